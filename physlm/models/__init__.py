@@ -1,0 +1,1 @@
+"""Language models: one interface, one decoder, exact parameter counts."""

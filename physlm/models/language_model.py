@@ -1,0 +1,64 @@
+"""The one interface of every model: token ids in, next-token scores out."""
+
+from dataclasses import dataclass
+
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+
+class LanguageModel(nn.Module):
+    """Scores every next token from the tokens up to it.
+
+    Attributes:
+        vocabulary_size: Number of tokens.
+    """
+
+    vocabulary_size: int
+
+    def forward(
+        self,
+        tokens: Int[Tensor, "batch seq"],
+        is_visible: Bool[Tensor, "batch seq seq"] | None = None,
+    ) -> Float[Tensor, "batch seq vocab"]:
+        """Unnormalised next-token scores.
+
+        Args:
+            tokens: Token ids.
+            is_visible: Where row t may look at column s, on top of causality; None allows all.
+        """
+        raise TypeError(f"{type(self).__name__} does not say how to score tokens")
+
+    def n_parameters(self) -> dict[str, int]:
+        """Parameters by role; a shared tensor counts once."""
+        return {"all": sum(p.numel() for p in self.parameters())}
+
+
+@dataclass(kw_only=True, slots=True)
+class ModelConfig:
+    """What every model has; each architecture adds its own fields."""
+
+    n_layers: int = 2
+    n_heads: int = 2
+    d_model: int = 128
+
+    def __post_init__(self) -> None:
+        self.check()
+
+    def check(self) -> None:
+        """Sizes positive and consistent; architectures extend this.
+
+        Raises:
+            ValueError: Naming the field, its value and the rule.
+        """
+        for name in ("n_layers", "n_heads", "d_model"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}={getattr(self, name)}; must be at least 1")
+        if self.d_model % self.n_heads:
+            raise ValueError(
+                f"d_model={self.d_model} is not divisible by n_heads={self.n_heads}; "
+                "every head has the same width"
+            )
+
+    def build(self, vocabulary_size: int, seq_len: int, seed: int) -> LanguageModel:
+        """A freshly initialised model."""
+        raise ValueError("model is not chosen; pick one, for example model=gpt2")

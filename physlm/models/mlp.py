@@ -1,0 +1,47 @@
+"""The per-token network of a block."""
+
+from enum import Enum
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+
+class MlpKind(str, Enum):
+    """GPT-2's GELU network, the gated SiLU network of Llama and Mistral, or none at all."""
+
+    gelu = "gelu"
+    gated_silu = "gated_silu"
+    none = "none"
+
+
+class GeluMlp(nn.Module):
+    """Up, GELU (tanh form, as in GPT-2), down."""
+
+    def __init__(self, d_model: int, d_hidden: int, *, has_bias: bool) -> None:
+        super().__init__()
+        self.up = nn.Linear(d_model, d_hidden, bias=has_bias)
+        self.down = nn.Linear(d_hidden, d_model, bias=has_bias)
+
+    def forward(self, x: Float[Tensor, "batch seq width"]) -> Float[Tensor, "batch seq width"]:
+        """Each token on its own."""
+        out: Tensor = self.down(nn.functional.gelu(self.up(x), approximate="tanh"))
+        return out
+
+
+class GatedSiluMlp(nn.Module):
+    """Up multiplied by SiLU of a gate, then down.
+
+    Source:
+        Shazeer (2020), GLU Variants Improve Transformer.
+    """
+
+    def __init__(self, d_model: int, d_hidden: int, *, has_bias: bool) -> None:
+        super().__init__()
+        self.gate = nn.Linear(d_model, d_hidden, bias=has_bias)
+        self.up = nn.Linear(d_model, d_hidden, bias=has_bias)
+        self.down = nn.Linear(d_hidden, d_model, bias=has_bias)
+
+    def forward(self, x: Float[Tensor, "batch seq width"]) -> Float[Tensor, "batch seq width"]:
+        """Each token on its own."""
+        out: Tensor = self.down(nn.functional.silu(self.gate(x)) * self.up(x))
+        return out
