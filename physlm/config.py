@@ -1,0 +1,119 @@
+"""The configuration of a run: its schema, where its files are, and the name it gives the run."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import MISSING, DictConfig, OmegaConf
+
+from physlm.data.bio.biod import BiodConfig
+from physlm.data.bio.bios import BiosConfig
+from physlm.data.corpus import DataConfig
+from physlm.errors import InputError
+from physlm.eval.capacity import CapacityConfig
+from physlm.eval.scorer import ScorerConfig
+from physlm.models.decoder import DecoderConfig
+from physlm.models.language_model import ModelConfig
+from physlm.train.fit import RuntimeConfig
+from physlm.train.module import TrainerConfig
+from physlm.train.schedule import OptimConfig
+from physlm.train.tracking import LoggerConfig
+
+# What decides a result, and hence names the run; the rest only says how it is carried out.
+SCIENCE = ("seed", "data", "model", "optim", "trainer", "eval")
+
+
+class Scale(str, Enum):
+    """How large: two CPU cores and minutes, one GPU and an hour, or as published."""
+
+    laptop = "laptop"
+    gpu = "gpu"
+    paper = "paper"
+
+
+@dataclass(kw_only=True, slots=True)
+class RunConfig:
+    """One run, whole."""
+
+    seed: int = 0
+    data: DataConfig = MISSING
+    model: ModelConfig = MISSING
+    optim: OptimConfig = field(default_factory=OptimConfig)
+    trainer: TrainerConfig = field(default_factory=TrainerConfig)
+    eval: dict[str, ScorerConfig] = field(default_factory=dict)
+    runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
+    logger: LoggerConfig = field(default_factory=LoggerConfig)
+    name: str = "run"  # the experiment, in tables and W&B
+    scale: Scale = Scale.laptop
+    runs_dir: str = "runs"  # where run directories are made
+    force: bool = False  # run again although the record exists
+    published: dict[str, float] = field(default_factory=dict)  # metric name: the paper's number
+
+    def __post_init__(self) -> None:
+        if self.seed < 0:
+            raise ValueError(f"seed={self.seed}; seeds are integers from 0 up")
+        n_ranks = self.runtime.n_devices * self.runtime.n_nodes
+        n_parts = n_ranks * self.trainer.n_accumulate
+        if self.trainer.batch_size % n_parts:
+            raise ValueError(
+                f"trainer.batch_size={self.trainer.batch_size} is not divisible by {n_parts} "
+                "(devices x nodes x trainer.n_accumulate); every device takes equal parts"
+            )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for files."""
+        values: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        return values
+
+    @property
+    def run_id(self) -> str:
+        """A hash of what decides the result; the same point has the same name wherever it runs."""
+        values = self.as_dict()
+        science = {name: values[name] for name in SCIENCE}
+        kinds = {name: type(getattr(self, name)).__name__ for name in ("data", "model")}
+        kinds |= {f"eval.{name}": type(scorer).__name__ for name, scorer in self.eval.items()}
+        text = json.dumps([science, kinds], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    @property
+    def run_dir(self) -> Path:
+        """Where the run's files are."""
+        return Path(self.runs_dir) / f"{self.name}-{self.run_id}"
+
+
+def config_dir() -> Path:
+    """The folder of YAML files: packaged beside the code, or the checkout's sibling.
+
+    Raises:
+        InputError: If neither is there.
+    """
+    package = Path(__file__).resolve().parent
+    for folder in (package / "conf", package.parent / "conf"):
+        if (folder / "config.yaml").is_file():
+            return folder
+    raise InputError(f"no configuration found in {package} or beside it; install physlm again")
+
+
+def register_schemas() -> None:
+    """Make the typed schemas known to Hydra, as classes, so that each YAML file is checked."""
+    store = ConfigStore.instance()
+    store.store(name="run_schema", node=RunConfig)
+    store.store(group="data", name="bios_schema", node=BiosConfig)
+    store.store(group="data", name="biod_schema", node=BiodConfig)
+    store.store(group="model", name="decoder_schema", node=DecoderConfig)
+    store.store(group="eval", name="capacity_schema", node=CapacityConfig, package="eval.capacity")
+
+
+def to_run_config(composed: DictConfig) -> RunConfig:
+    """The typed configuration; below this point nothing knows Hydra.
+
+    Raises:
+        ValueError: If a value breaks a rule of its field.
+    """
+    config = OmegaConf.to_object(composed)
+    assert isinstance(config, RunConfig)
+    return config

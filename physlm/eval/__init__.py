@@ -1,0 +1,1 @@
+"""Scorers: a model and a world in, metrics out."""

@@ -1,0 +1,189 @@
+"""Bits of knowledge that a model holds, per parameter."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from physlm.data.bio.assembly import Biographies
+from physlm.data.bio.knowledge import KnowledgeCorpus
+from physlm.data.corpus import Corpus, require_at_least
+from physlm.errors import InputError
+from physlm.eval.scorer import ScorerConfig
+from physlm.models.language_model import LanguageModel
+from physlm.record import Metric
+from physlm.rng import stream
+
+BITS_PER_NAT = 1 / math.log(2)
+
+
+@dataclass(kw_only=True, slots=True)
+class CapacityConfig(ScorerConfig):
+    """The capacity ratio R of a model trained on biographies, with its parts and its maximum.
+
+    Losses are summed over the tokens of an item: the name at a document's start, each value after
+    the words before it. They are means over several renderings of each person.
+
+    Source:
+        Physics of Language Models, Part 3.3, definition 2.2 and theorem 3.2.
+    """
+
+    n_renderings: int = 4  # texts drawn per person
+    max_people: int = 100_000  # people measured; above that, a sample
+    batch_size: int = 512  # documents per forward pass
+
+    def __post_init__(self) -> None:
+        require_at_least(self, 1, "n_renderings", "max_people", "batch_size")
+
+    def check(self, corpus: Corpus) -> None:
+        """Only worlds of people have a capacity."""
+        if not isinstance(corpus, KnowledgeCorpus):
+            raise InputError("eval=capacity measures data=bios and data=biod only")
+
+    def score(self, model: LanguageModel, corpus: Corpus) -> list[Metric]:
+        """All capacity metrics of a model."""
+        assert isinstance(corpus, KnowledgeCorpus)
+        people = np.arange(corpus.n_documents)
+        if len(people) > self.max_people:
+            sample = stream(corpus.seed, "capacity sample").permutation(people)
+            people = np.sort(sample[: self.max_people])
+        losses = measure_items(self, model, corpus, people)
+        return capacity_metrics(losses, corpus, sum(model.n_parameters().values()))
+
+
+@dataclass(frozen=True, slots=True)
+class ItemLosses:
+    """Losses in nats summed over each item's tokens, averaged over renderings, per person.
+
+    Attributes:
+        name: Of the name.
+        value: Of each attribute's value.
+        first_chunk: Of the first chunk of each value; empty without diversity sets.
+        is_right: Share of renderings in which greedy decoding gives the whole value.
+    """
+
+    name: Float[np.ndarray, " people"]
+    value: Float[np.ndarray, "people attributes"]
+    first_chunk: Float[np.ndarray, "people chunked"]
+    is_right: Float[np.ndarray, "people attributes"]
+
+
+def measure_items(
+    config: CapacityConfig, model: LanguageModel, corpus: KnowledgeCorpus, people: np.ndarray
+) -> ItemLosses:
+    """Score every item of every person, each document alone in its window.
+
+    Greedy decoding gives the value exactly when every one of its tokens is the most likely one
+    after the true tokens before it, so no decoding is needed.
+    """
+    n = len(people)
+    chunk_length = 0 if corpus.diversity is None else corpus.diversity.chunk_length
+    n_attributes = len(corpus.attributes)
+    sums = {
+        "name": np.zeros(n),
+        "value": np.zeros((n, n_attributes)),
+        "first_chunk": np.zeros((n, n_attributes if chunk_length else 0)),
+        "is_right": np.zeros((n, n_attributes)),
+    }
+    for number in range(config.n_renderings):
+        for first in range(0, n, config.batch_size):
+            rows = slice(first, first + config.batch_size)
+            documents = corpus.rendering(number, people[rows])
+            nats, is_likeliest = _token_losses(model, documents, corpus.vocabulary.eos)
+            spans = documents.value_spans
+            name = np.stack([np.ones(len(documents), int), documents.name_ends], axis=-1)
+            sums["name"][rows] += _span_sums(nats, name[:, None])[:, 0]
+            sums["value"][rows] += _span_sums(nats, spans)
+            n_wrong = _span_sums(~is_likeliest, spans)
+            sums["is_right"][rows] += n_wrong == 0
+            if chunk_length:
+                chunk = np.stack([spans[..., 0], spans[..., 0] + chunk_length], axis=-1)
+                sums["first_chunk"][rows] += _span_sums(nats, chunk)
+    return ItemLosses(**{name: total / config.n_renderings for name, total in sums.items()})
+
+
+def capacity_metrics(
+    losses: ItemLosses, corpus: KnowledgeCorpus, n_parameters: int
+) -> list[Metric]:
+    """The capacity ratio and its parts, from item losses.
+
+    R = [name bits + value bits + diversity bits] / P, where for N people
+    name bits = N (log2 N0 - name loss), value bits = N sum over counted attributes of
+    (log2 of the number of values - value loss), and for bioD
+    diversity bits = K D (log2(T^L / D) - first-chunk loss), losses in bits. Nothing is clipped:
+    a model that knows less than nothing scores below zero.
+    """
+    n = corpus.n_documents
+    name = n * (math.log2(corpus.n_names) - losses.name * BITS_PER_NAT)
+    counted = [i for i, a in enumerate(corpus.attributes) if a.is_counted]
+    most = sum(math.log2(corpus.attributes[i].n_values) for i in counted)
+    value = n * (most - losses.value[:, counted].sum(axis=1) * BITS_PER_NAT)
+    parts = {"name_bits": name, "value_bits": value}
+    if corpus.diversity is not None:
+        sets = corpus.diversity
+        new = math.log2(sets.n_possible / sets.n_strings)
+        parts["diversity_bits"] = sets.n_strings * (
+            len(corpus.attributes) * new - losses.first_chunk.sum(axis=1) * BITS_PER_NAT
+        )
+    total = sum(parts.values(), start=np.zeros(len(name)))
+    return [
+        _mean("bits_per_parameter", total / n_parameters, "bits/parameter"),
+        Metric(
+            name="capacity/maximum_bits_per_parameter",
+            value=corpus.maximum_bits / n_parameters,
+            unit="bits/parameter",
+            n=n,
+        ),
+        _mean("total_bits", total, "bits"),
+        *(_mean(part, bits, "bits") for part, bits in parts.items()),
+        *(
+            _mean(f"accuracy/{attribute.name}", losses.is_right[:, i], "share")
+            for i, attribute in enumerate(corpus.attributes)
+        ),
+    ]
+
+
+def _mean(name: str, per_person: Float[np.ndarray, " people"], unit: str) -> Metric:
+    n = len(per_person)
+    stderr = float(per_person.std(ddof=1) / math.sqrt(n)) if n > 1 else None
+    mean = float(per_person.mean())
+    return Metric(name=f"capacity/{name}", value=mean, unit=unit, n=n, stderr=stderr)
+
+
+def _span_sums(
+    per_token: Float[np.ndarray, "documents tokens"] | Bool[np.ndarray, "documents tokens"],
+    spans: np.ndarray,
+) -> Float[np.ndarray, "documents spans"]:
+    """Sums over token spans (start, end) of each document."""
+    upto = np.pad(per_token.astype(np.float64).cumsum(axis=1), ((0, 0), (1, 0)))
+    ends = np.take_along_axis(upto, spans[..., 1], axis=1)
+    sums: np.ndarray = ends - np.take_along_axis(upto, spans[..., 0], axis=1)
+    return sums
+
+
+@torch.inference_mode()
+def _token_losses(
+    model: LanguageModel, documents: Biographies, eos: int
+) -> tuple[Float[np.ndarray, "documents tokens"], Bool[np.ndarray, "documents tokens"]]:
+    """Loss of each token in nats, and whether it is the most likely one; 0 and True at position 0."""
+    device = next(iter(model.parameters()), torch.empty(0)).device
+    tokens = torch.from_numpy(_rows(documents, eos)).long().to(device)
+    logits: Tensor = model(tokens[:, :-1]).float()
+    targets = tokens[:, 1:]
+    nats = torch.nn.functional.cross_entropy(logits.mT, targets, reduction="none")
+    is_likeliest = logits.argmax(dim=-1) == targets
+    return (
+        np.pad(nats.cpu().double().numpy(), ((0, 0), (1, 0))),
+        np.pad(is_likeliest.cpu().numpy(), ((0, 0), (1, 0)), constant_values=True),
+    )
+
+
+def _rows(documents: Biographies, eos: int) -> np.ndarray:
+    """One document per row, filled up with end-of-text."""
+    lengths = np.diff(documents.starts)
+    rows = np.full((len(documents), lengths.max()), eos, dtype=np.int32)
+    rows[np.arange(lengths.max()) < lengths[:, None]] = documents.tokens
+    return rows

@@ -1,0 +1,178 @@
+"""One run, from configuration to record; finished runs are skipped, interrupted ones resumed."""
+
+import os
+import subprocess
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numba
+import torch
+import yaml
+from safetensors.torch import save_model
+
+from physlm import __version__
+from physlm.analysis.figures import draw_run
+from physlm.config import RunConfig
+from physlm.data.corpus import Corpus
+from physlm.errors import DivergedError, InputError
+from physlm.models.language_model import LanguageModel
+from physlm.record import Metric, RunDirectory, RunRecord, replacing, write_text
+from physlm.train.batches import Batches
+from physlm.train.fit import fit, saved_steps
+from physlm.train.module import Progress
+from physlm.train.tracking import build_loggers, read_curves, report
+
+_LIBRARIES = ("torch", "lightning", "numpy", "numba", "hydra-core", "tokenizers")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run came to.
+
+    Attributes:
+        record: Its record.
+        path: Where the record is.
+        was_done: The run had finished before and was not repeated.
+    """
+
+    record: RunRecord
+    path: Path
+    was_done: bool
+
+
+def execute(config: RunConfig, directory: RunDirectory) -> Outcome:
+    """Carry a run to its end, or find that it is there already.
+
+    Raises:
+        InputError: If the configuration or a file of an earlier attempt cannot be used.
+        InterruptedRunError: If the process was asked to stop; the state is saved.
+    """
+    with directory.locked():
+        if config.force:
+            directory.clear()
+        record = directory.read_record()
+        if record is not None:
+            return Outcome(record, directory.record, was_done=True)
+        record = _run(config, directory)
+        directory.write_record(record)
+        draw_run(record, read_curves(directory.metrics), directory.path / "figure.png")
+        return Outcome(record, directory.record, was_done=False)
+
+
+def _run(config: RunConfig, directory: RunDirectory) -> RunRecord:
+    device = config.runtime.resolved_device()
+    _use_threads(config)
+    corpus = config.data.build(config.seed)
+    for scorer in config.eval.values():
+        scorer.check(corpus)
+    model = config.model.build(corpus.vocabulary.size, config.data.seq_len, config.seed)
+    first_step = saved_steps(directory.checkpoint)
+    write_text(directory.config, yaml.safe_dump(config.as_dict(), sort_keys=False))
+    loggers = build_loggers(
+        config.logger,
+        directory,
+        run_id=config.run_id,
+        name=config.name,
+        first_step=first_step,
+        hyperparameters=config.as_dict(),
+    )
+    facts = _facts(config, corpus, model, device)
+    try:
+        done = fit(
+            model,
+            batches(config, corpus),
+            optim=config.optim,
+            trainer=config.trainer,
+            runtime=config.runtime,
+            attention_across_documents=config.data.attention_across_documents,
+            directory=directory,
+            loggers=loggers,
+        )
+    except DivergedError as error:
+        report(loggers, {}, error.step)
+        counts = _counts(Progress(steps=error.step), corpus)
+        return RunRecord(**facts, **counts, status="diverged", metrics=(), stopped_at_step=error.step)
+    with replacing(directory.model) as temporary:
+        save_model(model, str(temporary))
+    metrics = score(config, model.to(device).eval(), corpus)
+    report(loggers, {metric.name: metric.value for metric in metrics}, done.steps)
+    return RunRecord(**facts, **_counts(done, corpus), status="finished", metrics=tuple(metrics))
+
+
+def batches(config: RunConfig, corpus: Corpus) -> Batches:
+    """The training batches of a run, as this process sees them."""
+    return Batches(
+        corpus=corpus,
+        seq_len=config.data.seq_len,
+        batch_size=config.trainer.batch_size,
+        steps_per_chunk=config.runtime.steps_per_chunk,
+        rank=int(os.environ.get("RANK", "0")),
+        n_ranks=config.runtime.n_devices * config.runtime.n_nodes,
+    )
+
+
+def score(config: RunConfig, model: LanguageModel, corpus: Corpus) -> list[Metric]:
+    """Every scorer's metrics."""
+    return [metric for scorer in config.eval.values() for metric in scorer.score(model, corpus)]
+
+
+def _use_threads(config: RunConfig) -> None:
+    if config.runtime.n_threads is not None:
+        torch.set_num_threads(config.runtime.n_threads)
+        numba.set_num_threads(min(config.runtime.n_threads, numba.config.NUMBA_NUM_THREADS))
+
+
+def _facts(
+    config: RunConfig, corpus: Corpus, model: LanguageModel, device: str
+) -> dict[str, Any]:
+    """What is known before training."""
+    by_role = model.n_parameters()
+    return {
+        "run_id": config.run_id,
+        "name": config.name,
+        "config": config.as_dict(),
+        "software": {
+            "physlm": __version__,
+            **{name: version(name) for name in _LIBRARIES},
+            **_git_revision(),
+        },
+        "device": torch.cuda.get_device_name() if device == "cuda" else _cpu_name(),
+        "corpus": {"fingerprint": corpus.fingerprint(), "entropy_bits": corpus.entropy_bits},
+        "parameters": {**by_role, "total": sum(by_role.values())},
+        "published": dict(config.published),
+    }
+
+
+def _counts(done: Progress, corpus: Corpus) -> dict[str, Any]:
+    """What training counted."""
+    return {
+        "steps": done.steps,
+        "tokens": done.tokens,
+        "exposures": done.position.epoch + done.position.document / corpus.n_documents,
+        "wall_seconds": done.seconds,
+        "tokens_per_second": done.tokens / done.seconds if done.seconds else 0.0,
+    }
+
+
+def _git_revision() -> dict[str, Any]:
+    """The commit that the code is at, where it is a checkout."""
+    folder = Path(__file__).resolve().parent.parent
+    if not (folder / ".git").exists():
+        return {"git_revision": None, "git_dirty": None}
+
+    def git(*words: str) -> str | None:
+        command = ["git", "-C", str(folder), *words]  # noqa: S607 - git is found on the path
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        return done.stdout.strip() if done.returncode == 0 else None
+
+    status = git("status", "--porcelain", "--untracked-files=no")
+    return {"git_revision": git("rev-parse", "HEAD"), "git_dirty": None if status is None else bool(status)}
+
+
+def _cpu_name() -> str:
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
+    names = [line.partition(": ")[2] for line in lines if line.startswith("model name")]
+    return f"{names[0]} ({torch.get_num_threads()} threads)" if names else "cpu"

@@ -1,0 +1,191 @@
+"""Run directories: the only code that reads and writes them, always atomically."""
+
+import json
+import math
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from physlm.errors import InputError
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """One measured number.
+
+    Attributes:
+        name: As in ``capacity/bits_per_parameter``.
+        value: The measurement; a number, never NaN.
+        unit: What it counts.
+        n: How many things it was measured on.
+        stderr: Standard error of the mean over these, where it is a mean.
+        split: Which part of the world it was measured on.
+    """
+
+    name: str
+    value: float
+    unit: str
+    n: int
+    stderr: float | None = None
+    split: str = "train"
+
+    def __post_init__(self) -> None:
+        if not math.isfinite(self.value):
+            raise ValueError(f"{self.name}={self.value}; what could not be measured is left out")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRecord:
+    """Everything known of a finished run.
+
+    Attributes:
+        status: ``finished`` or ``diverged``.
+        corpus: Fingerprint and entropy in bits.
+        parameters: Parameter counts by role, and their ``total``.
+        exposures: Presentations of each piece of knowledge, counted by the loader.
+        stopped_at_step: Where the loss stopped being finite, if it did.
+        published: Metric name to the number in the paper.
+    """
+
+    run_id: str
+    name: str
+    status: str
+    config: dict[str, Any]
+    software: dict[str, Any]
+    device: str
+    corpus: dict[str, Any]
+    parameters: dict[str, int]
+    steps: int
+    tokens: int
+    exposures: float
+    wall_seconds: float
+    tokens_per_second: float
+    metrics: tuple[Metric, ...]
+    published: dict[str, float]
+    stopped_at_step: int | None = None
+    schema_version: int = SCHEMA_VERSION
+
+    def metric(self, name: str) -> Metric:
+        """The metric of that name.
+
+        Raises:
+            KeyError: If the run did not measure it.
+        """
+        return next(m for m in self.metrics if m.name == name)
+
+
+class RunDirectory:
+    """One run's files: ``record.json`` is written last and means that the run is over.
+
+    Attributes:
+        path: The directory.
+        record: What is known of the finished run.
+        checkpoint: The last good state of an unfinished run.
+        model: The trained weights, as safetensors.
+        metrics: Curves, one JSON object per line.
+        config: The full configuration, as YAML.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.record = path / "record.json"
+        self.checkpoint = path / "last.ckpt"
+        self.model = path / "model.safetensors"
+        self.metrics = path / "metrics.jsonl"
+        self.config = path / "config.yaml"
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other processes out; the lock is gone as soon as its process is, however it ends.
+
+        Raises:
+            InputError: If another process is working on this run.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.path / "lock", timeout=0)
+        try:
+            lock.acquire()
+        except Timeout:
+            raise InputError(
+                f"{self.path} is in use by another process; wait for it or stop it"
+            ) from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def clear(self) -> None:
+        """Forget an earlier run of the same point."""
+        for path in (self.record, self.checkpoint, self.model, self.metrics):
+            path.unlink(missing_ok=True)
+
+    def write_record(self, record: RunRecord) -> None:
+        """Write the record and drop the checkpoint that it makes needless."""
+        write_text(self.record, json.dumps(asdict(record), indent=2, sort_keys=True) + "\n")
+        if record.status == "finished":
+            self.checkpoint.unlink(missing_ok=True)
+
+    def read_record(self) -> RunRecord | None:
+        """The record, or None where the run is not over.
+
+        Raises:
+            InputError: If the file is there but is no record.
+        """
+        return read_record(self.record) if self.record.exists() else None
+
+
+def read_record(path: Path) -> RunRecord:
+    """Read one ``record.json``.
+
+    Raises:
+        InputError: If the file is truncated, corrupt or of another schema version.
+    """
+    advice = "delete it to run this point again"
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        version = content["schema_version"]
+        if version != SCHEMA_VERSION:
+            raise InputError(f"{path}: schema_version={version}, not {SCHEMA_VERSION}; {advice}")
+        known = {field.name for field in fields(RunRecord)}
+        if unknown := set(content) - known:
+            raise InputError(f"{path}: unknown field {sorted(unknown)[0]!r}; {advice}")
+        metrics = tuple(Metric(**metric) for metric in content.pop("metrics"))
+        return RunRecord(**content, metrics=metrics)
+    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{path} is not a record ({error}); {advice}") from error
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace a file's content in one step, so that a reader sees the old or the new, whole."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary file that takes the place of ``path`` once the block has succeeded."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def flatten(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested mappings as one, with dotted keys as one types them on the command line."""
+    flat: dict[str, Any] = {}
+    for key, value in nested.items():
+        name = f"{prefix}{key}"
+        flat |= flatten(value, f"{name}.") if isinstance(value, Mapping) else {name: value}
+    return flat

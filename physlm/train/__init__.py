@@ -1,0 +1,1 @@
+"""Training: batches, schedule, the Lightning module, tracking; `fit` ties them together."""

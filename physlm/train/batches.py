@@ -1,0 +1,140 @@
+"""Windows grouped into optimizer steps, and steps into chunks, rendered ahead of training."""
+
+import queue
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from physlm.data.corpus import Corpus
+from physlm.data.packing import IGNORED, Position, Windows, pack
+
+
+class Chunk(NamedTuple):
+    """A run of optimizer steps, moved to the device at once.
+
+    Attributes:
+        windows: Tokens of each step; of a distributed run only this rank's share.
+        n_targets: Tokens predicted in each step, over all ranks.
+        progress: Share of all documents seen before each step.
+        end: Position after the last step, as (epoch, document, token).
+    """
+
+    windows: Int[Tensor, "steps batch seq_1"]
+    n_targets: list[int]
+    progress: list[float]
+    end: tuple[int, int, int]
+
+
+_Item = Chunk | BaseException | None
+
+
+@dataclass(frozen=True, slots=True)
+class Batches:
+    """The chunks of training from a position on.
+
+    Iterating twice gives the same chunks; `starting_at` gives those of a resumed run.
+    """
+
+    corpus: Corpus
+    seq_len: int
+    batch_size: int
+    steps_per_chunk: int
+    rank: int = 0
+    n_ranks: int = 1
+    start: Position = Position()
+
+    def starting_at(self, start: Position) -> "Batches":
+        """The same training, from a later position."""
+        return replace(self, start=start)
+
+    def __iter__(self) -> Iterator[Chunk]:
+        return _ahead(self._chunks(), depth=2)
+
+    def _chunks(self) -> Iterator[Chunk]:
+        """Chunks may span epochs; the last step of all is filled up with ignored windows."""
+        kept: list[Windows] = []
+        before = self.start
+        wanted = self.batch_size * self.steps_per_chunk
+        for block in pack(self.corpus, self.seq_len, self.start):
+            kept.append(block)
+            while sum(len(windows.tokens) for windows in kept) >= wanted:
+                taken, kept = _take(kept, wanted)
+                yield self._chunk(taken, before)
+                before = Position(*taken.ends[-1].tolist())
+        if kept:
+            yield self._chunk(_take(kept, wanted)[0], before)
+
+    def _chunk(self, taken: Windows, before: Position) -> Chunk:
+        n_missing = -len(taken.tokens) % self.batch_size
+        tokens = np.pad(taken.tokens, ((0, n_missing), (0, 0)), constant_values=IGNORED)
+        steps = tokens.reshape(-1, self.batch_size, self.seq_len + 1)
+        ends = taken.ends[self.batch_size - 1 :: self.batch_size].tolist()
+        starts = [before, *(Position(*end) for end in ends)]
+        return Chunk(
+            windows=torch.from_numpy(np.ascontiguousarray(steps[:, self.rank :: self.n_ranks])),
+            n_targets=(steps[..., 1:] != IGNORED).sum(axis=(1, 2)).tolist(),
+            progress=[self.progress(start) for start in starts[: len(steps)]],
+            end=tuple(taken.ends[-1].tolist()),
+        )
+
+    def progress(self, position: Position) -> float:
+        """Share of all documents of training that lie before a position."""
+        n_seen = position.epoch * self.corpus.n_documents + position.document
+        return n_seen / (self.corpus.n_epochs * self.corpus.n_documents)
+
+
+def _take(kept: list[Windows], n: int) -> tuple[Windows, list[Windows]]:
+    """The first ``n`` windows, or all there are, and the rest, uncopied."""
+    taken: list[Windows] = []
+    rest: list[Windows] = []
+    for windows in kept:
+        if n:
+            taken.append(Windows(windows.tokens[:n], windows.ends[:n]))
+        if n < len(windows.tokens):
+            rest.append(Windows(windows.tokens[n:], windows.ends[n:]))
+        n = max(0, n - len(windows.tokens))
+    tokens = np.concatenate([windows.tokens for windows in taken])
+    return Windows(tokens, np.concatenate([windows.ends for windows in taken])), rest
+
+
+def _ahead(chunks: Iterator[Chunk], depth: int) -> Iterator[Chunk]:
+    """Render in a background thread, at most ``depth`` chunks ahead; its errors are raised here."""
+    ready: queue.Queue[_Item] = queue.Queue(maxsize=depth)
+    stop = threading.Event()
+
+    def render() -> None:
+        try:
+            for chunk in chunks:
+                if not _put(ready, chunk, stop):
+                    return
+            _put(ready, None, stop)
+        except BaseException as error:  # noqa: BLE001 - raised again by the consumer
+            _put(ready, error, stop)
+
+    thread = threading.Thread(target=render, name="batches", daemon=True)
+    thread.start()
+    try:
+        while (item := ready.get()) is not None:
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+    finally:
+        stop.set()
+        thread.join()
+
+
+def _put(ready: "queue.Queue[_Item]", item: _Item, stop: threading.Event) -> bool:
+    """Wait for room, unless the consumer has gone; whether the item was delivered."""
+    while not stop.is_set():
+        try:
+            ready.put(item, timeout=0.1)
+        except queue.Full:
+            continue
+        return True
+    return False

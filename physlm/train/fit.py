@@ -1,0 +1,275 @@
+"""Train a model on a corpus, from the last checkpoint if there is one."""
+
+import pickle
+import signal
+import time
+import warnings
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+from lightning.pytorch.loggers import Logger
+from lightning.pytorch.strategies import FSDPStrategy, Strategy
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from physlm.errors import InputError, InterruptedRunError
+from physlm.models.language_model import LanguageModel
+from physlm.record import RunDirectory, replacing
+from physlm.train.batches import Batches
+from physlm.train.module import Precision, TrainerConfig, TrainingModule
+from physlm.train.module import Progress as TrainingProgress
+from physlm.train.schedule import OptimConfig
+
+
+class Device(str, Enum):
+    """Where to compute; auto takes a GPU where there is one."""
+
+    auto = "auto"
+    cpu = "cpu"
+    cuda = "cuda"
+
+
+class ParallelStrategyName(str, Enum):
+    """How devices share the work: copies of the model, or shards of it."""
+
+    ddp = "ddp"
+    fsdp = "fsdp"
+
+
+@dataclass(kw_only=True, slots=True)
+class RuntimeConfig:
+    """How a run is carried out; none of it names the run, all of it may change between resumes."""
+
+    device: Device = Device.auto
+    n_devices: int = 1
+    n_nodes: int = 1
+    strategy: ParallelStrategyName = ParallelStrategyName.ddp  # where there are several devices
+    n_threads: int | None = None  # CPU threads; None leaves torch's choice
+    compile: bool = False  # torch.compile
+    steps_per_chunk: int = 32  # optimizer steps between looks at the losses
+    checkpoint_seconds: float = 60.0  # between checkpoints
+    progress_bar: bool = True
+
+    def __post_init__(self) -> None:
+        for name in ("n_devices", "n_nodes", "steps_per_chunk"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}={getattr(self, name)}; must be at least 1")
+        if self.n_threads is not None and self.n_threads < 1:
+            raise ValueError(f"n_threads={self.n_threads}; must be at least 1, or null")
+
+    def resolved_device(self) -> str:
+        """``cpu`` or ``cuda``.
+
+        Raises:
+            InputError: If a GPU is asked for and there are too few.
+        """
+        n_gpus = torch.cuda.device_count()
+        if self.device is Device.cpu or (self.device is Device.auto and n_gpus == 0):
+            return "cpu"
+        if n_gpus < self.n_devices:
+            raise InputError(
+                f"runtime.device={self.device.value} with n_devices={self.n_devices}, but this "
+                f"machine has {n_gpus} GPUs; use runtime.device=cpu or fewer devices"
+            )
+        return "cuda"
+
+
+def fit(
+    model: LanguageModel,
+    batches: Batches,
+    *,
+    optim: OptimConfig,
+    trainer: TrainerConfig,
+    runtime: RuntimeConfig,
+    attention_across_documents: bool,
+    directory: RunDirectory,
+    loggers: list[Logger],
+) -> TrainingProgress:
+    """Train to the end of the corpus; the model is trained in place.
+
+    Raises:
+        DivergedError: If the loss stops being finite.
+        InterruptedRunError: If the process was asked to stop; its state is saved.
+    """
+    module = TrainingModule(
+        model,
+        batches,
+        optim=optim,
+        trainer=trainer,
+        is_visible_across_documents=attention_across_documents,
+    )
+    if runtime.compile:
+        model.compile()
+    checkpoint = directory.checkpoint if directory.checkpoint.exists() else None
+    with stop_requests() as stop, warnings.catch_warnings():
+        # Lightning advises loader workers and a length; our batches are rendered by a thread,
+        # and how many there are is known only once they are packed.
+        warnings.filterwarnings("ignore", module="lightning")
+        callbacks: list[L.Callback] = [Checkpoints(directory.checkpoint, runtime, stop)]
+        if runtime.progress_bar:
+            callbacks.append(ExposureBar())
+        _lightning_trainer(trainer, runtime, loggers, callbacks, directory.path).fit(
+            module, ckpt_path=checkpoint, weights_only=True
+        )
+    return module.progress
+
+
+def saved_steps(path: Path) -> int:
+    """Optimizer steps of a checkpoint; 0 where there is none.
+
+    Raises:
+        InputError: If the file is truncated, corrupt or no checkpoint of ours.
+    """
+    if not path.exists():
+        return 0
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        return int(checkpoint["progress"]["steps"])
+    except (RuntimeError, EOFError, KeyError, TypeError, ValueError, pickle.UnpicklingError,
+            zipfile.BadZipFile) as error:  # fmt: skip
+        raise InputError(
+            f"{path} is truncated or no checkpoint of ours; delete it to train from the start"
+        ) from error
+
+
+class Checkpoints(L.Callback):
+    """Saves the state every so often and when asked to stop, always between chunks."""
+
+    def __init__(self, path: Path, runtime: RuntimeConfig, stop: "StopRequests") -> None:
+        self.path = path
+        self.seconds = runtime.checkpoint_seconds
+        self.stop = stop
+        self.saved_at = time.monotonic()
+
+    def on_train_batch_end(self, trainer: L.Trainer, *_: Any) -> None:  # noqa: ANN401
+        """Save if it is time; every rank must agree on that.
+
+        Raises:
+            InterruptedRunError: If the process was asked to stop.
+        """
+        is_due = time.monotonic() - self.saved_at >= self.seconds
+        is_due, is_stopping = trainer.strategy.broadcast((is_due, self.stop.was_requested))
+        if is_due or is_stopping:
+            self.save(trainer)
+        if is_stopping:
+            raise InterruptedRunError(f"asked to stop; run the same command to go on ({self.path})")
+
+    def save(self, trainer: L.Trainer) -> None:
+        """Replace the last checkpoint."""
+        if trainer.is_global_zero:
+            with replacing(self.path) as temporary:
+                trainer.save_checkpoint(temporary)
+        else:
+            trainer.save_checkpoint(self.path)
+        self.saved_at = time.monotonic()
+
+
+class ExposureBar(L.Callback):
+    """A progress bar in exposures, with loss, speed and time left, on standard error."""
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Show the bar where a resumed run stands."""
+        self.progress = Progress(
+            TextColumn("training"), BarColumn(), TextColumn("{task.fields[text]}"),
+            TimeRemainingColumn(), console=Console(stderr=True), transient=True,
+        )  # fmt: skip
+        module = _ours(pl_module)
+        self.task = self.progress.add_task(
+            "", total=module.batches.corpus.n_epochs, completed=module.exposures(), text=""
+        )
+        if trainer.is_global_zero:
+            self.progress.start()
+
+    def on_train_batch_end(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, *_: Any  # noqa: ANN401, ARG002
+    ) -> None:
+        """Move the bar."""
+        module = _ours(pl_module)
+        speed = module.progress.tokens / max(module.progress.seconds, 1e-9)
+        text = (
+            f"{module.exposures():.1f}/{module.batches.corpus.n_epochs} exposures  "
+            f"loss {module.loss_nats:.4f}  {speed:,.0f} tokens/s"
+        )
+        self.progress.update(self.task, completed=module.exposures(), text=text)
+
+    def teardown(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:  # noqa: ARG002
+        """Remove the bar, however training ended."""
+        self.progress.stop()
+
+
+class StopRequests:
+    """Whether SIGTERM or a first Ctrl-C has come."""
+
+    was_requested = False
+
+
+@contextmanager
+def stop_requests() -> Iterator[StopRequests]:
+    """Turn SIGTERM and the first Ctrl-C into a request that training answers between chunks."""
+    requests = StopRequests()
+    previous = {s: signal.getsignal(s) for s in (signal.SIGTERM, signal.SIGINT)}
+
+    def note(number: int, _: object) -> None:
+        requests.was_requested = True
+        signal.signal(number, previous[signal.Signals(number)])
+
+    try:
+        for number in previous:
+            signal.signal(number, note)
+    except ValueError:  # signals reach the main thread only; elsewhere nothing can be installed
+        yield requests
+        return
+    try:
+        yield requests
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def _ours(module: L.LightningModule) -> TrainingModule:
+    assert isinstance(module, TrainingModule)
+    return module
+
+
+def _lightning_trainer(
+    trainer: TrainerConfig,
+    runtime: RuntimeConfig,
+    loggers: list[Logger],
+    callbacks: list[L.Callback],
+    root: Path,
+) -> L.Trainer:
+    precision: Any = {
+        Precision.fp32: "32-true", Precision.bf16: "bf16-mixed", Precision.fp16: "16-mixed"
+    }[trainer.precision]  # fmt: skip
+    return L.Trainer(
+        accelerator=runtime.resolved_device(),
+        devices=runtime.n_devices,
+        num_nodes=runtime.n_nodes,
+        strategy=_strategy(runtime),
+        precision=precision,
+        max_epochs=1,
+        logger=loggers,
+        callbacks=callbacks,
+        default_root_dir=root,
+        enable_checkpointing=False,
+        enable_model_summary=False,
+        enable_progress_bar=False,
+        use_distributed_sampler=False,
+        limit_val_batches=0,
+        num_sanity_val_steps=0,
+    )
+
+
+def _strategy(runtime: RuntimeConfig) -> str | Strategy:
+    if runtime.n_devices * runtime.n_nodes == 1:
+        return "auto"
+    if runtime.strategy is ParallelStrategyName.fsdp:
+        return FSDPStrategy(state_dict_type="full", use_orig_params=True)
+    return "ddp"

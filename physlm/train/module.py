@@ -1,0 +1,204 @@
+"""The Lightning module: many optimizer steps per call, one look at the losses."""
+
+import math
+import time
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+import lightning as L
+import torch
+from jaxtyping import Bool, Float, Int
+from lightning.pytorch.strategies import ParallelStrategy
+from torch import Tensor, nn
+
+from physlm.data.packing import IGNORED, Position
+from physlm.errors import DivergedError
+from physlm.models.language_model import LanguageModel
+from physlm.train.batches import Batches, Chunk
+from physlm.train.schedule import OptimConfig
+
+
+class Precision(str, Enum):
+    """Number format of the computation; weights and optimizer state stay in fp32."""
+
+    fp32 = "fp32"
+    bf16 = "bf16"
+    fp16 = "fp16"
+
+
+@dataclass(kw_only=True, slots=True)
+class TrainerConfig:
+    """What of the training loop decides the result."""
+
+    batch_size: int = 96  # windows per optimizer step, over all devices
+    n_accumulate: int = 1  # parts a batch is computed in, to save memory
+    precision: Precision = Precision.fp32
+    gradient_clip: float | None = 1.0  # largest gradient norm; null for none
+
+    def __post_init__(self) -> None:
+        for name in ("batch_size", "n_accumulate"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}={getattr(self, name)}; must be at least 1")
+        if self.gradient_clip is not None and not self.gradient_clip > 0:
+            raise ValueError(f"gradient_clip={self.gradient_clip}; must be above 0, or null")
+        if self.batch_size % self.n_accumulate:
+            raise ValueError(
+                f"batch_size={self.batch_size} is not divisible by n_accumulate={self.n_accumulate}"
+            )
+
+
+@dataclass(slots=True)
+class Progress:
+    """What training has done so far; saved in every checkpoint.
+
+    Attributes:
+        position: Where in the corpus training stands.
+        steps: Optimizer steps taken.
+        tokens: Tokens predicted.
+        seconds: Wall time spent training, over all sessions of the run.
+    """
+
+    position: Position = Position()
+    steps: int = 0
+    tokens: int = 0
+    seconds: float = 0.0
+
+
+class TrainingModule(L.LightningModule):
+    """Trains a language model on chunks of optimizer steps.
+
+    Attributes:
+        progress: What has been done.
+        loss_nats: Mean loss per predicted token over the last chunk.
+    """
+
+    def __init__(
+        self,
+        model: LanguageModel,
+        batches: Batches,
+        *,
+        optim: OptimConfig,
+        trainer: TrainerConfig,
+        is_visible_across_documents: bool,
+    ) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+        self.model = model
+        self.batches = batches
+        self.optim = optim
+        self.config = trainer
+        self.is_visible_across_documents = is_visible_across_documents
+        self.progress = Progress()
+        self.loss_nats = math.nan
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """AdamW; fused, except under fp16, whose gradient scaler must see gradients first."""
+        is_fused = self.config.precision is not Precision.fp16
+        return self.optim.build(list(self.model.parameters()), is_fused=is_fused)
+
+    def train_dataloader(self) -> Batches:
+        """The rest of training."""
+        return self.batches.starting_at(self.progress.position)
+
+    def training_step(self, chunk: Chunk, batch_idx: int) -> None:  # noqa: ARG002 - Lightning's name
+        """Take every optimizer step of a chunk, then read the losses once."""
+        began = time.perf_counter()
+        optimizer = self.optimizers()
+        losses = []
+        for step, windows in enumerate(chunk.windows):
+            rate = self.optim.rate(self.progress.steps + step, chunk.progress[step])
+            for group in optimizer.param_groups:  # type: ignore[union-attr]
+                group["lr"] = rate
+            losses.append(self._gradients(windows, chunk.n_targets[step]))
+            optimizer.step()  # type: ignore[union-attr, call-arg]
+            optimizer.zero_grad()  # type: ignore[union-attr]
+        self._finish(chunk, torch.stack(losses), rate, began)
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Clip, after gradients were unscaled."""
+        if self.config.gradient_clip is not None:
+            self.clip_gradients(optimizer, self.config.gradient_clip, "norm")
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep the progress beside the weights."""
+        done, at = self.progress, self.progress.position
+        checkpoint["progress"] = {
+            "position": [at.epoch, at.document, at.token],
+            "steps": done.steps,
+            "tokens": done.tokens,
+            "seconds": done.seconds,
+        }
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Go on where the checkpoint was written."""
+        saved = checkpoint["progress"]
+        self.progress = Progress(
+            Position(*saved["position"]), saved["steps"], saved["tokens"], saved["seconds"]
+        )
+
+    def exposures(self) -> float:
+        """Presentations of each piece of knowledge so far, counted in documents."""
+        at, corpus = self.progress.position, self.batches.corpus
+        return at.epoch + at.document / corpus.n_documents
+
+    def _gradients(self, windows: Int[Tensor, "batch seq_1"], n_targets: int) -> Float[Tensor, ""]:
+        """Accumulate the batch's gradient; its loss, of which a rank holds its own share."""
+        parts = windows.tensor_split(self.config.n_accumulate)
+        total = torch.zeros((), device=windows.device)
+        for i, part in enumerate(parts):
+            is_last = i == len(parts) - 1
+            with self._synchronising(is_last=is_last):
+                loss = self._loss(part) / n_targets
+                # Distributed training averages gradients over ranks; ours are shares of one sum.
+                self.manual_backward(loss * self.trainer.world_size)
+            total += loss.detach()
+        return total
+
+    def _synchronising(self, *, is_last: bool) -> Any:  # noqa: ANN401 - a context manager
+        strategy = self.trainer.strategy
+        if is_last or not isinstance(strategy, ParallelStrategy):
+            return torch.enable_grad()
+        return strategy.block_backward_sync()
+
+    def _loss(self, windows: Int[Tensor, "batch seq_1"]) -> Float[Tensor, ""]:
+        """Summed loss in nats over the tokens of these windows that are targets."""
+        inputs = windows[:, :-1].clamp(min=0).long()
+        is_visible = None if self.is_visible_across_documents else self._same_document(inputs)
+        logits = self.model(inputs, is_visible)
+        targets = windows[:, 1:].long()
+        return nn.functional.cross_entropy(
+            logits.flatten(0, 1).float(), targets.flatten(), ignore_index=IGNORED, reduction="sum"
+        )
+
+    def _same_document(self, inputs: Int[Tensor, "batch seq"]) -> Bool[Tensor, "batch seq seq"]:
+        """True where two tokens belong to one document; each begins with end-of-text."""
+        document = (inputs == self.batches.corpus.vocabulary.eos).cumsum(dim=1)
+        return document[:, :, None] == document[:, None, :]
+
+    def _finish(
+        self, chunk: Chunk, losses: Float[Tensor, " steps"], rate: float, began: float
+    ) -> None:
+        """Check, count and log; the only place that waits for the device."""
+        losses_nats = self.trainer.strategy.reduce(losses, reduce_op="sum").tolist()
+        for step, loss in enumerate(losses_nats):
+            if not math.isfinite(loss):
+                raise DivergedError(self.progress.steps + step)
+        seconds = time.perf_counter() - began
+        n_tokens = sum(chunk.n_targets)
+        done = self.progress
+        self.progress = Progress(
+            Position(*chunk.end), done.steps + len(losses), done.tokens + n_tokens,
+            done.seconds + seconds,
+        )  # fmt: skip
+        weighted = zip(losses_nats, chunk.n_targets, strict=True)
+        self.loss_nats = sum(loss * n for loss, n in weighted) / n_tokens
+        curves = {
+            "train/loss_nats": self.loss_nats,
+            "train/learning_rate": rate,
+            "train/exposures": self.exposures(),
+            "train/tokens": float(self.progress.tokens),
+            "train/tokens_per_second": n_tokens / seconds,
+        }
+        for logger in self.loggers:
+            logger.log_metrics(curves, step=self.progress.steps)

@@ -1,0 +1,78 @@
+"""The learning rate, as a function of what has been seen."""
+
+import math
+from dataclasses import dataclass
+from enum import Enum
+
+import torch
+
+
+class Decay(str, Enum):
+    """How the rate falls from its peak."""
+
+    cosine = "cosine"
+    linear = "linear"
+    constant = "constant"
+
+
+@dataclass(kw_only=True, slots=True)
+class OptimConfig:
+    """AdamW and its learning rate.
+
+    Source:
+        Physics of Language Models, Part 3.3, appendix A: AdamW, 1k warm-up, cosine to 0.1.
+    """
+
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.01
+    beta_1: float = 0.9
+    beta_2: float = 0.98
+    epsilon: float = 1e-6
+    decay: Decay = Decay.cosine
+    final_fraction: float = 0.1  # rate at the end over the peak rate
+    warmup_steps: int = 1000
+
+    def __post_init__(self) -> None:
+        for name in ("weight_decay", "warmup_steps", "final_fraction"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name}={getattr(self, name)}; must not be negative")
+        for name in ("learning_rate", "epsilon"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise ValueError(f"{name}={getattr(self, name)}; must be above 0")
+        for name in ("beta_1", "beta_2"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"{name}={getattr(self, name)}; must be in [0, 1)")
+
+    def rate(self, step: int, progress: float) -> float:
+        """The learning rate of a step.
+
+        Decay follows progress, the share of all documents already seen, rather than steps:
+        documents are counted exactly, while the number of steps depends on how they pack.
+
+        Args:
+            step: Optimizer steps taken before.
+            progress: From 0 at the start to 1 when every exposure is over.
+        """
+        warmup = min(1.0, (step + 1) / self.warmup_steps) if self.warmup_steps else 1.0
+        remaining = {
+            Decay.cosine: (1 + math.cos(math.pi * progress)) / 2,
+            Decay.linear: 1 - progress,
+            Decay.constant: 1.0,
+        }[self.decay]
+        return self.learning_rate * warmup * (
+            self.final_fraction + (1 - self.final_fraction) * remaining
+        )  # fmt: skip
+
+    def build(self, parameters: list[torch.nn.Parameter], *, is_fused: bool) -> torch.optim.AdamW:
+        """AdamW; matrices decay, biases and gains do not."""
+        groups = [
+            {"params": [p for p in parameters if p.dim() >= 2], "weight_decay": self.weight_decay},
+            {"params": [p for p in parameters if p.dim() < 2], "weight_decay": 0.0},
+        ]
+        return torch.optim.AdamW(
+            [group for group in groups if group["params"]],
+            lr=self.learning_rate,
+            betas=(self.beta_1, self.beta_2),
+            eps=self.epsilon,
+            fused=is_fused,
+        )

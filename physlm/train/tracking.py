@@ -1,0 +1,161 @@
+"""Where curves and metrics go: files always, CSV or W&B besides."""
+
+import csv
+import json
+import math
+import os
+import netrc
+from argparse import Namespace
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch.loggers import Logger, WandbLogger
+from lightning.pytorch.utilities import rank_zero_only
+
+from physlm.errors import InputError
+from physlm.record import RunDirectory, flatten, write_text
+
+
+class Tracker(str, Enum):
+    """Local files only, a CSV table besides, or Weights & Biases besides."""
+
+    local = "local"
+    csv = "csv"
+    wandb = "wandb"
+
+
+@dataclass(kw_only=True, slots=True)
+class LoggerConfig:
+    """A window on the run's files; none of it changes a result."""
+
+    kind: Tracker = Tracker.local
+    project: str = "physlm"  # W&B project
+    entity: str | None = None  # W&B team; None is your own
+    group: str | None = None  # W&B group; None is the experiment's name
+
+
+class JsonLinesLogger(Logger):
+    """Curves as one JSON object per line, each with its step."""
+
+    def __init__(self, path: Path, first_step: int) -> None:
+        super().__init__()
+        self.path = path
+        self._keep_until(first_step)
+
+    @property
+    def name(self) -> str:
+        """The file's name."""
+        return self.path.name
+
+    @property
+    def version(self) -> str:
+        """One file per run."""
+        return ""
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Append one line."""
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"step": step, **metrics}) + "\n")
+
+    def log_hyperparams(self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
+        """The configuration is in the run's config.yaml."""
+
+    @rank_zero_only
+    def _keep_until(self, step: int) -> None:
+        """Drop what a killed run wrote after its last checkpoint; it will be written again."""
+        rows = read_curves(self.path) if self.path.exists() else []
+        kept = [json.dumps(row) + "\n" for row in rows if row["step"] <= step]
+        write_text(self.path, "".join(kept))
+
+
+class CsvLogger(JsonLinesLogger):
+    """The same rows as a table beside the JSON lines."""
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Append one row, below a header if it is the first."""
+        is_new = not self.path.exists() or self.path.stat().st_size == 0
+        with self.path.open("a", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file)
+            if is_new:
+                writer.writerow(["step", *metrics])
+            writer.writerow([step, *metrics.values()])
+
+    @rank_zero_only
+    def _keep_until(self, step: int) -> None:
+        if not self.path.exists():
+            return
+        with self.path.open(encoding="utf-8", newline="") as file:
+            header, *rows = list(csv.reader(file)) or [[]]
+        kept = [header, *(r for r in rows if len(r) == len(header) and int(r[0]) <= step)]
+        write_text(self.path, "".join(",".join(row) + "\n" for row in kept if row))
+
+
+def read_curves(path: Path) -> list[dict[str, float]]:
+    """The rows of a ``metrics.jsonl``; a last line cut short by a crash is left out.
+
+    Raises:
+        InputError: If any other line is not a row.
+    """
+    lines = path.read_text(encoding="utf-8").splitlines()
+    rows = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            row = json.loads(line)
+            rows.append({"step": row.pop("step"), **row})
+        except (json.JSONDecodeError, KeyError, AttributeError) as error:
+            if number == len(lines):
+                break
+            raise InputError(f"{path} line {number} is corrupt; delete the file") from error
+    return rows
+
+
+def build_loggers(
+    config: LoggerConfig,
+    directory: RunDirectory,
+    *,
+    run_id: str,
+    name: str,
+    first_step: int,
+    hyperparameters: Mapping[str, Any],
+) -> list[Logger]:
+    """The run's loggers, cut back to the step that training goes on from."""
+    loggers: list[Logger] = [JsonLinesLogger(directory.metrics, first_step)]
+    if config.kind is Tracker.csv:
+        loggers.append(CsvLogger(directory.metrics.with_suffix(".csv"), first_step))
+    if config.kind is Tracker.wandb:
+        wandb_logger = WandbLogger(
+            project=config.project, entity=config.entity, group=config.group or name,
+            name=f"{name}-{run_id[:6]}", id=run_id, save_dir=directory.path,
+            resume="allow", offline=not is_logged_in(), log_model=False,
+        )  # fmt: skip
+        wandb_logger.log_hyperparams(flatten(hyperparameters))
+        loggers.append(wandb_logger)
+    return loggers
+
+
+def report(loggers: list[Logger], metrics: Mapping[str, float], step: int) -> None:
+    """Log final metrics and close every logger."""
+    finite = {name: value for name, value in metrics.items() if math.isfinite(value)}
+    for logger in loggers:
+        logger.log_metrics(finite, step=step)
+        logger.finalize("success")
+        if isinstance(logger, WandbLogger):
+            logger.experiment.finish(quiet=True)
+
+
+def is_logged_in() -> bool:
+    """Whether W&B has a key, in the environment or in the netrc file that ``wandb login`` writes."""
+    if os.environ.get("WANDB_MODE") in {"offline", "disabled", "dryrun"}:
+        return False
+    if os.environ.get("WANDB_API_KEY"):
+        return True
+    try:
+        hosts = netrc.netrc(os.environ.get("NETRC")).hosts
+    except (OSError, netrc.NetrcParseError):
+        return False
+    return any("wandb" in host for host in hosts)
