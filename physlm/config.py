@@ -82,7 +82,7 @@ class RunConfig:
     @property
     def run_dir(self) -> Path:
         """Where the run's files are."""
-        return Path(self.runs_dir) / f"{self.name}-{self.run_id}"
+        return Path(self.runs_dir) / self.run_id
 
 
 def config_dir() -> Path:
@@ -102,18 +102,31 @@ def register_schemas() -> None:
     """Make the typed schemas known to Hydra, as classes, so that each YAML file is checked."""
     store = ConfigStore.instance()
     store.store(name="run_schema", node=RunConfig)
-    store.store(group="data", name="bios_schema", node=BiosConfig)
-    store.store(group="data", name="biod_schema", node=BiodConfig)
-    store.store(group="model", name="decoder_schema", node=DecoderConfig)
-    store.store(group="eval", name="capacity_schema", node=CapacityConfig, package="eval.capacity")
+    schemas = {"bios": BiosConfig, "biod": BiodConfig, "decoder": DecoderConfig,
+               "capacity": CapacityConfig}  # fmt: skip
+    for name, schema in schemas.items():
+        store.store(group="schema", name=name, node=schema)
+
+
+def register_sweeps() -> None:
+    """Make every grid of `sweeps/`, which lies beside `conf/`, an option of the group sweeps."""
+    for path in sorted((config_dir().parent / "sweeps").glob("*.yaml")):
+        node = OmegaConf.load(path)
+        ConfigStore.instance().store(
+            group="sweeps", name=path.stem, node=node, package="_global_", provider="sweeps"
+        )
 
 
 def to_run_config(composed: DictConfig) -> RunConfig:
     """The typed configuration; below this point nothing knows Hydra.
 
     Raises:
+        InputError: If a key is unknown.
         ValueError: If a value breaks a rule of its field.
     """
-    config = OmegaConf.to_object(composed)
+    try:
+        config = OmegaConf.to_object(composed)
+    except AttributeError as error:  # slots refuse what `+key=value` smuggled in
+        raise InputError(f"unknown key: {error}; --help lists the keys") from error
     assert isinstance(config, RunConfig)
     return config

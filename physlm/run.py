@@ -1,12 +1,10 @@
 """The command line: compose a configuration, check it, run it, say what came out."""
 
-import logging
 import os
+import re
 import sys
 import traceback
-import warnings
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping
 
 import hydra
 from hydra.core.config_search_path import ConfigSearchPath
@@ -20,10 +18,10 @@ from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 from rich.table import Table
 
-from physlm.config import RunConfig, config_dir, register_schemas, to_run_config
-from physlm.errors import DivergedError, InputError, InterruptedRunError
+from physlm.config import RunConfig, config_dir, register_schemas, register_sweeps, to_run_config
+from physlm.errors import DivergedError, InterruptedRunError
 from physlm.pipeline import Outcome, execute
-from physlm.record import RunDirectory, RunRecord, write_text
+from physlm.record import RunDirectory, RunRecord
 
 # Exit statuses: what the user gave, our own fault, asked to stop.
 BAD_INPUT, FAULT, INTERRUPTED = 2, 1, 130
@@ -32,62 +30,91 @@ BAD_INPUT, FAULT, INTERRUPTED = 2, 1, 130
 _USER_ERRORS = (ValueError, OSError, HydraException, OmegaConfBaseException)
 
 
-class SweepsSearchPath(SearchPathPlugin):
-    """Finds `sweeps/`, which lies beside `conf/`."""
+class ScaleSearchPath(SearchPathPlugin):
+    """Looks for configuration at the chosen scale first: `conf/at_scale/gpu` before `conf`."""
 
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
-        """Add the folder that holds both."""
-        search_path.append("physlm", f"file://{config_dir().parent}")
+        """Put the scale's folder first, where the scale has one."""
+        folder = config_dir() / "at_scale" / _chosen_scale()
+        if folder.is_dir():
+            search_path.prepend("scale", f"file://{folder}")
 
 
 def main() -> None:
     """Run one point or a sweep; the exit status says how it went."""
-    _be_quiet()
     # Without this Hydra prints its own report of every error and exits.
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")
-    Plugins.instance().register(SweepsSearchPath)
+    register_sweeps()
+    Plugins.instance().register(ScaleSearchPath)
     register_schemas()
-    entry = hydra.main(config_path=str(config_dir()), config_name="config", version_base="1.3")
+    statuses: list[int] = []
+
+    def point(composed: DictConfig) -> None:
+        statuses.append(_run_point(composed))
+
     try:
-        entry(_run_point)()
-    except SystemExit:
-        raise
-    except BaseException as error:  # noqa: BLE001 - the last place: every error becomes one line
+        hydra.main(config_path=str(config_dir()), config_name="config", version_base="1.3")(point)()
+    except Exception as error:  # noqa: BLE001 - the last place: every error becomes one line
         sys.exit(_explain(error))
+    sys.exit(max(statuses, default=0))
 
 
-def _run_point(composed: DictConfig) -> None:
-    """One point, alone or of a sweep; in a sweep its failure is told here and noted for the end."""
+def _chosen_scale() -> str:
+    """The scale on the command line; it decides which files are read, before they are composed."""
+    chosen = [word.removeprefix("scale=") for word in sys.argv[1:] if word.startswith("scale=")]
+    return chosen[-1] if chosen else "laptop"
+
+
+def _run_point(composed: DictConfig) -> int:
+    """One point, alone or of a sweep; its exit status.
+
+    Raises:
+        FailedPointError: If a point of a sweep failed, so that the launcher knows; the others go on.
+    """
+    prefix = ""
     is_sweep = HydraConfig.get().mode is RunMode.MULTIRUN
+    if is_sweep:
+        prefix = f"point {HydraConfig.get().job.override_dirname}: "
     try:
         config = to_run_config(composed)
         outcome = execute(config, RunDirectory(config.run_dir))
-    except Exception as error:
+        show(outcome, config)
+        if outcome.record.status == "diverged":
+            raise DivergedError(outcome.record.stopped_at_step or 0)
+    except (Exception, KeyboardInterrupt) as error:
+        status = _explain(error, prefix)
+        if is_sweep and status != INTERRUPTED:
+            raise FailedPointError(status) from error
         if is_sweep:
-            print(f"point {HydraConfig.get().job.override_dirname} failed:", file=sys.stderr)
-            _explain(error)
-        raise
-    show(outcome)
-    if outcome.record.status == "diverged":
-        raise DivergedError(outcome.record.stopped_at_step or 0)
+            sys.exit(status)
+        return status
+    return 0
 
 
-def show(outcome: Outcome) -> None:
+class FailedPointError(RuntimeError):
+    """A point of a sweep failed, and has said why."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
+
+
+def show(outcome: Outcome, config: RunConfig) -> None:
     """The table of a run, and as the last line where its record is."""
     console = Console(width=None if sys.stdout.isatty() else 100)
     if outcome.was_done:
         console.print("finished before; force=true runs it again")
-    console.print(table(outcome.record))
+    console.print(table(outcome.record, config.published))
     print(f"record: {outcome.path}", flush=True)
 
 
-def table(record: RunRecord) -> Table:
+def table(record: RunRecord, published: Mapping[str, float]) -> Table:
     """Measured beside published, and what the run cost."""
     result = Table(title=f"{record.name} (seed {record.config['seed']}, n = 1 run)", title_justify="left")
     for heading in ("metric", "measured", "stderr", "paper", "unit"):
         result.add_column(heading, justify="left" if heading in {"metric", "unit"} else "right")
     for metric in record.metrics:
-        paper = record.published.get(metric.name)
+        paper = published.get(metric.name)
         result.add_row(
             metric.name,
             f"{metric.value:,.4g}" if abs(metric.value) < 1e4 else f"{metric.value:,.0f}",
@@ -108,31 +135,38 @@ def table(record: RunRecord) -> Table:
     return result
 
 
-def _explain(error: BaseException) -> int:
+def _explain(error: BaseException, prefix: str = "") -> int:
     """One line on standard error, and the exit status that goes with it."""
     if os.environ.get("PHYSLM_TRACEBACK") == "1":
         traceback.print_exception(error)
-    if isinstance(error, KeyboardInterrupt):
-        print("interrupted; the same command goes on from the last checkpoint", file=sys.stderr)
-        return INTERRUPTED
-    text = " ".join(str(error).split()) or type(error).__name__
-    if isinstance(error, InterruptedRunError):
-        print(f"interrupted: {text}", file=sys.stderr)
-        return INTERRUPTED
+    kind, status, hint = _kind(error)
+    print(f"{prefix}{kind}: {_text(error)}{hint}", file=sys.stderr, flush=True)
+    return status
+
+
+def _text(error: BaseException) -> str:
+    """An error's message on one line, with the cause that Hydra wraps."""
+    if isinstance(error, FailedPointError):
+        return "some points failed, the others ended well; the same command runs only those again"
+    text = " ".join(str(error).split())
+    if found := re.match(r"Could not override '([^']*)'", text):
+        return f"unknown key {found.group(1)}; --help lists the keys"
+    if isinstance(error, HydraException) and error.__cause__ is not None:
+        text = f"{text}: {str(error.__cause__).splitlines()[0]}"
+    return text or type(error).__name__
+
+
+def _kind(error: BaseException) -> tuple[str, int, str]:
+    """What to call an error, its exit status, and a hint."""
+    if isinstance(error, FailedPointError):
+        return "sweep", error.status, ""
+    if isinstance(error, (InterruptedRunError, KeyboardInterrupt)):
+        return "interrupted", INTERRUPTED, ""
+    if isinstance(error, DivergedError):
+        return "diverged", FAULT, ""
     if isinstance(error, _USER_ERRORS):
-        print(f"error: {text}", file=sys.stderr)
-        return BAD_INPUT
-    kind = "diverged" if isinstance(error, DivergedError) else f"fault: {type(error).__name__}"
-    hint = "" if isinstance(error, DivergedError) else " (PHYSLM_TRACEBACK=1 shows where)"
-    print(f"{kind}: {text}{hint}", file=sys.stderr)
-    return FAULT
-
-
-def _be_quiet() -> None:
-    """Keep libraries' chatter out of the output."""
-    for name in ("lightning.pytorch", "lightning.fabric", "lightning"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    warnings.filterwarnings("ignore", module="lightning")
+        return "error", BAD_INPUT, ""
+    return f"fault: {type(error).__name__}", FAULT, " (PHYSLM_TRACEBACK=1 shows where)"
 
 
 if __name__ == "__main__":

@@ -45,12 +45,10 @@ class Attention(nn.Module):
     ) -> Float[Tensor, "batch seq width"]:
         """What each token gathers from the tokens it may see; ``mask`` None is plain causality."""
         n_batch, seq_len, _ = x.shape
-        q, k, v = (
-            t.view(n_batch, seq_len, -1, self.shape.head_width).transpose(1, 2)
-            for t in self.qkv(x).split((self.shape.d_model, self.shape.d_kv, self.shape.d_kv), -1)
-        )
-        if self.rotary is not None:
-            q, k = self.rotary(q), self.rotary(k)
+        n_heads, n_kv = self.shape.n_heads, self.shape.n_kv_heads
+        heads = self.qkv(x).view(n_batch, seq_len, -1, self.shape.head_width).transpose(1, 2)
+        qk, v = heads.split((n_heads + n_kv, n_kv), dim=1)
+        q, k = (qk if self.rotary is None else self.rotary(qk)).split((n_heads, n_kv), dim=1)
         gathered = nn.functional.scaled_dot_product_attention(
             q, k, v, attn_mask=mask, is_causal=mask is None,
             enable_gqa=self.shape.n_kv_heads != self.shape.n_heads,

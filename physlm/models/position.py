@@ -40,9 +40,10 @@ class Rotary(nn.Module):
         if seq_len > len(self.cos):
             self.cos, self.sin = (t.to(x.device) for t in self._tables(seq_len))
         cos, sin = self.cos[:seq_len].to(x.dtype), self.sin[:seq_len].to(x.dtype)
-        first, second, rest = x.tensor_split((self.n_pairs, 2 * self.n_pairs), dim=-1)
-        rotated = (first * cos - second * sin, second * cos + first * sin, rest)
-        return torch.cat(rotated, dim=-1)
+        turned, rest = x.tensor_split((2 * self.n_pairs,), dim=-1)
+        first, second = turned.chunk(2, dim=-1)
+        rotated = torch.cat((first * cos - second * sin, second * cos + first * sin), dim=-1)
+        return torch.cat((rotated, rest), dim=-1) if rest.shape[-1] else rotated
 
     def _tables(self, n_positions: int) -> tuple[Tensor, Tensor]:
         frequencies = self.base ** (-torch.arange(self.n_pairs, dtype=torch.float64) / self.n_pairs)

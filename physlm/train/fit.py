@@ -1,5 +1,6 @@
 """Train a model on a corpus, from the last checkpoint if there is one."""
 
+import logging
 import pickle
 import signal
 import time
@@ -108,10 +109,7 @@ def fit(
     if runtime.compile:
         model.compile()
     checkpoint = directory.checkpoint if directory.checkpoint.exists() else None
-    with stop_requests() as stop, warnings.catch_warnings():
-        # Lightning advises loader workers and a length; our batches are rendered by a thread,
-        # and how many there are is known only once they are packed.
-        warnings.filterwarnings("ignore", module="lightning")
+    with stop_requests() as stop, _lightning_quiet():
         callbacks: list[L.Callback] = [Checkpoints(directory.checkpoint, runtime, stop)]
         if runtime.progress_bar:
             callbacks.append(ExposureBar())
@@ -231,6 +229,19 @@ def stop_requests() -> Iterator[StopRequests]:
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def _lightning_quiet() -> Iterator[None]:
+    """Without Lightning's advice on loader workers and lengths.
+
+    Our batches are rendered by a thread, and how many there are is known only once they are packed.
+    """
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="lightning")
+        yield
 
 
 def _ours(module: L.LightningModule) -> TrainingModule:
