@@ -5,7 +5,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
@@ -22,6 +22,8 @@ from physlm.train.fit import RuntimeConfig
 from physlm.train.module import TrainerConfig
 from physlm.train.schedule import OptimConfig
 from physlm.train.tracking import LoggerConfig
+
+T = TypeVar("T")
 
 # What decides a result, and hence names the run; the rest only says how it is carried out.
 SCIENCE = ("seed", "data", "model", "optim", "trainer", "eval")
@@ -117,7 +119,7 @@ def register_sweeps() -> None:
         )
 
 
-def to_run_config(composed: DictConfig) -> RunConfig:
+def typed(composed: DictConfig, kind: type[T]) -> T:
     """The typed configuration; below this point nothing knows Hydra.
 
     Raises:
@@ -128,5 +130,5 @@ def to_run_config(composed: DictConfig) -> RunConfig:
         config = OmegaConf.to_object(composed)
     except AttributeError as error:  # slots refuse what `+key=value` smuggled in
         raise InputError(f"unknown key: {error}; --help lists the keys") from error
-    assert isinstance(config, RunConfig)
+    assert isinstance(config, kind)
     return config

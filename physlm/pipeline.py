@@ -16,7 +16,7 @@ from physlm import __version__
 from physlm.analysis.figures import draw_run
 from physlm.config import RunConfig
 from physlm.data.corpus import Corpus
-from physlm.errors import DivergedError, InputError
+from physlm.errors import DivergedError
 from physlm.models.language_model import LanguageModel
 from physlm.record import Metric, RunDirectory, RunRecord, replacing, write_text
 from physlm.train.batches import Batches
@@ -93,7 +93,9 @@ def _run(config: RunConfig, directory: RunDirectory) -> RunRecord:
     except DivergedError as error:
         report(loggers, {}, error.step)
         counts = _counts(Progress(steps=error.step), corpus)
-        return RunRecord(**facts, **counts, status="diverged", metrics=(), stopped_at_step=error.step)
+        return RunRecord(
+            **facts, **counts, status="diverged", metrics=(), stopped_at_step=error.step
+        )
     with replacing(directory.model) as temporary:
         save_model(model, str(temporary))
     metrics = score(config, model.to(device).eval(), corpus)
@@ -124,9 +126,7 @@ def _use_threads(config: RunConfig) -> None:
         numba.set_num_threads(min(config.runtime.n_threads, numba.config.NUMBA_NUM_THREADS))
 
 
-def _facts(
-    config: RunConfig, corpus: Corpus, model: LanguageModel, device: str
-) -> dict[str, Any]:
+def _facts(config: RunConfig, corpus: Corpus, model: LanguageModel, device: str) -> dict[str, Any]:
     """What is known before training."""
     by_role = model.n_parameters()
     return {
@@ -163,12 +163,15 @@ def _git_revision() -> dict[str, Any]:
         return {"git_revision": None, "git_dirty": None}
 
     def git(*words: str) -> str | None:
-        command = ["git", "-C", str(folder), *words]  # noqa: S607 - git is found on the path
+        command = ["git", "-C", str(folder), *words]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         return done.stdout.strip() if done.returncode == 0 else None
 
     status = git("status", "--porcelain", "--untracked-files=no")
-    return {"git_revision": git("rev-parse", "HEAD"), "git_dirty": None if status is None else bool(status)}
+    return {
+        "git_revision": git("rev-parse", "HEAD"),
+        "git_dirty": None if status is None else bool(status),
+    }
 
 
 def _cpu_name() -> str:

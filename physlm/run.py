@@ -18,7 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 from rich.table import Table
 
-from physlm.config import RunConfig, config_dir, register_schemas, register_sweeps, to_run_config
+from physlm.config import RunConfig, config_dir, register_schemas, register_sweeps, typed
 from physlm.errors import DivergedError, InterruptedRunError
 from physlm.pipeline import Outcome, execute
 from physlm.record import RunDirectory, RunRecord
@@ -42,8 +42,7 @@ class ScaleSearchPath(SearchPathPlugin):
 
 def main() -> None:
     """Run one point or a sweep; the exit status says how it went."""
-    # Without this Hydra prints its own report of every error and exits.
-    os.environ.setdefault("HYDRA_FULL_ERROR", "1")
+    one_line_errors()
     register_sweeps()
     Plugins.instance().register(ScaleSearchPath)
     register_schemas()
@@ -55,8 +54,13 @@ def main() -> None:
     try:
         hydra.main(config_path=str(config_dir()), config_name="config", version_base="1.3")(point)()
     except Exception as error:  # noqa: BLE001 - the last place: every error becomes one line
-        sys.exit(_explain(error))
+        sys.exit(explain(error))
     sys.exit(max(statuses, default=0))
+
+
+def one_line_errors() -> None:
+    """Have Hydra raise what goes wrong, instead of printing a report of its own."""
+    os.environ.setdefault("HYDRA_FULL_ERROR", "1")
 
 
 def _chosen_scale() -> str:
@@ -69,26 +73,30 @@ def _run_point(composed: DictConfig) -> int:
     """One point, alone or of a sweep; its exit status.
 
     Raises:
-        FailedPointError: If a point of a sweep failed, so that the launcher knows; the others go on.
+        FailedPointError: If a point of a sweep failed, which stops no other point.
     """
     prefix = ""
     is_sweep = HydraConfig.get().mode is RunMode.MULTIRUN
     if is_sweep:
         prefix = f"point {HydraConfig.get().job.override_dirname}: "
     try:
-        config = to_run_config(composed)
+        config = typed(composed, RunConfig)
         outcome = execute(config, RunDirectory(config.run_dir))
         show(outcome, config)
-        if outcome.record.status == "diverged":
-            raise DivergedError(outcome.record.stopped_at_step or 0)
+        _raise_if_diverged(outcome.record)
     except (Exception, KeyboardInterrupt) as error:
-        status = _explain(error, prefix)
+        status = explain(error, prefix)
         if is_sweep and status != INTERRUPTED:
             raise FailedPointError(status) from error
         if is_sweep:
             sys.exit(status)
         return status
     return 0
+
+
+def _raise_if_diverged(record: RunRecord) -> None:
+    if record.stopped_at_step is not None:
+        raise DivergedError(record.stopped_at_step)
 
 
 class FailedPointError(RuntimeError):
@@ -110,7 +118,9 @@ def show(outcome: Outcome, config: RunConfig) -> None:
 
 def table(record: RunRecord, published: Mapping[str, float]) -> Table:
     """Measured beside published, and what the run cost."""
-    result = Table(title=f"{record.name} (seed {record.config['seed']}, n = 1 run)", title_justify="left")
+    result = Table(
+        title=f"{record.name} (seed {record.config['seed']}, n = 1 run)", title_justify="left"
+    )
     for heading in ("metric", "measured", "stderr", "paper", "unit"):
         result.add_column(heading, justify="left" if heading in {"metric", "unit"} else "right")
     for metric in record.metrics:
@@ -135,7 +145,7 @@ def table(record: RunRecord, published: Mapping[str, float]) -> Table:
     return result
 
 
-def _explain(error: BaseException, prefix: str = "") -> int:
+def explain(error: BaseException, prefix: str = "") -> int:
     """One line on standard error, and the exit status that goes with it."""
     if os.environ.get("PHYSLM_TRACEBACK") == "1":
         traceback.print_exception(error)

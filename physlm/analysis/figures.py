@@ -19,12 +19,22 @@ def draw_run(record: RunRecord, curves: Sequence[dict[str, float]], path: Path) 
     rows_shown = [(n, value) for n, value in record.published.items() if n in measured]
     for i, (name, published) in enumerate(rows_shown):
         metric = measured[name]
-        bars.barh(i, metric.value, xerr=metric.stderr, color="tab:blue", label="measured" if i == 0 else None)
+        bars.barh(
+            i,
+            metric.value,
+            xerr=metric.stderr,
+            color="tab:blue",
+            label="measured" if i == 0 else None,
+        )
         bars.plot(published, i, "D", color="tab:red", label="published" if i == 0 else None)
         maximum = measured.get(name.replace("capacity/", "capacity/maximum_"))
         if maximum is not None:
-            bars.axvline(maximum.value, color="black", linestyle="--", label="maximum in this world")
-    bars.set_yticks(range(len(rows_shown)), [name.split("/")[-1].replace("_", "\n") for name, _ in rows_shown])
+            bars.axvline(
+                maximum.value, color="black", linestyle="--", label="maximum in this world"
+            )
+    bars.set_yticks(
+        range(len(rows_shown)), [name.split("/")[-1].replace("_", "\n") for name, _ in rows_shown]
+    )
     bars.set_title(f"{record.parameters['total']:,} parameters, {record.exposures:g} exposures")
     if rows_shown:
         bars.legend(loc="upper left", fontsize="small")

@@ -1,5 +1,6 @@
 """A corpus: a world rendered as token documents, one epoch = one exposure of all it knows."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -56,7 +57,7 @@ class Corpus(Protocol):
 
 
 @dataclass(kw_only=True, slots=True)
-class DataConfig:
+class DataConfig(ABC):
     """What every corpus has; each world adds its own fields.
 
     Raises:
@@ -74,9 +75,9 @@ class DataConfig:
         """Every value in its range; worlds extend this."""
         require_at_least(self, 1, "exposures", "seq_len")
 
+    @abstractmethod
     def build(self, seed: int) -> Corpus:
         """The corpus of this configuration and seed."""
-        raise ValueError("data is not chosen; pick a world, for example data=bios or data=biod")
 
 
 def require_at_least(config: object, minimum: float, *names: str) -> None:

@@ -45,7 +45,7 @@ class Windows:
     ends: Int64[np.ndarray, "windows 3"]
 
 
-def pack(corpus: Corpus, seq_len: int, start: Position = Position()) -> Iterator[Windows]:  # noqa: B008
+def pack(corpus: Corpus, seq_len: int, start: Position = Position()) -> Iterator[Windows]:
     """All windows of training from ``start`` on, block by block; windows never span epochs.
 
     Each epoch ends with one more end-of-text, the target that closes its last document.

@@ -40,7 +40,7 @@ def gpt2_tokenizer() -> Tokenizer:
 
 
 def compact_tokenizer(texts: Iterable[str]) -> Tokenizer:
-    """One token for every distinct word or punctuation mark of ``texts``, in order of appearance."""
+    """One token for every distinct word or punctuation mark, in order of appearance."""
     split = pre_tokenizers.Split(Regex(WORD), behavior="isolated")
     words = dict.fromkeys(
         word for text in texts for word, _ in split.pre_tokenize_str(text) if word
@@ -121,3 +121,8 @@ class Pieces:
         lengths = np.array([len(ids) for ids in encoded])
         self.tokens: Int32[np.ndarray, " tokens"] = np.concatenate(encoded)
         self.starts: Int64[np.ndarray, " pieces_1"] = np.concatenate([[0], np.cumsum(lengths)])
+
+    def join(self, numbers: Sequence[int]) -> Int32[np.ndarray, " tokens"]:
+        """The tokens of some pieces, end to end; -1 stands for no piece."""
+        spans = [slice(self.starts[i], self.starts[i + 1]) for i in numbers if i >= 0]
+        return np.concatenate([self.tokens[span] for span in spans])

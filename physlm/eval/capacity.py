@@ -168,7 +168,7 @@ def _span_sums(
 def _token_losses(
     model: LanguageModel, documents: Biographies, eos: int
 ) -> tuple[Float[np.ndarray, "documents tokens"], Bool[np.ndarray, "documents tokens"]]:
-    """Loss of each token in nats, and whether it is the most likely one; 0 and True at position 0."""
+    """Loss of each token in nats, and whether it is the likeliest; 0 and True at position 0."""
     device = next(iter(model.parameters()), torch.empty(0)).device
     tokens = torch.from_numpy(_rows(documents, eos)).long().to(device)
     logits: Tensor = model(tokens[:, :-1]).float()

@@ -1,5 +1,6 @@
 """What every scorer is: a configuration that, given a model and its corpus, measures."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 from physlm.data.corpus import Corpus
@@ -8,12 +9,17 @@ from physlm.record import Metric
 
 
 @dataclass(kw_only=True, slots=True)
-class ScorerConfig:
+class ScorerConfig(ABC):
     """One measurement; each scorer adds its own fields."""
 
+    @abstractmethod
     def check(self, corpus: Corpus) -> None:
-        """Refuse, before any training, a corpus that this scorer cannot measure."""
+        """Refuse, before any training, a corpus that this scorer cannot measure.
 
+        Raises:
+            InputError: Naming the scorer and what it can measure.
+        """
+
+    @abstractmethod
     def score(self, model: LanguageModel, corpus: Corpus) -> list[Metric]:
         """Measure a trained model against the truth."""
-        raise ValueError("eval is not chosen; pick a scorer, for example eval=capacity")

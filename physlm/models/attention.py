@@ -41,7 +41,7 @@ class Attention(nn.Module):
     def forward(
         self,
         x: Float[Tensor, "batch seq width"],
-        mask: Bool[Tensor, "batch 1 seq seq"] | None,
+        mask: Bool[Tensor, "#batch 1 seq seq"] | None,
     ) -> Float[Tensor, "batch seq width"]:
         """What each token gathers from the tokens it may see; ``mask`` None is plain causality."""
         n_batch, seq_len, _ = x.shape
@@ -63,14 +63,12 @@ def attention_mask(
     seq_len: int,
     sliding_window: int | None,
     device: torch.device,
-) -> Bool[Tensor, "batch 1 seq seq"] | None:
+) -> Bool[Tensor, "#batch 1 seq seq"] | None:
     """Causality, the sliding window and visibility in one mask; None if causality is all."""
-    is_windowed = sliding_window is not None and sliding_window < seq_len
-    if is_visible is None and not is_windowed:
+    reach = seq_len if sliding_window is None else min(sliding_window, seq_len)
+    if is_visible is None and reach == seq_len:
         return None
     position = torch.arange(seq_len, device=device)
     distance = position[:, None] - position
-    mask = distance >= 0
-    if is_windowed:
-        mask &= distance < sliding_window
+    mask = (distance >= 0) & (distance < reach)
     return (mask[None] if is_visible is None else mask & is_visible)[:, None]

@@ -80,7 +80,9 @@ class DecoderConfig(ModelConfig):
 class Decoder(LanguageModel):
     """A stack of blocks between an embedding and its projection back to tokens."""
 
-    def __init__(self, config: DecoderConfig, vocabulary_size: int, seq_len: int, seed: int) -> None:
+    def __init__(
+        self, config: DecoderConfig, vocabulary_size: int, seq_len: int, seed: int
+    ) -> None:
         super().__init__()
         self.config = config
         self.vocabulary_size = vocabulary_size
@@ -172,7 +174,7 @@ class Block(nn.Module):
     def forward(
         self,
         x: Float[Tensor, "batch seq width"],
-        mask: Bool[Tensor, "batch 1 seq seq"] | None,
+        mask: Bool[Tensor, "#batch 1 seq seq"] | None,
     ) -> Float[Tensor, "batch seq width"]:
         """The residual stream after this block."""
         x = x + self.attention(self.attention_norm(x), mask)

@@ -1,12 +1,13 @@
 """The one interface of every model: token ids in, next-token scores out."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 
-class LanguageModel(nn.Module):
+class LanguageModel(nn.Module, ABC):
     """Scores every next token from the tokens up to it.
 
     Attributes:
@@ -15,6 +16,7 @@ class LanguageModel(nn.Module):
 
     vocabulary_size: int
 
+    @abstractmethod
     def forward(
         self,
         tokens: Int[Tensor, "batch seq"],
@@ -26,7 +28,6 @@ class LanguageModel(nn.Module):
             tokens: Token ids.
             is_visible: Where row t may look at column s, on top of causality; None allows all.
         """
-        raise TypeError(f"{type(self).__name__} does not say how to score tokens")
 
     def n_parameters(self) -> dict[str, int]:
         """Parameters by role; a shared tensor counts once."""
@@ -34,7 +35,7 @@ class LanguageModel(nn.Module):
 
 
 @dataclass(kw_only=True, slots=True)
-class ModelConfig:
+class ModelConfig(ABC):
     """What every model has; each architecture adds its own fields."""
 
     n_layers: int = 2
@@ -59,6 +60,6 @@ class ModelConfig:
                 "every head has the same width"
             )
 
+    @abstractmethod
     def build(self, vocabulary_size: int, seq_len: int, seed: int) -> LanguageModel:
         """A freshly initialised model."""
-        raise ValueError("model is not chosen; pick one, for example model=gpt2")

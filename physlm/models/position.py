@@ -24,6 +24,9 @@ class Rotary(nn.Module):
         Su et al. (2021), RoFormer; the half-split pairing of GPT-NeoX.
     """
 
+    cos: Tensor
+    sin: Tensor
+
     def __init__(self, head_width: int, n_positions: int, *, fraction: float, base: float) -> None:
         super().__init__()
         self.n_pairs = int(head_width * fraction) // 2

@@ -82,7 +82,7 @@ def _gpt2_format(model: Decoder) -> tuple[Any, Weights]:
     return theirs, _renamed(model.state_dict(), _gpt2_names(config.n_layers), _transpose_linear)
 
 
-def _from_gpt2(source: Any) -> Decoder:  # noqa: ANN401
+def _from_gpt2(source: Any) -> Decoder:
     theirs = source.config
     config = DecoderConfig(
         n_layers=theirs.n_layer, n_heads=theirs.n_head, d_model=theirs.n_embd,
@@ -98,14 +98,17 @@ def _from_gpt2(source: Any) -> Decoder:  # noqa: ANN401
 
 def _transpose_linear(name: str, weight: Tensor) -> Tensor:
     """GPT-2 keeps its linear layers as (in, out); torch keeps (out, in)."""
-    is_linear = weight.dim() == 2 and not any(part in name for part in ("wte", "wpe", "embedding",
-                                                                        "positions"))  # fmt: skip
+    tables = ("wte", "wpe", "embedding", "positions")
+    is_linear = weight.dim() == 2 and not any(table in name for table in tables)
     return weight.T.contiguous() if is_linear else weight
 
 
 def _gpt2_names(n_layers: int) -> dict[str, str]:
-    parts = {"attention_norm": "ln_1", "attention.qkv": "attn.c_attn", "attention.out":
-             "attn.c_proj", "mlp_norm": "ln_2", "mlp.up": "mlp.c_fc", "mlp.down": "mlp.c_proj"}  # fmt: skip
+    parts = {
+        "attention_norm": "ln_1", "attention.qkv": "attn.c_attn",
+        "attention.out": "attn.c_proj", "mlp_norm": "ln_2",
+        "mlp.up": "mlp.c_fc", "mlp.down": "mlp.c_proj",
+    }  # fmt: skip
     names = {"embedding.weight": "transformer.wte.weight"}
     names["positions.weight"] = "transformer.wpe.weight"
     for kind in ("weight", "bias"):
@@ -148,14 +151,15 @@ def _llama_format(model: Decoder) -> tuple[Any, Weights]:
     theirs: Any = LlamaConfig(**shared)
     if config.sliding_window is not None:
         theirs = MistralConfig(**shared, sliding_window=config.sliding_window)
-    weights = {}
-    for name, weight in model.state_dict().items():
-        for new, part in _split_for_llama(name, weight, config):
-            weights[new] = part
+    weights = {
+        new: part
+        for name, weight in model.state_dict().items()
+        for new, part in _split_for_llama(name, weight, config)
+    }
     return theirs, weights
 
 
-def _from_llama(source: Any) -> Decoder:  # noqa: ANN401
+def _from_llama(source: Any) -> Decoder:
     theirs = source.config
     config = DecoderConfig(
         n_layers=theirs.num_hidden_layers, n_heads=theirs.num_attention_heads,
@@ -186,7 +190,7 @@ def _split_for_llama(name: str, weight: Tensor, config: DecoderConfig) -> list[t
     prefix = f"model.layers.{layer}"
     if part == "attention.qkv.weight":
         shape = config.attention_shape
-        split = weight.split((shape.d_model, shape.d_kv, shape.d_kv))
+        split = torch.split(weight, [shape.d_model, shape.d_kv, shape.d_kv])
         return [
             (f"{prefix}.self_attn.{letter}_proj.weight", w)
             for letter, w in zip("qkv", split, strict=True)

@@ -3,7 +3,7 @@
 import queue
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -47,7 +47,7 @@ class Batches:
     steps_per_chunk: int
     rank: int = 0
     n_ranks: int = 1
-    start: Position = Position()
+    start: Position = field(default_factory=Position)
 
     def starting_at(self, start: Position) -> "Batches":
         """The same training, from a later position."""

@@ -13,7 +13,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-import lightning as L
+import lightning
 import torch
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.strategies import FSDPStrategy, Strategy
@@ -110,7 +110,7 @@ def fit(
         model.compile()
     checkpoint = directory.checkpoint if directory.checkpoint.exists() else None
     with stop_requests() as stop, _lightning_quiet():
-        callbacks: list[L.Callback] = [Checkpoints(directory.checkpoint, runtime, stop)]
+        callbacks: list[lightning.Callback] = [Checkpoints(directory.checkpoint, runtime, stop)]
         if runtime.progress_bar:
             callbacks.append(ExposureBar())
         _lightning_trainer(trainer, runtime, loggers, callbacks, directory.path).fit(
@@ -137,7 +137,7 @@ def saved_steps(path: Path) -> int:
         ) from error
 
 
-class Checkpoints(L.Callback):
+class Checkpoints(lightning.Callback):
     """Saves the state every so often and when asked to stop, always between chunks."""
 
     def __init__(self, path: Path, runtime: RuntimeConfig, stop: "StopRequests") -> None:
@@ -146,7 +146,7 @@ class Checkpoints(L.Callback):
         self.stop = stop
         self.saved_at = time.monotonic()
 
-    def on_train_batch_end(self, trainer: L.Trainer, *_: Any) -> None:  # noqa: ANN401
+    def on_train_batch_end(self, trainer: lightning.Trainer, *_: Any) -> None:
         """Save if it is time; every rank must agree on that.
 
         Raises:
@@ -159,7 +159,7 @@ class Checkpoints(L.Callback):
         if is_stopping:
             raise InterruptedRunError(f"asked to stop; run the same command to go on ({self.path})")
 
-    def save(self, trainer: L.Trainer) -> None:
+    def save(self, trainer: lightning.Trainer) -> None:
         """Replace the last checkpoint."""
         if trainer.is_global_zero:
             with replacing(self.path) as temporary:
@@ -169,24 +169,27 @@ class Checkpoints(L.Callback):
         self.saved_at = time.monotonic()
 
 
-class ExposureBar(L.Callback):
+class ExposureBar(lightning.Callback):
     """A progress bar in exposures, with loss, speed and time left, on standard error."""
 
-    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+    def on_train_start(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
+    ) -> None:
         """Show the bar where a resumed run stands."""
         self.progress = Progress(
             TextColumn("training"), BarColumn(), TextColumn("{task.fields[text]}"),
             TimeRemainingColumn(), console=Console(stderr=True), transient=True,
         )  # fmt: skip
         module = _ours(pl_module)
-        self.task = self.progress.add_task(
-            "", total=module.batches.corpus.n_epochs, completed=module.exposures(), text=""
-        )
+        self.task = self.progress.add_task("", total=module.batches.corpus.n_epochs, text="")
         if trainer.is_global_zero:
             self.progress.start()
 
     def on_train_batch_end(
-        self, trainer: L.Trainer, pl_module: L.LightningModule, *_: Any  # noqa: ANN401, ARG002
+        self,
+        trainer: lightning.Trainer,
+        pl_module: lightning.LightningModule,
+        *_: Any,
     ) -> None:
         """Move the bar."""
         module = _ours(pl_module)
@@ -197,7 +200,9 @@ class ExposureBar(L.Callback):
         )
         self.progress.update(self.task, completed=module.exposures(), text=text)
 
-    def teardown(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:  # noqa: ARG002
+    def teardown(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, stage: str
+    ) -> None:
         """Remove the bar, however training ended."""
         self.progress.stop()
 
@@ -244,7 +249,7 @@ def _lightning_quiet() -> Iterator[None]:
         yield
 
 
-def _ours(module: L.LightningModule) -> TrainingModule:
+def _ours(module: lightning.LightningModule) -> TrainingModule:
     assert isinstance(module, TrainingModule)
     return module
 
@@ -253,13 +258,13 @@ def _lightning_trainer(
     trainer: TrainerConfig,
     runtime: RuntimeConfig,
     loggers: list[Logger],
-    callbacks: list[L.Callback],
+    callbacks: list[lightning.Callback],
     root: Path,
-) -> L.Trainer:
+) -> lightning.Trainer:
     precision: Any = {
         Precision.fp32: "32-true", Precision.bf16: "bf16-mixed", Precision.fp16: "16-mixed"
     }[trainer.precision]  # fmt: skip
-    return L.Trainer(
+    return lightning.Trainer(
         accelerator=runtime.resolved_device(),
         devices=runtime.n_devices,
         num_nodes=runtime.n_nodes,

@@ -2,11 +2,11 @@
 
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-import lightning as L
+import lightning
 import torch
 from jaxtyping import Bool, Float, Int
 from lightning.pytorch.strategies import ParallelStrategy
@@ -59,13 +59,13 @@ class Progress:
         seconds: Wall time spent training, over all sessions of the run.
     """
 
-    position: Position = Position()
+    position: Position = field(default_factory=Position)
     steps: int = 0
     tokens: int = 0
     seconds: float = 0.0
 
 
-class TrainingModule(L.LightningModule):
+class TrainingModule(lightning.LightningModule):
     """Trains a language model on chunks of optimizer steps.
 
     Attributes:
@@ -101,7 +101,7 @@ class TrainingModule(L.LightningModule):
         """The rest of training."""
         return self.batches.starting_at(self.progress.position)
 
-    def training_step(self, chunk: Chunk, batch_idx: int) -> None:  # noqa: ARG002 - Lightning's name
+    def training_step(self, chunk: Chunk, batch_idx: int) -> None:
         """Take every optimizer step of a chunk, then read the losses once."""
         began = time.perf_counter()
         optimizer = self.optimizers()
@@ -111,7 +111,7 @@ class TrainingModule(L.LightningModule):
             for group in optimizer.param_groups:  # type: ignore[union-attr]
                 group["lr"] = rate
             losses.append(self._gradients(windows, chunk.n_targets[step]))
-            optimizer.step()  # type: ignore[union-attr, call-arg]
+            optimizer.step()  # type: ignore[union-attr]
             optimizer.zero_grad()  # type: ignore[union-attr]
         self._finish(chunk, torch.stack(losses), rate, began)
 
@@ -155,7 +155,7 @@ class TrainingModule(L.LightningModule):
             total += loss.detach()
         return total
 
-    def _synchronising(self, *, is_last: bool) -> Any:  # noqa: ANN401 - a context manager
+    def _synchronising(self, *, is_last: bool) -> Any:
         strategy = self.trainer.strategy
         if is_last or not isinstance(strategy, ParallelStrategy):
             return torch.enable_grad()

@@ -3,8 +3,8 @@
 import csv
 import json
 import math
-import os
 import netrc
+import os
 from argparse import Namespace
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -61,7 +61,9 @@ class JsonLinesLogger(Logger):
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"step": step, **metrics}) + "\n")
 
-    def log_hyperparams(self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
+    def log_hyperparams(
+        self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any
+    ) -> None:
         """The configuration is in the run's config.yaml."""
 
     @rank_zero_only
@@ -149,7 +151,7 @@ def report(loggers: list[Logger], metrics: Mapping[str, float], step: int) -> No
 
 
 def is_logged_in() -> bool:
-    """Whether W&B has a key, in the environment or in the netrc file that ``wandb login`` writes."""
+    """Whether W&B has a key, in the environment or where ``wandb login`` writes it."""
     if os.environ.get("WANDB_MODE") in {"offline", "disabled", "dryrun"}:
         return False
     if os.environ.get("WANDB_API_KEY"):

@@ -80,7 +80,7 @@ class Sentences:
 
 
 @numba.njit(inline="always")
-def _next(state: np.uint64) -> tuple[np.uint64, np.uint64]:
+def _next(state):  # type: ignore[no-untyped-def]
     """One step of splitmix64: the new state and 64 random bits."""
     state += _GOLDEN
     z = (state ^ (state >> np.uint64(30))) * _MIX_1
@@ -89,13 +89,13 @@ def _next(state: np.uint64) -> tuple[np.uint64, np.uint64]:
 
 
 @numba.njit(inline="always")
-def _below(bits: np.uint64, bound: int) -> np.int64:
+def _below(bits, bound):  # type: ignore[no-untyped-def]
     """An integer below ``bound``, which is far below 2**32, from 64 random bits."""
     return np.int64(((bits >> np.uint64(32)) * np.uint64(bound)) >> np.uint64(32))
 
 
 @numba.njit(cache=True, nogil=True)
-def _draw_plans(people, key, n_templates, random_order):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _draw_plans(people, key, n_templates, random_order):  # type: ignore[no-untyped-def]
     """For each document and sentence: which attribute, in which template."""
     n_attributes = len(n_templates)
     plan = np.empty((len(people), n_attributes, 2), dtype=np.int32)
@@ -115,12 +115,12 @@ def _draw_plans(people, key, n_templates, random_order):  # type: ignore[no-unty
 
 
 @numba.njit(inline="always")
-def _length(piece, piece_starts):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _length(piece, piece_starts):  # type: ignore[no-untyped-def]
     return piece_starts[piece + 1] - piece_starts[piece] if piece >= 0 else np.int64(0)
 
 
 @numba.njit(cache=True, nogil=True)
-def _measure(people, plan, piece_starts, subjects, texts):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _measure(people, plan, piece_starts, subjects, texts):  # type: ignore[no-untyped-def]
     """Where each document starts; the last entry is the total length."""
     first_subjects, later_subjects = subjects
     values, prefixes, suffixes = texts
@@ -147,7 +147,7 @@ def _measure(people, plan, piece_starts, subjects, texts):  # type: ignore[no-un
 
 
 @numba.njit(inline="always")
-def _append(tokens, position, piece, piece_tokens, piece_starts):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _append(tokens, position, piece, piece_tokens, piece_starts):  # type: ignore[no-untyped-def]
     if piece >= 0:
         for source in range(piece_starts[piece], piece_starts[piece + 1]):
             tokens[position] = piece_tokens[source]
@@ -156,7 +156,7 @@ def _append(tokens, position, piece, piece_tokens, piece_starts):  # type: ignor
 
 
 @numba.njit(cache=True, nogil=True)
-def _copy(people, plan, starts, pieces, subjects, texts, eos, n_name_parts, has_pronoun):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _copy(people, plan, starts, pieces, subjects, texts, eos, n_name_parts, has_pronoun):  # type: ignore[no-untyped-def]
     """Tokens of all documents, the end of each name and the span of each value."""
     piece_tokens, piece_starts = pieces
     first_subjects, later_subjects = subjects

@@ -20,7 +20,7 @@ _SYLLABLES = [c + v for c in "bdfgklmnprstvyz" for v in "aeiou"]
 
 
 class AttributeOrder(str, Enum):
-    """Whether attributes come in an order drawn at every exposure, as published, or always the same."""
+    """Attributes in an order drawn at every exposure, as published, or always the same."""
 
     random = "random"
     fixed = "fixed"
@@ -95,9 +95,7 @@ class BiodConfig(DataConfig):
             n_epochs=self.exposures,
             vocabulary=vocabulary,
             sentences=sentences,
-            attributes=tuple(
-                Attribute(f"id_{k + 1}", n_values) for k in range(self.n_attributes)
-            ),
+            attributes=tuple(Attribute(f"id_{k + 1}", n_values) for k in range(self.n_attributes)),
             n_names=math.prod(self.name_sizes),
             diversity=Diversity(
                 n_strings=self.diversity,
@@ -177,7 +175,7 @@ def _one_token_words(n: int) -> list[str]:
 
 def syllables(index: int) -> str:
     """The word of a symbol: consonant-vowel syllables, one for the first 75, then more."""
-    digits = []
+    digits: list[str] = []
     while not digits or index >= 0:
         index, digit = divmod(index, len(_SYLLABLES))
         digits.append(_SYLLABLES[digit])

@@ -101,25 +101,6 @@ class People:
     choices: Int64[np.ndarray, "people 4"]
     is_female: Int64[np.ndarray, " people"]
 
-    def describe(self, person: int) -> dict[str, str]:
-        """A person's full name and attribute values, as they appear in the text."""
-        first, middle, last = (
-            pool(f"{part}_names")[index]
-            for part, index in zip(("first", "middle", "last"), self.names[person], strict=True)
-        )
-        month, day, year = self.birth_dates[person]
-        city, university, major, employer = self.choices[person]
-        return {
-            "name": f"{first} {middle} {last}",
-            "birth_date": f"{MONTHS[month]} {day + 1}, {FIRST_YEAR + year}",
-            "birth_city": pool("birth_cities")[city],
-            "university": pool("universities")[university],
-            "major": pool("majors")[major],
-            "employer": employers()[employer][0],
-            "company_city": employers()[employer][1],
-            "pronoun": PRONOUNS[self.is_female[person]],
-        }
-
 
 def draw_people(config: BiosConfig, seed: int) -> People:
     """The world of a configuration and seed: distinct names, every attribute uniform."""

@@ -85,6 +85,17 @@ class KnowledgeCorpus:
         key = stream_key(self.seed, *text, "text")
         return self.sentences.render(people, key, self.vocabulary.eos)
 
+    def facts(self, person: int) -> dict[str, str]:
+        """A person's name and attribute values, as they stand in the text."""
+        made_of = self.sentences
+        name = made_of.first_subjects[person, : made_of.n_name_parts]
+        rows = [name, *made_of.values[person]]
+        if made_of.has_pronoun:
+            rows.append(made_of.later_subjects[person])
+        texts = [self.vocabulary.decode(made_of.pieces.join(row)).strip() for row in rows]
+        keys = ["name", *(attribute.name for attribute in self.attributes)]
+        return dict(zip(keys, texts, strict=True))
+
     @property
     def maximum_bits(self) -> float:
         """Bits a perfect model is credited with, the numerator of R^max.
@@ -93,7 +104,9 @@ class KnowledgeCorpus:
             Physics of Language Models, Part 3.3, definition of the maximum capacity ratio.
         """
         n = self.n_documents
-        return n * math.log2(self.n_names / n) + self._value_bits + self._diversity_bits(exact=False)
+        return (
+            n * math.log2(self.n_names / n) + self._value_bits + self._diversity_bits(exact=False)
+        )
 
     @property
     def entropy_bits(self) -> float:

@@ -25,8 +25,10 @@ def templates(attribute: str) -> tuple[tuple[str, str], ...]:
 
     Every sentence begins with its subject, so that a document begins with the name.
     """
-    rows = (line.removeprefix("{subject}").partition("{value}") for line in
-            _lines("templates", attribute))
+    rows = (
+        line.removeprefix("{subject}").partition("{value}")
+        for line in _lines("templates", attribute)
+    )
     return tuple((before.rstrip(" "), after) for before, _, after in rows)
 
 

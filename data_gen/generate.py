@@ -1,0 +1,54 @@
+"""What the commands share: compose a configuration, write the corpus it describes."""
+
+import json
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import hydra
+from hydra.core.config_store import ConfigStore
+from omegaconf import MISSING, DictConfig
+
+from physlm.config import config_dir, register_schemas, typed
+from physlm.data.bio.knowledge import KnowledgeCorpus
+from physlm.data.corpus import DataConfig
+from physlm.data.export import write_corpus
+from physlm.run import explain, one_line_errors
+
+
+@dataclass(kw_only=True, slots=True)
+class GenerateConfig:
+    """A corpus and where to write it."""
+
+    output: str = MISSING  # a folder that does not exist yet
+    epochs: int = 1  # exposures of every person to write
+    seed: int = 0
+    data: DataConfig = MISSING
+
+
+def main(world: str) -> None:
+    """Write a corpus of one world; the last line of standard output is its folder."""
+    one_line_errors()
+    register_schemas()
+    ConfigStore.instance().store(name="corpus_schema", node=GenerateConfig)
+    entry = hydra.main(
+        config_path=str(config_dir()), config_name=f"corpus_{world}", version_base="1.3"
+    )
+    try:
+        entry(_generate)()
+    except Exception as error:  # noqa: BLE001 - the last place: every error becomes one line
+        sys.exit(explain(error))
+
+
+def _generate(composed: DictConfig) -> None:
+    try:
+        config = typed(composed, GenerateConfig)
+        corpus = config.data.build(config.seed)
+        assert isinstance(corpus, KnowledgeCorpus)
+        description = {"seed": config.seed, "data": json.loads(json.dumps(asdict(config.data)))}
+        folder = write_corpus(
+            corpus, Path(config.output), n_epochs=config.epochs, description=description
+        )
+    except Exception as error:  # noqa: BLE001 - told here, or Hydra would add lines of its own
+        sys.exit(explain(error))
+    print(f"corpus: {folder}")  # noqa: T201 - the command's result

@@ -1,0 +1,200 @@
+"""Published claims and what became of them here: `python -m physlm.claims experiments/capacity`."""
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import yaml
+from scipy import stats
+
+from physlm.errors import InputError
+from physlm.record import replacing
+
+_CONFIDENCE = 0.95
+_FIELDS = {"id", "statement", "source", "published", "metric", "select", "scale", "expect",
+           "relative_to", "compared_to", "by", "command"}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A published statement and the rule that decides it.
+
+    The measured quantity is the mean of ``metric`` over the runs that ``select`` picks; divided,
+    run by run, by the metric ``relative_to`` if given; minus or over the same mean of the runs
+    that ``compared_to`` picks, if given.
+
+    Attributes:
+        id: Short name.
+        statement: What the paper says.
+        source: Paper, section, number.
+        published: The paper's number, as text.
+        metric: Name of a metric.
+        select: Column to value, for the runs that count.
+        scale: At which scale it is tested.
+        expect: ``at_least`` and ``at_most`` bounds on the quantity.
+        relative_to: Metric to divide by.
+        compared_to: Selection of the runs to compare with.
+        by: ``difference`` or ``ratio``.
+        command: What produces the runs.
+    """
+
+    id: str
+    statement: str
+    source: str
+    published: str
+    metric: str
+    select: Mapping[str, Any]
+    scale: str
+    expect: Mapping[str, float]
+    command: str
+    relative_to: str | None = None
+    compared_to: Mapping[str, Any] | None = None
+    by: str = "difference"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the runs say of a claim.
+
+    Attributes:
+        value: The measured quantity.
+        low: Lower end of its 95% interval over seeds; None where n is 1.
+        high: Upper end.
+        n: Runs, of the smaller group where two are compared.
+        word: ``holds``, ``does not hold`` or ``undecided``.
+    """
+
+    value: float
+    low: float | None
+    high: float | None
+    n: int
+    word: str
+
+
+def read_claims(path: Path) -> list[Claim]:
+    """The claims of one experiment.
+
+    Raises:
+        InputError: If the file is not a list of claims, or a field is unknown or missing.
+    """
+    try:
+        entries = yaml.safe_load(path.read_text(encoding="utf-8"))
+        for entry in entries:
+            if unknown := set(entry) - _FIELDS:
+                raise InputError(f"{path}: claim {entry.get('id')}: unknown field {unknown.pop()}")
+        return [Claim(**entry) for entry in entries]
+    except (yaml.YAMLError, TypeError) as error:
+        raise InputError(f"{path}: {' '.join(str(error).split())}") from error
+
+
+def decide(claim: Claim, results: pl.DataFrame) -> Verdict:
+    """Hold a claim against results: decided only if the whole interval is on one side.
+
+    Intervals are Student's for a mean and Welch's for a difference; a ratio is a difference of
+    logarithms.
+
+    Raises:
+        InputError: If no run was selected.
+    """
+    sample = _values(claim, claim.select, results)
+    if claim.compared_to is None:
+        value, n = float(sample.mean()), len(sample)
+        interval = (
+            stats.ttest_1samp(sample, 0.0).confidence_interval(_CONFIDENCE) if n > 1 else None
+        )
+        bounds = None if interval is None else (float(interval.low), float(interval.high))
+    else:
+        other = _values(claim, claim.compared_to, results)
+        value, bounds = _compare(sample, other, claim.by)
+        n = min(len(sample), len(other))
+    low, high = bounds or (None, None)
+    return Verdict(value, low, high, n, _word(claim.expect, low, high))
+
+
+def _compare(a: np.ndarray, b: np.ndarray, by: str) -> tuple[float, tuple[float, float] | None]:
+    """Difference or ratio of two means, and its interval."""
+    if by == "ratio":
+        a, b = np.log(a), np.log(b)
+    back = np.exp if by == "ratio" else float
+    value = float(back(a.mean() - b.mean()))
+    if min(len(a), len(b)) < 2:
+        return value, None
+    interval = stats.ttest_ind(a, b, equal_var=False).confidence_interval(_CONFIDENCE)
+    return value, (float(back(interval.low)), float(back(interval.high)))
+
+
+def _word(expect: Mapping[str, float], low: float | None, high: float | None) -> str:
+    if low is None or high is None:
+        return "undecided"
+    least, most = expect.get("at_least", -np.inf), expect.get("at_most", np.inf)
+    if low >= least and high <= most:
+        return "holds"
+    return "does not hold" if high < least or low > most else "undecided"
+
+
+def _values(claim: Claim, select: Mapping[str, Any], results: pl.DataFrame) -> np.ndarray:
+    """The quantity of each selected run."""
+    columns = {*select, claim.metric, *([claim.relative_to] if claim.relative_to else [])}
+    if missing := columns - set(results.columns):
+        raise InputError(f"claim {claim.id}: results have no column {sorted(missing)[0]}")
+    rows = results.filter(pl.all_horizontal(pl.col(k) == v for k, v in select.items()))
+    if rows.is_empty():
+        raise InputError(f"claim {claim.id}: no run with {dict(select)}; {claim.command}")
+    values = rows[claim.metric]
+    if claim.relative_to is not None:
+        values = values / rows[claim.relative_to]
+    return values.to_numpy()
+
+
+def ledger(folders: Sequence[Path]) -> str:
+    """A markdown table of every claim with its verdict."""
+    lines = [
+        "| claim | published | measured (95% interval, n) | expected | scale | verdict | command |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for folder in folders:
+        results = pl.read_csv(folder / "results.csv", infer_schema_length=None)
+        claims = read_claims(folder / "claims.yaml")
+        lines += [_ledger_row(claim, decide(claim, results)) for claim in claims]
+    return "\n".join(lines) + "\n"
+
+
+def _ledger_row(claim: Claim, verdict: Verdict) -> str:
+    interval = "" if verdict.low is None else f"{verdict.low:.3f} to {verdict.high:.3f}, "
+    expected = ", ".join(f"{k.replace('_', ' ')} {v:g}" for k, v in claim.expect.items())
+    cells = (
+        f"**{claim.id}**: {claim.statement} ({claim.source})", claim.published,
+        f"{verdict.value:.3f} ({interval}n = {verdict.n})", expected, claim.scale,
+        f"**{verdict.word}**", f"`{claim.command}`",
+    )  # fmt: skip
+    return f"| {' | '.join(cells)} |"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; its exit status."""
+    parser = argparse.ArgumentParser(prog="python -m physlm.claims", description=__doc__)
+    parser.add_argument("folders", nargs="+", type=Path,
+                        help="folders with claims.yaml and results.csv")  # fmt: skip
+    parser.add_argument("--ledger", type=Path,
+                        help="also write the table into this markdown file")  # fmt: skip
+    chosen = parser.parse_args(arguments)
+    try:
+        text = ledger(chosen.folders)
+        if chosen.ledger is not None:
+            heading = chosen.ledger.read_text(encoding="utf-8").split("\n| claim |")[0].rstrip("\n")
+            with replacing(chosen.ledger) as temporary:
+                temporary.write_text(f"{heading}\n\n{text}", encoding="utf-8")
+    except (InputError, OSError, pl.exceptions.PolarsError) as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    sys.stdout.write(text)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

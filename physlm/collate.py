@@ -1,0 +1,153 @@
+"""Records of many runs as one table: `python -m physlm.collate`."""
+
+import argparse
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from physlm.errors import InputError
+from physlm.record import RunRecord, flatten, read_record, replacing
+
+# What every row says of its run, before the configuration and the metrics.
+_FACTS = ("run_id", "name", "status", "device", "exposures", "steps", "tokens", "wall_seconds",
+          "tokens_per_second")  # fmt: skip
+
+
+def find_records(folders: Iterable[Path]) -> tuple[list[RunRecord], list[InputError]]:
+    """Every record below the folders, in order of run id, and what could not be read.
+
+    Raises:
+        InputError: If a folder does not exist.
+    """
+    records: dict[str, RunRecord] = {}
+    unreadable = []
+    for folder in folders:
+        if not folder.exists():
+            raise InputError(f"{folder} does not exist; give folders that hold run directories")
+        for path in sorted(folder.rglob("record.json")):
+            try:
+                record = read_record(path)
+                records[record.run_id] = record
+            except InputError as error:
+                unreadable.append(error)
+    return [records[run_id] for run_id in sorted(records)], unreadable
+
+
+def tabulate(records: Sequence[RunRecord]) -> pl.DataFrame:
+    """One row per run: facts, configuration with dotted keys, parameter counts, metrics.
+
+    Raises:
+        InputError: If there is no record.
+    """
+    if not records:
+        raise InputError("no record.json found; run something first")
+    return pl.DataFrame([_row(record) for record in records], infer_schema_length=None)
+
+
+def varying(table: pl.DataFrame) -> pl.DataFrame:
+    """The table without configuration that is the same in every row."""
+    config = [name for name in table.columns if name == "seed" or _is_config(name)]
+    same = [n for n in config if n not in {"seed", "scale"} and table[n].n_unique() == 1]
+    return table.drop(same)
+
+
+def summarise(table: pl.DataFrame, by: Sequence[str], metrics: Sequence[str]) -> pl.DataFrame:
+    """Mean, standard error and n of metrics over the runs that share the values of ``by``.
+
+    The standard error is missing where n is 1.
+
+    Raises:
+        InputError: If a column does not exist.
+    """
+    for name in (*by, *metrics):
+        if name not in table.columns:
+            known = ", ".join(sorted(table.columns))
+            raise InputError(f"no column {name}; there are {known}")
+    statistics = []
+    for name in metrics:
+        column = pl.col(name)
+        stderr = column.std() / column.count().sqrt()
+        statistics += [
+            column.mean(),
+            stderr.alias(f"{name}/stderr"),
+            column.count().alias(f"{name}/n"),
+        ]
+    return table.group_by(by).agg(statistics).sort(by)
+
+
+def write_table(table: pl.DataFrame, path: Path | None) -> None:
+    """Write markdown, CSV or JSON by the file's ending, or markdown to standard output."""
+    suffix = ".md" if path is None else path.suffix
+    writers: dict[str, Callable[[], str]] = {
+        ".md": lambda: _markdown(table), ".csv": table.write_csv, ".json": table.write_json,
+    }  # fmt: skip
+    if suffix not in writers:
+        raise InputError(f"{path}; end the name in one of {', '.join(writers)}")
+    text = writers[suffix]()
+    if path is None:
+        sys.stdout.write(text)
+        return
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def _row(record: RunRecord) -> dict[str, Any]:
+    facts = {name: getattr(record, name) for name in _FACTS}
+    config = {k: v for k, v in flatten(record.config).items() if k not in {"name", "runs_dir"}}
+    config = {k: str(v) if isinstance(v, list) else v for k, v in config.items()}
+    config = {k: v for k, v in config.items() if not k.startswith("published.")}
+    parameters = {f"parameters.{role}": n for role, n in record.parameters.items()}
+    corpus = {f"corpus.{name}": value for name, value in record.corpus.items()}
+    metrics = {metric.name: metric.value for metric in record.metrics}
+    git = {name: record.software.get(name) for name in ("git_revision", "git_dirty")}
+    return {**facts, **config, **parameters, **corpus, **metrics, **git}
+
+
+def _is_config(name: str) -> bool:
+    sections = ("data", "model", "optim", "trainer", "eval", "runtime", "logger")
+    return name.partition(".")[0] in {*sections, "force", "scale"}
+
+
+def _markdown(table: pl.DataFrame) -> str:
+    rows = [table.columns, ["---"] * table.width]
+    rows += [[_cell(value) for value in row] for row in table.iter_rows()]
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; its exit status."""
+    parser = argparse.ArgumentParser(prog="python -m physlm.collate", description=__doc__)
+    parser.add_argument("folders", nargs="*", type=Path, default=[Path("runs")],
+                        help="where run directories are (default: runs)")  # fmt: skip
+    parser.add_argument("--by", nargs="+", metavar="KEY",
+                        help="group by these configuration values, over seeds")  # fmt: skip
+    parser.add_argument("--metrics", nargs="+", metavar="NAME",
+                        default=["capacity/bits_per_parameter"],
+                        help="metrics to average (default: %(default)s)")  # fmt: skip
+    parser.add_argument("--output", type=Path,
+                        help="file ending in .md, .csv or .json (default: print)")  # fmt: skip
+    chosen = parser.parse_args(arguments)
+    try:
+        records, unreadable = find_records(chosen.folders)
+        for problem in unreadable:
+            print(f"error: {problem}", file=sys.stderr)
+        table = tabulate(records)
+        table = summarise(table, chosen.by, chosen.metrics) if chosen.by else varying(table)
+        write_table(table, chosen.output)
+    except (InputError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 2 if unreadable else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

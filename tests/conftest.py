@@ -1,0 +1,33 @@
+"""Shape checks on every annotated tensor, and tiny worlds that several tests share."""
+
+from jaxtyping import install_import_hook
+
+install_import_hook(
+    ["physlm.models", "physlm.eval", "physlm.train.module"], "beartype.beartype"
+)
+
+import pytest  # noqa: E402
+
+from physlm.data.bio.biod import AttributeOrder, BiodConfig  # noqa: E402
+from physlm.data.bio.bios import BiosConfig  # noqa: E402
+from physlm.data.bio.knowledge import KnowledgeCorpus  # noqa: E402
+from physlm.data.tokens import TokenizerName  # noqa: E402
+
+
+def tiny_biod_config(**changes) -> BiodConfig:
+    values = {
+        "n_people": 24, "n_attributes": 3, "diversity": 8, "chunk_length": 2, "alphabet_size": 6,
+        "name_sizes": [6, 6], "attribute_order": AttributeOrder.fixed, "exposures": 4, "seq_len": 12,
+    }  # fmt: skip
+    return BiodConfig(**(values | changes))
+
+
+@pytest.fixture(scope="session")
+def biod() -> KnowledgeCorpus:
+    return tiny_biod_config().build(0)
+
+
+@pytest.fixture(scope="session", params=list(TokenizerName))
+def bios(request: pytest.FixtureRequest) -> KnowledgeCorpus:
+    config = BiosConfig(n_people=300, exposures=3, tokenizer=request.param)
+    return config.build(7)

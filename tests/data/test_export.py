@@ -1,0 +1,72 @@
+import json
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from physlm.data import export
+from physlm.data.export import read_corpus, write_corpus
+from physlm.errors import InputError
+
+
+@pytest.fixture
+def folder(tmp_path, bios):
+    return write_corpus(bios, tmp_path / "corpus", n_epochs=2, description={"seed": 7})
+
+
+def test_reading_back_gives_the_same_tokens(folder, bios):
+    stored = read_corpus(folder)
+    expected = np.concatenate([bios.epoch(e, 0, 300).tokens for e in range(2)])
+    assert np.array_equal(stored.tokens, expected)
+    assert len(stored.starts) == 601
+    assert stored.manifest["fingerprint"] == bios.fingerprint()
+
+
+def test_tables_hold_text_tokens_spans_and_facts(folder, bios):
+    documents = pq.read_table(folder / "documents.parquet").to_pylist()
+    people = {row["person"]: row for row in pq.read_table(folder / "people.parquet").to_pylist()}
+    assert len(documents) == 600
+    assert len(people) == 300
+    for row in documents[::37]:
+        tokens = np.array(row["tokens"], dtype=np.int32)
+        assert bios.vocabulary.decode(tokens[1:]) == row["text"]
+        for name in ("name", "birth_date", "employer", "gender"):
+            value = tokens[row[f"{name}_start"] : row[f"{name}_end"]]
+            assert bios.vocabulary.decode(value).strip() == people[row["person"]][name]
+
+
+@pytest.mark.parametrize("name", ["tokens.bin", "documents.parquet", "index.npy", "manifest.json"])
+def test_a_truncated_file_is_refused(folder, name):
+    path = folder / name
+    path.write_bytes(path.read_bytes()[:-10])
+    with pytest.raises(InputError, match="again"):
+        read_corpus(folder)
+
+
+def test_an_existing_folder_is_left_alone(folder, bios):
+    before = (folder / "manifest.json").read_text()
+    with pytest.raises(InputError, match="exists"):
+        write_corpus(bios, folder, n_epochs=1, description={})
+    assert (folder / "manifest.json").read_text() == before
+
+
+def test_a_failed_write_leaves_nothing(tmp_path, bios, monkeypatch):
+    def full_disk(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(export, "_write_vocabulary", full_disk)
+    with pytest.raises(OSError, match="No space"):
+        write_corpus(bios, tmp_path / "corpus", n_epochs=1, description={})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_more_epochs_than_exposures_are_refused(tmp_path, bios):
+    with pytest.raises(InputError, match="epochs=4"):
+        write_corpus(bios, tmp_path / "corpus", n_epochs=4, description={})
+
+
+def test_a_later_format_is_refused(folder):
+    manifest = json.loads((folder / "manifest.json").read_text())
+    (folder / "manifest.json").write_text(json.dumps(manifest | {"format_version": 99}))
+    with pytest.raises(InputError, match="format_version=99"):
+        read_corpus(folder)

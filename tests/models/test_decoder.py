@@ -1,0 +1,131 @@
+import pytest
+import torch
+
+from physlm.models.decoder import DecoderConfig, NormKind
+from physlm.models.mlp import MlpKind
+from physlm.models.position import PositionEncoding, Rotary
+from physlm.models.size import n_parameters
+
+STYLES = {
+    "gpt2": {},
+    "learned": {"position": PositionEncoding.learned},
+    "partial rope": {"rope_fraction": 0.25},
+    "no position": {"position": PositionEncoding.none},
+    "llama": {"norm": NormKind.rmsnorm, "mlp": MlpKind.gated_silu, "mlp_ratio": 8 / 3,
+              "has_bias": False, "is_tied": False},
+    "mistral": {"norm": NormKind.rmsnorm, "mlp": MlpKind.gated_silu, "has_bias": False,
+                "n_kv_heads": 2, "sliding_window": 5},
+    "quarter mlp": {"mlp_ratio": 0.25},
+    "no mlp": {"mlp": MlpKind.none},
+}  # fmt: skip
+
+
+def config(style, **changes):
+    return DecoderConfig(**({"n_layers": 2, "n_heads": 4, "d_model": 32, "init_std": 0.3}
+                            | STYLES[style] | changes))  # fmt: skip
+
+
+def tokens(n_batch=2, seq_len=12, vocabulary_size=20):
+    generator = torch.Generator().manual_seed(0)
+    return torch.randint(0, vocabulary_size, (n_batch, seq_len), generator=generator)
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_parameter_counts_are_the_closed_form_and_what_torch_counts(style):
+    model = config(style).build(20, 12, 0)
+    assert model.n_parameters() == n_parameters(config(style), 20, 12)
+    assert sum(model.n_parameters().values()) == sum(p.numel() for p in model.parameters())
+
+
+@pytest.mark.parametrize(("layers", "heads", "millions"), [(2, 2, 0.816), (6, 4, 5.58), (6, 6, 11.91),
+                                                           (12, 12, 87.57)])  # fmt: skip
+def test_sizes_of_the_ladder_are_the_published_ones(layers, heads, millions):
+    ladder = DecoderConfig(n_layers=layers, n_heads=heads, d_model=64 * heads)
+    total = sum(n_parameters(ladder, 3275, 512).values())
+    assert total / 1e6 == pytest.approx(millions, rel=0.01)
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_no_token_sees_the_future(style):
+    model = config(style).build(20, 12, 0).eval()
+    before = tokens()
+    after = before.clone()
+    after[:, 7] = (after[:, 7] + 1) % 20
+    changed = (model(before) - model(after)).abs().amax(dim=(0, 2)) > 1e-6
+    assert changed.tolist()[:7] == [False] * 7
+    assert changed[7]
+
+
+def test_a_sliding_window_hides_what_lies_further_back():
+    model = config("mistral", n_layers=1).build(20, 12, 0).eval()
+    before = tokens()
+    after = before.clone()
+    after[:, 2] = (after[:, 2] + 1) % 20
+    changed = (model(before) - model(after)).abs().amax(dim=(0, 2)) > 1e-6
+    assert changed.tolist() == [False] * 2 + [True] * 5 + [False] * 5
+
+
+def test_masked_documents_score_as_if_alone():
+    model = config("gpt2").build(20, 12, 0).eval()
+    together = tokens(n_batch=1)
+    document = torch.tensor([0] * 5 + [1] * 7)
+    logits = model(together, (document[:, None] == document)[None])
+    torch.testing.assert_close(logits[:, :5], model(together[:, :5]))
+    # Rotary scores depend on distances alone, so the second document may start anywhere.
+    torch.testing.assert_close(logits[:, 5:], model(together[:, 5:]), atol=1e-4, rtol=1e-4)
+
+
+def test_rotary_scores_depend_on_distance_alone():
+    rotary = Rotary(8, 32, fraction=1.0, base=10_000.0)
+    q, k = torch.randn(2, 8, generator=torch.Generator().manual_seed(1))
+    turned_q, turned_k = (rotary(x.expand(1, 1, 32, 8))[0, 0] for x in (q, k))
+    scores = turned_q @ turned_k.T
+    for distance in (0, 3, 11):
+        diagonal = scores.diagonal(distance)
+        torch.testing.assert_close(diagonal, diagonal[:1].expand_as(diagonal))
+    assert not torch.allclose(scores[0, 0], scores[0, 5])
+
+
+def test_rotary_goes_on_beyond_its_table():
+    short, long = (Rotary(8, n, fraction=0.5, base=100.0) for n in (4, 32))
+    x = torch.randn(1, 2, 32, 8, generator=torch.Generator().manual_seed(1))
+    torch.testing.assert_close(short(x), long(x))
+
+
+def test_initial_weights_follow_the_seed_and_nothing_else():
+    torch.manual_seed(1)
+    first = config("llama").build(20, 12, 5).state_dict()
+    torch.manual_seed(2)
+    again, other = (config("llama").build(20, 12, seed).state_dict() for seed in (5, 6))
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    assert not torch.equal(first["embedding.weight"], other["embedding.weight"])
+
+
+def test_initial_weights_have_gpt2s_spread():
+    model = DecoderConfig(n_layers=8, n_heads=4, d_model=256).build(100, 12, 0)
+    block = model.blocks[3]
+    assert block.attention.qkv.weight.std().item() == pytest.approx(0.02, rel=0.02)
+    assert block.mlp.down.weight.std().item() == pytest.approx(0.02 / 4, rel=0.02)
+    assert block.mlp.up.bias.abs().max() == 0
+
+
+def test_learned_positions_end_where_they_end():
+    with pytest.raises(ValueError, match="13 tokens exceeds the 12 learned positions"):
+        config("learned").build(20, 12, 0)(tokens(seq_len=13))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"n_heads": 3}, "d_model=32 is not divisible by n_heads=3"),
+        ({"n_layers": 0}, "n_layers=0"),
+        ({"n_kv_heads": 3}, "n_kv_heads=3"),
+        ({"rope_fraction": 1.5}, "rope_fraction=1.5"),
+        ({"n_heads": 32}, "too narrow to rotate"),
+        ({"mlp_ratio": 0.001}, "mlp_ratio=0.001"),
+        ({"sliding_window": 0}, "sliding_window=0"),
+    ],
+)
+def test_impossible_shapes_are_refused(changes, message):
+    with pytest.raises(ValueError, match=message):
+        config("gpt2", **changes)

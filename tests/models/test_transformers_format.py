@@ -1,0 +1,79 @@
+import json
+
+import pytest
+import torch
+import transformers
+
+from physlm.errors import InputError
+from physlm.models.transformers_format import load_transformers, save_transformers
+from tests.models.test_decoder import config, tokens
+
+transformers.utils.logging.disable_progress_bar()
+GPT2 = {"n_layer": 2, "n_head": 4, "n_embd": 32, "vocab_size": 20, "n_positions": 12,
+        "bos_token_id": 19, "eos_token_id": 19}  # fmt: skip
+LLAMA = {"num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2,
+         "hidden_size": 32, "intermediate_size": 80, "vocab_size": 20, "rms_norm_eps": 1e-5,
+         "max_position_embeddings": 12, "bos_token_id": 19, "eos_token_id": 19}  # fmt: skip
+
+
+def scramble(model):
+    """Give every parameter, biases and gains too, a value that matters."""
+    generator = torch.Generator().manual_seed(3)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.normal_(0.0, 0.3, generator=generator)
+    return model.eval()
+
+
+@pytest.mark.parametrize("style", ["learned", "llama", "mistral"])
+def test_saved_weights_score_alike_in_transformers_and_read_back_alike(tmp_path, style):
+    ours = scramble(config(style).build(20, 12, 0))
+    save_transformers(ours, tmp_path)
+    theirs = transformers.AutoModelForCausalLM.from_pretrained(tmp_path).eval()
+    again = load_transformers(tmp_path).eval()
+    with torch.no_grad():
+        torch.testing.assert_close(ours(tokens()), theirs(tokens()).logits, atol=1e-5, rtol=1e-5)
+        assert torch.equal(ours(tokens()), again(tokens()))
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings"),
+    [
+        ("gpt2", GPT2),
+        ("gpt2", GPT2 | {"n_inner": 48}),
+        ("llama", LLAMA),
+        ("llama", LLAMA | {"tie_word_embeddings": True}),
+        ("mistral", LLAMA | {"sliding_window": 4}),
+    ],
+)
+def test_a_checkpoint_of_transformers_scores_alike_here(tmp_path, kind, settings):
+    theirs = transformers.AutoModelForCausalLM.from_config(
+        transformers.AutoConfig.for_model(kind, **settings)
+    )
+    scramble(theirs).save_pretrained(tmp_path)
+    ours = load_transformers(tmp_path).eval()
+    with torch.no_grad():
+        torch.testing.assert_close(ours(tokens()), theirs(tokens()).logits, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("style", ["gpt2", "no mlp", "partial rope"])
+def test_what_neither_gpt2_nor_llama_can_express_is_refused(tmp_path, style):
+    with pytest.raises(InputError, match="a (Llama|GPT-2) checkpoint needs"):
+        save_transformers(config(style).build(20, 12, 0), tmp_path)
+
+
+def test_a_folder_without_a_checkpoint_is_refused(tmp_path):
+    with pytest.raises(InputError, match="has no config.json"):
+        load_transformers(tmp_path)
+
+
+def test_another_architecture_is_refused(tmp_path):
+    config_file = {"model_type": "gpt_neox", "hidden_size": 32, "num_attention_heads": 4,
+                   "num_hidden_layers": 1, "vocab_size": 20, "intermediate_size": 64}  # fmt: skip
+    neox = transformers.AutoModelForCausalLM.from_config(
+        transformers.AutoConfig.for_model(**config_file)
+    )
+    neox.save_pretrained(tmp_path)
+    assert json.loads((tmp_path / "config.json").read_text())["model_type"] == "gpt_neox"
+    with pytest.raises(InputError, match="gpt_neox"):
+        load_transformers(tmp_path)
