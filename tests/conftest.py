@@ -7,11 +7,16 @@ install_import_hook(
 )
 
 import pytest  # noqa: E402
+import torch  # noqa: E402
 
 from physlm.data.bio.biod import AttributeOrder, BiodConfig  # noqa: E402
 from physlm.data.bio.bios import BiosConfig  # noqa: E402
 from physlm.data.bio.knowledge import KnowledgeCorpus  # noqa: E402
 from physlm.data.tokens import TokenizerName  # noqa: E402
+
+
+# Tiny tensors: a second thread costs more than it brings.
+torch.set_num_threads(1)
 
 
 def tiny_biod_config(**changes) -> BiodConfig:

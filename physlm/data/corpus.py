@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Int32, Int64
@@ -26,6 +26,7 @@ class Documents:
         return len(self.starts) - 1
 
 
+@runtime_checkable
 class Corpus(Protocol):
     """What training needs of a corpus, and what a record says of it."""
 

@@ -130,7 +130,7 @@ def saved_steps(path: Path) -> int:
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
         return int(checkpoint["progress"]["steps"])
-    except (RuntimeError, EOFError, KeyError, TypeError, ValueError, pickle.UnpicklingError,
+    except (OSError, RuntimeError, EOFError, KeyError, TypeError, ValueError, pickle.UnpicklingError,
             zipfile.BadZipFile) as error:  # fmt: skip
         raise InputError(
             f"{path} is truncated or no checkpoint of ours; delete it to train from the start"

@@ -9,7 +9,7 @@ from typing import Any
 import lightning
 import torch
 from jaxtyping import Bool, Float, Int
-from lightning.pytorch.strategies import ParallelStrategy
+from lightning.pytorch.strategies import FSDPStrategy, ParallelStrategy
 from torch import Tensor, nn
 
 from physlm.data.packing import IGNORED, Position
@@ -117,8 +117,14 @@ class TrainingModule(lightning.LightningModule):
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         """Clip, after gradients were unscaled."""
-        if self.config.gradient_clip is not None:
-            self.clip_gradients(optimizer, self.config.gradient_clip, "norm")
+        largest = self.config.gradient_clip
+        if largest is None:
+            return
+        strategy = self.trainer.strategy
+        if isinstance(strategy, FSDPStrategy):  # a shard knows only its share of the norm
+            strategy.model.clip_grad_norm_(largest)  # type: ignore[union-attr, operator]
+        else:
+            torch.nn.utils.clip_grad_norm_(self.model.parameters(), largest)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the progress beside the weights."""

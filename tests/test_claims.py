@@ -1,0 +1,91 @@
+import numpy as np
+import polars as pl
+import pytest
+from scipy import stats
+
+from physlm.claims import Claim, decide, ledger, main, read_claims
+from physlm.errors import InputError
+
+VALUES = {1000: [1.9, 1.95, 2.0], 100: [1.0, 1.1, 1.2], 10: [0.1]}
+RESULTS = pl.DataFrame(
+    [{"data.exposures": e, "bits": v, "most": 2.0} for e, vs in VALUES.items() for v in vs]
+)
+
+
+def claim(**changes):
+    values = {"id": "c", "statement": "s", "source": "p", "published": "2", "metric": "bits",
+              "select": {"data.exposures": 1000}, "scale": "laptop", "expect": {"at_least": 1.8},
+              "command": "run"}  # fmt: skip
+    return Claim(**(values | changes))
+
+
+def test_a_mean_has_students_interval():
+    verdict = decide(claim(), RESULTS)
+    half = stats.t.ppf(0.975, df=2) * np.std(VALUES[1000], ddof=1) / np.sqrt(3)
+    assert (verdict.value, verdict.n) == (pytest.approx(1.95), 3)
+    assert (verdict.low, verdict.high) == pytest.approx((1.95 - half, 1.95 + half))
+
+
+@pytest.mark.parametrize(("expect", "word"), [
+    ({"at_least": 1.8}, "holds"),
+    ({"at_least": 1.9}, "undecided"),
+    ({"at_least": 2.5}, "does not hold"),
+    ({"at_most": 1.5}, "does not hold"),
+    ({"at_least": 1.5, "at_most": 2.3}, "holds"),
+])  # fmt: skip
+def test_a_claim_is_decided_only_if_the_whole_interval_is_on_one_side(expect, word):
+    assert decide(claim(expect=expect), RESULTS).word == word
+
+
+def test_one_run_decides_nothing():
+    verdict = decide(claim(select={"data.exposures": 10}, expect={"at_most": 1.0}), RESULTS)
+    assert (verdict.word, verdict.low, verdict.n) == ("undecided", None, 1)
+
+
+def test_a_difference_has_welchs_interval():
+    verdict = decide(claim(compared_to={"data.exposures": 100}, expect={"at_least": 0}), RESULTS)
+    theirs = stats.ttest_ind(VALUES[1000], VALUES[100], equal_var=False).confidence_interval()
+    assert (verdict.low, verdict.high) == pytest.approx((theirs.low, theirs.high))
+    assert (verdict.value, verdict.word) == (pytest.approx(0.85), "holds")
+
+
+def test_a_ratio_is_of_geometric_means():
+    verdict = decide(claim(compared_to={"data.exposures": 100}, by="ratio"), RESULTS)
+    expected = stats.gmean(VALUES[1000]) / stats.gmean(VALUES[100])
+    assert verdict.value == pytest.approx(expected)
+    assert verdict.low < expected < verdict.high
+
+
+def test_a_metric_relative_to_another_is_divided_run_by_run():
+    verdict = decide(claim(relative_to="most", expect={"at_least": 0.9}), RESULTS)
+    assert verdict.value == pytest.approx(0.975)
+
+
+@pytest.mark.parametrize(("changes", "message"), [
+    ({"select": {"data.exposures": 7}}, "no run with"),
+    ({"select": {"nonsense": 7}}, "no column nonsense"),
+    ({"metric": "nonsense"}, "no column nonsense"),
+])  # fmt: skip
+def test_a_claim_that_selects_nothing_is_refused(changes, message):
+    with pytest.raises(InputError, match=message):
+        decide(claim(**changes), RESULTS)
+
+
+def test_the_ledger_is_computed_from_files(tmp_path, capsys):
+    RESULTS.write_csv(tmp_path / "results.csv")
+    (tmp_path / "claims.yaml").write_text(
+        "- {id: two, statement: About 2 bits, source: Part 3.3, published: '2', metric: bits,\n"
+        "   select: {data.exposures: 1000}, scale: laptop, expect: {at_least: 1.8}, command: go}\n"
+    )
+    readme = tmp_path / "README.md"
+    readme.write_text("# Ledger\n\nText.\n\n| claim | old |\n| --- | --- |\n")
+    assert main([str(tmp_path), "--ledger", str(readme)]) == 0
+    row = "| **two**: About 2 bits (Part 3.3) | 2 | 1.950 (1.826 to 2.074, n = 3) |"
+    assert row in capsys.readouterr().out
+    assert readme.read_text() == f"# Ledger\n\nText.\n\n{ledger([tmp_path])}"
+
+
+def test_an_unknown_field_is_refused(tmp_path):
+    (tmp_path / "claims.yaml").write_text("- {id: a, verdict: holds}\n")
+    with pytest.raises(InputError, match="unknown field verdict"):
+        read_claims(tmp_path / "claims.yaml")

@@ -1,0 +1,81 @@
+import json
+import math
+
+import polars as pl
+import pytest
+
+from physlm.collate import find_records, main, summarise, tabulate, varying
+from physlm.errors import InputError
+from physlm.record import Metric, RunDirectory
+from tests.test_record import make_record
+
+
+def write(folder, seed, width, value):
+    config = {"seed": seed, "data": {"n_people": 1000}, "model": {"d_model": width}}
+    metric = Metric(name="capacity/bits_per_parameter", value=value, unit="", n=1)
+    record = make_record(run_id=f"r{seed}{width}", config=config, metrics=(metric,))
+    directory = RunDirectory(folder / record.run_id)
+    directory.path.mkdir(parents=True)
+    directory.write_record(record)
+    return directory
+
+
+@pytest.fixture
+def runs(tmp_path):
+    for seed, width, value in ((0, 16, 1.0), (1, 16, 2.0), (2, 16, 3.0), (0, 32, 5.0)):
+        write(tmp_path / "runs", seed, width, value)
+    return tmp_path / "runs"
+
+
+def test_mean_standard_error_and_n_over_seeds(runs):
+    table = tabulate(find_records([runs])[0])
+    name = "capacity/bits_per_parameter"
+    narrow, wide = summarise(table, ["model.d_model"], [name]).to_dicts()
+    assert narrow == {"model.d_model": 16, name: 2.0, f"{name}/n": 3,
+                      f"{name}/stderr": pytest.approx(1 / math.sqrt(3))}  # fmt: skip
+    assert wide == {"model.d_model": 32, name: 5.0, f"{name}/n": 1, f"{name}/stderr": None}
+
+
+def test_the_table_keeps_what_varies(runs):
+    columns = varying(tabulate(find_records([runs])[0])).columns
+    assert {"seed", "model.d_model", "run_id", "parameters.total"} <= set(columns)
+    assert "data.n_people" not in columns
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".json", ".md"])
+def test_the_command_writes_every_format(runs, suffix):
+    path = runs.parent / f"table{suffix}"
+    assert main([str(runs), "--by", "model.d_model", "--output", str(path)]) == 0
+    text = path.read_text()
+    if suffix == ".csv":
+        assert pl.read_csv(path)["capacity/bits_per_parameter"].to_list() == [2.0, 5.0]
+    if suffix == ".json":
+        assert [row["model.d_model"] for row in json.loads(text)] == [16, 32]
+    if suffix == ".md":
+        assert text.splitlines()[2] == "| 16 | 2 | 0.5774 | 3 |"
+
+
+def test_a_damaged_record_is_named_and_the_others_are_tabulated(runs, capsys):
+    bad = write(runs, 9, 64, 1.0)
+    bad.record.write_text("{")
+    assert main([str(runs), "--by", "model.d_model"]) == 2
+    printed = capsys.readouterr()
+    assert "record.json is not a record" in printed.err
+    assert "| 32 | 5 |" in printed.out
+
+
+@pytest.mark.parametrize(("arguments", "message"), [
+    (["nowhere"], "nowhere does not exist"),
+    (["{runs}", "--by", "model.width"], "no column model.width"),
+    (["{runs}", "--output", "table.xls"], "table.xls; end the name"),
+])  # fmt: skip
+def test_bad_arguments_are_one_clear_line(runs, capsys, arguments, message):
+    assert main([word.format(runs=runs) for word in arguments]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+
+
+def test_no_record_is_said(tmp_path):
+    with pytest.raises(InputError, match="no record.json found"):
+        tabulate(find_records([tmp_path])[0])

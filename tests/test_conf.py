@@ -1,0 +1,127 @@
+"""Every configuration that a user can name composes, builds and has one identity."""
+
+import sys
+from dataclasses import asdict
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.core.plugins import Plugins
+from hydra.errors import HydraException
+
+from physlm.config import RunConfig, config_dir, register_schemas, register_sweeps, typed
+from physlm.errors import InputError
+from physlm.run import ScaleSearchPath
+
+register_schemas()
+register_sweeps()
+Plugins.instance().register(ScaleSearchPath)
+
+EXPERIMENTS = sorted(path.stem for path in (config_dir() / "experiment").glob("*.yaml"))
+MODELS = sorted(path.stem for path in (config_dir() / "model").glob("*.yaml"))
+SCALES = ("laptop", "gpu", "paper")
+
+
+@pytest.fixture
+def config(monkeypatch):
+    def composed(*overrides: str) -> RunConfig:
+        monkeypatch.setattr(sys, "argv", ["physlm.run", *overrides])
+        with initialize_config_dir(str(config_dir()), version_base="1.3"):
+            return typed(compose("config", overrides=list(overrides)), RunConfig)
+
+    return composed
+
+
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_every_experiment_composes_at_every_scale(config, experiment, scale):
+    chosen = config(f"+experiment={experiment}", f"scale={scale}")
+    assert (chosen.name, chosen.scale.value) == (experiment, scale)
+    is_small = chosen.data.n_people < 10_000
+    assert is_small == (scale == "laptop")
+
+
+def test_gpu_scale_is_the_published_recipe(config):
+    chosen = config("+experiment=capacity_1000x", "scale=gpu")
+    assert type(chosen.data).__name__ == "BiosConfig"
+    assert (chosen.model.n_layers, chosen.model.d_model) == (2, 64)
+    assert (chosen.optim.weight_decay, chosen.trainer.batch_size) == (0.02, 24)
+    assert (chosen.trainer.precision.value, chosen.runtime.compile) == ("bf16", True)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_every_model_builds(config, model):
+    chosen = config(f"model={model}", "data=biod", "data.n_people=10")
+    if model.startswith("gpt2-"):
+        layers, heads = map(int, model.split("-")[1:])
+        assert (chosen.model.n_layers, chosen.model.n_heads) == (layers, heads)
+        assert chosen.model.d_model == 64 * heads
+    if chosen.model.n_layers <= 4:
+        chosen.model.build(50, 64, 0)
+
+
+def test_a_command_line_value_beats_experiment_and_scale(config):
+    chosen = config("+experiment=capacity_100x", "data.n_people=77", "runtime.n_threads=2")
+    assert (chosen.data.n_people, chosen.runtime.n_threads) == (77, 2)
+
+
+def test_the_run_id_follows_science_and_nothing_else(config):
+    base = config("+experiment=capacity_100x")
+    same = ("runtime.n_threads=2", "logger=csv", "runs_dir=elsewhere", "force=true",
+            "launcher=processes", "runtime.checkpoint_seconds=1")  # fmt: skip
+    assert all(config("+experiment=capacity_100x", word).run_id == base.run_id for word in same)
+    other = ("seed=1", "data.exposures=99", "model.d_model=48", "optim.learning_rate=1e-3",
+             "trainer.batch_size=8", "eval.capacity.n_renderings=2")  # fmt: skip
+    ids = {config("+experiment=capacity_100x", word).run_id for word in other}
+    assert len(ids | {base.run_id}) == len(other) + 1
+
+
+def test_the_same_point_has_the_same_name_by_another_road(config):
+    short = config("+experiment=capacity_100x")
+    long = config("+experiment=capacity_1000x", "data.exposures=100", "trainer.batch_size=16")
+    assert short.run_dir == long.run_dir
+
+
+def test_a_configuration_survives_its_file(config):
+    chosen = config("+experiment=capacity_100x")
+    assert chosen.as_dict()["data"]["attribute_order"] == "fixed"
+    assert asdict(chosen)["data"]["n_people"] == chosen.as_dict()["data"]["n_people"]
+
+
+@pytest.mark.parametrize("override", ["data.typo=3", "model.d_modle=3", "data.n_people=abc",
+                                      "trainer.precision=fp8", "+experiment=nope",
+                                      "data=nope"])  # fmt: skip
+def test_what_hydra_does_not_know_is_refused(config, override):
+    with pytest.raises(HydraException):
+        config(override)
+
+
+def test_an_added_key_is_refused(config):
+    with pytest.raises(InputError, match="unknown key.*typo"):
+        config("+data.typo=3")
+
+
+@pytest.mark.parametrize(("override", "message"), [
+    ("seed=-1", "seed=-1"),
+    ("data.n_people=0", "n_people=0"),
+    ("data.seq_len=0", "seq_len=0"),
+    ("model.n_heads=3", "d_model=128 is not divisible by n_heads=3"),
+    ("optim.learning_rate=-1", "learning_rate=-1"),
+    ("runtime.n_devices=5", "batch_size=96 is not divisible by 5"),
+    ("trainer.n_accumulate=7", "n_accumulate=7"),
+    ("eval.capacity.n_renderings=0", "n_renderings=0"),
+])  # fmt: skip
+def test_values_out_of_range_are_refused_by_name(config, override, message):
+    with pytest.raises(ValueError, match=message):
+        config(override)
+
+
+@pytest.mark.parametrize("launcher", ["serial", "processes", "slurm"])
+def test_every_launcher_composes(config, launcher):
+    config("+experiment=capacity_100x", f"launcher={launcher}")
+
+
+def test_every_sweep_composes(config):
+    sweeps = sorted((config_dir().parent / "sweeps").glob("*.yaml"))
+    assert sweeps
+    for path in sweeps:
+        config(f"+sweeps={path.stem}")

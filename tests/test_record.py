@@ -1,0 +1,106 @@
+import json
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+from physlm.errors import InputError
+from physlm.record import Metric, RunDirectory, RunRecord, flatten, read_record, replacing
+
+
+def make_record(**changes):
+    metric = Metric(name="capacity/bits_per_parameter", value=1.9, unit="bits/parameter", n=1000,
+                    stderr=0.01)  # fmt: skip
+    values = {
+        "run_id": "abc", "name": "test", "status": "finished",
+        "config": {"seed": 0, "data": {"n_people": 1000, "name_sizes": [3, 4]},
+                   "model": {"d_model": 32}},
+        "software": {"physlm": "0.1.0", "git_revision": "f00", "git_dirty": False},
+        "device": "cpu", "corpus": {"fingerprint": "x", "entropy_bits": 10.0},
+        "parameters": {"embedding": 10, "total": 30}, "steps": 5, "tokens": 60, "exposures": 4.0,
+        "wall_seconds": 1.0, "tokens_per_second": 60.0, "metrics": (metric,),
+        "published": {"capacity/bits_per_parameter": 2.0},
+    }  # fmt: skip
+    return RunRecord(**(values | changes))
+
+
+def test_a_record_reads_back_as_it_was_written(tmp_path):
+    directory = RunDirectory(tmp_path)
+    assert directory.read_record() is None
+    directory.write_record(make_record())
+    assert directory.read_record() == make_record()
+
+
+def test_a_finished_run_drops_its_checkpoint_and_a_diverged_one_keeps_it(tmp_path):
+    directory = RunDirectory(tmp_path)
+    directory.checkpoint.write_text("state")
+    directory.write_record(make_record(status="diverged", stopped_at_step=3))
+    assert directory.checkpoint.exists()
+    directory.write_record(make_record())
+    assert not directory.checkpoint.exists()
+
+
+@pytest.mark.parametrize("damage", [
+    lambda text: text[:50],
+    lambda _: "",
+    lambda _: "[1, 2]",
+    lambda text: text.replace('"schema_version": 1', '"schema_version": 99'),
+    lambda text: text.replace('"steps"', '"stepz"'),
+    lambda text: json.dumps({k: v for k, v in json.loads(text).items() if k != "metrics"}),
+])  # fmt: skip
+def test_a_damaged_record_is_one_clear_line(tmp_path, damage):
+    directory = RunDirectory(tmp_path)
+    directory.write_record(make_record())
+    directory.record.write_text(damage(directory.record.read_text()))
+    with pytest.raises(InputError, match="delete it to run this point again") as error:
+        read_record(directory.record)
+    assert "\n" not in str(error.value)
+
+
+def test_a_failed_write_leaves_the_old_file_whole(tmp_path):
+    path = tmp_path / "file"
+    path.write_text("old")
+
+    def write_and_fail():
+        with replacing(path) as temporary:
+            temporary.write_text("half of the n")
+            raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space"):
+        write_and_fail()
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_second_process_is_kept_out_and_a_killed_one_keeps_nobody_out(tmp_path):
+    holder = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(f"""
+            import time
+            from pathlib import Path
+            from physlm.record import RunDirectory
+            with RunDirectory(Path({str(tmp_path)!r})).locked():
+                print("locked", flush=True)
+                time.sleep(60)
+        """)],
+        stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == "locked\n"
+    with pytest.raises(InputError, match="in use by another process"), RunDirectory(tmp_path).locked():
+        pass
+    holder.kill()
+    holder.wait()
+    holder.stdout.close()
+    with RunDirectory(tmp_path).locked():
+        pass
+
+
+def test_a_metric_that_is_no_number_is_refused():
+    with pytest.raises(ValueError, match="left out"):
+        Metric(name="x", value=float("nan"), unit="", n=1)
+
+
+def test_flattened_keys_are_what_one_types():
+    nested = {"seed": 1, "data": {"n_people": 2, "sets": {"a": []}}}
+    assert flatten(nested) == {"seed": 1, "data.n_people": 2, "data.sets.a": []}

@@ -1,0 +1,204 @@
+import dataclasses
+import json
+import math
+import os
+import signal
+
+import pytest
+import torch
+
+from physlm.data.packing import IGNORED, pack
+from physlm.errors import DivergedError, InputError, InterruptedRunError
+from physlm.models.decoder import DecoderConfig
+from physlm.record import RunDirectory
+from physlm.train.batches import Batches
+from physlm.train.fit import Device, RuntimeConfig, fit, saved_steps
+from physlm.train.module import Precision, TrainerConfig
+from physlm.train.schedule import OptimConfig
+from physlm.train.tracking import LoggerConfig, build_loggers, read_curves
+
+OPTIM = OptimConfig(learning_rate=3e-3, warmup_steps=4)
+
+
+def train(corpus, folder, *, model=None, runtime=None, optim=OPTIM, masked=False, **trainer):
+    """Train a tiny model; the model, what was done, and the learning curve."""
+    directory = RunDirectory(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    model = model or DecoderConfig(d_model=16, init_std=0.2).build(corpus.vocabulary.size, 12, 0)
+    settings = {"device": Device.cpu, "progress_bar": False, "steps_per_chunk": 3}
+    trainer_config = TrainerConfig(**({"batch_size": 6} | trainer))
+    first_step = saved_steps(directory.checkpoint)
+    loggers = build_loggers(LoggerConfig(), directory, run_id="test", name="test",
+                            first_step=first_step, hyperparameters={})  # fmt: skip
+    runtime = RuntimeConfig(**(settings | (runtime or {})))
+    batches = Batches(corpus, 12, trainer_config.batch_size, runtime.steps_per_chunk)
+    done = fit(model, batches, optim=optim, trainer=trainer_config, runtime=runtime,
+               attention_across_documents=not masked, directory=directory, loggers=loggers)  # fmt: skip
+    return model, done, read_curves(directory.metrics)
+
+
+def weights(model):
+    return torch.cat([p.detach().flatten() for p in model.parameters()])
+
+
+def losses(curves):
+    return [row["train/loss_nats"] for row in curves]
+
+
+def by_hand(corpus, n_steps):
+    """The same training as a plain loop over all windows, written again."""
+    model = DecoderConfig(d_model=16, init_std=0.2).build(corpus.vocabulary.size, 12, 0)
+    optimizer = OPTIM.build(list(model.parameters()), is_fused=True)
+    windows = torch.cat([torch.from_numpy(b.tokens.copy()) for b in pack(corpus, 12)]).long()
+    n_documents = 0
+    ends = [end for block in pack(corpus, 12) for end in block.ends.tolist()]
+    for step in range(n_steps):
+        batch = windows[step * 6 : (step + 1) * 6]
+        targets = batch[:, 1:]
+        logits = model(batch[:, :-1].clamp(min=0))
+        is_target = targets != IGNORED
+        loss = torch.nn.functional.cross_entropy(logits[is_target], targets[is_target])
+        for group in optimizer.param_groups:
+            group["lr"] = OPTIM.rate(step, n_documents / (corpus.n_epochs * corpus.n_documents))
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad()
+        epoch, document, _ = ends[min((step + 1) * 6, len(ends)) - 1]
+        n_documents = epoch * corpus.n_documents + document
+    return model
+
+
+def test_training_is_the_plain_loop(biod, tmp_path):
+    model, done, _ = train(biod, tmp_path)
+    torch.testing.assert_close(weights(model), weights(by_hand(biod, done.steps)))
+
+
+def test_exposures_and_tokens_are_counted_exactly(biod, tmp_path):
+    _, done, curves = train(biod, tmp_path)
+    assert done.position.epoch == 4
+    assert done.tokens == sum(len(biod.epoch(e, 0, 24).tokens) for e in range(4))
+    assert curves[-1]["train/exposures"] == 4
+    assert curves[-1]["step"] == done.steps
+
+
+def test_a_model_learns_a_small_world_by_heart(tmp_path):
+    from tests.conftest import tiny_biod_config
+
+    corpus = tiny_biod_config(n_people=6, exposures=300, seq_len=12).build(0)
+    model = DecoderConfig(d_model=32, init_std=0.2).build(corpus.vocabulary.size, 12, 0)
+    _, _, curves = train(corpus, tmp_path, model=model)
+    tokens_per_document = 12
+    floor = math.log(6) / tokens_per_document  # only which person comes next is unknown
+    assert losses(curves)[-1] < 2 * floor < losses(curves)[0] / 3
+
+
+@pytest.mark.parametrize("n_accumulate", [2, 3])
+def test_accumulation_is_the_large_batch(biod, tmp_path, n_accumulate):
+    whole, _, curves = train(biod, tmp_path / "whole")
+    parts, _, again = train(biod, tmp_path / "parts", n_accumulate=n_accumulate)
+    torch.testing.assert_close(weights(parts), weights(whole), atol=1e-5, rtol=1e-4)
+    assert losses(again) == pytest.approx(losses(curves), rel=1e-5)
+
+
+def test_chunking_changes_no_bit(biod, tmp_path):
+    a, *_ = train(biod, tmp_path / "a")
+    b, *_ = train(biod, tmp_path / "b", runtime={"steps_per_chunk": 7})
+    assert torch.equal(weights(a), weights(b))
+
+
+def test_an_interrupted_run_ends_bit_for_bit_like_an_uninterrupted_one(biod, tmp_path, monkeypatch):
+    whole, done, curves = train(biod, tmp_path / "whole")
+
+    def stop_soon(n):
+        chunks = Batches.__iter__
+
+        def interrupted(self):
+            for i, chunk in enumerate(chunks(self)):
+                if i == n:
+                    os.kill(os.getpid(), signal.SIGTERM)
+                yield chunk
+
+        return interrupted
+
+    for n in (2, 1, 3):
+        with monkeypatch.context() as patched:
+            patched.setattr(Batches, "__iter__", stop_soon(n))
+            with pytest.raises(InterruptedRunError, match="same command"):
+                train(biod, tmp_path / "parts", runtime={"steps_per_chunk": 1})
+    parts, done_again, curves_again = train(biod, tmp_path / "parts")
+    assert torch.equal(weights(parts), weights(whole))
+    assert (done_again.steps, done_again.tokens, done_again.position) == (
+        done.steps, done.tokens, done.position)  # fmt: skip
+    assert losses(curves_again)[-1] == losses(curves)[-1]
+
+
+def test_rows_written_after_the_last_checkpoint_are_not_written_twice(biod, tmp_path):
+    _, _, curves = train(biod, tmp_path / "whole")
+    directory = RunDirectory(tmp_path / "killed")
+    directory.path.mkdir()
+    directory.metrics.write_text("".join(json.dumps(r) + "\n" for r in curves[:3]) + '{"step": 1')
+    _, _, again = train(biod, tmp_path / "killed")
+    assert [row["step"] for row in again] == [row["step"] for row in curves]
+
+
+def test_a_loss_that_is_no_number_stops_the_run_at_its_step(biod, tmp_path):
+    model = DecoderConfig(d_model=16).build(biod.vocabulary.size, 12, 0)
+    bad = dataclasses.replace(OPTIM, learning_rate=1e30, warmup_steps=0)
+    with pytest.raises(DivergedError, match="not finite at step") as error:
+        train(biod, tmp_path, model=model, optim=bad, gradient_clip=None,
+              runtime={"checkpoint_seconds": 0.0})  # fmt: skip
+    assert 0 < error.value.step < 20
+    assert saved_steps(tmp_path / "last.ckpt") <= error.value.step
+
+
+@pytest.mark.parametrize("damage", [lambda b: b[: len(b) // 2], lambda _: b"", lambda _: b"junk"])
+def test_a_damaged_checkpoint_is_refused_before_training(biod, tmp_path, damage):
+    train(biod, tmp_path, runtime={"checkpoint_seconds": 0.0})
+    path = tmp_path / "last.ckpt"
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(InputError, match=r"last.ckpt is truncated or no checkpoint of ours"):
+        saved_steps(path)
+
+
+def test_a_checkpoint_with_code_in_it_is_refused(tmp_path):
+    class Evil:
+        def __reduce__(self):
+            return os.system, ("echo owned",)
+
+    path = tmp_path / "last.ckpt"
+    torch.save({"progress": {"steps": 1}, "evil": Evil()}, path)
+    with pytest.raises(InputError):
+        saved_steps(path)
+
+
+@pytest.mark.parametrize("precision", [Precision.bf16, Precision.fp16])
+def test_half_precision_learns_the_same_to_its_tolerance(biod, tmp_path, precision):
+    _, _, full = train(biod, tmp_path / "full")
+    _, _, half = train(biod, tmp_path / "half", precision=precision)
+    assert losses(half) == pytest.approx(losses(full), rel=0.02)
+
+
+def test_masking_other_documents_gives_other_gradients_only_where_windows_hold_several(
+    biod, tmp_path
+):
+    """Windows of 12 tokens hold one document of 12 here, so that nothing is masked."""
+    same, *_ = train(biod, tmp_path / "a")
+    masked, *_ = train(biod, tmp_path / "b", masked=True)
+    torch.testing.assert_close(weights(same), weights(masked), atol=1e-4, rtol=1e-3)
+
+
+def test_gpu_is_refused_where_there_is_none(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    with pytest.raises(InputError, match="this machine has 0 GPUs"):
+        RuntimeConfig(device=Device.cuda).resolved_device()
+
+
+@pytest.mark.parametrize(("config", "changes"), [(TrainerConfig, {"batch_size": 0}),
+                                                 (TrainerConfig, {"gradient_clip": 0.0}),
+                                                 (TrainerConfig, {"batch_size": 5, "n_accumulate": 2}),
+                                                 (RuntimeConfig, {"n_threads": 0}),
+                                                 (RuntimeConfig, {"steps_per_chunk": 0})])  # fmt: skip
+def test_values_out_of_range_are_refused(config, changes):
+    with pytest.raises(ValueError, match=next(iter(changes))):
+        config(**changes)
