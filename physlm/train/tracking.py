@@ -147,7 +147,7 @@ def report(loggers: list[Logger], metrics: Mapping[str, float], step: int) -> No
         logger.log_metrics(finite, step=step)
         logger.finalize("success")
         if isinstance(logger, WandbLogger):
-            logger.experiment.finish(quiet=True)
+            logger.experiment.finish()
 
 
 def is_logged_in() -> bool:

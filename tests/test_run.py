@@ -1,0 +1,223 @@
+"""The command line as a user meets it: a process, its output and its exit status."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from physlm.record import read_record
+from physlm.run import main
+from physlm.train.tracking import read_curves
+
+SMALL = ("+experiment=capacity_100x", "data.n_people=60", "data.exposures=40", "model.d_model=16",
+         "runtime.steps_per_chunk=8")  # fmt: skip
+
+
+def run(*words, cwd, check=None, env=None):
+    done = subprocess.run(
+        [sys.executable, "-m", "physlm.run", *words],
+        cwd=cwd, capture_output=True, text=True, timeout=200, check=False,
+        env=os.environ | (env or {}),
+    )  # fmt: skip
+    if check is not None:
+        assert done.returncode == check, done.stderr
+    return done
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("finished")
+    done = run(*SMALL, "logger=wandb", cwd=folder, check=0, env={"WANDB_MODE": "offline"})
+    return folder, done
+
+
+def record_path(done, folder):
+    last = done.stdout.splitlines()[-1]
+    assert last.startswith("record: ")
+    return folder / last.removeprefix("record: ")
+
+
+def test_a_run_ends_with_its_table_and_the_path_of_its_record(finished):
+    folder, done = finished
+    record = read_record(record_path(done, folder))
+    assert record.status == "finished"
+    assert record.exposures == 40
+    assert record.tokens == 60 * 22 * 40
+    for shown in ("capacity/bits_per_parameter", "paper", "exposures counted", "tokens/s",
+                  "capacity/maximum_bits_per_parameter"):  # fmt: skip
+        assert shown in done.stdout
+    assert "error" not in done.stderr
+    files = {path.name for path in (folder / "runs" / record.run_id).iterdir()}
+    assert {"record.json", "config.yaml", "metrics.jsonl", "model.safetensors",
+            "figure.png"} <= files  # fmt: skip
+    assert "last.ckpt" not in files
+
+
+def wandb_entries(path):
+    """The entries of a W&B file: a LevelDB log (blocks of 32 KiB, split entries) after 7 bytes."""
+    data, at, entry = path.read_bytes(), 7, b""
+    assert data[:4] == b":W&B"
+    while at + 7 <= len(data):
+        if 32768 - at % 32768 < 7:
+            at += 32768 - at % 32768
+            continue
+        length, kind = int.from_bytes(data[at + 4 : at + 6], "little"), data[at + 6]
+        entry += data[at + 7 : at + 7 + length]
+        at += 7 + length
+        if kind in {1, 4}:  # whole, or last part
+            yield entry
+            entry = b""
+
+
+def test_wandb_offline_holds_config_curves_and_metrics(finished):
+    from wandb.proto.wandb_internal_pb2 import Record
+
+    folder, done = finished
+    record = read_record(record_path(done, folder))
+    directory = folder / "runs" / record.run_id
+    (path,) = (directory / "wandb").glob("offline-run-*/*.wandb")
+    config, history, run_ids = {}, [], set()
+
+    def values(items):
+        return {i.key or "/".join(i.nested_key): json.loads(i.value_json) for i in items}
+
+    for entry in map(Record.FromString, wandb_entries(path)):
+        if entry.HasField("run"):
+            run_ids.add(entry.run.run_id)
+            config |= values(entry.run.config.update)
+        config |= values(entry.config.update)
+        if entry.HasField("history"):
+            history.append(values(entry.history.item))
+    assert run_ids == {record.run_id}
+    assert config["data.n_people"] == 60
+    curves = read_curves(directory / "metrics.jsonl")
+    losses = [row["train/loss_nats"] for row in history if "train/loss_nats" in row]
+    assert losses == [row["train/loss_nats"] for row in curves if "train/loss_nats" in row]
+    logged = {name: value for row in history for name, value in row.items()}
+    assert {m.name: logged[m.name] for m in record.metrics} == {
+        m.name: pytest.approx(m.value) for m in record.metrics
+    }
+
+
+def test_a_finished_run_is_skipped_and_force_runs_it_again(finished):
+    folder, done = finished
+    path = record_path(done, folder)
+    before = path.stat().st_mtime_ns
+    again = run(*SMALL, cwd=folder, check=0)
+    assert "finished before" in again.stdout
+    assert record_path(again, folder) == path
+    assert path.stat().st_mtime_ns == before
+    forced = run(*SMALL, "force=true", cwd=folder, check=0)
+    assert "finished before" not in forced.stdout
+    assert path.stat().st_mtime_ns > before
+
+
+def test_a_killed_run_ends_bit_for_bit_like_an_uninterrupted_one(finished, tmp_path):
+    folder, done = finished
+    expected = read_record(record_path(done, folder))
+    path = tmp_path / "runs" / expected.run_id
+    moments = random.Random(0)
+    for _ in range(3):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "physlm.run", *SMALL, "runtime.checkpoint_seconds=0"],
+            cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+        )  # fmt: skip
+        mark = (path / "last.ckpt").stat().st_mtime_ns if (path / "last.ckpt").exists() else 0
+        deadline = time.monotonic() + 100
+        while time.monotonic() < deadline and process.poll() is None:
+            checkpoint = path / "last.ckpt"
+            if checkpoint.exists() and checkpoint.stat().st_mtime_ns > mark:
+                break
+            time.sleep(0.005)
+        time.sleep(moments.random() * 0.05)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+    resumed = read_record(record_path(run(*SMALL, cwd=tmp_path, check=0), tmp_path))
+    assert [m.value for m in resumed.metrics] == [m.value for m in expected.metrics]
+    assert (resumed.steps, resumed.tokens, resumed.exposures) == (
+        expected.steps, expected.tokens, expected.exposures)  # fmt: skip
+    weights = [f / "runs" / expected.run_id / "model.safetensors" for f in (folder, tmp_path)]
+    assert weights[0].read_bytes() == weights[1].read_bytes()
+
+
+@pytest.fixture
+def command(tmp_path, monkeypatch, capsys):
+    """The command line in this process, which spares the imports; its status and output."""
+
+    def called(*words):
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(sys, "argv", ["physlm.run", *words])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return ended.value.code, capsys.readouterr()
+
+    return called
+
+
+@pytest.mark.parametrize(("words", "message"), [
+    (("data.typo=3",), "data.typo"),
+    (("+data.typo=3",), "typo"),
+    (("data.n_people=abc",), "data.n_people"),
+    (("data.n_people=40000",), "n_people=40000 exceeds the 32768 distinct names"),
+    (("model.n_heads=3",), "d_model=32 is not divisible by n_heads=3"),
+    (("runtime.device=cuda", "runtime.n_devices=99", "trainer.batch_size=99"), "GPUs"),
+    (("runs_dir=/proc/nowhere",), "/proc/nowhere"),
+])  # fmt: skip
+def test_bad_input_is_one_line_and_status_2(command, words, message):
+    status, printed = command("+experiment=capacity_100x", *words)
+    assert status == 2
+    assert message in printed.err
+    assert printed.err.startswith("error: ")
+    assert printed.err.count("\n") == 1
+    assert printed.out == ""
+
+
+def test_a_process_ends_with_that_line_and_status(tmp_path):
+    done = run("+experiment=capacity_100x", "data.typo=3", cwd=tmp_path, check=2)
+    assert done.stderr == "error: unknown key data.typo; --help lists the keys\n"
+    done = run("data.typo=3", cwd=tmp_path, check=2, env={"PHYSLM_TRACEBACK": "1"})
+    assert "Traceback" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["record.json", "last.ckpt"])
+def test_a_damaged_file_of_an_earlier_attempt_is_named_and_left(finished, command, tmp_path, name):
+    folder, done = finished
+    run_id = read_record(record_path(done, folder)).run_id
+    damaged = tmp_path / "runs" / run_id / name
+    damaged.parent.mkdir(parents=True)
+    damaged.write_text("{truncated")
+    status, printed = command(*SMALL)
+    assert status == 2
+    assert name in printed.err
+    assert printed.err.count("\n") == 1
+    assert damaged.read_text() == "{truncated"
+
+
+def test_a_diverged_run_is_recorded_with_its_step(command, tmp_path):
+    status, printed = command(*SMALL, "optim.learning_rate=1e30", "trainer.gradient_clip=null")
+    (path,) = (tmp_path / "runs").glob("*/record.json")
+    record = read_record(path)
+    assert (status, record.status) == (1, "diverged")
+    assert printed.err.startswith(f"diverged: the loss is not finite at step {record.stopped_at_step}")
+
+
+def test_a_failed_point_does_not_stop_a_sweep_and_finished_points_are_not_repeated(tmp_path):
+    words = (*SMALL, "model.n_heads=2,3,4")
+    done = run(*words, "--multirun", cwd=tmp_path, check=2)
+    assert "model.n_heads=3" in done.stderr
+    assert "d_model=16 is not divisible by n_heads=3" in done.stderr
+    records = list((tmp_path / "runs").glob("*/record.json"))
+    assert len(records) == 2
+    again = run(*words, "launcher=processes", "--multirun", cwd=tmp_path, check=2)
+    assert again.stdout.count("finished before") == 2
+
+
+def test_submitit_runs_a_point_as_a_job(tmp_path):
+    done = run(*SMALL, "seed=0,1", "hydra/launcher=submitit_local", "--multirun",
+               cwd=tmp_path, check=0)  # fmt: skip
+    assert len(list((tmp_path / "runs").glob("*/record.json"))) == 2, done.stderr
