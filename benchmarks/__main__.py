@@ -1,0 +1,46 @@
+"""Run every benchmark, print one table, write `benchmarks/out/bench.json`."""
+
+import json
+import logging
+import os
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.corpus import corpus_rows
+from benchmarks.timing import Row, device_name
+from benchmarks.training import training_rows
+
+_OUT = Path(__file__).parent / "out" / "bench.json"
+
+
+def main() -> None:
+    """One thread throughout: a peer that spreads over cores would be compared with that, not us."""
+    torch.set_num_threads(1)
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    rows = [*corpus_rows(), *training_rows()]
+    _OUT.parent.mkdir(exist_ok=True)
+    content = {"device": device_name(), "torch": torch.__version__, "threads": 1,
+               "rows": [row.as_dict() for row in rows]}  # fmt: skip
+    _OUT.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    show(rows)
+    print(f"written: {_OUT}")
+
+
+def show(rows: list[Row]) -> None:
+    """The rows as a table; a ratio above 1 means that ours is faster."""
+    table = Table(title="Speed against peers in the same run", title_justify="left")
+    for heading in ("work", "shape", "peer", "ours", "theirs", "unit", "ratio"):
+        table.add_column(heading, justify="left" if heading in {"work", "shape", "peer", "unit"}
+                         else "right")  # fmt: skip
+    for row in rows:
+        table.add_row(row.work, row.shape, row.peer, f"{row.ours:,.0f}", f"{row.theirs:,.0f}",
+                      row.unit, f"{row.ratio:.2f}")  # fmt: skip
+    Console(width=140).print(table)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,70 @@
+"""Bits learned against parameters, from results.csv: the figure of Part 3.3, figure 1, at our scale."""
+
+from pathlib import Path
+
+import polars as pl
+from matplotlib.figure import Figure
+
+from physlm.collate import summarise
+from physlm.record import replacing
+
+FOLDER = Path(__file__).parent
+LEARNED, MOST = "capacity/total_bits", "capacity/maximum_bits_per_parameter"
+COLOURS = {1000: "tab:blue", 300: "tab:green", 100: "tab:orange"}
+
+
+def main() -> None:
+    """Draw `figure.svg` beside this file."""
+    results = pl.read_csv(FOLDER / "results.csv", infer_schema_length=None)
+    figure = Figure(figsize=(10, 4.2), layout="constrained")
+    bits, ratio = figure.subplots(1, 2)
+    _draw_bits(bits, results)
+    _draw_ratio(ratio, results)
+    path = FOLDER / "figure.svg"
+    with replacing(path) as temporary:
+        figure.savefig(temporary, format="svg", metadata={"Date": None})
+    print(f"written: {path}")
+
+
+def _draw_bits(axes, results: pl.DataFrame) -> None:
+    """Bits learned, with the lines of 2 and 1 bits per parameter and all that there is to learn."""
+    by = ["data.exposures", "parameters.total"]
+    for exposures, rows in _groups(summarise(results, by, [LEARNED])):
+        axes.errorbar(rows["parameters.total"], rows[LEARNED], rows[f"{LEARNED}/stderr"],
+                      marker="o", capsize=3, color=COLOURS[exposures],
+                      label=f"{exposures} exposures")  # fmt: skip
+    sizes = sorted(results["parameters.total"].unique())
+    for slope, style in ((2, "--"), (1, ":")):
+        axes.plot(sizes, [slope * p for p in sizes], style, color="grey",
+                  label=f"{slope} bit{'s' * (slope > 1)} per parameter")  # fmt: skip
+    most = (results[MOST] * results["parameters.total"]).max()
+    axes.axhline(most, color="black", linewidth=1, label="all there is to learn")
+    axes.set(xscale="log", yscale="symlog", xlabel="parameters", ylabel="bits learned")
+    axes.set_yscale("linear")
+    axes.set_ylim(-0.35 * most, 1.25 * most)
+    axes.set_xticks(sizes, [f"{p:,}" for p in sizes])
+    axes.minorticks_off()
+    axes.legend(fontsize="small", loc="lower right")
+
+
+def _draw_ratio(axes, results: pl.DataFrame) -> None:
+    """Bits per parameter against the most that the world holds, for every run."""
+    name = "capacity/bits_per_parameter"
+    for exposures, rows in _groups(results):
+        axes.plot(rows[MOST], rows[name], "o", alpha=0.6, color=COLOURS[exposures])
+    top = results[MOST].max()
+    axes.plot([0, top], [0, top], color="black", linewidth=1)
+    axes.annotate("maximum", (0.35 * top, 0.38 * top), rotation=35)
+    for level, style in ((2, "--"), (1, ":")):
+        axes.axhline(level, linestyle=style, color="grey")
+    axes.set(xlabel="maximum in this world (bits per parameter)", ylabel="bits per parameter",
+             ylim=(-0.8, 2.5))  # fmt: skip
+
+
+def _groups(table: pl.DataFrame):
+    groups = table.partition_by("data.exposures", as_dict=True)
+    return sorted(((key[0], rows) for key, rows in groups.items()), reverse=True)
+
+
+if __name__ == "__main__":
+    main()
