@@ -1,6 +1,5 @@
 """One run, from configuration to record; finished runs are skipped, interrupted ones resumed."""
 
-import os
 import subprocess
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -20,7 +19,7 @@ from physlm.errors import DivergedError
 from physlm.models.language_model import LanguageModel
 from physlm.record import Metric, RunDirectory, RunRecord, replacing, write_text
 from physlm.train.batches import Batches
-from physlm.train.fit import fit, saved_steps
+from physlm.train.fit import fit, is_main_process, saved_steps
 from physlm.train.module import Progress
 from physlm.train.tracking import build_loggers, read_curves, report
 
@@ -42,13 +41,19 @@ class Outcome:
     was_done: bool
 
 
-def execute(config: RunConfig, directory: RunDirectory) -> Outcome:
+def execute(config: RunConfig, directory: RunDirectory) -> Outcome | None:
     """Carry a run to its end, or find that it is there already.
+
+    In a distributed run every process comes here; only the first one keeps the run's files, and
+    the others return None.
 
     Raises:
         InputError: If the configuration or a file of an earlier attempt cannot be used.
         InterruptedRunError: If the process was asked to stop; the state is saved.
     """
+    if not is_main_process():
+        _train(config, directory, _prepare(config), loggers=[])
+        return None
     with directory.locked():
         if config.force:
             directory.clear()
@@ -61,13 +66,29 @@ def execute(config: RunConfig, directory: RunDirectory) -> Outcome:
         return Outcome(record, directory.record, was_done=False)
 
 
-def _run(config: RunConfig, directory: RunDirectory) -> RunRecord:
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """What a run works with, all of it checked."""
+
+    device: str
+    corpus: Corpus
+    model: LanguageModel
+
+
+def _prepare(config: RunConfig) -> _Prepared:
+    """Build world and model; whatever can be refused is refused here, before any compute."""
     device = config.runtime.resolved_device()
     _use_threads(config)
     corpus = config.data.build(config.seed)
     for scorer in config.eval.values():
         scorer.check(corpus)
     model = config.model.build(corpus.vocabulary.size, config.data.seq_len, config.seed)
+    return _Prepared(device, corpus, model)
+
+
+def _run(config: RunConfig, directory: RunDirectory) -> RunRecord:
+    prepared = _prepare(config)
+    corpus = prepared.corpus
     first_step = saved_steps(directory.checkpoint)
     write_text(directory.config, yaml.safe_dump(config.as_dict(), sort_keys=False))
     loggers = build_loggers(
@@ -78,18 +99,9 @@ def _run(config: RunConfig, directory: RunDirectory) -> RunRecord:
         first_step=first_step,
         hyperparameters=config.as_dict(),
     )
-    facts = _facts(config, corpus, model, device)
+    facts = _facts(config, prepared)
     try:
-        done = fit(
-            model,
-            batches(config, corpus),
-            optim=config.optim,
-            trainer=config.trainer,
-            runtime=config.runtime,
-            attention_across_documents=config.data.attention_across_documents,
-            directory=directory,
-            loggers=loggers,
-        )
+        model, done = _train(config, directory, prepared, loggers)
     except DivergedError as error:
         report(loggers, {}, error.step)
         counts = _counts(Progress(steps=error.step), corpus)
@@ -98,20 +110,29 @@ def _run(config: RunConfig, directory: RunDirectory) -> RunRecord:
         )
     with replacing(directory.model) as temporary:
         save_model(model, str(temporary))
-    metrics = score(config, model.to(device).eval(), corpus)
+    metrics = score(config, model.to(prepared.device).eval(), corpus)
     report(loggers, {metric.name: metric.value for metric in metrics}, done.steps)
     return RunRecord(**facts, **_counts(done, corpus), status="finished", metrics=tuple(metrics))
 
 
-def batches(config: RunConfig, corpus: Corpus) -> Batches:
-    """The training batches of a run, as this process sees them."""
-    return Batches(
-        corpus=corpus,
+def _train(
+    config: RunConfig, directory: RunDirectory, prepared: _Prepared, loggers: list[Any]
+) -> tuple[LanguageModel, Progress]:
+    batches = Batches(
+        corpus=prepared.corpus,
         seq_len=config.data.seq_len,
         batch_size=config.trainer.batch_size,
         steps_per_chunk=config.runtime.steps_per_chunk,
-        rank=int(os.environ.get("RANK", "0")),
-        n_ranks=config.runtime.n_devices * config.runtime.n_nodes,
+    )
+    return fit(
+        prepared.model,
+        batches,
+        optim=config.optim,
+        trainer=config.trainer,
+        runtime=config.runtime,
+        attention_across_documents=config.data.attention_across_documents,
+        directory=directory,
+        loggers=loggers,
     )
 
 
@@ -126,9 +147,9 @@ def _use_threads(config: RunConfig) -> None:
         numba.set_num_threads(min(config.runtime.n_threads, numba.config.NUMBA_NUM_THREADS))
 
 
-def _facts(config: RunConfig, corpus: Corpus, model: LanguageModel, device: str) -> dict[str, Any]:
+def _facts(config: RunConfig, prepared: _Prepared) -> dict[str, Any]:
     """What is known before training."""
-    by_role = model.n_parameters()
+    by_role, corpus = prepared.model.n_parameters(), prepared.corpus
     return {
         "run_id": config.run_id,
         "name": config.name,
@@ -138,7 +159,7 @@ def _facts(config: RunConfig, corpus: Corpus, model: LanguageModel, device: str)
             **{name: version(name) for name in _LIBRARIES},
             **_git_revision(),
         },
-        "device": torch.cuda.get_device_name() if device == "cuda" else _cpu_name(),
+        "device": torch.cuda.get_device_name() if prepared.device == "cuda" else _cpu_name(),
         "corpus": {"fingerprint": corpus.fingerprint(), "entropy_bits": corpus.entropy_bits},
         "parameters": {**by_role, "total": sum(by_role.values())},
         "published": dict(config.published),

@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from physlm.config import RunConfig, config_dir, register_schemas, register_sweeps, typed
-from physlm.errors import DivergedError, InterruptedRunError
+from physlm.errors import DivergedError, InputError, InterruptedRunError
 from physlm.pipeline import Outcome, execute
 from physlm.record import RunDirectory, RunRecord
 
@@ -81,9 +81,12 @@ def _run_point(composed: DictConfig) -> int:
         prefix = f"point {HydraConfig.get().job.override_dirname}: "
     try:
         config = typed(composed, RunConfig)
+        if is_sweep:
+            _refuse_helpers_of_a_sweep(config)
         outcome = execute(config, RunDirectory(config.run_dir))
-        show(outcome, config)
-        _raise_if_diverged(outcome.record)
+        if outcome is not None:
+            show(outcome, config)
+            _raise_if_diverged(outcome.record)
     except (Exception, KeyboardInterrupt) as error:
         status = explain(error, prefix)
         if is_sweep and status != INTERRUPTED:
@@ -92,6 +95,15 @@ def _run_point(composed: DictConfig) -> int:
             sys.exit(status)
         return status
     return 0
+
+
+def _refuse_helpers_of_a_sweep(config: RunConfig) -> None:
+    """A helper process would start from the command line, hence run the whole sweep again."""
+    if config.runtime.n_devices * config.runtime.n_nodes > 1 and "SLURM_PROCID" not in os.environ:
+        raise InputError(
+            f"runtime.n_devices={config.runtime.n_devices} in a sweep; several devices per point "
+            "need launcher=slurm, which starts every process itself"
+        )
 
 
 def _raise_if_diverged(record: RunRecord) -> None:

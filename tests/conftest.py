@@ -2,9 +2,7 @@
 
 from jaxtyping import install_import_hook
 
-install_import_hook(
-    ["physlm.models", "physlm.eval", "physlm.train.module"], "beartype.beartype"
-)
+install_import_hook(["physlm.models", "physlm.eval", "physlm.train.module"], "beartype.beartype")
 
 import pytest  # noqa: E402
 import torch  # noqa: E402
@@ -14,7 +12,6 @@ from physlm.data.bio.bios import BiosConfig  # noqa: E402
 from physlm.data.bio.knowledge import KnowledgeCorpus  # noqa: E402
 from physlm.data.tokens import TokenizerName  # noqa: E402
 
-
 # Tiny tensors: a second thread costs more than it brings.
 torch.set_num_threads(1)
 
@@ -22,7 +19,8 @@ torch.set_num_threads(1)
 def tiny_biod_config(**changes) -> BiodConfig:
     values = {
         "n_people": 24, "n_attributes": 3, "diversity": 8, "chunk_length": 2, "alphabet_size": 6,
-        "name_sizes": [6, 6], "attribute_order": AttributeOrder.fixed, "exposures": 4, "seq_len": 12,
+        "name_sizes": [6, 6], "attribute_order": AttributeOrder.fixed, "exposures": 4,
+        "seq_len": 12,
     }  # fmt: skip
     return BiodConfig(**(values | changes))
 

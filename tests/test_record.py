@@ -87,7 +87,10 @@ def test_a_second_process_is_kept_out_and_a_killed_one_keeps_nobody_out(tmp_path
     )  # fmt: skip
     assert holder.stdout is not None
     assert holder.stdout.readline() == "locked\n"
-    with pytest.raises(InputError, match="in use by another process"), RunDirectory(tmp_path).locked():
+    with (
+        pytest.raises(InputError, match="in use by another process"),
+        RunDirectory(tmp_path).locked(),
+    ):
         pass
     holder.kill()
     holder.wait()

@@ -203,7 +203,9 @@ def test_a_diverged_run_is_recorded_with_its_step(command, tmp_path):
     (path,) = (tmp_path / "runs").glob("*/record.json")
     record = read_record(path)
     assert (status, record.status) == (1, "diverged")
-    assert printed.err.startswith(f"diverged: the loss is not finite at step {record.stopped_at_step}")
+    assert printed.err.startswith(
+        f"diverged: the loss is not finite at step {record.stopped_at_step}"
+    )
 
 
 def test_a_failed_point_does_not_stop_a_sweep_and_finished_points_are_not_repeated(tmp_path):

@@ -1,4 +1,4 @@
-"""Bits learned against parameters, from results.csv: the figure of Part 3.3, figure 1, at our scale."""
+"""Bits learned against parameters, from results.csv: Part 3.3, figure 1, at our scale."""
 
 from pathlib import Path
 
@@ -39,11 +39,8 @@ def _draw_bits(axes, results: pl.DataFrame) -> None:
                   label=f"{slope} bit{'s' * (slope > 1)} per parameter")  # fmt: skip
     most = (results[MOST] * results["parameters.total"]).max()
     axes.axhline(most, color="black", linewidth=1, label="all there is to learn")
-    axes.set(xscale="log", yscale="symlog", xlabel="parameters", ylabel="bits learned")
-    axes.set_yscale("linear")
-    axes.set_ylim(-0.35 * most, 1.25 * most)
+    axes.set(xlabel="parameters", ylabel="bits learned", ylim=(-0.15 * most, 1.25 * most))
     axes.set_xticks(sizes, [f"{p:,}" for p in sizes])
-    axes.minorticks_off()
     axes.legend(fontsize="small", loc="lower right")
 
 

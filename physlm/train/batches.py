@@ -53,6 +53,10 @@ class Batches:
         """The same training, from a later position."""
         return replace(self, start=start)
 
+    def shared(self, rank: int, n_ranks: int) -> "Batches":
+        """The same training, as one of several ranks sees it."""
+        return replace(self, rank=rank, n_ranks=n_ranks)
+
     def __iter__(self) -> Iterator[Chunk]:
         return _ahead(self._chunks(), depth=2)
 

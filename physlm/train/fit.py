@@ -1,5 +1,6 @@
 """Train a model on a corpus, from the last checkpoint if there is one."""
 
+import copy
 import logging
 import pickle
 import signal
@@ -17,6 +18,7 @@ import lightning
 import torch
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.strategies import FSDPStrategy, Strategy
+from lightning.pytorch.utilities import rank_zero_only
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -92,8 +94,8 @@ def fit(
     attention_across_documents: bool,
     directory: RunDirectory,
     loggers: list[Logger],
-) -> TrainingProgress:
-    """Train to the end of the corpus; the model is trained in place.
+) -> tuple[LanguageModel, TrainingProgress]:
+    """Train to the end of the corpus; the trained model, and what was done.
 
     Raises:
         DivergedError: If the loss stops being finite.
@@ -106,6 +108,7 @@ def fit(
         trainer=trainer,
         is_visible_across_documents=attention_across_documents,
     )
+    whole = copy.deepcopy(model) if _is_sharded(runtime) else model
     if runtime.compile:
         model.compile()
     checkpoint = directory.checkpoint if directory.checkpoint.exists() else None
@@ -113,10 +116,17 @@ def fit(
         callbacks: list[lightning.Callback] = [Checkpoints(directory.checkpoint, runtime, stop)]
         if runtime.progress_bar:
             callbacks.append(ExposureBar())
-        _lightning_trainer(trainer, runtime, loggers, callbacks, directory.path).fit(
-            module, ckpt_path=checkpoint, weights_only=True
-        )
-    return module.progress
+        lightning_trainer = _lightning_trainer(trainer, runtime, loggers, callbacks, directory.path)
+        lightning_trainer.fit(module, ckpt_path=checkpoint, weights_only=True)
+        if _is_sharded(runtime):
+            lightning_trainer.save_checkpoint(directory.checkpoint)
+            _fill(whole, directory.checkpoint)
+    return whole, module.progress
+
+
+def is_main_process() -> bool:
+    """False in the helpers of a distributed run, which train but neither score nor record."""
+    return int(getattr(rank_zero_only, "rank", 0)) == 0
 
 
 def saved_steps(path: Path) -> int:
@@ -130,8 +140,8 @@ def saved_steps(path: Path) -> int:
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
         return int(checkpoint["progress"]["steps"])
-    except (OSError, RuntimeError, EOFError, KeyError, TypeError, ValueError, pickle.UnpicklingError,
-            zipfile.BadZipFile) as error:  # fmt: skip
+    except (OSError, RuntimeError, EOFError, KeyError, TypeError, ValueError,
+            pickle.UnpicklingError, zipfile.BadZipFile) as error:  # fmt: skip
         raise InputError(
             f"{path} is truncated or no checkpoint of ours; delete it to train from the start"
         ) from error
@@ -283,9 +293,20 @@ def _lightning_trainer(
     )
 
 
+def _is_sharded(runtime: RuntimeConfig) -> bool:
+    is_distributed = runtime.n_devices * runtime.n_nodes > 1
+    return is_distributed and runtime.strategy is ParallelStrategyName.fsdp
+
+
+def _fill(model: LanguageModel, path: Path) -> None:
+    """The weights of a checkpoint into a model that was never sharded."""
+    saved = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
+    model.load_state_dict({name.removeprefix("model."): weight for name, weight in saved.items()})
+
+
 def _strategy(runtime: RuntimeConfig) -> str | Strategy:
     if runtime.n_devices * runtime.n_nodes == 1:
         return "auto"
-    if runtime.strategy is ParallelStrategyName.fsdp:
+    if _is_sharded(runtime):
         return FSDPStrategy(state_dict_type="full", use_orig_params=True)
     return "ddp"

@@ -98,8 +98,9 @@ class TrainingModule(lightning.LightningModule):
         return self.optim.build(list(self.model.parameters()), is_fused=is_fused)
 
     def train_dataloader(self) -> Batches:
-        """The rest of training."""
-        return self.batches.starting_at(self.progress.position)
+        """The rest of training, of which a distributed run gives each rank its share."""
+        rest = self.batches.starting_at(self.progress.position)
+        return rest.shared(self.trainer.global_rank, self.trainer.world_size)
 
     def training_step(self, chunk: Chunk, batch_idx: int) -> None:
         """Take every optimizer step of a chunk, then read the losses once."""

@@ -107,8 +107,10 @@ def bios_spaces(corpus):
     spaces = {"name": one_of_each(*(single(part) for part in parts))}
     spaces[0] = one_of_each(single(f" {m}" for m in MONTHS), single(f" {d}" for d in range(1, 29)),
                             single([","]), single(f" {y}" for y in range(1900, 2100)))  # fmt: skip
-    lists = [pool("birth_cities"), pool("universities"), pool("majors"),
-             [company for company, _ in employers()], [city for _, city in employers()], PRONOUNS]  # fmt: skip
+    lists = [
+        pool("birth_cities"), pool("universities"), pool("majors"),
+        [company for company, _ in employers()], [city for _, city in employers()], PRONOUNS,
+    ]  # fmt: skip
     for a, entries in enumerate(lists, start=1):
         spaces[a] = one_of(ids(f" {entry}" for entry in entries))
     return spaces
@@ -163,7 +165,7 @@ def test_the_diversity_term_of_a_uniform_model_is_its_closed_form(small_biod):
 
 @pytest.mark.parametrize("world", ["biod", "bios"])
 def test_a_perfect_model_scores_the_maximum(small_biod, small_bios, world):
-    """It knows every value, and which names exist but not whose turn it is: its name loss is ln N."""
+    """It knows every value and which names exist, not whose turn it is: its name loss is ln N."""
     corpus = {"biod": small_biod, "bios": small_bios}[world]
     spaces = biod_spaces(corpus) if world == "biod" else bios_spaces(corpus)
     n, made_of = corpus.n_documents, corpus.sentences

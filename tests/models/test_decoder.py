@@ -37,8 +37,9 @@ def test_parameter_counts_are_the_closed_form_and_what_torch_counts(style):
     assert sum(model.n_parameters().values()) == sum(p.numel() for p in model.parameters())
 
 
-@pytest.mark.parametrize(("layers", "heads", "millions"), [(2, 2, 0.816), (6, 4, 5.58), (6, 6, 11.91),
-                                                           (12, 12, 87.57)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("layers", "heads", "millions"), [(2, 2, 0.816), (6, 4, 5.58), (6, 6, 11.91), (12, 12, 87.57)]
+)
 def test_sizes_of_the_ladder_are_the_published_ones(layers, heads, millions):
     ladder = DecoderConfig(n_layers=layers, n_heads=heads, d_model=64 * heads)
     total = sum(n_parameters(ladder, 3275, 512).values())

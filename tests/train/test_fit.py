@@ -32,8 +32,10 @@ def train(corpus, folder, *, model=None, runtime=None, optim=OPTIM, masked=False
                             first_step=first_step, hyperparameters={})  # fmt: skip
     runtime = RuntimeConfig(**(settings | (runtime or {})))
     batches = Batches(corpus, 12, trainer_config.batch_size, runtime.steps_per_chunk)
-    done = fit(model, batches, optim=optim, trainer=trainer_config, runtime=runtime,
-               attention_across_documents=not masked, directory=directory, loggers=loggers)  # fmt: skip
+    model, done = fit(
+        model, batches, optim=optim, trainer=trainer_config, runtime=runtime,
+        attention_across_documents=not masked, directory=directory, loggers=loggers,
+    )  # fmt: skip
     return model, done, read_curves(directory.metrics)
 
 
@@ -194,11 +196,16 @@ def test_gpu_is_refused_where_there_is_none(monkeypatch):
         RuntimeConfig(device=Device.cuda).resolved_device()
 
 
-@pytest.mark.parametrize(("config", "changes"), [(TrainerConfig, {"batch_size": 0}),
-                                                 (TrainerConfig, {"gradient_clip": 0.0}),
-                                                 (TrainerConfig, {"batch_size": 5, "n_accumulate": 2}),
-                                                 (RuntimeConfig, {"n_threads": 0}),
-                                                 (RuntimeConfig, {"steps_per_chunk": 0})])  # fmt: skip
+@pytest.mark.parametrize(
+    ("config", "changes"),
+    [
+        (TrainerConfig, {"batch_size": 0}),
+        (TrainerConfig, {"gradient_clip": 0.0}),
+        (TrainerConfig, {"batch_size": 5, "n_accumulate": 2}),
+        (RuntimeConfig, {"n_threads": 0}),
+        (RuntimeConfig, {"steps_per_chunk": 0}),
+    ],
+)
 def test_values_out_of_range_are_refused(config, changes):
     with pytest.raises(ValueError, match=next(iter(changes))):
         config(**changes)

@@ -1,0 +1,51 @@
+"""What is committed of experiments agrees with itself."""
+
+import runpy
+import sys
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from physlm.claims import ledger, read_claims
+from tests.test_conf import config as config  # noqa: PLC0414 - a fixture
+
+FOLDER = Path(__file__).parent.parent / "experiments"
+EXPERIMENTS = sorted(path.parent for path in FOLDER.glob("*/claims.yaml"))
+
+
+def test_the_ledger_is_what_claims_and_results_give():
+    assert (FOLDER / "README.md").read_text().endswith(f"\n\n{ledger(EXPERIMENTS)}")
+
+
+@pytest.mark.parametrize("folder", EXPERIMENTS, ids=lambda p: p.name)
+def test_every_experiment_has_its_files(folder):
+    for name in ("README.md", "claims.yaml", "results.csv", "figure.py", "figure.svg"):
+        assert (folder / name).is_file(), name
+    assert read_claims(folder / "claims.yaml")
+
+
+@pytest.mark.parametrize("folder", EXPERIMENTS, ids=lambda p: p.name)
+def test_results_are_of_clean_code_and_one_row_a_run(folder):
+    results = pl.read_csv(folder / "results.csv", infer_schema_length=None)
+    assert results["run_id"].is_unique().all()
+    assert results["git_revision"].null_count() == 0
+    assert (results["status"] == "finished").all()
+    assert (results["exposures"] == results["data.exposures"]).all()
+
+
+def test_results_are_of_the_configurations_that_are_here(config):
+    results = pl.read_csv(FOLDER / "capacity" / "results.csv", infer_schema_length=None)
+    for exposures in (100, 300, 1000):
+        ids = {config(f"+experiment=capacity_{exposures}x", f"seed={seed}").run_id
+               for seed in range(3)}  # fmt: skip
+        assert ids <= set(results["run_id"])
+
+
+@pytest.mark.parametrize("folder", EXPERIMENTS, ids=lambda p: p.name)
+def test_the_figure_is_drawn_from_the_results(folder, tmp_path, monkeypatch):
+    for name in ("figure.py", "results.csv"):
+        (tmp_path / name).write_bytes((folder / name).read_bytes())
+    monkeypatch.setattr(sys, "argv", ["figure.py"])
+    runpy.run_path(str(tmp_path / "figure.py"), run_name="__main__")
+    assert (tmp_path / "figure.svg").read_text().startswith("<?xml")
