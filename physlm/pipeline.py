@@ -15,11 +15,10 @@ from physlm import __version__
 from physlm.analysis.figures import draw_run
 from physlm.config import RunConfig
 from physlm.data.corpus import Corpus
-from physlm.errors import DivergedError
 from physlm.models.language_model import LanguageModel
 from physlm.record import Metric, RunDirectory, RunRecord, replacing, write_text
 from physlm.train.batches import Batches
-from physlm.train.fit import fit, is_main_process, saved_steps
+from physlm.train.fit import Trained, fit, is_main_process, saved_steps
 from physlm.train.module import Progress
 from physlm.train.tracking import build_loggers, read_curves, report
 
@@ -99,25 +98,23 @@ def _run(config: RunConfig, directory: RunDirectory) -> RunRecord:
         first_step=first_step,
         hyperparameters=config.as_dict(),
     )
-    facts = _facts(config, prepared)
-    try:
-        model, done = _train(config, directory, prepared, loggers)
-    except DivergedError as error:
-        report(loggers, {}, error.step)
-        counts = _counts(Progress(steps=error.step), corpus)
+    trained = _train(config, directory, prepared, loggers)
+    facts = {**_facts(config, prepared), **_counts(trained.progress, corpus)}
+    if trained.diverged_at is not None:
+        report(loggers, {}, trained.diverged_at)
         return RunRecord(
-            **facts, **counts, status="diverged", metrics=(), stopped_at_step=error.step
+            **facts, status="diverged", metrics=(), stopped_at_step=trained.diverged_at
         )
     with replacing(directory.model) as temporary:
-        save_model(model, str(temporary))
-    metrics = score(config, model.to(prepared.device).eval(), corpus)
-    report(loggers, {metric.name: metric.value for metric in metrics}, done.steps)
-    return RunRecord(**facts, **_counts(done, corpus), status="finished", metrics=tuple(metrics))
+        save_model(trained.model, str(temporary))
+    metrics = score(config, trained.model.to(prepared.device).eval(), corpus)
+    report(loggers, {metric.name: metric.value for metric in metrics}, trained.progress.steps)
+    return RunRecord(**facts, status="finished", metrics=tuple(metrics))
 
 
 def _train(
     config: RunConfig, directory: RunDirectory, prepared: _Prepared, loggers: list[Any]
-) -> tuple[LanguageModel, Progress]:
+) -> Trained:
     batches = Batches(
         corpus=prepared.corpus,
         seq_len=config.data.seq_len,

@@ -22,7 +22,7 @@ from lightning.pytorch.utilities import rank_zero_only
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from physlm.errors import InputError, InterruptedRunError
+from physlm.errors import DivergedError, InputError, InterruptedRunError
 from physlm.models.language_model import LanguageModel
 from physlm.record import RunDirectory, replacing
 from physlm.train.batches import Batches
@@ -84,6 +84,21 @@ class RuntimeConfig:
         return "cuda"
 
 
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What training came to.
+
+    Attributes:
+        model: The model, in its last state.
+        progress: What was done, up to the last chunk whose losses were numbers.
+        diverged_at: The step at which the loss stopped being a number, if it did.
+    """
+
+    model: LanguageModel
+    progress: TrainingProgress
+    diverged_at: int | None = None
+
+
 def fit(
     model: LanguageModel,
     batches: Batches,
@@ -94,11 +109,10 @@ def fit(
     attention_across_documents: bool,
     directory: RunDirectory,
     loggers: list[Logger],
-) -> tuple[LanguageModel, TrainingProgress]:
-    """Train to the end of the corpus; the trained model, and what was done.
+) -> Trained:
+    """Train to the end of the corpus, or to where the loss stops being a number.
 
     Raises:
-        DivergedError: If the loss stops being finite.
         InterruptedRunError: If the process was asked to stop; its state is saved.
     """
     module = TrainingModule(
@@ -117,11 +131,14 @@ def fit(
         if runtime.progress_bar:
             callbacks.append(ExposureBar())
         lightning_trainer = _lightning_trainer(trainer, runtime, loggers, callbacks, directory.path)
-        lightning_trainer.fit(module, ckpt_path=checkpoint, weights_only=True)
+        try:
+            lightning_trainer.fit(module, ckpt_path=checkpoint, weights_only=True)
+        except DivergedError as error:
+            return Trained(whole, module.progress, diverged_at=error.step)
         if _is_sharded(runtime):
             lightning_trainer.save_checkpoint(directory.checkpoint)
             _fill(whole, directory.checkpoint)
-    return whole, module.progress
+    return Trained(whole, module.progress)
 
 
 def is_main_process() -> bool:
@@ -164,7 +181,9 @@ class Checkpoints(lightning.Callback):
         """
         is_due = time.monotonic() - self.saved_at >= self.seconds
         is_due, is_stopping = trainer.strategy.broadcast((is_due, self.stop.was_requested))
-        if is_due or is_stopping:
+        # A step may spoil the weights although its loss was finite; the next chunk will tell, and
+        # the last good checkpoint must still be there then.
+        if (is_due or is_stopping) and _is_finite(trainer.lightning_module):
             self.save(trainer)
         if is_stopping:
             raise InterruptedRunError(f"asked to stop; run the same command to go on ({self.path})")
@@ -187,7 +206,7 @@ class ExposureBar(lightning.Callback):
     ) -> None:
         """Show the bar where a resumed run stands."""
         self.progress = Progress(
-            TextColumn("training"), BarColumn(), TextColumn("{task.fields[text]}"),
+             BarColumn(bar_width=16), TextColumn("{task.fields[text]}"),
             TimeRemainingColumn(), console=Console(stderr=True), transient=True,
         )  # fmt: skip
         module = _ours(pl_module)
@@ -257,6 +276,10 @@ def _lightning_quiet() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="lightning")
         yield
+
+
+def _is_finite(module: torch.nn.Module) -> bool:
+    return all(bool(parameter.isfinite().all()) for parameter in module.parameters())
 
 
 def _ours(module: lightning.LightningModule) -> TrainingModule:

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from physlm.data.packing import IGNORED, pack
-from physlm.errors import DivergedError, InputError, InterruptedRunError
-from physlm.models.decoder import DecoderConfig
+from physlm.errors import InputError, InterruptedRunError
+from physlm.models.decoder import Decoder, DecoderConfig
 from physlm.record import RunDirectory
 from physlm.train.batches import Batches
 from physlm.train.fit import Device, RuntimeConfig, fit, saved_steps
@@ -20,23 +20,30 @@ from physlm.train.tracking import LoggerConfig, build_loggers, read_curves
 OPTIM = OptimConfig(learning_rate=3e-3, warmup_steps=4)
 
 
-def train(corpus, folder, *, model=None, runtime=None, optim=OPTIM, masked=False, **trainer):
-    """Train a tiny model; the model, what was done, and the learning curve."""
+def train_whole(corpus, folder, *, model=None, runtime=None, optim=OPTIM, masked=False, **trainer):
+    """Train a tiny model."""
     directory = RunDirectory(folder)
     folder.mkdir(parents=True, exist_ok=True)
     model = model or DecoderConfig(d_model=16, init_std=0.2).build(corpus.vocabulary.size, 12, 0)
     settings = {"device": Device.cpu, "progress_bar": False, "steps_per_chunk": 3}
     trainer_config = TrainerConfig(**({"batch_size": 6} | trainer))
     first_step = saved_steps(directory.checkpoint)
-    loggers = build_loggers(LoggerConfig(), directory, run_id="test", name="test",
-                            first_step=first_step, hyperparameters={})  # fmt: skip
+    loggers = build_loggers(
+        LoggerConfig(), directory, run_id="test", name="test", first_step=first_step,
+        hyperparameters={},
+    )  # fmt: skip
     runtime = RuntimeConfig(**(settings | (runtime or {})))
     batches = Batches(corpus, 12, trainer_config.batch_size, runtime.steps_per_chunk)
-    model, done = fit(
+    return fit(
         model, batches, optim=optim, trainer=trainer_config, runtime=runtime,
         attention_across_documents=not masked, directory=directory, loggers=loggers,
     )  # fmt: skip
-    return model, done, read_curves(directory.metrics)
+
+
+def train(corpus, folder, **changes):
+    """The trained model, what was done, and the learning curve."""
+    trained = train_whole(corpus, folder, **changes)
+    return trained.model, trained.progress, read_curves(RunDirectory(folder).metrics)
 
 
 def weights(model):
@@ -147,11 +154,33 @@ def test_rows_written_after_the_last_checkpoint_are_not_written_twice(biod, tmp_
 def test_a_loss_that_is_no_number_stops_the_run_at_its_step(biod, tmp_path):
     model = DecoderConfig(d_model=16).build(biod.vocabulary.size, 12, 0)
     bad = dataclasses.replace(OPTIM, learning_rate=1e30, warmup_steps=0)
-    with pytest.raises(DivergedError, match="not finite at step") as error:
-        train(biod, tmp_path, model=model, optim=bad, gradient_clip=None,
-              runtime={"checkpoint_seconds": 0.0})  # fmt: skip
-    assert 0 < error.value.step < 20
-    assert saved_steps(tmp_path / "last.ckpt") <= error.value.step
+    trained = train_whole(biod, tmp_path, model=model, optim=bad, gradient_clip=None,
+                          runtime={"checkpoint_seconds": 0.0, "steps_per_chunk": 1})  # fmt: skip
+    assert 0 < trained.diverged_at < 16
+    assert trained.progress.steps == trained.diverged_at
+    assert saved_steps(tmp_path / "last.ckpt") == trained.diverged_at
+
+
+def test_spoilt_weights_never_replace_the_last_good_checkpoint(biod, tmp_path):
+    class Spoilt(Decoder):
+        """Its fourth backward pass gives gradients that are no numbers, its loss does not."""
+
+        n_calls = 0
+
+        def forward(self, tokens, is_visible=None):
+            self.n_calls += 1
+            logits = super().forward(tokens, is_visible)
+            spoil = (self.embedding.weight.sum() * 0).sqrt() * 0
+            return logits + spoil if self.n_calls == 4 else logits
+
+    config = DecoderConfig(d_model=16, init_std=0.2)
+    model = Spoilt(config, biod.vocabulary.size, 12, seed=0)
+    trained = train_whole(biod, tmp_path, model=model, gradient_clip=None,
+                          runtime={"checkpoint_seconds": 0.0, "steps_per_chunk": 1})  # fmt: skip
+    assert trained.diverged_at == 4
+    saved = torch.load(tmp_path / "last.ckpt", weights_only=True)
+    assert saved["progress"]["steps"] == 3
+    assert all(weight.isfinite().all() for weight in saved["state_dict"].values())
 
 
 @pytest.mark.parametrize("damage", [lambda b: b[: len(b) // 2], lambda _: b"", lambda _: b"junk"])
