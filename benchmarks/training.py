@@ -104,7 +104,7 @@ def _transformers(shape: Shape, vocabulary_size: int) -> Callable[[], int]:
         bos_token_id=0, eos_token_id=0,
     )  # fmt: skip
     model: Any = transformers.GPT2LMHeadModel(config).train()
-    optimizer = OptimConfig().build(list(model.parameters()), is_fused=True)
+    optimizer = OptimConfig().build(list(model.parameters()), [], is_fused=True)
     tokens = torch.randint(vocabulary_size, (16, shape.batch_size, shape.seq_len + 1))
     batches = itertools.cycle(tokens)
 

@@ -12,6 +12,7 @@ import polars as pl
 import yaml
 from scipy import stats
 
+from physlm.collate import varying_science
 from physlm.errors import InputError
 from physlm.record import replacing
 
@@ -87,9 +88,18 @@ def read_claims(path: Path) -> list[Claim]:
         for entry in entries:
             if unknown := set(entry) - _FIELDS:
                 raise InputError(f"{path}: claim {entry.get('id')}: unknown field {unknown.pop()}")
-        return [Claim(**entry) for entry in entries]
+        return [_checked(Claim(**entry), path) for entry in entries]
     except (yaml.YAMLError, TypeError) as error:
         raise InputError(f"{path}: {' '.join(str(error).split())}") from error
+
+
+def _checked(claim: Claim, path: Path) -> Claim:
+    """A misspelt rule would decide without a bound."""
+    if not claim.expect or not set(claim.expect) <= {"at_least", "at_most"}:
+        raise InputError(f"{path}: claim {claim.id}: expect={claim.expect}; at_least or at_most")
+    if claim.by not in {"difference", "ratio"}:
+        raise InputError(f"{path}: claim {claim.id}: by={claim.by}; difference or ratio")
+    return claim
 
 
 def decide(claim: Claim, results: pl.DataFrame) -> Verdict:
@@ -139,12 +149,15 @@ def _word(expect: Mapping[str, float], low: float | None, high: float | None) ->
 
 def _values(claim: Claim, select: Mapping[str, Any], results: pl.DataFrame) -> np.ndarray:
     """The quantity of each selected run."""
-    columns = {*select, claim.metric, *([claim.relative_to] if claim.relative_to else [])}
+    columns = {*select, "scale", "status", claim.metric, claim.relative_to or claim.metric}
     if missing := columns - set(results.columns):
         raise InputError(f"claim {claim.id}: results have no column {sorted(missing)[0]}")
-    rows = results.filter(pl.all_horizontal(pl.col(k) == v for k, v in select.items()))
+    wanted = {**select, "scale": claim.scale, "status": "finished"}
+    rows = results.filter(pl.all_horizontal(pl.col(k) == v for k, v in wanted.items()))
     if rows.is_empty():
         raise InputError(f"claim {claim.id}: no run with {dict(select)}; {claim.command}")
+    if mixed := varying_science(rows):
+        raise InputError(f"claim {claim.id}: {mixed[0]} varies among its runs; select one value")
     values = rows[claim.metric]
     if claim.relative_to is not None:
         values = values / rows[claim.relative_to]

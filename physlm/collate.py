@@ -54,18 +54,30 @@ def varying(table: pl.DataFrame) -> pl.DataFrame:
     return table.drop(same)
 
 
+def varying_science(table: pl.DataFrame) -> list[str]:
+    """Configuration other than the seed that differs between rows and may change a result."""
+    sections = ("data.", "model.", "optim.", "trainer.", "eval.", "kinds.")
+    science = [name for name in table.columns if name.startswith(sections)]
+    return [name for name in science if table[name].n_unique() > 1]
+
+
 def summarise(table: pl.DataFrame, by: Sequence[str], metrics: Sequence[str]) -> pl.DataFrame:
-    """Mean, standard error and n of metrics over the runs that share the values of ``by``.
+    """Mean, standard error and n of metrics over the finished runs that share the values of ``by``.
 
     The standard error is missing where n is 1.
 
     Raises:
-        InputError: If a column does not exist.
+        InputError: If a column does not exist, or if runs that differ in more than their seed would
+            be averaged.
     """
     for name in (*by, *metrics):
         if name not in table.columns:
             known = ", ".join(sorted(table.columns))
             raise InputError(f"no column {name}; there are {known}")
+    table = table.filter(pl.col("status") == "finished")
+    for rows in table.partition_by(by):
+        if mixed := varying_science(rows):
+            raise InputError(f"{mixed[0]} varies within a group; add it to --by")
     statistics = []
     for name in metrics:
         column = pl.col(name)

@@ -72,13 +72,22 @@ class RunConfig:
         return values
 
     @property
+    def kinds(self) -> dict[str, str]:
+        """Which world, model and scorers the sections configure."""
+        sections = {"data": self.data, "model": self.model}
+        sections |= {f"eval.{name}": scorer for name, scorer in self.eval.items()}
+        return {name: type(section).__name__ for name, section in sections.items()}
+
+    def described(self) -> dict[str, Any]:
+        """Plain values with the kinds beside them, from which the run can be told."""
+        return {**self.as_dict(), "kinds": self.kinds}
+
+    @property
     def run_id(self) -> str:
         """A hash of what decides the result; the same point has the same name wherever it runs."""
         values = self.as_dict()
         science = {name: values[name] for name in SCIENCE}
-        kinds = {name: type(getattr(self, name)).__name__ for name in ("data", "model")}
-        kinds |= {f"eval.{name}": type(scorer).__name__ for name, scorer in self.eval.items()}
-        text = json.dumps([science, kinds], sort_keys=True)
+        text = json.dumps([science, self.kinds], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     @property
@@ -123,12 +132,13 @@ def typed(composed: DictConfig, kind: type[T]) -> T:
     """The typed configuration; below this point nothing knows Hydra.
 
     Raises:
-        InputError: If a key is unknown.
-        ValueError: If a value breaks a rule of its field.
+        InputError: If a key is unknown, or a value breaks a rule of its field.
     """
     try:
         config = OmegaConf.to_object(composed)
     except AttributeError as error:  # slots refuse what `+key=value` smuggled in
         raise InputError(f"unknown key: {error}; --help lists the keys") from error
+    except ValueError as error:
+        raise InputError(str(error)) from error
     assert isinstance(config, kind)
     return config

@@ -2,6 +2,7 @@
 
 import subprocess
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,13 @@ from physlm import __version__
 from physlm.analysis.figures import draw_run
 from physlm.config import RunConfig
 from physlm.data.corpus import Corpus
+from physlm.errors import InputError
 from physlm.models.language_model import LanguageModel
 from physlm.record import Metric, RunDirectory, RunRecord, replacing, write_text
 from physlm.train.batches import Batches
 from physlm.train.fit import Trained, fit, is_main_process, saved_steps
 from physlm.train.module import Progress
-from physlm.train.tracking import build_loggers, read_curves, report
+from physlm.train.tracking import build_loggers, close, read_curves, report
 
 _LIBRARIES = ("torch", "lightning", "numpy", "numba", "hydra-core", "tokenizers")
 
@@ -51,15 +53,17 @@ def execute(config: RunConfig, directory: RunDirectory) -> Outcome | None:
         InterruptedRunError: If the process was asked to stop; the state is saved.
     """
     if not is_main_process():
-        _train(config, directory, _prepare(config), loggers=[])
+        if config.force or not directory.record.exists():
+            _train(config, directory, _prepare(config), loggers=[])
         return None
     with directory.locked():
-        if config.force:
-            directory.clear()
         record = directory.read_record()
-        if record is not None:
+        if record is not None and not config.force:
             return Outcome(record, directory.record, was_done=True)
-        record = _run(config, directory)
+        prepared = _prepare(config)
+        if record is not None:
+            directory.clear()
+        record = _run(config, directory, prepared)
         directory.write_record(record)
         draw_run(record, read_curves(directory.metrics), directory.path / "figure.png")
         return Outcome(record, directory.record, was_done=False)
@@ -77,39 +81,43 @@ class _Prepared:
 def _prepare(config: RunConfig) -> _Prepared:
     """Build world and model; whatever can be refused is refused here, before any compute."""
     device = config.runtime.resolved_device()
+    config.trainer.require(device)
     _use_threads(config)
-    corpus = config.data.build(config.seed)
+    try:
+        corpus = config.data.build(config.seed)
+        model = config.model.build(corpus.vocabulary.size, config.data.seq_len, config.seed)
+    except ValueError as error:
+        raise InputError(str(error)) from error
     for scorer in config.eval.values():
-        scorer.check(corpus)
-    model = config.model.build(corpus.vocabulary.size, config.data.seq_len, config.seed)
+        scorer.check(model, corpus)
     return _Prepared(device, corpus, model)
 
 
-def _run(config: RunConfig, directory: RunDirectory) -> RunRecord:
-    prepared = _prepare(config)
-    corpus = prepared.corpus
+def _run(config: RunConfig, directory: RunDirectory, prepared: _Prepared) -> RunRecord:
     first_step = saved_steps(directory.checkpoint)
-    write_text(directory.config, yaml.safe_dump(config.as_dict(), sort_keys=False))
+    write_text(directory.config, yaml.safe_dump(config.described(), sort_keys=False))
     loggers = build_loggers(
         config.logger,
         directory,
         run_id=config.run_id,
         name=config.name,
         first_step=first_step,
-        hyperparameters=config.as_dict(),
+        hyperparameters=config.described(),
     )
-    trained = _train(config, directory, prepared, loggers)
-    facts = {**_facts(config, prepared), **_counts(trained.progress, corpus)}
-    if trained.diverged_at is not None:
-        report(loggers, {}, trained.diverged_at)
-        return RunRecord(
-            **facts, status="diverged", metrics=(), stopped_at_step=trained.diverged_at
-        )
-    with replacing(directory.model) as temporary:
-        save_model(trained.model, str(temporary))
-    metrics = score(config, trained.model.to(prepared.device).eval(), corpus)
-    report(loggers, {metric.name: metric.value for metric in metrics}, trained.progress.steps)
-    return RunRecord(**facts, status="finished", metrics=tuple(metrics))
+    try:
+        trained = _train(config, directory, prepared, loggers)
+        facts = {**_facts(config, prepared), **_counts(trained.progress, prepared.corpus)}
+        if trained.diverged_at is not None:
+            return RunRecord(
+                **facts, status="diverged", metrics=(), stopped_at_step=trained.diverged_at
+            )
+        with replacing(directory.model) as temporary:
+            save_model(trained.model, str(temporary))
+        metrics = score(config, trained.model.to(prepared.device).eval(), prepared.corpus)
+        report(loggers, {metric.name: metric.value for metric in metrics}, trained.progress.steps)
+        return RunRecord(**facts, status="finished", metrics=tuple(metrics))
+    finally:
+        close(loggers)
 
 
 def _train(
@@ -150,7 +158,7 @@ def _facts(config: RunConfig, prepared: _Prepared) -> dict[str, Any]:
     return {
         "run_id": config.run_id,
         "name": config.name,
-        "config": config.as_dict(),
+        "config": config.described(),
         "software": {
             "physlm": __version__,
             **{name: version(name) for name in _LIBRARIES},
@@ -174,8 +182,9 @@ def _counts(done: Progress, corpus: Corpus) -> dict[str, Any]:
     }
 
 
+@cache
 def _git_revision() -> dict[str, Any]:
-    """The commit that the code is at, where it is a checkout."""
+    """The commit that the code was at when this process first asked, where it is a checkout."""
     folder = Path(__file__).resolve().parent.parent
     if not (folder / ".git").exists():
         return {"git_revision": None, "git_dirty": None}

@@ -5,7 +5,7 @@ import math
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -147,19 +147,22 @@ def read_record(path: Path) -> RunRecord:
     Raises:
         InputError: If the file is truncated, corrupt or of another schema version.
     """
-    advice = "delete it to run this point again"
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        version = content["schema_version"]
-        if version != SCHEMA_VERSION:
-            raise InputError(f"{path}: schema_version={version}, not {SCHEMA_VERSION}; {advice}")
-        known = {field.name for field in fields(RunRecord)}
-        if unknown := set(content) - known:
-            raise InputError(f"{path}: unknown field {sorted(unknown)[0]!r}; {advice}")
-        metrics = tuple(Metric(**metric) for metric in content.pop("metrics"))
-        return RunRecord(**content, metrics=metrics)
-    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{path} is not a record ({error}); {advice}") from error
+        return _parsed(json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(
+            f"{path} is not a record ({type(error).__name__}: {error}); "
+            "delete it to run this point again"
+        ) from error
+
+
+def _parsed(content: dict[str, Any]) -> RunRecord:
+    if content["schema_version"] != SCHEMA_VERSION:
+        raise ValueError(f"schema_version={content['schema_version']}, not {SCHEMA_VERSION}")
+    if not isinstance(content["config"], dict):
+        raise TypeError("config is no mapping")
+    metrics = tuple(Metric(**metric) for metric in content.pop("metrics"))
+    return RunRecord(**content, metrics=metrics)
 
 
 def write_text(path: Path, text: str) -> None:

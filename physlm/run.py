@@ -18,7 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 from rich.table import Table
 
-from physlm.config import RunConfig, config_dir, register_schemas, register_sweeps, typed
+from physlm.config import RunConfig, Scale, config_dir, register_schemas, register_sweeps, typed
 from physlm.errors import DivergedError, InputError, InterruptedRunError
 from physlm.pipeline import Outcome, execute
 from physlm.record import RunDirectory, RunRecord
@@ -27,7 +27,7 @@ from physlm.record import RunDirectory, RunRecord
 BAD_INPUT, FAULT, INTERRUPTED = 2, 1, 130
 
 # Errors that a user can cause and mend, before or while computing.
-_USER_ERRORS = (ValueError, OSError, HydraException, OmegaConfBaseException)
+_USER_ERRORS = (InputError, OSError, HydraException, OmegaConfBaseException)
 
 
 class ScaleSearchPath(SearchPathPlugin):
@@ -47,6 +47,8 @@ def main() -> None:
     Plugins.instance().register(ScaleSearchPath)
     register_schemas()
     statuses: list[int] = []
+    if _chosen_scale() not in {scale.value for scale in Scale}:
+        sys.exit(explain(InputError(f"scale={_chosen_scale()}; one of laptop, gpu, paper")))
 
     def point(composed: DictConfig) -> None:
         statuses.append(_run_point(composed))

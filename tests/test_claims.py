@@ -8,7 +8,18 @@ from physlm.errors import InputError
 
 VALUES = {1000: [1.9, 1.95, 2.0], 100: [1.0, 1.1, 1.2], 10: [0.1]}
 RESULTS = pl.DataFrame(
-    [{"data.exposures": e, "bits": v, "most": 2.0} for e, vs in VALUES.items() for v in vs]
+    [
+        {
+            "data.exposures": e,
+            "bits": v,
+            "most": 2.0,
+            "scale": "laptop",
+            "status": "finished",
+            "optim.learning_rate": 0.1,
+        }
+        for e, vs in VALUES.items()
+        for v in vs
+    ]
 )
 
 
@@ -89,3 +100,28 @@ def test_an_unknown_field_is_refused(tmp_path):
     (tmp_path / "claims.yaml").write_text("- {id: a, verdict: holds}\n")
     with pytest.raises(InputError, match="unknown field verdict"):
         read_claims(tmp_path / "claims.yaml")
+
+
+@pytest.mark.parametrize("rule", ["expect: {atleast: 1}", "expect: {}", "by: quotient"])
+def test_a_misspelt_rule_is_refused(tmp_path, rule):
+    fields = {"expect": "expect: {at_least: 1}"} | {rule.split(":")[0]: rule}
+    (tmp_path / "claims.yaml").write_text(
+        "- {id: a, statement: s, source: p, published: '2', metric: m, select: {}, scale: laptop,"
+        f" command: c, {', '.join(fields.values())}}}\n"
+    )
+    with pytest.raises(InputError, match="claim a: (expect|by)="):
+        read_claims(tmp_path / "claims.yaml")
+
+
+def test_runs_that_differ_in_more_than_their_seed_are_not_averaged():
+    tuned = RESULTS.with_columns(pl.Series("optim.learning_rate", range(len(RESULTS))))
+    with pytest.raises(InputError, match="optim.learning_rate varies"):
+        decide(claim(), tuned)
+
+
+def test_runs_at_another_scale_and_unfinished_ones_do_not_count():
+    stray = RESULTS.head(2).with_columns(
+        pl.lit(9.0).alias("bits"), pl.Series("scale", ["gpu", "laptop"]),
+        pl.Series("status", ["finished", "diverged"]),
+    )  # fmt: skip
+    assert decide(claim(), pl.concat([RESULTS, stray])) == decide(claim(), RESULTS)

@@ -79,3 +79,8 @@ def test_bad_arguments_are_one_clear_line(runs, capsys, arguments, message):
 def test_no_record_is_said(tmp_path):
     with pytest.raises(InputError, match="no record.json found"):
         tabulate(find_records([tmp_path])[0])
+
+
+def test_runs_that_differ_in_more_than_their_seed_are_not_averaged(runs):
+    with pytest.raises(InputError, match=r"model\.d_model varies within a group; add it to --by"):
+        summarise(tabulate(find_records([runs])[0]), ["seed"], ["capacity/bits_per_parameter"])

@@ -10,6 +10,7 @@ from hydra.errors import HydraException
 
 from physlm.config import RunConfig, config_dir, register_schemas, register_sweeps, typed
 from physlm.errors import InputError
+from physlm.models.size import n_parameters
 from physlm.run import ScaleSearchPath
 
 register_schemas()
@@ -46,6 +47,16 @@ def test_gpu_scale_is_the_published_recipe(config):
     assert (chosen.model.n_layers, chosen.model.d_model) == (2, 64)
     assert (chosen.optim.weight_decay, chosen.trainer.batch_size) == (0.02, 24)
     assert (chosen.trainer.precision.value, chosen.runtime.compile) == ("bf16", True)
+
+
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_every_world_holds_the_bits_that_are_published(config, experiment, scale):
+    chosen = config(f"+experiment={experiment}", f"scale={scale}")
+    corpus = chosen.data.build(0)
+    size = sum(n_parameters(chosen.model, corpus.vocabulary.size, chosen.data.seq_len).values())
+    published = chosen.published.get("capacity/bits_per_parameter", 0.0)
+    assert corpus.maximum_bits / size > published
 
 
 @pytest.mark.parametrize("model", MODELS)

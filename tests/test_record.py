@@ -47,6 +47,8 @@ def test_a_finished_run_drops_its_checkpoint_and_a_diverged_one_keeps_it(tmp_pat
     lambda _: "[1, 2]",
     lambda text: text.replace('"schema_version": 1', '"schema_version": 99'),
     lambda text: text.replace('"steps"', '"stepz"'),
+    lambda text: text.replace('"value": 1.9', '"value": NaN'),
+    lambda text: json.dumps(json.loads(text) | {"config": "x"}),
     lambda text: json.dumps({k: v for k, v in json.loads(text).items() if k != "metrics"}),
 ])  # fmt: skip
 def test_a_damaged_record_is_one_clear_line(tmp_path, damage):

@@ -3,15 +3,18 @@
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
 import time
 
+import polars as pl
 import pytest
 
 from physlm.record import read_record
 from physlm.run import main
+from physlm.train.fit import saved_steps
 from physlm.train.tracking import read_curves
 
 SMALL = ("+experiment=capacity_100x", "data.n_people=60", "data.exposures=40", "model.d_model=16",
@@ -117,6 +120,26 @@ def test_a_finished_run_is_skipped_and_force_runs_it_again(finished):
     assert path.stat().st_mtime_ns > before
 
 
+def test_a_forced_run_that_cannot_start_deletes_nothing(finished, command, tmp_path):
+    folder, done = finished
+    kept = tmp_path / "runs" / read_record(record_path(done, folder)).run_id
+    shutil.copytree(record_path(done, folder).parent, kept)
+    status, _ = command(*SMALL, "force=true", "runtime.device=cuda", "runtime.n_devices=2")
+    assert status == 2
+    assert (kept / "record.json").exists()
+    assert (kept / "model.safetensors").exists()
+
+
+def test_csv_keeps_curves_and_scores_apart(command, tmp_path):
+    status, _ = command(*SMALL, "logger=csv")
+    assert status == 0
+    (path,) = (tmp_path / "runs").glob("*/metrics.csv")
+    curves = pl.read_csv(path)
+    assert "train/loss_nats" in curves.columns
+    scores = pl.read_csv(path.with_name("scores.csv"))
+    assert scores["capacity/bits_per_parameter"].len() == 1
+
+
 def test_a_killed_run_ends_bit_for_bit_like_an_uninterrupted_one(finished, tmp_path):
     folder, done = finished
     expected = read_record(record_path(done, folder))
@@ -137,6 +160,8 @@ def test_a_killed_run_ends_bit_for_bit_like_an_uninterrupted_one(finished, tmp_p
         time.sleep(moments.random() * 0.05)
         process.send_signal(signal.SIGKILL)
         process.communicate()
+        assert process.returncode == -signal.SIGKILL
+    assert 0 < saved_steps(path / "last.ckpt") < expected.steps
     resumed = read_record(record_path(run(*SMALL, cwd=tmp_path, check=0), tmp_path))
     assert [m.value for m in resumed.metrics] == [m.value for m in expected.metrics]
     assert (resumed.steps, resumed.tokens, resumed.exposures) == (
@@ -167,6 +192,11 @@ def command(tmp_path, monkeypatch, capsys):
     (("model.n_heads=3",), "d_model=32 is not divisible by n_heads=3"),
     (("runtime.device=cuda", "runtime.n_devices=99", "trainer.batch_size=99"), "GPUs"),
     (("runs_dir=/proc/nowhere",), "/proc/nowhere"),
+    (("data.seq_len=8",), "documents have up to 22 tokens"),
+    (("trainer.precision=fp16",), "precision=fp16 needs a GPU"),
+    (("model.init_std=-1",), "init_std=-1"),
+    (("data.chunk_length=300",), "chunk_length=300"),
+    (("scale=huge",), "scale=huge"),
 ])  # fmt: skip
 def test_bad_input_is_one_line_and_status_2(command, words, message):
     status, printed = command("+experiment=capacity_100x", *words)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from physlm.errors import InputError
 FORMAT_VERSION = 1
 _DOCUMENTS_PER_BLOCK = 16_384
 _MANIFEST = "manifest.json"
+_FILES = ("documents.parquet", "people.parquet", "tokens.bin", "index.npy", "vocabulary.json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +58,13 @@ def write_corpus(
         raise InputError(f"{folder} exists; choose another output or remove it")
     if not 1 <= n_epochs <= corpus.n_epochs:
         raise InputError(f"epochs={n_epochs}; must be from 1 to data.exposures={corpus.n_epochs}")
-    building = folder.with_name(f".{folder.name}.incomplete")
-    shutil.rmtree(building, ignore_errors=True)
+    building = folder.with_name(f".{folder.name}.{os.getpid()}.incomplete")
     building.mkdir(parents=True)
     try:
         n_documents, n_tokens = _write_documents(corpus, building, n_epochs)
         _write_people(corpus, building)
         _write_vocabulary(corpus, building)
-        hashes = {path.name: _sha256(path) for path in sorted(building.iterdir())}
+        hashes = {name: _sha256(building / name) for name in _FILES}
         manifest = {
             "format_version": FORMAT_VERSION, **description, "epochs": n_epochs,
             "documents": n_documents, "tokens": n_tokens, "dtype": _dtype(corpus).str,
@@ -91,9 +92,9 @@ def read_corpus(folder: Path) -> StoredCorpus:
         raise InputError(f"{folder} is no corpus ({error}); generate it again") from error
     if version != FORMAT_VERSION:
         raise InputError(f"{folder}: format_version={version}, not {FORMAT_VERSION}; generate it")
-    for name, expected in hashes.items():
+    for name in _FILES:
         path = folder / name
-        if not path.is_file() or _sha256(path) != expected:
+        if not path.is_file() or _sha256(path) != hashes.get(name):
             raise InputError(f"{path} is missing, truncated or changed; generate the corpus again")
     starts = np.load(folder / "index.npy", allow_pickle=False)
     return StoredCorpus(manifest, np.memmap(folder / "tokens.bin", dtype=dtype, mode="r"), starts)

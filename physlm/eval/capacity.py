@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
 from physlm.data.bio.assembly import Biographies
@@ -38,20 +38,34 @@ class CapacityConfig(ScorerConfig):
     def __post_init__(self) -> None:
         require_at_least(self, 1, "n_renderings", "max_people", "batch_size")
 
-    def check(self, corpus: Corpus) -> None:
-        """Only worlds of people have a capacity."""
+    def check(self, model: LanguageModel, corpus: Corpus) -> None:
+        """Only worlds of people have a capacity, and each document is read in one window."""
         if not isinstance(corpus, KnowledgeCorpus):
             raise InputError("eval=capacity measures data=bios and data=biod only")
+        if model.longest_window is None:
+            return
+        people = self._people(corpus)
+        renderings = (corpus.rendering(i, people) for i in range(self.n_renderings))
+        longest = max(int(np.diff(documents.starts).max()) for documents in renderings)
+        if longest - 1 > model.longest_window:
+            raise InputError(
+                f"documents have up to {longest} tokens, learned positions end at "
+                f"data.seq_len={model.longest_window}; raise it or use model.position=rope"
+            )
 
     def score(self, model: LanguageModel, corpus: Corpus) -> list[Metric]:
         """All capacity metrics of a model."""
         assert isinstance(corpus, KnowledgeCorpus)
-        people = np.arange(corpus.n_documents)
-        if len(people) > self.max_people:
-            sample = stream(corpus.seed, "capacity sample").permutation(people)
-            people = np.sort(sample[: self.max_people])
-        losses = measure_items(self, model, corpus, people)
+        losses = measure_items(self, model, corpus, self._people(corpus))
         return capacity_metrics(losses, corpus, sum(model.n_parameters().values()))
+
+    def _people(self, corpus: KnowledgeCorpus) -> Int64[np.ndarray, " people"]:
+        """Everyone, or a sample drawn once."""
+        people = np.arange(corpus.n_documents)
+        if len(people) <= self.max_people:
+            return people
+        sample = stream(corpus.seed, "capacity sample").permutation(people)
+        return np.sort(sample[: self.max_people])
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ class ScorerConfig(ABC):
     """One measurement; each scorer adds its own fields."""
 
     @abstractmethod
-    def check(self, corpus: Corpus) -> None:
-        """Refuse, before any training, a corpus that this scorer cannot measure.
+    def check(self, model: LanguageModel, corpus: Corpus) -> None:
+        """Refuse, before any training, a model or corpus that this scorer cannot measure.
 
         Raises:
             InputError: Naming the scorer and what it can measure.

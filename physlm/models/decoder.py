@@ -58,6 +58,9 @@ class DecoderConfig(ModelConfig):
         ModelConfig.check(self)
         if self.n_kv_heads is not None and (self.n_kv_heads < 1 or self.n_heads % self.n_kv_heads):
             raise ValueError(f"n_kv_heads={self.n_kv_heads}; must divide n_heads={self.n_heads}")
+        for name in ("rope_base", "norm_eps", "init_std"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise ValueError(f"{name}={getattr(self, name)}; must be above 0")
         if not 0 < self.rope_fraction <= 1:
             raise ValueError(f"rope_fraction={self.rope_fraction}; must be above 0, at most 1")
         head_width = self.d_model // self.n_heads
@@ -93,6 +96,7 @@ class Decoder(LanguageModel):
             if config.position is PositionEncoding.learned
             else None
         )
+        self.longest_window = None if self.positions is None else seq_len
         rotary = _rotary(config, seq_len)
         self.blocks = nn.ModuleList(Block(config, rotary) for _ in range(config.n_layers))
         self.norm = _norm(config)

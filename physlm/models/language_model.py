@@ -12,9 +12,11 @@ class LanguageModel(nn.Module, ABC):
 
     Attributes:
         vocabulary_size: Number of tokens.
+        longest_window: Tokens it can read at once; None where there is no limit.
     """
 
     vocabulary_size: int
+    longest_window: int | None = None
 
     @abstractmethod
     def forward(

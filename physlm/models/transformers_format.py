@@ -62,6 +62,14 @@ def _require(config: DecoderConfig, kind: str, **needed: object) -> None:
             )
 
 
+def _expect_settings(theirs: Any, **known: object) -> None:
+    """Refuse a checkpoint that would load but score otherwise."""
+    for name, value in known.items():
+        found = getattr(theirs, name, None)
+        if found is not None and found != value:
+            raise InputError(f"the checkpoint has {name}={found}; only {value} is known")
+
+
 def _expect_complete(missing: list[str], unexpected: list[str]) -> None:
     if missing or unexpected:
         raise InputError(f"weights do not match: missing {missing}, unexpected {unexpected}")
@@ -89,8 +97,8 @@ def _from_gpt2(source: Any) -> Decoder:
         mlp_ratio=(theirs.n_inner or 4 * theirs.n_embd) / theirs.n_embd,
         position=PositionEncoding.learned, norm_eps=theirs.layer_norm_epsilon,
     )  # fmt: skip
-    if theirs.activation_function != "gelu_new":
-        raise InputError(f"activation {theirs.activation_function}; only gelu_new is known")
+    _expect_settings(theirs, activation_function="gelu_new", tie_word_embeddings=True,
+                     scale_attn_weights=True, scale_attn_by_inverse_layer_idx=False)  # fmt: skip
     names = {theirs: ours for ours, theirs in _gpt2_names(theirs.n_layer).items()}
     weights = _renamed(source.state_dict(), names, _transpose_linear)
     return _filled(Decoder(config, theirs.vocab_size, theirs.n_positions, seed=0), weights)
@@ -169,6 +177,8 @@ def _from_llama(source: Any) -> Decoder:
         is_tied=theirs.tie_word_embeddings, rope_base=theirs.rope_parameters["rope_theta"],
         sliding_window=getattr(theirs, "sliding_window", None),
     )  # fmt: skip
+    _expect_settings(theirs, hidden_act="silu", attention_bias=False, mlp_bias=False,
+                     head_dim=theirs.hidden_size // theirs.num_attention_heads)  # fmt: skip
     if theirs.rope_parameters.get("rope_type", "default") != "default":
         raise InputError(f"rope type {theirs.rope_parameters['rope_type']}; only default is known")
     model = Decoder(config, theirs.vocab_size, theirs.max_position_embeddings, seed=0)

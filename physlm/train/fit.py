@@ -155,13 +155,17 @@ def saved_steps(path: Path) -> int:
     if not path.exists():
         return 0
     try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-        return int(checkpoint["progress"]["steps"])
-    except (OSError, RuntimeError, EOFError, KeyError, TypeError, ValueError,
-            pickle.UnpicklingError, zipfile.BadZipFile) as error:  # fmt: skip
-        raise InputError(
-            f"{path} is truncated or no checkpoint of ours; delete it to train from the start"
-        ) from error
+        with zipfile.ZipFile(path) as archive:  # torch does not look at the checksums
+            is_whole = archive.testzip() is None
+        if is_whole:
+            checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+            return int(checkpoint["progress"]["steps"])
+    except (AttributeError, EOFError, LookupError, OSError, RuntimeError, TypeError, ValueError,
+            pickle.UnpicklingError, zipfile.BadZipFile):  # fmt: skip
+        pass
+    raise InputError(
+        f"{path} is truncated or no checkpoint of ours; delete it to train from the start"
+    )
 
 
 class Checkpoints(lightning.Callback):
@@ -183,8 +187,10 @@ class Checkpoints(lightning.Callback):
         is_due, is_stopping = trainer.strategy.broadcast((is_due, self.stop.was_requested))
         # A step may spoil the weights although its loss was finite; the next chunk will tell, and
         # the last good checkpoint must still be there then.
-        if (is_due or is_stopping) and _is_finite(trainer.lightning_module):
-            self.save(trainer)
+        if is_due or is_stopping:
+            is_finite = _is_finite(trainer.lightning_module)
+            if trainer.strategy.reduce_boolean_decision(is_finite, all=True):
+                self.save(trainer)
         if is_stopping:
             raise InterruptedRunError(f"asked to stop; run the same command to go on ({self.path})")
 
@@ -205,9 +211,10 @@ class ExposureBar(lightning.Callback):
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
     ) -> None:
         """Show the bar where a resumed run stands."""
+        console = Console(stderr=True)
         self.progress = Progress(
-             BarColumn(bar_width=16), TextColumn("{task.fields[text]}"),
-            TimeRemainingColumn(), console=Console(stderr=True), transient=True,
+            BarColumn(bar_width=16), TextColumn("{task.fields[text]}"), TimeRemainingColumn(),
+            console=console, transient=True, disable=not console.is_terminal,
         )  # fmt: skip
         module = _ours(pl_module)
         self.task = self.progress.add_task("", total=module.batches.corpus.n_epochs, text="")
@@ -229,10 +236,19 @@ class ExposureBar(lightning.Callback):
         )
         self.progress.update(self.task, completed=module.exposures(), text=text)
 
+    def on_exception(
+        self,
+        trainer: lightning.Trainer,
+        pl_module: lightning.LightningModule,
+        exception: BaseException,
+    ) -> None:
+        """Remove the bar."""
+        self.progress.stop()
+
     def teardown(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, stage: str
     ) -> None:
-        """Remove the bar, however training ended."""
+        """Remove the bar."""
         self.progress.stop()
 
 

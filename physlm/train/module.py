@@ -13,10 +13,12 @@ from lightning.pytorch.strategies import FSDPStrategy, ParallelStrategy
 from torch import Tensor, nn
 
 from physlm.data.packing import IGNORED, Position
-from physlm.errors import DivergedError
+from physlm.errors import DivergedError, InputError
 from physlm.models.language_model import LanguageModel
 from physlm.train.batches import Batches, Chunk
 from physlm.train.schedule import OptimConfig
+
+_SHARDED = "_fsdp_wrapped_module."  # what FSDP puts into the names of parameters
 
 
 class Precision(str, Enum):
@@ -46,6 +48,15 @@ class TrainerConfig:
             raise ValueError(
                 f"batch_size={self.batch_size} is not divisible by n_accumulate={self.n_accumulate}"
             )
+
+    def require(self, device: str) -> None:
+        """Refuse what a device cannot do.
+
+        Raises:
+            InputError: If fp16 is asked for on a CPU, where it would silently become bf16.
+        """
+        if self.precision is Precision.fp16 and device == "cpu":
+            raise InputError("trainer.precision=fp16 needs a GPU; use bf16 or fp32 on a CPU")
 
 
 @dataclass(slots=True)
@@ -89,13 +100,18 @@ class TrainingModule(lightning.LightningModule):
         self.optim = optim
         self.config = trainer
         self.is_visible_across_documents = is_visible_across_documents
+        # Sharding flattens parameters, so which of them are matrices is noted before.
+        self.matrices = {name for name, p in model.named_parameters() if p.dim() >= 2}
         self.progress = Progress()
         self.loss_nats = math.nan
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """AdamW; fused, except under fp16, whose gradient scaler must see gradients first."""
         is_fused = self.config.precision is not Precision.fp16
-        return self.optim.build(list(self.model.parameters()), is_fused=is_fused)
+        named = {name.replace(_SHARDED, ""): p for name, p in self.model.named_parameters()}
+        matrices = [p for name, p in named.items() if name in self.matrices]
+        others = [p for name, p in named.items() if name not in self.matrices]
+        return self.optim.build(matrices, others, is_fused=is_fused)
 
     def train_dataloader(self) -> Batches:
         """The rest of training, of which a distributed run gives each rank its share."""

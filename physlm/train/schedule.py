@@ -34,8 +34,8 @@ class OptimConfig:
 
     def __post_init__(self) -> None:
         for name in ("weight_decay", "warmup_steps", "final_fraction"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name}={getattr(self, name)}; must not be negative")
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ValueError(f"{name}={getattr(self, name)}; must be finite, not negative")
         for name in ("learning_rate", "epsilon"):
             if not 0 < getattr(self, name) < math.inf:
                 raise ValueError(f"{name}={getattr(self, name)}; must be above 0")
@@ -63,11 +63,17 @@ class OptimConfig:
             self.final_fraction + (1 - self.final_fraction) * remaining
         )  # fmt: skip
 
-    def build(self, parameters: list[torch.nn.Parameter], *, is_fused: bool) -> torch.optim.AdamW:
+    def build(
+        self,
+        matrices: list[torch.nn.Parameter],
+        others: list[torch.nn.Parameter],
+        *,
+        is_fused: bool,
+    ) -> torch.optim.AdamW:
         """AdamW; matrices decay, biases and gains do not."""
         groups = [
-            {"params": [p for p in parameters if p.dim() >= 2], "weight_decay": self.weight_decay},
-            {"params": [p for p in parameters if p.dim() < 2], "weight_decay": 0.0},
+            {"params": matrices, "weight_decay": self.weight_decay},
+            {"params": others, "weight_decay": 0.0},
         ]
         return torch.optim.AdamW(
             [group for group in groups if group["params"]],

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import math
 import netrc
 import os
 from argparse import Namespace
@@ -75,13 +74,15 @@ class JsonLinesLogger(Logger):
 
 
 class CsvLogger(JsonLinesLogger):
-    """The same rows as a table beside the JSON lines."""
+    """The curves as a table beside the JSON lines; final metrics go to ``scores.csv``."""
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """Append one row, below a header if it is the first."""
-        is_new = not self.path.exists() or self.path.stat().st_size == 0
-        with self.path.open("a", encoding="utf-8", newline="") as file:
+        is_curve = all(name.startswith("train/") for name in metrics)
+        path = self.path if is_curve else self.path.with_name("scores.csv")
+        is_new = not is_curve or not path.exists() or path.stat().st_size == 0
+        with path.open("a" if is_curve else "w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file)
             if is_new:
                 writer.writerow(["step", *metrics])
@@ -141,10 +142,14 @@ def build_loggers(
 
 
 def report(loggers: list[Logger], metrics: Mapping[str, float], step: int) -> None:
-    """Log final metrics and close every logger."""
-    finite = {name: value for name, value in metrics.items() if math.isfinite(value)}
+    """Log final metrics."""
     for logger in loggers:
-        logger.log_metrics(finite, step=step)
+        logger.log_metrics(dict(metrics), step=step)
+
+
+def close(loggers: list[Logger]) -> None:
+    """Close every logger, so that the next run of this process starts its own."""
+    for logger in loggers:
         logger.finalize("success")
         if isinstance(logger, WandbLogger):
             logger.experiment.finish()

@@ -220,9 +220,11 @@ def test_batching_and_sampling_people_do_not_change_what_is_measured(small_biod)
 
 
 def test_a_world_without_people_is_refused(small_biod):
+    model = DecoderConfig(d_model=16).build(9, 12, 0)
+
     class Sentences:
         vocabulary, n_documents, n_epochs = small_biod.vocabulary, 1, 1
         entropy_bits, fingerprint, epoch = 0.0, str, str
 
     with pytest.raises(InputError, match="data=bios and data=biod"):
-        CapacityConfig().check(Sentences())
+        CapacityConfig().check(model, Sentences())

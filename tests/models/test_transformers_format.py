@@ -62,6 +62,25 @@ def test_what_neither_gpt2_nor_llama_can_express_is_refused(tmp_path, style):
         save_transformers(config(style).build(20, 12, 0), tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("kind", "settings", "message"),
+    [
+        ("gpt2", GPT2 | {"tie_word_embeddings": False}, "tie_word_embeddings=False"),
+        ("gpt2", GPT2 | {"activation_function": "relu"}, "activation_function=relu"),
+        ("llama", LLAMA | {"hidden_act": "relu"}, "hidden_act=relu"),
+        ("llama", LLAMA | {"attention_bias": True}, "attention_bias=True"),
+        ("llama", LLAMA | {"head_dim": 16}, "head_dim=16"),
+    ],
+)
+def test_a_checkpoint_that_would_score_otherwise_is_refused(tmp_path, kind, settings, message):
+    theirs = transformers.AutoModelForCausalLM.from_config(
+        transformers.AutoConfig.for_model(kind, **settings)
+    )
+    theirs.save_pretrained(tmp_path)
+    with pytest.raises(InputError, match=message):
+        load_transformers(tmp_path)
+
+
 def test_a_folder_without_a_checkpoint_is_refused(tmp_path):
     with pytest.raises(InputError, match="has no config.json"):
         load_transformers(tmp_path)

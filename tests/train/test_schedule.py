@@ -36,15 +36,24 @@ def test_cosine_is_torchs_cosine():
 
 
 def test_only_matrices_decay():
-    model = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.LayerNorm(4))
-    optimizer = OptimConfig(weight_decay=0.5).build(list(model.parameters()), is_fused=True)
+    matrices = list(torch.nn.Linear(3, 4, bias=False).parameters())
+    gains = list(torch.nn.LayerNorm(4).parameters())
+    optimizer = OptimConfig(weight_decay=0.5).build(matrices, gains, is_fused=True)
     decay = {id(p): g["weight_decay"] for g in optimizer.param_groups for p in g["params"]}
-    assert [decay[id(p)] for p in model.parameters()] == [0.5, 0.0, 0.0, 0.0]
+    assert [decay[id(p)] for p in (*matrices, *gains)] == [0.5, 0.0, 0.0]
 
 
-@pytest.mark.parametrize("changes", [{"learning_rate": 0.0}, {"learning_rate": math.inf},
-                                     {"weight_decay": -1.0}, {"beta_2": 1.0},
-                                     {"warmup_steps": -1}])  # fmt: skip
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"learning_rate": 0.0},
+        {"learning_rate": math.inf},
+        {"weight_decay": -1.0},
+        {"weight_decay": math.nan},
+        {"beta_2": 1.0},
+        {"warmup_steps": -1},
+    ],
+)
 def test_values_out_of_range_are_refused(changes):
     with pytest.raises(ValueError, match=next(iter(changes))):
         OptimConfig(**changes)

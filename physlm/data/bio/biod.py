@@ -16,6 +16,7 @@ from physlm.data.corpus import DataConfig, require_at_least
 from physlm.data.tokens import Pieces, TokenizerName, Vocabulary, gpt2_tokenizer
 from physlm.rng import stream
 
+_MOST_BITS = 1000  # in one value, so that numbers of values fit a float
 _SYLLABLES = [c + v for c in "bdfgklmnprstvyz" for v in "aeiou"]
 
 
@@ -56,6 +57,15 @@ class BiodConfig(DataConfig):
         require_at_least(self, 1, "chunk_length", "alphabet_size")
         if not self.name_sizes or min(self.name_sizes) < 1:
             raise ValueError(f"name_sizes={self.name_sizes}; each part of a name needs a choice")
+        bits = max(
+            self.chunk_length * math.log2(self.alphabet_size),
+            self.n_chunks * math.log2(self.diversity),
+        )
+        if bits > _MOST_BITS:
+            raise ValueError(
+                f"n_chunks={self.n_chunks}, chunk_length={self.chunk_length}: values of more than "
+                f"{_MOST_BITS} bits; shorten them"
+            )
         possible = self.alphabet_size**self.chunk_length
         if self.diversity > possible:
             raise ValueError(

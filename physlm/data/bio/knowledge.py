@@ -4,6 +4,7 @@ import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from jaxtyping import Int64
@@ -74,7 +75,7 @@ class KnowledgeCorpus:
 
     def epoch(self, number: int, first: int, last: int) -> Biographies:
         """People ``first`` to ``last - 1`` of the epoch's shuffled order."""
-        people = stream(self.seed, "epoch", number, "order").permutation(self.n_documents)
+        people = _epoch_order(self.seed, number, self.n_documents)
         text = ("epoch", number) if self.is_redrawn else ("only",)
         key = stream_key(self.seed, *text, "text")
         return self.sentences.render(people[first:last], key, self.vocabulary.eos)
@@ -144,6 +145,12 @@ class KnowledgeCorpus:
         settings = (self.seed, self.is_redrawn, self.sentences.random_order)
         digest.update(repr(settings).encode())
         return digest.hexdigest()
+
+
+@lru_cache(maxsize=2)
+def _epoch_order(seed: int, number: int, n_people: int) -> Int64[np.ndarray, " people"]:
+    """Kept for the next block of the same epoch: of millions of people it takes long to draw."""
+    return stream(seed, "epoch", number, "order").permutation(n_people)
 
 
 class PieceList:
