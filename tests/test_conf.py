@@ -128,11 +128,11 @@ def test_values_out_of_range_are_refused_by_name(config, override, message):
 
 @pytest.mark.parametrize("launcher", ["serial", "processes", "slurm"])
 def test_every_launcher_composes(config, launcher):
-    config("+experiment=capacity_100x", f"launcher={launcher}")
+    assert config("+experiment=capacity_100x", f"launcher={launcher}").name == "capacity_100x"
 
 
 def test_every_sweep_composes(config):
     sweeps = sorted((config_dir().parent / "sweeps").glob("*.yaml"))
     assert sweeps
     for path in sweeps:
-        config(f"+sweeps={path.stem}")
+        assert config(f"+sweeps={path.stem}").seed == 0

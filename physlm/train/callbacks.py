@@ -1,0 +1,139 @@
+"""What happens between chunks: checkpoints, the progress bar, requests to stop."""
+
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import lightning
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from physlm.errors import InterruptedRunError
+from physlm.record import replacing
+from physlm.train.module import TrainingModule
+
+
+class StopRequests:
+    """Whether SIGTERM or a first Ctrl-C has come."""
+
+    was_requested = False
+
+
+@contextmanager
+def stop_requests() -> Iterator[StopRequests]:
+    """Turn SIGTERM and the first Ctrl-C into a request that training answers between chunks."""
+    requests = StopRequests()
+    previous = {s: signal.getsignal(s) for s in (signal.SIGTERM, signal.SIGINT)}
+
+    def note(number: int, _: object) -> None:
+        requests.was_requested = True
+        signal.signal(number, previous[signal.Signals(number)])
+
+    try:
+        for number in previous:
+            signal.signal(number, note)
+    except ValueError:  # signals reach the main thread only; elsewhere nothing can be installed
+        yield requests
+        return
+    try:
+        yield requests
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+class Checkpoints(lightning.Callback):
+    """Saves the state every so often and when asked to stop, always between chunks."""
+
+    def __init__(self, path: Path, seconds: float, stop: "StopRequests") -> None:
+        self.path = path
+        self.seconds = seconds
+        self.stop = stop
+        self.saved_at = time.monotonic()
+
+    def on_train_batch_end(self, trainer: lightning.Trainer, *_: Any) -> None:
+        """Save if it is time; every rank must agree on that.
+
+        Raises:
+            InterruptedRunError: If the process was asked to stop.
+        """
+        is_due = time.monotonic() - self.saved_at >= self.seconds
+        is_due, is_stopping = trainer.strategy.broadcast((is_due, self.stop.was_requested))
+        # A step may spoil the weights although its loss was finite; the next chunk will tell, and
+        # the last good checkpoint must still be there then.
+        if is_due or is_stopping:
+            is_finite = _is_finite(trainer.lightning_module)
+            if trainer.strategy.reduce_boolean_decision(is_finite, all=True):
+                self.save(trainer)
+        if is_stopping:
+            raise InterruptedRunError(f"asked to stop; run the same command to go on ({self.path})")
+
+    def save(self, trainer: lightning.Trainer) -> None:
+        """Replace the last checkpoint."""
+        if trainer.is_global_zero:
+            with replacing(self.path) as temporary:
+                trainer.save_checkpoint(temporary)
+        else:
+            trainer.save_checkpoint(self.path)
+        self.saved_at = time.monotonic()
+
+
+class ExposureBar(lightning.Callback):
+    """A progress bar in exposures, with loss, speed and time left, on standard error."""
+
+    def on_train_start(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
+    ) -> None:
+        """Show the bar where a resumed run stands."""
+        console = Console(stderr=True)
+        self.progress = Progress(
+            BarColumn(bar_width=16), TextColumn("{task.fields[text]}"), TimeRemainingColumn(),
+            console=console, transient=True, disable=not console.is_terminal,
+        )  # fmt: skip
+        module = _ours(pl_module)
+        self.task = self.progress.add_task("", total=module.batches.corpus.n_epochs, text="")
+        if trainer.is_global_zero:
+            self.progress.start()
+
+    def on_train_batch_end(
+        self,
+        trainer: lightning.Trainer,
+        pl_module: lightning.LightningModule,
+        *_: Any,
+    ) -> None:
+        """Move the bar."""
+        module = _ours(pl_module)
+        speed = module.progress.tokens / max(module.progress.seconds, 1e-9)
+        text = (
+            f"{module.exposures():.1f}/{module.batches.corpus.n_epochs} exposures  "
+            f"loss {module.loss_nats:.4f}  {speed:,.0f} tokens/s"
+        )
+        self.progress.update(self.task, completed=module.exposures(), text=text)
+
+    def on_exception(
+        self,
+        trainer: lightning.Trainer,
+        pl_module: lightning.LightningModule,
+        exception: BaseException,
+    ) -> None:
+        """Remove the bar."""
+        self.progress.stop()
+
+    def teardown(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, stage: str
+    ) -> None:
+        """Remove the bar."""
+        self.progress.stop()
+
+
+def _is_finite(module: torch.nn.Module) -> bool:
+    return all(bool(parameter.isfinite().all()) for parameter in module.parameters())
+
+
+def _ours(module: lightning.LightningModule) -> TrainingModule:
+    assert isinstance(module, TrainingModule)
+    return module
