@@ -16,6 +16,10 @@ _FACTS = ("run_id", "name", "status", "device", "exposures", "steps", "tokens", 
           "tokens_per_second")  # fmt: skip
 
 
+# How a run was carried out and what it is compared with; neither tells results apart.
+_UNINFORMATIVE = ("published.", "runtime.", "logger.", "force")
+
+
 def find_records(folders: Iterable[Path]) -> tuple[list[RunRecord], list[InputError]]:
     """Every record below the folders, in order of run id, and what could not be read.
 
@@ -50,7 +54,9 @@ def tabulate(records: Sequence[RunRecord]) -> pl.DataFrame:
 def varying(table: pl.DataFrame) -> pl.DataFrame:
     """The table without configuration that is the same in every row."""
     config = [name for name in table.columns if name == "seed" or _is_config(name)]
-    same = [n for n in config if n not in {"seed", "scale"} and table[n].n_unique() == 1]
+    same = [
+        n for n in config if n not in {"seed", "scale"} and table[n].drop_nulls().n_unique() <= 1
+    ]
     return table.drop(same)
 
 
@@ -110,7 +116,7 @@ def _row(record: RunRecord) -> dict[str, Any]:
     facts = {name: getattr(record, name) for name in _FACTS}
     config = {k: v for k, v in flatten(record.config).items() if k not in {"name", "runs_dir"}}
     config = {k: str(v) if isinstance(v, list) else v for k, v in config.items()}
-    config = {k: v for k, v in config.items() if not k.startswith("published.")}
+    config = {k: v for k, v in config.items() if not k.startswith(_UNINFORMATIVE)}
     parameters = {f"parameters.{role}": n for role, n in record.parameters.items()}
     corpus = {f"corpus.{name}": value for name, value in record.corpus.items()}
     metrics = {metric.name: metric.value for metric in record.metrics}
@@ -119,8 +125,8 @@ def _row(record: RunRecord) -> dict[str, Any]:
 
 
 def _is_config(name: str) -> bool:
-    sections = ("data", "model", "optim", "trainer", "eval", "runtime", "logger")
-    return name.partition(".")[0] in {*sections, "force", "scale"}
+    sections = ("data", "model", "optim", "trainer", "eval", "kinds")
+    return name.partition(".")[0] in {*sections, "scale"}
 
 
 def _markdown(table: pl.DataFrame) -> str:
