@@ -7,12 +7,13 @@ from pathlib import Path
 
 import hydra
 from hydra.core.config_store import ConfigStore
-from omegaconf import MISSING, DictConfig
+from omegaconf import MISSING, DictConfig, OmegaConf
 
 from physlm.config import config_dir, register_schemas, typed
 from physlm.data.bio.knowledge import KnowledgeCorpus
-from physlm.data.corpus import DataConfig
+from physlm.data.corpus import Corpus, DataConfig
 from physlm.data.export import write_corpus
+from physlm.errors import InputError
 from physlm.run import explain, one_line_errors
 
 
@@ -40,10 +41,24 @@ def main(world: str) -> None:
         sys.exit(explain(error))
 
 
+def _require_output(composed: DictConfig) -> None:
+    if OmegaConf.is_missing(composed, "output"):
+        raise InputError("output is missing; write output=FOLDER")
+
+
+def _built(config: GenerateConfig) -> Corpus:
+    """The corpus; a world that cannot be drawn is the user's to change."""
+    try:
+        return config.data.build(config.seed)
+    except ValueError as error:
+        raise InputError(str(error)) from error
+
+
 def _generate(composed: DictConfig) -> None:
     try:
+        _require_output(composed)
         config = typed(composed, GenerateConfig)
-        corpus = config.data.build(config.seed)
+        corpus = _built(config)
         assert isinstance(corpus, KnowledgeCorpus)
         description = {"seed": config.seed, "data": json.loads(json.dumps(asdict(config.data)))}
         folder = write_corpus(

@@ -83,7 +83,8 @@ def summarise(table: pl.DataFrame, by: Sequence[str], metrics: Sequence[str]) ->
     table = table.filter(pl.col("status") == "finished")
     for rows in table.partition_by(by):
         if mixed := varying_science(rows):
-            raise InputError(f"{mixed[0]} varies within a group; add it to --by")
+            keys = ", ".join(mixed)
+            raise InputError(f"{keys} vary within a group; add to --by, or choose by --where")
     statistics = []
     for name in metrics:
         column = pl.col(name)
@@ -94,6 +95,22 @@ def summarise(table: pl.DataFrame, by: Sequence[str], metrics: Sequence[str]) ->
             column.count().alias(f"{name}/n"),
         ]
     return table.group_by(by).agg(statistics).sort(by)
+
+
+def choose(table: pl.DataFrame, conditions: Sequence[str]) -> pl.DataFrame:
+    """The rows whose columns have the values of conditions such as ``model.d_model=32``.
+
+    Raises:
+        InputError: If a condition is not of that form, its column unknown, or no row is left.
+    """
+    for condition in conditions:
+        name, _, value = condition.partition("=")
+        if name not in table.columns or not value:
+            raise InputError(f"--where {condition}; write COLUMN=VALUE with a column of the table")
+        table = table.filter(pl.col(name).cast(pl.String) == value)
+    if table.is_empty():
+        raise InputError(f"no run with {', '.join(conditions)}")
+    return table
 
 
 def write_table(table: pl.DataFrame, path: Path | None) -> None:
@@ -151,6 +168,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--metrics", nargs="+", metavar="NAME",
                         default=["capacity/bits_per_parameter"],
                         help="metrics to average (default: %(default)s)")  # fmt: skip
+    parser.add_argument("--where", nargs="+", metavar="KEY=VALUE", default=[],
+                        help="only runs with these values")  # fmt: skip
     parser.add_argument("--output", type=Path,
                         help="file ending in .md, .csv or .json (default: print)")  # fmt: skip
     chosen = parser.parse_args(arguments)
@@ -158,7 +177,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         records, unreadable = find_records(chosen.folders)
         for problem in unreadable:
             print(f"error: {problem}", file=sys.stderr)
-        table = tabulate(records)
+        table = choose(tabulate(records), chosen.where)
+        if chosen.by and (n_left_out := (table["status"] != "finished").sum()):
+            print(f"note: {n_left_out} diverged runs left out of means", file=sys.stderr)
         table = summarise(table, chosen.by, chosen.metrics) if chosen.by else varying(table)
         write_table(table, chosen.output)
     except (InputError, OSError) as error:

@@ -57,11 +57,11 @@ def execute(config: RunConfig, directory: RunDirectory) -> Outcome | None:
             _train(config, directory, _prepare(config), loggers=[])
         return None
     with directory.locked():
-        record = directory.read_record()
-        if record is not None and not config.force:
+        record = None if config.force else directory.read_record()
+        if record is not None:
             return Outcome(record, directory.record, was_done=True)
         prepared = _prepare(config)
-        if record is not None:
+        if directory.record.exists():
             directory.clear()
         record = _run(config, directory, prepared)
         directory.write_record(record)

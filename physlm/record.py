@@ -180,6 +180,7 @@ def replacing(path: Path) -> Iterator[Path]:
         yield temporary
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
+        temporary.chmod(0o644)  # some writers keep others out
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -174,10 +174,13 @@ def _text(error: BaseException) -> str:
         return "some points failed, the others ended well; the same command runs only those again"
     text = " ".join(str(error).split())
     if found := re.match(r"Could not override '([^']*)'", text):
-        return f"unknown key {found.group(1)}; --help lists the keys"
+        key = found.group(1)
+        if key in {"experiment", "sweeps"}:
+            return f"{key} needs a plus: write +{key}=NAME"
+        return f"unknown key {key}; --help lists the keys"
     if isinstance(error, HydraException) and error.__cause__ is not None:
         text = f"{text}: {str(error.__cause__).splitlines()[0]}"
-    return text or type(error).__name__
+    return text.split(" Config search path:")[0] or type(error).__name__
 
 
 def _kind(error: BaseException) -> tuple[str, int, str]:

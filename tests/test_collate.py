@@ -82,5 +82,23 @@ def test_no_record_is_said(tmp_path):
 
 
 def test_runs_that_differ_in_more_than_their_seed_are_not_averaged(runs):
-    with pytest.raises(InputError, match=r"model\.d_model varies within a group; add it to --by"):
+    with pytest.raises(InputError, match=r"model\.d_model vary within a group; add to --by"):
         summarise(tabulate(find_records([runs])[0]), ["seed"], ["capacity/bits_per_parameter"])
+
+
+def test_where_keeps_the_runs_with_a_value(runs, capsys):
+    assert main([str(runs), "--by", "data.n_people", "--where", "model.d_model=16"]) == 0
+    assert "| 1000 | 2 | 0.5774 | 3 |" in capsys.readouterr().out
+    assert main([str(runs), "--where", "model.d_model=99"]) == 2
+    assert "no run with model.d_model=99" in capsys.readouterr().err
+
+
+def test_diverged_runs_are_left_out_of_means_and_that_is_said(runs, capsys):
+    RunDirectory(runs / "bad").path.mkdir()
+    RunDirectory(runs / "bad").write_record(
+        make_record(run_id="bad", status="diverged", metrics=(), stopped_at_step=3)
+    )
+    assert main([str(runs), "--by", "model.d_model"]) == 0
+    printed = capsys.readouterr()
+    assert "1 diverged runs left out" in printed.err
+    assert "| 32 | 5 |  | 1 |" in printed.out

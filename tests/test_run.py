@@ -197,6 +197,7 @@ def command(tmp_path, monkeypatch, capsys):
     (("model.init_std=-1",), "init_std=-1"),
     (("data.chunk_length=300",), "chunk_length=300"),
     (("scale=huge",), "scale=huge"),
+    (("data=nope",), "Available options in 'data'"),
 ])  # fmt: skip
 def test_bad_input_is_one_line_and_status_2(command, words, message):
     status, printed = command("+experiment=capacity_100x", *words)
@@ -205,6 +206,12 @@ def test_bad_input_is_one_line_and_status_2(command, words, message):
     assert printed.err.startswith("error: ")
     assert printed.err.count("\n") == 1
     assert printed.out == ""
+
+
+def test_an_experiment_without_its_plus_is_explained(command):
+    status, printed = command("experiment=capacity_100x")
+    assert (status, printed.err) == (
+        2, "error: experiment needs a plus: write +experiment=NAME\n")  # fmt: skip
 
 
 def test_a_process_ends_with_that_line_and_status(tmp_path):
