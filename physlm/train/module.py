@@ -67,7 +67,7 @@ class Progress:
         position: Where in the corpus training stands.
         steps: Optimizer steps taken.
         tokens: Tokens predicted.
-        seconds: Wall time spent training, over all sessions of the run.
+        seconds: Wall time spent training, over all attempts at the run.
     """
 
     position: Position = field(default_factory=Position)
