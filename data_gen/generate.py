@@ -11,9 +11,9 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 
 from physlm.config import config_dir, register_schemas, typed
 from physlm.data.bio.knowledge import KnowledgeCorpus
-from physlm.data.corpus import Corpus, DataConfig
+from physlm.data.corpus import DataConfig
 from physlm.data.export import write_corpus
-from physlm.errors import InputError
+from physlm.errors import InputError, refused_values
 from physlm.run import explain, one_line_errors
 
 
@@ -46,19 +46,12 @@ def _require_output(composed: DictConfig) -> None:
         raise InputError("output is missing; write output=FOLDER")
 
 
-def _built(config: GenerateConfig) -> Corpus:
-    """The corpus; a world that cannot be drawn is the user's to change."""
-    try:
-        return config.data.build(config.seed)
-    except ValueError as error:
-        raise InputError(str(error)) from error
-
-
 def _generate(composed: DictConfig) -> None:
     try:
         _require_output(composed)
         config = typed(composed, GenerateConfig)
-        corpus = _built(config)
+        with refused_values():
+            corpus = config.data.build(config.seed)
         assert isinstance(corpus, KnowledgeCorpus)
         description = {"seed": config.seed, "data": json.loads(json.dumps(asdict(config.data)))}
         folder = write_corpus(

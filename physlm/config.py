@@ -13,7 +13,7 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 from physlm.data.bio.biod import BiodConfig
 from physlm.data.bio.bios import BiosConfig
 from physlm.data.corpus import DataConfig
-from physlm.errors import InputError
+from physlm.errors import InputError, refused_values
 from physlm.eval.capacity import CapacityConfig
 from physlm.eval.scorer import ScorerConfig
 from physlm.models.decoder import DecoderConfig
@@ -135,10 +135,9 @@ def typed(composed: DictConfig, kind: type[T]) -> T:
         InputError: If a key is unknown, or a value breaks a rule of its field.
     """
     try:
-        config = OmegaConf.to_object(composed)
+        with refused_values():
+            config = OmegaConf.to_object(composed)
     except AttributeError as error:  # slots refuse what `+key=value` smuggled in
         raise InputError(f"unknown key: {error}; --help lists the keys") from error
-    except ValueError as error:
-        raise InputError(str(error)) from error
     assert isinstance(config, kind)
     return config

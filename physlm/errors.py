@@ -1,8 +1,24 @@
 """The errors a user can cause or must know of; everything else is our own fault."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class InputError(ValueError):
     """Something the user gave cannot be used; the message is one line that says what to do."""
+
+
+@contextmanager
+def refused_values() -> Iterator[None]:
+    """Around code that builds what the user described: a value it refuses is theirs to change.
+
+    Raises:
+        InputError: For every ValueError inside.
+    """
+    try:
+        yield
+    except ValueError as error:
+        raise InputError(str(error)) from error
 
 
 class DivergedError(ArithmeticError):

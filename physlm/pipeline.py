@@ -16,7 +16,7 @@ from physlm import __version__
 from physlm.analysis.figures import draw_run
 from physlm.config import RunConfig
 from physlm.data.corpus import Corpus
-from physlm.errors import InputError
+from physlm.errors import refused_values
 from physlm.models.language_model import LanguageModel
 from physlm.record import Metric, RunDirectory, RunRecord, replacing, write_text
 from physlm.train.batches import Batches
@@ -83,11 +83,9 @@ def _prepare(config: RunConfig) -> _Prepared:
     device = config.runtime.resolved_device()
     config.trainer.require(device)
     _use_threads(config)
-    try:
+    with refused_values():
         corpus = config.data.build(config.seed)
         model = config.model.build(corpus.vocabulary.size, config.data.seq_len, config.seed)
-    except ValueError as error:
-        raise InputError(str(error)) from error
     for scorer in config.eval.values():
         scorer.check(model, corpus)
     return _Prepared(device, corpus, model)
@@ -176,7 +174,7 @@ def _counts(done: Progress, corpus: Corpus) -> dict[str, Any]:
     return {
         "steps": done.steps,
         "tokens": done.tokens,
-        "exposures": done.position.epoch + done.position.document / corpus.n_documents,
+        "exposures": done.position.exposures(corpus.n_documents),
         "wall_seconds": done.seconds,
         "tokens_per_second": done.tokens / done.seconds if done.seconds else 0.0,
     }

@@ -28,6 +28,10 @@ class Position:
     document: int = 0
     token: int = 0
 
+    def exposures(self, n_documents: int) -> float:
+        """Presentations of each piece of knowledge so far, counted in finished documents."""
+        return self.epoch + self.document / n_documents
+
 
 @dataclass(frozen=True, slots=True)
 class Windows:

@@ -162,8 +162,7 @@ class TrainingModule(lightning.LightningModule):
 
     def exposures(self) -> float:
         """Presentations of each piece of knowledge so far, counted in documents."""
-        at, corpus = self.progress.position, self.batches.corpus
-        return at.epoch + at.document / corpus.n_documents
+        return self.progress.position.exposures(self.batches.corpus.n_documents)
 
     def _gradients(self, windows: Int[Tensor, "batch seq_1"], n_targets: int) -> Float[Tensor, ""]:
         """Accumulate the batch's gradient; its loss, of which a rank holds its own share."""
