@@ -7,7 +7,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numba
 import torch
 import yaml
 from safetensors.torch import save_model
@@ -22,6 +21,7 @@ from physlm.record import Metric, RunDirectory, RunRecord, replacing, write_text
 from physlm.train.batches import Batches
 from physlm.train.fit import Trained, fit, is_main_process, saved_steps
 from physlm.train.module import Progress
+from physlm.train.processor import use_processor
 from physlm.train.tracking import build_loggers, close, read_curves, report
 
 _LIBRARIES = ("torch", "lightning", "numpy", "numba", "hydra-core", "tokenizers")
@@ -76,19 +76,30 @@ class _Prepared:
     device: str
     corpus: Corpus
     model: LanguageModel
+    batches: Batches
+    is_compiled: bool
 
 
 def _prepare(config: RunConfig) -> _Prepared:
     """Build world and model; whatever can be refused is refused here, before any compute."""
     device = config.runtime.resolved_device()
     config.trainer.require(device)
-    _use_threads(config)
+    runtime = config.runtime
+    use_processor(runtime.n_threads, runtime.n_devices if device == "cpu" else 1)
     with refused_values():
         corpus = config.data.build(config.seed)
         model = config.model.build(corpus.vocabulary.size, config.data.seq_len, config.seed)
     for scorer in config.eval.values():
         scorer.check(model, corpus)
-    return _Prepared(device, corpus, model)
+    batches = Batches(
+        corpus=corpus,
+        seq_len=config.data.seq_len,
+        batch_size=config.trainer.batch_size,
+        steps_per_chunk=runtime.steps_per_chunk,
+    )
+    n_parameters = sum(model.n_parameters().values())
+    is_compiled = runtime.is_compiled(device, n_parameters, batches.n_tokens())
+    return _Prepared(device, corpus, model, batches, is_compiled)
 
 
 def _run(config: RunConfig, directory: RunDirectory, prepared: _Prepared) -> RunRecord:
@@ -121,18 +132,13 @@ def _run(config: RunConfig, directory: RunDirectory, prepared: _Prepared) -> Run
 def _train(
     config: RunConfig, directory: RunDirectory, prepared: _Prepared, loggers: list[Any]
 ) -> Trained:
-    batches = Batches(
-        corpus=prepared.corpus,
-        seq_len=config.data.seq_len,
-        batch_size=config.trainer.batch_size,
-        steps_per_chunk=config.runtime.steps_per_chunk,
-    )
     return fit(
         prepared.model,
-        batches,
+        prepared.batches,
         optim=config.optim,
         trainer=config.trainer,
         runtime=config.runtime,
+        is_compiled=prepared.is_compiled,
         attention_across_documents=config.data.attention_across_documents,
         directory=directory,
         loggers=loggers,
@@ -142,12 +148,6 @@ def _train(
 def score(config: RunConfig, model: LanguageModel, corpus: Corpus) -> list[Metric]:
     """Every scorer's metrics."""
     return [metric for scorer in config.eval.values() for metric in scorer.score(model, corpus)]
-
-
-def _use_threads(config: RunConfig) -> None:
-    if config.runtime.n_threads is not None:
-        torch.set_num_threads(config.runtime.n_threads)
-        numba.set_num_threads(min(config.runtime.n_threads, numba.config.NUMBA_NUM_THREADS))
 
 
 def _facts(config: RunConfig, prepared: _Prepared) -> dict[str, Any]:
@@ -164,6 +164,7 @@ def _facts(config: RunConfig, prepared: _Prepared) -> dict[str, Any]:
         },
         "device": torch.cuda.get_device_name() if prepared.device == "cuda" else _cpu_name(),
         "corpus": {"fingerprint": corpus.fingerprint(), "entropy_bits": corpus.entropy_bits},
+        "is_compiled": prepared.is_compiled,
         "parameters": {**by_role, "total": sum(by_role.values())},
         "published": dict(config.published),
     }
@@ -176,6 +177,7 @@ def _counts(done: Progress, corpus: Corpus) -> dict[str, Any]:
         "tokens": done.tokens,
         "exposures": done.position.exposures(corpus.n_documents),
         "wall_seconds": done.seconds,
+        "waiting_share": done.waiting_share,
         "tokens_per_second": done.tokens / done.seconds if done.seconds else 0.0,
     }
 

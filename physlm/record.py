@@ -50,6 +50,8 @@ class RunRecord:
         corpus: Fingerprint and entropy in bits.
         parameters: Parameter counts by role, and their ``total``.
         exposures: Presentations of each piece of knowledge, counted by the loader.
+        is_compiled: Whether training ran as compiled programs; None where that was not recorded.
+        waiting_share: Share of the time in which training waited for data; None likewise.
         stopped_at_step: Where the loss stopped being finite, if it did.
         published: Metric name to the number in the paper.
     """
@@ -69,6 +71,8 @@ class RunRecord:
     tokens_per_second: float
     metrics: tuple[Metric, ...]
     published: dict[str, float]
+    is_compiled: bool | None = None
+    waiting_share: float | None = None
     stopped_at_step: int | None = None
     schema_version: int = SCHEMA_VERSION
 

@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from physlm.models.attention import Attention, AttentionShape, attention_mask
+from physlm.models.cross_entropy import linear_cross_entropy
 from physlm.models.language_model import LanguageModel, ModelConfig
 from physlm.models.mlp import GatedSiluMlp, GeluMlp, MlpKind
 from physlm.models.position import PositionEncoding, Rotary
@@ -117,6 +118,16 @@ class Decoder(LanguageModel):
         """
         logits: Tensor = self.unembedding(self.hidden(tokens, is_visible))
         return logits
+
+    def loss(
+        self,
+        tokens: Int[Tensor, "batch seq"],
+        targets: Int[Tensor, "batch seq"],
+        is_visible: Bool[Tensor, "batch seq seq"] | None = None,
+    ) -> Float[Tensor, ""]:
+        """Summed loss in nats over the targets; -1 stands where there is none."""
+        hidden = self.hidden(tokens, is_visible).flatten(0, 1)
+        return linear_cross_entropy(hidden, self.unembedding.weight, targets.flatten())
 
     def hidden(
         self,

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from physlm.models.cross_entropy import summed_cross_entropy
+
 
 class LanguageModel(nn.Module, ABC):
     """Scores every next token from the tokens up to it.
@@ -30,6 +32,16 @@ class LanguageModel(nn.Module, ABC):
             tokens: Token ids.
             is_visible: Where row t may look at column s, on top of causality; None allows all.
         """
+
+    def loss(
+        self,
+        tokens: Int[Tensor, "batch seq"],
+        targets: Int[Tensor, "batch seq"],
+        is_visible: Bool[Tensor, "batch seq seq"] | None = None,
+    ) -> Float[Tensor, ""]:
+        """Summed loss in nats over the targets; -1 stands where there is none."""
+        logits = self(tokens, is_visible)
+        return summed_cross_entropy(logits.flatten(0, 1), targets.flatten())
 
     def n_parameters(self) -> dict[str, int]:
         """Parameters by role; a shared tensor counts once."""

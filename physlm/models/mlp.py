@@ -1,7 +1,9 @@
 """The per-token network of a block."""
 
+import math
 from enum import Enum
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -24,7 +26,7 @@ class GeluMlp(nn.Module):
 
     def forward(self, x: Float[Tensor, "batch seq width"]) -> Float[Tensor, "batch seq width"]:
         """Each token on its own."""
-        out: Tensor = self.down(nn.functional.gelu(self.up(x), approximate="tanh"))
+        out: Tensor = self.down(_gelu(self.up(x)))
         return out
 
 
@@ -45,3 +47,14 @@ class GatedSiluMlp(nn.Module):
         """Each token on its own."""
         out: Tensor = self.down(nn.functional.silu(self.gate(x)) * self.up(x))
         return out
+
+
+def _gelu(x: Float[Tensor, "*any width"]) -> Float[Tensor, "*any width"]:
+    """GELU's tanh form; compiled, by the logistic function, whose vectorised code is faster.
+
+    Source:
+        (1 + tanh y) / 2 = sigmoid(2 y), with y = sqrt(2 / pi) (x + 0.044715 x^3).
+    """
+    if torch.compiler.is_compiling():
+        return x * torch.sigmoid(math.sqrt(8 / math.pi) * (x + 0.044715 * x * x * x))
+    return nn.functional.gelu(x, approximate="tanh")

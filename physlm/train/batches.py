@@ -2,6 +2,7 @@
 
 import queue
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
@@ -23,12 +24,16 @@ class Chunk(NamedTuple):
         n_targets: Tokens predicted in each step, over all ranks.
         progress: Share of all documents seen before each step.
         end: Position after the last step, as (epoch, document, token).
+        rendered_seconds: Time in which the background thread made it.
+        waited_seconds: Time that training waited for it.
     """
 
     windows: Int[Tensor, "steps batch seq_1"]
     n_targets: list[int]
     progress: list[float]
     end: tuple[int, int, int]
+    rendered_seconds: float = 0.0
+    waited_seconds: float = 0.0
 
 
 _Item = Chunk | BaseException | None
@@ -87,6 +92,12 @@ class Batches:
             end=tuple(taken.ends[-1].tolist()),
         )
 
+    def n_tokens(self) -> float:
+        """About how many tokens the whole of training has, from the first documents."""
+        n_first = min(1000, self.corpus.n_documents)
+        per_document = len(self.corpus.epoch(0, 0, n_first).tokens) / n_first
+        return per_document * self.corpus.n_documents * self.corpus.n_epochs
+
     def progress(self, position: Position) -> float:
         """Share of all documents of training that lie before a position."""
         n_seen = position.epoch * self.corpus.n_documents + position.document
@@ -114,9 +125,12 @@ def _ahead(chunks: Iterator[Chunk], depth: int) -> Iterator[Chunk]:
 
     def render() -> None:
         try:
+            began = time.perf_counter()
             for chunk in chunks:
-                if not _put(ready, chunk, stop):
+                seconds = time.perf_counter() - began
+                if not _put(ready, chunk._replace(rendered_seconds=seconds), stop):
                     return
+                began = time.perf_counter()
             _put(ready, None, stop)
         except BaseException as error:  # noqa: BLE001 - raised again by the consumer
             _put(ready, error, stop)
@@ -124,10 +138,12 @@ def _ahead(chunks: Iterator[Chunk], depth: int) -> Iterator[Chunk]:
     thread = threading.Thread(target=render, name="batches", daemon=True)
     thread.start()
     try:
+        began = time.perf_counter()
         while (item := ready.get()) is not None:
             if isinstance(item, BaseException):
                 raise item
-            yield item
+            yield item._replace(waited_seconds=time.perf_counter() - began)
+            began = time.perf_counter()
     finally:
         stop.set()
         thread.join()

@@ -25,6 +25,8 @@ from physlm.train.batches import Batches
 from physlm.train.callbacks import Checkpoints, ExposureBar, stop_requests
 from physlm.train.module import Precision, TrainerConfig, TrainingModule
 from physlm.train.module import Progress as TrainingProgress
+from physlm.train.objective import Objective
+from physlm.train.processor import has_compiler, is_worth_compiling
 from physlm.train.schedule import OptimConfig
 
 
@@ -51,8 +53,8 @@ class RuntimeConfig:
     n_devices: int = 1
     n_nodes: int = 1
     strategy: ParallelStrategyName = ParallelStrategyName.ddp  # where there are several devices
-    n_threads: int | None = None  # CPU threads; None leaves torch's choice
-    compile: bool = False  # torch.compile
+    n_threads: int | None = None  # CPU threads of a process; None shares the cores
+    compile: bool | None = None  # torch.compile; None where it pays
     steps_per_chunk: int = 32  # optimizer steps between looks at the losses
     checkpoint_seconds: float = 60.0  # between checkpoints
     progress_bar: bool = True
@@ -63,6 +65,21 @@ class RuntimeConfig:
                 raise ValueError(f"{name}={getattr(self, name)}; must be at least 1")
         if self.n_threads is not None and self.n_threads < 1:
             raise ValueError(f"n_threads={self.n_threads}; must be at least 1, or null")
+
+    def is_compiled(self, device: str, n_parameters: int, n_tokens: float) -> bool:
+        """Whether to compile training of so many tokens.
+
+        Raises:
+            InputError: If it is asked for on a processor without a C++ compiler.
+        """
+        if self.compile is None:
+            return is_worth_compiling(device, n_parameters, n_tokens)
+        if self.compile and device == "cpu" and not has_compiler():
+            raise InputError(
+                "runtime.compile=true needs a C++ compiler on a CPU (g++, clang++); install one "
+                "or use runtime.compile=false"
+            )
+        return self.compile
 
     def resolved_device(self) -> str:
         """``cpu`` or ``cuda``.
@@ -103,6 +120,7 @@ def fit(
     optim: OptimConfig,
     trainer: TrainerConfig,
     runtime: RuntimeConfig,
+    is_compiled: bool,
     attention_across_documents: bool,
     directory: RunDirectory,
     loggers: list[Logger],
@@ -112,16 +130,18 @@ def fit(
     Raises:
         InterruptedRunError: If the process was asked to stop; its state is saved.
     """
-    module = TrainingModule(
+    whole = copy.deepcopy(model) if _is_sharded(runtime) else model
+    objective = Objective(
         model,
-        batches,
-        optim=optim,
-        trainer=trainer,
+        eos=batches.corpus.vocabulary.eos,
         is_visible_across_documents=attention_across_documents,
     )
-    whole = copy.deepcopy(model) if _is_sharded(runtime) else model
-    if runtime.compile:
-        model.compile()
+    is_whole_step = is_compiled and _is_alone(runtime) and trainer.precision is not Precision.fp16
+    if is_compiled and not is_whole_step:
+        objective.compile()
+    module = TrainingModule(
+        objective, batches, optim=optim, trainer=trainer, is_whole_step=is_whole_step
+    )
     checkpoint = directory.checkpoint if directory.checkpoint.exists() else None
     with stop_requests() as stop, _lightning_quiet():
         callbacks: list[lightning.Callback] = [
@@ -210,18 +230,23 @@ def _lightning_trainer(
 
 
 def _is_sharded(runtime: RuntimeConfig) -> bool:
-    is_distributed = runtime.n_devices * runtime.n_nodes > 1
-    return is_distributed and runtime.strategy is ParallelStrategyName.fsdp
+    return not _is_alone(runtime) and runtime.strategy is ParallelStrategyName.fsdp
+
+
+def _is_alone(runtime: RuntimeConfig) -> bool:
+    return runtime.n_devices * runtime.n_nodes == 1
 
 
 def _fill(model: LanguageModel, path: Path) -> None:
     """The weights of a checkpoint into a model that was never sharded."""
     saved = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
-    model.load_state_dict({name.removeprefix("model."): weight for name, weight in saved.items()})
+    model.load_state_dict(
+        {name.removeprefix("objective.model."): weight for name, weight in saved.items()}
+    )
 
 
 def _strategy(runtime: RuntimeConfig) -> str | Strategy:
-    if runtime.n_devices * runtime.n_nodes == 1:
+    if _is_alone(runtime):
         return "auto"
     if _is_sharded(runtime):
         return FSDPStrategy(state_dict_type="full", use_orig_params=True)

@@ -8,15 +8,17 @@ from typing import Any
 
 import lightning
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from lightning.pytorch.strategies import FSDPStrategy, ParallelStrategy
-from torch import Tensor, nn
+from torch import Tensor
+from torch.profiler import record_function
 
-from physlm.data.packing import IGNORED, Position
+from physlm.data.packing import Position
 from physlm.errors import DivergedError, InputError
-from physlm.models.language_model import LanguageModel
 from physlm.train.batches import Batches, Chunk
+from physlm.train.objective import Objective
 from physlm.train.schedule import OptimConfig
+from physlm.train.whole_step import WholeStep
 
 _SHARDED = "_fsdp_wrapped_module."  # what FSDP puts into the names of parameters
 
@@ -68,12 +70,19 @@ class Progress:
         steps: Optimizer steps taken.
         tokens: Tokens predicted.
         seconds: Wall time spent training, over all attempts at the run.
+        waiting_seconds: Wall time besides, spent waiting for data.
     """
 
     position: Position = field(default_factory=Position)
     steps: int = 0
     tokens: int = 0
     seconds: float = 0.0
+    waiting_seconds: float = 0.0
+
+    @property
+    def waiting_share(self) -> float:
+        """Share of the time in which training waited for data."""
+        return self.waiting_seconds / max(self.seconds + self.waiting_seconds, 1e-9)
 
 
 class TrainingModule(lightning.LightningModule):
@@ -86,29 +95,30 @@ class TrainingModule(lightning.LightningModule):
 
     def __init__(
         self,
-        model: LanguageModel,
+        objective: Objective,
         batches: Batches,
         *,
         optim: OptimConfig,
         trainer: TrainerConfig,
-        is_visible_across_documents: bool,
+        is_whole_step: bool = False,
     ) -> None:
         super().__init__()
         self.automatic_optimization = False
-        self.model = model
+        self.objective = objective
         self.batches = batches
         self.optim = optim
         self.config = trainer
-        self.is_visible_across_documents = is_visible_across_documents
+        self.is_whole_step = is_whole_step
+        self.whole_step: WholeStep | None = None
         # Sharding flattens parameters, so which of them are matrices is noted before.
-        self.matrices = {name for name, p in model.named_parameters() if p.dim() >= 2}
+        self.matrices = {name for name, p in objective.named_parameters() if p.dim() >= 2}
         self.progress = Progress()
         self.loss_nats = math.nan
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """AdamW; fused, except under fp16, whose gradient scaler must see gradients first."""
         is_fused = self.config.precision is not Precision.fp16
-        named = {name.replace(_SHARDED, ""): p for name, p in self.model.named_parameters()}
+        named = {name.replace(_SHARDED, ""): p for name, p in self.objective.named_parameters()}
         matrices = [p for name, p in named.items() if name in self.matrices]
         others = [p for name, p in named.items() if name not in self.matrices]
         return self.optim.build(matrices, others, is_fused=is_fused)
@@ -118,19 +128,31 @@ class TrainingModule(lightning.LightningModule):
         rest = self.batches.starting_at(self.progress.position)
         return rest.shared(self.trainer.global_rank, self.trainer.world_size)
 
+    def on_train_start(self) -> None:
+        """Make the program of a whole step, once weights and optimizer are where they were."""
+        if self.is_whole_step:
+            optimizer = self.optimizers(use_pl_optimizer=False)
+            assert isinstance(optimizer, torch.optim.AdamW)
+            self.whole_step = WholeStep(
+                self.objective, optimizer,
+                n_accumulate=self.config.n_accumulate, gradient_clip=self.config.gradient_clip,
+            )  # fmt: skip
+
     def training_step(self, chunk: Chunk, batch_idx: int) -> None:
         """Take every optimizer step of a chunk, then read the losses once."""
         began = time.perf_counter()
-        optimizer = self.optimizers()
-        losses = []
-        for step, windows in enumerate(chunk.windows):
-            rate = self.optim.rate(self.progress.steps + step, chunk.progress[step])
-            for group in optimizer.param_groups:  # type: ignore[union-attr]
-                group["lr"] = rate
-            losses.append(self._gradients(windows, chunk.n_targets[step]))
-            optimizer.step()  # type: ignore[union-attr]
-            optimizer.zero_grad()  # type: ignore[union-attr]
-        self._finish(chunk, torch.stack(losses), rate, began)
+        before = self.progress.steps
+        rates = [self.optim.rate(before + i, done) for i, done in enumerate(chunk.progress)]
+        if self.whole_step is None:
+            managed = zip(chunk.windows, chunk.n_targets, rates, strict=True)
+            losses = [self._managed_step(*step) for step in managed]
+        else:
+            numbers = torch.tensor([chunk.n_targets, rates], device=self.device)
+            whole = zip(chunk.windows, *numbers, strict=True)
+            with record_function("whole steps"):
+                losses = [self.whole_step(*step) for step in whole]
+        with record_function("logging"):
+            self._finish(chunk, torch.stack(losses), rates[-1], began)
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         """Clip, after gradients were unscaled."""
@@ -141,7 +163,7 @@ class TrainingModule(lightning.LightningModule):
         if isinstance(strategy, FSDPStrategy):  # a shard knows only its share of the norm
             strategy.model.clip_grad_norm_(largest)  # type: ignore[union-attr, operator]
         else:
-            torch.nn.utils.clip_grad_norm_(self.model.parameters(), largest)
+            torch.nn.utils.clip_grad_norm_(self.objective.parameters(), largest)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the progress beside the weights."""
@@ -151,18 +173,30 @@ class TrainingModule(lightning.LightningModule):
             "steps": done.steps,
             "tokens": done.tokens,
             "seconds": done.seconds,
+            "waiting_seconds": done.waiting_seconds,
         }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Go on where the checkpoint was written."""
-        saved = checkpoint["progress"]
-        self.progress = Progress(
-            Position(*saved["position"]), saved["steps"], saved["tokens"], saved["seconds"]
-        )
+        saved = dict(checkpoint["progress"])
+        self.progress = Progress(Position(*saved.pop("position")), **saved)
 
     def exposures(self) -> float:
         """Presentations of each piece of knowledge so far, counted in documents."""
         return self.progress.position.exposures(self.batches.corpus.n_documents)
+
+    def _managed_step(
+        self, windows: Int[Tensor, "batch seq_1"], n_targets: int, rate: float
+    ) -> Float[Tensor, ""]:
+        """One optimizer step through Lightning, which knows precision and distribution."""
+        optimizer = self.optimizers()
+        for group in optimizer.param_groups:  # type: ignore[union-attr]
+            group["lr"] = rate
+        loss = self._gradients(windows, n_targets)
+        with record_function("optimizer"):
+            optimizer.step()  # type: ignore[union-attr]
+            optimizer.zero_grad()  # type: ignore[union-attr]
+        return loss
 
     def _gradients(self, windows: Int[Tensor, "batch seq_1"], n_targets: int) -> Float[Tensor, ""]:
         """Accumulate the batch's gradient; its loss, of which a rank holds its own share."""
@@ -171,9 +205,11 @@ class TrainingModule(lightning.LightningModule):
         for i, part in enumerate(parts):
             is_last = i == len(parts) - 1
             with self._synchronising(is_last=is_last):
-                loss = self._loss(part) / n_targets
+                with record_function("forward"):
+                    loss = self.objective(part) / n_targets
                 # Distributed training averages gradients over ranks; ours are shares of one sum.
-                self.manual_backward(loss * self.trainer.world_size)
+                with record_function("backward"):
+                    self.manual_backward(loss * self.trainer.world_size)
             total += loss.detach()
         return total
 
@@ -182,21 +218,6 @@ class TrainingModule(lightning.LightningModule):
         if is_last or not isinstance(strategy, ParallelStrategy):
             return torch.enable_grad()
         return strategy.block_backward_sync()
-
-    def _loss(self, windows: Int[Tensor, "batch seq_1"]) -> Float[Tensor, ""]:
-        """Summed loss in nats over the tokens of these windows that are targets."""
-        inputs = windows[:, :-1].clamp(min=0).long()
-        is_visible = None if self.is_visible_across_documents else self._same_document(inputs)
-        logits = self.model(inputs, is_visible)
-        targets = windows[:, 1:].long()
-        return nn.functional.cross_entropy(
-            logits.flatten(0, 1).float(), targets.flatten(), ignore_index=IGNORED, reduction="sum"
-        )
-
-    def _same_document(self, inputs: Int[Tensor, "batch seq"]) -> Bool[Tensor, "batch seq seq"]:
-        """True where two tokens belong to one document; each begins with end-of-text."""
-        document = (inputs == self.batches.corpus.vocabulary.eos).cumsum(dim=1)
-        return document[:, :, None] == document[:, None, :]
 
     def _finish(
         self, chunk: Chunk, losses: Float[Tensor, " steps"], rate: float, began: float
@@ -211,7 +232,7 @@ class TrainingModule(lightning.LightningModule):
         done = self.progress
         self.progress = Progress(
             Position(*chunk.end), done.steps + len(losses), done.tokens + n_tokens,
-            done.seconds + seconds,
+            done.seconds + seconds, done.waiting_seconds + chunk.waited_seconds,
         )  # fmt: skip
         weighted = zip(losses_nats, chunk.n_targets, strict=True)
         self.loss_nats = sum(loss * n for loss, n in weighted) / n_tokens

@@ -1,8 +1,9 @@
 import pytest
 import torch
 
+from physlm.models.attention import _attend_in_blocks, attend, attention_mask
 from physlm.models.decoder import DecoderConfig, NormKind
-from physlm.models.mlp import MlpKind
+from physlm.models.mlp import MlpKind, _gelu
 from physlm.models.position import PositionEncoding, Rotary
 from physlm.models.size import n_parameters
 
@@ -130,3 +131,31 @@ def test_learned_positions_end_where_they_end():
 def test_impossible_shapes_are_refused(changes, message):
     with pytest.raises(ValueError, match=message):
         config("gpt2", **changes)
+
+
+@pytest.mark.parametrize("seq_len", [1, 24, 64, 65, 300, 700])
+@pytest.mark.parametrize("mask", ["causal", "window", "documents"])
+@pytest.mark.parametrize("n_kv_heads", [1, 4])
+def test_attention_in_blocks_is_attention(seq_len, mask, n_kv_heads):
+    generator = torch.Generator().manual_seed(0)
+    q, k, v = (
+        torch.randn(2, heads, seq_len, 8, generator=generator)
+        for heads in (4, n_kv_heads, n_kv_heads)
+    )
+    document = torch.arange(seq_len).expand(2, -1) // 50
+    given = attention_mask(
+        (document[:, :, None] == document[:, None, :]) if mask == "documents" else None,
+        seq_len=seq_len, sliding_window=10 if mask == "window" else None, device=q.device,
+    )  # fmt: skip
+    whole = attend(q, k, v, given)
+    repeated = (t.repeat_interleave(4 // n_kv_heads, dim=1) for t in (k, v))
+    torch.testing.assert_close(_attend_in_blocks(q, *repeated, given), whole, atol=1e-5, rtol=1e-4)
+    halves = attend(q.bfloat16(), k.bfloat16(), v.bfloat16(), given)
+    torch.testing.assert_close(halves.float(), whole, atol=0.03, rtol=0.03)
+
+
+def test_both_forms_of_gelu_agree(monkeypatch):
+    x = torch.linspace(-20, 20, 10_001)
+    plain = _gelu(x)
+    monkeypatch.setattr(torch.compiler, "is_compiling", lambda: True)
+    torch.testing.assert_close(_gelu(x), plain, atol=2e-6, rtol=1e-5)

@@ -20,7 +20,17 @@ from physlm.train.tracking import LoggerConfig, build_loggers, read_curves
 OPTIM = OptimConfig(learning_rate=3e-3, warmup_steps=4)
 
 
-def train_whole(corpus, folder, *, model=None, runtime=None, optim=OPTIM, masked=False, **trainer):
+def train_whole(
+    corpus,
+    folder,
+    *,
+    model=None,
+    runtime=None,
+    optim=OPTIM,
+    masked=False,
+    is_compiled=False,
+    **trainer,
+):
     """Train a tiny model."""
     directory = RunDirectory(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -36,7 +46,7 @@ def train_whole(corpus, folder, *, model=None, runtime=None, optim=OPTIM, masked
     batches = Batches(corpus, 12, trainer_config.batch_size, runtime.steps_per_chunk)
     return fit(
         model, batches, optim=optim, trainer=trainer_config, runtime=runtime,
-        attention_across_documents=not masked, directory=directory, loggers=loggers,
+        is_compiled=is_compiled, attention_across_documents=not masked, directory=directory, loggers=loggers,
     )  # fmt: skip
 
 
@@ -44,6 +54,19 @@ def train(corpus, folder, **changes):
     """The trained model, what was done, and the learning curve."""
     trained = train_whole(corpus, folder, **changes)
     return trained.model, trained.progress, read_curves(RunDirectory(folder).metrics)
+
+
+def stop_after(n):
+    """Batches that send the process SIGTERM before their chunk ``n``."""
+    chunks = Batches.__iter__
+
+    def interrupted(self):
+        for i, chunk in enumerate(chunks(self)):
+            if i == n:
+                os.kill(os.getpid(), signal.SIGTERM)
+            yield chunk
+
+    return interrupted
 
 
 def weights(model):
@@ -85,6 +108,50 @@ def test_training_is_the_plain_loop(biod, tmp_path):
     torch.testing.assert_close(weights(model), weights(by_hand(biod, done.steps)))
 
 
+@pytest.fixture
+def uncompiled(monkeypatch):
+    """The program of a whole step as it is written: the compiler cannot see through shape checks."""
+    monkeypatch.setattr(torch, "compile", lambda function, **_: function)
+
+
+@pytest.mark.usefixtures("uncompiled")
+@pytest.mark.parametrize("trainer", [{}, {"n_accumulate": 3}, {"gradient_clip": None}], ids=str)
+def test_a_whole_step_is_the_managed_one(biod, tmp_path, trainer):
+    managed, done, curves = train(biod, tmp_path / "managed", **trainer)
+    whole, done_whole, again = train(biod, tmp_path / "whole", is_compiled=True, **trainer)
+    torch.testing.assert_close(weights(whole), weights(managed), atol=1e-5, rtol=1e-4)
+    assert losses(again) == pytest.approx(losses(curves), rel=1e-5)
+    assert (done_whole.steps, done_whole.position) == (done.steps, done.position)
+
+
+@pytest.mark.usefixtures("uncompiled")
+def test_whole_and_managed_steps_go_on_from_each_others_checkpoints(biod, tmp_path, monkeypatch):
+    managed, *_ = train(biod, tmp_path / "managed")
+    with monkeypatch.context() as patched:
+        patched.setattr(Batches, "__iter__", stop_after(2))
+        with pytest.raises(InterruptedRunError):
+            train(biod, tmp_path / "parts", is_compiled=True)
+    mixed, *_ = train(biod, tmp_path / "parts")
+    torch.testing.assert_close(weights(mixed), weights(managed), atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.usefixtures("uncompiled")
+def test_an_interrupted_run_of_whole_steps_ends_bit_for_bit(biod, tmp_path, monkeypatch):
+    whole, *_ = train(biod, tmp_path / "whole", is_compiled=True)
+    with monkeypatch.context() as patched:
+        patched.setattr(Batches, "__iter__", stop_after(2))
+        with pytest.raises(InterruptedRunError):
+            train(biod, tmp_path / "parts", is_compiled=True)
+    assert saved_steps(tmp_path / "parts" / "last.ckpt") > 0
+    parts, *_ = train(biod, tmp_path / "parts", is_compiled=True)
+    assert torch.equal(weights(parts), weights(whole))
+
+
+def test_waiting_for_data_is_measured(biod, tmp_path):
+    _, done, _ = train(biod, tmp_path)
+    assert 0 < done.waiting_share < 1
+
+
 def test_exposures_and_tokens_are_counted_exactly(biod, tmp_path):
     _, done, curves = train(biod, tmp_path)
     assert done.position.epoch == 4
@@ -121,21 +188,10 @@ def test_chunking_changes_no_bit(biod, tmp_path):
 def test_an_interrupted_run_ends_bit_for_bit_like_an_uninterrupted_one(biod, tmp_path, monkeypatch):
     whole, done, curves = train(biod, tmp_path / "whole")
 
-    def stop_soon(n):
-        chunks = Batches.__iter__
-
-        def interrupted(self):
-            for i, chunk in enumerate(chunks(self)):
-                if i == n:
-                    os.kill(os.getpid(), signal.SIGTERM)
-                yield chunk
-
-        return interrupted
-
     for n in (2, 1, 3):
         before = saved_steps(tmp_path / "parts" / "last.ckpt")
         with monkeypatch.context() as patched:
-            patched.setattr(Batches, "__iter__", stop_soon(n))
+            patched.setattr(Batches, "__iter__", stop_after(n))
             with pytest.raises(InterruptedRunError, match="same command"):
                 train(biod, tmp_path / "parts", runtime={"steps_per_chunk": 1})
         assert saved_steps(tmp_path / "parts" / "last.ckpt") > before
@@ -171,11 +227,11 @@ def test_spoilt_weights_never_replace_the_last_good_checkpoint(biod, tmp_path):
 
         n_calls = 0
 
-        def forward(self, tokens, is_visible=None):
+        def hidden(self, tokens, is_visible=None):
             self.n_calls += 1
-            logits = super().forward(tokens, is_visible)
+            hidden = super().hidden(tokens, is_visible)
             spoil = (self.embedding.weight.sum() * 0).sqrt() * 0
-            return logits + spoil if self.n_calls == 4 else logits
+            return hidden + spoil if self.n_calls == 4 else hidden
 
     config = DecoderConfig(d_model=16, init_std=0.2)
     model = Spoilt(config, biod.vocabulary.size, 12, seed=0)

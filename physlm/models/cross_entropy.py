@@ -1,0 +1,65 @@
+"""The loss of a linear output layer, without all of its logits at once."""
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+NO_TARGET = -1  # a target that is no token
+
+# Logits held at once: on a CPU about what its caches hold, on a GPU a gigabyte in fp32.
+_MOST_LOGITS = {"cpu": 2**22, "cuda": 2**28}
+
+
+def summed_cross_entropy(
+    logits: Float[Tensor, "tokens vocab"], targets: Int[Tensor, " tokens"]
+) -> Float[Tensor, ""]:
+    """Summed loss in nats against the targets that are not `NO_TARGET`."""
+    return nn.functional.cross_entropy(
+        logits.float(), targets, ignore_index=NO_TARGET, reduction="sum"
+    )
+
+
+def linear_cross_entropy(
+    hidden: Float[Tensor, "tokens width"],
+    weight: Float[Tensor, "vocab width"],
+    targets: Int[Tensor, " tokens"],
+) -> Float[Tensor, ""]:
+    """Summed loss in nats of ``hidden @ weight.T`` against the targets that are not `NO_TARGET`.
+
+    Many tokens over a large vocabulary are taken in parts. The gradients of a part are computed
+    with its loss, so that its logits need not be kept; hence only first derivatives are right.
+    """
+    n_rows = max(1, _MOST_LOGITS.get(hidden.device.type, 2**28) // len(weight))
+    if len(hidden) <= n_rows:
+        return summed_cross_entropy(nn.functional.linear(hidden, weight), targets)
+    if not torch.is_grad_enabled():
+        parts = zip(torch.split(hidden, n_rows), torch.split(targets, n_rows), strict=True)
+        return torch.stack([linear_cross_entropy(h, weight, t) for h, t in parts]).sum()
+    loss, d_hidden, d_weight = _with_gradients(hidden.detach(), weight.detach(), targets, n_rows)
+    # Zero, with the gradients just computed.
+    linear = (hidden * d_hidden).sum() + (weight * d_weight).sum()
+    return loss + (linear - linear.detach())
+
+
+def _with_gradients(
+    hidden: Float[Tensor, "tokens width"],
+    weight: Float[Tensor, "vocab width"],
+    targets: Int[Tensor, " tokens"],
+    n_rows: int,
+) -> tuple[Float[Tensor, ""], Float[Tensor, "tokens width"], Float[Tensor, "vocab width"]]:
+    """The loss and its derivatives, ``n_rows`` tokens at a time."""
+    loss = hidden.new_zeros((), dtype=torch.float32)
+    d_hidden, d_weight = [], torch.zeros_like(weight, dtype=torch.float32)
+    vocabulary = torch.arange(len(weight), device=weight.device)
+    for states, target in zip(
+        torch.split(hidden, n_rows), torch.split(targets, n_rows), strict=True
+    ):
+        log_p = nn.functional.linear(states, weight).float().log_softmax(dim=-1)
+        is_counted = (target != NO_TARGET)[:, None]
+        is_target = vocabulary == target[:, None]
+        loss = loss - log_p.gather(1, target.clamp(min=0)[:, None]).mul(is_counted).sum()
+        # The derivative by the logits; linear algebra under autocast wants it in its own format.
+        d_logits = ((log_p.exp() - is_target.float()) * is_counted).to(log_p.dtype)
+        d_hidden.append(d_logits @ weight)
+        d_weight = d_weight + d_logits.mT @ states
+    return loss, torch.cat(d_hidden), d_weight

@@ -1,0 +1,35 @@
+"""What a model is trained on: the loss of a batch of windows."""
+
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from physlm.models.language_model import LanguageModel
+
+
+class Objective(nn.Module):
+    """The summed loss of windows under a model.
+
+    Attributes:
+        model: The model.
+        eos: The token that begins every document.
+        is_visible_across_documents: Whether tokens see the documents before theirs.
+    """
+
+    def __init__(
+        self, model: LanguageModel, *, eos: int, is_visible_across_documents: bool
+    ) -> None:
+        super().__init__()
+        self.model = model
+        self.eos = eos
+        self.is_visible_across_documents = is_visible_across_documents
+
+    def forward(self, windows: Int[Tensor, "batch seq_1"]) -> Float[Tensor, ""]:
+        """Nats, summed over the tokens of these windows that are targets."""
+        inputs = windows[:, :-1].clamp(min=0).long()
+        is_visible = None if self.is_visible_across_documents else self._same_document(inputs)
+        return self.model.loss(inputs, windows[:, 1:].long(), is_visible)
+
+    def _same_document(self, inputs: Int[Tensor, "batch seq"]) -> Bool[Tensor, "batch seq seq"]:
+        """True where two tokens belong to one document; each begins with end-of-text."""
+        document = (inputs == self.eos).cumsum(dim=1)
+        return document[:, :, None] == document[:, None, :]

@@ -1,0 +1,62 @@
+import pytest
+import torch
+
+from physlm.models import cross_entropy
+from physlm.models.cross_entropy import NO_TARGET, linear_cross_entropy
+
+N_TOKENS, WIDTH, N_VOCABULARY = 50, 8, 20
+
+
+@pytest.fixture
+def case():
+    generator = torch.Generator().manual_seed(0)
+    hidden = torch.randn(N_TOKENS, WIDTH, generator=generator, requires_grad=True)
+    weight = torch.randn(N_VOCABULARY, WIDTH, generator=generator, requires_grad=True)
+    targets = torch.randint(N_VOCABULARY, (N_TOKENS,), generator=generator)
+    targets[[3, 49]] = NO_TARGET
+    return hidden, weight, targets
+
+
+def reference(hidden, weight, targets):
+    logits = hidden @ weight.T
+    kept = targets >= 0
+    return -logits.log_softmax(-1)[kept].gather(1, targets[kept][:, None]).sum()
+
+
+@pytest.mark.parametrize("n_rows", [1, 7, 50, 1000])
+@pytest.mark.parametrize("factor", [1.0, 0.25])
+def test_any_parts_give_the_loss_and_gradients_of_the_whole(case, n_rows, factor, monkeypatch):
+    monkeypatch.setitem(cross_entropy._MOST_LOGITS, "cpu", n_rows * N_VOCABULARY)
+    expected = reference(*case) * factor
+    loss = linear_cross_entropy(*case) * factor
+    torch.testing.assert_close(loss, expected)
+    for ours, theirs in zip(
+        torch.autograd.grad(loss, case[:2]), torch.autograd.grad(expected, case[:2]), strict=True
+    ):
+        torch.testing.assert_close(ours, theirs)
+
+
+def test_parts_are_right_where_the_output_layer_is_also_the_embedding(case, monkeypatch):
+    _, weight, targets = case
+    gradients = []
+    for n_rows in (6, 1000):
+        monkeypatch.setitem(cross_entropy._MOST_LOGITS, "cpu", n_rows * N_VOCABULARY)
+        hidden = torch.nn.functional.embedding(targets.clamp(min=0), weight).tanh()
+        gradients += torch.autograd.grad(linear_cross_entropy(hidden, weight, targets), weight)
+    torch.testing.assert_close(*gradients)
+
+
+def test_parts_need_no_gradients(case, monkeypatch):
+    monkeypatch.setitem(cross_entropy._MOST_LOGITS, "cpu", 7 * N_VOCABULARY)
+    with torch.no_grad():
+        torch.testing.assert_close(linear_cross_entropy(*case), reference(*case))
+
+
+def test_parts_under_bf16_are_right_to_its_tolerance(case, monkeypatch):
+    monkeypatch.setitem(cross_entropy._MOST_LOGITS, "cpu", 7 * N_VOCABULARY)
+    expected = torch.autograd.grad(reference(*case), case[:2])
+    with torch.autocast("cpu", torch.bfloat16, cache_enabled=False):
+        loss = linear_cross_entropy(*case)
+    found = torch.autograd.grad(loss, case[:2])
+    for ours, theirs in zip(found, expected, strict=True):
+        torch.testing.assert_close(ours, theirs, atol=0.05, rtol=0.05)
