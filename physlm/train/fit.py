@@ -136,12 +136,13 @@ def fit(
         eos=batches.corpus.vocabulary.eos,
         is_visible_across_documents=attention_across_documents,
     )
-    is_whole_step = is_compiled and _is_alone(runtime) and trainer.precision is not Precision.fp16
-    if is_compiled and not is_whole_step:
+    is_managed = not _is_alone(runtime) or trainer.precision is Precision.fp16
+    if is_compiled and is_managed:
         objective.compile()
     module = TrainingModule(
-        objective, batches, optim=optim, trainer=trainer, is_whole_step=is_whole_step
-    )
+        objective, batches, optim=optim, trainer=trainer,
+        is_managed=is_managed, is_whole_step=is_compiled and not is_managed,
+    )  # fmt: skip
     checkpoint = directory.checkpoint if directory.checkpoint.exists() else None
     with stop_requests() as stop, _lightning_quiet():
         callbacks: list[lightning.Callback] = [

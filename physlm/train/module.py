@@ -2,6 +2,8 @@
 
 import math
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -11,7 +13,6 @@ import torch
 from jaxtyping import Float, Int
 from lightning.pytorch.strategies import FSDPStrategy, ParallelStrategy
 from torch import Tensor
-from torch.profiler import record_function
 
 from physlm.data.packing import Position
 from physlm.errors import DivergedError, InputError
@@ -89,6 +90,10 @@ class TrainingModule(lightning.LightningModule):
     """Trains a language model on chunks of optimizer steps.
 
     Attributes:
+        is_managed: Lightning carries out each step, for distribution or a gradient scaler; it takes
+            a few hundred microseconds for that.
+        is_whole_step: Each step is one compiled program; not together with `is_managed`.
+        label: Marks the parts of a step for a profiler.
         progress: What has been done.
         loss_nats: Mean loss per predicted token over the last chunk.
     """
@@ -100,6 +105,7 @@ class TrainingModule(lightning.LightningModule):
         *,
         optim: OptimConfig,
         trainer: TrainerConfig,
+        is_managed: bool = False,
         is_whole_step: bool = False,
     ) -> None:
         super().__init__()
@@ -108,10 +114,12 @@ class TrainingModule(lightning.LightningModule):
         self.batches = batches
         self.optim = optim
         self.config = trainer
+        self.is_managed = is_managed
         self.is_whole_step = is_whole_step
         self.whole_step: WholeStep | None = None
         # Sharding flattens parameters, so which of them are matrices is noted before.
         self.matrices = {name for name, p in objective.named_parameters() if p.dim() >= 2}
+        self.label: Callable[[str], AbstractContextManager[Any]] = nullcontext
         self.progress = Progress()
         self.loss_nats = math.nan
 
@@ -130,11 +138,11 @@ class TrainingModule(lightning.LightningModule):
 
     def on_train_start(self) -> None:
         """Make the program of a whole step, once weights and optimizer are where they were."""
+        self.optimizer: Any = self.optimizers(use_pl_optimizer=self.is_managed)
+        self.clipped = list(self.objective.parameters())
         if self.is_whole_step:
-            optimizer = self.optimizers(use_pl_optimizer=False)
-            assert isinstance(optimizer, torch.optim.AdamW)
             self.whole_step = WholeStep(
-                self.objective, optimizer,
+                self.objective, self.optimizer,
                 n_accumulate=self.config.n_accumulate, gradient_clip=self.config.gradient_clip,
             )  # fmt: skip
 
@@ -144,18 +152,21 @@ class TrainingModule(lightning.LightningModule):
         before = self.progress.steps
         rates = [self.optim.rate(before + i, done) for i, done in enumerate(chunk.progress)]
         if self.whole_step is None:
-            managed = zip(chunk.windows, chunk.n_targets, rates, strict=True)
-            losses = [self._managed_step(*step) for step in managed]
+            steps = zip(chunk.windows, chunk.n_targets, rates, strict=True)
+            losses = [self._step(*step) for step in steps]
         else:
             numbers = torch.tensor([chunk.n_targets, rates], device=self.device)
             whole = zip(chunk.windows, *numbers, strict=True)
-            with record_function("whole steps"):
+            with self.label("whole steps"):
                 losses = [self.whole_step(*step) for step in whole]
-        with record_function("logging"):
+        with self.label("logging"):
             self._finish(chunk, torch.stack(losses), rates[-1], began)
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         """Clip, after gradients were unscaled."""
+        self._clip()
+
+    def _clip(self) -> None:
         largest = self.config.gradient_clip
         if largest is None:
             return
@@ -163,7 +174,7 @@ class TrainingModule(lightning.LightningModule):
         if isinstance(strategy, FSDPStrategy):  # a shard knows only its share of the norm
             strategy.model.clip_grad_norm_(largest)  # type: ignore[union-attr, operator]
         else:
-            torch.nn.utils.clip_grad_norm_(self.objective.parameters(), largest)
+            torch.nn.utils.clip_grad_norm_(self.clipped, largest)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the progress beside the weights."""
@@ -185,33 +196,34 @@ class TrainingModule(lightning.LightningModule):
         """Presentations of each piece of knowledge so far, counted in documents."""
         return self.progress.position.exposures(self.batches.corpus.n_documents)
 
-    def _managed_step(
+    def _step(
         self, windows: Int[Tensor, "batch seq_1"], n_targets: int, rate: float
     ) -> Float[Tensor, ""]:
-        """One optimizer step through Lightning, which knows precision and distribution."""
-        optimizer = self.optimizers()
-        for group in optimizer.param_groups:  # type: ignore[union-attr]
+        """One optimizer step; the batch's mean loss, of which a rank holds its own share."""
+        for group in self.optimizer.param_groups:
             group["lr"] = rate
-        loss = self._gradients(windows, n_targets)
-        with record_function("optimizer"):
-            optimizer.step()  # type: ignore[union-attr]
-            optimizer.zero_grad()  # type: ignore[union-attr]
-        return loss
+        # Distributed training averages gradients over ranks; ours are shares of one sum.
+        loss = self._gradients(windows, self.trainer.world_size / n_targets)
+        with self.label("optimizer"):
+            if not self.is_managed:  # else the optimizer calls it, when gradients are unscaled
+                self._clip()
+            self.optimizer.step()
+            self.optimizer.zero_grad()
+        return loss / self.trainer.world_size
 
-    def _gradients(self, windows: Int[Tensor, "batch seq_1"], n_targets: int) -> Float[Tensor, ""]:
-        """Accumulate the batch's gradient; its loss, of which a rank holds its own share."""
+    def _gradients(self, windows: Int[Tensor, "batch seq_1"], scale: float) -> Float[Tensor, ""]:
+        """Accumulate the gradient of the batch's scaled loss; that loss."""
+        backward = self.manual_backward if self.is_managed else Tensor.backward
         parts = windows.tensor_split(self.config.n_accumulate)
-        total = torch.zeros((), device=windows.device)
+        losses = []
         for i, part in enumerate(parts):
-            is_last = i == len(parts) - 1
-            with self._synchronising(is_last=is_last):
-                with record_function("forward"):
-                    loss = self.objective(part) / n_targets
-                # Distributed training averages gradients over ranks; ours are shares of one sum.
-                with record_function("backward"):
-                    self.manual_backward(loss * self.trainer.world_size)
-            total += loss.detach()
-        return total
+            with self._synchronising(is_last=i == len(parts) - 1):
+                with self.label("forward"):
+                    loss = self.objective(part) * scale
+                with self.label("backward"):
+                    backward(loss)
+            losses.append(loss.detach())
+        return losses[0] if len(losses) == 1 else torch.stack(losses).sum()
 
     def _synchronising(self, *, is_last: bool) -> Any:
         strategy = self.trainer.strategy

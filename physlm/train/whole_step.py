@@ -105,7 +105,7 @@ def compiled(function: Callable[..., Tensor]) -> Step:
     """
     method = function.__func__  # type: ignore[attr-defined]
     own = FunctionType(method.__code__.replace(), method.__globals__, method.__name__)
-    unchecked = {"guard_filter_fn": lambda guards: [False] * len(guards)}
+    unchecked: dict[str, Any] = {"guard_filter_fn": lambda guards: [False] * len(guards)}
     program: Step = torch.compile(
         MethodType(own, function.__self__),  # type: ignore[attr-defined]
         dynamic=False, fullgraph=True, options=unchecked,

@@ -46,7 +46,8 @@ def train_whole(
     batches = Batches(corpus, 12, trainer_config.batch_size, runtime.steps_per_chunk)
     return fit(
         model, batches, optim=optim, trainer=trainer_config, runtime=runtime,
-        is_compiled=is_compiled, attention_across_documents=not masked, directory=directory, loggers=loggers,
+        is_compiled=is_compiled, attention_across_documents=not masked, directory=directory,
+        loggers=loggers,
     )  # fmt: skip
 
 
@@ -110,7 +111,7 @@ def test_training_is_the_plain_loop(biod, tmp_path):
 
 @pytest.fixture
 def uncompiled(monkeypatch):
-    """The program of a whole step as it is written: the compiler cannot see through shape checks."""
+    """A whole step as it is written; the compiler does not see through the tests' shape checks."""
     monkeypatch.setattr(torch, "compile", lambda function, **_: function)
 
 
