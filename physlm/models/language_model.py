@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from physlm.errors import InputError
+from physlm.models.cache import Cache
+
 
 class LanguageModel(nn.Module, ABC):
     """Scores every next token from the tokens up to it.
@@ -30,6 +33,35 @@ class LanguageModel(nn.Module, ABC):
             tokens: Token ids.
             is_visible: Where row t may look at column s, on top of causality; None allows all.
         """
+
+    def prefill(
+        self,
+        prompts: Int[Tensor, "batch seq"],
+        lengths: Int[Tensor, " batch"],
+        n_positions: int,
+    ) -> tuple[Float[Tensor, "batch vocab"], Cache]:
+        """Read whole prompts, to go on token by token with ``decode``.
+
+        Args:
+            prompts: Token ids, each row filled up behind its end with any token.
+            lengths: Tokens of each prompt.
+            n_positions: Tokens per row that will be read in all, the prompt's included.
+
+        Returns:
+            Next-token scores of each row, and what ``decode`` needs.
+
+        Raises:
+            InputError: If the model keeps nothing of what it read.
+        """
+        raise InputError(_no_cache(self))
+
+    def decode(self, tokens: Int[Tensor, " batch"], cache: Cache) -> Float[Tensor, "batch vocab"]:
+        """Next-token scores after one more token per row, which the cache keeps.
+
+        Raises:
+            InputError: If the model keeps nothing of what it read.
+        """
+        raise InputError(_no_cache(self))
 
     def n_parameters(self) -> dict[str, int]:
         """Parameters by role; a shared tensor counts once."""
@@ -65,3 +97,7 @@ class ModelConfig(ABC):
     @abstractmethod
     def build(self, vocabulary_size: int, seq_len: int, seed: int) -> LanguageModel:
         """A freshly initialised model."""
+
+
+def _no_cache(model: LanguageModel) -> str:
+    return f"{type(model).__name__} has no cache to generate with; define its prefill and decode"
