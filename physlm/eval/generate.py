@@ -1,6 +1,7 @@
 """Text that a model writes: sampled or greedy, many rows at once."""
 
 import contextlib
+import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -27,7 +28,7 @@ class Generated:
         is_ended: Whether ``eos`` ended the row; the others were cut at ``max_new_tokens``.
     """
 
-    tokens: list[Int64[np.ndarray, " new"]]
+    tokens: list[Int64[np.ndarray, " _new"]]
     is_ended: Bool[np.ndarray, " rows"]
 
 
@@ -105,71 +106,67 @@ def generate(
         InputError: If the model has no cache, a prompt is empty or names no token of the model,
             a row would outgrow the model's longest window, or the model's scores are not finite.
     """
-    rows = _checked(model, prompts, sampling)
+    padded, lengths = _padded(model, prompts, sampling)
+    shape = (len(padded), sampling.max_new_tokens)
     # In (0, 1]: at 0, a first token of probability 0 would be drawn.
-    uniform = 1 - stream(seed, "sampling").random((len(rows), sampling.max_new_tokens), np.float32)
-    written = np.empty(uniform.shape, dtype=np.int64)
+    uniform = 1 - stream(seed, "sampling").random(shape, np.float32)
+    written = np.empty(shape, dtype=np.int64)
     # Rows of one length need no mask, so they are read together.
-    order = np.argsort([len(row) for row in rows], kind="stable")
+    order = np.argsort(lengths, kind="stable")
     step = _step(model, sampling)
     with _evaluating(model):
-        for first in range(0, len(rows), sampling.batch_size):
+        for first in range(0, len(padded), sampling.batch_size):
             batch = order[first : first + sampling.batch_size]
-            going = _Batch(model, [rows[i] for i in batch], uniform[batch], sampling)
-            written[batch] = going.run(step)
+            texts = padded[batch, : lengths[batch[-1]]]
+            begun = _begin(model, texts, lengths[batch], uniform[batch], sampling=sampling)
+            written[batch] = begun.finish(step)
     return _cut(written, sampling.eos)
 
 
+@dataclass(slots=True)
 class _Batch:
-    """Rows that are read together; those that ended are dropped once they are half of them."""
+    """Rows that are read together; those that ended are dropped once they are half of them.
 
-    def __init__(
-        self,
-        model: LanguageModel,
-        prompts: list[np.ndarray],
-        uniform: Float[np.ndarray, "batch new"],
-        sampling: Sampling,
-    ) -> None:
-        self.sampling = sampling
-        device = next(iter(model.parameters()), torch.empty(0)).device
-        lengths = np.array([len(row) for row in prompts])
-        padded = np.zeros((len(prompts), lengths.max()), dtype=np.int64)
-        padded[np.arange(lengths.max()) < lengths[:, None]] = np.concatenate(prompts)
-        self.logits, self.cache = model.prefill(
-            torch.from_numpy(padded).to(device),
-            torch.from_numpy(lengths).to(device),
-            int(lengths.max()) + sampling.max_new_tokens - 1,
-        )
-        self.uniform = torch.from_numpy(np.ascontiguousarray(uniform.T)).to(device)
-        # A row that was dropped goes on as it ended.
-        self.written = torch.full(self.uniform.shape, sampling.eos or 0, device=device)
-        self.rows = torch.arange(len(prompts), device=device)
-        self.is_running = torch.ones_like(self.rows, dtype=torch.bool)
-        # Asking a GPU which rows ended means waiting for it.
-        self.n_between_checks = 4 if device.type == "cpu" else 16
+    Attributes:
+        tokens: The last drawn, of each row still read.
+        rows: Their places in ``written``.
+        is_running: Which of them had not ended when last looked at.
+        uniform: Their random numbers.
+        written: All rows' tokens; a row that was dropped goes on as it ended.
+    """
 
-    def run(self, step: _Step) -> Int64[np.ndarray, "batch new"]:
+    sampling: Sampling
+    cache: Cache
+    tokens: Int[Tensor, " kept"]
+    rows: Int[Tensor, " kept"]
+    is_running: Bool[Tensor, " kept"]
+    uniform: Float[Tensor, "new kept"]
+    written: Int[Tensor, "new batch"]
+
+    def finish(self, step: _Step) -> Int64[np.ndarray, "batch new"]:
         """All tokens of all rows, with anything behind their ends."""
-        if not self.logits.amax(dim=-1).isfinite().all():
-            raise InputError("the model's scores are not finite; its training may have diverged")
-        if self.sampling.is_compiled:
-            self.cache.fix_shapes()
-        self.tokens = self.sampling.draw(self.logits, self.uniform[0])
         self.written[0] = self.tokens
         for n_drawn in range(1, self.sampling.max_new_tokens):
             if self._is_time_to_check(n_drawn) and not self._drop_ended(n_drawn):
                 break
             self.tokens = step(self.tokens, self.cache, self.uniform[n_drawn])
             self.written[n_drawn].index_copy_(0, self.rows, self.tokens)
-        return self.written.T.cpu().numpy()
+        written: np.ndarray = self.written.T.cpu().numpy()
+        return written
 
     def _is_time_to_check(self, n_drawn: int) -> bool:
-        return self.sampling.eos is not None and n_drawn % self.n_between_checks == 0
+        return self.sampling.eos is not None and n_drawn % self._n_between_checks == 0
+
+    @property
+    def _n_between_checks(self) -> int:
+        # Asking a GPU which rows ended means waiting for it.
+        return 16 if self.tokens.is_cuda else 4
 
     def _drop_ended(self, n_drawn: int) -> int:
         """How many rows still run."""
-        recent = self.written[n_drawn - self.n_between_checks : n_drawn, self.rows]
-        self.is_running &= (recent != self.sampling.eos).all(dim=0)
+        assert self.sampling.eos is not None
+        recent = self.written[n_drawn - self._n_between_checks : n_drawn, self.rows]
+        self.is_running &= recent.ne(self.sampling.eos).all(dim=0)
         n_running = int(self.is_running.sum())
         # Each time halves the rows, so that all copying of caches costs less than two copies.
         if 0 < n_running <= len(self.rows) // 2 and not self.sampling.is_compiled:
@@ -180,6 +177,32 @@ class _Batch:
         self.cache.keep(kept)
         self.rows, self.is_running = self.rows[kept], self.is_running[kept]
         self.tokens, self.uniform = self.tokens[kept], self.uniform[:, kept]
+
+
+def _begin(
+    model: LanguageModel,
+    prompts: Int64[np.ndarray, "batch seq"],
+    lengths: Int64[np.ndarray, " batch"],
+    uniform: Float[np.ndarray, "batch new"],
+    *,
+    sampling: Sampling,
+) -> _Batch:
+    """Read the prompts and draw the first tokens."""
+    device = next(iter(model.parameters()), torch.empty(0)).device
+    texts, ends, numbers = (
+        torch.from_numpy(np.ascontiguousarray(x)).to(device) for x in (prompts, lengths, uniform.T)
+    )
+    logits, cache = model.prefill(texts, ends, texts.shape[1] + sampling.max_new_tokens - 1)
+    if not logits.amax(dim=-1).isfinite().all():
+        raise InputError("the model's scores are not finite; its training may have diverged")
+    if sampling.is_compiled:
+        cache.fix_shapes()
+    rows = torch.arange(len(texts), device=device)
+    return _Batch(
+        sampling, cache, tokens=sampling.draw(logits, numbers[0]), rows=rows,
+        is_running=torch.ones_like(rows, dtype=torch.bool), uniform=numbers,
+        written=torch.full(numbers.shape, sampling.eos or 0, device=device),
+    )  # fmt: skip
 
 
 def _step(model: LanguageModel, sampling: Sampling) -> _Step:
@@ -196,7 +219,7 @@ def _step(model: LanguageModel, sampling: Sampling) -> _Step:
     )
 
     def replay(tokens: Tensor, cache: Cache, uniform: Tensor) -> Tensor:
-        torch.compiler.cudagraph_mark_step_begin()
+        torch.compiler.cudagraph_mark_step_begin()  # type: ignore[no-untyped-call]
         return compiled(tokens, cache, uniform).clone()
 
     return replay
@@ -206,35 +229,36 @@ def _step(model: LanguageModel, sampling: Sampling) -> _Step:
 def _evaluating(model: LanguageModel) -> Iterator[None]:
     """No dropout inside; afterwards every module trains again that did before."""
     training = [module for module in model.modules() if module.training]
-    model.eval()
     try:
+        for module in training:
+            module.training = False
         yield
     finally:
         for module in training:
             module.training = True
 
 
-def _checked(
+def _padded(
     model: LanguageModel,
     prompts: Sequence[Sequence[int]] | Int[Tensor, "rows seq"],
     sampling: Sampling,
-) -> list[np.ndarray]:
-    """The prompts as arrays, each of which the model can read and go on from."""
-    given = prompts.cpu().numpy() if isinstance(prompts, Tensor) else prompts
-    rows = [np.asarray(row, dtype=np.int64) for row in given]
-    if not rows:
+) -> tuple[Int64[np.ndarray, "rows seq"], Int64[np.ndarray, " rows"]]:
+    """The prompts, filled up to the longest, and their lengths."""
+    rows = prompts.tolist() if isinstance(prompts, Tensor) else prompts
+    if not len(rows):
         raise InputError("no prompts; give at least one")
+    lengths = np.array([len(row) for row in rows])
+    if not lengths.all():
+        raise InputError(f"prompt {lengths.argmin()} is empty; start it with a token, such as eos")
+    padded = np.zeros((len(rows), lengths.max()), dtype=np.int64)
+    padded[np.arange(lengths.max()) < lengths[:, None]] = list(itertools.chain(*rows))
     size = model.vocabulary_size
-    if sampling.eos is not None and not 0 <= sampling.eos < size:
-        raise InputError(f"eos={sampling.eos}; the model's tokens are 0 to {size - 1}")
-    for i, row in enumerate(rows):
-        if not len(row):
-            raise InputError(f"prompt {i} is empty; start it with a token, for example eos")
-        if row.min() < 0 or row.max() >= size:
-            outside = row.max() if row.max() >= size else row.min()
-            raise InputError(f"prompt {i} has token {outside}; the model's are 0 to {size - 1}")
-    _check_window(model.longest_window, max(len(row) for row in rows), sampling.max_new_tokens)
-    return rows
+    for name, ids in (("prompts", padded), ("eos", np.array(sampling.eos or 0))):
+        if ids.min() < 0 or ids.max() >= size:
+            outside = ids.min() if ids.min() < 0 else ids.max()
+            raise InputError(f"{name}: token {outside}; the model's tokens are 0 to {size - 1}")
+    _check_window(model.longest_window, int(lengths.max()), sampling.max_new_tokens)
+    return padded, lengths
 
 
 def _check_window(longest_window: int | None, n_prompt: int, n_new: int) -> None:

@@ -166,6 +166,7 @@ class Decoder(LanguageModel):
             x = x + self.positions(place.positions)
         x = x[:, None]
         for block, layer in zip(self.blocks, cache.layers, strict=True):
+            assert isinstance(block, Block)
             x = block.decode(x, layer, place)
         cache.advance()
         logits: Tensor = self.unembedding(self.norm(x)[:, 0])

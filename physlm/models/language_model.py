@@ -36,9 +36,9 @@ class LanguageModel(nn.Module, ABC):
 
     def prefill(
         self,
-        prompts: Int[Tensor, "batch seq"],
-        lengths: Int[Tensor, " batch"],
-        n_positions: int,
+        prompts: Int[Tensor, "batch seq"],  # noqa: ARG002
+        lengths: Int[Tensor, " batch"],  # noqa: ARG002
+        n_positions: int,  # noqa: ARG002
     ) -> tuple[Float[Tensor, "batch vocab"], Cache]:
         """Read whole prompts, to go on token by token with ``decode``.
 
@@ -55,7 +55,11 @@ class LanguageModel(nn.Module, ABC):
         """
         raise InputError(_no_cache(self))
 
-    def decode(self, tokens: Int[Tensor, " batch"], cache: Cache) -> Float[Tensor, "batch vocab"]:
+    def decode(
+        self,
+        tokens: Int[Tensor, " batch"],  # noqa: ARG002
+        cache: Cache,  # noqa: ARG002
+    ) -> Float[Tensor, "batch vocab"]:
         """Next-token scores after one more token per row, which the cache keeps.
 
         Raises:
