@@ -113,14 +113,14 @@ def test_ending_rows_changes_nothing_but_their_ends(batch_size):
 
 
 def test_reading_stops_and_shrinks_as_rows_end(monkeypatch):
-    model, sizes = build("gpt2"), []
+    model, sizes = build("gpt2", init_std=0.02), []  # about 1 in 20 tokens is the end
     decode = model.decode
     monkeypatch.setattr(
         model, "decode", lambda tokens, cache: (sizes.append(len(tokens)), decode(tokens, cache))[1]
     )
-    ending = Sampling(max_new_tokens=500, eos=EOS)
+    ending = Sampling(max_new_tokens=400, eos=EOS)
     assert generate(model, EVEN * 16, ending, seed=0).is_ended.all()
-    assert len(sizes) < 400
+    assert len(sizes) < 300
     assert sizes[0] == 64
     assert sizes[-1] <= 4
 
