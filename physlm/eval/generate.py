@@ -42,8 +42,9 @@ class Sampling:
         temperature: Divides the scores; at 0 the likeliest token is taken.
         top_k: Draw among so many likeliest tokens; None draws among all.
         batch_size: Rows that are read at once.
-        is_compiled: Compile the step; on a GPU into a CUDA graph. It takes seconds to start, and
-            again for every new number of rows or positions.
+        is_compiled: Compile the step; on a GPU into a CUDA graph. It takes about half a minute to
+            start, and again for every new number of rows or positions. Rows that ended are then
+            read on until all have, since a graph has one shape.
     """
 
     max_new_tokens: int
