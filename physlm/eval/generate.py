@@ -246,8 +246,8 @@ def _padded(
 ) -> tuple[Int64[np.ndarray, "rows seq"], Int64[np.ndarray, " rows"]]:
     """The prompts, filled up to the longest, and their lengths."""
     rows = prompts.tolist() if isinstance(prompts, Tensor) else prompts
-    if not len(rows):
-        raise InputError("no prompts; give at least one")
+    if not len(rows) or np.ndim(rows[0]) == 0:
+        raise InputError("prompts must be a list of at least one list of tokens, as in [[1, 2]]")
     lengths = np.array([len(row) for row in rows])
     if not lengths.all():
         raise InputError(f"prompt {lengths.argmin()} is empty; start it with a token, such as eos")
