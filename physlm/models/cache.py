@@ -135,7 +135,7 @@ class Cache:
         tensors = [self.positions, self._rows]
         tensors += [x for layer in self.layers for x in (layer.keys, layer.values)]
         for tensor in tensors:
-            torch._dynamo.mark_static_address(tensor)
+            torch._dynamo.mark_static_address(tensor, guard=False)
 
     def _reserve(self, n_positions: int) -> None:
         self._n_reserved = n_positions
