@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.corpus import corpus_rows
+from benchmarks.generation import generation_rows
 from benchmarks.timing import Row, device_name
 from benchmarks.training import training_rows
 
@@ -21,7 +22,7 @@ def main() -> None:
     torch.set_num_threads(1)
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
-    rows = [*corpus_rows(), *training_rows()]
+    rows = [*corpus_rows(), *training_rows(), *generation_rows()]
     _OUT.parent.mkdir(exist_ok=True)
     content = {"device": device_name(), "torch": torch.__version__, "threads": 1,
                "rows": [row.as_dict() for row in rows]}  # fmt: skip

@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from physlm.models.cache import LayerCache, Place
 from physlm.models.position import Rotary
 
 # Queries of a block, and blocks at most: smaller blocks skip more of the future, more blocks take
@@ -48,15 +49,41 @@ class Attention(nn.Module):
         self,
         x: Float[Tensor, "batch seq width"],
         mask: Bool[Tensor, "#batch 1 seq seq"] | None,
+        cache: LayerCache | None = None,
     ) -> Float[Tensor, "batch seq width"]:
-        """What each token gathers from the tokens it may see; ``mask`` None is plain causality."""
+        """What each token gathers from the tokens it may see; ``mask`` None is plain causality.
+
+        A cache is filled with the keys and values of all tokens.
+        """
         n_batch, seq_len, _ = x.shape
         n_heads, n_kv = self.shape.n_heads, self.shape.n_kv_heads
         heads = self.qkv(x).view(n_batch, seq_len, -1, self.shape.head_width).transpose(1, 2)
         qk, v = heads.split((n_heads + n_kv, n_kv), dim=1)
         q, k = (qk if self.rotary is None else self.rotary(qk)).split((n_heads, n_kv), dim=1)
+        if cache is not None:
+            cache.fill(k, v)
         gathered = attend(q, k, v, mask)
         out: Tensor = self.out(gathered.transpose(1, 2).reshape(n_batch, seq_len, -1))
+        return out
+
+    def decode(
+        self, x: Float[Tensor, "batch 1 width"], cache: LayerCache, place: Place
+    ) -> Float[Tensor, "batch 1 width"]:
+        """What one more token of each row gathers from the cache, which then holds it too."""
+        n_batch, width = len(x), self.shape.head_width
+        n_heads, n_kv = self.shape.n_heads, self.shape.n_kv_heads
+        heads = self.qkv(x).view(n_batch, -1, 1, width)
+        qk, v = heads.split((n_heads + n_kv, n_kv), dim=1)
+        if self.rotary is not None:
+            qk = self.rotary.at(place.positions, qk)
+        q, k = qk.split((n_heads, n_kv), dim=1)
+        cache.write(k, v, place)
+        # Heads that share keys become rows of one query, so that keys are not repeated.
+        gathered = nn.functional.scaled_dot_product_attention(
+            q.reshape(n_batch, n_kv, -1, width), cache.keys[:, :, place.columns],
+            cache.values[:, :, place.columns], attn_mask=place.mask,
+        )  # fmt: skip
+        out: Tensor = self.out(gathered.reshape(n_batch, 1, -1))
         return out
 
 

@@ -1,5 +1,6 @@
 """The decoder: GPT-2, Llama and Mistral styles from one configuration."""
 
+import itertools
 import math
 from dataclasses import dataclass
 from enum import Enum
@@ -9,6 +10,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from physlm.models.attention import Attention, AttentionShape, attention_mask
+from physlm.models.cache import Cache, LayerCache, Place
 from physlm.models.cross_entropy import linear_cross_entropy
 from physlm.models.language_model import LanguageModel, ModelConfig
 from physlm.models.mlp import GatedSiluMlp, GeluMlp, MlpKind
@@ -133,8 +135,9 @@ class Decoder(LanguageModel):
         self,
         tokens: Int[Tensor, "batch seq"],
         is_visible: Bool[Tensor, "batch seq seq"] | None = None,
+        cache: Cache | None = None,
     ) -> Float[Tensor, "batch seq width"]:
-        """The last layer's normalised states, which the unembedding reads."""
+        """The last layer's normalised states, which the unembedding reads; fills the cache."""
         x = self.embedding(tokens)
         if self.positions is not None:
             x = x + self.positions.weight[: self._checked(tokens.shape[1])]
@@ -144,10 +147,41 @@ class Decoder(LanguageModel):
             sliding_window=self.config.sliding_window,
             device=tokens.device,
         )
-        for block in self.blocks:
-            x = block(x, mask)
+        layers = itertools.repeat(None) if cache is None else cache.layers
+        for block, layer in zip(self.blocks, layers, strict=False):
+            x = block(x, mask, layer)
         normalised: Tensor = self.norm(x)
         return normalised
+
+    def prefill(
+        self,
+        prompts: Int[Tensor, "batch seq"],
+        lengths: Int[Tensor, " batch"],
+        n_positions: int,
+    ) -> tuple[Float[Tensor, "batch vocab"], Cache]:
+        """Read whole prompts; see ``LanguageModel.prefill``."""
+        for module in self.modules():
+            if isinstance(module, Rotary):
+                module.reach(n_positions)
+        cache = Cache(lengths, n_layers=self.config.n_layers, n_positions=n_positions,
+                      sliding_window=self.config.sliding_window)  # fmt: skip
+        rows = torch.arange(len(prompts), device=prompts.device)
+        last = self.hidden(prompts, cache=cache)[rows, lengths - 1]
+        return self.unembedding(last), cache
+
+    def decode(self, tokens: Int[Tensor, " batch"], cache: Cache) -> Float[Tensor, "batch vocab"]:
+        """Next-token scores after one more token per row."""
+        place = cache.place()
+        x = self.embedding(tokens)
+        if self.positions is not None:
+            x = x + self.positions(place.positions)
+        x = x[:, None]
+        for block, layer in zip(self.blocks, cache.layers, strict=True):
+            assert isinstance(block, Block)
+            x = block.decode(x, layer, place)
+        cache.advance()
+        logits: Tensor = self.unembedding(self.norm(x)[:, 0])
+        return logits
 
     def n_parameters(self) -> dict[str, int]:
         """Parameters by role; tied embeddings count once."""
@@ -190,9 +224,19 @@ class Block(nn.Module):
         self,
         x: Float[Tensor, "batch seq width"],
         mask: Bool[Tensor, "#batch 1 seq seq"] | None,
+        cache: LayerCache | None = None,
     ) -> Float[Tensor, "batch seq width"]:
         """The residual stream after this block."""
-        x = x + self.attention(self.attention_norm(x), mask)
+        return self._transformed(x + self.attention(self.attention_norm(x), mask, cache))
+
+    def decode(
+        self, x: Float[Tensor, "batch 1 width"], cache: LayerCache, place: Place
+    ) -> Float[Tensor, "batch 1 width"]:
+        """The same for one more token of each row."""
+        attended = self.attention.decode(self.attention_norm(x), cache, place)
+        return self._transformed(x + attended)
+
+    def _transformed(self, x: Float[Tensor, "batch seq width"]) -> Float[Tensor, "batch seq width"]:
         if self.mlp is not None and self.mlp_norm is not None:
             x = x + self.mlp(self.mlp_norm(x))
         return x

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from physlm.errors import InputError
+from physlm.models.cache import Cache
 from physlm.models.cross_entropy import summed_cross_entropy
 
 
@@ -43,6 +45,39 @@ class LanguageModel(nn.Module, ABC):
         logits = self(tokens, is_visible)
         return summed_cross_entropy(logits.flatten(0, 1), targets.flatten())
 
+    def prefill(
+        self,
+        prompts: Int[Tensor, "batch seq"],  # noqa: ARG002
+        lengths: Int[Tensor, " batch"],  # noqa: ARG002
+        n_positions: int,  # noqa: ARG002
+    ) -> tuple[Float[Tensor, "batch vocab"], Cache]:
+        """Read whole prompts, to go on token by token with ``decode``.
+
+        Args:
+            prompts: Token ids, each row filled up behind its end with any token.
+            lengths: Tokens of each prompt.
+            n_positions: Tokens per row that will be read in all, the prompt's included.
+
+        Returns:
+            Next-token scores of each row, and what ``decode`` needs.
+
+        Raises:
+            InputError: If the model keeps nothing of what it read.
+        """
+        raise InputError(_no_cache(self))
+
+    def decode(
+        self,
+        tokens: Int[Tensor, " batch"],  # noqa: ARG002
+        cache: Cache,  # noqa: ARG002
+    ) -> Float[Tensor, "batch vocab"]:
+        """Next-token scores after one more token per row, which the cache keeps.
+
+        Raises:
+            InputError: If the model keeps nothing of what it read.
+        """
+        raise InputError(_no_cache(self))
+
     def n_parameters(self) -> dict[str, int]:
         """Parameters by role; a shared tensor counts once."""
         return {"all": sum(p.numel() for p in self.parameters())}
@@ -77,3 +112,7 @@ class ModelConfig(ABC):
     @abstractmethod
     def build(self, vocabulary_size: int, seq_len: int, seed: int) -> LanguageModel:
         """A freshly initialised model."""
+
+
+def _no_cache(model: LanguageModel) -> str:
+    return f"{type(model).__name__} has no cache to generate with; define its prefill and decode"

@@ -3,7 +3,7 @@
 from enum import Enum
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 
@@ -40,9 +40,30 @@ class Rotary(nn.Module):
     ) -> Float[Tensor, "batch heads seq width"]:
         """The same vectors, rotated."""
         seq_len = x.shape[-2]
-        if seq_len > len(self.cos):
-            self.cos, self.sin = (t.to(x.device) for t in self._tables(seq_len))
-        cos, sin = self.cos[:seq_len].to(x.dtype), self.sin[:seq_len].to(x.dtype)
+        self.reach(seq_len)
+        return self._turned(x, self.cos[:seq_len], self.sin[:seq_len])
+
+    def at(
+        self, positions: Int[Tensor, " batch"], x: Float[Tensor, "batch heads 1 width"]
+    ) -> Float[Tensor, "batch heads 1 width"]:
+        """One vector per row and head, rotated to its row's position, which is within reach."""
+        cos, sin = (table[positions][:, None, None] for table in (self.cos, self.sin))
+        return self._turned(x, cos, sin)
+
+    def reach(self, n_positions: int) -> None:
+        """Make the tables at least that long."""
+        if n_positions > len(self.cos):
+            # Tables made in inference mode could not be trained with.
+            with torch.inference_mode(mode=False):
+                self.cos, self.sin = (t.to(self.cos.device) for t in self._tables(n_positions))
+
+    def _turned(
+        self,
+        x: Float[Tensor, "batch heads seq width"],
+        cos: Float[Tensor, "*positions pairs"],
+        sin: Float[Tensor, "*positions pairs"],
+    ) -> Float[Tensor, "batch heads seq width"]:
+        cos, sin = cos.to(x.dtype), sin.to(x.dtype)
         turned, rest = x.tensor_split((2 * self.n_pairs,), dim=-1)
         first, second = turned.chunk(2, dim=-1)
         rotated = torch.cat((first * cos - second * sin, second * cos + first * sin), dim=-1)

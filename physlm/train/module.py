@@ -141,6 +141,7 @@ class TrainingModule(lightning.LightningModule):
         self.optimizer: Any = self.optimizers(use_pl_optimizer=self.is_managed)
         self.clipped = list(self.objective.parameters())
         if self.is_whole_step:
+            assert isinstance(self.optimizer, torch.optim.AdamW)
             self.whole_step = WholeStep(
                 self.objective, self.optimizer,
                 n_accumulate=self.config.n_accumulate, gradient_clip=self.config.gradient_clip,

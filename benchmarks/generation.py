@@ -1,0 +1,104 @@
+"""Sampling: ours, and transformers' `generate` on a GPT-2 with the very same weights."""
+
+import ctypes
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+
+from benchmarks.timing import Row, compare
+from physlm.eval.generate import Sampling, generate
+from physlm.models.decoder import Decoder, DecoderConfig
+from physlm.models.position import PositionEncoding
+from physlm.models.transformers_format import save_transformers
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """A model, and how much it writes after how much it reads."""
+
+    name: str
+    n_layers: int
+    d_model: int
+    n_heads: int
+    vocabulary_size: int
+    batch_size: int
+    n_prompt: int
+    n_new: int
+
+    def model(self) -> Decoder:
+        """A model that transformers' GPT-2 can express."""
+        config = DecoderConfig(n_layers=self.n_layers, d_model=self.d_model, n_heads=self.n_heads,
+                               position=PositionEncoding.learned)  # fmt: skip
+        return config.build(self.vocabulary_size, self.n_prompt + self.n_new, 0)
+
+    def prompts(self) -> torch.Tensor:
+        """Any tokens."""
+        generator = torch.Generator().manual_seed(0)
+        shape = (self.batch_size, self.n_prompt)
+        return torch.randint(1, self.vocabulary_size, shape, generator=generator)
+
+
+SHAPES = (
+    Shape("laptop: 2L, d 32, V 64, 2 + 22, B 96", 2, 32, 2, 64, 96, 2, 22),
+    Shape("tiny: 2L, d 64, V 256, 16 + 112, B 8", 2, 64, 2, 256, 8, 16, 112),
+    Shape("a: 2L, d 128, V 4096, 50 + 250, B 64", 2, 128, 4, 4096, 64, 50, 250),
+)
+
+
+def generation_rows() -> list[Row]:
+    """New tokens per second in fp32, drawn at temperature 1 from the whole vocabulary."""
+    _keep_freed_memory()
+    rows = []
+    for shape in SHAPES:
+        model = shape.model()
+        ours, theirs = _ours(shape, model), _transformers(shape, model)
+        for cache in ("dynamic", "static"):
+            peer = f"transformers generate, {cache} cache"
+            rows.append(compare("generation", shape.name, peer, ours=ours,
+                                theirs=theirs(cache), turns=5))  # fmt: skip
+    return rows
+
+
+def _keep_freed_memory() -> None:
+    """Have glibc reuse large blocks, whose return to the system costs a third of the time."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        threshold_for_mapping, threshold_for_trimming = -3, -1
+        mallopt(threshold_for_mapping, 1 << 30)
+        mallopt(threshold_for_trimming, 2**31 - 1)
+
+
+def _ours(shape: Shape, model: Decoder) -> Callable[[], int]:
+    prompts, sampling = shape.prompts(), Sampling(max_new_tokens=shape.n_new)
+
+    def run() -> int:
+        return sum(map(len, generate(model, prompts, sampling, seed=0).tokens))
+
+    return run
+
+
+def _transformers(shape: Shape, model: Decoder) -> Callable[[str], Callable[[], int]]:
+    """Their `generate` with either cache, ended by length alone, as ours."""
+    with tempfile.TemporaryDirectory() as folder:
+        save_transformers(model, Path(folder))
+        theirs: Any = transformers.AutoModelForCausalLM.from_pretrained(folder).eval()
+    theirs.generation_config.eos_token_id = None
+    prompts = shape.prompts()
+    settings = {"attention_mask": torch.ones_like(prompts), "do_sample": True, "top_k": 0,
+                "min_new_tokens": shape.n_new, "max_new_tokens": shape.n_new,
+                "pad_token_id": 0}  # fmt: skip
+
+    def with_cache(cache: str) -> Callable[[], int]:
+        def run() -> int:
+            with torch.inference_mode():
+                written = theirs.generate(prompts, cache_implementation=cache, **settings)
+            return int(written[:, shape.n_prompt :].numel())
+
+        return run
+
+    return with_cache

@@ -1,0 +1,143 @@
+"""Keys and values of the tokens a model has read, so that one more token costs one step."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+# Tokens for which room is made at a time. Room for all would leave gaps between the heads' keys,
+# across which a CPU reads up to a third slower.
+_BLOCK = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the next token of each row is written, and what it may look back on.
+
+    Attributes:
+        rows: 0, 1, 2, ...
+        positions: Of the next token, and its column in every layer's keys and values.
+        columns: Those worth looking at, the next token's own included.
+        mask: Which of them each row may see; None allows all, and the last is every row's own.
+    """
+
+    rows: Int[Tensor, " batch"]
+    positions: Int[Tensor, " batch"]
+    columns: slice
+    mask: Bool[Tensor, "batch 1 1 columns"] | None
+
+
+class LayerCache:
+    """The keys and values of one layer, in tensors that are written in place and grow by blocks."""
+
+    keys: Float[Tensor, "batch kv_heads positions width"]
+    values: Float[Tensor, "batch kv_heads positions width"]
+
+    def fill(
+        self,
+        keys: Float[Tensor, "batch kv_heads seq width"],
+        values: Float[Tensor, "batch kv_heads seq width"],
+    ) -> None:
+        """Start with the keys and values of whole prompts."""
+        self.keys, self.values = keys.contiguous(), values.contiguous()
+
+    def reserve(self, n_positions: int) -> None:
+        """Make room for so many tokens in each row."""
+        # Zeros: what a mask hides is still multiplied by 0, and 0 times nan is nan.
+        self.keys, self.values = (
+            torch.nn.functional.pad(x, (0, 0, 0, n_positions - x.shape[2]))
+            for x in (self.keys, self.values)
+        )
+
+    def write(
+        self,
+        keys: Float[Tensor, "batch kv_heads 1 width"],
+        values: Float[Tensor, "batch kv_heads 1 width"],
+        place: Place,
+    ) -> None:
+        """Add one token to each row."""
+        for kept, new in ((self.keys, keys), (self.values, values)):
+            if place.mask is None:
+                kept.select(2, place.columns.stop - 1).copy_(new.squeeze(2))
+            else:
+                kept[place.rows, :, place.positions] = new.squeeze(2).to(kept.dtype)
+
+    def keep(self, rows: Int[Tensor, " kept"]) -> None:
+        """Forget all other rows."""
+        self.keys, self.values = self.keys[rows], self.values[rows]
+
+
+class Cache:
+    """What a decoder keeps of the texts it reads, one per row, which may differ in length.
+
+    Prompts are aligned at their first token. What stands behind the end of a short one is never
+    seen, and overwritten as the text grows.
+
+    Attributes:
+        layers: Keys and values of each layer.
+        positions: Of the next token of each row.
+    """
+
+    def __init__(
+        self,
+        lengths: Int[Tensor, " batch"],
+        *,
+        n_layers: int,
+        n_positions: int,
+        sliding_window: int | None,
+    ) -> None:
+        self.layers = [LayerCache() for _ in range(n_layers)]
+        self.positions = lengths.clone()
+        self._n_positions, self._n_reserved = n_positions, 0
+        self._window = sliding_window
+        shortest, self._longest = (int(n) for n in lengths.aminmax())
+        self._is_even = shortest == self._longest
+        self._is_static = False
+        self._rows = torch.arange(len(lengths), device=lengths.device)
+
+    def place(self) -> Place:
+        """Of the next token.
+
+        While all rows are equally long, what they see is a plain slice, which needs no mask.
+        """
+        end = self._n_positions if self._is_static else self._longest + 1
+        if end > self._n_reserved:
+            self._reserve(min(end + _BLOCK, self._n_positions))
+        if self._is_even and not self._is_static:
+            start = 0 if self._window is None else max(0, end - self._window)
+            return Place(self._rows, self.positions, slice(start, end), None)
+        distance = self.positions[:, None] - torch.arange(end, device=self.positions.device)
+        mask = distance >= 0
+        if self._window is not None:
+            mask &= distance < self._window
+        return Place(self._rows, self.positions, slice(0, end), mask[:, None, None])
+
+    def advance(self) -> None:
+        """One token was added to each row."""
+        self.positions += 1
+        if not self._is_static:
+            self._longest += 1
+
+    def keep(self, rows: Int[Tensor, " kept"]) -> None:
+        """Forget all other rows."""
+        for layer in self.layers:
+            layer.keep(rows)
+        self.positions, self._rows = self.positions[rows], self._rows[: len(rows)]
+
+    def fix_shapes(self) -> None:
+        """From now on look at all columns through a mask, so that every step has the same shapes.
+
+        A compiled step then serves all tokens, and a CUDA graph finds its tensors where they were.
+        """
+        self._is_static = True
+        self._reserve(self._n_positions)
+        tensors = [self.positions, self._rows]
+        tensors += [x for layer in self.layers for x in (layer.keys, layer.values)]
+        for tensor in tensors:
+            torch._dynamo.mark_static_address(tensor, guard=False)
+
+    def _reserve(self, n_positions: int) -> None:
+        self._n_reserved = n_positions
+        for layer in self.layers:
+            layer.reserve(n_positions)
