@@ -35,7 +35,10 @@ def linear_cross_entropy(
     if not torch.is_grad_enabled():
         parts = zip(torch.split(hidden, n_rows), torch.split(targets, n_rows), strict=True)
         return torch.stack([linear_cross_entropy(h, weight, t) for h, t in parts]).sum()
-    loss, d_hidden, d_weight = _with_gradients(hidden.detach(), weight.detach(), targets, n_rows)
+    dtype = _dtype_of_products(hidden)
+    loss, d_hidden, d_weight = _with_gradients(
+        hidden.detach().to(dtype), weight.detach().to(dtype), targets, n_rows
+    )
     # Zero, with the gradients just computed.
     linear = (hidden * d_hidden).sum() + (weight * d_weight).sum()
     return loss + (linear - linear.detach())
@@ -58,8 +61,12 @@ def _with_gradients(
         is_counted = (target != NO_TARGET)[:, None]
         is_target = vocabulary == target[:, None]
         loss = loss - log_p.gather(1, target.clamp(min=0)[:, None]).mul(is_counted).sum()
-        # The derivative by the logits; linear algebra under autocast wants it in its own format.
-        d_logits = ((log_p.exp() - is_target.float()) * is_counted).to(log_p.dtype)
+        d_logits = ((log_p.exp() - is_target.float()) * is_counted).to(states.dtype)
         d_hidden.append(d_logits @ weight)
         d_weight = d_weight + d_logits.mT @ states
     return loss, torch.cat(d_hidden), d_weight
+
+
+def _dtype_of_products(x: Tensor) -> torch.dtype:
+    kind = x.device.type
+    return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else x.dtype

@@ -23,8 +23,9 @@ def use_processor(n_threads: int | None, n_processes: int) -> None:
         n_processes: Processes of the run on this machine that compute on the processor.
     """
     n_threads = n_threads or max(1, _N_CORES // n_processes)
-    torch.set_num_threads(n_threads)
+    # Numba first: starting its threads sets the number of torch's.
     numba.set_num_threads(min(n_threads, numba.config.NUMBA_NUM_THREADS))
+    torch.set_num_threads(n_threads)
     _keep_freed_memory()
 
 

@@ -1,4 +1,4 @@
-"""An optimizer step as one program: forward, backward, clipping and AdamW seen together.
+"""An optimizer step as one program: forward, backward and clipping seen together, then AdamW.
 
 The compiler then fuses across their borders, and a GPU replays the step without waiting for Python.
 """
@@ -6,7 +6,7 @@ The compiler then fuses across their borders, and a GPU replays the step without
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import FunctionType, MethodType
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from jaxtyping import Float, Int
@@ -18,6 +18,7 @@ from physlm.train.cuda_graph import CudaGraph
 from physlm.train.objective import Objective
 
 Step = Callable[[Tensor, Tensor, Tensor], Tensor]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +56,9 @@ class WholeStep:
             for group in self.groups
             for name, parameter in zip(group.names, group.parameters, strict=True)
         }
-        step = compiled(self._take)
+        self.gradients = compiled(self._gradients)
         is_cuda = next(iter(self.parameters.values())).is_cuda
-        self.step: Step = CudaGraph(step) if is_cuda else step
+        self.step: Step = CudaGraph(self._take) if is_cuda else self._take
 
     @torch.no_grad()
     def __call__(
@@ -70,17 +71,17 @@ class WholeStep:
         return self.step(windows, n_targets, rate)
 
     def _take(self, windows: Tensor, n_targets: Tensor, rate: Tensor) -> Tensor:
-        loss, gradients = self._gradients(windows, n_targets)
-        if self.gradient_clip is not None:
-            norm = get_total_norm(list(gradients.values()))
-            scale = (self.gradient_clip / (norm + 1e-6)).clamp(max=1.0)
-            gradients = {name: gradient * scale for name, gradient in gradients.items()}
+        loss, gradients = self.gradients(windows, n_targets)
         for group in self.groups:
-            _update(group, [gradients[name] for name in group.names], rate)
+            adamw(
+                group.parameters, [gradients[name] for name in group.names],
+                group.means, group.squares, [], group.counts,
+                lr=rate, fused=True, amsgrad=False, maximize=False, **group.settings,
+            )  # fmt: skip
         return loss
 
     def _gradients(self, windows: Tensor, n_targets: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """The mean loss and its gradient by name, added up over the parts of the batch."""
+        """The mean loss and its gradient by name, added up over the parts and clipped."""
         differentiate = torch.func.grad_and_value(self._loss)
         parts = [
             differentiate(self.parameters, part, n_targets)
@@ -90,6 +91,10 @@ class WholeStep:
         for more, further in parts[1:]:
             gradients = {name: gradient + more[name] for name, gradient in gradients.items()}
             loss = loss + further
+        if self.gradient_clip is not None:
+            norm = get_total_norm(list(gradients.values()))
+            scale = (self.gradient_clip / (norm + 1e-6)).clamp(max=1.0)
+            gradients = {name: gradient * scale for name, gradient in gradients.items()}
         return loss, gradients
 
     def _loss(self, parameters: dict[str, Tensor], windows: Tensor, n_targets: Tensor) -> Tensor:
@@ -97,19 +102,19 @@ class WholeStep:
         return loss / n_targets
 
 
-def compiled(function: Callable[..., Tensor]) -> Step:
+def compiled(method: Callable[..., T]) -> Callable[..., T]:
     """A bound method compiled for one object, whose inputs always have the same shapes.
 
     Then nothing needs to be checked at each call, which takes as long as a small model's forward
     pass. What was compiled belongs to the code, so the method gets code of its own.
     """
-    method = function.__func__  # type: ignore[attr-defined]
-    own = FunctionType(method.__code__.replace(), method.__globals__, method.__name__)
+    function: Any = method.__func__  # type: ignore[attr-defined]
+    own = FunctionType(function.__code__.replace(), function.__globals__, function.__name__)
+    bound = MethodType(own, method.__self__)  # type: ignore[attr-defined]
     unchecked: dict[str, Any] = {"guard_filter_fn": lambda guards: [False] * len(guards)}
-    program: Step = torch.compile(
-        MethodType(own, function.__self__),  # type: ignore[attr-defined]
-        dynamic=False, fullgraph=True, options=unchecked,
-    )  # fmt: skip
+    program: Callable[..., T] = torch.compile(
+        bound, dynamic=False, fullgraph=True, options=unchecked
+    )
     return program
 
 
@@ -144,12 +149,3 @@ def _state(optimizer: torch.optim.AdamW, parameter: torch.nn.Parameter) -> dict[
         }
     state: dict[str, Tensor] = optimizer.state[parameter]
     return state
-
-
-def _update(group: _Group, gradients: list[Tensor], rate: Tensor) -> None:
-    is_on_device = torch.compiler.is_compiling() or rate.is_cuda
-    adamw(
-        group.parameters, gradients, group.means, group.squares, [], group.counts,
-        lr=rate, foreach=is_on_device, capturable=is_on_device,
-        amsgrad=False, maximize=False, **group.settings,
-    )  # fmt: skip
