@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import warnings
 from pathlib import Path
 
 import torch
@@ -11,18 +12,22 @@ from rich.table import Table
 
 from benchmarks.corpus import corpus_rows
 from benchmarks.generation import generation_rows
+from benchmarks.loop import loop_rows
 from benchmarks.timing import Row, device_name
 from benchmarks.training import training_rows
+from physlm.train.processor import use_processor
 
 _OUT = Path(__file__).parent / "out" / "bench.json"
 
 
 def main() -> None:
     """One thread throughout: a peer that spreads over cores would be compared with that, not us."""
-    torch.set_num_threads(1)
+    use_processor(n_threads=1, n_processes=1)
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
-    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
-    rows = [*corpus_rows(), *training_rows(), *generation_rows()]
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module="lightning")
+    rows = [*corpus_rows(), *loop_rows(), *generation_rows(), *training_rows()]
     _OUT.parent.mkdir(exist_ok=True)
     content = {"device": device_name(), "torch": torch.__version__, "threads": 1,
                "rows": [row.as_dict() for row in rows]}  # fmt: skip
@@ -38,9 +43,13 @@ def show(rows: list[Row]) -> None:
         table.add_column(heading, justify="left" if heading in {"work", "shape", "peer", "unit"}
                          else "right")  # fmt: skip
     for row in rows:
-        table.add_row(row.work, row.shape, row.peer, f"{row.ours:,.0f}", f"{row.theirs:,.0f}",
+        table.add_row(row.work, row.shape, row.peer, _figure(row.ours), _figure(row.theirs),
                       row.unit, f"{row.ratio:.2f}")  # fmt: skip
     Console(width=140).print(table)
+
+
+def _figure(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """Sampling: ours, and transformers' `generate` on a GPT-2 with the very same weights."""
 
-import ctypes
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from typing import Any
 import torch
 import transformers
 
-from benchmarks.timing import Row, compare
+from benchmarks.timing import Row, race, row
 from physlm.eval.generate import Sampling, generate
 from physlm.models.decoder import Decoder, DecoderConfig
 from physlm.models.position import PositionEncoding
@@ -52,29 +51,26 @@ SHAPES = (
 
 def generation_rows() -> list[Row]:
     """New tokens per second in fp32, drawn at temperature 1 from the whole vocabulary."""
-    _keep_freed_memory()
-    rows = []
+    rows: list[Row] = []
     for shape in SHAPES:
         model = shape.model()
-        ours, theirs = _ours(shape, model), _transformers(shape, model)
-        for cache in ("dynamic", "static"):
-            peer = f"transformers generate, {cache} cache"
-            rows.append(compare("generation", shape.name, peer, ours=ours,
-                                theirs=theirs(cache), turns=5))  # fmt: skip
+        theirs = _transformers(shape, model)
+        speeds = race(7, eager=_ours(shape, model, is_compiled=False),
+                      compiled=_ours(shape, model, is_compiled=True),
+                      dynamic=theirs("dynamic"), static=theirs("static"))  # fmt: skip
+        rows += [
+            row(f"generation ({how})", shape.name, f"transformers generate, {cache} cache",
+                speeds[how], speeds[cache], "tokens/s")
+            for how in ("eager", "compiled") for cache in ("dynamic", "static")
+        ]  # fmt: skip
     return rows
 
 
-def _keep_freed_memory() -> None:
-    """Have glibc reuse large blocks, whose return to the system costs a third of the time."""
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
-        threshold_for_mapping, threshold_for_trimming = -3, -1
-        mallopt(threshold_for_mapping, 1 << 30)
-        mallopt(threshold_for_trimming, 2**31 - 1)
-
-
-def _ours(shape: Shape, model: Decoder) -> Callable[[], int]:
-    prompts, sampling = shape.prompts(), Sampling(max_new_tokens=shape.n_new)
+def _ours(shape: Shape, model: Decoder, *, is_compiled: bool) -> Callable[[], int]:
+    prompts, sampling = (
+        shape.prompts(),
+        Sampling(max_new_tokens=shape.n_new, is_compiled=is_compiled),
+    )
 
     def run() -> int:
         return sum(map(len, generate(model, prompts, sampling, seed=0).tokens))

@@ -15,9 +15,10 @@ class Row:
     """One comparison.
 
     Attributes:
-        ours: Work per second, median over turns.
+        ours: Work per second, median over turns; or what is spent on it.
         theirs: The peer's.
         spread: Interquartile range over median of ours and theirs.
+        is_cost: The figures are spent, so that less is better.
     """
 
     work: str
@@ -26,16 +27,38 @@ class Row:
     ours: float
     theirs: float
     unit: str
-    spread: tuple[float, float]
+    spread: tuple[float, float] = (0.0, 0.0)
+    is_cost: bool = False
 
     @property
     def ratio(self) -> float:
-        """Above 1 where ours is faster."""
-        return self.ours / self.theirs
+        """Above 1 where ours is better."""
+        return self.theirs / self.ours if self.is_cost else self.ours / self.theirs
 
     def as_dict(self) -> dict[str, Any]:
         """For the JSON file."""
         return {**asdict(self), "ratio": self.ratio, "device": device_name()}
+
+
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """Work per second of one contender: the median over turns, and its relative spread."""
+
+    median: float
+    spread: float
+
+
+def race(turns: int, **contenders: Callable[[], int]) -> dict[str, Speed]:
+    """Speeds of callables that return how much work they did, turn by turn; one warm-up each."""
+    for run in contenders.values():
+        run()
+    speeds: dict[str, list[float]] = {name: [] for name in contenders}
+    for _ in range(turns):
+        for name, run in contenders.items():
+            began = time.perf_counter()
+            amount = run()
+            speeds[name].append(amount / (time.perf_counter() - began))
+    return {name: _speed(found) for name, found in speeds.items()}
 
 
 def compare(
@@ -48,18 +71,16 @@ def compare(
     unit: str = "tokens/s",
     turns: int = 7,
 ) -> Row:
-    """Alternate between two callables, each returning how much work it did; one warm-up each."""
-    ours()
-    theirs()
-    speeds: tuple[list[float], list[float]] = ([], [])
-    for _ in range(turns):
-        for function, found in zip((ours, theirs), speeds, strict=True):
-            began = time.perf_counter()
-            amount = function()
-            found.append(amount / (time.perf_counter() - began))
-    middle = [statistics.median(found) for found in speeds]
-    spread = [_interquartile(found) / m for found, m in zip(speeds, middle, strict=True)]
-    return Row(work, shape, peer, middle[0], middle[1], unit, (spread[0], spread[1]))
+    """Alternate between two callables, each returning how much work it did."""
+    found = race(turns, ours=ours, theirs=theirs)
+    return row(work, shape, peer, found["ours"], found["theirs"], unit)
+
+
+def row(work: str, shape: str, peer: str, ours: Speed, theirs: Speed, unit: str) -> Row:
+    """Two speeds side by side."""
+    return Row(
+        work, shape, peer, ours.median, theirs.median, unit, spread=(ours.spread, theirs.spread)
+    )
 
 
 def device_name() -> str:
@@ -71,6 +92,7 @@ def device_name() -> str:
     return next((line.partition(": ")[2] for line in lines if line.startswith("model name")), "cpu")
 
 
-def _interquartile(values: list[float]) -> float:
+def _speed(values: list[float]) -> Speed:
+    middle = statistics.median(values)
     low, _, high = statistics.quantiles(values, n=4)
-    return high - low
+    return Speed(middle, (high - low) / middle)

@@ -1,7 +1,8 @@
-"""A training step: ours through Lightning, and transformers' GPT-2 of the same shape in a loop."""
+"""A training step: ours, transformers in its best mode, and our own model in other loops."""
 
 import contextlib
 import itertools
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -9,53 +10,109 @@ from typing import Any
 import lightning
 import torch
 import transformers
+from torch.utils.data import DataLoader
 
-from benchmarks.timing import Row, compare
-from physlm.data.bio.biod import AttributeOrder, BiodConfig
-from physlm.models.decoder import DecoderConfig
-from physlm.models.position import PositionEncoding
+from benchmarks.memory import peak_mebibytes
+from benchmarks.shapes import ON_CPU, ON_GPU, Shape
+from benchmarks.timing import Row, Speed, race, row
+from physlm.models.decoder import Decoder
 from physlm.train.batches import Batches, Chunk
 from physlm.train.module import TrainerConfig, TrainingModule
+from physlm.train.objective import Objective
 from physlm.train.schedule import OptimConfig
+
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
+Turn = Callable[[], int]
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
-    """A model and a batch; the vocabulary follows from the alphabet."""
+class Mode:
+    """How a contender computes."""
 
-    name: str
-    n_layers: int
-    d_model: int
-    n_heads: int
-    alphabet_size: int
-    seq_len: int
-    batch_size: int
-    n_steps: int
+    precision: str = "fp32"
+    is_compiled: bool = False
 
-    def corpus_config(self) -> BiodConfig:
-        """A world whose tokens fill the windows."""
-        return BiodConfig(n_people=1000, exposures=10**6, alphabet_size=self.alphabet_size,
-                          chunk_length=2, diversity=256, name_sizes=[32, 32, 32],
-                          attribute_order=AttributeOrder.fixed, seq_len=self.seq_len)  # fmt: skip
-
-
-SHAPES = (
-    Shape("laptop: 2L, d 32, V 39, T 22, B 96", 2, 32, 2, 32, 22, 96, 40),
-    Shape("tiny: 2L, d 64, V 263, T 128, B 8", 2, 64, 2, 256, 128, 8, 20),
-    Shape("a: 2L, d 128, V 4103, T 512, B 8", 2, 128, 4, 4096, 512, 8, 2),
-)
+    def __str__(self) -> str:
+        return f"{self.precision}, {'compiled' if self.is_compiled else 'eager'}"
 
 
 def training_rows() -> list[Row]:
-    """Optimizer steps with clipping and AdamW in fp32, tokens per second."""
-    rows = []
-    for shape in SHAPES:
-        vocabulary_size = shape.corpus_config().build(0).vocabulary.size
-        with _ours(shape, vocabulary_size) as ours:
-            theirs = _transformers(shape, vocabulary_size)
-            peer = "transformers GPT-2, plain loop"
-            rows.append(compare("training", shape.name, peer, ours=ours, theirs=theirs))
-    return rows
+    """Optimizer steps with clipping and AdamW: every contender in the mode that suits it best."""
+    return [row for shape in (ON_GPU if DEVICE == "cuda" else ON_CPU) for row in _rows(shape)]
+
+
+def _rows(shape: Shape) -> list[Row]:
+    makers = {"ours": _ours, "transformers GPT-2": _transformers("gpt2"),
+              "transformers Llama": _transformers("llama"), "own model, plain loop": _plain,
+              "own model, Lightning defaults": _lightning_defaults}  # fmt: skip
+    turns, modes = {}, {}
+    with contextlib.ExitStack() as stack:
+        for name, maker in makers.items():
+            modes[name], turns[name] = stack.enter_context(_best(shape, name, maker))
+        eager = Mode(modes["ours"].precision)
+        turns["ours, uncompiled"] = stack.enter_context(_ours(shape, eager))
+        modes["ours, uncompiled"] = eager
+        speeds = race(7, **turns)
+        peaks = {name: peak_mebibytes(turn) for name, turn in turns.items() if "Light" not in name}
+    return [*_speed_rows(shape, speeds, modes), *_memory_rows(shape, peaks, modes),
+            *_ceiling_rows(shape, speeds["ours"])]  # fmt: skip
+
+
+def _speed_rows(shape: Shape, speeds: dict[str, Speed], modes: dict[str, Mode]) -> list[Row]:
+    return [
+        row(f"training ({modes['ours']})", shape.name, f"{name} ({modes[name]})",
+            speeds["ours"], speed, "tokens/s")
+        for name, speed in speeds.items() if name != "ours"
+    ]  # fmt: skip
+
+
+def _memory_rows(shape: Shape, peaks: dict[str, float], modes: dict[str, Mode]) -> list[Row]:
+    return [
+        Row("peak memory of a step", shape.name, f"{name} ({modes[name]})", peaks["ours"], peak,
+            "MiB", is_cost=True)
+        for name, peak in peaks.items() if "transformers" in name
+    ]  # fmt: skip
+
+
+def _ceiling_rows(shape: Shape, ours: Speed) -> list[Row]:
+    per_token = shape.operations() / shape.n_tokens
+    return [
+        Row("arithmetic of a step", shape.name, f"matrix product, {precision}",
+            ours.median * per_token / 1e9, _ceiling(dtype), "GFLOP/s")
+        for precision, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16))
+    ]  # fmt: skip
+
+
+def _ceiling(dtype: torch.dtype) -> float:
+    """GFLOP/s of a large matrix product, the most this device was seen to do."""
+    n = 8192 if DEVICE == "cuda" else 1024
+    a = torch.randn(n, n, device=DEVICE, dtype=dtype)
+
+    def product() -> int:
+        for _ in range(5):
+            a @ a
+        _wait()
+        return 5
+
+    return race(7, product=product)["product"].median * 2 * n**3 / 1e9
+
+
+Maker = Callable[[Shape, Mode], contextlib.AbstractContextManager[Turn]]
+
+
+@contextlib.contextmanager
+def _best(shape: Shape, name: str, maker: Maker) -> Iterator[tuple[Mode, Turn]]:
+    """The fastest mode of a contender."""
+    speeds: dict[Mode, float] = {}
+    for precision, is_compiled in itertools.product(("fp32", "bf16"), (False, True)):
+        mode = Mode(precision, is_compiled)
+        with maker(shape, mode) as turn:
+            speeds[mode] = race(3, turn=turn)["turn"].median
+    best = max(speeds, key=speeds.__getitem__)
+    figures = "; ".join(f"{mode} {speed:,.0f}" for mode, speed in speeds.items())
+    print(f"{shape.name}: {name}: {figures}", flush=True)
+    with maker(shape, best) as turn:
+        yield best, turn
 
 
 @dataclass
@@ -69,53 +126,132 @@ class _Once:
 
 
 @contextlib.contextmanager
-def _ours(shape: Shape, vocabulary_size: int) -> Iterator[Callable[[], int]]:
+def _ours(shape: Shape, mode: Mode) -> Iterator[Turn]:
     """Chunks through the Lightning module, set up once as the trainer does."""
-    corpus = shape.corpus_config().build(0)
-    config = DecoderConfig(
-        n_layers=shape.n_layers, d_model=shape.d_model, n_heads=shape.n_heads,
-        position=PositionEncoding.learned,
-    )  # fmt: skip
-    model = config.build(vocabulary_size, shape.seq_len, 0)
-    batches = Batches(corpus, shape.seq_len, shape.batch_size, shape.n_steps)
-    module = TrainingModule(model, batches, optim=OptimConfig(), trainer=TrainerConfig(),
-                            is_visible_across_documents=True)  # fmt: skip
+    objective = Objective(shape.model(), eos=0, is_visible_across_documents=True)
+    batches = Batches(shape.corpus(), shape.seq_len, shape.batch_size, shape.n_steps)
+    module = TrainingModule(objective, batches, optim=OptimConfig(), trainer=TrainerConfig(),
+                            is_whole_step=mode.is_compiled)  # fmt: skip
     chunks: Any = iter(batches)
-    trainer = lightning.Trainer(accelerator="cpu", logger=False, enable_checkpointing=False,
-                                enable_progress_bar=False, enable_model_summary=False,
-                                max_epochs=1, limit_val_batches=0)  # fmt: skip
+    trainer = _trainer(mode, logger=False, enable_checkpointing=False)
     trainer.fit(module, _Once(next(chunks)))
+    objective.to(DEVICE)  # Lightning takes the model off the device when it ends
 
-    def step() -> int:
+    def turn() -> int:
         chunk = next(chunks)
-        module.training_step(chunk, 0)
-        return sum(chunk.n_targets)
+        chunk = chunk._replace(windows=chunk.windows.to(DEVICE))
+        with trainer.precision_plugin.train_step_context():
+            module.training_step(chunk, 0)
+        return shape.n_steps * shape.n_tokens
 
-    yield step
+    yield turn
     chunks.close()
 
 
-def _transformers(shape: Shape, vocabulary_size: int) -> Callable[[], int]:
-    """The same number of steps of transformers' GPT-2 with the same optimizer, data resident."""
-    config = transformers.GPT2Config(
-        vocab_size=vocabulary_size, n_positions=shape.seq_len, n_embd=shape.d_model,
-        n_layer=shape.n_layers, n_head=shape.n_heads, resid_pdrop=0.0, embd_pdrop=0.0,
-        attn_pdrop=0.0, use_cache=False, attn_implementation="sdpa",
-        bos_token_id=0, eos_token_id=0,
-    )  # fmt: skip
-    model: Any = transformers.GPT2LMHeadModel(config).train()
-    optimizer = OptimConfig().build(list(model.parameters()), [], is_fused=True)
-    tokens = torch.randint(vocabulary_size, (16, shape.batch_size, shape.seq_len + 1))
-    batches = itertools.cycle(tokens)
+def _transformers(kind: str) -> Maker:
+    @contextlib.contextmanager
+    def maker(shape: Shape, mode: Mode) -> Iterator[Turn]:
+        model = transformers.AutoModelForCausalLM.from_config(
+            _config(kind, shape), attn_implementation="sdpa"
+        ).train()
+        yield _loop(shape, mode, model.to(DEVICE), lambda tokens: model(tokens).logits)
 
-    def steps() -> int:
+    return maker
+
+
+def _config(kind: str, shape: Shape) -> Any:
+    if kind == "gpt2":
+        return transformers.GPT2Config(
+            vocab_size=shape.vocabulary_size, n_positions=shape.seq_len, n_embd=shape.d_model,
+            n_layer=shape.n_layers, n_head=shape.n_heads, resid_pdrop=0.0, embd_pdrop=0.0,
+            attn_pdrop=0.0, use_cache=False, bos_token_id=0, eos_token_id=0,
+        )  # fmt: skip
+    # As many parameters: three matrices in the gated MLP, each 8/3 wide.
+    return transformers.LlamaConfig(
+        vocab_size=shape.vocabulary_size, max_position_embeddings=shape.seq_len,
+        hidden_size=shape.d_model, intermediate_size=8 * shape.d_model // 3,
+        num_hidden_layers=shape.n_layers, num_attention_heads=shape.n_heads,
+        use_cache=False, tie_word_embeddings=True, bos_token_id=0, eos_token_id=0,
+    )  # fmt: skip
+
+
+@contextlib.contextmanager
+def _plain(shape: Shape, mode: Mode) -> Iterator[Turn]:
+    model = shape.model().to(DEVICE)
+    yield _loop(shape, mode, model, model)
+
+
+def _loop(shape: Shape, mode: Mode, model: Any, logits: Callable[..., torch.Tensor]) -> Turn:
+    """A plain loop over tokens that lie on the device already."""
+    optimizer = OptimConfig().build(list(model.parameters()), [], is_fused=True)
+    size = (min(16, shape.n_steps), shape.batch_size, shape.seq_len + 1)
+    batches = itertools.cycle(torch.randint(shape.vocabulary_size, size, device=DEVICE))
+
+    def loss_of(batch: torch.Tensor) -> torch.Tensor:
+        scores = logits(batch[:, :-1]).flatten(0, 1)
+        return torch.nn.functional.cross_entropy(scores.float(), batch[:, 1:].flatten())
+
+    function = torch.compile(loss_of, dynamic=False) if mode.is_compiled else loss_of
+
+    def turn() -> int:
         for batch in itertools.islice(batches, shape.n_steps):
-            logits = model(batch[:, :-1]).logits
-            loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), batch[:, 1:].flatten())
+            with torch.autocast(DEVICE, torch.bfloat16, enabled=mode.precision == "bf16"):
+                loss = function(batch)
             loss.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
             optimizer.zero_grad()
-        return shape.n_steps * shape.batch_size * shape.seq_len
+        _wait()
+        return shape.n_steps * shape.n_tokens
 
-    return steps
+    return turn
+
+
+class _Defaults(lightning.LightningModule):
+    """Our model as Lightning's tutorials would train it."""
+
+    def __init__(self, model: Decoder, *, is_compiled: bool) -> None:
+        super().__init__()
+        self.model = model
+        self.scores = torch.compile(model, dynamic=False) if is_compiled else model
+
+    def training_step(self, batch: torch.Tensor, _: int) -> torch.Tensor:
+        """The mean loss, logged."""
+        scores = self.scores(batch[:, :-1]).flatten(0, 1)
+        loss = torch.nn.functional.cross_entropy(scores.float(), batch[:, 1:].flatten())
+        self.log("loss", loss, prog_bar=True)
+        return loss
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """The same AdamW; the fused one forbids Lightning's clipping under bf16."""
+        return OptimConfig().build(list(self.model.parameters()), [], is_fused=False)
+
+
+@contextlib.contextmanager
+def _lightning_defaults(shape: Shape, mode: Mode) -> Iterator[Turn]:
+    """Turn by turn through one run of its trainer, which a loader holds up between turns."""
+    tokens = torch.randint(shape.vocabulary_size, (4, shape.batch_size, shape.seq_len + 1))
+    module = _Defaults(shape.model().to(DEVICE), is_compiled=mode.is_compiled)
+
+    def turn() -> int:
+        with tempfile.TemporaryDirectory() as folder:
+            # The start of its trainer is part of no step, hence enough steps to outweigh it.
+            n_steps = 4 * shape.n_steps
+            trainer = _trainer(mode, default_root_dir=folder, gradient_clip_val=1.0)
+            steps = list(itertools.islice(itertools.cycle(tokens), n_steps))
+            trainer.fit(module, DataLoader(steps, batch_size=None))  # type: ignore[arg-type]
+        return n_steps * shape.n_tokens
+
+    yield turn
+
+
+def _trainer(mode: Mode, **settings: Any) -> lightning.Trainer:
+    precision: Any = {"fp32": "32-true", "bf16": "bf16-mixed"}[mode.precision]
+    return lightning.Trainer(accelerator=DEVICE, devices=1, precision=precision, max_epochs=1,
+                             enable_model_summary=False, limit_val_batches=0,
+                             enable_progress_bar=False, **settings)  # fmt: skip
+
+
+def _wait() -> None:
+    if DEVICE == "cuda":
+        torch.cuda.synchronize()

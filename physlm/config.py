@@ -53,6 +53,7 @@ class RunConfig:
     scale: Scale = Scale.laptop
     runs_dir: str = "runs"  # where run directories are made
     force: bool = False  # run again although the record exists
+    profile: bool = False  # show where the time of training goes, and write a trace
     published: dict[str, float] = field(default_factory=dict)  # metric name: the paper's number
 
     def __post_init__(self) -> None:

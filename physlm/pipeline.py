@@ -142,6 +142,7 @@ def _train(
         attention_across_documents=config.data.attention_across_documents,
         directory=directory,
         loggers=loggers,
+        is_profiled=config.profile,
     )
 
 

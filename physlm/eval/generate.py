@@ -1,6 +1,7 @@
 """Text that a model writes: sampled or greedy, many rows at once."""
 
 import contextlib
+import functools
 import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -14,9 +15,10 @@ from torch import Tensor
 from physlm.errors import InputError
 from physlm.models.cache import Cache
 from physlm.models.language_model import LanguageModel
+from physlm.models.program import CudaGraph, compiled
 from physlm.rng import stream
 
-_Step = Callable[[Tensor, Cache, Tensor], Tensor]
+_Step = Callable[[Tensor, Tensor], Tensor]  # last tokens and random numbers to next tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,13 +116,12 @@ def generate(
     written = np.empty(shape, dtype=np.int64)
     # Rows of one length need no mask, so they are read together.
     order = np.argsort(lengths, kind="stable")
-    step = _step(model, sampling)
     with _evaluating(model):
         for first in range(0, len(padded), sampling.batch_size):
             batch = order[first : first + sampling.batch_size]
             texts = padded[batch, : lengths[batch[-1]]]
             begun = _begin(model, texts, lengths[batch], uniform[batch], sampling=sampling)
-            written[batch] = begun.finish(step)
+            written[batch] = begun.finish(_step(model, begun))
     return _cut(written, sampling.eos)
 
 
@@ -150,7 +151,7 @@ class _Batch:
         for n_drawn in range(1, self.sampling.max_new_tokens):
             if self._is_time_to_check(n_drawn) and not self._drop_ended(n_drawn):
                 break
-            self.tokens = step(self.tokens, self.cache, self.uniform[n_drawn])
+            self.tokens = step(self.tokens, self.uniform[n_drawn])
             self.written[n_drawn].index_copy_(0, self.rows, self.tokens)
         written: np.ndarray = self.written.T.cpu().numpy()
         return written
@@ -206,24 +207,35 @@ def _begin(
     )  # fmt: skip
 
 
-def _step(model: LanguageModel, sampling: Sampling) -> _Step:
-    """From the last tokens to the next; compiled, it leaves its result where no graph writes."""
-
-    def step(tokens: Tensor, cache: Cache, uniform: Tensor) -> Tensor:
-        return sampling.draw(model.decode(tokens, cache), uniform)
-
+def _step(model: LanguageModel, batch: _Batch) -> _Step:
+    """From the last tokens of a batch to the next."""
+    cache, sampling = batch.cache, batch.sampling
     if not sampling.is_compiled:
-        return step
-    is_cuda = any(p.is_cuda for p in model.parameters())
-    compiled = torch.compile(
-        step, mode="reduce-overhead" if is_cuda else "default", dynamic=False, fullgraph=True
-    )
+        return lambda tokens, uniform: sampling.draw(model.decode(tokens, cache), uniform)
+    program = _program(model, sampling, *batch.written.T.shape, cache.n_positions)
 
-    def replay(tokens: Tensor, cache: Cache, uniform: Tensor) -> Tensor:
-        torch.compiler.cudagraph_mark_step_begin()  # type: ignore[no-untyped-call]
-        return compiled(tokens, cache, uniform).clone()
+    def step(tokens: Tensor, uniform: Tensor) -> Tensor:
+        return program(tokens, cache, uniform)
 
-    return replay
+    return CudaGraph(step) if batch.tokens.is_cuda else step
+
+
+@functools.lru_cache(maxsize=4)
+def _program(
+    model: LanguageModel, sampling: Sampling, *_shape: int
+) -> Callable[[Tensor, Cache, Tensor], Tensor]:
+    """A compiled step for batches of one shape; the last few are kept, with their models."""
+    return _Program(model, sampling).step
+
+
+class _Program:
+    def __init__(self, model: LanguageModel, sampling: Sampling) -> None:
+        self.model = model
+        self.sampling = sampling
+        self.step = compiled(self._step)
+
+    def _step(self, tokens: Tensor, cache: Cache, uniform: Tensor) -> Tensor:
+        return self.sampling.draw(self.model.decode(tokens, cache), uniform)
 
 
 @contextlib.contextmanager

@@ -79,9 +79,9 @@ class Attention(nn.Module):
         q, k = qk.split((n_heads, n_kv), dim=1)
         cache.write(k, v, place)
         # Heads that share keys become rows of one query, so that keys are not repeated.
-        gathered = nn.functional.scaled_dot_product_attention(
+        gathered = _attend_once(
             q.reshape(n_batch, n_kv, -1, width), cache.keys[:, :, place.columns],
-            cache.values[:, :, place.columns], attn_mask=place.mask,
+            cache.values[:, :, place.columns], place.mask,
         )  # fmt: skip
         out: Tensor = self.out(gathered.reshape(n_batch, 1, -1))
         return out
@@ -102,6 +102,21 @@ def attend(
     return nn.functional.scaled_dot_product_attention(
         q, k, v, attn_mask=mask, is_causal=mask is None, enable_gqa=is_grouped
     )
+
+
+def _attend_once(
+    q: Float[Tensor, "batch kv_heads group width"],
+    k: Float[Tensor, "batch kv_heads columns width"],
+    v: Float[Tensor, "batch kv_heads columns width"],
+    mask: Bool[Tensor, "batch 1 1 columns"] | None,
+) -> Float[Tensor, "batch kv_heads group width"]:
+    """Attention of a single token, whose products are too small for a library's to pay."""
+    if not (torch.compiler.is_compiling() and q.device.type == "cpu"):
+        return nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+    scores: Tensor = (q[:, :, :, None] * k[:, :, None]).sum(dim=-1) * q.shape[-1] ** -0.5
+    seen = scores if mask is None else scores.masked_fill(~mask, -math.inf)
+    gathered: Tensor = (seen.softmax(dim=-1)[..., None] * v[:, :, None]).sum(dim=-2)
+    return gathered
 
 
 def _is_faster_in_blocks(q: Tensor) -> bool:

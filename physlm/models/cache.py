@@ -77,6 +77,7 @@ class Cache:
     Attributes:
         layers: Keys and values of each layer.
         positions: Of the next token of each row.
+        n_positions: Tokens per row that will be read in all.
     """
 
     def __init__(
@@ -89,7 +90,7 @@ class Cache:
     ) -> None:
         self.layers = [LayerCache() for _ in range(n_layers)]
         self.positions = lengths.clone()
-        self._n_positions, self._n_reserved = n_positions, 0
+        self.n_positions, self._n_reserved = n_positions, 0
         self._window = sliding_window
         shortest, self._longest = (int(n) for n in lengths.aminmax())
         self._is_even = shortest == self._longest
@@ -101,9 +102,9 @@ class Cache:
 
         While all rows are equally long, what they see is a plain slice, which needs no mask.
         """
-        end = self._n_positions if self._is_static else self._longest + 1
+        end = self.n_positions if self._is_static else self._longest + 1
         if end > self._n_reserved:
-            self._reserve(min(end + _BLOCK, self._n_positions))
+            self._reserve(min(end + _BLOCK, self.n_positions))
         if self._is_even and not self._is_static:
             start = 0 if self._window is None else max(0, end - self._window)
             return Place(self._rows, self.positions, slice(start, end), None)
@@ -131,11 +132,7 @@ class Cache:
         A compiled step then serves all tokens, and a CUDA graph finds its tensors where they were.
         """
         self._is_static = True
-        self._reserve(self._n_positions)
-        tensors = [self.positions, self._rows]
-        tensors += [x for layer in self.layers for x in (layer.keys, layer.values)]
-        for tensor in tensors:
-            torch._dynamo.mark_static_address(tensor, guard=False)
+        self._reserve(self.n_positions)
 
     def _reserve(self, n_positions: int) -> None:
         self._n_reserved = n_positions

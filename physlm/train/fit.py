@@ -27,6 +27,7 @@ from physlm.train.module import Precision, TrainerConfig, TrainingModule
 from physlm.train.module import Progress as TrainingProgress
 from physlm.train.objective import Objective
 from physlm.train.processor import has_compiler, is_worth_compiling
+from physlm.train.profile import Profile
 from physlm.train.schedule import OptimConfig
 
 
@@ -124,6 +125,7 @@ def fit(
     attention_across_documents: bool,
     directory: RunDirectory,
     loggers: list[Logger],
+    is_profiled: bool = False,
 ) -> Trained:
     """Train to the end of the corpus, or to where the loss stops being a number.
 
@@ -150,6 +152,8 @@ def fit(
         ]
         if runtime.progress_bar:
             callbacks.append(ExposureBar())
+        if is_profiled and is_main_process():
+            callbacks.append(Profile(directory.path))
         lightning_trainer = _lightning_trainer(trainer, runtime, loggers, callbacks, directory.path)
         try:
             lightning_trainer.fit(module, ckpt_path=checkpoint, weights_only=True)

@@ -5,8 +5,7 @@ The compiler then fuses across their borders, and a GPU replays the step without
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from types import FunctionType, MethodType
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
@@ -14,11 +13,10 @@ from torch import Tensor
 from torch.nn.utils import get_total_norm
 from torch.optim.adamw import adamw
 
-from physlm.train.cuda_graph import CudaGraph
+from physlm.models.program import CudaGraph, compiled
 from physlm.train.objective import Objective
 
 Step = Callable[[Tensor, Tensor, Tensor], Tensor]
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,22 +98,6 @@ class WholeStep:
     def _loss(self, parameters: dict[str, Tensor], windows: Tensor, n_targets: Tensor) -> Tensor:
         loss: Tensor = torch.func.functional_call(self.objective, parameters, (windows,))
         return loss / n_targets
-
-
-def compiled(method: Callable[..., T]) -> Callable[..., T]:
-    """A bound method compiled for one object, whose inputs always have the same shapes.
-
-    Then nothing needs to be checked at each call, which takes as long as a small model's forward
-    pass. What was compiled belongs to the code, so the method gets code of its own.
-    """
-    function: Any = method.__func__  # type: ignore[attr-defined]
-    own = FunctionType(function.__code__.replace(), function.__globals__, function.__name__)
-    bound = MethodType(own, method.__self__)  # type: ignore[attr-defined]
-    unchecked: dict[str, Any] = {"guard_filter_fn": lambda guards: [False] * len(guards)}
-    program: Callable[..., T] = torch.compile(
-        bound, dynamic=False, fullgraph=True, options=unchecked
-    )
-    return program
 
 
 def _groups(objective: Objective, optimizer: torch.optim.AdamW) -> list[_Group]:

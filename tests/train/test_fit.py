@@ -29,6 +29,7 @@ def train_whole(
     optim=OPTIM,
     masked=False,
     is_compiled=False,
+    is_profiled=False,
     **trainer,
 ):
     """Train a tiny model."""
@@ -47,7 +48,7 @@ def train_whole(
     return fit(
         model, batches, optim=optim, trainer=trainer_config, runtime=runtime,
         is_compiled=is_compiled, attention_across_documents=not masked, directory=directory,
-        loggers=loggers,
+        loggers=loggers, is_profiled=is_profiled,
     )  # fmt: skip
 
 

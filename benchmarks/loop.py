@@ -1,0 +1,167 @@
+"""What a training loop costs beside training: steps of a model that computes almost nothing."""
+
+import logging
+import statistics
+import tempfile
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+import lightning
+import torch
+from lightning.pytorch.loggers import CSVLogger, Logger
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from benchmarks.shapes import Noise
+from benchmarks.timing import Row
+from physlm.models.language_model import LanguageModel
+from physlm.record import RunDirectory
+from physlm.train.batches import Batches
+from physlm.train.fit import Device, RuntimeConfig, fit
+from physlm.train.module import TrainerConfig
+from physlm.train.objective import Objective
+from physlm.train.schedule import OptimConfig
+from physlm.train.tracking import LoggerConfig, build_loggers
+
+_BATCH, _SEQ_LEN, _N_STEPS, _TURNS = 4, 24, 4096, 5
+
+
+class Null(LanguageModel):
+    """A model of four weights that looks at nothing."""
+
+    vocabulary_size = 64
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.zeros(4))
+
+    def forward(self, tokens: Tensor, is_visible: Tensor | None = None) -> Tensor:
+        """No scores worth having."""
+        return self.weight.sum().expand(*tokens.shape, self.vocabulary_size)
+
+    def loss(self, tokens: Tensor, targets: Tensor, is_visible: Tensor | None = None) -> Tensor:
+        """A loss with a gradient."""
+        return self.weight.sum()
+
+
+def loop_rows() -> list[Row]:
+    """Microseconds per optimizer step over a plain loop, turn by turn; medians."""
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    found: dict[str, list[float]] = {"ours": [], "lightning": [], "plain": []}
+    for _ in range(_TURNS):
+        found["plain"].append(_plain())
+        found["ours"].append(_ours())
+        found["lightning"].append(_lightning_defaults())
+    plain, ours, theirs = (
+        statistics.median(found[name]) for name in ("plain", "ours", "lightning")
+    )
+    shape = f"null model, plain loop {plain:.0f} us"
+    unit = "us/step over a plain loop"
+    work = "loop overhead, logging and checkpoints on"
+    # Noise can make ours the faster one; a microsecond is then as little as can be told.
+    return [
+        Row(work, shape, "Lightning defaults", max(1.0, ours - plain), theirs - plain, unit,
+            is_cost=True)
+    ]  # fmt: skip
+
+
+def _objective() -> Objective:
+    return Objective(Null(), eos=0, is_visible_across_documents=True)
+
+
+def _plain() -> float:
+    """The same model and windows in a loop of a few lines that reads its losses at the end."""
+    objective = _objective()
+    parameters = list(objective.parameters())
+    optimizer = OptimConfig().build([], parameters, is_fused=True)
+    windows = torch.zeros(32, _BATCH, _SEQ_LEN + 1, dtype=torch.int32)
+    losses: list[Tensor] = []
+
+    def steps() -> None:
+        for batch in windows:
+            loss = objective(batch) / (_BATCH * _SEQ_LEN)
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+            optimizer.step()
+            optimizer.zero_grad()
+            losses.append(loss.detach())
+
+    steps()
+    began = time.perf_counter()
+    for _ in range(_N_STEPS // 32):
+        steps()
+    torch.stack(losses).tolist()
+    return (time.perf_counter() - began) / _N_STEPS * 1e6
+
+
+class _Clock(Logger):
+    """Notes when each chunk was logged."""
+
+    name = version = "clock"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.times: list[tuple[int, float]] = []
+
+    def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
+        """Only the time."""
+        self.times.append((step or 0, time.perf_counter()))
+
+    def log_hyperparams(self, *_: Any, **__: Any) -> None:
+        """None."""
+
+    def per_step(self) -> float:
+        """Microseconds, from the first note to the last."""
+        (first, began), (last, ended) = self.times[0], self.times[-1]
+        return (ended - began) / (last - first) * 1e6
+
+
+def _ours() -> float:
+    """The whole of training, from the first chunk's end to the last's."""
+    corpus = Noise(Null.vocabulary_size, _SEQ_LEN, n_epochs=_N_STEPS * _BATCH // 1024)
+    clock = _Clock()
+    with tempfile.TemporaryDirectory() as folder:
+        directory = RunDirectory(Path(folder))
+        loggers = build_loggers(LoggerConfig(), directory, run_id="null", name="null",
+                                first_step=0, hyperparameters={})  # fmt: skip
+        runtime = RuntimeConfig(device=Device.cpu)
+        fit(Null(), Batches(corpus, _SEQ_LEN, _BATCH, runtime.steps_per_chunk),
+            optim=OptimConfig(), trainer=TrainerConfig(batch_size=_BATCH), runtime=runtime,
+            is_compiled=False, attention_across_documents=True, directory=directory,
+            loggers=[*loggers, clock])  # fmt: skip
+    return clock.per_step()
+
+
+class _Defaults(lightning.LightningModule):
+    def __init__(self) -> None:
+        super().__init__()
+        self.objective = _objective()
+
+    def training_step(self, batch: Tensor, _: int) -> Tensor:
+        loss: Tensor = self.objective(batch) / batch[:, 1:].numel()
+        self.log("loss", loss, prog_bar=True)
+        return loss
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return OptimConfig().build([], list(self.parameters()), is_fused=True)
+
+
+def _lightning_defaults() -> float:
+    """Lightning as its tutorials have it: progress bar, CSV logger, checkpoints."""
+    windows = torch.zeros(_N_STEPS // 4, _BATCH, _SEQ_LEN + 1, dtype=torch.int32)
+    seconds: list[float] = []
+
+    class Timer(lightning.Callback):
+        def on_train_batch_end(self, *_: Any) -> None:
+            seconds.append(time.perf_counter())
+
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        trainer = lightning.Trainer(
+            accelerator="cpu", max_epochs=1, gradient_clip_val=1.0, logger=CSVLogger(folder),
+            enable_model_summary=False, callbacks=[Timer()], default_root_dir=folder,
+        )  # fmt: skip
+        trainer.fit(_Defaults(), DataLoader(windows, batch_size=None))  # type: ignore[arg-type]
+    return (seconds[-1] - seconds[0]) / (len(seconds) - 1) * 1e6

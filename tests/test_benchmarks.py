@@ -1,0 +1,66 @@
+"""The benchmarks' own measures; the figures are for `make bench`."""
+
+import time
+
+import pytest
+import torch
+
+from benchmarks import training
+from benchmarks.loop import _ours, _plain
+from benchmarks.memory import peak_mebibytes
+from benchmarks.shapes import Shape
+from benchmarks.timing import Row, race
+
+TINY = Shape("tiny", 1, 16, 2, 32, 8, 4, 4)
+
+
+def test_a_ratio_above_one_is_in_our_favour():
+    assert Row("w", "s", "p", 30.0, 10.0, "tokens/s").ratio == 3
+    assert Row("w", "s", "p", 10.0, 30.0, "MiB", is_cost=True).ratio == 3
+
+
+def test_a_race_finds_the_faster_one():
+    def sleeper(seconds):
+        def run():
+            time.sleep(seconds)
+            return 10
+
+        return run
+
+    speeds = race(3, slow=sleeper(0.02), fast=sleeper(0.005))
+    assert 250 < speeds["slow"].median < 500 < speeds["fast"].median < 2000
+
+
+def test_peak_memory_is_what_is_held_at_once():
+    def step():
+        for _ in range(3):
+            a = torch.zeros(2**20)  # 4 MiB
+            b = a + 1
+            del a, b
+        return 1
+
+    assert peak_mebibytes(step) == pytest.approx(8, abs=0.5)
+
+
+@pytest.mark.filterwarnings("ignore")  # of Lightning's defaults
+@pytest.mark.parametrize("name", ["_ours", "_plain", "_lightning_defaults"])
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_every_contender_takes_its_steps(name, precision, monkeypatch):
+    monkeypatch.setattr(training, "DEVICE", "cpu")
+    with getattr(training, name)(TINY, training.Mode(precision)) as turn:
+        assert turn() % TINY.n_tokens == 0
+
+
+@pytest.mark.parametrize("kind", ["gpt2", "llama"])
+def test_peers_have_about_as_many_parameters(kind):
+    import transformers
+
+    shape = Shape("a", 2, 96, 4, 64, 16, 4, 1)
+    theirs = transformers.AutoModelForCausalLM.from_config(training._config(kind, shape))
+    ours = sum(p.numel() for p in shape.model().parameters())
+    assert sum(p.numel() for p in theirs.parameters()) == pytest.approx(ours, rel=0.03)
+
+
+def test_loops_are_timed_per_step():
+    assert 10 < _plain() < 1e4
+    assert 10 < _ours() < 1e4
