@@ -27,13 +27,21 @@ def main() -> None:
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="lightning")
-    rows = [*corpus_rows(), *loop_rows(), *generation_rows(), *training_rows()]
+    rows: list[Row] = []
+    for part in (corpus_rows, loop_rows, generation_rows, training_rows):
+        for row in part():
+            rows.append(row)
+            _write(rows)
+    show(rows)
+    print(f"written: {_OUT}")
+
+
+def _write(rows: list[Row]) -> None:
+    """After every row, so that a run that is stopped leaves what it measured."""
     _OUT.parent.mkdir(exist_ok=True)
     content = {"device": device_name(), "torch": torch.__version__, "threads": 1,
                "rows": [row.as_dict() for row in rows]}  # fmt: skip
     _OUT.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    show(rows)
-    print(f"written: {_OUT}")
 
 
 def show(rows: list[Row]) -> None:

@@ -133,15 +133,16 @@ def _attend_in_blocks(
     """Blocks of queries one after the other, each with only the keys that causality leaves it."""
     seq_len = q.shape[2]
     n_rows = max(_LEAST_ROWS, -(-seq_len // _MOST_BLOCKS))
+    scaled = q * q.shape[-1] ** -0.5
     gathered = []
     for first in range(0, seq_len, n_rows):
         last = min(first + n_rows, seq_len)
-        scores = q[:, :, first:last] @ k[:, :, :last].mT
+        scores = scaled[:, :, first:last] @ k[:, :, :last].mT
         row = torch.arange(first, last, device=q.device)
         column = torch.arange(last, device=q.device)
         is_seen = row[:, None] >= column if mask is None else mask[:, :, first:last, :last]
-        scaled = scores.float().mul(q.shape[-1] ** -0.5).masked_fill(~is_seen, -math.inf)
-        gathered.append(scaled.softmax(dim=-1).to(v.dtype) @ v[:, :, :last])
+        weights = scores.masked_fill(~is_seen, -math.inf).softmax(dim=-1)
+        gathered.append(weights @ v[:, :, :last])
     return torch.cat(gathered, dim=2)
 
 

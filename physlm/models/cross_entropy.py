@@ -7,7 +7,7 @@ from torch import Tensor, nn
 NO_TARGET = -1  # a target that is no token
 
 # Logits held at once: on a CPU about what its caches hold, on a GPU a gigabyte in fp32.
-_MOST_LOGITS = {"cpu": 2**22, "cuda": 2**28}
+_MOST_LOGITS = {"cpu": 2**21, "cuda": 2**28}
 
 
 def summed_cross_entropy(
