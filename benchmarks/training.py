@@ -137,12 +137,11 @@ def _ours(shape: Shape, mode: Mode) -> Iterator[Turn]:
     """Chunks through the Lightning module, set up once as the trainer does."""
     objective = Objective(shape.model(), eos=0, is_visible_across_documents=True)
     batches = Batches(shape.corpus(), shape.seq_len, shape.batch_size, shape.n_steps)
-    module = TrainingModule(objective, batches, optim=OptimConfig(), trainer=TrainerConfig(),
-                            is_whole_step=mode.is_compiled)  # fmt: skip
+    module = TrainingModule(objective, batches, optim=OptimConfig(), trainer=TrainerConfig())
     chunks: Any = iter(batches)
     trainer = _trainer(mode, logger=False, enable_checkpointing=False)
     trainer.fit(module, _Once(next(chunks)))
-    objective.to(DEVICE)  # Lightning takes the model off the device when it ends
+    _go_on(module, trainer, is_whole_step=mode.is_compiled)
 
     def turn() -> int:
         chunk = next(chunks)
@@ -153,6 +152,15 @@ def _ours(shape: Shape, mode: Mode) -> Iterator[Turn]:
 
     yield turn
     chunks.close()
+
+
+def _go_on(module: TrainingModule, trainer: lightning.Trainer, *, is_whole_step: bool) -> None:
+    """Undo the end of Lightning's fit, which takes everything off the device."""
+    module.to(DEVICE)
+    for state in trainer.optimizers[0].state.values():
+        state.update({name: value.to(DEVICE) for name, value in state.items()})
+    module.is_whole_step = is_whole_step
+    module.on_train_start()
 
 
 def _transformers(kind: str) -> Maker:

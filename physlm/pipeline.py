@@ -85,7 +85,7 @@ def _prepare(config: RunConfig) -> _Prepared:
     device = config.runtime.resolved_device()
     config.trainer.require(device)
     runtime = config.runtime
-    use_processor(runtime.n_threads, runtime.n_devices if device == "cpu" else 1)
+    use_processor(runtime.n_threads, runtime.n_devices)
     with refused_values():
         corpus = config.data.build(config.seed)
         model = config.model.build(corpus.vocabulary.size, config.data.seq_len, config.seed)

@@ -212,7 +212,11 @@ def _step(model: LanguageModel, batch: _Batch) -> _Step:
     cache, sampling = batch.cache, batch.sampling
     if not sampling.is_compiled:
         return lambda tokens, uniform: sampling.draw(model.decode(tokens, cache), uniform)
-    program = _program(model, sampling, *batch.written.T.shape, cache.n_positions)
+    weight = next(model.parameters())
+    program = _program(
+        model, sampling, batch.written.shape, cache.n_positions, weight.device, weight.dtype,
+        torch.is_autocast_enabled(weight.device.type),
+    )  # fmt: skip
 
     def step(tokens: Tensor, uniform: Tensor) -> Tensor:
         return program(tokens, cache, uniform)
@@ -222,9 +226,9 @@ def _step(model: LanguageModel, batch: _Batch) -> _Step:
 
 @functools.lru_cache(maxsize=4)
 def _program(
-    model: LanguageModel, sampling: Sampling, *_shape: int
+    model: LanguageModel, sampling: Sampling, *_kind: object
 ) -> Callable[[Tensor, Cache, Tensor], Tensor]:
-    """A compiled step for batches of one shape; the last few are kept, with their models."""
+    """A compiled step for batches of one kind; the last few are kept, with their models."""
     return _Program(model, sampling).step
 
 

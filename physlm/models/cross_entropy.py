@@ -6,8 +6,10 @@ from torch import Tensor, nn
 
 NO_TARGET = -1  # a target that is no token
 
-# Logits held at once: on a CPU about what its caches hold, on a GPU a gigabyte in fp32.
+# Logits of a part: on a CPU about what its caches hold, on a GPU a gigabyte in fp32. A compiled
+# program holds every part, so that there must not be many.
 _MOST_LOGITS = {"cpu": 2**21, "cuda": 2**28}
+_MOST_PARTS = 8
 
 
 def summed_cross_entropy(
@@ -29,16 +31,18 @@ def linear_cross_entropy(
     Many tokens over a large vocabulary are taken in parts. The gradients of a part are computed
     with its loss, so that its logits need not be kept; hence only first derivatives are right.
     """
-    n_rows = max(1, _MOST_LOGITS.get(hidden.device.type, 2**28) // len(weight))
+    most_logits = _MOST_LOGITS.get(hidden.device.type, 2**28)
+    n_rows = max(1, most_logits // len(weight), -(-len(hidden) // _MOST_PARTS))
     if len(hidden) <= n_rows:
         return summed_cross_entropy(nn.functional.linear(hidden, weight), targets)
     if not torch.is_grad_enabled():
         parts = zip(torch.split(hidden, n_rows), torch.split(targets, n_rows), strict=True)
         return torch.stack([linear_cross_entropy(h, weight, t) for h, t in parts]).sum()
     dtype = _dtype_of_products(hidden)
-    loss, d_hidden, d_weight = _with_gradients(
-        hidden.detach().to(dtype), weight.detach().to(dtype), targets, n_rows
-    )
+    with torch.autocast(hidden.device.type, enabled=False):
+        loss, d_hidden, d_weight = _with_gradients(
+            hidden.detach().to(dtype), weight.detach().to(dtype), targets, n_rows
+        )
     # Zero, with the gradients just computed.
     linear = (hidden * d_hidden).sum() + (weight * d_weight).sum()
     return loss + (linear - linear.detach())
@@ -68,5 +72,7 @@ def _with_gradients(
 
 
 def _dtype_of_products(x: Tensor) -> torch.dtype:
+    """Autocast's, but for fp16: no scaler sees these gradients before they could overflow."""
     kind = x.device.type
-    return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else x.dtype
+    is_bf16 = torch.is_autocast_enabled(kind) and torch.get_autocast_dtype(kind) is torch.bfloat16
+    return torch.bfloat16 if is_bf16 else torch.float32

@@ -42,6 +42,7 @@ class CudaGraph:
     def __init__(self, function: Callable[..., Tensor]) -> None:
         self.function = function
         self.n_calls = 0
+        self.stream: Any = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         self.graph: torch.cuda.CUDAGraph | None = None
         self.inputs: tuple[Tensor, ...] = ()
         self.output = torch.empty(0)
@@ -61,11 +62,10 @@ class CudaGraph:
 
     def _aside(self, inputs: tuple[Tensor, ...]) -> Tensor:
         """An ordinary call, on a stream of its own as recording will be."""
-        stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
-        stream.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(stream):
+        self.stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(self.stream):
             value = self.function(*inputs)
-        torch.cuda.current_stream().wait_stream(stream)
+        torch.cuda.current_stream().wait_stream(self.stream)
         return value
 
     def _record(self, inputs: tuple[Tensor, ...]) -> None:

@@ -26,7 +26,7 @@ from physlm.train.callbacks import Checkpoints, ExposureBar, stop_requests
 from physlm.train.module import Precision, TrainerConfig, TrainingModule
 from physlm.train.module import Progress as TrainingProgress
 from physlm.train.objective import Objective
-from physlm.train.processor import has_compiler, is_worth_compiling
+from physlm.train.processor import is_worth_compiling, missing_for_compiling
 from physlm.train.profile import Profile
 from physlm.train.schedule import OptimConfig
 
@@ -71,14 +71,14 @@ class RuntimeConfig:
         """Whether to compile training of so many tokens.
 
         Raises:
-            InputError: If it is asked for on a processor without a C++ compiler.
+            InputError: If it is asked for where it cannot be done.
         """
         if self.compile is None:
             return is_worth_compiling(device, n_parameters, n_tokens)
-        if self.compile and device == "cpu" and not has_compiler():
+        if self.compile and (missing := missing_for_compiling(device)):
             raise InputError(
-                "runtime.compile=true needs a C++ compiler on a CPU (g++, clang++); install one "
-                "or use runtime.compile=false"
+                f"runtime.compile=true needs {missing}, which is not here; install it or use "
+                "runtime.compile=false"
             )
         return self.compile
 

@@ -1,5 +1,6 @@
 """The Lightning module: many optimizer steps per call, one look at the losses."""
 
+import gc
 import math
 import time
 from collections.abc import Callable
@@ -117,6 +118,7 @@ class TrainingModule(lightning.LightningModule):
         self.is_managed = is_managed
         self.is_whole_step = is_whole_step
         self.whole_step: WholeStep | None = None
+        self.optimizer: Any = None
         # Sharding flattens parameters, so which of them are matrices is noted before.
         self.matrices = {name for name, p in objective.named_parameters() if p.dim() >= 2}
         self.label: Callable[[str], AbstractContextManager[Any]] = nullcontext
@@ -138,7 +140,7 @@ class TrainingModule(lightning.LightningModule):
 
     def on_train_start(self) -> None:
         """Make the program of a whole step, once weights and optimizer are where they were."""
-        self.optimizer: Any = self.optimizers(use_pl_optimizer=self.is_managed)
+        self.optimizer = self.optimizers(use_pl_optimizer=self.is_managed)
         self.clipped = list(self.objective.parameters())
         if self.is_whole_step:
             assert isinstance(self.optimizer, torch.optim.AdamW)
@@ -146,6 +148,11 @@ class TrainingModule(lightning.LightningModule):
                 self.objective, self.optimizer,
                 n_accumulate=self.config.n_accumulate, gradient_clip=self.config.gradient_clip,
             )  # fmt: skip
+
+    def teardown(self, stage: str) -> None:
+        """Free what the program of a step holds, before anything is scored."""
+        self.optimizer = self.whole_step = None
+        gc.collect()
 
     def training_step(self, chunk: Chunk, batch_idx: int) -> None:
         """Take every optimizer step of a chunk, then read the losses once."""

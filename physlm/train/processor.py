@@ -1,9 +1,13 @@
 """How training uses the processor: its threads and its memory."""
 
 import ctypes
+import importlib.util
+import os
 import shutil
+import sys
+import sysconfig
+from pathlib import Path
 
-import numba
 import torch
 
 # glibc's names, from malloc.h.
@@ -22,33 +26,37 @@ def use_processor(n_threads: int | None, n_processes: int) -> None:
         n_threads: Threads of this process; None for its share of the cores.
         n_processes: Processes of the run on this machine that compute on the processor.
     """
-    n_threads = n_threads or max(1, _N_CORES // n_processes)
-    # Numba first: starting its threads sets the number of torch's.
-    numba.set_num_threads(min(n_threads, numba.config.NUMBA_NUM_THREADS))
-    torch.set_num_threads(n_threads)
+    torch.set_num_threads(n_threads or max(1, _N_CORES // n_processes))
     _keep_freed_memory()
 
 
 def is_worth_compiling(device: str, n_parameters: int, n_tokens: float) -> bool:
-    """Whether a compiled program saves more time than the compiler takes.
+    """Whether a compiled program saves more time than the compiler takes, and can be compiled.
 
-    Always on a GPU; on a processor in long runs, if there is a C++ compiler.
+    On a GPU it always does; on a processor in long runs.
     """
-    if device != "cpu":
-        return True
-    return 6 * n_parameters * n_tokens >= _LEAST_OPERATIONS and has_compiler()
+    is_long = device != "cpu" or 6 * n_parameters * n_tokens >= _LEAST_OPERATIONS
+    return is_long and missing_for_compiling(device) is None
 
 
-def has_compiler() -> bool:
-    """Whether there is a C++ compiler, which compiled programs need on a processor."""
-    return any(shutil.which(name) for name in ("g++", "clang++", "c++"))
+def missing_for_compiling(device: str) -> str | None:
+    """What torch.compile needs and this machine lacks, if anything."""
+    if device != "cpu" and importlib.util.find_spec("triton") is None:
+        return "triton"
+    compiler = os.environ.get("CXX", "clang++" if sys.platform == "darwin" else "g++")
+    if shutil.which(compiler) is None:
+        return f"a C++ compiler ({compiler})"
+    if not (Path(sysconfig.get_path("include")) / "Python.h").exists():
+        return "Python's header files (Python.h)"
+    return None
 
 
 def _keep_freed_memory() -> None:
     """Keep glibc from returning large blocks to the system, which costs a third of small steps."""
     try:
-        libc = ctypes.CDLL("libc.so.6")
-    except OSError:  # another C library, with an allocator of its own
+        mallopt = ctypes.CDLL("libc.so.6").mallopt
+    except (OSError, AttributeError):  # another C library, with an allocator of its own
         return
-    libc.mallopt(_M_MMAP_THRESHOLD, 2**30)
-    libc.mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
+    # Older versions refuse more than 32 MiB; a refusal must not leave their small default fixed.
+    if mallopt(_M_MMAP_THRESHOLD, 2**30) or mallopt(_M_MMAP_THRESHOLD, 2**25):
+        mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)

@@ -27,6 +27,7 @@ class Profile(lightning.Callback):
         if torch.cuda.is_available():
             activities.append(ProfilerActivity.CUDA)
         self.profile = profile(activities=activities, acc_events=True)
+        self.is_running = self.is_done = False
 
     def on_train_start(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
@@ -42,24 +43,37 @@ class Profile(lightning.Callback):
         if batch_idx == _N_WARM:
             self.seconds_before = pl_module.progress.seconds
             self.profile.start()
+            self.is_running = True
 
     def on_train_batch_end(
         self, trainer: lightning.Trainer, pl_module: Any, outputs: Any, batch: Chunk, batch_idx: int
     ) -> None:
         """End, write and show."""
         if batch_idx == _N_WARM:
-            self.profile.stop()
+            self._stop()
+            self.is_done = True
             self._report(batch, pl_module.progress.seconds - self.seconds_before)
 
     def on_train_end(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
     ) -> None:
         """Say so where training was over before."""
-        if trainer.global_rank == 0 and not self.breakdown.exists():
+        if trainer.global_rank == 0 and not self.is_done:
             Console(stderr=True).print(
                 f"profile=true: training ended before {_N_WARM + 1} chunks; "
                 "lower runtime.steps_per_chunk"
             )
+
+    def teardown(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, stage: str
+    ) -> None:
+        """Profile nothing else, however training ended."""
+        self._stop()
+
+    def _stop(self) -> None:
+        if self.is_running:
+            self.profile.stop()
+            self.is_running = False
 
     def _report(self, chunk: Chunk, seconds: float) -> None:
         self.profile.export_chrome_trace(str(self.trace))

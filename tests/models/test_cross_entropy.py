@@ -7,6 +7,11 @@ from physlm.models.cross_entropy import NO_TARGET, linear_cross_entropy
 N_TOKENS, WIDTH, N_VOCABULARY = 50, 8, 20
 
 
+@pytest.fixture(autouse=True)
+def many_parts(monkeypatch):
+    monkeypatch.setattr(cross_entropy, "_MOST_PARTS", 1000)
+
+
 @pytest.fixture
 def case():
     generator = torch.Generator().manual_seed(0)
@@ -60,3 +65,23 @@ def test_parts_under_bf16_are_right_to_its_tolerance(case, monkeypatch):
     found = torch.autograd.grad(loss, case[:2])
     for ours, theirs in zip(found, expected, strict=True):
         torch.testing.assert_close(ours, theirs, atol=0.05, rtol=0.05)
+
+
+def test_a_program_never_holds_many_parts(case, monkeypatch):
+    monkeypatch.setattr(cross_entropy, "_MOST_PARTS", 4)
+    monkeypatch.setitem(cross_entropy._MOST_LOGITS, "cpu", N_VOCABULARY)
+    calls = []
+    log_softmax = torch.Tensor.log_softmax
+    monkeypatch.setattr(
+        torch.Tensor, "log_softmax", lambda x, dim: calls.append(len(x)) or log_softmax(x, dim=dim)
+    )
+    linear_cross_entropy(*case)
+    assert calls == [13, 13, 13, 11]
+
+
+def test_fp16_takes_no_gradient_in_its_own_range(case):
+    assert cross_entropy._dtype_of_products(case[0]) is torch.float32
+    with torch.autocast("cpu", torch.float16):
+        assert cross_entropy._dtype_of_products(case[0]) is torch.float32
+    with torch.autocast("cpu", torch.bfloat16):
+        assert cross_entropy._dtype_of_products(case[0]) is torch.bfloat16

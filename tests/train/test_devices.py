@@ -14,12 +14,14 @@ def plain(tmp_path_factory):
     return run(tmp_path_factory.mktemp("plain"))
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_compiled_model_trains_alike(plain, tmp_path):
     record, losses = run(tmp_path, "runtime.compile=true")
     assert losses == pytest.approx(plain[1], rel=1e-3)
     assert record.steps == plain[0].steps
+    assert (record.is_compiled, plain[0].is_compiled) == (True, False)
+    name = "capacity/bits_per_parameter"
+    assert record.metric(name).value == pytest.approx(plain[0].metric(name).value, abs=0.01)
 
 
 @pytest.mark.gpu

@@ -12,18 +12,19 @@ from physlm.train.fit import RuntimeConfig
 
 
 def threads_after(n_threads, n_processes):
-    """Torch's and Numba's threads in a fresh process, in which Numba has not started yet."""
+    """Torch's threads in a fresh process of four cores, in which data were rendered."""
     code = f"""
         import torch
         torch.set_num_threads(4)
         from physlm.train.processor import use_processor
         use_processor({n_threads}, {n_processes})
-        import numba
-        print(torch.get_num_threads(), numba.get_num_threads())
+        from physlm.data.bio.biod import BiodConfig
+        BiodConfig(n_people=10).build(0).epoch(0, 0, 10)
+        print(torch.get_num_threads())
     """
     done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=True,
                           capture_output=True, text=True, timeout=120)  # fmt: skip
-    return int(done.stdout.split()[0])
+    return int(done.stdout)
 
 
 @pytest.mark.parametrize(
@@ -34,17 +35,24 @@ def test_processes_share_the_cores_unless_told_otherwise(n_threads, n_processes,
 
 
 def test_compiling_is_for_gpus_and_long_runs(monkeypatch):
-    monkeypatch.setattr(processor, "has_compiler", lambda: True)
+    monkeypatch.setattr(processor, "missing_for_compiling", lambda _: None)
     config = RuntimeConfig()
     assert config.is_compiled("cuda", 10, 10)
     assert config.is_compiled("cpu", 27_000, 22e6)
     assert not config.is_compiled("cpu", 27_000, 2e6)
-    assert RuntimeConfig(compile=True).is_compiled("cpu", 10, 10)
     assert not RuntimeConfig(compile=False).is_compiled("cuda", 10**9, 10**9)
 
 
-def test_without_a_compiler_nothing_is_compiled_unasked(monkeypatch):
-    monkeypatch.setenv("PATH", "")
+@pytest.mark.parametrize(
+    ("missing", "change"),
+    [
+        (r"a C\+\+ compiler \(g\+\+-0\)", lambda patch: patch.setenv("CXX", "g++-0")),
+        ("Python.h", lambda patch: patch.setattr(
+            processor.sysconfig, "get_path", lambda _: "nowhere")),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_compiled_is_not_compiled_unasked(monkeypatch, missing, change):
+    change(monkeypatch)
     assert not RuntimeConfig().is_compiled("cpu", 10**9, 10**9)
-    with pytest.raises(InputError, match=r"runtime.compile=true needs a C\+\+ compiler"):
+    with pytest.raises(InputError, match=f"runtime.compile=true needs .*{missing}"):
         RuntimeConfig(compile=True).is_compiled("cpu", 10, 10)
