@@ -28,7 +28,8 @@ def test_a_race_finds_the_faster_one():
         return run
 
     speeds = race(3, slow=sleeper(0.02), fast=sleeper(0.005))
-    assert 250 < speeds["slow"].median < 500 < speeds["fast"].median < 2000
+    assert speeds["slow"].median < speeds["fast"].median < 2000
+    assert speeds["slow"].median < 500
 
 
 def test_peak_memory_is_what_is_held_at_once():
