@@ -1,4 +1,5 @@
 import dataclasses
+import json
 import subprocess
 import sys
 
@@ -155,35 +156,47 @@ def test_a_text_of_one_new_token_may_fill_the_window():
 
 # In a process of its own: the compiler does not see through the shape checks of the other tests.
 SCRIPT = """
-import sys, torch
-from physlm.eval.generate import Sampling, generate
-from tests.eval.test_generate import EOS, EVEN, MIXED, build, rows
-for prompts in (EVEN, MIXED):
-    plain = generate(build("mistral"), prompts, Sampling(max_new_tokens=18, eos=EOS), seed=0)
-    sampling = Sampling(max_new_tokens=18, eos=EOS, is_compiled=sys.argv[2] == "compiled")
-    for _ in range(2):
-        other = generate(build("mistral").to(sys.argv[1]), prompts, sampling, seed=0)
-        assert rows(plain) == rows(other), (rows(plain), rows(other))
+import json, sys
+from physlm.eval.generate import generate
+from tests.eval.test_generate import EVEN, MIXED, build, ending, rows
+sampling = ending(is_compiled=sys.argv[2] == "compiled")
+print(json.dumps([
+    rows(generate(build("mistral").to(sys.argv[1]), prompts, sampling, seed=0))
+    for prompts in (EVEN, MIXED) for _ in range(2)
+]))
 """
 
 
-def expect_the_same_text(device, how):
+def ending(**changes):
+    return Sampling(max_new_tokens=18, eos=EOS, **changes)
+
+
+def plain_texts():
+    """What the script should print: every text twice, since a compiled step serves them all."""
+    return [
+        rows(generate(build("mistral"), prompts, ending(), seed=0))
+        for prompts in (EVEN, MIXED) for _ in range(2)
+    ]  # fmt: skip
+
+
+def texts_elsewhere(device, how):
     result = subprocess.run(
         [sys.executable, "-c", SCRIPT, device, how], capture_output=True, text=True, check=False
     )
     assert result.returncode == 0, result.stderr
+    return json.loads(result.stdout)
 
 
 @pytest.mark.slow
 def test_a_compiled_step_writes_the_same_text():
-    expect_the_same_text("cpu", "compiled")
+    assert texts_elsewhere("cpu", "compiled") == plain_texts()
 
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @pytest.mark.parametrize("how", ["plain", "compiled"])
 def test_a_gpu_writes_the_same_text(how):
-    expect_the_same_text("cuda", how)
+    assert texts_elsewhere("cuda", how) == plain_texts()
 
 
 class Forgetful(LanguageModel):
