@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from physlm.errors import InputError
-from physlm.record import RunRecord, flatten, read_record, replacing
+from physlm.record import SCIENCE, RunRecord, flatten, read_record, replacing
 
 # What every row says of its run, before the configuration and the metrics.
 _FACTS = ("run_id", "name", "status", "device", "exposures", "steps", "tokens", "wall_seconds",
@@ -17,7 +17,7 @@ _FACTS = ("run_id", "name", "status", "device", "exposures", "steps", "tokens", 
 
 
 # How a run was carried out and what it is compared with; neither tells results apart.
-_UNINFORMATIVE = ("published.", "runtime.", "logger.", "force")
+_UNINFORMATIVE = ("published.", "runtime.", "logger.", "force", "profile")
 
 
 def find_records(folders: Iterable[Path]) -> tuple[list[RunRecord], list[InputError]]:
@@ -62,7 +62,7 @@ def varying(table: pl.DataFrame) -> pl.DataFrame:
 
 def varying_science(table: pl.DataFrame) -> list[str]:
     """Configuration other than the seed that differs between rows and may change a result."""
-    sections = ("data.", "model.", "optim.", "trainer.", "eval.", "kinds.")
+    sections = tuple(f"{section}." for section in (*SCIENCE, "kinds"))
     science = [name for name in table.columns if name.startswith(sections)]
     return [name for name in science if table[name].n_unique() > 1]
 

@@ -18,15 +18,13 @@ from physlm.eval.capacity import CapacityConfig
 from physlm.eval.scorer import ScorerConfig
 from physlm.models.decoder import DecoderConfig
 from physlm.models.language_model import ModelConfig
+from physlm.record import SCIENCE
 from physlm.train.fit import RuntimeConfig
 from physlm.train.module import TrainerConfig
 from physlm.train.schedule import OptimConfig
 from physlm.train.tracking import LoggerConfig
 
 T = TypeVar("T")
-
-# What decides a result, and hence names the run; the rest only says how it is carried out.
-SCIENCE = ("seed", "data", "model", "optim", "trainer", "eval")
 
 
 class Scale(str, Enum):

@@ -15,6 +15,10 @@ from physlm.errors import InputError
 
 SCHEMA_VERSION = 1
 
+# What of a configuration decides a result, and hence names the run; the rest only says how it is
+# carried out.
+SCIENCE = ("seed", "data", "model", "optim", "trainer", "eval")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:

@@ -36,6 +36,17 @@ def test_mean_standard_error_and_n_over_seeds(runs):
     assert wide == {"model.d_model": 32, name: 5.0, f"{name}/n": 1, f"{name}/stderr": None}
 
 
+def test_how_a_run_was_carried_out_is_no_column():
+    science = {"seed": 0, "data": {"n_people": 10}}
+    table = tabulate([
+        make_record(run_id=str(i), config={**science, "profile": i == 1, "force": i == 1,
+                                           "runtime": {"n_threads": i}})
+        for i in range(2)
+    ])  # fmt: skip
+    assert not {"profile", "force", "runtime.n_threads"} & set(table.columns)
+    assert "data.n_people" in table.columns
+
+
 def test_the_table_keeps_what_varies(runs):
     columns = varying(tabulate(find_records([runs])[0])).columns
     assert {"seed", "model.d_model", "run_id", "parameters.total"} <= set(columns)
