@@ -5,7 +5,7 @@ import math
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import asdict, astuple, dataclass, field
 from enum import Enum
 from typing import Any
 
@@ -168,7 +168,7 @@ class TrainingModule(lightning.LightningModule):
             with self.label("whole steps"):
                 losses = [self.whole_step(*step) for step in whole]
         with self.label("logging"):
-            self._finish(chunk, torch.stack(losses), rates[-1], began)
+            self._finish(chunk, torch.stack(losses) / self.trainer.world_size, rates[-1], began)
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         """Clip, after gradients were unscaled."""
@@ -186,14 +186,8 @@ class TrainingModule(lightning.LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the progress beside the weights."""
-        done, at = self.progress, self.progress.position
-        checkpoint["progress"] = {
-            "position": [at.epoch, at.document, at.token],
-            "steps": done.steps,
-            "tokens": done.tokens,
-            "seconds": done.seconds,
-            "waiting_seconds": done.waiting_seconds,
-        }
+        position = list(astuple(self.progress.position))
+        checkpoint["progress"] = {**asdict(self.progress), "position": position}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Go on where the checkpoint was written."""
@@ -207,7 +201,7 @@ class TrainingModule(lightning.LightningModule):
     def _step(
         self, windows: Int[Tensor, "batch seq_1"], n_targets: int, rate: float
     ) -> Float[Tensor, ""]:
-        """One optimizer step; the batch's mean loss, of which a rank holds its own share."""
+        """One optimizer step; its rank's share of the batch's mean loss, times the ranks."""
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         # Distributed training averages gradients over ranks; ours are shares of one sum.
@@ -217,7 +211,7 @@ class TrainingModule(lightning.LightningModule):
                 self._clip()
             self.optimizer.step()
             self.optimizer.zero_grad()
-        return loss / self.trainer.world_size
+        return loss
 
     def _gradients(self, windows: Int[Tensor, "batch seq_1"], scale: float) -> Float[Tensor, ""]:
         """Accumulate the gradient of the batch's scaled loss; that loss."""
