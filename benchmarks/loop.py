@@ -14,6 +14,7 @@ from lightning.pytorch.loggers import CSVLogger, Logger
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from benchmarks.peers import Defaults, plain_step
 from benchmarks.shapes import Noise
 from benchmarks.timing import Row
 from physlm.models.language_model import LanguageModel
@@ -82,10 +83,7 @@ def _plain() -> float:
     def steps() -> None:
         for batch in windows:
             loss = objective(batch) / (_BATCH * _SEQ_LEN)
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(parameters, 1.0)
-            optimizer.step()
-            optimizer.zero_grad()
+            plain_step(loss, parameters, optimizer)
             losses.append(loss.detach())
 
     steps()
@@ -134,22 +132,11 @@ def _ours() -> float:
     return clock.per_step()
 
 
-class _Defaults(lightning.LightningModule):
-    def __init__(self) -> None:
-        super().__init__()
-        self.objective = _objective()
-
-    def training_step(self, batch: Tensor, _: int) -> Tensor:
-        loss: Tensor = self.objective(batch) / batch[:, 1:].numel()
-        self.log("loss", loss, prog_bar=True)
-        return loss
-
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        return OptimConfig().build([], list(self.parameters()), is_fused=True)
-
-
 def _lightning_defaults() -> float:
     """Lightning as its tutorials have it: progress bar, CSV logger, checkpoints."""
+    objective = _objective()
+    module = Defaults(objective, lambda batch: objective(batch) / batch[:, 1:].numel(),
+                      is_fused=True)  # fmt: skip
     windows = torch.zeros(_N_STEPS // 4, _BATCH, _SEQ_LEN + 1, dtype=torch.int32)
     seconds: list[float] = []
 
@@ -163,5 +150,5 @@ def _lightning_defaults() -> float:
             accelerator="cpu", max_epochs=1, gradient_clip_val=1.0, logger=CSVLogger(folder),
             enable_model_summary=False, callbacks=[Timer()], default_root_dir=folder,
         )  # fmt: skip
-        trainer.fit(_Defaults(), DataLoader(windows, batch_size=None))  # type: ignore[arg-type]
+        trainer.fit(module, DataLoader(windows, batch_size=None))  # type: ignore[arg-type]
     return (seconds[-1] - seconds[0]) / (len(seconds) - 1) * 1e6

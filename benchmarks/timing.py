@@ -4,10 +4,11 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
+
+from physlm.train.processor import processor_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +88,7 @@ def device_name() -> str:
     """The GPU's name, or the processor's."""
     if torch.cuda.is_available():
         return torch.cuda.get_device_name()
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
-    return next((line.partition(": ")[2] for line in lines if line.startswith("model name")), "cpu")
+    return processor_name() or "cpu"
 
 
 def _speed(values: list[float]) -> Speed:

@@ -13,9 +13,9 @@ import transformers
 from torch.utils.data import DataLoader
 
 from benchmarks.memory import peak_mebibytes
+from benchmarks.peers import Defaults, next_token_loss, plain_step
 from benchmarks.shapes import ON_CPU, ON_GPU, Shape
 from benchmarks.timing import Row, Speed, race, row
-from physlm.models.decoder import Decoder
 from physlm.train.batches import Batches, Chunk
 from physlm.train.module import TrainerConfig, TrainingModule
 from physlm.train.objective import Objective
@@ -198,55 +198,32 @@ def _plain(shape: Shape, mode: Mode) -> Iterator[Turn]:
 
 def _loop(shape: Shape, mode: Mode, model: Any, logits: Callable[..., torch.Tensor]) -> Turn:
     """A plain loop over tokens that lie on the device already."""
-    optimizer = OptimConfig().build(list(model.parameters()), [], is_fused=True)
+    parameters = list(model.parameters())
+    optimizer = OptimConfig().build(parameters, [], is_fused=True)
     size = (min(16, shape.n_steps), shape.batch_size, shape.seq_len + 1)
     batches = itertools.cycle(torch.randint(shape.vocabulary_size, size, device=DEVICE))
 
-    def loss_of(batch: torch.Tensor) -> torch.Tensor:
-        scores = logits(batch[:, :-1]).flatten(0, 1)
-        return torch.nn.functional.cross_entropy(scores.float(), batch[:, 1:].flatten())
-
+    loss_of = next_token_loss(logits)
     function = torch.compile(loss_of, dynamic=False) if mode.is_compiled else loss_of
 
     def turn() -> int:
         for batch in itertools.islice(batches, shape.n_steps):
             with torch.autocast(DEVICE, torch.bfloat16, enabled=mode.precision == "bf16"):
                 loss = function(batch)
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optimizer.step()
-            optimizer.zero_grad()
+            plain_step(loss, parameters, optimizer)
         _wait()
         return shape.n_steps * shape.n_tokens
 
     return turn
 
 
-class _Defaults(lightning.LightningModule):
-    """Our model as Lightning's tutorials would train it."""
-
-    def __init__(self, model: Decoder, *, is_compiled: bool) -> None:
-        super().__init__()
-        self.model = model
-        self.scores = torch.compile(model, dynamic=False) if is_compiled else model
-
-    def training_step(self, batch: torch.Tensor, _: int) -> torch.Tensor:
-        """The mean loss, logged."""
-        scores = self.scores(batch[:, :-1]).flatten(0, 1)
-        loss = torch.nn.functional.cross_entropy(scores.float(), batch[:, 1:].flatten())
-        self.log("loss", loss, prog_bar=True)
-        return loss
-
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        """The same AdamW; the fused one forbids Lightning's clipping under bf16."""
-        return OptimConfig().build(list(self.model.parameters()), [], is_fused=False)
-
-
 @contextlib.contextmanager
 def _lightning_defaults(shape: Shape, mode: Mode) -> Iterator[Turn]:
-    """Turn by turn through one run of its trainer, which a loader holds up between turns."""
+    """A short run of its trainer at every turn."""
     tokens = torch.randint(shape.vocabulary_size, (4, shape.batch_size, shape.seq_len + 1))
-    module = _Defaults(shape.model().to(DEVICE), is_compiled=mode.is_compiled)
+    model = shape.model().to(DEVICE)
+    scores = torch.compile(model, dynamic=False) if mode.is_compiled else model
+    module = Defaults(model, next_token_loss(scores), is_fused=False)
 
     def turn() -> int:
         with tempfile.TemporaryDirectory() as folder:

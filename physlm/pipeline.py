@@ -21,7 +21,7 @@ from physlm.record import Metric, RunDirectory, RunRecord, replacing, write_text
 from physlm.train.batches import Batches
 from physlm.train.fit import Trained, fit, is_main_process, saved_steps
 from physlm.train.module import Progress
-from physlm.train.processor import use_processor
+from physlm.train.processor import processor_name, use_processor
 from physlm.train.tracking import build_loggers, close, read_curves, report
 
 _LIBRARIES = ("torch", "lightning", "numpy", "numba", "hydra-core", "tokenizers")
@@ -163,7 +163,7 @@ def _facts(config: RunConfig, prepared: _Prepared) -> dict[str, Any]:
             **{name: version(name) for name in _LIBRARIES},
             **_git_revision(),
         },
-        "device": torch.cuda.get_device_name() if prepared.device == "cuda" else _cpu_name(),
+        "device": torch.cuda.get_device_name() if prepared.device == "cuda" else _processor(),
         "corpus": {"fingerprint": corpus.fingerprint(), "entropy_bits": corpus.entropy_bits},
         "is_compiled": prepared.is_compiled,
         "parameters": {**by_role, "total": sum(by_role.values())},
@@ -202,8 +202,6 @@ def _git_revision() -> dict[str, Any]:
     }
 
 
-def _cpu_name() -> str:
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
-    names = [line.partition(": ")[2] for line in lines if line.startswith("model name")]
-    return f"{names[0]} ({torch.get_num_threads()} threads)" if names else "cpu"
+def _processor() -> str:
+    name = processor_name()
+    return f"{name} ({torch.get_num_threads()} threads)" if name else "cpu"

@@ -51,6 +51,13 @@ def missing_for_compiling(device: str) -> str | None:
     return None
 
 
+def processor_name() -> str | None:
+    """What the system calls the processor, where it says so."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
+    return next((line.partition(": ")[2] for line in lines if line.startswith("model name")), None)
+
+
 def _keep_freed_memory() -> None:
     """Keep glibc from returning large blocks to the system, which costs a third of small steps."""
     try:
