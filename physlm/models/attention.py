@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float
@@ -131,19 +132,70 @@ def _attend_in_blocks(
     mask: Bool[Tensor, "#batch 1 seq seq"] | None,
 ) -> Float[Tensor, "batch heads seq width"]:
     """Blocks of queries one after the other, each with only the keys that causality leaves it."""
-    seq_len = q.shape[2]
+    gathered: Tensor = _Blocks.apply(q, k, v, mask)[0]  # type: ignore[no-untyped-call]
+    return gathered
+
+
+class _Blocks(torch.autograd.Function):
+    """Attention in blocks, of which only the weights are kept for the first derivatives."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> tuple[Tensor, ...]:
+        """What the queries gather, then the weights of each block."""
+        q, k, v = (t.contiguous() for t in (q, k, v))
+        scaled = q * q.shape[-1] ** -0.5
+        gathered, kept = [], []
+        for first, last in _blocks(q.shape[2]):
+            scores = scaled[:, :, first:last] @ k[:, :, :last].mT
+            is_seen = _is_seen(first, last, mask, q.device)
+            weights = scores.masked_fill(~is_seen, -math.inf).softmax(dim=-1).to(q.dtype)
+            gathered.append(weights @ v[:, :, :last])
+            kept.append(weights)
+        return torch.cat(gathered, dim=2), *kept
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
+        """Keep the weights."""
+        ctx.mark_non_differentiable(*output[1:])
+        ctx.save_for_backward(*inputs[:3], *output[1:])
+
+    @staticmethod
+    def backward(ctx: Any, d_gathered: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
+        """Last block first: earlier blocks see fewer keys, so that the gradients shrink."""
+        q, k, v, *kept = ctx.saved_tensors
+        q, k, v, d_gathered = (t.contiguous() for t in (q, k, v, d_gathered))
+        d_q, d_k, d_v = [], [], []
+        sum_k = sum_v = torch.zeros((), device=q.device)  # of the keys and values up to this block
+        for (first, last), weights in reversed([*zip(_blocks(q.shape[2]), kept, strict=True)]):
+            d_rows = d_gathered[:, :, first:last]
+            d_weights = (d_rows @ v[:, :, :last].mT).float() * weights
+            d_scores = d_weights - weights * d_weights.sum(dim=-1, keepdim=True)
+            d_scores = (d_scores * q.shape[-1] ** -0.5).to(q.dtype)
+            sum_k = d_scores.mT @ q[:, :, first:last] + sum_k
+            sum_v = weights.mT @ d_rows + sum_v
+            d_q.append(d_scores @ k[:, :, :last])
+            d_k.append(sum_k[:, :, first:])
+            d_v.append(sum_v[:, :, first:])
+            sum_k, sum_v = sum_k[:, :, :first], sum_v[:, :, :first]
+        return *(torch.cat(d[::-1], dim=2).to(q.dtype) for d in (d_q, d_k, d_v)), None
+
+
+def _blocks(seq_len: int) -> list[tuple[int, int]]:
+    """First and last query of each block."""
     n_rows = max(_LEAST_ROWS, -(-seq_len // _MOST_BLOCKS))
-    scaled = q * q.shape[-1] ** -0.5
-    gathered = []
-    for first in range(0, seq_len, n_rows):
-        last = min(first + n_rows, seq_len)
-        scores = scaled[:, :, first:last] @ k[:, :, :last].mT
-        row = torch.arange(first, last, device=q.device)
-        column = torch.arange(last, device=q.device)
-        is_seen = row[:, None] >= column if mask is None else mask[:, :, first:last, :last]
-        weights = scores.masked_fill(~is_seen, -math.inf).softmax(dim=-1)
-        gathered.append(weights @ v[:, :, :last])
-    return torch.cat(gathered, dim=2)
+    return [(first, min(first + n_rows, seq_len)) for first in range(0, seq_len, n_rows)]
+
+
+def _is_seen(
+    first: int, last: int, mask: Bool[Tensor, "#batch 1 seq seq"] | None, device: torch.device
+) -> Bool[Tensor, "*batch rows columns"]:
+    """Which of the keys before ``last`` the queries of a block see."""
+    if mask is not None:
+        return mask[:, :, first:last, :last]
+    row = torch.arange(first, last, device=device)
+    return row[:, None] >= torch.arange(last, device=device)
 
 
 def attention_mask(

@@ -1,7 +1,9 @@
 """The per-token network of a block."""
 
 import math
+from collections.abc import Callable
 from enum import Enum
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -26,8 +28,7 @@ class GeluMlp(nn.Module):
 
     def forward(self, x: Float[Tensor, "batch seq width"]) -> Float[Tensor, "batch seq width"]:
         """Each token on its own."""
-        out: Tensor = self.down(_gelu(self.up(x)))
-        return out
+        return _linear_of(_gelu, self.down, self.up(x))
 
 
 class GatedSiluMlp(nn.Module):
@@ -45,16 +46,65 @@ class GatedSiluMlp(nn.Module):
 
     def forward(self, x: Float[Tensor, "batch seq width"]) -> Float[Tensor, "batch seq width"]:
         """Each token on its own."""
-        out: Tensor = self.down(nn.functional.silu(self.gate(x)) * self.up(x))
-        return out
+        return _linear_of(_gated_silu, self.down, self.gate(x), self.up(x))
+
+
+Activation = Callable[..., Tensor]
+
+
+def _linear_of(
+    activation: Activation, layer: nn.Linear, *inputs: Float[Tensor, "batch seq hidden"]
+) -> Float[Tensor, "batch seq width"]:
+    """A linear layer of an activation; compiled, the activation is computed again for gradients.
+
+    A program of a whole step would keep it, and hidden layers are most of what a step keeps.
+    """
+    if not torch.compiler.is_compiling():
+        plain: Tensor = layer(activation(*inputs))
+        return plain
+    weight = layer.weight.to(inputs[0].dtype)
+    out: Tensor = _LinearOf.apply(activation, weight, *inputs)  # type: ignore[no-untyped-call]
+    return out if layer.bias is None else out + layer.bias.to(out.dtype)
+
+
+class _LinearOf(torch.autograd.Function):
+    """The product of an activation with a weight matrix, keeping only what it is computed from."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(activation: Activation, weight: Tensor, *inputs: Tensor) -> Tensor:
+        """The product."""
+        return nn.functional.linear(activation(*inputs), weight)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], _: Tensor) -> None:
+        """Keep the inputs."""
+        ctx.activation = inputs[0]
+        ctx.save_for_backward(*inputs[1:])
+
+    @staticmethod
+    def backward(ctx: Any, d_out: Tensor) -> tuple[Tensor | None, ...]:
+        """By the activation, computed again."""
+        weight, *inputs = ctx.saved_tensors
+        hidden, pull_back = torch.func.vjp(ctx.activation, *inputs)  # type: ignore[misc]
+        d_weight = d_out.flatten(0, -2).mT @ hidden.flatten(0, -2)
+        return None, d_weight, *pull_back(d_out @ weight)
+
+
+def _gated_silu(
+    gate: Float[Tensor, "*any width"], up: Float[Tensor, "*any width"]
+) -> Float[Tensor, "*any width"]:
+    return nn.functional.silu(gate) * up
 
 
 def _gelu(x: Float[Tensor, "*any width"]) -> Float[Tensor, "*any width"]:
-    """GELU's tanh form; compiled in fp32, by the logistic function, whose code is faster.
+    """GELU's tanh form; compiled, by the logistic function, whose code is faster.
 
     Source:
         (1 + tanh y) / 2 = sigmoid(2 y), with y = sqrt(2 / pi) (x + 0.044715 x^3).
     """
-    if torch.compiler.is_compiling() and x.dtype == torch.float32:
-        return x * torch.sigmoid(math.sqrt(8 / math.pi) * (x + 0.044715 * x * x * x))
-    return nn.functional.gelu(x, approximate="tanh")
+    if not torch.compiler.is_compiling():
+        return nn.functional.gelu(x, approximate="tanh")
+    y = x.float()
+    return (y * torch.sigmoid(math.sqrt(8 / math.pi) * (y + 0.044715 * y * y * y))).to(x.dtype)

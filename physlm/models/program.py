@@ -21,10 +21,12 @@ def compiled(method: Callable[..., T]) -> Callable[..., T]:
     function: Any = method.__func__  # type: ignore[attr-defined]
     own = FunctionType(function.__code__.replace(), function.__globals__, function.__name__)
     bound = MethodType(own, method.__self__)  # type: ignore[attr-defined]
-    unchecked: dict[str, Any] = {"guard_filter_fn": lambda guards: [False] * len(guards)}
-    program: Callable[..., T] = torch.compile(
-        bound, dynamic=False, fullgraph=True, options=unchecked
-    )
+    options: dict[str, Any] = {
+        "guard_filter_fn": lambda guards: [False] * len(guards),
+        # Both would put off what frees memory: products of weights, and sums over tokens.
+        "reorder_for_locality": False, "cpp.max_horizontal_fusion_size": 1,
+    }  # fmt: skip
+    program: Callable[..., T] = torch.compile(bound, dynamic=False, fullgraph=True, options=options)
     return program
 
 

@@ -104,15 +104,16 @@ def _groups(objective: Objective, optimizer: torch.optim.AdamW) -> list[_Group]:
     names = {parameter: name for name, parameter in objective.named_parameters()}
     groups = []
     for group in optimizer.param_groups:
-        states = [_state(optimizer, parameter) for parameter in group["params"]]
+        trained = [parameter for parameter in group["params"] if parameter.requires_grad]
+        states = [_state(optimizer, parameter) for parameter in trained]
         groups.append(
             _Group(
                 settings={
                     "beta1": group["betas"][0], "beta2": group["betas"][1],
                     "eps": group["eps"], "weight_decay": group["weight_decay"],
                 },
-                names=[names[parameter] for parameter in group["params"]],
-                parameters=[parameter.detach() for parameter in group["params"]],
+                names=[names[parameter] for parameter in trained],
+                parameters=[parameter.detach() for parameter in trained],
                 means=[state["exp_avg"] for state in states],
                 squares=[state["exp_avg_sq"] for state in states],
                 counts=[state["step"] for state in states],

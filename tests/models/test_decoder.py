@@ -3,7 +3,7 @@ import torch
 
 from physlm.models.attention import _attend_in_blocks, attend, attention_mask
 from physlm.models.decoder import DecoderConfig, NormKind
-from physlm.models.mlp import MlpKind, _gelu
+from physlm.models.mlp import GatedSiluMlp, GeluMlp, MlpKind, _gelu
 from physlm.models.position import PositionEncoding, Rotary
 from physlm.models.size import n_parameters
 
@@ -147,11 +147,41 @@ def test_attention_in_blocks_is_attention(seq_len, mask, n_kv_heads):
         (document[:, :, None] == document[:, None, :]) if mask == "documents" else None,
         seq_len=seq_len, sliding_window=10 if mask == "window" else None, device=q.device,
     )  # fmt: skip
+    for t in (q, k, v):
+        t.requires_grad_()
     whole = attend(q, k, v, given)
     repeated = (t.repeat_interleave(4 // n_kv_heads, dim=1) for t in (k, v))
-    torch.testing.assert_close(_attend_in_blocks(q, *repeated, given), whole, atol=1e-5, rtol=1e-4)
+    in_blocks = _attend_in_blocks(q, *repeated, given)
+    torch.testing.assert_close(in_blocks, whole, atol=1e-5, rtol=1e-4)
     halves = attend(q.bfloat16(), k.bfloat16(), v.bfloat16(), given)
     torch.testing.assert_close(halves.float(), whole, atol=0.03, rtol=0.03)
+
+    direction = torch.randn(whole.shape, generator=generator)
+    expected = torch.autograd.grad(whole, (q, k, v), direction)
+    torch.testing.assert_close(
+        torch.autograd.grad(in_blocks, (q, k, v), direction), expected, atol=1e-4, rtol=1e-4
+    )
+    of_halves = torch.autograd.grad(halves, (q, k, v), direction.bfloat16())
+    for found, right in zip(of_halves, expected, strict=True):
+        assert (found - right).norm() <= 0.02 * right.norm() + 1e-3
+
+
+@pytest.mark.parametrize("kind", [GeluMlp, GatedSiluMlp])
+@pytest.mark.parametrize("has_bias", [True, False])
+def test_an_activation_computed_again_has_the_same_gradients(monkeypatch, kind, has_bias):
+    torch.manual_seed(0)
+    layer = kind(8, 20, has_bias=has_bias)
+    x = torch.randn(3, 5, 8, requires_grad=True)
+    sources = (x, *layer.parameters())
+    plain = layer(x)
+    direction = torch.randn(plain.shape)
+    expected = torch.autograd.grad(plain, sources, direction)
+    monkeypatch.setattr(torch.compiler, "is_compiling", lambda: True)
+    again = layer(x)
+    torch.testing.assert_close(again, plain, atol=1e-6, rtol=1e-5)
+    torch.testing.assert_close(
+        torch.autograd.grad(again, sources, direction), expected, atol=1e-5, rtol=1e-5
+    )
 
 
 def test_both_forms_of_gelu_agree(monkeypatch):
