@@ -26,7 +26,7 @@ from physlm.train.objective import Objective
 from physlm.train.schedule import OptimConfig
 from physlm.train.tracking import LoggerConfig, build_loggers
 
-_BATCH, _SEQ_LEN, _N_STEPS, _TURNS = 4, 24, 4096, 5
+_BATCH, _SEQ_LEN, _N_STEPS, _TURNS = 4, 24, 16384, 5
 
 
 class Null(LanguageModel):
@@ -125,7 +125,7 @@ def _ours() -> float:
         loggers = build_loggers(LoggerConfig(), directory, run_id="null", name="null",
                                 first_step=0, hyperparameters={})  # fmt: skip
         runtime = RuntimeConfig(device=Device.cpu)
-        fit(Null(), Batches(corpus, _SEQ_LEN, _BATCH, runtime.steps_per_chunk),
+        fit(Null(), runtime.chunked(Batches(corpus, _SEQ_LEN, _BATCH), "cpu", n_parameters=4),
             optim=OptimConfig(), trainer=TrainerConfig(batch_size=_BATCH), runtime=runtime,
             is_compiled=False, attention_across_documents=True, directory=directory,
             loggers=[*loggers, clock])  # fmt: skip
@@ -137,7 +137,7 @@ def _lightning_defaults() -> float:
     objective = _objective()
     module = Defaults(objective, lambda batch: objective(batch) / batch[:, 1:].numel(),
                       is_fused=True)  # fmt: skip
-    windows = torch.zeros(_N_STEPS // 4, _BATCH, _SEQ_LEN + 1, dtype=torch.int32)
+    windows = torch.zeros(_N_STEPS // 16, _BATCH, _SEQ_LEN + 1, dtype=torch.int32)
     seconds: list[float] = []
 
     class Timer(lightning.Callback):

@@ -91,13 +91,9 @@ def _prepare(config: RunConfig) -> _Prepared:
         model = config.model.build(corpus.vocabulary.size, config.data.seq_len, config.seed)
     for scorer in config.eval.values():
         scorer.check(model, corpus)
-    batches = Batches(
-        corpus=corpus,
-        seq_len=config.data.seq_len,
-        batch_size=config.trainer.batch_size,
-        steps_per_chunk=runtime.steps_per_chunk,
-    )
     n_parameters = sum(model.n_parameters().values())
+    batches = Batches(corpus, config.data.seq_len, config.trainer.batch_size)
+    batches = runtime.chunked(batches, device, n_parameters)
     is_compiled = runtime.is_compiled(device, n_parameters, batches.n_tokens())
     return _Prepared(device, corpus, model, batches, is_compiled)
 

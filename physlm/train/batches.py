@@ -49,7 +49,7 @@ class Batches:
     corpus: Corpus
     seq_len: int
     batch_size: int
-    steps_per_chunk: int
+    steps_per_chunk: int = 1
     rank: int = 0
     n_ranks: int = 1
     start: Position = field(default_factory=Position)

@@ -7,7 +7,7 @@ import warnings
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from physlm.train.callbacks import Checkpoints, ExposureBar, stop_requests
 from physlm.train.module import Precision, TrainerConfig, TrainingModule
 from physlm.train.module import Progress as TrainingProgress
 from physlm.train.objective import Objective
-from physlm.train.processor import is_worth_compiling, missing_for_compiling
+from physlm.train.processor import is_worth_compiling, missing_for_compiling, steps_per_chunk
 from physlm.train.profile import Profile
 from physlm.train.schedule import OptimConfig
 
@@ -56,16 +56,17 @@ class RuntimeConfig:
     strategy: ParallelStrategyName = ParallelStrategyName.ddp  # where there are several devices
     n_threads: int | None = None  # CPU threads of a process; None shares the cores
     compile: bool | None = None  # torch.compile; None where it pays
-    steps_per_chunk: int = 32  # optimizer steps between looks at the losses
+    steps_per_chunk: int | None = None  # between looks at the losses; None for about a second
     checkpoint_seconds: float = 60.0  # between checkpoints
     progress_bar: bool = True
 
     def __post_init__(self) -> None:
-        for name in ("n_devices", "n_nodes", "steps_per_chunk"):
+        for name in ("n_devices", "n_nodes"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}={getattr(self, name)}; must be at least 1")
-        if self.n_threads is not None and self.n_threads < 1:
-            raise ValueError(f"n_threads={self.n_threads}; must be at least 1, or null")
+        for name in ("n_threads", "steps_per_chunk"):
+            if getattr(self, name) is not None and getattr(self, name) < 1:
+                raise ValueError(f"{name}={getattr(self, name)}; must be at least 1, or null")
 
     def is_compiled(self, device: str, n_parameters: int, n_tokens: float) -> bool:
         """Whether to compile training of so many tokens.
@@ -81,6 +82,14 @@ class RuntimeConfig:
                 "runtime.compile=false"
             )
         return self.compile
+
+    def chunked(self, batches: Batches, device: str, n_parameters: int) -> Batches:
+        """The batches of training in chunks of as many steps as configured, or as suit them."""
+        per_step = batches.batch_size * batches.seq_len
+        n_steps = self.steps_per_chunk or steps_per_chunk(
+            device, 6 * n_parameters * per_step, batches.n_tokens() / per_step
+        )
+        return replace(batches, steps_per_chunk=n_steps)
 
     def resolved_device(self) -> str:
         """``cpu`` or ``cuda``.

@@ -138,10 +138,17 @@ class TrainingModule(lightning.LightningModule):
         rest = self.batches.starting_at(self.progress.position)
         return rest.shared(self.trainer.global_rank, self.trainer.world_size)
 
+    def transfer_batch_to_device(
+        self, batch: Chunk, device: torch.device, dataloader_idx: int
+    ) -> Chunk:
+        """Move the windows; the numbers stay with Python."""
+        return batch._replace(windows=batch.windows.to(device, non_blocking=True))
+
     def on_train_start(self) -> None:
         """Make the program of a whole step, once weights and optimizer are where they were."""
         self.optimizer = self.optimizers(use_pl_optimizer=self.is_managed)
         self.clipped = list(self.objective.parameters())
+        self.n_ranks = self.trainer.world_size
         if self.is_whole_step:
             assert isinstance(self.optimizer, torch.optim.AdamW)
             self.whole_step = WholeStep(
@@ -168,7 +175,7 @@ class TrainingModule(lightning.LightningModule):
             with self.label("whole steps"):
                 losses = [self.whole_step(*step) for step in whole]
         with self.label("logging"):
-            self._finish(chunk, torch.stack(losses) / self.trainer.world_size, rates[-1], began)
+            self._finish(chunk, torch.stack(losses) / self.n_ranks, rates[-1], began)
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         """Clip, after gradients were unscaled."""
@@ -205,7 +212,7 @@ class TrainingModule(lightning.LightningModule):
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         # Distributed training averages gradients over ranks; ours are shares of one sum.
-        loss = self._gradients(windows, self.trainer.world_size / n_targets)
+        loss = self._gradients(windows, self.n_ranks / n_targets)
         with self.label("optimizer"):
             if not self.is_managed:  # else the optimizer calls it, when gradients are unscaled
                 self._clip()
@@ -230,7 +237,7 @@ class TrainingModule(lightning.LightningModule):
     def _synchronising(self, *, is_last: bool) -> Any:
         strategy = self.trainer.strategy
         if is_last or not isinstance(strategy, ParallelStrategy):
-            return torch.enable_grad()
+            return nullcontext()
         return strategy.block_backward_sync()
 
     def _finish(

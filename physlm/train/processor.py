@@ -18,6 +18,10 @@ _N_CORES = torch.get_num_threads()  # what torch finds, before anybody limits it
 # Compiling takes about as long as 3e12 operations of a small model take uncompiled on one core.
 _LEAST_OPERATIONS = 3e12
 
+# What a small model gets through in a second, roughly.
+_OPERATIONS_PER_SECOND = {"cpu": 3e10, "cuda": 3e13}
+_MOST_STEPS, _LEAST_CHUNKS = 256, 64
+
 
 def use_processor(n_threads: int | None, n_processes: int) -> None:
     """Share the cores between the processes of a run, and reuse the memory of one step in the next.
@@ -37,6 +41,15 @@ def is_worth_compiling(device: str, n_parameters: int, n_tokens: float) -> bool:
     """
     is_long = device != "cpu" or 6 * n_parameters * n_tokens >= _LEAST_OPERATIONS
     return is_long and missing_for_compiling(device) is None
+
+
+def steps_per_chunk(device: str, operations_per_step: float, n_steps: float) -> int:
+    """Optimizer steps between looks at the losses: about a second of them, and 64 looks in all.
+
+    A look takes as long as several steps of the smallest models.
+    """
+    in_a_second = _OPERATIONS_PER_SECOND[device] / operations_per_step
+    return max(1, int(min(_MOST_STEPS, in_a_second, n_steps / _LEAST_CHUNKS)))
 
 
 def missing_for_compiling(device: str) -> str | None:

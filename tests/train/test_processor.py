@@ -8,7 +8,9 @@ import pytest
 
 from physlm.errors import InputError
 from physlm.train import processor
+from physlm.train.batches import Batches
 from physlm.train.fit import RuntimeConfig
+from tests.conftest import tiny_biod_config
 
 
 def threads_after(n_threads, n_processes):
@@ -41,6 +43,23 @@ def test_compiling_is_for_gpus_and_long_runs(monkeypatch):
     assert config.is_compiled("cpu", 27_000, 22e6)
     assert not config.is_compiled("cpu", 27_000, 2e6)
     assert not RuntimeConfig(compile=False).is_compiled("cuda", 10**9, 10**9)
+
+
+@pytest.mark.parametrize(
+    ("n_parameters", "configured", "expected"),
+    [(4, None, 256), (10**5, None, 50), (10**9, None, 1), (4, 7, 7), (10**9, 7, 7)],
+)
+def test_a_look_at_the_losses_takes_a_small_share_of_the_time(n_parameters, configured, expected):
+    corpus = tiny_biod_config(exposures=60_000).build(0)
+    batches = Batches(corpus, seq_len=100, batch_size=10)
+    config = RuntimeConfig(steps_per_chunk=configured)
+    assert config.chunked(batches, "cpu", n_parameters).steps_per_chunk == expected
+
+
+def test_a_short_run_is_looked_at_often():
+    corpus = tiny_biod_config(exposures=1_000).build(0)  # of 24 x 12 tokens
+    batches = RuntimeConfig().chunked(Batches(corpus, 10, 10), "cuda", 4)
+    assert batches.steps_per_chunk == 1_000 * 24 * 12 // (10 * 10 * 64)
 
 
 @pytest.mark.parametrize(
