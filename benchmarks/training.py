@@ -223,7 +223,7 @@ def _lightning_defaults(shape: Shape, mode: Mode) -> Iterator[Turn]:
     tokens = torch.randint(shape.vocabulary_size, (4, shape.batch_size, shape.seq_len + 1))
     model = shape.model().to(DEVICE)
     scores = torch.compile(model, dynamic=False) if mode.is_compiled else model
-    module = Defaults(model, next_token_loss(scores), is_fused=False)
+    module = Defaults(model, next_token_loss(scores), is_fused=mode.precision == "fp32")
 
     def turn() -> int:
         with tempfile.TemporaryDirectory() as folder:

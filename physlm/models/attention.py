@@ -94,7 +94,10 @@ def attend(
     v: Float[Tensor, "batch kv_heads seq width"],
     mask: Bool[Tensor, "#batch 1 seq seq"] | None,
 ) -> Float[Tensor, "batch heads seq width"]:
-    """Means of the values, weighted by the softmax of scaled scores; ``mask`` None is causality."""
+    """Means of the values, weighted by the softmax of scaled scores; ``mask`` None is causality.
+
+    On a CPU, compiled or not in fp32, only first derivatives are right.
+    """
     is_grouped = q.shape[1] != k.shape[1]
     if _is_faster_in_blocks(q):
         n_groups = q.shape[1] // k.shape[1]
@@ -132,27 +135,23 @@ def _attend_in_blocks(
     mask: Bool[Tensor, "#batch 1 seq seq"] | None,
 ) -> Float[Tensor, "batch heads seq width"]:
     """Blocks of queries one after the other, each with only the keys that causality leaves it."""
-    gathered: Tensor = _Blocks.apply(q, k, v, mask)[0]  # type: ignore[no-untyped-call]
-    return gathered
+    if torch.is_grad_enabled():
+        gathered: Tensor = _Blocks.apply(q, k, v, mask)[0]  # type: ignore[no-untyped-call]
+        return gathered
+    q, k, v = (t.contiguous() for t in (q, k, v))
+    rows = [_attend_in_block(q, k, v, mask, block)[0] for block in _blocks(q.shape[2])]
+    return torch.cat(rows, dim=2)
 
 
 class _Blocks(torch.autograd.Function):
     """Attention in blocks, of which only the weights are kept for the first derivatives."""
 
-    generate_vmap_rule = True
-
     @staticmethod
     def forward(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> tuple[Tensor, ...]:
         """What the queries gather, then the weights of each block."""
         q, k, v = (t.contiguous() for t in (q, k, v))
-        scaled = q * q.shape[-1] ** -0.5
-        gathered, kept = [], []
-        for first, last in _blocks(q.shape[2]):
-            scores = scaled[:, :, first:last] @ k[:, :, :last].mT
-            is_seen = _is_seen(first, last, mask, q.device)
-            weights = scores.masked_fill(~is_seen, -math.inf).softmax(dim=-1).to(q.dtype)
-            gathered.append(weights @ v[:, :, :last])
-            kept.append(weights)
+        pairs = [_attend_in_block(q, k, v, mask, block) for block in _blocks(q.shape[2])]
+        gathered, kept = zip(*pairs, strict=True)
         return torch.cat(gathered, dim=2), *kept
 
     @staticmethod
@@ -166,11 +165,12 @@ class _Blocks(torch.autograd.Function):
         """Last block first: earlier blocks see fewer keys, so that the gradients shrink."""
         q, k, v, *kept = ctx.saved_tensors
         q, k, v, d_gathered = (t.contiguous() for t in (q, k, v, d_gathered))
+        exact = torch.promote_types(q.dtype, torch.float32)
         d_q, d_k, d_v = [], [], []
         sum_k = sum_v = torch.zeros((), device=q.device)  # of the keys and values up to this block
         for (first, last), weights in reversed([*zip(_blocks(q.shape[2]), kept, strict=True)]):
             d_rows = d_gathered[:, :, first:last]
-            d_weights = (d_rows @ v[:, :, :last].mT).float() * weights
+            d_weights = (d_rows @ v[:, :, :last].mT).to(exact) * weights
             d_scores = d_weights - weights * d_weights.sum(dim=-1, keepdim=True)
             d_scores = (d_scores * q.shape[-1] ** -0.5).to(q.dtype)
             sum_k = d_scores.mT @ q[:, :, first:last] + sum_k
@@ -188,14 +188,23 @@ def _blocks(seq_len: int) -> list[tuple[int, int]]:
     return [(first, min(first + n_rows, seq_len)) for first in range(0, seq_len, n_rows)]
 
 
-def _is_seen(
-    first: int, last: int, mask: Bool[Tensor, "#batch 1 seq seq"] | None, device: torch.device
-) -> Bool[Tensor, "*batch rows columns"]:
-    """Which of the keys before ``last`` the queries of a block see."""
-    if mask is not None:
-        return mask[:, :, first:last, :last]
-    row = torch.arange(first, last, device=device)
-    return row[:, None] >= torch.arange(last, device=device)
+def _attend_in_block(
+    q: Float[Tensor, "batch heads seq width"],
+    k: Float[Tensor, "batch heads seq width"],
+    v: Float[Tensor, "batch heads seq width"],
+    mask: Bool[Tensor, "#batch 1 seq seq"] | None,
+    block: tuple[int, int],
+) -> tuple[Float[Tensor, "batch heads rows width"], Float[Tensor, "batch heads rows columns"]]:
+    """What the queries of a block gather, and their weights."""
+    first, last = block
+    scores = (q[:, :, first:last] * q.shape[-1] ** -0.5) @ k[:, :, :last].mT
+    if mask is None:
+        row = torch.arange(first, last, device=q.device)
+        is_seen = row[:, None] >= torch.arange(last, device=q.device)
+    else:
+        is_seen = mask[:, :, first:last, :last]
+    weights = scores.masked_fill(~is_seen, -math.inf).softmax(dim=-1).to(q.dtype)
+    return weights @ v[:, :, :last], weights
 
 
 def attention_mask(

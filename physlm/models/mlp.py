@@ -70,8 +70,6 @@ def _linear_of(
 class _LinearOf(torch.autograd.Function):
     """The product of an activation with a weight matrix, keeping only what it is computed from."""
 
-    generate_vmap_rule = True
-
     @staticmethod
     def forward(activation: Activation, weight: Tensor, *inputs: Tensor) -> Tensor:
         """The product."""
@@ -106,5 +104,5 @@ def _gelu(x: Float[Tensor, "*any width"]) -> Float[Tensor, "*any width"]:
     """
     if not torch.compiler.is_compiling():
         return nn.functional.gelu(x, approximate="tanh")
-    y = x.float()
+    y = x.to(torch.promote_types(x.dtype, torch.float32))
     return (y * torch.sigmoid(math.sqrt(8 / math.pi) * (y + 0.044715 * y * y * y))).to(x.dtype)

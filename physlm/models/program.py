@@ -23,7 +23,8 @@ def compiled(method: Callable[..., T]) -> Callable[..., T]:
     bound = MethodType(own, method.__self__)  # type: ignore[attr-defined]
     options: dict[str, Any] = {
         "guard_filter_fn": lambda guards: [False] * len(guards),
-        # Both would put off what frees memory: products of weights, and sums over tokens.
+        # The first would put off the gradients of weights to the end of a whole step, the second
+        # those of biases; what they are computed from would be kept until then.
         "reorder_for_locality": False, "cpp.max_horizontal_fusion_size": 1,
     }  # fmt: skip
     program: Callable[..., T] = torch.compile(bound, dynamic=False, fullgraph=True, options=options)

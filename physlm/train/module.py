@@ -119,6 +119,8 @@ class TrainingModule(lightning.LightningModule):
         self.is_whole_step = is_whole_step
         self.whole_step: WholeStep | None = None
         self.optimizer: Any = None
+        self.clipped: list[torch.nn.Parameter] = []
+        self.n_ranks = 1
         # Sharding flattens parameters, so which of them are matrices is noted before.
         self.matrices = {name for name, p in objective.named_parameters() if p.dim() >= 2}
         self.label: Callable[[str], AbstractContextManager[Any]] = nullcontext

@@ -44,9 +44,9 @@ def is_worth_compiling(device: str, n_parameters: int, n_tokens: float) -> bool:
 
 
 def steps_per_chunk(device: str, operations_per_step: float, n_steps: float) -> int:
-    """Optimizer steps between looks at the losses: about a second of them, and 64 looks in all.
+    """Optimizer steps between looks at the losses, which take as long as several small ones.
 
-    A look takes as long as several steps of the smallest models.
+    At most about a second of them, at most 256, and so few that there are at least 64 looks.
     """
     in_a_second = _OPERATIONS_PER_SECOND[device] / operations_per_step
     return max(1, int(min(_MOST_STEPS, in_a_second, n_steps / _LEAST_CHUNKS)))

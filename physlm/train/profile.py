@@ -61,7 +61,8 @@ class Profile(lightning.Callback):
         if trainer.global_rank == 0 and not self.is_done:
             Console(stderr=True).print(
                 f"profile=true: training ended before {_N_WARM + 1} chunks; "
-                "lower runtime.steps_per_chunk"
+                "train longer, or lower runtime.steps_per_chunk",
+                soft_wrap=True,
             )
 
     def teardown(

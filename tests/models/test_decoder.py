@@ -1,3 +1,5 @@
+from functools import partial
+
 import pytest
 import torch
 
@@ -164,6 +166,35 @@ def test_attention_in_blocks_is_attention(seq_len, mask, n_kv_heads):
     of_halves = torch.autograd.grad(halves, (q, k, v), direction.bfloat16())
     for found, right in zip(of_halves, expected, strict=True):
         assert (found - right).norm() <= 0.02 * right.norm() + 1e-3
+
+
+def test_gradients_of_attention_in_blocks_are_differences():
+    torch.manual_seed(0)
+    qkv = [torch.randn(1, 1, 65, 2, dtype=torch.float64, requires_grad=True) for _ in range(3)]
+    assert torch.autograd.gradcheck(partial(_attend_in_blocks, mask=None), qkv)
+
+
+def n_kept(function, *inputs):
+    """Numbers kept for the backward pass."""
+    kept = []
+    with torch.autograd.graph.saved_tensors_hooks(lambda t: kept.append(t.numel()), lambda _: None):
+        function(*inputs)
+    return sum(kept)
+
+
+def test_attention_in_blocks_keeps_its_weights_and_no_more():
+    qkv = torch.randn(3, 2, 4, 256, 8, requires_grad=True)
+    n_weights = 2 * 4 * sum(64 * last for last in (64, 128, 192, 256))
+    assert n_kept(partial(_attend_in_blocks, mask=None), *qkv) <= qkv.numel() + n_weights
+
+
+@pytest.mark.parametrize(("kind", "n_before", "n_after"), [(GeluMlp, 2, 1), (GatedSiluMlp, 4, 2)])
+def test_compiled_hidden_layers_are_kept_once(monkeypatch, kind, n_before, n_after):
+    layer = kind(4, 1000, has_bias=False)
+    x = torch.randn(1000, 4)[None]
+    assert n_kept(layer, x) // 10**6 == n_before
+    monkeypatch.setattr(torch.compiler, "is_compiling", lambda: True)
+    assert n_kept(layer, x) // 10**6 == n_after
 
 
 @pytest.mark.parametrize("kind", [GeluMlp, GatedSiluMlp])

@@ -27,7 +27,8 @@ def run(folder, *words):
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("words", [(), ("trainer.n_accumulate=2",)], ids=json.dumps)
+@pytest.mark.parametrize("words", [(), ("trainer.n_accumulate=2",), ("runtime.compile=true",)],
+                         ids=json.dumps)  # fmt: skip
 def test_two_processes_give_the_single_process_loss_curve(tmp_path, words):
     for name in ("one", "two"):
         (tmp_path / name).mkdir()

@@ -49,7 +49,9 @@ def test_compiling_is_for_gpus_and_long_runs(monkeypatch):
     ("n_parameters", "configured", "expected"),
     [(4, None, 256), (10**5, None, 50), (10**9, None, 1), (4, 7, 7), (10**9, 7, 7)],
 )
-def test_a_look_at_the_losses_takes_a_small_share_of_the_time(n_parameters, configured, expected):
+def test_a_chunk_is_at_most_a_second_and_256_steps_unless_told_otherwise(
+    n_parameters, configured, expected
+):
     corpus = tiny_biod_config(exposures=60_000).build(0)
     batches = Batches(corpus, seq_len=100, batch_size=10)
     config = RuntimeConfig(steps_per_chunk=configured)
@@ -59,7 +61,7 @@ def test_a_look_at_the_losses_takes_a_small_share_of_the_time(n_parameters, conf
 def test_a_short_run_is_looked_at_often():
     corpus = tiny_biod_config(exposures=1_000).build(0)  # of 24 x 12 tokens
     batches = RuntimeConfig().chunked(Batches(corpus, 10, 10), "cuda", 4)
-    assert batches.steps_per_chunk == 1_000 * 24 * 12 // (10 * 10 * 64)
+    assert 64 <= len(list(batches)) < 70
 
 
 @pytest.mark.parametrize(
