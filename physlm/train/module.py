@@ -225,7 +225,8 @@ class TrainingModule(lightning.LightningModule):
     def _gradients(self, windows: Int[Tensor, "batch seq_1"], scale: float) -> Float[Tensor, ""]:
         """Accumulate the gradient of the batch's scaled loss; that loss."""
         backward = self.manual_backward if self.is_managed else Tensor.backward
-        parts = windows.tensor_split(self.config.n_accumulate)
+        n_parts = self.config.n_accumulate
+        parts = windows.tensor_split(n_parts) if n_parts > 1 else (windows,)
         losses = []
         for i, part in enumerate(parts):
             with self._synchronising(is_last=i == len(parts) - 1):
