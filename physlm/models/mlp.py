@@ -57,9 +57,10 @@ def _linear_of(
 ) -> Float[Tensor, "batch seq width"]:
     """A linear layer of an activation; compiled, the activation is computed again for gradients.
 
-    A program of a whole step would keep it, and hidden layers are most of what a step keeps.
+    A program of a whole step would keep it, and hidden layers are most of what a step keeps. Layers
+    that somebody put in the place of a linear one are called as they are.
     """
-    if not torch.compiler.is_compiling():
+    if not torch.compiler.is_compiling() or type(layer) is not nn.Linear:
         plain: Tensor = layer(activation(*inputs))
         return plain
     weight = layer.weight.to(inputs[0].dtype)

@@ -215,6 +215,21 @@ def test_an_activation_computed_again_has_the_same_gradients(monkeypatch, kind, 
     )
 
 
+def test_a_layer_put_in_the_place_of_another_is_called(monkeypatch):
+    class Doubled(torch.nn.Linear):
+        def forward(self, x):
+            return 2 * super().forward(x)
+
+    layer = GeluMlp(8, 20, has_bias=True)
+    x = torch.randn(1, 3, 8)
+    plain = layer(x)
+    doubled = Doubled(20, 8)
+    doubled.load_state_dict(layer.down.state_dict())
+    layer.down = doubled
+    monkeypatch.setattr(torch.compiler, "is_compiling", lambda: True)
+    torch.testing.assert_close(layer(x), 2 * plain)
+
+
 def test_both_forms_of_gelu_agree(monkeypatch):
     x = torch.linspace(-20, 20, 10_001)
     plain = _gelu(x)
