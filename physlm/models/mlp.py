@@ -60,7 +60,8 @@ def _linear_of(
     A program of a whole step would keep it, and hidden layers are most of what a step keeps. Layers
     that somebody put in the place of a linear one are called as they are.
     """
-    if not torch.compiler.is_compiling() or type(layer) is not nn.Linear:
+    is_kept = torch.compiler.is_compiling() and torch.is_grad_enabled()
+    if not is_kept or type(layer) is not nn.Linear:
         plain: Tensor = layer(activation(*inputs))
         return plain
     weight = layer.weight.to(inputs[0].dtype)
