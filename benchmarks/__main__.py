@@ -1,9 +1,7 @@
 """Run every benchmark, print one table, write `benchmarks/out/bench.json`."""
 
 import json
-import logging
 import os
-import warnings
 from pathlib import Path
 
 import torch
@@ -15,6 +13,7 @@ from benchmarks.generation import generation_rows
 from benchmarks.loop import loop_rows
 from benchmarks.timing import Row, device_name
 from benchmarks.training import training_rows
+from physlm.train.fit import lightning_quiet
 from physlm.train.processor import use_processor
 
 _OUT = Path(__file__).parent / "out" / "bench.json"
@@ -24,14 +23,12 @@ def main() -> None:
     """One thread throughout: a peer that spreads over cores would be compared with that, not us."""
     use_processor(n_threads=1, n_processes=1)
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
-    for name in ("lightning.pytorch", "lightning.fabric"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    warnings.filterwarnings("ignore", module="lightning")
     rows: list[Row] = []
-    for part in (corpus_rows, loop_rows, generation_rows, training_rows):
-        for row in part():
-            rows.append(row)
-            _write(rows)
+    with lightning_quiet():
+        for part in (corpus_rows, loop_rows, generation_rows, training_rows):
+            for row in part():
+                rows.append(row)
+                _write(rows)
     show(rows)
     print(f"written: {_OUT}")
 

@@ -1,6 +1,5 @@
 """What a training loop costs beside training: steps of a model that computes almost nothing."""
 
-import logging
 import statistics
 import tempfile
 import time
@@ -49,7 +48,6 @@ class Null(LanguageModel):
 
 def loop_rows() -> list[Row]:
     """Microseconds per optimizer step over a plain loop, turn by turn; medians."""
-    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     found: dict[str, list[float]] = {"ours": [], "lightning": [], "plain": []}
     for _ in range(_TURNS):
         found["plain"].append(_plain())
@@ -125,7 +123,8 @@ def _ours() -> float:
         loggers = build_loggers(LoggerConfig(), directory, run_id="null", name="null",
                                 first_step=0, hyperparameters={})  # fmt: skip
         runtime = RuntimeConfig(device=Device.cpu)
-        fit(Null(), runtime.chunked(Batches(corpus, _SEQ_LEN, _BATCH), "cpu", n_parameters=4),
+        batches = Batches(corpus, _SEQ_LEN, _BATCH)
+        fit(Null(), runtime.chunked(batches, "cpu", n_parameters=4, n_tokens=batches.n_tokens()),
             optim=OptimConfig(), trainer=TrainerConfig(batch_size=_BATCH), runtime=runtime,
             is_compiled=False, attention_across_documents=True, directory=directory,
             loggers=[*loggers, clock])  # fmt: skip

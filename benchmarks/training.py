@@ -144,8 +144,7 @@ def _ours(shape: Shape, mode: Mode) -> Iterator[Turn]:
     _go_on(module, trainer, is_whole_step=mode.is_compiled)
 
     def turn() -> int:
-        chunk = next(chunks)
-        chunk = chunk._replace(windows=chunk.windows.to(DEVICE))
+        chunk = module.transfer_batch_to_device(next(chunks), module.device, 0)
         with trainer.precision_plugin.train_step_context():
             module.training_step(chunk, 0)
         return shape.n_steps * shape.n_tokens

@@ -93,8 +93,9 @@ def _prepare(config: RunConfig) -> _Prepared:
         scorer.check(model, corpus)
     n_parameters = sum(model.n_parameters().values())
     batches = Batches(corpus, config.data.seq_len, config.trainer.batch_size)
-    batches = runtime.chunked(batches, device, n_parameters)
-    is_compiled = runtime.is_compiled(device, n_parameters, batches.n_tokens())
+    n_tokens = batches.n_tokens()
+    batches = runtime.chunked(batches, device, n_parameters, n_tokens)
+    is_compiled = runtime.is_compiled(device, n_parameters, n_tokens)
     return _Prepared(device, corpus, model, batches, is_compiled)
 
 

@@ -1,5 +1,8 @@
 """Shape checks on every annotated tensor, and tiny worlds that several tests share."""
 
+import subprocess
+import sys
+
 from jaxtyping import install_import_hook
 
 install_import_hook(["physlm.models", "physlm.eval", "physlm.train.module"], "beartype.beartype")
@@ -14,6 +17,14 @@ from physlm.data.tokens import TokenizerName  # noqa: E402
 
 # Tiny tensors: a second thread costs more than it brings.
 torch.set_num_threads(1)
+
+
+def printed(code, *words) -> str:
+    """What a script prints in a process of its own."""
+    done = subprocess.run([sys.executable, "-c", code, *map(str, words)], capture_output=True,
+                          text=True, timeout=600, check=False)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def tiny_biod_config(**changes) -> BiodConfig:

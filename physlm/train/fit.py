@@ -83,11 +83,10 @@ class RuntimeConfig:
             )
         return self.compile
 
-    def chunked(self, batches: Batches, device: str, n_parameters: int) -> Batches:
+    def chunked(self, batches: Batches, device: str, n_parameters: int, n_tokens: float) -> Batches:
         """The batches of training in chunks of as many steps as configured, or as suit them."""
-        per_step = batches.batch_size * batches.seq_len
         n_steps = self.steps_per_chunk or steps_per_chunk(
-            device, 6 * n_parameters * per_step, batches.n_tokens() / per_step
+            device, n_parameters, n_tokens, batches.batch_size * batches.seq_len
         )
         return replace(batches, steps_per_chunk=n_steps)
 
@@ -155,7 +154,7 @@ def fit(
         is_managed=is_managed, is_whole_step=is_compiled and not is_managed,
     )  # fmt: skip
     checkpoint = directory.checkpoint if directory.checkpoint.exists() else None
-    with stop_requests() as stop, _lightning_quiet():
+    with stop_requests() as stop, lightning_quiet():
         callbacks: list[lightning.Callback] = [
             Checkpoints(directory.checkpoint, runtime.checkpoint_seconds, stop)
         ]
@@ -202,7 +201,7 @@ def saved_steps(path: Path) -> int:
 
 
 @contextmanager
-def _lightning_quiet() -> Iterator[None]:
+def lightning_quiet() -> Iterator[None]:
     """Without Lightning's advice on loader workers and lengths.
 
     Our batches are rendered by a thread, and how many there are is known only once they are packed.

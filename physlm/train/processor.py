@@ -39,16 +39,17 @@ def is_worth_compiling(device: str, n_parameters: int, n_tokens: float) -> bool:
 
     On a GPU it always does; on a processor in long runs.
     """
-    is_long = device != "cpu" or 6 * n_parameters * n_tokens >= _LEAST_OPERATIONS
+    is_long = device != "cpu" or _operations(n_parameters, n_tokens) >= _LEAST_OPERATIONS
     return is_long and missing_for_compiling(device) is None
 
 
-def steps_per_chunk(device: str, operations_per_step: float, n_steps: float) -> int:
+def steps_per_chunk(device: str, n_parameters: int, n_tokens: float, tokens_per_step: int) -> int:
     """Optimizer steps between looks at the losses, which take as long as several small ones.
 
     At most about a second of them, at most 256, and so few that there are at least 64 looks.
     """
-    in_a_second = _OPERATIONS_PER_SECOND[device] / operations_per_step
+    in_a_second = _OPERATIONS_PER_SECOND[device] / _operations(n_parameters, tokens_per_step)
+    n_steps = n_tokens / tokens_per_step
     return max(1, int(min(_MOST_STEPS, in_a_second, n_steps / _LEAST_CHUNKS)))
 
 
@@ -69,6 +70,11 @@ def processor_name() -> str | None:
     info = Path("/proc/cpuinfo")
     lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
     return next((line.partition(": ")[2] for line in lines if line.startswith("model name")), None)
+
+
+def _operations(n_parameters: int, n_tokens: float) -> float:
+    """Multiplications and additions of training on so many tokens, without those of attention."""
+    return 6 * n_parameters * n_tokens
 
 
 def _keep_freed_memory() -> None:

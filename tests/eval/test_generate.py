@@ -1,7 +1,5 @@
 import dataclasses
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -13,6 +11,7 @@ from physlm.errors import InputError
 from physlm.eval.generate import Sampling, generate
 from physlm.models.language_model import LanguageModel
 from physlm.models.transformers_format import save_transformers
+from tests.conftest import printed
 from tests.models.test_decoder import STYLES, config
 
 VOCABULARY, EOS = 20, 7
@@ -180,11 +179,7 @@ def plain_texts():
 
 
 def texts_elsewhere(device, how):
-    result = subprocess.run(
-        [sys.executable, "-c", SCRIPT, device, how], capture_output=True, text=True, check=False
-    )
-    assert result.returncode == 0, result.stderr
-    return json.loads(result.stdout)
+    return json.loads(printed(SCRIPT, device, how))
 
 
 @pytest.mark.timeout(600)

@@ -1,7 +1,5 @@
 """Threads and compiling, each in the case that was got wrong once or would be silently slow."""
 
-import subprocess
-import sys
 import textwrap
 
 import pytest
@@ -10,7 +8,7 @@ from physlm.errors import InputError
 from physlm.train import processor
 from physlm.train.batches import Batches
 from physlm.train.fit import RuntimeConfig
-from tests.conftest import tiny_biod_config
+from tests.conftest import printed, tiny_biod_config
 
 
 def threads_after(n_threads, n_processes):
@@ -24,9 +22,7 @@ def threads_after(n_threads, n_processes):
         BiodConfig(n_people=10).build(0).epoch(0, 0, 10)
         print(torch.get_num_threads())
     """
-    done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=True,
-                          capture_output=True, text=True, timeout=120)  # fmt: skip
-    return int(done.stdout)
+    return int(printed(textwrap.dedent(code)))
 
 
 @pytest.mark.parametrize(
@@ -55,13 +51,15 @@ def test_a_chunk_is_at_most_a_second_and_256_steps_unless_told_otherwise(
     corpus = tiny_biod_config(exposures=60_000).build(0)
     batches = Batches(corpus, seq_len=100, batch_size=10)
     config = RuntimeConfig(steps_per_chunk=configured)
-    assert config.chunked(batches, "cpu", n_parameters).steps_per_chunk == expected
+    chunked = config.chunked(batches, "cpu", n_parameters, batches.n_tokens())
+    assert chunked.steps_per_chunk == expected
 
 
 def test_a_short_run_is_looked_at_often():
     corpus = tiny_biod_config(exposures=1_000).build(0)  # of 24 x 12 tokens
-    batches = RuntimeConfig().chunked(Batches(corpus, 10, 10), "cuda", 4)
-    assert 64 <= len(list(batches)) < 70
+    batches = Batches(corpus, 10, 10)
+    chunked = RuntimeConfig().chunked(batches, "cuda", 4, batches.n_tokens())
+    assert 64 <= len(list(chunked)) < 70
 
 
 @pytest.mark.parametrize(

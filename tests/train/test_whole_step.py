@@ -4,8 +4,6 @@ In a process of its own: the compiler does not see through the shape checks of t
 """
 
 import json
-import subprocess
-import sys
 
 import pytest
 import torch
@@ -18,7 +16,7 @@ from physlm.train.module import Precision
 from physlm.train.objective import Objective
 from physlm.train.schedule import OptimConfig
 from physlm.train.whole_step import WholeStep
-from tests.conftest import tiny_biod_config
+from tests.conftest import printed, tiny_biod_config
 from tests.train.test_fit import losses, stop_after, train, train_whole, weights
 
 SCRIPT = """
@@ -47,10 +45,7 @@ def small(**changes):
 
 def found_elsewhere(name, folder):
     """What a function of this file returns where compiling is possible."""
-    command = [sys.executable, "-c", SCRIPT, name, str(folder)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout.splitlines()[-1])
+    return json.loads(printed(SCRIPT, name, folder).splitlines()[-1])
 
 
 def trained(folder, given, **changes):
@@ -61,15 +56,15 @@ def trained(folder, given, **changes):
 
 
 def compared(folder, given):
-    """The losses of plain and of compiled steps, and how far the weights part."""
+    """The losses of plain and of compiled steps, how far the weights part; the compiled model."""
     plain, right = trained(folder / "plain", given)
     whole, found = trained(folder / "whole", given, is_compiled=True)
     apart = (weights(plain) - weights(whole)).norm() / weights(plain).norm()
-    return {"plain": right, "whole": found, "apart": apart.item()}
+    return {"plain": right, "whole": found, "apart": apart.item()}, whole
 
 
 def compared_in_bf16(folder):
-    return compared(folder, UNCLIPPED_BF16)
+    return compared(folder, UNCLIPPED_BF16)[0]
 
 
 @pytest.mark.slow
@@ -82,8 +77,7 @@ def test_compiled_steps_in_bf16_are_the_plain_ones(tmp_path):
 
 def compared_and_resumed(folder):
     """Also of a run that is stopped and resumed, and of one that diverges."""
-    found = compared(folder, HARD)
-    whole = trained(folder / "whole", HARD, is_compiled=True)[0]  # only read again: it is done
+    found, whole = compared(folder, HARD)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(Batches, "__iter__", stop_after(2))
         with pytest.raises(InterruptedRunError):
