@@ -12,11 +12,8 @@ import numpy as np
 from jaxtyping import Int32, Int64
 
 from physlm.data.corpus import Documents
+from physlm.data.splitmix import below, next_bits, stream_of
 from physlm.data.tokens import Pieces
-
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-_MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
-_MIX_2 = np.uint64(0x94D049BB133111EB)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,38 +76,23 @@ class Sentences:
         return Biographies(tokens, starts, people, name_ends, value_spans)
 
 
-@numba.njit(inline="always")
-def _next(state):  # type: ignore[no-untyped-def]
-    """One step of splitmix64: the new state and 64 random bits."""
-    state += _GOLDEN
-    z = (state ^ (state >> np.uint64(30))) * _MIX_1
-    z = (z ^ (z >> np.uint64(27))) * _MIX_2
-    return state, z ^ (z >> np.uint64(31))
-
-
-@numba.njit(inline="always")
-def _below(bits, bound):  # type: ignore[no-untyped-def]
-    """An integer below ``bound``, which is far below 2**32, from 64 random bits."""
-    return np.int64(((bits >> np.uint64(32)) * np.uint64(bound)) >> np.uint64(32))
-
-
 @numba.njit(cache=True, nogil=True)
 def _draw_plans(people, key, n_templates, random_order):  # type: ignore[no-untyped-def]
     """For each document and sentence: which attribute, in which template."""
     n_attributes = len(n_templates)
     plan = np.empty((len(people), n_attributes, 2), dtype=np.int32)
     for i in range(len(people)):
-        _, state = _next(key ^ (np.uint64(people[i]) * _MIX_1))
+        state = stream_of(key, people[i])
         for j in range(n_attributes):
             plan[i, j, 0] = j
         if random_order:
             for j in range(n_attributes - 1, 0, -1):
-                state, bits = _next(state)
-                k = _below(bits, j + 1)
+                state, bits = next_bits(state)
+                k = below(bits, j + 1)
                 plan[i, j, 0], plan[i, k, 0] = plan[i, k, 0], plan[i, j, 0]
         for j in range(n_attributes):
-            state, bits = _next(state)
-            plan[i, j, 1] = _below(bits, n_templates[plan[i, j, 0]])
+            state, bits = next_bits(state)
+            plan[i, j, 1] = below(bits, n_templates[plan[i, j, 0]])
     return plan
 
 
