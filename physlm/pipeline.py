@@ -139,6 +139,7 @@ def _train(
         attention_across_documents=config.data.attention_across_documents,
         directory=directory,
         loggers=loggers,
+        measure=lambda: _curve(config, prepared),
         is_profiled=config.profile,
     )
 
@@ -146,6 +147,17 @@ def _train(
 def score(config: RunConfig, model: LanguageModel, corpus: Corpus) -> list[Metric]:
     """Every scorer's metrics."""
     return [metric for scorer in config.eval.values() for metric in scorer.score(model, corpus)]
+
+
+def _curve(config: RunConfig, prepared: _Prepared) -> dict[str, float]:
+    """What scorers measure during training."""
+    model = prepared.model
+    was_training = model.training
+    model.eval()
+    scorers = config.eval.values()
+    measured = [m for scorer in scorers for m in scorer.curve(model, prepared.corpus)]
+    model.train(was_training)
+    return {metric.name: metric.value for metric in measured}
 
 
 def _facts(config: RunConfig, prepared: _Prepared) -> dict[str, Any]:

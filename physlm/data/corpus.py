@@ -25,6 +25,13 @@ class Documents:
     def __len__(self) -> int:
         return len(self.starts) - 1
 
+    def rows(self, filling: int) -> Int32[np.ndarray, "documents longest"]:
+        """One document per row, filled up behind its end."""
+        lengths = np.diff(self.starts)
+        rows = np.full((len(self), lengths.max()), filling, dtype=np.int32)
+        rows[np.arange(lengths.max()) < lengths[:, None]] = self.tokens
+        return rows
+
 
 @runtime_checkable
 class Corpus(Protocol):

@@ -10,8 +10,8 @@ from physlm.data.corpus import Corpus
 
 IGNORED = -1  # a target that is no token: what fills an epoch's last window
 
-# About 5 million tokens of biographies: large enough to render at full speed, small in memory.
-_DOCUMENTS_PER_BLOCK = 65_536
+# Large enough to render at full speed, small in memory.
+_TOKENS_PER_BLOCK = 2**22
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +62,9 @@ def pack(corpus: Corpus, seq_len: int, start: Position = Position()) -> Iterator
 def _pack_epoch(corpus: Corpus, seq_len: int, start: Position) -> Iterator[Windows]:
     tokens, starts = np.empty(0, dtype=np.int32), np.empty(0, dtype=np.int64)
     first, skip = start.document, start.token
-    for block in range(start.document, corpus.n_documents, _DOCUMENTS_PER_BLOCK):
-        last = min(block + _DOCUMENTS_PER_BLOCK, corpus.n_documents)
+    per_block = _documents_per_block(corpus)
+    for block in range(start.document, corpus.n_documents, per_block):
+        last = min(block + per_block, corpus.n_documents)
         documents = corpus.epoch(start.epoch, block, last)
         starts = np.concatenate([starts, documents.starts[:-1] - skip + len(tokens)])
         tokens = np.concatenate([tokens, documents.tokens[skip:]])
@@ -82,6 +83,11 @@ def _pack_epoch(corpus: Corpus, seq_len: int, start: Position) -> Iterator[Windo
         strides = np.lib.stride_tricks.sliding_window_view(tokens, seq_len + 1)
         yield Windows(strides[::seq_len][:n_windows], ends)
         tokens, starts, first = tokens[read[-1] :], starts[at[-1] :] - read[-1], first + at[-1]
+
+
+def _documents_per_block(corpus: Corpus) -> int:
+    """As many as a block's tokens make, by the length of the first document."""
+    return max(1, _TOKENS_PER_BLOCK // len(corpus.epoch(0, 0, 1).tokens))
 
 
 def _close(tokens: Int32[np.ndarray, " tokens"], eos: int, seq_len: int) -> np.ndarray:

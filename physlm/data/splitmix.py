@@ -38,3 +38,13 @@ def below(bits, bound):  # type: ignore[no-untyped-def]
 def unit(bits):  # type: ignore[no-untyped-def]
     """A number in [0, 1) from 64 random bits."""
     return np.float64(bits >> np.uint64(11)) * 2.0**-53
+
+
+@numba.njit(cache=True, nogil=True)
+def uniform_of(key, first, last):  # type: ignore[no-untyped-def]
+    """The first number in [0, 1) of each of the streams ``first`` to ``last - 1``."""
+    numbers = np.empty(last - first)
+    for i in range(last - first):
+        _, bits = next_bits(stream_of(key, first + i))
+        numbers[i] = unit(bits)
+    return numbers

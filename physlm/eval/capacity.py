@@ -184,7 +184,7 @@ def _token_losses(
 ) -> tuple[Float[np.ndarray, "documents tokens"], Bool[np.ndarray, "documents tokens"]]:
     """Loss of each token in nats, and whether it is the likeliest; 0 and True at position 0."""
     device = next(iter(model.parameters()), torch.empty(0)).device
-    tokens = torch.from_numpy(_rows(documents, eos)).long().to(device)
+    tokens = torch.from_numpy(documents.rows(eos)).long().to(device)
     logits: Tensor = model(tokens[:, :-1]).float()
     targets = tokens[:, 1:]
     nats = torch.nn.functional.cross_entropy(logits.mT, targets, reduction="none")
@@ -193,11 +193,3 @@ def _token_losses(
         np.pad(nats.cpu().double().numpy(), ((0, 0), (1, 0))),
         np.pad(is_likeliest.cpu().numpy(), ((0, 0), (1, 0)), constant_values=True),
     )
-
-
-def _rows(documents: Biographies, eos: int) -> np.ndarray:
-    """One document per row, filled up with end-of-text."""
-    lengths = np.diff(documents.starts)
-    rows = np.full((len(documents), lengths.max()), eos, dtype=np.int32)
-    rows[np.arange(lengths.max()) < lengths[:, None]] = documents.tokens
-    return rows

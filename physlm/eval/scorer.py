@@ -23,3 +23,7 @@ class ScorerConfig(ABC):
     @abstractmethod
     def score(self, model: LanguageModel, corpus: Corpus) -> list[Metric]:
         """Measure a trained model against the truth."""
+
+    def curve(self, model: LanguageModel, corpus: Corpus) -> list[Metric]:  # noqa: ARG002
+        """What is worth measuring again and again during training; nothing unless a scorer says."""
+        return []

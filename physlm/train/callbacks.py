@@ -1,8 +1,9 @@
-"""What happens between chunks: checkpoints, the progress bar, requests to stop."""
+"""What happens between chunks: checkpoints, measurements, the progress bar, requests to stop."""
 
+import math
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,43 @@ class Checkpoints(lightning.Callback):
         else:
             trainer.save_checkpoint(self.path)
         self.saved_at = time.monotonic()
+
+
+class Measurements(lightning.Callback):
+    """Measures the model at the ends of equal shares of training, for curves."""
+
+    def __init__(self, measure: Callable[[], Mapping[str, float]], n_times: int) -> None:
+        self.measure = measure
+        self.n_times = n_times
+        self.n_due = 0
+
+    def on_train_start(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
+    ) -> None:
+        """What was due before a resumed run's checkpoint has been measured."""
+        self.n_due = self._n_due(pl_module)
+
+    def on_train_batch_end(
+        self,
+        trainer: lightning.Trainer,
+        pl_module: lightning.LightningModule,
+        *_: Any,
+    ) -> None:
+        """Measure if one more share is over, or several."""
+        n_due = self._n_due(pl_module)
+        if n_due == self.n_due:
+            return
+        self.n_due = n_due
+        metrics = self.measure()
+        progress = _ours(pl_module).progress
+        curves = {f"curve/{name}": value for name, value in metrics.items()}
+        curves["curve/tokens"] = float(progress.tokens)
+        for logger in pl_module.loggers:
+            logger.log_metrics(curves, step=progress.steps)
+
+    def _n_due(self, module: lightning.LightningModule) -> int:
+        ours = _ours(module)
+        return math.floor(ours.batches.progress(ours.progress.position) * self.n_times)
 
 
 class ExposureBar(lightning.Callback):

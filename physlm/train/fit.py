@@ -5,7 +5,7 @@ import logging
 import pickle
 import warnings
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -22,7 +22,7 @@ from physlm.errors import DivergedError, InputError
 from physlm.models.language_model import LanguageModel
 from physlm.record import RunDirectory
 from physlm.train.batches import Batches
-from physlm.train.callbacks import Checkpoints, ExposureBar, stop_requests
+from physlm.train.callbacks import Checkpoints, ExposureBar, Measurements, stop_requests
 from physlm.train.module import Precision, TrainerConfig, TrainingModule
 from physlm.train.module import Progress as TrainingProgress
 from physlm.train.objective import Objective
@@ -57,6 +57,7 @@ class RuntimeConfig:
     n_threads: int | None = None  # CPU threads of a process; None shares the cores
     compile: bool | None = None  # torch.compile; None where it pays
     steps_per_chunk: int | None = None  # between looks at the losses; None for about a second
+    n_measurements: int = 0  # during training, for curves of what scorers offer; on one device
     checkpoint_seconds: float = 60.0  # between checkpoints
     progress_bar: bool = True
 
@@ -67,6 +68,13 @@ class RuntimeConfig:
         for name in ("n_threads", "steps_per_chunk"):
             if getattr(self, name) is not None and getattr(self, name) < 1:
                 raise ValueError(f"{name}={getattr(self, name)}; must be at least 1, or null")
+        if self.n_measurements < 0:
+            raise ValueError(f"n_measurements={self.n_measurements}; must be at least 0")
+        if self.n_measurements and self.n_devices * self.n_nodes > 1:
+            raise ValueError(
+                f"n_measurements={self.n_measurements} with several devices; curves are measured "
+                "on one, use runtime.n_devices=1 or n_measurements=0"
+            )
 
     def is_compiled(self, device: str, n_parameters: int, n_tokens: float) -> bool:
         """Whether to compile training of so many tokens.
@@ -133,9 +141,12 @@ def fit(
     attention_across_documents: bool,
     directory: RunDirectory,
     loggers: list[Logger],
+    measure: Callable[[], Mapping[str, float]] = dict,
     is_profiled: bool = False,
 ) -> Trained:
     """Train to the end of the corpus, or to where the loss stops being a number.
+
+    ``measure`` is called ``runtime.n_measurements`` times on the way.
 
     Raises:
         InterruptedRunError: If the process was asked to stop; its state is saved.
@@ -158,6 +169,8 @@ def fit(
         callbacks: list[lightning.Callback] = [
             Checkpoints(directory.checkpoint, runtime.checkpoint_seconds, stop)
         ]
+        if runtime.n_measurements:
+            callbacks.append(Measurements(measure, runtime.n_measurements))
         if runtime.progress_bar:
             callbacks.append(ExposureBar())
         if is_profiled and is_main_process():

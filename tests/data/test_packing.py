@@ -42,7 +42,7 @@ corpora = st.builds(ListCorpus, st.lists(st.integers(1, 9), min_size=1, max_size
 
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch):
-    monkeypatch.setattr(packing, "_DOCUMENTS_PER_BLOCK", 3)
+    monkeypatch.setattr(packing, "_documents_per_block", lambda corpus: 3)
 
 
 def collect(corpus, seq_len, start=Position()):  # noqa: B008

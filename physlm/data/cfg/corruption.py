@@ -1,0 +1,120 @@
+"""Strings with mistakes in them, beside what they were meant to be."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+import numba
+import numpy as np
+from jaxtyping import Int64
+
+from physlm.data.cfg.derivation import Strings
+from physlm.data.cfg.grammar import Grammar
+from physlm.data.cfg.sampling import expand, grown
+from physlm.data.splitmix import below, next_bits, stream_of, unit
+
+
+class CorruptionKind(str, Enum):
+    """What is replaced by what.
+
+    A token by any token; the symbol above the terminals by any of its level, which then derives
+    other tokens; or that symbol always by the same one, the next of its level.
+    """
+
+    terminal = "terminal"
+    nonterminal = "nonterminal"
+    nonterminal_fixed = "nonterminal_fixed"
+
+
+@dataclass(frozen=True, slots=True)
+class Corrupted:
+    """Corrupted strings.
+
+    Attributes:
+        strings: With the mistakes.
+        n_meant: For every position, how many tokens of the clean string it and all before stand
+            for; -1 inside of what one symbol derives, where that is not told.
+    """
+
+    strings: Strings
+    n_meant: Int64[np.ndarray, " positions"]
+
+
+def corrupt(
+    grammar: Grammar, strings: Strings, kind: CorruptionKind, rate: float, key: int, first: int = 0
+) -> Corrupted:
+    """Replace each token or symbol with probability ``rate``.
+
+    What becomes of string i follows from the key and ``first + i``.
+
+    Raises:
+        ValueError: If nonterminals are to be replaced in strings without derivations, or in a
+            grammar that has none between the root and the terminals.
+
+    Source:
+        Physics of Language Models, Part 1, results 11 to 13.
+    """
+    places = np.searchsorted(grammar.tables.tokens, strings.tokens)
+    if kind is CorruptionKind.terminal:
+        replaced = _replace_tokens(
+            places, strings.starts, len(grammar.tokens), rate, np.uint64(key), first
+        )
+        positions = np.arange(1, len(places) + 1) - np.repeat(strings.starts[:-1], strings.lengths)
+        return Corrupted(Strings(grammar.tables.tokens[replaced], strings.starts), positions)
+    if strings.derivations is None or len(grammar.levels) < 3:
+        raise ValueError(f"kind={kind.value} needs strings with derivations of at least 3 levels")
+    symbols = np.searchsorted(grammar.levels[-2], strings.derivations.ancestors[-2])
+    tokens, starts, n_meant = _replace_symbols(
+        places, strings.starts, symbols, strings.derivations.is_boundary[-2], grammar.tables,
+        kind is CorruptionKind.nonterminal_fixed, rate, np.uint64(key), first,
+    )  # fmt: skip
+    return Corrupted(Strings(grammar.tables.tokens[tokens], starts), n_meant)
+
+
+@numba.njit(cache=True, nogil=True)
+def _replace_tokens(tokens, starts, n_tokens, rate, key, first):  # type: ignore[no-untyped-def]
+    out = tokens.copy()
+    for i in range(len(starts) - 1):
+        state = stream_of(key, first + i)
+        for t in range(starts[i], starts[i + 1]):
+            state, bits = next_bits(state)
+            if unit(bits) < rate:
+                state, bits = next_bits(state)
+                out[t] = below(bits, n_tokens)
+    return out
+
+
+@numba.njit(cache=True, nogil=True)
+def _replace_symbols(tokens, starts, symbols, is_boundary, tables, is_fixed, rate, key, first):  # type: ignore[no-untyped-def]
+    """``symbols`` are places on the last level but one, whose subtrees end at boundaries."""
+    level = len(tables.level_starts) - 3
+    first_symbol = tables.level_starts[level]
+    n_symbols = tables.level_starts[level + 1] - first_symbol
+    longest = tables.longest[first_symbol : first_symbol + n_symbols].max()
+    rows = np.empty((2, longest + tables.children.shape[1]), dtype=np.int64)
+    no_choices = np.empty(0, dtype=np.int32)
+    out = np.empty(len(tokens) + longest, dtype=np.int32)
+    n_meant = np.empty(len(tokens) + longest, dtype=np.int64)
+    out_starts = np.zeros(len(starts), dtype=np.int64)
+    for i in range(len(starts) - 1):
+        state, begin, n = stream_of(key, first + i), starts[i], out_starts[i]
+        for t in range(starts[i], starts[i + 1]):
+            if not is_boundary[t]:
+                continue
+            n_new = t + 1 - begin
+            out = grown(out, n, max(n_new, longest))
+            n_meant = grown(n_meant, n, max(n_new, longest))
+            state, bits = next_bits(state)
+            if unit(bits) < rate:
+                state, bits = next_bits(state)
+                other = (symbols[t] + 1) % n_symbols if is_fixed else below(bits, n_symbols)
+                state, n_new, _ = expand(
+                    first_symbol + other, level, state, tables, rows, out[n:], no_choices, False
+                )
+            else:
+                out[n : n + n_new] = tokens[begin : t + 1]
+            n_meant[n : n + n_new] = -1
+            n += n_new
+            n_meant[n - 1] = t + 1 - starts[i]
+            begin = t + 1
+        out_starts[i + 1] = n
+    return out[: out_starts[-1]], out_starts, n_meant[: out_starts[-1]]

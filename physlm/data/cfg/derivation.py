@@ -1,0 +1,74 @@
+"""Strings of a language, and how they were derived."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float64, Int8, Int16, Int32, Int64
+
+Tokens = Sequence[int] | np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class Derivations:
+    """For every position of some strings laid end to end, where it stands in each level's subtree.
+
+    Row l - 1 is the paper's level l: the first row is the root's, the last the terminals'.
+
+    Attributes:
+        ancestors: The symbol on each level that the position derives from, s_l(i).
+        subtrees: How many subtrees of that level come before its own in the string, p_l(i).
+        is_boundary: Whether it is the last position of its subtree, b_l(i).
+        log_probability: Of each string's derivation, in nats.
+
+    Source:
+        Physics of Language Models, Part 1, section 2.2.
+    """
+
+    ancestors: Int16[np.ndarray, "levels positions"]
+    subtrees: Int32[np.ndarray, "levels positions"]
+    is_boundary: Bool[np.ndarray, "levels positions"]
+    log_probability: Float64[np.ndarray, " strings"]
+
+    @property
+    def deepest_boundary(self) -> Int8[np.ndarray, " positions"]:
+        """The smallest level from 2 to L - 1 whose subtree ends here, b#(i); 0 where none does."""
+        inner = self.is_boundary[1:-1]
+        levels = np.where(inner.any(axis=0), inner.argmax(axis=0) + 2, 0) if len(inner) else 0
+        return np.broadcast_to(levels, self.is_boundary.shape[1]).astype(np.int8)
+
+
+@dataclass(frozen=True, slots=True)
+class Strings:
+    """Strings laid end to end, as tokens of the grammar.
+
+    Attributes:
+        tokens: The tokens.
+        starts: String i is ``tokens[starts[i]:starts[i + 1]]``.
+        derivations: How they were derived, where that is known.
+    """
+
+    tokens: Int32[np.ndarray, " positions"]
+    starts: Int64[np.ndarray, " strings_1"]
+    derivations: Derivations | None = None
+
+    @classmethod
+    def of(cls, rows: Iterable[Tokens]) -> "Strings":
+        """Strings given one by one."""
+        arrays = [np.asarray(row, dtype=np.int32) for row in rows]
+        starts = np.concatenate([[0], np.cumsum([len(row) for row in arrays])]).astype(np.int64)
+        return cls(np.concatenate([np.empty(0, np.int32), *arrays]), starts)
+
+    def __len__(self) -> int:
+        return len(self.starts) - 1
+
+    def __getitem__(self, i: int) -> Int32[np.ndarray, " tokens"]:
+        return self.tokens[self.starts[i] : self.starts[i + 1]]
+
+    def __iter__(self) -> Iterator[Int32[np.ndarray, " tokens"]]:
+        return (self[i] for i in range(len(self)))
+
+    @property
+    def lengths(self) -> Int64[np.ndarray, " strings"]:
+        """Tokens of each string."""
+        return np.diff(self.starts)

@@ -1,0 +1,160 @@
+"""The rules of a levelled grammar, checked when they are made."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+Expansion = tuple[int, ...]
+Bags = Mapping[int, Mapping[int, float]]  # terminal to the weights of the tokens it may become
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Rules that lead from one level to the next, each alternative of a symbol equally likely.
+
+    Levels are counted as in the paper: the root alone is on level 1, the terminals on level L.
+
+    Attributes:
+        root: The symbol that every string derives from.
+        terminals: In ascending order.
+        expansions: The alternatives of each nonterminal.
+        names: What symbols are called, where that is not their number.
+        levels: The symbols of each level, root first, each level in ascending order.
+
+    Raises:
+        ValueError: Naming the rule or symbol, if a symbol is unknown, unreachable or without
+            rules, or a rule is empty, written twice, part of a cycle, or skips a level.
+
+    Source:
+        Physics of Language Models, Part 1, section 2.1.
+    """
+
+    root: int
+    terminals: tuple[int, ...]
+    expansions: Mapping[int, tuple[Expansion, ...]]
+    names: Mapping[int, str] = field(default_factory=dict)
+    levels: tuple[tuple[int, ...], ...] = field(init=False, default=())
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "terminals", tuple(sorted(self.terminals)))
+        self._check_rules()
+        self._check_cycles()
+        object.__setattr__(self, "levels", self._levels())
+
+    def __iter__(self) -> Iterator[tuple[int, Expansion]]:
+        """Every rule, as its two sides."""
+        for symbol, alternatives in self.expansions.items():
+            for expansion in alternatives:
+                yield symbol, expansion
+
+    def name(self, symbol: int) -> str:
+        """What a symbol is called."""
+        return self.names.get(symbol, str(symbol))
+
+    def written(self, symbol: int, expansion: Sequence[int]) -> str:
+        """A rule as it stands in a file."""
+        return f"{self.name(symbol)} -> {' '.join(map(self.name, expansion))}"
+
+    def reachable_from(self, root: int) -> "Rules":
+        """The rules of what one symbol derives; all symbols keep their numbers.
+
+        Raises:
+            ValueError: If ``root`` is no nonterminal.
+        """
+        if root not in self.expansions:
+            known = ", ".join(self.name(symbol) for symbol in self.expansions)
+            raise ValueError(f"root={self.name(root)} is no nonterminal; one of {known}")
+        kept = self._below(root)
+        return Rules(
+            root,
+            tuple(t for t in self.terminals if t in kept),
+            {symbol: rules for symbol, rules in self.expansions.items() if symbol in kept},
+            {symbol: name for symbol, name in self.names.items() if symbol in kept},
+        )
+
+    def _below(self, root: int) -> set[int]:
+        """Every symbol in the derivations of one, itself included."""
+        found, waiting = {root}, [root]
+        while waiting:
+            for expansion in self.expansions.get(waiting.pop(), ()):
+                waiting += set(expansion) - found
+                found |= set(expansion)
+        return found
+
+    def _check_rules(self) -> None:
+        known = {*self.terminals, *self.expansions}
+        if self.root not in self.expansions:
+            raise ValueError(f"root {self.name(self.root)} has no rule; give it one")
+        for symbol, alternatives in self.expansions.items():
+            if symbol in self.terminals:
+                raise ValueError(f"terminal {self.name(symbol)} has a rule; terminals have none")
+            if not alternatives:
+                raise ValueError(f"symbol {self.name(symbol)} has no rule, so derives no string")
+            if len(set(alternatives)) < len(alternatives):
+                twice = next(e for e in alternatives if alternatives.count(e) > 1)
+                raise ValueError(f"rule {self.written(symbol, twice)} is written twice")
+        for symbol, expansion in self:
+            if not expansion:
+                raise ValueError(f"rule {self.name(symbol)} -> has an empty right-hand side")
+            if unknown := [s for s in expansion if s not in known]:
+                raise ValueError(
+                    f"rule {self.written(symbol, expansion)}: unknown symbol "
+                    f"{self.name(unknown[0])}; give it a rule or name it among the terminals"
+                )
+        if unreachable := sorted(known - self._below(self.root)):
+            raise ValueError(
+                f"symbol {self.name(unreachable[0])} cannot be reached from the root "
+                f"{self.name(self.root)}; remove it or use it in a rule"
+            )
+
+    def _check_cycles(self) -> None:
+        """Depth first; a symbol met again while it is open is part of a cycle."""
+        closed: set[int] = set()
+        open_symbols = [self.root]
+        branches = [iter(self._children(self.root))]
+        while branches:
+            child = next(branches[-1], None)
+            if child is None:
+                branches.pop()
+                closed.add(open_symbols.pop())
+            elif child in open_symbols:
+                cycle = [*open_symbols[open_symbols.index(child) :], child]
+                raise ValueError(f"cycle {' -> '.join(map(self.name, cycle))}; rules lead down")
+            elif child not in closed:
+                open_symbols.append(child)
+                branches.append(iter(self._children(child)))
+
+    def _children(self, symbol: int) -> list[int]:
+        return [s for expansion in self.expansions.get(symbol, ()) for s in expansion]
+
+    def _levels(self) -> tuple[tuple[int, ...], ...]:
+        """Breadth first; a symbol that is met on two levels comes from a rule that skips some."""
+        level_of = {self.root: 1}
+        waiting = [self.root]
+        for symbol in waiting:
+            for expansion in self.expansions.get(symbol, ()):
+                for child in expansion:
+                    if child not in level_of:
+                        level_of[child] = level_of[symbol] + 1
+                        waiting.append(child)
+                    self._require_next(symbol, expansion, child, level_of)
+        n_levels = max(level_of.values())
+        for terminal in self.terminals:
+            if level_of[terminal] != n_levels:
+                raise ValueError(
+                    f"terminal {self.name(terminal)} is on level {level_of[terminal]}, others on "
+                    f"level {n_levels}; all terminals are on the last level"
+                )
+        levels: list[list[int]] = [[] for _ in range(n_levels)]
+        for symbol, level in sorted(level_of.items()):
+            levels[level - 1].append(symbol)
+        return tuple(map(tuple, levels))
+
+    def _require_next(
+        self, symbol: int, expansion: Expansion, child: int, level_of: Mapping[int, int]
+    ) -> None:
+        if level_of[child] != level_of[symbol] + 1:
+            raise ValueError(
+                f"rule {self.written(symbol, expansion)} skips a level: {self.name(symbol)} is on "
+                f"level {level_of[symbol]}, {self.name(child)} on level {level_of[child]}; "
+                "every rule leads to the next level"
+            )

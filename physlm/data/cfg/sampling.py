@@ -1,0 +1,152 @@
+"""Strings drawn from a grammar, in compiled code: every alternative of a symbol equally likely.
+
+A derivation is told by the choices made: the root's, then those of the next level from left to
+right, and so on.
+"""
+
+import numba
+import numpy as np
+
+from physlm.data.cfg.derivation import Derivations, Strings
+from physlm.data.cfg.tables import Tables
+from physlm.data.splitmix import below, next_bits, stream_of, unit
+
+
+def sample(tables: Tables, key: int, first: int, n: int, *, has_derivations: bool) -> Strings:
+    """Strings ``first`` to ``first + n - 1`` of a key; each follows from its number alone."""
+    drawn = _sample(tables, np.uint64(key), first, n, has_derivations)
+    tokens, starts, choices, choice_starts = drawn
+    strings = tables.tokens[tokens]
+    if not has_derivations:
+        return Strings(strings, starts)
+    return Strings(strings, starts, derive(tables, tokens, starts, choices, choice_starts))
+
+
+def derive(
+    tables: Tables,
+    tokens: np.ndarray,
+    starts: np.ndarray,
+    choices: np.ndarray,
+    choice_starts: np.ndarray,
+) -> Derivations:
+    """The derivations that choices tell of; ``tokens`` are places among the grammar's tokens."""
+    return Derivations(*_derive(tables, tokens, starts, choices, choice_starts))
+
+
+@numba.njit(inline="always")
+def grown(values, n_used, needed):  # type: ignore[no-untyped-def]
+    """The same array, or a longer one that begins with its used part."""
+    if n_used + needed <= len(values):
+        return values
+    longer = np.empty(2 * len(values) + needed, dtype=values.dtype)
+    longer[:n_used] = values[:n_used]
+    return longer
+
+
+@numba.njit(nogil=True)
+def expand(symbol, level, state, tables, rows, tokens, choices, keeps):  # type: ignore[no-untyped-def]
+    """Draw a string from a symbol of a level: the random state, its tokens, the number of choices.
+
+    ``tokens`` and ``choices`` have room for the longest. ``rows`` has two rows with room for that
+    and one right-hand side more: copying a fixed number of children takes no decision, which
+    processors would guess wrong. A loop over three would be slower than writing them out.
+    """
+    rule_starts, n_children, children = tables.rule_starts, tables.n_children, tables.children
+    first_terminal, most_children = tables.level_starts[-2], children.shape[1]
+    rows[0, 0] = symbol
+    n, n_choices, side = 1, 0, 0
+    for _ in range(level, len(tables.level_starts) - 2):
+        above, below_it = rows[side], rows[1 - side]
+        n_below = 0
+        for k in range(n):
+            begin = rule_starts[above[k]]
+            state, bits = next_bits(state)
+            choice = below(bits, rule_starts[above[k] + 1] - begin)
+            if keeps:
+                choices[n_choices] = choice
+                n_choices += 1
+            below_it[n_below] = children[begin + choice, 0]
+            below_it[n_below + 1] = children[begin + choice, 1]
+            below_it[n_below + 2] = children[begin + choice, 2]
+            for c in range(3, most_children):
+                below_it[n_below + c] = children[begin + choice, c]
+            n_below += n_children[begin + choice]
+        n, side = n_below, 1 - side
+    for k in range(n):
+        tokens[k] = rows[side, k] - first_terminal
+        if not tables.is_plain:
+            state, bits = next_bits(state)
+            cumulative = tables.cumulative[tokens[k]]
+            tokens[k] = np.searchsorted(cumulative, unit(bits), side="right")
+    return state, n, n_choices
+
+
+@numba.njit(cache=True, nogil=True)
+def _sample(tables, key, first, n_strings, keeps):  # type: ignore[no-untyped-def]
+    """Tokens, where strings start, choices, and where those of each string start."""
+    longest, most_choices = tables.longest[0], tables.most_choices[0] if keeps else 0
+    starts = np.zeros(n_strings + 1, dtype=np.int64)
+    choice_starts = np.zeros(n_strings + 1, dtype=np.int64)
+    tokens = np.empty(longest, dtype=np.int32)
+    choices = np.empty(most_choices, dtype=np.int32)
+    rows = np.empty((2, longest + tables.children.shape[1]), dtype=np.int64)
+    for i in range(n_strings):
+        tokens = grown(tokens, starts[i], longest)
+        choices = grown(choices, choice_starts[i], most_choices)
+        state = stream_of(key, first + i)
+        rest = tokens[starts[i] :], choices[choice_starts[i] :]
+        _, n, n_choices = expand(0, 0, state, tables, rows, *rest, keeps)
+        starts[i + 1] = starts[i] + n
+        choice_starts[i + 1] = choice_starts[i] + n_choices
+    return tokens[: starts[-1]], starts, choices[: choice_starts[-1]], choice_starts
+
+
+@numba.njit(cache=True, nogil=True)
+def _derive(tables, tokens, starts, choices, choice_starts):  # type: ignore[no-untyped-def]
+    """Go through each derivation again, down to its tokens, and back up for where subtrees end."""
+    n_levels, n_tokens = len(tables.level_starts) - 1, len(tokens)
+    first_terminal = tables.level_starts[-2]
+    ancestors = np.empty((n_levels, n_tokens), dtype=np.int16)
+    subtrees = np.empty((n_levels, n_tokens), dtype=np.int32)
+    is_boundary = np.zeros((n_levels, n_tokens), dtype=np.bool_)
+    log_probability = np.zeros(len(starts) - 1)
+    log_choices = np.log((tables.rule_starts[1:] - tables.rule_starts[:-1]).astype(np.float64))
+    log_emissions = np.log(tables.emissions)
+    nodes = np.empty(tables.most_choices[0] + tables.longest[0] + 1, dtype=np.int64)
+    n_below = np.empty(len(nodes), dtype=np.int64)
+    level_starts = np.zeros(n_levels + 1, dtype=np.int64)
+    ends = np.empty((2, tables.longest[0] + 1), dtype=np.int64)
+    for i in range(len(starts) - 1):
+        nodes[0], n_nodes, level_starts[1] = 0, 1, 1
+        for level in range(n_levels - 1):
+            for k in range(level_starts[level], level_starts[level + 1]):
+                log_probability[i] -= log_choices[nodes[k]]
+                rule = tables.rule_starts[nodes[k]] + choices[choice_starts[i] + k]
+                n_below[k] = tables.n_children[rule]
+                for c in range(n_below[k]):
+                    nodes[n_nodes + c] = tables.children[rule, c]
+                n_nodes += n_below[k]
+            level_starts[level + 2] = n_nodes
+        for k in range(n_nodes - level_starts[n_levels - 1]):
+            token = tokens[starts[i] + k]
+            terminal = nodes[level_starts[n_levels - 1] + k] - first_terminal
+            log_probability[i] += log_emissions[terminal, token]
+            ends[0, k] = k + 1
+        side = 0
+        for level in range(n_levels - 1, -1, -1):
+            if level < n_levels - 1:
+                n_seen = 0
+                for k in range(level_starts[level], level_starts[level + 1]):
+                    n_seen += n_below[k]
+                    ends[1 - side, k - level_starts[level]] = ends[side, n_seen - 1]
+                side = 1 - side
+            begin = starts[i]
+            for number in range(level_starts[level + 1] - level_starts[level]):
+                name = tables.symbols[nodes[level_starts[level] + number]]
+                end = starts[i] + ends[side, number]
+                for t in range(begin, end):
+                    ancestors[level, t] = name
+                    subtrees[level, t] = number
+                is_boundary[level, end - 1] = True
+                begin = end
+    return ancestors, subtrees, is_boundary, log_probability

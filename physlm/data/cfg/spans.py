@@ -1,0 +1,197 @@
+"""Which parts of a string each symbol derives, and how likely: the tables of exact parsing.
+
+Bottom up, ``inside`` finds every span of every symbol with its weight. Top down, ``forward`` finds
+where each symbol can begin given all tokens before. Rules lead one level down, so one pass each
+suffices, and since few spans are real, both cost little more than reading the string.
+
+Weights are multiplied by a constant per token, which keeps those of long strings within floats.
+
+Source:
+    Baker (1979), inside probabilities; Stolcke (1995), forward probabilities of prefixes. Physics
+    of Language Models, Part 1, has the same quantities as dense tables (appendix on the two-step
+    dynamic programme).
+"""
+
+from typing import NamedTuple
+
+import numba
+import numpy as np
+from jaxtyping import Float64, Int32, Int64
+
+from physlm.data.cfg.sampling import grown
+from physlm.data.cfg.tables import Tables
+
+
+class Spans(NamedTuple):
+    """Spans of one string, by symbol and first position.
+
+    Attributes:
+        firsts: Symbol s from position i has the spans ``firsts[s, i]:lasts[s, i]``.
+        lasts: See there.
+        ends: Where each span ends, exclusive.
+        weights: Of each span.
+    """
+
+    firsts: Int64[np.ndarray, "symbols positions_1"]
+    lasts: Int64[np.ndarray, "symbols positions_1"]
+    ends: Int32[np.ndarray, " spans"]
+    weights: Float64[np.ndarray, " spans"]
+
+
+class Weights(NamedTuple):
+    """What a derivation's weight is the product of.
+
+    Attributes:
+        rules: One factor for each rule.
+        tokens: One for each terminal that becomes a token.
+        is_best: A span's weight is that of its best derivation, not the sum over all.
+    """
+
+    rules: Float64[np.ndarray, " rules"]
+    tokens: Float64[np.ndarray, "terminals tokens"]
+    is_best: bool = False
+
+
+def probabilities(tables: Tables, scale: float, *, is_best: bool = False) -> Weights:
+    """Weights that are probabilities, times ``scale`` for every token."""
+    n = tables.n_alternatives
+    return Weights(np.repeat(1.0 / n, n), tables.emissions * scale, is_best)
+
+
+def counts(tables: Tables) -> Weights:
+    """Weights that count derivations."""
+    n_rules = len(tables.n_children)
+    return Weights(np.ones(n_rules), (tables.emissions > 0).astype(np.float64))
+
+
+@numba.njit(cache=True, nogil=True)
+def inside(tokens, tables, weights):  # type: ignore[no-untyped-def]
+    """All spans of a string, whose tokens are places among the grammar's."""
+    n, first_terminal = len(tokens), tables.level_starts[-2]
+    rule_starts, n_children, children = tables.rule_starts, tables.n_children, tables.children
+    rule_weights, token_weights, is_best = weights.rules, weights.tokens, weights.is_best
+    firsts = np.zeros((len(tables.symbols), n + 1), dtype=np.int64)
+    lasts = np.zeros((len(tables.symbols), n + 1), dtype=np.int64)
+    ends = np.empty((len(token_weights) + 2) * (n + 1), dtype=np.int32)
+    values = np.empty(len(ends))
+    n_spans = 0
+    for terminal in range(len(token_weights)):
+        for start in range(n):
+            firsts[first_terminal + terminal, start] = n_spans
+            if token_weights[terminal, tokens[start]] > 0:
+                ends[n_spans] = start + 1
+                values[n_spans] = token_weights[terminal, tokens[start]]
+                n_spans += 1
+            lasts[first_terminal + terminal, start] = n_spans
+    paths, found = new_positions(n), new_positions(n)
+    for symbol in range(first_terminal - 1, -1, -1):
+        n_starts = n + 1 if symbol else 1  # of the root, only what begins the string
+        for start in range(n_starts):
+            n_found = 0
+            for rule in range(rule_starts[symbol], rule_starts[symbol + 1]):
+                first_child, length = children[rule, 0], n_children[rule]
+                if firsts[first_child, start] == lasts[first_child, start]:
+                    continue
+                spans = firsts, lasts, ends, values
+                n_paths = begin_path(start, rule_weights[rule], paths)
+                for c in range(length):
+                    n_paths = go_on(children[rule, c], c % 2, n_paths, is_best, spans, paths)
+                for k in range(n_paths):
+                    end = paths[0][length % 2, k]
+                    weight = taken(length % 2, end, paths)
+                    n_found = reach(end, weight, 0, n_found, is_best, found)
+            ends = grown(ends, n_spans, n_found)
+            values = grown(values, n_spans, n_found)
+            firsts[symbol, start] = n_spans
+            for k in range(n_found):
+                ends[n_spans + k] = found[0][0, k]
+                values[n_spans + k] = taken(0, found[0][0, k], found)
+            n_spans += n_found
+            lasts[symbol, start] = n_spans
+    return firsts, lasts, ends[:n_spans], values[:n_spans]
+
+
+@numba.njit(cache=True, nogil=True)
+def forward(n, tables, rule_weights, spans, seeds, first_level):  # type: ignore[no-untyped-def]
+    """Weight of all beginnings of derivations that expect a symbol at a position.
+
+    Args:
+        n: Tokens of the string.
+        tables: The grammar.
+        rule_weights: Of every rule.
+        spans: Of the string.
+        seeds: For each symbol of a level, the weight with which it is expected at each position.
+        first_level: That level, from 0.
+
+    Returns:
+        For each symbol and position; those above the level are not filled in.
+    """
+    rule_starts, n_children, children = tables.rule_starts, tables.n_children, tables.children
+    level_starts = tables.level_starts
+    expected = np.zeros((len(tables.symbols), n + 1))
+    expected[level_starts[first_level] : level_starts[first_level + 1]] = seeds
+    paths = new_positions(n)
+    for symbol in range(level_starts[first_level], level_starts[-2]):
+        for start in range(n + 1):
+            if expected[symbol, start] == 0:
+                continue
+            for rule in range(rule_starts[symbol], rule_starts[symbol + 1]):
+                weight = expected[symbol, start] * rule_weights[rule]
+                n_paths = begin_path(start, weight, paths)
+                for c in range(n_children[rule]):
+                    for k in range(n_paths):
+                        at = paths[0][c % 2, k]
+                        expected[children[rule, c], at] += paths[1][c % 2, at]
+                    n_paths = go_on(children[rule, c], c % 2, n_paths, False, spans, paths)
+                for k in range(n_paths):
+                    taken(n_children[rule] % 2, paths[0][n_children[rule] % 2, k], paths)
+    return expected
+
+
+@numba.njit(nogil=True)
+def new_positions(n):  # type: ignore[no-untyped-def]
+    """Two sets of positions with weights: a list of them, weights by position, and what is in."""
+    shape = (2, n + 1)
+    return np.empty(shape, dtype=np.int32), np.empty(shape), np.zeros(shape, dtype=np.bool_)
+
+
+@numba.njit(inline="always")
+def reach(position, weight, side, n, is_best, positions):  # type: ignore[no-untyped-def]
+    """Add a weight to a position of a set of n; how many it then has."""
+    listed, weights, is_in = positions
+    if not is_in[side, position]:
+        is_in[side, position] = True
+        listed[side, n] = position
+        weights[side, position] = weight
+        return n + 1
+    if is_best:
+        weights[side, position] = max(weights[side, position], weight)
+    else:
+        weights[side, position] += weight
+    return n
+
+
+@numba.njit(inline="always")
+def taken(side, position, positions):  # type: ignore[no-untyped-def]
+    """Remove a position from a set; its weight."""
+    positions[2][side, position] = False
+    return positions[1][side, position]
+
+
+@numba.njit(inline="always")
+def begin_path(start, weight, paths):  # type: ignore[no-untyped-def]
+    """The first set becomes one position; how many it has."""
+    return reach(start, weight, 0, 0, False, paths)
+
+
+@numba.njit(inline="always")
+def go_on(symbol, side, n, is_best, spans, paths):  # type: ignore[no-untyped-def]
+    """Lead a set's paths on by one symbol, into the other set; how many that has."""
+    firsts, lasts, ends, values = spans
+    n_next = 0
+    for k in range(n):
+        start = paths[0][side, k]
+        weight = taken(side, start, paths)
+        for span in range(firsts[symbol, start], lasts[symbol, start]):
+            n_next = reach(ends[span], weight * values[span], 1 - side, n_next, is_best, paths)
+    return n_next

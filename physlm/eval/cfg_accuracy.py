@@ -1,0 +1,165 @@
+"""Is what a model writes in the language? Validity, diversity, and how errors look."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from jaxtyping import Bool
+
+from physlm.data.cfg.corpus import CfgCorpus
+from physlm.data.cfg.derivation import Strings
+from physlm.data.cfg.grammar import Grammar
+from physlm.data.corpus import Corpus, require_at_least
+from physlm.errors import InputError
+from physlm.eval.cfg_distribution import log_probabilities, mean, require_cfg
+from physlm.eval.generate import Generated, Sampling, generate
+from physlm.eval.scorer import ScorerConfig
+from physlm.models.language_model import LanguageModel
+from physlm.record import Metric
+
+
+@dataclass(kw_only=True, slots=True)
+class CfgAccuracyConfig(ScorerConfig):
+    """Share of valid strings among those a model writes, from their start and from true beginnings.
+
+    A string counts if the model ends it and all of it, its beginning included, is in the language;
+    one that is not ended within the grammar's longest length, or the model's window, is a failure.
+
+    Source:
+        Physics of Language Models, Part 1, section 3 (cut 0 and 50, temperature 1, no top-k).
+    """
+
+    n_samples: int = 2000  # 20,000 in the paper
+    prefixes: list[int] = field(default_factory=lambda: [0, 50])  # tokens of the true beginning
+    temperature: float = 1.0
+    batch_size: int = 500
+    n_samples_of_curve: int = 200  # when measured during training
+
+    def __post_init__(self) -> None:
+        require_at_least(self, 1, "n_samples", "batch_size", "n_samples_of_curve")
+        if not self.prefixes or min(self.prefixes) < 0:
+            raise ValueError(f"prefixes={self.prefixes}; lengths from 0 up, one at least")
+        Sampling(max_new_tokens=1, temperature=self.temperature)
+
+    def check(self, model: LanguageModel, corpus: Corpus) -> None:
+        """The model generates, and strings reach beyond the longest beginning."""
+        grammar = require_cfg("cfg_accuracy", corpus).grammar
+        if not model.is_causal:
+            raise InputError(f"eval=cfg_accuracy: {type(model).__name__} does not generate")
+        longest = len(grammar.length_distribution) - 1
+        if max(self.prefixes) >= longest:
+            raise InputError(
+                f"eval.cfg_accuracy.prefixes={self.prefixes}; the longest string of this grammar "
+                f"has {longest} tokens, use shorter beginnings"
+            )
+
+    def score(self, model: LanguageModel, corpus: Corpus) -> list[Metric]:
+        """Accuracy for every beginning, with errors; diversity of what has none."""
+        return self._measured(model, corpus, self.n_samples, is_whole=True)
+
+    def curve(self, model: LanguageModel, corpus: Corpus) -> list[Metric]:
+        """Accuracy alone, on fewer strings."""
+        return self._measured(model, corpus, self.n_samples_of_curve, is_whole=False)
+
+    def _measured(
+        self, model: LanguageModel, corpus: Corpus, n: int, *, is_whole: bool
+    ) -> list[Metric]:
+        assert isinstance(corpus, CfgCorpus)
+        metrics = []
+        for prefix in self.prefixes:
+            written = write(self, model, corpus, n, prefix)
+            is_valid = written.is_ended & corpus.grammar.accepts_batch(written.strings)
+            metrics.append(mean(f"cfg/accuracy_prefix_{prefix}", is_valid, "share"))
+            if is_whole:
+                unfinished = f"cfg/unfinished_prefix_{prefix}"
+                metrics.append(mean(unfinished, ~written.is_ended, "share"))
+                metrics += _errors(corpus.grammar, written, is_valid, prefix)
+            if is_whole and prefix == 0:
+                metrics += _diversity(model, corpus, written)
+        return metrics
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """Strings a model wrote, their beginnings included.
+
+    Attributes:
+        strings: In the grammar's tokens, without the end.
+        is_ended: Whether the model ended them.
+    """
+
+    strings: Strings
+    is_ended: Bool[np.ndarray, " strings"]
+
+
+def write(
+    config: CfgAccuracyConfig, model: LanguageModel, corpus: CfgCorpus, n: int, prefix: int
+) -> Written:
+    """Have a model go on after the beginnings of fresh strings that are longer than these."""
+    beginnings = _beginnings(corpus, n, prefix)
+    longest = len(corpus.grammar.length_distribution) - 1
+    sampling = Sampling(
+        max_new_tokens=_room(model, prefix, longest), eos=corpus.vocabulary.eos,
+        temperature=config.temperature, batch_size=config.batch_size,
+    )  # fmt: skip
+    generated = generate(model, torch.from_numpy(beginnings), sampling, seed=corpus.seed)
+    return joined(corpus, beginnings, generated)
+
+
+def joined(corpus: CfgCorpus, prompts: np.ndarray, generated: Generated) -> Written:
+    """Prompts, which begin with end-of-text, and what a model wrote after them, as strings."""
+    rows = zip(prompts, generated.tokens, strict=True)
+    # End-of-text cannot stand inside: the model's first one ended the string.
+    strings = Strings.of(corpus.string(np.concatenate([p[1:], new])) for p, new in rows)
+    return Written(strings, generated.is_ended)
+
+
+def _beginnings(corpus: CfgCorpus, n: int, prefix: int) -> np.ndarray:
+    """End-of-text and the first tokens of n strings that have more of them."""
+    rows = np.empty((0, prefix + 1), dtype=np.int64)
+    for attempt in range(1, 1000):
+        strings = corpus.measured(2 * n, "beginnings", str(attempt))
+        is_longer = strings.lengths > prefix
+        rows = np.concatenate([rows, corpus.documents(strings).rows(0)[is_longer, : prefix + 1]])
+        if len(rows) >= n:
+            return rows[:n]
+    raise InputError(f"prefixes: hardly any string of this grammar has more than {prefix} tokens")
+
+
+def _room(model: LanguageModel, prefix: int, longest: int) -> int:
+    """Tokens to write at most: the longest string's rest and its end, or what the window leaves."""
+    wanted = longest - prefix + 1
+    if model.longest_window is None:
+        return wanted
+    return min(wanted, model.longest_window - prefix)
+
+
+def _errors(
+    grammar: Grammar, written: Written, is_valid: Bool[np.ndarray, " strings"], prefix: int
+) -> list[Metric]:
+    """Where invalid strings first go wrong, and on which level; missing where there is none."""
+    wrong = Strings.of(s for s, valid in zip(written.strings, is_valid, strict=True) if not valid)
+    if len(wrong) == 0:
+        return []
+    faults = grammar.faults(wrong)
+    metrics = [mean(f"cfg/error_position_prefix_{prefix}", faults.n_sound, "tokens")]
+    for level in range(1, len(grammar.levels)):
+        name = f"cfg/error_on_level_{level}_prefix_{prefix}"
+        metrics.append(mean(name, faults.broken_level == level, "share of errors"))
+    return metrics
+
+
+def _diversity(model: LanguageModel, corpus: CfgCorpus, written: Written) -> list[Metric]:
+    """Entropy of what the model writes, beside the grammar's, and how many strings come twice."""
+    n = len(written.strings)
+    nats = -log_probabilities(model, corpus, written.strings, has_end=written.is_ended)
+    texts = [string.tobytes() for string in written.strings]
+    _, times = np.unique(np.array(texts, dtype=object), return_counts=True)
+    n_collisions = int((times * (times - 1) // 2).sum())
+    n_pairs = n * (n - 1) // 2
+    return [
+        mean("cfg/output_entropy_bits", nats / np.log(2), "bits"),
+        Metric(name="cfg/derivation_entropy_bits", value=corpus.grammar.derivation_entropy_bits,
+               unit="bits", n=1),
+        Metric(name="cfg/collisions", value=n_collisions, unit="pairs of equal strings", n=n_pairs),
+    ]  # fmt: skip

@@ -1,0 +1,188 @@
+"""How far a model's next-token distribution is from the true one: loss, its floor, and KL."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+
+from physlm.data.cfg.corpus import CfgCorpus
+from physlm.data.cfg.derivation import Strings
+from physlm.data.corpus import Corpus, require_at_least
+from physlm.errors import InputError
+from physlm.eval.scorer import ScorerConfig
+from physlm.models.language_model import LanguageModel
+from physlm.record import Metric
+
+_LEAST_FITTING = 0.9  # share of strings that a window must hold
+
+
+@dataclass(kw_only=True, slots=True)
+class CfgDistributionConfig(ScorerConfig):
+    """Loss of fresh strings beside its exact floor, and KL to the true next-token distribution.
+
+    The floor is the loss of the true distribution on the same strings, so that the two share their
+    chance. KL is the mean over the positions of a string, its end included, then over strings.
+
+    Source:
+        Physics of Language Models, Part 1, section 3 (KL-divergence); the oracle is exact here.
+    """
+
+    n_strings: int = 1000
+    batch_size: int = 100  # strings per forward pass
+    n_strings_of_curve: int = 100  # when measured during training
+
+    def __post_init__(self) -> None:
+        require_at_least(self, 1, "n_strings", "batch_size", "n_strings_of_curve")
+
+    def check(self, model: LanguageModel, corpus: Corpus) -> None:
+        """The model reads from left to right, and its window holds most strings."""
+        grammar = require_cfg("cfg_distribution", corpus).grammar
+        if not model.is_causal:
+            raise InputError(
+                f"eval=cfg_distribution: {type(model).__name__} predicts no next token"
+            )
+        require_room(model, grammar.length_distribution)
+
+    def score(self, model: LanguageModel, corpus: Corpus) -> list[Metric]:
+        """Loss, floor, their ratio, and KL."""
+        assert isinstance(corpus, CfgCorpus)
+        return self._measured(model, corpus, self.n_strings)
+
+    def curve(self, model: LanguageModel, corpus: Corpus) -> list[Metric]:
+        """The same on fewer strings."""
+        assert isinstance(corpus, CfgCorpus)
+        return self._measured(model, corpus, self.n_strings_of_curve)
+
+    def _measured(self, model: LanguageModel, corpus: CfgCorpus, n: int) -> list[Metric]:
+        strings = fitting(model, corpus.measured(n, "distribution"))
+        losses, divergences = [], []
+        for first, log_p in next_token_scores(model, corpus, strings, self.batch_size):
+            for i, rows in enumerate(log_p, start=first):
+                places = np.searchsorted(corpus.grammar.tables.tokens, strings[i])
+                scores = rows[: len(places) + 1]
+                losses.append(-_taken(scores, places).sum())
+                truth = corpus.grammar.next_token_distribution(strings[i])
+                divergences.append(_kl(np.roll(truth, -1, axis=1), scores).mean())
+        floors = -corpus.grammar.log_probabilities(strings)
+        return _loss_metrics(np.array(losses), floors, strings.lengths + 1, np.array(divergences))
+
+
+def require_cfg(name: str, corpus: Corpus) -> CfgCorpus:
+    """A corpus whose grammar is known.
+
+    Raises:
+        InputError: If it is of another world.
+    """
+    if not isinstance(corpus, CfgCorpus):
+        raise InputError(f"eval={name} measures data=cfg only")
+    return corpus
+
+
+def require_room(model: LanguageModel, length_distribution: np.ndarray) -> None:
+    """Learned positions reach over most strings.
+
+    Raises:
+        InputError: If they do not.
+    """
+    window = model.longest_window
+    if window is None or length_distribution[:window].sum() >= _LEAST_FITTING:
+        return
+    share = length_distribution[:window].sum()
+    raise InputError(
+        f"data.seq_len={window}: only {share:.0%} of the strings, with end-of-text, fit the "
+        "learned positions; raise it or use model.position=rope"
+    )
+
+
+def fitting(model: LanguageModel, strings: Strings) -> Strings:
+    """The strings that the model's window holds, with end-of-text before them."""
+    if model.longest_window is None:
+        return strings
+    return Strings.of(string for string in strings if len(string) < model.longest_window)
+
+
+@torch.inference_mode()
+def next_token_scores(
+    model: LanguageModel, corpus: CfgCorpus, strings: Strings, batch_size: int
+) -> Iterator[tuple[int, Float[np.ndarray, "strings positions vocabulary"]]]:
+    """Log-probabilities after end-of-text and each token of strings, a batch at a time.
+
+    Columns are token ids: the grammar's tokens in ascending order, then end-of-text. Each batch
+    comes with the number of its first string; behind a string's end its rows mean nothing.
+    """
+    device = next(iter(model.parameters()), torch.empty(0)).device
+    rows = corpus.documents(strings).rows(corpus.vocabulary.eos)
+    longest = strings.lengths + 1
+    for first in range(0, len(strings), batch_size):
+        batch = rows[first : first + batch_size, : longest[first : first + batch_size].max()]
+        logits = model(torch.from_numpy(batch).long().to(device))
+        yield first, logits.double().log_softmax(dim=-1).cpu().numpy()
+
+
+def log_probabilities(
+    model: LanguageModel,
+    corpus: CfgCorpus,
+    strings: Strings,
+    *,
+    has_end: Bool[np.ndarray, " strings"],
+    batch_size: int = 100,
+) -> Float[np.ndarray, " strings"]:
+    """A model's log-probability, in nats, of strings and of the ends of those that have one."""
+    found = np.empty(len(strings))
+    for first, log_p in next_token_scores(model, corpus, strings, batch_size):
+        for i, scores in enumerate(log_p, start=first):
+            places = np.searchsorted(corpus.grammar.tables.tokens, strings[i])
+            taken = _taken(scores[: len(places) + 1], places)
+            found[i] = taken.sum() if has_end[i] else taken[:-1].sum()
+    return found
+
+
+def mean(name: str, values: np.ndarray, unit: str) -> Metric:
+    """A metric that is a mean over strings."""
+    n = len(values)
+    numbers = values.astype(np.float64)
+    stderr = float(numbers.std(ddof=1) / math.sqrt(n)) if n > 1 else None
+    return Metric(name=name, value=float(numbers.mean()), unit=unit, n=n, stderr=stderr,
+                  split="test")  # fmt: skip
+
+
+def _taken(
+    scores: Float[np.ndarray, "positions vocabulary"], places: np.ndarray
+) -> Float[np.ndarray, " positions"]:
+    """Log-probability of each token of a string, and of its end, which is the last id."""
+    targets = np.append(places, scores.shape[1] - 1)
+    taken: np.ndarray = scores[np.arange(len(targets)), targets]
+    return taken
+
+
+def _kl(
+    truth: Float[np.ndarray, "positions vocabulary"],
+    log_p: Float[np.ndarray, "positions vocabulary"],
+) -> Float[np.ndarray, " positions"]:
+    """KL(truth || model) in nats; what is impossible adds nothing."""
+    log_truth = np.log(truth, where=truth > 0, out=np.zeros_like(truth))
+    divergence: np.ndarray = (truth * (log_truth - log_p)).sum(axis=1)
+    return divergence
+
+
+def _loss_metrics(
+    losses: Float[np.ndarray, " strings"],
+    floors: Float[np.ndarray, " strings"],
+    n_tokens: np.ndarray,
+    divergences: Float[np.ndarray, " strings"],
+) -> list[Metric]:
+    """Losses per token are sums over strings by sums of tokens, as training counts them."""
+    per_token = n_tokens.mean()
+    loss, floor = float(losses.mean() / per_token), float(floors.mean() / per_token)
+    excess = mean("cfg/excess_loss_nats", (losses - floors) / per_token, "nats/token")
+    n = len(losses)
+    return [
+        Metric(name="cfg/loss_nats", value=loss, unit="nats/token", n=n, split="test"),
+        Metric(name="cfg/floor_nats", value=floor, unit="nats/token", n=n, split="test"),
+        Metric(name="cfg/loss_over_floor", value=loss / floor, unit="ratio", n=n, split="test"),
+        excess,
+        mean("cfg/kl_nats", divergences, "nats/token"),
+    ]
