@@ -17,6 +17,7 @@ from physlm.errors import InputError, refused_values
 from physlm.eval.capacity import CapacityConfig
 from physlm.eval.scorer import ScorerConfig
 from physlm.models.decoder import DecoderConfig
+from physlm.models.encoder import EncoderConfig
 from physlm.models.language_model import ModelConfig
 from physlm.record import SCIENCE
 from physlm.train.fit import RuntimeConfig
@@ -113,7 +114,7 @@ def register_schemas() -> None:
     store = ConfigStore.instance()
     store.store(name="run_schema", node=RunConfig)
     schemas = {"bios": BiosConfig, "biod": BiodConfig, "decoder": DecoderConfig,
-               "capacity": CapacityConfig}  # fmt: skip
+               "encoder": EncoderConfig, "capacity": CapacityConfig}  # fmt: skip
     for name, schema in schemas.items():
         store.store(group="schema", name=name, node=schema)
 

@@ -1,4 +1,4 @@
-"""Causal self-attention."""
+"""Self-attention by content; positions come in through rotations, or not at all."""
 
 import math
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from physlm.models.cache import LayerCache, Place
 from physlm.models.position import Rotary
+from physlm.models.sight import Sight
 
 # Queries of a block, and blocks at most: smaller blocks skip more of the future, more blocks take
 # longer to compile. Of 64, 128 and 256 queries of 512, blocks of 64 were fastest.
@@ -47,25 +48,24 @@ class Attention(nn.Module):
         self.out = nn.Linear(shape.d_model, shape.d_model, bias=has_bias)
 
     def forward(
-        self,
-        x: Float[Tensor, "batch seq width"],
-        mask: Bool[Tensor, "#batch 1 seq seq"] | None,
-        cache: LayerCache | None = None,
+        self, x: Float[Tensor, "batch seq width"], sight: Sight, cache: LayerCache | None = None
     ) -> Float[Tensor, "batch seq width"]:
-        """What each token gathers from the tokens it may see; ``mask`` None is plain causality.
-
-        A cache is filled with the keys and values of all tokens.
-        """
+        """What each token gathers from the tokens it sees; fills the cache."""
         n_batch, seq_len, _ = x.shape
-        n_heads, n_kv = self.shape.n_heads, self.shape.n_kv_heads
-        heads = self.qkv(x).view(n_batch, seq_len, -1, self.shape.head_width).transpose(1, 2)
-        qk, v = heads.split((n_heads + n_kv, n_kv), dim=1)
-        q, k = (qk if self.rotary is None else self.rotary(qk)).split((n_heads, n_kv), dim=1)
+        q, k, v = self._heads(x)
         if cache is not None:
             cache.fill(k, v)
-        gathered = attend(q, k, v, mask)
+        gathered = attend(q, k, v, sight.mask, is_causal=sight.is_causal)
         out: Tensor = self.out(gathered.transpose(1, 2).reshape(n_batch, seq_len, -1))
         return out
+
+    def weights(
+        self, x: Float[Tensor, "batch seq width"], sight: Sight
+    ) -> Float[Tensor, "batch heads seq seq"]:
+        """How much each token takes from each."""
+        q, k, _ = self._heads(x)
+        k = k.repeat_interleave(self.shape.n_heads // self.shape.n_kv_heads, dim=1)
+        return sight.weights(q @ k.mT * self.shape.head_width**-0.5)
 
     def decode(
         self, x: Float[Tensor, "batch 1 width"], cache: LayerCache, place: Place
@@ -87,24 +87,37 @@ class Attention(nn.Module):
         out: Tensor = self.out(gathered.reshape(n_batch, 1, -1))
         return out
 
+    def _heads(self, x: Float[Tensor, "batch seq width"]) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries, keys and values."""
+        n_batch, seq_len, _ = x.shape
+        n_heads, n_kv = self.shape.n_heads, self.shape.n_kv_heads
+        heads = self.qkv(x).view(n_batch, seq_len, -1, self.shape.head_width).transpose(1, 2)
+        qk, v = heads.split((n_heads + n_kv, n_kv), dim=1)
+        q, k = (qk if self.rotary is None else self.rotary(qk)).split((n_heads, n_kv), dim=1)
+        return q, k, v
+
 
 def attend(
     q: Float[Tensor, "batch heads seq width"],
     k: Float[Tensor, "batch kv_heads seq width"],
     v: Float[Tensor, "batch kv_heads seq width"],
     mask: Bool[Tensor, "#batch 1 seq seq"] | None,
+    *,
+    is_causal: bool = True,
 ) -> Float[Tensor, "batch heads seq width"]:
-    """Means of the values, weighted by the softmax of scaled scores; ``mask`` None is causality.
+    """Means of the values, weighted by the softmax of scaled scores.
+
+    A mask includes causality, where there is any; None hides nothing else.
 
     On a CPU, compiled or not in fp32, only first derivatives are right.
     """
     is_grouped = q.shape[1] != k.shape[1]
-    if _is_faster_in_blocks(q):
+    if is_causal and _is_faster_in_blocks(q):
         n_groups = q.shape[1] // k.shape[1]
         k, v = (t.repeat_interleave(n_groups, dim=1) if is_grouped else t for t in (k, v))
         return _attend_in_blocks(q, k, v, mask)
     return nn.functional.scaled_dot_product_attention(
-        q, k, v, attn_mask=mask, is_causal=mask is None, enable_gqa=is_grouped
+        q, k, v, attn_mask=mask, is_causal=is_causal and mask is None, enable_gqa=is_grouped
     )
 
 
@@ -205,20 +218,3 @@ def _attend_in_block(
         is_seen = mask[:, :, first:last, :last]
     weights = scores.masked_fill(~is_seen, -math.inf).softmax(dim=-1).to(q.dtype)
     return weights @ v[:, :, :last], weights
-
-
-def attention_mask(
-    is_visible: Bool[Tensor, "batch seq seq"] | None,
-    *,
-    seq_len: int,
-    sliding_window: int | None,
-    device: torch.device,
-) -> Bool[Tensor, "#batch 1 seq seq"] | None:
-    """Causality, the sliding window and visibility in one mask; None if causality is all."""
-    reach = seq_len if sliding_window is None else min(sliding_window, seq_len)
-    if is_visible is None and reach == seq_len:
-        return None
-    position = torch.arange(seq_len, device=device)
-    distance = position[:, None] - position
-    mask = (distance >= 0) & (distance < reach)
-    return (mask[None] if is_visible is None else mask & is_visible)[:, None]

@@ -6,6 +6,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from physlm.models.sight import softmax_of_seen
+
 # Tokens for which room is made at a time. Room for all would leave gaps between the heads' keys,
 # across which a CPU reads up to a third slower.
 _BLOCK = 64
@@ -27,20 +29,42 @@ class Place:
     columns: slice
     mask: Bool[Tensor, "batch 1 1 columns"] | None
 
+    @property
+    def distances(self) -> Int[Tensor, "#batch columns"]:
+        """From the next token of each row back to each column; from hidden columns it is 0."""
+        columns = torch.arange(self.columns.start, self.columns.stop, device=self.positions.device)
+        positions = self.positions if self.mask is not None else self.positions[:1]
+        return (positions[:, None] - columns).clamp(min=0)
+
+    def weights(
+        self, scores: Float[Tensor, "#batch heads rows columns"]
+    ) -> Float[Tensor, "#batch heads rows columns"]:
+        """How much the next token takes from each column."""
+        return softmax_of_seen(scores, self.mask)
+
 
 class LayerCache:
-    """The keys and values of one layer, in tensors that are written in place and grow by blocks."""
+    """The keys and values of one layer, in tensors that are written in place and grow by blocks.
 
-    keys: Float[Tensor, "batch kv_heads positions width"]
+    Attributes:
+        keys: Of width 0 where nothing is looked up by content.
+        values: One for each key.
+        of_distances: What the layer's scores take from the distances between tokens.
+    """
+
+    keys: Float[Tensor, "batch kv_heads positions key_width"]
     values: Float[Tensor, "batch kv_heads positions width"]
+    of_distances: tuple[Tensor, ...]
 
     def fill(
         self,
-        keys: Float[Tensor, "batch kv_heads seq width"],
+        keys: Float[Tensor, "batch kv_heads seq key_width"],
         values: Float[Tensor, "batch kv_heads seq width"],
+        of_distances: tuple[Tensor, ...] = (),
     ) -> None:
         """Start with the keys and values of whole prompts."""
         self.keys, self.values = keys.contiguous(), values.contiguous()
+        self.of_distances = of_distances
 
     def reserve(self, n_positions: int) -> None:
         """Make room for so many tokens in each row."""
@@ -52,7 +76,7 @@ class LayerCache:
 
     def write(
         self,
-        keys: Float[Tensor, "batch kv_heads 1 width"],
+        keys: Float[Tensor, "batch kv_heads 1 key_width"],
         values: Float[Tensor, "batch kv_heads 1 width"],
         place: Place,
     ) -> None:

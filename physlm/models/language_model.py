@@ -1,4 +1,4 @@
-"""The one interface of every model: token ids in, next-token scores out."""
+"""The one interface of every model: token ids in, scores of tokens out."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -14,13 +14,17 @@ from physlm.models.cross_entropy import summed_cross_entropy
 class LanguageModel(nn.Module, ABC):
     """Scores every next token from the tokens up to it.
 
+    A masked model scores each token itself instead, from those on both sides.
+
     Attributes:
         vocabulary_size: Number of tokens.
         longest_window: Tokens it can read at once; None where there is no limit.
+        is_causal: Whether scores of a token depend on those up to it alone.
     """
 
     vocabulary_size: int
     longest_window: int | None = None
+    is_causal: bool = True
 
     @abstractmethod
     def forward(
@@ -78,6 +82,40 @@ class LanguageModel(nn.Module, ABC):
         """
         raise InputError(_no_cache(self))
 
+    def hidden_states(
+        self,
+        tokens: Int[Tensor, "batch seq"],  # noqa: ARG002
+        is_visible: Bool[Tensor, "batch seq seq"] | None = None,  # noqa: ARG002
+    ) -> Float[Tensor, "batch seq width"]:
+        """The last layer's normalised states, from which scores are a linear map.
+
+        Raises:
+            InputError: If the model shows none.
+        """
+        raise InputError(_undefined(self, "hidden_states"))
+
+    def attention_maps(
+        self,
+        tokens: Int[Tensor, "batch seq"],  # noqa: ARG002
+        is_visible: Bool[Tensor, "batch seq seq"] | None = None,  # noqa: ARG002
+    ) -> Float[Tensor, "layers batch heads seq seq"]:
+        """How much each token takes from each, after the softmax, in every layer and head.
+
+        Row t of a map holds what token t takes, and sums to 1. No gradient is kept.
+
+        Raises:
+            InputError: If the model has no attention to show.
+        """
+        raise InputError(_undefined(self, "attention_maps"))
+
+    def untrained(self, seed: int) -> "LanguageModel":  # noqa: ARG002
+        """A model of the same architecture with random weights, on the same device.
+
+        Raises:
+            InputError: If the model does not know how it was built.
+        """
+        raise InputError(_undefined(self, "untrained"))
+
     def n_parameters(self) -> dict[str, int]:
         """Parameters by role; a shared tensor counts once."""
         return {"all": sum(p.numel() for p in self.parameters())}
@@ -116,3 +154,7 @@ class ModelConfig(ABC):
 
 def _no_cache(model: LanguageModel) -> str:
     return f"{type(model).__name__} has no cache to generate with; define its prefill and decode"
+
+
+def _undefined(model: LanguageModel, method: str) -> str:
+    return f"{type(model).__name__} has no {method}; define it"

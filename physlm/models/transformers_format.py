@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from physlm.errors import InputError
-from physlm.models.decoder import Decoder, DecoderConfig, NormKind
+from physlm.models.architecture import NormKind
+from physlm.models.decoder import Decoder, DecoderConfig
 from physlm.models.mlp import MlpKind
 from physlm.models.position import PositionEncoding
 

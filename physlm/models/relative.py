@@ -1,0 +1,107 @@
+"""Relative attention: scores depend on what two tokens are and on how far they are apart."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from physlm.models.attention import Attention, AttentionShape
+from physlm.models.cache import LayerCache, Place
+from physlm.models.distance import by_pair, n_distances
+from physlm.models.sight import Sight
+
+_N_TERMS = 3  # of a score: content with content, content with distance, distance with content
+
+
+class RelativeAttention(Attention):
+    """Disentangled attention: token i scores token j by (q_i k_j + q_i kr + k_j qr) / sqrt(3 w).
+
+    The key kr and the query qr of their distance i - j are projected from embeddings that all
+    layers share; w is a head's width. These projections have no biases, which would change nothing:
+    the softmax ignores that of kr, and that of q does what that of qr would.
+
+    Source:
+        He et al. (2021), DeBERTa, equation 4; GPT_rel of Physics of Language Models, Part 1.
+    """
+
+    def __init__(self, shape: AttentionShape, *, has_bias: bool) -> None:
+        super().__init__(shape, None, has_bias=has_bias)
+        self.scale = (_N_TERMS * shape.head_width) ** -0.5
+        self.distance_key = nn.Linear(shape.d_model, shape.d_kv, bias=False)
+        self.distance_query = nn.Linear(shape.d_model, shape.d_model, bias=False)
+
+    def forward(
+        self, x: Float[Tensor, "batch seq width"], sight: Sight, cache: LayerCache | None = None
+    ) -> Float[Tensor, "batch seq width"]:
+        """What each token gathers from the tokens it sees; fills the cache."""
+        q, k, v = self._heads(x)
+        of_distances = self._of_distances(sight)
+        if cache is not None:
+            cache.fill(k, v, of_distances)
+        weights = sight.weights(self._scores(q, k, of_distances, sight))
+        gathered = weights.to(v.dtype) @ self._for_all_heads(v)
+        out: Tensor = self.out(gathered.transpose(1, 2).flatten(2))
+        return out
+
+    def weights(
+        self, x: Float[Tensor, "batch seq width"], sight: Sight
+    ) -> Float[Tensor, "batch heads seq seq"]:
+        """How much each token takes from each."""
+        q, k, _ = self._heads(x)
+        return sight.weights(self._scores(q, k, self._of_distances(sight), sight))
+
+    def decode(
+        self, x: Float[Tensor, "batch 1 width"], cache: LayerCache, place: Place
+    ) -> Float[Tensor, "batch 1 width"]:
+        """What one more token of each row gathers from the cache, which then holds it too."""
+        q, new_k, new_v = self._heads(x)
+        cache.write(new_k, new_v, place)
+        k, v = cache.keys[:, :, place.columns], cache.values[:, :, place.columns]
+        kr, qr = cache.of_distances
+        # Heads that share keys become rows of one query, so that keys are not repeated.
+        q = q.reshape(len(x), self.shape.n_kv_heads, -1, self.shape.head_width)
+        distances = place.distances
+        qr = qr.view(*q.shape[1:3], *qr.shape[1:])[:, :, distances].movedim(2, 0)
+        scores = q @ k.mT + torch.take_along_dim(q @ kr.mT, distances[:, None, None], dim=-1)
+        weights = place.weights((scores + (k[:, :, None] * qr).sum(dim=-1)) * self.scale)
+        out: Tensor = self.out((weights.to(v.dtype) @ v).reshape(len(x), 1, -1))
+        return out
+
+    def _of_distances(self, sight: Sight) -> tuple[Tensor, ...]:
+        """Keys and queries of the distances."""
+        assert sight.distances is not None
+        width = self.shape.head_width
+        return tuple(
+            projection(sight.distances).unflatten(1, (-1, width)).transpose(0, 1)
+            for projection in (self.distance_key, self.distance_query)
+        )
+
+    def _scores(
+        self,
+        q: Float[Tensor, "batch heads seq width"],
+        k: Float[Tensor, "batch kv_heads seq width"],
+        of_distances: tuple[Tensor, ...],
+        sight: Sight,
+    ) -> Float[Tensor, "batch heads seq seq"]:
+        seq_len = q.shape[2]
+        n = n_distances(seq_len, is_causal=sight.is_causal)
+        kr, qr = (x[:, :n] for x in of_distances)
+        k, kr = self._for_all_heads(k), self._for_all_heads(kr)
+        q, qr = q * self.scale, qr * self.scale
+        scores = (q @ k.mT).to(torch.promote_types(q.dtype, torch.float32))
+        # Descending distances: going right along a row of keys, they become smaller.
+        scores += by_pair(q @ _one_more(kr.flip(1)).mT, seq_len - 1)[..., :seq_len]
+        scores += by_pair(k @ _one_more(qr).mT, n - seq_len)[..., :seq_len].mT
+        return scores
+
+    def _for_all_heads(
+        self, x: Float[Tensor, "*batch kv_heads seq width"]
+    ) -> Float[Tensor, "*batch heads seq width"]:
+        n_groups = self.shape.n_heads // self.shape.n_kv_heads
+        return x if n_groups == 1 else x.repeat_interleave(n_groups, dim=-3)
+
+
+def _one_more(
+    x: Float[Tensor, "heads distances width"],
+) -> Float[Tensor, "heads distances_1 width"]:
+    """With a last row that is never looked at."""
+    return nn.functional.pad(x, (0, 0, 0, 1))
