@@ -1,13 +1,16 @@
-"""Run every benchmark, print one table, write `benchmarks/out/bench.json`."""
+"""Run every benchmark, or those named, print a table, write `benchmarks/out/bench.json`."""
 
+import argparse
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import torch
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.cfg import cfg_rows
 from benchmarks.corpus import corpus_rows
 from benchmarks.generation import generation_rows
 from benchmarks.loop import loop_rows
@@ -17,16 +20,24 @@ from physlm.train.fit import lightning_quiet
 from physlm.train.processor import use_processor
 
 _OUT = Path(__file__).parent / "out" / "bench.json"
+_PARTS = {"corpus": corpus_rows, "cfg": cfg_rows, "loop": loop_rows,
+          "generation": generation_rows, "training": training_rows}  # fmt: skip
 
 
 def main() -> None:
     """One thread throughout: a peer that spreads over cores would be compared with that, not us."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("parts", nargs="*", metavar="PART",
+                        help=f"of {', '.join(_PARTS)} (default: all)")  # fmt: skip
+    parts = parser.parse_args().parts or list(_PARTS)
+    if unknown := set(parts) - set(_PARTS):
+        parser.error(f"PART={unknown.pop()}; one of {', '.join(_PARTS)}")
     use_processor(n_threads=1, n_processes=1)
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     rows: list[Row] = []
     with lightning_quiet():
-        for part in (corpus_rows, loop_rows, generation_rows, training_rows):
-            for row in part():
+        for part in parts:
+            for row in _PARTS[part]():
                 rows.append(row)
                 _write(rows)
     show(rows)
@@ -34,11 +45,21 @@ def main() -> None:
 
 
 def _write(rows: list[Row]) -> None:
-    """After every row, so that a run that is stopped leaves what it measured."""
+    """After every row, so that a run that is stopped leaves what it measured.
+
+    Rows of other parts, measured before, stay.
+    """
     _OUT.parent.mkdir(exist_ok=True)
+    before = json.loads(_OUT.read_text(encoding="utf-8"))["rows"] if _OUT.exists() else []
+    new = {_key(row.as_dict()): row.as_dict() for row in rows}
+    merged = {_key(row): row for row in before} | new
     content = {"device": device_name(), "torch": torch.__version__, "threads": 1,
-               "rows": [row.as_dict() for row in rows]}  # fmt: skip
+               "rows": list(merged.values())}  # fmt: skip
     _OUT.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def _key(row: dict[str, Any]) -> tuple[str, str, str]:
+    return row["work"], row["shape"], row["peer"]
 
 
 def show(rows: list[Row]) -> None:

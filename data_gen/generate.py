@@ -11,6 +11,7 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 
 from physlm.config import config_dir, register_schemas, typed
 from physlm.data.bio.knowledge import KnowledgeCorpus
+from physlm.data.cfg.corpus import CfgCorpus
 from physlm.data.corpus import DataConfig
 from physlm.data.export import write_corpus
 from physlm.errors import InputError, refused_values
@@ -22,7 +23,7 @@ class GenerateConfig:
     """A corpus and where to write it."""
 
     output: str = MISSING  # a folder that does not exist yet
-    epochs: int = 1  # exposures of every person to write
+    epochs: int = 1  # exposures to write: of every person, or of a grammar as so many other strings
     seed: int = 0
     data: DataConfig = MISSING
 
@@ -52,7 +53,7 @@ def _generate(composed: DictConfig) -> None:
         config = typed(composed, GenerateConfig)
         with refused_values():
             corpus = config.data.build(config.seed)
-        assert isinstance(corpus, KnowledgeCorpus)
+        assert isinstance(corpus, KnowledgeCorpus | CfgCorpus)
         description = {"seed": config.seed, "data": json.loads(json.dumps(asdict(config.data)))}
         folder = write_corpus(
             corpus, Path(config.output), n_epochs=config.epochs, description=description

@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from physlm.errors import InputError
-from physlm.record import SCIENCE, RunRecord, flatten, read_record, replacing
+from physlm.record import SCIENCE, RunRecord, flatten, read_curves, read_record, replacing
 
 # What every row says of its run, before the configuration and the metrics.
 _FACTS = ("run_id", "name", "status", "device", "exposures", "steps", "tokens", "wall_seconds",
@@ -49,6 +49,23 @@ def tabulate(records: Sequence[RunRecord]) -> pl.DataFrame:
     if not records:
         raise InputError("no record.json found; run something first")
     return pl.DataFrame([_row(record) for record in records], infer_schema_length=None)
+
+
+def tabulate_curves(folders: Iterable[Path]) -> pl.DataFrame:
+    """What scorers measured during training, one row a time, of every finished run.
+
+    Raises:
+        InputError: If no run measured anything during training.
+    """
+    rows = []
+    for record_path in sorted(path for folder in folders for path in folder.rglob("record.json")):
+        record, metrics = read_record(record_path), record_path.with_name("metrics.jsonl")
+        facts = {"run_id": record.run_id, "name": record.name, "seed": record.config["seed"]}
+        curves = read_curves(metrics) if metrics.exists() else []
+        rows += [{**facts, **row} for row in curves if "curve/tokens" in row]
+    if not rows:
+        raise InputError("no curves found; run with runtime.n_measurements=20")
+    return pl.DataFrame(rows, infer_schema_length=None)
 
 
 def varying(table: pl.DataFrame) -> pl.DataFrame:
@@ -168,12 +185,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--metrics", nargs="+", metavar="NAME",
                         default=["capacity/bits_per_parameter"],
                         help="metrics to average (default: %(default)s)")  # fmt: skip
+    parser.add_argument("--curves", action="store_true",
+                        help="what was measured during training, one row a time")  # fmt: skip
     parser.add_argument("--where", nargs="+", metavar="KEY=VALUE", default=[],
                         help="only runs with these values")  # fmt: skip
     parser.add_argument("--output", type=Path,
                         help="file ending in .md, .csv or .json (default: print)")  # fmt: skip
     chosen = parser.parse_args(arguments)
     try:
+        if chosen.curves:
+            write_table(choose(tabulate_curves(chosen.folders), chosen.where), chosen.output)
+            return 0
         records, unreadable = find_records(chosen.folders)
         for problem in unreadable:
             print(f"error: {problem}", file=sys.stderr)

@@ -10,11 +10,17 @@ from typing import Any, TypeVar
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
 
+from physlm.analysis.cfg_attention import CfgAttentionConfig
+from physlm.analysis.cfg_probing import CfgProbingConfig
 from physlm.data.bio.biod import BiodConfig
 from physlm.data.bio.bios import BiosConfig
+from physlm.data.cfg.corpus import CfgConfig
 from physlm.data.corpus import DataConfig
 from physlm.errors import InputError, refused_values
 from physlm.eval.capacity import CapacityConfig
+from physlm.eval.cfg_accuracy import CfgAccuracyConfig
+from physlm.eval.cfg_distribution import CfgDistributionConfig
+from physlm.eval.cfg_robustness import CfgRobustnessConfig
 from physlm.eval.scorer import ScorerConfig
 from physlm.models.decoder import DecoderConfig
 from physlm.models.encoder import EncoderConfig
@@ -113,8 +119,13 @@ def register_schemas() -> None:
     """Make the typed schemas known to Hydra, as classes, so that each YAML file is checked."""
     store = ConfigStore.instance()
     store.store(name="run_schema", node=RunConfig)
-    schemas = {"bios": BiosConfig, "biod": BiodConfig, "decoder": DecoderConfig,
-               "encoder": EncoderConfig, "capacity": CapacityConfig}  # fmt: skip
+    schemas = {
+        "bios": BiosConfig, "biod": BiodConfig, "cfg": CfgConfig,
+        "decoder": DecoderConfig, "encoder": EncoderConfig,
+        "capacity": CapacityConfig, "cfg_accuracy": CfgAccuracyConfig,
+        "cfg_distribution": CfgDistributionConfig, "cfg_robustness": CfgRobustnessConfig,
+        "cfg_probing": CfgProbingConfig, "cfg_attention": CfgAttentionConfig,
+    }  # fmt: skip
     for name, schema in schemas.items():
         store.store(group="schema", name=name, node=schema)
 

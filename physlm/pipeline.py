@@ -12,17 +12,24 @@ import yaml
 from safetensors.torch import save_model
 
 from physlm import __version__
-from physlm.analysis.figures import draw_run
+from physlm.analysis.figures import draw_learning_curve, draw_run, save_figure
 from physlm.config import RunConfig
 from physlm.data.corpus import Corpus
 from physlm.errors import refused_values
 from physlm.models.language_model import LanguageModel
-from physlm.record import Metric, RunDirectory, RunRecord, replacing, write_text
+from physlm.record import (
+    Metric,
+    RunDirectory,
+    RunRecord,
+    read_curves,
+    replacing,
+    write_text,
+)
 from physlm.train.batches import Batches
 from physlm.train.fit import Trained, fit, is_main_process, saved_steps
 from physlm.train.module import Progress
 from physlm.train.processor import processor_name, use_processor
-from physlm.train.tracking import build_loggers, close, read_curves, report
+from physlm.train.tracking import build_loggers, close, report
 
 _LIBRARIES = ("torch", "lightning", "numpy", "numba", "hydra-core", "tokenizers")
 
@@ -65,7 +72,9 @@ def execute(config: RunConfig, directory: RunDirectory) -> Outcome | None:
             directory.clear()
         record = _run(config, directory, prepared)
         directory.write_record(record)
-        draw_run(record, read_curves(directory.metrics), directory.path / "figure.png")
+        curves = read_curves(directory.metrics)
+        draw_run(record, curves, directory.path / "figure.png")
+        draw_learning_curve(record, curves, directory.path / "learning_curve.png")
         return Outcome(record, directory.record, was_done=False)
 
 
@@ -119,7 +128,11 @@ def _run(config: RunConfig, directory: RunDirectory, prepared: _Prepared) -> Run
             )
         with replacing(directory.model) as temporary:
             save_model(trained.model, str(temporary))
-        metrics = score(config, trained.model.to(prepared.device).eval(), prepared.corpus)
+        model = trained.model.to(prepared.device).eval()
+        metrics = score(config, model, prepared.corpus)
+        for scorer in config.eval.values():
+            for name, figure in scorer.figures(model, prepared.corpus).items():
+                save_figure(figure, directory.path / f"{name}.png")
         report(loggers, {metric.name: metric.value for metric in metrics}, trained.progress.steps)
         return RunRecord(**facts, status="finished", metrics=tuple(metrics))
     finally:

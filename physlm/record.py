@@ -173,6 +173,25 @@ def _parsed(content: dict[str, Any]) -> RunRecord:
     return RunRecord(**content, metrics=metrics)
 
 
+def read_curves(path: Path) -> list[dict[str, float]]:
+    """The rows of a ``metrics.jsonl``; a last line cut short by a crash is left out.
+
+    Raises:
+        InputError: If any other line is not a row.
+    """
+    lines = path.read_text(encoding="utf-8").splitlines()
+    rows = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            row = json.loads(line)
+            rows.append({"step": row.pop("step"), **row})
+        except (json.JSONDecodeError, KeyError, AttributeError) as error:
+            if number == len(lines):
+                break
+            raise InputError(f"{path} line {number} is corrupt; delete the file") from error
+    return rows
+
+
 def write_text(path: Path, text: str) -> None:
     """Replace a file's content in one step, so that a reader sees the old or the new, whole."""
     with replacing(path) as temporary:

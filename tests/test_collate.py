@@ -113,3 +113,24 @@ def test_diverged_runs_are_left_out_of_means_and_that_is_said(runs, capsys):
     printed = capsys.readouterr()
     assert "1 diverged runs left out" in printed.err
     assert "| 32 | 5 |  | 1 |" in printed.out
+
+
+def test_curves_of_all_runs_are_one_table(runs, capsys):
+    rows = [{"step": 10 * i, "curve/tokens": 100.0 * i, "curve/cfg/kl_nats": 1.0 / i}
+            for i in (1, 2)]  # fmt: skip
+    for name in ("r016", "r116"):
+        lines = [*rows, {"step": 25, "train/loss_nats": 1.0}]
+        (runs / name / "metrics.jsonl").write_text("".join(json.dumps(r) + "\n" for r in lines))
+    path = runs.parent / "curve.csv"
+    assert main([str(runs), "--curves", "--output", str(path)]) == 0
+    table = pl.read_csv(path)
+    assert table.columns == ["run_id", "name", "seed", "step", "curve/tokens", "curve/cfg/kl_nats"]
+    assert table["seed"].to_list() == [0, 0, 1, 1]
+    assert table["curve/cfg/kl_nats"].to_list() == [1.0, 0.5] * 2
+    assert main([str(runs), "--curves", "--where", "seed=1"]) == 0
+    assert "0.5" in capsys.readouterr().out
+
+
+def test_no_curves_is_said(runs, capsys):
+    assert main([str(runs), "--curves"]) == 2
+    assert "no curves found; run with runtime.n_measurements=20" in capsys.readouterr().err

@@ -12,10 +12,9 @@ import time
 import polars as pl
 import pytest
 
-from physlm.record import read_record
+from physlm.record import read_curves, read_record
 from physlm.run import main
 from physlm.train.fit import saved_steps
-from physlm.train.tracking import read_curves
 
 SMALL = ("+experiment=capacity_100x", "data.n_people=60", "data.exposures=40", "model.d_model=16",
          "runtime.steps_per_chunk=8")  # fmt: skip

@@ -39,5 +39,35 @@ def draw_run(record: RunRecord, curves: Sequence[dict[str, float]], path: Path) 
     if rows_shown:
         bars.legend(loc="upper left", fontsize="small")
         bars.set_ylim(-0.8, len(rows_shown) + 0.2)
+    save_figure(figure, path)
+
+
+def draw_learning_curve(record: RunRecord, curves: Sequence[dict[str, float]], path: Path) -> None:
+    """What scorers measured during training, against tokens; nothing where they did not.
+
+    Shares, such as accuracies, are on the left; on the right the rest, on a logarithmic axis.
+    """
+    rows = [row for row in curves if "curve/tokens" in row]
+    names = [name for name in (rows[0] if rows else {}) if name.startswith("curve/")]
+    if not rows:
+        return
+    tokens = [row["curve/tokens"] for row in rows]
+    figure = Figure(figsize=(9, 3.5), layout="constrained")
+    shares, others = figure.subplots(1, 2)
+    for name in (name for name in names if name != "curve/tokens"):
+        values = [row[name] for row in rows]
+        axes = shares if "accuracy" in name else others
+        axes.plot(tokens, values, marker=".", label=name.removeprefix("curve/"))
+    for axes in (shares, others):
+        axes.set(xlabel="tokens seen")
+        if axes.lines:
+            axes.legend(fontsize="small")
+    shares.set(ylabel="share", ylim=(-0.03, 1.03), title=record.name)
+    others.set(yscale="log")
+    save_figure(figure, path)
+
+
+def save_figure(figure: Figure, path: Path) -> None:
+    """Write a figure, in the format of the file's ending."""
     with replacing(path) as temporary:
         figure.savefig(temporary, format=path.suffix.removeprefix("."), dpi=120)

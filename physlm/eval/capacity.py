@@ -42,6 +42,8 @@ class CapacityConfig(ScorerConfig):
         """Only worlds of people have a capacity, and each document is read in one window."""
         if not isinstance(corpus, KnowledgeCorpus):
             raise InputError("eval=capacity measures data=bios and data=biod only")
+        if not model.is_causal:
+            raise InputError(f"eval=capacity: {type(model).__name__} predicts no next token")
         if model.longest_window is None:
             return
         people = self._people(corpus)

@@ -1,5 +1,6 @@
 """Is what a model writes in the language? Validity, diversity, and how errors look."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -99,14 +100,14 @@ def write(
     beginnings = _beginnings(corpus, n, prefix)
     longest = len(corpus.grammar.length_distribution) - 1
     sampling = Sampling(
-        max_new_tokens=_room(model, prefix, longest), eos=corpus.vocabulary.eos,
+        max_new_tokens=room(model, prefix, longest), eos=corpus.vocabulary.eos,
         temperature=config.temperature, batch_size=config.batch_size,
     )  # fmt: skip
     generated = generate(model, torch.from_numpy(beginnings), sampling, seed=corpus.seed)
     return joined(corpus, beginnings, generated)
 
 
-def joined(corpus: CfgCorpus, prompts: np.ndarray, generated: Generated) -> Written:
+def joined(corpus: CfgCorpus, prompts: Iterable[np.ndarray], generated: Generated) -> Written:
     """Prompts, which begin with end-of-text, and what a model wrote after them, as strings."""
     rows = zip(prompts, generated.tokens, strict=True)
     # End-of-text cannot stand inside: the model's first one ended the string.
@@ -126,8 +127,8 @@ def _beginnings(corpus: CfgCorpus, n: int, prefix: int) -> np.ndarray:
     raise InputError(f"prefixes: hardly any string of this grammar has more than {prefix} tokens")
 
 
-def _room(model: LanguageModel, prefix: int, longest: int) -> int:
-    """Tokens to write at most: the longest string's rest and its end, or what the window leaves."""
+def room(model: LanguageModel, prefix: int, longest: int) -> int:
+    """Tokens to write at most: the longest string's rest and its end, or what the window holds."""
     wanted = longest - prefix + 1
     if model.longest_window is None:
         return wanted
@@ -138,7 +139,7 @@ def _errors(
     grammar: Grammar, written: Written, is_valid: Bool[np.ndarray, " strings"], prefix: int
 ) -> list[Metric]:
     """Where invalid strings first go wrong, and on which level; missing where there is none."""
-    wrong = Strings.of(s for s, valid in zip(written.strings, is_valid, strict=True) if not valid)
+    wrong = written.strings.chosen(~is_valid)
     if len(wrong) == 0:
         return []
     faults = grammar.faults(wrong)

@@ -52,9 +52,10 @@ class CfgDistributionConfig(ScorerConfig):
         return self._measured(model, corpus, self.n_strings)
 
     def curve(self, model: LanguageModel, corpus: Corpus) -> list[Metric]:
-        """The same on fewer strings."""
+        """Excess loss and KL, on fewer strings."""
         assert isinstance(corpus, CfgCorpus)
-        return self._measured(model, corpus, self.n_strings_of_curve)
+        measured = self._measured(model, corpus, self.n_strings_of_curve)
+        return [m for m in measured if m.name in {"cfg/excess_loss_nats", "cfg/kl_nats"}]
 
     def _measured(self, model: LanguageModel, corpus: CfgCorpus, n: int) -> list[Metric]:
         strings = fitting(model, corpus.measured(n, "distribution"))
@@ -101,10 +102,9 @@ def fitting(model: LanguageModel, strings: Strings) -> Strings:
     """The strings that the model's window holds, with end-of-text before them."""
     if model.longest_window is None:
         return strings
-    return Strings.of(string for string in strings if len(string) < model.longest_window)
+    return strings.chosen(strings.lengths < model.longest_window)
 
 
-@torch.inference_mode()
 def next_token_scores(
     model: LanguageModel, corpus: CfgCorpus, strings: Strings, batch_size: int
 ) -> Iterator[tuple[int, Float[np.ndarray, "strings positions vocabulary"]]]:
@@ -118,7 +118,8 @@ def next_token_scores(
     longest = strings.lengths + 1
     for first in range(0, len(strings), batch_size):
         batch = rows[first : first + batch_size, : longest[first : first + batch_size].max()]
-        logits = model(torch.from_numpy(batch).long().to(device))
+        with torch.inference_mode():
+            logits = model(torch.from_numpy(batch).long().to(device))
         yield first, logits.double().log_softmax(dim=-1).cpu().numpy()
 
 

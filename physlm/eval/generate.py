@@ -93,7 +93,7 @@ class Sampling:
 @torch.inference_mode()
 def generate(
     model: LanguageModel,
-    prompts: Sequence[Sequence[int]] | Int[Tensor, "rows seq"],
+    prompts: Sequence[Sequence[int] | np.ndarray] | Int[Tensor, "rows seq"],
     sampling: Sampling,
     *,
     seed: int,
@@ -257,7 +257,7 @@ def _evaluating(model: LanguageModel) -> Iterator[None]:
 
 def _padded(
     model: LanguageModel,
-    prompts: Sequence[Sequence[int]] | Int[Tensor, "rows seq"],
+    prompts: Sequence[Sequence[int] | np.ndarray] | Int[Tensor, "rows seq"],
     sampling: Sampling,
 ) -> tuple[Int64[np.ndarray, "rows seq"], Int64[np.ndarray, " rows"]]:
     """The prompts, filled up to the longest, and their lengths."""

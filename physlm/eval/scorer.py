@@ -3,6 +3,8 @@
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
+from matplotlib.figure import Figure
+
 from physlm.data.corpus import Corpus
 from physlm.models.language_model import LanguageModel
 from physlm.record import Metric
@@ -27,3 +29,7 @@ class ScorerConfig(ABC):
     def curve(self, model: LanguageModel, corpus: Corpus) -> list[Metric]:  # noqa: ARG002
         """What is worth measuring again and again during training; nothing unless a scorer says."""
         return []
+
+    def figures(self, model: LanguageModel, corpus: Corpus) -> dict[str, Figure]:  # noqa: ARG002
+        """Pictures to keep beside the record, by name; none unless a scorer says."""
+        return {}

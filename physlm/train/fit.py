@@ -166,11 +166,10 @@ def fit(
     )  # fmt: skip
     checkpoint = directory.checkpoint if directory.checkpoint.exists() else None
     with stop_requests() as stop, lightning_quiet():
-        callbacks: list[lightning.Callback] = [
-            Checkpoints(directory.checkpoint, runtime.checkpoint_seconds, stop)
-        ]
-        if runtime.n_measurements:
+        callbacks: list[lightning.Callback] = []
+        if runtime.n_measurements:  # first, so that a request to stop meanwhile is seen at once
             callbacks.append(Measurements(measure, runtime.n_measurements))
+        callbacks.append(Checkpoints(directory.checkpoint, runtime.checkpoint_seconds, stop))
         if runtime.progress_bar:
             callbacks.append(ExposureBar())
         if is_profiled and is_main_process():

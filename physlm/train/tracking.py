@@ -14,8 +14,7 @@ from typing import Any
 from lightning.pytorch.loggers import Logger, WandbLogger
 from lightning.pytorch.utilities import rank_zero_only
 
-from physlm.errors import InputError
-from physlm.record import RunDirectory, flatten, write_text
+from physlm.record import RunDirectory, flatten, read_curves, write_text
 
 
 class Tracker(str, Enum):
@@ -96,25 +95,6 @@ class CsvLogger(JsonLinesLogger):
             header, *rows = list(csv.reader(file)) or [[]]
         kept = [header, *(r for r in rows if len(r) == len(header) and int(r[0]) <= step)]
         write_text(self.path, "".join(",".join(row) + "\n" for row in kept if row))
-
-
-def read_curves(path: Path) -> list[dict[str, float]]:
-    """The rows of a ``metrics.jsonl``; a last line cut short by a crash is left out.
-
-    Raises:
-        InputError: If any other line is not a row.
-    """
-    lines = path.read_text(encoding="utf-8").splitlines()
-    rows = []
-    for number, line in enumerate(lines, start=1):
-        try:
-            row = json.loads(line)
-            rows.append({"step": row.pop("step"), **row})
-        except (json.JSONDecodeError, KeyError, AttributeError) as error:
-            if number == len(lines):
-                break
-            raise InputError(f"{path} line {number} is corrupt; delete the file") from error
-    return rows
 
 
 def build_loggers(

@@ -1,4 +1,4 @@
-from physlm.analysis.figures import draw_run
+from physlm.analysis.figures import draw_learning_curve, draw_run
 from tests.test_record import make_record
 
 CURVES = [{"step": s, "train/loss_nats": 1 / (s + 1), "train/exposures": s} for s in range(5)]
@@ -12,3 +12,12 @@ def test_a_run_is_drawn_as_png(tmp_path):
 def test_a_run_without_published_numbers_or_curves_is_drawn_too(tmp_path):
     draw_run(make_record(published={}), [], tmp_path / "figure.svg")
     assert "<svg" in (tmp_path / "figure.svg").read_text()
+
+
+def test_what_was_measured_during_training_is_drawn_where_something_was(tmp_path):
+    rows = [{"step": s, "curve/cfg/accuracy_prefix_0": s / 5, "curve/cfg/kl_nats": 0.1 / (s + 1),
+             "curve/tokens": 100.0 * s} for s in range(5)]  # fmt: skip
+    draw_learning_curve(make_record(), [*CURVES, *rows], tmp_path / "curve.png")
+    assert (tmp_path / "curve.png").exists()
+    draw_learning_curve(make_record(), CURVES, tmp_path / "none.png")
+    assert not (tmp_path / "none.png").exists()

@@ -5,7 +5,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from physlm.data import export
-from physlm.data.export import read_corpus, write_corpus
+from physlm.data.export import write_corpus
+from physlm.data.stored import read_corpus
 from physlm.errors import InputError
 
 

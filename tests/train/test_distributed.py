@@ -6,8 +6,7 @@ import sys
 
 import pytest
 
-from physlm.record import read_record
-from physlm.train.tracking import read_curves
+from physlm.record import read_curves, read_record
 
 WORDS = ("+experiment=capacity_100x", "data.n_people=64", "data.exposures=20", "model.d_model=16",
          "runtime.steps_per_chunk=8")  # fmt: skip

@@ -1,4 +1,5 @@
 import dataclasses
+import itertools
 import json
 import math
 import os
@@ -10,12 +11,12 @@ import torch
 from physlm.data.packing import IGNORED, pack
 from physlm.errors import InputError, InterruptedRunError
 from physlm.models.decoder import Decoder, DecoderConfig
-from physlm.record import RunDirectory
+from physlm.record import RunDirectory, read_curves
 from physlm.train.batches import Batches
 from physlm.train.fit import Device, RuntimeConfig, fit, saved_steps
 from physlm.train.module import Precision, TrainerConfig
 from physlm.train.schedule import OptimConfig
-from physlm.train.tracking import LoggerConfig, build_loggers, read_curves
+from physlm.train.tracking import LoggerConfig, build_loggers
 
 OPTIM = OptimConfig(learning_rate=3e-3, warmup_steps=4)
 
@@ -30,6 +31,7 @@ def train_whole(
     masked=False,
     is_compiled=False,
     is_profiled=False,
+    measure=dict,
     **trainer,
 ):
     """Train a tiny model."""
@@ -48,7 +50,7 @@ def train_whole(
     return fit(
         model, batches, optim=optim, trainer=trainer_config, runtime=runtime,
         is_compiled=is_compiled, attention_across_documents=not masked, directory=directory,
-        loggers=loggers, is_profiled=is_profiled,
+        loggers=loggers, is_profiled=is_profiled, measure=measure,
     )  # fmt: skip
 
 
@@ -229,9 +231,9 @@ def test_spoilt_weights_never_replace_the_last_good_checkpoint(biod, tmp_path):
 
         n_calls = 0
 
-        def hidden(self, tokens, is_visible=None):
+        def hidden_states(self, tokens, is_visible=None, cache=None):
             self.n_calls += 1
-            hidden = super().hidden(tokens, is_visible)
+            hidden = super().hidden_states(tokens, is_visible, cache)
             spoil = (self.embedding.weight.sum() * 0).sqrt() * 0
             return hidden + spoil if self.n_calls == 4 else hidden
 
@@ -310,3 +312,53 @@ def test_gpu_is_refused_where_there_is_none(monkeypatch):
 def test_values_out_of_range_are_refused(config, changes):
     with pytest.raises(ValueError, match=next(iter(changes))):
         config(**changes)
+
+
+def test_a_model_is_measured_at_equal_shares_of_training(biod, tmp_path):
+    seen = []
+    model = DecoderConfig(d_model=16, init_std=0.2).build(biod.vocabulary.size, 12, 0)
+
+    def measure():
+        seen.append(model.embedding.weight.clone())
+        return {"score": float(len(seen))}
+
+    settings = {"n_measurements": 4, "steps_per_chunk": 1}
+    _, progress, curves = train(
+        biod, tmp_path / "a", model=model, runtime=settings, measure=measure
+    )
+    rows = [row for row in curves if "curve/score" in row]
+    assert [row["curve/score"] for row in rows] == [1, 2, 3, 4]
+    assert rows[-1]["step"] == progress.steps
+    assert rows[-1]["curve/tokens"] == progress.tokens
+    shares = [row["step"] / progress.steps for row in rows]
+    assert shares == pytest.approx([0.25, 0.5, 0.75, 1], abs=0.07)
+    assert not any(torch.equal(a, b) for a, b in itertools.pairwise(seen))
+    _, _, plain = train(biod, tmp_path / "b", runtime={"steps_per_chunk": 1})
+    losses = [[row["train/loss_nats"] for row in c if "train/loss_nats" in row]
+              for c in (curves, plain)]  # fmt: skip
+    assert losses[0] == losses[1]
+
+
+def test_a_resumed_run_is_not_measured_twice_at_one_share(biod, tmp_path):
+    model = DecoderConfig(d_model=16, init_std=0.2).build(biod.vocabulary.size, 12, 0)
+    calls = []
+
+    def measure():
+        calls.append(len(calls))
+        if len(calls) == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return {"score": 0.0}
+
+    settings = {"n_measurements": 4, "steps_per_chunk": 1}
+    with pytest.raises(InterruptedRunError):
+        train(biod, tmp_path, model=model, runtime=settings, measure=measure)
+    _, _, curves = train(biod, tmp_path, runtime=settings, measure=measure)
+    assert len(calls) == 4
+    assert len([row for row in curves if "curve/score" in row]) == 4
+
+
+def test_curves_of_several_devices_are_refused():
+    with pytest.raises(ValueError, match="n_measurements=3 with several devices"):
+        RuntimeConfig(n_measurements=3, n_devices=2)
+    with pytest.raises(ValueError, match="n_measurements=-1; must be at least 0"):
+        RuntimeConfig(n_measurements=-1)

@@ -72,3 +72,14 @@ class Strings:
     def lengths(self) -> Int64[np.ndarray, " strings"]:
         """Tokens of each string."""
         return np.diff(self.starts)
+
+    def chosen(self, is_chosen: Bool[np.ndarray, " strings"]) -> "Strings":
+        """Some of the strings, with their derivations."""
+        is_kept = np.repeat(is_chosen, self.lengths)
+        starts = np.concatenate([[0], np.cumsum(self.lengths[is_chosen])])
+        truth = self.derivations
+        kept = truth and Derivations(
+            truth.ancestors[:, is_kept], truth.subtrees[:, is_kept], truth.is_boundary[:, is_kept],
+            truth.log_probability[is_chosen],
+        )  # fmt: skip
+        return Strings(self.tokens[is_kept], starts, kept)

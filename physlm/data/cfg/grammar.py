@@ -201,7 +201,7 @@ class Grammar:
         is_derived, weights = whole_strings(places, starts, self.tables, self._weights)
         logarithms = np.full(len(weights), -math.inf)
         logarithms[is_derived] = np.log(weights[is_derived])
-        logarithms -= np.diff(starts) * math.log(self._scale)
+        logarithms -= np.diff(starts) * math.log(self.scale)
         return logarithms
 
     def n_parses(self, tokens: Tokens) -> int:
@@ -267,7 +267,7 @@ class Grammar:
         is_derived = whole_strings(places, starts, self.tables, self._weights)[0]
         if not is_derived.all():
             raise ValueError(f"string {is_derived.argmin()} is not in the language of the grammar")
-        best = probabilities(self.tables, self._scale, is_best=True)
+        best = probabilities(self.tables, self.scale, is_best=True)
         choices = []
         for start, end in itertools.pairwise(starts):
             spans = inside(places[start:end], self.tables, best)
@@ -279,13 +279,13 @@ class Grammar:
     # How they are found.
 
     @cached_property
-    def _scale(self) -> float:
+    def scale(self) -> float:
         """A factor for every token that keeps the weight of a typical string near 1."""
         return math.exp(self.derivation_entropy_bits * math.log(2) / self.mean_length)
 
     @cached_property
     def _weights(self) -> Weights:
-        return probabilities(self.tables, self._scale)
+        return probabilities(self.tables, self.scale)
 
     def _expected(self, places: np.ndarray) -> tuple[Spans, np.ndarray]:
         """The spans of a string, and the weight with which each symbol is expected where."""

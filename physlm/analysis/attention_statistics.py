@@ -1,0 +1,174 @@
+"""Where attention runs in a model that learnt a grammar, beyond what the distance explains.
+
+A[j, i] is how much a token j attends to an earlier token i. From each entry the mean over all pairs
+at the same distance is subtracted; what is left, B, is averaged over pairs that the true derivation
+picks. Levels are those of the deepest boundary b#, from 2 to L - 1.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float
+
+from physlm.data.cfg.corpus import CfgCorpus
+from physlm.data.cfg.derivation import Strings
+from physlm.models.language_model import LanguageModel
+
+OFFSETS = (-2, -1, 0, 1, 2)
+MOST_APART = 4  # subtrees between two ends, for adjacency
+
+# L layers, H heads, T positions, D distances, V inner levels, O offsets, R subtrees apart.
+
+
+@dataclass(frozen=True, slots=True)
+class AttentionStatistics:
+    """Means over strings, for every layer and head.
+
+    Attributes:
+        by_distance: Of A over pairs so far apart.
+        n_strings: Strings measured.
+        at_boundary: Of B over queries j anywhere after, and keys i such that position i + offset is
+            a boundary of the level.
+        end_to_end: Of B over keys i and queries j such that i + offset and j + offset are
+            boundaries: axes are the query's level and offset, then the key's.
+        adjacent: Of B over boundaries j and i, by the levels of both and by how many subtrees of
+            the key's level lie from one to the other. NaN where no such pair exists.
+
+    Source:
+        Physics of Language Models, Part 1, results 6 to 9.
+    """
+
+    by_distance: Float[np.ndarray, "layers heads distances"]
+    at_boundary: Float[np.ndarray, "layers heads levels offsets"]
+    end_to_end: Float[np.ndarray, "layers heads levels offsets levels offsets"]
+    adjacent: Float[np.ndarray, "layers heads levels levels apart"]
+    n_strings: int
+
+
+def attention_statistics(
+    model: LanguageModel, corpus: CfgCorpus, strings: Strings
+) -> AttentionStatistics:
+    """Measure a model's attention over strings with their derivations."""
+    assert strings.derivations is not None
+    longest = int(strings.lengths.max())
+    by_distance = _means_by_distance(model, corpus, strings, longest)
+    sums: list[np.ndarray] = []
+    deepest = strings.derivations.deepest_boundary
+    n_levels = len(corpus.grammar.levels)
+    for i, maps in enumerate(attention_of(model, corpus, strings)):
+        span = slice(strings.starts[i], strings.starts[i + 1])
+        residual = maps - _spread(by_distance, maps.shape[-1])
+        subtrees = strings.derivations.subtrees[1:-1, span]
+        parts = _string_sums(residual, deepest[span], subtrees, n_levels)
+        sums = parts if not sums else [a + b for a, b in zip(sums, parts, strict=True)]
+    boundary, n_boundary, ends, n_ends, adjacent, n_adjacent = sums
+    return AttentionStatistics(
+        by_distance=by_distance,
+        at_boundary=_ratio(boundary, n_boundary),
+        end_to_end=_ratio(ends, n_ends),
+        adjacent=_ratio(adjacent, n_adjacent),
+        n_strings=len(strings),
+    )
+
+
+def attention_of(
+    model: LanguageModel, corpus: CfgCorpus, strings: Strings
+) -> Iterator[Float[np.ndarray, "layers heads seq seq"]]:
+    """Attention among the tokens of each string, end-of-text before it left out."""
+    device = next(model.parameters()).device
+    documents = corpus.documents(strings)
+    for i in range(len(strings)):
+        row = documents.tokens[documents.starts[i] : documents.starts[i + 1]]
+        with torch.inference_mode():
+            maps = model.attention_maps(torch.from_numpy(row).long()[None].to(device))[:, 0]
+        yield maps[:, :, 1:, 1:].float().cpu().numpy()
+
+
+def _means_by_distance(
+    model: LanguageModel, corpus: CfgCorpus, strings: Strings, longest: int
+) -> Float[np.ndarray, "layers heads distances"]:
+    total, n_pairs = np.zeros(0), np.zeros(longest)
+    for maps in attention_of(model, corpus, strings):
+        n = maps.shape[-1]
+        if total.size == 0:
+            total = np.zeros((*maps.shape[:2], longest))
+        for distance in range(n):
+            total[:, :, distance] += np.trace(maps, -distance, axis1=2, axis2=3)
+        n_pairs[:n] += np.arange(n, 0, -1)
+    return _ratio(total, n_pairs)
+
+
+def _spread(
+    by_distance: Float[np.ndarray, "layers heads distances"], n: int
+) -> Float[np.ndarray, "layers heads seq seq"]:
+    """The mean of every pair's distance; 0 after the query."""
+    distance = np.arange(n)[:, None] - np.arange(n)
+    spread: np.ndarray = np.where(distance >= 0, by_distance[:, :, np.maximum(distance, 0)], 0.0)
+    return spread
+
+
+def _string_sums(
+    residual: Float[np.ndarray, "layers heads seq seq"],
+    deepest: np.ndarray,
+    subtrees: np.ndarray,
+    n_levels: int,
+) -> list[np.ndarray]:
+    """Sums and numbers of pairs, for the boundary, end-to-end and adjacent means."""
+    n = len(deepest)
+    is_end = deepest == np.arange(2, n_levels)[:, None]  # V T
+    shifted = np.stack([_shifted(is_end, offset) for offset in OFFSETS], axis=1)  # V O T
+    marks = shifted.reshape(-1, n).astype(np.float64)
+    is_past = np.tri(n)
+    shape = shifted.shape[:2]
+    boundary = residual.sum(axis=2) @ marks.T
+    ends = marks @ residual @ marks.T
+    n_ends = (marks @ is_past @ marks.T).reshape(*shape, *shape)
+    adjacent, n_adjacent = _adjacent_sums(residual, deepest, subtrees, n_levels)
+    return [
+        boundary.reshape(*residual.shape[:2], *shape),
+        (is_past.sum(axis=0) @ marks.T).reshape(shape),
+        ends.reshape(*residual.shape[:2], *shape, *shape),
+        n_ends, adjacent, n_adjacent,
+    ]  # fmt: skip
+
+
+def _shifted(marks: np.ndarray, offset: int) -> np.ndarray:
+    """True at i where ``marks`` is at i + offset."""
+    out = np.zeros_like(marks)
+    n = marks.shape[1]
+    if offset >= 0:
+        out[:, : n - offset] = marks[:, offset:]
+    else:
+        out[:, -offset:] = marks[:, :offset]
+    return out
+
+
+def _adjacent_sums(
+    residual: Float[np.ndarray, "layers heads seq seq"],
+    deepest: np.ndarray,
+    subtrees: np.ndarray,
+    n_levels: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    n_inner = n_levels - 2
+    sums = np.zeros((*residual.shape[:2], n_inner, n_inner, MOST_APART + 1))
+    n_pairs = np.zeros((n_inner, n_inner, MOST_APART + 1))
+    ends = np.flatnonzero(deepest)
+    for key_level in range(n_inner):
+        keys = ends[deepest[ends] == key_level + 2]
+        apart = subtrees[key_level][ends][:, None] - subtrees[key_level][keys]
+        is_near = (ends[:, None] > keys) & (apart <= MOST_APART)
+        rows, columns = np.nonzero(is_near)
+        values = residual[:, :, ends[rows], keys[columns]]
+        at = (deepest[ends[rows]] - 2, apart[rows, columns])
+        np.add.at(n_pairs[:, key_level], at, 1.0)
+        target = np.moveaxis(sums[:, :, :, key_level], (2, 3), (0, 1))
+        np.add.at(target, at, np.moveaxis(values, 2, 0))
+    return sums, n_pairs
+
+
+def _ratio(total: np.ndarray, n: np.ndarray) -> np.ndarray:
+    """Means; NaN where there is nothing to average."""
+    means: np.ndarray = np.divide(total, n, out=np.full(total.shape, np.nan), where=n > 0)
+    return means

@@ -1,0 +1,122 @@
+"""Whether a model goes on as was meant when the beginning has mistakes."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from jaxtyping import Int
+
+from physlm.data.cfg.corpus import CfgCorpus
+from physlm.data.cfg.corruption import CorruptionKind, corrupt
+from physlm.data.cfg.derivation import Strings
+from physlm.data.corpus import Corpus, require_at_least
+from physlm.errors import InputError
+from physlm.eval.cfg_accuracy import joined, room
+from physlm.eval.cfg_distribution import mean, require_cfg
+from physlm.eval.generate import Sampling, generate
+from physlm.eval.scorer import ScorerConfig
+from physlm.models.language_model import LanguageModel
+from physlm.record import Metric
+from physlm.rng import stream_key
+
+
+@dataclass(kw_only=True, slots=True)
+class CfgRobustnessConfig(ScorerConfig):
+    """Share of continuations of corrupted beginnings that fit what was meant.
+
+    A beginning of about ``prefix`` tokens is corrupted, the model goes on, and the clean beginning
+    with the model's continuation must be in the language. Where nonterminals are replaced the
+    beginning is cut where one of them ends, so that what it was meant to be is known. The same
+    without corruption is measured beside.
+
+    Source:
+        Physics of Language Models, Part 1, results 11 to 13.
+    """
+
+    n_samples: int = 500
+    prefix: int = 50
+    kinds: list[CorruptionKind] = field(default_factory=lambda: list(CorruptionKind))
+    rate: float = 0.15  # of the tokens or symbols of a beginning
+    temperatures: list[float] = field(default_factory=lambda: [1.0, 0.1])
+    batch_size: int = 500
+
+    def __post_init__(self) -> None:
+        require_at_least(self, 1, "n_samples", "prefix", "batch_size")
+        if not 0 <= self.rate <= 1:
+            raise ValueError(f"rate={self.rate}; must be from 0 to 1")
+        for temperature in self.temperatures:
+            Sampling(max_new_tokens=1, temperature=temperature)
+
+    def check(self, model: LanguageModel, corpus: Corpus) -> None:
+        """The model generates, and some strings are longer than the beginning."""
+        grammar = require_cfg("cfg_robustness", corpus).grammar
+        if not model.is_causal:
+            raise InputError(f"eval=cfg_robustness: {type(model).__name__} does not generate")
+        if len(grammar.levels) < 3:
+            raise InputError("eval=cfg_robustness needs a grammar of at least 3 levels")
+        longer = grammar.length_distribution[self.prefix + 1 :].sum()
+        if longer < 0.1:
+            raise InputError(
+                f"eval.cfg_robustness.prefix={self.prefix}: only {longer:.0%} of the strings are "
+                "longer; use a shorter beginning"
+            )
+
+    def score(self, model: LanguageModel, corpus: Corpus) -> list[Metric]:
+        """Accuracy for every kind of corruption, and for none, at every temperature."""
+        assert isinstance(corpus, CfgCorpus)
+        metrics = []
+        clean = self._strings(corpus)
+        for kind in (None, *self.kinds):
+            prompts, meant = self._beginnings(corpus, clean, kind)
+            for temperature in self.temperatures:
+                is_right = self._is_right(model, corpus, prompts, meant, temperature)
+                name = "clean" if kind is None else kind.value
+                metrics.append(
+                    mean(f"cfg/robust/{name}/temperature_{temperature:g}", is_right, "share")
+                )
+        return metrics
+
+    def _strings(self, corpus: CfgCorpus) -> Strings:
+        """Clean strings that are longer than the beginning."""
+        likely = corpus.grammar.length_distribution[self.prefix + 1 :].sum()
+        n_drawn = int(self.n_samples / likely * 1.5) + 50
+        strings = corpus.measured(n_drawn, "robustness", derivations=True)
+        is_longer = strings.lengths > self.prefix
+        is_longer &= is_longer.cumsum() <= self.n_samples
+        return strings.chosen(is_longer)
+
+    def _beginnings(
+        self, corpus: CfgCorpus, clean: Strings, kind: CorruptionKind | None
+    ) -> tuple[list[Int[np.ndarray, " _tokens"]], list[Int[np.ndarray, " _meant"]]]:
+        """What the model reads, and what was meant, both with end-of-text before them, as ids."""
+        documents = corpus.documents(clean)
+        rows = [documents.tokens[a:] for a in documents.starts[:-1]]
+        if kind is None:
+            cut = [row[: self.prefix + 1] for row in rows]
+            return cut, cut
+        key = stream_key(corpus.seed, "robustness", kind.value)
+        made = corrupt(corpus.grammar, clean, kind, self.rate, key)
+        corrupted = corpus.documents(made.strings)
+        prompts, meant = [], []
+        for i, start in enumerate(corrupted.starts[:-1]):
+            n_meant = made.n_meant[made.strings.starts[i] :][: self.prefix]
+            n_read = int(np.flatnonzero(n_meant > 0)[-1]) + 1
+            prompts.append(corrupted.tokens[start : start + n_read + 1])
+            meant.append(rows[i][: n_meant[n_read - 1] + 1])
+        return prompts, meant
+
+    def _is_right(
+        self,
+        model: LanguageModel,
+        corpus: CfgCorpus,
+        prompts: list[np.ndarray],
+        meant: list[np.ndarray],
+        temperature: float,
+    ) -> np.ndarray:
+        longest = len(corpus.grammar.length_distribution) - 1
+        sampling = Sampling(
+            max_new_tokens=room(model, max(map(len, prompts)) - 1, longest + self.prefix),
+            eos=corpus.vocabulary.eos, temperature=temperature, batch_size=self.batch_size,
+        )  # fmt: skip
+        written = joined(corpus, meant, generate(model, prompts, sampling, seed=corpus.seed))
+        is_right: np.ndarray = written.is_ended & corpus.grammar.accepts_batch(written.strings)
+        return is_right

@@ -1,0 +1,146 @@
+"""Means over pairs, against loops, and patterns planted in a model's attention."""
+
+import numpy as np
+import pytest
+import torch
+
+from physlm.analysis.attention_statistics import MOST_APART, OFFSETS, attention_statistics
+from physlm.analysis.cfg_attention import CfgAttentionConfig, attention_metrics
+from physlm.data.cfg.corpus import CfgConfig
+from physlm.errors import InputError
+from tests.eval.oracle import Uniform
+
+
+@pytest.fixture(scope="module")
+def corpus():
+    return CfgConfig(grammar="cfg3b", root=16).build(0)
+
+
+class Planted(Uniform):
+    """Attention given by a function of a string's boundary levels: (end-of-text, then tokens)."""
+
+    def __init__(self, corpus, pattern):
+        super().__init__(corpus)
+        self.pattern = pattern
+
+    def attention_maps(self, tokens):
+        string = self.corpus.string(tokens[0, 1:].numpy())
+        truth = self.corpus.grammar.parse(string).derivations
+        maps = np.zeros((2, 1, len(string) + 1, len(string) + 1))
+        maps[:, 0, 1:, 1:] = self.pattern(truth)
+        return torch.from_numpy(np.tril(maps))[:, None].float()
+
+
+def to_ends(truth):
+    """Each token attends to every earlier end of a subtree, whatever its level."""
+    return np.broadcast_to(truth.deepest_boundary > 0, (2, *(len(truth.deepest_boundary),) * 2))
+
+
+def to_nearest_sibling(truth):
+    """Each end of a level-3 subtree, if of none above, attends to the end of the one before."""
+    n = len(truth.deepest_boundary)
+    maps = np.zeros((2, n, n))
+    is_end = truth.deepest_boundary == 3
+    is_next = truth.subtrees[2][:, None] - truth.subtrees[2] == 1
+    maps[:, is_end[:, None] & is_end & is_next] = 1.0
+    return maps
+
+
+def noise(truth):
+    n = len(truth.deepest_boundary)
+    return np.random.default_rng(n).random((2, n, n))
+
+
+@pytest.mark.parametrize("pattern", [noise, to_ends, to_nearest_sibling])
+def test_means_are_those_of_loops_over_pairs(corpus, pattern):
+    strings = corpus.measured(4, "loops", derivations=True)
+    model = Planted(corpus, pattern)
+    found = attention_statistics(model, corpus, strings)
+    expected = looped(corpus, strings, pattern)
+    np.testing.assert_allclose(found.by_distance[0, 0], expected["distance"], atol=1e-6)
+    np.testing.assert_allclose(found.at_boundary[0, 0], expected["boundary"], atol=1e-6)
+    np.testing.assert_allclose(found.end_to_end[0, 0], expected["ends"], atol=1e-6)
+    np.testing.assert_allclose(found.adjacent[0, 0], expected["adjacent"], atol=1e-6)
+
+
+def looped(corpus, strings, pattern):
+    truths = [corpus.grammar.parse(string).derivations for string in strings]
+    maps = [np.tril(pattern(truth)[0].astype(float)) for truth in truths]
+    n_inner, n_offsets = len(corpus.grammar.levels) - 2, len(OFFSETS)
+    longest = max(map(len, strings))
+    sums = {
+        "distance": np.zeros((2, longest)), "boundary": np.zeros((2, n_inner, n_offsets)),
+        "ends": np.zeros((2, n_inner, n_offsets, n_inner, n_offsets)),
+        "adjacent": np.zeros((2, n_inner, n_inner, MOST_APART + 1)),
+    }  # fmt: skip
+    for a in maps:
+        for j in range(len(a)):
+            for i in range(j + 1):
+                sums["distance"][:, j - i] += (a[j, i], 1)
+    mean = sums["distance"][0] / sums["distance"][1]
+    for a, truth in zip(maps, truths, strict=True):
+        deepest, n = truth.deepest_boundary, len(a)
+        levels = {
+            (at, o): deepest[at + offset]
+            for at in range(n) for o, offset in enumerate(OFFSETS)
+            if 0 <= at + offset < n and deepest[at + offset]
+        }  # fmt: skip
+        for j in range(n):
+            for i in range(j + 1):
+                value = (a[j, i] - mean[j - i], 1)
+                for o in range(n_offsets):
+                    if (i, o) in levels:
+                        sums["boundary"][:, levels[i, o] - 2, o] += value
+                        for p in range(n_offsets):
+                            if (j, p) in levels:
+                                at = (levels[j, p] - 2, p, levels[i, o] - 2, o)
+                                sums["ends"][:, *at] += value
+                if deepest[i] and deepest[j] and i < j:
+                    apart = truth.subtrees[deepest[i] - 1, j] - truth.subtrees[deepest[i] - 1, i]
+                    if apart <= MOST_APART:
+                        sums["adjacent"][:, deepest[j] - 2, deepest[i] - 2, apart] += value
+    with np.errstate(invalid="ignore"):
+        return {name: total / n for name, (total, n) in sums.items()}
+
+
+def test_planted_attention_to_ends_peaks_there(corpus):
+    config = CfgAttentionConfig(n_strings=20)
+    found = {m.name: m.value for m in config.score(Planted(corpus, to_ends), corpus)}
+    assert found["attention/boundary_peak"] > 0.3
+    assert found["attention/end_to_end_peak"] > 0.3
+    for level in (2, 3, 4):
+        row = [found[f"attention/boundary/NT{level}/offset_{o}"] for o in OFFSETS]
+        assert np.argmax(row) == OFFSETS.index(0)
+
+
+def test_planted_attention_to_the_sibling_before_is_adjacent(corpus):
+    config = CfgAttentionConfig(n_strings=20)
+    found = {m.name: m.value for m in config.score(Planted(corpus, to_nearest_sibling), corpus)}
+    assert found["attention/adjacent/NT3_to_NT3/apart_1"] > 0.7
+    assert found["attention/adjacent/NT3_to_NT3/apart_2"] <= 0
+
+
+def test_attention_without_a_pattern_has_no_peak(corpus):
+    config = CfgAttentionConfig(n_strings=40)
+    found = {m.name: m.value for m in config.score(Planted(corpus, noise), corpus)}
+    for name in ("boundary_peak", "end_to_end_peak", "adjacent_peak"):
+        assert abs(found[f"attention/{name}"]) < 0.02
+
+
+def test_what_has_no_pairs_is_left_out(corpus):
+    strings = corpus.measured(3, "few", derivations=True)
+    found = attention_statistics(Planted(corpus, noise), corpus, strings)
+    names = [metric.name for metric in attention_metrics(found)]
+    # The root has three children at most.
+    assert "attention/adjacent/NT2_to_NT2/apart_4" not in names
+
+
+def test_figures_are_drawn(corpus):
+    figures = CfgAttentionConfig(n_strings=5).figures(Planted(corpus, to_ends), corpus)
+    assert set(figures) == {"attention", "attention_over_derivation"}
+    assert len(figures["attention"].axes) == 5
+
+
+def test_a_model_that_shows_no_attention_is_refused(corpus):
+    with pytest.raises(InputError, match="eval=cfg_attention: Uniform shows no attention"):
+        CfgAttentionConfig().check(Uniform(corpus), corpus)

@@ -1,0 +1,98 @@
+"""What a model holds of a grammar, on states in which it is planted."""
+
+import numpy as np
+import pytest
+import torch
+
+from physlm.analysis.cfg_probing import CfgProbingConfig
+from physlm.analysis.probing import Reach
+from physlm.data.cfg.corpus import CfgConfig
+from physlm.errors import InputError
+from physlm.models.decoder import DecoderConfig
+from tests.eval.oracle import Uniform
+
+CONFIG = CfgProbingConfig(n_train=200, n_test=60, n_heads=2, d_position=32, n_steps=500,
+                          reaches=list(Reach))  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def corpus():
+    return CfgConfig(grammar="cfg3b", root=16).build(0)
+
+
+class Planted(Uniform):
+    """States that hold, where a subtree of level 3 ends, which symbol it has; else noise."""
+
+    def __init__(self, corpus, *, holds_it=True):
+        super().__init__(corpus)
+        self.holds_it = holds_it
+
+    def hidden_states(self, tokens):
+        eos = self.corpus.vocabulary.eos
+        states = torch.randn((*tokens.shape, 16), generator=torch.Generator().manual_seed(0))
+        for row, state in zip(tokens, states, strict=True):
+            string = self.corpus.string(row[1:][row[1:] != eos].numpy())
+            truth = self.corpus.grammar.parse(string).derivations
+            symbols = np.searchsorted(self.corpus.grammar.levels[2], truth.ancestors[2])
+            for i in np.flatnonzero(truth.is_boundary[2]):
+                if self.holds_it:
+                    state[1 + i] = 8 * torch.eye(16)[symbols[i]]
+        return states
+
+    def untrained(self, seed):
+        return Planted(self.corpus, holds_it=False)
+
+
+@pytest.fixture(scope="module")
+def found(corpus):
+    metrics = CONFIG.score(Planted(corpus), corpus)
+    return {metric.name: metric.value for metric in metrics}
+
+
+def test_a_planted_ancestor_is_found_at_its_ends_and_not_elsewhere(found):
+    assert found["probe/ancestor/diagonal_at_ends/NT3"] > 0.97
+    assert found["probe/ancestor/tridiagonal_at_ends/NT3"] > 0.9
+    assert found["probe/ancestor/diagonal_elsewhere/NT3"] < 0.6
+    assert found["probe/boundary/diagonal/NT3"] > 0.97
+    assert found["probe/ancestor/full/NT3"] > 0.45
+
+
+def test_other_levels_and_the_untrained_model_hold_nothing(found):
+    assert found["probe/ancestor/diagonal_at_ends/NT4"] < 0.6
+    assert found["probe_untrained/ancestor/diagonal_at_ends/NT3"] < 0.6
+    gain = found["probe_gain/ancestor/diagonal_at_ends/NT3"]
+    difference = found["probe/ancestor/diagonal_at_ends/NT3"]
+    difference -= found["probe_untrained/ancestor/diagonal_at_ends/NT3"]
+    assert gain == pytest.approx(difference)
+
+
+def test_every_inner_level_is_asked_about(found):
+    for level in (2, 3, 4):
+        for name in ("ancestor/full", "ancestor/diagonal_at_ends", "ancestor/diagonal_elsewhere",
+                     "boundary/full", "boundary/diagonal"):  # fmt: skip
+            assert 0 <= found[f"probe/{name}/NT{level}"] <= 1
+    assert "probe/ancestor/full/NT5" not in found
+    assert "probe/ancestor/full/NT1" not in found
+
+
+def test_a_real_model_is_probed_with_its_untrained_twin(corpus):
+    config = CfgProbingConfig(n_train=8, n_test=4, n_heads=2, n_steps=2, d_position=8)
+    model = DecoderConfig(d_model=16, n_layers=1).build(4, 80, 0)
+    config.check(model, corpus)
+    metrics = config.score(model, corpus)
+    assert {m.n for m in metrics} == {4}
+    twin = model.untrained(corpus.seed)
+    assert not torch.equal(next(twin.parameters()), next(model.parameters())) or corpus.seed == 0
+
+
+def test_models_and_grammars_that_cannot_be_probed_are_refused(corpus, tmp_path):
+    with pytest.raises(InputError, match="Uniform"):
+        CfgProbingConfig().check(Uniform(corpus), corpus)
+    path = tmp_path / "flat.txt"
+    path.write_text("root 3\nterminals 1 2\n3 -> 1 2 | 2 1\n")
+    flat = CfgConfig(grammar=str(path)).build(0)
+    model = DecoderConfig(d_model=16, n_layers=1).build(3, 80, 0)
+    with pytest.raises(InputError, match="at least 3 levels"):
+        CfgProbingConfig().check(model, flat)
+    with pytest.raises(ValueError, match=r"reaches=\[\]"):
+        CfgProbingConfig(reaches=[])

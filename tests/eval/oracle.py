@@ -1,0 +1,60 @@
+"""Models whose distribution is known: the grammar's own, and the uniform one."""
+
+import numpy as np
+import torch
+from torch import nn
+
+from physlm.models.cache import Cache
+from physlm.models.language_model import LanguageModel
+
+
+class Oracle(LanguageModel):
+    """The true next-token distribution; where no string goes on so, end-of-text."""
+
+    def __init__(self, corpus):
+        super().__init__()
+        self.corpus = corpus
+        self.vocabulary_size = corpus.vocabulary.size
+        self.unused = nn.Parameter(torch.zeros(1))
+
+    def forward(self, tokens, is_visible=None):
+        return torch.stack([self._scores(row) for row in tokens])
+
+    def prefill(self, prompts, lengths, n_positions):
+        cache = Read([row[:n].tolist() for row, n in zip(prompts, lengths, strict=True)])
+        return self._next(cache), cache
+
+    def decode(self, tokens, cache):
+        for row, token in zip(cache.rows, tokens.tolist(), strict=True):
+            row.append(token)
+        return self._next(cache)
+
+    def _next(self, cache):
+        return torch.stack([self._scores(torch.tensor(row))[-1] for row in cache.rows])
+
+    def _scores(self, row):
+        """Log-probabilities after each token of end-of-text and a string."""
+        eos = self.corpus.vocabulary.eos
+        string = self.corpus.string(row[1:][row[1:] != eos].numpy())
+        sound = string[: self.corpus.grammar.longest_valid_prefix(string)]
+        with np.errstate(divide="ignore"):
+            logs = np.log(np.roll(self.corpus.grammar.next_token_distribution(sound), -1, axis=1))
+        scores = torch.full((len(row), self.vocabulary_size), -1e9)
+        scores[:, eos] = 0.0
+        scores[: len(logs)] = torch.from_numpy(np.maximum(logs, -1e9)).float()
+        return scores
+
+
+class Uniform(Oracle):
+    def _scores(self, row):
+        return torch.zeros(len(row), self.vocabulary_size)
+
+
+class Read(Cache):
+    """The rows an oracle has read."""
+
+    def __init__(self, rows):  # of a cache only what generation asks for
+        self.rows = rows
+
+    def keep(self, kept):
+        self.rows = [self.rows[i] for i in kept.tolist()]

@@ -1,0 +1,176 @@
+"""Scorers of grammars, on a perfect model, on one that knows nothing, and against closed forms."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from physlm.data.cfg.corpus import CfgConfig
+from physlm.data.cfg.corruption import CorruptionKind
+from physlm.data.cfg.derivation import Strings
+from physlm.errors import InputError
+from physlm.eval.cfg_accuracy import CfgAccuracyConfig, joined
+from physlm.eval.cfg_distribution import CfgDistributionConfig, log_probabilities
+from physlm.eval.cfg_robustness import CfgRobustnessConfig
+from physlm.eval.generate import Generated
+from physlm.models.decoder import DecoderConfig
+from physlm.models.position import PositionEncoding
+from tests.eval.oracle import Oracle, Read, Uniform
+
+
+@pytest.fixture(scope="module")
+def corpus():
+    return CfgConfig(grammar="cfg3b", root=16).build(0)
+
+
+def by_name(metrics):
+    return {metric.name: metric for metric in metrics}
+
+
+@pytest.fixture(scope="module")
+def perfect(corpus):
+    config = CfgAccuracyConfig(n_samples=60, prefixes=[0, 20])
+    return by_name(config.score(Oracle(corpus), corpus))
+
+
+def test_a_perfect_model_writes_strings_of_the_language_only(perfect):
+    for prefix in (0, 20):
+        assert perfect[f"cfg/accuracy_prefix_{prefix}"].value == 1
+        assert perfect[f"cfg/unfinished_prefix_{prefix}"].value == 0
+    assert not [name for name in perfect if "error" in name]
+
+
+def test_a_perfect_models_output_has_the_grammars_entropy(perfect, corpus):
+    measured = perfect["cfg/output_entropy_bits"]
+    truth = corpus.grammar.derivation_entropy_bits  # this language is not ambiguous
+    assert corpus.grammar.ambiguity_bits(50, np.random.default_rng(0)).value < 1e-9
+    assert perfect["cfg/derivation_entropy_bits"].value == truth
+    assert abs(measured.value - truth) < 4 * measured.stderr + 1e-6
+    assert perfect["cfg/collisions"].value == 0
+
+
+def test_a_uniform_model_writes_nothing_of_the_language(corpus):
+    config = CfgAccuracyConfig(n_samples=300, prefixes=[0, 20])
+    metrics = by_name(config.score(Uniform(corpus), corpus))
+    assert metrics["cfg/accuracy_prefix_0"].value == 0
+    assert metrics["cfg/accuracy_prefix_20"].value < 0.05
+    shares = [m.value for n, m in metrics.items() if n.startswith("cfg/error_on_level")
+              and n.endswith("prefix_0")]  # fmt: skip
+    assert sum(shares) == pytest.approx(1)
+    # A string of k tokens has probability 4^-(k+1): its length is geometric, with mean 3.
+    entropy = metrics["cfg/output_entropy_bits"]
+    assert abs(entropy.value - 4 * 2) < 4 * entropy.stderr
+    assert metrics["cfg/collisions"].value > 100
+
+
+def test_equal_strings_are_counted_in_pairs(corpus):
+    class Constant(Uniform):
+        def _scores(self, row):
+            return super()._scores(row) + 50 * torch.eye(4)[3]
+
+    metrics = by_name(CfgAccuracyConfig(n_samples=20, prefixes=[0]).score(Constant(corpus), corpus))
+    assert metrics["cfg/collisions"].value == metrics["cfg/collisions"].n == 190
+    assert metrics["cfg/output_entropy_bits"].value == pytest.approx(0, abs=1e-6)
+
+
+def test_an_unfinished_string_fails(corpus):
+    class Endless(Oracle):
+        def _scores(self, row):
+            return super()._scores(row) - 3e9 * torch.eye(4)[3]
+
+    metrics = by_name(CfgAccuracyConfig(n_samples=20, prefixes=[0]).score(Endless(corpus), corpus))
+    assert metrics["cfg/unfinished_prefix_0"].value == 1
+    assert metrics["cfg/accuracy_prefix_0"].value == 0
+
+
+def test_the_whole_of_prompt_and_continuation_is_the_string(corpus):
+    string = corpus.documents(corpus.measured(1, "x")).tokens.astype(np.int64)
+    generated = Generated([string[10:]], np.array([True]))
+    written = joined(corpus, [string[:10]], generated)
+    assert corpus.grammar.accepts_batch(written.strings).all()
+
+
+def test_a_perfect_models_loss_is_the_floor(corpus):
+    config = CfgDistributionConfig(n_strings=50, batch_size=7)
+    metrics = by_name(config.score(Oracle(corpus), corpus))
+    floor = metrics["cfg/floor_nats"].value
+    assert metrics["cfg/loss_nats"].value == pytest.approx(floor, rel=1e-5)
+    assert metrics["cfg/loss_over_floor"].value == pytest.approx(1, rel=1e-5)
+    assert abs(metrics["cfg/kl_nats"].value) < 1e-6
+    expected = corpus.grammar.floor_nats_per_token(50, np.random.default_rng(0)).value
+    assert metrics["cfg/floor_nats"].value == pytest.approx(expected, rel=0.05)
+
+
+def test_a_uniform_models_loss_and_divergence_are_their_closed_forms(corpus):
+    config = CfgDistributionConfig(n_strings=50)
+    metrics = by_name(config.score(Uniform(corpus), corpus))
+    assert metrics["cfg/loss_nats"].value == pytest.approx(math.log(4), rel=1e-6)
+    strings = corpus.measured(50, "distribution")
+    entropies = []
+    for string in strings:
+        p = corpus.grammar.next_token_distribution(string)
+        logs = np.log(p, where=p > 0, out=np.zeros_like(p))
+        entropies.append(-(p * logs).sum(axis=1).mean())
+    assert metrics["cfg/kl_nats"].value == pytest.approx(math.log(4) - np.mean(entropies), rel=1e-6)
+
+
+def test_log_probabilities_leave_out_ends_that_are_not_there(corpus):
+    strings = Strings.of([[3, 2, 1], [1]])
+    found = log_probabilities(Uniform(corpus), corpus, strings, has_end=np.array([True, False]))
+    np.testing.assert_allclose(found, [-4 * math.log(4), -math.log(4)], rtol=1e-6)
+
+
+def test_a_perfect_model_goes_on_from_clean_beginnings_and_not_from_corrupted_ones(corpus):
+    config = CfgRobustnessConfig(n_samples=40, prefix=20, temperatures=[1.0], rate=0.3)
+    metrics = by_name(config.score(Oracle(corpus), corpus))
+    assert metrics["cfg/robust/clean/temperature_1"].value == 1
+    assert metrics["cfg/robust/terminal/temperature_1"].value < 0.5
+
+
+def test_what_was_meant_decides_not_what_was_read(corpus):
+    """A model that reads the clean beginning whatever it is given is right about corrupted ones."""
+
+    class Knowing(Oracle):
+        def prefill(self, prompts, lengths, n_positions):
+            rows = [meant[tuple(row[:n].tolist())] for row, n in zip(prompts, lengths, strict=True)]
+            cache = Read([row.tolist() for row in rows])
+            return self._next(cache), cache
+
+    config = CfgRobustnessConfig(n_samples=30, prefix=20, temperatures=[1.0])
+    for kind in CorruptionKind:
+        prompts, intended = config._beginnings(corpus, config._strings(corpus), kind)
+        meant = {tuple(p.tolist()): m for p, m in zip(prompts, intended, strict=True)}
+        if len(meant) == len(prompts):
+            is_right = config._is_right(Knowing(corpus), corpus, prompts, intended, 1.0)
+            assert is_right.all()
+
+
+@pytest.mark.parametrize("config", [CfgAccuracyConfig(), CfgDistributionConfig(),
+                                    CfgRobustnessConfig()])  # fmt: skip
+def test_other_worlds_are_refused(config, biod):
+    with pytest.raises(InputError, match="measures data=cfg only"):
+        config.check(Uniform(biod), biod)
+
+
+def test_beginnings_longer_than_the_strings_are_refused(corpus):
+    with pytest.raises(InputError, match=r"prefixes=\[0, 72\]; the longest string .* has 72"):
+        CfgAccuracyConfig(prefixes=[0, 72]).check(Uniform(corpus), corpus)
+    with pytest.raises(InputError, match="prefix=71: only 0% of the strings are longer"):
+        CfgRobustnessConfig(prefix=71).check(Uniform(corpus), corpus)
+
+
+def test_learned_positions_too_short_for_the_strings_are_refused(corpus):
+    model = DecoderConfig(position=PositionEncoding.learned, d_model=16).build(4, 40, 0)
+    with pytest.raises(InputError, match="data.seq_len=40: only .* of the strings"):
+        CfgDistributionConfig().check(model, corpus)
+
+
+def test_a_real_model_is_measured_whatever_its_batch(corpus):
+    model = DecoderConfig(d_model=16, n_layers=1).build(4, 64, 0).eval()
+    values = []
+    for size in (3, 50):
+        metrics = CfgDistributionConfig(n_strings=20, batch_size=size).score(model, corpus)
+        values.append([metric.value for metric in metrics])
+    np.testing.assert_allclose(*values, rtol=1e-5)
+    assert CfgAccuracyConfig(n_samples=8, prefixes=[0]).curve(model, corpus)[0].n == 200
