@@ -30,8 +30,8 @@ slow: setup
 	$(PYTHON) -m pytest -m slow
 
 figures: setup
-	$(PYTHON) experiments/capacity/figure.py
-	$(PYTHON) -m physlm.claims experiments/capacity --ledger experiments/README.md
+	for figure in experiments/*/figure.py; do $(PYTHON) $$figure || exit 1; done
+	$(PYTHON) -m physlm.claims $(dir $(wildcard experiments/*/claims.yaml)) --ledger experiments/README.md
 
 bench: setup
 	$(PYTHON) -m benchmarks

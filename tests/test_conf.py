@@ -43,7 +43,7 @@ def test_every_experiment_composes_at_every_scale(config, experiment, scale):
 
 
 def size_of_world(chosen: RunConfig) -> int:
-    """People, or thousands of tokens of strings."""
+    """People, or ten thousands of tokens of strings."""
     if isinstance(chosen.data, CfgConfig):
         return round(chosen.data.n_strings * chosen.data.build(0).grammar.mean_length / 10_000)
     return chosen.data.n_people

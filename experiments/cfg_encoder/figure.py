@@ -1,0 +1,38 @@
+"""What probes find in an encoder and in a decoder, from results.csv: Part 1, figure 6, our scale."""
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from matplotlib.figure import Figure
+
+from physlm.record import replacing
+
+FOLDER = Path(__file__).parent
+LEVELS = (2, 3, 4)
+MODELS = {"cfg_inside": "decoder", "cfg_encoder": "encoder"}
+PROBES = {"full": "full, all positions", "diagonal_at_ends": "own state, at ends"}
+
+
+def main() -> None:
+    """Draw `figure.svg` beside this file."""
+    results = pl.read_csv(FOLDER / "results.csv", infer_schema_length=None)
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    for axes, (kind, title) in zip(figure.subplots(1, 2), PROBES.items(), strict=True):
+        for i, (name, label) in enumerate(MODELS.items()):
+            rows = results.filter(pl.col("name") == name)
+            for j, level in enumerate(LEVELS):
+                values = rows[f"probe/ancestor/{kind}/NT{level}"]
+                axes.bar(j + 0.4 * i, values.mean(), 0.38, color=f"C{i}",
+                         label=label if j == 0 else None)  # fmt: skip
+                axes.plot([j + 0.4 * i] * len(values), values, "k.", markersize=3)
+        axes.set_xticks(np.arange(len(LEVELS)) + 0.2, [f"NT{level}" for level in LEVELS])
+        axes.set(title=f"ancestor: {title}", ylabel="accuracy", ylim=(0, 1.05))
+        axes.legend(fontsize="small", loc="lower right")
+    with replacing(FOLDER / "figure.svg") as temporary:
+        figure.savefig(temporary, format="svg", metadata={"Date": None})
+    print(f"written: {FOLDER / 'figure.svg'}")
+
+
+if __name__ == "__main__":
+    main()

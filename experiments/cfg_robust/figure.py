@@ -1,0 +1,46 @@
+"""Accuracy after corrupted beginnings, by what training strings were like, from results.csv."""
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from matplotlib.figure import Figure
+
+from physlm.record import replacing
+
+FOLDER = Path(__file__).parent
+KINDS = {"terminal": "tokens", "nonterminal": "symbols", "nonterminal_fixed": "symbols, fixed"}
+BEGINNINGS = {"clean": "clean", **KINDS}
+
+
+def main() -> None:
+    """Draw `figure.svg` beside this file."""
+    results = pl.read_csv(FOLDER / "results.csv", infer_schema_length=None)
+    figure = Figure(figsize=(11, 3.6), layout="constrained")
+    panels = figure.subplots(1, 2, sharey=True)
+    for axes, temperature in zip(panels, (0.1, 1), strict=True):
+        for i, (label, rows) in enumerate(_trained(results)):
+            for j, kind in enumerate(BEGINNINGS):
+                values = rows[f"cfg/robust/{kind}/temperature_{temperature}"]
+                axes.bar(j + 0.2 * i, values.mean(), 0.18, color=f"C{i}",
+                         label=label if j == 0 else None)  # fmt: skip
+                axes.plot([j + 0.2 * i] * len(values), values, "k.", markersize=3)
+        axes.set_xticks(np.arange(len(BEGINNINGS)) + 0.3, list(BEGINNINGS.values()))
+        axes.set(xlabel="mistakes in the beginning", title=f"temperature {temperature}")
+    panels[0].set(ylabel="continuations as meant", ylim=(0, 1.05))
+    panels[0].legend(fontsize="small", title="mistakes in training strings")
+    with replacing(FOLDER / "figure.svg") as temporary:
+        figure.savefig(temporary, format="svg", metadata={"Date": None})
+    print(f"written: {FOLDER / 'figure.svg'}")
+
+
+def _trained(results: pl.DataFrame):
+    """Runs by what a tenth of their training strings had wrong."""
+    is_clean = pl.col("data.corrupted_share") == 0
+    yield "none", results.filter(is_clean)
+    for kind, label in KINDS.items():
+        yield label, results.filter(~is_clean & (pl.col("data.corruption") == kind))
+
+
+if __name__ == "__main__":
+    main()
