@@ -1,4 +1,4 @@
-"""Write strings of a grammar with their derivations: `python -m data_gen.cfg output=corpora/cfg`."""
+"""Write a cfg corpus, with derivations: `python -m data_gen.cfg output=corpora/cfg`."""
 
 from data_gen.generate import main
 

@@ -183,6 +183,36 @@ def command(tmp_path, monkeypatch, capsys):
     return called
 
 
+LANGUAGE = ("data.n_strings=400", "data.grammar=english", "data.root=null", "data.seq_len=32",
+            "model.n_layers=1", "model.d_model=16", "model.n_heads=2")  # fmt: skip
+
+
+def test_a_language_is_learned_measured_on_the_way_and_looked_into(command, tmp_path):
+    status, output = command(
+        "+experiment=cfg_inside", *LANGUAGE, "runtime.n_measurements=3",
+        "eval.cfg_accuracy.n_samples=10", "eval.cfg_accuracy.n_samples_of_curve=5",
+        "eval.cfg_accuracy.prefixes=[0,3]", "eval.cfg_distribution.n_strings=10",
+        "eval.cfg_probing.n_train=10", "eval.cfg_probing.n_test=5", "eval.cfg_probing.n_steps=2",
+        "eval.cfg_attention.n_strings=5",
+    )  # fmt: skip
+    assert status == 0, output.err
+    record = read_record(record_path_of(output, tmp_path))
+    names = {metric.name for metric in record.metrics}
+    assert {"cfg/accuracy_prefix_3", "cfg/kl_nats", "probe/ancestor/full/NT2",
+            "attention/boundary_peak"} <= names  # fmt: skip
+    folder = tmp_path / "runs" / record.run_id
+    rows = [row for row in read_curves(folder / "metrics.jsonl") if "curve/tokens" in row]
+    assert [row["curve/tokens"] for row in rows][-1] == record.tokens
+    assert len(rows) == 3
+    assert {"curve/cfg/accuracy_prefix_0", "curve/cfg/kl_nats"} <= rows[0].keys()
+    for name in ("attention.png", "attention_over_derivation.png", "learning_curve.png"):
+        assert (folder / name).stat().st_size > 0
+
+
+def record_path_of(output, folder):
+    return folder / output.out.splitlines()[-1].removeprefix("record: ")
+
+
 @pytest.mark.parametrize(("words", "message"), [
     (("data.typo=3",), "data.typo"),
     (("+data.typo=3",), "typo"),
@@ -205,6 +235,21 @@ def test_bad_input_is_one_line_and_status_2(command, words, message):
     assert printed.err.startswith("error: ")
     assert printed.err.count("\n") == 1
     assert printed.out == ""
+
+
+@pytest.mark.parametrize(("words", "message"), [
+    (("data=cfg",), "eval=capacity measures data=bios and data=biod only"),
+    (("data=cfg", "eval=cfg", "model=bert"), "Encoder does not generate"),
+    (("data=cfg", "eval=cfg", "data.grammar=cfg3z"), "grammar=cfg3z: no such grammar or file"),
+    (("data=cfg", "eval=cfg", "data.seq_len=64", "model.position=learned"),
+     "data.seq_len=64: only 0% of the strings"),
+    (("data=cfg", "eval=cfg", "data.corrupted_share=2"), "corrupted_share=2.0; must be from 0"),
+])  # fmt: skip
+def test_what_a_language_cannot_be_measured_with_is_one_line(command, words, message):
+    status, output = command(*words)
+    assert status == 2
+    assert message in output.err
+    assert len(output.err.splitlines()) == 1
 
 
 def test_an_experiment_without_its_plus_is_explained(command):

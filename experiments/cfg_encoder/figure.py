@@ -1,4 +1,4 @@
-"""What probes find in an encoder and in a decoder, from results.csv: Part 1, figure 6, our scale."""
+"""What probes find in an encoder and in a decoder, from results.csv, as Part 1, figure 6."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What probes find, and where attention goes, from results.csv: Part 1, figures 6 to 9, our scale."""
+"""What probes find, and where attention goes, from results.csv, as Part 1, figures 6 to 9."""
 
 import re
 from pathlib import Path

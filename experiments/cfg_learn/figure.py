@@ -20,10 +20,11 @@ def main() -> None:
     for number, (_, rows) in enumerate(sorted(curve.group_by("seed"))):
         tokens = rows["curve/tokens"] / 1e6
         for prefix, label in PREFIXES.items():
-            validity.plot(tokens, rows[f"curve/cfg/accuracy_prefix_{prefix}"], color=f"C{prefix > 0}",
+            values = rows[f"curve/cfg/accuracy_prefix_{prefix}"]
+            validity.plot(tokens, values, color=f"C{int(prefix > 0)}",
                           label=label if number == 0 else None)  # fmt: skip
         distance.semilogy(tokens, rows["curve/cfg/kl_nats"], color="C2",
-                          label="to the true next-token distribution" if number == 0 else None)  # fmt: skip
+                          label="to the truth" if number == 0 else None)  # fmt: skip
     validity.axhline(0.998, color="grey", linestyle=":", label="paper, whole cfg3b")
     floor = results["cfg/floor_nats"].mean()
     distance.axhline(0.03 * floor, color="grey", linestyle="--", label="3% of the entropy")

@@ -9,8 +9,9 @@ from matplotlib.figure import Figure
 from physlm.record import replacing
 
 FOLDER = Path(__file__).parent
-VARIANTS = {"learned": "absolute", "none": "none", "uniform": "uniform", "position_only": "position\nonly",
-            "rope": "rotary", "relative": "relative"}  # fmt: skip
+VARIANTS = {"learned": "absolute", "none": "none", "uniform": "uniform",
+            "position_only": "position\nonly", "rope": "rotary",
+            "relative": "relative"}  # fmt: skip
 
 
 def main() -> None:

@@ -117,7 +117,11 @@ def peaks(
         "end_to_end_peak": centre - around,
         "adjacent_peak": nearest - following,
     }
-    return {name: float(np.nanmean(values)) for name, values in differences.items()}
+    return {
+        name: float(np.nanmean(values))
+        for name, values in differences.items()
+        if np.isfinite(values).any()
+    }
 
 
 def _two_nearest(

@@ -158,9 +158,11 @@ def _compared(
     trained: dict[str, Float[np.ndarray, " strings"]],
     untrained: dict[str, Float[np.ndarray, " strings"]],
 ) -> list[Metric]:
-    """Accuracies of both and their difference, string by string."""
+    """Accuracies of both and their difference, string by string, where anything was asked."""
     metrics = []
     for name, shares in trained.items():
+        if len(shares) == 0:  # no string has such a position
+            continue
         metrics += [
             mean(f"probe/{name}", shares, "accuracy"),
             mean(f"probe_untrained/{name}", untrained[name], "accuracy"),
