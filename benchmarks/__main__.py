@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 from typing import Any
 
-import torch
 from rich.console import Console
 from rich.table import Table
 
@@ -14,7 +13,7 @@ from benchmarks.cfg import cfg_rows
 from benchmarks.corpus import corpus_rows
 from benchmarks.generation import generation_rows
 from benchmarks.loop import loop_rows
-from benchmarks.timing import Row, device_name
+from benchmarks.timing import Row
 from benchmarks.training import training_rows
 from physlm.train.fit import lightning_quiet
 from physlm.train.processor import use_processor
@@ -53,8 +52,7 @@ def _write(rows: list[Row]) -> None:
     before = json.loads(_OUT.read_text(encoding="utf-8"))["rows"] if _OUT.exists() else []
     new = {_key(row.as_dict()): row.as_dict() for row in rows}
     merged = {_key(row): row for row in before} | new
-    content = {"device": device_name(), "torch": torch.__version__, "threads": 1,
-               "rows": list(merged.values())}  # fmt: skip
+    content = {"threads": 1, "rows": list(merged.values())}
     _OUT.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 

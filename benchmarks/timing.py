@@ -38,7 +38,8 @@ class Row:
 
     def as_dict(self) -> dict[str, Any]:
         """For the JSON file."""
-        return {**asdict(self), "ratio": self.ratio, "device": device_name()}
+        return {**asdict(self), "ratio": self.ratio, "device": device_name(),
+                "torch": torch.__version__}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """One run, from configuration to record; finished runs are skipped, interrupted ones resumed."""
 
+import copy
 import subprocess
 from dataclasses import dataclass
 from functools import cache
@@ -164,12 +165,10 @@ def score(config: RunConfig, model: LanguageModel, corpus: Corpus) -> list[Metri
 
 def _curve(config: RunConfig, prepared: _Prepared) -> dict[str, float]:
     """What scorers measure during training."""
-    model = prepared.model
-    was_training = model.training
-    model.eval()
+    # A copy: long strings lengthen a model's tables, which compiled training keeps by address.
+    model = copy.deepcopy(prepared.model).eval()
     scorers = config.eval.values()
     measured = [m for scorer in scorers for m in scorer.curve(model, prepared.corpus)]
-    model.train(was_training)
     return {metric.name: metric.value for metric in measured}
 
 

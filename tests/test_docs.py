@@ -30,11 +30,12 @@ def test_commands_name_experiments_sweeps_and_make_targets_that_exist(path):
 
 
 def test_the_readmes_python_runs():
-    code = re.search(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-    assert code is not None
     names = {}
-    exec(code.group(1), names)
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    for code in blocks:
+        exec(code, names)
     assert names["documents"].tokens[0] == names["corpus"].vocabulary.eos
+    assert names["grammar"].accepts_batch(names["strings"]).all()
 
 
 def test_every_dependency_is_pinned():

@@ -77,12 +77,11 @@ def attention_of(
     model: LanguageModel, corpus: CfgCorpus, strings: Strings
 ) -> Iterator[Float[np.ndarray, "layers heads seq seq"]]:
     """Attention among the tokens of each string, end-of-text before it left out."""
-    device = next(model.parameters()).device
     documents = corpus.documents(strings)
     for i in range(len(strings)):
         row = documents.tokens[documents.starts[i] : documents.starts[i + 1]]
         with torch.inference_mode():
-            maps = model.attention_maps(torch.from_numpy(row).long()[None].to(device))[:, 0]
+            maps = model.attention_maps(torch.from_numpy(row).long()[None].to(model.device))[:, 0]
         yield maps[:, :, 1:, 1:].float().cpu().numpy()
 
 

@@ -24,6 +24,7 @@ from physlm.models.language_model import LanguageModel
 from physlm.record import Metric
 
 _CENTRE = OFFSETS.index(0)
+_N_DRAWN = 20  # strings that pictures are made of
 _DISTANCES = (0, 1, 2, 3, 4, 8, 16, 32, 64, 128, 256)
 
 
@@ -48,6 +49,8 @@ class CfgAttentionConfig(ScorerConfig):
         grammar = require_cfg("cfg_attention", corpus).grammar
         if len(grammar.levels) < 3:
             raise InputError("eval=cfg_attention needs a grammar of at least 3 levels")
+        if not model.is_causal:
+            raise InputError(f"eval=cfg_attention: {type(model).__name__} attends to both sides")
         require_room(model, grammar.length_distribution)
         if type(model).attention_maps is LanguageModel.attention_maps:
             raise InputError(f"eval=cfg_attention: {type(model).__name__} shows no attention")
@@ -61,6 +64,7 @@ class CfgAttentionConfig(ScorerConfig):
         """Heat maps of the means, and attention over one string below its derivation."""
         assert isinstance(corpus, CfgCorpus)
         strings = self._strings(model, corpus)
+        strings = strings.chosen(np.arange(len(strings)) < _N_DRAWN)
         shortest = strings.chosen(np.arange(len(strings)) == strings.lengths.argmin())
         maps = next(attention_of(model, corpus, shortest))
         return {

@@ -59,47 +59,54 @@ class CfgProbingConfig(ScorerConfig):
             fitting(model, corpus.measured(n, "probing", name, derivations=True))
             for n, name in ((self.n_train, "train"), (self.n_test, "test"))
         )
+        longest = int(max(train.lengths.max(), test.lengths.max()))
+        found = [
+            self._found(subject, corpus, train, test, longest)
+            for subject in (model, model.untrained(corpus.seed).eval())
+        ]
         metrics = []
         for reach in self.reaches:
-            accuracies = [
-                _accuracies(self._found(subject, corpus, train, test, reach), test, corpus, reach)
-                for subject in (model, model.untrained(corpus.seed).eval())
-            ]
-            metrics += _compared(*accuracies)
+            metrics += _compared(
+                *(_accuracies(is_right[reach], test, corpus, reach) for is_right in found)
+            )
         return metrics
 
     def _found(
-        self, model: LanguageModel, corpus: CfgCorpus, train: Strings, test: Strings, reach: Reach
-    ) -> Bool[np.ndarray, "questions strings positions"]:
+        self, model: LanguageModel, corpus: CfgCorpus, train: Strings, test: Strings, longest: int
+    ) -> dict[Reach, Bool[np.ndarray, "questions strings positions"]]:
         """Where probes trained on a model's states of some strings are right about others."""
         recipe = ProbeRecipe(
             n_heads=self.n_heads, d_position=self.d_position, n_steps=self.n_steps,
             batch_size=self.batch_size,
         )  # fmt: skip
-        longest = int(max(train.lengths.max(), test.lengths.max()))
-        states = _states(model, corpus, train, longest)
-        probes = fit_probes(
-            states, _labels(corpus, train, longest, states.device), reach, recipe, seed=corpus.seed
-        )
-        states = _states(model, corpus, test, longest)
-        labels = _labels(corpus, test, longest, states.device)
-        return is_found(probes, states, labels).cpu().numpy()
+        taught, asked = (_states(model, corpus, part, longest) for part in (train, test))
+        lessons = _labels(corpus, train, longest, taught.device)
+        questions = _labels(corpus, test, longest, taught.device)
+        found = {}
+        for reach in self.reaches:
+            probes = fit_probes(taught, lessons, reach, recipe, seed=corpus.seed)
+            found[reach] = is_found(probes, asked, questions).cpu().numpy()
+        return found
 
 
 @torch.no_grad()
 def _states(
     model: LanguageModel, corpus: CfgCorpus, strings: Strings, longest: int
 ) -> Float[Tensor, "strings positions width"]:
-    """The last hidden state at every token; 0 behind a string's end."""
-    device = next(model.parameters()).device
-    rows = corpus.documents(strings).rows(corpus.vocabulary.eos)
-    tokens = torch.from_numpy(rows).long().to(device)
-    states = torch.cat([model.hidden_states(part).float() for part in torch.split(tokens, 64)])[
-        :, 1:
-    ]
-    states = torch.nn.functional.pad(states, (0, 0, 0, longest - states.shape[1]))
-    is_token = torch.arange(longest) < torch.from_numpy(strings.lengths)[:, None]
-    return states * is_token.to(device)[..., None]
+    """The last hidden state at every token; 0 behind a string's end.
+
+    What stands behind it is hidden from encoders, which would read it.
+    """
+    rows = torch.from_numpy(corpus.documents(strings).rows(corpus.vocabulary.eos)).long()
+    tokens = rows.to(model.device)
+    is_read = torch.arange(rows.shape[1]) <= torch.from_numpy(strings.lengths)[:, None]
+    is_read = is_read.to(model.device)
+    states: list[Tensor] = []
+    for part, is_part in zip(torch.split(tokens, 64), torch.split(is_read, 64), strict=True):
+        is_visible = None if model.is_causal else is_part[:, None].expand(-1, part.shape[1], -1)
+        states.append(model.hidden_states(part, is_visible).float() * is_part[..., None])
+    whole = torch.cat(states)[:, 1:]
+    return torch.nn.functional.pad(whole, (0, 0, 0, longest - whole.shape[1]))
 
 
 def _labels(corpus: CfgCorpus, strings: Strings, longest: int, device: torch.device) -> Labels:

@@ -185,8 +185,7 @@ def _token_losses(
     model: LanguageModel, documents: Biographies, eos: int
 ) -> tuple[Float[np.ndarray, "documents tokens"], Bool[np.ndarray, "documents tokens"]]:
     """Loss of each token in nats, and whether it is the likeliest; 0 and True at position 0."""
-    device = next(iter(model.parameters()), torch.empty(0)).device
-    tokens = torch.from_numpy(documents.rows(eos)).long().to(device)
+    tokens = torch.from_numpy(documents.rows(eos)).long().to(model.device)
     logits: Tensor = model(tokens[:, :-1]).float()
     targets = tokens[:, 1:]
     nats = torch.nn.functional.cross_entropy(logits.mT, targets, reduction="none")

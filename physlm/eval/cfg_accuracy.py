@@ -12,11 +12,25 @@ from physlm.data.cfg.derivation import Strings
 from physlm.data.cfg.grammar import Grammar
 from physlm.data.corpus import Corpus, require_at_least
 from physlm.errors import InputError
-from physlm.eval.cfg_distribution import log_probabilities, mean, require_cfg
+from physlm.eval.cfg_distribution import log_probabilities, mean, require_cfg, require_room
 from physlm.eval.generate import Generated, Sampling, generate
 from physlm.eval.scorer import ScorerConfig
 from physlm.models.language_model import LanguageModel
 from physlm.record import Metric
+from physlm.rng import stream
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """Strings a model wrote, their beginnings included.
+
+    Attributes:
+        strings: In the grammar's tokens, without the end.
+        is_ended: Whether the model ended them.
+    """
+
+    strings: Strings
+    is_ended: Bool[np.ndarray, " strings"]
 
 
 @dataclass(kw_only=True, slots=True)
@@ -47,6 +61,7 @@ class CfgAccuracyConfig(ScorerConfig):
         grammar = require_cfg("cfg_accuracy", corpus).grammar
         if not model.is_causal:
             raise InputError(f"eval=cfg_accuracy: {type(model).__name__} does not generate")
+        require_room(model, grammar.length_distribution)
         longest = len(grammar.length_distribution) - 1
         if max(self.prefixes) >= longest:
             raise InputError(
@@ -75,22 +90,30 @@ class CfgAccuracyConfig(ScorerConfig):
                 unfinished = f"cfg/unfinished_prefix_{prefix}"
                 metrics.append(mean(unfinished, ~written.is_ended, "share"))
                 metrics += _errors(corpus.grammar, written, is_valid, prefix)
-            if is_whole and prefix == 0:
-                metrics += _diversity(model, corpus, written)
+            if is_whole and prefix == 0 and self.temperature == 1:
+                metrics += self._diversity(model, corpus, written)
         return metrics
 
+    def _diversity(self, model: LanguageModel, corpus: CfgCorpus, written: Written) -> list[Metric]:
+        """Entropy of what the model writes, beside the grammar's, and how many strings come twice.
 
-@dataclass(frozen=True, slots=True)
-class Written:
-    """Strings a model wrote, their beginnings included.
-
-    Attributes:
-        strings: In the grammar's tokens, without the end.
-        is_ended: Whether the model ended them.
-    """
-
-    strings: Strings
-    is_ended: Bool[np.ndarray, " strings"]
+        The entropy is over strings that the model ended; of others it is not known.
+        """
+        ended = written.strings.chosen(written.is_ended)
+        has_end = np.ones(len(ended), dtype=np.bool_)
+        truth = corpus.grammar.string_entropy_bits(1000, stream(corpus.seed, "string entropy"))
+        metrics = [
+            Metric(name="cfg/string_entropy_bits", value=truth.value, unit="bits", n=1000,
+                   stderr=truth.stderr, split="test"),
+            Metric(name="cfg/derivation_entropy_bits", unit="bits", n=1, split="test",
+                   value=corpus.grammar.derivation_entropy_bits),
+            _collisions(written.strings),
+        ]  # fmt: skip
+        if len(ended):
+            nats = -log_probabilities(model, corpus, ended, has_end=has_end,
+                                      batch_size=self.batch_size)  # fmt: skip
+            metrics.append(mean("cfg/output_entropy_bits", nats / np.log(2), "bits"))
+        return metrics
 
 
 def write(
@@ -102,6 +125,7 @@ def write(
     sampling = Sampling(
         max_new_tokens=room(model, prefix, longest), eos=corpus.vocabulary.eos,
         temperature=config.temperature, batch_size=config.batch_size,
+        is_compiled=model.device.type == "cuda",
     )  # fmt: skip
     generated = generate(model, torch.from_numpy(beginnings), sampling, seed=corpus.seed)
     return joined(corpus, beginnings, generated)
@@ -150,17 +174,10 @@ def _errors(
     return metrics
 
 
-def _diversity(model: LanguageModel, corpus: CfgCorpus, written: Written) -> list[Metric]:
-    """Entropy of what the model writes, beside the grammar's, and how many strings come twice."""
-    n = len(written.strings)
-    nats = -log_probabilities(model, corpus, written.strings, has_end=written.is_ended)
-    texts = [string.tobytes() for string in written.strings]
-    _, times = np.unique(np.array(texts, dtype=object), return_counts=True)
-    n_collisions = int((times * (times - 1) // 2).sum())
-    n_pairs = n * (n - 1) // 2
-    return [
-        mean("cfg/output_entropy_bits", nats / np.log(2), "bits"),
-        Metric(name="cfg/derivation_entropy_bits", value=corpus.grammar.derivation_entropy_bits,
-               unit="bits", n=1),
-        Metric(name="cfg/collisions", value=n_collisions, unit="pairs of equal strings", n=n_pairs),
-    ]  # fmt: skip
+def _collisions(strings: Strings) -> Metric:
+    """How many pairs of strings are equal, of all pairs."""
+    texts = np.array([string.tobytes() for string in strings], dtype=object)
+    _, times = np.unique(texts, return_counts=True)
+    n_pairs = len(strings) * (len(strings) - 1) // 2
+    return Metric(name="cfg/collisions", value=int((times * (times - 1) // 2).sum()),
+                  unit="pairs of equal strings", n=n_pairs, split="test")  # fmt: skip

@@ -111,15 +111,16 @@ def next_token_scores(
     """Log-probabilities after end-of-text and each token of strings, a batch at a time.
 
     Columns are token ids: the grammar's tokens in ascending order, then end-of-text. Each batch
-    comes with the number of its first string; behind a string's end its rows mean nothing.
+    comes with the number of its first string; behind a string's end its rows mean nothing. Of
+    strings longer than the model's window, what follows the window's last token is the last row.
     """
-    device = next(iter(model.parameters()), torch.empty(0)).device
     rows = corpus.documents(strings).rows(corpus.vocabulary.eos)
     longest = strings.lengths + 1
     for first in range(0, len(strings), batch_size):
-        batch = rows[first : first + batch_size, : longest[first : first + batch_size].max()]
+        n_read = min(longest[first : first + batch_size].max(), model.longest_window or rows.size)
+        batch = torch.from_numpy(rows[first : first + batch_size, :n_read])
         with torch.inference_mode():
-            logits = model(torch.from_numpy(batch).long().to(device))
+            logits = model(batch.long().to(model.device))
         yield first, logits.double().log_softmax(dim=-1).cpu().numpy()
 
 
@@ -129,15 +130,16 @@ def log_probabilities(
     strings: Strings,
     *,
     has_end: Bool[np.ndarray, " strings"],
-    batch_size: int = 100,
+    batch_size: int,
 ) -> Float[np.ndarray, " strings"]:
     """A model's log-probability, in nats, of strings and of the ends of those that have one."""
     found = np.empty(len(strings))
     for first, log_p in next_token_scores(model, corpus, strings, batch_size):
         for i, scores in enumerate(log_p, start=first):
-            places = np.searchsorted(corpus.grammar.tables.tokens, strings[i])
-            taken = _taken(scores[: len(places) + 1], places)
-            found[i] = taken.sum() if has_end[i] else taken[:-1].sum()
+            ids = np.searchsorted(corpus.grammar.tables.tokens, strings[i])
+            if has_end[i]:
+                ids = np.append(ids, corpus.vocabulary.eos)
+            found[i] = scores[np.arange(len(ids)), ids].sum()
     return found
 
 
@@ -176,14 +178,22 @@ def _loss_metrics(
     divergences: Float[np.ndarray, " strings"],
 ) -> list[Metric]:
     """Losses per token are sums over strings by sums of tokens, as training counts them."""
-    per_token = n_tokens.mean()
-    loss, floor = float(losses.mean() / per_token), float(floors.mean() / per_token)
-    excess = mean("cfg/excess_loss_nats", (losses - floors) / per_token, "nats/token")
-    n = len(losses)
     return [
-        Metric(name="cfg/loss_nats", value=loss, unit="nats/token", n=n, split="test"),
-        Metric(name="cfg/floor_nats", value=floor, unit="nats/token", n=n, split="test"),
-        Metric(name="cfg/loss_over_floor", value=loss / floor, unit="ratio", n=n, split="test"),
-        excess,
+        _ratio("cfg/loss_nats", losses, n_tokens, "nats/token"),
+        _ratio("cfg/floor_nats", floors, n_tokens, "nats/token"),
+        _ratio("cfg/loss_over_floor", losses, floors, "ratio"),
+        _ratio("cfg/excess_loss_nats", losses - floors, n_tokens, "nats/token"),
         mean("cfg/kl_nats", divergences, "nats/token"),
     ]
+
+
+def _ratio(name: str, values: np.ndarray, per: np.ndarray, unit: str) -> Metric:
+    """A ratio of two sums over strings, with the standard error of the ratio estimator.
+
+    Source:
+        Cochran (1977), Sampling Techniques, section 6.4.
+    """
+    n, value = len(values), float(values.sum() / per.sum())
+    rest = values - value * per
+    stderr = float(rest.std(ddof=1) / math.sqrt(n) / per.mean()) if n > 1 else None
+    return Metric(name=name, value=value, unit=unit, n=n, stderr=stderr, split="test")

@@ -11,7 +11,7 @@ from physlm.data.cfg.derivation import Strings
 from physlm.data.corpus import Corpus, require_at_least
 from physlm.errors import InputError
 from physlm.eval.cfg_accuracy import joined, room
-from physlm.eval.cfg_distribution import mean, require_cfg
+from physlm.eval.cfg_distribution import mean, require_cfg, require_room
 from physlm.eval.generate import Sampling, generate
 from physlm.eval.scorer import ScorerConfig
 from physlm.models.language_model import LanguageModel
@@ -34,15 +34,17 @@ class CfgRobustnessConfig(ScorerConfig):
 
     n_samples: int = 500
     prefix: int = 50
-    kinds: list[CorruptionKind] = field(default_factory=lambda: list(CorruptionKind))
-    rate: float = 0.15  # of the tokens or symbols of a beginning
+    rate_of_tokens: float = 0.15  # redrawn
+    rate_of_symbols: float = 0.10  # replaced by any of their level
+    rate_of_fixed_symbols: float = 0.05  # replaced by the next of their level
     temperatures: list[float] = field(default_factory=lambda: [1.0, 0.1])
     batch_size: int = 500
 
     def __post_init__(self) -> None:
         require_at_least(self, 1, "n_samples", "prefix", "batch_size")
-        if not 0 <= self.rate <= 1:
-            raise ValueError(f"rate={self.rate}; must be from 0 to 1")
+        for name in ("rate_of_tokens", "rate_of_symbols", "rate_of_fixed_symbols"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name}={getattr(self, name)}; must be from 0 to 1")
         for temperature in self.temperatures:
             Sampling(max_new_tokens=1, temperature=temperature)
 
@@ -53,6 +55,14 @@ class CfgRobustnessConfig(ScorerConfig):
             raise InputError(f"eval=cfg_robustness: {type(model).__name__} does not generate")
         if len(grammar.levels) < 3:
             raise InputError("eval=cfg_robustness needs a grammar of at least 3 levels")
+        require_room(model, grammar.length_distribution)
+        inner = slice(grammar.tables.level_starts[-3], grammar.tables.level_starts[-2])
+        least = int(grammar.tables.longest[inner].max())
+        if self.prefix < least:
+            raise InputError(
+                f"eval.cfg_robustness.prefix={self.prefix}; at least {least}, so that one symbol "
+                "above the terminals ends in it"
+            )
         longer = grammar.length_distribution[self.prefix + 1 :].sum()
         if longer < 0.1:
             raise InputError(
@@ -65,7 +75,7 @@ class CfgRobustnessConfig(ScorerConfig):
         assert isinstance(corpus, CfgCorpus)
         metrics = []
         clean = self._strings(corpus)
-        for kind in (None, *self.kinds):
+        for kind in (None, *CorruptionKind):
             prompts, meant = self._beginnings(corpus, clean, kind)
             for temperature in self.temperatures:
                 is_right = self._is_right(model, corpus, prompts, meant, temperature)
@@ -93,12 +103,18 @@ class CfgRobustnessConfig(ScorerConfig):
         if kind is None:
             cut = [row[: self.prefix + 1] for row in rows]
             return cut, cut
+        rate = {
+            CorruptionKind.terminal: self.rate_of_tokens,
+            CorruptionKind.nonterminal: self.rate_of_symbols,
+            CorruptionKind.nonterminal_fixed: self.rate_of_fixed_symbols,
+        }[kind]
         key = stream_key(corpus.seed, "robustness", kind.value)
-        made = corrupt(corpus.grammar, clean, kind, self.rate, key)
+        made = corrupt(corpus.grammar, clean, kind, rate, key)
         corrupted = corpus.documents(made.strings)
         prompts, meant = [], []
         for i, start in enumerate(corrupted.starts[:-1]):
-            n_meant = made.n_meant[made.strings.starts[i] :][: self.prefix]
+            string = slice(made.strings.starts[i], made.strings.starts[i + 1])
+            n_meant = made.n_meant[string][: self.prefix]
             n_read = int(np.flatnonzero(n_meant > 0)[-1]) + 1
             prompts.append(corrupted.tokens[start : start + n_read + 1])
             meant.append(rows[i][: n_meant[n_read - 1] + 1])
@@ -116,6 +132,7 @@ class CfgRobustnessConfig(ScorerConfig):
         sampling = Sampling(
             max_new_tokens=room(model, max(map(len, prompts)) - 1, longest + self.prefix),
             eos=corpus.vocabulary.eos, temperature=temperature, batch_size=self.batch_size,
+            is_compiled=model.device.type == "cuda",
         )  # fmt: skip
         written = joined(corpus, meant, generate(model, prompts, sampling, seed=corpus.seed))
         is_right: np.ndarray = written.is_ended & corpus.grammar.accepts_batch(written.strings)

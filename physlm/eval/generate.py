@@ -190,7 +190,7 @@ def _begin(
     sampling: Sampling,
 ) -> _Batch:
     """Read the prompts and draw the first tokens."""
-    device = next(iter(model.parameters()), torch.empty(0)).device
+    device = model.device
     texts, ends, numbers = (
         torch.from_numpy(np.ascontiguousarray(x)).to(device) for x in (prompts, lengths, uniform.T)
     )

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
+import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
@@ -25,6 +26,11 @@ class LanguageModel(nn.Module, ABC):
     vocabulary_size: int
     longest_window: int | None = None
     is_causal: bool = True
+
+    @property
+    def device(self) -> torch.device:
+        """Where its parameters are; the CPU if it has none."""
+        return next((p.device for p in self.parameters()), torch.device("cpu"))
 
     @abstractmethod
     def forward(

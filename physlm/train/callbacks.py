@@ -103,9 +103,9 @@ class Measurements(lightning.Callback):
         pl_module: lightning.LightningModule,
         *_: Any,
     ) -> None:
-        """Measure if one more share is over, or several."""
+        """Measure if one more share is over; of spoilt weights the next loss will tell."""
         n_due = self._n_due(pl_module)
-        if n_due == self.n_due:
+        if n_due == self.n_due or not _is_finite(pl_module):
             return
         self.n_due = n_due
         metrics = self.measure()

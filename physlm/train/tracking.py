@@ -73,13 +73,19 @@ class JsonLinesLogger(Logger):
 
 
 class CsvLogger(JsonLinesLogger):
-    """The curves as a table beside the JSON lines; final metrics go to ``scores.csv``."""
+    """The curves as tables beside the JSON lines; final metrics go to ``scores.csv``.
+
+    What scorers measure during training is in ``curve.csv``.
+    """
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """Append one row, below a header if it is the first."""
-        is_curve = all(name.startswith("train/") for name in metrics)
-        path = self.path if is_curve else self.path.with_name("scores.csv")
+        kind = next(iter(metrics)).partition("/")[0]
+        path = {"train": self.path, "curve": self.path.with_name("curve.csv")}.get(
+            kind, self.path.with_name("scores.csv")
+        )
+        is_curve = path.name != "scores.csv"
         is_new = not is_curve or not path.exists() or path.stat().st_size == 0
         with path.open("a" if is_curve else "w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file)
@@ -89,12 +95,13 @@ class CsvLogger(JsonLinesLogger):
 
     @rank_zero_only
     def _keep_until(self, step: int) -> None:
-        if not self.path.exists():
-            return
-        with self.path.open(encoding="utf-8", newline="") as file:
-            header, *rows = list(csv.reader(file)) or [[]]
-        kept = [header, *(r for r in rows if len(r) == len(header) and int(r[0]) <= step)]
-        write_text(self.path, "".join(",".join(row) + "\n" for row in kept if row))
+        for path in (self.path, self.path.with_name("curve.csv")):
+            if not path.exists():
+                continue
+            with path.open(encoding="utf-8", newline="") as file:
+                header, *rows = list(csv.reader(file)) or [[]]
+            kept = [header, *(r for r in rows if len(r) == len(header) and int(r[0]) <= step)]
+            write_text(path, "".join(",".join(row) + "\n" for row in kept if row))
 
 
 def build_loggers(

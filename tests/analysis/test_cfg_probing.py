@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from physlm.analysis.cfg_probing import CfgProbingConfig
+from physlm.analysis.cfg_probing import CfgProbingConfig, _states
 from physlm.analysis.probing import Reach
 from physlm.data.cfg.corpus import CfgConfig
 from physlm.errors import InputError
 from physlm.models.decoder import DecoderConfig
+from physlm.models.encoder import EncoderConfig
 from tests.eval.oracle import Uniform
 
 CONFIG = CfgProbingConfig(n_train=200, n_test=60, n_heads=2, d_position=32, n_steps=500,
@@ -27,7 +28,7 @@ class Planted(Uniform):
         super().__init__(corpus)
         self.holds_it = holds_it
 
-    def hidden_states(self, tokens):
+    def hidden_states(self, tokens, is_visible=None):
         eos = self.corpus.vocabulary.eos
         states = torch.randn((*tokens.shape, 16), generator=torch.Generator().manual_seed(0))
         for row, state in zip(tokens, states, strict=True):
@@ -81,8 +82,21 @@ def test_a_real_model_is_probed_with_its_untrained_twin(corpus):
     config.check(model, corpus)
     metrics = config.score(model, corpus)
     assert {m.n for m in metrics} == {4}
-    twin = model.untrained(corpus.seed)
-    assert not torch.equal(next(twin.parameters()), next(model.parameters())) or corpus.seed == 0
+
+
+def test_states_do_not_depend_on_what_fills_their_row_up(corpus):
+    strings = corpus.measured(6, "padding", derivations=True)
+    shortest = strings.chosen(strings.lengths == strings.lengths.min())
+    n, longest = int(strings.lengths.min()), int(strings.lengths.max())
+    assert longest > n
+    for config in (DecoderConfig, EncoderConfig):
+        model = config(d_model=16, n_layers=2, init_std=0.2).build(4, 80, 0).eval()
+        alone = _states(model, corpus, shortest, longest)
+        together = _states(model, corpus, strings, longest)
+        row = together[int(strings.lengths.argmin())]
+        torch.testing.assert_close(row, alone[0], atol=1e-5, rtol=1e-4)
+        assert (row[n:] == 0).all()
+        assert (row[:n] != 0).any(dim=1).all()
 
 
 def test_models_and_grammars_that_cannot_be_probed_are_refused(corpus, tmp_path):

@@ -12,7 +12,7 @@ from physlm.data.cfg.corruption import CorruptionKind, corrupt
 from physlm.data.cfg.derivation import Strings
 from physlm.data.cfg.families import random_bags
 from physlm.data.cfg.grammar import Grammar
-from physlm.data.cfg.library import load_grammar
+from physlm.data.cfg.library import load_grammar, pinned
 from physlm.data.corpus import DataConfig, Documents, require_at_least
 from physlm.data.splitmix import uniform_of
 from physlm.data.tokens import TokenizerName, Vocabulary
@@ -35,7 +35,7 @@ class CfgConfig(DataConfig):
         Physics of Language Models, Part 1, section 2; bags and corruption, results 10 to 13.
     """
 
-    grammar: str = "cfg3b"  # a name, FAMILY:SEED, or a file
+    grammar: str = "cfg3b"  # a name, FAMILY:SEED, or a file, which is then pinned
     root: int | None = None  # start from this symbol; None: from the grammar's root
     n_strings: int = 100_000  # of one epoch
     exposures: int = 1  # epochs; each draws other strings
@@ -53,6 +53,7 @@ class CfgConfig(DataConfig):
         for name in ("corrupted_share", "corruption_rate"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name}={getattr(self, name)}; must be from 0 to 1")
+        self.grammar = pinned(self.grammar)
 
     def build(self, seed: int) -> "CfgCorpus":
         """Load the grammar, and draw its bags."""

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int8, Int16, Int32, Int64
+from jaxtyping import Bool, Float64, Int8, Int32, Int64
 
 Tokens = Sequence[int] | np.ndarray
 
@@ -25,7 +25,7 @@ class Derivations:
         Physics of Language Models, Part 1, section 2.2.
     """
 
-    ancestors: Int16[np.ndarray, "levels positions"]
+    ancestors: Int32[np.ndarray, "levels positions"]
     subtrees: Int32[np.ndarray, "levels positions"]
     is_boundary: Bool[np.ndarray, "levels positions"]
     log_probability: Float64[np.ndarray, " strings"]
@@ -54,8 +54,12 @@ class Strings:
 
     @classmethod
     def of(cls, rows: Iterable[Tokens]) -> "Strings":
-        """Strings given one by one."""
-        arrays = [np.asarray(row, dtype=np.int32) for row in rows]
+        """Strings given one by one.
+
+        Raises:
+            ValueError: If one is no sequence of whole numbers, or a number is no token anywhere.
+        """
+        arrays = [_tokens(row, i) for i, row in enumerate(rows)]
         starts = np.concatenate([[0], np.cumsum([len(row) for row in arrays])]).astype(np.int64)
         return cls(np.concatenate([np.empty(0, np.int32), *arrays]), starts)
 
@@ -83,3 +87,15 @@ class Strings:
             truth.log_probability[is_chosen],
         )  # fmt: skip
         return Strings(self.tokens[is_kept], starts, kept)
+
+
+def _tokens(row: Tokens, number: int) -> Int32[np.ndarray, " tokens"]:
+    found = np.asarray(row)
+    if found.ndim != 1 or (len(found) and found.dtype.kind not in "iu"):
+        raise ValueError(f"string {number} is no sequence of whole numbers; give token numbers")
+    if len(found) and (found.min() < 0 or found.max() >= 2**31):
+        position = int(((found < 0) | (found >= 2**31)).argmax())
+        raise ValueError(
+            f"token {found[position]} at position {position} of string {number} is none"
+        )
+    return found.astype(np.int32)

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from physlm.data.cfg.rules import Bags, Expansion, Rules
+from physlm.data.cfg.rules import Bags, Expansion, Rules, reached_from
 from physlm.rng import stream
 
 _MOST_DRAWS = 200
@@ -69,15 +69,11 @@ def random_rules(family: Family, seed: int) -> Rules:
     rng = stream(seed, "grammar")
     for _ in range(_MOST_DRAWS):
         root, terminals, expansions = _draw(family, rng)
-        used = {root, *(child for rows in expansions.values() for row in rows for child in row)}
-        if len(used) == sum(family.sizes):
+        if len(reached_from(root, expansions)) == sum(family.sizes):
             return Rules(root, terminals, expansions)
-    reached = {root}
-    for symbol in sorted(expansions, reverse=True):
-        if symbol in reached:
-            reached |= {child for row in expansions[symbol] for child in row}
-    kept = {symbol: rows for symbol, rows in expansions.items() if symbol in reached}
-    return Rules(root, tuple(t for t in terminals if t in reached), kept)
+    used = reached_from(root, expansions)
+    kept = {symbol: rows for symbol, rows in expansions.items() if symbol in used}
+    return Rules(root, tuple(t for t in terminals if t in used), kept)
 
 
 def random_bags(

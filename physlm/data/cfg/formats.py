@@ -6,7 +6,7 @@ from typing import Any
 
 import nltk
 
-from physlm.data.cfg.rules import Bags, Expansion, Rules
+from physlm.data.cfg.rules import Bags, Expansion, Rules, reached_from
 
 
 def from_text(text: str) -> Rules:
@@ -68,13 +68,17 @@ def from_json(text: str) -> tuple[Rules, Bags]:
     try:
         content = json.loads(text)
         ids = content["idx"]
+        if len(ids[0]) != 1:
+            raise ValueError(f"the first level has the symbols {ids[0]}; a grammar has one root")
+        root = ids[0][0]
         expansions = {
-            symbol: tuple(tuple(ids[i + 1][k] for k in row) for row in node["children"])
+            symbol: tuple(_placed(row, ids[i + 1], symbol) for row in node["children"])
             for i, level in enumerate(ids[:-1])
             for symbol, node in zip(level, content["all"][i], strict=True)
         }
-        (root,) = ids[0]
-        rules = Rules(root, tuple(ids[-1]), _reachable(root, expansions))
+        used = reached_from(root, expansions)
+        kept = {symbol: rows for symbol, rows in expansions.items() if symbol in used}
+        rules = Rules(root, tuple(ids[-1]), kept)
         kind = content.get("multi_vocab")
         bags = {} if kind is None else _bags(ids[-1], content["content_map"], str(kind))
     except (KeyError, TypeError, IndexError) as error:
@@ -140,15 +144,14 @@ def _rows(rows: Iterable[Sequence[str]], numbers: Mapping[str, int]) -> tuple[Ex
     return tuple(tuple(numbers[word] for word in row) for row in rows)
 
 
-def _reachable(
-    root: int, expansions: Mapping[int, tuple[Expansion, ...]]
-) -> dict[int, tuple[Expansion, ...]]:
-    found, waiting = {root}, [root]
-    while waiting:
-        new = {child for row in expansions.get(waiting.pop(), ()) for child in row} - found
-        found |= new
-        waiting += new
-    return {symbol: rows for symbol, rows in expansions.items() if symbol in found}
+def _placed(places: Sequence[int], below: Sequence[int], symbol: int) -> Expansion:
+    """The symbols at some places of the next level."""
+    if outside := [k for k in places if not 0 <= k < len(below)]:
+        raise ValueError(
+            f"symbol {symbol}: child {outside[0]} is no place in the next level, which has "
+            f"{len(below)} symbols"
+        )
+    return tuple(below[k] for k in places)
 
 
 def _bags(terminals: Sequence[int], content: Sequence[Sequence[int]], kind: str) -> Bags:

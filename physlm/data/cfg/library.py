@@ -1,5 +1,6 @@
 """Grammars by name: the published ones, random ones of their shapes, and files."""
 
+import hashlib
 from importlib.resources import files
 from pathlib import Path
 
@@ -24,9 +25,11 @@ def load_grammar(name_or_path: str | Path) -> Grammar:
     """A grammar by its name (``cfg3f``), its family and seed (``cfg3f:7``), or its file.
 
     Files ending in ``.json`` are of the released form, others are read by `formats.from_text`.
+    A file may be `pinned` to its content.
 
     Raises:
-        ValueError: If there is no such grammar, or its rules break a rule of grammars.
+        ValueError: If there is no such grammar, its rules break a rule of grammars, or a pinned
+            file has changed.
     """
     name = str(name_or_path)
     if name in grammar_names():
@@ -34,10 +37,13 @@ def load_grammar(name_or_path: str | Path) -> Grammar:
     family, colon, seed = name.partition(":")
     if family in FAMILIES and colon and seed.isdecimal():
         return random_grammar(family, int(seed))
-    path = Path(name_or_path)
+    file_name, _, digest = name.rpartition("@")
+    path = Path(file_name or name)
     if not path.is_file():
         known = ", ".join([*grammar_names(), *(f"{family}:SEED" for family in FAMILIES)])
         raise ValueError(f"grammar={name}: no such grammar or file; there are {known}")
+    if file_name and digest != _digest(path):
+        raise ValueError(f"grammar={name}: {path} has changed; use its name alone, or restore it")
     try:
         text = path.read_text(encoding="utf-8")
         if path.suffix == ".json":
@@ -45,6 +51,21 @@ def load_grammar(name_or_path: str | Path) -> Grammar:
         return Grammar(from_text(text))
     except ValueError as error:
         raise ValueError(f"grammar={name}: {error}") from error
+
+
+def pinned(name: str) -> str:
+    """A grammar's name; a file's with a hash, so that another content is another name.
+
+    Names that are pinned already, and files that do not exist, stay as they are.
+    """
+    path = Path(name)
+    if name in grammar_names() or not path.is_file():
+        return name
+    return f"{name}@{_digest(path)}"
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
 
 
 def random_grammar(family: str, seed: int) -> Grammar:

@@ -33,7 +33,7 @@ class CfgTables:
         if self.has_derivations:
             columns.append(("log_probability_of_derivation", pa.float64()))
             for level in range(1, self.n_levels + 1):
-                columns.append((f"ancestor_{level}", pa.list_(pa.int16())))
+                columns.append((f"ancestor_{level}", pa.list_(pa.int32())))
                 columns.append((f"boundary_{level}", pa.list_(pa.bool_())))
         self.schema = pa.schema(columns)
 

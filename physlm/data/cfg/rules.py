@@ -63,22 +63,13 @@ class Rules:
         if root not in self.expansions:
             known = ", ".join(self.name(symbol) for symbol in self.expansions)
             raise ValueError(f"root={self.name(root)} is no nonterminal; one of {known}")
-        kept = self._below(root)
+        kept = reached_from(root, self.expansions)
         return Rules(
             root,
             tuple(t for t in self.terminals if t in kept),
             {symbol: rules for symbol, rules in self.expansions.items() if symbol in kept},
             {symbol: name for symbol, name in self.names.items() if symbol in kept},
         )
-
-    def _below(self, root: int) -> set[int]:
-        """Every symbol in the derivations of one, itself included."""
-        found, waiting = {root}, [root]
-        while waiting:
-            for expansion in self.expansions.get(waiting.pop(), ()):
-                waiting += set(expansion) - found
-                found |= set(expansion)
-        return found
 
     def _check_rules(self) -> None:
         known = {*self.terminals, *self.expansions}
@@ -100,7 +91,7 @@ class Rules:
                     f"rule {self.written(symbol, expansion)}: unknown symbol "
                     f"{self.name(unknown[0])}; give it a rule or name it among the terminals"
                 )
-        if unreachable := sorted(known - self._below(self.root)):
+        if unreachable := sorted(known - reached_from(self.root, self.expansions)):
             raise ValueError(
                 f"symbol {self.name(unreachable[0])} cannot be reached from the root "
                 f"{self.name(self.root)}; remove it or use it in a rule"
@@ -158,3 +149,13 @@ class Rules:
                 f"level {level_of[symbol]}, {self.name(child)} on level {level_of[child]}; "
                 "every rule leads to the next level"
             )
+
+
+def reached_from(root: int, expansions: Mapping[int, Sequence[Expansion]]) -> set[int]:
+    """Every symbol in the derivations of one, itself included."""
+    found, waiting = {root}, [root]
+    while waiting:
+        for expansion in expansions.get(waiting.pop(), ()):
+            waiting += set(expansion) - found
+            found |= set(expansion)
+    return found

@@ -106,7 +106,7 @@ def _derive(tables, tokens, starts, choices, choice_starts):  # type: ignore[no-
     """Go through each derivation again, down to its tokens, and back up for where subtrees end."""
     n_levels, n_tokens = len(tables.level_starts) - 1, len(tokens)
     first_terminal = tables.level_starts[-2]
-    ancestors = np.empty((n_levels, n_tokens), dtype=np.int16)
+    ancestors = np.empty((n_levels, n_tokens), dtype=np.int32)
     subtrees = np.empty((n_levels, n_tokens), dtype=np.int32)
     is_boundary = np.zeros((n_levels, n_tokens), dtype=np.bool_)
     log_probability = np.zeros(len(starts) - 1)

@@ -51,6 +51,16 @@ def test_bags_of_the_released_form(kind, weights):
     assert bags[1] == weights
 
 
+@pytest.mark.parametrize(("changes", "message"), [
+    ({"idx": [[20, 21], [10, 11, 12], [1, 2]]}, r"the first level has the symbols \[20, 21\]"),
+    ({"all": [[{"children": [[-1, 0]]}], [{"children": [[0]]}] * 3, []]},
+     "symbol 20: child -1 is no place in the next level, which has 3 symbols"),
+])  # fmt: skip
+def test_a_place_that_is_none_is_refused(changes, message):
+    with pytest.raises(ValueError, match=message):
+        from_json(released(**changes))
+
+
 @pytest.mark.parametrize("text", ["{}", "[1]", '{"idx": [[1], [2]], "all": []}'])
 def test_other_json_is_refused(text):
     with pytest.raises(ValueError, match="no grammar in the released JSON form"):

@@ -214,6 +214,12 @@ def test_bad_strings_are_refused_by_position():
     ):
         with pytest.raises(ValueError, match=f"at position {at} continues no string so far"):
             ask(wrong)
+    for row, message in (([1.5, 2.0], "string 0 is no sequence of whole numbers"),
+                         ([[1, 2], [2, 1]], "string 0 is no sequence of whole numbers"),
+                         ([1, 2**40], "token 1099511627776 at position 1 of string 0"),
+                         ([1, -1], "token -1 at position 1 of string 0")):  # fmt: skip
+        with pytest.raises(ValueError, match=message):
+            grammar.accepts(row)
     with pytest.raises(ValueError, match="string 1 is not in the language"):
         grammar.parse_batch([good, good[:-1]])
 
