@@ -189,7 +189,7 @@ LANGUAGE = ("data.n_strings=400", "data.grammar=english", "data.root=null", "dat
 
 def test_a_language_is_learned_measured_on_the_way_and_looked_into(command, tmp_path):
     status, output = command(
-        "+experiment=cfg_inside", *LANGUAGE, "runtime.n_measurements=3",
+        "+experiment=cfg_inside", *LANGUAGE, "runtime.n_measurements=3", "logger=csv",
         "eval.cfg_accuracy.n_samples=10", "eval.cfg_accuracy.n_samples_of_curve=5",
         "eval.cfg_accuracy.prefixes=[0,3]", "eval.cfg_distribution.n_strings=10",
         "eval.cfg_probing.n_train=10", "eval.cfg_probing.n_test=5", "eval.cfg_probing.n_steps=2",
@@ -204,6 +204,8 @@ def test_a_language_is_learned_measured_on_the_way_and_looked_into(command, tmp_
     rows = [row for row in read_curves(folder / "metrics.jsonl") if "curve/tokens" in row]
     assert [row["curve/tokens"] for row in rows][-1] == record.tokens
     assert len(rows) == 3
+    table = pl.read_csv(folder / "curve.csv")
+    assert table["curve/cfg/kl_nats"].to_list() == [row["curve/cfg/kl_nats"] for row in rows]
     assert {"curve/cfg/accuracy_prefix_0", "curve/cfg/kl_nats"} <= rows[0].keys()
     for name in ("attention.png", "attention_over_derivation.png", "learning_curve.png"):
         assert (folder / name).stat().st_size > 0

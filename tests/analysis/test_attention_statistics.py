@@ -8,6 +8,7 @@ from physlm.analysis.attention_statistics import MOST_APART, OFFSETS, attention_
 from physlm.analysis.cfg_attention import CfgAttentionConfig, attention_metrics
 from physlm.data.cfg.corpus import CfgConfig
 from physlm.errors import InputError
+from physlm.models.encoder import EncoderConfig
 from tests.eval.oracle import Uniform
 
 
@@ -144,3 +145,6 @@ def test_figures_are_drawn(corpus):
 def test_a_model_that_shows_no_attention_is_refused(corpus):
     with pytest.raises(InputError, match="eval=cfg_attention: Uniform shows no attention"):
         CfgAttentionConfig().check(Uniform(corpus), corpus)
+    encoder = EncoderConfig(d_model=16, n_layers=1).build(4, 80, 0)
+    with pytest.raises(InputError, match="Encoder attends to both sides"):
+        CfgAttentionConfig().check(encoder, corpus)

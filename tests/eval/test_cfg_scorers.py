@@ -14,7 +14,7 @@ from physlm.eval.cfg_accuracy import CfgAccuracyConfig, joined
 from physlm.eval.cfg_distribution import CfgDistributionConfig, log_probabilities
 from physlm.eval.cfg_robustness import CfgRobustnessConfig
 from physlm.eval.generate import Generated
-from physlm.models.decoder import DecoderConfig
+from physlm.models.decoder import Decoder, DecoderConfig
 from physlm.models.position import PositionEncoding
 from tests.eval.oracle import Oracle, Read, Uniform
 
@@ -177,3 +177,42 @@ def test_a_real_model_is_measured_whatever_its_batch(corpus):
         values.append([metric.value for metric in metrics])
     np.testing.assert_allclose(*values, rtol=1e-5)
     assert CfgAccuracyConfig(n_samples=8, prefixes=[0]).curve(model, corpus)[0].n == 200
+
+
+def test_learned_positions_score_what_they_left_unfinished(corpus):
+    class Endless(Decoder):
+        def prefill(self, prompts, lengths, n_positions):
+            scores, cache = super().prefill(prompts, lengths, n_positions)
+            return scores - 1e9 * torch.eye(4)[3], cache
+
+        def decode(self, tokens, cache):
+            return super().decode(tokens, cache) - 1e9 * torch.eye(4)[3]
+
+    config = DecoderConfig(d_model=16, n_layers=1, position=PositionEncoding.learned)
+    model = Endless(config, 4, 73, 0).eval()
+    scorer = CfgAccuracyConfig(n_samples=5, prefixes=[0])
+    scorer.check(model, corpus)
+    metrics = by_name(scorer.score(model, corpus))
+    assert metrics["cfg/unfinished_prefix_0"].value == 1
+    assert "cfg/output_entropy_bits" not in metrics
+    strings = corpus.measured(3, "long")
+    window = model.longest_window
+    long = Strings.of([np.resize(string, window) for string in strings])
+    cut = log_probabilities(model, corpus, long, has_end=np.zeros(3, dtype=bool), batch_size=2)
+    assert np.isfinite(cut).all()
+
+
+def test_the_entropy_of_the_output_is_that_of_temperature_1_only(corpus):
+    scorer = CfgAccuracyConfig(n_samples=5, prefixes=[0], temperature=0.5)
+    assert "cfg/output_entropy_bits" not in by_name(scorer.score(Oracle(corpus), corpus))
+
+
+def test_the_standard_error_of_a_ratio_is_that_of_its_spread(corpus):
+    """Against the spread of the same scorer over many samples of strings."""
+    model = DecoderConfig(d_model=16, n_layers=1).build(4, 80, 0).eval()
+    corpora = [CfgConfig(grammar="cfg3b", root=16).build(seed) for seed in range(40)]
+    found = [by_name(CfgDistributionConfig(n_strings=25).score(model, c)) for c in corpora]
+    for name in ("cfg/loss_nats", "cfg/loss_over_floor"):
+        spread = np.std([metrics[name].value for metrics in found], ddof=1)
+        said = np.mean([metrics[name].stderr for metrics in found])
+        assert 0.6 < said / spread < 1.6

@@ -239,9 +239,18 @@ def test_spoilt_weights_never_replace_the_last_good_checkpoint(biod, tmp_path):
 
     config = DecoderConfig(d_model=16, init_std=0.2)
     model = Spoilt(config, biod.vocabulary.size, 12, seed=0)
-    trained = train_whole(biod, tmp_path, model=model, gradient_clip=None,
-                          runtime={"checkpoint_seconds": 0.0, "steps_per_chunk": 1})  # fmt: skip
+    n_measured = []
+
+    def measure():
+        assert all(weight.isfinite().all() for weight in model.parameters())
+        n_measured.append(1)
+        return {}
+
+    settings = {"checkpoint_seconds": 0.0, "steps_per_chunk": 1, "n_measurements": 16}
+    trained = train_whole(biod, tmp_path, model=model, gradient_clip=None, runtime=settings,
+                          measure=measure)  # fmt: skip
     assert trained.diverged_at == 4
+    assert len(n_measured) == 3
     saved = torch.load(tmp_path / "last.ckpt", weights_only=True)
     assert saved["progress"]["steps"] == 3
     assert all(weight.isfinite().all() for weight in saved["state_dict"].values())

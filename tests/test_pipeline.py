@@ -1,0 +1,33 @@
+"""What the pipeline does between training and its record."""
+
+import torch
+
+from physlm.config import RunConfig
+from physlm.data.cfg.corpus import CfgConfig
+from physlm.eval.cfg_accuracy import CfgAccuracyConfig
+from physlm.eval.cfg_distribution import CfgDistributionConfig
+from physlm.models.decoder import DecoderConfig
+from physlm.pipeline import _curve, _prepare
+from physlm.train.fit import RuntimeConfig
+
+
+def test_measuring_leaves_the_model_that_is_trained_alone():
+    """Compiled training keeps a model's tables by address, and long strings need longer ones."""
+    config = RunConfig(
+        data=CfgConfig(grammar="cfg3b", root=16, n_strings=50, seq_len=16),
+        model=DecoderConfig(d_model=16, n_layers=1),
+        eval={"accuracy": CfgAccuracyConfig(n_samples_of_curve=4, prefixes=[0]),
+              "distribution": CfgDistributionConfig(n_strings_of_curve=4)},
+        runtime=RuntimeConfig(compile=False, n_threads=1),
+    )  # fmt: skip
+    prepared = _prepare(config)
+    tables = dict(prepared.model.named_buffers())
+    weights = {name: tensor.clone() for name, tensor in prepared.model.named_parameters()}
+    metrics = _curve(config, prepared)
+    assert set(metrics) == {"cfg/accuracy_prefix_0", "cfg/excess_loss_nats", "cfg/kl_nats"}
+    assert prepared.model.training
+    for name, tensor in prepared.model.named_buffers():
+        assert tensor is tables[name]
+        assert len(tensor) == 16
+    for name, tensor in prepared.model.named_parameters():
+        assert torch.equal(tensor, weights[name])
