@@ -59,9 +59,8 @@ def attention_statistics(
     n_levels = len(corpus.grammar.levels)
     for i, maps in enumerate(attention_of(model, corpus, strings)):
         span = slice(strings.starts[i], strings.starts[i + 1])
-        residual = maps - _spread(by_distance, maps.shape[-1])
         subtrees = strings.derivations.subtrees[1:-1, span]
-        parts = _string_sums(residual, deepest[span], subtrees, n_levels)
+        parts = _string_sums(maps, by_distance, deepest[span], subtrees, n_levels)
         sums = parts if not sums else [a + b for a, b in zip(sums, parts, strict=True)]
     boundary, n_boundary, ends, n_ends, adjacent, n_adjacent = sums
     return AttentionStatistics(
@@ -99,17 +98,9 @@ def _means_by_distance(
     return _ratio(total, n_pairs)
 
 
-def _spread(
-    by_distance: Float[np.ndarray, "layers heads distances"], n: int
-) -> Float[np.ndarray, "layers heads seq seq"]:
-    """The mean of every pair's distance; 0 after the query."""
-    distance = np.arange(n)[:, None] - np.arange(n)
-    spread: np.ndarray = np.where(distance >= 0, by_distance[:, :, np.maximum(distance, 0)], 0.0)
-    return spread
-
-
 def _string_sums(
-    residual: Float[np.ndarray, "layers heads seq seq"],
+    maps: Float[np.ndarray, "layers heads seq seq"],
+    by_distance: Float[np.ndarray, "layers heads distances"],
     deepest: np.ndarray,
     subtrees: np.ndarray,
     n_levels: int,
@@ -118,19 +109,29 @@ def _string_sums(
     n = len(deepest)
     is_end = deepest == np.arange(2, n_levels)[:, None]  # V T
     shifted = np.stack([_shifted(is_end, offset) for offset in OFFSETS], axis=1)  # V O T
-    marks = shifted.reshape(-1, n).astype(np.float64)
-    is_past = np.tri(n)
-    shape = shifted.shape[:2]
-    boundary = residual.sum(axis=2) @ marks.T
-    ends = marks @ residual @ marks.T
-    n_ends = (marks @ is_past @ marks.T).reshape(*shape, *shape)
-    adjacent, n_adjacent = _adjacent_sums(residual, deepest, subtrees, n_levels)
+    marks, shape = shifted.reshape(-1, n).astype(np.float32), shifted.shape[:2]
+    is_past = np.tri(n, dtype=np.float32)
+    boundary, ends, adjacent = [], [], []
+    for layer, means in zip(maps, by_distance, strict=True):  # one at a time, to save memory
+        residual = layer - _spread(means, n)
+        boundary.append((residual.sum(axis=1) @ marks.T).reshape(-1, *shape))
+        ends.append((marks @ residual @ marks.T).reshape(-1, *shape, *shape))
+        sums, n_adjacent = _adjacent_sums(residual, deepest, subtrees, n_levels)
+        adjacent.append(sums)
     return [
-        boundary.reshape(*residual.shape[:2], *shape),
-        (is_past.sum(axis=0) @ marks.T).reshape(shape),
-        ends.reshape(*residual.shape[:2], *shape, *shape),
-        n_ends, adjacent, n_adjacent,
+        np.stack(boundary).astype(np.float64), (is_past.sum(axis=0) @ marks.T).reshape(shape),
+        np.stack(ends).astype(np.float64), (marks @ is_past @ marks.T).reshape(*shape, *shape),
+        np.stack(adjacent), n_adjacent,
     ]  # fmt: skip
+
+
+def _spread(
+    by_distance: Float[np.ndarray, "heads distances"], n: int
+) -> Float[np.ndarray, "heads seq seq"]:
+    """The mean of every pair's distance; 0 after the query."""
+    distance = np.arange(n)[:, None] - np.arange(n)
+    spread = np.where(distance >= 0, by_distance[:, np.maximum(distance, 0)], 0.0)
+    return spread.astype(np.float32)
 
 
 def _shifted(marks: np.ndarray, offset: int) -> np.ndarray:
@@ -145,13 +146,13 @@ def _shifted(marks: np.ndarray, offset: int) -> np.ndarray:
 
 
 def _adjacent_sums(
-    residual: Float[np.ndarray, "layers heads seq seq"],
+    residual: Float[np.ndarray, "heads seq seq"],
     deepest: np.ndarray,
     subtrees: np.ndarray,
     n_levels: int,
 ) -> tuple[np.ndarray, np.ndarray]:
     n_inner = n_levels - 2
-    sums = np.zeros((*residual.shape[:2], n_inner, n_inner, MOST_APART + 1))
+    sums = np.zeros((len(residual), n_inner, n_inner, MOST_APART + 1))
     n_pairs = np.zeros((n_inner, n_inner, MOST_APART + 1))
     ends = np.flatnonzero(deepest)
     for key_level in range(n_inner):
@@ -159,11 +160,11 @@ def _adjacent_sums(
         apart = subtrees[key_level][ends][:, None] - subtrees[key_level][keys]
         is_near = (ends[:, None] > keys) & (apart <= MOST_APART)
         rows, columns = np.nonzero(is_near)
-        values = residual[:, :, ends[rows], keys[columns]]
+        values = residual[:, ends[rows], keys[columns]]
         at = (deepest[ends[rows]] - 2, apart[rows, columns])
         np.add.at(n_pairs[:, key_level], at, 1.0)
-        target = np.moveaxis(sums[:, :, :, key_level], (2, 3), (0, 1))
-        np.add.at(target, at, np.moveaxis(values, 2, 0))
+        target = np.moveaxis(sums[:, :, key_level], 0, -1)
+        np.add.at(target, at, values.T)
     return sums, n_pairs
 
 

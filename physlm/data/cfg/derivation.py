@@ -77,6 +77,24 @@ class Strings:
         """Tokens of each string."""
         return np.diff(self.starts)
 
+    def places(self, known: Int32[np.ndarray, " known"]) -> Int64[np.ndarray, " positions"]:
+        """Where each token stands among some known ones, which ascend.
+
+        Raises:
+            ValueError: Naming the first token that is not known.
+        """
+        found = np.minimum(np.searchsorted(known, self.tokens), len(known) - 1)
+        is_unknown = known[found] != self.tokens
+        if is_unknown.any():
+            at = int(is_unknown.argmax())
+            string = int(np.searchsorted(self.starts, at, side="right")) - 1
+            listed = known.tolist() if len(known) <= 12 else [known[0], "...", known[-1]]
+            raise ValueError(
+                f"token {self.tokens[at]} at position {at - self.starts[string]} of string "
+                f"{string} is not of the grammar, whose tokens are {', '.join(map(str, listed))}"
+            )
+        return found
+
     def chosen(self, is_chosen: Bool[np.ndarray, " strings"]) -> "Strings":
         """Some of the strings, with their derivations."""
         is_kept = np.repeat(is_chosen, self.lengths)

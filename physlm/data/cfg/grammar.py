@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
@@ -18,7 +18,15 @@ from physlm.data.cfg.formats import to_nltk, to_text
 from physlm.data.cfg.parsing import anatomy, best_choices, whole_strings
 from physlm.data.cfg.rules import Bags, Rules
 from physlm.data.cfg.sampling import derive, sample
-from physlm.data.cfg.spans import Spans, Weights, counts, forward, inside, probabilities
+from physlm.data.cfg.spans import (
+    Spans,
+    Weights,
+    counts,
+    forward,
+    inside,
+    probabilities,
+    root_weights,
+)
 from physlm.data.cfg.tables import Tables, tables
 
 _MOST_EXACT = 2.0**53  # above, floats do not hold every whole number
@@ -164,7 +172,7 @@ class Grammar:
         places = self._places(tokens)
         spans, expected = self._expected(places)
         self._require_sound(places, expected, spans)
-        end_weight = _whole_weight(spans, len(places))
+        end_weight = float(root_weights(spans, len(places))[-1])
         key = np.uint64(rng.integers(2**63))
         drawn, starts = endings(
             len(places), self.tables, self._weights.rules, spans, expected, end_weight, key, n
@@ -232,7 +240,7 @@ class Grammar:
         spans, expected = self._expected(places)
         self._require_sound(places, expected, spans)
         weights = np.empty((len(places) + 1, 1 + len(self.tokens)))
-        weights[:, 0] = _root_weights(spans, len(places))
+        weights[:, 0] = root_weights(spans, len(places))
         weights[:, 1:] = expected[self.tables.level_starts[-2] :].T @ self.tables.emissions
         weights /= weights.sum(axis=1, keepdims=True)
         return weights
@@ -297,7 +305,7 @@ class Grammar:
 
     def _require_sound(self, places: np.ndarray, expected: np.ndarray, spans: Spans) -> None:
         total = expected[self.tables.level_starts[-2] :].sum(axis=0)
-        is_sound = total + _root_weights(spans, len(places)) > 0
+        is_sound = total + root_weights(spans, len(places)) > 0
         if not is_sound.all():
             position = int(is_sound.argmin()) - 1
             token = self.tables.tokens[places[position]]
@@ -309,36 +317,10 @@ class Grammar:
     def _all_places(self, documents: Documents) -> tuple[np.ndarray, np.ndarray]:
         """Tokens as places among the grammar's, and where strings start."""
         strings = documents if isinstance(documents, Strings) else Strings.of(documents)
-        known = self.tables.tokens
-        places = np.minimum(np.searchsorted(known, strings.tokens), len(known) - 1)
-        is_unknown = known[places] != strings.tokens
-        if is_unknown.any():
-            at = int(is_unknown.argmax())
-            string = int(np.searchsorted(strings.starts, at, side="right")) - 1
-            raise ValueError(
-                f"token {strings.tokens[at]} at position {at - strings.starts[string]} of string "
-                f"{string} is not of the grammar, whose tokens are {_listed(self.tokens)}"
-            )
-        return places, strings.starts
-
-
-def _root_weights(spans: Spans, n: int) -> Float64[np.ndarray, " n_1"]:
-    """Of the root over each beginning of a string."""
-    weights = np.zeros(n + 1)
-    found = slice(spans.firsts[0, 0], spans.lasts[0, 0])
-    weights[spans.ends[found]] = spans.weights[found]
-    return weights
-
-
-def _whole_weight(spans: Spans, n: int) -> float:
-    return float(_root_weights(spans, n)[n])
+        return strings.places(self.tables.tokens), strings.starts
 
 
 def _mean(values: Float64[np.ndarray, " n"]) -> Estimate:
     if len(values) < 2:
         raise ValueError(f"n_strings={len(values)}; a standard error needs at least 2")
     return Estimate(float(values.mean()), float(values.std(ddof=1) / math.sqrt(len(values))))
-
-
-def _listed(tokens: Sequence[int]) -> str:
-    return ", ".join(map(str, tokens)) if len(tokens) <= 12 else f"{tokens[0]} to {tokens[-1]}"

@@ -64,6 +64,14 @@ def counts(tables: Tables) -> Weights:
     return Weights(np.ones(n_rules), (tables.emissions > 0).astype(np.float64))
 
 
+def root_weights(spans: Spans, n: int) -> Float64[np.ndarray, " n_1"]:
+    """The weight of the root over each beginning of a string of n tokens; 0 where there is none."""
+    weights = np.zeros(n + 1)
+    found = slice(spans.firsts[0, 0], spans.lasts[0, 0])
+    weights[spans.ends[found]] = spans.weights[found]
+    return weights
+
+
 @numba.njit(cache=True, nogil=True)
 def inside(tokens, tables, weights):  # type: ignore[no-untyped-def]
     """All spans of a string, whose tokens are places among the grammar's."""
