@@ -2,6 +2,7 @@
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 SYSTEM_PYTHON ?= python3
+MEASURED = $(patsubst %/results.csv,%,$(sort $(wildcard experiments/*/results.csv)))
 
 .PHONY: setup run test check slow figures bench
 
@@ -30,8 +31,8 @@ slow: setup
 	$(PYTHON) -m pytest -m slow
 
 figures: setup
-	for figure in experiments/*/figure.py; do $(PYTHON) $$figure || exit 1; done
-	$(PYTHON) -m physlm.claims $(dir $(wildcard experiments/*/claims.yaml)) --ledger experiments/README.md
+	for folder in $(MEASURED); do $(PYTHON) $$folder/figure.py || exit 1; done
+	$(PYTHON) -m physlm.claims $(MEASURED) --ledger experiments/README.md
 
 bench: setup
 	$(PYTHON) -m benchmarks

@@ -11,11 +11,19 @@ from physlm.claims import ledger, read_claims
 from tests.test_conf import config as config  # noqa: PLC0414 - a fixture
 
 FOLDER = Path(__file__).parent.parent / "experiments"
-EXPERIMENTS = sorted(path.parent for path in FOLDER.glob("*/claims.yaml"))
+EXPERIMENTS = sorted(path.parent for path in FOLDER.glob("*/results.csv"))
+CLAIMS = sorted(FOLDER.glob("*/claims.yaml"))
 
 
 def test_the_ledger_is_what_claims_and_results_give():
     assert (FOLDER / "README.md").read_text().endswith(f"\n\n{ledger(EXPERIMENTS)}")
+
+
+@pytest.mark.parametrize("path", CLAIMS, ids=lambda p: p.parent.name)
+def test_claims_can_be_read_and_say_how_they_are_tested(path):
+    for claim in read_claims(path):
+        assert claim.command.startswith("python -m physlm.run +")
+    assert (path.with_name("README.md")).is_file()
 
 
 @pytest.mark.parametrize("folder", EXPERIMENTS, ids=lambda p: p.name)

@@ -15,7 +15,7 @@ from physlm.data.cfg import statistics
 from physlm.data.cfg.completion import endings
 from physlm.data.cfg.derivation import Strings, Tokens
 from physlm.data.cfg.formats import to_nltk, to_text
-from physlm.data.cfg.parsing import anatomy, best_choices, whole_strings
+from physlm.data.cfg.parsing import anatomy, best_choices, n_derivations, whole_strings
 from physlm.data.cfg.rules import Bags, Rules
 from physlm.data.cfg.sampling import derive, sample
 from physlm.data.cfg.spans import (
@@ -29,7 +29,7 @@ from physlm.data.cfg.spans import (
 )
 from physlm.data.cfg.tables import Tables, tables
 
-_MOST_EXACT = 2.0**53  # above, floats do not hold every whole number
+_MOST_EXACT = 2.0**53  # from there on floats do not hold every whole number
 
 
 class Estimate(NamedTuple):
@@ -217,12 +217,11 @@ class Grammar:
 
         Raises:
             ValueError: If a token is not of the grammar.
-            OverflowError: If there are so many that they were not counted exactly.
         """
-        _, found = whole_strings(*self._all_places([tokens]), self.tables, counts(self.tables))
-        if found[0] > _MOST_EXACT:
-            raise OverflowError(f"about {found[0]:.3g} derivations; they are counted up to 2**53")
-        return int(found[0])
+        places = self._places(tokens)
+        spans = Spans(*inside(places, self.tables, counts(self.tables)))
+        found = root_weights(spans, len(places))[-1]
+        return int(found) if found < _MOST_EXACT else n_derivations(len(places), self.tables, spans)
 
     def next_token_distribution(
         self, tokens: Tokens

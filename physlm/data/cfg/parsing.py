@@ -1,10 +1,13 @@
 """What the spans of strings tell: membership, best derivations, where strings go wrong and how."""
 
+from collections import Counter
+
 import numba
 import numpy as np
 
 from physlm.data.cfg.sampling import grown
-from physlm.data.cfg.spans import forward, inside
+from physlm.data.cfg.spans import Spans, forward, inside
+from physlm.data.cfg.tables import Tables
 
 
 @numba.njit(cache=True, nogil=True)
@@ -78,6 +81,38 @@ def _sound(level, n, tables, rule_weights, spans):  # type: ignore[no-untyped-de
         if is_sound:
             n_sound = position
     return n_sound, n > 0 and is_reached[n]
+
+
+def n_derivations(n: int, tables: Tables, spans: Spans) -> int:
+    """How many derivations a string of n tokens has, in whole numbers of any size."""
+    ways: dict[tuple[int, int], dict[int, int]] = {}  # (symbol, first position): of each end
+    for symbol in reversed(range(len(tables.symbols))):
+        for start in range(n + 1):
+            found = slice(spans.firsts[symbol, start], spans.lasts[symbol, start])
+            if found.start == found.stop:
+                continue
+            if symbol >= tables.level_starts[-2]:
+                ways[symbol, start] = dict.fromkeys(spans.ends[found].tolist(), 1)
+            else:
+                ways[symbol, start] = _ways(symbol, start, tables, ways)
+    return ways.get((0, 0), {}).get(n, 0)
+
+
+def _ways(
+    symbol: int, start: int, tables: Tables, ways: dict[tuple[int, int], dict[int, int]]
+) -> dict[int, int]:
+    """Of a symbol, from those of its children."""
+    total: Counter[int] = Counter()
+    for rule in range(tables.rule_starts[symbol], tables.rule_starts[symbol + 1]):
+        paths = Counter({start: 1})
+        for child in tables.children[rule, : tables.n_children[rule]].tolist():
+            following: Counter[int] = Counter()
+            for position, n_paths in paths.items():
+                for end, n_ways in ways.get((child, position), {}).items():
+                    following[end] += n_paths * n_ways
+            paths = following
+        total.update(paths)
+    return dict(total)
 
 
 @numba.njit(cache=True, nogil=True)

@@ -9,6 +9,7 @@ import pytest
 
 from physlm.data.cfg import load_grammar
 from physlm.data.cfg.derivation import Strings
+from physlm.data.cfg.formats import from_text
 from physlm.data.cfg.grammar import Grammar
 from physlm.data.cfg.library import grammar_names
 from physlm.rng import stream
@@ -236,10 +237,17 @@ def test_the_empty_string_is_a_beginning_and_no_string():
     assert grammar.accepts_batch(drawn).all()
 
 
-def test_more_derivations_than_a_float_counts_are_refused():
-    grammar = load_grammar("cfg0a:0")
-    with pytest.raises(OverflowError, match="they are counted up to"):
-        [grammar.n_parses(string) for string in grammar.sample(stream(0, "many"), 200)]
+def test_more_derivations_than_a_float_holds_are_counted_exactly():
+    """Each of 60 levels doubles the ways to one token; a string of two has the product."""
+    lines = ["root s", "terminals t", "s -> a1 | b1 | a1 b1"]
+    for level in range(1, 60):
+        below = f"a{level + 1} | b{level + 1}"
+        lines += [f"a{level} -> {below}", f"b{level} -> {below}"]
+    grammar = Grammar(from_text("\n".join([*lines, "a60 -> t", "b60 -> t"])))
+    (token,) = grammar.tokens
+    assert grammar.n_parses([token]) == 2**60
+    assert grammar.n_parses([token, token]) == 2**118
+    assert grammar.n_parses([token] * 3) == 0
 
 
 def test_bags_are_checked():
