@@ -69,7 +69,8 @@ def tabulate_curves(folders: Iterable[Path]) -> pl.DataFrame:
 
 
 def varying(table: pl.DataFrame) -> pl.DataFrame:
-    """The table without configuration that is the same in every row."""
+    """The table without configuration that is the same in every row, and without empty columns."""
+    table = table.drop([name for name in table.columns if table[name].null_count() == len(table)])
     config = [name for name in table.columns if name == "seed" or _is_config(name)]
     same = [
         n for n in config if n not in {"seed", "scale"} and table[n].drop_nulls().n_unique() <= 1

@@ -4,7 +4,7 @@ import math
 import polars as pl
 import pytest
 
-from physlm.collate import find_records, main, summarise, tabulate, varying
+from physlm.collate import choose, find_records, main, summarise, tabulate, varying
 from physlm.errors import InputError
 from physlm.record import Metric, RunDirectory
 from tests.test_record import make_record
@@ -51,6 +51,14 @@ def test_the_table_keeps_what_varies(runs):
     columns = varying(tabulate(find_records([runs])[0])).columns
     assert {"seed", "model.d_model", "run_id", "parameters.total"} <= set(columns)
     assert "data.n_people" not in columns
+
+
+def test_columns_that_no_chosen_run_has_are_left_out():
+    metric = Metric(name="cfg/kl_nats", value=0.1, unit="", n=1)
+    records = [make_record(run_id="a", name="a", metrics=(metric,)),
+               make_record(run_id="b", name="b", metrics=())]  # fmt: skip
+    assert "cfg/kl_nats" in varying(tabulate(records)).columns
+    assert "cfg/kl_nats" not in varying(choose(tabulate(records), ["name=b"])).columns
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".json", ".md"])
