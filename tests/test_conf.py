@@ -169,3 +169,19 @@ def test_every_sweep_composes(config):
     assert sweeps
     for path in sweeps:
         assert config(f"+sweeps={path.stem}").seed == 0
+
+
+@pytest.mark.parametrize(("corrupted", "expected"), [
+    ("none", (0.0, "terminal", 0.15)), ("terminal", (0.1, "terminal", 0.15)),
+    ("nonterminal", (0.1, "nonterminal", 0.1)),
+    ("nonterminal_fixed", (0.1, "nonterminal_fixed", 0.05)),
+])  # fmt: skip
+def test_corrupted_training_is_as_published(config, corrupted, expected):
+    data = config("+experiment=cfg_robust", f"+corrupted={corrupted}").data
+    assert (data.corrupted_share, data.corruption.value, data.corruption_rate) == expected
+
+
+def test_every_position_variant_builds_from_the_command_line(config):
+    for position in ("rope", "relative", "position_only", "uniform", "learned", "none"):
+        chosen = config("+experiment=cfg_position", f"model.position={position}")
+        assert chosen.model.build(4, 128, 0).config.position.value == position
