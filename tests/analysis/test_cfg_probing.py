@@ -68,9 +68,10 @@ def test_every_inner_level_is_asked_about(corpus):
     config = CfgProbingConfig(n_train=8, n_test=4, n_heads=2, n_steps=2, reaches=list(Reach))
     found = {metric.name: metric.value for metric in config.score(Planted(corpus), corpus)}
     for level in (2, 3, 4):
-        for name in ("ancestor/full", "ancestor/diagonal_at_ends", "ancestor/diagonal_elsewhere",
-                     "ancestor/tridiagonal_at_ends", "boundary/full", "boundary/diagonal"):  # fmt: skip
-            assert 0 <= found[f"probe/{name}/NT{level}"] <= 1
+        for name in ("full", "diagonal_at_ends", "diagonal_elsewhere", "tridiagonal_at_ends"):
+            assert 0 <= found[f"probe/ancestor/{name}/NT{level}"] <= 1
+        for reach in Reach:
+            assert 0 <= found[f"probe/boundary/{reach.value}/NT{level}"] <= 1
     assert "probe/ancestor/full/NT5" not in found
     assert "probe/ancestor/full/NT1" not in found
 
