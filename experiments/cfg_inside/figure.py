@@ -54,7 +54,7 @@ def _draw_boundaries(axes, results: pl.DataFrame) -> None:
         mean = rows.mean(axis=0)
         axes.plot(OFFSETS, mean - mean.mean(), color=f"C{i}", marker="o", label=f"NT{level}")
     axes.axhline(0, color="grey", linewidth=0.8)
-    axes.set(title="attention to keys near a subtree's end", xlabel="offset from the end",
+    axes.set(title="to keys near the end of a subtree", xlabel="offset from the end",
              ylabel="beyond distance, less its mean")  # fmt: skip
     axes.legend(fontsize="small")
 
@@ -84,7 +84,7 @@ def _draw_adjacent(axes, results: pl.DataFrame) -> None:
         axes.plot(apart, means, marker="o", color=f"C{q - 2}", alpha=1 if q == k else 0.35,
                   label=f"NT{q}" if q == k else None)  # fmt: skip
     axes.axhline(0, color="grey", linewidth=0.8)
-    axes.set(title="attention between ends (pale: other levels)",
+    axes.set(title="between ends (pale: other levels)",
              xlabel="subtrees of the key's level between", ylabel="beyond distance")  # fmt: skip
     axes.legend(fontsize="small")
 
