@@ -176,7 +176,7 @@ def _draw_adjacent(axes: Axes, adjacent: Float[np.ndarray, "levels levels apart"
             axes.plot(range(len(row)), row, marker=".", label=label, color=f"C{q}",
                       alpha=1.0 if is_same else 0.3, linewidth=2 if is_same else 1)  # fmt: skip
     axes.axhline(0, color="grey", linewidth=0.8)
-    axes.set(xlabel="subtrees of the key's level between", title="by subtrees apart")
+    axes.set(xlabel="subtrees apart (key's level)", title="between ends")
     axes.legend(fontsize="small", title="query and key")
 
 
