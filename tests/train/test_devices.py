@@ -14,6 +14,7 @@ def plain(tmp_path_factory):
     return run(tmp_path_factory.mktemp("plain"))
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_compiled_model_trains_alike(plain, tmp_path):
     record, losses = run(tmp_path, "runtime.compile=true")
