@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,15 +28,12 @@ def find_records(folders: Iterable[Path]) -> tuple[list[RunRecord], list[InputEr
     """
     records: dict[str, RunRecord] = {}
     unreadable = []
-    for folder in folders:
-        if not folder.exists():
-            raise InputError(f"{folder} does not exist; give folders that hold run directories")
-        for path in sorted(folder.rglob("record.json")):
-            try:
-                record = read_record(path)
-                records[record.run_id] = record
-            except InputError as error:
-                unreadable.append(error)
+    for path in _record_paths(folders):
+        try:
+            record = read_record(path)
+            records[record.run_id] = record
+        except InputError as error:
+            unreadable.append(error)
     return [records[run_id] for run_id in sorted(records)], unreadable
 
 
@@ -55,11 +52,12 @@ def tabulate_curves(folders: Iterable[Path]) -> pl.DataFrame:
     """What scorers measured during training, one row a time, of every finished run.
 
     Raises:
-        InputError: If no run measured anything during training.
+        InputError: If a folder does not exist, a record cannot be read, or no run measured
+            anything during training.
     """
     rows = []
-    for record_path in sorted(path for folder in folders for path in folder.rglob("record.json")):
-        record, metrics = read_record(record_path), record_path.with_name("metrics.jsonl")
+    for path in _record_paths(folders):
+        record, metrics = read_record(path), path.with_name("metrics.jsonl")
         facts = {"run_id": record.run_id, "name": record.name, "seed": record.config["seed"]}
         curves = read_curves(metrics) if metrics.exists() else []
         rows += [{**facts, **row} for row in curves if "curve/tokens" in row]
@@ -145,6 +143,13 @@ def write_table(table: pl.DataFrame, path: Path | None) -> None:
         return
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def _record_paths(folders: Iterable[Path]) -> Iterator[Path]:
+    for folder in folders:
+        if not folder.exists():
+            raise InputError(f"{folder} does not exist; give folders that hold run directories")
+        yield from sorted(folder.rglob("record.json"))
 
 
 def _row(record: RunRecord) -> dict[str, Any]:

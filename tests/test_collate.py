@@ -85,6 +85,7 @@ def test_a_damaged_record_is_named_and_the_others_are_tabulated(runs, capsys):
 
 @pytest.mark.parametrize(("arguments", "message"), [
     (["nowhere"], "nowhere does not exist"),
+    (["nowhere", "--curves"], "nowhere does not exist"),
     (["{runs}", "--by", "model.width"], "no column model.width"),
     (["{runs}", "--output", "table.xls"], "table.xls; end the name"),
 ])  # fmt: skip

@@ -5,8 +5,8 @@ from pathlib import Path
 import polars as pl
 from matplotlib.figure import Figure
 
+from physlm.analysis.figures import save_figure
 from physlm.collate import summarise
-from physlm.record import replacing
 
 FOLDER = Path(__file__).parent
 LEARNED, MOST = "capacity/total_bits", "capacity/maximum_bits_per_parameter"
@@ -21,8 +21,7 @@ def main() -> None:
     _draw_bits(bits, results)
     _draw_ratio(ratio, results)
     path = FOLDER / "figure.svg"
-    with replacing(path) as temporary:
-        figure.savefig(temporary, format="svg", metadata={"Date": None})
+    save_figure(figure, path)
     print(f"written: {path}")
 
 

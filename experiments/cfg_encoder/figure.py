@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
 
-from physlm.record import replacing
+from physlm.analysis.figures import save_figure
 
 FOLDER = Path(__file__).parent
 LEVELS = (2, 3, 4)
@@ -29,8 +29,7 @@ def main() -> None:
         axes.set_xticks(np.arange(len(LEVELS)) + 0.2, [f"NT{level}" for level in LEVELS])
         axes.set(title=f"ancestor: {title}", ylabel="accuracy", ylim=(0, 1.05))
         axes.legend(fontsize="small", loc="lower right")
-    with replacing(FOLDER / "figure.svg") as temporary:
-        figure.savefig(temporary, format="svg", metadata={"Date": None})
+    save_figure(figure, FOLDER / "figure.svg")
     print(f"written: {FOLDER / 'figure.svg'}")
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
 
-from physlm.record import replacing
+from physlm.analysis.figures import save_figure
 
 FOLDER = Path(__file__).parent
 LEVELS = (2, 3, 4)
@@ -26,8 +26,7 @@ def main() -> None:
     _draw_boundaries(attention[0], results)
     _draw_end_to_end(attention[1], results)
     _draw_adjacent(attention[2], results)
-    with replacing(FOLDER / "figure.svg") as temporary:
-        figure.savefig(temporary, format="svg", metadata={"Date": None})
+    save_figure(figure, FOLDER / "figure.svg")
     print(f"written: {FOLDER / 'figure.svg'}")
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import polars as pl
 from matplotlib.figure import Figure
 
-from physlm.record import replacing
+from physlm.analysis.figures import save_figure
 
 FOLDER = Path(__file__).parent
 PREFIXES = {0: "from the start", 20: "after 20 tokens"}
@@ -32,8 +32,7 @@ def main() -> None:
     distance.set(xlabel="million tokens", ylabel="KL, nats per token")
     for axes in (validity, distance):
         axes.legend(fontsize="small")
-    with replacing(FOLDER / "figure.svg") as temporary:
-        figure.savefig(temporary, format="svg", metadata={"Date": None})
+    save_figure(figure, FOLDER / "figure.svg")
     print(f"written: {FOLDER / 'figure.svg'}")
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
 
-from physlm.record import replacing
+from physlm.analysis.figures import save_figure
 
 FOLDER = Path(__file__).parent
 VARIANTS = {"learned": "absolute", "none": "none", "uniform": "uniform",
@@ -27,8 +27,7 @@ def main() -> None:
         axes.set_xticks(np.arange(len(VARIANTS)), list(VARIANTS.values()))
     validity.set(ylabel="share of valid strings", ylim=(0, 1), title="written from the start")
     distance.set(ylabel="nats per token", yscale="log", title="KL to the truth")
-    with replacing(FOLDER / "figure.svg") as temporary:
-        figure.savefig(temporary, format="svg", metadata={"Date": None})
+    save_figure(figure, FOLDER / "figure.svg")
     print(f"written: {FOLDER / 'figure.svg'}")
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
 
-from physlm.record import replacing
+from physlm.analysis.figures import save_figure
 
 FOLDER = Path(__file__).parent
 KINDS = {"terminal": "tokens", "nonterminal": "symbols", "nonterminal_fixed": "symbols, fixed"}
@@ -29,8 +29,7 @@ def main() -> None:
         axes.set(xlabel="mistakes in the beginning", title=f"temperature {temperature}")
     panels[0].set(ylabel="continuations as meant", ylim=(0, 1.05))
     panels[0].legend(fontsize="small", title="mistakes in training strings")
-    with replacing(FOLDER / "figure.svg") as temporary:
-        figure.savefig(temporary, format="svg", metadata={"Date": None})
+    save_figure(figure, FOLDER / "figure.svg")
     print(f"written: {FOLDER / 'figure.svg'}")
 
 

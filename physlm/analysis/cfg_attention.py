@@ -18,8 +18,13 @@ from physlm.data.cfg.corpus import CfgCorpus
 from physlm.data.cfg.derivation import Strings
 from physlm.data.corpus import Corpus, require_at_least
 from physlm.errors import InputError
-from physlm.eval.cfg_distribution import fitting, require_cfg, require_room
-from physlm.eval.scorer import ScorerConfig
+from physlm.eval.cfg_distribution import (
+    fitting,
+    require_cfg,
+    require_inner_levels,
+    require_room,
+)
+from physlm.eval.scorer import ScorerConfig, require_causal
 from physlm.models.language_model import LanguageModel
 from physlm.record import Metric
 
@@ -47,10 +52,8 @@ class CfgAttentionConfig(ScorerConfig):
     def check(self, model: LanguageModel, corpus: Corpus) -> None:
         """The grammar has levels between root and terminals, and the model shows its attention."""
         grammar = require_cfg("cfg_attention", corpus).grammar
-        if len(grammar.levels) < 3:
-            raise InputError("eval=cfg_attention needs a grammar of at least 3 levels")
-        if not model.is_causal:
-            raise InputError(f"eval=cfg_attention: {type(model).__name__} attends to both sides")
+        require_inner_levels("cfg_attention", grammar)
+        require_causal("cfg_attention", model, "attends to both sides")
         require_room(model, grammar.length_distribution)
         if type(model).attention_maps is LanguageModel.attention_maps:
             raise InputError(f"eval=cfg_attention: {type(model).__name__} shows no attention")

@@ -12,8 +12,13 @@ from physlm.data.cfg.corpus import CfgCorpus
 from physlm.data.cfg.derivation import Strings
 from physlm.data.corpus import Corpus, require_at_least
 from physlm.errors import InputError
-from physlm.eval.cfg_distribution import fitting, mean, require_cfg, require_room
-from physlm.eval.scorer import ScorerConfig
+from physlm.eval.cfg_distribution import (
+    fitting,
+    require_cfg,
+    require_inner_levels,
+    require_room,
+)
+from physlm.eval.scorer import ScorerConfig, mean
 from physlm.models.language_model import LanguageModel
 from physlm.record import Metric
 
@@ -47,10 +52,11 @@ class CfgProbingConfig(ScorerConfig):
     def check(self, model: LanguageModel, corpus: Corpus) -> None:
         """The grammar has levels to look for, and the model's window holds most strings."""
         grammar = require_cfg("cfg_probing", corpus).grammar
-        if len(grammar.levels) < 3:
-            raise InputError("eval=cfg_probing needs a grammar of at least 3 levels")
+        require_inner_levels("cfg_probing", grammar)
         require_room(model, grammar.length_distribution)
-        model.untrained(0)
+        for method in ("hidden_states", "untrained"):
+            if getattr(type(model), method) is getattr(LanguageModel, method):
+                raise InputError(f"eval=cfg_probing: {type(model).__name__} has no {method}")
 
     def score(self, model: LanguageModel, corpus: Corpus) -> list[Metric]:
         """Accuracies of the model, of the untrained one, and their differences."""

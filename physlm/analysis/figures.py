@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import matplotlib
 from matplotlib.figure import Figure
 
 from physlm.record import RunRecord, replacing
@@ -68,6 +69,7 @@ def draw_learning_curve(record: RunRecord, curves: Sequence[dict[str, float]], p
 
 
 def save_figure(figure: Figure, path: Path) -> None:
-    """Write a figure, in the format of the file's ending."""
-    with replacing(path) as temporary:
-        figure.savefig(temporary, format=path.suffix.removeprefix("."), dpi=120)
+    """Write a figure in the format of the file's ending; drawn again it is the same file."""
+    metadata = {"Date": None} if path.suffix == ".svg" else None
+    with replacing(path) as temporary, matplotlib.rc_context({"svg.hashsalt": path.stem}):
+        figure.savefig(temporary, format=path.suffix.removeprefix("."), dpi=120, metadata=metadata)

@@ -12,7 +12,7 @@ from physlm.data.bio.assembly import Biographies
 from physlm.data.bio.knowledge import KnowledgeCorpus
 from physlm.data.corpus import Corpus, require_at_least
 from physlm.errors import InputError
-from physlm.eval.scorer import ScorerConfig
+from physlm.eval.scorer import ScorerConfig, mean, require_causal
 from physlm.models.language_model import LanguageModel
 from physlm.record import Metric
 from physlm.rng import stream
@@ -42,8 +42,7 @@ class CapacityConfig(ScorerConfig):
         """Only worlds of people have a capacity, and each document is read in one window."""
         if not isinstance(corpus, KnowledgeCorpus):
             raise InputError("eval=capacity measures data=bios and data=biod only")
-        if not model.is_causal:
-            raise InputError(f"eval=capacity: {type(model).__name__} predicts no next token")
+        require_causal("capacity", model, "predicts no next token")
         if model.longest_window is None:
             return
         people = self._people(corpus)
@@ -163,10 +162,7 @@ def capacity_metrics(
 
 
 def _mean(name: str, per_person: Float[np.ndarray, " people"], unit: str) -> Metric:
-    n = len(per_person)
-    stderr = float(per_person.std(ddof=1) / math.sqrt(n)) if n > 1 else None
-    mean = float(per_person.mean())
-    return Metric(name=f"capacity/{name}", value=mean, unit=unit, n=n, stderr=stderr)
+    return mean(f"capacity/{name}", per_person, unit, split="train")
 
 
 def _span_sums(

@@ -1,10 +1,9 @@
 """Is what a model writes in the language? Validity, diversity, and how errors look."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-import torch
 from jaxtyping import Bool
 
 from physlm.data.cfg.corpus import CfgCorpus
@@ -12,9 +11,9 @@ from physlm.data.cfg.derivation import Strings
 from physlm.data.cfg.grammar import Grammar
 from physlm.data.corpus import Corpus, require_at_least
 from physlm.errors import InputError
-from physlm.eval.cfg_distribution import log_probabilities, mean, require_cfg, require_room
+from physlm.eval.cfg_distribution import log_probabilities, require_cfg, require_room
 from physlm.eval.generate import Generated, Sampling, generate
-from physlm.eval.scorer import ScorerConfig
+from physlm.eval.scorer import ScorerConfig, mean, require_causal
 from physlm.models.language_model import LanguageModel
 from physlm.record import Metric
 from physlm.rng import stream
@@ -31,6 +30,11 @@ class Written:
 
     strings: Strings
     is_ended: Bool[np.ndarray, " strings"]
+
+    def is_valid(self, grammar: Grammar) -> Bool[np.ndarray, " strings"]:
+        """Which strings the model ended, and are in the language."""
+        is_valid: np.ndarray = self.is_ended & grammar.accepts_batch(self.strings)
+        return is_valid
 
 
 @dataclass(kw_only=True, slots=True)
@@ -59,14 +63,12 @@ class CfgAccuracyConfig(ScorerConfig):
     def check(self, model: LanguageModel, corpus: Corpus) -> None:
         """The model generates, and strings reach beyond the longest beginning."""
         grammar = require_cfg("cfg_accuracy", corpus).grammar
-        if not model.is_causal:
-            raise InputError(f"eval=cfg_accuracy: {type(model).__name__} does not generate")
+        require_causal("cfg_accuracy", model, "does not generate")
         require_room(model, grammar.length_distribution)
-        longest = len(grammar.length_distribution) - 1
-        if max(self.prefixes) >= longest:
+        if max(self.prefixes) >= grammar.longest:
             raise InputError(
                 f"eval.cfg_accuracy.prefixes={self.prefixes}; the longest string of this grammar "
-                f"has {longest} tokens, use shorter beginnings"
+                f"has {grammar.longest} tokens, use shorter beginnings"
             )
 
     def score(self, model: LanguageModel, corpus: Corpus) -> list[Metric]:
@@ -83,8 +85,12 @@ class CfgAccuracyConfig(ScorerConfig):
         assert isinstance(corpus, CfgCorpus)
         metrics = []
         for prefix in self.prefixes:
-            written = write(self, model, corpus, n, prefix)
-            is_valid = written.is_ended & corpus.grammar.accepts_batch(written.strings)
+            beginnings = list(_beginnings(corpus, n, prefix))
+            written = write(
+                model, corpus, beginnings, beginnings, n_new=corpus.grammar.longest - prefix + 1,
+                temperature=self.temperature, batch_size=self.batch_size,
+            )  # fmt: skip
+            is_valid = written.is_valid(corpus.grammar)
             metrics.append(mean(f"cfg/accuracy_prefix_{prefix}", is_valid, "share"))
             if is_whole:
                 unfinished = f"cfg/unfinished_prefix_{prefix}"
@@ -117,18 +123,26 @@ class CfgAccuracyConfig(ScorerConfig):
 
 
 def write(
-    config: CfgAccuracyConfig, model: LanguageModel, corpus: CfgCorpus, n: int, prefix: int
+    model: LanguageModel,
+    corpus: CfgCorpus,
+    prompts: Sequence[np.ndarray],
+    meant: Sequence[np.ndarray],
+    *,
+    n_new: int,
+    temperature: float,
+    batch_size: int,
 ) -> Written:
-    """Have a model go on after the beginnings of fresh strings that are longer than these."""
-    beginnings = _beginnings(corpus, n, prefix)
-    longest = len(corpus.grammar.length_distribution) - 1
+    """Have a model go on after prompts, which stand for what was ``meant``; both begin with eos.
+
+    It writes ``n_new`` tokens at most, or what its window holds.
+    """
+    if model.longest_window is not None:
+        n_new = min(n_new, model.longest_window - max(map(len, prompts)) + 1)
     sampling = Sampling(
-        max_new_tokens=room(model, prefix, longest), eos=corpus.vocabulary.eos,
-        temperature=config.temperature, batch_size=config.batch_size,
-        is_compiled=model.device.type == "cuda",
+        max_new_tokens=n_new, eos=corpus.vocabulary.eos, temperature=temperature,
+        batch_size=batch_size, is_compiled=model.device.type == "cuda",
     )  # fmt: skip
-    generated = generate(model, torch.from_numpy(beginnings), sampling, seed=corpus.seed)
-    return joined(corpus, beginnings, generated)
+    return joined(corpus, meant, generate(model, prompts, sampling, seed=corpus.seed))
 
 
 def joined(corpus: CfgCorpus, prompts: Iterable[np.ndarray], generated: Generated) -> Written:
@@ -149,14 +163,6 @@ def _beginnings(corpus: CfgCorpus, n: int, prefix: int) -> np.ndarray:
         if len(rows) >= n:
             return rows[:n]
     raise InputError(f"prefixes: hardly any string of this grammar has more than {prefix} tokens")
-
-
-def room(model: LanguageModel, prefix: int, longest: int) -> int:
-    """Tokens to write at most: the longest string's rest and its end, or what the window holds."""
-    wanted = longest - prefix + 1
-    if model.longest_window is None:
-        return wanted
-    return min(wanted, model.longest_window - prefix)
 
 
 def _errors(

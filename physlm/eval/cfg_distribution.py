@@ -10,9 +10,10 @@ from jaxtyping import Bool, Float
 
 from physlm.data.cfg.corpus import CfgCorpus
 from physlm.data.cfg.derivation import Strings
+from physlm.data.cfg.grammar import Grammar
 from physlm.data.corpus import Corpus, require_at_least
 from physlm.errors import InputError
-from physlm.eval.scorer import ScorerConfig
+from physlm.eval.scorer import ScorerConfig, mean, require_causal
 from physlm.models.language_model import LanguageModel
 from physlm.record import Metric
 
@@ -40,10 +41,7 @@ class CfgDistributionConfig(ScorerConfig):
     def check(self, model: LanguageModel, corpus: Corpus) -> None:
         """The model reads from left to right, and its window holds most strings."""
         grammar = require_cfg("cfg_distribution", corpus).grammar
-        if not model.is_causal:
-            raise InputError(
-                f"eval=cfg_distribution: {type(model).__name__} predicts no next token"
-            )
+        require_causal("cfg_distribution", model, "predicts no next token")
         require_room(model, grammar.length_distribution)
 
     def score(self, model: LanguageModel, corpus: Corpus) -> list[Metric]:
@@ -62,9 +60,8 @@ class CfgDistributionConfig(ScorerConfig):
         losses, divergences = [], []
         for first, log_p in next_token_scores(model, corpus, strings, self.batch_size):
             for i, rows in enumerate(log_p, start=first):
-                places = np.searchsorted(corpus.grammar.tables.tokens, strings[i])
-                scores = rows[: len(places) + 1]
-                losses.append(-_taken(scores, places).sum())
+                scores = rows[: len(strings[i]) + 1]
+                losses.append(-_log_probability(scores, corpus, strings[i], has_end=True))
                 truth = corpus.grammar.next_token_distribution(strings[i])
                 divergences.append(_kl(np.roll(truth, -1, axis=1), scores).mean())
         floors = -corpus.grammar.log_probabilities(strings)
@@ -96,6 +93,16 @@ def require_room(model: LanguageModel, length_distribution: np.ndarray) -> None:
         f"data.seq_len={window}: only {share:.0%} of the strings, with end-of-text, fit the "
         "learned positions; raise it or use model.position=rope"
     )
+
+
+def require_inner_levels(name: str, grammar: Grammar) -> None:
+    """The grammar has nonterminals between its root and its terminals.
+
+    Raises:
+        InputError: If it has none.
+    """
+    if len(grammar.levels) < 3:
+        raise InputError(f"eval={name} needs a grammar of at least 3 levels")
 
 
 def fitting(model: LanguageModel, strings: Strings) -> Strings:
@@ -136,29 +143,19 @@ def log_probabilities(
     found = np.empty(len(strings))
     for first, log_p in next_token_scores(model, corpus, strings, batch_size):
         for i, scores in enumerate(log_p, start=first):
-            ids = np.searchsorted(corpus.grammar.tables.tokens, strings[i])
-            if has_end[i]:
-                ids = np.append(ids, corpus.vocabulary.eos)
-            found[i] = scores[np.arange(len(ids)), ids].sum()
+            found[i] = _log_probability(scores, corpus, strings[i], has_end=bool(has_end[i]))
     return found
 
 
-def mean(name: str, values: np.ndarray, unit: str) -> Metric:
-    """A metric that is a mean over strings."""
-    n = len(values)
-    numbers = values.astype(np.float64)
-    stderr = float(numbers.std(ddof=1) / math.sqrt(n)) if n > 1 else None
-    return Metric(name=name, value=float(numbers.mean()), unit=unit, n=n, stderr=stderr,
-                  split="test")  # fmt: skip
-
-
-def _taken(
-    scores: Float[np.ndarray, "positions vocabulary"], places: np.ndarray
-) -> Float[np.ndarray, " positions"]:
-    """Log-probability of each token of a string, and of its end, which is the last id."""
-    targets = np.append(places, scores.shape[1] - 1)
-    taken: np.ndarray = scores[np.arange(len(targets)), targets]
-    return taken
+def _log_probability(
+    scores: Float[np.ndarray, "positions vocabulary"], corpus: CfgCorpus, string: np.ndarray, *,
+    has_end: bool,
+) -> float:  # fmt: skip
+    """Of a string, and of its end if it has one, by the scores after each token."""
+    ids = corpus.ids(string)
+    if has_end:
+        ids = np.append(ids, corpus.vocabulary.eos)
+    return float(scores[np.arange(len(ids)), ids].sum())
 
 
 def _kl(

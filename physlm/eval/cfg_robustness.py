@@ -10,10 +10,10 @@ from physlm.data.cfg.corruption import CorruptionKind, corrupt
 from physlm.data.cfg.derivation import Strings
 from physlm.data.corpus import Corpus, require_at_least
 from physlm.errors import InputError
-from physlm.eval.cfg_accuracy import joined, room
-from physlm.eval.cfg_distribution import mean, require_cfg, require_room
-from physlm.eval.generate import Sampling, generate
-from physlm.eval.scorer import ScorerConfig
+from physlm.eval.cfg_accuracy import write
+from physlm.eval.cfg_distribution import require_cfg, require_inner_levels, require_room
+from physlm.eval.generate import Sampling
+from physlm.eval.scorer import ScorerConfig, mean, require_causal
 from physlm.models.language_model import LanguageModel
 from physlm.record import Metric
 from physlm.rng import stream_key
@@ -51,10 +51,8 @@ class CfgRobustnessConfig(ScorerConfig):
     def check(self, model: LanguageModel, corpus: Corpus) -> None:
         """The model generates, and some strings are longer than the beginning."""
         grammar = require_cfg("cfg_robustness", corpus).grammar
-        if not model.is_causal:
-            raise InputError(f"eval=cfg_robustness: {type(model).__name__} does not generate")
-        if len(grammar.levels) < 3:
-            raise InputError("eval=cfg_robustness needs a grammar of at least 3 levels")
+        require_causal("cfg_robustness", model, "does not generate")
+        require_inner_levels("cfg_robustness", grammar)
         require_room(model, grammar.length_distribution)
         inner = slice(grammar.tables.level_starts[-3], grammar.tables.level_starts[-2])
         least = int(grammar.tables.longest[inner].max())
@@ -128,12 +126,9 @@ class CfgRobustnessConfig(ScorerConfig):
         meant: list[np.ndarray],
         temperature: float,
     ) -> np.ndarray:
-        longest = len(corpus.grammar.length_distribution) - 1
-        sampling = Sampling(
-            max_new_tokens=room(model, max(map(len, prompts)) - 1, longest + self.prefix),
-            eos=corpus.vocabulary.eos, temperature=temperature, batch_size=self.batch_size,
-            is_compiled=model.device.type == "cuda",
+        n_read = max(map(len, prompts)) - 1
+        written = write(
+            model, corpus, prompts, meant, n_new=corpus.grammar.longest + self.prefix - n_read + 1,
+            temperature=temperature, batch_size=self.batch_size,
         )  # fmt: skip
-        written = joined(corpus, meant, generate(model, prompts, sampling, seed=corpus.seed))
-        is_right: np.ndarray = written.is_ended & corpus.grammar.accepts_batch(written.strings)
-        return is_right
+        return written.is_valid(corpus.grammar)

@@ -1,11 +1,14 @@
 """What every scorer is: a configuration that, given a model and its corpus, measures."""
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
+import numpy as np
 from matplotlib.figure import Figure
 
 from physlm.data.corpus import Corpus
+from physlm.errors import InputError
 from physlm.models.language_model import LanguageModel
 from physlm.record import Metric
 
@@ -33,3 +36,22 @@ class ScorerConfig(ABC):
     def figures(self, model: LanguageModel, corpus: Corpus) -> dict[str, Figure]:  # noqa: ARG002
         """Pictures to keep beside the record, by name; none unless a scorer says."""
         return {}
+
+
+def mean(name: str, values: np.ndarray, unit: str, *, split: str = "test") -> Metric:
+    """A metric that is a mean over what was measured, with its standard error."""
+    n, numbers = len(values), values.astype(np.float64)
+    stderr = float(numbers.std(ddof=1) / math.sqrt(n)) if n > 1 else None
+    return Metric(
+        name=name, value=float(numbers.mean()), unit=unit, n=n, stderr=stderr, split=split
+    )
+
+
+def require_causal(name: str, model: LanguageModel, fault: str) -> None:
+    """The model reads from left to right.
+
+    Raises:
+        InputError: Naming the scorer, the model, and what it therefore cannot do.
+    """
+    if not model.is_causal:
+        raise InputError(f"eval={name}: {type(model).__name__} {fault}")

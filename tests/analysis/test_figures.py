@@ -14,6 +14,14 @@ def test_a_run_without_published_numbers_or_curves_is_drawn_too(tmp_path):
     assert "<svg" in (tmp_path / "figure.svg").read_text()
 
 
+def test_a_figure_drawn_again_is_the_same_file(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        draw_run(make_record(), CURVES, tmp_path / name / "figure.svg")
+    first, second = ((tmp_path / name / "figure.svg").read_bytes() for name in ("a", "b"))
+    assert first == second
+
+
 def test_what_was_measured_during_training_is_drawn_where_something_was(tmp_path):
     rows = [{"step": s, "curve/cfg/accuracy_prefix_0": s / 5, "curve/cfg/kl_nats": 0.1 / (s + 1),
              "curve/tokens": 100.0 * s} for s in range(5)]  # fmt: skip

@@ -47,7 +47,7 @@ class CfgConfig(DataConfig):
     corruption_rate: float = 0.15  # of the tokens or symbols of a corrupted string
 
     def check(self) -> None:
-        """Counts and shares in range."""
+        """Counts and shares in range; a grammar's file is pinned to its content."""
         DataConfig.check(self)
         require_at_least(self, 1, "n_strings", "n_bag_tokens")
         for name in ("corrupted_share", "corruption_rate"):
@@ -138,9 +138,13 @@ class CfgCorpus:
 
     def documents(self, strings: Strings) -> Documents:
         """Strings as documents, in tokens of the vocabulary."""
-        places = np.searchsorted(self.grammar.tables.tokens, strings.tokens).astype(np.int32)
-        tokens = np.insert(places, strings.starts[:-1], np.int32(self.vocabulary.eos))
+        eos = np.int32(self.vocabulary.eos)
+        tokens = np.insert(self.ids(strings.tokens), strings.starts[:-1], eos)
         return Documents(tokens, strings.starts + np.arange(len(strings.starts)))
+
+    def ids(self, tokens: Int32[np.ndarray, " tokens"]) -> Int32[np.ndarray, " tokens"]:
+        """The token ids of tokens of the grammar."""
+        return np.searchsorted(self.grammar.tables.tokens, tokens).astype(np.int32)
 
     def string(self, ids: Int32[np.ndarray, " tokens"]) -> Int32[np.ndarray, " tokens"]:
         """The grammar's tokens of token ids without end-of-text."""

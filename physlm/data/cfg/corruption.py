@@ -53,7 +53,7 @@ def corrupt(
     Source:
         Physics of Language Models, Part 1, results 11 to 13.
     """
-    places = np.searchsorted(grammar.tables.tokens, strings.tokens)
+    places = strings.places(grammar.tables.tokens)
     if kind is CorruptionKind.terminal:
         replaced = _replace_tokens(
             places, strings.starts, len(grammar.tokens), rate, np.uint64(key), first

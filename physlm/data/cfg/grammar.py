@@ -122,6 +122,11 @@ class Grammar:
         """Expected tokens of a string."""
         return float(self.length_distribution @ np.arange(len(self.length_distribution)))
 
+    @property
+    def longest(self) -> int:
+        """Tokens of the longest string."""
+        return int(self.tables.longest[0])
+
     @cached_property
     def derivation_entropy_bits(self) -> float:
         """Entropy of a derivation, tokens included; exact."""
@@ -170,12 +175,18 @@ class Grammar:
             ValueError: If no string begins so.
         """
         places = self._places(tokens)
-        spans, expected = self._expected(places)
-        self._require_sound(places, expected, spans)
-        end_weight = float(root_weights(spans, len(places))[-1])
+        spans, expected, next_weights = self._expected(places)
+        self._require_sound(places, next_weights)
         key = np.uint64(rng.integers(2**63))
         drawn, starts = endings(
-            len(places), self.tables, self._weights.rules, spans, expected, end_weight, key, n
+            len(places),
+            self.tables,
+            self._weights.rules,
+            spans,
+            expected,
+            next_weights[-1, 0],
+            key,
+            n,
         )
         return Strings(self.tables.tokens[drawn], starts)
 
@@ -236,11 +247,8 @@ class Grammar:
             ValueError: If a token is not of the grammar, or at some position no string goes on so.
         """
         places = self._places(tokens)
-        spans, expected = self._expected(places)
-        self._require_sound(places, expected, spans)
-        weights = np.empty((len(places) + 1, 1 + len(self.tokens)))
-        weights[:, 0] = root_weights(spans, len(places))
-        weights[:, 1:] = expected[self.tables.level_starts[-2] :].T @ self.tables.emissions
+        weights = self._expected(places).next_weights
+        self._require_sound(places, weights)
         weights /= weights.sum(axis=1, keepdims=True)
         return weights
 
@@ -250,7 +258,7 @@ class Grammar:
         Raises:
             ValueError: If a token is not of the grammar.
         """
-        return int(self.faults([tokens]).n_sound[0])
+        return _n_sound(self._expected(self._places(tokens)).next_weights)
 
     def faults(self, documents: Documents) -> Faults:
         """Where strings leave the language, and on which level."""
@@ -294,19 +302,19 @@ class Grammar:
     def _weights(self) -> Weights:
         return probabilities(self.tables, self.scale)
 
-    def _expected(self, places: np.ndarray) -> tuple[Spans, np.ndarray]:
-        """The spans of a string, and the weight with which each symbol is expected where."""
+    def _expected(self, places: np.ndarray) -> "_Expected":
         spans = Spans(*inside(places, self.tables, self._weights))
         seeds = np.zeros((1, len(places) + 1))
         seeds[0, 0] = 1.0
-        rules = self._weights.rules
-        return spans, forward(len(places), self.tables, rules, spans, seeds, 0)
+        symbols = forward(len(places), self.tables, self._weights.rules, spans, seeds, 0)
+        next_weights = np.empty((len(places) + 1, 1 + len(self.tokens)))
+        next_weights[:, 0] = root_weights(spans, len(places))
+        next_weights[:, 1:] = symbols[self.tables.level_starts[-2] :].T @ self.tables.emissions
+        return _Expected(spans, symbols, next_weights)
 
-    def _require_sound(self, places: np.ndarray, expected: np.ndarray, spans: Spans) -> None:
-        total = expected[self.tables.level_starts[-2] :].sum(axis=0)
-        is_sound = total + root_weights(spans, len(places)) > 0
-        if not is_sound.all():
-            position = int(is_sound.argmin()) - 1
+    def _require_sound(self, places: np.ndarray, next_weights: np.ndarray) -> None:
+        position = _n_sound(next_weights)
+        if position < len(places):
             token = self.tables.tokens[places[position]]
             raise ValueError(f"token {token} at position {position} continues no string so far")
 
@@ -317,6 +325,25 @@ class Grammar:
         """Tokens as places among the grammar's, and where strings start."""
         strings = documents if isinstance(documents, Strings) else Strings.of(documents)
         return strings.places(self.tables.tokens), strings.starts
+
+
+class _Expected(NamedTuple):
+    """What a string lets one expect.
+
+    Attributes:
+        spans: The string's constituents.
+        symbols: Weight with which each symbol begins at each position.
+        next_weights: Weight of a string's end and of each token after each beginning.
+    """
+
+    spans: Spans
+    symbols: Float64[np.ndarray, "symbols tokens_1"]
+    next_weights: Float64[np.ndarray, "tokens_1 vocabulary_1"]
+
+
+def _n_sound(next_weights: Float64[np.ndarray, "tokens_1 vocabulary_1"]) -> int:
+    """How many tokens begin a string: as many as something can follow."""
+    return int((next_weights.sum(axis=1) > 0).sum()) - 1
 
 
 def _mean(values: Float64[np.ndarray, " n"]) -> Estimate:

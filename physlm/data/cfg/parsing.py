@@ -5,7 +5,6 @@ from collections import Counter
 import numba
 import numpy as np
 
-from physlm.data.cfg.sampling import grown
 from physlm.data.cfg.spans import Spans, forward, inside
 from physlm.data.cfg.tables import Tables
 
@@ -122,8 +121,9 @@ def best_choices(n, tables, weights, spans):  # type: ignore[no-untyped-def]
     Of equally good ones, that of the first rule and the shortest first child.
     """
     first_terminal = tables.level_starts[-2]
-    nodes = np.empty((8, 3), dtype=np.int64)
-    choices = np.empty(8, dtype=np.int32)
+    n_most = n * (len(tables.level_starts) - 1)
+    nodes = np.empty((n_most, 3), dtype=np.int64)
+    choices = np.empty(n_most, dtype=np.int32)
     best = np.zeros((tables.children.shape[1] + 1, n + 1))
     back = np.empty((tables.children.shape[1] + 1, n + 1), dtype=np.int64)
     nodes[0, 0], nodes[0, 1], nodes[0, 2] = 0, 0, n
@@ -136,14 +136,9 @@ def best_choices(n, tables, weights, spans):  # type: ignore[no-untyped-def]
             if weight > highest:
                 highest, chosen = weight, rule
         _split(chosen, start, end, tables, weights.rules[chosen], spans, best, back)
-        choices = grown(choices, n_choices, 1)
         choices[n_choices] = chosen - tables.rule_starts[symbol]
         n_choices += 1
         length = tables.n_children[chosen]
-        if n_nodes + length > len(nodes):
-            more = np.empty((2 * len(nodes) + length, 3), dtype=np.int64)
-            more[:n_nodes] = nodes[:n_nodes]
-            nodes = more
         for c in range(length, 0, -1):
             begin = back[c, end]
             node = n_nodes + c - 1
