@@ -196,8 +196,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--ledger", type=Path,
                         help="also write the table into this markdown file")  # fmt: skip
     chosen = parser.parse_args(arguments)
+    measured = [folder for folder in chosen.folders if (folder / "results.csv").is_file()]
+    missing = [folder for folder in chosen.folders if folder not in measured]
+    for folder in missing:
+        print(
+            f"error: {folder} has no results.csv; run the commands in its claims.yaml, then python "
+            f"-m physlm.collate runs --where name={folder.name} --output {folder}/results.csv",
+            file=sys.stderr,
+        )
     try:
-        text = ledger(chosen.folders)
+        text = ledger(measured)
         if chosen.ledger is not None:
             heading = chosen.ledger.read_text(encoding="utf-8").split("\n| claim |")[0].rstrip("\n")
             with replacing(chosen.ledger) as temporary:
@@ -206,7 +214,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     sys.stdout.write(text)
-    return 0
+    return 2 if missing else 0
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Records of many runs as one table: `python -m physlm.collate`."""
 
 import argparse
+import difflib
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -17,7 +18,7 @@ _FACTS = ("run_id", "name", "status", "device", "exposures", "steps", "tokens", 
 
 
 # How a run was carried out and what it is compared with; neither tells results apart.
-_UNINFORMATIVE = ("published.", "runtime.", "logger.", "force", "profile")
+_UNINFORMATIVE = ("published", "runtime.", "logger.", "force", "profile")
 
 
 def find_records(folders: Iterable[Path]) -> tuple[list[RunRecord], list[InputError]]:
@@ -93,9 +94,7 @@ def summarise(table: pl.DataFrame, by: Sequence[str], metrics: Sequence[str]) ->
             be averaged.
     """
     for name in (*by, *metrics):
-        if name not in table.columns:
-            known = ", ".join(sorted(table.columns))
-            raise InputError(f"no column {name}; there are {known}")
+        _require_column(name, table)
     table = table.filter(pl.col("status") == "finished")
     for rows in table.partition_by(by):
         if mixed := varying_science(rows):
@@ -121,12 +120,22 @@ def choose(table: pl.DataFrame, conditions: Sequence[str]) -> pl.DataFrame:
     """
     for condition in conditions:
         name, _, value = condition.partition("=")
-        if name not in table.columns or not value:
+        if not value:
             raise InputError(f"--where {condition}; write COLUMN=VALUE with a column of the table")
+        _require_column(name, table)
         table = table.filter(pl.col(name).cast(pl.String) == value)
     if table.is_empty():
         raise InputError(f"no run with {', '.join(conditions)}")
     return table
+
+
+def _require_column(name: str, table: pl.DataFrame) -> None:
+    """The error names what is like it, or where to look: a table may have hundreds of columns."""
+    if name in table.columns:
+        return
+    near = difflib.get_close_matches(name, table.columns, n=5, cutoff=0.4)
+    hint = f"did you mean {' or '.join(near)}?" if near else "see the head of --output table.csv"
+    raise InputError(f"no column {name}; {hint}")
 
 
 def write_table(table: pl.DataFrame, path: Path | None) -> None:
@@ -164,6 +173,24 @@ def _row(record: RunRecord) -> dict[str, Any]:
     return {**facts, **config, **parameters, **corpus, **metrics, **git}
 
 
+def _published(records: Sequence[RunRecord], table: pl.DataFrame) -> list[str]:
+    """The metrics of a table that the experiments compare with a paper's number.
+
+    Raises:
+        InputError: If there is none.
+    """
+    names = dict.fromkeys(
+        metric
+        for record in records
+        if record.run_id in table["run_id"]
+        for metric in record.published
+        if metric in table.columns
+    )
+    if not names:
+        raise InputError("these runs have no published numbers; say which metrics by --metrics")
+    return list(names)
+
+
 def _is_config(name: str) -> bool:
     sections = ("data", "model", "optim", "trainer", "eval", "kinds")
     return name.partition(".")[0] in {*sections, "scale"}
@@ -189,8 +216,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--by", nargs="+", metavar="KEY",
                         help="group by these configuration values, over seeds")  # fmt: skip
     parser.add_argument("--metrics", nargs="+", metavar="NAME",
-                        default=["capacity/bits_per_parameter"],
-                        help="metrics to average (default: %(default)s)")  # fmt: skip
+                        help="to average (default: those with a published number)")  # fmt: skip
     parser.add_argument("--curves", action="store_true",
                         help="what was measured during training, one row a time")  # fmt: skip
     parser.add_argument("--where", nargs="+", metavar="KEY=VALUE", default=[],
@@ -208,7 +234,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         table = choose(tabulate(records), chosen.where)
         if chosen.by and (n_left_out := (table["status"] != "finished").sum()):
             print(f"note: {n_left_out} diverged runs left out of means", file=sys.stderr)
-        table = summarise(table, chosen.by, chosen.metrics) if chosen.by else varying(table)
+        if chosen.by:
+            table = summarise(table, chosen.by, chosen.metrics or _published(records, table))
+        else:
+            table = varying(table)
         write_table(table, chosen.output)
     except (InputError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)

@@ -60,6 +60,7 @@ class RunConfig:
     force: bool = False  # run again although the record exists
     profile: bool = False  # show where the time of training goes, and write a trace
     published: dict[str, float] = field(default_factory=dict)  # metric name: the paper's number
+    published_of: str = ""  # what the paper measured it on
 
     def __post_init__(self) -> None:
         if self.seed < 0:

@@ -1,6 +1,7 @@
 """One run, from configuration to record; finished runs are skipped, interrupted ones resumed."""
 
 import copy
+import math
 import subprocess
 from dataclasses import dataclass
 from functools import cache
@@ -16,7 +17,7 @@ from physlm import __version__
 from physlm.analysis.figures import draw_learning_curve, draw_run, save_figure
 from physlm.config import RunConfig
 from physlm.data.corpus import Corpus
-from physlm.errors import refused_values
+from physlm.errors import InputError, refused_values
 from physlm.models.language_model import LanguageModel
 from physlm.record import (
     Metric,
@@ -104,9 +105,20 @@ def _prepare(config: RunConfig) -> _Prepared:
     n_parameters = sum(model.n_parameters().values())
     batches = Batches(corpus, config.data.seq_len, config.trainer.batch_size)
     n_tokens = batches.n_tokens()
+    _require_a_batch(config, n_tokens)
     batches = runtime.chunked(batches, device, n_parameters, n_tokens)
     is_compiled = runtime.is_compiled(device, n_parameters, n_tokens)
     return _Prepared(device, corpus, model, batches, is_compiled)
+
+
+def _require_a_batch(config: RunConfig, n_tokens: float) -> None:
+    """Training fills at least one batch; what is missing of it would be computed for nothing."""
+    n_windows = math.ceil(n_tokens / config.data.seq_len)
+    if config.trainer.batch_size > n_windows:
+        raise InputError(
+            f"trainer.batch_size={config.trainer.batch_size} exceeds the {n_windows} windows of "
+            f"{config.data.seq_len} tokens that all of training has; lower it, or train longer"
+        )
 
 
 def _run(config: RunConfig, directory: RunDirectory, prepared: _Prepared) -> RunRecord:
@@ -189,6 +201,7 @@ def _facts(config: RunConfig, prepared: _Prepared) -> dict[str, Any]:
         "is_compiled": prepared.is_compiled,
         "parameters": {**by_role, "total": sum(by_role.values())},
         "published": dict(config.published),
+        "published_of": config.published_of,
     }
 
 

@@ -58,6 +58,7 @@ class RunRecord:
         waiting_share: Share of the time in which training waited for data; None likewise.
         stopped_at_step: Where the loss stopped being finite, if it did.
         published: Metric name to the number in the paper.
+        published_of: What the paper measured these on.
     """
 
     run_id: str
@@ -78,6 +79,7 @@ class RunRecord:
     is_compiled: bool | None = None
     waiting_share: float | None = None
     stopped_at_step: int | None = None
+    published_of: str = ""
     schema_version: int = SCHEMA_VERSION
 
     def metric(self, name: str) -> Metric:

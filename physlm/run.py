@@ -4,7 +4,6 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Mapping
 
 import hydra
 from hydra.core.config_search_path import ConfigSearchPath
@@ -25,6 +24,8 @@ from physlm.record import RunDirectory, RunRecord
 
 # Exit statuses: what the user gave, our own fault, asked to stop.
 BAD_INPUT, FAULT, INTERRUPTED = 2, 1, 130
+
+_WIDEST = 250  # columns of a table in a file or pipe, where nothing may be cut
 
 # Errors that a user can cause and mend, before or while computing.
 _USER_ERRORS = (InputError, OSError, HydraException, OmegaConfBaseException)
@@ -123,22 +124,25 @@ class FailedPointError(RuntimeError):
 
 def show(outcome: Outcome, config: RunConfig) -> None:
     """The table of a run, and as the last line where its record is."""
-    console = Console(width=None if sys.stdout.isatty() else 100)
+    console = Console(width=None if sys.stdout.isatty() else _WIDEST)
     if outcome.was_done:
         console.print("finished before; force=true runs it again")
-    console.print(table(outcome.record, config.published))
+    console.print(table(outcome.record, config))
     print(f"record: {outcome.path}", flush=True)
 
 
-def table(record: RunRecord, published: Mapping[str, float]) -> Table:
+def table(record: RunRecord, config: RunConfig) -> Table:
     """Measured beside published, and what the run cost."""
     result = Table(
-        title=f"{record.name} (seed {record.config['seed']}, n = 1 run)", title_justify="left"
-    )
+        title=f"{record.name} (seed {record.config['seed']}, n = 1 run)", title_justify="left",
+        caption_justify="left",
+    )  # fmt: skip
     for heading in ("metric", "measured", "stderr", "paper", "unit"):
         result.add_column(heading, justify="left" if heading in {"metric", "unit"} else "right")
+    if config.published_of and any(metric.name in config.published for metric in record.metrics):
+        result.caption = f"paper: {config.published_of}"
     for metric in record.metrics:
-        paper = published.get(metric.name)
+        paper = config.published.get(metric.name)
         result.add_row(
             metric.name,
             f"{metric.value:,.4g}" if abs(metric.value) < 1e4 else f"{metric.value:,.0f}",

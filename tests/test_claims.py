@@ -96,6 +96,14 @@ def test_the_ledger_is_computed_from_files(tmp_path, capsys):
     assert readme.read_text() == f"# Ledger\n\nText.\n\n{ledger([tmp_path])}"
 
 
+def test_a_folder_without_results_is_said_and_the_others_are_decided(tmp_path, capsys):
+    test_the_ledger_is_computed_from_files(tmp_path, capsys)
+    assert main([str(tmp_path / "elsewhere"), str(tmp_path)]) == 2
+    printed = capsys.readouterr()
+    assert "elsewhere has no results.csv; run the commands" in printed.err
+    assert "**two**: About 2 bits" in printed.out
+
+
 def test_an_unknown_field_is_refused(tmp_path):
     (tmp_path / "claims.yaml").write_text("- {id: a, verdict: holds}\n")
     with pytest.raises(InputError, match="unknown field verdict"):

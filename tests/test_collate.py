@@ -86,7 +86,9 @@ def test_a_damaged_record_is_named_and_the_others_are_tabulated(runs, capsys):
 @pytest.mark.parametrize(("arguments", "message"), [
     (["nowhere"], "nowhere does not exist"),
     (["nowhere", "--curves"], "nowhere does not exist"),
-    (["{runs}", "--by", "model.width"], "no column model.width"),
+    (["{runs}", "--by", "model.d_modle"], "no column model.d_modle; did you mean model.d_model"),
+    (["{runs}", "--by", "seed", "--metrics", "cfg/kl"], "no column cfg/kl; see the head of"),
+    (["{runs}", "--where", "seeed=1"], "no column seeed; did you mean seed"),
     (["{runs}", "--output", "table.xls"], "table.xls; end the name"),
 ])  # fmt: skip
 def test_bad_arguments_are_one_clear_line(runs, capsys, arguments, message):
@@ -94,6 +96,15 @@ def test_bad_arguments_are_one_clear_line(runs, capsys, arguments, message):
     error = capsys.readouterr().err
     assert message in error
     assert error.count("\n") == 1
+
+
+def test_means_are_of_the_metrics_with_published_numbers_unless_named(runs, capsys):
+    assert main([str(runs), "--by", "model.d_model"]) == 0
+    assert "capacity/bits_per_parameter" in capsys.readouterr().out
+    RunDirectory(runs / "other").path.mkdir()
+    RunDirectory(runs / "other").write_record(make_record(run_id="other", published={}, name="o"))
+    assert main([str(runs), "--by", "seed", "--where", "name=o"]) == 2
+    assert "no published numbers; say which metrics by --metrics" in capsys.readouterr().err
 
 
 def test_no_record_is_said(tmp_path):

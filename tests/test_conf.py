@@ -164,6 +164,15 @@ def test_every_launcher_composes(config, launcher):
     assert config("+experiment=capacity_100x", f"launcher={launcher}").name == "capacity_100x"
 
 
+def test_a_sweep_takes_the_keys_of_its_experiment(config):
+    assert config("+sweeps=cfg_robustness", "data.n_strings=500").data.n_strings == 500
+
+
+def test_what_an_experiment_measures_can_be_exchanged(config):
+    for name in ("cfg_learn", "cfg_inside", "cfg_robust"):
+        assert set(config(f"+experiment={name}", "eval=cfg_probing").eval) == {"cfg_probing"}
+
+
 def test_every_sweep_composes(config):
     sweeps = sorted((config_dir().parent / "sweeps").glob("*.yaml"))
     assert sweeps

@@ -29,7 +29,6 @@ from physlm.models.language_model import LanguageModel
 from physlm.record import Metric
 
 _CENTRE = OFFSETS.index(0)
-_N_DRAWN = 20  # strings that pictures are made of
 _DISTANCES = (0, 1, 2, 3, 4, 8, 16, 32, 64, 128, 256)
 
 
@@ -67,7 +66,6 @@ class CfgAttentionConfig(ScorerConfig):
         """Heat maps of the means, and attention over one string below its derivation."""
         assert isinstance(corpus, CfgCorpus)
         strings = self._strings(model, corpus)
-        strings = strings.chosen(np.arange(len(strings)) < _N_DRAWN)
         shortest = strings.chosen(np.arange(len(strings)) == strings.lengths.argmin())
         maps = next(attention_of(model, corpus, shortest))
         return {

@@ -4,43 +4,42 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from physlm.record import RunRecord, replacing
+from physlm.record import Metric, RunRecord, replacing
 
 
 def draw_run(record: RunRecord, curves: Sequence[dict[str, float]], path: Path) -> None:
-    """The learning curve of one run, and what it measured beside the published numbers."""
-    figure = Figure(figsize=(9, 3.5), layout="constrained")
-    curve, bars = figure.subplots(1, 2)
+    """The learning curve of one run, and what it measured beside the published numbers, if any."""
+    measured = {metric.name: metric for metric in record.metrics}
+    names = [name for name in record.published if name in measured]
+    figure = Figure(figsize=(9 if names else 5, 3.5), layout="constrained")
+    grid = figure.add_gridspec(max(1, len(names)), 2 if names else 1)
+    curve = figure.add_subplot(grid[:, 0])
     rows = [row for row in curves if "train/loss_nats" in row]
     curve.plot([row["train/exposures"] for row in rows], [row["train/loss_nats"] for row in rows])
     curve.set(xlabel="exposures", ylabel="training loss (nats per token)", title=record.name)
-    measured = {metric.name: metric for metric in record.metrics}
-    rows_shown = [(n, value) for n, value in record.published.items() if n in measured]
-    for i, (name, published) in enumerate(rows_shown):
-        metric = measured[name]
-        bars.barh(
-            i,
-            metric.value,
-            xerr=metric.stderr,
-            color="tab:blue",
-            label="measured" if i == 0 else None,
-        )
-        bars.plot(published, i, "D", color="tab:red", label="published" if i == 0 else None)
-        maximum = measured.get(name.replace("capacity/", "capacity/maximum_"))
-        if maximum is not None:
-            bars.axvline(
-                maximum.value, color="black", linestyle="--", label="maximum in this world"
+    for i, name in enumerate(names):
+        axes = figure.add_subplot(grid[i, 1])
+        maximum = measured.get(name.replace("capacity/", "capacity/maximum_", 1))
+        is_bounded = name.startswith("capacity/") and maximum is not None
+        _draw_beside(axes, measured[name], record.published[name], maximum if is_bounded else None)
+        if i == 0:
+            axes.set_title(
+                f"{record.parameters['total']:,} parameters, {record.exposures:g} exposures"
             )
-    bars.set_yticks(
-        range(len(rows_shown)), [name.split("/")[-1].replace("_", "\n") for name, _ in rows_shown]
-    )
-    bars.set_title(f"{record.parameters['total']:,} parameters, {record.exposures:g} exposures")
-    if rows_shown:
-        bars.legend(loc="upper left", fontsize="small")
-        bars.set_ylim(-0.8, len(rows_shown) + 0.2)
+            axes.legend(fontsize="small")
     save_figure(figure, path)
+
+
+def _draw_beside(axes: Axes, metric: Metric, published: float, maximum: Metric | None) -> None:
+    """One metric on an axis of its own: measured, published, and the most there can be."""
+    axes.barh(0, metric.value, xerr=metric.stderr, color="tab:blue", label="measured")
+    axes.plot(published, 0, "D", color="tab:red", label="published")
+    if maximum is not None:
+        axes.axvline(maximum.value, color="black", linestyle="--", label="maximum in this world")
+    axes.set(yticks=[], ylim=(-0.8, 1.2), xlabel=f"{metric.name} ({metric.unit})")
 
 
 def draw_learning_curve(record: RunRecord, curves: Sequence[dict[str, float]], path: Path) -> None:

@@ -31,12 +31,13 @@ class StoredCorpus:
     starts: Int64[np.ndarray, " documents_1"]
 
 
-def read_corpus(folder: Path) -> StoredCorpus:
+def read_corpus(folder: Path | str) -> StoredCorpus:
     """Open a written corpus after checking every file against its hash.
 
     Raises:
         InputError: If a file is missing, truncated or changed.
     """
+    folder = Path(folder)
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         hashes, dtype = manifest["sha256"], np.dtype(manifest["dtype"])

@@ -63,7 +63,7 @@ class CfgAccuracyConfig(ScorerConfig):
     def check(self, model: LanguageModel, corpus: Corpus) -> None:
         """The model generates, and strings reach beyond the longest beginning."""
         grammar = require_cfg("cfg_accuracy", corpus).grammar
-        require_causal("cfg_accuracy", model, "does not generate")
+        require_causal("cfg_accuracy", model, "does not generate; use eval=cfg_probing")
         require_room(model, grammar.length_distribution)
         if max(self.prefixes) >= grammar.longest:
             raise InputError(

@@ -41,7 +41,7 @@ class CfgDistributionConfig(ScorerConfig):
     def check(self, model: LanguageModel, corpus: Corpus) -> None:
         """The model reads from left to right, and its window holds most strings."""
         grammar = require_cfg("cfg_distribution", corpus).grammar
-        require_causal("cfg_distribution", model, "predicts no next token")
+        require_causal("cfg_distribution", model, "predicts no next token; use eval=cfg_probing")
         require_room(model, grammar.length_distribution)
 
     def score(self, model: LanguageModel, corpus: Corpus) -> list[Metric]:

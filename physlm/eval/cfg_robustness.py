@@ -51,7 +51,7 @@ class CfgRobustnessConfig(ScorerConfig):
     def check(self, model: LanguageModel, corpus: Corpus) -> None:
         """The model generates, and some strings are longer than the beginning."""
         grammar = require_cfg("cfg_robustness", corpus).grammar
-        require_causal("cfg_robustness", model, "does not generate")
+        require_causal("cfg_robustness", model, "does not generate; use eval=cfg_probing")
         require_inner_levels("cfg_robustness", grammar)
         require_room(model, grammar.length_distribution)
         inner = slice(grammar.tables.level_starts[-3], grammar.tables.level_starts[-2])

@@ -1,4 +1,7 @@
+from pathlib import Path
+
 from physlm.analysis.figures import draw_learning_curve, draw_run
+from physlm.record import Metric
 from tests.test_record import make_record
 
 CURVES = [{"step": s, "train/loss_nats": 1 / (s + 1), "train/exposures": s} for s in range(5)]
@@ -12,6 +15,21 @@ def test_a_run_is_drawn_as_png(tmp_path):
 def test_a_run_without_published_numbers_or_curves_is_drawn_too(tmp_path):
     draw_run(make_record(published={}), [], tmp_path / "figure.svg")
     assert "<svg" in (tmp_path / "figure.svg").read_text()
+
+
+def test_only_capacity_has_a_maximum_and_every_metric_an_axis(monkeypatch):
+    figures = []
+    monkeypatch.setattr("physlm.analysis.figures.save_figure", lambda f, _: figures.append(f))
+    metrics = [Metric(name=n, value=v, unit="", n=2) for n, v in (
+        ("cfg/accuracy", 0.9), ("cfg/kl_nats", 0.1), ("capacity/bits_per_parameter", 1.9),
+        ("capacity/maximum_bits_per_parameter", 2.4),
+    )]  # fmt: skip
+    published = {"cfg/accuracy": 1.0, "cfg/kl_nats": 0.0, "capacity/bits_per_parameter": 2.0}
+    draw_run(make_record(metrics=tuple(metrics), published=published), CURVES, Path("none"))
+    _, *panels = figures[0].axes
+    labels = [{line.get_label() for line in axes.lines} for axes in panels]
+    assert [("maximum in this world" in found) for found in labels] == [False, False, True]
+    assert panels[2].lines[-1].get_xdata()[0] == 2.4
 
 
 def test_a_figure_drawn_again_is_the_same_file(tmp_path):

@@ -36,7 +36,7 @@ class CfgConfig(DataConfig):
     """
 
     grammar: str = "cfg3b"  # a name, FAMILY:SEED, or a file, which is then pinned
-    root: int | None = None  # start from this symbol; None: from the grammar's root
+    root: int | str | None = None  # start from this symbol; None: from the grammar's root
     n_strings: int = 100_000  # of one epoch
     exposures: int = 1  # epochs; each draws other strings
     bags: BagKind = BagKind.none
@@ -59,7 +59,7 @@ class CfgConfig(DataConfig):
         """Load the grammar, and draw its bags."""
         grammar = load_grammar(self.grammar)
         if self.root is not None:
-            grammar = grammar.subgrammar(self.root)
+            grammar = self._below_root(grammar)
         if self.bags is not BagKind.none:
             bags = random_bags(
                 grammar.rules.terminals, self.n_bag_tokens, stream(seed, "bags"),
@@ -67,6 +67,13 @@ class CfgConfig(DataConfig):
             )  # fmt: skip
             grammar = Grammar(grammar.rules, bags)
         return CfgCorpus(self, grammar, seed)
+
+    def _below_root(self, grammar: Grammar) -> Grammar:
+        assert self.root is not None
+        try:
+            return grammar.subgrammar(self.root)
+        except ValueError as error:
+            raise ValueError(f"{error}, or null for the whole grammar") from error
 
 
 @dataclass(frozen=True)

@@ -81,8 +81,12 @@ def from_json(text: str) -> tuple[Rules, Bags]:
         rules = Rules(root, tuple(ids[-1]), kept)
         kind = content.get("multi_vocab")
         bags = {} if kind is None else _bags(ids[-1], content["content_map"], str(kind))
+    except json.JSONDecodeError as error:
+        raise ValueError(f"no JSON ({error})") from error
     except (KeyError, TypeError, IndexError) as error:
-        raise ValueError(f"no grammar in the released JSON form ({error!r})") from error
+        raise ValueError(
+            f"no grammar in the released JSON form, which has idx and all ({error!r})"
+        ) from error
     return rules, bags
 
 

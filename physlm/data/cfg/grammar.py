@@ -97,8 +97,8 @@ class Grammar:
         """The symbols of each level, root first."""
         return self.rules.levels
 
-    def subgrammar(self, root: int) -> "Grammar":
-        """The language of one symbol; all symbols keep their numbers."""
+    def subgrammar(self, root: int | str) -> "Grammar":
+        """The language of one symbol, given by number or name; all symbols keep their numbers."""
         rules = self.rules.reachable_from(root)
         return Grammar(rules, {t: bag for t, bag in self.bags.items() if t in rules.terminals})
 
@@ -109,6 +109,22 @@ class Grammar:
     def to_text(self) -> str:
         """The rules as they stand in a file, without bags."""
         return to_text(self.rules)
+
+    def read(self, text: str) -> Int64[np.ndarray, " tokens"]:
+        """The tokens of a string that is written in the names of terminals, with spaces between.
+
+        Raises:
+            ValueError: If a word is no token's name.
+        """
+        tokens = {self.rules.name(token): token for token in self.tokens}
+        if unknown := [word for word in text.split() if word not in tokens]:
+            known = ", ".join(itertools.islice(tokens, 20))
+            raise ValueError(f"{unknown[0]} is no token of the grammar; there are {known}")
+        return np.array([tokens[word] for word in text.split()], dtype=np.int64)
+
+    def written(self, tokens: Tokens) -> str:
+        """A string in the names of terminals, as `read` reads it."""
+        return " ".join(self.rules.name(int(token)) for token in tokens)
 
     # What strings there are.
 
@@ -165,7 +181,13 @@ class Grammar:
         return self.numbered(int(rng.integers(2**63)), 0, n, derivations=derivations)
 
     def numbered(self, key: int, first: int, n: int, *, derivations: bool = False) -> Strings:
-        """Strings ``first`` to ``first + n - 1`` of an endless list of draws, one list per key."""
+        """Strings ``first`` to ``first + n - 1`` of an endless list of draws, one list per key.
+
+        Raises:
+            ValueError: If ``n`` is below 0.
+        """
+        if n < 0:
+            raise ValueError(f"n={n}; must be at least 0")
         return sample(self.tables, key, first, n, has_derivations=derivations)
 
     def completions(self, tokens: Tokens, rng: np.random.Generator, n: int) -> Strings:

@@ -43,14 +43,14 @@ def load_grammar(name_or_path: str | Path) -> Grammar:
         known = ", ".join([*grammar_names(), *(f"{family}:SEED" for family in FAMILIES)])
         raise ValueError(f"grammar={name}: no such grammar or file; there are {known}")
     if file_name and digest != _digest(path):
-        raise ValueError(f"grammar={name}: {path} has changed; use its name alone, or restore it")
+        raise ValueError(f"grammar={path} has changed; use its name alone, or restore it")
     try:
         text = path.read_text(encoding="utf-8")
         if path.suffix == ".json":
             return Grammar(*from_json(text))
         return Grammar(from_text(text))
     except ValueError as error:
-        raise ValueError(f"grammar={name}: {error}") from error
+        raise ValueError(f"grammar={path}: {error}") from error
 
 
 def pinned(name: str) -> str:

@@ -76,14 +76,14 @@ class CfgTables:
         return tables
 
 
-def read_strings(folder: Path) -> Strings:
+def read_strings(folder: Path | str) -> Strings:
     """The strings of a corpus on disk, with their derivations if they have any.
 
     Raises:
         InputError: If a file is missing, truncated or changed.
     """
     read_corpus(folder)
-    table = pq.read_table(folder / "documents.parquet").combine_chunks()
+    table = pq.read_table(Path(folder) / "documents.parquet").combine_chunks()
     lengths = table["tokens"].combine_chunks().value_lengths().to_numpy()
     starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     n_levels = sum(name.startswith("ancestor_") for name in table.column_names)

@@ -54,18 +54,19 @@ class Rules:
         """A rule as it stands in a file."""
         return f"{self.name(symbol)} -> {' '.join(map(self.name, expansion))}"
 
-    def reachable_from(self, root: int) -> "Rules":
+    def reachable_from(self, root: int | str) -> "Rules":
         """The rules of what one symbol derives; all symbols keep their numbers.
 
         Raises:
             ValueError: If ``root`` is no nonterminal.
         """
-        if root not in self.expansions:
-            known = ", ".join(self.name(symbol) for symbol in self.expansions)
-            raise ValueError(f"root={self.name(root)} is no nonterminal; one of {known}")
-        kept = reached_from(root, self.expansions)
+        by_name = {self.name(symbol): symbol for symbol in self.expansions}
+        symbol = by_name.get(str(root), root)
+        if not isinstance(symbol, int) or symbol not in self.expansions:
+            raise ValueError(f"root={root} is no nonterminal; one of {', '.join(by_name)}")
+        kept = reached_from(symbol, self.expansions)
         return Rules(
-            root,
+            symbol,
             tuple(t for t in self.terminals if t in kept),
             {symbol: rules for symbol, rules in self.expansions.items() if symbol in kept},
             {symbol: name for symbol, name in self.names.items() if symbol in kept},

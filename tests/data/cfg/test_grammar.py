@@ -250,6 +250,29 @@ def test_more_derivations_than_a_float_holds_are_counted_exactly():
     assert grammar.n_parses([token] * 3) == 0
 
 
+def test_strings_are_read_and_written_in_the_names_of_terminals():
+    grammar = load_grammar("english")
+    for string in grammar.sample(np.random.default_rng(0), 20):
+        assert np.array_equal(grammar.read(grammar.written(string)), string)
+    assert grammar.accepts(grammar.read(grammar.written(string)))
+    with pytest.raises(ValueError, match="banana is no token of the grammar; there are the, a"):
+        grammar.read("the banana sleeps")
+
+
+def test_a_subgrammar_has_its_root_by_number_or_name():
+    grammar = load_grammar("english")
+    numbers = {name: symbol for symbol, name in grammar.rules.names.items()}
+    assert grammar.subgrammar("clause2").rules == grammar.subgrammar(numbers["clause2"]).rules
+    assert load_grammar("cfg3b").subgrammar("17").levels[0] == (17,)
+    with pytest.raises(ValueError, match="root=clause is no nonterminal; one of .*clause2"):
+        grammar.subgrammar("clause")
+
+
+def test_fewer_strings_than_none_are_refused():
+    with pytest.raises(ValueError, match="n=-1; must be at least 0"):
+        load_grammar("cfg3b").sample(np.random.default_rng(0), -1)
+
+
 def test_bags_are_checked():
     rules = load_grammar("cfg3b").rules
     with pytest.raises(ValueError, match="the bag of 9 is of no terminal"):
