@@ -9,9 +9,9 @@ from matplotlib.figure import Figure
 from physlm.analysis.figures import save_figure
 
 FOLDER = Path(__file__).parent
-VARIANTS = {"learned": "absolute", "none": "none", "uniform": "uniform",
-            "position_only": "position\nonly", "rope": "rotary",
-            "relative": "relative"}  # fmt: skip
+VARIANTS = {("learned", 4): "absolute", ("none", 4): "none", ("uniform", 4): "uniform",
+            ("uniform", 8): "uniform,\n8 heads", ("position_only", 4): "position\nonly",
+            ("rope", 4): "rotary", ("relative", 4): "relative"}  # fmt: skip
 
 
 def main() -> None:
@@ -20,11 +20,14 @@ def main() -> None:
     figure = Figure(figsize=(10, 3.6), layout="constrained")
     validity, distance = figure.subplots(1, 2)
     for axes, metric in ((validity, "cfg/accuracy_prefix_0"), (distance, "cfg/kl_nats")):
-        for i, variant in enumerate(VARIANTS):
-            values = results.filter(pl.col("model.position") == variant)[metric]
+        for i, (variant, n_heads) in enumerate(VARIANTS):
+            is_variant = (pl.col("model.position") == variant) & (
+                pl.col("model.n_heads") == n_heads
+            )
+            values = results.filter(is_variant)[metric]
             axes.bar(i, values.mean(), color=f"C{i}")
             axes.plot([i] * len(values), values, "k.", markersize=4)
-        axes.set_xticks(np.arange(len(VARIANTS)), list(VARIANTS.values()))
+        axes.set_xticks(np.arange(len(VARIANTS)), list(VARIANTS.values()), fontsize="small")
     validity.set(ylabel="share of valid strings", ylim=(0, 1), title="written from the start")
     distance.set(ylabel="nats per token", yscale="log", title="KL to the truth")
     save_figure(figure, FOLDER / "figure.svg")

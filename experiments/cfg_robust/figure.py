@@ -28,7 +28,9 @@ def main() -> None:
         axes.set_xticks(np.arange(len(BEGINNINGS)) + 0.3, list(BEGINNINGS.values()))
         axes.set(xlabel="mistakes in the beginning", title=f"temperature {temperature}")
     panels[0].set(ylabel="continuations as meant", ylim=(0, 1.05))
-    panels[0].legend(fontsize="small", title="mistakes in training strings")
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside right upper", fontsize="small",
+                  title="mistakes in\ntraining strings")  # fmt: skip
     save_figure(figure, FOLDER / "figure.svg")
     print(f"written: {FOLDER / 'figure.svg'}")
 
