@@ -45,19 +45,21 @@ def test_results_are_of_clean_code_and_one_row_a_run(folder):
 
 RUNS = {
     "capacity": [f"+experiment=capacity_{n}x" for n in (100, 300, 1000)],
-    "cfg_learn": ["+experiment=cfg_learn"],
+    "cfg_learn": ["+experiment=cfg_learn", "+experiment=cfg_learn data.grammar=cfg3f"],
     "cfg_inside": ["+experiment=cfg_inside"],
-    "cfg_position": ["+experiment=cfg_position"],
+    "cfg_position": ["+experiment=cfg_position",
+                     "+experiment=cfg_position model.position=uniform model.n_heads=8"],
     "cfg_encoder": ["+experiment=cfg_encoder", "+experiment=cfg_inside"],
-    "cfg_robust": ["+experiment=cfg_robust"],
-}
+    "cfg_robust": ["+experiment=cfg_robust +corrupted=none",
+                   "+experiment=cfg_robust +corrupted=nonterminal_fixed"],
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("folder", EXPERIMENTS, ids=lambda p: p.name)
 def test_results_are_of_the_configurations_that_are_here(config, folder):
     results = pl.read_csv(folder / "results.csv", infer_schema_length=None)
     for words in RUNS[folder.name]:
-        ids = {config(words, f"seed={seed}").run_id for seed in range(2)}
+        ids = {config(*words.split(), f"seed={seed}").run_id for seed in range(2)}
         assert ids <= set(results["run_id"])
 
 

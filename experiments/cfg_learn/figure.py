@@ -1,39 +1,70 @@
-"""Validity and distance from the truth while a decoder learns, from curve.csv and results.csv."""
+"""Validity and distance from the truth while decoders learn, from curve.csv and results.csv."""
 
 from pathlib import Path
 
 import polars as pl
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from physlm.analysis.figures import save_figure
 
 FOLDER = Path(__file__).parent
 PREFIXES = {0: "from the start", 20: "after 20 tokens"}
+PUBLISHED = {"cfg3b": 0.998, "cfg3g": 0.986, "cfg3f": 0.976}  # whole grammars, rotary
+GRAMMARS = ("cfg3b", "cfg3i", "cfg3h", "cfg3g", "cfg3f")
 
 
 def main() -> None:
     """Draw `figure.svg` beside this file."""
-    curve = pl.read_csv(FOLDER / "curve.csv")
     results = pl.read_csv(FOLDER / "results.csv", infer_schema_length=None)
-    figure = Figure(figsize=(10, 3.8), layout="constrained")
-    validity, distance = figure.subplots(1, 2)
+    curve = pl.read_csv(FOLDER / "curve.csv").join(
+        results.select("run_id", "data.grammar", "cfg/floor_nats"), on="run_id"
+    )
+    figure = Figure(figsize=(13, 3.8), layout="constrained")
+    validity, distance, grammars = figure.subplots(1, 3)
+    draw_validity(validity, curve.filter(pl.col("data.grammar") == "cfg3b"))
+    draw_distance(distance, curve)
+    draw_grammars(grammars, results)
+    save_figure(figure, FOLDER / "figure.svg")
+    print(f"written: {FOLDER / 'figure.svg'}")
+
+
+def draw_validity(axes: Axes, curve: pl.DataFrame) -> None:
+    """Share of valid strings against tokens, a line for each seed."""
     for number, (_, rows) in enumerate(sorted(curve.group_by("seed"))):
         tokens = rows["curve/tokens"] / 1e6
         for prefix, label in PREFIXES.items():
             values = rows[f"curve/cfg/accuracy_prefix_{prefix}"]
-            validity.plot(tokens, values, color=f"C{int(prefix > 0)}",
-                          label=label if number == 0 else None)  # fmt: skip
-        distance.semilogy(tokens, rows["curve/cfg/kl_nats"], color="C2",
-                          label="to the truth" if number == 0 else None)  # fmt: skip
-    validity.axhline(0.998, color="grey", linestyle=":", label="paper, whole cfg3b")
-    floor = results["cfg/floor_nats"].mean()
-    distance.axhline(0.03 * floor, color="grey", linestyle="--", label="3% of the entropy")
-    validity.set(xlabel="million tokens", ylabel="share of valid strings", ylim=(-0.03, 1.03))
-    distance.set(xlabel="million tokens", ylabel="KL, nats per token")
-    for axes in (validity, distance):
-        axes.legend(fontsize="small")
-    save_figure(figure, FOLDER / "figure.svg")
-    print(f"written: {FOLDER / 'figure.svg'}")
+            axes.plot(tokens, values, color="tab:gray" if prefix else "black",
+                      label=label if number == 0 else None)  # fmt: skip
+    axes.set(xlabel="million tokens", ylabel="share of valid strings", ylim=(-0.03, 1.03),
+             title="cfg3b")  # fmt: skip
+    axes.legend(fontsize="small")
+
+
+def draw_distance(axes: Axes, curve: pl.DataFrame) -> None:
+    """KL to the truth against tokens, a line for each grammar and seed."""
+    for i, grammar in enumerate(GRAMMARS):
+        runs = curve.filter(pl.col("data.grammar") == grammar).group_by("seed")
+        for number, (_, rows) in enumerate(sorted(runs)):
+            axes.semilogy(rows["curve/tokens"] / 1e6, rows["curve/cfg/kl_nats"], color=f"C{i}",
+                          linewidth=1, label=grammar if number == 0 else None)  # fmt: skip
+    axes.set(xlabel="million tokens", ylabel="KL to the truth, nats per token")
+    axes.legend(fontsize="small")
+
+
+def draw_grammars(axes: Axes, results: pl.DataFrame) -> None:
+    """Share of valid strings written from the start, at the end of training."""
+    for i, grammar in enumerate(GRAMMARS):
+        values = results.filter(pl.col("data.grammar") == grammar)["cfg/accuracy_prefix_0"]
+        axes.bar(i, values.mean(), color=f"C{i}")
+        axes.plot([i] * len(values), values, "k.", markersize=4)
+        if grammar in PUBLISHED:
+            axes.plot(i, PUBLISHED[grammar], "D", color="tab:gray",
+                      label="paper, whole grammar" if grammar == "cfg3b" else None)  # fmt: skip
+    axes.set_xticks(range(len(GRAMMARS)), GRAMMARS)
+    axes.set(ylabel="share of valid strings", ylim=(0, 1.03), title="from the start")
+    axes.legend(fontsize="small", loc="center right")
 
 
 if __name__ == "__main__":
