@@ -10,9 +10,10 @@ install_import_hook(["physlm.models", "physlm.eval", "physlm.train.module"], "be
 import pytest  # noqa: E402
 import torch  # noqa: E402
 
-from physlm.data.bio.biod import AttributeOrder, BiodConfig  # noqa: E402
+from physlm.data.bio.biod import BiodConfig  # noqa: E402
 from physlm.data.bio.bios import BiosConfig  # noqa: E402
 from physlm.data.bio.knowledge import KnowledgeCorpus  # noqa: E402
+from physlm.data.bio.sentences import Order  # noqa: E402
 from physlm.data.tokens import TokenizerName  # noqa: E402
 
 # Tiny tensors: a second thread costs more than it brings.
@@ -30,7 +31,7 @@ def printed(code, *words) -> str:
 def tiny_biod_config(**changes) -> BiodConfig:
     values = {
         "n_people": 24, "n_attributes": 3, "diversity": 8, "chunk_length": 2, "alphabet_size": 6,
-        "name_sizes": [6, 6], "attribute_order": AttributeOrder.fixed, "exposures": 4,
+        "name_sizes": [6, 6], "attribute_order": Order.fixed, "exposures": 4,
         "seq_len": 12,
     }  # fmt: skip
     return BiodConfig(**(values | changes))

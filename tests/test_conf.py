@@ -180,6 +180,16 @@ def test_every_sweep_composes(config):
         assert config(f"+sweeps={path.stem}").seed == 0
 
 
+@pytest.mark.parametrize(("text", "expected"), [
+    ("single", (1, 1, "fixed")), ("single_permute5", (1, 5, "random")),
+    ("multi5", (5, 1, "fixed")), ("multi5_permute", (5, 1, "random")),
+    ("couple", (2, 1, "coupled")), ("redrawn", (0, 1, "random")),
+])  # fmt: skip
+def test_texts_of_people_have_their_published_names(config, text, expected):
+    chosen = config("data=bios", f"+text={text}").data.text
+    assert (chosen.n_wordings, chosen.n_orders, chosen.order.value) == expected
+
+
 @pytest.mark.parametrize(("corrupted", "expected"), [
     ("none", (0.0, "terminal", 0.15)), ("terminal", (0.1, "terminal", 0.15)),
     ("nonterminal", (0.1, "nonterminal", 0.1)),

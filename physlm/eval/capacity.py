@@ -8,8 +8,8 @@ import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
-from physlm.data.bio.assembly import Biographies
 from physlm.data.bio.knowledge import KnowledgeCorpus
+from physlm.data.bio.sentences import Biographies
 from physlm.data.corpus import Corpus, require_at_least
 from physlm.errors import InputError
 from physlm.eval.scorer import ScorerConfig, mean, require_causal
@@ -43,6 +43,13 @@ class CapacityConfig(ScorerConfig):
         if not isinstance(corpus, KnowledgeCorpus):
             raise InputError("eval=capacity measures data=bios and data=biod only")
         require_causal("capacity", model, "predicts no next token")
+        tellings = corpus.sentences.tellings
+        if any(t.name_after or t.has_pronoun != tellings[0].has_pronoun for t in tellings):
+            raise InputError(
+                "eval=capacity reads the name at the start of every text and the gender in all or "
+                "none of them; set name_after=0, and the same subject in data.text and "
+                "data.minority_text"
+            )
         if model.longest_window is None:
             return
         people = self._people(corpus)
@@ -62,7 +69,7 @@ class CapacityConfig(ScorerConfig):
 
     def _people(self, corpus: KnowledgeCorpus) -> Int64[np.ndarray, " people"]:
         """Everyone, or a sample drawn once."""
-        people = np.arange(corpus.n_documents)
+        people = np.arange(corpus.n_people)
         if len(people) <= self.max_people:
             return people
         sample = stream(corpus.seed, "capacity sample").permutation(people)
@@ -109,8 +116,7 @@ def measure_items(
             documents = corpus.rendering(number, people[rows])
             nats, is_likeliest = _token_losses(model, documents, corpus.vocabulary.eos)
             spans = documents.value_spans
-            name = np.stack([np.ones(len(documents), int), documents.name_ends], axis=-1)
-            sums["name"][rows] += _span_sums(nats, name[:, None])[:, 0]
+            sums["name"][rows] += _span_sums(nats, documents.name_spans[:, None])[:, 0]
             sums["value"][rows] += _span_sums(nats, spans)
             n_wrong = _span_sums(~is_likeliest, spans)
             sums["is_right"][rows] += n_wrong == 0
@@ -131,7 +137,7 @@ def capacity_metrics(
     diversity bits = K D (log2(T^L / D) - first-chunk loss), losses in bits. Nothing is clipped:
     a model that knows less than nothing scores below zero.
     """
-    n = corpus.n_documents
+    n = corpus.n_people
     name = n * (math.log2(corpus.n_names) - losses.name * BITS_PER_NAT)
     counted = [i for i, a in enumerate(corpus.attributes) if a.is_counted]
     most = sum(math.log2(corpus.attributes[i].n_values) for i in counted)

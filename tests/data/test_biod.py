@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from physlm.data.bio.biod import AttributeOrder, BiodConfig, draw_values, syllables
+from physlm.data.bio.biod import BiodConfig, draw_values, syllables
+from physlm.data.bio.sentences import Order
 from physlm.data.tokens import TokenizerName
 from tests.conftest import tiny_biod_config
 
@@ -45,13 +46,13 @@ def test_maximum_bits_and_entropy_are_the_closed_forms():
 @pytest.mark.parametrize("tokenizer", TokenizerName)
 def test_documents_state_name_and_every_attribute(tokenizer):
     corpus = BiodConfig(n_people=30, n_attributes=4, name_sizes=[5, 5, 5], tokenizer=tokenizer,
-                        attribute_order=AttributeOrder.random).build(1)  # fmt: skip
+                        attribute_order=Order.random).build(1)  # fmt: skip
     documents = corpus.epoch(0, 0, 30)
     decode = corpus.vocabulary.decode
     for i, person in enumerate(documents.people):
         tokens = documents.tokens[documents.starts[i] : documents.starts[i + 1]]
         facts = corpus.facts(person)
-        assert decode(tokens[1 : documents.name_ends[i]]).strip() == facts["name"]
+        assert decode(tokens[slice(*documents.name_spans[i])]).strip() == facts["name"]
         for a, attribute in enumerate(corpus.attributes):
             begin, end = documents.value_spans[i, a]
             assert decode(tokens[begin:end]).strip() == facts[attribute.name]
@@ -73,8 +74,8 @@ def test_fixed_order_keeps_attributes_in_place_and_random_order_does_not():
         corpus = tiny_biod_config(attribute_order=order).build(0)
         return np.argsort(corpus.epoch(0, 0, 24).value_spans[:, :, 0], axis=1)
 
-    assert np.array_equal(np.unique(orders(AttributeOrder.fixed), axis=0), [[0, 1, 2]])
-    assert len(np.unique(orders(AttributeOrder.random), axis=0)) == 6
+    assert np.array_equal(np.unique(orders(Order.fixed), axis=0), [[0, 1, 2]])
+    assert len(np.unique(orders(Order.random), axis=0)) == 6
 
 
 def test_symbols_have_distinct_words():

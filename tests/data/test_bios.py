@@ -1,11 +1,14 @@
+import itertools
 import math
+import re
 
 import numpy as np
 import pytest
 from scipy import stats
 
-from physlm.data.bio.bios import ATTRIBUTES, BiosConfig, Subject, Text, draw_people
+from physlm.data.bio.bios import ATTRIBUTES, BiosConfig, Subject, TextConfig, draw_people
 from physlm.data.bio.pools import employers, pool, templates
+from physlm.data.bio.sentences import Order
 from physlm.data.tokens import TokenizerName
 from physlm.rng import stream
 
@@ -50,7 +53,7 @@ def test_spans_hold_the_facts_of_the_person(bios):
         tokens, facts = document(bios, documents, i), bios.facts(person)
         decode = bios.vocabulary.decode
         spans = documents.value_spans[i]
-        assert decode(tokens[1 : documents.name_ends[i]]) == facts["name"]
+        assert decode(tokens[slice(*documents.name_spans[i])]) == facts["name"]
         found = {n: decode(tokens[a:b]).strip() for n, (a, b) in zip(names, spans, strict=True)}
         assert found == {name: facts[name] for name in names}
 
@@ -80,29 +83,131 @@ def test_an_epoch_is_a_pure_function_of_its_number_and_any_part_of_it_too(bios):
     assert np.array_equal(whole.tokens, np.concatenate([part.tokens for part in parts]))
 
 
-def test_texts_are_redrawn_at_every_exposure_unless_fixed():
-    def texts(config):
-        corpus = config.build(0)
-        rendered = []
-        for epoch in range(2):
-            documents = corpus.epoch(epoch, 0, 50)
-            order = np.argsort(documents.people)
-            rendered.append([document(corpus, documents, i).tolist() for i in order])
-        return rendered
+def told(text, n_epochs, n_people=40, **changes):
+    """Each person's documents over some epochs, and the corpus."""
+    corpus = BiosConfig(n_people=n_people, text=TextConfig(**text),
+                        tokenizer=TokenizerName.compact, **changes).build(0)  # fmt: skip
+    documents = [corpus.epoch(e, 0, corpus.n_documents) for e in range(n_epochs)]
+    found = {person: [] for person in range(corpus.n_people)}
+    for epoch in documents:
+        for i, person in enumerate(epoch.people):
+            found[person].append((document(corpus, epoch, i).tolist(), epoch.value_spans[i]))
+    return corpus, found
 
-    first, second = texts(BiosConfig(n_people=50))
-    assert sum(a == b for a, b in zip(first, second, strict=True)) == 0
-    first, second = texts(BiosConfig(n_people=50, text=Text.fixed))
-    assert first == second
+
+def order_of(spans):
+    return tuple(np.argsort(spans[:6, 0]).tolist())
+
+
+AUGMENTATIONS = {  # (text, texts of a person, wordings, orders)
+    "redrawn": ({}, 6, 6, None),
+    "bioS_simple": ({"n_wordings": 1}, 1, 1, 1),
+    "single": ({"n_wordings": 1, "order": Order.fixed}, 1, 1, 1),
+    "multi5": ({"n_wordings": 5, "order": Order.fixed}, 5, 5, 1),
+    "single+permute5": ({"n_wordings": 1, "n_orders": 5}, 5, 1, None),
+    "multi5+permute": ({"n_wordings": 5}, 5, 5, None),
+}
+
+
+@pytest.mark.parametrize("name", AUGMENTATIONS)
+def test_a_person_has_the_texts_of_the_augmentation_and_sees_all_of_them(name):
+    text, n_texts, n_wordings, n_orders = AUGMENTATIONS[name]
+    corpus, found = told(text, n_epochs=6)
+    n_found = []
+    for rows in found.values():
+        texts = [tuple(tokens) for tokens, _ in rows]
+        assert texts[n_texts:] == texts[: 6 - n_texts]
+        orders = {order_of(spans) for _, spans in rows}
+        assert n_orders is None or len(orders) == n_orders
+        if text.get("order") is Order.fixed:
+            assert orders == {(0, 1, 2, 3, 4, 5)}
+        wordings = {wording_of(corpus, *row) for row in rows}
+        n_found.append((len(set(texts)), len(wordings)))
+    # Two orders drawn of 720 are the same now and then.
+    assert np.mean(n_found, axis=0) == pytest.approx((n_texts, n_wordings), abs=0.1)
+
+
+def wording_of(corpus, tokens, spans):
+    """The words between subject and value, by attribute."""
+    texts = [corpus.vocabulary.decode(np.array(tokens[1 : spans[a, 0]])) for a in range(6)]
+    return tuple(re.sub(r"^(He|She|\S+ \S+ \S+) ", "", t.split(". ")[-1]) for t in texts)
+
+
+def test_people_of_one_epoch_are_not_all_at_their_first_text():
+    corpus, found = told({"n_wordings": 1, "n_orders": 3}, n_epochs=3, n_people=600)
+    first = corpus.epoch(0, 0, 600)
+    texts = {person: [tuple(t) for t, _ in rows] for person, rows in found.items()}
+    numbers = [corpus.rendering(n, np.arange(600)) for n in range(3)]
+    which = [
+        next(n for n in range(3) if tuple(document(corpus, numbers[n], person).tolist())
+             == texts[person][0]) for person in first.people
+    ]  # fmt: skip
+    assert stats.chisquare(np.bincount(which, minlength=3)).pvalue > 1e-4
+
+
+def test_couples_keep_their_order_and_are_permuted():
+    _, found = told({"n_wordings": 1, "n_orders": 30, "order": Order.coupled}, n_epochs=30)
+    orders = {order_of(spans) for rows in found.values() for _, spans in rows}
+    pairs = [(0, 1), (2, 3), (4, 5)]
+    assert orders == {sum(three, ()) for three in itertools.permutations(pairs)}
 
 
 def test_full_name_replaces_every_pronoun():
-    corpus = BiosConfig(n_people=20, subject=Subject.full_name).build(0)
-    documents = corpus.epoch(0, 0, 20)
-    for i, person in enumerate(documents.people):
-        text = corpus.vocabulary.decode(document(corpus, documents, i))
+    corpus, found = told({"subject": Subject.full_name}, n_epochs=1, n_people=20)
+    for person, [(tokens, _)] in found.items():
+        text = corpus.vocabulary.decode(np.array(tokens))
         assert text.count(corpus.facts(person)["name"]) == 6
     assert "gender" not in [attribute.name for attribute in corpus.attributes]
+
+
+@pytest.mark.parametrize("after", [1, 2, 6])
+def test_a_reversed_biography_names_the_person_after_so_many_sentences(after):
+    corpus, found = told({"n_wordings": 5, "name_after": after}, n_epochs=5)
+    people = np.arange(40)
+    documents = corpus.rendering(3, people)
+    for person in people:
+        facts, tokens = corpus.facts(person), document(corpus, documents, person)
+        text = corpus.vocabulary.decode(tokens[1:])
+        begin, end = documents.name_spans[person]
+        assert corpus.vocabulary.decode(tokens[begin:end]).strip() == facts["name"]
+        assert text.count(facts["name"]) == 1
+        assert text.startswith(f"{facts['gender']} ")
+        assert f" The person's name is {facts['name']}." in text
+        assert sum(documents.value_spans[person, :6, 0] < begin) == after
+        assert text.endswith(f"{facts['name']}.") == (after == 6)
+    assert len(found) == 40
+
+
+def test_celebrities_and_a_minority_share_a_world_and_not_their_texts():
+    minority = TextConfig(n_wordings=1, n_orders=1, subject=Subject.full_name)
+    corpus, found = told({"n_wordings": 5}, 2, n_minority=25, times=5, minority_text=minority)
+    assert corpus.n_people == 65
+    assert corpus.n_documents == 40 * 5 + 25
+    names = {corpus.facts(person)["name"] for person in range(65)}
+    assert len(names) == 65
+    for person, rows in found.items():
+        is_minority = person >= 40
+        assert len(rows) == (2 if is_minority else 10)
+        assert len({tuple(tokens) for tokens, _ in rows}) == (1 if is_minority else 5)
+        assert all((spans[6] == 0).all() == is_minority for _, spans in rows)
+        assert ("gender" in corpus.facts(person)) != is_minority
+
+
+@pytest.mark.parametrize(("text", "message"), [
+    ({"n_orders": 2}, "n_orders=2 needs n_wordings"),
+    ({"n_orders": 2, "n_wordings": 1, "order": Order.fixed}, "n_orders=2 needs"),
+    ({"name_after": 7}, "name_after=7; there are 6 sentences"),
+    ({"name_after": 2, "subject": Subject.full_name}, "names the person before"),
+    ({"n_wordings": -1}, "n_wordings=-1"),
+])  # fmt: skip
+def test_texts_that_cannot_be_told_are_refused(text, message):
+    with pytest.raises(ValueError, match=message):
+        TextConfig(**text)
+
+
+def test_times_without_a_minority_is_refused():
+    with pytest.raises(ValueError, match="times=5 without a minority"):
+        BiosConfig(times=5)
 
 
 def test_orders_and_templates_are_uniform():
@@ -110,7 +215,7 @@ def test_orders_and_templates_are_uniform():
     documents = corpus.epoch(0, 0, 20_000)
     is_first = documents.value_spans[:, :6, 0].argmin(axis=1)
     assert stats.chisquare(np.bincount(is_first, minlength=6)).pvalue > 1e-4
-    gap = documents.value_spans[is_first == 0, 0, 0] - documents.name_ends[is_first == 0]
+    gap = documents.value_spans[is_first == 0, 0, 0] - documents.name_spans[is_first == 0, 1]
     lengths = [len(corpus.vocabulary.encode(before)) for before, _ in templates("birth_date")]
     expected = np.bincount(lengths) / len(lengths) * len(gap)
     seen = np.bincount(gap, minlength=len(expected))

@@ -40,7 +40,7 @@ class TableModel(LanguageModel):
                 row = documents.tokens[documents.starts[i] : documents.starts[i + 1]].tolist()
                 spans = documents.value_spans[i].tolist()
                 scores = torch.zeros(len(row), self.vocabulary_size)
-                self._guess(scores, row, (1, documents.name_ends[i]), spaces["name"])
+                self._guess(scores, row, documents.name_spans[i], spaces["name"])
                 for attribute, span in enumerate(spans):
                     space = None if knows[person] else spaces[attribute]
                     self._guess(scores, row, span, space)
@@ -169,7 +169,7 @@ def test_a_perfect_model_scores_the_maximum(small_biod, small_bios, world):
     corpus = {"biod": small_biod, "bios": small_bios}[world]
     spaces = biod_spaces(corpus) if world == "biod" else bios_spaces(corpus)
     n, made_of = corpus.n_documents, corpus.sentences
-    rows = made_of.first_subjects[:, : made_of.n_name_parts]
+    rows = made_of.openings[:, : made_of.n_name_parts]
     names = one_of([made_of.pieces.join(row).tolist() for row in rows])
     found = score(corpus, TableModel(corpus, np.ones(n, bool), spaces | {"name": names}))
     assert found["total_bits"].value == pytest.approx(corpus.maximum_bits, rel=1e-5)

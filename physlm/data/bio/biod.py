@@ -4,27 +4,19 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from enum import Enum
 
 import numpy as np
 from jaxtyping import Int64
 
-from physlm.data.bio.assembly import Sentences
 from physlm.data.bio.knowledge import Attribute, Diversity, KnowledgeCorpus, PieceList, draw_names
 from physlm.data.bio.pools import pool
+from physlm.data.bio.sentences import Order, Sentences, Telling
 from physlm.data.corpus import DataConfig, require_at_least
 from physlm.data.tokens import Pieces, TokenizerName, Vocabulary, gpt2_tokenizer
 from physlm.rng import stream
 
 _MOST_BITS = 1000  # in one value, so that numbers of values fit a float
 _SYLLABLES = [c + v for c in "bdfgklmnprstvyz" for v in "aeiou"]
-
-
-class AttributeOrder(str, Enum):
-    """Attributes in an order drawn at every exposure, as published, or always the same."""
-
-    random = "random"
-    fixed = "fixed"
 
 
 @dataclass(kw_only=True, slots=True)
@@ -47,7 +39,7 @@ class BiodConfig(DataConfig):
     chunk_length: int = 2  # L, tokens in a string
     alphabet_size: int = 32  # T, tokens that strings are made of
     name_sizes: list[int] = field(default_factory=lambda: [400, 400, 1000])
-    attribute_order: AttributeOrder = AttributeOrder.random
+    attribute_order: Order = Order.random  # drawn for every text, or always the same
     tokenizer: TokenizerName = TokenizerName.compact
 
     def check(self) -> None:
@@ -57,6 +49,10 @@ class BiodConfig(DataConfig):
         require_at_least(self, 1, "chunk_length", "alphabet_size")
         if not self.name_sizes or min(self.name_sizes) < 1:
             raise ValueError(f"name_sizes={self.name_sizes}; each part of a name needs a choice")
+        if self.attribute_order is Order.coupled and self.n_attributes % 2:
+            raise ValueError(
+                f"attribute_order=coupled needs an even n_attributes, not {self.n_attributes}"
+            )
         bits = max(
             self.chunk_length * math.log2(self.alphabet_size),
             self.n_chunks * math.log2(self.diversity),
@@ -90,14 +86,15 @@ class BiodConfig(DataConfig):
         sentences = Sentences(
             pieces=Pieces(vocabulary, list(pieces.texts)),
             n_name_parts=len(first),
-            first_subjects=np.stack([*first, np.full(self.n_people, possessive)], axis=1),
-            later_subjects=np.full((self.n_people, 1), later),
+            openings=np.stack([*first, np.full(self.n_people, possessive)], axis=1),
+            subjects=np.full((self.n_people, 1), later),
+            namings=np.empty((self.n_people, 0), dtype=np.int32),
             values=symbols[draw_values(self, seed)],
             prefixes=prefixes,
             suffixes=np.full(shape, suffix),
             n_templates=np.ones(self.n_attributes, dtype=np.int32),
-            has_pronoun=False,
-            random_order=self.attribute_order is AttributeOrder.random,
+            tellings=(Telling(order=self.attribute_order),),
+            groups=np.zeros(self.n_people, dtype=np.int8),
         )
         n_values = float(self.diversity) ** self.n_chunks
         return KnowledgeCorpus(
@@ -112,7 +109,7 @@ class BiodConfig(DataConfig):
                 n_possible=float(self.alphabet_size**self.chunk_length),
                 chunk_length=self.chunk_length,
             ),
-            is_redrawn=True,
+            times=np.ones(self.n_people, dtype=np.int64),
         )
 
 

@@ -1,15 +1,15 @@
 """bioS: synthetic biographies from templates, redrawn at every exposure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 import numpy as np
 from jaxtyping import Int64
 
-from physlm.data.bio.assembly import Sentences
 from physlm.data.bio.knowledge import Attribute, KnowledgeCorpus, PieceList, draw_names
 from physlm.data.bio.pools import employers, pool, templates
+from physlm.data.bio.sentences import Order, Sentences, Telling
 from physlm.data.corpus import DataConfig, require_at_least
 from physlm.data.tokens import Pieces, TokenizerName, Vocabulary
 from physlm.rng import stream
@@ -21,13 +21,6 @@ N_MONTHS, N_DAYS, FIRST_YEAR, N_YEARS = 12, 28, 1900, 200
 PRONOUNS = ("He", "She")
 
 
-class Text(str, Enum):
-    """Whether a person's text is drawn anew at every exposure (bioS) or once (bioS_simple)."""
-
-    redrawn = "redrawn"
-    fixed = "fixed"
-
-
 class Subject(str, Enum):
     """How sentences after the first name their subject."""
 
@@ -36,52 +29,117 @@ class Subject(str, Enum):
 
 
 @dataclass(kw_only=True, slots=True)
+class TextConfig:
+    """How people are told about: the augmentations of bioS.
+
+    ========================  =================================================
+    single                    ``n_wordings=1 order=fixed``
+    multiM                    ``n_wordings=M order=fixed``
+    single + permuteP         ``n_wordings=1 n_orders=P``
+    multiM + permute          ``n_wordings=M``
+    bioS of Part 3.3          ``n_wordings=0``, the default
+    bioS_simple of Part 3.3   ``n_wordings=1``
+    fullname                  ``subject=full_name``
+    reverseK                  ``name_after=K``
+    couple                    ``order=coupled``
+    ========================  =================================================
+
+    Source:
+        Physics of Language Models, Part 3.1, section 2 and appendix A; Part 3.2, section 5.
+    """
+
+    n_wordings: int = 0  # times templates are drawn for a person; 0 draws them at every exposure
+    n_orders: int = 1  # orders of sentences for each wording
+    order: Order = Order.random
+    subject: Subject = Subject.pronoun
+    name_after: int = 0  # sentences before the one that names the person; 0 opens with the name
+
+    def __post_init__(self) -> None:
+        require_at_least(self, 0, "n_wordings", "name_after")
+        require_at_least(self, 1, "n_orders")
+        if self.n_orders > 1 and (self.n_wordings == 0 or self.order is Order.fixed):
+            raise ValueError(
+                f"n_orders={self.n_orders} needs n_wordings >= 1 and an order that is drawn"
+            )
+        if self.name_after > len(ATTRIBUTES):
+            raise ValueError(f"name_after={self.name_after}; there are {len(ATTRIBUTES)} sentences")
+        if self.name_after and self.subject is Subject.full_name:
+            raise ValueError(
+                f"name_after={self.name_after} with subject=full_name names the person before; "
+                "use subject=pronoun"
+            )
+
+    @property
+    def telling(self) -> Telling:
+        """The same for `Sentences`."""
+        return Telling(
+            self.order, self.n_wordings, self.n_orders, self.name_after,
+            has_pronoun=self.subject is Subject.pronoun,
+        )  # fmt: skip
+
+
+@dataclass(kw_only=True, slots=True)
 class BiosConfig(DataConfig):
-    """bioS(N): people with six attributes, told in six sentences of random order and wording.
+    """bioS(N): people with six attributes, each told in one sentence.
+
+    A minority of further people, of the same world, may be told about in another way: in Part 3.1
+    celebrities have five texts where the minority has one.
 
     Source:
         Physics of Language Models, Part 3.1, section 2 and Part 3.3, section 2.1.
     """
 
     n_people: int = 10_000
-    text: Text = Text.redrawn
-    subject: Subject = Subject.pronoun
+    text: TextConfig = field(default_factory=TextConfig)
+    n_minority: int = 0  # people beside these, told about as minority_text says
+    minority_text: TextConfig = field(default_factory=TextConfig)
+    times: int = 1  # texts of each of the n_people in an epoch, where the minority has one
     tokenizer: TokenizerName = TokenizerName.gpt2
 
     def check(self) -> None:
         """People and windows in range."""
         DataConfig.check(self)
-        require_at_least(self, 1, "n_people")
+        require_at_least(self, 1, "n_people", "times")
+        require_at_least(self, 0, "n_minority")
+        if self.times > 1 and not self.n_minority:
+            raise ValueError(f"times={self.times} without a minority; set n_minority, or exposures")
 
     def build(self, seed: int) -> KnowledgeCorpus:
         """Draw the people and tokenise every piece of their biographies."""
         people = draw_people(self, seed)
+        is_minority = np.arange(len(people.names)) >= self.n_people
         pieces = PieceList()
-        subjects = _subjects(people, pieces, self.subject)
+        told = np.array([self.text, self.minority_text])[is_minority.astype(int)]
+        is_named_later = np.array([text.name_after > 0 for text in told])
+        has_full_name = np.array([text.subject is Subject.full_name for text in told])
+        openings = _openings(people, pieces, is_named_later)
+        subjects = _later_subjects(people, pieces, has_full_name)
+        namings = _namings(people, pieces, is_named_later)
         prefixes, suffixes, n_templates = _template_pieces(pieces)
         values = _value_pieces(people, pieces)
         vocabulary = Vocabulary.build(self.tokenizer, list(pieces.texts))
         sentences = Sentences(
             pieces=Pieces(vocabulary, list(pieces.texts)),
-            n_name_parts=3,
-            first_subjects=subjects[0],
-            later_subjects=subjects[1],
+            n_name_parts=people.names.shape[1],
+            openings=openings,
+            subjects=subjects,
+            namings=namings,
             values=values,
             prefixes=prefixes,
             suffixes=suffixes,
             n_templates=n_templates,
-            has_pronoun=self.subject is Subject.pronoun,
-            random_order=True,
+            tellings=(self.text.telling, self.minority_text.telling)[: 1 + is_minority.any()],
+            groups=is_minority.astype(np.int8),
         )
         return KnowledgeCorpus(
             seed=seed,
             n_epochs=self.exposures,
             vocabulary=vocabulary,
             sentences=sentences,
-            attributes=_attributes(self.subject),
+            attributes=_attributes(has_gender=any(t.has_pronoun for t in sentences.tellings)),
             n_names=len(pool("first_names")) * len(pool("middle_names")) * len(pool("last_names")),
             diversity=None,
-            is_redrawn=self.text is Text.redrawn,
+            times=np.where(is_minority, 1, self.times),
         )
 
 
@@ -104,7 +162,7 @@ class People:
 
 def draw_people(config: BiosConfig, seed: int) -> People:
     """The world of a configuration and seed: distinct names, every attribute uniform."""
-    n = config.n_people
+    n = config.n_people + config.n_minority
     parts = ("first_names", "middle_names", "last_names")
     pools = ("birth_cities", "universities", "majors")
     sizes = [*(len(pool(name)) for name in pools), len(employers())]
@@ -116,14 +174,14 @@ def draw_people(config: BiosConfig, seed: int) -> People:
     )
 
 
-def _attributes(subject: Subject) -> tuple[Attribute, ...]:
+def _attributes(*, has_gender: bool) -> tuple[Attribute, ...]:
     n_values = (
         N_MONTHS * N_DAYS * N_YEARS, len(pool("birth_cities")), len(pool("universities")),
         len(pool("majors")), len(employers()),
     )  # fmt: skip
     counted = [Attribute(name, n) for name, n in zip(ATTRIBUTES[:5], n_values, strict=True)]
     company_city = Attribute("company_city", len(employers()), is_counted=False)
-    gender = [Attribute("gender", len(PRONOUNS))] if subject is Subject.pronoun else []
+    gender = [Attribute("gender", len(PRONOUNS))] if has_gender else []
     return (*counted, company_city, *gender)
 
 
@@ -131,17 +189,43 @@ def _spaced(texts: Sequence[str]) -> list[str]:
     return [f" {text}" for text in texts]
 
 
-def _subjects(people: People, pieces: PieceList, subject: Subject) -> tuple[np.ndarray, np.ndarray]:
-    """Pieces of the opening name and of the subject of later sentences."""
-    opening = pieces.add(pool("first_names"))
-    middle = pieces.add(_spaced(pool("middle_names")))
-    last = pieces.add(_spaced(pool("last_names")))
-    family = [middle[people.names[:, 1]], last[people.names[:, 2]]]
-    first = np.stack([opening[people.names[:, 0]], *family], axis=1)
-    if subject is Subject.pronoun:
-        return first, pieces.add(_spaced(PRONOUNS))[people.is_female][:, None]
-    inner = pieces.add(_spaced(pool("first_names")))
-    return first, np.stack([inner[people.names[:, 0]], *family], axis=1)
+def _names(people: People, pieces: PieceList, *, is_opening: bool) -> np.ndarray:
+    """The parts of each name; where it opens no document, the first name has a space before it."""
+    pools = [pool("first_names"), pool("middle_names"), pool("last_names")]
+    texts = [pools[0] if is_opening else _spaced(pools[0]), *map(_spaced, pools[1:])]
+    return np.stack([pieces.add(t)[people.names[:, i]] for i, t in enumerate(texts)], axis=1)
+
+
+def _openings(people: People, pieces: PieceList, is_named_later: np.ndarray) -> np.ndarray:
+    """The name, or the pronoun of whom a later sentence names."""
+    openings = np.full((len(people.names), 3), -1, dtype=np.int32)
+    if not is_named_later.all():
+        openings[~is_named_later] = _names(people, pieces, is_opening=True)[~is_named_later]
+    if is_named_later.any():
+        openings[is_named_later, 0] = pieces.add(PRONOUNS)[people.is_female[is_named_later]]
+    return openings
+
+
+def _later_subjects(people: People, pieces: PieceList, has_full_name: np.ndarray) -> np.ndarray:
+    subjects = np.full((len(people.names), 3), -1, dtype=np.int32)
+    if has_full_name.any():
+        subjects[has_full_name] = _names(people, pieces, is_opening=False)[has_full_name]
+    if not has_full_name.all():
+        pronouns = pieces.add(_spaced(PRONOUNS))
+        subjects[~has_full_name, 0] = pronouns[people.is_female[~has_full_name]]
+    return subjects
+
+
+def _namings(people: People, pieces: PieceList, is_named_later: np.ndarray) -> np.ndarray:
+    """The sentence that names a person, where there is one."""
+    n = len(people.names)
+    if not is_named_later.any():
+        return np.empty((n, 0), dtype=np.int32)
+    before, after = pieces.add([" The person's name is", "."])
+    names = _names(people, pieces, is_opening=False)
+    namings = np.column_stack([np.full(n, before), names, np.full(n, after)])
+    namings[~is_named_later] = -1
+    return namings
 
 
 def _template_pieces(pieces: PieceList) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -9,9 +9,11 @@ from functools import lru_cache
 import numpy as np
 from jaxtyping import Int64
 
-from physlm.data.bio.assembly import Biographies, Sentences
+from physlm.data.bio.sentences import Biographies, Sentences
 from physlm.data.tokens import Vocabulary
-from physlm.rng import stream, stream_key
+from physlm.rng import stream
+
+_UNSEEN = 2**62  # texts from this number on are for measurement
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,8 @@ class Diversity:
 class KnowledgeCorpus:
     """People rendered as biographies: one epoch = one exposure of every person.
 
+    Where groups are told of at different rates, an epoch tells of the rarest once.
+
     Attributes:
         seed: Of the world and of every epoch's rendering.
         n_epochs: Exposures of each person in training.
@@ -56,7 +60,7 @@ class KnowledgeCorpus:
         attributes: In the order of ``Biographies.value_spans``.
         n_names: N0, names that people's names were drawn from.
         diversity: The diversity sets, in bioD only.
-        is_redrawn: Templates and order are drawn anew at every exposure.
+        times: Documents about each person in an epoch.
     """
 
     seed: int
@@ -66,36 +70,43 @@ class KnowledgeCorpus:
     attributes: tuple[Attribute, ...]
     n_names: int
     diversity: Diversity | None
-    is_redrawn: bool
+    times: Int64[np.ndarray, " people"]
+
+    @property
+    def n_people(self) -> int:
+        """People in the world."""
+        return len(self.sentences.values)
 
     @property
     def n_documents(self) -> int:
-        """People, each with one document per epoch."""
-        return len(self.sentences.values)
+        """Documents in one epoch."""
+        return int(self.times.sum())
 
     def epoch(self, number: int, first: int, last: int) -> Biographies:
-        """People ``first`` to ``last - 1`` of the epoch's shuffled order."""
-        people = _epoch_order(self.seed, number, self.n_documents)
-        text = ("epoch", number) if self.is_redrawn else ("only",)
-        key = stream_key(self.seed, *text, "text")
-        return self.sentences.render(people[first:last], key, self.vocabulary.eos)
+        """Documents ``first`` to ``last - 1`` of the epoch's shuffled order."""
+        documents = _epoch_order(self.seed, number, self.n_documents)[first:last]
+        ends = self.times.cumsum()
+        people = np.searchsorted(ends, documents, side="right")
+        n_told = ends[people] - documents - 1  # in this epoch, from 0 on
+        # Each person begins with another text, so that those of one number do not come at once.
+        texts = number * self.times[people] + n_told + people
+        return self.sentences.render(people, texts, self.seed, self.vocabulary.eos)
 
     def rendering(self, number: int, people: Int64[np.ndarray, " documents"]) -> Biographies:
-        """A rendering for measurement: texts drawn apart from training's where they are redrawn."""
-        text = ("rendering", number) if self.is_redrawn else ("only",)
-        key = stream_key(self.seed, *text, "text")
-        return self.sentences.render(people, key, self.vocabulary.eos)
+        """A rendering for measurement: texts that training does not reach where it could."""
+        texts = np.full(len(people), _UNSEEN + number)
+        return self.sentences.render(people, texts, self.seed, self.vocabulary.eos)
 
     def facts(self, person: int) -> dict[str, str]:
         """A person's name and attribute values, as they stand in the text."""
-        made_of = self.sentences
-        name = made_of.first_subjects[person, : made_of.n_name_parts]
-        rows = [name, *made_of.values[person]]
-        if made_of.has_pronoun:
-            rows.append(made_of.later_subjects[person])
-        texts = [self.vocabulary.decode(made_of.pieces.join(row)).strip() for row in rows]
+        document = self.rendering(0, np.array([person]))
+        spans = [document.name_spans[0], *document.value_spans[0]]
         keys = ["name", *(attribute.name for attribute in self.attributes)]
-        return dict(zip(keys, texts, strict=True))
+        return {
+            key: self.vocabulary.decode(document.tokens[first:last]).strip()
+            for key, (first, last) in zip(keys, spans, strict=True)
+            if last > first
+        }
 
     @property
     def maximum_bits(self) -> float:
@@ -104,7 +115,7 @@ class KnowledgeCorpus:
         Source:
             Physics of Language Models, Part 3.3, definition of the maximum capacity ratio.
         """
-        n = self.n_documents
+        n = self.n_people
         return (
             n * math.log2(self.n_names / n) + self._value_bits + self._diversity_bits(exact=False)
         )
@@ -113,7 +124,7 @@ class KnowledgeCorpus:
     def entropy_bits(self) -> float:
         """Exact entropy of the drawn world: which names, which values, which diversity sets."""
         return (
-            _log2_choose(self.n_names, self.n_documents)
+            _log2_choose(self.n_names, self.n_people)
             + self._value_bits
             + self._diversity_bits(exact=True)
         )
@@ -121,7 +132,7 @@ class KnowledgeCorpus:
     @property
     def _value_bits(self) -> float:
         counted = (math.log2(a.n_values) for a in self.attributes if a.is_counted)
-        return self.n_documents * sum(counted)
+        return self.n_people * sum(counted)
 
     def _diversity_bits(self, *, exact: bool) -> float:
         if self.diversity is None:
@@ -133,24 +144,23 @@ class KnowledgeCorpus:
     def fingerprint(self) -> str:
         """SHA-256 over people, pieces, templates, vocabulary and seed."""
         digest = hashlib.sha256()
-        pieces = self.sentences.pieces
+        made_of = self.sentences
         arrays = (
-            self.sentences.first_subjects, self.sentences.later_subjects, self.sentences.values,
-            self.sentences.prefixes, self.sentences.suffixes, self.sentences.n_templates,
-            pieces.tokens, pieces.starts, self.vocabulary.original_ids,
+            made_of.openings, made_of.subjects, made_of.namings, made_of.values, made_of.prefixes,
+            made_of.suffixes, made_of.n_templates, made_of.groups, made_of.pieces.tokens,
+            made_of.pieces.starts, self.times, self.vocabulary.original_ids,
         )  # fmt: skip
         for array in arrays:
             digest.update(f"{array.dtype}{array.shape}".encode())
             digest.update(np.ascontiguousarray(array).tobytes())
-        settings = (self.seed, self.is_redrawn, self.sentences.random_order)
-        digest.update(repr(settings).encode())
+        digest.update(repr((self.seed, made_of.tellings)).encode())
         return digest.hexdigest()
 
 
 @lru_cache(maxsize=2)
-def _epoch_order(seed: int, number: int, n_people: int) -> Int64[np.ndarray, " people"]:
-    """Kept for the next block of the same epoch: of millions of people it takes long to draw."""
-    return stream(seed, "epoch", number, "order").permutation(n_people)
+def _epoch_order(seed: int, number: int, n: int) -> Int64[np.ndarray, " documents"]:
+    """Kept for the next block of the same epoch: of millions of documents it takes long to draw."""
+    return stream(seed, "epoch", number, "order").permutation(n)
 
 
 class PieceList:

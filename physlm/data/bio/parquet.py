@@ -3,8 +3,8 @@
 import numpy as np
 import pyarrow as pa
 
-from physlm.data.bio.assembly import Biographies
 from physlm.data.bio.knowledge import KnowledgeCorpus
+from physlm.data.bio.sentences import Biographies
 
 
 class BiographyTables:
@@ -30,8 +30,7 @@ class BiographyTables:
             documents.tokens[a + 1 : b]
             for a, b in zip(documents.starts[:-1], documents.starts[1:], strict=True)
         ]
-        names = np.stack([np.ones(len(documents), np.int32), documents.name_ends], axis=1)
-        spans = np.concatenate([names[:, None], documents.value_spans], axis=1)
+        spans = np.concatenate([documents.name_spans[:, None], documents.value_spans], axis=1)
         columns = [
             pa.array(np.full(len(documents), epoch, np.int32)),
             pa.array(documents.people),
@@ -43,6 +42,6 @@ class BiographyTables:
 
     def truth(self) -> dict[str, pa.Table]:
         """The people, by file name."""
-        n = self.corpus.n_documents
+        n = self.corpus.n_people
         rows = [{"person": i, **self.corpus.facts(i)} for i in range(n)]
         return {"people.parquet": pa.Table.from_pylist(rows)}

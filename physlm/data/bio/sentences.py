@@ -1,0 +1,221 @@
+"""Biographies: which sentences tell of a person, in which words and order."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+import numba
+import numpy as np
+from jaxtyping import Int8, Int32, Int64
+
+from physlm.data.bio.assembly import assemble
+from physlm.data.corpus import Documents
+from physlm.data.splitmix import below, next_bits, stream_of
+from physlm.data.tokens import Pieces
+from physlm.rng import stream_key
+
+_NAME, _NONE = -1, -2  # in a plan: the sentence that only names the person, and no sentence
+
+
+class Order(str, Enum):
+    """In which order sentences come.
+
+    ``random``: drawn for each text. ``fixed``: that of the attributes. ``coupled``: attributes two
+    by two, couples in an order drawn for each text, the first of a couple always before the second.
+    """
+
+    random = "random"
+    fixed = "fixed"
+    coupled = "coupled"
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """How the texts of a group of people come about.
+
+    Attributes:
+        order: In which order sentences come.
+        n_wordings: How often templates are drawn for a person; 0 draws them for every text.
+        n_orders: How many orders are drawn for each wording.
+        name_after: Sentences before the one that names the person; 0 opens with the name.
+        has_pronoun: Whether later sentences have a pronoun for subject, hence tell the gender.
+    """
+
+    order: Order = Order.random
+    n_wordings: int = 0
+    n_orders: int = 1
+    name_after: int = 0
+    has_pronoun: bool = False
+
+    @property
+    def n_texts(self) -> int:
+        """Texts of a person before they come again; 0 for no end."""
+        return self.n_wordings * self.n_orders
+
+
+@dataclass(frozen=True, slots=True)
+class Biographies(Documents):
+    """Rendered documents with the truth beside them.
+
+    Spans are token positions relative to the document's end-of-text (position 0), end exclusive;
+    the position before an attribute's value is ``value_spans[i, a, 0] - 1``. A span of (0, 0)
+    says that the document does not state the attribute.
+
+    Attributes:
+        people: The person each document is about.
+        name_spans: Where the name stands first.
+        value_spans: Where each attribute's value stands; the pronoun comes last.
+    """
+
+    people: Int64[np.ndarray, " documents"]
+    name_spans: Int32[np.ndarray, "documents 2"]
+    value_spans: Int32[np.ndarray, "documents attributes 2"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sentences:
+    """Everything a document can be made of, as piece numbers; -1 stands for no piece.
+
+    Attributes:
+        pieces: The tokenised pieces.
+        n_name_parts: How many pieces a name has.
+        openings: The subject of the first sentence: the name and what binds it to the sentence,
+            or a pronoun where the name comes later.
+        subjects: The subject of every later sentence.
+        namings: The sentence that names a person: words, the parts of the name, words.
+        values: The value of each attribute of each person.
+        prefixes: Words between subject and value, one row of templates per attribute.
+        suffixes: Words after the value, same shape.
+        n_templates: How many templates each attribute has.
+        tellings: How texts come about, for each group of people.
+        groups: The group of each person.
+    """
+
+    pieces: Pieces
+    n_name_parts: int
+    openings: Int32[np.ndarray, "people opening_parts"]
+    subjects: Int32[np.ndarray, "people subject_parts"]
+    namings: Int32[np.ndarray, "people naming_parts"]
+    values: Int32[np.ndarray, "people attributes chunks"]
+    prefixes: Int32[np.ndarray, "attributes templates"]
+    suffixes: Int32[np.ndarray, "attributes templates"]
+    n_templates: Int32[np.ndarray, " attributes"]
+    tellings: tuple[Telling, ...]
+    groups: Int8[np.ndarray, " people"]
+
+    def render(
+        self,
+        people: Int64[np.ndarray, " documents"],
+        texts: Int64[np.ndarray, " documents"],
+        seed: int,
+        eos: int,
+    ) -> Biographies:
+        """Text number ``texts[i]`` of each of ``people``, the same whenever it is asked for."""
+        plan = self._plan(people, texts, seed)
+        width = max(self.openings.shape[1], self.subjects.shape[1])
+        rows = _rows(
+            people, plan, self.openings, self.subjects, self.namings,
+            (self.values, self.prefixes, self.suffixes), width,
+        )  # fmt: skip
+        documents = assemble(rows.reshape(len(people), -1), self.pieces, eos)
+        name, values = self._columns(people, plan, width, rows.shape[2])
+        value_spans = documents.spans(values[..., 0], values[..., 1])
+        value_spans[values[..., 1] == 0] = 0
+        return Biographies(
+            documents.tokens, documents.starts, people,
+            documents.spans(name[:, 0], name[:, 1]), value_spans,
+        )  # fmt: skip
+
+    def _plan(
+        self, people: np.ndarray, texts: np.ndarray, seed: int
+    ) -> Int32[np.ndarray, "documents sentences 2"]:
+        """For each document and sentence: of which attribute, in which template."""
+        groups = self.groups[people]
+        n_texts, n_orders, kinds, name_after = (
+            np.array(column, dtype=np.int64)[groups]
+            for column in zip(
+                *((t.n_texts, t.n_orders, list(Order).index(t.order), t.name_after)
+                  for t in self.tellings), strict=True,
+            )
+        )  # fmt: skip
+        numbers = np.where(n_texts > 0, texts % np.maximum(n_texts, 1), texts)
+        wordings = np.where(n_texts > 0, numbers // n_orders, numbers)
+        keys = (np.uint64(stream_key(seed, "wordings")), np.uint64(stream_key(seed, "orders")))
+        n_sentences = len(self.n_templates) + any(t.name_after for t in self.tellings)
+        plan: np.ndarray = _draw_plans(
+            people, wordings, numbers, kinds, name_after, keys, self.n_templates, n_sentences
+        )
+        return plan
+
+    def _columns(
+        self, people: np.ndarray, plan: np.ndarray, width: int, n_columns: int
+    ) -> tuple[Int64[np.ndarray, "documents 2"], Int64[np.ndarray, "documents attributes 2"]]:
+        """First and last piece of the name and of each value; (0, 0) for what is not said."""
+        groups = self.groups[people]
+        name_after = np.array([t.name_after for t in self.tellings])[groups]
+        has_pronoun = np.array([t.has_pronoun for t in self.tellings])
+        first = np.where(name_after > 0, name_after * n_columns + 1, 0)
+        name = np.stack([first, first + self.n_name_parts], axis=1)
+        sentence_of = np.argsort(plan[:, :, 0], axis=1, kind="stable")[:, -len(self.n_templates) :]
+        first = sentence_of * n_columns + width + 1
+        values = np.stack([first, first + self.values.shape[2]], axis=-1)
+        if has_pronoun.any():
+            first = np.where(name_after > 0, 0, n_columns)
+            pronoun = np.stack([first, first + width], axis=1)
+            pronoun[~has_pronoun[groups]] = 0
+            values = np.concatenate([values, pronoun[:, None]], axis=1)
+        return name, values
+
+
+@numba.njit(cache=True, nogil=True)
+def _draw_plans(people, wordings, texts, kinds, name_after, keys, n_templates, n_sentences):  # type: ignore[no-untyped-def]
+    n_attributes = len(n_templates)
+    plan = np.full((len(people), n_sentences, 2), _NONE, dtype=np.int32)
+    template_of = np.empty(n_attributes, dtype=np.int32)
+    order = np.empty(n_attributes, dtype=np.int32)
+    for i in range(len(people)):
+        state = stream_of(stream_of(keys[0], wordings[i]), people[i])
+        for a in range(n_attributes):
+            state, bits = next_bits(state)
+            template_of[a] = below(bits, n_templates[a])
+            order[a] = a
+        state = stream_of(stream_of(keys[1], texts[i]), people[i])
+        n_together = (1, n_attributes, 2)[kinds[i]]
+        for j in range(n_attributes // n_together - 1, 0, -1):
+            state, bits = next_bits(state)
+            k = below(bits, j + 1)
+            for a in range(n_together):
+                j_a, k_a = j * n_together + a, k * n_together + a
+                order[j_a], order[k_a] = order[k_a], order[j_a]
+        for j in range(n_attributes):
+            sentence = j + (0 < name_after[i] <= j)
+            plan[i, sentence, 0] = order[j]
+            plan[i, sentence, 1] = template_of[order[j]]
+        if name_after[i] > 0:
+            plan[i, name_after[i], 0] = _NAME
+    return plan
+
+
+@numba.njit(cache=True, nogil=True)
+def _rows(people, plan, openings, subjects, namings, texts, width):  # type: ignore[no-untyped-def]
+    """The pieces of each sentence of each document."""
+    values, prefixes, suffixes = texts
+    n_chunks = values.shape[2]
+    n_columns = max(width + 2 + n_chunks, namings.shape[1])
+    rows = np.full((len(people), plan.shape[1], n_columns), -1, dtype=np.int32)
+    for i in range(len(people)):
+        person = people[i]
+        for j in range(plan.shape[1]):
+            attribute, template = plan[i, j]
+            row = rows[i, j]
+            if attribute == _NAME:
+                row[: namings.shape[1]] = namings[person]
+            if attribute < 0:
+                continue
+            if j == 0:
+                row[: openings.shape[1]] = openings[person]
+            else:
+                row[: subjects.shape[1]] = subjects[person]
+            row[width] = prefixes[attribute, template]
+            row[width + 1 : width + 1 + n_chunks] = values[person, attribute]
+            row[width + 1 + n_chunks] = suffixes[attribute, template]
+    return rows
