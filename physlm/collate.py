@@ -79,8 +79,7 @@ def varying(table: pl.DataFrame) -> pl.DataFrame:
 
 def varying_science(table: pl.DataFrame) -> list[str]:
     """Configuration other than the seed that differs between rows and may change a result."""
-    sections = tuple(f"{section}." for section in (*SCIENCE, "kinds"))
-    science = [name for name in table.columns if name.startswith(sections)]
+    science = [name for name in table.columns if _is_science(name)]
     return [name for name in science if table[name].n_unique() > 1]
 
 
@@ -163,9 +162,11 @@ def _record_paths(folders: Iterable[Path]) -> Iterator[Path]:
 
 def _row(record: RunRecord) -> dict[str, Any]:
     facts = {name: getattr(record, name) for name in _FACTS}
-    config = {k: v for k, v in flatten(record.config).items() if k not in {"name", "runs_dir"}}
+    config = {
+        k: v for k, v in flatten(record.config).items() if _own(k) not in {"name", "runs_dir"}
+    }
     config = {k: str(v) if isinstance(v, list) else v for k, v in config.items()}
-    config = {k: v for k, v in config.items() if not k.startswith(_UNINFORMATIVE)}
+    config = {k: v for k, v in config.items() if not _own(k).startswith(_UNINFORMATIVE)}
     parameters = {f"parameters.{role}": n for role, n in record.parameters.items()}
     corpus = {f"corpus.{name}": value for name, value in record.corpus.items()}
     metrics = {metric.name: metric.value for metric in record.metrics}
@@ -191,9 +192,20 @@ def _published(records: Sequence[RunRecord], table: pl.DataFrame) -> list[str]:
     return list(names)
 
 
+def _is_science(name: str) -> bool:
+    section, dot, _ = _own(name).partition(".")
+    return bool(dot) and section in {*SCIENCE, "kinds"}
+
+
 def _is_config(name: str) -> bool:
-    sections = ("data", "model", "optim", "trainer", "eval", "kinds")
-    return name.partition(".")[0] in {*sections, "scale"}
+    return _own(name).partition(".")[0] in {*SCIENCE, "kinds", "scale", "init_from"}
+
+
+def _own(name: str) -> str:
+    """A column's name without what says that it is of a run that this one started from."""
+    while name.startswith("ancestor."):
+        name = name.removeprefix("ancestor.")
+    return name
 
 
 def _markdown(table: pl.DataFrame) -> str:

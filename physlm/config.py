@@ -2,13 +2,18 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field
+import shlex
+from dataclasses import asdict, dataclass, field, replace
 from enum import Enum
+from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
+from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
 from omegaconf import MISSING, DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from physlm.analysis.cfg_attention import CfgAttentionConfig
 from physlm.analysis.cfg_probing import CfgProbingConfig
@@ -24,14 +29,23 @@ from physlm.eval.cfg_robustness import CfgRobustnessConfig
 from physlm.eval.scorer import ScorerConfig
 from physlm.models.decoder import DecoderConfig
 from physlm.models.encoder import EncoderConfig
+from physlm.models.inherited import InheritedConfig
 from physlm.models.language_model import ModelConfig
-from physlm.record import SCIENCE
+from physlm.record import SCIENCE, RunRecord, read_record
 from physlm.train.fit import RuntimeConfig
 from physlm.train.module import TrainerConfig
 from physlm.train.schedule import OptimConfig
 from physlm.train.tracking import LoggerConfig
 
 T = TypeVar("T")
+
+SCHEMAS: dict[str, type] = {
+    "bios": BiosConfig, "biod": BiodConfig, "cfg": CfgConfig,
+    "decoder": DecoderConfig, "encoder": EncoderConfig, "inherited": InheritedConfig,
+    "capacity": CapacityConfig, "cfg_accuracy": CfgAccuracyConfig,
+    "cfg_distribution": CfgDistributionConfig, "cfg_robustness": CfgRobustnessConfig,
+    "cfg_probing": CfgProbingConfig, "cfg_attention": CfgAttentionConfig,
+}  # fmt: skip
 
 
 class Scale(str, Enum):
@@ -59,6 +73,7 @@ class RunConfig:
     runs_dir: str = "runs"  # where run directories are made
     force: bool = False  # run again although the record exists
     profile: bool = False  # show where the time of training goes, and write a trace
+    init_from: str = ""  # a run to start from: its directory, or words such as +experiment=NAME
     published: dict[str, float] = field(default_factory=dict)  # metric name: the paper's number
     published_of: str = ""  # what the paper measured it on
 
@@ -87,20 +102,112 @@ class RunConfig:
 
     def described(self) -> dict[str, Any]:
         """Plain values with the kinds beside them, from which the run can be told."""
-        return {**self.as_dict(), "kinds": self.kinds}
+        found = self.ancestor
+        earlier = {} if found is None else {"ancestor": found.config.described()}
+        return {**self.as_dict(), "kinds": self.kinds, **earlier}
+
+    @property
+    def ancestor(self) -> "Ancestor | None":
+        """The run that this one starts from.
+
+        Raises:
+            InputError: If ``init_from`` names none.
+        """
+        return ancestor_of(self) if self.init_from else None
+
+    @property
+    def architecture(self) -> ModelConfig:
+        """The model's, of whichever run built it."""
+        found = self.ancestor if isinstance(self.model, InheritedConfig) else None
+        return self.model if found is None else found.config.architecture
 
     @property
     def run_id(self) -> str:
         """A hash of what decides the result; the same point has the same name wherever it runs."""
         values = self.as_dict()
         science = {name: values[name] for name in SCIENCE}
-        text = json.dumps([science, self.kinds], sort_keys=True)
+        found = self.ancestor
+        earlier = [] if found is None else [found.config.run_id]
+        text = json.dumps([science, self.kinds, *earlier], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     @property
     def run_dir(self) -> Path:
         """Where the run's files are."""
         return Path(self.runs_dir) / self.run_id
+
+
+class Ancestor(NamedTuple):
+    """A run that another one starts from.
+
+    Attributes:
+        config: Its configuration.
+        run_dir: Where it is, or will be.
+    """
+
+    config: RunConfig
+    run_dir: Path
+
+
+def ancestor_of(config: RunConfig) -> Ancestor:
+    """The run that ``init_from`` names: a finished one's directory, or the words that run it.
+
+    Words leave the seed, the scale and how runs are carried out to the run that starts from it.
+
+    Raises:
+        InputError: If there is no such run and these are no words.
+    """
+    path = Path(config.init_from)
+    if (path / "record.json").is_file():
+        return Ancestor(recorded(read_record(path / "record.json")), path)
+    words = shlex.split(config.init_from)
+    if not words or not all("=" in word for word in words):
+        raise InputError(
+            f"init_from={config.init_from} is no directory of a finished run, and no words such as "
+            "'+experiment=NAME data.n_people=500'"
+        )
+    if refused := [w for w in words if w.startswith(("scale=", "init_from=", "runs_dir="))]:
+        raise InputError(f"init_from: leave {refused[0]} to the run that starts from this one")
+    seed = [] if any(word.startswith("seed=") for word in words) else [f"seed={config.seed}"]
+    earlier = _composed((*words, *seed))
+    if earlier.init_from == config.init_from:
+        raise InputError(f"init_from={config.init_from} starts from itself; name the run before it")
+    runtime = replace(config.runtime, n_measurements=earlier.runtime.n_measurements)
+    earlier = replace(earlier, runs_dir=config.runs_dir, runtime=runtime, logger=config.logger)
+    return Ancestor(earlier, earlier.run_dir)
+
+
+def recorded(record: RunRecord) -> RunConfig:
+    """The configuration that a record describes.
+
+    Raises:
+        InputError: If this version would run it as another run.
+    """
+    values = {k: v for k, v in record.config.items() if k not in {"kinds", "ancestor"}}
+    kinds = record.config["kinds"]
+    known = {schema.__name__: schema for schema in SCHEMAS.values()}
+    try:
+        node = OmegaConf.structured(RunConfig)
+        for name, kind in kinds.items():
+            section, _, key = name.partition(".")
+            part = values[section].pop(key) if key else values.pop(section)
+            OmegaConf.update(node, name, OmegaConf.merge(OmegaConf.structured(known[kind]), part))
+        merged = OmegaConf.merge(node, values)
+        assert isinstance(merged, DictConfig)
+        config = typed(merged, RunConfig)
+    except (KeyError, OmegaConfBaseException) as error:
+        raise InputError(f"run {record.run_id} is of another version ({error})") from error
+    if config.run_id != record.run_id:
+        raise InputError(f"run {record.run_id} is of another version of physlm; run it again")
+    return config
+
+
+@cache
+def _composed(words: tuple[str, ...]) -> RunConfig:
+    if GlobalHydra.instance().is_initialized():
+        return typed(compose("config", overrides=list(words)), RunConfig)
+    with initialize_config_dir(str(config_dir()), version_base="1.3"):
+        return typed(compose("config", overrides=list(words)), RunConfig)
 
 
 def config_dir() -> Path:
@@ -120,14 +227,7 @@ def register_schemas() -> None:
     """Make the typed schemas known to Hydra, as classes, so that each YAML file is checked."""
     store = ConfigStore.instance()
     store.store(name="run_schema", node=RunConfig)
-    schemas = {
-        "bios": BiosConfig, "biod": BiodConfig, "cfg": CfgConfig,
-        "decoder": DecoderConfig, "encoder": EncoderConfig,
-        "capacity": CapacityConfig, "cfg_accuracy": CfgAccuracyConfig,
-        "cfg_distribution": CfgDistributionConfig, "cfg_robustness": CfgRobustnessConfig,
-        "cfg_probing": CfgProbingConfig, "cfg_attention": CfgAttentionConfig,
-    }  # fmt: skip
-    for name, schema in schemas.items():
+    for name, schema in SCHEMAS.items():
         store.store(group="schema", name=name, node=schema)
 
 

@@ -18,6 +18,7 @@ from physlm.analysis.figures import draw_learning_curve, draw_run, save_figure
 from physlm.config import RunConfig
 from physlm.data.corpus import Corpus
 from physlm.errors import InputError, refused_values
+from physlm.inheritance import Start, corpus_of, inherited_model
 from physlm.models.language_model import LanguageModel
 from physlm.record import (
     Metric,
@@ -51,11 +52,16 @@ class Outcome:
     was_done: bool
 
 
-def execute(config: RunConfig, directory: RunDirectory) -> Outcome | None:
+def execute(config: RunConfig, directory: RunDirectory, *, waits: bool = False) -> Outcome | None:
     """Carry a run to its end, or find that it is there already.
 
-    In a distributed run every process comes here; only the first one keeps the run's files, and
-    the others return None.
+    The run that it starts from, if any, is carried out first. In a distributed run every process
+    comes here; only the first one keeps the run's files, and the others return None.
+
+    Args:
+        config: What to run.
+        directory: Where its files are.
+        waits: Whether to wait for another process that works on this run.
 
     Raises:
         InputError: If the configuration or a file of an earlier attempt cannot be used.
@@ -63,13 +69,13 @@ def execute(config: RunConfig, directory: RunDirectory) -> Outcome | None:
     """
     if not is_main_process():
         if config.force or not directory.record.exists():
-            _train(config, directory, _prepare(config), loggers=[])
+            _train(config, directory, _prepare(config, _start(config)), loggers=[])
         return None
-    with directory.locked():
+    with directory.locked(waits=waits):
         record = None if config.force else directory.read_record()
         if record is not None:
             return Outcome(record, directory.record, was_done=True)
-        prepared = _prepare(config)
+        prepared = _prepare(config, _start(config))
         if directory.record.exists():
             directory.clear()
         record = _run(config, directory, prepared)
@@ -78,6 +84,38 @@ def execute(config: RunConfig, directory: RunDirectory) -> Outcome | None:
         draw_run(record, curves, directory.path / "figure.png")
         draw_learning_curve(record, curves, directory.path / "learning_curve.png")
         return Outcome(record, directory.record, was_done=False)
+
+
+def _start(config: RunConfig) -> Start | None:
+    """The run that this one starts from, carried out now if it is not there.
+
+    Raises:
+        InputError: If it diverged, was made by other code, or would have to be made by several
+            devices.
+    """
+    ancestor = config.ancestor
+    if ancestor is None:
+        return None
+    directory = RunDirectory(ancestor.run_dir)
+    record = directory.read_record()
+    if record is None:
+        if config.runtime.n_devices * config.runtime.n_nodes > 1:
+            raise InputError(
+                f"init_from={config.init_from} has not been run; run it first, several devices "
+                "cannot run one after the other"
+            )
+        outcome = execute(ancestor.config, directory, waits=True)
+        assert outcome is not None
+        record = outcome.record
+    if record.status != "finished":
+        raise InputError(f"{directory.path}, the run to start from, {record.status}")
+    with refused_values():
+        corpus = corpus_of(ancestor.config)
+    if corpus.fingerprint() != record.corpus["fingerprint"]:
+        raise InputError(f"{directory.path} was trained on another corpus; run it again")
+    if not directory.model.is_file():
+        raise InputError(f"{directory.model} is missing; run {directory.path} again")
+    return Start(corpus, ancestor.config, directory.model)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,15 +129,19 @@ class _Prepared:
     is_compiled: bool
 
 
-def _prepare(config: RunConfig) -> _Prepared:
+def _prepare(config: RunConfig, start: Start | None) -> _Prepared:
     """Build world and model; whatever can be refused is refused here, before any compute."""
     device = config.runtime.resolved_device()
     config.trainer.require(device)
     runtime = config.runtime
     use_processor(runtime.n_threads, runtime.n_devices)
     with refused_values():
-        corpus = config.data.build(config.seed)
-        model = config.model.build(corpus.vocabulary.size, config.data.seq_len, config.seed)
+        if start is None:
+            corpus = config.data.build(config.seed)
+            model = config.model.build(corpus.vocabulary.size, config.data.seq_len, config.seed)
+        else:
+            corpus = config.data.follow(start.corpus, config.seed)
+            model = inherited_model(config, start)
     for scorer in config.eval.values():
         scorer.check(model, corpus)
     n_parameters = sum(model.n_parameters().values())

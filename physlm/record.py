@@ -112,14 +112,14 @@ class RunDirectory:
         self.config = path / "config.yaml"
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self, *, waits: bool = False) -> Iterator[None]:
         """Keep other processes out; the lock is gone as soon as its process is, however it ends.
 
         Raises:
-            InputError: If another process is working on this run.
+            InputError: If another process is working on this run, unless one waits for it.
         """
         self.path.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self.path / "lock", timeout=0)
+        lock = FileLock(self.path / "lock", timeout=-1 if waits else 0)
         try:
             lock.acquire()
         except Timeout:

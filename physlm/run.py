@@ -127,6 +127,8 @@ def show(outcome: Outcome, config: RunConfig) -> None:
     console = Console(width=None if sys.stdout.isatty() else _WIDEST)
     if outcome.was_done:
         console.print("finished before; force=true runs it again")
+    if config.ancestor is not None:
+        console.print(f"started from {config.ancestor.run_dir}")
     console.print(table(outcome.record, config))
     print(f"record: {outcome.path}", flush=True)
 

@@ -87,6 +87,20 @@ class DataConfig(ABC):
     def build(self, seed: int) -> Corpus:
         """The corpus of this configuration and seed."""
 
+    def follow(self, earlier: Corpus, seed: int) -> Corpus:
+        """The corpus for a model that was trained on an earlier one.
+
+        Raises:
+            ValueError: If its tokens are others.
+        """
+        corpus = self.build(seed)
+        if not corpus.vocabulary.is_same(earlier.vocabulary):
+            raise ValueError(
+                f"the {corpus.vocabulary.size} tokens of data are not the "
+                f"{earlier.vocabulary.size} of the run to start from; use the same world and seed"
+            )
+        return corpus
+
 
 def require_at_least(config: object, minimum: float, *names: str) -> None:
     """Every named field is at least ``minimum``.

@@ -103,6 +103,13 @@ class Vocabulary:
         original = self.original_ids[ids].tolist()
         return str(self._tokenizer.decode(original, skip_special_tokens=False))
 
+    def is_same(self, other: "Vocabulary") -> bool:
+        """Whether every token id stands for the same text."""
+        return self.size == other.size and self._texts() == other._texts()
+
+    def _texts(self) -> list[str | None]:
+        return [self._tokenizer.id_to_token(int(token)) for token in self.original_ids]
+
     @staticmethod
     def _is_unknown(token: str, text: str) -> bool:
         return token == END_OF_TEXT and END_OF_TEXT not in text

@@ -22,6 +22,9 @@ class NormKind(str, Enum):
 class TransformerConfig(ModelConfig):
     """Pre-norm blocks between an embedding and its projection back to tokens."""
 
+    n_layers: int = 2
+    n_heads: int = 2
+    d_model: int = 128
     position: PositionEncoding = PositionEncoding.rope
     rope_fraction: float = 1.0  # share of each head that is rotated
     rope_base: float = 10_000.0
@@ -53,9 +56,23 @@ class TransformerConfig(ModelConfig):
         """Sizes of each attention layer."""
         return AttentionShape(self.d_model, self.n_heads, self.n_heads)
 
+    def __post_init__(self) -> None:
+        self.check()
+
     def check(self) -> None:
-        """Rotation and hidden width consistent."""
-        ModelConfig.check(self)
+        """Sizes positive and consistent; architectures extend this.
+
+        Raises:
+            ValueError: Naming the field, its value and the rule.
+        """
+        for name in ("n_layers", "n_heads", "d_model"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}={getattr(self, name)}; must be at least 1")
+        if self.d_model % self.n_heads:
+            raise ValueError(
+                f"d_model={self.d_model} is not divisible by n_heads={self.n_heads}; "
+                "every head has the same width"
+            )
         for name in ("rope_base", "norm_eps", "init_std"):
             if not 0 < getattr(self, name) < math.inf:
                 raise ValueError(f"{name}={getattr(self, name)}; must be above 0")

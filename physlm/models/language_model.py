@@ -129,29 +129,7 @@ class LanguageModel(nn.Module, ABC):
 
 @dataclass(kw_only=True, slots=True)
 class ModelConfig(ABC):
-    """What every model has; each architecture adds its own fields."""
-
-    n_layers: int = 2
-    n_heads: int = 2
-    d_model: int = 128
-
-    def __post_init__(self) -> None:
-        self.check()
-
-    def check(self) -> None:
-        """Sizes positive and consistent; architectures extend this.
-
-        Raises:
-            ValueError: Naming the field, its value and the rule.
-        """
-        for name in ("n_layers", "n_heads", "d_model"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}={getattr(self, name)}; must be at least 1")
-        if self.d_model % self.n_heads:
-            raise ValueError(
-                f"d_model={self.d_model} is not divisible by n_heads={self.n_heads}; "
-                "every head has the same width"
-            )
+    """What a model is built from; each architecture has its own fields."""
 
     @abstractmethod
     def build(self, vocabulary_size: int, seq_len: int, seed: int) -> LanguageModel:

@@ -1,0 +1,171 @@
+"""Runs that start from runs: what they take, what names them, and what is refused."""
+
+import sys
+
+import pytest
+from hydra import compose, initialize_config_dir
+from safetensors.torch import load_file
+
+from physlm.collate import find_records, tabulate, varying, varying_science
+from physlm.config import RunConfig, config_dir, register_schemas, register_sweeps, typed
+from physlm.errors import InputError
+from physlm.inheritance import corpus_of
+from physlm.pipeline import execute
+from physlm.record import RunDirectory, read_curves
+
+register_schemas()
+register_sweeps()
+
+BIRTH = (
+    "+experiment=capacity_1000x data.n_people=60 data.exposures=30 trainer.batch_size=8 "
+    "model.d_model=16 eval.capacity.n_renderings=1 optim.warmup_steps=5"
+)
+WORLD = [
+    "data=biod", "data.n_people=60", "data.exposures=10", "data.seq_len=22",
+    "data.name_sizes=[32,32,32]", "data.attribute_order=fixed", "trainer.batch_size=8",
+    "optim.learning_rate=1e-3", "optim.warmup_steps=5", "eval.capacity.n_renderings=1",
+]  # fmt: skip
+RUNTIME = ["runtime.progress_bar=false", "runtime.n_threads=1", "runtime.compile=false"]
+
+
+def config(*words, runs_dir, init_from=BIRTH):
+    quoted = [f"init_from='{init_from}'"] if init_from else []
+    overrides = [*words, *quoted, f"runs_dir={runs_dir}", *RUNTIME]
+    with initialize_config_dir(str(config_dir()), version_base="1.3"):
+        return typed(compose("config", overrides=overrides), RunConfig)
+
+
+def child(*words, runs_dir, init_from=BIRTH):
+    """Goes on in the same world, ten times more."""
+    return config(*WORLD, "model=inherited", *words, runs_dir=runs_dir, init_from=init_from)
+
+
+def carried_out(chosen):
+    directory = RunDirectory(chosen.run_dir)
+    return execute(chosen, directory).record, directory
+
+
+@pytest.fixture(scope="module")
+def family(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("family")
+    chosen = child(runs_dir=folder)
+    record, directory = carried_out(chosen)
+    return folder, chosen, record, directory
+
+
+def test_the_run_to_start_from_is_carried_out_first_and_only_once(family):
+    folder, chosen, record, _ = family
+    records, _ = find_records([folder])
+    assert {r.run_id for r in records} == {record.run_id, chosen.ancestor.config.run_id}
+    before = (chosen.ancestor.run_dir / "record.json").stat().st_mtime_ns
+    carried_out(child("optim.learning_rate=1e-4", runs_dir=folder))
+    assert (chosen.ancestor.run_dir / "record.json").stat().st_mtime_ns == before
+    assert len(find_records([folder])[0]) == 3
+
+
+def test_it_starts_from_the_trained_weights(family):
+    folder, chosen, _, _ = family
+    still = ["optim.learning_rate=1e-12", "optim.weight_decay=0", "data.exposures=1"]
+    _, directory = carried_out(child(*still, runs_dir=folder))
+    theirs = load_file(RunDirectory(chosen.ancestor.run_dir).model)
+    for name, weight in load_file(directory.model).items():
+        assert weight.sub(theirs[name]).abs().max() < 1e-9
+    first = read_curves(directory.metrics)[0]["train/loss_nats"]
+    curve = read_curves(RunDirectory(chosen.ancestor.run_dir).metrics)
+    losses = [row["train/loss_nats"] for row in curve if "train/loss_nats" in row]
+    assert first < 0.6 * losses[0]
+
+
+def test_the_record_tells_of_both(family):
+    _, chosen, record, _ = family
+    assert record.config["init_from"] == BIRTH
+    assert record.config["ancestor"]["data"]["exposures"] == 30
+    assert record.config["model"] == {}
+    assert record.parameters["total"] > 0
+    assert chosen.architecture.d_model == 16
+
+
+def test_a_directory_is_the_same_start_as_the_words_that_made_it(family):
+    folder, chosen, record, _ = family
+    by_path = child(runs_dir=folder, init_from=str(chosen.ancestor.run_dir))
+    assert by_path.run_id == record.run_id
+
+
+def test_another_start_is_another_run(family):
+    folder, _, record, _ = family
+    longer = BIRTH.replace("exposures=30", "exposures=31")
+    ids = {record.run_id, child(runs_dir=folder, init_from=longer).run_id,
+           child("seed=1", runs_dir=folder).run_id}  # fmt: skip
+    assert len(ids) == 3
+    assert child("seed=1", runs_dir=folder).ancestor.config.seed == 1
+    assert child("runtime.checkpoint_seconds=7", runs_dir=folder).run_id == record.run_id
+
+
+def test_a_start_may_have_a_start_of_its_own(family):
+    folder, chosen, _, _ = family
+    third = child(runs_dir=folder, init_from=str(chosen.run_dir))
+    assert third.architecture == chosen.architecture
+    record, _ = carried_out(third)
+    assert record.config["ancestor"]["ancestor"]["data"]["exposures"] == 30
+    assert corpus_of(third).fingerprint() == corpus_of(chosen).fingerprint()
+
+
+def test_tables_keep_what_varies_among_starts(family, tmp_path):
+    folder, _, record, _ = family
+    longer = BIRTH.replace("exposures=30", "exposures=31")
+    other, _ = carried_out(child(runs_dir=tmp_path, init_from=longer))
+    table = tabulate([record, other])
+    assert varying(table)["ancestor.data.exposures"].to_list() == [30, 31]
+    assert "ancestor.model.d_model" not in varying(table).columns
+    assert not any(".runtime." in name or ".published" in name for name in table.columns)
+    assert "ancestor.data.exposures" in varying_science(table)
+    assert folder.exists()
+
+
+@pytest.mark.parametrize(("words", "start", "message"), [
+    (["data.diversity=128"], BIRTH, None),
+    (["data.n_attributes=5"], BIRTH, "tokens of data are not the"),
+    (["model=gpt2"], BIRTH, "but the run to start from has .* use model=inherited"),
+    (["data.seq_len=20"], BIRTH, "are not weights of this model with data.seq_len=20"),
+    ([], "nowhere", "init_from=nowhere is no directory of a finished run"),
+    ([], BIRTH + " scale=gpu", "leave scale=gpu to the run that starts"),
+    ([], "", "model=inherited takes the model of another run; name it by init_from"),
+    ([], BIRTH + " optim.learning_rate=1e30", "the run to start from, diverged"),
+    (["runtime.n_devices=2"], BIRTH + " seed=5", "has not been run; run it first"),
+])  # fmt: skip
+def test_what_does_not_fit_is_refused(family, words, start, message):
+    folder = family[0]
+    if message is None:
+        assert child(*words, runs_dir=folder, init_from=start).ancestor is not None
+        return
+    with pytest.raises(InputError, match=message):
+        carried_out(child(*words, runs_dir=folder, init_from=start))
+
+
+def test_a_changed_world_is_noticed(family, tmp_path):
+    """A record of a corpus that this version would draw otherwise."""
+    _, chosen, _, _ = family
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    for path in chosen.ancestor.run_dir.iterdir():
+        (copy / path.name).write_bytes(path.read_bytes())
+    record = (copy / "record.json").read_text()
+    fingerprint = corpus_of(chosen.ancestor.config).fingerprint()
+    (copy / "record.json").write_text(record.replace(fingerprint, "0" * 64))
+    with pytest.raises(InputError, match="was trained on another corpus; run it again"):
+        carried_out(child(runs_dir=tmp_path, init_from=str(copy)))
+    (copy / "record.json").write_text(record.replace('"n_chunks": 1', '"n_chunks": 2'))
+    with pytest.raises(InputError, match="is of another version of physlm; run it again"):
+        carried_out(child(runs_dir=tmp_path, init_from=str(copy)))
+
+
+def test_the_command_line_composes_the_start(tmp_path, monkeypatch, capsys):
+    from physlm.run import main
+
+    words = [*WORLD, "model=inherited", f"init_from='{BIRTH}'", f"runs_dir={tmp_path}", *RUNTIME]
+    monkeypatch.setattr(sys, "argv", ["physlm.run", *words])
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    assert stopped.value.code == 0, capsys.readouterr().err
+    assert len(find_records([tmp_path])[0]) == 2
+    assert f"started from {tmp_path}" in capsys.readouterr().out.replace("\n", "")
