@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from physlm.errors import InputError
-from physlm.record import SCIENCE, RunRecord, flatten, read_curves, read_record, replacing
+from physlm.record import SCIENCE, RunRecord, by_name, flatten, read_curves, read_record, replacing
 
 # What every row says of its run, before the configuration and the metrics.
 _FACTS = ("run_id", "name", "status", "device", "exposures", "steps", "tokens", "wall_seconds",
@@ -169,7 +169,7 @@ def _row(record: RunRecord) -> dict[str, Any]:
     config = {k: v for k, v in config.items() if not _own(k).startswith(_UNINFORMATIVE)}
     parameters = {f"parameters.{role}": n for role, n in record.parameters.items()}
     corpus = {f"corpus.{name}": value for name, value in record.corpus.items()}
-    metrics = {metric.name: metric.value for metric in record.metrics}
+    metrics = {name: metric.value for name, metric in by_name(record.metrics).items()}
     git = {name: record.software.get(name) for name in ("git_revision", "git_dirty")}
     return {**facts, **config, **parameters, **corpus, **metrics, **git}
 

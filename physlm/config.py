@@ -19,6 +19,7 @@ from physlm.analysis.cfg_attention import CfgAttentionConfig
 from physlm.analysis.cfg_probing import CfgProbingConfig
 from physlm.data.bio.biod import BiodConfig
 from physlm.data.bio.bios import BiosConfig
+from physlm.data.bio.questions import QuestionsConfig
 from physlm.data.cfg.corpus import CfgConfig
 from physlm.data.corpus import DataConfig
 from physlm.errors import InputError, refused_values
@@ -26,6 +27,7 @@ from physlm.eval.capacity import CapacityConfig
 from physlm.eval.cfg_accuracy import CfgAccuracyConfig
 from physlm.eval.cfg_distribution import CfgDistributionConfig
 from physlm.eval.cfg_robustness import CfgRobustnessConfig
+from physlm.eval.qa import QaConfig
 from physlm.eval.scorer import ScorerConfig
 from physlm.models.decoder import DecoderConfig
 from physlm.models.encoder import EncoderConfig
@@ -40,11 +42,11 @@ from physlm.train.tracking import LoggerConfig
 T = TypeVar("T")
 
 SCHEMAS: dict[str, type] = {
-    "bios": BiosConfig, "biod": BiodConfig, "cfg": CfgConfig,
+    "bios": BiosConfig, "biod": BiodConfig, "questions": QuestionsConfig, "cfg": CfgConfig,
     "decoder": DecoderConfig, "encoder": EncoderConfig, "inherited": InheritedConfig,
     "capacity": CapacityConfig, "cfg_accuracy": CfgAccuracyConfig,
     "cfg_distribution": CfgDistributionConfig, "cfg_robustness": CfgRobustnessConfig,
-    "cfg_probing": CfgProbingConfig, "cfg_attention": CfgAttentionConfig,
+    "qa": QaConfig, "cfg_probing": CfgProbingConfig, "cfg_attention": CfgAttentionConfig,
 }  # fmt: skip
 
 

@@ -24,6 +24,7 @@ from physlm.record import (
     Metric,
     RunDirectory,
     RunRecord,
+    by_name,
     read_curves,
     replacing,
     write_text,
@@ -188,7 +189,8 @@ def _run(config: RunConfig, directory: RunDirectory, prepared: _Prepared) -> Run
         for scorer in config.eval.values():
             for name, figure in scorer.figures(model, prepared.corpus).items():
                 save_figure(figure, directory.path / f"{name}.png")
-        report(loggers, {metric.name: metric.value for metric in metrics}, trained.progress.steps)
+        values = {name: metric.value for name, metric in by_name(metrics).items()}
+        report(loggers, values, trained.progress.steps)
         return RunRecord(**facts, status="finished", metrics=tuple(metrics))
     finally:
         close(loggers)
@@ -223,7 +225,7 @@ def _curve(config: RunConfig, prepared: _Prepared) -> dict[str, float]:
     model = copy.deepcopy(prepared.model).eval()
     scorers = config.eval.values()
     measured = [m for scorer in scorers for m in scorer.curve(model, prepared.corpus)]
-    return {metric.name: metric.value for metric in measured}
+    return {name: metric.value for name, metric in by_name(measured).items()}
 
 
 def _facts(config: RunConfig, prepared: _Prepared) -> dict[str, Any]:

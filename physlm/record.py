@@ -3,7 +3,8 @@
 import json
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -45,6 +46,13 @@ class Metric:
             raise ValueError(f"{self.name}={self.value}; what could not be measured is left out")
 
 
+def by_name(metrics: Iterable[Metric]) -> dict[str, Metric]:
+    """Metrics by name; by ``name@split`` where one was measured on several splits."""
+    metrics = list(metrics)
+    times = Counter(metric.name for metric in metrics)
+    return {m.name if times[m.name] == 1 else f"{m.name}@{m.split}": m for m in metrics}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRecord:
     """Everything known of a finished run.
@@ -83,12 +91,12 @@ class RunRecord:
     schema_version: int = SCHEMA_VERSION
 
     def metric(self, name: str) -> Metric:
-        """The metric of that name.
+        """The metric of that name, or ``name@split`` if it was measured on several splits.
 
         Raises:
             KeyError: If the run did not measure it.
         """
-        return next(m for m in self.metrics if m.name == name)
+        return by_name(self.metrics)[name]
 
 
 class RunDirectory:

@@ -20,7 +20,7 @@ from rich.table import Table
 from physlm.config import RunConfig, Scale, config_dir, register_schemas, register_sweeps, typed
 from physlm.errors import DivergedError, InputError, InterruptedRunError
 from physlm.pipeline import Outcome, execute
-from physlm.record import RunDirectory, RunRecord
+from physlm.record import RunDirectory, RunRecord, by_name
 
 # Exit statuses: what the user gave, our own fault, asked to stop.
 BAD_INPUT, FAULT, INTERRUPTED = 2, 1, 130
@@ -141,12 +141,13 @@ def table(record: RunRecord, config: RunConfig) -> Table:
     )  # fmt: skip
     for heading in ("metric", "measured", "stderr", "paper", "unit"):
         result.add_column(heading, justify="left" if heading in {"metric", "unit"} else "right")
-    if config.published_of and any(metric.name in config.published for metric in record.metrics):
+    metrics = by_name(record.metrics)
+    if config.published_of and not config.published.keys().isdisjoint(metrics):
         result.caption = f"paper: {config.published_of}"
-    for metric in record.metrics:
-        paper = config.published.get(metric.name)
+    for name, metric in metrics.items():
+        paper = config.published.get(name)
         result.add_row(
-            metric.name,
+            name,
             f"{metric.value:,.4g}" if abs(metric.value) < 1e4 else f"{metric.value:,.0f}",
             "" if metric.stderr is None else f"{metric.stderr:.2g}",
             "" if paper is None else f"{paper:g}",
@@ -160,8 +161,8 @@ def table(record: RunRecord, config: RunConfig) -> Table:
         ("training speed", f"{record.tokens_per_second:,.0f}", "tokens/s"),
         ("training time", f"{record.wall_seconds:,.0f}", "s"),
     )
-    for name, value, unit in costs:
-        result.add_row(name, value, "", "", unit)
+    for cost, value, unit in costs:
+        result.add_row(cost, value, "", "", unit)
     return result
 
 

@@ -7,12 +7,12 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from physlm.record import Metric, RunRecord, replacing
+from physlm.record import Metric, RunRecord, by_name, replacing
 
 
 def draw_run(record: RunRecord, curves: Sequence[dict[str, float]], path: Path) -> None:
     """The learning curve of one run, and what it measured beside the published numbers, if any."""
-    measured = {metric.name: metric for metric in record.metrics}
+    measured = by_name(record.metrics)
     names = [name for name in record.published if name in measured]
     figure = Figure(figsize=(9 if names else 5, 3.5), layout="constrained")
     grid = figure.add_gridspec(max(1, len(names)), 2 if names else 1)

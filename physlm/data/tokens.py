@@ -119,11 +119,13 @@ class Pieces:
     """Texts tokenised once, laid end to end, so that documents are assembled by copying.
 
     Attributes:
+        texts: The pieces.
         tokens: Token ids of all pieces.
         starts: Piece i is ``tokens[starts[i]:starts[i + 1]]``.
     """
 
     def __init__(self, vocabulary: Vocabulary, texts: Sequence[str]) -> None:
+        self.texts = tuple(texts)
         encoded = [vocabulary.encode(text) for text in texts]
         lengths = np.array([len(ids) for ids in encoded])
         self.tokens: Int32[np.ndarray, " tokens"] = np.concatenate(encoded)

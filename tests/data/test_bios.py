@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from physlm.data.bio.bios import ATTRIBUTES, BiosConfig, Subject, TextConfig, draw_people
-from physlm.data.bio.pools import employers, pool, templates
+from physlm.data.bio.bios import BiosConfig, Subject, TextConfig, draw_people
+from physlm.data.bio.pools import ATTRIBUTES, employers, pool, templates
 from physlm.data.bio.sentences import Order
 from physlm.data.tokens import TokenizerName
 from physlm.rng import stream

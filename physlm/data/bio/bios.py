@@ -8,13 +8,13 @@ import numpy as np
 from jaxtyping import Int64
 
 from physlm.data.bio.knowledge import Attribute, KnowledgeCorpus, PieceList, draw_names
-from physlm.data.bio.pools import employers, pool, templates
+from physlm.data.bio.pools import ATTRIBUTES, employers, pool, templates
+from physlm.data.bio.questions import question_texts
 from physlm.data.bio.sentences import Order, Sentences, Telling
 from physlm.data.corpus import DataConfig, require_at_least
 from physlm.data.tokens import Pieces, TokenizerName, Vocabulary
 from physlm.rng import stream
 
-ATTRIBUTES = ("birth_date", "birth_city", "university", "major", "employer", "company_city")
 MONTHS = ("January", "February", "March", "April", "May", "June", "July",
           "August", "September", "October", "November", "December")  # fmt: skip
 N_MONTHS, N_DAYS, FIRST_YEAR, N_YEARS = 12, 28, 1900, 200
@@ -94,6 +94,7 @@ class BiosConfig(DataConfig):
     n_minority: int = 0  # people beside these, told about as minority_text says
     minority_text: TextConfig = field(default_factory=TextConfig)
     times: int = 1  # texts of each of the n_people in an epoch, where the minority has one
+    questions: bool = False  # the vocabulary holds the words of questions about people, too
     tokenizer: TokenizerName = TokenizerName.gpt2
 
     def check(self) -> None:
@@ -117,7 +118,8 @@ class BiosConfig(DataConfig):
         namings = _namings(people, pieces, is_named_later)
         prefixes, suffixes, n_templates = _template_pieces(pieces)
         values = _value_pieces(people, pieces)
-        vocabulary = Vocabulary.build(self.tokenizer, list(pieces.texts))
+        asked = question_texts(ATTRIBUTES, pool("first_names")) if self.questions else []
+        vocabulary = Vocabulary.build(self.tokenizer, [*pieces.texts, *asked])
         sentences = Sentences(
             pieces=Pieces(vocabulary, list(pieces.texts)),
             n_name_parts=people.names.shape[1],

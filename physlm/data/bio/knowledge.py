@@ -108,6 +108,17 @@ class KnowledgeCorpus:
             if last > first
         }
 
+    def name_parts(self) -> list[tuple[str, ...]]:
+        """The parts of each person's name."""
+        made_of = self.sentences
+        n_parts = made_of.n_name_parts
+        texts = [text.strip() for text in made_of.pieces.texts]
+        rows = made_of.openings[:, :n_parts].copy()
+        is_named_later = np.array([t.name_after > 0 for t in made_of.tellings])[made_of.groups]
+        if is_named_later.any():
+            rows[is_named_later] = made_of.namings[is_named_later, 1 : 1 + n_parts]
+        return [tuple(texts[piece] for piece in row) for row in rows]
+
     @property
     def maximum_bits(self) -> float:
         """Bits a perfect model is credited with, the numerator of R^max.
@@ -166,8 +177,8 @@ def _epoch_order(seed: int, number: int, n: int) -> Int64[np.ndarray, " document
 class PieceList:
     """Distinct texts in order of first use, each with its number."""
 
-    def __init__(self) -> None:
-        self.texts: dict[str, int] = {}
+    def __init__(self, texts: Sequence[str] = ()) -> None:
+        self.texts = {text: number for number, text in enumerate(texts)}
 
     def add(self, texts: Sequence[str]) -> np.ndarray:
         """The numbers of ``texts``, new ones appended."""

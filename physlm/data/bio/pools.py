@@ -3,6 +3,8 @@
 from functools import cache
 from importlib.resources import files
 
+ATTRIBUTES = ("birth_date", "birth_city", "university", "major", "employer", "company_city")
+
 _FOLDER = files("physlm.data.bio")
 
 
@@ -29,6 +31,13 @@ def templates(attribute: str) -> tuple[tuple[str, str], ...]:
         line.removeprefix("{subject}").partition("{value}")
         for line in _lines("templates", attribute)
     )
+    return tuple((before.rstrip(" "), after) for before, _, after in rows)
+
+
+@cache
+def questions(attribute: str) -> tuple[tuple[str, str], ...]:
+    """The ways to ask for one attribute, each as the words before and after the name."""
+    rows = (line.partition("{name}") for line in _lines("questions", attribute))
     return tuple((before.rstrip(" "), after) for before, _, after in rows)
 
 

@@ -1,0 +1,246 @@
+"""Questions about people, each with its answer, for a share of them."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+import numpy as np
+from jaxtyping import Bool, Int32, Int64
+
+from physlm.data.bio.assembly import assemble
+from physlm.data.bio.knowledge import KnowledgeCorpus, PieceList
+from physlm.data.bio.pools import ATTRIBUTES, questions
+from physlm.data.corpus import Corpus, DataConfig, Documents, require_at_least
+from physlm.data.tokens import Pieces, Vocabulary
+from physlm.rng import stream
+
+N_PHRASINGS = 24  # of each question
+_ANSWER = " Answer:"
+
+
+@dataclass(kw_only=True, slots=True)
+class QuestionsConfig(DataConfig):
+    """Questions about the people of an earlier run: one epoch asks for every fact of some once.
+
+    The other people are for tests: no text asks about them.
+
+    Source:
+        Physics of Language Models, Part 3.1, section 2.2.
+    """
+
+    exposures: int = 20
+    train_share: float = 0.5  # of the people, who are asked about in training
+    n_phrasings: int = 1  # of each question in training; the rest measure what wording matters
+
+    def check(self) -> None:
+        """Shares and counts in range."""
+        DataConfig.check(self)
+        require_at_least(self, 1, "n_phrasings")
+        if self.n_phrasings > N_PHRASINGS:
+            raise ValueError(f"n_phrasings={self.n_phrasings}; each question has {N_PHRASINGS}")
+        if not 0 < self.train_share < 1:
+            raise ValueError(
+                f"train_share={self.train_share}; must be above 0, and below 1 to leave test people"
+            )
+
+    def build(self, seed: int) -> Corpus:  # noqa: ARG002
+        """Refused: there is nobody to ask about.
+
+        Raises:
+            ValueError: Always.
+        """
+        raise ValueError("data=questions asks about the people of a run; name it by init_from")
+
+    def follow(self, earlier: Corpus, seed: int) -> "QuestionCorpus":
+        """Ask about the people of an earlier corpus.
+
+        Raises:
+            ValueError: If it has no people, too few to split, or no words for questions.
+        """
+        if isinstance(earlier, QuestionCorpus):
+            earlier = earlier.world
+        if not isinstance(earlier, KnowledgeCorpus) or not _asked(earlier):
+            raise ValueError("data=questions asks about people of data=bios; start from such a run")
+        n_train = round(self.train_share * earlier.n_people)
+        if not 0 < n_train < earlier.n_people:
+            raise ValueError(
+                f"train_share={self.train_share} of {earlier.n_people} people leaves none to "
+                f"{'train' if n_train == 0 else 'test'} on; take more people or another share"
+            )
+        try:
+            pieces = _pieces(earlier)
+        except ValueError as error:
+            raise ValueError(f"{error}; run it with data.questions=true") from error
+        return QuestionCorpus(earlier, self, seed, pieces)
+
+
+@dataclass(frozen=True)
+class QuestionCorpus:
+    """Questions as documents: end-of-text, the question, and its answer to the end.
+
+    Attributes:
+        world: The people.
+        config: Who is asked about, and how.
+        seed: Of every epoch's order and phrasings.
+        pieces: What questions and answers are made of.
+    """
+
+    world: KnowledgeCorpus
+    config: QuestionsConfig
+    seed: int
+    pieces: "QuestionPieces"
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """That of the world."""
+        return self.world.vocabulary
+
+    @property
+    def attributes(self) -> tuple[str, ...]:
+        """What is asked for."""
+        return _asked(self.world)
+
+    @cached_property
+    def is_trained(self) -> Bool[np.ndarray, " people"]:
+        """Which people training asks about; it follows from the world and the share alone."""
+        n_train = round(self.config.train_share * self.world.n_people)
+        chosen = stream(self.world.seed, "question split").permutation(self.world.n_people)
+        is_trained = np.zeros(self.world.n_people, dtype=bool)
+        is_trained[chosen[:n_train]] = True
+        return is_trained
+
+    @property
+    def n_documents(self) -> int:
+        """Facts that training asks for."""
+        return int(self.is_trained.sum()) * len(self.attributes)
+
+    @property
+    def n_epochs(self) -> int:
+        """Times each question is asked in training."""
+        return self.config.exposures
+
+    @property
+    def entropy_bits(self) -> float:
+        """Of the world."""
+        return self.world.entropy_bits
+
+    def fingerprint(self) -> str:
+        """SHA-256 over the world, who is asked about, the questions and the seed."""
+        config = self.config
+        texts = [questions(name) for name in self.attributes]
+        content = (
+            self.world.fingerprint(),
+            config.train_share,
+            config.n_phrasings,
+            texts,
+            self.seed,
+        )
+        return hashlib.sha256(repr(content).encode()).hexdigest()
+
+    def epoch(self, number: int, first: int, last: int) -> Documents:
+        """Questions ``first`` to ``last - 1`` of the epoch's shuffled order."""
+        asked, phrasings = _epoch_plan(self.seed, number, self.n_documents, self.config.n_phrasings)
+        asked, phrasings = asked[first:last], phrasings[first:last]
+        people = np.flatnonzero(self.is_trained)[asked // len(self.attributes)]
+        assert self.is_trained[people].all()  # a person of the test split must not slip in
+        return self.documents(people, asked % len(self.attributes), phrasings)
+
+    def documents(
+        self,
+        people: Int64[np.ndarray, " documents"],
+        attributes: Int64[np.ndarray, " documents"],
+        phrasings: Int64[np.ndarray, " documents"],
+    ) -> Documents:
+        """Questions with their answers."""
+        rows = np.concatenate(
+            [
+                self._question_rows(people, attributes, phrasings),
+                self.pieces.values[people, attributes],
+            ],
+            axis=1,
+        )
+        return assemble(rows, self.pieces.pieces, self.vocabulary.eos)
+
+    def prompts(
+        self,
+        people: Int64[np.ndarray, " questions"],
+        attributes: Int64[np.ndarray, " questions"],
+        phrasings: Int64[np.ndarray, " questions"],
+    ) -> list[np.ndarray]:
+        """Questions up to where the answer begins, each after end-of-text."""
+        rows = self._question_rows(people, attributes, phrasings)
+        documents = assemble(rows, self.pieces.pieces, self.vocabulary.eos)
+        return np.split(documents.tokens, documents.starts[1:-1])
+
+    def answer(self, person: int, attribute: int) -> str:
+        """The right answer, as text."""
+        return self.vocabulary.decode(
+            self.pieces.pieces.join(self.pieces.values[person, attribute])
+        ).strip()
+
+    @property
+    def longest_answer(self) -> int:
+        """Tokens of the longest answer."""
+        lengths = np.append(np.diff(self.pieces.pieces.starts), 0)  # -1 stands for no piece
+        return int(lengths[self.pieces.values].sum(axis=-1).max())
+
+    def _question_rows(
+        self, people: np.ndarray, attributes: np.ndarray, phrasings: np.ndarray
+    ) -> np.ndarray:
+        before, after = self.pieces.phrasings[attributes, phrasings].T
+        return np.column_stack([before, self.pieces.names[people], after])
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionPieces:
+    """What questions and answers are made of, as piece numbers; -1 stands for no piece.
+
+    Attributes:
+        pieces: The tokenised pieces.
+        names: The parts of each person's name.
+        phrasings: The words before and after the name in each phrasing of each question.
+        values: The answers.
+    """
+
+    pieces: Pieces
+    names: Int32[np.ndarray, "people parts"]
+    phrasings: Int32[np.ndarray, "attributes phrasings 2"]
+    values: Int32[np.ndarray, "people attributes chunks"]
+
+
+def _pieces(world: KnowledgeCorpus) -> QuestionPieces:
+    pieces = PieceList(world.sentences.pieces.texts)
+    parts = zip(*world.name_parts(), strict=True)
+    names = [pieces.add([f" {part}" for part in column]) for column in parts]
+    phrasings = [
+        [pieces.add([before, f"{after}{_ANSWER}"]) for before, after in questions(attribute)]
+        for attribute in _asked(world)
+    ]
+    columns = [i for i, a in enumerate(world.attributes) if a.name in ATTRIBUTES]
+    return QuestionPieces(
+        Pieces(world.vocabulary, list(pieces.texts)), np.stack(names, axis=1),
+        np.array(phrasings), world.sentences.values[:, columns],
+    )  # fmt: skip
+
+
+def question_texts(attributes: Sequence[str], first_names: Sequence[str]) -> list[str]:
+    """Every piece of text that questions about these need beside those of biographies."""
+    texts = [_ANSWER, *(f" {name}" for name in first_names)]
+    for attribute in attributes:
+        for before, after in questions(attribute):
+            texts += [before, f"{after}{_ANSWER}"]
+    return texts
+
+
+def _asked(world: KnowledgeCorpus) -> tuple[str, ...]:
+    return tuple(a.name for a in world.attributes if a.name in ATTRIBUTES)
+
+
+@lru_cache(maxsize=2)
+def _epoch_plan(
+    seed: int, number: int, n: int, n_phrasings: int
+) -> tuple[Int64[np.ndarray, " n"], Int64[np.ndarray, " n"]]:
+    """The order of an epoch's questions, and in which phrasing each is put."""
+    order = stream(seed, "epoch", number, "questions").permutation(n)
+    return order, stream(seed, "epoch", number, "phrasings").integers(0, n_phrasings, n)

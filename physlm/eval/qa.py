@@ -1,0 +1,111 @@
+"""Answers to questions about people: those that training asked about, and others."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Int64
+
+from physlm.data.bio.questions import N_PHRASINGS, QuestionCorpus
+from physlm.data.corpus import Corpus, require_at_least
+from physlm.errors import InputError
+from physlm.eval.generate import Sampling, generate
+from physlm.eval.scorer import ScorerConfig, mean, require_causal
+from physlm.models.language_model import LanguageModel
+from physlm.record import Metric
+from physlm.rng import stream
+
+IN, OUT = "in_distribution", "out_of_distribution"
+
+
+@dataclass(kw_only=True, slots=True)
+class QaConfig(ScorerConfig):
+    """Exact match of whole answers, decoded greedily to their end.
+
+    In distribution are people whose questions were trained on, out of distribution all others.
+    Every attribute is asked for in the first phrasing; then all of them in phrasings that training
+    did not have, if there are any.
+
+    Source:
+        Physics of Language Models, Part 3.1, section 2.2.
+    """
+
+    max_people: int = 1000  # of each split; above that, a sample
+    batch_size: int = 512  # questions read at once
+
+    def __post_init__(self) -> None:
+        require_at_least(self, 1, "max_people", "batch_size")
+
+    def check(self, model: LanguageModel, corpus: Corpus) -> None:
+        """The corpus asks questions, and the model reads and answers them."""
+        questions = _questions(corpus)
+        require_causal("qa", model, "does not answer")
+        asked = _grid(np.arange(min(self.max_people, questions.world.n_people)), questions)
+        longest = max(map(len, questions.prompts(*asked, np.zeros(len(asked[0]), int))))
+        needed = longest + questions.longest_answer
+        if model.longest_window is not None and needed > model.longest_window:
+            raise InputError(
+                f"questions and answers have up to {needed} tokens, learned positions end at "
+                f"data.seq_len={model.longest_window}; raise it or use model.position=rope"
+            )
+
+    def score(self, model: LanguageModel, corpus: Corpus) -> list[Metric]:
+        """Exact match in both splits, by attribute, and in untrained phrasings."""
+        questions = _questions(corpus)
+        metrics = []
+        for split in (IN, OUT):
+            people, attributes = _grid(self._people(questions, split), questions)
+            phrasings = np.zeros(len(people), dtype=np.int64)
+            is_right = exact_match(self, model, questions, people, attributes, phrasings)
+            metrics.append(mean("qa/exact_match", is_right, "share", split=split))
+            metrics += [
+                mean(f"qa/exact_match/{name}", is_right[attributes == a], "share", split=split)
+                for a, name in enumerate(questions.attributes)
+            ]
+            if questions.config.n_phrasings < N_PHRASINGS:
+                phrasings = stream(questions.world.seed, "phrasings measured").integers(
+                    questions.config.n_phrasings, N_PHRASINGS, len(people)
+                )
+                is_right = exact_match(self, model, questions, people, attributes, phrasings)
+                metrics.append(mean("qa/untrained_phrasings", is_right, "share", split=split))
+        return metrics
+
+    def _people(self, questions: QuestionCorpus, split: str) -> Int64[np.ndarray, " people"]:
+        """Everyone of a split, or a sample drawn once."""
+        people = np.flatnonzero(questions.is_trained == (split == IN))
+        chosen = stream(questions.world.seed, "people asked", split).permutation(people)
+        return np.sort(chosen[: self.max_people])
+
+
+def exact_match(
+    config: QaConfig,
+    model: LanguageModel,
+    questions: QuestionCorpus,
+    people: Int64[np.ndarray, " questions"],
+    attributes: Int64[np.ndarray, " questions"],
+    phrasings: Int64[np.ndarray, " questions"],
+) -> Bool[np.ndarray, " questions"]:
+    """Whether the model's answer to each question, read as text, is the right one and ends."""
+    sampling = Sampling(
+        max_new_tokens=questions.longest_answer + 1, eos=questions.vocabulary.eos, temperature=0.0,
+        batch_size=config.batch_size, is_compiled=model.device.type == "cuda",
+    )  # fmt: skip
+    prompts = questions.prompts(people, attributes, phrasings)
+    written = generate(model, prompts, sampling, seed=0)
+    answers = [questions.vocabulary.decode(tokens).strip() for tokens in written.tokens]
+    truth = [questions.answer(p, a) for p, a in zip(people, attributes, strict=True)]
+    is_right: np.ndarray = (np.array(answers) == np.array(truth)) & written.is_ended
+    return is_right
+
+
+def _questions(corpus: Corpus) -> QuestionCorpus:
+    if not isinstance(corpus, QuestionCorpus):
+        raise InputError("eval=qa asks questions; use data=questions")
+    return corpus
+
+
+def _grid(
+    people: Int64[np.ndarray, " people"], questions: QuestionCorpus
+) -> tuple[Int64[np.ndarray, " questions"], Int64[np.ndarray, " questions"]]:
+    """Every attribute of every person, as one row of each."""
+    n = len(questions.attributes)
+    return np.repeat(people, n), np.tile(np.arange(n), len(people))

@@ -1,0 +1,111 @@
+"""Question answering, by models whose answers are known."""
+
+import numpy as np
+import pytest
+import torch
+
+from physlm.data.bio.bios import BiosConfig
+from physlm.data.bio.pools import ATTRIBUTES
+from physlm.data.bio.questions import QuestionsConfig
+from physlm.data.tokens import TokenizerName
+from physlm.errors import InputError
+from physlm.eval.qa import IN, OUT, QaConfig
+from physlm.models.decoder import DecoderConfig
+from physlm.models.position import PositionEncoding
+from physlm.record import by_name
+from tests.eval.oracle import Oracle, Read
+
+
+@pytest.fixture(scope="module")
+def corpus():
+    world = BiosConfig(n_people=30, questions=True, tokenizer=TokenizerName.compact).build(0)
+    return QuestionsConfig(n_phrasings=2).follow(world, 0)
+
+
+class Planted(Oracle):
+    """Knows the right answer to each question, and says what ``changed`` makes of it."""
+
+    def __init__(self, corpus, changed):
+        super().__init__(corpus)
+        self.vocabulary_size = corpus.vocabulary.size
+        self.corpus, self.known = corpus, {}
+        n = corpus.world.n_people
+        for attribute in range(len(ATTRIBUTES)):
+            for phrasing in range(24):
+                asked = np.arange(n), np.full(n, attribute), np.full(n, phrasing)
+                documents = corpus.documents(*asked)
+                for person, prompt in enumerate(corpus.prompts(*asked)):
+                    row = documents.tokens[documents.starts[person] : documents.starts[person + 1]]
+                    answer = [*row[len(prompt) :].tolist(), corpus.vocabulary.eos]
+                    said = changed(answer, person, attribute, phrasing)
+                    self.known[tuple(prompt.tolist())] = said
+
+    def prefill(self, prompts, lengths, n_positions):
+        rows = [self.known[tuple(p[:n].tolist())] for p, n in zip(prompts, lengths, strict=True)]
+        cache = Read([list(row) for row in rows])
+        return self._next(cache), cache
+
+    def decode(self, tokens, cache):
+        return self._next(cache)
+
+    def _next(self, cache):
+        scores = torch.zeros(len(cache.rows), self.vocabulary_size)
+        for i, row in enumerate(cache.rows):
+            scores[i, row.pop(0) if row else 0] = 1
+        return scores
+
+
+def scored(corpus, changed, **values):
+    return by_name(QaConfig(**values).score(Planted(corpus, changed), corpus))
+
+
+def test_a_model_that_knows_every_answer_scores_100(corpus):
+    metrics = scored(corpus, lambda answer, *_: answer)
+    for split in (IN, OUT):
+        for name in ("qa/exact_match", "qa/untrained_phrasings",
+                     *(f"qa/exact_match/{a}" for a in ATTRIBUTES)):  # fmt: skip
+            assert metrics[f"{name}@{split}"].value == 1
+        assert metrics[f"qa/exact_match@{split}"].n == 15 * 6
+
+
+@pytest.mark.parametrize("changed", [
+    lambda answer, *_: [answer[0] + 1, *answer[1:]],  # another first word
+    lambda answer, *_: answer[:-2] + answer[-1:],  # the last word missing
+    lambda answer, *_: answer[:-1] + answer[-2:-1] + answer[-1:],  # the last word twice
+    lambda answer, *_: answer[:-1] + [0] * 20,  # right, but it goes on
+])  # fmt: skip
+def test_a_model_that_is_almost_right_scores_0(corpus, changed):
+    metrics = scored(corpus, changed)
+    assert {metric.value for metric in metrics.values()} == {0}
+
+
+def test_splits_attributes_and_phrasings_are_told_apart(corpus):
+    def only_some(answer, person, attribute, phrasing):
+        is_known = corpus.is_trained[person] and attribute != 2 and phrasing < 2
+        return answer if is_known else [corpus.vocabulary.eos]
+
+    metrics = scored(corpus, only_some)
+    assert metrics[f"qa/exact_match@{IN}"].value == pytest.approx(5 / 6)
+    assert metrics[f"qa/exact_match@{OUT}"].value == 0
+    assert metrics[f"qa/exact_match/{ATTRIBUTES[2]}@{IN}"].value == 0
+    assert metrics[f"qa/exact_match/{ATTRIBUTES[3]}@{IN}"].value == 1
+    assert metrics[f"qa/untrained_phrasings@{IN}"].value == 0
+
+
+def test_a_sample_of_people_is_asked(corpus):
+    metrics = scored(corpus, lambda answer, *_: answer, max_people=4)
+    assert metrics[f"qa/exact_match@{OUT}"].n == 24
+
+
+def test_what_cannot_be_asked_is_refused(corpus, biod):
+    with pytest.raises(InputError, match="eval=qa asks questions; use data=questions"):
+        QaConfig().check(Planted(corpus, lambda answer, *_: answer), biod)
+    config = DecoderConfig(d_model=16, n_layers=1, position=PositionEncoding.learned)
+    with pytest.raises(InputError, match="learned positions end at data.seq_len=12"):
+        QaConfig().check(config.build(corpus.vocabulary.size, 12, 0), corpus)
+
+
+def test_an_untrained_decoder_answers_nothing(corpus):
+    model = DecoderConfig(d_model=16, n_layers=1).build(corpus.vocabulary.size, 64, 0).eval()
+    QaConfig().check(model, corpus)
+    assert by_name(QaConfig().score(model, corpus))[f"qa/exact_match@{OUT}"].value == 0
