@@ -23,6 +23,7 @@ from physlm.data.bio.questions import QuestionsConfig
 from physlm.data.cfg.corpus import CfgConfig
 from physlm.data.corpus import DataConfig
 from physlm.errors import InputError, refused_values
+from physlm.eval.bio import BioConfig
 from physlm.eval.capacity import CapacityConfig
 from physlm.eval.cfg_accuracy import CfgAccuracyConfig
 from physlm.eval.cfg_distribution import CfgDistributionConfig
@@ -44,9 +45,10 @@ T = TypeVar("T")
 SCHEMAS: dict[str, type] = {
     "bios": BiosConfig, "biod": BiodConfig, "questions": QuestionsConfig, "cfg": CfgConfig,
     "decoder": DecoderConfig, "encoder": EncoderConfig, "inherited": InheritedConfig,
-    "capacity": CapacityConfig, "cfg_accuracy": CfgAccuracyConfig,
-    "cfg_distribution": CfgDistributionConfig, "cfg_robustness": CfgRobustnessConfig,
-    "qa": QaConfig, "cfg_probing": CfgProbingConfig, "cfg_attention": CfgAttentionConfig,
+    "capacity": CapacityConfig, "bio": BioConfig, "qa": QaConfig,
+    "cfg_accuracy": CfgAccuracyConfig, "cfg_distribution": CfgDistributionConfig,
+    "cfg_robustness": CfgRobustnessConfig, "cfg_probing": CfgProbingConfig,
+    "cfg_attention": CfgAttentionConfig,
 }  # fmt: skip
 
 

@@ -50,21 +50,15 @@ class CapacityConfig(ScorerConfig):
                 "none of them; set name_after=0, and the same subject in data.text and "
                 "data.minority_text"
             )
-        if model.longest_window is None:
-            return
-        people = self._people(corpus)
-        renderings = (corpus.rendering(i, people) for i in range(self.n_renderings))
-        longest = max(int(np.diff(documents.starts).max()) for documents in renderings)
-        if longest - 1 > model.longest_window:
-            raise InputError(
-                f"documents have up to {longest} tokens, learned positions end at "
-                f"data.seq_len={model.longest_window}; raise it or use model.position=rope"
-            )
+        require_documents_fit(model, corpus, self._people(corpus), self.n_renderings)
 
     def score(self, model: LanguageModel, corpus: Corpus) -> list[Metric]:
         """All capacity metrics of a model."""
         assert isinstance(corpus, KnowledgeCorpus)
-        losses = measure_items(self, model, corpus, self._people(corpus))
+        losses = measure_items(
+            model, corpus, self._people(corpus),
+            n_renderings=self.n_renderings, batch_size=self.batch_size,
+        )  # fmt: skip
         return capacity_metrics(losses, corpus, sum(model.n_parameters().values()))
 
     def _people(self, corpus: KnowledgeCorpus) -> Int64[np.ndarray, " people"]:
@@ -93,8 +87,35 @@ class ItemLosses:
     is_right: Float[np.ndarray, "people attributes"]
 
 
+def require_documents_fit(
+    model: LanguageModel,
+    corpus: KnowledgeCorpus,
+    people: Int64[np.ndarray, " people"],
+    n_renderings: int,
+) -> None:
+    """The model reads each document in one window.
+
+    Raises:
+        InputError: If its learned positions end before.
+    """
+    if model.longest_window is None:
+        return
+    renderings = (corpus.rendering(i, people) for i in range(n_renderings))
+    longest = max(int(np.diff(documents.starts).max()) for documents in renderings)
+    if longest - 1 > model.longest_window:
+        raise InputError(
+            f"documents have up to {longest} tokens, learned positions end at "
+            f"data.seq_len={model.longest_window}; raise it or use model.position=rope"
+        )
+
+
 def measure_items(
-    config: CapacityConfig, model: LanguageModel, corpus: KnowledgeCorpus, people: np.ndarray
+    model: LanguageModel,
+    corpus: KnowledgeCorpus,
+    people: Int64[np.ndarray, " people"],
+    *,
+    n_renderings: int,
+    batch_size: int,
 ) -> ItemLosses:
     """Score every item of every person, each document alone in its window.
 
@@ -110,9 +131,9 @@ def measure_items(
         "first_chunk": np.zeros((n, n_attributes if chunk_length else 0)),
         "is_right": np.zeros((n, n_attributes)),
     }
-    for number in range(config.n_renderings):
-        for first in range(0, n, config.batch_size):
-            rows = slice(first, first + config.batch_size)
+    for number in range(n_renderings):
+        for first in range(0, n, batch_size):
+            rows = slice(first, first + batch_size)
             documents = corpus.rendering(number, people[rows])
             nats, is_likeliest = _token_losses(model, documents, corpus.vocabulary.eos)
             spans = documents.value_spans
@@ -123,7 +144,7 @@ def measure_items(
             if chunk_length:
                 chunk = np.stack([spans[..., 0], spans[..., 0] + chunk_length], axis=-1)
                 sums["first_chunk"][rows] += _span_sums(nats, chunk)
-    return ItemLosses(**{name: total / config.n_renderings for name, total in sums.items()})
+    return ItemLosses(**{name: total / n_renderings for name, total in sums.items()})
 
 
 def capacity_metrics(

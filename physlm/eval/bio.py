@@ -1,0 +1,66 @@
+"""Does a model hold the attributes of people? The control that what cannot be told is stored."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from physlm.data.bio.knowledge import KnowledgeCorpus
+from physlm.data.bio.questions import QuestionCorpus
+from physlm.data.corpus import Corpus, require_at_least
+from physlm.errors import InputError
+from physlm.eval.capacity import measure_items, require_documents_fit
+from physlm.eval.scorer import ScorerConfig, mean, require_causal
+from physlm.models.language_model import LanguageModel
+from physlm.record import Metric
+from physlm.rng import stream
+
+
+@dataclass(kw_only=True, slots=True)
+class BioConfig(ScorerConfig):
+    """Share of attribute values that greedy decoding gives whole, after the words before them.
+
+    People are read about in the texts of training where these are few (``n_wordings`` above 0).
+
+    Source:
+        Physics of Language Models, Part 3.1, section 2.1 (attribute accuracy).
+    """
+
+    n_renderings: int = 1  # texts of each person
+    max_people: int = 2000  # people measured; above that, a sample
+    batch_size: int = 512  # documents per forward pass
+
+    def __post_init__(self) -> None:
+        require_at_least(self, 1, "n_renderings", "max_people", "batch_size")
+
+    def check(self, model: LanguageModel, corpus: Corpus) -> None:
+        """There are people, and each document is read in one window."""
+        world = _world(corpus)
+        require_causal("bio", model, "predicts no next token")
+        require_documents_fit(model, world, self._people(world), self.n_renderings)
+
+    def score(self, model: LanguageModel, corpus: Corpus) -> list[Metric]:
+        """Accuracy over all attributes, and of each; the gender is not counted."""
+        world = _world(corpus)
+        losses = measure_items(
+            model, world, self._people(world),
+            n_renderings=self.n_renderings, batch_size=self.batch_size,
+        )  # fmt: skip
+        columns = {a.name: i for i, a in enumerate(world.attributes) if a.name != "gender"}
+        accuracies = {"": losses.is_right[:, list(columns.values())].mean(axis=1)}
+        accuracies |= {f"/{name}": losses.is_right[:, i] for name, i in columns.items()}
+        return [
+            mean(f"bio/attribute_accuracy{name}", values, "share", split="train")
+            for name, values in accuracies.items()
+        ]
+
+    def _people(self, world: KnowledgeCorpus) -> np.ndarray:
+        """Everyone, or a sample drawn once."""
+        chosen = stream(world.seed, "people read about").permutation(world.n_people)
+        return np.sort(chosen[: self.max_people])
+
+
+def _world(corpus: Corpus) -> KnowledgeCorpus:
+    world = corpus.world if isinstance(corpus, QuestionCorpus) else corpus
+    if not isinstance(world, KnowledgeCorpus):
+        raise InputError("eval=bio measures worlds of people only: data=bios, biod or questions")
+    return world

@@ -1,0 +1,87 @@
+"""Storage of attributes, by models that recite what they are given with planted mistakes."""
+
+import numpy as np
+import pytest
+import torch
+
+from physlm.data.bio.bios import BiosConfig, TextConfig
+from physlm.data.bio.pools import ATTRIBUTES
+from physlm.data.bio.questions import QuestionsConfig
+from physlm.data.tokens import TokenizerName
+from physlm.errors import InputError
+from physlm.eval.bio import BioConfig
+from physlm.models.decoder import DecoderConfig
+from physlm.models.language_model import LanguageModel
+from physlm.models.position import PositionEncoding
+from physlm.record import by_name
+
+
+@pytest.fixture(scope="module")
+def world():
+    config = BiosConfig(n_people=20, questions=True, tokenizer=TokenizerName.compact,
+                        text=TextConfig(n_wordings=2))  # fmt: skip
+    return config.build(0)
+
+
+class Reciting(LanguageModel):
+    """Gives the next token of every text of the world, but at the places where it is to err."""
+
+    def __init__(self, world, wrong):
+        super().__init__()
+        self.vocabulary_size, self.following = world.vocabulary.size, {}
+        for number in range(2):
+            documents = world.rendering(number, np.arange(world.n_people))
+            for i, person in enumerate(documents.people):
+                row = documents.tokens[documents.starts[i] : documents.starts[i + 1]].tolist()
+                for at in range(1, len(row)):
+                    is_wrong = wrong(person, documents.value_spans[i], at)
+                    said = (row[at] + is_wrong) % self.vocabulary_size
+                    self.following[tuple(row[:at])] = said
+
+    def forward(self, tokens, is_visible=None):
+        scores = torch.zeros(*tokens.shape, self.vocabulary_size)
+        for i, row in enumerate(tokens.tolist()):
+            for at in range(len(row)):
+                scores[i, at, self.following.get(tuple(row[: at + 1]), 0)] = 1
+        return scores
+
+
+def accuracies(world, wrong, corpus=None):
+    model, scorer = Reciting(world, wrong), BioConfig(n_renderings=2)
+    scorer.check(model, corpus or world)
+    return by_name(scorer.score(model, corpus or world))
+
+
+def test_a_model_that_recites_all_stores_all(world):
+    metrics = accuracies(world, lambda *_: False)
+    assert {metric.value for metric in metrics.values()} == {1}
+    assert set(metrics) == {"bio/attribute_accuracy",
+                            *(f"bio/attribute_accuracy/{a}" for a in ATTRIBUTES)}  # fmt: skip
+
+
+def test_one_wrong_token_of_a_value_loses_that_value_only(world):
+    def last_of_birth_dates(person, spans, at):
+        return person < 10 and at == spans[0, 1] - 1
+
+    metrics = accuracies(world, last_of_birth_dates, QuestionsConfig().follow(world, 0))
+    assert metrics["bio/attribute_accuracy/birth_date"].value == pytest.approx(0.5)
+    assert metrics["bio/attribute_accuracy/major"].value == 1
+    assert metrics["bio/attribute_accuracy"].value == pytest.approx(1 - 0.5 / 6)
+
+
+def test_words_between_values_do_not_count(world):
+    def outside(person, spans, at):
+        return not any(first <= at < last for first, last in spans[:6])
+
+    assert accuracies(world, outside)["bio/attribute_accuracy"].value == 1
+
+
+def test_other_worlds_and_short_windows_are_refused(world):
+    from physlm.data.cfg.corpus import CfgConfig
+
+    model = Reciting(world, lambda *_: False)
+    with pytest.raises(InputError, match="eval=bio measures worlds of people only"):
+        BioConfig().check(model, CfgConfig().build(0))
+    short = DecoderConfig(d_model=16, n_layers=1, position=PositionEncoding.learned)
+    with pytest.raises(InputError, match="learned positions end at data.seq_len=20"):
+        BioConfig().check(short.build(world.vocabulary.size, 20, 0), world)
