@@ -30,6 +30,7 @@ from physlm.eval.cfg_distribution import CfgDistributionConfig
 from physlm.eval.cfg_robustness import CfgRobustnessConfig
 from physlm.eval.qa import QaConfig
 from physlm.eval.scorer import ScorerConfig
+from physlm.models.architecture import TransformerConfig
 from physlm.models.decoder import DecoderConfig
 from physlm.models.encoder import EncoderConfig
 from physlm.models.inherited import InheritedConfig
@@ -122,8 +123,13 @@ class RunConfig:
     @property
     def architecture(self) -> ModelConfig:
         """The model's, of whichever run built it."""
-        found = self.ancestor if isinstance(self.model, InheritedConfig) else None
-        return self.model if found is None else found.config.architecture
+        found = self.ancestor
+        if found is None or not isinstance(self.model, InheritedConfig):
+            return self.model
+        earlier = found.config.architecture
+        if self.model.lora is not None and isinstance(earlier, TransformerConfig):
+            return replace(earlier, is_tied=False)
+        return earlier
 
     @property
     def run_id(self) -> str:

@@ -9,8 +9,10 @@ from safetensors.torch import load_model
 from physlm.config import RunConfig
 from physlm.data.corpus import Corpus
 from physlm.errors import InputError
+from physlm.models.adapter import Lora, adapted, merged
 from physlm.models.inherited import InheritedConfig
 from physlm.models.language_model import LanguageModel
+from physlm.models.transformer import Transformer
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ def corpus_of(config: RunConfig) -> Corpus:
 
 
 def inherited_model(config: RunConfig, start: Start) -> LanguageModel:
-    """The trained model of the run to start from.
+    """The trained model of the run to start from, with adapters if these are to be trained.
 
     Raises:
         InputError: If another architecture is asked for, or the weights are of another model.
@@ -63,4 +65,20 @@ def inherited_model(config: RunConfig, start: Start) -> LanguageModel:
             f"{start.weights} are not weights of this model with data.seq_len={seq_len} "
             f"({str(error).splitlines()[-1].strip()})"
         ) from error
-    return model
+    lora = _lora(config)
+    if lora is None:
+        return model
+    assert isinstance(model, Transformer)
+    return adapted(model, lora, config.seed)
+
+
+def finished_model(config: RunConfig, model: LanguageModel) -> LanguageModel:
+    """What training came to, as a model of plain weights."""
+    if _lora(config) is None:
+        return model
+    assert isinstance(model, Transformer)
+    return merged(model)
+
+
+def _lora(config: RunConfig) -> Lora | None:
+    return config.model.lora if isinstance(config.model, InheritedConfig) else None

@@ -18,7 +18,7 @@ from physlm.analysis.figures import draw_learning_curve, draw_run, save_figure
 from physlm.config import RunConfig
 from physlm.data.corpus import Corpus
 from physlm.errors import InputError, refused_values
-from physlm.inheritance import Start, corpus_of, inherited_model
+from physlm.inheritance import Start, corpus_of, finished_model, inherited_model
 from physlm.models.language_model import LanguageModel
 from physlm.record import (
     Metric,
@@ -182,9 +182,9 @@ def _run(config: RunConfig, directory: RunDirectory, prepared: _Prepared) -> Run
             return RunRecord(
                 **facts, status="diverged", metrics=(), stopped_at_step=trained.diverged_at
             )
+        model = finished_model(config, trained.model).to(prepared.device).eval()
         with replacing(directory.model) as temporary:
-            save_model(trained.model, str(temporary))
-        model = trained.model.to(prepared.device).eval()
+            save_model(model, str(temporary))
         metrics = score(config, model, prepared.corpus)
         for scorer in config.eval.values():
             for name, figure in scorer.figures(model, prepared.corpus).items():

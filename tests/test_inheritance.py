@@ -80,7 +80,7 @@ def test_the_record_tells_of_both(family):
     _, chosen, record, _ = family
     assert record.config["init_from"] == BIRTH
     assert record.config["ancestor"]["data"]["exposures"] == 30
-    assert record.config["model"] == {}
+    assert record.config["model"]["tuning"] == "full"
     assert record.parameters["total"] > 0
     assert chosen.architecture.d_model == 16
 
@@ -108,6 +108,22 @@ def test_a_start_may_have_a_start_of_its_own(family):
     record, _ = carried_out(third)
     assert record.config["ancestor"]["ancestor"]["data"]["exposures"] == 30
     assert corpus_of(third).fingerprint() == corpus_of(chosen).fingerprint()
+
+
+def test_adapters_are_trained_and_merged(family):
+    folder, chosen, _, _ = family
+    tuned = child("model.tuning=lora", "model.rank=2", "model.embedding_rank=4", runs_dir=folder)
+    _, directory = carried_out(tuned)
+    theirs, ours = (
+        load_file(RunDirectory(chosen.ancestor.run_dir).model),
+        load_file(directory.model),
+    )
+    changed = {name for name, w in theirs.items() if name in ours and not w.equal(ours[name])}
+    assert changed == {"embedding.weight", "blocks.0.attention.qkv.weight",
+                       "blocks.1.attention.qkv.weight"}  # fmt: skip
+    assert not tuned.architecture.is_tied
+    further = child(runs_dir=folder, init_from=str(tuned.run_dir))
+    assert carried_out(further)[0].status == "finished"
 
 
 def test_tables_keep_what_varies_among_starts(family, tmp_path):

@@ -1,14 +1,48 @@
-"""The model of an earlier run, trained on."""
+"""The model of an earlier run, trained on: all of it, or adapters."""
 
 from dataclasses import dataclass
+from enum import Enum
 
 from physlm.errors import InputError
+from physlm.models.adapter import Lora
 from physlm.models.language_model import LanguageModel, ModelConfig
+
+
+class Tuning(str, Enum):
+    """Whether all weights are trained on, or low-rank adapters that are merged at the end."""
+
+    full = "full"
+    lora = "lora"
 
 
 @dataclass(kw_only=True, slots=True)
 class InheritedConfig(ModelConfig):
-    """Architecture and weights of the run that ``init_from`` names."""
+    """Architecture and weights of the run that ``init_from`` names.
+
+    Source:
+        Adapters: Physics of Language Models, Part 3.1, appendix A.
+    """
+
+    tuning: Tuning = Tuning.full
+    rank: int = 8  # lora: of the updates to queries and values; 0 for none
+    embedding_rank: int = 128  # lora: of the update to the embedding; 0 for none
+    alpha: int = 16  # lora: updates are scaled by alpha over their rank
+
+    def __post_init__(self) -> None:
+        for name in ("rank", "embedding_rank"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name}={getattr(self, name)}; must be at least 0")
+        if self.alpha <= 0:
+            raise ValueError(f"alpha={self.alpha}; must be above 0")
+        if self.tuning is Tuning.lora and not (self.rank or self.embedding_rank):
+            raise ValueError("tuning=lora with rank=0 and embedding_rank=0 trains nothing")
+
+    @property
+    def lora(self) -> Lora | None:
+        """The adapters that are trained, if any."""
+        if self.tuning is Tuning.full:
+            return None
+        return Lora(rank=self.rank, embedding_rank=self.embedding_rank, alpha=self.alpha)
 
     def build(self, vocabulary_size: int, seq_len: int, seed: int) -> LanguageModel:  # noqa: ARG002
         """Refused: without an earlier run there is nothing to inherit.

@@ -1,0 +1,128 @@
+"""Low-rank adapters: trained in place of the weights they are added to, merged at the end."""
+
+import copy
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from physlm.errors import InputError
+from physlm.models.attention import Attention
+from physlm.models.transformer import Transformer
+from physlm.rng import stream_key
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lora:
+    """Which low-rank updates are trained.
+
+    Attributes:
+        rank: Of the updates to queries and to values, in every layer; 0 for none.
+        embedding_rank: Of the update to the embedding that reads tokens; 0 for none.
+        alpha: Updates are scaled by alpha over their rank.
+
+    Source:
+        Hu et al. (2021), LoRA; embeddings as in Physics of Language Models, Part 3.1, appendix A.
+    """
+
+    rank: int
+    embedding_rank: int
+    alpha: int
+
+
+def adapted(model: Transformer, lora: Lora, seed: int) -> Transformer:
+    """A model whose adapters alone are trained; at first it computes what it did.
+
+    Embedding and unembedding are told apart, as the adapter reads tokens and does not write them.
+
+    Raises:
+        InputError: If the model has no queries to adapt, or peft is not installed.
+    """
+    if lora.rank and not all(isinstance(b.attention, Attention) for b in model.blocks):
+        raise InputError(
+            f"rank={lora.rank}: attention with model.position={model.config.position.value} has "
+            "no queries; use rank=0, or tuning=full"
+        )
+    try:  # here, since it takes seconds
+        from peft import LoraConfig, inject_adapter_in_model
+    except ModuleNotFoundError as error:
+        raise InputError("tuning=lora needs peft; pip install 'physlm[adapters]'") from error
+
+    adapted = untied(model)
+    places = {r"blocks\.\d+\.attention\.qkv\.(query|value)": lora.rank,
+              "embedding": lora.embedding_rank}  # fmt: skip
+    ranks = {place: rank for place, rank in places.items() if rank}
+    if lora.rank:
+        for block in adapted.blocks:
+            block.attention.qkv = Projections(block.attention)  # type: ignore[union-attr, arg-type]
+    config = LoraConfig(
+        r=max(ranks.values()), lora_alpha=lora.alpha, target_modules="|".join(ranks),
+        rank_pattern=ranks, bias="none",
+    )  # fmt: skip
+    with torch.random.fork_rng():
+        torch.manual_seed(stream_key(seed, "adapters") >> 1)
+        inject_adapter_in_model(config, adapted)
+    return adapted
+
+
+def merged(model: Transformer) -> Transformer:
+    """The same function as plain weights."""
+    plain = copy.deepcopy(model)
+    for parameter in plain.parameters():
+        parameter.requires_grad = True
+    for block in plain.blocks:
+        attention = block.attention
+        if isinstance(attention.qkv, Projections):  # type: ignore[union-attr]
+            attention.qkv = attention.qkv.fused()  # type: ignore[union-attr]
+    plain.embedding = _merged(plain.embedding)  # type: ignore[assignment]
+    return plain
+
+
+def untied(model: Transformer) -> Transformer:
+    """A copy whose unembedding has weights of its own."""
+    free = copy.deepcopy(model)
+    free.config = replace(model.config, is_tied=False)
+    free.unembedding.weight = nn.Parameter(model.unembedding.weight.detach().clone())
+    return free
+
+
+class Projections(nn.Module):
+    """The projections to queries, keys and values, each on its own."""
+
+    def __init__(self, attention: Attention) -> None:
+        super().__init__()
+        shape, fused = attention.shape, attention.qkv
+        widths = [shape.d_model, shape.d_kv, shape.d_kv]
+        weights = torch.split(fused.weight.detach(), widths)
+        has_bias = isinstance(fused.bias, Tensor)
+        biases = torch.split(fused.bias.detach(), widths) if has_bias else (None,) * 3
+        self.query, self.key, self.value = map(_linear, weights, biases)
+
+    def forward(self, x: Float[Tensor, "batch seq width"]) -> Float[Tensor, "batch seq heads"]:
+        """All three, side by side."""
+        return torch.cat([self.query(x), self.key(x), self.value(x)], dim=-1)
+
+    def fused(self) -> nn.Linear:
+        """One layer that computes the same."""
+        states = [_merged(part).state_dict() for part in (self.query, self.key, self.value)]
+        biases = [state["bias"] for state in states if "bias" in state]
+        weight = torch.cat([state["weight"] for state in states])
+        return _linear(weight, torch.cat(biases) if biases else None)
+
+
+def _linear(weight: Float[Tensor, "out width"], bias: Float[Tensor, " out"] | None) -> nn.Linear:
+    layer = nn.Linear(weight.shape[1], weight.shape[0], bias=bias is not None, device="meta")
+    layer.weight = nn.Parameter(weight.clone())
+    if bias is not None:
+        layer.bias = nn.Parameter(bias.clone())
+    return layer
+
+
+def _merged(layer: nn.Module) -> nn.Module:
+    """The layer with its adapter, if it has one, added to its weights."""
+    if not hasattr(layer, "get_base_layer"):
+        return layer
+    layer.merge()  # type: ignore[operator]
+    base: nn.Module = layer.get_base_layer()  # type: ignore[operator]
+    return base
