@@ -17,6 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from physlm.analysis.cfg_attention import CfgAttentionConfig
 from physlm.analysis.cfg_probing import CfgProbingConfig
+from physlm.analysis.people_probing import PProbeConfig, QProbeConfig
 from physlm.data.bio.biod import BiodConfig
 from physlm.data.bio.bios import BiosConfig
 from physlm.data.bio.questions import QuestionsConfig
@@ -46,7 +47,8 @@ T = TypeVar("T")
 SCHEMAS: dict[str, type] = {
     "bios": BiosConfig, "biod": BiodConfig, "questions": QuestionsConfig, "cfg": CfgConfig,
     "decoder": DecoderConfig, "encoder": EncoderConfig, "inherited": InheritedConfig,
-    "capacity": CapacityConfig, "bio": BioConfig, "qa": QaConfig,
+    "capacity": CapacityConfig, "bio": BioConfig, "qa": QaConfig, "p_probe": PProbeConfig,
+    "q_probe": QProbeConfig,
     "cfg_accuracy": CfgAccuracyConfig, "cfg_distribution": CfgDistributionConfig,
     "cfg_robustness": CfgRobustnessConfig, "cfg_probing": CfgProbingConfig,
     "cfg_attention": CfgAttentionConfig,

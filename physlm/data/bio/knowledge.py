@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from jaxtyping import Int64
+from jaxtyping import Int32, Int64
 
 from physlm.data.bio.sentences import Biographies, Sentences
 from physlm.data.tokens import Vocabulary
@@ -108,16 +108,20 @@ class KnowledgeCorpus:
             if last > first
         }
 
-    def name_parts(self) -> list[tuple[str, ...]]:
-        """The parts of each person's name."""
+    def name_pieces(self) -> Int32[np.ndarray, "people parts"]:
+        """The pieces of each person's name, as the texts give it."""
         made_of = self.sentences
         n_parts = made_of.n_name_parts
-        texts = [text.strip() for text in made_of.pieces.texts]
-        rows = made_of.openings[:, :n_parts].copy()
+        rows: np.ndarray = made_of.openings[:, :n_parts].copy()
         is_named_later = np.array([t.name_after > 0 for t in made_of.tellings])[made_of.groups]
         if is_named_later.any():
             rows[is_named_later] = made_of.namings[is_named_later, 1 : 1 + n_parts]
-        return [tuple(texts[piece] for piece in row) for row in rows]
+        return rows
+
+    def name_parts(self) -> list[tuple[str, ...]]:
+        """The parts of each person's name, as text."""
+        texts = [text.strip() for text in self.sentences.pieces.texts]
+        return [tuple(texts[piece] for piece in row) for row in self.name_pieces()]
 
     @property
     def maximum_bits(self) -> float:

@@ -103,12 +103,8 @@ class QuestionCorpus:
 
     @cached_property
     def is_trained(self) -> Bool[np.ndarray, " people"]:
-        """Which people training asks about; it follows from the world and the share alone."""
-        n_train = round(self.config.train_share * self.world.n_people)
-        chosen = stream(self.world.seed, "question split").permutation(self.world.n_people)
-        is_trained = np.zeros(self.world.n_people, dtype=bool)
-        is_trained[chosen[:n_train]] = True
-        return is_trained
+        """Which people training asks about."""
+        return asked_about(self.world, self.config.train_share)
 
     @property
     def n_documents(self) -> int:
@@ -222,6 +218,14 @@ def _pieces(world: KnowledgeCorpus) -> QuestionPieces:
         Pieces(world.vocabulary, list(pieces.texts)), np.stack(names, axis=1),
         np.array(phrasings), world.sentences.values[:, columns],
     )  # fmt: skip
+
+
+def asked_about(world: KnowledgeCorpus, share: float) -> Bool[np.ndarray, " people"]:
+    """Which people a training set asks about; it follows from the world and the share alone."""
+    chosen = stream(world.seed, "question split").permutation(world.n_people)
+    is_asked_about = np.zeros(world.n_people, dtype=bool)
+    is_asked_about[chosen[: round(share * world.n_people)]] = True
+    return is_asked_about
 
 
 def question_texts(attributes: Sequence[str], first_names: Sequence[str]) -> list[str]:

@@ -1,0 +1,149 @@
+"""Linear classifiers on the states of a model that reads its tokens a little differently.
+
+A low-rank update of the embedding is trained together with the classifier; everything else of the
+model stays as it is. So the probe may learn how to ask, but must find the answer in the states.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int, Int64
+from torch import Tensor, nn
+
+from physlm.models.adapter import Lora, adapted
+from physlm.models.transformer import Transformer
+from physlm.rng import stream
+
+
+class StateNorm(str, Enum):
+    """What states go through before the classifier."""
+
+    layernorm = "layernorm"
+    batchnorm = "batchnorm"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AdaptedProbeRecipe:
+    """Size and training of a probe.
+
+    Attributes:
+        embedding_rank: Of the update to the embedding; 0 leaves the model as it is.
+        norm: What states go through first.
+        n_steps: Optimizer steps; 30,000 in the paper.
+        batch_size: Inputs per step.
+        learning_rate: Of AdamW, falling linearly to 0.
+        weight_decay: Of AdamW.
+
+    Source:
+        Physics of Language Models, Part 3.1, sections 5 and 6 and appendix on probing.
+    """
+
+    embedding_rank: int
+    norm: StateNorm
+    n_steps: int
+    batch_size: int
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What a probe reads, and where it is asked.
+
+    Attributes:
+        tokens: Token ids, filled up behind each end.
+        places: Positions of each input at which the question is put.
+        classes: The right answer, the same at every place.
+    """
+
+    tokens: Int64[np.ndarray, "inputs seq"]
+    places: Int64[np.ndarray, "inputs places"]
+    classes: Int64[np.ndarray, " inputs"]
+
+    def chosen(self, which: Bool[np.ndarray, " inputs"] | Int64[np.ndarray, " chosen"]) -> "Inputs":
+        """Some of the inputs."""
+        return Inputs(self.tokens[which], self.places[which], self.classes[which])
+
+
+class AdaptedProbe(nn.Module):
+    """A classifier of states, with the model that makes them."""
+
+    def __init__(
+        self, model: Transformer, n_classes: int, recipe: AdaptedProbeRecipe, seed: int
+    ) -> None:
+        super().__init__()
+        lora = Lora(rank=0, embedding_rank=recipe.embedding_rank, alpha=recipe.embedding_rank)
+        self.reader = adapted(model, lora, seed) if recipe.embedding_rank else model
+        width = model.config.d_model
+        norms = {StateNorm.layernorm: nn.LayerNorm, StateNorm.batchnorm: nn.BatchNorm1d}
+        self.norm = norms[recipe.norm](width).to(model.device)
+        self.classifier = nn.Linear(width, n_classes).to(model.device)
+        nn.init.zeros_(self.classifier.weight)
+        nn.init.zeros_(self.classifier.bias)
+
+    def forward(
+        self, tokens: Int[Tensor, "inputs seq"], places: Int[Tensor, "inputs places"]
+    ) -> Float[Tensor, "inputs places classes"]:
+        """Unnormalised scores of the answers at every place."""
+        states = self.reader.hidden_states(tokens)
+        found = states.gather(1, places[..., None].expand(-1, -1, states.shape[-1]))
+        scores: Tensor = self.classifier(self.norm(found.flatten(0, 1)))
+        return scores.view(*places.shape, -1)
+
+    def trained(self) -> list[nn.Parameter]:
+        """What training changes."""
+        parameters = [*self.norm.parameters(), *self.classifier.parameters()]
+        if self.reader.embedding.__class__ is not nn.Embedding:
+            parameters += [p for p in self.reader.embedding.parameters() if p.requires_grad]
+        return parameters
+
+
+def fit_adapted_probe(
+    model: Transformer, inputs: Inputs, n_classes: int, recipe: AdaptedProbeRecipe, *, seed: int
+) -> AdaptedProbe:
+    """Train a probe to give the class of each input at every place."""
+    probe = AdaptedProbe(model, n_classes, recipe, seed).train()
+    optimizer = torch.optim.AdamW(
+        probe.trained(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay, eps=1e-6
+    )
+    schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, recipe.n_steps)
+    rng = stream(seed, "probe batches")
+    size = min(recipe.batch_size, len(inputs.classes))
+    for _ in range(recipe.n_steps):
+        batch = inputs.chosen(rng.choice(len(inputs.classes), size, replace=False))
+        tokens, places, classes = _tensors(batch, model.device)
+        scores = probe(tokens, places)
+        loss = nn.functional.cross_entropy(
+            scores.flatten(0, 1), classes.repeat_interleave(places.shape[1])
+        )
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        schedule.step()
+    return probe.eval()
+
+
+@torch.inference_mode()
+def is_right(
+    probe: AdaptedProbe, inputs: Inputs, batch_size: int
+) -> Bool[np.ndarray, "inputs places"]:
+    """Whether the likeliest answer is the right one, at every place of each input."""
+    rows = []
+    for batch in _batches(inputs, batch_size):
+        tokens, places, classes = _tensors(batch, probe.reader.device)
+        rows.append((probe(tokens, places).argmax(dim=-1) == classes[:, None]).cpu().numpy())
+    return np.concatenate(rows)
+
+
+def _batches(inputs: Inputs, size: int) -> Iterator[Inputs]:
+    for first in range(0, len(inputs.classes), size):
+        yield inputs.chosen(np.arange(first, min(first + size, len(inputs.classes))))
+
+
+def _tensors(inputs: Inputs, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+    arrays = (inputs.tokens, inputs.places, inputs.classes)
+    tokens, places, classes = (torch.from_numpy(a).long().to(device) for a in arrays)
+    return tokens, places, classes

@@ -1,0 +1,138 @@
+"""Probes of people: planted knowledge is found where it is, and nothing where there is none."""
+
+import numpy as np
+import pytest
+import torch
+
+from physlm.analysis.people_probing import PProbeConfig, QProbeConfig, tasks
+from physlm.data.bio.bios import BiosConfig, TextConfig
+from physlm.data.bio.questions import QuestionsConfig, asked_about
+from physlm.data.bio.sentences import Order
+from physlm.data.tokens import TokenizerName
+from physlm.errors import InputError
+from physlm.models.decoder import Decoder, DecoderConfig
+from physlm.models.encoder import EncoderConfig
+from physlm.record import by_name
+
+N_PEOPLE = 240
+
+
+@pytest.fixture(scope="module")
+def world():
+    config = BiosConfig(n_people=N_PEOPLE, questions=True, tokenizer=TokenizerName.compact,
+                        text=TextConfig(n_wordings=1, order=Order.fixed))  # fmt: skip
+    return config.build(0)
+
+
+class Planted(Decoder):
+    """States that spell a class of the person named, from a given position on."""
+
+    def __init__(self, world, classes, since):
+        super().__init__(DecoderConfig(d_model=32, n_layers=1), world.vocabulary.size, 128, 0)
+        names = world.name_pieces()
+        self.classes = {
+            tuple(world.sentences.pieces.join(row).tolist()): int(c)
+            for row, c in zip(names, classes, strict=True)
+        }
+        self.since = since
+
+    def hidden_states(self, tokens, is_visible=None, cache=None):
+        states = torch.zeros(*tokens.shape, 32)
+        for i, row in enumerate(tokens.tolist()):
+            n = next(n for n in range(2, 8) if tuple(row[1:n]) in self.classes)
+            known = self.classes[tuple(row[1:n])]
+            states[i, self.since(row) :, known] = 5.0
+        return states
+
+
+def month_classes(world):
+    return next(t for t in tasks(world) if t.name == "first_token/birth_date").classes
+
+
+def test_there_are_eleven_tasks_of_the_right_answers(world):
+    found = tasks(world)
+    assert len(found) == 11
+    assert sorted(t.name for t in found if "birth_date" in t.name) == ["first_token/birth_date"]
+    for task in found:
+        kind, attribute = task.name.split("/")
+        values = [world.facts(person)[attribute] for person in range(30)]
+        heads = [
+            world.vocabulary.encode(f" {v}")[0] if kind == "first_token" else v for v in values
+        ]
+        for i in range(30):
+            for j in range(i):
+                assert (heads[i] == heads[j]) == (task.classes[i] == task.classes[j])
+
+
+def test_what_the_name_brings_up_is_found_and_nothing_else(world):
+    model = Planted(world, month_classes(world), lambda _: 0)
+    scorer = QProbeConfig(n_steps=150, embedding_rank=0,
+                          tasks=["first_token/birth_date", "whole/birth_city"])  # fmt: skip
+    scorer.check(model, world)
+    metrics = by_name(scorer.score(model, world))
+    assert metrics["q_probe/first_token/birth_date"].value == 1
+    assert metrics["q_probe/first_token/birth_date"].n == N_PEOPLE // 2
+    assert metrics["q_probe/whole/birth_city"].value < 0.05
+    assert metrics["q_probe/whole"].value == metrics["q_probe/whole/birth_city"].value
+
+
+def test_shuffled_answers_are_not_found(world):
+    shuffled = np.random.default_rng(0).permutation(month_classes(world))
+    scorer = QProbeConfig(n_steps=150, embedding_rank=0, tasks=["first_token/birth_date"])
+    metrics = by_name(scorer.score(Planted(world, shuffled, lambda _: 0), world))
+    chance = metrics["q_probe_chance/first_token/birth_date"]
+    is_trained, months = asked_about(world, 0.5), month_classes(world)
+    likeliest = np.bincount(months[is_trained]).argmax()
+    assert chance.value == pytest.approx((months[~is_trained] == likeliest).mean())
+    assert metrics["q_probe/first_token/birth_date"].value < 0.25
+
+
+def test_a_p_probe_finds_knowledge_from_the_place_on_where_it_is(world):
+    """Known from before the fourth attribute on, in texts that keep their order."""
+    documents = world.rendering(0, np.arange(N_PEOPLE))
+    place = {tuple(world.sentences.pieces.join(row).tolist()): int(spans[3, 0]) - 1
+             for row, spans in zip(world.name_pieces(), documents.value_spans, strict=True)}  # fmt: skip
+
+    def since(row):
+        return next(place[tuple(row[1:n])] for n in range(2, 8) if tuple(row[1:n]) in place)
+
+    scorer = PProbeConfig(n_steps=200, embedding_rank=0, tasks=["first_token/birth_date"])
+    model = Planted(world, month_classes(world), since)
+    scorer.check(model, world)
+    metrics = by_name(scorer.score(model, QuestionsConfig().follow(world, 0)))
+    accuracies = [metrics[f"p_probe/first_token/birth_date/place_{k}"].value for k in range(6)]
+    assert max(accuracies[:3]) < 0.3
+    assert accuracies[3:] == [1, 1, 1]
+
+
+def test_the_update_of_the_embedding_is_trained_and_the_model_is_not(world):
+    model = DecoderConfig(d_model=16, n_layers=1).build(world.vocabulary.size, 128, 0).eval()
+    before = {name: p.clone() for name, p in model.named_parameters()}
+    from physlm.analysis import adapted_probe
+
+    tokens = np.random.default_rng(0).integers(0, 50, (40, 6))
+    classes = tokens[:, 2] % 3
+    inputs = adapted_probe.Inputs(tokens, np.full((40, 1), 5), classes)
+    recipe = adapted_probe.AdaptedProbeRecipe(
+        embedding_rank=8, norm=adapted_probe.StateNorm.layernorm, n_steps=200, batch_size=40,
+        learning_rate=0.03, weight_decay=0.0,
+    )  # fmt: skip
+    probe = adapted_probe.fit_adapted_probe(model, inputs, 3, recipe, seed=0)
+    assert adapted_probe.is_right(probe, inputs, 16).mean() > 0.95
+    updates = {n: p for n, p in probe.reader.named_parameters() if "lora_embedding_B" in n}
+    assert all(p.abs().max() > 0 for p in updates.values())
+    for name, parameter in model.named_parameters():
+        assert torch.equal(parameter, before[name])
+
+
+@pytest.mark.parametrize("scorer", [PProbeConfig, QProbeConfig])
+def test_what_cannot_be_probed_is_refused(scorer, world, biod):
+    model = DecoderConfig(d_model=16).build(world.vocabulary.size, 128, 0)
+    with pytest.raises(InputError, match="probes for people's attributes; use data=bios"):
+        scorer().check(model, biod)
+    with pytest.raises(InputError, match="tasks: whole/birth_date is none; one of first_token/bir"):
+        scorer(tasks=["whole/birth_date"]).check(model, world)
+    with pytest.raises(InputError, match="Encoder attends to both sides"):
+        scorer().check(EncoderConfig(d_model=16).build(world.vocabulary.size, 128, 0), world)
+    with pytest.raises(ValueError, match="n_steps=0"):
+        scorer(n_steps=0)
