@@ -20,6 +20,7 @@ from physlm.analysis.cfg_probing import CfgProbingConfig
 from physlm.analysis.people_probing import PProbeConfig, QProbeConfig
 from physlm.data.bio.biod import BiodConfig
 from physlm.data.bio.bios import BiosConfig
+from physlm.data.bio.mixed import MixedConfig
 from physlm.data.bio.questions import QuestionsConfig
 from physlm.data.cfg.corpus import CfgConfig
 from physlm.data.corpus import DataConfig
@@ -46,6 +47,7 @@ T = TypeVar("T")
 
 SCHEMAS: dict[str, type] = {
     "bios": BiosConfig, "biod": BiodConfig, "questions": QuestionsConfig, "cfg": CfgConfig,
+    "mixed": MixedConfig,
     "decoder": DecoderConfig, "encoder": EncoderConfig, "inherited": InheritedConfig,
     "capacity": CapacityConfig, "bio": BioConfig, "qa": QaConfig, "p_probe": PProbeConfig,
     "q_probe": QProbeConfig,

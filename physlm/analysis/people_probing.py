@@ -17,7 +17,7 @@ from physlm.analysis.adapted_probe import (
 from physlm.data.bio.assembly import assemble
 from physlm.data.bio.knowledge import KnowledgeCorpus
 from physlm.data.bio.pools import ATTRIBUTES
-from physlm.data.bio.questions import QuestionCorpus, asked_about
+from physlm.data.bio.questions import asked_about, world_of
 from physlm.data.corpus import Corpus, require_at_least
 from physlm.errors import InputError
 from physlm.eval.capacity import require_documents_fit
@@ -74,7 +74,8 @@ class PProbeConfig(ScorerConfig):
     def score(self, model: LanguageModel, corpus: Corpus) -> list[Metric]:
         """Accuracy of each task at each of the six places, and of the likeliest answer."""
         assert isinstance(model, Transformer)
-        world = _world(corpus)
+        world = world_of(corpus)
+        assert world is not None
         documents = world.rendering(0, np.arange(world.n_people))
         asked = [i for i, a in enumerate(world.attributes) if a.name in ATTRIBUTES]
         places = np.sort(documents.value_spans[:, asked, 0] - 1, axis=1).astype(np.int64)
@@ -117,7 +118,8 @@ class QProbeConfig(ScorerConfig):
     def score(self, model: LanguageModel, corpus: Corpus) -> list[Metric]:
         """Accuracy of each task, of the likeliest answer, and the mean over whole values."""
         assert isinstance(model, Transformer)
-        world = _world(corpus)
+        world = world_of(corpus)
+        assert world is not None
         tokens, places = _names(world)
         recipe = AdaptedProbeRecipe(
             embedding_rank=self.embedding_rank, norm=StateNorm.batchnorm,
@@ -177,18 +179,13 @@ def require_people(name: str, model: LanguageModel, corpus: Corpus) -> Knowledge
     Raises:
         InputError: If it is not.
     """
-    world = _world(corpus)
-    if not isinstance(world, KnowledgeCorpus) or world.attributes[0].name not in ATTRIBUTES:
+    world = world_of(corpus)
+    if world is None or world.attributes[0].name not in ATTRIBUTES:
         raise InputError(f"eval={name} probes for people's attributes; use data=bios or questions")
     require_causal(name, model, "attends to both sides")
     if not isinstance(model, Transformer):
         raise InputError(f"eval={name}: {type(model).__name__} is no transformer of ours")
     return world
-
-
-def _world(corpus: Corpus) -> KnowledgeCorpus:
-    """The people, of whichever corpus; `require_people` has seen that there are any."""
-    return corpus.world if isinstance(corpus, QuestionCorpus) else corpus  # type: ignore[return-value]
 
 
 def _chosen(names: list[str] | None, world: KnowledgeCorpus) -> list[Task]:

@@ -1,12 +1,14 @@
 """Documents packed into training windows: nothing lost, nothing twice."""
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Int32, Int64
 
 from physlm.data.corpus import Corpus
+from physlm.data.mixture import Mixture
 
 IGNORED = -1  # a target that is no token: what fills an epoch's last window
 
@@ -22,11 +24,25 @@ class Position:
         epoch: Epochs finished.
         document: Documents finished in the present epoch.
         token: Tokens read of the present document.
+        others: Of a mixture: the same three numbers of every other part, and then how many windows
+            each part has had.
     """
 
     epoch: int = 0
     document: int = 0
     token: int = 0
+    others: tuple[int, ...] = ()
+
+    @classmethod
+    def of(cls, numbers: Sequence[int]) -> "Position":
+        """The position that has these `numbers`."""
+        epoch, document, token, *others = numbers
+        return cls(epoch, document, token, tuple(others))
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """All of it, for files."""
+        return (self.epoch, self.document, self.token, *self.others)
 
     def exposures(self, n_documents: int) -> float:
         """Presentations of each piece of knowledge so far, counted in finished documents."""
@@ -42,11 +58,11 @@ class Windows:
 
     Attributes:
         tokens: Token ids, `IGNORED` after the epoch's end.
-        ends: Position after each window, as (epoch, document, token).
+        ends: Numbers of the position after each window.
     """
 
     tokens: Int32[np.ndarray, "windows seq_1"]
-    ends: Int64[np.ndarray, "windows 3"]
+    ends: Int64[np.ndarray, "windows numbers"]
 
 
 def pack(corpus: Corpus, seq_len: int, start: Position = Position()) -> Iterator[Windows]:
@@ -54,6 +70,9 @@ def pack(corpus: Corpus, seq_len: int, start: Position = Position()) -> Iterator
 
     Each epoch ends with one more end-of-text, the target that closes its last document.
     """
+    if isinstance(corpus, Mixture):
+        yield from _pack_mixture(corpus, seq_len, start)
+        return
     for epoch in range(start.epoch, corpus.n_epochs):
         yield from _pack_epoch(corpus, seq_len, start)
         start = Position(epoch + 1)
@@ -83,6 +102,55 @@ def _pack_epoch(corpus: Corpus, seq_len: int, start: Position) -> Iterator[Windo
         strides = np.lib.stride_tricks.sliding_window_view(tokens, seq_len + 1)
         yield Windows(strides[::seq_len][:n_windows], ends)
         tokens, starts, first = tokens[read[-1] :], starts[at[-1] :] - read[-1], first + at[-1]
+
+
+def _pack_mixture(mixture: Mixture, seq_len: int, start: Position) -> Iterator[Windows]:
+    """Windows of the part that is furthest behind its share, until the first part is over."""
+    n_parts = len(mixture.parts)
+    numbers = start.others or (0,) * (4 * n_parts - 3)
+    counts = np.array(numbers[3 * n_parts - 3 :])
+    cursors = np.array([start.numbers[:3], *_threes(numbers[: 3 * n_parts - 3])])
+    others = [
+        _one_by_one(_pack_endlessly(part, seq_len, Position.of(cursor.tolist())))
+        for part, cursor in zip(mixture.parts[1:], cursors[1:], strict=True)
+    ]
+    shares = np.array(mixture.shares)
+    for block in pack(mixture.parts[0], seq_len, Position.of(cursors[0].tolist())):
+        tokens, ends = [], []
+        for window, end in zip(block.tokens, block.ends, strict=True):
+            while (part := int((shares * (counts.sum() + 1) - counts).argmax())) > 0:
+                other, cursors[part] = next(others[part - 1])
+                counts[part] += 1
+                tokens.append(other)
+                ends.append(np.concatenate([cursors.ravel(), counts]))
+            cursors[0] = end
+            counts[0] += 1
+            tokens.append(window)
+            ends.append(np.concatenate([cursors.ravel(), counts]))
+        yield Windows(np.stack(tokens), np.stack(ends))
+
+
+def _pack_endlessly(corpus: Corpus, seq_len: int, start: Position) -> Iterator[Windows]:
+    for epoch in itertools.count(start.epoch):
+        yield from _pack_epoch(corpus, seq_len, start)
+        start = Position(epoch + 1)
+
+
+def _one_by_one(blocks: Iterator[Windows]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    for block in blocks:
+        yield from zip(block.tokens, block.ends, strict=True)
+
+
+def _threes(numbers: Sequence[int]) -> list[tuple[int, ...]]:
+    return [tuple(numbers[i : i + 3]) for i in range(0, len(numbers), 3)]
+
+
+def n_tokens(corpus: Corpus) -> float:
+    """About how many tokens the whole of training has, from the first documents."""
+    n_first = min(1000, corpus.n_documents)
+    per_document = len(corpus.epoch(0, 0, n_first).tokens) / n_first
+    share = corpus.shares[0] if isinstance(corpus, Mixture) else 1.0
+    return per_document * corpus.n_documents * corpus.n_epochs / share
 
 
 def _documents_per_block(corpus: Corpus) -> int:

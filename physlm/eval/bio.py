@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from physlm.data.bio.knowledge import KnowledgeCorpus
-from physlm.data.bio.questions import QuestionCorpus
+from physlm.data.bio.questions import world_of
 from physlm.data.corpus import Corpus, require_at_least
 from physlm.errors import InputError
 from physlm.eval.capacity import measure_items, require_documents_fit
@@ -60,7 +60,7 @@ class BioConfig(ScorerConfig):
 
 
 def _world(corpus: Corpus) -> KnowledgeCorpus:
-    world = corpus.world if isinstance(corpus, QuestionCorpus) else corpus
-    if not isinstance(world, KnowledgeCorpus):
+    world = world_of(corpus)
+    if world is None:
         raise InputError("eval=bio measures worlds of people only: data=bios, biod or questions")
     return world

@@ -7,6 +7,7 @@ from jaxtyping import Bool, Int64
 
 from physlm.data.bio.questions import N_PHRASINGS, QuestionCorpus
 from physlm.data.corpus import Corpus, require_at_least
+from physlm.data.mixture import part_of
 from physlm.errors import InputError
 from physlm.eval.generate import Sampling, generate
 from physlm.eval.scorer import ScorerConfig, mean, require_causal
@@ -98,9 +99,10 @@ def exact_match(
 
 
 def _questions(corpus: Corpus) -> QuestionCorpus:
-    if not isinstance(corpus, QuestionCorpus):
-        raise InputError("eval=qa asks questions; use data=questions")
-    return corpus
+    questions = part_of(corpus, QuestionCorpus)
+    if questions is None:
+        raise InputError("eval=qa asks questions; use data=questions, alone or in a mixture")
+    return questions
 
 
 def _grid(

@@ -13,7 +13,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from physlm.data.corpus import Corpus
-from physlm.data.packing import IGNORED, Position, Windows, pack
+from physlm.data.packing import IGNORED, Position, Windows, n_tokens, pack
 
 
 class Chunk(NamedTuple):
@@ -23,7 +23,7 @@ class Chunk(NamedTuple):
         windows: Tokens of each step; of a distributed run only this rank's share.
         n_targets: Tokens predicted in each step, over all ranks.
         progress: Share of all documents seen before each step.
-        end: Position after the last step, as (epoch, document, token).
+        end: Numbers of the position after the last step.
         rendered_seconds: Time in which the background thread made it.
         waited_seconds: Time that training waited for it.
     """
@@ -31,7 +31,7 @@ class Chunk(NamedTuple):
     windows: Int[Tensor, "steps batch seq_1"]
     n_targets: list[int]
     progress: list[float]
-    end: tuple[int, int, int]
+    end: tuple[int, ...]
     rendered_seconds: float = 0.0
     waited_seconds: float = 0.0
 
@@ -75,7 +75,7 @@ class Batches:
             while sum(len(windows.tokens) for windows in kept) >= wanted:
                 taken, kept = _take(kept, wanted)
                 yield self._chunk(taken, before)
-                before = Position(*taken.ends[-1].tolist())
+                before = Position.of(taken.ends[-1].tolist())
         if kept:
             yield self._chunk(_take(kept, wanted)[0], before)
 
@@ -84,7 +84,7 @@ class Batches:
         tokens = np.pad(taken.tokens, ((0, n_missing), (0, 0)), constant_values=IGNORED)
         steps = tokens.reshape(-1, self.batch_size, self.seq_len + 1)
         ends = taken.ends[self.batch_size - 1 :: self.batch_size].tolist()
-        starts = [before, *(Position(*end) for end in ends)]
+        starts = [before, *(Position.of(end) for end in ends)]
         return Chunk(
             windows=torch.from_numpy(np.ascontiguousarray(steps[:, self.rank :: self.n_ranks])),
             n_targets=(steps[..., 1:] != IGNORED).sum(axis=(1, 2)).tolist(),
@@ -93,10 +93,8 @@ class Batches:
         )
 
     def n_tokens(self) -> float:
-        """About how many tokens the whole of training has, from the first documents."""
-        n_first = min(1000, self.corpus.n_documents)
-        per_document = len(self.corpus.epoch(0, 0, n_first).tokens) / n_first
-        return per_document * self.corpus.n_documents * self.corpus.n_epochs
+        """About how many tokens the whole of training has."""
+        return n_tokens(self.corpus)
 
     def progress(self, position: Position) -> float:
         """Share of all documents of training that lie before a position."""

@@ -5,7 +5,7 @@ import math
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, astuple, dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import Enum
 from typing import Any
 
@@ -195,13 +195,13 @@ class TrainingModule(lightning.LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the progress beside the weights."""
-        position = list(astuple(self.progress.position))
+        position = list(self.progress.position.numbers)
         checkpoint["progress"] = {**asdict(self.progress), "position": position}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Go on where the checkpoint was written."""
         saved = dict(checkpoint["progress"])
-        self.progress = Progress(Position(*saved.pop("position")), **saved)
+        self.progress = Progress(Position.of(saved.pop("position")), **saved)
 
     def exposures(self) -> float:
         """Presentations of each piece of knowledge so far, counted in documents."""
@@ -255,7 +255,7 @@ class TrainingModule(lightning.LightningModule):
         n_tokens = sum(chunk.n_targets)
         done = self.progress
         self.progress = Progress(
-            Position(*chunk.end), done.steps + len(losses), done.tokens + n_tokens,
+            Position.of(chunk.end), done.steps + len(losses), done.tokens + n_tokens,
             done.seconds + seconds, done.waiting_seconds + chunk.waited_seconds,
         )  # fmt: skip
         weighted = zip(losses_nats, chunk.n_targets, strict=True)

@@ -90,8 +90,8 @@ def test_shuffled_answers_are_not_found(world):
 def test_a_p_probe_finds_knowledge_from_the_place_on_where_it_is(world):
     """Known from before the fourth attribute on, in texts that keep their order."""
     documents = world.rendering(0, np.arange(N_PEOPLE))
-    place = {tuple(world.sentences.pieces.join(row).tolist()): int(spans[3, 0]) - 1
-             for row, spans in zip(world.name_pieces(), documents.value_spans, strict=True)}  # fmt: skip
+    rows = zip(world.name_pieces(), documents.value_spans, strict=True)
+    place = {tuple(world.sentences.pieces.join(r).tolist()): int(s[3, 0]) - 1 for r, s in rows}
 
     def since(row):
         return next(place[tuple(row[1:n])] for n in range(2, 8) if tuple(row[1:n]) in place)

@@ -43,7 +43,7 @@ def test_training_goes_on_from_the_end_of_any_chunk(biod):
     batches = make(biod)
     chunks = list(batches)
     for i, chunk in enumerate(chunks):
-        rest = list(batches.starting_at(Position(*chunk.end)))
+        rest = list(batches.starting_at(Position.of(chunk.end)))
         assert len(rest) == len(chunks) - i - 1
         for again, before in zip(rest, chunks[i + 1 :], strict=True):
             assert torch.equal(again.windows, before.windows)
@@ -66,7 +66,7 @@ def test_progress_runs_from_zero_to_one_and_ends_at_the_last_exposure(biod):
     assert progress[0] == 0
     assert progress == sorted(progress)
     assert chunks[-1].end == (4, 0, 0)
-    assert batches.progress(Position(*chunks[-1].end)) == 1
+    assert batches.progress(Position.of(chunks[-1].end)) == 1
 
 
 def test_errors_of_the_background_thread_are_raised_to_the_consumer(biod):

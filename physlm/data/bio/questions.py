@@ -12,6 +12,7 @@ from physlm.data.bio.assembly import assemble
 from physlm.data.bio.knowledge import KnowledgeCorpus, PieceList
 from physlm.data.bio.pools import ATTRIBUTES, questions
 from physlm.data.corpus import Corpus, DataConfig, Documents, require_at_least
+from physlm.data.mixture import part_of
 from physlm.data.tokens import Pieces, Vocabulary
 from physlm.rng import stream
 
@@ -58,21 +59,20 @@ class QuestionsConfig(DataConfig):
         Raises:
             ValueError: If it has no people, too few to split, or no words for questions.
         """
-        if isinstance(earlier, QuestionCorpus):
-            earlier = earlier.world
-        if not isinstance(earlier, KnowledgeCorpus) or not _asked(earlier):
+        world = world_of(earlier)
+        if world is None or not _asked(world):
             raise ValueError("data=questions asks about people of data=bios; start from such a run")
-        n_train = round(self.train_share * earlier.n_people)
-        if not 0 < n_train < earlier.n_people:
+        n_train = round(self.train_share * world.n_people)
+        if not 0 < n_train < world.n_people:
             raise ValueError(
-                f"train_share={self.train_share} of {earlier.n_people} people leaves none to "
+                f"train_share={self.train_share} of {world.n_people} people leaves none to "
                 f"{'train' if n_train == 0 else 'test'} on; take more people or another share"
             )
         try:
-            pieces = _pieces(earlier)
+            pieces = _pieces(world)
         except ValueError as error:
             raise ValueError(f"{error}; run it with data.questions=true") from error
-        return QuestionCorpus(earlier, self, seed, pieces)
+        return QuestionCorpus(world, self, seed, pieces)
 
 
 @dataclass(frozen=True)
@@ -218,6 +218,12 @@ def _pieces(world: KnowledgeCorpus) -> QuestionPieces:
         Pieces(world.vocabulary, list(pieces.texts)), np.stack(names, axis=1),
         np.array(phrasings), world.sentences.values[:, columns],
     )  # fmt: skip
+
+
+def world_of(corpus: Corpus) -> KnowledgeCorpus | None:
+    """The people of a corpus, or of the questions or a part of the mixture that it is."""
+    questions = part_of(corpus, QuestionCorpus)
+    return part_of(corpus, KnowledgeCorpus) if questions is None else questions.world
 
 
 def asked_about(world: KnowledgeCorpus, share: float) -> Bool[np.ndarray, " people"]:

@@ -1,0 +1,60 @@
+"""From biographies to answers, through the pipeline: finetuned, with adapters, and mixed."""
+
+import pytest
+from hydra import compose, initialize_config_dir
+
+from physlm.config import RunConfig, config_dir, register_schemas, register_sweeps, typed
+from physlm.pipeline import execute
+from physlm.record import RunDirectory, by_name
+
+register_schemas()
+register_sweeps()
+
+pytestmark = pytest.mark.slow
+
+MODEL = "model.d_model=32 model.n_layers=1 optim.learning_rate=5e-3 optim.warmup_steps=5"
+TOLD = "data.n_people=24 data.tokenizer=compact data.questions=true +text=multi2_permute"
+PEOPLE = (
+    f"data=bios {TOLD} data.exposures=60 data.seq_len=128 eval=bio trainer.batch_size=4 {MODEL}"
+)
+
+
+def carried_out(folder, *words, init_from=None):
+    overrides = [*words, f"runs_dir={folder}", "runtime.progress_bar=false", "runtime.n_threads=1",
+                 "runtime.compile=false"]  # fmt: skip
+    overrides += [] if init_from is None else [f"init_from='{init_from}'"]
+    with initialize_config_dir(str(config_dir()), version_base="1.3"):
+        chosen = typed(compose("config", overrides=overrides), RunConfig)
+    return by_name(execute(chosen, RunDirectory(chosen.run_dir)).record.metrics)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("knowledge")
+
+
+def test_questions_are_finetuned_on_and_answered_by_those_who_were_asked_about(folder):
+    words = ["data=questions", "data.exposures=100", "data.seq_len=64", "model=inherited",
+             "optim.learning_rate=1e-2", "optim.warmup_steps=10", "trainer.batch_size=1",
+             "eval=qa"]  # fmt: skip
+    metrics = carried_out(folder, *words, init_from=PEOPLE)
+    known = metrics["qa/exact_match@in_distribution"]
+    others = metrics["qa/exact_match@out_of_distribution"]
+    assert known.n == others.n == 12 * 6
+    assert known.value > 0.5
+    assert others.value < 0.25
+
+
+def test_mixed_training_reads_both_and_is_measured_on_both(folder):
+    words = ["data=mixed", "data.biographies.n_people=24", "data.biographies.tokenizer=compact",
+             "data.exposures=40", "data.seq_len=64", "data.question_share=0.5",
+             "trainer.batch_size=1", *MODEL.split()]  # fmt: skip
+    asked, stored = (carried_out(folder, *words, f"eval={name}") for name in ("qa", "bio"))
+    assert asked["qa/exact_match@in_distribution"].value > 0.1
+    assert stored["bio/attribute_accuracy"].n == 24
+
+
+def test_probes_run_on_what_was_trained(folder):
+    words = [*PEOPLE.replace("eval=bio", "eval=q_probe").split(), "eval.q_probe.n_steps=20"]
+    metrics = carried_out(folder, *words, "eval.q_probe.tasks=[whole/major]")
+    assert metrics["q_probe/whole/major"].n == 12
