@@ -42,6 +42,7 @@ class BiographyTables:
 
     def truth(self) -> dict[str, pa.Table]:
         """The people, by file name."""
-        n = self.corpus.n_people
-        rows = [{"person": i, **self.corpus.facts(i)} for i in range(n)]
+        names = dict.fromkeys(["person", "name", *(a.name for a in self.corpus.attributes)])
+        people = range(self.corpus.n_people)
+        rows = [{**names, "person": i, **self.corpus.facts(i)} for i in people]
         return {"people.parquet": pa.Table.from_pylist(rows)}
