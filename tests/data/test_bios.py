@@ -205,6 +205,25 @@ def test_texts_that_cannot_be_told_are_refused(text, message):
         TextConfig(**text)
 
 
+def test_a_world_of_short_lists_holds_nothing_else():
+    corpus = BiosConfig(n_people=60, pool_size=4, tokenizer=TokenizerName.compact).build(0)
+    facts = [corpus.facts(person) for person in range(60)]
+    assert len({row["name"] for row in facts}) == 60
+    for name in ("birth_city", "university", "major", "employer"):
+        assert {row[name] for row in facts} <= {
+            v.split("; ")[0] for v in pool({"birth_city": "birth_cities", "university":
+            "universities", "major": "majors", "employer": "employers"}[name], 4)}  # fmt: skip
+    assert {row["birth_date"][-4:] for row in facts} == {"1900", "1901", "1902", "1903"}
+    log2 = 1 + math.log2(12 * 28 * 4) + 4 * 2
+    assert corpus.maximum_bits == pytest.approx(60 * (math.log2(4**3 / 60) + log2))
+    assert corpus.vocabulary.size < BiosConfig(
+        n_people=60, tokenizer=TokenizerName.compact).build(0).vocabulary.size / 2  # fmt: skip
+    with pytest.raises(ValueError, match="n_people=65 exceeds the 64 distinct names"):
+        BiosConfig(n_people=65, pool_size=4, tokenizer=TokenizerName.compact).build(0)
+    with pytest.raises(ValueError, match="pool_size=1; must be at least 2"):
+        BiosConfig(pool_size=1)
+
+
 def test_times_without_a_minority_is_refused():
     with pytest.raises(ValueError, match="times=5 without a minority"):
         BiosConfig(times=5)

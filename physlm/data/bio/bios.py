@@ -1,5 +1,6 @@
 """bioS: synthetic biographies from templates, redrawn at every exposure."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
@@ -19,6 +20,8 @@ MONTHS = ("January", "February", "March", "April", "May", "June", "July",
           "August", "September", "October", "November", "December")  # fmt: skip
 N_MONTHS, N_DAYS, FIRST_YEAR, N_YEARS = 12, 28, 1900, 200
 PRONOUNS = ("He", "She")
+NAME_PARTS = ("first_names", "middle_names", "last_names")
+VALUE_POOLS = ("birth_cities", "universities", "majors")
 
 
 class Subject(str, Enum):
@@ -93,6 +96,7 @@ class BiosConfig(DataConfig):
     text: TextConfig = field(default_factory=TextConfig)
     n_minority: int = 0  # people beside these, told about as minority_text says
     minority_text: TextConfig = field(default_factory=TextConfig)
+    pool_size: int | None = None  # entries in use of each list of names, values and years
     times: int = 1  # texts of each of the n_people in an epoch, where the minority has one
     questions: bool = False  # the vocabulary holds the words of questions about people, too
     tokenizer: TokenizerName = TokenizerName.gpt2
@@ -102,6 +106,8 @@ class BiosConfig(DataConfig):
         DataConfig.check(self)
         require_at_least(self, 1, "n_people", "times")
         require_at_least(self, 0, "n_minority")
+        if self.pool_size is not None:
+            require_at_least(self, 2, "pool_size")
         if self.times > 1 and not self.n_minority:
             raise ValueError(f"times={self.times} without a minority; set n_minority, or exposures")
 
@@ -118,7 +124,8 @@ class BiosConfig(DataConfig):
         namings = _namings(people, pieces, is_named_later)
         prefixes, suffixes, n_templates = _template_pieces(pieces)
         values = _value_pieces(people, pieces)
-        asked = question_texts(ATTRIBUTES, pool("first_names")) if self.questions else []
+        first_names = pool("first_names", self.pool_size)
+        asked = question_texts(ATTRIBUTES, first_names) if self.questions else []
         vocabulary = Vocabulary.build(self.tokenizer, [*pieces.texts, *asked])
         sentences = Sentences(
             pieces=Pieces(vocabulary, list(pieces.texts)),
@@ -138,8 +145,10 @@ class BiosConfig(DataConfig):
             n_epochs=self.exposures,
             vocabulary=vocabulary,
             sentences=sentences,
-            attributes=_attributes(has_gender=any(t.has_pronoun for t in sentences.tellings)),
-            n_names=len(pool("first_names")) * len(pool("middle_names")) * len(pool("last_names")),
+            attributes=_attributes(
+                self.pool_size, has_gender=any(t.has_pronoun for t in sentences.tellings)
+            ),
+            n_names=math.prod(len(pool(part, self.pool_size)) for part in NAME_PARTS),
             diversity=None,
             times=np.where(is_minority, 1, self.times),
         )
@@ -154,35 +163,41 @@ class People:
         birth_dates: Month, day and year, each from 0.
         choices: Birth city, university, major and employer.
         is_female: Decides the pronoun.
+        pool_size: Entries of each list that these were drawn from; None for all.
     """
 
     names: Int64[np.ndarray, "people 3"]
     birth_dates: Int64[np.ndarray, "people 3"]
     choices: Int64[np.ndarray, "people 4"]
     is_female: Int64[np.ndarray, " people"]
+    pool_size: int | None
 
 
 def draw_people(config: BiosConfig, seed: int) -> People:
     """The world of a configuration and seed: distinct names, every attribute uniform."""
-    n = config.n_people + config.n_minority
-    parts = ("first_names", "middle_names", "last_names")
-    pools = ("birth_cities", "universities", "majors")
-    sizes = [*(len(pool(name)) for name in pools), len(employers())]
+    n, size = config.n_people + config.n_minority, config.pool_size
+    n_values = [*(len(pool(name, size)) for name in VALUE_POOLS), len(employers(size))]
+    dates = (N_MONTHS, N_DAYS, n_years(size))
     return People(
-        names=draw_names(seed, n, [len(pool(name)) for name in parts]),
-        birth_dates=stream(seed, "birth dates").integers(0, (N_MONTHS, N_DAYS, N_YEARS), (n, 3)),
-        choices=stream(seed, "attributes").integers(0, sizes, (n, 4)),
+        names=draw_names(seed, n, [len(pool(part, size)) for part in NAME_PARTS]),
+        birth_dates=stream(seed, "birth dates").integers(0, dates, (n, 3)),
+        choices=stream(seed, "attributes").integers(0, n_values, (n, 4)),
         is_female=stream(seed, "gender").integers(0, 2, n),
+        pool_size=size,
     )
 
 
-def _attributes(*, has_gender: bool) -> tuple[Attribute, ...]:
-    n_values = (
-        N_MONTHS * N_DAYS * N_YEARS, len(pool("birth_cities")), len(pool("universities")),
-        len(pool("majors")), len(employers()),
-    )  # fmt: skip
+def n_years(pool_size: int | None) -> int:
+    """Years of birth in use."""
+    return N_YEARS if pool_size is None else min(N_YEARS, pool_size)
+
+
+def _attributes(size: int | None, *, has_gender: bool) -> tuple[Attribute, ...]:
+    n_employers = len(employers(size))
+    n_dates = N_MONTHS * N_DAYS * n_years(size)
+    n_values = (n_dates, *(len(pool(name, size)) for name in VALUE_POOLS), n_employers)
     counted = [Attribute(name, n) for name, n in zip(ATTRIBUTES[:5], n_values, strict=True)]
-    company_city = Attribute("company_city", len(employers()), is_counted=False)
+    company_city = Attribute("company_city", n_employers, is_counted=False)
     gender = [Attribute("gender", len(PRONOUNS))] if has_gender else []
     return (*counted, company_city, *gender)
 
@@ -193,7 +208,7 @@ def _spaced(texts: Sequence[str]) -> list[str]:
 
 def _names(people: People, pieces: PieceList, *, is_opening: bool) -> np.ndarray:
     """The parts of each name; where it opens no document, the first name has a space before it."""
-    pools = [pool("first_names"), pool("middle_names"), pool("last_names")]
+    pools = [pool(part, people.pool_size) for part in NAME_PARTS]
     texts = [pools[0] if is_opening else _spaced(pools[0]), *map(_spaced, pools[1:])]
     return np.stack([pieces.add(t)[people.names[:, i]] for i, t in enumerate(texts)], axis=1)
 
@@ -243,13 +258,12 @@ def _template_pieces(pieces: PieceList) -> tuple[np.ndarray, np.ndarray, np.ndar
 
 def _value_pieces(people: People, pieces: PieceList) -> np.ndarray:
     """Piece numbers of every value; a birth date is two pieces, the others one."""
+    size = people.pool_size
     month_days = pieces.add([f" {month} {day}" for month in MONTHS for day in range(1, N_DAYS + 1)])
-    years = pieces.add([f", {FIRST_YEAR + year}" for year in range(N_YEARS)])
-    tables = [
-        pieces.add(_spaced(pool(name))) for name in ("birth_cities", "universities", "majors")
-    ]
-    tables.append(pieces.add(_spaced([company for company, _ in employers()])))
-    company_cities = pieces.add(_spaced([city for _, city in employers()]))
+    years = pieces.add([f", {FIRST_YEAR + year}" for year in range(n_years(size))])
+    tables = [pieces.add(_spaced(pool(name, size))) for name in VALUE_POOLS]
+    tables.append(pieces.add(_spaced([company for company, _ in employers(size)])))
+    company_cities = pieces.add(_spaced([city for _, city in employers(size)]))
     values = np.full((len(people.names), len(ATTRIBUTES), 2), -1, dtype=np.int32)
     month, day, year = people.birth_dates.T
     values[:, 0, 0] = month_days[month * N_DAYS + day]

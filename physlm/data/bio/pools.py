@@ -9,15 +9,15 @@ _FOLDER = files("physlm.data.bio")
 
 
 @cache
-def pool(name: str) -> tuple[str, ...]:
-    """The entries of one list of names, places, majors or employers."""
-    return _lines("pools", name)
+def pool(name: str, size: int | None = None) -> tuple[str, ...]:
+    """The first entries of one list of names, places, majors or employers; all by default."""
+    return _lines("pools", name)[:size]
 
 
 @cache
-def employers() -> tuple[tuple[str, str], ...]:
+def employers(size: int | None = None) -> tuple[tuple[str, str], ...]:
     """Each employer with the city of its headquarters."""
-    pairs = (line.partition("; ") for line in _lines("pools", "employers"))
+    pairs = (line.partition("; ") for line in pool("employers", size))
     return tuple((company, city) for company, _, city in pairs)
 
 
