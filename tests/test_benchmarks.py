@@ -62,6 +62,7 @@ def test_peers_have_about_as_many_parameters(kind):
     assert sum(p.numel() for p in theirs.parameters()) == pytest.approx(ours, rel=0.03)
 
 
+@pytest.mark.slow
 def test_loops_are_timed_per_step():
     assert 10 < _plain() < 1e4
     assert 10 < _ours() < 1e4

@@ -19,7 +19,7 @@ register_sweeps()
 Plugins.instance().register(ScaleSearchPath)
 
 EXPERIMENTS = sorted(path.stem for path in (config_dir() / "experiment").glob("*.yaml"))
-MODELS = sorted(path.stem for path in (config_dir() / "model").glob("*.yaml"))
+MODELS = sorted({p.stem for p in (config_dir() / "model").glob("*.yaml")} - {"inherited"})
 SCALES = ("laptop", "gpu", "paper")
 
 

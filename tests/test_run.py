@@ -302,6 +302,7 @@ def test_a_failed_point_does_not_stop_a_sweep_and_finished_points_are_not_repeat
     assert again.stdout.count("finished before") == 2
 
 
+@pytest.mark.slow
 def test_submitit_runs_a_point_as_a_job(tmp_path):
     done = run(*SMALL, "seed=0,1", "hydra/launcher=submitit_local", "--multirun",
                cwd=tmp_path, check=0)  # fmt: skip

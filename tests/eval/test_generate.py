@@ -182,6 +182,7 @@ def texts_elsewhere(device, how):
     return json.loads(printed(SCRIPT, device, how))
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_compiled_step_writes_the_same_text():
     assert texts_elsewhere("cpu", "compiled") == plain_texts()
