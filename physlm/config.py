@@ -171,11 +171,12 @@ def ancestor_of(config: RunConfig) -> Ancestor:
     Raises:
         InputError: If there is no such run and these are no words.
     """
-    path = Path(config.init_from)
-    if (path / "record.json").is_file():
-        return Ancestor(recorded(read_record(path / "record.json")), path)
     words = shlex.split(config.init_from)
-    if not words or not all("=" in word for word in words):
+    are_words = all("=" in word for word in words)
+    path = Path(config.init_from)
+    if not are_words and (path / "record.json").is_file():
+        return Ancestor(recorded(read_record(path / "record.json")), path)
+    if not are_words:
         raise InputError(
             f"init_from={config.init_from} is no directory of a finished run, and no words such as "
             "'+experiment=NAME data.n_people=500'"

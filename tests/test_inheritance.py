@@ -91,6 +91,12 @@ def test_a_directory_is_the_same_start_as_the_words_that_made_it(family):
     assert by_path.run_id == record.run_id
 
 
+def test_words_may_be_longer_than_a_file_name(family):
+    folder, _, record, _ = family
+    long = f"{BIRTH} {' '.join(['data.n_people=60'] * 20)}"
+    assert child(runs_dir=folder, init_from=long).run_id == record.run_id
+
+
 def test_another_start_is_another_run(family):
     folder, _, record, _ = family
     longer = BIRTH.replace("exposures=30", "exposures=31")
