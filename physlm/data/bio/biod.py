@@ -109,7 +109,7 @@ class BiodConfig(DataConfig):
                 n_possible=float(self.alphabet_size**self.chunk_length),
                 chunk_length=self.chunk_length,
             ),
-            times=np.ones(self.n_people, dtype=np.int64),
+            told_until=np.arange(1, self.n_people + 1),
         )
 
 

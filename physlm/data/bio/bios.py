@@ -116,9 +116,9 @@ class BiosConfig(DataConfig):
         people = draw_people(self, seed)
         is_minority = np.arange(len(people.names)) >= self.n_people
         pieces = PieceList()
-        told = np.array([self.text, self.minority_text])[is_minority.astype(int)]
-        is_named_later = np.array([text.name_after > 0 for text in told])
-        has_full_name = np.array([text.subject is Subject.full_name for text in told])
+        groups, told = is_minority.astype(np.int8), (self.text, self.minority_text)
+        is_named_later = np.array([text.name_after > 0 for text in told])[groups]
+        has_full_name = np.array([text.subject is Subject.full_name for text in told])[groups]
         openings = _openings(people, pieces, is_named_later)
         subjects = _later_subjects(people, pieces, has_full_name)
         namings = _namings(people, pieces, is_named_later)
@@ -137,8 +137,8 @@ class BiosConfig(DataConfig):
             prefixes=prefixes,
             suffixes=suffixes,
             n_templates=n_templates,
-            tellings=(self.text.telling, self.minority_text.telling)[: 1 + is_minority.any()],
-            groups=is_minority.astype(np.int8),
+            tellings=tuple(text.telling for text in told[: 1 + is_minority.any()]),
+            groups=groups,
         )
         return KnowledgeCorpus(
             seed=seed,
@@ -150,7 +150,7 @@ class BiosConfig(DataConfig):
             ),
             n_names=math.prod(len(pool(part, self.pool_size)) for part in NAME_PARTS),
             diversity=None,
-            times=np.where(is_minority, 1, self.times),
+            told_until=np.where(is_minority, 1, self.times).cumsum(),
         )
 
 

@@ -60,7 +60,7 @@ class KnowledgeCorpus:
         attributes: In the order of ``Biographies.value_spans``.
         n_names: N0, names that people's names were drawn from.
         diversity: The diversity sets, in bioD only.
-        times: Documents about each person in an epoch.
+        told_until: Documents of an epoch about each person and those before.
     """
 
     seed: int
@@ -70,7 +70,7 @@ class KnowledgeCorpus:
     attributes: tuple[Attribute, ...]
     n_names: int
     diversity: Diversity | None
-    times: Int64[np.ndarray, " people"]
+    told_until: Int64[np.ndarray, " people"]
 
     @property
     def n_people(self) -> int:
@@ -80,16 +80,17 @@ class KnowledgeCorpus:
     @property
     def n_documents(self) -> int:
         """Documents in one epoch."""
-        return int(self.times.sum())
+        return int(self.told_until[-1])
 
     def epoch(self, number: int, first: int, last: int) -> Biographies:
         """Documents ``first`` to ``last - 1`` of the epoch's shuffled order."""
         documents = _epoch_order(self.seed, number, self.n_documents)[first:last]
-        ends = self.times.cumsum()
+        ends = self.told_until
         people = np.searchsorted(ends, documents, side="right")
+        times = ends[people] - np.where(people > 0, ends[people - 1], 0)
         n_told = ends[people] - documents - 1  # in this epoch, from 0 on
         # Each person begins with another text, so that those of one number do not come at once.
-        texts = number * self.times[people] + n_told + people
+        texts = number * times + n_told + people
         return self.sentences.render(people, texts, self.seed, self.vocabulary.eos)
 
     def rendering(self, number: int, people: Int64[np.ndarray, " documents"]) -> Biographies:
@@ -163,7 +164,7 @@ class KnowledgeCorpus:
         arrays = (
             made_of.openings, made_of.subjects, made_of.namings, made_of.values, made_of.prefixes,
             made_of.suffixes, made_of.n_templates, made_of.groups, made_of.pieces.tokens,
-            made_of.pieces.starts, self.times, self.vocabulary.original_ids,
+            made_of.pieces.starts, self.told_until, self.vocabulary.original_ids,
         )  # fmt: skip
         for array in arrays:
             digest.update(f"{array.dtype}{array.shape}".encode())
