@@ -9,7 +9,7 @@ from physlm.data.bio.questions import world_of
 from physlm.data.corpus import Corpus, require_at_least
 from physlm.errors import InputError
 from physlm.eval.capacity import measure_items, require_documents_fit
-from physlm.eval.scorer import ScorerConfig, mean, require_causal
+from physlm.eval.scorer import ScorerConfig, mean, require_causal, sample
 from physlm.models.language_model import LanguageModel
 from physlm.record import Metric
 from physlm.rng import stream
@@ -55,8 +55,8 @@ class BioConfig(ScorerConfig):
 
     def _people(self, world: KnowledgeCorpus) -> np.ndarray:
         """Everyone, or a sample drawn once."""
-        chosen = stream(world.seed, "people read about").permutation(world.n_people)
-        return np.sort(chosen[: self.max_people])
+        rng = stream(world.seed, "people read about")
+        return sample(np.arange(world.n_people), self.max_people, rng)
 
 
 def _world(corpus: Corpus) -> KnowledgeCorpus:

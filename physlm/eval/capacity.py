@@ -12,7 +12,7 @@ from physlm.data.bio.knowledge import KnowledgeCorpus
 from physlm.data.bio.sentences import Biographies
 from physlm.data.corpus import Corpus, require_at_least
 from physlm.errors import InputError
-from physlm.eval.scorer import ScorerConfig, mean, require_causal
+from physlm.eval.scorer import ScorerConfig, mean, require_causal, require_window, sample
 from physlm.models.language_model import LanguageModel
 from physlm.record import Metric
 from physlm.rng import stream
@@ -63,11 +63,8 @@ class CapacityConfig(ScorerConfig):
 
     def _people(self, corpus: KnowledgeCorpus) -> Int64[np.ndarray, " people"]:
         """Everyone, or a sample drawn once."""
-        people = np.arange(corpus.n_people)
-        if len(people) <= self.max_people:
-            return people
-        sample = stream(corpus.seed, "capacity sample").permutation(people)
-        return np.sort(sample[: self.max_people])
+        rng = stream(corpus.seed, "capacity sample")
+        return sample(np.arange(corpus.n_people), self.max_people, rng)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +99,7 @@ def require_documents_fit(
         return
     renderings = (corpus.rendering(i, people) for i in range(n_renderings))
     longest = max(int(np.diff(documents.starts).max()) for documents in renderings)
-    if longest - 1 > model.longest_window:
-        raise InputError(
-            f"documents have up to {longest} tokens, learned positions end at "
-            f"data.seq_len={model.longest_window}; raise it or use model.position=rope"
-        )
+    require_window(model, "documents", longest, n_unread=1)
 
 
 def measure_items(

@@ -10,7 +10,7 @@ from physlm.data.corpus import Corpus, require_at_least
 from physlm.data.mixture import part_of
 from physlm.errors import InputError
 from physlm.eval.generate import Sampling, generate
-from physlm.eval.scorer import ScorerConfig, mean, require_causal
+from physlm.eval.scorer import ScorerConfig, mean, require_causal, require_window, sample
 from physlm.models.language_model import LanguageModel
 from physlm.record import Metric
 from physlm.rng import stream
@@ -40,14 +40,8 @@ class QaConfig(ScorerConfig):
         """The corpus asks questions, and the model reads and answers them."""
         questions = _questions(corpus)
         require_causal("qa", model, "does not answer")
-        asked = _grid(np.arange(min(self.max_people, questions.world.n_people)), questions)
-        longest = max(map(len, questions.prompts(*asked, np.zeros(len(asked[0]), int))))
-        needed = longest + questions.longest_answer
-        if model.longest_window is not None and needed > model.longest_window:
-            raise InputError(
-                f"questions and answers have up to {needed} tokens, learned positions end at "
-                f"data.seq_len={model.longest_window}; raise it or use model.position=rope"
-            )
+        needed = questions.longest_question + questions.longest_answer
+        require_window(model, "questions and answers", needed)
 
     def score(self, model: LanguageModel, corpus: Corpus) -> list[Metric]:
         """Exact match in both splits, by attribute, and in untrained phrasings."""
@@ -56,7 +50,7 @@ class QaConfig(ScorerConfig):
         for split in (IN, OUT):
             people, attributes = _grid(self._people(questions, split), questions)
             phrasings = np.zeros(len(people), dtype=np.int64)
-            is_right = exact_match(self, model, questions, people, attributes, phrasings)
+            is_right = self._is_right(model, questions, people, attributes, phrasings)
             metrics.append(mean("qa/exact_match", is_right, "share", split=split))
             metrics += [
                 mean(f"qa/exact_match/{name}", is_right[attributes == a], "share", split=split)
@@ -66,36 +60,34 @@ class QaConfig(ScorerConfig):
                 phrasings = stream(questions.world.seed, "phrasings measured").integers(
                     questions.config.n_phrasings, N_PHRASINGS, len(people)
                 )
-                is_right = exact_match(self, model, questions, people, attributes, phrasings)
+                is_right = self._is_right(model, questions, people, attributes, phrasings)
                 metrics.append(mean("qa/untrained_phrasings", is_right, "share", split=split))
         return metrics
 
     def _people(self, questions: QuestionCorpus, split: str) -> Int64[np.ndarray, " people"]:
         """Everyone of a split, or a sample drawn once."""
         people = np.flatnonzero(questions.is_trained == (split == IN))
-        chosen = stream(questions.world.seed, "people asked", split).permutation(people)
-        return np.sort(chosen[: self.max_people])
+        return sample(people, self.max_people, stream(questions.world.seed, "people asked", split))
 
-
-def exact_match(
-    config: QaConfig,
-    model: LanguageModel,
-    questions: QuestionCorpus,
-    people: Int64[np.ndarray, " questions"],
-    attributes: Int64[np.ndarray, " questions"],
-    phrasings: Int64[np.ndarray, " questions"],
-) -> Bool[np.ndarray, " questions"]:
-    """Whether the model's answer to each question, read as text, is the right one and ends."""
-    sampling = Sampling(
-        max_new_tokens=questions.longest_answer + 1, eos=questions.vocabulary.eos, temperature=0.0,
-        batch_size=config.batch_size, is_compiled=model.device.type == "cuda",
-    )  # fmt: skip
-    prompts = questions.prompts(people, attributes, phrasings)
-    written = generate(model, prompts, sampling, seed=0)
-    answers = [questions.vocabulary.decode(tokens).strip() for tokens in written.tokens]
-    truth = [questions.answer(p, a) for p, a in zip(people, attributes, strict=True)]
-    is_right: np.ndarray = (np.array(answers) == np.array(truth)) & written.is_ended
-    return is_right
+    def _is_right(
+        self,
+        model: LanguageModel,
+        questions: QuestionCorpus,
+        people: Int64[np.ndarray, " questions"],
+        attributes: Int64[np.ndarray, " questions"],
+        phrasings: Int64[np.ndarray, " questions"],
+    ) -> Bool[np.ndarray, " questions"]:
+        """Whether the model's answer to each question, read as text, is the right one and ends."""
+        sampling = Sampling(
+            max_new_tokens=questions.longest_answer + 1, eos=questions.vocabulary.eos,
+            temperature=0.0, batch_size=self.batch_size, is_compiled=model.device.type == "cuda",
+        )  # fmt: skip
+        prompts = questions.prompts(people, attributes, phrasings)
+        written = generate(model, prompts, sampling, seed=0)
+        answers = [questions.vocabulary.decode(tokens).strip() for tokens in written.tokens]
+        truth = [questions.answer(p, a) for p, a in zip(people, attributes, strict=True)]
+        is_right: np.ndarray = (np.array(answers) == np.array(truth)) & written.is_ended
+        return is_right
 
 
 def _questions(corpus: Corpus) -> QuestionCorpus:

@@ -5,6 +5,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Int64
 from matplotlib.figure import Figure
 
 from physlm.data.corpus import Corpus
@@ -55,3 +56,23 @@ def require_causal(name: str, model: LanguageModel, fault: str) -> None:
     """
     if not model.is_causal:
         raise InputError(f"eval={name}: {type(model).__name__} {fault}")
+
+
+def require_window(model: LanguageModel, what: str, n_tokens: int, *, n_unread: int = 0) -> None:
+    """The model's window holds what is read, which are all tokens but the last ``n_unread``.
+
+    Raises:
+        InputError: If its learned positions end before.
+    """
+    if model.longest_window is not None and n_tokens - n_unread > model.longest_window:
+        raise InputError(
+            f"{what} have up to {n_tokens} tokens, learned positions end at "
+            f"data.seq_len={model.longest_window}; raise it or use model.position=rope"
+        )
+
+
+def sample(
+    values: Int64[np.ndarray, " values"], n_most: int, rng: np.random.Generator
+) -> Int64[np.ndarray, " sampled"]:
+    """All of the ascending values, or so many of them, drawn and still ascending."""
+    return values if len(values) <= n_most else np.sort(rng.permutation(values)[:n_most])

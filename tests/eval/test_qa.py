@@ -105,6 +105,20 @@ def test_what_cannot_be_asked_is_refused(corpus, biod):
         QaConfig().check(config.build(corpus.vocabulary.size, 12, 0), corpus)
 
 
+def test_the_longest_phrasing_must_fit_too(corpus):
+    config = DecoderConfig(d_model=16, n_layers=1, position=PositionEncoding.learned)
+    n = corpus.world.n_people
+    asked = [(np.arange(n), np.full(n, a), np.full(n, p)) for a in range(6) for p in range(24)]
+    longest = max(len(prompt) for rows in asked for prompt in corpus.prompts(*rows))
+    assert corpus.longest_question >= longest
+    enough = corpus.longest_question + corpus.longest_answer
+    model = config.build(corpus.vocabulary.size, enough, 0).eval()
+    QaConfig().check(model, corpus)
+    QaConfig().score(model, corpus)
+    with pytest.raises(InputError, match="questions and answers have up to"):
+        QaConfig().check(config.build(corpus.vocabulary.size, enough - 1, 0), corpus)
+
+
 def test_an_untrained_decoder_answers_nothing(corpus):
     model = DecoderConfig(d_model=16, n_layers=1).build(corpus.vocabulary.size, 64, 0).eval()
     QaConfig().check(model, corpus)

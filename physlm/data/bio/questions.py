@@ -178,8 +178,13 @@ class QuestionCorpus:
     @property
     def longest_answer(self) -> int:
         """Tokens of the longest answer."""
-        lengths = np.append(np.diff(self.pieces.pieces.starts), 0)  # -1 stands for no piece
-        return int(lengths[self.pieces.values].sum(axis=-1).max())
+        return self.pieces.most_tokens(self.pieces.values)
+
+    @property
+    def longest_question(self) -> int:
+        """Tokens of the longest question in any phrasing, with the end-of-text before it."""
+        pieces = self.pieces
+        return 1 + pieces.most_tokens(pieces.names) + pieces.most_tokens(pieces.phrasings)
 
     def _question_rows(
         self, people: np.ndarray, attributes: np.ndarray, phrasings: np.ndarray
@@ -203,6 +208,11 @@ class QuestionPieces:
     names: Int32[np.ndarray, "people parts"]
     phrasings: Int32[np.ndarray, "attributes phrasings 2"]
     values: Int32[np.ndarray, "people attributes chunks"]
+
+    def most_tokens(self, rows: Int32[np.ndarray, "*rows pieces"]) -> int:
+        """Tokens of the longest row of pieces."""
+        lengths = np.append(np.diff(self.pieces.starts), 0)  # the last one for no piece
+        return int(lengths[rows].sum(axis=-1).max())
 
 
 def _pieces(world: KnowledgeCorpus) -> QuestionPieces:
