@@ -184,7 +184,7 @@ def ancestor_of(config: RunConfig) -> Ancestor:
     if refused := [w for w in words if w.startswith(("scale=", "init_from=", "runs_dir="))]:
         raise InputError(f"init_from: leave {refused[0]} to the run that starts from this one")
     seed = [] if any(word.startswith("seed=") for word in words) else [f"seed={config.seed}"]
-    earlier = _composed((*words, *seed))
+    earlier = composed((*words, *seed))
     if earlier.init_from == config.init_from:
         raise InputError(f"init_from={config.init_from} starts from itself; name the run before it")
     runtime = replace(config.runtime, n_measurements=earlier.runtime.n_measurements)
@@ -218,7 +218,12 @@ def recorded(record: RunRecord) -> RunConfig:
 
 
 @cache
-def _composed(words: tuple[str, ...]) -> RunConfig:
+def composed(words: tuple[str, ...]) -> RunConfig:
+    """The configuration of the words of a command line.
+
+    Raises:
+        InputError: If a key is unknown, or a value breaks a rule of its field.
+    """
     if GlobalHydra.instance().is_initialized():
         return typed(compose("config", overrides=list(words)), RunConfig)
     with initialize_config_dir(str(config_dir()), version_base="1.3"):

@@ -3,11 +3,10 @@
 import sys
 
 import pytest
-from hydra import compose, initialize_config_dir
 from safetensors.torch import load_file
 
 from physlm.collate import find_records, tabulate, varying, varying_science
-from physlm.config import RunConfig, config_dir, register_schemas, register_sweeps, typed
+from physlm.config import composed, register_schemas, register_sweeps
 from physlm.errors import InputError
 from physlm.inheritance import corpus_of
 from physlm.pipeline import execute
@@ -31,8 +30,7 @@ RUNTIME = ["runtime.progress_bar=false", "runtime.n_threads=1", "runtime.compile
 def config(*words, runs_dir, init_from=BIRTH):
     quoted = [f"init_from='{init_from}'"] if init_from else []
     overrides = [*words, *quoted, f"runs_dir={runs_dir}", *RUNTIME]
-    with initialize_config_dir(str(config_dir()), version_base="1.3"):
-        return typed(compose("config", overrides=overrides), RunConfig)
+    return composed(tuple(overrides))
 
 
 def child(*words, runs_dir, init_from=BIRTH):

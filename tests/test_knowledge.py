@@ -1,9 +1,8 @@
 """From biographies to answers, through the pipeline: finetuned, with adapters, and mixed."""
 
 import pytest
-from hydra import compose, initialize_config_dir
 
-from physlm.config import RunConfig, config_dir, register_schemas, register_sweeps, typed
+from physlm.config import composed, register_schemas, register_sweeps
 from physlm.pipeline import execute
 from physlm.record import RunDirectory, by_name
 
@@ -23,8 +22,7 @@ def carried_out(folder, *words, init_from=None):
     overrides = [*words, f"runs_dir={folder}", "runtime.progress_bar=false", "runtime.n_threads=1",
                  "runtime.compile=false"]  # fmt: skip
     overrides += [] if init_from is None else [f"init_from='{init_from}'"]
-    with initialize_config_dir(str(config_dir()), version_base="1.3"):
-        chosen = typed(compose("config", overrides=overrides), RunConfig)
+    chosen = composed(tuple(overrides))
     return by_name(execute(chosen, RunDirectory(chosen.run_dir)).record.metrics)
 
 

@@ -4,6 +4,7 @@ A low-rank update of the embedding is trained together with the classifier; ever
 model stays as it is. So the probe may learn how to ask, but must find the answer in the states.
 """
 
+import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
@@ -76,7 +77,11 @@ class AdaptedProbe(nn.Module):
     ) -> None:
         super().__init__()
         lora = Lora(rank=0, embedding_rank=recipe.embedding_rank, alpha=recipe.embedding_rank)
-        self.reader = adapted(model, lora, seed) if recipe.embedding_rank else model
+        self.reader = (
+            adapted(model, lora, seed)
+            if recipe.embedding_rank
+            else copy.deepcopy(model).requires_grad_(requires_grad=False)
+        )
         width = model.config.d_model
         norms = {StateNorm.layernorm: nn.LayerNorm, StateNorm.batchnorm: nn.BatchNorm1d}
         self.norm = norms[recipe.norm](width).to(model.device)
@@ -93,13 +98,6 @@ class AdaptedProbe(nn.Module):
         scores: Tensor = self.classifier(self.norm(found.flatten(0, 1)))
         return scores.view(*places.shape, -1)
 
-    def trained(self) -> list[nn.Parameter]:
-        """What training changes."""
-        parameters = [*self.norm.parameters(), *self.classifier.parameters()]
-        if self.reader.embedding.__class__ is not nn.Embedding:
-            parameters += [p for p in self.reader.embedding.parameters() if p.requires_grad]
-        return parameters
-
 
 def fit_adapted_probe(
     model: Transformer, inputs: Inputs, n_classes: int, recipe: AdaptedProbeRecipe, *, seed: int
@@ -107,8 +105,9 @@ def fit_adapted_probe(
     """Train a probe to give the class of each input at every place."""
     probe = AdaptedProbe(model, n_classes, recipe, seed).train()
     optimizer = torch.optim.AdamW(
-        probe.trained(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay, eps=1e-6
-    )
+        [parameter for parameter in probe.parameters() if parameter.requires_grad],
+        lr=recipe.learning_rate, weight_decay=recipe.weight_decay, eps=1e-6,
+    )  # fmt: skip
     schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, recipe.n_steps)
     rng = stream(seed, "probe batches")
     size = min(recipe.batch_size, len(inputs.classes))

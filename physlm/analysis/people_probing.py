@@ -45,7 +45,28 @@ class Task(NamedTuple):
 
 
 @dataclass(kw_only=True, slots=True)
-class PProbeConfig(ScorerConfig):
+class PeopleProbeConfig(ScorerConfig):
+    """What P-probes and Q-probes have in common: size, training, and what they are asked."""
+
+    n_steps: int
+    batch_size: int
+    embedding_rank: int
+    tasks: list[str] | None = None  # such as whole/employer; None for all eleven
+
+    def __post_init__(self) -> None:
+        require_at_least(self, 1, "n_steps", "batch_size")
+        require_at_least(self, 0, "embedding_rank")
+
+    def recipe(self, norm: StateNorm) -> AdaptedProbeRecipe:
+        """How each probe is trained."""
+        return AdaptedProbeRecipe(
+            embedding_rank=self.embedding_rank, norm=norm,
+            n_steps=self.n_steps, batch_size=self.batch_size,
+        )  # fmt: skip
+
+
+@dataclass(kw_only=True, slots=True)
+class PProbeConfig(PeopleProbeConfig):
     """Where along a biography its attributes can be read from the states.
 
     Before the first occurrence of each of the six attributes, in the order of the text, each of
@@ -59,11 +80,6 @@ class PProbeConfig(ScorerConfig):
     n_steps: int = 500
     batch_size: int = 50
     embedding_rank: int = 2
-    tasks: list[str] | None = None  # such as whole/employer; None for all eleven
-
-    def __post_init__(self) -> None:
-        require_at_least(self, 1, "n_steps", "batch_size")
-        require_at_least(self, 0, "embedding_rank")
 
     def check(self, model: LanguageModel, corpus: Corpus) -> None:
         """There are people of ``data=bios``, and a transformer that shows its states."""
@@ -80,10 +96,7 @@ class PProbeConfig(ScorerConfig):
         asked = [i for i, a in enumerate(world.attributes) if a.name in ATTRIBUTES]
         places = np.sort(documents.value_spans[:, asked, 0] - 1, axis=1).astype(np.int64)
         tokens = documents.rows(world.vocabulary.eos)
-        recipe = AdaptedProbeRecipe(
-            embedding_rank=self.embedding_rank, norm=StateNorm.layernorm,
-            n_steps=self.n_steps, batch_size=self.batch_size,
-        )  # fmt: skip
+        recipe = self.recipe(StateNorm.layernorm)
         metrics = []
         for task, right, chance in probed(model, world, self.tasks, tokens, places, recipe):
             metrics += [
@@ -95,7 +108,7 @@ class PProbeConfig(ScorerConfig):
 
 
 @dataclass(kw_only=True, slots=True)
-class QProbeConfig(ScorerConfig):
+class QProbeConfig(PeopleProbeConfig):
     """Which attributes the name alone brings up, in the state at the end of the name.
 
     Source:
@@ -105,11 +118,6 @@ class QProbeConfig(ScorerConfig):
     n_steps: int = 1000
     batch_size: int = 200
     embedding_rank: int = 16
-    tasks: list[str] | None = None  # such as whole/employer; None for all eleven
-
-    def __post_init__(self) -> None:
-        require_at_least(self, 1, "n_steps", "batch_size")
-        require_at_least(self, 0, "embedding_rank")
 
     def check(self, model: LanguageModel, corpus: Corpus) -> None:
         """There are people of ``data=bios``, and a transformer that shows its states."""
@@ -121,10 +129,7 @@ class QProbeConfig(ScorerConfig):
         world = world_of(corpus)
         assert world is not None
         tokens, places = _names(world)
-        recipe = AdaptedProbeRecipe(
-            embedding_rank=self.embedding_rank, norm=StateNorm.batchnorm,
-            n_steps=self.n_steps, batch_size=self.batch_size,
-        )  # fmt: skip
+        recipe = self.recipe(StateNorm.batchnorm)
         metrics, wholes = [], []
         for task, right, chance in probed(model, world, self.tasks, tokens, places, recipe):
             metrics.append(mean(f"q_probe/{task.name}", right[:, 0], "accuracy"))
