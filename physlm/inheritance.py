@@ -1,6 +1,6 @@
 """What a run takes from the run that it starts from: the world, the tokens, the trained model."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 from safetensors import SafetensorError
@@ -11,23 +11,8 @@ from physlm.data.corpus import Corpus
 from physlm.errors import InputError
 from physlm.models.adapter import Lora, adapted, merged
 from physlm.models.inherited import InheritedConfig
-from physlm.models.language_model import LanguageModel
+from physlm.models.language_model import LanguageModel, ModelConfig
 from physlm.models.transformer import Transformer
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """A finished run.
-
-    Attributes:
-        corpus: What it was trained on.
-        config: How.
-        weights: The file of its trained weights.
-    """
-
-    corpus: Corpus
-    config: RunConfig
-    weights: Path
 
 
 def corpus_of(config: RunConfig) -> Corpus:
@@ -42,13 +27,44 @@ def corpus_of(config: RunConfig) -> Corpus:
     return config.data.follow(corpus_of(ancestor.config), config.seed)
 
 
-def inherited_model(config: RunConfig, start: Start) -> LanguageModel:
-    """The trained model of the run to start from, with adapters if these are to be trained.
+def model_of(
+    config: RunConfig, vocabulary_size: int, *, weights: Path | None = None
+) -> LanguageModel:
+    """The model that a run trains, with adapters if these are to be trained.
+
+    Args:
+        config: Of the run.
+        vocabulary_size: Number of tokens.
+        weights: The file of the weights that it starts from; without one they are drawn.
 
     Raises:
-        InputError: If another architecture is asked for, or the weights are of another model.
+        InputError: If another architecture than that of the run to start from is asked for, it
+            cannot be adapted, or the weights are of another model.
+        ValueError: If the architecture refuses its configuration.
     """
-    architecture = start.config.architecture
+    seq_len = config.data.seq_len
+    model = _architecture(config).build(vocabulary_size, seq_len, config.seed)
+    if weights is not None:
+        try:
+            load_model(model, weights)
+        except (RuntimeError, SafetensorError) as error:
+            raise InputError(
+                f"{weights} are not weights of this model with data.seq_len={seq_len} "
+                f"({str(error).splitlines()[-1].strip()})"
+            ) from error
+    lora = _lora(config)
+    if lora is None:
+        return model
+    assert isinstance(model, Transformer)
+    return adapted(model, lora, config.seed)
+
+
+def _architecture(config: RunConfig) -> ModelConfig:
+    """Of the model before adapters; one given in full is that of the run to start from."""
+    ancestor = config.ancestor
+    if ancestor is None:
+        return config.model
+    architecture = ancestor.config.architecture
     if not isinstance(config.model, InheritedConfig) and config.model != architecture:
         ours, theirs = asdict(config.model), asdict(architecture)
         name = next(key for key in {**theirs, **ours} if ours.get(key) != theirs.get(key))
@@ -56,20 +72,7 @@ def inherited_model(config: RunConfig, start: Start) -> LanguageModel:
             f"model.{name}={ours.get(name)}, but the run to start from has {theirs.get(name)}; "
             "use model=inherited"
         )
-    seq_len = config.data.seq_len
-    model = architecture.build(start.corpus.vocabulary.size, seq_len, config.seed)
-    try:
-        load_model(model, start.weights)
-    except (RuntimeError, SafetensorError) as error:
-        raise InputError(
-            f"{start.weights} are not weights of this model with data.seq_len={seq_len} "
-            f"({str(error).splitlines()[-1].strip()})"
-        ) from error
-    lora = _lora(config)
-    if lora is None:
-        return model
-    assert isinstance(model, Transformer)
-    return adapted(model, lora, config.seed)
+    return architecture
 
 
 def finished_model(config: RunConfig, model: LanguageModel) -> LanguageModel:

@@ -3,7 +3,7 @@
 import copy
 import math
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -15,10 +15,10 @@ from safetensors.torch import save_model
 
 from physlm import __version__
 from physlm.analysis.figures import draw_learning_curve, draw_run, save_figure
-from physlm.config import RunConfig
+from physlm.config import Ancestor, RunConfig
 from physlm.data.corpus import Corpus
 from physlm.errors import InputError, refused_values
-from physlm.inheritance import Start, corpus_of, finished_model, inherited_model
+from physlm.inheritance import corpus_of, finished_model, model_of
 from physlm.models.language_model import LanguageModel
 from physlm.record import (
     Metric,
@@ -30,7 +30,7 @@ from physlm.record import (
     write_text,
 )
 from physlm.train.batches import Batches
-from physlm.train.fit import Trained, fit, is_main_process, saved_steps
+from physlm.train.fit import RuntimeConfig, Trained, fit, is_main_process, saved_steps
 from physlm.train.module import Progress
 from physlm.train.processor import processor_name, use_processor
 from physlm.train.tracking import build_loggers, close, report
@@ -56,8 +56,9 @@ class Outcome:
 def execute(config: RunConfig, directory: RunDirectory, *, waits: bool = False) -> Outcome | None:
     """Carry a run to its end, or find that it is there already.
 
-    The run that it starts from, if any, is carried out first. In a distributed run every process
-    comes here; only the first one keeps the run's files, and the others return None.
+    The run that it starts from, if any, is carried out once this one is found sound. In a
+    distributed run every process comes here; only the first one keeps the run's files, and the
+    others return None.
 
     Args:
         config: What to run.
@@ -70,13 +71,13 @@ def execute(config: RunConfig, directory: RunDirectory, *, waits: bool = False) 
     """
     if not is_main_process():
         if config.force or not directory.record.exists():
-            _train(config, directory, _prepare(config, _start(config)), loggers=[])
+            _train(config, directory, _started(config, _prepare(config)), loggers=[])
         return None
     with directory.locked(waits=waits):
         record = None if config.force else directory.read_record()
         if record is not None:
             return Outcome(record, directory.record, was_done=True)
-        prepared = _prepare(config, _start(config))
+        prepared = _started(config, _prepare(config))
         if directory.record.exists():
             directory.clear()
         record = _run(config, directory, prepared)
@@ -85,38 +86,6 @@ def execute(config: RunConfig, directory: RunDirectory, *, waits: bool = False) 
         draw_run(record, curves, directory.path / "figure.png")
         draw_learning_curve(record, curves, directory.path / "learning_curve.png")
         return Outcome(record, directory.record, was_done=False)
-
-
-def _start(config: RunConfig) -> Start | None:
-    """The run that this one starts from, carried out now if it is not there.
-
-    Raises:
-        InputError: If it diverged, was made by other code, or would have to be made by several
-            devices.
-    """
-    ancestor = config.ancestor
-    if ancestor is None:
-        return None
-    directory = RunDirectory(ancestor.run_dir)
-    record = directory.read_record()
-    if record is None:
-        if config.runtime.n_devices * config.runtime.n_nodes > 1:
-            raise InputError(
-                f"init_from={config.init_from} has not been run; run it first, several devices "
-                "cannot run one after the other"
-            )
-        outcome = execute(ancestor.config, directory, waits=True)
-        assert outcome is not None
-        record = outcome.record
-    if record.status != "finished":
-        raise InputError(f"{directory.path}, the run to start from, {record.status}")
-    with refused_values():
-        corpus = corpus_of(ancestor.config)
-    if corpus.fingerprint() != record.corpus["fingerprint"]:
-        raise InputError(f"{directory.path} was trained on another corpus; run it again")
-    if not directory.model.is_file():
-        raise InputError(f"{directory.model} is missing; run {directory.path} again")
-    return Start(corpus, ancestor.config, directory.model)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,19 +99,15 @@ class _Prepared:
     is_compiled: bool
 
 
-def _prepare(config: RunConfig, start: Start | None) -> _Prepared:
+def _prepare(config: RunConfig) -> _Prepared:
     """Build world and model; whatever can be refused is refused here, before any compute."""
     device = config.runtime.resolved_device()
     config.trainer.require(device)
     runtime = config.runtime
     use_processor(runtime.n_threads, runtime.n_devices)
     with refused_values():
-        if start is None:
-            corpus = config.data.build(config.seed)
-            model = config.model.build(corpus.vocabulary.size, config.data.seq_len, config.seed)
-        else:
-            corpus = config.data.follow(start.corpus, config.seed)
-            model = inherited_model(config, start)
+        corpus = corpus_of(config)
+        model = model_of(config, corpus.vocabulary.size)
     for scorer in config.eval.values():
         scorer.check(model, corpus)
     n_parameters = sum(model.n_parameters().values())
@@ -152,6 +117,45 @@ def _prepare(config: RunConfig, start: Start | None) -> _Prepared:
     batches = runtime.chunked(batches, device, n_parameters, n_tokens)
     is_compiled = runtime.is_compiled(device, n_parameters, n_tokens)
     return _Prepared(device, corpus, model, batches, is_compiled)
+
+
+def _started(config: RunConfig, prepared: _Prepared) -> _Prepared:
+    """With the weights of the run to start from, if there is one."""
+    ancestor = config.ancestor
+    if ancestor is None:
+        return prepared
+    weights = _weights(ancestor, config.runtime)
+    model = model_of(config, prepared.corpus.vocabulary.size, weights=weights)
+    return replace(prepared, model=model)
+
+
+def _weights(ancestor: Ancestor, runtime: RuntimeConfig) -> Path:
+    """The weights of a run to start from, which is carried out now if it is not there.
+
+    Raises:
+        InputError: If it diverged, was made by other code, or would have to be made by several
+            devices.
+    """
+    directory = RunDirectory(ancestor.run_dir)
+    record = directory.read_record()
+    if record is None:
+        if runtime.n_devices * runtime.n_nodes > 1:
+            raise InputError(
+                f"init_from: {ancestor.config.name} has not been run; run it first, several "
+                "devices cannot run one after the other"
+            )
+        outcome = execute(ancestor.config, directory, waits=True)
+        assert outcome is not None
+        record = outcome.record
+    if record.status != "finished":
+        raise InputError(f"{directory.path}, the run to start from, {record.status}")
+    with refused_values():
+        corpus = corpus_of(ancestor.config)
+    if corpus.fingerprint() != record.corpus["fingerprint"]:
+        raise InputError(f"{directory.path} was trained on another corpus; run it again")
+    if not directory.model.is_file():
+        raise InputError(f"{directory.model} is missing; run {directory.path} again")
+    return directory.model
 
 
 def _require_a_batch(config: RunConfig, n_tokens: float) -> None:

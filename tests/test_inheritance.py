@@ -146,7 +146,7 @@ def test_tables_keep_what_varies_among_starts(family, tmp_path):
     (["data.diversity=128"], BIRTH, None),
     (["data.n_attributes=5"], BIRTH, "tokens of data are not the"),
     (["model=gpt2"], BIRTH, "but the run to start from has .* use model=inherited"),
-    (["data.seq_len=20"], BIRTH, "are not weights of this model with data.seq_len=20"),
+    (["data.seq_len=24"], BIRTH, "are not weights of this model with data.seq_len=24"),
     ([], "nowhere", "init_from=nowhere is no directory of a finished run"),
     ([], BIRTH + " scale=gpu", "leave scale=gpu to the run that starts"),
     ([], "", "model=inherited takes the model of another run; name it by init_from"),
@@ -160,6 +160,17 @@ def test_what_does_not_fit_is_refused(family, words, start, message):
         return
     with pytest.raises(InputError, match=message):
         carried_out(child(*words, runs_dir=folder, init_from=start))
+
+
+@pytest.mark.parametrize(("words", "message"), [
+    (["data.n_attributes=5"], "tokens of data are not the"),
+    (["model=gpt2"], "use model=inherited"),
+    (["trainer.batch_size=4096"], "batch_size=4096 exceeds the"),
+])  # fmt: skip
+def test_what_does_not_fit_is_refused_before_the_ancestor_is_trained(tmp_path, words, message):
+    with pytest.raises(InputError, match=message):
+        carried_out(child(*words, runs_dir=tmp_path))
+    assert not list(tmp_path.rglob("*.safetensors"))
 
 
 def test_a_changed_world_is_noticed(family, tmp_path):
