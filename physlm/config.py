@@ -20,6 +20,7 @@ from physlm.analysis.cfg_probing import CfgProbingConfig
 from physlm.analysis.people_probing import PProbeConfig, QProbeConfig
 from physlm.data.bio.biod import BiodConfig
 from physlm.data.bio.bios import BiosConfig
+from physlm.data.bio.manipulation import ManipulationConfig
 from physlm.data.bio.mixed import MixedConfig
 from physlm.data.bio.questions import QuestionsConfig
 from physlm.data.cfg.corpus import CfgConfig
@@ -30,6 +31,7 @@ from physlm.eval.capacity import CapacityConfig
 from physlm.eval.cfg_accuracy import CfgAccuracyConfig
 from physlm.eval.cfg_distribution import CfgDistributionConfig
 from physlm.eval.cfg_robustness import CfgRobustnessConfig
+from physlm.eval.manipulation import ManipulationScorerConfig
 from physlm.eval.qa import QaConfig
 from physlm.eval.scorer import ScorerConfig
 from physlm.models.architecture import TransformerConfig
@@ -47,10 +49,10 @@ T = TypeVar("T")
 
 SCHEMAS: dict[str, type] = {
     "bios": BiosConfig, "biod": BiodConfig, "questions": QuestionsConfig, "cfg": CfgConfig,
-    "mixed": MixedConfig,
+    "mixed": MixedConfig, "manipulation": ManipulationConfig,
     "decoder": DecoderConfig, "encoder": EncoderConfig, "inherited": InheritedConfig,
     "capacity": CapacityConfig, "bio": BioConfig, "qa": QaConfig, "p_probe": PProbeConfig,
-    "q_probe": QProbeConfig,
+    "q_probe": QProbeConfig, "manipulates": ManipulationScorerConfig,
     "cfg_accuracy": CfgAccuracyConfig, "cfg_distribution": CfgDistributionConfig,
     "cfg_robustness": CfgRobustnessConfig, "cfg_probing": CfgProbingConfig,
     "cfg_attention": CfgAttentionConfig,

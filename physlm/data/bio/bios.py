@@ -9,16 +9,24 @@ import numpy as np
 from jaxtyping import Int64
 
 from physlm.data.bio.knowledge import Attribute, KnowledgeCorpus, PieceList, draw_names
-from physlm.data.bio.pools import ATTRIBUTES, employers, pool, templates
+from physlm.data.bio.pools import (
+    ATTRIBUTES,
+    FIRST_YEAR,
+    MONTHS,
+    N_DAYS,
+    N_MONTHS,
+    N_YEARS,
+    employers,
+    pool,
+    templates,
+)
 from physlm.data.bio.questions import question_texts
 from physlm.data.bio.sentences import Order, Sentences, Telling
+from physlm.data.bio.tasks import task_texts
 from physlm.data.corpus import DataConfig, require_at_least
 from physlm.data.tokens import Pieces, TokenizerName, Vocabulary
 from physlm.rng import stream
 
-MONTHS = ("January", "February", "March", "April", "May", "June", "July",
-          "August", "September", "October", "November", "December")  # fmt: skip
-N_MONTHS, N_DAYS, FIRST_YEAR, N_YEARS = 12, 28, 1900, 200
 PRONOUNS = ("He", "She")
 NAME_PARTS = ("first_names", "middle_names", "last_names")
 VALUE_POOLS = ("birth_cities", "universities", "majors")
@@ -125,7 +133,7 @@ class BiosConfig(DataConfig):
         prefixes, suffixes, n_templates = _template_pieces(pieces)
         values = _value_pieces(people, pieces)
         first_names = pool("first_names", self.pool_size)
-        asked = question_texts(ATTRIBUTES, first_names) if self.questions else []
+        asked = [*question_texts(ATTRIBUTES, first_names), *task_texts()] if self.questions else []
         vocabulary = Vocabulary.build(self.tokenizer, [*pieces.texts, *asked])
         sentences = Sentences(
             pieces=Pieces(vocabulary, list(pieces.texts)),

@@ -5,6 +5,10 @@ from importlib.resources import files
 
 ATTRIBUTES = ("birth_date", "birth_city", "university", "major", "employer", "company_city")
 
+MONTHS = ("January", "February", "March", "April", "May", "June", "July",
+          "August", "September", "October", "November", "December")  # fmt: skip
+N_MONTHS, N_DAYS, FIRST_YEAR, N_YEARS = 12, 28, 1900, 200
+
 _FOLDER = files("physlm.data.bio")
 
 

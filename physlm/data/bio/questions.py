@@ -59,9 +59,7 @@ class QuestionsConfig(DataConfig):
         Raises:
             ValueError: If it has no people, too few to split, or no words for questions.
         """
-        world = world_of(earlier)
-        if world is None or not _asked(world):
-            raise ValueError("data=questions asks about people of data=bios; start from such a run")
+        world = people_to_ask_about("questions", earlier)
         n_train = round(self.train_share * world.n_people)
         if not 0 < n_train < world.n_people:
             raise ValueError(
@@ -234,6 +232,18 @@ def world_of(corpus: Corpus) -> KnowledgeCorpus | None:
     """The people of a corpus, or of the questions or a part of the mixture that it is."""
     questions = part_of(corpus, QuestionCorpus)
     return part_of(corpus, KnowledgeCorpus) if questions is None else questions.world
+
+
+def people_to_ask_about(name: str, corpus: Corpus) -> KnowledgeCorpus:
+    """The people of a corpus, who have names and attributes to ask for.
+
+    Raises:
+        ValueError: If there are none.
+    """
+    world = world_of(corpus)
+    if world is None or not _asked(world):
+        raise ValueError(f"data={name} asks about people of data=bios; start from such a run")
+    return world
 
 
 def asked_about(world: KnowledgeCorpus, share: float) -> Bool[np.ndarray, " people"]:

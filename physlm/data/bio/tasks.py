@@ -1,0 +1,393 @@
+"""What may be asked of people beyond single facts: parts, pairs, classes, comparisons, names."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from functools import cache
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Int32, Int64
+
+from physlm.data.bio.knowledge import KnowledgeCorpus, PieceList
+from physlm.data.bio.pools import ATTRIBUTES, MONTHS, pool
+from physlm.data.tokens import Pieces
+from physlm.rng import stream
+
+ANSWER, FACTS, FACTS_END = " Answer:", " Facts:", ". Answer:"
+_YES, _NO, _BETWEEN, _NEXT = " Yes", " No", ";", ","
+_MOST = 99  # the largest number that an answer is
+
+Columns = tuple[Int32[np.ndarray, " questions"], ...]
+
+
+class Exercise(NamedTuple):
+    """Questions put together, as columns of piece numbers.
+
+    Attributes:
+        question: The words that ask.
+        facts: What the answer follows from, as a model may write it down first.
+        answer: The right answer.
+    """
+
+    question: Columns
+    facts: Columns
+    answer: Columns
+
+
+class Dossiers:
+    """What questions are put together from: pieces of text, and the numbers behind them.
+
+    Args:
+        world: The people; they have names and dates of birth.
+
+    Attributes:
+        pieces: Every piece that a question, its facts or its answer may need.
+        n_people: People there are.
+        months: Of birth, from 1.
+        days: Of birth, from 1.
+        years: Of birth.
+        lucks: How lucky the major of each is.
+
+    Raises:
+        ValueError: If the vocabulary of the world has no words for questions.
+    """
+
+    def __init__(self, world: KnowledgeCorpus) -> None:
+        texts = world.sentences.pieces.texts
+        columns = [i for i, a in enumerate(world.attributes) if a.name in ATTRIBUTES]
+        self._values = world.sentences.values[:, columns]
+        dates = [texts[piece].split() for piece in self._values[:, 0, 0]]
+        self.n_people = world.n_people
+        self.months = np.array([MONTHS.index(month) for month, _ in dates]) + 1
+        self.days = np.array([int(day) for _, day in dates])
+        self.years = np.array([int(texts[piece][2:]) for piece in self._values[:, 0, 1]])
+        self.lucks = np.array([luckiness()[texts[p].strip()] for p in self._values[:, 3, 0]])
+        pieces = PieceList(texts)
+        parts = zip(*world.name_parts(), strict=True)
+        self._names = tuple(pieces.add([f" {part}" for part in column]) for column in parts)
+        self._month_names = pieces.add([f" {month}" for month in MONTHS])
+        self._year_names = {y: pieces.add([f" {y}"])[0] for y in np.unique(self.years).tolist()}
+        self._numbers = pieces.add(_NUMBERS)
+        pieces.add(task_texts())
+        self._number_of = pieces.texts
+        self.pieces = Pieces(world.vocabulary, list(pieces.texts))
+
+    def words(self, text: str, people: Int64[np.ndarray, " questions"]) -> Columns:
+        """The same words for everyone."""
+        return (np.full(len(people), self._number_of[text], dtype=np.int32),)
+
+    def value(self, attribute: str, people: Int64[np.ndarray, " questions"]) -> Columns:
+        """Someone's value of an attribute."""
+        return tuple(self._values[people, ATTRIBUTES.index(attribute)].T)
+
+    def name(self, people: Int64[np.ndarray, " questions"]) -> Columns:
+        """Someone's full name."""
+        return tuple(part[people] for part in self._names)
+
+    def month(self, people: Int64[np.ndarray, " questions"]) -> Columns:
+        """The name of someone's month of birth."""
+        return (self._month_names[self.months[people] - 1],)
+
+    def year(self, people: Int64[np.ndarray, " questions"]) -> Columns:
+        """The year that someone was born in."""
+        return (np.array([self._year_names[y] for y in self.years[people].tolist()], np.int32),)
+
+    def number(self, values: Int64[np.ndarray, " questions"]) -> Columns:
+        """Numbers from -99 to 99, the sign as a word."""
+        return (self._numbers[values + _MOST],)
+
+    def yes(self, is_true: Bool[np.ndarray, " questions"]) -> Columns:
+        """Yes, or no."""
+        return (np.where(is_true, self._number_of[_YES], self._number_of[_NO]).astype(np.int32),)
+
+    def born_in(self, year: int) -> list[int]:
+        """The names of all who were born in a year, in the order of the alphabet."""
+        born = np.flatnonzero(self.years == year)
+        names = np.stack(self.name(born), axis=1).tolist()
+        names.sort(key=lambda row: [self.pieces.texts[piece] for piece in row])
+        following = self._number_of[_NEXT]
+        return [piece for i, name in enumerate(names) for piece in ([following] * (i > 0) + name)]
+
+
+_NUMBERS = [f" minus {number}" for number in range(_MOST, 0, -1)]
+_NUMBERS += [f" {number}" for number in range(_MOST + 1)]
+
+
+@cache
+def luckiness() -> dict[str, int]:
+    """How lucky each major is, from 0 up: one order of all, drawn once for every world.
+
+    Source:
+        Physics of Language Models, Part 3.2, section 4.
+    """
+    majors = pool("majors")
+    return dict(zip(majors, stream(0, "luckiness").permutation(len(majors)).tolist(), strict=True))
+
+
+@dataclass(frozen=True)
+class Task(ABC):
+    """One kind of question.
+
+    Attributes:
+        name: As in the metric ``manipulation/<name>/accuracy``.
+        n_people: How many people a question is about.
+    """
+
+    name: str
+    n_people: int = 1
+    may_fit_several: ClassVar[bool] = False  # people, whose answers are then all right
+
+    @abstractmethod
+    def ask(self, dossiers: Dossiers, people: Int64[np.ndarray, "questions people"]) -> Exercise:
+        """Questions about people."""
+
+    def distinct(
+        self,
+        dossiers: Dossiers,  # noqa: ARG002
+        people: Int64[np.ndarray, " people"],
+    ) -> Int64[np.ndarray, " distinct"]:
+        """People with questions that differ."""
+        return people
+
+    @abstractmethod
+    def texts(self) -> list[str]:
+        """The words that its questions and answers need beside those of biographies."""
+
+
+@dataclass(frozen=True)
+class PartOfDate(Task):
+    """The day or the year of birth alone; the whole date may be written down first."""
+
+    @property
+    def _asked(self) -> str:
+        part = self.name.removeprefix("birth_")
+        return {"day": "On which day of the month was", "year": "In which year was"}[part]
+
+    def ask(self, dossiers: Dossiers, people: Int64[np.ndarray, "questions people"]) -> Exercise:
+        """Questions about people."""
+        who = people[:, 0]
+        is_year = self.name == "birth_year"
+        answer = dossiers.year(who) if is_year else dossiers.number(dossiers.days[who])
+        question = (*dossiers.words(self._asked, who), *dossiers.name(who),
+                    *dossiers.words(" born?", who))  # fmt: skip
+        return Exercise(question, dossiers.value("birth_date", who), answer)
+
+    def texts(self) -> list[str]:
+        """The words that its questions and answers need beside those of biographies."""
+        return [self._asked, " born?"]
+
+
+_NOUNS = {
+    "birth_city": "birth city", "university": "university", "major": "major",
+    "employer": "employer", "company_city": "company city",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Pair(Task):
+    """Two attributes in a given order; those of the biography's order may be written down first."""
+
+    first: str = ""
+    second: str = ""
+
+    @property
+    def _asked(self) -> str:
+        return f"What are the {_NOUNS[self.first]} and the {_NOUNS[self.second]} of"
+
+    def ask(self, dossiers: Dossiers, people: Int64[np.ndarray, "questions people"]) -> Exercise:
+        """Questions about people."""
+        who = people[:, 0]
+        question = (*dossiers.words(self._asked, who), *dossiers.name(who),
+                    *dossiers.words("?", who))  # fmt: skip
+        between = dossiers.words(_BETWEEN, who)
+        first, second = dossiers.value(self.first, who), dossiers.value(self.second, who)
+        is_in_order = ATTRIBUTES.index(self.first) < ATTRIBUTES.index(self.second)
+        a, b = (first, second) if is_in_order else (second, first)
+        return Exercise(question, (*a, *between, *b), (*first, *between, *second))
+
+    def texts(self) -> list[str]:
+        """The words that its questions and answers need beside those of biographies."""
+        return [self._asked, "?", _BETWEEN]
+
+
+@dataclass(frozen=True)
+class Numbered(Task):
+    """Of a number that follows from an attribute: the month of birth, or how lucky a major is."""
+
+    quantity: str = "birth_month"
+
+    def _number(
+        self, dossiers: Dossiers, who: Int64[np.ndarray, " questions"]
+    ) -> Int64[np.ndarray, " questions"]:
+        numbers: np.ndarray = dossiers.months if self.quantity == "birth_month" else dossiers.lucks
+        chosen: np.ndarray = numbers[who]
+        return chosen
+
+    def _fact(self, dossiers: Dossiers, who: np.ndarray) -> Columns:
+        is_month = self.quantity == "birth_month"
+        return dossiers.month(who) if is_month else dossiers.value("major", who)
+
+
+@dataclass(frozen=True)
+class Remainder(Numbered):
+    """The number modulo m; modulo 2, whether it is even."""
+
+    modulus: int = 2
+
+    @property
+    def _asked(self) -> tuple[str, str]:
+        if self.modulus == 2 and self.quantity == "birth_month":
+            return "Was", " born in an even month?"
+        noun = "birth month" if self.quantity == "birth_month" else "luck of the major"
+        return f"What is the {noun} modulo {self.modulus} of", "?"
+
+    def ask(self, dossiers: Dossiers, people: Int64[np.ndarray, "questions people"]) -> Exercise:
+        """Questions about people."""
+        who = people[:, 0]
+        before, after = self._asked
+        rest = self._number(dossiers, who) % self.modulus
+        is_parity = self.modulus == 2 and self.quantity == "birth_month"
+        answer = dossiers.yes(rest == 0) if is_parity else dossiers.number(rest)
+        question = (*dossiers.words(before, who), *dossiers.name(who),
+                    *dossiers.words(after, who))  # fmt: skip
+        return Exercise(question, self._fact(dossiers, who), answer)
+
+    def texts(self) -> list[str]:
+        """The words that its questions and answers need beside those of biographies."""
+        return [*self._asked, _YES, _NO]
+
+
+@dataclass(frozen=True)
+class Comparison(Numbered):
+    """Of two people: whose number is larger, or by how much."""
+
+    is_difference: bool = False
+
+    @property
+    def _asked(self) -> tuple[str, str, str]:
+        is_month = self.quantity == "birth_month"
+        if self.is_difference:
+            noun = "birth month later" if is_month else "major luckier"
+            return f"By how much is the {noun} for", " than for", "?"
+        if is_month:
+            return "Was", " born in a later month than", "?"
+        return "Is the major luckier for", " than for", "?"
+
+    def ask(self, dossiers: Dossiers, people: Int64[np.ndarray, "questions people"]) -> Exercise:
+        """Questions about people."""
+        one, other = people.T
+        difference = self._number(dossiers, one) - self._number(dossiers, other)
+        is_larger = dossiers.yes(difference > 0)
+        answer = dossiers.number(difference) if self.is_difference else is_larger
+        before, between, after = (dossiers.words(text, one) for text in self._asked)
+        facts = (*self._fact(dossiers, one), *dossiers.words(_BETWEEN, one),
+                 *self._fact(dossiers, other))  # fmt: skip
+        question = (*before, *dossiers.name(one), *between, *dossiers.name(other), *after)
+        return Exercise(question, facts, answer)
+
+    def texts(self) -> list[str]:
+        """The words that its questions and answers need beside those of biographies."""
+        return [*self._asked, _YES, _NO, _BETWEEN]
+
+
+_GIVEN = {
+    "birth_date": " born on", "birth_city": " in", "university": " who studied at",
+    "major": " with a major in", "employer": " and a job at", "company_city": " in",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Inverse(Task):
+    """The name of the person with given attributes; all six may be written down first.
+
+    Source:
+        Physics of Language Models, Part 3.2, section 5 (inverse knowledge search).
+    """
+
+    n_given: int = 1
+    is_full: bool = True
+    may_fit_several: ClassVar[bool] = True
+
+    @property
+    def _asked(self) -> str:
+        return f"What is the {'full' if self.is_full else 'first'} name of the person"
+
+    def ask(self, dossiers: Dossiers, people: Int64[np.ndarray, "questions people"]) -> Exercise:
+        """Questions about people."""
+        who = people[:, 0]
+        question = list(dossiers.words(self._asked, who))
+        for attribute in ATTRIBUTES[: self.n_given]:
+            question += [*dossiers.words(_GIVEN[attribute], who), *dossiers.value(attribute, who)]
+        question += dossiers.words("?", who)
+        facts: list[np.ndarray] = []
+        for attribute in ATTRIBUTES:
+            facts += [*dossiers.words(_BETWEEN, who)] if facts else []
+            facts += dossiers.value(attribute, who)
+        name = dossiers.name(who)
+        return Exercise(tuple(question), tuple(facts), name if self.is_full else name[:1])
+
+    def texts(self) -> list[str]:
+        """The words that its questions and answers need beside those of biographies."""
+        return [self._asked, *_GIVEN.values(), "?", _BETWEEN]
+
+
+@dataclass(frozen=True)
+class BornInYear(Task):
+    """Everyone born in the year in which someone was, by name, in the order of the alphabet.
+
+    Nothing is written down first: the names with their dates would be the answer itself.
+    """
+
+    def distinct(
+        self, dossiers: Dossiers, people: Int64[np.ndarray, " people"]
+    ) -> Int64[np.ndarray, " distinct"]:
+        """One person of each year."""
+        return people[np.unique(dossiers.years[people], return_index=True)[1]]
+
+    def ask(self, dossiers: Dossiers, people: Int64[np.ndarray, "questions people"]) -> Exercise:
+        """Questions about people."""
+        who = people[:, 0]
+        years = dossiers.years[who].tolist()
+        question = (*dossiers.words("Who was born in", who), *dossiers.year(who),
+                    *dossiers.words("?", who))  # fmt: skip
+        names = {year: dossiers.born_in(year) for year in set(years)}
+        rows = np.full((len(who), max(map(len, names.values()), default=0)), -1, dtype=np.int32)
+        for row, year in zip(rows, years, strict=True):
+            row[: len(names[year])] = names[year]
+        return Exercise(question, (), tuple(rows.T))
+
+    def texts(self) -> list[str]:
+        """The words that its questions and answers need beside those of biographies."""
+        return ["Who was born in", "?", _NEXT]
+
+
+_PAIRS = (
+    ("birth_city", "employer"), ("employer", "birth_city"),
+    ("university", "major"), ("major", "university"),
+    ("company_city", "employer"), ("employer", "company_city"),
+)  # fmt: skip
+_GIVEN_NAMES = {1: "birth_date", 2: "date_and_city", 3: "three", 4: "four", 6: "all"}
+
+
+@cache
+def tasks() -> dict[str, Task]:
+    """Every task by its name."""
+    found: list[Task] = [PartOfDate("birth_day"), PartOfDate("birth_year")]
+    found += [Pair(f"{a}_then_{b}", first=a, second=b) for a, b in _PAIRS]
+    for quantity, moduli in (("birth_month", (2, 6, 12)), ("major_luck", (5, 20, 100))):
+        found += [Remainder(f"{quantity}_mod_{m}", quantity=quantity, modulus=m) for m in moduli]
+        found.append(Comparison(f"{quantity}_ranking", 2, quantity))
+        found.append(Comparison(f"{quantity}_subtraction", 2, quantity, is_difference=True))
+    for n, given in _GIVEN_NAMES.items():
+        for kind in ("first", "full"):
+            found.append(Inverse(f"{kind}_name_from_{given}", n_given=n, is_full=kind == "full"))
+    found.append(BornInYear("born_in_year"))
+    return {task.name: task for task in found}
+
+
+def task_texts() -> list[str]:
+    """Every piece of text that any task needs beside those of biographies and names."""
+    texts = [ANSWER, FACTS, FACTS_END, *_NUMBERS]
+    for task in tasks().values():
+        texts += task.texts()
+    return texts

@@ -1,0 +1,193 @@
+"""Manipulation, by models whose answers are known."""
+
+import re
+
+import numpy as np
+import pytest
+import torch
+
+from physlm.data.bio.bios import BiosConfig
+from physlm.data.bio.manipulation import ManipulationConfig
+from physlm.data.bio.pools import MONTHS
+from physlm.data.bio.questions import QuestionsConfig
+from physlm.data.tokens import TokenizerName
+from physlm.errors import InputError
+from physlm.eval.manipulation import ManipulationScorerConfig
+from physlm.eval.qa import IN, OUT
+from physlm.models.decoder import DecoderConfig
+from physlm.models.position import PositionEncoding
+from physlm.record import by_name
+from tests.eval.oracle import Oracle, Read
+
+N = 60
+
+
+@pytest.fixture(scope="module")
+def world():
+    return BiosConfig(n_people=N, questions=True, tokenizer=TokenizerName.compact).build(0)
+
+
+def corpus_of(world, *tasks, **values):
+    return ManipulationConfig(tasks=list(tasks), **values).follow(world, 0)
+
+
+class Planted(Oracle):
+    """Reads a question as text, and writes what ``says`` makes of it."""
+
+    def __init__(self, corpus, says):
+        super().__init__(corpus)
+        self.vocabulary, self.says = corpus.vocabulary, says
+        self.vocabulary_size = corpus.vocabulary.size
+
+    def prefill(self, prompts, lengths, n_positions):
+        rows = []
+        for prompt, length in zip(prompts, lengths, strict=True):
+            text = self.vocabulary.decode(prompt[1:length].numpy())
+            said = self.says(text)
+            written = self.vocabulary.encode(f" {said}").tolist() if said else []
+            rows.append([*written, self.vocabulary.eos])
+        cache = Read(rows)
+        return self._next(cache), cache
+
+    def decode(self, tokens, cache):
+        return self._next(cache)
+
+    def _next(self, cache):
+        scores = torch.zeros(len(cache.rows), self.vocabulary_size)
+        for i, row in enumerate(cache.rows):
+            scores[i, row.pop(0) if row else 0] = 1
+        return scores
+
+
+def scored(corpus, says):
+    return by_name(ManipulationScorerConfig().score(Planted(corpus, says), corpus))
+
+
+def months(world, text):
+    """The months of birth of those a question is about, in their order."""
+    facts = [world.facts(i) for i in range(N)]
+    found = sorted((text.index(p["name"]), p["birth_date"]) for p in facts if p["name"] in text)
+    return [date.split()[0] for _, date in found]
+
+
+def is_even(month):
+    return "No" if MONTHS.index(month) % 2 == 0 else "Yes"
+
+
+def answer_from(world, text):
+    """Even or not: from the facts where they are told, else from memory."""
+    told = re.search(r"Facts: (\w+)\. Answer:", text)
+    (month,) = [told[1]] if told else months(world, text)
+    return f"{month}. Answer: {is_even(month)}" if text.endswith("Facts:") else is_even(month)
+
+
+def test_a_model_that_knows_and_follows_facts_scores_100(world):
+    asked = corpus_of(world, "birth_month_mod_2", facts_share=0.5)
+    metrics = scored(asked, lambda text: answer_from(world, text))
+    for split in (IN, OUT):
+        for name in ("accuracy", "accuracy_with_facts", "facts", "reliance"):
+            assert metrics[f"manipulation/birth_month_mod_2/{name}@{split}"].value == 1, name
+        assert metrics[f"manipulation/birth_month_mod_2/accuracy@{split}"].n == N // 2
+
+
+def test_a_model_that_ignores_facts_does_not_rely_on_them(world):
+    asked = corpus_of(world, "birth_month_mod_2", facts_share=0.5)
+
+    def says(text):
+        return answer_from(world, re.sub(r"Facts: \w+\. Answer:", "Answer:", text))
+
+    metrics = scored(asked, says)
+    assert metrics[f"manipulation/birth_month_mod_2/reliance@{OUT}"].value == 0
+    assert metrics[f"manipulation/birth_month_mod_2/accuracy@{OUT}"].value == 1
+
+
+@pytest.mark.parametrize("wrong", [
+    lambda right: "No" if right == "Yes" else "Yes",
+    lambda right: f"{right} {right}",
+    lambda right: "",
+])  # fmt: skip
+def test_a_model_that_is_wrong_scores_0(world, wrong):
+    asked = corpus_of(world, "birth_month_mod_2")
+    metrics = scored(asked, lambda text: wrong(answer_from(world, text)))
+    for split in (IN, OUT):
+        assert metrics[f"manipulation/birth_month_mod_2/accuracy@{split}"].value == 0
+    assert not any("facts" in name or "reliance" in name for name in metrics)
+
+
+def test_chance_is_what_always_saying_the_commonest_answer_gets(world):
+    asked = corpus_of(world, "birth_month_mod_2")
+    n_even = sum(is_even(months(world, world.facts(i)["name"])[0]) == "Yes" for i in asked.train)
+    commonest = "Yes" if 2 * n_even > len(asked.train) else "No"
+    metrics = scored(asked, lambda text: commonest)
+    for split in (IN, OUT):
+        name = f"manipulation/birth_month_mod_2/%s@{split}"
+        assert metrics[name % "accuracy"].value == metrics[name % "chance"].value
+    assert 0.2 < metrics[f"manipulation/birth_month_mod_2/chance@{OUT}"].value < 0.8
+
+
+def test_anyone_who_fits_is_a_right_answer():
+    """With two birth dates in use, each date is that of many."""
+    world = BiosConfig(n_people=N, questions=True, pool_size=4).build(0)
+    asked = corpus_of(world, "full_name_from_birth_date")
+    facts = [world.facts(i) for i in range(N)]
+    dates = [p["birth_date"] for p in facts]
+    shared = [d for d in dates if dates.count(d) > 1]
+    assert shared
+
+    def says(text):
+        fitting = [p["name"] for p in facts if p["birth_date"] in text]
+        return fitting[-1]
+
+    metrics = scored(asked, says)
+    assert metrics[f"manipulation/full_name_from_birth_date/accuracy@{OUT}"].value == 1
+    assert metrics[f"manipulation/full_name_from_birth_date/chance@{OUT}"].value < 0.1
+
+
+def test_lists_are_right_when_whole(world):
+    asked = corpus_of(world, "born_in_year")
+    facts = [world.facts(i) for i in range(N)]
+
+    def names(text):
+        year = re.search(r"in (\d+)\?", text)[1]
+        return sorted(p["name"] for p in facts if p["birth_date"].endswith(year))
+
+    n_years = len({facts[i]["birth_date"][-4:] for i in asked.test})
+    metrics = scored(asked, lambda text: ", ".join(names(text)))
+    assert metrics[f"manipulation/born_in_year/accuracy@{OUT}"].value == 1
+    assert metrics[f"manipulation/born_in_year/accuracy@{OUT}"].n == n_years
+    metrics = scored(asked, lambda text: ", ".join(names(text)[:-1]))
+    assert metrics[f"manipulation/born_in_year/accuracy@{OUT}"].value == 0
+
+
+def test_pairs_are_of_one_split(world):
+    asked = corpus_of(world, "birth_month_ranking")
+    facts = [world.facts(i) for i in range(N)]
+    read = []
+    scored(asked, lambda text: read.append(text) or "No")
+    tested = {facts[i]["name"] for i in asked.test}
+    for text in read:
+        found = {p["name"] for p in facts if p["name"] in text}
+        assert len(found) == 2
+        assert found <= tested or not found & tested
+
+
+def test_what_cannot_be_measured_is_refused(world):
+    scorer, model = ManipulationScorerConfig(), DecoderConfig(n_layers=1, n_heads=1, d_model=8)
+    asked = corpus_of(world, "full_name_from_all", facts_share=0.5)
+    size = world.vocabulary.size
+    questions = QuestionsConfig().follow(world, 0)
+    with pytest.raises(InputError, match="eval=manipulation measures data=manipulation"):
+        scorer.check(model.build(size, 64, 0), questions)
+    short = DecoderConfig(n_layers=1, n_heads=1, d_model=8, position=PositionEncoding.learned)
+    with pytest.raises(InputError, match="full_name_from_all have up to"):
+        scorer.check(short.build(size, 32, 0), asked)
+    with pytest.raises(ValueError, match="max_questions=0; must be at least 1"):
+        ManipulationScorerConfig(max_questions=0)
+
+
+def test_an_untrained_decoder_does_nothing_right(world):
+    asked = corpus_of(world, "birth_day", "birth_city_then_employer", facts_share=0.5)
+    model = DecoderConfig(n_layers=1, n_heads=1, d_model=8).build(world.vocabulary.size, 64, 0)
+    metrics = by_name(ManipulationScorerConfig().score(model.eval(), asked))
+    assert all(m.value == 0 for name, m in metrics.items() if "accuracy" in name)
+    assert np.isfinite([m.value for m in metrics.values()]).all()
