@@ -91,6 +91,10 @@ class RunConfig:
     def __post_init__(self) -> None:
         if self.seed < 0:
             raise ValueError(f"seed={self.seed}; seeds are integers from 0 up")
+        if self.data.exposures == 0 and not self.init_from:
+            raise ValueError(
+                "data.exposures=0 trains nothing; name the run that is to be measured by init_from"
+            )
         n_ranks = self.runtime.n_devices * self.runtime.n_nodes
         n_parts = n_ranks * self.trainer.n_accumulate
         if self.trainer.batch_size % n_parts:

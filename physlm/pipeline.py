@@ -161,7 +161,7 @@ def _weights(ancestor: Ancestor, runtime: RuntimeConfig) -> Path:
 def _require_a_batch(config: RunConfig, n_tokens: float) -> None:
     """Training fills at least one batch; what is missing of it would be computed for nothing."""
     n_windows = math.ceil(n_tokens / config.data.seq_len)
-    if config.trainer.batch_size > n_windows:
+    if n_windows and config.trainer.batch_size > n_windows:
         raise InputError(
             f"trainer.batch_size={config.trainer.batch_size} exceeds the {n_windows} windows of "
             f"{config.data.seq_len} tokens that all of training has; lower it, or train longer"
@@ -203,6 +203,8 @@ def _run(config: RunConfig, directory: RunDirectory, prepared: _Prepared) -> Run
 def _train(
     config: RunConfig, directory: RunDirectory, prepared: _Prepared, loggers: list[Any]
 ) -> Trained:
+    if config.data.exposures == 0:
+        return Trained(prepared.model, Progress())
     return fit(
         prepared.model,
         prepared.batches,

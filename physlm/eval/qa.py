@@ -1,5 +1,6 @@
 """Answers to questions about people: those that training asked about, and others."""
 
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,7 +25,7 @@ class QaConfig(ScorerConfig):
 
     In distribution are people whose questions were trained on, out of distribution all others.
     Every attribute is asked for in the first phrasing; then all of them in phrasings that training
-    did not have, if there are any.
+    did not have, if there are any. Chance is always giving the answer commonest in training.
 
     Source:
         Physics of Language Models, Part 3.1, section 2.2.
@@ -54,6 +55,12 @@ class QaConfig(ScorerConfig):
             metrics.append(mean("qa/exact_match", is_right, "share", split=split))
             metrics += [
                 mean(f"qa/exact_match/{name}", is_right[attributes == a], "share", split=split)
+                for a, name in enumerate(questions.attributes)
+            ]
+            is_likeliest = _likeliest(questions, people, attributes)
+            metrics.append(mean("qa/chance", is_likeliest, "share", split=split))
+            metrics += [
+                mean(f"qa/chance/{name}", is_likeliest[attributes == a], "share", split=split)
                 for a, name in enumerate(questions.attributes)
             ]
             if questions.config.n_phrasings < N_PHRASINGS:
@@ -95,6 +102,22 @@ def _questions(corpus: Corpus) -> QuestionCorpus:
     if questions is None:
         raise InputError("eval=qa asks questions; use data=questions, alone or in a mixture")
     return questions
+
+
+def _likeliest(
+    questions: QuestionCorpus,
+    people: Int64[np.ndarray, " questions"],
+    attributes: Int64[np.ndarray, " questions"],
+) -> Bool[np.ndarray, " questions"]:
+    """Where the answer is the commonest one of those whom training asks about."""
+    trained = np.flatnonzero(questions.is_trained)
+    commonest = [
+        Counter(questions.answer(p, a) for p in trained).most_common(1)[0][0]
+        for a in range(len(questions.attributes))
+    ]
+    return np.array(
+        [questions.answer(p, a) == commonest[a] for p, a in zip(people, attributes, strict=True)]
+    )
 
 
 def _grid(

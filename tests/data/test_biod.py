@@ -88,7 +88,7 @@ def test_symbols_have_distinct_words():
         ({"n_people": 0}, "n_people=0"),
         ({"diversity": 37}, "diversity=37 exceeds the 36 strings"),
         ({"name_sizes": []}, "name_sizes"),
-        ({"exposures": 0}, "exposures=0"),
+        ({"exposures": -1}, "exposures=-1"),
     ],
 )
 def test_values_out_of_range_are_refused(change, message):

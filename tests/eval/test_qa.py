@@ -1,5 +1,7 @@
 """Question answering, by models whose answers are known."""
 
+from collections import Counter
+
 import numpy as np
 import pytest
 import torch
@@ -76,7 +78,22 @@ def test_a_model_that_knows_every_answer_scores_100(corpus):
 ])  # fmt: skip
 def test_a_model_that_is_almost_right_scores_0(corpus, changed):
     metrics = scored(corpus, changed)
-    assert {metric.value for metric in metrics.values()} == {0}
+    scores = {metric.value for name, metric in metrics.items() if "chance" not in name}
+    assert scores == {0}
+
+
+def test_chance_is_what_the_commonest_answers_get(corpus):
+    facts = [corpus.world.facts(i) for i in range(corpus.world.n_people)]
+    commonest = {}
+    for name in ATTRIBUTES:
+        counts = Counter(facts[i][name] for i in np.flatnonzero(corpus.is_trained))
+        commonest[name] = counts.most_common(1)[0][0]
+    metrics = scored(corpus, lambda answer, *_: answer)
+    for split, is_in in ((IN, True), (OUT, False)):
+        people = np.flatnonzero(corpus.is_trained == is_in)
+        shares = [np.mean([facts[i][n] == commonest[n] for i in people]) for n in ATTRIBUTES]
+        assert metrics[f"qa/chance@{split}"].value == pytest.approx(np.mean(shares))
+        assert metrics[f"qa/chance/major@{split}"].value == pytest.approx(shares[3])
 
 
 def test_splits_attributes_and_phrasings_are_told_apart(corpus):
