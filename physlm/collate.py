@@ -112,7 +112,7 @@ def summarise(table: pl.DataFrame, by: Sequence[str], metrics: Sequence[str]) ->
 
 
 def choose(table: pl.DataFrame, conditions: Sequence[str]) -> pl.DataFrame:
-    """The rows whose columns have the values of conditions such as ``model.d_model=32``.
+    """The rows whose columns have the values of conditions such as ``model.d_model=32,64``.
 
     Raises:
         InputError: If a condition is not of that form, its column unknown, or no row is left.
@@ -122,7 +122,8 @@ def choose(table: pl.DataFrame, conditions: Sequence[str]) -> pl.DataFrame:
         if not value:
             raise InputError(f"--where {condition}; write COLUMN=VALUE with a column of the table")
         _require_column(name, table)
-        table = table.filter(pl.col(name).cast(pl.String) == value)
+        column = pl.col(name).cast(pl.String)
+        table = table.filter((column == value) | column.is_in(value.split(",")))
     if table.is_empty():
         raise InputError(f"no run with {', '.join(conditions)}")
     return table
@@ -231,8 +232,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                         help="to average (default: those with a published number)")  # fmt: skip
     parser.add_argument("--curves", action="store_true",
                         help="what was measured during training, one row a time")  # fmt: skip
-    parser.add_argument("--where", nargs="+", metavar="KEY=VALUE", default=[],
-                        help="only runs with these values")  # fmt: skip
+    parser.add_argument("--where", nargs="+", metavar="KEY=VALUE[,VALUE]", default=[],
+                        help="only runs with one of these values")  # fmt: skip
     parser.add_argument("--output", type=Path,
                         help="file ending in .md, .csv or .json (default: print)")  # fmt: skip
     chosen = parser.parse_args(arguments)

@@ -120,6 +120,8 @@ def test_runs_that_differ_in_more_than_their_seed_are_not_averaged(runs):
 def test_where_keeps_the_runs_with_a_value(runs, capsys):
     assert main([str(runs), "--by", "data.n_people", "--where", "model.d_model=16"]) == 0
     assert "| 1000 | 2 | 0.5774 | 3 |" in capsys.readouterr().out
+    table = tabulate(find_records([runs])[0])
+    assert len(choose(table, ["model.d_model=16,32", "seed=0"])) == 2
     assert main([str(runs), "--where", "model.d_model=99"]) == 2
     assert "no run with model.d_model=99" in capsys.readouterr().err
 
