@@ -110,7 +110,7 @@ def _likeliest(
     attributes: Int64[np.ndarray, " questions"],
 ) -> Bool[np.ndarray, " questions"]:
     """Where the answer is the commonest one of those whom training asks about."""
-    trained = np.flatnonzero(questions.is_trained)
+    trained = np.flatnonzero(questions.is_trained).tolist()
     commonest = [
         Counter(questions.answer(p, a) for p in trained).most_common(1)[0][0]
         for a in range(len(questions.attributes))

@@ -5,7 +5,7 @@ import pytest
 
 from physlm.data.bio.bios import BiosConfig, TextConfig
 from physlm.data.bio.pools import ATTRIBUTES, questions
-from physlm.data.bio.questions import N_PHRASINGS, QuestionsConfig
+from physlm.data.bio.questions import N_PHRASINGS, QuestionsConfig, TrainOn
 from physlm.data.bio.sentences import Order
 from physlm.data.tokens import TokenizerName
 from tests.conftest import tiny_biod_config
@@ -112,6 +112,17 @@ def test_people_who_are_named_later_and_minorities_are_asked_about_too():
         )
         facts = corpus.facts(person)
         assert text == f"What is the birth city of {facts['name']}? Answer: {facts['birth_city']}"
+
+
+def test_training_on_the_majority_asks_about_nobody_else():
+    corpus = world(n_minority=10, minority_text=TextConfig(n_wordings=1))
+    asked = QuestionsConfig(train_on=TrainOn.majority).follow(corpus, 0)
+    assert asked.is_trained.tolist() == [True] * 40 + [False] * 10
+    assert asked.n_documents == 40 * 6
+    texts = corpus.vocabulary.decode(asked.epoch(0, 0, 240).tokens)
+    assert all((corpus.facts(i)["name"] in texts) == (i < 40) for i in range(50))
+    with pytest.raises(ValueError, match="train_on=majority, but nobody else is there"):
+        QuestionsConfig(train_on=TrainOn.majority).follow(world(), 0)
 
 
 @pytest.mark.parametrize(("changes", "message"), [

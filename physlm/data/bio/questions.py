@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum
 from functools import cached_property, lru_cache
 
 import numpy as np
@@ -20,6 +21,13 @@ N_PHRASINGS = 24  # of each question
 _ANSWER = " Answer:"
 
 
+class TrainOn(str, Enum):
+    """Whom training asks about: ``share`` of everyone, or all but the ``minority``."""
+
+    share = "share"
+    majority = "majority"
+
+
 @dataclass(kw_only=True, slots=True)
 class QuestionsConfig(DataConfig):
     """Questions about the people of an earlier run: one epoch asks for every fact of some once.
@@ -31,7 +39,8 @@ class QuestionsConfig(DataConfig):
     """
 
     exposures: int = 20
-    train_share: float = 0.5  # of the people, who are asked about in training
+    train_on: TrainOn = TrainOn.share
+    train_share: float = 0.5  # of the people, who are asked about in training (train_on=share)
     n_phrasings: int = 1  # of each question in training; the rest measure what wording matters
 
     def check(self) -> None:
@@ -60,8 +69,10 @@ class QuestionsConfig(DataConfig):
             ValueError: If it has no people, too few to split, or no words for questions.
         """
         world = people_to_ask_about("questions", earlier)
+        if self.train_on is TrainOn.majority and not world.sentences.groups.any():
+            raise ValueError("train_on=majority, but nobody else is there; set data.n_minority")
         n_train = round(self.train_share * world.n_people)
-        if not 0 < n_train < world.n_people:
+        if not 0 < n_train < world.n_people and self.train_on is TrainOn.share:
             raise ValueError(
                 f"train_share={self.train_share} of {world.n_people} people leaves none to "
                 f"{'train' if n_train == 0 else 'test'} on; take more people or another share"
@@ -102,6 +113,9 @@ class QuestionCorpus:
     @cached_property
     def is_trained(self) -> Bool[np.ndarray, " people"]:
         """Which people training asks about."""
+        if self.config.train_on is TrainOn.majority:
+            is_majority: np.ndarray = self.world.sentences.groups == 0
+            return is_majority
         return asked_about(self.world, self.config.train_share)
 
     @property
@@ -125,6 +139,7 @@ class QuestionCorpus:
         texts = [questions(name) for name in self.attributes]
         content = (
             self.world.fingerprint(),
+            config.train_on.value,
             config.train_share,
             config.n_phrasings,
             texts,
