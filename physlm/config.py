@@ -19,6 +19,7 @@ from physlm.analysis.cfg_attention import CfgAttentionConfig
 from physlm.analysis.cfg_probing import CfgProbingConfig
 from physlm.analysis.people_probing import PProbeConfig, QProbeConfig
 from physlm.data.bio.biod import BiodConfig
+from physlm.data.bio.bior import BiorConfig
 from physlm.data.bio.bios import BiosConfig
 from physlm.data.bio.manipulation import ManipulationConfig
 from physlm.data.bio.mixed import MixedConfig
@@ -48,8 +49,8 @@ from physlm.train.tracking import LoggerConfig
 T = TypeVar("T")
 
 SCHEMAS: dict[str, type] = {
-    "bios": BiosConfig, "biod": BiodConfig, "questions": QuestionsConfig, "cfg": CfgConfig,
-    "mixed": MixedConfig, "manipulation": ManipulationConfig,
+    "bios": BiosConfig, "bior": BiorConfig, "biod": BiodConfig, "cfg": CfgConfig,
+    "questions": QuestionsConfig, "manipulation": ManipulationConfig, "mixed": MixedConfig,
     "decoder": DecoderConfig, "encoder": EncoderConfig, "inherited": InheritedConfig,
     "capacity": CapacityConfig, "bio": BioConfig, "qa": QaConfig, "p_probe": PProbeConfig,
     "q_probe": QProbeConfig, "manipulates": ManipulationScorerConfig,

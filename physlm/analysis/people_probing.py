@@ -210,6 +210,6 @@ def _names(
 ) -> tuple[Int64[np.ndarray, "people seq"], Int64[np.ndarray, "people 1"]]:
     """End-of-text, the name and end-of-text of each person, and where the last one is."""
     eos = world.vocabulary.eos
-    documents = assemble(world.name_pieces(), world.sentences.pieces, eos)
+    documents = assemble(world.sentences.names, world.sentences.pieces, eos)
     rows = np.pad(documents.rows(eos), ((0, 0), (0, 1)), constant_values=eos)
     return rows.astype(np.int64), np.diff(documents.starts)[:, None]

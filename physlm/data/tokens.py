@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Int32, Int64
-from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
+from tokenizers import Encoding, Regex, Tokenizer, decoders, models, pre_tokenizers
 
 END_OF_TEXT = "<|endoftext|>"
 
@@ -88,7 +88,23 @@ class Vocabulary:
         Raises:
             ValueError: If the text needs a token that the corpus never uses.
         """
-        encoding = self._tokenizer.encode(text)
+        return self._known(text, self._tokenizer.encode(text))
+
+    def encode_all(
+        self, texts: Sequence[str]
+    ) -> list[tuple[Int32[np.ndarray, " tokens"], Int64[np.ndarray, "tokens 2"]]]:
+        """Token ids of texts, each with the characters that every token stands for.
+
+        Raises:
+            ValueError: If a text needs a token that the corpus never uses.
+        """
+        encodings = self._tokenizer.encode_batch(list(texts))
+        return [
+            (self._known(text, encoding), np.array(encoding.offsets, dtype=np.int64))
+            for text, encoding in zip(texts, encodings, strict=True)
+        ]
+
+    def _known(self, text: str, encoding: Encoding) -> Int32[np.ndarray, " tokens"]:
         unknown = [
             text[slice(*encoding.offsets[i])]
             for i, token in enumerate(encoding.ids)

@@ -29,7 +29,7 @@ class Planted(Decoder):
 
     def __init__(self, world, classes, since):
         super().__init__(DecoderConfig(d_model=32, n_layers=1), world.vocabulary.size, 128, 0)
-        names = world.name_pieces()
+        names = world.sentences.names
         self.classes = {
             tuple(world.sentences.pieces.join(row).tolist()): int(c)
             for row, c in zip(names, classes, strict=True)
@@ -90,7 +90,7 @@ def test_shuffled_answers_are_not_found(world):
 def test_a_p_probe_finds_knowledge_from_the_place_on_where_it_is(world):
     """Known from before the fourth attribute on, in texts that keep their order."""
     documents = world.rendering(0, np.arange(N_PEOPLE))
-    rows = zip(world.name_pieces(), documents.value_spans, strict=True)
+    rows = zip(world.sentences.names, documents.value_spans, strict=True)
     place = {tuple(world.sentences.pieces.join(r).tolist()): int(s[3, 0]) - 1 for r, s in rows}
 
     def since(row):

@@ -131,7 +131,7 @@ class BiosConfig(DataConfig):
         subjects = _later_subjects(people, pieces, has_full_name)
         namings = _namings(people, pieces, is_named_later)
         prefixes, suffixes, n_templates = _template_pieces(pieces)
-        values = _value_pieces(people, pieces)
+        values = value_pieces(people, pieces)
         first_names = pool("first_names", self.pool_size)
         asked = [*question_texts(ATTRIBUTES, first_names), *task_texts()] if self.questions else []
         vocabulary = Vocabulary.build(self.tokenizer, [*pieces.texts, *asked])
@@ -153,7 +153,7 @@ class BiosConfig(DataConfig):
             n_epochs=self.exposures,
             vocabulary=vocabulary,
             sentences=sentences,
-            attributes=_attributes(
+            attributes=attributes_of(
                 self.pool_size, has_gender=any(t.has_pronoun for t in sentences.tellings)
             ),
             n_names=math.prod(len(pool(part, self.pool_size)) for part in NAME_PARTS),
@@ -200,7 +200,8 @@ def n_years(pool_size: int | None) -> int:
     return N_YEARS if pool_size is None else min(N_YEARS, pool_size)
 
 
-def _attributes(size: int | None, *, has_gender: bool) -> tuple[Attribute, ...]:
+def attributes_of(size: int | None, *, has_gender: bool) -> tuple[Attribute, ...]:
+    """What is known of everyone, from lists of so many entries."""
     n_employers = len(employers(size))
     n_dates = N_MONTHS * N_DAYS * n_years(size)
     n_values = (n_dates, *(len(pool(name, size)) for name in VALUE_POOLS), n_employers)
@@ -212,6 +213,12 @@ def _attributes(size: int | None, *, has_gender: bool) -> tuple[Attribute, ...]:
 
 def _spaced(texts: Sequence[str]) -> list[str]:
     return [f" {text}" for text in texts]
+
+
+def name_texts(people: People) -> list[tuple[str, ...]]:
+    """First, middle and last name of everyone."""
+    pools = [pool(part, people.pool_size) for part in NAME_PARTS]
+    return [tuple(pools[i][k] for i, k in enumerate(row)) for row in people.names.tolist()]
 
 
 def _names(people: People, pieces: PieceList, *, is_opening: bool) -> np.ndarray:
@@ -264,7 +271,7 @@ def _template_pieces(pieces: PieceList) -> tuple[np.ndarray, np.ndarray, np.ndar
     return prefixes, suffixes, n_templates
 
 
-def _value_pieces(people: People, pieces: PieceList) -> np.ndarray:
+def value_pieces(people: People, pieces: PieceList) -> np.ndarray:
     """Piece numbers of every value; a birth date is two pieces, the others one."""
     size = people.pool_size
     month_days = pieces.add([f" {month} {day}" for month in MONTHS for day in range(1, N_DAYS + 1)])

@@ -5,12 +5,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Protocol
 
 import numpy as np
-from jaxtyping import Int32, Int64
+from jaxtyping import Int8, Int32, Int64
 
-from physlm.data.bio.sentences import Biographies, Sentences
-from physlm.data.tokens import Vocabulary
+from physlm.data.bio.sentences import Biographies, Telling
+from physlm.data.tokens import Pieces, Vocabulary
 from physlm.rng import stream
 
 _UNSEEN = 2**62  # texts from this number on are for measurement
@@ -46,6 +47,43 @@ class Diversity:
     chunk_length: int
 
 
+class Texts(Protocol):
+    """What documents about people are made of: sentences from templates, or written texts."""
+
+    @property
+    def pieces(self) -> Pieces:
+        """Names and values, tokenised, among other pieces."""
+
+    @property
+    def names(self) -> Int32[np.ndarray, "people parts"]:
+        """The pieces of each person's name, as the texts give it."""
+
+    @property
+    def values(self) -> Int32[np.ndarray, "people attributes chunks"]:
+        """The pieces of each value; -1 stands for no piece."""
+
+    @property
+    def groups(self) -> Int8[np.ndarray, " people"]:
+        """The group of each person."""
+
+    @property
+    def tellings(self) -> tuple[Telling, ...]:
+        """How texts come about, for each group."""
+
+    @property
+    def arrays(self) -> tuple[np.ndarray, ...]:
+        """All that decides the documents but how texts come about."""
+
+    def render(
+        self,
+        people: Int64[np.ndarray, " documents"],
+        texts: Int64[np.ndarray, " documents"],
+        seed: int,
+        eos: int,
+    ) -> Biographies:
+        """Text number ``texts[i]`` of each of ``people``, the same whenever it is asked for."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnowledgeCorpus:
     """People rendered as biographies: one epoch = one exposure of every person.
@@ -56,7 +94,7 @@ class KnowledgeCorpus:
         seed: Of the world and of every epoch's rendering.
         n_epochs: Exposures of each person in training.
         vocabulary: Tokens of the documents.
-        sentences: All pieces a document can be made of.
+        sentences: Whatever documents are made of.
         attributes: In the order of ``Biographies.value_spans``.
         n_names: N0, names that people's names were drawn from.
         diversity: The diversity sets, in bioD only.
@@ -66,7 +104,7 @@ class KnowledgeCorpus:
     seed: int
     n_epochs: int
     vocabulary: Vocabulary
-    sentences: Sentences
+    sentences: Texts
     attributes: tuple[Attribute, ...]
     n_names: int
     diversity: Diversity | None
@@ -109,20 +147,10 @@ class KnowledgeCorpus:
             if last > first
         }
 
-    def name_pieces(self) -> Int32[np.ndarray, "people parts"]:
-        """The pieces of each person's name, as the texts give it."""
-        made_of = self.sentences
-        n_parts = made_of.n_name_parts
-        rows: np.ndarray = made_of.openings[:, :n_parts].copy()
-        is_named_later = np.array([t.name_after > 0 for t in made_of.tellings])[made_of.groups]
-        if is_named_later.any():
-            rows[is_named_later] = made_of.namings[is_named_later, 1 : 1 + n_parts]
-        return rows
-
     def name_parts(self) -> list[tuple[str, ...]]:
         """The parts of each person's name, as text."""
         texts = [text.strip() for text in self.sentences.pieces.texts]
-        return [tuple(texts[piece] for piece in row) for row in self.name_pieces()]
+        return [tuple(texts[piece] for piece in row) for row in self.sentences.names]
 
     @property
     def maximum_bits(self) -> float:
@@ -160,16 +188,11 @@ class KnowledgeCorpus:
     def fingerprint(self) -> str:
         """SHA-256 over people, pieces, templates, vocabulary and seed."""
         digest = hashlib.sha256()
-        made_of = self.sentences
-        arrays = (
-            made_of.openings, made_of.subjects, made_of.namings, made_of.values, made_of.prefixes,
-            made_of.suffixes, made_of.n_templates, made_of.groups, made_of.pieces.tokens,
-            made_of.pieces.starts, self.told_until, self.vocabulary.original_ids,
-        )  # fmt: skip
+        arrays = (*self.sentences.arrays, self.told_until, self.vocabulary.original_ids)
         for array in arrays:
             digest.update(f"{array.dtype}{array.shape}".encode())
             digest.update(np.ascontiguousarray(array).tobytes())
-        digest.update(repr((self.seed, made_of.tellings)).encode())
+        digest.update(repr((self.seed, self.sentences.tellings)).encode())
         return digest.hexdigest()
 
 

@@ -15,7 +15,7 @@ _FOLDER = files("physlm.data.bio")
 @cache
 def pool(name: str, size: int | None = None) -> tuple[str, ...]:
     """The first entries of one list of names, places, majors or employers; all by default."""
-    return _lines("pools", name)[:size]
+    return lines("pools", name)[:size]
 
 
 @cache
@@ -33,7 +33,7 @@ def templates(attribute: str) -> tuple[tuple[str, str], ...]:
     """
     rows = (
         line.removeprefix("{subject}").partition("{value}")
-        for line in _lines("templates", attribute)
+        for line in lines("templates", attribute)
     )
     return tuple((before.rstrip(" "), after) for before, _, after in rows)
 
@@ -41,9 +41,10 @@ def templates(attribute: str) -> tuple[tuple[str, str], ...]:
 @cache
 def questions(attribute: str) -> tuple[tuple[str, str], ...]:
     """The ways to ask for one attribute, each as the words before and after the name."""
-    rows = (line.partition("{name}") for line in _lines("questions", attribute))
+    rows = (line.partition("{name}") for line in lines("questions", attribute))
     return tuple((before.rstrip(" "), after) for before, _, after in rows)
 
 
-def _lines(folder: str, name: str) -> tuple[str, ...]:
+def lines(folder: str, name: str) -> tuple[str, ...]:
+    """The lines of one of the texts that come with the package."""
     return tuple((_FOLDER / folder / f"{name}.txt").read_text(encoding="utf-8").splitlines())

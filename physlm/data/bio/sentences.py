@@ -102,6 +102,23 @@ class Sentences:
     tellings: tuple[Telling, ...]
     groups: Int8[np.ndarray, " people"]
 
+    @property
+    def names(self) -> Int32[np.ndarray, "people parts"]:
+        """The parts of each person's name, as the texts give it."""
+        rows: np.ndarray = self.openings[:, : self.n_name_parts].copy()
+        is_named_later = np.array([t.name_after > 0 for t in self.tellings])[self.groups]
+        if is_named_later.any():
+            rows[is_named_later] = self.namings[is_named_later, 1 : 1 + self.n_name_parts]
+        return rows
+
+    @property
+    def arrays(self) -> tuple[np.ndarray, ...]:
+        """All that decides the documents but how texts come about."""
+        return (
+            self.openings, self.subjects, self.namings, self.values, self.prefixes, self.suffixes,
+            self.n_templates, self.groups, self.pieces.tokens, self.pieces.starts,
+        )  # fmt: skip
+
     def render(
         self,
         people: Int64[np.ndarray, " documents"],
