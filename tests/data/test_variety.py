@@ -1,0 +1,40 @@
+"""Variety of texts, against counts by hand."""
+
+import math
+
+import numpy as np
+import pytest
+
+from physlm.data.bio.bior import BiorConfig
+from physlm.data.bio.bios import BiosConfig, TextConfig
+from physlm.data.bio.sentences import Order
+from physlm.data.bio.variety import variety
+
+
+def test_templates_are_frames_that_all_texts_share():
+    world = BiosConfig(n_people=2000, text=TextConfig(n_wordings=1, order=Order.fixed)).build(0)
+    found = variety(world, 2000)
+    assert found.n_texts == 2000
+    assert found.n_frames == 300  # 6 attributes x 50 templates
+    assert found.frame_overlap == 1
+    assert found.order_entropy_bits == 0
+    words = [len(world.vocabulary.decode(world.rendering(0, np.array([i])).tokens[1:]).split())
+             for i in range(200)]  # fmt: skip
+    assert found.words_per_text == pytest.approx(np.mean(words), rel=0.1)
+
+
+def test_orders_drawn_at_random_have_their_entropy():
+    found = variety(BiosConfig(n_people=20_000).build(0), 20_000)
+    assert found.order_entropy_bits == pytest.approx(math.log2(720), abs=0.05)
+
+
+def test_bior_is_more_varied_than_bios():
+    found = variety(BiorConfig(n_people=2000).build(0), 2000)
+    assert found.n_frames > 2000
+    assert found.frame_overlap < 0.8
+    assert 0.2 < found.type_token_ratio < 0.7
+
+
+def test_too_few_words_are_refused():
+    with pytest.raises(ValueError, match="n_people=3 have .* words; take enough for 1000"):
+        variety(BiosConfig(n_people=3).build(0), 3)
