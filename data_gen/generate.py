@@ -42,14 +42,19 @@ def main(world: str) -> None:
         sys.exit(explain(error))
 
 
-def _require_output(composed: DictConfig) -> None:
+def require_output(composed: DictConfig, what: str) -> None:
+    """A place to write to is given.
+
+    Raises:
+        InputError: Saying how to give it.
+    """
     if OmegaConf.is_missing(composed, "output"):
-        raise InputError("output is missing; write output=FOLDER")
+        raise InputError(f"output is missing; write {what}")
 
 
 def _generate(composed: DictConfig) -> None:
     try:
-        _require_output(composed)
+        require_output(composed, "output=FOLDER")
         config = typed(composed, GenerateConfig)
         with refused_values():
             corpus = config.data.build(config.seed)
