@@ -17,6 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from physlm.analysis.cfg_attention import CfgAttentionConfig
 from physlm.analysis.cfg_probing import CfgProbingConfig
+from physlm.analysis.layer_removal import LayerRemovalConfig
 from physlm.analysis.people_probing import PProbeConfig, QProbeConfig
 from physlm.data.bio.biod import BiodConfig
 from physlm.data.bio.bior import BiorConfig
@@ -54,6 +55,7 @@ SCHEMAS: dict[str, type] = {
     "decoder": DecoderConfig, "encoder": EncoderConfig, "inherited": InheritedConfig,
     "capacity": CapacityConfig, "bio": BioConfig, "qa": QaConfig, "p_probe": PProbeConfig,
     "q_probe": QProbeConfig, "manipulates": ManipulationScorerConfig,
+    "layer_removal": LayerRemovalConfig,
     "cfg_accuracy": CfgAccuracyConfig, "cfg_distribution": CfgDistributionConfig,
     "cfg_robustness": CfgRobustnessConfig, "cfg_probing": CfgProbingConfig,
     "cfg_attention": CfgAttentionConfig,

@@ -1,0 +1,69 @@
+"""Layers taken out, one at a time."""
+
+import numpy as np
+import pytest
+import torch
+
+from physlm.analysis.layer_removal import LayerRemovalConfig, without_layer
+from physlm.data.bio.bios import BiosConfig
+from physlm.data.bio.questions import QuestionsConfig
+from physlm.errors import InputError
+from physlm.eval.generate import Sampling, generate
+from physlm.models.decoder import DecoderConfig
+from physlm.record import by_name
+
+
+@pytest.fixture(scope="module")
+def world():
+    return BiosConfig(n_people=10, questions=True).build(0)
+
+
+def model_of(world, n_layers=3):
+    config = DecoderConfig(n_layers=n_layers, n_heads=2, d_model=16, init_std=0.3)
+    return config.build(world.vocabulary.size, 128, 0).eval()
+
+
+def test_without_a_layer_its_residual_branch_adds_nothing(world):
+    """The same as a layer whose output projections are zero; the model itself stays as it is."""
+    model = model_of(world)
+    tokens = torch.arange(20)[None]
+    before = model.hidden_states(tokens)
+    for layer in range(3):
+        silent = model_of(world)
+        for name, parameter in silent.blocks[layer].named_parameters():
+            if name.startswith(("attention.out", "mlp.down")):
+                torch.nn.init.zeros_(parameter)
+        found = without_layer(model, layer).hidden_states(tokens)
+        torch.testing.assert_close(found, silent.hidden_states(tokens))
+        assert not torch.allclose(found, before)
+    torch.testing.assert_close(model.hidden_states(tokens), before)
+
+
+def test_a_shorter_model_decodes_as_it_reads(world):
+    shorter = without_layer(model_of(world), 1)
+    sampling = Sampling(max_new_tokens=5, eos=0, temperature=0.0, batch_size=1, is_compiled=False)
+    prompt = np.arange(4, dtype=np.int32)
+    written = generate(shorter, [prompt], sampling, seed=0).tokens[0]
+    tokens = torch.tensor([*prompt, *written])[None]
+    states = shorter.hidden_states(tokens)
+    assert shorter.unembedding(states)[0, 3:-1].argmax(-1).tolist() == list(written)
+
+
+def test_every_layer_is_removed_and_measured(world):
+    asked = QuestionsConfig().follow(world, 0)
+    scorer, model = LayerRemovalConfig(), model_of(world, 2)
+    scorer.check(model, asked)
+    metrics = by_name(scorer.score(model, asked))
+    assert set(metrics) == {
+        f"layer_removal/{layer}/{name}"
+        for layer in (1, 2)
+        for name in ("bio/attribute_accuracy", "qa/exact_match@in_distribution",
+                     "qa/exact_match@out_of_distribution")
+    }  # fmt: skip
+    only_bio = by_name(scorer.score(model, world))
+    assert set(only_bio) == {f"layer_removal/{layer}/bio/attribute_accuracy" for layer in (1, 2)}
+
+
+def test_the_only_layer_is_not_removed(world):
+    with pytest.raises(InputError, match="from a transformer of at least two"):
+        LayerRemovalConfig().check(model_of(world, 1), world)
