@@ -64,6 +64,8 @@ def expected(name, one, other, everyone):
         full = one["name"]
         facts = "; ".join(one[a] for a in ATTRIBUTES)
         return (full if name.startswith("full") else full.split()[0]), facts
+    if name == "city_of_employer":
+        return one["company_city"], one["employer"]
     if name in ("birth_day", "birth_year"):
         day = re.fullmatch(r"\w+ (\d+), \d+", one["birth_date"])[1]
         return (day if name == "birth_day" else year), one["birth_date"]

@@ -211,6 +211,23 @@ class Pair(Task):
 
 
 @dataclass(frozen=True)
+class TwoHop(Task):
+    """The city of the company that employs someone; the company may be written down first."""
+
+    def ask(self, dossiers: Dossiers, people: Int64[np.ndarray, "questions people"]) -> Exercise:
+        """Questions about people."""
+        who = people[:, 0]
+        before, after = (dossiers.words(text, who) for text in self.texts())
+        question = (*before, *dossiers.name(who), *after)
+        employer, city = dossiers.value("employer", who), dossiers.value("company_city", who)
+        return Exercise(question, employer, city)
+
+    def texts(self) -> list[str]:
+        """The words that its questions and answers need beside those of biographies."""
+        return ["In which city is the company that employs", " based?"]
+
+
+@dataclass(frozen=True)
 class Numbered(Task):
     """Of a number that follows from an attribute: the month of birth, or how lucky a major is."""
 
@@ -374,6 +391,7 @@ def tasks() -> dict[str, Task]:
     """Every task by its name."""
     found: list[Task] = [PartOfDate("birth_day"), PartOfDate("birth_year")]
     found += [Pair(f"{a}_then_{b}", first=a, second=b) for a, b in _PAIRS]
+    found.append(TwoHop("city_of_employer"))
     for quantity, moduli in (("birth_month", (2, 6, 12)), ("major_luck", (5, 20, 100))):
         found += [Remainder(f"{quantity}_mod_{m}", quantity=quantity, modulus=m) for m in moduli]
         found.append(Comparison(f"{quantity}_ranking", 2, quantity))
