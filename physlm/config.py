@@ -193,7 +193,7 @@ def ancestor_of(config: RunConfig) -> Ancestor:
     if refused := [w for w in words if w.startswith(("scale=", "init_from=", "runs_dir="))]:
         raise InputError(f"init_from: leave {refused[0]} to the run that starts from this one")
     seed = [] if any(word.startswith("seed=") for word in words) else [f"seed={config.seed}"]
-    earlier = composed((*words, *seed))
+    earlier = composed((*words, *seed, f"scale={config.scale.value}"))
     if earlier.init_from == config.init_from:
         raise InputError(f"init_from={config.init_from} starts from itself; name the run before it")
     runtime = replace(config.runtime, n_measurements=earlier.runtime.n_measurements)

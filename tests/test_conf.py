@@ -9,6 +9,7 @@ from hydra.core.plugins import Plugins
 from hydra.errors import HydraException
 
 from physlm.config import RunConfig, config_dir, register_schemas, register_sweeps, typed
+from physlm.data.bio.mixed import MixedConfig
 from physlm.data.cfg.corpus import CfgConfig
 from physlm.errors import InputError
 from physlm.models.size import n_parameters
@@ -46,7 +47,11 @@ def size_of_world(chosen: RunConfig) -> int:
     """People, or ten thousands of tokens of strings."""
     if isinstance(chosen.data, CfgConfig):
         return round(chosen.data.n_strings * chosen.data.build(0).grammar.mean_length / 10_000)
-    return chosen.data.n_people
+    if isinstance(chosen.data, MixedConfig):
+        return chosen.data.biographies.n_people
+    return (
+        chosen.data.n_people if chosen.ancestor is None else size_of_world(chosen.ancestor.config)
+    )
 
 
 @pytest.mark.parametrize("scale", SCALES)
@@ -72,6 +77,22 @@ def test_paper_scale_of_grammars_is_the_published_recipe(config):
     n_steps = chosen.data.n_strings * (grammar.mean_length + 1) / (96 * 512)
     assert n_steps == pytest.approx(100_000, rel=0.01)
     assert chosen.eval["cfg_accuracy"].n_samples == 20_000
+
+
+def test_paper_scale_of_people_is_the_published_recipe(config):
+    chosen = config("+experiment=extraction", "scale=paper")
+    people = chosen.ancestor.config
+    assert (people.scale.value, people.data.n_people, people.data.seq_len) == ("paper", 10**5, 512)
+    assert (people.model.n_layers, people.model.n_heads, people.model.d_model) == (12, 12, 768)
+    optim, tuned = people.optim, chosen.optim
+    assert (optim.learning_rate, optim.weight_decay, optim.warmup_steps) == (1e-3, 0.1, 1000)
+    assert (optim.final_fraction, optim.epsilon, people.trainer.batch_size) == (0.1, 1e-6, 96)
+    n_steps = people.data.exposures * people.data.n_people * 73 / (96 * 512)
+    assert n_steps == pytest.approx(80_000, rel=0.01)
+    assert (tuned.learning_rate, tuned.weight_decay, chosen.trainer.batch_size) == (3e-4, 0.01, 48)
+    assert (chosen.model.rank, chosen.model.embedding_rank) == (8, 128)
+    laptop = config("+experiment=extraction").ancestor.config
+    assert (laptop.scale.value, laptop.data.n_people) == ("laptop", 300)
 
 
 def test_gpu_scale_is_the_published_recipe(config):
