@@ -93,10 +93,21 @@ class AdaptedProbe(nn.Module):
         self, tokens: Int[Tensor, "inputs seq"], places: Int[Tensor, "inputs places"]
     ) -> Float[Tensor, "inputs places classes"]:
         """Unnormalised scores of the answers at every place."""
+        return self.classified(self.states(tokens, places))
+
+    def states(
+        self, tokens: Int[Tensor, "inputs seq"], places: Int[Tensor, "inputs places"]
+    ) -> Float[Tensor, "inputs places width"]:
+        """What the model makes of its inputs, at every place."""
         states = self.reader.hidden_states(tokens)
-        found = states.gather(1, places[..., None].expand(-1, -1, states.shape[-1]))
-        scores: Tensor = self.classifier(self.norm(found.flatten(0, 1)))
-        return scores.view(*places.shape, -1)
+        return states.gather(1, places[..., None].expand(-1, -1, states.shape[-1]))
+
+    def classified(
+        self, states: Float[Tensor, "inputs places width"]
+    ) -> Float[Tensor, "inputs places classes"]:
+        """Unnormalised scores of the answers, from states."""
+        scores: Tensor = self.classifier(self.norm(states.flatten(0, 1)))
+        return scores.view(*states.shape[:2], -1)
 
 
 def fit_adapted_probe(
@@ -111,18 +122,28 @@ def fit_adapted_probe(
     schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, recipe.n_steps)
     rng = stream(seed, "probe batches")
     size = min(recipe.batch_size, len(inputs.classes))
+    frozen = None if recipe.embedding_rank else _all_states(probe, inputs, size)
     for _ in range(recipe.n_steps):
-        batch = inputs.chosen(rng.choice(len(inputs.classes), size, replace=False))
-        tokens, places, classes = _tensors(batch, model.device)
-        scores = probe(tokens, places)
+        chosen = rng.choice(len(inputs.classes), size, replace=False)
+        tokens, places, classes = _tensors(inputs.chosen(chosen), model.device)
+        states = probe.states(tokens, places) if frozen is None else frozen[chosen]
         loss = nn.functional.cross_entropy(
-            scores.flatten(0, 1), classes.repeat_interleave(places.shape[1])
+            probe.classified(states).flatten(0, 1), classes.repeat_interleave(places.shape[1])
         )
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         schedule.step()
     return probe.eval()
+
+
+@torch.no_grad()
+def _all_states(
+    probe: AdaptedProbe, inputs: Inputs, batch_size: int
+) -> Float[Tensor, "inputs places width"]:
+    """The states of a model that is not adapted: they stay the same, so they are made once."""
+    batches = (_tensors(b, probe.reader.device) for b in _batches(inputs, batch_size))
+    return torch.cat([probe.states(tokens, places) for tokens, places, _ in batches])
 
 
 @torch.inference_mode()
