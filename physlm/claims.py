@@ -18,7 +18,7 @@ from physlm.record import replacing
 
 _CONFIDENCE = 0.95
 _FIELDS = {"id", "statement", "source", "published", "metric", "select", "scale", "expect",
-           "relative_to", "compared_to", "by", "command"}  # fmt: skip
+           "relative_to", "compared_to", "by", "follows", "command"}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +27,8 @@ class Claim:
 
     The measured quantity is the mean of ``metric`` over the runs that ``select`` picks; divided,
     run by run, by the metric ``relative_to`` if given; minus or over the same mean of the runs
-    that ``compared_to`` picks, if given.
+    that ``compared_to`` picks, if given. With ``follows`` it is, seed by seed, the rank correlation
+    of ``metric`` with another metric of other runs.
 
     Attributes:
         id: Short name.
@@ -41,6 +42,7 @@ class Claim:
         relative_to: Metric to divide by.
         compared_to: Selection of the runs to compare with.
         by: ``difference`` or ``ratio``.
+        follows: ``metric``, ``select`` and ``over``, the column whose values pair the runs.
         command: What produces the runs.
     """
 
@@ -56,6 +58,7 @@ class Claim:
     relative_to: str | None = None
     compared_to: Mapping[str, Any] | None = None
     by: str = "difference"
+    follows: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +102,8 @@ def _checked(claim: Claim, path: Path) -> Claim:
         raise InputError(f"{path}: claim {claim.id}: expect={claim.expect}; at_least or at_most")
     if claim.by not in {"difference", "ratio"}:
         raise InputError(f"{path}: claim {claim.id}: by={claim.by}; difference or ratio")
+    if claim.follows is not None and set(claim.follows) != {"metric", "select", "over"}:
+        raise InputError(f"{path}: claim {claim.id}: follows needs metric, select and over")
     return claim
 
 
@@ -111,7 +116,10 @@ def decide(claim: Claim, results: pl.DataFrame) -> Verdict:
     Raises:
         InputError: If no run was selected.
     """
-    sample = _values(claim, claim.select, results)
+    if claim.follows is None:
+        sample = _values(claim, claim.select, results)
+    else:
+        sample = _rank_correlations(claim, claim.follows, results)
     if claim.compared_to is None:
         value, n = float(sample.mean()), len(sample)
         interval = (
@@ -147,15 +155,40 @@ def _word(expect: Mapping[str, float], low: float | None, high: float | None) ->
     return "does not hold" if high < least or low > most else "undecided"
 
 
-def _values(claim: Claim, select: Mapping[str, Any], results: pl.DataFrame) -> np.ndarray:
-    """The quantity of each selected run."""
-    columns = {*select, "scale", "status", claim.metric, claim.relative_to or claim.metric}
+def _rank_correlations(
+    claim: Claim, follows: Mapping[str, Any], results: pl.DataFrame
+) -> np.ndarray:
+    """Spearman's, of each seed, over the runs that have a value of ``over`` in common."""
+    keys, name = ["seed", follows["over"]], follows["metric"]
+    ours = _rows(claim, claim.select, results, claim.metric, *keys).select(*keys, claim.metric)
+    theirs = _rows(claim, follows["select"], results, name, *keys).select(*keys, other=name)
+    pairs = ours.join(theirs, on=keys)
+    if not len(ours) == len(theirs) == len(pairs) == len(pairs.unique(keys)):
+        raise InputError(f"claim {claim.id}: not one run of each kind for every {', '.join(keys)}")
+    found = [
+        stats.spearmanr(rows[claim.metric], rows["other"]).statistic
+        for rows in pairs.sort(keys).partition_by("seed")
+    ]
+    return np.array(found, dtype=np.float64)
+
+
+def _rows(
+    claim: Claim, select: Mapping[str, Any], results: pl.DataFrame, *needed: str
+) -> pl.DataFrame:
+    """The runs that count."""
+    columns = {*select, "scale", "status", *needed}
     if missing := columns - set(results.columns):
         raise InputError(f"claim {claim.id}: results have no column {sorted(missing)[0]}")
     wanted = {**select, "scale": claim.scale, "status": "finished"}
     rows = results.filter(pl.all_horizontal(pl.col(k) == v for k, v in wanted.items()))
     if rows.is_empty():
         raise InputError(f"claim {claim.id}: no run with {dict(select)}; {claim.command}")
+    return rows
+
+
+def _values(claim: Claim, select: Mapping[str, Any], results: pl.DataFrame) -> np.ndarray:
+    """The quantity of each selected run."""
+    rows = _rows(claim, select, results, claim.metric, claim.relative_to or claim.metric)
     if mixed := varying_science(rows):
         raise InputError(f"claim {claim.id}: {mixed[0]} varies among its runs; select one value")
     values = rows[claim.metric]

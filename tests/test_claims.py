@@ -1,6 +1,7 @@
 import numpy as np
 import polars as pl
 import pytest
+import yaml
 from scipy import stats
 
 from physlm.claims import Claim, decide, ledger, main, read_claims
@@ -46,6 +47,37 @@ def test_a_mean_has_students_interval():
 ])  # fmt: skip
 def test_a_claim_is_decided_only_if_the_whole_interval_is_on_one_side(expect, word):
     assert decide(claim(expect=expect), RESULTS).word == word
+
+
+def paired(values, others):
+    """Two kinds of runs, of two seeds, over three ways of telling."""
+    rows = []
+    for kind, of_seeds in (("a", values), ("b", others)):
+        for seed, row in enumerate(of_seeds):
+            for way, value in enumerate(row):
+                rows.append({"name": kind, "seed": seed, "way": way, "scale": "laptop",
+                             "status": "finished", f"of_{kind}": value})  # fmt: skip
+    return pl.DataFrame(rows, infer_schema_length=None)
+
+
+FOLLOWS = {"metric": "of_a", "select": {"name": "a"}, "expect": {"at_least": 0.8},
+           "follows": {"metric": "of_b", "select": {"name": "b"}, "over": "way"}}  # fmt: skip
+
+
+def test_what_follows_is_ranked_alike_seed_by_seed():
+    alike = decide(claim(**FOLLOWS), paired([[1, 2, 3], [3, 1, 2]], [[5, 6, 9], [9, 0, 2]]))
+    assert (alike.value, alike.word, alike.n) == (1.0, "holds", 2)
+    swapped = decide(claim(**FOLLOWS), paired([[1, 2, 3], [3, 1, 2]], [[6, 5, 9], [9, 0, 2]]))
+    assert swapped.value == pytest.approx((0.5 + 1) / 2)
+    assert swapped.word == "undecided"
+
+
+def test_what_follows_needs_a_run_of_each_kind():
+    results = paired([[1, 2, 3], [3, 1, 2]], [[5, 6, 9], [9, 0, 2]])
+    with pytest.raises(InputError, match="not one run of each kind for every seed, way"):
+        decide(claim(**FOLLOWS), results[:-1])
+    with pytest.raises(InputError, match="not one run of each kind"):
+        decide(claim(**FOLLOWS), pl.concat([results, results[:1]]))
 
 
 def test_one_run_decides_nothing():
@@ -107,6 +139,15 @@ def test_a_folder_without_results_is_said_and_the_others_are_decided(tmp_path, c
 def test_an_unknown_field_is_refused(tmp_path):
     (tmp_path / "claims.yaml").write_text("- {id: a, verdict: holds}\n")
     with pytest.raises(InputError, match="unknown field verdict"):
+        read_claims(tmp_path / "claims.yaml")
+
+
+def test_what_follows_must_say_what_and_over_what(tmp_path):
+    entry = {"id": "c", "statement": "s", "source": "p", "published": "2", "metric": "bits",
+             "select": {}, "scale": "laptop", "expect": {"at_least": 0}, "command": "run",
+             "follows": {"metric": "other"}}  # fmt: skip
+    (tmp_path / "claims.yaml").write_text(yaml.safe_dump([entry]))
+    with pytest.raises(InputError, match="claim c: follows needs metric, select and over"):
         read_claims(tmp_path / "claims.yaml")
 
 
