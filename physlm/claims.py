@@ -121,17 +121,23 @@ def decide(claim: Claim, results: pl.DataFrame) -> Verdict:
     else:
         sample = _rank_correlations(claim, claim.follows, results)
     if claim.compared_to is None:
-        value, n = float(sample.mean()), len(sample)
-        interval = (
-            stats.ttest_1samp(sample, 0.0).confidence_interval(_CONFIDENCE) if n > 1 else None
-        )
-        bounds = None if interval is None else (float(interval.low), float(interval.high))
+        value, bounds, n = float(sample.mean()), _interval(sample), len(sample)
     else:
         other = _values(claim, claim.compared_to, results)
         value, bounds = _compare(sample, other, claim.by)
         n = min(len(sample), len(other))
     low, high = bounds or (None, None)
     return Verdict(value, low, high, n, _word(claim.expect, low, high))
+
+
+def _interval(sample: np.ndarray) -> tuple[float, float] | None:
+    """Of a mean; no wider than a point where all values are the same."""
+    if len(sample) < 2:
+        return None
+    if np.ptp(sample) == 0:
+        return float(sample[0]), float(sample[0])
+    interval = stats.ttest_1samp(sample, 0.0).confidence_interval(_CONFIDENCE)
+    return float(interval.low), float(interval.high)
 
 
 def _compare(a: np.ndarray, b: np.ndarray, by: str) -> tuple[float, tuple[float, float] | None]:
