@@ -70,11 +70,13 @@ class Vocabulary:
     def __init__(self, tokenizer: Tokenizer, texts: Iterable[str]) -> None:
         self._tokenizer = tokenizer
         eos = tokenizer.token_to_id(END_OF_TEXT)
-        used = {token for text in texts for token in tokenizer.encode(text).ids} - {eos}
+        encodings = tokenizer.encode_batch(list(texts))
+        used = {token for encoding in encodings for token in encoding.ids} - {eos}
         self.original_ids: Int64[np.ndarray, " size"] = np.array([*sorted(used), eos])
         self.size = len(self.original_ids)
         self.eos = self.size - 1
-        self._trimmed = {int(token): index for index, token in enumerate(self.original_ids)}
+        self._trimmed = np.full(tokenizer.get_vocab_size(), -1, dtype=np.int32)
+        self._trimmed[self.original_ids] = np.arange(self.size)
 
     @classmethod
     def build(cls, name: TokenizerName, texts: Sequence[str]) -> "Vocabulary":
@@ -105,14 +107,14 @@ class Vocabulary:
         ]
 
     def _known(self, text: str, encoding: Encoding) -> Int32[np.ndarray, " tokens"]:
-        unknown = [
-            text[slice(*encoding.offsets[i])]
-            for i, token in enumerate(encoding.ids)
-            if token not in self._trimmed or self._is_unknown(encoding.tokens[i], text)
-        ]
-        if unknown:
-            raise ValueError(f"{unknown[0]!r} is not in the vocabulary of this corpus")
-        return np.array([self._trimmed[token] for token in encoding.ids], dtype=np.int32)
+        ids: np.ndarray = self._trimmed[np.array(encoding.ids, dtype=np.int64)]
+        is_unknown = ids < 0
+        if END_OF_TEXT not in text:  # compact tokenizers write it for a word they do not know
+            is_unknown |= ids == self.eos
+        if is_unknown.any():
+            word = text[slice(*encoding.offsets[int(is_unknown.argmax())])]
+            raise ValueError(f"{word!r} is not in the vocabulary of this corpus")
+        return ids
 
     def decode(self, ids: Int32[np.ndarray, " tokens"]) -> str:
         """The text of token ids; end-of-text is written out."""
@@ -125,10 +127,6 @@ class Vocabulary:
 
     def _texts(self) -> list[str | None]:
         return [self._tokenizer.id_to_token(int(token)) for token in self.original_ids]
-
-    @staticmethod
-    def _is_unknown(token: str, text: str) -> bool:
-        return token == END_OF_TEXT and END_OF_TEXT not in text
 
 
 class Pieces:

@@ -13,6 +13,7 @@ from physlm.data.bio.discourse import forms
 from physlm.data.bio.manipulation import ManipulationConfig
 from physlm.data.bio.pools import ATTRIBUTES, lines
 from physlm.data.bio.questions import QuestionsConfig
+from physlm.data.export import write_corpus
 from physlm.data.tokens import TokenizerName
 
 N = 200
@@ -152,6 +153,17 @@ def test_a_file_of_something_else_is_refused(tmp_path):
         config(source=str(path)).build(0)
     with pytest.raises(ValueError, match="is no file of biographies"):
         config(source=str(tmp_path / "nothing.parquet")).build(0)
+
+
+def test_a_corpus_on_disk_has_texts_and_spans(tmp_path):
+    world = config(tokenizer=TokenizerName.compact).build(0)
+    folder = write_corpus(world, tmp_path / "corpus", n_epochs=1, description={})
+    rows = pq.read_table(folder / "documents.parquet").to_pylist()
+    for row in rows[:20]:
+        tokens = np.array(row["tokens"])
+        value = world.vocabulary.decode(tokens[row["major_start"] : row["major_end"]])
+        assert value.strip() == world.facts(row["person"])["major"]
+        assert value.strip() in row["text"]
 
 
 def test_the_fingerprint_is_of_texts_and_seed():
