@@ -36,6 +36,7 @@ from physlm.eval.cfg_robustness import CfgRobustnessConfig
 from physlm.eval.manipulation import ManipulationScorerConfig
 from physlm.eval.qa import QaConfig
 from physlm.eval.scorer import ScorerConfig
+from physlm.identity import identity
 from physlm.models.architecture import TransformerConfig
 from physlm.models.decoder import DecoderConfig
 from physlm.models.encoder import EncoderConfig
@@ -147,8 +148,7 @@ class RunConfig:
     @property
     def run_id(self) -> str:
         """A hash of what decides the result; the same point has the same name wherever it runs."""
-        values = self.as_dict()
-        science = {name: values[name] for name in SCIENCE}
+        science = {name: identity(getattr(self, name)) for name in SCIENCE}
         found = self.ancestor
         earlier = [] if found is None else [found.config.run_id]
         text = json.dumps([science, self.kinds, *earlier], sort_keys=True)

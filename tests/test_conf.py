@@ -140,6 +140,12 @@ def test_the_run_id_follows_science_and_nothing_else(config):
     assert len(ids | {base.run_id}) == len(other) + 1
 
 
+def test_what_came_later_names_only_the_runs_that_use_it(config):
+    plain = config("data=bios", "data.text.second_language=false")
+    assert plain.run_id == config("data=bios").run_id
+    assert config("data=bios", "data.text.second_language=true").run_id != plain.run_id
+
+
 def test_the_same_point_has_the_same_name_by_another_road(config):
     short = config("+experiment=capacity_100x")
     long = config("+experiment=capacity_1000x", "data.exposures=100", "trainer.batch_size=16")
@@ -204,7 +210,7 @@ def test_every_sweep_composes(config):
 @pytest.mark.parametrize(("text", "expected"), [
     ("single", (1, 1, "fixed")), ("single_permute5", (1, 5, "random")),
     ("multi5", (5, 1, "fixed")), ("multi5_permute", (5, 1, "random")),
-    ("couple", (2, 1, "coupled")), ("redrawn", (0, 1, "random")),
+    ("couple", (2, 1, "coupled")), ("redrawn", (0, 1, "random")), ("single_french", (1, 1, "fixed")),
 ])  # fmt: skip
 def test_texts_of_people_have_their_published_names(config, text, expected):
     chosen = config("data=bios", f"+text={text}").data.text

@@ -178,6 +178,48 @@ def test_a_reversed_biography_names_the_person_after_so_many_sentences(after):
     assert len(found) == 40
 
 
+@pytest.mark.parametrize("attribute", ATTRIBUTES)
+def test_the_second_language_has_templates_of_its_own(attribute):
+    sentences = templates(attribute, "templates_french")
+    assert len(set(sentences)) == len(sentences) >= 10
+    assert not set(sentences) & set(templates(attribute))
+    assert all(before.startswith(" ") and after.endswith(".") for before, after in sentences)
+
+
+def test_every_text_comes_in_the_second_language_too():
+    """Sentence for sentence in the same order, with the same names and values."""
+    told = {"n_wordings": 2, "n_orders": 2}
+    plain = BiosConfig(n_people=20, text=TextConfig(**told)).build(0)
+    both = BiosConfig(n_people=20, text=TextConfig(**told, second_language=True)).build(0)
+    people = np.arange(20)
+    french = {a: templates(a, "templates_french") for a in ATTRIBUTES}
+    for number in range(8):
+        first, second = (
+            both.sentences.render(people, np.full(20, 2 * number + k), 0, both.vocabulary.eos)
+            for k in (0, 1)
+        )
+        alone = plain.sentences.render(people, np.full(20, number), 0, plain.vocabulary.eos)
+        for i in people:
+            text = both.vocabulary.decode(document(both, first, i)[1:])
+            assert text == plain.vocabulary.decode(document(plain, alone, i)[1:])
+            translated = both.vocabulary.decode(document(both, second, i)[1:])
+            assert not re.search(r"\b(He|She)\b", translated)
+            facts = both.facts(i)
+            order = np.argsort(second.value_spans[i, :6, 0])
+            assert np.array_equal(order, np.argsort(first.value_spans[i, :6, 0]))
+            pronoun = {"He": "Il", "She": "Elle"}[facts["gender"]]
+            rest = translated
+            for place, a in enumerate(order):
+                subject = facts["name"] if place == 0 else f" {pronoun}"
+                value = facts[ATTRIBUTES[a]]
+                wordings = [f"{subject}{b} {value}{after}" for b, after in french[ATTRIBUTES[a]]]
+                said = next(w for w in wordings if rest.startswith(w))
+                rest = rest.removeprefix(said)
+            assert rest == ""
+    assert plain.fingerprint() != both.fingerprint()
+    assert both.sentences.tellings[0].n_texts == 8
+
+
 def test_celebrities_and_a_minority_share_a_world_and_not_their_texts():
     minority = TextConfig(n_wordings=1, n_orders=1, subject=Subject.full_name)
     corpus, found = told({"n_wordings": 5}, 2, n_minority=25, times=5, minority_text=minority)

@@ -21,13 +21,15 @@ from physlm.data.bio.pools import (
     templates,
 )
 from physlm.data.bio.questions import question_texts
-from physlm.data.bio.sentences import Order, Sentences, Telling
+from physlm.data.bio.sentences import Order, Sentences, Telling, Translation
 from physlm.data.bio.tasks import task_texts
 from physlm.data.corpus import DataConfig, require_at_least
 from physlm.data.tokens import Pieces, TokenizerName, Vocabulary
+from physlm.identity import LATER
 from physlm.rng import stream
 
 PRONOUNS = ("He", "She")
+PRONOUNS_FRENCH = ("Il", "Elle")
 NAME_PARTS = ("first_names", "middle_names", "last_names")
 VALUE_POOLS = ("birth_cities", "universities", "majors")
 
@@ -53,6 +55,7 @@ class TextConfig:
     fullname                  ``subject=full_name``
     reverseK                  ``name_after=K``
     couple                    ``order=coupled``
+    with translations         ``second_language=true``; names and values stay as they are
     ========================  =================================================
 
     Source:
@@ -62,6 +65,8 @@ class TextConfig:
     n_wordings: int = 0  # times templates are drawn for a person; 0 draws them at every exposure
     n_orders: int = 1  # orders of sentences for each wording
     order: Order = Order.random
+    # Every text comes in French, too, one after the other.
+    second_language: bool = field(default=False, metadata=LATER)
     subject: Subject = Subject.pronoun
     name_after: int = 0  # sentences before the one that names the person; 0 opens with the name
 
@@ -74,6 +79,10 @@ class TextConfig:
             )
         if self.name_after > len(ATTRIBUTES):
             raise ValueError(f"name_after={self.name_after}; there are {len(ATTRIBUTES)} sentences")
+        if self.name_after and self.second_language:
+            raise ValueError(
+                f"name_after={self.name_after} with second_language=true; its texts open with names"
+            )
         if self.name_after and self.subject is Subject.full_name:
             raise ValueError(
                 f"name_after={self.name_after} with subject=full_name names the person before; "
@@ -84,7 +93,7 @@ class TextConfig:
     def telling(self) -> Telling:
         """The same for `Sentences`."""
         return Telling(
-            self.order, self.n_wordings, self.n_orders, self.name_after,
+            self.order, self.n_wordings, self.n_orders, 1 + self.second_language, self.name_after,
             has_pronoun=self.subject is Subject.pronoun,
         )  # fmt: skip
 
@@ -128,9 +137,18 @@ class BiosConfig(DataConfig):
         is_named_later = np.array([text.name_after > 0 for text in told])[groups]
         has_full_name = np.array([text.subject is Subject.full_name for text in told])[groups]
         openings = _openings(people, pieces, is_named_later)
-        subjects = _later_subjects(people, pieces, has_full_name)
+        subjects = _later_subjects(people, pieces, has_full_name, PRONOUNS)
         namings = _namings(people, pieces, is_named_later)
-        prefixes, suffixes, n_templates = _template_pieces(pieces)
+        prefixes, suffixes, n_templates = _template_pieces(pieces, ["templates"])
+        translation = None
+        if any(text.second_language for text in told):
+            n_first = n_templates
+            prefixes, suffixes, n_templates = _template_pieces(
+                pieces, ["templates", "templates_french"]
+            )
+            translated = _later_subjects(people, pieces, has_full_name, PRONOUNS_FRENCH)
+            translation = Translation(translated, n_first, n_templates - n_first)
+            n_templates = n_first
         values = value_pieces(people, pieces)
         first_names = pool("first_names", self.pool_size)
         asked = [*question_texts(ATTRIBUTES, first_names), *task_texts()] if self.questions else []
@@ -147,6 +165,7 @@ class BiosConfig(DataConfig):
             n_templates=n_templates,
             tellings=tuple(text.telling for text in told[: 1 + is_minority.any()]),
             groups=groups,
+            translation=translation,
         )
         return KnowledgeCorpus(
             seed=seed,
@@ -238,12 +257,14 @@ def _openings(people: People, pieces: PieceList, is_named_later: np.ndarray) -> 
     return openings
 
 
-def _later_subjects(people: People, pieces: PieceList, has_full_name: np.ndarray) -> np.ndarray:
+def _later_subjects(
+    people: People, pieces: PieceList, has_full_name: np.ndarray, words: tuple[str, str]
+) -> np.ndarray:
     subjects = np.full((len(people.names), 3), -1, dtype=np.int32)
     if has_full_name.any():
         subjects[has_full_name] = _names(people, pieces, is_opening=False)[has_full_name]
     if not has_full_name.all():
-        pronouns = pieces.add(_spaced(PRONOUNS))
+        pronouns = pieces.add(_spaced(words))
         subjects[~has_full_name, 0] = pronouns[people.is_female[~has_full_name]]
     return subjects
 
@@ -260,8 +281,11 @@ def _namings(people: People, pieces: PieceList, is_named_later: np.ndarray) -> n
     return namings
 
 
-def _template_pieces(pieces: PieceList) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    rows = [templates(attribute) for attribute in ATTRIBUTES]
+def _template_pieces(
+    pieces: PieceList, folders: Sequence[str]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The words before and after each value, and how many templates each attribute has."""
+    rows = [[row for name in folders for row in templates(a, name)] for a in ATTRIBUTES]
     n_templates = np.array([len(row) for row in rows], dtype=np.int32)
     prefixes = np.full((len(rows), n_templates.max()), -1, dtype=np.int32)
     suffixes = prefixes.copy()

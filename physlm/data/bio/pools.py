@@ -26,14 +26,14 @@ def employers(size: int | None = None) -> tuple[tuple[str, str], ...]:
 
 
 @cache
-def templates(attribute: str) -> tuple[tuple[str, str], ...]:
+def templates(attribute: str, folder: str = "templates") -> tuple[tuple[str, str], ...]:
     """The sentences about one attribute, each as the words before and after its value.
 
-    Every sentence begins with its subject, so that a document begins with the name.
+    Every sentence begins with its subject, so that a document begins with the name. Those of the
+    second language are in the folder ``templates_french``.
     """
     rows = (
-        line.removeprefix("{subject}").partition("{value}")
-        for line in lines("templates", attribute)
+        line.removeprefix("{subject}").partition("{value}") for line in lines(folder, attribute)
     )
     return tuple((before.rstrip(" "), after) for before, _, after in rows)
 

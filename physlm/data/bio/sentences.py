@@ -1,6 +1,6 @@
 """Biographies: which sentences tell of a person, in which words and order."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 import numba
@@ -36,6 +36,7 @@ class Telling:
         order: In which order sentences come.
         n_wordings: How often templates are drawn for a person; 0 draws them for every text.
         n_orders: How many orders are drawn for each wording.
+        n_languages: 2 if every text comes again in the second language, sentence for sentence.
         name_after: Sentences before the one that names the person; 0 opens with the name.
         has_pronoun: Whether later sentences have a pronoun for subject, hence tell the gender.
     """
@@ -43,13 +44,14 @@ class Telling:
     order: Order = Order.random
     n_wordings: int = 0
     n_orders: int = 1
+    n_languages: int = field(default=1, repr=False)  # fingerprints have it from the arrays
     name_after: int = 0
     has_pronoun: bool = False
 
     @property
     def n_texts(self) -> int:
         """Texts of a person before they come again; 0 for no end."""
-        return self.n_wordings * self.n_orders
+        return self.n_wordings * self.n_orders * self.n_languages
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,22 @@ class Biographies(Documents):
     value_spans: Int32[np.ndarray, "documents attributes 2"]
 
 
+@dataclass(frozen=True, slots=True)
+class Translation:
+    """The second language of texts.
+
+    Attributes:
+        subjects: The subject of every sentence but the first.
+        first_templates: Where the templates of each attribute begin, behind those of the first
+            language.
+        n_templates: How many there are.
+    """
+
+    subjects: Int32[np.ndarray, "people subject_parts"]
+    first_templates: Int32[np.ndarray, " attributes"]
+    n_templates: Int32[np.ndarray, " attributes"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sentences:
     """Everything a document can be made of, as piece numbers; -1 stands for no piece.
@@ -85,9 +103,10 @@ class Sentences:
         values: The value of each attribute of each person.
         prefixes: Words between subject and value, one row of templates per attribute.
         suffixes: Words after the value, same shape.
-        n_templates: How many templates each attribute has.
+        n_templates: How many templates each attribute has in the first language.
         tellings: How texts come about, for each group of people.
         groups: The group of each person.
+        translation: The second language, if there is one.
     """
 
     pieces: Pieces
@@ -101,6 +120,7 @@ class Sentences:
     n_templates: Int32[np.ndarray, " attributes"]
     tellings: tuple[Telling, ...]
     groups: Int8[np.ndarray, " people"]
+    translation: Translation | None = None
 
     @property
     def names(self) -> Int32[np.ndarray, "people parts"]:
@@ -114,9 +134,14 @@ class Sentences:
     @property
     def arrays(self) -> tuple[np.ndarray, ...]:
         """All that decides the documents but how texts come about."""
+        told = self.translation
+        second: tuple[np.ndarray, ...] = ()
+        if told is not None:
+            n_languages = np.array([telling.n_languages for telling in self.tellings])
+            second = (n_languages, told.subjects, told.first_templates, told.n_templates)
         return (
             self.openings, self.subjects, self.namings, self.values, self.prefixes, self.suffixes,
-            self.n_templates, self.groups, self.pieces.tokens, self.pieces.starts,
+            self.n_templates, self.groups, self.pieces.tokens, self.pieces.starts, *second,
         )  # fmt: skip
 
     def render(
@@ -127,10 +152,11 @@ class Sentences:
         eos: int,
     ) -> Biographies:
         """Text number ``texts[i]`` of each of ``people``, the same whenever it is asked for."""
-        plan = self._plan(people, texts, seed)
-        width = max(self.openings.shape[1], self.subjects.shape[1])
+        plan, languages = self._plan(people, texts, seed)
+        translated = self.subjects if self.translation is None else self.translation.subjects
+        width = max(self.openings.shape[1], self.subjects.shape[1], translated.shape[1])
         rows = _rows(
-            people, plan, self.openings, self.subjects, self.namings,
+            people, plan, languages, self.openings, (self.subjects, translated), self.namings,
             (self.values, self.prefixes, self.suffixes), width,
         )  # fmt: skip
         documents = assemble(rows.reshape(len(people), -1), self.pieces, eos)
@@ -144,24 +170,30 @@ class Sentences:
 
     def _plan(
         self, people: np.ndarray, texts: np.ndarray, seed: int
-    ) -> Int32[np.ndarray, "documents sentences 2"]:
-        """For each document and sentence: of which attribute, in which template."""
+    ) -> tuple[Int32[np.ndarray, "documents sentences 2"], Int64[np.ndarray, " documents"]]:
+        """For each document and sentence, of which attribute in which template; its language."""
         groups = self.groups[people]
-        n_texts, n_orders, kinds, name_after = (
+        n_texts, n_orders, n_languages, kinds, name_after = (
             np.array(column, dtype=np.int64)[groups]
             for column in zip(
-                *((t.n_texts, t.n_orders, list(Order).index(t.order), t.name_after)
+                *((t.n_texts, t.n_orders, t.n_languages, list(Order).index(t.order), t.name_after)
                   for t in self.tellings), strict=True,
             )
         )  # fmt: skip
         numbers = np.where(n_texts > 0, texts % np.maximum(n_texts, 1), texts)
+        languages, numbers = numbers % n_languages, numbers // n_languages
         wordings = np.where(n_texts > 0, numbers // n_orders, numbers)
         keys = (np.uint64(stream_key(seed, "wordings")), np.uint64(stream_key(seed, "orders")))
         n_sentences = len(self.n_templates) + any(t.name_after for t in self.tellings)
+        firsts, counts = [np.zeros_like(self.n_templates)], [self.n_templates]
+        if self.translation is not None:
+            firsts.append(self.translation.first_templates)
+            counts.append(self.translation.n_templates)
         plan: np.ndarray = _draw_plans(
-            people, wordings, numbers, kinds, name_after, keys, self.n_templates, n_sentences
-        )
-        return plan
+            people, wordings, numbers, languages, kinds, name_after, keys,
+            (np.stack(firsts), np.stack(counts)), n_sentences,
+        )  # fmt: skip
+        return plan, languages
 
     def _columns(
         self, people: np.ndarray, plan: np.ndarray, width: int, n_columns: int
@@ -184,8 +216,11 @@ class Sentences:
 
 
 @numba.njit(cache=True, nogil=True)
-def _draw_plans(people, wordings, texts, kinds, name_after, keys, n_templates, n_sentences):  # type: ignore[no-untyped-def]
-    n_attributes = len(n_templates)
+def _draw_plans(  # type: ignore[no-untyped-def]
+    people, wordings, texts, languages, kinds, name_after, keys, templates, n_sentences
+):
+    first_templates, n_templates = templates
+    n_attributes = n_templates.shape[1]
     plan = np.full((len(people), n_sentences, 2), _NONE, dtype=np.int32)
     template_of = np.empty(n_attributes, dtype=np.int32)
     order = np.empty(n_attributes, dtype=np.int32)
@@ -193,7 +228,8 @@ def _draw_plans(people, wordings, texts, kinds, name_after, keys, n_templates, n
         state = stream_of(stream_of(keys[0], wordings[i]), people[i])
         for a in range(n_attributes):
             state, bits = next_bits(state)
-            template_of[a] = below(bits, n_templates[a])
+            n_choices = n_templates[languages[i], a]
+            template_of[a] = first_templates[languages[i], a] + below(bits, n_choices)
             order[a] = a
         state = stream_of(stream_of(keys[1], texts[i]), people[i])
         n_together = (1, n_attributes, 2)[kinds[i]]
@@ -213,9 +249,10 @@ def _draw_plans(people, wordings, texts, kinds, name_after, keys, n_templates, n
 
 
 @numba.njit(cache=True, nogil=True)
-def _rows(people, plan, openings, subjects, namings, texts, width):  # type: ignore[no-untyped-def]
+def _rows(people, plan, languages, openings, subjects, namings, texts, width):  # type: ignore[no-untyped-def]
     """The pieces of each sentence of each document."""
     values, prefixes, suffixes = texts
+    first_subjects, second_subjects = subjects
     n_chunks = values.shape[2]
     n_columns = max(width + 2 + n_chunks, namings.shape[1])
     rows = np.full((len(people), plan.shape[1], n_columns), -1, dtype=np.int32)
@@ -230,8 +267,10 @@ def _rows(people, plan, openings, subjects, namings, texts, width):  # type: ign
                 continue
             if j == 0:
                 row[: openings.shape[1]] = openings[person]
+            elif languages[i] == 0:
+                row[: first_subjects.shape[1]] = first_subjects[person]
             else:
-                row[: subjects.shape[1]] = subjects[person]
+                row[: second_subjects.shape[1]] = second_subjects[person]
             row[width] = prefixes[attribute, template]
             row[width + 1 : width + 1 + n_chunks] = values[person, attribute]
             row[width + 1 + n_chunks] = suffixes[attribute, template]
