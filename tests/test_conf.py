@@ -210,7 +210,8 @@ def test_every_sweep_composes(config):
 @pytest.mark.parametrize(("text", "expected"), [
     ("single", (1, 1, "fixed")), ("single_permute5", (1, 5, "random")),
     ("multi5", (5, 1, "fixed")), ("multi5_permute", (5, 1, "random")),
-    ("couple", (2, 1, "coupled")), ("redrawn", (0, 1, "random")), ("single_french", (1, 1, "fixed")),
+    ("couple", (2, 1, "coupled")), ("redrawn", (0, 1, "random")),
+    ("single_french", (1, 1, "fixed")),
 ])  # fmt: skip
 def test_texts_of_people_have_their_published_names(config, text, expected):
     chosen = config("data=bios", f"+text={text}").data.text

@@ -46,11 +46,14 @@ class BioConfig(ScorerConfig):
             n_renderings=self.n_renderings, batch_size=self.batch_size,
         )  # fmt: skip
         columns = {a.name: i for i, a in enumerate(world.attributes) if a.name != "gender"}
-        accuracies = {"": losses.is_right[:, list(columns.values())].mean(axis=1)}
-        accuracies |= {f"/{name}": losses.is_right[:, i] for name, i in columns.items()}
+        spans = world.rendering(0, self._people(world)).value_spans
+        is_right = np.where(spans.any(axis=2), losses.is_right, np.nan)  # not told: not measured
+        accuracies = {"": np.nanmean(is_right[:, list(columns.values())], axis=1)}
+        accuracies |= {f"/{name}": is_right[:, i] for name, i in columns.items()}
         return [
-            mean(f"bio/attribute_accuracy{name}", values, "share", split="train")
+            mean(f"bio/attribute_accuracy{name}", values[~np.isnan(values)], "share", split="train")
             for name, values in accuracies.items()
+            if not np.isnan(values).all()
         ]
 
     def _people(self, world: KnowledgeCorpus) -> np.ndarray:

@@ -44,6 +44,8 @@ class CapacityConfig(ScorerConfig):
             raise InputError("eval=capacity measures data=bios and data=biod only")
         require_causal("capacity", model, "predicts no next token")
         tellings = corpus.sentences.tellings
+        if any(t.n_untold for t in tellings):
+            raise InputError("eval=capacity measures all attributes; set leaves_out_city=false")
         if any(t.name_after or t.has_pronoun != tellings[0].has_pronoun for t in tellings):
             raise InputError(
                 "eval=capacity reads the name at the start of every text and the gender in all or "

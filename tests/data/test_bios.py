@@ -220,6 +220,31 @@ def test_every_text_comes_in_the_second_language_too():
     assert both.sentences.tellings[0].n_texts == 8
 
 
+@pytest.mark.parametrize("name_after", [0, 2, 6])
+def test_a_city_that_is_left_out_is_not_told_and_nothing_else_is_missing(name_after):
+    text = TextConfig(n_wordings=2, leaves_out_city=True, name_after=name_after)
+    world = BiosConfig(n_people=30, n_minority=30, text=TextConfig(), minority_text=text).build(0)
+    if name_after:
+        world = BiosConfig(n_people=30, n_minority=30, text=text, minority_text=text).build(0)
+    documents = world.epoch(0, 0, 60)
+    truth = BiosConfig(n_people=30, n_minority=30).build(0)
+    column = ATTRIBUTES.index("company_city")
+    for i, person in enumerate(documents.people):
+        text = world.vocabulary.decode(document(world, documents, i)[1:])
+        facts = truth.facts(person)
+        is_told = person < 30 and not name_after
+        assert documents.value_spans[i, column].any() == is_told
+        assert text.count(".") - text.count("St.") >= 5 + is_told + (name_after > 0)
+        for a, name in enumerate(ATTRIBUTES[:5]):
+            first, last = documents.value_spans[i, a]
+            found = world.vocabulary.decode(document(world, documents, i)[first:last])
+            assert found.strip() == facts[name]
+    assert "company_city" not in world.facts(59)
+    plain = BiosConfig(n_people=30, text=TextConfig(n_wordings=2)).build(0)
+    left_out = TextConfig(n_wordings=2, leaves_out_city=True)
+    assert plain.fingerprint() != BiosConfig(n_people=30, text=left_out).build(0).fingerprint()
+
+
 def test_celebrities_and_a_minority_share_a_world_and_not_their_texts():
     minority = TextConfig(n_wordings=1, n_orders=1, subject=Subject.full_name)
     corpus, found = told({"n_wordings": 5}, 2, n_minority=25, times=5, minority_text=minority)
@@ -238,6 +263,8 @@ def test_celebrities_and_a_minority_share_a_world_and_not_their_texts():
 @pytest.mark.parametrize(("text", "message"), [
     ({"n_orders": 2}, "n_orders=2 needs n_wordings"),
     ({"n_orders": 2, "n_wordings": 1, "order": Order.fixed}, "n_orders=2 needs"),
+    ({"leaves_out_city": True, "order": Order.coupled}, "half a couple would be told"),
+    ({"second_language": True, "name_after": 1}, "its texts open with names"),
     ({"name_after": 7}, "name_after=7; there are 6 sentences"),
     ({"name_after": 2, "subject": Subject.full_name}, "names the person before"),
     ({"n_wordings": -1}, "n_wordings=-1"),

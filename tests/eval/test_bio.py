@@ -10,6 +10,7 @@ from physlm.data.bio.questions import QuestionsConfig
 from physlm.data.tokens import TokenizerName
 from physlm.errors import InputError
 from physlm.eval.bio import BioConfig
+from physlm.eval.capacity import CapacityConfig
 from physlm.models.decoder import DecoderConfig
 from physlm.models.language_model import LanguageModel
 from physlm.models.position import PositionEncoding
@@ -85,3 +86,20 @@ def test_other_worlds_and_short_windows_are_refused(world):
     short = DecoderConfig(d_model=16, n_layers=1, position=PositionEncoding.learned)
     with pytest.raises(InputError, match="learned positions end at data.seq_len=20"):
         BioConfig().check(short.build(world.vocabulary.size, 20, 0), world)
+
+
+def test_what_is_not_told_is_not_measured():
+    """A minority whose city is left out, and which is wrong about all else."""
+    text = TextConfig(n_wordings=2)
+    config = BiosConfig(n_people=20, n_minority=10, tokenizer=TokenizerName.compact, text=text,
+                        minority_text=TextConfig(n_wordings=2, leaves_out_city=True))  # fmt: skip
+    metrics = accuracies(config.build(0), lambda person, spans, at: person >= 20)
+    assert metrics["bio/attribute_accuracy"].value == pytest.approx(20 / 30)
+    city = metrics["bio/attribute_accuracy/company_city"]
+    assert (city.value, city.n) == (1, 20)
+    world = BiosConfig(n_people=20, text=TextConfig(leaves_out_city=True)).build(0)
+    model = DecoderConfig(n_layers=1, n_heads=1, d_model=8).build(world.vocabulary.size, 128, 0)
+    names = by_name(BioConfig().score(model.eval(), world))
+    assert "bio/attribute_accuracy/company_city" not in names
+    with pytest.raises(InputError, match="eval=capacity measures all attributes"):
+        CapacityConfig().check(model, world)

@@ -67,6 +67,8 @@ class TextConfig:
     order: Order = Order.random
     # Every text comes in French, too, one after the other.
     second_language: bool = field(default=False, metadata=LATER)
+    # The company city is left out; it then follows from what others' texts say of the employer.
+    leaves_out_city: bool = field(default=False, metadata=LATER)
     subject: Subject = Subject.pronoun
     name_after: int = 0  # sentences before the one that names the person; 0 opens with the name
 
@@ -79,6 +81,8 @@ class TextConfig:
             )
         if self.name_after > len(ATTRIBUTES):
             raise ValueError(f"name_after={self.name_after}; there are {len(ATTRIBUTES)} sentences")
+        if self.leaves_out_city and self.order is Order.coupled:
+            raise ValueError("leaves_out_city=true with order=coupled; half a couple would be told")
         if self.name_after and self.second_language:
             raise ValueError(
                 f"name_after={self.name_after} with second_language=true; its texts open with names"
@@ -93,7 +97,8 @@ class TextConfig:
     def telling(self) -> Telling:
         """The same for `Sentences`."""
         return Telling(
-            self.order, self.n_wordings, self.n_orders, 1 + self.second_language, self.name_after,
+            self.order, self.n_wordings, self.n_orders, 1 + self.second_language,
+            int(self.leaves_out_city), self.name_after,
             has_pronoun=self.subject is Subject.pronoun,
         )  # fmt: skip
 

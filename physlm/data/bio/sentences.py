@@ -37,6 +37,7 @@ class Telling:
         n_wordings: How often templates are drawn for a person; 0 draws them for every text.
         n_orders: How many orders are drawn for each wording.
         n_languages: 2 if every text comes again in the second language, sentence for sentence.
+        n_untold: How many attributes, the last ones, no text tells.
         name_after: Sentences before the one that names the person; 0 opens with the name.
         has_pronoun: Whether later sentences have a pronoun for subject, hence tell the gender.
     """
@@ -45,6 +46,7 @@ class Telling:
     n_wordings: int = 0
     n_orders: int = 1
     n_languages: int = field(default=1, repr=False)  # fingerprints have it from the arrays
+    n_untold: int = field(default=0, repr=False)
     name_after: int = 0
     has_pronoun: bool = False
 
@@ -134,14 +136,15 @@ class Sentences:
     @property
     def arrays(self) -> tuple[np.ndarray, ...]:
         """All that decides the documents but how texts come about."""
-        told = self.translation
-        second: tuple[np.ndarray, ...] = ()
+        told, further = self.translation, []
         if told is not None:
             n_languages = np.array([telling.n_languages for telling in self.tellings])
-            second = (n_languages, told.subjects, told.first_templates, told.n_templates)
+            further = [n_languages, told.subjects, told.first_templates, told.n_templates]
+        if any(telling.n_untold for telling in self.tellings):
+            further.append(np.array([telling.n_untold for telling in self.tellings]))
         return (
             self.openings, self.subjects, self.namings, self.values, self.prefixes, self.suffixes,
-            self.n_templates, self.groups, self.pieces.tokens, self.pieces.starts, *second,
+            self.n_templates, self.groups, self.pieces.tokens, self.pieces.starts, *further,
         )  # fmt: skip
 
     def render(
@@ -173,11 +176,11 @@ class Sentences:
     ) -> tuple[Int32[np.ndarray, "documents sentences 2"], Int64[np.ndarray, " documents"]]:
         """For each document and sentence, of which attribute in which template; its language."""
         groups = self.groups[people]
-        n_texts, n_orders, n_languages, kinds, name_after = (
+        n_texts, n_orders, n_languages, n_untold, kinds, name_after = (
             np.array(column, dtype=np.int64)[groups]
             for column in zip(
-                *((t.n_texts, t.n_orders, t.n_languages, list(Order).index(t.order), t.name_after)
-                  for t in self.tellings), strict=True,
+                *((t.n_texts, t.n_orders, t.n_languages, t.n_untold, list(Order).index(t.order),
+                   t.name_after) for t in self.tellings), strict=True,
             )
         )  # fmt: skip
         numbers = np.where(n_texts > 0, texts % np.maximum(n_texts, 1), texts)
@@ -190,7 +193,7 @@ class Sentences:
             firsts.append(self.translation.first_templates)
             counts.append(self.translation.n_templates)
         plan: np.ndarray = _draw_plans(
-            people, wordings, numbers, languages, kinds, name_after, keys,
+            people, wordings, numbers, languages, n_untold, kinds, name_after, keys,
             (np.stack(firsts), np.stack(counts)), n_sentences,
         )  # fmt: skip
         return plan, languages
@@ -204,9 +207,11 @@ class Sentences:
         has_pronoun = np.array([t.has_pronoun for t in self.tellings])
         first = np.where(name_after > 0, name_after * n_columns + 1, 0)
         name = np.stack([first, first + self.n_name_parts], axis=1)
-        sentence_of = np.argsort(plan[:, :, 0], axis=1, kind="stable")[:, -len(self.n_templates) :]
-        first = sentence_of * n_columns + width + 1
+        attributes = np.arange(len(self.n_templates))
+        tells = plan[:, :, 0, None] == attributes
+        first = tells.argmax(axis=1) * n_columns + width + 1
         values = np.stack([first, first + self.values.shape[2]], axis=-1)
+        values[~tells.any(axis=1)] = 0
         if has_pronoun.any():
             first = np.where(name_after > 0, 0, n_columns)
             pronoun = np.stack([first, first + width], axis=1)
@@ -217,7 +222,7 @@ class Sentences:
 
 @numba.njit(cache=True, nogil=True)
 def _draw_plans(  # type: ignore[no-untyped-def]
-    people, wordings, texts, languages, kinds, name_after, keys, templates, n_sentences
+    people, wordings, texts, languages, n_untold, kinds, name_after, keys, templates, n_sentences
 ):
     first_templates, n_templates = templates
     n_attributes = n_templates.shape[1]
@@ -232,14 +237,15 @@ def _draw_plans(  # type: ignore[no-untyped-def]
             template_of[a] = first_templates[languages[i], a] + below(bits, n_choices)
             order[a] = a
         state = stream_of(stream_of(keys[1], texts[i]), people[i])
+        n_told = n_attributes - n_untold[i]
         n_together = (1, n_attributes, 2)[kinds[i]]
-        for j in range(n_attributes // n_together - 1, 0, -1):
+        for j in range(n_told // n_together - 1, 0, -1):
             state, bits = next_bits(state)
             k = below(bits, j + 1)
             for a in range(n_together):
                 j_a, k_a = j * n_together + a, k * n_together + a
                 order[j_a], order[k_a] = order[k_a], order[j_a]
-        for j in range(n_attributes):
+        for j in range(n_told):
             sentence = j + (0 < name_after[i] <= j)
             plan[i, sentence, 0] = order[j]
             plan[i, sentence, 1] = template_of[order[j]]
