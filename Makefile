@@ -19,7 +19,7 @@ run: setup
 	$(PYTHON) -m physlm.run +experiment=capacity_1000x
 
 test: setup
-	$(PYTHON) -m pytest
+	$(PYTHON) -m pytest --numprocesses 2 --dist loadfile
 
 check: setup
 	$(VENV)/bin/ruff check .

@@ -1,6 +1,7 @@
 """What is committed of experiments agrees with itself."""
 
 import runpy
+import shlex
 import sys
 from pathlib import Path
 
@@ -50,6 +51,10 @@ RUNS = {
     "cfg_position": ["+experiment=cfg_position",
                      "+experiment=cfg_position model.position=uniform model.n_heads=8"],
     "cfg_encoder": ["+experiment=cfg_encoder", "+experiment=cfg_inside"],
+    "extraction": [
+        f"""+experiment=extraction init_from="'+experiment=people +text={text}'" """
+        for text in ("single", "multi5_permute")
+    ],
     "cfg_robust": ["+experiment=cfg_robust +corrupted=none",
                    "+experiment=cfg_robust +corrupted=nonterminal_fixed"],
 }  # fmt: skip
@@ -59,7 +64,9 @@ RUNS = {
 def test_results_are_of_the_configurations_that_are_here(config, folder):
     results = pl.read_csv(folder / "results.csv", infer_schema_length=None)
     for words in RUNS[folder.name]:
-        ids = {config(*words.split(), f"seed={seed}").run_id for seed in range(2)}
+        chosen = [config(*shlex.split(words), f"seed={seed}") for seed in range(2)]
+        ids = {found.run_id for found in chosen}
+        ids |= {found.ancestor.config.run_id for found in chosen if found.ancestor is not None}
         assert ids <= set(results["run_id"])
 
 
