@@ -18,13 +18,10 @@ BARS = ("stored", "answered, asked about in training", "answered, never asked ab
 
 def measured(results: pl.DataFrame, text: str) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The runs that were told in one way, and those that were then asked about."""
-    n_wordings, n_orders, order = TEXTS[text]
-    people = results.filter(
-        (pl.col("name") == "people")
-        & (pl.col("data.text.n_wordings") == n_wordings)
-        & (pl.col("data.text.n_orders") == n_orders)
-        & (pl.col("data.text.order") == order)
-    )
+    columns = ("data.text.n_wordings", "data.text.n_orders", "data.text.order")
+    told = {"name": "people", **dict(zip(columns, TEXTS[text], strict=True))}
+    told = {column: value for column, value in told.items() if column in results.columns}
+    people = results.filter(pl.all_horizontal(pl.col(c) == value for c, value in told.items()))
     asked = results.filter(pl.col("init_from") == f"+experiment=people +text={text}")
     return people, asked
 
@@ -34,8 +31,10 @@ def main() -> None:
     results = pl.read_csv(FOLDER / "results.csv", infer_schema_length=None)
     figure = Figure(figsize=(10, 3.8), layout="constrained")
     totals, parts = figure.subplots(1, 2)
-    shades = np.linspace(0.25, 0.95, len(TEXTS))
-    for i, text in enumerate(TEXTS):
+    texts = [text for text in TEXTS if len(measured(results, text)[1])]
+    shades = np.linspace(0.25, 0.95, len(texts))
+    width = 0.8 / len(texts)
+    for i, text in enumerate(texts):
         people, asked = measured(results, text)
         groups = (people["bio/attribute_accuracy"],
                   *(asked[f"qa/exact_match@{s}_distribution"] for s in ("in", "out_of")),
@@ -47,13 +46,14 @@ def main() -> None:
         for j, attribute in enumerate(ATTRIBUTES):
             value = asked[f"qa/exact_match/{attribute}@out_of_distribution"].mean()
             label = text if j == 0 else None
-            parts.bar(j + 0.16 * (i - 2), value, 0.16, color=str(1 - shades[i]), label=label)
-    names = [text.replace("_", "\n") for text in TEXTS]
-    totals.set_xticks(np.arange(len(TEXTS)), names, fontsize="small")
+            place = j + width * (i - (len(texts) - 1) / 2)
+            parts.bar(place, value, width, color=str(1 - shades[i]), label=label)
+    names = [text.replace("_", "\n") for text in texts]
+    totals.set_xticks(np.arange(len(texts)), names, fontsize="small")
     parts.set_xticks(np.arange(6), [a.replace("_", "\n") for a in ATTRIBUTES], fontsize="small")
     for axes in (totals, parts):
         axes.set(ylabel="share", ylim=(0, 1.05))
-        axes.legend(fontsize="x-small", loc="upper left", bbox_to_anchor=(0, 1.32), ncols=2)
+        axes.legend(fontsize="x-small", loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
     save_figure(figure, FOLDER / "figure.svg")
     print(f"written: {FOLDER / 'figure.svg'}")
 
