@@ -145,6 +145,11 @@ class Pieces:
         self.tokens: Int32[np.ndarray, " tokens"] = np.concatenate(encoded)
         self.starts: Int64[np.ndarray, " pieces_1"] = np.concatenate([[0], np.cumsum(lengths)])
 
+    def most_tokens(self, rows: Int32[np.ndarray, "*rows pieces"]) -> int:
+        """Tokens of the longest row of pieces; -1 stands for no piece."""
+        lengths = np.append(np.diff(self.starts), 0)
+        return int(lengths[rows].sum(axis=-1).max())
+
     def join(self, numbers: Sequence[int]) -> Int32[np.ndarray, " tokens"]:
         """The tokens of some pieces, end to end; -1 stands for no piece."""
         spans = [slice(self.starts[i], self.starts[i + 1]) for i in numbers if i >= 0]

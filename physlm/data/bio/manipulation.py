@@ -9,7 +9,7 @@ from jaxtyping import Bool, Int32, Int64
 
 from physlm.data.bio.assembly import assemble
 from physlm.data.bio.knowledge import KnowledgeCorpus
-from physlm.data.bio.questions import asked_about, people_to_ask_about
+from physlm.data.bio.questions import asked_about, people_to_ask_about, require_test_people
 from physlm.data.bio.tasks import (
     ANSWER,
     FACTS,
@@ -56,10 +56,7 @@ class ManipulationConfig(DataConfig):
             raise ValueError(f"tasks: {by_year[0]} has another split than the others; ask it alone")
         if by_year and self.facts_share:
             raise ValueError(f"tasks: {by_year[0]} has no facts to write out; use facts_share=0")
-        if not 0 < self.train_share < 1:
-            raise ValueError(
-                f"train_share={self.train_share}; must be above 0, and below 1 to leave test people"
-            )
+        require_test_people(self.train_share)
         if self.max_train is not None:
             require_at_least(self, 2, "max_train")
         if not 0 <= self.facts_share <= 1:
@@ -207,11 +204,7 @@ class ManipulationCorpus:
 
     def longest(self, columns: Columns) -> int:
         """Tokens of the longest of some rows of pieces."""
-        if not columns:
-            return 0
-        starts = self.dossiers.pieces.starts
-        lengths = np.append(np.diff(starts), 0)  # the last one for no piece
-        return int(lengths[np.column_stack(columns)].sum(axis=1).max())
+        return self.dossiers.pieces.most_tokens(np.column_stack(columns)) if columns else 0
 
     def _rows(self, exercise: Exercise, *, has_facts: bool) -> Int32[np.ndarray, "questions _"]:
         if not has_facts:

@@ -49,10 +49,7 @@ class QuestionsConfig(DataConfig):
         require_at_least(self, 1, "n_phrasings")
         if self.n_phrasings > N_PHRASINGS:
             raise ValueError(f"n_phrasings={self.n_phrasings}; each question has {N_PHRASINGS}")
-        if not 0 < self.train_share < 1:
-            raise ValueError(
-                f"train_share={self.train_share}; must be above 0, and below 1 to leave test people"
-            )
+        require_test_people(self.train_share)
 
     def build(self, seed: int) -> Corpus:  # noqa: ARG002
         """Refused: there is nobody to ask about.
@@ -191,13 +188,13 @@ class QuestionCorpus:
     @property
     def longest_answer(self) -> int:
         """Tokens of the longest answer."""
-        return self.pieces.most_tokens(self.pieces.values)
+        return self.pieces.pieces.most_tokens(self.pieces.values)
 
     @property
     def longest_question(self) -> int:
         """Tokens of the longest question in any phrasing, with the end-of-text before it."""
-        pieces = self.pieces
-        return 1 + pieces.most_tokens(pieces.names) + pieces.most_tokens(pieces.phrasings)
+        most_tokens = self.pieces.pieces.most_tokens
+        return 1 + most_tokens(self.pieces.names) + most_tokens(self.pieces.phrasings)
 
     def _question_rows(
         self, people: np.ndarray, attributes: np.ndarray, phrasings: np.ndarray
@@ -222,11 +219,6 @@ class QuestionPieces:
     phrasings: Int32[np.ndarray, "attributes phrasings 2"]
     values: Int32[np.ndarray, "people attributes chunks"]
 
-    def most_tokens(self, rows: Int32[np.ndarray, "*rows pieces"]) -> int:
-        """Tokens of the longest row of pieces."""
-        lengths = np.append(np.diff(self.pieces.starts), 0)  # the last one for no piece
-        return int(lengths[rows].sum(axis=-1).max())
-
 
 def _pieces(world: KnowledgeCorpus) -> QuestionPieces:
     pieces = PieceList(world.sentences.pieces.texts)
@@ -247,6 +239,18 @@ def world_of(corpus: Corpus) -> KnowledgeCorpus | None:
     """The people of a corpus, or of the questions or a part of the mixture that it is."""
     questions = part_of(corpus, QuestionCorpus)
     return part_of(corpus, KnowledgeCorpus) if questions is None else questions.world
+
+
+def require_test_people(train_share: float) -> None:
+    """A share that leaves people to train and to test on.
+
+    Raises:
+        ValueError: If it leaves none.
+    """
+    if not 0 < train_share < 1:
+        raise ValueError(
+            f"train_share={train_share}; must be above 0, and below 1 to leave test people"
+        )
 
 
 def people_to_ask_about(name: str, corpus: Corpus) -> KnowledgeCorpus:
