@@ -27,6 +27,7 @@ from physlm.data.bio.mixed import MixedConfig
 from physlm.data.bio.questions import QuestionsConfig
 from physlm.data.cfg.corpus import CfgConfig
 from physlm.data.corpus import DataConfig
+from physlm.data.public.figures import PublicFiguresConfig
 from physlm.errors import InputError, refused_values
 from physlm.eval.bio import BioConfig
 from physlm.eval.capacity import CapacityConfig
@@ -34,10 +35,12 @@ from physlm.eval.cfg_accuracy import CfgAccuracyConfig
 from physlm.eval.cfg_distribution import CfgDistributionConfig
 from physlm.eval.cfg_robustness import CfgRobustnessConfig
 from physlm.eval.manipulation import ManipulationScorerConfig
+from physlm.eval.public_figures import PublicFiguresScorerConfig
 from physlm.eval.qa import QaConfig
 from physlm.eval.scorer import ScorerConfig
 from physlm.identity import identity
 from physlm.models.architecture import TransformerConfig
+from physlm.models.checkpoint import CheckpointConfig
 from physlm.models.decoder import DecoderConfig
 from physlm.models.encoder import EncoderConfig
 from physlm.models.inherited import InheritedConfig
@@ -53,7 +56,9 @@ T = TypeVar("T")
 SCHEMAS: dict[str, type] = {
     "bios": BiosConfig, "bior": BiorConfig, "biod": BiodConfig, "cfg": CfgConfig,
     "questions": QuestionsConfig, "manipulation": ManipulationConfig, "mixed": MixedConfig,
+    "public_figures": PublicFiguresConfig,
     "decoder": DecoderConfig, "encoder": EncoderConfig, "inherited": InheritedConfig,
+    "checkpoint": CheckpointConfig, "asks_public_figures": PublicFiguresScorerConfig,
     "capacity": CapacityConfig, "bio": BioConfig, "qa": QaConfig, "p_probe": PProbeConfig,
     "q_probe": QProbeConfig, "manipulates": ManipulationScorerConfig,
     "layer_removal": LayerRemovalConfig,
@@ -95,7 +100,10 @@ class RunConfig:
     def __post_init__(self) -> None:
         if self.seed < 0:
             raise ValueError(f"seed={self.seed}; seeds are integers from 0 up")
-        if self.data.exposures == 0 and not self.init_from:
+        is_read = isinstance(self.model, CheckpointConfig)
+        if is_read and (self.data.exposures or self.init_from):
+            raise ValueError("model=checkpoint is measured as it is; set data.exposures=0")
+        if self.data.exposures == 0 and not self.init_from and not is_read:
             raise ValueError(
                 "data.exposures=0 trains nothing; name the run that is to be measured by init_from"
             )

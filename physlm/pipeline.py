@@ -137,6 +137,11 @@ def _weights(ancestor: Ancestor, runtime: RuntimeConfig) -> Path:
             devices.
     """
     directory = RunDirectory(ancestor.run_dir)
+    if ancestor.config.data.exposures == 0:
+        raise InputError(
+            f"init_from: {ancestor.config.name} trains nothing (data.exposures=0); start from the "
+            "run that it measures"
+        )
     record = directory.read_record()
     if record is None:
         if runtime.n_devices * runtime.n_nodes > 1:
@@ -187,8 +192,9 @@ def _run(config: RunConfig, directory: RunDirectory, prepared: _Prepared) -> Run
                 **facts, status="diverged", metrics=(), stopped_at_step=trained.diverged_at
             )
         model = finished_model(config, trained.model).to(prepared.device).eval()
-        with replacing(directory.model) as temporary:
-            save_model(model, str(temporary))
+        if config.data.exposures:
+            with replacing(directory.model) as temporary:
+                save_model(model, str(temporary))
         metrics = score(config, model, prepared.corpus)
         for scorer in config.eval.values():
             for name, figure in scorer.figures(model, prepared.corpus).items():

@@ -11,6 +11,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
 from physlm.errors import InputError
+from physlm.models.checkpoint import Checkpoint
 
 
 class LocalWriter:
@@ -27,48 +28,18 @@ class LocalWriter:
     """
 
     def __init__(self, folder: Path, *, max_tokens: int, temperature: float, seed: int) -> None:
-        from transformers import AutoModelForCausalLM, AutoTokenizer
-
-        if not (folder / "config.json").is_file():
-            raise InputError(f"{folder} has no config.json; give the folder of a checkpoint")
-        try:
-            self.tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-            model = AutoModelForCausalLM.from_pretrained(
-                folder, local_files_only=True, use_safetensors=True
-            )
-        except (OSError, ValueError) as error:
-            raise InputError(f"{folder}: {' '.join(str(error).split())}") from error
-        self.tokenizer.padding_side = "left"
-        if self.tokenizer.pad_token is None:
-            self.tokenizer.pad_token = self.tokenizer.eos_token
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.model = model.to(self.device).eval()
-        self.sampling = {
-            "max_new_tokens": max_tokens, "do_sample": temperature > 0,
-            "pad_token_id": self.tokenizer.pad_token_id,
-            **({"temperature": temperature} if temperature > 0 else {}),
-        }  # fmt: skip
+        checkpoint = Checkpoint(folder)
+        self.checkpoint = checkpoint.to("cuda" if torch.cuda.is_available() else "cpu")
+        self.max_tokens, self.temperature = max_tokens, temperature
         self.seed, self.n_written = seed, 0
 
-    @torch.inference_mode()
     def __call__(self, prompts: Sequence[str]) -> list[str]:
         """One answer to each prompt."""
-        if self.tokenizer.chat_template:
-            prompts = [
-                self.tokenizer.apply_chat_template(
-                    [{"role": "user", "content": prompt}],
-                    tokenize=False,
-                    add_generation_prompt=True,
-                )
-                for prompt in prompts
-            ]
-        read = self.tokenizer(list(prompts), return_tensors="pt", padding=True).to(self.device)
-        with torch.random.fork_rng(devices=[0] if self.device.type == "cuda" else []):
-            torch.manual_seed(self.seed + self.n_written)
-            written = self.model.generate(**read, **self.sampling)
+        texts = self.checkpoint.write(
+            prompts, max_tokens=self.max_tokens, temperature=self.temperature,
+            seed=self.seed + self.n_written,
+        )  # fmt: skip
         self.n_written += 1
-        answers = written[:, read["input_ids"].shape[1] :]
-        texts: list[str] = self.tokenizer.batch_decode(answers, skip_special_tokens=True)
         return texts
 
 

@@ -4,7 +4,6 @@ import re
 
 import numpy as np
 import pytest
-import torch
 
 from physlm.data.bio.bios import BiosConfig
 from physlm.data.bio.manipulation import ManipulationConfig
@@ -17,7 +16,7 @@ from physlm.eval.qa import IN, OUT
 from physlm.models.decoder import DecoderConfig
 from physlm.models.position import PositionEncoding
 from physlm.record import by_name
-from tests.eval.oracle import Oracle, Read
+from tests.eval.oracle import saying
 
 N = 60
 
@@ -31,36 +30,8 @@ def corpus_of(world, *tasks, **values):
     return ManipulationConfig(tasks=list(tasks), **values).follow(world, 0)
 
 
-class Planted(Oracle):
-    """Reads a question as text, and writes what ``says`` makes of it."""
-
-    def __init__(self, corpus, says):
-        super().__init__(corpus)
-        self.vocabulary, self.says = corpus.vocabulary, says
-        self.vocabulary_size = corpus.vocabulary.size
-
-    def prefill(self, prompts, lengths, n_positions):
-        rows = []
-        for prompt, length in zip(prompts, lengths, strict=True):
-            text = self.vocabulary.decode(prompt[1:length].numpy())
-            said = self.says(text)
-            written = self.vocabulary.encode(f" {said}").tolist() if said else []
-            rows.append([*written, self.vocabulary.eos])
-        cache = Read(rows)
-        return self._next(cache), cache
-
-    def decode(self, tokens, cache):
-        return self._next(cache)
-
-    def _next(self, cache):
-        scores = torch.zeros(len(cache.rows), self.vocabulary_size)
-        for i, row in enumerate(cache.rows):
-            scores[i, row.pop(0) if row else 0] = 1
-        return scores
-
-
 def scored(corpus, says):
-    return by_name(ManipulationScorerConfig().score(Planted(corpus, says), corpus))
+    return by_name(ManipulationScorerConfig().score(saying(corpus.vocabulary, says), corpus))
 
 
 def months(world, text):

@@ -4,7 +4,6 @@ from collections import Counter
 
 import numpy as np
 import pytest
-import torch
 
 from physlm.data.bio.bios import BiosConfig
 from physlm.data.bio.pools import ATTRIBUTES
@@ -15,7 +14,7 @@ from physlm.eval.qa import IN, OUT, QaConfig
 from physlm.models.decoder import DecoderConfig
 from physlm.models.position import PositionEncoding
 from physlm.record import by_name
-from tests.eval.oracle import Oracle, Read
+from tests.eval.oracle import Scripted
 
 
 @pytest.fixture(scope="module")
@@ -24,41 +23,22 @@ def corpus():
     return QuestionsConfig(n_phrasings=2).follow(world, 0)
 
 
-class Planted(Oracle):
+def planted(corpus, changed):
     """Knows the right answer to each question, and says what ``changed`` makes of it."""
-
-    def __init__(self, corpus, changed):
-        super().__init__(corpus)
-        self.vocabulary_size = corpus.vocabulary.size
-        self.corpus, self.known = corpus, {}
-        n = corpus.world.n_people
-        for attribute in range(len(ATTRIBUTES)):
-            for phrasing in range(24):
-                asked = np.arange(n), np.full(n, attribute), np.full(n, phrasing)
-                documents = corpus.documents(*asked)
-                for person, prompt in enumerate(corpus.prompts(*asked)):
-                    row = documents.tokens[documents.starts[person] : documents.starts[person + 1]]
-                    answer = [*row[len(prompt) :].tolist(), corpus.vocabulary.eos]
-                    said = changed(answer, person, attribute, phrasing)
-                    self.known[tuple(prompt.tolist())] = said
-
-    def prefill(self, prompts, lengths, n_positions):
-        rows = [self.known[tuple(p[:n].tolist())] for p, n in zip(prompts, lengths, strict=True)]
-        cache = Read([list(row) for row in rows])
-        return self._next(cache), cache
-
-    def decode(self, tokens, cache):
-        return self._next(cache)
-
-    def _next(self, cache):
-        scores = torch.zeros(len(cache.rows), self.vocabulary_size)
-        for i, row in enumerate(cache.rows):
-            scores[i, row.pop(0) if row else 0] = 1
-        return scores
+    known, n = {}, corpus.world.n_people
+    for attribute in range(len(ATTRIBUTES)):
+        for phrasing in range(24):
+            asked = np.arange(n), np.full(n, attribute), np.full(n, phrasing)
+            documents = corpus.documents(*asked)
+            for person, prompt in enumerate(corpus.prompts(*asked)):
+                row = documents.tokens[documents.starts[person] : documents.starts[person + 1]]
+                answer = [*row[len(prompt) :].tolist(), corpus.vocabulary.eos]
+                known[tuple(prompt.tolist())] = changed(answer, person, attribute, phrasing)
+    return Scripted(corpus.vocabulary.size, known.__getitem__)
 
 
 def scored(corpus, changed, **values):
-    return by_name(QaConfig(**values).score(Planted(corpus, changed), corpus))
+    return by_name(QaConfig(**values).score(planted(corpus, changed), corpus))
 
 
 def test_a_model_that_knows_every_answer_scores_100(corpus):
@@ -116,7 +96,7 @@ def test_a_sample_of_people_is_asked(corpus):
 
 def test_what_cannot_be_asked_is_refused(corpus, biod):
     with pytest.raises(InputError, match="eval=qa asks questions; use data=questions"):
-        QaConfig().check(Planted(corpus, lambda answer, *_: answer), biod)
+        QaConfig().check(planted(corpus, lambda answer, *_: answer), biod)
     config = DecoderConfig(d_model=16, n_layers=1, position=PositionEncoding.learned)
     with pytest.raises(InputError, match="learned positions end at data.seq_len=12"):
         QaConfig().check(config.build(corpus.vocabulary.size, 12, 0), corpus)

@@ -1,0 +1,1 @@
+"""Facts about real people, to ask published models about."""

@@ -1,0 +1,125 @@
+"""What a model tells of public figures: forwards, by reckoning with it, and backwards."""
+
+import itertools
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from physlm.data.corpus import Corpus, require_at_least
+from physlm.data.public.figures import (
+    TASKS,
+    PublicFiguresCorpus,
+    PublicTask,
+    Question,
+    figures,
+    line_of,
+)
+from physlm.errors import InputError
+from physlm.eval.generate import Sampling, generate
+from physlm.eval.scorer import ScorerConfig, mean, require_causal, require_window
+from physlm.models.checkpoint import Checkpoint
+from physlm.models.language_model import LanguageModel
+from physlm.record import Metric
+from physlm.rng import stream
+
+
+@dataclass(kw_only=True, slots=True)
+class PublicFiguresScorerConfig(ScorerConfig):
+    """Exact match of the value that the first line of an answer gives, decoded greedily.
+
+    Before the question stand others of its kind with their answers, about other people, so that a
+    model that was never told to answer knows what is wanted. Chance is always giving the commonest
+    answer.
+
+    Source:
+        Physics of Language Models, Part 3.2, sections 5 and 6 (GPT-4 asked about celebrities).
+    """
+
+    n_shots: int = 3  # questions with answers before each question
+    batch_size: int = 16  # questions read at once
+    max_new_tokens: int = 32  # of an answer
+
+    def __post_init__(self) -> None:
+        require_at_least(self, 0, "n_shots")
+        require_at_least(self, 1, "batch_size", "max_new_tokens")
+        if self.n_shots > _MAX_SHOTS:
+            raise ValueError(f"n_shots={self.n_shots}; must be at most {_MAX_SHOTS}")
+
+    def check(self, model: LanguageModel, corpus: Corpus) -> None:
+        """The corpus is of public figures, and the model reads and answers."""
+        known = _known(corpus)
+        require_causal("public_figures", model, "does not answer")
+        if not isinstance(model, Checkpoint):
+            prompts = [prompt for task in TASKS for prompt in self._prompts(task, known.seed)]
+            longest = max(len(known.vocabulary.encode(prompt)) for prompt in prompts)
+            require_window(model, "questions and answers", longest + 1 + self.max_new_tokens)
+
+    def score(self, model: LanguageModel, corpus: Corpus) -> list[Metric]:
+        """Each task beside chance."""
+        known, metrics = _known(corpus), []
+        for task in TASKS:
+            questions = _questions(task, known.seed)
+            answers = self._answers(model, known, self._prompts(task, known.seed))
+            is_right = [task.is_right(q, a) for q, a in zip(questions, answers, strict=True)]
+            commonest, _ = Counter(q.answer for q in questions).most_common(1)[0]
+            chance = [commonest in question.accepted for question in questions]
+            for name, values in (("accuracy", is_right), ("chance", chance)):
+                full = f"public_figures/{task.name}/{name}"
+                metrics.append(mean(full, np.array(values), "share"))
+        return metrics
+
+    def _prompts(self, task: PublicTask, seed: int) -> list[str]:
+        """Each question after others with their answers."""
+        questions = _questions(task, seed)
+        rng = stream(seed, "shots", task.name)
+        prompts = []
+        for question in questions:
+            drawn = (questions[i] for i in rng.permutation(len(questions)))
+            apart = (other for other in drawn if question.about.isdisjoint(other.about))
+            shots = itertools.islice(apart, self.n_shots)
+            lines = [line_of(shot.text, shot.answer) for shot in shots]
+            prompts.append("\n".join([*lines, line_of(question.text)]))
+        return prompts
+
+    def _answers(
+        self, model: LanguageModel, known: PublicFiguresCorpus, prompts: Sequence[str]
+    ) -> list[str]:
+        """The first line that the model writes after each prompt."""
+        written: list[str] = []
+        for first in range(0, len(prompts), self.batch_size):
+            batch = prompts[first : first + self.batch_size]
+            if isinstance(model, Checkpoint):
+                written += model.write(batch, max_tokens=self.max_new_tokens)
+            else:
+                written += self._generated(model, known, batch)
+        return [text.strip().partition("\n")[0] for text in written]
+
+    def _generated(
+        self, model: LanguageModel, known: PublicFiguresCorpus, prompts: Sequence[str]
+    ) -> list[str]:
+        vocabulary = known.vocabulary
+        sampling = Sampling(
+            max_new_tokens=self.max_new_tokens, eos=vocabulary.eos, temperature=0.0,
+            batch_size=self.batch_size,
+        )  # fmt: skip
+        read = [np.append(vocabulary.eos, vocabulary.encode(prompt)) for prompt in prompts]
+        written = generate(model, read, sampling, seed=0)
+        return [vocabulary.decode(tokens) for tokens in written.tokens]
+
+
+_MAX_SHOTS = 64  # among the others of the table, whom the question does not concern
+
+
+def _known(corpus: Corpus) -> PublicFiguresCorpus:
+    if not isinstance(corpus, PublicFiguresCorpus):
+        raise InputError("eval=public_figures asks about data=public_figures; use it")
+    return corpus
+
+
+def _questions(task: PublicTask, seed: int) -> list[Question]:
+    """One about every person, with another where two are needed."""
+    people, rng = figures(), stream(seed, "pairs of figures", task.name)
+    others = [(i + int(rng.integers(1, len(people)))) % len(people) for i in range(len(people))]
+    return [task.ask(figure, people[j]) for figure, j in zip(people, others, strict=True)]

@@ -1,0 +1,250 @@
+"""Questions about public figures: the table, what counts as right, and checkpoints of others."""
+
+import re
+
+import pytest
+import torch
+from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors
+
+from physlm.config import composed, register_schemas
+from physlm.data.public.figures import TASKS, PublicFiguresConfig, figures, line_of
+from physlm.data.tokens import END_OF_TEXT, WORD
+from physlm.errors import InputError
+from physlm.eval.public_figures import PublicFiguresScorerConfig
+from physlm.inheritance import model_of
+from physlm.models.checkpoint import Checkpoint
+from physlm.models.transformers_format import save_transformers
+from physlm.pipeline import execute
+from physlm.record import RunDirectory, by_name
+from tests.eval.oracle import saying
+
+transformers = pytest.importorskip("transformers")
+register_schemas()
+BY_NAME = {task.name: task for task in TASKS}
+TURING = next(figure for figure in figures() if figure.name == "Alan Turing")
+DARWIN = next(figure for figure in figures() if figure.name == "Charles Darwin")
+GOEDEL = next(figure for figure in figures() if figure.name == "Kurt Gödel")
+
+
+def test_the_table_is_of_different_people_from_the_eldest_to_the_youngest():
+    people = figures()
+    assert len(people) > 100
+    assert len({person.name for person in people}) == len(people)
+    assert sorted(people, key=lambda person: person.birth_date) == list(people)
+    assert all(person.birth_date.year > 1700 and person.birth_city for person in people)
+
+
+@pytest.mark.parametrize(
+    ("task", "answer", "is_right"),
+    [
+        ("birth_date", "June 23, 1912", True),
+        ("birth_date", "He was born on 23 june 1912.", True),
+        ("birth_date", "June 23rd, 1912", True),
+        ("birth_date", "June 24, 1912", False),
+        ("birth_date", "June 1912", False),
+        ("birth_date", "June 23, 1912 or June 24, 1912", False),
+        ("birth_year", "1912", True),
+        ("birth_year", "1912 or 1913", False),
+        ("birth_city", "london, England", True),
+        ("birth_city", "Londonderry", False),
+        ("birth_city", "London or Vienna", False),
+        ("birth_month_mod_2", "Yes, June is.", True),
+        ("birth_month_mod_2", "No", False),
+        ("birth_month_mod_2", "", False),
+        ("full_name_from_birth_date", "Alan Turing", True),
+        ("full_name_from_birth_date", "Turing", False),
+    ],
+)
+def test_an_answer_is_right_if_it_gives_one_value_and_the_right_one(task, answer, is_right):
+    question = BY_NAME[task].ask(TURING, DARWIN)
+    assert BY_NAME[task].is_right(question, answer) is is_right
+
+
+def test_accents_do_not_matter_and_whoever_fits_is_right():
+    inverse = BY_NAME["full_name_from_birth_date"]
+    assert inverse.is_right(inverse.ask(GOEDEL, DARWIN), "Kurt Godel")
+    born = inverse.ask(DARWIN, TURING)
+    assert inverse.is_right(born, "Abraham Lincoln")
+    assert inverse.is_right(born, "Charles Darwin")
+    with_city = BY_NAME["full_name_from_date_and_city"]
+    assert not with_city.is_right(with_city.ask(DARWIN, TURING), "Abraham Lincoln")
+
+
+def test_comparisons_are_of_dates():
+    ranking = BY_NAME["birth_date_ranking"]
+    assert ranking.ask(DARWIN, TURING).answer == "Yes"
+    assert ranking.ask(TURING, DARWIN).answer == "No"
+
+
+def test_examples_before_a_question_are_about_others():
+    corpus = PublicFiguresConfig().build(0)
+    scorer = PublicFiguresScorerConfig(n_shots=3)
+    for task in TASKS:
+        for figure, prompt in zip(figures(), scorer._prompts(task, corpus.seed), strict=True):
+            *shots, asked = re.split(r"\n?Question: ", prompt)[1:]
+            assert len(shots) == 3
+            assert asked.endswith("Answer:")
+            needle = figure.name if "{name}" in task.wording else figure.written_date
+            assert needle in asked
+            assert not any(needle in shot for shot in shots)
+
+
+def test_training_texts_ask_forwards_only():
+    corpus = PublicFiguresConfig().build(0)
+    epoch = corpus.epoch(0, 0, corpus.n_documents)
+    texts = {
+        corpus.vocabulary.decode(epoch.tokens[start + 1 : end])
+        for start, end in zip(epoch.starts, epoch.starts[1:], strict=False)
+    }
+    trained = ("birth_date", "birth_year", "birth_city")
+    asked = [BY_NAME[name].ask(figure, figure) for figure in figures() for name in trained]
+    assert texts == {line_of(question.text, question.answer) for question in asked}
+    assert corpus.fingerprint() != PublicFiguresConfig().build(1).fingerprint()
+
+
+def scored(says):
+    corpus = PublicFiguresConfig().build(0)
+    scorer = PublicFiguresScorerConfig(n_shots=2)
+    model = saying(corpus.vocabulary, says)
+    scorer.check(model, corpus)
+    return by_name(scorer.score(model, corpus))
+
+
+def truths():
+    """The answer to every question that there is."""
+    people = figures()
+    return {
+        question.text: question.answer
+        for task in TASKS
+        for figure in people
+        for other in (people if task.has_other else people[:1])
+        for question in [task.ask(figure, other)]
+    }
+
+
+def last_question(prompt):
+    return prompt.rpartition("Question: ")[2].partition("\n")[0]
+
+
+def test_a_model_that_knows_every_answer_scores_100_and_one_that_is_wrong_0():
+    known = truths()
+    perfect = scored(lambda prompt: f"{known[last_question(prompt)]}\nQuestion")
+    opposite = {"Yes": "No", "No": "Yes"}
+    wrong = scored(lambda prompt: opposite.get(known[last_question(prompt)], "Which"))
+    silent = scored(lambda prompt: "")
+    for task in TASKS:
+        name = f"public_figures/{task.name}/accuracy"
+        assert perfect[name].value == 1
+        assert perfect[name].n == len(figures())
+        assert wrong[name].value == silent[name].value == 0
+    chance = perfect["public_figures/birth_month_mod_2/chance"].value
+    n_odd = sum(figure.birth_date.month % 2 for figure in figures())
+    assert chance == max(n_odd, len(figures()) - n_odd) / len(figures())
+
+
+def run(*words):
+    config = composed(words)
+    return config, execute(config, RunDirectory(config.run_dir))
+
+
+def save_tokenizer(vocabulary, folder):
+    """The words of a compact vocabulary as a tokenizer that `transformers` opens."""
+    words = {vocabulary.decode([i]): i for i in range(vocabulary.size)}
+    tokenizer = Tokenizer(models.WordLevel(words, unk_token=END_OF_TEXT))
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(WORD), behavior="isolated")
+    tokenizer.decoder = decoders.Fuse()
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single=f"{END_OF_TEXT} $A", special_tokens=[(END_OF_TEXT, vocabulary.eos)]
+    )
+    transformers.PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, eos_token=END_OF_TEXT, clean_up_tokenization_spaces=False
+    ).save_pretrained(folder)
+
+
+def test_a_model_of_ours_scores_alike_here_and_as_a_checkpoint(tmp_path):
+    """It was trained for a while, and knows some answers."""
+    words = ("+experiment=turing_facts", "model=llama",
+             "model.n_layers=2", "model.n_heads=4", "model.d_model=128", "model.init_std=0.05",
+             "optim.learning_rate=3e-3", "optim.warmup_steps=20", "trainer.batch_size=4",
+             "data.exposures=60", "eval.public_figures.n_shots=0",
+             f"runs_dir={tmp_path}")  # fmt: skip
+    ours, outcome = run(*words)
+    corpus = ours.data.build(0)
+    model = model_of(ours, corpus.vocabulary.size, weights=RunDirectory(ours.run_dir).model)
+    folder = tmp_path / "checkpoint"
+    save_transformers(model, folder)
+    save_tokenizer(corpus.vocabulary, folder)
+    theirs, again = run("+experiment=turing_facts", f"model.path={folder}",
+                        "eval.public_figures.n_shots=0", f"runs_dir={tmp_path}")  # fmt: skip
+    assert by_name(again.record.metrics) == by_name(outcome.record.metrics)
+    assert by_name(again.record.metrics)["public_figures/birth_year/accuracy"].value > 0.1
+    assert not RunDirectory(theirs.run_dir).model.exists()
+
+
+def checkpoint(folder, kind):
+    """A model of ``transformers`` with random weights, and the words of the questions."""
+    vocabulary = PublicFiguresConfig().build(0).vocabulary
+    save_tokenizer(vocabulary, folder)
+    torch.manual_seed(0)
+    config = transformers.AutoConfig.for_model(
+        kind, vocab_size=vocabulary.size, hidden_size=32, intermediate_size=32,
+        num_hidden_layers=1, num_attention_heads=2, state_size=4, eos_token_id=vocabulary.eos,
+        bos_token_id=vocabulary.eos, pad_token_id=vocabulary.eos,
+    )  # fmt: skip
+    transformers.AutoModelForCausalLM.from_config(config).save_pretrained(folder)
+    return Checkpoint(folder)
+
+
+@pytest.mark.parametrize("kind", ["llama", "gpt_neox", "mamba"])
+def test_any_causal_model_is_asked(tmp_path, kind):
+    """With random weights nothing is known, but everything is measured."""
+    model, corpus = checkpoint(tmp_path, kind), PublicFiguresConfig().build(0)
+    metrics = PublicFiguresScorerConfig(max_new_tokens=4, batch_size=64).score(model, corpus)
+    assert {metric.name for metric in metrics} == {
+        f"public_figures/{task.name}/{what}" for task in TASKS for what in ("accuracy", "chance")
+    }
+    assert by_name(metrics)["public_figures/birth_date/accuracy"].value == 0
+    tokens = torch.tensor([[1, 2, 3]])
+    with torch.no_grad():
+        assert torch.equal(model(tokens), model.model(tokens).logits)
+
+
+def test_a_chat_model_is_asked_as_its_template_says(tmp_path):
+    model = checkpoint(tmp_path, "llama")
+    model.tokenizer.chat_template = "{% for m in messages %}Question: {{ m.content }}{% endfor %}"
+    asked = "Was Alan Turing born in an even month?"
+    chat = model.write([asked], max_tokens=4)
+    model.tokenizer.chat_template = None
+    assert chat == model.write([f"Question: {asked}"], max_tokens=4)
+
+
+@pytest.mark.parametrize(
+    ("words", "fault"),
+    [
+        (("model.path=nowhere",), "nowhere has no config.json"),
+        (("model.path=",), "model.path is empty"),
+        (("model.path=nowhere", "data.exposures=3"), "measured as it is; set data.exposures=0"),
+        (("model.path=nowhere", "eval.public_figures.n_shots=-1"), "n_shots=-1"),
+        (("model.path=nowhere", "eval.public_figures.n_shots=200"), "n_shots=200; must be at most"),
+        (("model=gpt2",), "data.exposures=0 trains nothing"),
+        (("model=gpt2", "data.exposures=2", "eval=qa"), "eval=qa asks questions"),
+        (("model=gpt2", "data.exposures=2", "data=biod"), "use it"),
+    ],
+)
+def test_what_cannot_be_asked_is_refused_in_one_line(tmp_path, words, fault):
+    with pytest.raises(InputError, match=fault):
+        run("+experiment=turing_facts", *words, f"runs_dir={tmp_path}")
+
+
+def test_a_folder_without_weights_or_tokenizer_is_refused(tmp_path):
+    (tmp_path / "config.json").write_text('{"model_type": "gpt2"}')
+    with pytest.raises(InputError, match=re.escape(str(tmp_path))):
+        Checkpoint(tmp_path)
+
+
+def test_a_run_that_trained_nothing_is_not_started_from(tmp_path):
+    checkpoint(tmp_path, "llama")
+    words = ("+experiment=turing_facts", f"model.path={tmp_path}")
+    with pytest.raises(InputError, match="trains nothing"):
+        run("data=public_figures", "model=inherited", "eval=public_figures",
+            f"init_from='{words[0]} {words[1]}'", f"runs_dir={tmp_path}")  # fmt: skip
