@@ -14,10 +14,10 @@ from physlm.analysis.adapted_probe import (
     fit_adapted_probe,
     is_right,
 )
+from physlm.data.bio.asked import asked_about, world_of
 from physlm.data.bio.assembly import assemble
 from physlm.data.bio.knowledge import KnowledgeCorpus
 from physlm.data.bio.pools import ATTRIBUTES
-from physlm.data.bio.questions import asked_about, world_of
 from physlm.data.corpus import Corpus, require_at_least
 from physlm.errors import InputError
 from physlm.eval.capacity import require_documents_fit

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from physlm.data.bio.asked import world_of
 from physlm.data.bio.knowledge import KnowledgeCorpus
-from physlm.data.bio.questions import world_of
 from physlm.data.corpus import Corpus, require_at_least
 from physlm.errors import InputError
 from physlm.eval.capacity import measure_items, require_documents_fit
@@ -65,5 +65,7 @@ class BioConfig(ScorerConfig):
 def _world(corpus: Corpus) -> KnowledgeCorpus:
     world = world_of(corpus)
     if world is None:
-        raise InputError("eval=bio measures worlds of people only: data=bios, biod or questions")
+        raise InputError(
+            "eval=bio measures worlds of people only: data=bios, bior, biod, questions"
+        )
     return world

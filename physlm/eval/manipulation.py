@@ -56,9 +56,12 @@ class ManipulationScorerConfig(ScorerConfig):
                 rng = stream(asked.world.seed, "questions measured", task.name, split)
                 about = sample(task.distinct(asked.dossiers, people), self.max_questions, rng)
                 exercise = task.ask(asked.dossiers, _with_others(about, task.n_people, rng))
-                measured = {**self._straight(model, asked, task, exercise)}
+                accepted = _accepted(task, asked, exercise)
+                measured = self._straight(model, asked, exercise, accepted)
+                commonest = _commonest(task, asked)
+                measured["chance"] = [commonest in right for right in accepted]
                 if asked.config.facts_share and exercise.facts:
-                    measured |= self._with_facts(model, asked, task, exercise)
+                    measured |= self._with_facts(model, asked, exercise, accepted)
                 metrics += [
                     mean(f"manipulation/{task.name}/{name}", np.array(values), "share", split=split)
                     for name, values in measured.items()
@@ -66,26 +69,30 @@ class ManipulationScorerConfig(ScorerConfig):
         return metrics
 
     def _straight(
-        self, model: LanguageModel, asked: ManipulationCorpus, task: Task, exercise: Exercise
+        self,
+        model: LanguageModel,
+        asked: ManipulationCorpus,
+        exercise: Exercise,
+        accepted: list[set[str]],
     ) -> dict[str, list[bool]]:
-        """Whether each answer is right, and whether the commonest one would be."""
+        """Whether each answer is right."""
         prompts = asked.prompts(exercise, wants_facts=False)
         answers = self._written(model, asked, exercise, prompts)
-        accepted, commonest = _accepted(task, asked, exercise), _commonest(task, asked)
-        return {
-            "accuracy": [a in right for a, right in zip(answers, accepted, strict=True)],
-            "chance": [commonest in right for right in accepted],
-        }
+        return {"accuracy": [a in right for a, right in zip(answers, accepted, strict=True)]}
 
     def _with_facts(
-        self, model: LanguageModel, asked: ManipulationCorpus, task: Task, exercise: Exercise
+        self,
+        model: LanguageModel,
+        asked: ManipulationCorpus,
+        exercise: Exercise,
+        accepted: list[set[str]],
     ) -> dict[str, list[bool]]:
         """Whether what is written first is right, the answer after it, and which facts count."""
         prompts = asked.prompts(exercise, wants_facts=True)
         written = [
             text.partition(FACTS_END) for text in self._written(model, asked, exercise, prompts)
         ]
-        facts, accepted = asked.texts(exercise.facts), _accepted(task, asked, exercise)
+        facts = asked.texts(exercise.facts)
         measured = {
             "accuracy_with_facts": [
                 after.strip() in right

@@ -5,12 +5,14 @@ import re
 import numpy as np
 import pytest
 
+from physlm.data.bio.asked import world_of
 from physlm.data.bio.biod import BiodConfig
 from physlm.data.bio.bios import BiosConfig
+from physlm.data.bio.dossiers import luckiness
 from physlm.data.bio.manipulation import ManipulationConfig
 from physlm.data.bio.pools import ATTRIBUTES, MONTHS
 from physlm.data.bio.questions import QuestionsConfig
-from physlm.data.bio.tasks import luckiness, tasks
+from physlm.data.bio.tasks import tasks
 from physlm.data.tokens import TokenizerName
 
 N = 40
@@ -223,3 +225,11 @@ def test_the_fingerprint_tells_worlds_and_questions_apart(people):
     ]  # fmt: skip
     assert base.fingerprint() == corpus(people, "birth_day").fingerprint()
     assert len({c.fingerprint() for c in [base, *others]}) == 5
+
+
+def test_other_questions_follow_about_the_same_people(people):
+    earlier = corpus(people, "birth_day")
+    assert world_of(earlier) is people
+    later = QuestionsConfig().follow(earlier, 0)
+    assert later.world is people
+    assert set(np.flatnonzero(later.is_trained)) == set(earlier.train)

@@ -5,10 +5,11 @@ import itertools
 import numpy as np
 import pytest
 
+from physlm.data.bio.asked import world_of
 from physlm.data.bio.bios import BiosConfig
 from physlm.data.bio.knowledge import KnowledgeCorpus
 from physlm.data.bio.mixed import MixedConfig
-from physlm.data.bio.questions import QuestionCorpus, QuestionsConfig, world_of
+from physlm.data.bio.questions import QuestionCorpus, QuestionsConfig
 from physlm.data.mixture import Mixture, part_of
 from physlm.data.packing import IGNORED, Position, n_tokens, pack
 from physlm.data.tokens import TokenizerName

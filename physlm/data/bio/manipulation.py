@@ -7,22 +7,20 @@ from functools import cached_property, lru_cache
 import numpy as np
 from jaxtyping import Bool, Int32, Int64
 
+from physlm.data.bio.asked import AboutPeople, asked_about, people_to_ask_about, require_test_people
 from physlm.data.bio.assembly import assemble
-from physlm.data.bio.knowledge import KnowledgeCorpus
-from physlm.data.bio.questions import asked_about, people_to_ask_about, require_test_people
+from physlm.data.bio.dossiers import Columns, Dossiers
 from physlm.data.bio.tasks import (
     ANSWER,
     FACTS,
     FACTS_END,
     BornInYear,
-    Columns,
-    Dossiers,
     Exercise,
     Task,
+    task_texts,
     tasks,
 )
 from physlm.data.corpus import Corpus, DataConfig, Documents, require_at_least
-from physlm.data.tokens import Vocabulary
 from physlm.rng import stream
 
 
@@ -78,7 +76,7 @@ class ManipulationConfig(DataConfig):
         """
         world = people_to_ask_about("manipulation", earlier)
         try:
-            dossiers = Dossiers(world)
+            dossiers = Dossiers(world, task_texts())
         except ValueError as error:
             raise ValueError(f"{error}; run it with data.questions=true") from error
         corpus = ManipulationCorpus(world, self, seed, dossiers)
@@ -92,7 +90,7 @@ class ManipulationConfig(DataConfig):
 
 
 @dataclass(frozen=True)
-class ManipulationCorpus:
+class ManipulationCorpus(AboutPeople):
     """Questions as documents: end-of-text, the question, perhaps facts, the answer.
 
     Attributes:
@@ -102,15 +100,9 @@ class ManipulationCorpus:
         dossiers: What questions are put together from.
     """
 
-    world: KnowledgeCorpus
     config: ManipulationConfig
     seed: int
     dossiers: Dossiers
-
-    @property
-    def vocabulary(self) -> Vocabulary:
-        """That of the world."""
-        return self.world.vocabulary
 
     @property
     def tasks(self) -> tuple[Task, ...]:
@@ -148,11 +140,6 @@ class ManipulationCorpus:
     def n_epochs(self) -> int:
         """Times each question is asked in training."""
         return self.config.exposures
-
-    @property
-    def entropy_bits(self) -> float:
-        """Of the world."""
-        return self.world.entropy_bits
 
     def fingerprint(self) -> str:
         """SHA-256 over the world, who is asked what, and the seed."""

@@ -9,12 +9,18 @@ from functools import cached_property, lru_cache
 import numpy as np
 from jaxtyping import Bool, Int32, Int64
 
+from physlm.data.bio.asked import (
+    AboutPeople,
+    asked_about,
+    attributes_asked,
+    people_to_ask_about,
+    require_test_people,
+)
 from physlm.data.bio.assembly import assemble
 from physlm.data.bio.knowledge import KnowledgeCorpus, PieceList
 from physlm.data.bio.pools import ATTRIBUTES, questions
 from physlm.data.corpus import Corpus, DataConfig, Documents, require_at_least
-from physlm.data.mixture import part_of
-from physlm.data.tokens import Pieces, Vocabulary
+from physlm.data.tokens import Pieces
 from physlm.rng import stream
 
 N_PHRASINGS = 24  # of each question
@@ -82,7 +88,7 @@ class QuestionsConfig(DataConfig):
 
 
 @dataclass(frozen=True)
-class QuestionCorpus:
+class QuestionCorpus(AboutPeople):
     """Questions as documents: end-of-text, the question, and its answer to the end.
 
     Attributes:
@@ -92,20 +98,14 @@ class QuestionCorpus:
         pieces: What questions and answers are made of.
     """
 
-    world: KnowledgeCorpus
     config: QuestionsConfig
     seed: int
     pieces: "QuestionPieces"
 
     @property
-    def vocabulary(self) -> Vocabulary:
-        """That of the world."""
-        return self.world.vocabulary
-
-    @property
     def attributes(self) -> tuple[str, ...]:
         """What is asked for."""
-        return _asked(self.world)
+        return attributes_asked(self.world)
 
     @cached_property
     def is_trained(self) -> Bool[np.ndarray, " people"]:
@@ -124,11 +124,6 @@ class QuestionCorpus:
     def n_epochs(self) -> int:
         """Times each question is asked in training."""
         return self.config.exposures
-
-    @property
-    def entropy_bits(self) -> float:
-        """Of the world."""
-        return self.world.entropy_bits
 
     def fingerprint(self) -> str:
         """SHA-256 over the world, who is asked about, the questions and the seed."""
@@ -226,51 +221,13 @@ def _pieces(world: KnowledgeCorpus) -> QuestionPieces:
     names = [pieces.add([f" {part}" for part in column]) for column in parts]
     phrasings = [
         [pieces.add([before, f"{after}{_ANSWER}"]) for before, after in questions(attribute)]
-        for attribute in _asked(world)
+        for attribute in attributes_asked(world)
     ]
     columns = [i for i, a in enumerate(world.attributes) if a.name in ATTRIBUTES]
     return QuestionPieces(
         Pieces(world.vocabulary, list(pieces.texts)), np.stack(names, axis=1),
         np.array(phrasings), world.sentences.values[:, columns],
     )  # fmt: skip
-
-
-def world_of(corpus: Corpus) -> KnowledgeCorpus | None:
-    """The people of a corpus, or of the questions or a part of the mixture that it is."""
-    questions = part_of(corpus, QuestionCorpus)
-    return part_of(corpus, KnowledgeCorpus) if questions is None else questions.world
-
-
-def require_test_people(train_share: float) -> None:
-    """A share that leaves people to train and to test on.
-
-    Raises:
-        ValueError: If it leaves none.
-    """
-    if not 0 < train_share < 1:
-        raise ValueError(
-            f"train_share={train_share}; must be above 0, and below 1 to leave test people"
-        )
-
-
-def people_to_ask_about(name: str, corpus: Corpus) -> KnowledgeCorpus:
-    """The people of a corpus, who have names and attributes to ask for.
-
-    Raises:
-        ValueError: If there are none.
-    """
-    world = world_of(corpus)
-    if world is None or not _asked(world):
-        raise ValueError(f"data={name} asks about people of data=bios; start from such a run")
-    return world
-
-
-def asked_about(world: KnowledgeCorpus, share: float) -> Bool[np.ndarray, " people"]:
-    """Which people a training set asks about; it follows from the world and the share alone."""
-    chosen = stream(world.seed, "question split").permutation(world.n_people)
-    is_asked_about = np.zeros(world.n_people, dtype=bool)
-    is_asked_about[chosen[: round(share * world.n_people)]] = True
-    return is_asked_about
 
 
 def question_texts(attributes: Sequence[str], first_names: Sequence[str]) -> list[str]:
@@ -280,10 +237,6 @@ def question_texts(attributes: Sequence[str], first_names: Sequence[str]) -> lis
         for before, after in questions(attribute):
             texts += [before, f"{after}{_ANSWER}"]
     return texts
-
-
-def _asked(world: KnowledgeCorpus) -> tuple[str, ...]:
-    return tuple(a.name for a in world.attributes if a.name in ATTRIBUTES)
 
 
 @lru_cache(maxsize=2)
