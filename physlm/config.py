@@ -183,7 +183,9 @@ class Ancestor(NamedTuple):
 def ancestor_of(config: RunConfig) -> Ancestor:
     """The run that ``init_from`` names: a finished one's directory, or the words that run it.
 
-    Words leave the seed, the scale and how runs are carried out to the run that starts from it.
+    Words leave the seed, the scale and how runs are carried out to the run that starts from it. They
+    may have an ``init_from`` of their own, as in ``+experiment=extraction
+    "init_from='+experiment=people +text=single'"``.
 
     Raises:
         InputError: If there is no such run and these are no words.
@@ -198,7 +200,7 @@ def ancestor_of(config: RunConfig) -> Ancestor:
             f"init_from={config.init_from} is no directory of a finished run, and no words such as "
             "'+experiment=NAME data.n_people=500'"
         )
-    if refused := [w for w in words if w.startswith(("scale=", "init_from=", "runs_dir="))]:
+    if refused := [w for w in words if w.startswith(("scale=", "runs_dir="))]:
         raise InputError(f"init_from: leave {refused[0]} to the run that starts from this one")
     seed = [] if any(word.startswith("seed=") for word in words) else [f"seed={config.seed}"]
     earlier = composed((*words, *seed, f"scale={config.scale.value}"))

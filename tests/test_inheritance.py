@@ -114,6 +114,15 @@ def test_a_start_may_have_a_start_of_its_own(family):
     assert corpus_of(third).fingerprint() == corpus_of(chosen).fingerprint()
 
 
+def test_words_may_have_words_of_their_own_start(family):
+    folder, chosen, _, _ = family
+    start = " ".join([*WORLD, "model=inherited", f'''"init_from='{BIRTH}'"'''])
+    quoted = start.replace("'", "\\'")
+    nested = child(runs_dir=folder, init_from=quoted)
+    assert nested.ancestor.config.run_id == chosen.run_id
+    assert nested.run_id == child(runs_dir=folder, init_from=str(chosen.run_dir)).run_id
+
+
 def test_adapters_are_trained_and_merged(family):
     folder, chosen, _, _ = family
     tuned = child("model.tuning=lora", "model.rank=2", "model.embedding_rank=4", runs_dir=folder)
