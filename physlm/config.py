@@ -183,9 +183,8 @@ class Ancestor(NamedTuple):
 def ancestor_of(config: RunConfig) -> Ancestor:
     """The run that ``init_from`` names: a finished one's directory, or the words that run it.
 
-    Words leave the seed, the scale and how runs are carried out to the run that starts from it. They
-    may have an ``init_from`` of their own, as in ``+experiment=extraction
-    "init_from='+experiment=people +text=single'"``.
+    Words leave the seed, the scale and how runs are carried out to the run that starts from it, but
+    may have an ``init_from`` of their own, quoted once more.
 
     Raises:
         InputError: If there is no such run and these are no words.

@@ -174,6 +174,18 @@ class QuestionCorpus(AboutPeople):
         documents = assemble(rows, self.pieces.pieces, self.vocabulary.eos)
         return np.split(documents.tokens, documents.starts[1:-1])
 
+    def questions(
+        self,
+        people: Int64[np.ndarray, " questions"],
+        attributes: Int64[np.ndarray, " questions"],
+        phrasings: Int64[np.ndarray, " questions"],
+    ) -> list[str]:
+        """Questions as text."""
+        texts = self.pieces.pieces.texts
+        rows = self._question_rows(people, attributes, phrasings).tolist()
+        asked = ("".join(texts[piece] for piece in row if piece >= 0) for row in rows)
+        return [text.removesuffix(_ANSWER) for text in asked]
+
     def answer(self, person: int, attribute: int) -> str:
         """The right answer, as text."""
         return self.vocabulary.decode(

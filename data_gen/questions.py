@@ -1,0 +1,57 @@
+"""Write questions: `python -m data_gen.questions +experiment=extraction --output q.parquet`.
+
+The words are those of a run that asks: +experiment=extraction, or data=manipulation with its tasks.
+Nothing is trained.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from physlm.config import composed, register_schemas
+from physlm.data.bio.manipulation import ManipulationCorpus
+from physlm.data.bio.question_table import QUESTIONS, question_tables
+from physlm.data.bio.questions import QuestionCorpus
+from physlm.errors import InputError, refused_values
+from physlm.inheritance import corpus_of
+from physlm.record import replacing
+from physlm.run import explain, one_line_errors
+
+
+def main() -> None:
+    """Write a table of questions with their answers, and say how many there are."""
+    parser = argparse.ArgumentParser(prog="python -m data_gen.questions", description=__doc__)
+    parser.add_argument("words", nargs="+", help="such as +experiment=extraction seed=1")
+    parser.add_argument("--output", type=Path, required=True, help="Parquet file to write")
+    chosen = parser.parse_args()
+    one_line_errors()
+    register_schemas()
+    try:
+        n_rows = _write(tuple(chosen.words), chosen.output)
+    except Exception as error:  # noqa: BLE001 - the last place: every error becomes one line
+        sys.exit(explain(error))
+    print(f"{n_rows:,} questions: {chosen.output}")  # noqa: T201 - the command's result
+
+
+def _write(words: tuple[str, ...], output: Path) -> int:
+    if output.exists():
+        raise InputError(f"{output} exists; choose another output or remove it")
+    with refused_values():
+        corpus = corpus_of(composed(words))
+    if not isinstance(corpus, QuestionCorpus | ManipulationCorpus):
+        raise InputError(f"{' '.join(words)} asks nothing; use data=questions or data=manipulation")
+    n_rows = 0
+    with (
+        replacing(output) as temporary,
+        pq.ParquetWriter(temporary, QUESTIONS, compression="zstd") as writer,
+    ):
+        for table in question_tables(corpus):
+            writer.write_table(table)
+            n_rows += len(table)
+    return n_rows
+
+
+if __name__ == "__main__":
+    main()
