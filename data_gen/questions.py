@@ -1,7 +1,7 @@
 """Write questions: `python -m data_gen.questions +experiment=extraction --output q.parquet`.
 
-The words are those of a run that asks: +experiment=extraction, or data=manipulation with its tasks.
-Nothing is trained.
+The words are those of a run that asks, such as +experiment=manipulation_comparison; nothing is
+trained. The columns are split, person, asked, phrasing, question, facts, answer.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from physlm.data.bio.questions import QuestionCorpus
 from physlm.errors import InputError, refused_values
 from physlm.inheritance import corpus_of
 from physlm.record import replacing
-from physlm.run import explain, one_line_errors
+from physlm.run import explain, one_line_errors, register_scales
 
 
 def main() -> None:
@@ -27,6 +27,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True, help="Parquet file to write")
     chosen = parser.parse_args()
     one_line_errors()
+    register_scales()
     register_schemas()
     try:
         n_rows = _write(tuple(chosen.words), chosen.output)

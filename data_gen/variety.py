@@ -11,7 +11,7 @@ from physlm.config import composed, register_schemas
 from physlm.data.bio.knowledge import KnowledgeCorpus
 from physlm.data.bio.variety import variety
 from physlm.errors import InputError, refused_values
-from physlm.run import explain, one_line_errors
+from physlm.run import explain, one_line_errors, register_scales
 
 
 def main() -> None:
@@ -20,6 +20,7 @@ def main() -> None:
     parser.add_argument("worlds", nargs="+", help="words such as 'data=bior data.n_people=10000'")
     chosen = parser.parse_args()
     one_line_errors()
+    register_scales()
     register_schemas()
     try:
         rows = {words: _measured(words) for words in chosen.worlds}

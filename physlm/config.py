@@ -27,7 +27,7 @@ from physlm.data.bio.mixed import MixedConfig
 from physlm.data.bio.questions import QuestionsConfig
 from physlm.data.cfg.corpus import CfgConfig
 from physlm.data.corpus import DataConfig
-from physlm.data.public.figures import PublicFiguresConfig
+from physlm.data.public.corpus import PublicFiguresConfig
 from physlm.errors import InputError, refused_values
 from physlm.eval.bio import BioConfig
 from physlm.eval.capacity import CapacityConfig
@@ -100,10 +100,9 @@ class RunConfig:
     def __post_init__(self) -> None:
         if self.seed < 0:
             raise ValueError(f"seed={self.seed}; seeds are integers from 0 up")
-        is_read = isinstance(self.model, CheckpointConfig)
-        if is_read and (self.data.exposures or self.init_from):
-            raise ValueError("model=checkpoint is measured as it is; set data.exposures=0")
-        if self.data.exposures == 0 and not self.init_from and not is_read:
+        if isinstance(self.model, CheckpointConfig):
+            self._require_as_it_is()
+        elif self.data.exposures == 0 and not self.init_from:
             raise ValueError(
                 "data.exposures=0 trains nothing; name the run that is to be measured by init_from"
             )
@@ -113,6 +112,21 @@ class RunConfig:
             raise ValueError(
                 f"trainer.batch_size={self.trainer.batch_size} is not divisible by {n_parts} "
                 "(devices x nodes x trainer.n_accumulate); every device takes equal parts"
+            )
+
+    def _require_as_it_is(self) -> None:
+        """A checkpoint is not trained, and reads tokens of its own."""
+        if self.data.exposures:
+            raise ValueError("model=checkpoint is measured as it is; set data.exposures=0")
+        if self.init_from:
+            raise ValueError("model=checkpoint is a start of its own; leave init_from out")
+        scorers = self.eval.values()
+        if not isinstance(self.data, PublicFiguresConfig) or not all(
+            isinstance(scorer, PublicFiguresScorerConfig) for scorer in scorers
+        ):
+            raise ValueError(
+                "model=checkpoint reads tokens of its own; use data=public_figures and "
+                "eval=public_figures"
             )
 
     def as_dict(self) -> dict[str, Any]:
@@ -193,7 +207,7 @@ def ancestor_of(config: RunConfig) -> Ancestor:
     are_words = all("=" in word for word in words)
     path = Path(config.init_from)
     if not are_words and (path / "record.json").is_file():
-        return Ancestor(recorded(read_record(path / "record.json")), path)
+        return _trained(Ancestor(recorded(read_record(path / "record.json")), path))
     if not are_words:
         raise InputError(
             f"init_from={config.init_from} is no directory of a finished run, and no words such as "
@@ -207,7 +221,16 @@ def ancestor_of(config: RunConfig) -> Ancestor:
         raise InputError(f"init_from={config.init_from} starts from itself; name the run before it")
     runtime = replace(config.runtime, n_measurements=earlier.runtime.n_measurements)
     earlier = replace(earlier, runs_dir=config.runs_dir, runtime=runtime, logger=config.logger)
-    return Ancestor(earlier, earlier.run_dir)
+    return _trained(Ancestor(earlier, earlier.run_dir))
+
+
+def _trained(ancestor: Ancestor) -> Ancestor:
+    if ancestor.config.data.exposures == 0:
+        raise InputError(
+            f"init_from: {ancestor.config.name} trains nothing (data.exposures=0); start from a "
+            "run that does, such as the one that it measures"
+        )
+    return ancestor
 
 
 def recorded(record: RunRecord) -> RunConfig:

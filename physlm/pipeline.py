@@ -19,6 +19,7 @@ from physlm.config import Ancestor, RunConfig
 from physlm.data.corpus import Corpus
 from physlm.errors import InputError, refused_values
 from physlm.inheritance import corpus_of, finished_model, model_of
+from physlm.models.checkpoint import CheckpointConfig
 from physlm.models.language_model import LanguageModel
 from physlm.record import (
     Metric,
@@ -137,11 +138,6 @@ def _weights(ancestor: Ancestor, runtime: RuntimeConfig) -> Path:
             devices.
     """
     directory = RunDirectory(ancestor.run_dir)
-    if ancestor.config.data.exposures == 0:
-        raise InputError(
-            f"init_from: {ancestor.config.name} trains nothing (data.exposures=0); start from the "
-            "run that it measures"
-        )
     record = directory.read_record()
     if record is None:
         if runtime.n_devices * runtime.n_nodes > 1:
@@ -249,7 +245,7 @@ def _facts(config: RunConfig, prepared: _Prepared) -> dict[str, Any]:
         "config": config.described(),
         "software": {
             "physlm": __version__,
-            **{name: version(name) for name in _LIBRARIES},
+            **{name: version(name) for name in _libraries(config)},
             **_git_revision(),
         },
         "device": torch.cuda.get_device_name() if prepared.device == "cuda" else _processor(),
@@ -259,6 +255,11 @@ def _facts(config: RunConfig, prepared: _Prepared) -> dict[str, Any]:
         "published": dict(config.published),
         "published_of": config.published_of,
     }
+
+
+def _libraries(config: RunConfig) -> tuple[str, ...]:
+    is_read = isinstance(config.model, CheckpointConfig)
+    return (*_LIBRARIES, "transformers") if is_read else _LIBRARIES
 
 
 def _counts(done: Progress, corpus: Corpus) -> dict[str, Any]:

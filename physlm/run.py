@@ -45,11 +45,9 @@ def main() -> None:
     """Run one point or a sweep; the exit status says how it went."""
     one_line_errors()
     register_sweeps()
-    Plugins.instance().register(ScaleSearchPath)
+    register_scales()
     register_schemas()
     statuses: list[int] = []
-    if _chosen_scale() not in {scale.value for scale in Scale}:
-        sys.exit(explain(InputError(f"scale={_chosen_scale()}; one of laptop, gpu, paper")))
 
     def point(composed: DictConfig) -> None:
         statuses.append(_run_point(composed))
@@ -59,6 +57,13 @@ def main() -> None:
     except Exception as error:  # noqa: BLE001 - the last place: every error becomes one line
         sys.exit(explain(error))
     sys.exit(max(statuses, default=0))
+
+
+def register_scales() -> None:
+    """Have Hydra read the configuration of the scale that the command line chooses."""
+    if _chosen_scale() not in {scale.value for scale in Scale}:
+        sys.exit(explain(InputError(f"scale={_chosen_scale()}; one of laptop, gpu, paper")))
+    Plugins.instance().register(ScaleSearchPath)
 
 
 def one_line_errors() -> None:

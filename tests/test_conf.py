@@ -11,7 +11,7 @@ from hydra.errors import HydraException
 from physlm.config import RunConfig, config_dir, register_schemas, register_sweeps, typed
 from physlm.data.bio.mixed import MixedConfig
 from physlm.data.cfg.corpus import CfgConfig
-from physlm.data.public.figures import PublicFiguresConfig
+from physlm.data.public.corpus import PublicFiguresConfig
 from physlm.errors import InputError
 from physlm.models.size import n_parameters
 from physlm.run import ScaleSearchPath

@@ -8,14 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from physlm.data.corpus import Corpus, require_at_least
-from physlm.data.public.figures import (
-    TASKS,
-    PublicFiguresCorpus,
-    PublicTask,
-    Question,
-    figures,
-    line_of,
-)
+from physlm.data.public.corpus import PublicFiguresCorpus
+from physlm.data.public.figures import figures
+from physlm.data.public.questions import TASKS, PublicTask, Question, line_of
 from physlm.errors import InputError
 from physlm.eval.generate import Sampling, generate
 from physlm.eval.scorer import ScorerConfig, mean, require_causal, require_window
@@ -31,7 +26,8 @@ class PublicFiguresScorerConfig(ScorerConfig):
 
     Before the question stand others of its kind with their answers, about other people, so that a
     model that was never told to answer knows what is wanted. Chance is always giving the commonest
-    answer.
+    answer. Whoever else was born on a date is not in the table: the names asked for by dates alone
+    are a lower bound. What a model of our own was trained to answer is split ``train``.
 
     Source:
         Physics of Language Models, Part 3.2, sections 5 and 6 (GPT-4 asked about celebrities).
@@ -51,8 +47,10 @@ class PublicFiguresScorerConfig(ScorerConfig):
         """The corpus is of public figures, and the model reads and answers."""
         known = _known(corpus)
         require_causal("public_figures", model, "does not answer")
-        if not isinstance(model, Checkpoint):
-            prompts = [prompt for task in TASKS for prompt in self._prompts(task, known.seed)]
+        prompts = [prompt for task in TASKS for prompt in self._prompts(task, known.seed)]
+        if isinstance(model, Checkpoint):
+            model.require_reads(prompts, self.max_new_tokens)
+        else:
             longest = max(len(known.vocabulary.encode(prompt)) for prompt in prompts)
             require_window(model, "questions and answers", longest + 1 + self.max_new_tokens)
 
@@ -64,10 +62,12 @@ class PublicFiguresScorerConfig(ScorerConfig):
             answers = self._answers(model, known, self._prompts(task, known.seed))
             is_right = [task.is_right(q, a) for q, a in zip(questions, answers, strict=True)]
             commonest, _ = Counter(q.answer for q in questions).most_common(1)[0]
-            chance = [commonest in question.accepted for question in questions]
+            chance = [task.is_right(question, commonest) for question in questions]
+            is_trained = task.is_trained and known.config.exposures > 0
             for name, values in (("accuracy", is_right), ("chance", chance)):
                 full = f"public_figures/{task.name}/{name}"
-                metrics.append(mean(full, np.array(values), "share"))
+                split = "train" if is_trained else "test"
+                metrics.append(mean(full, np.array(values), "share", split=split))
         return metrics
 
     def _prompts(self, task: PublicTask, seed: int) -> list[str]:
@@ -77,7 +77,7 @@ class PublicFiguresScorerConfig(ScorerConfig):
         prompts = []
         for question in questions:
             drawn = (questions[i] for i in rng.permutation(len(questions)))
-            apart = (other for other in drawn if question.about.isdisjoint(other.about))
+            apart = (other for other in drawn if question.is_apart_from(other))
             shots = itertools.islice(apart, self.n_shots)
             lines = [line_of(shot.text, shot.answer) for shot in shots]
             prompts.append("\n".join([*lines, line_of(question.text)]))

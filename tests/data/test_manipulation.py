@@ -233,3 +233,16 @@ def test_other_questions_follow_about_the_same_people(people):
     later = QuestionsConfig().follow(earlier, 0)
     assert later.world is people
     assert set(np.flatnonzero(later.is_trained)) == set(earlier.train)
+
+
+def test_nobody_is_tested_whom_an_earlier_run_asked_about(people):
+    earlier = corpus(people, "birth_day", train_share=0.5)
+    assert corpus(earlier, "birth_year").was_asked.sum() == N // 2
+    with pytest.raises(ValueError, match="asked about 10 of the 30 people kept for tests"):
+        corpus(earlier, "birth_year", train_share=0.25)
+    with pytest.raises(ValueError, match="asked about 10 of the 30 people kept for tests"):
+        QuestionsConfig(train_share=0.25).follow(earlier, 0)
+    with pytest.raises(ValueError, match="kept for tests"):
+        corpus(earlier, "born_in_year")
+    later = corpus(corpus(earlier, "birth_year"), "birth_day", max_train=5)
+    assert later.was_asked.sum() == N // 2

@@ -7,7 +7,9 @@ import torch
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors
 
 from physlm.config import composed, register_schemas
-from physlm.data.public.figures import TASKS, PublicFiguresConfig, figures, line_of
+from physlm.data.public.corpus import PublicFiguresConfig
+from physlm.data.public.figures import figures
+from physlm.data.public.questions import TASKS, line_of
 from physlm.data.tokens import END_OF_TEXT, WORD
 from physlm.errors import InputError
 from physlm.eval.public_figures import PublicFiguresScorerConfig
@@ -31,33 +33,55 @@ def test_the_table_is_of_different_people_from_the_eldest_to_the_youngest():
     assert len(people) > 100
     assert len({person.name for person in people}) == len(people)
     assert sorted(people, key=lambda person: person.birth_date) == list(people)
-    assert all(person.birth_date.year > 1700 and person.birth_city for person in people)
+    assert all(person.birth_date.year > 1700 and person.birthplace for person in people)
 
 
-@pytest.mark.parametrize(
-    ("task", "answer", "is_right"),
-    [
-        ("birth_date", "June 23, 1912", True),
-        ("birth_date", "He was born on 23 june 1912.", True),
-        ("birth_date", "June 23rd, 1912", True),
-        ("birth_date", "June 24, 1912", False),
-        ("birth_date", "June 1912", False),
-        ("birth_date", "June 23, 1912 or June 24, 1912", False),
-        ("birth_year", "1912", True),
-        ("birth_year", "1912 or 1913", False),
-        ("birth_city", "london, England", True),
-        ("birth_city", "Londonderry", False),
-        ("birth_city", "London or Vienna", False),
-        ("birth_month_mod_2", "Yes, June is.", True),
-        ("birth_month_mod_2", "No", False),
-        ("birth_month_mod_2", "", False),
-        ("full_name_from_birth_date", "Alan Turing", True),
-        ("full_name_from_birth_date", "Turing", False),
-    ],
-)
-def test_an_answer_is_right_if_it_gives_one_value_and_the_right_one(task, answer, is_right):
-    question = BY_NAME[task].ask(TURING, DARWIN)
-    assert BY_NAME[task].is_right(question, answer) is is_right
+RIGHT = {
+    "birth_date": ("June 23, 1912", "He was born on 23 june 1912.", "June 23rd, 1912", "1912-06-23",
+                   "Jun. 23, 1912", "the 23rd of June 1912", "He may have been born June 23, 1912",
+                   "June 23, 1912, that is 1912-06-23"),
+    "birth_year": ("1912", "In 1912."),
+    "birthplace": ("london, England", "London", "Alan Turing was born in London.",
+                   "He was born in London (Maida Vale)", "It is London. He then went to school."),
+    "birth_month_mod_2": ("Yes, June is.", "yes"),
+    "full_name_from_birth_date": ("Alan Turing", "Alan Mathison Turing", "It was Alan M. Turing.",
+                                  "Alan Turing, born in London"),
+}  # fmt: skip
+WRONG = {
+    "birth_date": ("June 24, 1912", "June 1912", "June 23, 1912 or June 24, 1912", "1912-23-06"),
+    "birth_year": ("1912 or 1913", "12", ""),
+    "birthplace": ("Londonderry", "London or Manchester", "New London", "not in London",
+                   "He was not born in London", "Paris, not London", ""),
+    "birth_month_mod_2": ("No", "", "Even", "June"),
+    "full_name_from_birth_date": ("Turing", "Alan Turing and John Smith", "John Turing", ""),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("answers", "is_right"), [(RIGHT, True), (WRONG, False)])
+def test_an_answer_is_right_if_it_gives_one_value_and_the_right_one(answers, is_right):
+    for task, lines in answers.items():
+        question = BY_NAME[task].ask(TURING, DARWIN)
+        assert {line: BY_NAME[task].is_right(question, line) for line in lines} == dict.fromkeys(
+            lines, is_right
+        )
+
+
+def test_a_name_that_is_a_city_does_not_answer_where():
+    nightingale = next(figure for figure in figures() if figure.name == "Florence Nightingale")
+    where = BY_NAME["birthplace"]
+    question = where.ask(nightingale, TURING)
+    assert not where.is_right(question, "Florence Nightingale was born in Derbyshire")
+    assert not where.is_right(question, "Florence Nightingale")
+    assert where.is_right(question, "Florence Nightingale was born in Florence, Italy")
+
+
+def test_other_names_are_right_too():
+    goedel, kennedy, gandhi = (next(f for f in figures() if n in f.name)
+                               for n in ("Gödel", "Kennedy", "Mahatma"))  # fmt: skip
+    where, who = BY_NAME["birthplace"], BY_NAME["full_name_from_birth_date"]
+    assert where.is_right(where.ask(goedel, TURING), "Brünn")
+    assert who.is_right(who.ask(kennedy, TURING), "John Fitzgerald Kennedy")
+    assert who.is_right(who.ask(gandhi, TURING), "Mohandas K. Gandhi")
 
 
 def test_accents_do_not_matter_and_whoever_fits_is_right():
@@ -66,8 +90,8 @@ def test_accents_do_not_matter_and_whoever_fits_is_right():
     born = inverse.ask(DARWIN, TURING)
     assert inverse.is_right(born, "Abraham Lincoln")
     assert inverse.is_right(born, "Charles Darwin")
-    with_city = BY_NAME["full_name_from_date_and_city"]
-    assert not with_city.is_right(with_city.ask(DARWIN, TURING), "Abraham Lincoln")
+    with_place = BY_NAME["full_name_from_date_and_place"]
+    assert not with_place.is_right(with_place.ask(DARWIN, TURING), "Abraham Lincoln")
 
 
 def test_comparisons_are_of_dates():
@@ -96,7 +120,7 @@ def test_training_texts_ask_forwards_only():
         corpus.vocabulary.decode(epoch.tokens[start + 1 : end])
         for start, end in zip(epoch.starts, epoch.starts[1:], strict=False)
     }
-    trained = ("birth_date", "birth_year", "birth_city")
+    trained = ("birth_date", "birth_year", "birthplace")
     asked = [BY_NAME[name].ask(figure, figure) for figure in figures() for name in trained]
     assert texts == {line_of(question.text, question.answer) for question in asked}
     assert corpus.fingerprint() != PublicFiguresConfig().build(1).fingerprint()
@@ -176,7 +200,14 @@ def test_a_model_of_ours_scores_alike_here_and_as_a_checkpoint(tmp_path):
     save_tokenizer(corpus.vocabulary, folder)
     theirs, again = run("+experiment=turing_facts", f"model.path={folder}",
                         "eval.public_figures.n_shots=0", f"runs_dir={tmp_path}")  # fmt: skip
-    assert by_name(again.record.metrics) == by_name(outcome.record.metrics)
+    assert {m.name: m.value for m in again.record.metrics} == {
+        m.name: m.value for m in outcome.record.metrics
+    }
+    splits = {m.name.split("/")[1]: m.split for m in outcome.record.metrics}
+    assert {task for task, split in splits.items() if split == "train"} == {
+        "birth_date", "birth_year", "birthplace",
+    }  # fmt: skip
+    assert {m.split for m in again.record.metrics} == {"test"}
     assert by_name(again.record.metrics)["public_figures/birth_year/accuracy"].value > 0.1
     assert not RunDirectory(theirs.run_dir).model.exists()
 
@@ -210,12 +241,45 @@ def test_any_causal_model_is_asked(tmp_path, kind):
 
 
 def test_a_chat_model_is_asked_as_its_template_says(tmp_path):
+    """The template writes the token that begins a text; it stands there once."""
     model = checkpoint(tmp_path, "llama")
-    model.tokenizer.chat_template = "{% for m in messages %}Question: {{ m.content }}{% endfor %}"
     asked = "Was Alan Turing born in an even month?"
-    chat = model.write([asked], max_tokens=4)
-    model.tokenizer.chat_template = None
-    assert chat == model.write([f"Question: {asked}"], max_tokens=4)
+    plain = model.write([f"Question: {asked}"], max_tokens=4)
+    model.tokenizer.chat_template = (
+        f"{END_OF_TEXT}{{% for m in messages %}}Question: {{{{ m.content }}}}{{% endfor %}}"
+    )
+    assert model.write([asked], max_tokens=4) == plain
+
+
+def test_decoding_is_greedy_whatever_the_folder_says(tmp_path):
+    model = checkpoint(tmp_path, "llama")
+    prompts = ["Question: Where was Alan Turing born?", "Was"]
+    greedy = model.write(prompts, max_tokens=12)
+    model.model.generation_config.repetition_penalty = 5.0
+    model.model.generation_config.num_beams = 3
+    assert model.write(prompts, max_tokens=12) == greedy
+
+
+def test_thoughts_are_no_answers(tmp_path, monkeypatch):
+    model = checkpoint(tmp_path, "llama")
+    said = ["<think>\nHe was\nborn.\n</think>\n\nLondon"]
+    monkeypatch.setattr(model.tokenizer, "batch_decode", lambda *_, **__: said)
+    assert model.write(["Where"], max_tokens=2)[0].strip() == "London"
+
+
+def test_a_checkpoint_that_cannot_read_the_questions_is_refused_before(tmp_path):
+    model, corpus = checkpoint(tmp_path, "llama"), PublicFiguresConfig().build(0)
+    model.longest_window = 100
+    with pytest.raises(InputError, match="this model reads 100; lower n_shots"):
+        PublicFiguresScorerConfig(n_shots=20).check(model, corpus)
+    model.model.resize_token_embeddings(50)
+    with pytest.raises(InputError, match="the model only 50"):
+        PublicFiguresScorerConfig(n_shots=0).check(model, corpus)
+
+
+def test_an_encoder_is_no_causal_model(tmp_path):
+    with pytest.raises(InputError, match="BertLMHeadModel reads on both sides"):
+        checkpoint(tmp_path, "bert")
 
 
 @pytest.mark.parametrize(
@@ -226,6 +290,9 @@ def test_a_chat_model_is_asked_as_its_template_says(tmp_path):
         (("model.path=nowhere", "data.exposures=3"), "measured as it is; set data.exposures=0"),
         (("model.path=nowhere", "eval.public_figures.n_shots=-1"), "n_shots=-1"),
         (("model.path=nowhere", "eval.public_figures.n_shots=200"), "n_shots=200; must be at most"),
+        (("model.path=nowhere", "eval=capacity"), "reads tokens of its own"),
+        (("model.path=nowhere", "data=bios", "data.exposures=0"), "reads tokens of its own"),
+        (("model.path=nowhere", "init_from='+experiment=people'"), "leave init_from out"),
         (("model=gpt2",), "data.exposures=0 trains nothing"),
         (("model=gpt2", "data.exposures=2", "eval=qa"), "eval=qa asks questions"),
         (("model=gpt2", "data.exposures=2", "data=biod"), "use it"),
@@ -238,8 +305,22 @@ def test_what_cannot_be_asked_is_refused_in_one_line(tmp_path, words, fault):
 
 def test_a_folder_without_weights_or_tokenizer_is_refused(tmp_path):
     (tmp_path / "config.json").write_text('{"model_type": "gpt2"}')
+    with pytest.raises(InputError, match=r"has no tokenizer\.json"):
+        Checkpoint(tmp_path)
+    save_tokenizer(PublicFiguresConfig().build(0).vocabulary, tmp_path)
     with pytest.raises(InputError, match=re.escape(str(tmp_path))):
         Checkpoint(tmp_path)
+    (tmp_path / "model.safetensors").write_bytes(b"no weights")
+    with pytest.raises(InputError, match=re.escape(str(tmp_path))):
+        Checkpoint(tmp_path)
+
+
+def test_one_folder_has_one_name(tmp_path, monkeypatch):
+    (tmp_path / "a").mkdir()
+    monkeypatch.chdir(tmp_path)
+    beside = composed(("+experiment=turing_facts", "model.path=a"))
+    monkeypatch.chdir(tmp_path / "a")
+    assert composed(("+experiment=turing_facts", "model.path=.")).run_id == beside.run_id
 
 
 def test_a_run_that_trained_nothing_is_not_started_from(tmp_path):

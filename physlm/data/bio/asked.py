@@ -1,5 +1,6 @@
 """Whom questions are about: the people of a corpus, some for training and the others for tests."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,14 +15,38 @@ from physlm.rng import stream
 
 
 @dataclass(frozen=True)
-class AboutPeople:
+class AboutPeople(ABC):
     """A corpus of questions about the people of another one.
 
     Attributes:
         world: The people.
+        was_asked: Whom the questions of earlier runs named in training.
     """
 
     world: KnowledgeCorpus
+    was_asked: Bool[np.ndarray, " people"]
+
+    @property
+    @abstractmethod
+    def is_trained(self) -> Bool[np.ndarray, " people"]:
+        """Whom the questions of training name."""
+
+    @property
+    @abstractmethod
+    def is_tested(self) -> Bool[np.ndarray, " people"]:
+        """Who is kept for tests: no question of training names them, here or in earlier runs."""
+
+    def require_unasked(self) -> None:
+        """Nobody is tested whom an earlier run asked about.
+
+        Raises:
+            ValueError: If somebody is.
+        """
+        if n_known := int((self.was_asked & self.is_tested).sum()):
+            raise ValueError(
+                f"an earlier run asked about {n_known} of the {int(self.is_tested.sum())} people "
+                "kept for tests; use its train_share, or start from a run that asked about nobody"
+            )
 
     @property
     def vocabulary(self) -> Vocabulary:
@@ -36,8 +61,19 @@ class AboutPeople:
 
 def world_of(corpus: Corpus) -> KnowledgeCorpus | None:
     """The people of a corpus, or of those whom it or a part of it asks about."""
-    asks = part_of(corpus, AboutPeople)
+    asks = _questions_of(corpus)
     return part_of(corpus, KnowledgeCorpus) if asks is None else asks.world
+
+
+def asked_so_far(corpus: Corpus, world: KnowledgeCorpus) -> Bool[np.ndarray, " people"]:
+    """Whom a corpus and those before it named in questions of training."""
+    asks = _questions_of(corpus)
+    nobody = np.zeros(world.n_people, dtype=bool)
+    return nobody if asks is None else asks.was_asked | asks.is_trained
+
+
+def _questions_of(corpus: Corpus) -> AboutPeople | None:
+    return part_of(corpus, AboutPeople)  # type: ignore[type-abstract]
 
 
 def require_test_people(train_share: float) -> None:

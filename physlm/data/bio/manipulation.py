@@ -7,7 +7,13 @@ from functools import cached_property, lru_cache
 import numpy as np
 from jaxtyping import Bool, Int32, Int64
 
-from physlm.data.bio.asked import AboutPeople, asked_about, people_to_ask_about, require_test_people
+from physlm.data.bio.asked import (
+    AboutPeople,
+    asked_about,
+    asked_so_far,
+    people_to_ask_about,
+    require_test_people,
+)
 from physlm.data.bio.assembly import assemble
 from physlm.data.bio.dossiers import Columns, Dossiers
 from physlm.data.bio.tasks import (
@@ -79,13 +85,14 @@ class ManipulationConfig(DataConfig):
             dossiers = Dossiers(world, task_texts())
         except ValueError as error:
             raise ValueError(f"{error}; run it with data.questions=true") from error
-        corpus = ManipulationCorpus(world, self, seed, dossiers)
+        corpus = ManipulationCorpus(world, asked_so_far(earlier, world), self, seed, dossiers)
         for split in (corpus.train, corpus.test):
             if len(split) < 2:
                 raise ValueError(
                     f"train_share={self.train_share} of {world.n_people} people leaves fewer than "
                     "two to train or to test on; take more people or another share"
                 )
+        corpus.require_unasked()
         return corpus
 
 
@@ -129,7 +136,19 @@ class ManipulationCorpus(AboutPeople):
     @cached_property
     def test(self) -> Int64[np.ndarray, " people"]:
         """The people whom no text asks about."""
-        return np.flatnonzero(~self._may_be_trained)
+        return np.flatnonzero(self.is_tested)
+
+    @cached_property
+    def is_trained(self) -> Bool[np.ndarray, " people"]:
+        """Whom the questions of training name."""
+        is_trained = np.zeros(self.world.n_people, dtype=bool)
+        is_trained[self.train] = True
+        return is_trained
+
+    @property
+    def is_tested(self) -> Bool[np.ndarray, " people"]:
+        """The half that training may not ask about."""
+        return ~self._may_be_trained
 
     @property
     def n_documents(self) -> int:

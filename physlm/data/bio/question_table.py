@@ -12,7 +12,7 @@ _PEOPLE_PER_BLOCK = 1024
 
 QUESTIONS = pa.schema(
     {
-        "split": pa.string(),  # train, or test: no text of training is about this person
+        "split": pa.string(),  # train, or test: no question of training names this person
         "person": pa.int64(),
         "asked": pa.string(),  # the attribute, or the task
         "phrasing": pa.int16(),
@@ -24,7 +24,7 @@ QUESTIONS = pa.schema(
 
 
 def question_tables(corpus: QuestionCorpus | ManipulationCorpus) -> Iterator[pa.Table]:
-    """All questions about everyone, people block by block.
+    """All questions about the people of both splits, block by block.
 
     Attributes are asked for in every phrasing; in a comparison, each person has the next one of the
     same split beside them.

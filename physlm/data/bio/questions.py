@@ -12,6 +12,7 @@ from jaxtyping import Bool, Int32, Int64
 from physlm.data.bio.asked import (
     AboutPeople,
     asked_about,
+    asked_so_far,
     attributes_asked,
     people_to_ask_about,
     require_test_people,
@@ -84,7 +85,9 @@ class QuestionsConfig(DataConfig):
             pieces = _pieces(world)
         except ValueError as error:
             raise ValueError(f"{error}; run it with data.questions=true") from error
-        return QuestionCorpus(world, self, seed, pieces)
+        corpus = QuestionCorpus(world, asked_so_far(earlier, world), self, seed, pieces)
+        corpus.require_unasked()
+        return corpus
 
 
 @dataclass(frozen=True)
@@ -114,6 +117,11 @@ class QuestionCorpus(AboutPeople):
             is_majority: np.ndarray = self.world.sentences.groups == 0
             return is_majority
         return asked_about(self.world, self.config.train_share)
+
+    @property
+    def is_tested(self) -> Bool[np.ndarray, " people"]:
+        """All others."""
+        return ~self.is_trained
 
     @property
     def n_documents(self) -> int:

@@ -1,0 +1,79 @@
+"""What a line of free text answers: the one date, year, place or name that it gives."""
+
+import contextlib
+import datetime
+import re
+import unicodedata
+
+from physlm.data.bio.pools import MONTHS
+from physlm.data.public.figures import Figure, written
+
+_YEAR = re.compile(r"\b1[5-9]\d\d\b|\b20\d\d\b")
+_MONTH = "|".join(f"{month[:3]}(?:{month[3:]})?" for month in MONTHS)
+_DATES = (
+    re.compile(rf"\b(?P<m>{_MONTH})\.? (?P<d>\d\d?)(?:st|nd|rd|th)?,? (?P<y>\d{{4}})\b", re.I),
+    re.compile(rf"\b(?P<d>\d\d?)(?:st|nd|rd|th|\.)?(?: of)? (?P<m>{_MONTH})\.?,? (?P<y>\d{{4}})\b",
+               re.I),
+    re.compile(r"\b(?P<y>\d{4})-(?P<m>\d\d)-(?P<d>\d\d)\b"),
+)  # fmt: skip
+_END = re.compile(r"[,;(]|(?<=\w{3})\.(?: |$)")
+_LEADS = {"in", "at", "near", "is", "was"}  # words before a value that is told in a sentence
+_MOST_NAMES = 6
+
+
+def dates(line: str) -> set[str]:
+    """The dates of a line, as questions write them."""
+    found = set()
+    for pattern in _DATES:
+        for match in pattern.finditer(line):
+            month = match["m"]
+            number = int(month) if month.isdigit() else _MONTH_NUMBERS[month[:3].lower()]
+            with contextlib.suppress(ValueError):  # a day that the month does not have
+                found.add(written(datetime.date(int(match["y"]), number, int(match["d"]))))
+    return found
+
+
+def years(line: str) -> set[str]:
+    """The years of a line."""
+    return set(_YEAR.findall(line))
+
+
+def yes_or_no(line: str) -> set[str]:
+    """What a line begins with, if it is yes or no."""
+    first = plain(line).partition(" ")[0]
+    return {answer for answer in ("Yes", "No") if answer.lower() == first}
+
+
+def is_place(line: str, figure: Figure) -> bool:
+    """Whether a line gives someone's birthplace, alone or at the end of a sentence."""
+    return _told(line) in [plain(p).split() for p in (figure.birthplace, *figure.other_places)]
+
+
+def is_name(line: str, figure: Figure) -> bool:
+    """Whether a line gives someone's name, alone or at the end of a sentence.
+
+    Names between the first and the last one may be left out, shortened or added.
+    """
+    told = _told(line)
+    names = [plain(name).split() for name in (figure.name, *figure.other_names)]
+    return told in names or any(
+        1 < len(told) < _MOST_NAMES and (told[0], told[-1]) == (name[0], name[-1]) for name in names
+    )
+
+
+def plain(text: str) -> str:
+    """Words without accents, case and punctuation."""
+    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    letters = (c if c.isalnum() else " " for c in decomposed if not unicodedata.combining(c))
+    return " ".join("".join(letters).split())
+
+
+def _told(line: str) -> list[str]:
+    """The words of a line's first clause, or of a sentence those after its verb or preposition."""
+    words = plain(_END.split(line)[0]).split()
+    leads = [i for i, word in enumerate(words) if word in _LEADS]
+    is_sentence = bool(leads) and "not" not in words
+    return words[leads[-1] + 1 :] if is_sentence else words
+
+
+_MONTH_NUMBERS = {month[:3].lower(): number for number, month in enumerate(MONTHS, 1)}

@@ -1,0 +1,94 @@
+"""Questions about public figures as a corpus, for models of our own."""
+
+import hashlib
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from physlm.data.corpus import DataConfig, Documents
+from physlm.data.public.figures import figures
+from physlm.data.public.questions import TASKS, line_of
+from physlm.data.tokens import TokenizerName, Vocabulary
+from physlm.rng import stream
+
+
+@dataclass(kw_only=True, slots=True)
+class PublicFiguresConfig(DataConfig):
+    """Questions about public figures; one epoch asks for every date, year and place once.
+
+    Published models have read about these people. A model of our own learns what it is asked for
+    forwards; manipulations and inverse questions are for tests.
+    """
+
+    exposures: int = 100
+    seq_len: int = 256
+    tokenizer: TokenizerName = TokenizerName.compact
+
+    def build(self, seed: int) -> "PublicFiguresCorpus":
+        """The corpus in the order of a seed."""
+        return PublicFiguresCorpus(self, seed)
+
+
+@dataclass(frozen=True)
+class PublicFiguresCorpus:
+    """Questions as documents: end-of-text, the question, and its answer to the end.
+
+    Attributes:
+        config: How they are tokenised.
+        seed: Of every epoch's order.
+    """
+
+    config: PublicFiguresConfig
+    seed: int
+
+    @cached_property
+    def vocabulary(self) -> Vocabulary:
+        """The tokens of all questions and answers, of those for tests too."""
+        people = figures()
+        others = (*people[1:], people[0])
+        asked = [task.ask(f, g) for task in TASKS for f, g in zip(people, others, strict=True)]
+        texts = [f"{line_of(question.text, question.answer)}\n" for question in asked]
+        return Vocabulary.build(self.config.tokenizer, texts)
+
+    @property
+    def n_documents(self) -> int:
+        """Questions with answers to learn."""
+        return len(self._texts)
+
+    @property
+    def n_epochs(self) -> int:
+        """Times each is read."""
+        return self.config.exposures
+
+    @property
+    def entropy_bits(self) -> float:
+        """Of dates and places, were each drawn at random from those between the first and last."""
+        people = figures()
+        n_dates = (people[-1].birth_date - people[0].birth_date).days + 1
+        n_places = len({figure.birthplace for figure in people})
+        return len(people) * (math.log2(n_dates) + math.log2(n_places))
+
+    def fingerprint(self) -> str:
+        """SHA-256 over the texts, their tokens and the seed."""
+        content = (self._texts, self.config.tokenizer.value, self.seed)
+        return hashlib.sha256(repr(content).encode()).hexdigest()
+
+    def epoch(self, number: int, first: int, last: int) -> Documents:
+        """Questions ``first`` to ``last - 1`` of the epoch's shuffled order."""
+        order = stream(self.seed, "epoch", number, "public figures").permutation(self.n_documents)
+        rows = [self._encoded[i] for i in order[first:last]]
+        starts = np.concatenate([[0], np.cumsum([len(row) for row in rows])]).astype(np.int64)
+        return Documents(np.concatenate(rows).astype(np.int32), starts)
+
+    @cached_property
+    def _texts(self) -> tuple[str, ...]:
+        trained = [task for task in TASKS if task.is_trained]
+        asked = [task.ask(figure, figure) for figure in figures() for task in trained]
+        return tuple(line_of(question.text, question.answer) for question in asked)
+
+    @cached_property
+    def _encoded(self) -> list[np.ndarray]:
+        vocabulary = self.vocabulary
+        return [np.append(vocabulary.eos, vocabulary.encode(text)) for text in self._texts]
