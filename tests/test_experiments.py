@@ -53,7 +53,7 @@ RUNS = {
     "cfg_encoder": ["+experiment=cfg_encoder", "+experiment=cfg_inside"],
     "extraction": [
         f"""+experiment=extraction init_from="'+experiment=people +text={text}'" """
-        for text in ("single", "multi5_permute")
+        for text in ("single", "single_permute5", "multi5", "multi5_permute", "redrawn")
     ],
     "cfg_robust": ["+experiment=cfg_robust +corrupted=none",
                    "+experiment=cfg_robust +corrupted=nonterminal_fixed"],
