@@ -21,7 +21,10 @@ register_sweeps()
 Plugins.instance().register(ScaleSearchPath)
 
 EXPERIMENTS = sorted(path.stem for path in (config_dir() / "experiment").glob("*.yaml"))
-MODELS = sorted({p.stem for p in (config_dir() / "model").glob("*.yaml")} - {"inherited"})
+# Without those that are built from a run or a folder.
+MODELS = sorted(
+    {p.stem for p in (config_dir() / "model").glob("*.yaml")} - {"inherited", "checkpoint"}
+)
 SCALES = ("laptop", "gpu", "paper")
 
 
