@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from rich.console import Console
+from rich.progress import track
 
 from physlm.data.corpus import Corpus, require_at_least
 from physlm.data.public.corpus import PublicFiguresCorpus
@@ -59,7 +61,7 @@ class PublicFiguresScorerConfig(ScorerConfig):
         known, metrics = _known(corpus), []
         for task in TASKS:
             questions = _questions(task, known.seed)
-            answers = self._answers(model, known, self._prompts(task, known.seed))
+            answers = self._answers(model, known, task)
             is_right = [task.is_right(q, a) for q, a in zip(questions, answers, strict=True)]
             commonest, _ = Counter(q.answer for q in questions).most_common(1)[0]
             chance = [task.is_right(question, commonest) for question in questions]
@@ -84,11 +86,13 @@ class PublicFiguresScorerConfig(ScorerConfig):
         return prompts
 
     def _answers(
-        self, model: LanguageModel, known: PublicFiguresCorpus, prompts: Sequence[str]
+        self, model: LanguageModel, known: PublicFiguresCorpus, task: PublicTask
     ) -> list[str]:
-        """The first line that the model writes after each prompt."""
-        written: list[str] = []
-        for first in range(0, len(prompts), self.batch_size):
+        """The first line that the model writes after each question of a task."""
+        prompts, written = self._prompts(task, known.seed), list[str]()
+        firsts = range(0, len(prompts), self.batch_size)
+        console = Console(stderr=True)
+        for first in track(firsts, f"asking {task.name}", console=console, transient=True):
             batch = prompts[first : first + self.batch_size]
             if isinstance(model, Checkpoint):
                 written += model.write(batch, max_tokens=self.max_new_tokens)
