@@ -14,7 +14,7 @@ from physlm.analysis.adapted_probe import (
     fit_adapted_probe,
     is_right,
 )
-from physlm.data.bio.asked import asked_about, world_of
+from physlm.data.bio.asked import asked_about, columns_asked, world_of
 from physlm.data.bio.assembly import assemble
 from physlm.data.bio.knowledge import KnowledgeCorpus
 from physlm.data.bio.pools import ATTRIBUTES
@@ -93,8 +93,8 @@ class PProbeConfig(PeopleProbeConfig):
         world = world_of(corpus)
         assert world is not None
         documents = world.rendering(0, np.arange(world.n_people))
-        asked = [i for i, a in enumerate(world.attributes) if a.name in ATTRIBUTES]
-        places = np.sort(documents.value_spans[:, asked, 0] - 1, axis=1).astype(np.int64)
+        values = documents.value_spans[:, columns_asked(world)]
+        places = np.sort(values[..., 0] - 1, axis=1).astype(np.int64)
         tokens = documents.rows(world.vocabulary.eos)
         recipe = self.recipe(StateNorm.layernorm)
         metrics = []

@@ -4,6 +4,7 @@ import itertools
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from rich.console import Console
@@ -122,8 +123,9 @@ def _known(corpus: Corpus) -> PublicFiguresCorpus:
     return corpus
 
 
-def _questions(task: PublicTask, seed: int) -> list[Question]:
+@cache
+def _questions(task: PublicTask, seed: int) -> tuple[Question, ...]:
     """One about every person, with another where two are needed."""
     people, rng = figures(), stream(seed, "pairs of figures", task.name)
     others = [(i + int(rng.integers(1, len(people)))) % len(people) for i in range(len(people))]
-    return [task.ask(figure, people[j]) for figure, j in zip(people, others, strict=True)]
+    return tuple(task.ask(figure, people[j]) for figure, j in zip(people, others, strict=True))

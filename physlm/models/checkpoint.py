@@ -14,6 +14,7 @@ from torch import Tensor
 
 from physlm.errors import InputError
 from physlm.models.language_model import LanguageModel, ModelConfig
+from physlm.models.transformers_format import require_checkpoint
 
 _TOKENIZERS = ("tokenizer.json", "tokenizer_config.json", "tokenizer.model", "vocab.json")
 _THOUGHT = re.compile(r"^\s*<think>.*?</think>", re.DOTALL)
@@ -68,8 +69,7 @@ class Checkpoint(LanguageModel):
         super().__init__()
         from transformers import AutoModelForCausalLM, AutoTokenizer
 
-        if not (folder / "config.json").is_file():
-            raise InputError(f"{folder} has no config.json; give the folder of a checkpoint")
+        require_checkpoint(folder)
         if not any((folder / name).is_file() for name in _TOKENIZERS):
             raise InputError(f"{folder} has no tokenizer.json; save the model's tokenizer there")
         try:

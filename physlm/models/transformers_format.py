@@ -39,8 +39,7 @@ def load_transformers(folder: Path) -> Decoder:
     """
     from transformers import AutoModelForCausalLM
 
-    if not (folder / "config.json").is_file():
-        raise InputError(f"{folder} has no config.json; give the folder of a checkpoint")
+    require_checkpoint(folder)
     source = AutoModelForCausalLM.from_pretrained(
         folder, local_files_only=True, use_safetensors=True, dtype=torch.float32
     )
@@ -49,6 +48,16 @@ def load_transformers(folder: Path) -> Decoder:
     if kind not in readers:
         raise InputError(f"{folder} holds a {kind} model; only gpt2, llama and mistral are known")
     return readers[kind](source)
+
+
+def require_checkpoint(folder: Path) -> None:
+    """A folder that `transformers` can open.
+
+    Raises:
+        InputError: If it has no ``config.json``.
+    """
+    if not (folder / "config.json").is_file():
+        raise InputError(f"{folder} has no config.json; give the folder of a checkpoint")
 
 
 def _is_gpt2(config: DecoderConfig) -> bool:

@@ -60,13 +60,16 @@ class Read(Cache):
         self.rows = [self.rows[i] for i in kept.tolist()]
 
 
-class Scripted(Oracle):
+class Scripted(LanguageModel):
     """Writes what ``answer`` makes of a prompt, token ids to token ids."""
 
     def __init__(self, vocabulary_size, answer):
-        LanguageModel.__init__(self)
+        super().__init__()
         self.vocabulary_size, self.answer = vocabulary_size, answer
         self.unused = nn.Parameter(torch.zeros(1))
+
+    def forward(self, tokens, is_visible=None):
+        raise NotImplementedError("it writes, and scores nothing")
 
     def prefill(self, prompts, lengths, n_positions):
         rows = zip(prompts.tolist(), lengths.tolist(), strict=True)

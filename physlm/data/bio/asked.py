@@ -110,4 +110,9 @@ def asked_about(world: KnowledgeCorpus, share: float) -> Bool[np.ndarray, " peop
 
 def attributes_asked(world: KnowledgeCorpus) -> tuple[str, ...]:
     """The attributes of people that questions ask for."""
-    return tuple(a.name for a in world.attributes if a.name in ATTRIBUTES)
+    return tuple(world.attributes[column].name for column in columns_asked(world))
+
+
+def columns_asked(world: KnowledgeCorpus) -> list[int]:
+    """Where among all attributes those stand that questions ask for."""
+    return [i for i, a in enumerate(world.attributes) if a.name in ATTRIBUTES]

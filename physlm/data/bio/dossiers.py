@@ -6,6 +6,7 @@ from functools import cache
 import numpy as np
 from jaxtyping import Bool, Int32, Int64
 
+from physlm.data.bio.asked import columns_asked
 from physlm.data.bio.knowledge import KnowledgeCorpus, PieceList
 from physlm.data.bio.pools import ATTRIBUTES, MONTHS, pool
 from physlm.data.tokens import Pieces
@@ -41,8 +42,7 @@ class Dossiers:
 
     def __init__(self, world: KnowledgeCorpus, words: Sequence[str]) -> None:
         texts = world.sentences.pieces.texts
-        columns = [i for i, a in enumerate(world.attributes) if a.name in ATTRIBUTES]
-        self._values = world.sentences.values[:, columns]
+        self._values = world.sentences.values[:, columns_asked(world)]
         dates = [texts[piece].split() for piece in self._values[:, 0, 0]]
         self.n_people = world.n_people
         self.months = np.array([MONTHS.index(month) for month, _ in dates]) + 1

@@ -14,12 +14,13 @@ from physlm.data.bio.asked import (
     asked_about,
     asked_so_far,
     attributes_asked,
+    columns_asked,
     people_to_ask_about,
     require_test_people,
 )
 from physlm.data.bio.assembly import assemble
 from physlm.data.bio.knowledge import KnowledgeCorpus, PieceList
-from physlm.data.bio.pools import ATTRIBUTES, questions
+from physlm.data.bio.pools import questions
 from physlm.data.corpus import Corpus, DataConfig, Documents, require_at_least
 from physlm.data.tokens import Pieces
 from physlm.rng import stream
@@ -243,10 +244,9 @@ def _pieces(world: KnowledgeCorpus) -> QuestionPieces:
         [pieces.add([before, f"{after}{_ANSWER}"]) for before, after in questions(attribute)]
         for attribute in attributes_asked(world)
     ]
-    columns = [i for i, a in enumerate(world.attributes) if a.name in ATTRIBUTES]
     return QuestionPieces(
         Pieces(world.vocabulary, list(pieces.texts)), np.stack(names, axis=1),
-        np.array(phrasings), world.sentences.values[:, columns],
+        np.array(phrasings), world.sentences.values[:, columns_asked(world)],
     )  # fmt: skip
 
 

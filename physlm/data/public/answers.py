@@ -40,13 +40,13 @@ def years(line: str) -> set[str]:
 
 def yes_or_no(line: str) -> set[str]:
     """What a line begins with, if it is yes or no."""
-    first = plain(line).partition(" ")[0]
+    first = _plain(line).partition(" ")[0]
     return {answer for answer in ("Yes", "No") if answer.lower() == first}
 
 
 def is_place(line: str, figure: Figure) -> bool:
     """Whether a line gives someone's birthplace, alone or at the end of a sentence."""
-    return _told(line) in [plain(p).split() for p in (figure.birthplace, *figure.other_places)]
+    return _told(line) in [_plain(p).split() for p in (figure.birthplace, *figure.other_places)]
 
 
 def is_name(line: str, figure: Figure) -> bool:
@@ -55,13 +55,13 @@ def is_name(line: str, figure: Figure) -> bool:
     Names between the first and the last one may be left out, shortened or added.
     """
     told = _told(line)
-    names = [plain(name).split() for name in (figure.name, *figure.other_names)]
+    names = [_plain(name).split() for name in (figure.name, *figure.other_names)]
     return told in names or any(
         1 < len(told) < _MOST_NAMES and (told[0], told[-1]) == (name[0], name[-1]) for name in names
     )
 
 
-def plain(text: str) -> str:
+def _plain(text: str) -> str:
     """Words without accents, case and punctuation."""
     decomposed = unicodedata.normalize("NFKD", text.casefold())
     letters = (c if c.isalnum() else " " for c in decomposed if not unicodedata.combining(c))
@@ -70,7 +70,7 @@ def plain(text: str) -> str:
 
 def _told(line: str) -> list[str]:
     """The words of a line's first clause, or of a sentence those after its verb or preposition."""
-    words = plain(_END.split(line)[0]).split()
+    words = _plain(_END.split(line)[0]).split()
     leads = [i for i, word in enumerate(words) if word in _LEADS]
     is_sentence = bool(leads) and "not" not in words
     return words[leads[-1] + 1 :] if is_sentence else words

@@ -7,10 +7,11 @@ from functools import cached_property
 
 import numpy as np
 
+from physlm.data.bio.assembly import assemble
 from physlm.data.corpus import DataConfig, Documents
 from physlm.data.public.figures import figures
 from physlm.data.public.questions import TASKS, line_of
-from physlm.data.tokens import TokenizerName, Vocabulary
+from physlm.data.tokens import Pieces, TokenizerName, Vocabulary
 from physlm.rng import stream
 
 
@@ -78,9 +79,8 @@ class PublicFiguresCorpus:
     def epoch(self, number: int, first: int, last: int) -> Documents:
         """Questions ``first`` to ``last - 1`` of the epoch's shuffled order."""
         order = stream(self.seed, "epoch", number, "public figures").permutation(self.n_documents)
-        rows = [self._encoded[i] for i in order[first:last]]
-        starts = np.concatenate([[0], np.cumsum([len(row) for row in rows])]).astype(np.int64)
-        return Documents(np.concatenate(rows).astype(np.int32), starts)
+        rows = order[first:last, None].astype(np.int32)
+        return assemble(rows, self._pieces, self.vocabulary.eos)
 
     @cached_property
     def _texts(self) -> tuple[str, ...]:
@@ -89,6 +89,5 @@ class PublicFiguresCorpus:
         return tuple(line_of(question.text, question.answer) for question in asked)
 
     @cached_property
-    def _encoded(self) -> list[np.ndarray]:
-        vocabulary = self.vocabulary
-        return [np.append(vocabulary.eos, vocabulary.encode(text)) for text in self._texts]
+    def _pieces(self) -> Pieces:
+        return Pieces(self.vocabulary, self._texts)
