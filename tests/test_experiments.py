@@ -55,6 +55,10 @@ RUNS = {
         f"""+experiment=extraction init_from="'+experiment=people +text={text}'" """
         for text in ("single", "single_permute5", "multi5", "multi5_permute", "redrawn")
     ],
+    "probing_people": [
+        f"""+experiment=probing_people init_from="'+experiment=people +text={text}'" """
+        for text in ("single", "single_permute5", "multi5", "multi5_permute", "redrawn")
+    ],
     "cfg_robust": ["+experiment=cfg_robust +corrupted=none",
                    "+experiment=cfg_robust +corrupted=nonterminal_fixed"],
 }  # fmt: skip
