@@ -20,6 +20,7 @@ class BioConfig(ScorerConfig):
     """Share of attribute values that greedy decoding gives whole, after the words before them.
 
     People are read about in the texts of training where these are few (``n_wordings`` above 0).
+    Of texts that name the person last, ``bio/name_accuracy`` is the same for the name.
 
     Source:
         Physics of Language Models, Part 3.1, section 2.1 (attribute accuracy).
@@ -46,12 +47,16 @@ class BioConfig(ScorerConfig):
             n_renderings=self.n_renderings, batch_size=self.batch_size,
         )  # fmt: skip
         columns = {a.name: i for i, a in enumerate(world.attributes) if a.name != "gender"}
-        spans = world.rendering(0, self._people(world)).value_spans
+        documents = world.rendering(0, self._people(world))
+        spans = documents.value_spans
         is_right = np.where(spans.any(axis=2), losses.is_right, np.nan)  # not told: not measured
-        accuracies = {"": np.nanmean(is_right[:, list(columns.values())], axis=1)}
-        accuracies |= {f"/{name}": is_right[:, i] for name, i in columns.items()}
+        total = np.nanmean(is_right[:, list(columns.values())], axis=1)
+        accuracies = {"attribute_accuracy": total}
+        accuracies |= {f"attribute_accuracy/{name}": is_right[:, i] for name, i in columns.items()}
+        is_named_last = documents.name_spans[:, 0] > spans[..., 1].max(axis=1)
+        accuracies["name_accuracy"] = np.where(is_named_last, losses.is_name_right, np.nan)
         return [
-            mean(f"bio/attribute_accuracy{name}", values[~np.isnan(values)], "share", split="train")
+            mean(f"bio/{name}", values[~np.isnan(values)], "share", split="train")
             for name, values in accuracies.items()
             if not np.isnan(values).all()
         ]

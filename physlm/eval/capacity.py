@@ -78,12 +78,14 @@ class ItemLosses:
         value: Of each attribute's value.
         first_chunk: Of the first chunk of each value; empty without diversity sets.
         is_right: Share of renderings in which greedy decoding gives the whole value.
+        is_name_right: Share in which it gives the whole name.
     """
 
     name: Float[np.ndarray, " people"]
     value: Float[np.ndarray, "people attributes"]
     first_chunk: Float[np.ndarray, "people chunked"]
     is_right: Float[np.ndarray, "people attributes"]
+    is_name_right: Float[np.ndarray, " people"]
 
 
 def require_documents_fit(
@@ -125,14 +127,16 @@ def measure_items(
         "value": np.zeros((n, n_attributes)),
         "first_chunk": np.zeros((n, n_attributes if chunk_length else 0)),
         "is_right": np.zeros((n, n_attributes)),
+        "is_name_right": np.zeros(n),
     }
     for number in range(n_renderings):
         for first in range(0, n, batch_size):
             rows = slice(first, first + batch_size)
             documents = corpus.rendering(number, people[rows])
             nats, is_likeliest = _token_losses(model, documents, corpus.vocabulary.eos)
-            spans = documents.value_spans
-            sums["name"][rows] += _span_sums(nats, documents.name_spans[:, None])[:, 0]
+            names, spans = documents.name_spans[:, None], documents.value_spans
+            sums["name"][rows] += _span_sums(nats, names)[:, 0]
+            sums["is_name_right"][rows] += _span_sums(~is_likeliest, names)[:, 0] == 0
             sums["value"][rows] += _span_sums(nats, spans)
             n_wrong = _span_sums(~is_likeliest, spans)
             sums["is_right"][rows] += n_wrong == 0

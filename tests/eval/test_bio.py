@@ -47,6 +47,23 @@ class Reciting(LanguageModel):
         return scores
 
 
+def test_of_texts_that_name_the_person_last_the_name_counts_too():
+    config = BiosConfig(n_people=20, tokenizer=TokenizerName.compact,
+                        text=TextConfig(n_wordings=1, name_after=6))  # fmt: skip
+    world = config.build(0)
+    names = world.rendering(0, np.arange(20)).name_spans
+
+    def wrong(person, spans, at):  # the last word of every other name
+        return person % 2 == 0 and at == names[person, 1] - 1
+
+    metrics = accuracies(world, wrong)
+    assert metrics["bio/name_accuracy"].value == pytest.approx(0.5)
+    assert metrics["bio/attribute_accuracy"].value == 1
+    early = TextConfig(n_wordings=2, name_after=2)
+    world = BiosConfig(n_people=20, tokenizer=TokenizerName.compact, text=early).build(0)
+    assert "bio/name_accuracy" not in accuracies(world, lambda *_: False)
+
+
 def accuracies(world, wrong, corpus=None):
     model, scorer = Reciting(world, wrong), BioConfig(n_renderings=2)
     scorer.check(model, corpus or world)
