@@ -1,0 +1,45 @@
+"""What becomes of manipulation tasks straight away and with facts written out, as bars."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import polars as pl
+from matplotlib.axes import Axes
+
+# Label, the share of training questions with facts that it is of, and which metric.
+_BARS = (
+    ("chance", 0.0, "chance"),
+    ("straight, trained so", 0.0, "accuracy"),
+    ("straight, trained with facts too", 0.5, "accuracy"),
+    ("after facts of its own", 0.5, "accuracy_with_facts"),
+    ("those facts", 0.5, "facts"),
+)
+
+
+def draw_tasks(axes: Axes, results: pl.DataFrame, tasks: Sequence[str], *, split: str) -> None:
+    """Bars of means over runs for each task, with the runs as dots.
+
+    Args:
+        axes: Where.
+        results: Runs, as ``collate`` tabulates them.
+        tasks: From left to right.
+        split: ``in_distribution`` or ``out_of_distribution``.
+    """
+    width = 0.8 / len(_BARS)
+    for i, (label, share, kind) in enumerate(_BARS):
+        for j, task in enumerate(tasks):
+            name = f"manipulation/{task}/{kind}@{split}"
+            if name not in results.columns:
+                continue
+            rows = results.filter(pl.col("data.facts_share") == share)
+            values = rows[name].drop_nulls().to_numpy()
+            if not len(values):
+                continue
+            place = j + width * (i - (len(_BARS) - 1) / 2)
+            text = label if j == 0 else None
+            axes.bar(place, values.mean(), width, color=f"C{i}", label=text)
+            axes.plot([place] * len(values), values, "k.", markersize=3)
+    names = [task.replace("_", " ").replace(" mod", "\nmod") for task in tasks]
+    axes.set_xticks(np.arange(len(tasks)), names, fontsize="small")
+    axes.set(ylabel="share", ylim=(0, 1.05))
+    axes.legend(fontsize="x-small", loc="lower left", bbox_to_anchor=(0, 1), ncols=3)
