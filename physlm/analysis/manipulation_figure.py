@@ -1,5 +1,6 @@
 """What becomes of manipulation tasks straight away and with facts written out, as bars."""
 
+import textwrap
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,6 +15,7 @@ _BARS = (
     ("after facts of its own", 0.5, "accuracy_with_facts"),
     ("those facts", 0.5, "facts"),
 )
+_LABEL_WIDTH = 13  # characters
 
 
 def draw_tasks(axes: Axes, results: pl.DataFrame, tasks: Sequence[str], *, split: str) -> None:
@@ -39,7 +41,7 @@ def draw_tasks(axes: Axes, results: pl.DataFrame, tasks: Sequence[str], *, split
             text = label if j == 0 else None
             axes.bar(place, values.mean(), width, color=f"C{i}", label=text)
             axes.plot([place] * len(values), values, "k.", markersize=3)
-    names = [task.replace("_", " ").replace(" mod", "\nmod") for task in tasks]
+    names = [textwrap.fill(task.replace("_", " "), _LABEL_WIDTH) for task in tasks]
     axes.set_xticks(np.arange(len(tasks)), names, fontsize="small")
     axes.set(ylabel="share", ylim=(0, 1.05))
     axes.legend(fontsize="x-small", loc="lower left", bbox_to_anchor=(0, 1), ncols=3)
