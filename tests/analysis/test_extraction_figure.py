@@ -1,0 +1,31 @@
+"""Bars of extraction stand for means over the runs of each arm."""
+
+import polars as pl
+import pytest
+from matplotlib.figure import Figure
+
+from physlm.analysis.extraction_figure import Arm, draw_arms
+
+
+def asked(others: list[float], cities: list[float]) -> pl.DataFrame:
+    """Two runs that answer about everybody in training."""
+    return pl.DataFrame({
+        "qa/exact_match@in_distribution": [1.0, 1.0],
+        "qa/exact_match/city@in_distribution": [1.0, 1.0],
+        "qa/exact_match@out_of_distribution": others,
+        "qa/exact_match/city@out_of_distribution": cities,
+        "qa/chance@out_of_distribution": [0.1, 0.1],
+    })  # fmt: skip
+
+
+def test_bars_are_means_of_an_arm_and_the_right_half_of_those_never_asked_about():
+    figure = Figure()
+    arms = [Arm("alone", pl.Series([0.9, 1.0]), asked([0.1, 0.3], [0.0, 0.2])),
+            Arm("beside_others", pl.Series([1.0, 1.0]), asked([0.5, 0.7], [0.8, 1.0]))]  # fmt: skip
+    draw_arms(figure, arms)
+    totals, parts = figure.axes
+    heights = [patch.get_height() for patch in totals.patches]
+    assert heights == pytest.approx([0.95, 1.0, 0.2, 0.1, 1.0, 1.0, 0.6, 0.1])
+    assert [patch.get_height() for patch in parts.patches] == pytest.approx([0.1, 0.9])
+    assert [text.get_text() for text in parts.get_xticklabels()] == ["city"]
+    assert [text.get_text() for text in totals.get_xticklabels()] == ["alone", "beside\nothers"]
