@@ -52,7 +52,7 @@ class ManipulationScorerConfig(ScorerConfig):
         asked = _questions(corpus)
         metrics = []
         for task in asked.tasks:
-            for split, people in ((IN, asked.train), (OUT, asked.test)):
+            for split, people in ((IN, asked.train), (OUT, _unasked(task, asked))):
                 rng = stream(asked.world.seed, "questions measured", task.name, split)
                 about = sample(task.distinct(asked.dossiers, people), self.max_questions, rng)
                 exercise = task.ask(asked.dossiers, _with_others(about, task.n_people, rng))
@@ -138,6 +138,17 @@ def _questions(corpus: Corpus) -> ManipulationCorpus:
     if asked is None:
         raise InputError("eval=manipulation measures data=manipulation; use it")
     return asked
+
+
+def _unasked(task: Task, asked: ManipulationCorpus) -> Int64[np.ndarray, " people"]:
+    """People of the tests, but those whose question training asks, too, of somebody like them."""
+    if not task.may_fit_several:
+        return asked.test
+    trained, tested = (
+        asked.texts(task.ask(asked.dossiers, people[:, None]).question)
+        for people in (asked.train, asked.test)
+    )
+    return asked.test[~np.isin(tested, trained)]
 
 
 def _everyone(task: Task, asked: ManipulationCorpus) -> Exercise:

@@ -97,7 +97,7 @@ def test_chance_is_what_always_saying_the_commonest_answer_gets(world):
 
 
 def test_anyone_who_fits_is_a_right_answer():
-    """With two birth dates in use, each date is that of many."""
+    """With four years in use, some dates are those of two."""
     world = BiosConfig(n_people=N, questions=True, pool_size=4).build(0)
     asked = corpus_of(world, "full_name_from_birth_date")
     facts = [world.facts(i) for i in range(N)]
@@ -112,6 +112,26 @@ def test_anyone_who_fits_is_a_right_answer():
     metrics = scored(asked, says)
     assert metrics[f"manipulation/full_name_from_birth_date/accuracy@{OUT}"].value == 1
     assert metrics[f"manipulation/full_name_from_birth_date/chance@{OUT}"].value < 0.1
+
+
+def test_a_question_that_training_asks_too_is_no_test():
+    """What training says to a date is not found when somebody of the tests has the same."""
+    world = BiosConfig(n_people=N, questions=True, pool_size=4).build(0)
+    asked = corpus_of(world, "full_name_from_birth_date")
+    dates = [world.facts(i)["birth_date"] for i in range(N)]
+    names = {dates[i]: world.facts(i)["name"] for i in asked.train}
+    anybody = world.facts(asked.train[0])["name"]
+    shared = [i for i in asked.test if dates[i] in names]
+    assert 0 < len(shared) < len(asked.test)
+
+    def says(text):
+        return next((name for date, name in names.items() if date in text), anybody)
+
+    metrics = scored(asked, says)
+    accuracy = metrics[f"manipulation/full_name_from_birth_date/accuracy@{OUT}"]
+    assert accuracy.value == 0
+    assert accuracy.n == len(asked.test) - len(shared)
+    assert metrics[f"manipulation/full_name_from_birth_date/accuracy@{IN}"].value == 1
 
 
 def test_lists_are_right_when_whole(world):
