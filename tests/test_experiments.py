@@ -63,13 +63,28 @@ RUNS = {
         f"+experiment=manipulation_comparison data.facts_share={share} data.tasks=[{task}]"
         for share in (0, 0.5) for task in ("birth_month_ranking", "major_luck_subtraction")
     ],
+    "manipulation_sizes": [
+        f"+experiment=manipulation_classification data.facts_share={share} data.max_train={n}"
+        for share in (0, 0.5) for n in (25, 150)
+    ],
+    "celebrity": [
+        "+experiment=celebrity",
+        "+experiment=people +text=multi5_permute data.times=5 data.exposures=100 "
+        "data.n_minority=300 data.minority_text.n_wordings=1",
+        """+experiment=extraction init_from="'+experiment=people +text=single_permute1'" """,
+    ],
+    "mixed_training": [
+        "+experiment=mixed_training",
+        """+experiment=extraction init_from="'+experiment=people +text=single'" """,
+    ],
     "manipulation_retrieval": [
         f"+experiment=manipulation_retrieval data.facts_share={share}" for share in (0, 0.5)
     ],
     "manipulation_inverse": [
         f"""+experiment=manipulation_inverse {how} init_from="'+experiment=people +text={text}'" """
         for text in ("redrawn", "redrawn_reverse6")
-        for how in ("", "'data.tasks=[full_name_from_all]' data.exposures=200")
+        for how in ("", "data.facts_share=0.5",
+                    "'data.tasks=[full_name_from_all]' data.exposures=200")
     ],
     "probing_people": [
         f"""+experiment=probing_people init_from="'+experiment=people +text={text}'" """

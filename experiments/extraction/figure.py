@@ -7,6 +7,8 @@ from matplotlib.figure import Figure
 
 from physlm.analysis.extraction_figure import Arm, draw_arms
 from physlm.analysis.figures import save_figure
+from physlm.collate import varying_science
+from physlm.errors import InputError
 
 FOLDER = Path(__file__).parent
 TEXTS = {"single": (1, 1, "fixed"), "single_permute1": (1, 1, "random"),
@@ -15,11 +17,17 @@ TEXTS = {"single": (1, 1, "fixed"), "single_permute1": (1, 1, "random"),
 
 
 def measured(results: pl.DataFrame, text: str) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The runs that were told in one way, and those that were then asked about."""
+    """The runs that were told in one way, and those that were then asked about.
+
+    Raises:
+        InputError: If people were told of in that way by more than one configuration.
+    """
     columns = ("data.text.n_wordings", "data.text.n_orders", "data.text.order")
     told = {"name": "people", **dict(zip(columns, TEXTS[text], strict=True))}
     people = results.filter(pl.all_horizontal(pl.col(c) == value for c, value in told.items()))
     asked = results.filter(pl.col("init_from") == f"+experiment=people +text={text}")
+    if mixed := varying_science(people):
+        raise InputError(f"results.csv has people of {text} with several {', '.join(mixed)}")
     return people, asked
 
 

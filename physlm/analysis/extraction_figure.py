@@ -46,11 +46,9 @@ def _draw_totals(axes: Axes, arms: Sequence[Arm]) -> None:
     for i, arm in enumerate(arms):
         groups = (arm.stored, arm.asked[f"{_ANSWERED}@in_distribution"],
                   arm.asked[f"{_ANSWERED}{_OTHERS}"], arm.asked[f"qa/chance{_OTHERS}"])  # fmt: skip
-        for j, (label, values) in enumerate(zip(_BARS, groups, strict=True)):
-            place = i + 0.2 * (j - 1.5)
-            axes.bar(
-                place, values.to_numpy().mean(), 0.2, color=f"C{j}", label=label if i == 0 else None
-            )
+        for j, (label, column) in enumerate(zip(_BARS, groups, strict=True)):
+            place, values = i + 0.2 * (j - 1.5), column.drop_nulls().to_numpy()
+            axes.bar(place, values.mean(), 0.2, color=f"C{j}", label=label if i == 0 else None)
             axes.plot([place] * len(values), values, "k.", markersize=3)
     axes.set_xticks(range(len(arms)), [_lines(arm.label) for arm in arms], fontsize="small")
 
@@ -62,7 +60,7 @@ def _draw_attributes(axes: Axes, arms: Sequence[Arm]) -> None:
              if n.startswith(f"{_ANSWERED}/") and n.endswith(_OTHERS)]  # fmt: skip
     for i, (arm, shade) in enumerate(zip(arms, shades, strict=True)):
         places = np.arange(len(names)) + width * (i - (len(arms) - 1) / 2)
-        means = [arm.asked[name].to_numpy().mean() for name in names]
+        means = [arm.asked[name].drop_nulls().to_numpy().mean() for name in names]
         axes.bar(places, means, width, color=str(shade), label=arm.label)
     attributes = [n.removeprefix(f"{_ANSWERED}/").removesuffix(_OTHERS) for n in names]
     axes.set_xticks(range(len(names)), [_lines(name) for name in attributes], fontsize="small")

@@ -14,6 +14,7 @@ _BARS = (
     ("straight, trained with facts too", 0.5, "accuracy"),
     ("after facts of its own", 0.5, "accuracy_with_facts"),
     ("those facts", 0.5, "facts"),
+    ("follows given facts", 0.5, "reliance"),
 )
 _LABEL_WIDTH = 13  # characters
 
@@ -29,6 +30,7 @@ def draw_tasks(axes: Axes, results: pl.DataFrame, tasks: Sequence[str], *, split
     """
     width = 0.8 / len(_BARS)
     for i, (label, share, kind) in enumerate(_BARS):
+        text: str | None = label
         for j, task in enumerate(tasks):
             name = f"manipulation/{task}/{kind}@{split}"
             if name not in results.columns:
@@ -38,8 +40,8 @@ def draw_tasks(axes: Axes, results: pl.DataFrame, tasks: Sequence[str], *, split
             if not len(values):
                 continue
             place = j + width * (i - (len(_BARS) - 1) / 2)
-            text = label if j == 0 else None
             axes.bar(place, values.mean(), width, color=f"C{i}", label=text)
+            text = None
             axes.plot([place] * len(values), values, "k.", markersize=3)
     names = [textwrap.fill(task.replace("_", " "), _LABEL_WIDTH) for task in tasks]
     axes.set_xticks(np.arange(len(tasks)), names, fontsize="small")

@@ -84,6 +84,8 @@ class PProbeConfig(PeopleProbeConfig):
     def check(self, model: LanguageModel, corpus: Corpus) -> None:
         """There are people of ``data=bios``, and a transformer that shows its states."""
         world = require_people("p_probe", model, corpus)
+        if any(telling.n_untold for telling in world.sentences.tellings):
+            raise InputError("eval=p_probe reads before every attribute; set leaves_out_city=false")
         require_documents_fit(model, world, np.arange(world.n_people), 1)
         _chosen(self.tasks, world)
 

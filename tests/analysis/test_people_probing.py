@@ -136,3 +136,13 @@ def test_what_cannot_be_probed_is_refused(scorer, world, biod):
         scorer().check(EncoderConfig(d_model=16).build(world.vocabulary.size, 128, 0), world)
     with pytest.raises(ValueError, match="n_steps=0"):
         scorer(n_steps=0)
+
+
+def test_a_p_probe_of_texts_that_leave_an_attribute_out_is_refused():
+    config = BiosConfig(n_people=N_PEOPLE, questions=True, tokenizer=TokenizerName.compact,
+                        text=TextConfig(leaves_out_city=True))  # fmt: skip
+    world = config.build(0)
+    model = DecoderConfig(d_model=16).build(world.vocabulary.size, 128, 0)
+    with pytest.raises(InputError, match="set leaves_out_city=false"):
+        PProbeConfig().check(model, world)
+    QProbeConfig().check(model, world)
