@@ -224,6 +224,13 @@ def test_texts_of_people_have_their_published_names(config, text, expected):
     assert (chosen.n_wordings, chosen.n_orders, chosen.order.value) == expected
 
 
+@pytest.mark.parametrize("n", [25, 50, 100, 150])
+def test_few_people_are_asked_about_as_long_as_many(config, n):
+    data = config("+experiment=manipulation_classification", f"+asked=of_{n}").data
+    assert data.max_train == n
+    assert data.max_train * data.exposures == 30_000
+
+
 @pytest.mark.parametrize(("corrupted", "expected"), [
     ("none", (0.0, "terminal", 0.15)), ("terminal", (0.1, "terminal", 0.15)),
     ("nonterminal", (0.1, "nonterminal", 0.1)),

@@ -64,8 +64,8 @@ RUNS = {
         for share in (0, 0.5) for task in ("birth_month_ranking", "major_luck_subtraction")
     ],
     "manipulation_sizes": [
-        f"+experiment=manipulation_classification data.facts_share={share} data.max_train={n}"
-        for share in (0, 0.5) for n in (25, 150)
+        f"+experiment=manipulation_classification +asked=of_{n} data.facts_share={share}"
+        for share in (0, 0.5) for n in (25, 50, 100, 150)
     ],
     "celebrity": [
         "+experiment=celebrity",
