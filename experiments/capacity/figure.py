@@ -5,24 +5,20 @@ from pathlib import Path
 import polars as pl
 from matplotlib.figure import Figure
 
-from physlm.analysis.figures import save_figure
+from physlm.analysis.experiment_figure import draw_experiment
 from physlm.collate import summarise
 
-FOLDER = Path(__file__).parent
 LEARNED, MOST = "capacity/total_bits", "capacity/maximum_bits_per_parameter"
 COLOURS = {1000: "tab:blue", 300: "tab:green", 100: "tab:orange"}
 
 
-def main() -> None:
-    """Draw `figure.svg` beside this file."""
-    results = pl.read_csv(FOLDER / "results.csv", infer_schema_length=None)
+def draw(results: pl.DataFrame) -> Figure:
+    """The figure of these runs."""
     figure = Figure(figsize=(10, 4.2), layout="constrained")
     bits, ratio = figure.subplots(1, 2)
     _draw_bits(bits, results)
     _draw_ratio(ratio, results)
-    path = FOLDER / "figure.svg"
-    save_figure(figure, path)
-    print(f"written: {path}")
+    return figure
 
 
 def _draw_bits(axes, results: pl.DataFrame) -> None:
@@ -63,4 +59,4 @@ def _groups(table: pl.DataFrame):
 
 
 if __name__ == "__main__":
-    main()
+    draw_experiment(Path(__file__).parent, draw)

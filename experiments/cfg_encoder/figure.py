@@ -6,17 +6,15 @@ import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
 
-from physlm.analysis.figures import save_figure
+from physlm.analysis.experiment_figure import draw_experiment
 
-FOLDER = Path(__file__).parent
 LEVELS = (2, 3, 4)
 MODELS = {"cfg_inside": "decoder", "cfg_encoder": "encoder"}
 PROBES = {"full": "full, all positions", "diagonal_at_ends": "own state, at ends"}
 
 
-def main() -> None:
-    """Draw `figure.svg` beside this file."""
-    results = pl.read_csv(FOLDER / "results.csv", infer_schema_length=None)
+def draw(results: pl.DataFrame) -> Figure:
+    """The figure of these runs."""
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     for axes, (kind, title) in zip(figure.subplots(1, 2), PROBES.items(), strict=True):
         for i, (name, label) in enumerate(MODELS.items()):
@@ -29,9 +27,8 @@ def main() -> None:
         axes.set_xticks(np.arange(len(LEVELS)) + 0.2, [f"NT{level}" for level in LEVELS])
         axes.set(title=f"ancestor: {title}", ylabel="accuracy", ylim=(0, 1.05))
         axes.legend(fontsize="small", loc="lower right")
-    save_figure(figure, FOLDER / "figure.svg")
-    print(f"written: {FOLDER / 'figure.svg'}")
+    return figure
 
 
 if __name__ == "__main__":
-    main()
+    draw_experiment(Path(__file__).parent, draw)

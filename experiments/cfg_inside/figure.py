@@ -7,18 +7,16 @@ import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
 
-from physlm.analysis.figures import save_figure
+from physlm.analysis.experiment_figure import draw_experiment
 
-FOLDER = Path(__file__).parent
 LEVELS = (2, 3, 4)
 OFFSETS = (-2, -1, 0, 1, 2)
 PROBES = {"full": "full, all positions", "diagonal_at_ends": "own state, at ends",
           "diagonal_elsewhere": "own state, elsewhere"}  # fmt: skip
 
 
-def main() -> None:
-    """Draw `figure.svg` beside this file."""
-    results = pl.read_csv(FOLDER / "results.csv", infer_schema_length=None)
+def draw(results: pl.DataFrame) -> Figure:
+    """The figure of these runs."""
     figure = Figure(figsize=(12, 7), layout="constrained")
     probes, attention = figure.subplots(2, 3)
     for axes, (kind, title) in zip(probes, PROBES.items(), strict=True):
@@ -26,8 +24,7 @@ def main() -> None:
     _draw_boundaries(attention[0], results)
     _draw_end_to_end(attention[1], results)
     _draw_adjacent(attention[2], results)
-    save_figure(figure, FOLDER / "figure.svg")
-    print(f"written: {FOLDER / 'figure.svg'}")
+    return figure
 
 
 def _draw_probes(axes, results: pl.DataFrame, kind: str, title: str) -> None:
@@ -89,4 +86,4 @@ def _draw_adjacent(axes, results: pl.DataFrame) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    draw_experiment(Path(__file__).parent, draw)

@@ -6,7 +6,7 @@ import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from physlm.analysis.figures import save_figure
+from physlm.analysis.experiment_figure import draw_experiment
 
 FOLDER = Path(__file__).parent
 PREFIXES = {0: "from the start", 20: "after 20 tokens"}
@@ -14,9 +14,8 @@ PUBLISHED = {"cfg3b": 0.998, "cfg3g": 0.986, "cfg3f": 0.976}  # whole grammars, 
 GRAMMARS = ("cfg3b", "cfg3i", "cfg3h", "cfg3g", "cfg3f")
 
 
-def main() -> None:
-    """Draw `figure.svg` beside this file."""
-    results = pl.read_csv(FOLDER / "results.csv", infer_schema_length=None)
+def draw(results: pl.DataFrame) -> Figure:
+    """The figure of these runs."""
     curve = pl.read_csv(FOLDER / "curve.csv").join(
         results.select("run_id", "data.grammar", "cfg/floor_nats"), on="run_id"
     )
@@ -25,8 +24,7 @@ def main() -> None:
     draw_validity(validity, curve.filter(pl.col("data.grammar") == "cfg3b"))
     draw_distance(distance, curve)
     draw_grammars(grammars, results)
-    save_figure(figure, FOLDER / "figure.svg")
-    print(f"written: {FOLDER / 'figure.svg'}")
+    return figure
 
 
 def draw_validity(axes: Axes, curve: pl.DataFrame) -> None:
@@ -68,4 +66,4 @@ def draw_grammars(axes: Axes, results: pl.DataFrame) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    draw_experiment(FOLDER, draw)

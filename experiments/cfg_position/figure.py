@@ -6,17 +6,15 @@ import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
 
-from physlm.analysis.figures import save_figure
+from physlm.analysis.experiment_figure import draw_experiment
 
-FOLDER = Path(__file__).parent
 VARIANTS = {("learned", 4): "absolute", ("none", 4): "none", ("uniform", 4): "uniform",
             ("uniform", 8): "uniform,\n8 heads", ("position_only", 4): "position\nonly",
             ("rope", 4): "rotary", ("relative", 4): "relative"}  # fmt: skip
 
 
-def main() -> None:
-    """Draw `figure.svg` beside this file."""
-    results = pl.read_csv(FOLDER / "results.csv", infer_schema_length=None)
+def draw(results: pl.DataFrame) -> Figure:
+    """The figure of these runs."""
     figure = Figure(figsize=(10, 3.6), layout="constrained")
     validity, distance = figure.subplots(1, 2)
     for axes, metric in ((validity, "cfg/accuracy_prefix_0"), (distance, "cfg/kl_nats")):
@@ -30,9 +28,8 @@ def main() -> None:
         axes.set_xticks(np.arange(len(VARIANTS)), list(VARIANTS.values()), fontsize="small")
     validity.set(ylabel="share of valid strings", ylim=(0, 1), title="written from the start")
     distance.set(ylabel="nats per token", yscale="log", title="KL to the truth")
-    save_figure(figure, FOLDER / "figure.svg")
-    print(f"written: {FOLDER / 'figure.svg'}")
+    return figure
 
 
 if __name__ == "__main__":
-    main()
+    draw_experiment(Path(__file__).parent, draw)

@@ -6,16 +6,14 @@ import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
 
-from physlm.analysis.figures import save_figure
+from physlm.analysis.experiment_figure import draw_experiment
 
-FOLDER = Path(__file__).parent
 KINDS = {"terminal": "tokens", "nonterminal": "symbols", "nonterminal_fixed": "symbols, fixed"}
 BEGINNINGS = {"clean": "clean", **KINDS}
 
 
-def main() -> None:
-    """Draw `figure.svg` beside this file."""
-    results = pl.read_csv(FOLDER / "results.csv", infer_schema_length=None)
+def draw(results: pl.DataFrame) -> Figure:
+    """The figure of these runs."""
     figure = Figure(figsize=(11, 3.6), layout="constrained")
     panels = figure.subplots(1, 2, sharey=True)
     for axes, temperature in zip(panels, (0.1, 1), strict=True):
@@ -31,8 +29,7 @@ def main() -> None:
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside right upper", fontsize="small",
                   title="mistakes in\ntraining strings")  # fmt: skip
-    save_figure(figure, FOLDER / "figure.svg")
-    print(f"written: {FOLDER / 'figure.svg'}")
+    return figure
 
 
 def _trained(results: pl.DataFrame):
@@ -44,4 +41,4 @@ def _trained(results: pl.DataFrame):
 
 
 if __name__ == "__main__":
-    main()
+    draw_experiment(Path(__file__).parent, draw)

@@ -5,12 +5,11 @@ from pathlib import Path
 import polars as pl
 from matplotlib.figure import Figure
 
+from physlm.analysis.experiment_figure import draw_experiment
 from physlm.analysis.extraction_figure import Arm, draw_arms
-from physlm.analysis.figures import save_figure
 from physlm.collate import varying_science
 from physlm.errors import InputError
 
-FOLDER = Path(__file__).parent
 TEXTS = {"single": (1, 1, "fixed"), "single_permute1": (1, 1, "random"),
          "single_permute5": (1, 5, "random"), "multi5": (5, 1, "fixed"),
          "multi5_permute": (5, 1, "random"), "redrawn": (0, 1, "random")}  # fmt: skip
@@ -31,18 +30,14 @@ def measured(results: pl.DataFrame, text: str) -> tuple[pl.DataFrame, pl.DataFra
     return people, asked
 
 
-def main() -> None:
-    """Draw `figure.svg` beside this file."""
-    results = pl.read_csv(FOLDER / "results.csv", infer_schema_length=None)
+def draw(results: pl.DataFrame) -> Figure:
+    """The figure of these runs."""
     arms = []
     for text in TEXTS:
         people, asked = measured(results, text)
         arms.append(Arm(text, people["bio/attribute_accuracy"], asked))
-    figure = Figure(figsize=(10, 3.8), layout="constrained")
-    draw_arms(figure, arms)
-    save_figure(figure, FOLDER / "figure.svg")
-    print(f"written: {FOLDER / 'figure.svg'}")
+    return draw_arms(arms)
 
 
 if __name__ == "__main__":
-    main()
+    draw_experiment(Path(__file__).parent, draw)

@@ -5,10 +5,9 @@ from pathlib import Path
 import polars as pl
 from matplotlib.figure import Figure
 
-from physlm.analysis.figures import save_figure
+from physlm.analysis.experiment_figure import draw_experiment
 from physlm.analysis.manipulation_figure import draw_tasks
 
-FOLDER = Path(__file__).parent
 GIVEN = ("birth_date", "date_and_city", "three", "four", "all")
 TASKS = tuple(f"{part}_name_from_{given}" for part in ("first", "full") for given in GIVEN)
 ALONE = "full_name_from_all"
@@ -24,17 +23,16 @@ def set_apart(results: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([results.filter(~is_alone), alone], how="diagonal")
 
 
-def main() -> None:
-    """Draw `figure.svg` beside this file."""
-    results = set_apart(pl.read_csv(FOLDER / "results.csv", infer_schema_length=None))
+def draw(results: pl.DataFrame) -> Figure:
+    """The figure of these runs."""
+    results = set_apart(results)
     figure = Figure(figsize=(11, 6.4), layout="constrained")
     for axes, (text, title) in zip(figure.subplots(2, 1), TEXTS.items(), strict=True):
         told = results.filter(pl.col("init_from") == f"+experiment=people +text={text}")
         draw_tasks(axes, told, (*TASKS, f"{ALONE}_asked_alone"), split="out_of_distribution")
         axes.set_title(title, loc="right", fontsize="small")
-    save_figure(figure, FOLDER / "figure.svg")
-    print(f"written: {FOLDER / 'figure.svg'}")
+    return figure
 
 
 if __name__ == "__main__":
-    main()
+    draw_experiment(Path(__file__).parent, draw)

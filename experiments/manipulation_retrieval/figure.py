@@ -5,10 +5,9 @@ from pathlib import Path
 import polars as pl
 from matplotlib.figure import Figure
 
-from physlm.analysis.figures import save_figure
+from physlm.analysis.experiment_figure import draw_experiment
 from physlm.analysis.manipulation_figure import draw_tasks
 
-FOLDER = Path(__file__).parent
 TASKS = (
     "birth_day", "birth_year", "birth_city_then_employer", "employer_then_birth_city",
     "university_then_major", "major_then_university", "company_city_then_employer",
@@ -16,14 +15,12 @@ TASKS = (
 )  # fmt: skip
 
 
-def main() -> None:
-    """Draw `figure.svg` beside this file."""
-    results = pl.read_csv(FOLDER / "results.csv", infer_schema_length=None)
+def draw(results: pl.DataFrame) -> Figure:
+    """The figure of these runs."""
     figure = Figure(figsize=(11, 4), layout="constrained")
     draw_tasks(figure.subplots(), results, TASKS, split="out_of_distribution")
-    save_figure(figure, FOLDER / "figure.svg")
-    print(f"written: {FOLDER / 'figure.svg'}")
+    return figure
 
 
 if __name__ == "__main__":
-    main()
+    draw_experiment(Path(__file__).parent, draw)

@@ -6,9 +6,8 @@ import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from physlm.analysis.figures import save_figure
+from physlm.analysis.experiment_figure import draw_experiment
 
-FOLDER = Path(__file__).parent
 TASK = "manipulation/birth_month_mod_2"
 # Label, the share of training questions with facts that it is of, and which metric.
 LINES = (("chance", 0.0, "chance"), ("straight, trained so", 0.0, "accuracy"),
@@ -32,17 +31,15 @@ def draw_sizes(axes: Axes, results: pl.DataFrame, split: str) -> None:
              title=split.replace("_", " "))  # fmt: skip
 
 
-def main() -> None:
-    """Draw `figure.svg` beside this file."""
-    results = pl.read_csv(FOLDER / "results.csv", infer_schema_length=None)
+def draw(results: pl.DataFrame) -> Figure:
+    """The figure of these runs."""
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     left, right = figure.subplots(1, 2)
     draw_sizes(left, results, "out_of_distribution")
     draw_sizes(right, results, "in_distribution")
     left.legend(fontsize="x-small", loc="upper left")
-    save_figure(figure, FOLDER / "figure.svg")
-    print(f"written: {FOLDER / 'figure.svg'}")
+    return figure
 
 
 if __name__ == "__main__":
-    main()
+    draw_experiment(Path(__file__).parent, draw)

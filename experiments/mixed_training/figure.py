@@ -5,15 +5,12 @@ from pathlib import Path
 import polars as pl
 from matplotlib.figure import Figure
 
+from physlm.analysis.experiment_figure import draw_experiment
 from physlm.analysis.extraction_figure import Arm, draw_arms
-from physlm.analysis.figures import save_figure
-
-FOLDER = Path(__file__).parent
 
 
-def main() -> None:
-    """Draw `figure.svg` beside this file."""
-    results = pl.read_csv(FOLDER / "results.csv", infer_schema_length=None)
+def draw(results: pl.DataFrame) -> Figure:
+    """The figure of these runs."""
     mixed = results.filter(pl.col("name") == "mixed_training")
     arms = [
         Arm("questions_afterwards",
@@ -21,11 +18,8 @@ def main() -> None:
             results.filter(pl.col("name") == "extraction")),
         Arm("questions_from the start", mixed["bio/attribute_accuracy"], mixed),
     ]  # fmt: skip
-    figure = Figure(figsize=(10, 3.8), layout="constrained")
-    draw_arms(figure, arms)
-    save_figure(figure, FOLDER / "figure.svg")
-    print(f"written: {FOLDER / 'figure.svg'}")
+    return draw_arms(arms)
 
 
 if __name__ == "__main__":
-    main()
+    draw_experiment(Path(__file__).parent, draw)

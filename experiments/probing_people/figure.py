@@ -7,9 +7,8 @@ import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from physlm.analysis.figures import save_figure
+from physlm.analysis.experiment_figure import draw_experiment
 
-FOLDER = Path(__file__).parent
 TEXTS = ("single", "single_permute1", "single_permute5", "multi5", "multi5_permute", "redrawn")
 ATTRIBUTES = ("birth_city", "university", "major", "employer", "company_city")
 N_PLACES = 6
@@ -53,9 +52,8 @@ def draw_names(axes: Axes, results: pl.DataFrame, texts: list[str]) -> None:
     axes.legend(fontsize="x-small")
 
 
-def main() -> None:
-    """Draw `figure.svg` beside this file."""
-    results = pl.read_csv(FOLDER / "results.csv", infer_schema_length=None)
+def draw(results: pl.DataFrame) -> Figure:
+    """The figure of these runs."""
     texts = [text for text in TEXTS if len(told_as(results, text, "probing_people"))]
     figure = Figure(figsize=(12, 4.6), layout="constrained")
     left, right = figure.subfigures(1, 2, width_ratios=(2, 1))
@@ -64,9 +62,8 @@ def main() -> None:
         draw_places(axes, told_as(results, text, "probing_people"), text)
     left.supxlabel("P-probe before the ... attribute of the text, % right", fontsize="small")
     draw_names(right.subplots(), results, texts)
-    save_figure(figure, FOLDER / "figure.svg")
-    print(f"written: {FOLDER / 'figure.svg'}")
+    return figure
 
 
 if __name__ == "__main__":
-    main()
+    draw_experiment(Path(__file__).parent, draw)

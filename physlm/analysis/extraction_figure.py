@@ -27,19 +27,20 @@ class Arm(NamedTuple):
     asked: pl.DataFrame
 
 
-def draw_arms(figure: Figure, arms: Sequence[Arm]) -> None:
+def draw_arms(arms: Sequence[Arm]) -> Figure:
     """Totals on the left, with the runs as dots; on the right each attribute, never asked about.
 
     Args:
-        figure: Empty.
         arms: From left to right, and from light to dark.
     """
+    figure = Figure(figsize=(10, 3.8), layout="constrained")
     totals, parts = figure.subplots(1, 2)
     _draw_totals(totals, arms)
     _draw_attributes(parts, arms)
     for axes in (totals, parts):
         axes.set(ylabel="share", ylim=(0, 1.05))
         axes.legend(fontsize="x-small", loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
+    return figure
 
 
 def _draw_totals(axes: Axes, arms: Sequence[Arm]) -> None:
