@@ -22,6 +22,7 @@ from physlm.analysis.people_probing import PProbeConfig, QProbeConfig
 from physlm.data.bio.biod import BiodConfig
 from physlm.data.bio.bior import BiorConfig
 from physlm.data.bio.bios import BiosConfig
+from physlm.data.bio.junk import JunkConfig
 from physlm.data.bio.manipulation import ManipulationConfig
 from physlm.data.bio.mixed import MixedConfig
 from physlm.data.bio.questions import QuestionsConfig
@@ -56,7 +57,7 @@ T = TypeVar("T")
 SCHEMAS: dict[str, type] = {
     "bios": BiosConfig, "bior": BiorConfig, "biod": BiodConfig, "cfg": CfgConfig,
     "questions": QuestionsConfig, "manipulation": ManipulationConfig, "mixed": MixedConfig,
-    "public_figures": PublicFiguresConfig,
+    "junk": JunkConfig, "public_figures": PublicFiguresConfig,
     "decoder": DecoderConfig, "encoder": EncoderConfig, "inherited": InheritedConfig,
     "checkpoint": CheckpointConfig, "asks_public_figures": PublicFiguresScorerConfig,
     "capacity": CapacityConfig, "bio": BioConfig, "qa": QaConfig, "p_probe": PProbeConfig,
@@ -138,6 +139,8 @@ class RunConfig:
     def kinds(self) -> dict[str, str]:
         """Which world, model and scorers the sections configure."""
         sections = {"data": self.data, "model": self.model}
+        if isinstance(self.data, JunkConfig):
+            sections["data.useful"] = self.data.useful
         sections |= {f"eval.{name}": scorer for name, scorer in self.eval.items()}
         return {name: type(section).__name__ for name, section in sections.items()}
 
@@ -244,9 +247,12 @@ def recorded(record: RunRecord) -> RunConfig:
     known = {schema.__name__: schema for schema in SCHEMAS.values()}
     try:
         node = OmegaConf.structured(RunConfig)
-        for name, kind in kinds.items():
+        parts = {}
+        for name in reversed(kinds):  # a section's own sections first
             section, _, key = name.partition(".")
-            part = values[section].pop(key) if key else values.pop(section)
+            parts[name] = values[section].pop(key) if key else values.pop(section)
+        for name, kind in kinds.items():
+            part = parts[name]
             OmegaConf.update(node, name, OmegaConf.merge(OmegaConf.structured(known[kind]), part))
         merged = OmegaConf.merge(node, values)
         assert isinstance(merged, DictConfig)

@@ -1,4 +1,4 @@
-"""Corpora mixed in whole windows, each with a share of all that training reads."""
+"""Corpora mixed, each with a share of all that training reads."""
 
 import hashlib
 from dataclasses import dataclass
@@ -15,15 +15,27 @@ class Mixture:
     """Corpora of the same tokens; training ends with the first one's last epoch.
 
     Every window holds documents of one part alone, and at any time in training the parts have had
-    their shares of the windows, to the window. The others begin anew when they end.
+    their shares of the windows, to the window; or windows hold documents of all, and the parts have
+    had their shares of the tokens, to the document. The others begin anew when they end.
 
     Attributes:
         parts: The corpora; the first decides how long training is, and what an exposure is.
-        shares: Of the windows, one for each part; they sum to 1.
+        shares: Of the tokens, one for each part; they sum to 1.
+        is_in_windows: Whether windows hold documents of all parts.
+
+    Raises:
+        ValueError: If shares do not add up, or there are not as many as parts.
     """
 
     parts: tuple[Corpus, ...]
     shares: tuple[float, ...]
+    is_in_windows: bool = False
+
+    def __post_init__(self) -> None:
+        if len(self.shares) != len(self.parts) or min(self.shares) <= 0:
+            raise ValueError(f"shares={self.shares} of {len(self.parts)} parts; one above 0 each")
+        if abs(sum(self.shares) - 1) > 1e-9:
+            raise ValueError(f"shares={self.shares} sum to {sum(self.shares):g}; must sum to 1")
 
     @property
     def vocabulary(self) -> Vocabulary:
@@ -47,7 +59,9 @@ class Mixture:
 
     def fingerprint(self) -> str:
         """SHA-256 over the parts and their shares."""
-        content = ([part.fingerprint() for part in self.parts], self.shares)
+        content: tuple[object, ...] = ([part.fingerprint() for part in self.parts], self.shares)
+        if self.is_in_windows:
+            content = (*content, "in windows")
         return hashlib.sha256(repr(content).encode()).hexdigest()
 
     def epoch(self, number: int, first: int, last: int) -> Documents:

@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Int32, Int64
@@ -25,7 +26,7 @@ class Position:
         document: Documents finished in the present epoch.
         token: Tokens read of the present document.
         others: Of a mixture: the same three numbers of every other part, and then how many windows
-            each part has had.
+            each part has had, or how many tokens of finished documents.
     """
 
     epoch: int = 0
@@ -71,7 +72,8 @@ def pack(corpus: Corpus, seq_len: int, start: Position = Position()) -> Iterator
     Each epoch ends with one more end-of-text, the target that closes its last document.
     """
     if isinstance(corpus, Mixture):
-        yield from _pack_mixture(corpus, seq_len, start)
+        packed = _pack_in_windows if corpus.is_in_windows else _pack_whole_windows
+        yield from packed(corpus, seq_len, start)
         return
     for epoch in range(start.epoch, corpus.n_epochs):
         yield from _pack_epoch(corpus, seq_len, start)
@@ -99,17 +101,13 @@ def _pack_epoch(corpus: Corpus, seq_len: int, start: Position) -> Iterator[Windo
         ends = np.stack([np.full(n_windows, start.epoch), first + at, read - starts[at]], axis=1)
         if is_last:
             ends[-1] = (start.epoch + 1, 0, 0)
-        strides = np.lib.stride_tricks.sliding_window_view(tokens, seq_len + 1)
-        yield Windows(strides[::seq_len][:n_windows], ends)
+        yield _windows(tokens, seq_len, n_windows, ends)
         tokens, starts, first = tokens[read[-1] :], starts[at[-1] :] - read[-1], first + at[-1]
 
 
-def _pack_mixture(mixture: Mixture, seq_len: int, start: Position) -> Iterator[Windows]:
+def _pack_whole_windows(mixture: Mixture, seq_len: int, start: Position) -> Iterator[Windows]:
     """Windows of the part that is furthest behind its share, until the first part is over."""
-    n_parts = len(mixture.parts)
-    numbers = start.others or (0,) * (4 * n_parts - 3)
-    counts = np.array(numbers[3 * n_parts - 3 :])
-    cursors = np.array([start.numbers[:3], *_threes(numbers[: 3 * n_parts - 3])])
+    cursors, counts = _cursors_and_counts(start, len(mixture.parts))
     others = [
         _one_by_one(_pack_endlessly(part, seq_len, Position.of(cursor.tolist())))
         for part, cursor in zip(mixture.parts[1:], cursors[1:], strict=True)
@@ -141,8 +139,101 @@ def _one_by_one(blocks: Iterator[Windows]) -> Iterator[tuple[np.ndarray, np.ndar
         yield from zip(block.tokens, block.ends, strict=True)
 
 
-def _threes(numbers: Sequence[int]) -> list[tuple[int, ...]]:
-    return [tuple(numbers[i : i + 3]) for i in range(0, len(numbers), 3)]
+class _Document(NamedTuple):
+    """A document of a mixture; the tokens of which part, and the position's numbers before it."""
+
+    tokens: Int32[np.ndarray, " tokens"]
+    part: int
+    before: Int64[np.ndarray, " numbers"]
+
+
+def _pack_in_windows(mixture: Mixture, seq_len: int, start: Position) -> Iterator[Windows]:
+    """Windows over documents of all parts, which span epochs."""
+    cursors, counts = _cursors_and_counts(start, len(mixture.parts))
+    skip = int(cursors[:, 2].max())
+    kept: list[_Document] = []
+    n_kept = -skip
+    for document in _merged(mixture, cursors, counts):
+        kept.append(document)
+        n_kept += len(document.tokens)
+        if n_kept > max(_TOKENS_PER_BLOCK, seq_len):
+            windows, kept, skip = _cut(kept, skip, seq_len)
+            yield windows
+            n_kept = sum(len(document.tokens) for document in kept) - skip
+    end = np.concatenate([cursors.ravel(), counts])
+    closing = _close(np.empty(n_kept, dtype=np.int32), mixture.vocabulary.eos, seq_len)[n_kept:]
+    windows, _, _ = _cut([*kept, _Document(closing, 0, end)], skip, seq_len)
+    if len(windows.tokens):
+        windows.ends[-1] = end
+        yield windows
+
+
+def _merged(mixture: Mixture, cursors: np.ndarray, counts: np.ndarray) -> Iterator[_Document]:
+    """Each next document of the part whose tokens are furthest behind their share; moves both."""
+    shares = np.array(mixture.shares)
+    readers = [
+        _documents(part, Position.of(cursor.tolist()), is_endless=i > 0)
+        for i, (part, cursor) in enumerate(zip(mixture.parts, cursors, strict=True))
+    ]
+    nexts = [next(reader) for reader in readers]
+    cursors[:, 2] = 0
+    while True:
+        part = int((shares * counts.sum() - counts).argmax())
+        _, tokens = nexts[part]
+        if tokens is None:
+            return
+        yield _Document(tokens, part, np.concatenate([cursors.ravel(), counts]))
+        counts[part] += len(tokens)
+        nexts[part] = next(readers[part])
+        cursors[part, :2] = nexts[part][0]
+
+
+def _documents(
+    corpus: Corpus, start: Position, *, is_endless: bool
+) -> Iterator[tuple[tuple[int, int], Int32[np.ndarray, " tokens"] | None]]:
+    """Documents with their epoch and number; without tokens, what comes after the last one."""
+    per_block = _documents_per_block(corpus)
+    epochs = itertools.count(start.epoch) if is_endless else range(start.epoch, corpus.n_epochs)
+    first = start.document
+    for epoch in epochs:
+        for block in range(first, corpus.n_documents, per_block):
+            documents = corpus.epoch(epoch, block, min(block + per_block, corpus.n_documents))
+            for i, tokens in enumerate(np.split(documents.tokens, documents.starts[1:-1])):
+                yield (epoch, block + i), tokens
+        first = 0
+    yield (corpus.n_epochs, 0), None
+
+
+def _cut(
+    documents: list[_Document], skip: int, seq_len: int
+) -> tuple[Windows, list[_Document], int]:
+    """All whole windows, what is left of the documents, and how much of its first is read."""
+    tokens = np.concatenate([document.tokens for document in documents])[skip:]
+    lengths = [len(document.tokens) for document in documents]
+    starts = np.cumsum([0, *lengths[:-1]]) - skip
+    n_windows = (len(tokens) - 1) // seq_len
+    read = np.arange(1, n_windows + 1) * seq_len
+    at = np.searchsorted(starts, read, side="right") - 1
+    ends = np.array([documents[i].before for i in at.tolist()]).reshape(n_windows, -1)
+    parts = np.array([documents[i].part for i in at.tolist()], dtype=np.int64)
+    ends[np.arange(n_windows), 3 * parts + 2] = read - starts[at]
+    last = int(at[-1]) if n_windows else 0
+    skip = int(read[-1] - starts[last]) if n_windows else skip
+    return _windows(tokens, seq_len, n_windows, ends), documents[last:], skip
+
+
+def _windows(tokens: np.ndarray, seq_len: int, n_windows: int, ends: np.ndarray) -> Windows:
+    if n_windows == 0:
+        return Windows(np.empty((0, seq_len + 1), dtype=np.int32), ends)
+    strides = np.lib.stride_tricks.sliding_window_view(tokens, seq_len + 1)
+    return Windows(strides[::seq_len][:n_windows], ends)
+
+
+def _cursors_and_counts(start: Position, n_parts: int) -> tuple[np.ndarray, np.ndarray]:
+    """Of each part where it stands, and how many windows or tokens it has had."""
+    numbers = start.others or (0,) * (4 * n_parts - 3)
+    cursors = (*start.numbers[:3], *numbers[: 3 * n_parts - 3])
+    return np.array(cursors).reshape(n_parts, 3), np.array(numbers[3 * n_parts - 3 :])
 
 
 def n_tokens(corpus: Corpus) -> float:

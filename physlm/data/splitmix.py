@@ -41,6 +41,18 @@ def unit(bits):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
+def choices_of(key, numbers, bounds):  # type: ignore[no-untyped-def]
+    """For each of the numbered streams, an integer below each of the bounds."""
+    chosen = np.empty((len(numbers), len(bounds)), dtype=np.int64)
+    for i in range(len(numbers)):
+        state = stream_of(key, numbers[i])
+        for j in range(len(bounds)):
+            state, bits = next_bits(state)
+            chosen[i, j] = below(bits, bounds[j])
+    return chosen
+
+
+@numba.njit(cache=True, nogil=True)
 def uniform_of(key, first, last):  # type: ignore[no-untyped-def]
     """The first number in [0, 1) of each of the streams ``first`` to ``last - 1``."""
     numbers = np.empty(last - first)

@@ -53,7 +53,7 @@ def compact_tokenizer(texts: Iterable[str]) -> Tokenizer:
 
 
 class Vocabulary:
-    """The tokens a corpus uses, renumbered from 0; the last one is end-of-text.
+    """The tokens a corpus uses, renumbered from 0; reserved ones and end-of-text come last.
 
     The paper counts embedding parameters over used tokens only (3,275 of GPT-2's 50,257 for
     bioS), hence the trimming.
@@ -61,28 +61,52 @@ class Vocabulary:
     Attributes:
         size: Number of tokens, end-of-text included.
         eos: Id of end-of-text.
+        n_words: Tokens that stand for text, which come first.
         original_ids: For each token its id in the untrimmed tokenizer.
 
     Source:
         Physics of Language Models, Part 3.3, section 2 (model size).
     """
 
-    def __init__(self, tokenizer: Tokenizer, texts: Iterable[str]) -> None:
+    def __init__(
+        self, tokenizer: Tokenizer, texts: Iterable[str], reserved: Sequence[str] = ()
+    ) -> None:
         self._tokenizer = tokenizer
-        eos = tokenizer.token_to_id(END_OF_TEXT)
+        tokenizer.add_special_tokens(list(reserved))
         encodings = tokenizer.encode_batch(list(texts))
-        used = {token for encoding in encodings for token in encoding.ids} - {eos}
-        self.original_ids: Int64[np.ndarray, " size"] = np.array([*sorted(used), eos])
+        ends = [tokenizer.token_to_id(token) for token in (*reserved, END_OF_TEXT)]
+        words = {token for encoding in encodings for token in encoding.ids} - set(ends)
+        self.original_ids: Int64[np.ndarray, " size"] = np.array([*sorted(words), *ends])
+        self.n_words = len(words)
         self.size = len(self.original_ids)
         self.eos = self.size - 1
         self._trimmed = np.full(tokenizer.get_vocab_size(), -1, dtype=np.int32)
         self._trimmed[self.original_ids] = np.arange(self.size)
 
     @classmethod
-    def build(cls, name: TokenizerName, texts: Sequence[str]) -> "Vocabulary":
-        """The trimmed vocabulary of ``texts`` under the named tokenizer."""
+    def build(
+        cls, name: TokenizerName, texts: Sequence[str], reserved: Sequence[str] = ()
+    ) -> "Vocabulary":
+        """The trimmed vocabulary of ``texts`` under the named tokenizer.
+
+        Args:
+            name: Of the tokenizer.
+            texts: All that will be written.
+            reserved: Further tokens, which stand for no text.
+        """
         tokenizer = gpt2_tokenizer() if name is TokenizerName.gpt2 else compact_tokenizer(texts)
-        return cls(tokenizer, texts)
+        return cls(tokenizer, texts, reserved)
+
+    def reserved(self, token: str) -> int:
+        """The id of a reserved token.
+
+        Raises:
+            ValueError: If the vocabulary has none of that name.
+        """
+        known = self._tokenizer.token_to_id(token)
+        if known is None or self._trimmed[known] < 0:
+            raise ValueError(f"{token} is not in the vocabulary; reserve it when that is built")
+        return int(self._trimmed[known])
 
     def encode(self, text: str) -> Int32[np.ndarray, " tokens"]:
         """Token ids of a text.

@@ -11,6 +11,7 @@ from torch import Tensor
 from physlm.data.bio.knowledge import KnowledgeCorpus
 from physlm.data.bio.sentences import Biographies
 from physlm.data.corpus import Corpus, require_at_least
+from physlm.data.mixture import part_of
 from physlm.errors import InputError
 from physlm.eval.scorer import ScorerConfig, mean, require_causal, require_window, sample
 from physlm.models.language_model import LanguageModel
@@ -25,7 +26,9 @@ class CapacityConfig(ScorerConfig):
     """The capacity ratio R of a model trained on biographies, with its parts and its maximum.
 
     Losses are summed over the tokens of an item: the name at a document's start, each value after
-    the words before it. They are means over several renderings of each person.
+    the words before it. They are means over several renderings of each person. Of a mixture the
+    people are measured, not what they are mixed with; people told of at different frequencies are
+    reported by frequency, too. The validation loss is over all tokens of one more rendering.
 
     Source:
         Physics of Language Models, Part 3.3, definition 2.2 and theorem 3.2.
@@ -40,10 +43,11 @@ class CapacityConfig(ScorerConfig):
 
     def check(self, model: LanguageModel, corpus: Corpus) -> None:
         """Only worlds of people have a capacity, and each document is read in one window."""
-        if not isinstance(corpus, KnowledgeCorpus):
-            raise InputError("eval=capacity measures data=bios and data=biod only")
+        world = part_of(corpus, KnowledgeCorpus)
+        if world is None:
+            raise InputError("eval=capacity measures data=bios and data=biod, alone or among junk")
         require_causal("capacity", model, "predicts no next token")
-        tellings = corpus.sentences.tellings
+        tellings = world.sentences.tellings
         if any(t.n_untold for t in tellings):
             raise InputError("eval=capacity measures all attributes; set leaves_out_city=false")
         if any(t.name_after or t.has_pronoun != tellings[0].has_pronoun for t in tellings):
@@ -52,16 +56,21 @@ class CapacityConfig(ScorerConfig):
                 "none of them; set name_after=0, and the same subject in data.text and "
                 "data.minority_text"
             )
-        require_documents_fit(model, corpus, self._people(corpus), self.n_renderings)
+        require_documents_fit(model, world, self._people(world), self.n_renderings)
 
     def score(self, model: LanguageModel, corpus: Corpus) -> list[Metric]:
         """All capacity metrics of a model."""
-        assert isinstance(corpus, KnowledgeCorpus)
+        world = part_of(corpus, KnowledgeCorpus)
+        assert world is not None
+        people, n_parameters = self._people(world), sum(model.n_parameters().values())
         losses = measure_items(
-            model, corpus, self._people(corpus),
-            n_renderings=self.n_renderings, batch_size=self.batch_size,
-        )  # fmt: skip
-        return capacity_metrics(losses, corpus, sum(model.n_parameters().values()))
+            model, world, people, n_renderings=self.n_renderings, batch_size=self.batch_size
+        )
+        return [
+            *capacity_metrics(losses, world, n_parameters),
+            *frequency_metrics(losses, world, people, n_parameters),
+            _validation_loss(model, world, people, self.n_renderings, self.batch_size),
+        ]
 
     def _people(self, corpus: KnowledgeCorpus) -> Int64[np.ndarray, " people"]:
         """Everyone, or a sample drawn once."""
@@ -155,14 +164,12 @@ def capacity_metrics(
     name bits = N (log2 N0 - name loss), value bits = N sum over counted attributes of
     (log2 of the number of values - value loss), and for bioD
     diversity bits = K D (log2(T^L / D) - first-chunk loss), losses in bits. Nothing is clipped:
-    a model that knows less than nothing scores below zero.
+    a model that knows less than nothing scores below zero. Names and values alone are reported,
+    too: of people among junk from the same diversity sets, these are what is known of them.
     """
     n = corpus.n_people
-    name = n * (math.log2(corpus.n_names) - losses.name * BITS_PER_NAT)
-    counted = [i for i, a in enumerate(corpus.attributes) if a.is_counted]
-    most = sum(math.log2(corpus.attributes[i].n_values) for i in counted)
-    value = n * (most - losses.value[:, counted].sum(axis=1) * BITS_PER_NAT)
-    parts = {"name_bits": name, "value_bits": value}
+    name, value = _bits_known(losses, corpus)
+    parts = {"name_bits": n * name, "value_bits": n * value}
     if corpus.diversity is not None:
         sets = corpus.diversity
         new = math.log2(sets.n_possible / sets.n_strings)
@@ -170,8 +177,10 @@ def capacity_metrics(
             len(corpus.attributes) * new - losses.first_chunk.sum(axis=1) * BITS_PER_NAT
         )
     total = sum(parts.values(), start=np.zeros(len(name)))
+    of_people = n * (name + value) / n_parameters
     return [
         _mean("bits_per_parameter", total / n_parameters, "bits/parameter"),
+        _mean("people_bits_per_parameter", of_people, "bits/parameter"),
         Metric(
             name="capacity/maximum_bits_per_parameter",
             value=corpus.maximum_bits / n_parameters,
@@ -185,6 +194,63 @@ def capacity_metrics(
             for i, attribute in enumerate(corpus.attributes)
         ),
     ]
+
+
+def frequency_metrics(
+    losses: ItemLosses,
+    corpus: KnowledgeCorpus,
+    people: Int64[np.ndarray, " people"],
+    n_parameters: int,
+) -> list[Metric]:
+    """What is known of people told of equally often in an epoch; nothing where all are.
+
+    ``learned_share`` is of the bits of their values, ``bits_per_parameter`` their part of the
+    capacity ratio, names and values.
+    """
+    frequencies = corpus.frequencies
+    every = np.unique(frequencies)
+    if len(every) == 1:
+        return []
+    name, value = _bits_known(losses, corpus)
+    metrics = []
+    for frequency in every.tolist():
+        is_in, group = frequencies[people] == frequency, f"frequency_{frequency}"
+        if not is_in.any():
+            continue
+        total = (frequencies == frequency).sum() * (name + value)[is_in] / n_parameters
+        metrics += [
+            _mean(f"{group}/bits_per_parameter", total, "bits/parameter"),
+            _mean(f"{group}/learned_share", value[is_in] / corpus.value_bits, "share"),
+        ]
+    return metrics
+
+
+def _bits_known(
+    losses: ItemLosses, corpus: KnowledgeCorpus
+) -> tuple[Float[np.ndarray, " people"], Float[np.ndarray, " people"]]:
+    """Bits known of each person's name and values."""
+    counted = [i for i, a in enumerate(corpus.attributes) if a.is_counted]
+    name = math.log2(corpus.n_names) - losses.name * BITS_PER_NAT
+    return name, corpus.value_bits - losses.value[:, counted].sum(axis=1) * BITS_PER_NAT
+
+
+def _validation_loss(
+    model: LanguageModel,
+    corpus: KnowledgeCorpus,
+    people: Int64[np.ndarray, " people"],
+    number: int,
+    batch_size: int,
+) -> Metric:
+    """Mean loss per token of a rendering that no other metric is measured on."""
+    per_document = []
+    for first in range(0, len(people), batch_size):
+        documents = corpus.rendering(number, people[first : first + batch_size])
+        nats, _ = _token_losses(model, documents, corpus.vocabulary.eos)
+        lengths = np.diff(documents.starts)
+        is_token = np.arange(nats.shape[1]) < lengths[:, None]
+        per_document.append((nats * is_token).sum(axis=1) / (lengths - 1))
+    losses = np.concatenate(per_document)
+    return mean("capacity/validation_loss_nats", losses, "nats/token", split="validation")
 
 
 def _mean(name: str, per_person: Float[np.ndarray, " people"], unit: str) -> Metric:

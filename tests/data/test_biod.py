@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from physlm.data.bio.biod import BiodConfig, draw_values, syllables
+from physlm.data.bio.biod import BiodConfig, syllables, values_of
 from physlm.data.bio.sentences import Order
 from physlm.data.tokens import TokenizerName
 from tests.conftest import tiny_biod_config
@@ -13,7 +13,7 @@ from tests.conftest import tiny_biod_config
 def test_each_chunk_comes_uniformly_from_a_diversity_set_of_exactly_d_strings():
     config = BiodConfig(n_people=4000, n_attributes=2, n_chunks=3, diversity=5, chunk_length=2,
                         alphabet_size=7, name_sizes=[100, 100])  # fmt: skip
-    values = draw_values(config, seed=3)
+    values = values_of(config, 3, config.drawn(3).facts)
     assert values.shape == (4000, 2, 6)
     sets = []
     for attribute in range(2):
@@ -27,7 +27,7 @@ def test_each_chunk_comes_uniformly_from_a_diversity_set_of_exactly_d_strings():
 
 def test_large_string_spaces_are_drawn_without_enumerating_them():
     config = BiodConfig(n_people=50, diversity=40, chunk_length=20, alphabet_size=30)
-    values = draw_values(config, seed=0)
+    values = values_of(config, 0, config.drawn(0).facts)
     assert values.max() < 30
     assert config.build(0).diversity.n_possible == 30.0**20
 

@@ -327,7 +327,7 @@ def test_maximum_bits_and_entropy_are_the_closed_forms():
 
 
 def test_names_are_distinct_even_when_every_name_is_taken():
-    from physlm.data.bio.knowledge import draw_names
+    from physlm.data.bio.people import draw_names
 
     names = draw_names(0, 24, (2, 3, 4))
     assert len({tuple(name) for name in names.tolist()}) == 24

@@ -34,7 +34,7 @@ class TableModel(LanguageModel):
         self.vocabulary_size = corpus.vocabulary.size
         self.eos = corpus.vocabulary.eos
         self.scores = {}
-        for number in range(N_RENDERINGS):
+        for number in range(N_RENDERINGS + 1):  # one more for the validation loss
             documents = corpus.rendering(number, np.arange(corpus.n_documents))
             for i, person in enumerate(documents.people):
                 row = documents.tokens[documents.starts[i] : documents.starts[i + 1]].tolist()

@@ -3,15 +3,17 @@
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from jaxtyping import Int64
 
-from physlm.data.bio.knowledge import Attribute, Diversity, KnowledgeCorpus, PieceList, draw_names
+from physlm.data.bio.knowledge import Attribute, Diversity, KnowledgeCorpus, PieceList
+from physlm.data.bio.people import PeopleConfig, Population, draw_names
 from physlm.data.bio.pools import pool
 from physlm.data.bio.sentences import Order, Sentences, Telling
-from physlm.data.corpus import DataConfig, require_at_least
+from physlm.data.corpus import require_at_least
 from physlm.data.tokens import Pieces, TokenizerName, Vocabulary, gpt2_tokenizer
 from physlm.rng import stream
 
@@ -20,7 +22,7 @@ _SYLLABLES = [c + v for c in "bdfgklmnprstvyz" for v in "aeiou"]
 
 
 @dataclass(kw_only=True, slots=True)
-class BiodConfig(DataConfig):
+class BiodConfig(PeopleConfig):
     """bioD(N, K, C, D, L, T).
 
     With ``tokenizer=gpt2`` the text is the published one ("X's ID 7 is v. Her ID 2 is v."). With
@@ -32,7 +34,6 @@ class BiodConfig(DataConfig):
         Physics of Language Models, Part 3.3, section 2.1 and definition of bioD.
     """
 
-    n_people: int = 10_000
     n_attributes: int = 6  # K
     n_chunks: int = 1  # C, chunks in a value
     diversity: int = 256  # D, strings in an attribute's diversity set
@@ -44,8 +45,8 @@ class BiodConfig(DataConfig):
 
     def check(self) -> None:
         """Sizes in range, and a diversity set no larger than what it is drawn from."""
-        DataConfig.check(self)
-        require_at_least(self, 1, "n_people", "n_attributes", "n_chunks", "diversity")
+        PeopleConfig.check(self)
+        require_at_least(self, 1, "n_attributes", "n_chunks", "diversity")
         require_at_least(self, 1, "chunk_length", "alphabet_size")
         if not self.name_sizes or min(self.name_sizes) < 1:
             raise ValueError(f"name_sizes={self.name_sizes}; each part of a name needs a choice")
@@ -69,32 +70,37 @@ class BiodConfig(DataConfig):
                 f"tokens over {self.alphabet_size}; lower it or raise alphabet_size"
             )
 
-    def build(self, seed: int) -> KnowledgeCorpus:
-        """Draw names, diversity sets and values, and tokenise their pieces."""
-        names = draw_names(seed, self.n_people, self.name_sizes)
-        is_text = self.tokenizer is TokenizerName.gpt2
-        texts = _sentence_texts(self) if is_text else _symbol_texts(self)
-        pieces = PieceList()
-        symbols = pieces.add([f" {word}" for word in texts.symbols])
-        first = [pieces.add(part)[names[:, i]] for i, part in enumerate(texts.name_parts)]
-        possessive = pieces.add([texts.possessive])[0]
-        suffix = pieces.add([texts.suffix])[0]
-        later = pieces.add([texts.later_subject])[0]
+    @property
+    def name_choices(self) -> tuple[int, ...]:
+        """Entries of each list of parts of names."""
+        return tuple(self.name_sizes)
+
+    @property
+    def fact_choices(self) -> tuple[int, ...]:
+        """Each chunk is a string of the attribute's diversity set."""
+        return (self.diversity,) * (self.n_attributes * self.n_chunks)
+
+    def drawn(self, seed: int) -> Population:
+        """Names and strings, uniform."""
+        shape = (self.n_people, self.n_attributes * self.n_chunks)
+        chosen = stream(seed, "values").integers(0, self.diversity, shape)
+        return Population(draw_names(seed, self.n_people, self.name_sizes), chosen)
+
+    def corpus(self, seed: int, reserved: Sequence[str] = ()) -> KnowledgeCorpus:
+        """Names, diversity sets and values of a seed, and their pieces, tokenised."""
+        texts, pieces = self._texts, PieceList()
+        about = self._about(self.drawn(seed), seed, pieces)
         shape = (self.n_attributes, 1)
         prefixes = pieces.add(texts.markers).reshape(shape)
-        vocabulary = Vocabulary.build(self.tokenizer, list(pieces.texts))
+        vocabulary = Vocabulary.build(self.tokenizer, list(pieces.texts), reserved)
         sentences = Sentences(
             pieces=Pieces(vocabulary, list(pieces.texts)),
-            n_name_parts=len(first),
-            openings=np.stack([*first, np.full(self.n_people, possessive)], axis=1),
-            subjects=np.full((self.n_people, 1), later),
-            namings=np.empty((self.n_people, 0), dtype=np.int32),
-            values=symbols[draw_values(self, seed)],
+            n_name_parts=len(self.name_sizes),
             prefixes=prefixes,
-            suffixes=np.full(shape, suffix),
+            suffixes=pieces.add([texts.suffix] * self.n_attributes).reshape(shape),
             n_templates=np.ones(self.n_attributes, dtype=np.int32),
             tellings=(Telling(order=self.attribute_order),),
-            groups=np.zeros(self.n_people, dtype=np.int8),
+            **about,
         )
         n_values = float(self.diversity) ** self.n_chunks
         return KnowledgeCorpus(
@@ -109,16 +115,43 @@ class BiodConfig(DataConfig):
                 n_possible=float(self.alphabet_size**self.chunk_length),
                 chunk_length=self.chunk_length,
             ),
-            told_until=np.arange(1, self.n_people + 1),
+            told_until=self.told_until(),
         )
 
+    def of_others(self, corpus: KnowledgeCorpus, others: Population) -> Sentences:
+        """The same markers and diversity sets, about other people."""
+        assert isinstance(corpus.sentences, Sentences)
+        pieces = PieceList(corpus.sentences.pieces.texts)
+        return replace(corpus.sentences, **self._about(others, corpus.seed, pieces))
 
-def draw_values(config: BiodConfig, seed: int) -> Int64[np.ndarray, "people attributes symbols"]:
-    """Every value as alphabet symbols: chunks uniform from the attribute's diversity set."""
-    n, k, c = config.n_people, config.n_attributes, config.n_chunks
+    def _about(self, people: Population, seed: int, pieces: PieceList) -> dict[str, Any]:
+        """What of `Sentences` differs between people."""
+        texts, n = self._texts, len(people.names)
+        symbols = pieces.add([f" {word}" for word in texts.symbols])
+        parts = [pieces.add(part)[people.names[:, i]] for i, part in enumerate(texts.name_parts)]
+        possessive, _, later = pieces.add([texts.possessive, texts.suffix, texts.later_subject])
+        return {
+            "openings": np.stack([*parts, np.full(n, possessive)], axis=1),
+            "subjects": np.full((n, 1), later),
+            "namings": np.empty((n, 0), dtype=np.int32),
+            "values": symbols[values_of(self, seed, people.facts)],
+            "groups": np.zeros(n, dtype=np.int8),
+        }
+
+    @property
+    def _texts(self) -> "_Texts":
+        is_text = self.tokenizer is TokenizerName.gpt2
+        return _sentence_texts(self) if is_text else _symbol_texts(self)
+
+
+def values_of(
+    config: BiodConfig, seed: int, facts: Int64[np.ndarray, "people facts"]
+) -> Int64[np.ndarray, "people attributes symbols"]:
+    """Every value as alphabet symbols: the chosen strings of the attribute's diversity set."""
+    k, c = config.n_attributes, config.n_chunks
     sets = np.stack([_diversity_set(config, seed, a) for a in range(k)])
-    chosen = stream(seed, "values").integers(0, config.diversity, (n, k, c))
-    return sets[np.arange(k)[None, :, None], chosen].reshape(n, k, c * config.chunk_length)
+    chosen: np.ndarray = sets[np.arange(k)[None, :, None], facts.reshape(-1, k, c)]
+    return chosen.reshape(-1, k, c * config.chunk_length)
 
 
 def _diversity_set(

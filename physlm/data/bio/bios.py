@@ -2,13 +2,15 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
+from typing import Any
 
 import numpy as np
 from jaxtyping import Int64
 
-from physlm.data.bio.knowledge import Attribute, KnowledgeCorpus, PieceList, draw_names
+from physlm.data.bio.knowledge import Attribute, KnowledgeCorpus, PieceList
+from physlm.data.bio.people import PeopleConfig, Population, draw_names
 from physlm.data.bio.pools import (
     ATTRIBUTES,
     FIRST_YEAR,
@@ -23,7 +25,7 @@ from physlm.data.bio.pools import (
 from physlm.data.bio.questions import question_texts
 from physlm.data.bio.sentences import Order, Sentences, Telling, Translation
 from physlm.data.bio.tasks import task_texts
-from physlm.data.corpus import DataConfig, require_at_least
+from physlm.data.corpus import require_at_least
 from physlm.data.tokens import Pieces, TokenizerName, Vocabulary
 from physlm.identity import LATER
 from physlm.rng import stream
@@ -104,7 +106,7 @@ class TextConfig:
 
 
 @dataclass(kw_only=True, slots=True)
-class BiosConfig(DataConfig):
+class BiosConfig(PeopleConfig):
     """bioS(N): people with six attributes, each told in one sentence.
 
     A minority of further people, of the same world, may be told about in another way: in Part 3.1
@@ -114,7 +116,6 @@ class BiosConfig(DataConfig):
         Physics of Language Models, Part 3.1, section 2 and Part 3.3, section 2.1.
     """
 
-    n_people: int = 10_000
     text: TextConfig = field(default_factory=TextConfig)
     n_minority: int = 0  # people beside these, told about as minority_text says
     minority_text: TextConfig = field(default_factory=TextConfig)
@@ -125,19 +126,75 @@ class BiosConfig(DataConfig):
 
     def check(self) -> None:
         """People and windows in range."""
-        DataConfig.check(self)
-        require_at_least(self, 1, "n_people", "times")
+        PeopleConfig.check(self)
+        require_at_least(self, 1, "times")
         require_at_least(self, 0, "n_minority")
         if self.pool_size is not None:
             require_at_least(self, 2, "pool_size")
         if self.times > 1 and not self.n_minority:
             raise ValueError(f"times={self.times} without a minority; set n_minority, or exposures")
+        if self.frequencies is not None and self.n_minority:
+            raise ValueError(
+                f"frequencies={self.frequencies} with n_minority={self.n_minority}; a minority is "
+                "told of once where others are told of times; leave one of them out"
+            )
 
-    def build(self, seed: int) -> KnowledgeCorpus:
-        """Draw the people and tokenise every piece of their biographies."""
+    @property
+    def name_choices(self) -> tuple[int, ...]:
+        """First, middle and last names."""
+        return tuple(len(pool(part, self.pool_size)) for part in NAME_PARTS)
+
+    @property
+    def fact_choices(self) -> tuple[int, ...]:
+        """Month, day and year of birth, the four other attributes that are drawn, the gender."""
+        return (N_MONTHS, N_DAYS, n_years(self.pool_size), *_n_values(self.pool_size), 2)
+
+    def drawn(self, seed: int) -> Population:
+        """Everybody, the minority last."""
         people = draw_people(self, seed)
+        facts = (people.birth_dates, people.choices, people.is_female)
+        return Population(people.names, np.column_stack(facts))
+
+    def corpus(self, seed: int, reserved: Sequence[str] = ()) -> KnowledgeCorpus:
+        """The people of a seed, and every piece of their biographies, tokenised."""
+        people = self.drawn(seed)
         is_minority = np.arange(len(people.names)) >= self.n_people
-        pieces = PieceList()
+        pieces, told = PieceList(), (self.text, self.minority_text)
+        about = self._about(people, is_minority, pieces)
+        first_names = pool("first_names", self.pool_size)
+        asked = [*question_texts(ATTRIBUTES, first_names), *task_texts()] if self.questions else []
+        vocabulary = Vocabulary.build(self.tokenizer, [*pieces.texts, *asked], reserved)
+        sentences = Sentences(
+            pieces=Pieces(vocabulary, list(pieces.texts)),
+            n_name_parts=people.names.shape[1],
+            tellings=tuple(text.telling for text in told[: 1 + is_minority.any()]),
+            **about,
+        )
+        has_gender = any(telling.has_pronoun for telling in sentences.tellings)
+        is_once = np.where(is_minority, 1, self.times)
+        return KnowledgeCorpus(
+            seed=seed,
+            n_epochs=self.exposures,
+            vocabulary=vocabulary,
+            sentences=sentences,
+            attributes=attributes_of(self.pool_size, has_gender=has_gender),
+            n_names=math.prod(self.name_choices),
+            diversity=None,
+            told_until=self.told_until() if self.frequencies else is_once.cumsum(),
+        )
+
+    def of_others(self, corpus: KnowledgeCorpus, others: Population) -> Sentences:
+        """The same templates and lists, about other people, none of a minority."""
+        assert isinstance(corpus.sentences, Sentences)
+        pieces = PieceList(corpus.sentences.pieces.texts)
+        about = self._about(others, np.zeros(len(others.names), dtype=bool), pieces)
+        return replace(corpus.sentences, **about)
+
+    def _about(
+        self, drawn: Population, is_minority: np.ndarray, pieces: PieceList
+    ) -> dict[str, Any]:
+        """All of `Sentences` but the tokens and how texts come about."""
+        people = People.of(drawn, self.pool_size)
         groups, told = is_minority.astype(np.int8), (self.text, self.minority_text)
         is_named_later = np.array([text.name_after > 0 for text in told])[groups]
         has_full_name = np.array([text.subject is Subject.full_name for text in told])[groups]
@@ -154,36 +211,11 @@ class BiosConfig(DataConfig):
             translated = _later_subjects(people, pieces, has_full_name, PRONOUNS_FRENCH)
             translation = Translation(translated, n_first, n_templates - n_first)
             n_templates = n_first
-        values = value_pieces(people, pieces)
-        first_names = pool("first_names", self.pool_size)
-        asked = [*question_texts(ATTRIBUTES, first_names), *task_texts()] if self.questions else []
-        vocabulary = Vocabulary.build(self.tokenizer, [*pieces.texts, *asked])
-        sentences = Sentences(
-            pieces=Pieces(vocabulary, list(pieces.texts)),
-            n_name_parts=people.names.shape[1],
-            openings=openings,
-            subjects=subjects,
-            namings=namings,
-            values=values,
-            prefixes=prefixes,
-            suffixes=suffixes,
-            n_templates=n_templates,
-            tellings=tuple(text.telling for text in told[: 1 + is_minority.any()]),
-            groups=groups,
-            translation=translation,
-        )
-        return KnowledgeCorpus(
-            seed=seed,
-            n_epochs=self.exposures,
-            vocabulary=vocabulary,
-            sentences=sentences,
-            attributes=attributes_of(
-                self.pool_size, has_gender=any(t.has_pronoun for t in sentences.tellings)
-            ),
-            n_names=math.prod(len(pool(part, self.pool_size)) for part in NAME_PARTS),
-            diversity=None,
-            told_until=np.where(is_minority, 1, self.times).cumsum(),
-        )
+        return {
+            "openings": openings, "subjects": subjects, "namings": namings,
+            "values": value_pieces(people, pieces), "prefixes": prefixes, "suffixes": suffixes,
+            "n_templates": n_templates, "groups": groups, "translation": translation,
+        }  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,19 +236,29 @@ class People:
     is_female: Int64[np.ndarray, " people"]
     pool_size: int | None
 
+    @classmethod
+    def of(cls, drawn: Population, pool_size: int | None) -> "People":
+        """The same people with their facts told apart."""
+        facts = drawn.facts
+        return cls(drawn.names, facts[:, :3], facts[:, 3:7], facts[:, 7], pool_size)
+
 
 def draw_people(config: BiosConfig, seed: int) -> People:
     """The world of a configuration and seed: distinct names, every attribute uniform."""
     n, size = config.n_people + config.n_minority, config.pool_size
-    n_values = [*(len(pool(name, size)) for name in VALUE_POOLS), len(employers(size))]
     dates = (N_MONTHS, N_DAYS, n_years(size))
     return People(
-        names=draw_names(seed, n, [len(pool(part, size)) for part in NAME_PARTS]),
+        names=draw_names(seed, n, config.name_choices),
         birth_dates=stream(seed, "birth dates").integers(0, dates, (n, 3)),
-        choices=stream(seed, "attributes").integers(0, n_values, (n, 4)),
+        choices=stream(seed, "attributes").integers(0, _n_values(size), (n, 4)),
         is_female=stream(seed, "gender").integers(0, 2, n),
         pool_size=size,
     )
+
+
+def _n_values(pool_size: int | None) -> tuple[int, ...]:
+    """Birth cities, universities, majors and employers in use."""
+    return (*(len(pool(name, pool_size)) for name in VALUE_POOLS), len(employers(pool_size)))
 
 
 def n_years(pool_size: int | None) -> int:

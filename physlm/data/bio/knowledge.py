@@ -99,6 +99,7 @@ class KnowledgeCorpus:
         n_names: N0, names that people's names were drawn from.
         diversity: The diversity sets, in bioD only.
         told_until: Documents of an epoch about each person and those before.
+        domain: The token behind the end-of-text of every document, if there is one.
     """
 
     seed: int
@@ -109,6 +110,7 @@ class KnowledgeCorpus:
     n_names: int
     diversity: Diversity | None
     told_until: Int64[np.ndarray, " people"]
+    domain: int | None = None
 
     @property
     def n_people(self) -> int:
@@ -120,6 +122,11 @@ class KnowledgeCorpus:
         """Documents in one epoch."""
         return int(self.told_until[-1])
 
+    @property
+    def frequencies(self) -> Int64[np.ndarray, " people"]:
+        """Documents of an epoch about each person."""
+        return np.diff(self.told_until, prepend=0)
+
     def epoch(self, number: int, first: int, last: int) -> Biographies:
         """Documents ``first`` to ``last - 1`` of the epoch's shuffled order."""
         documents = _epoch_order(self.seed, number, self.n_documents)[first:last]
@@ -128,13 +135,15 @@ class KnowledgeCorpus:
         times = ends[people] - np.where(people > 0, ends[people - 1], 0)
         n_told = ends[people] - documents - 1  # in this epoch, from 0 on
         # Each person begins with another text, so that those of one number do not come at once.
-        texts = number * times + n_told + people
-        return self.sentences.render(people, texts, self.seed, self.vocabulary.eos)
+        return self._told(people, number * times + n_told + people)
 
     def rendering(self, number: int, people: Int64[np.ndarray, " documents"]) -> Biographies:
         """A rendering for measurement: texts that training does not reach where it could."""
-        texts = np.full(len(people), _UNSEEN + number)
-        return self.sentences.render(people, texts, self.seed, self.vocabulary.eos)
+        return self._told(people, np.full(len(people), _UNSEEN + number))
+
+    def _told(self, people: np.ndarray, texts: np.ndarray) -> Biographies:
+        documents = self.sentences.render(people, texts, self.seed, self.vocabulary.eos)
+        return documents if self.domain is None else documents.marked(self.domain)
 
     def facts(self, person: int) -> dict[str, str]:
         """A person's name and attribute values, as they stand in the text."""
@@ -161,28 +170,30 @@ class KnowledgeCorpus:
         """
         n = self.n_people
         return (
-            n * math.log2(self.n_names / n) + self._value_bits + self._diversity_bits(exact=False)
+            n * math.log2(self.n_names / n)
+            + n * self.value_bits
+            + self._diversity_bits(exact=False)
         )
 
     @property
     def entropy_bits(self) -> float:
         """Exact entropy of the drawn world: which names, which values, which diversity sets."""
         return (
-            _log2_choose(self.n_names, self.n_people)
-            + self._value_bits
+            log2_choose(self.n_names, self.n_people)
+            + self.n_people * self.value_bits
             + self._diversity_bits(exact=True)
         )
 
     @property
-    def _value_bits(self) -> float:
-        counted = (math.log2(a.n_values) for a in self.attributes if a.is_counted)
-        return self.n_people * sum(counted)
+    def value_bits(self) -> float:
+        """Bits of one person's values."""
+        return sum(math.log2(a.n_values) for a in self.attributes if a.is_counted)
 
     def _diversity_bits(self, *, exact: bool) -> float:
         if self.diversity is None:
             return 0.0
         n, possible = self.diversity.n_strings, self.diversity.n_possible
-        one_set = _log2_choose(possible, n) if exact else n * math.log2(possible / n)
+        one_set = log2_choose(possible, n) if exact else n * math.log2(possible / n)
         return len(self.attributes) * one_set
 
     def fingerprint(self) -> str:
@@ -193,6 +204,8 @@ class KnowledgeCorpus:
             digest.update(f"{array.dtype}{array.shape}".encode())
             digest.update(np.ascontiguousarray(array).tobytes())
         digest.update(repr((self.seed, self.sentences.tellings)).encode())
+        if self.domain is not None:
+            digest.update(repr(self.domain).encode())
         return digest.hexdigest()
 
 
@@ -213,22 +226,7 @@ class PieceList:
         return np.array([self.texts.setdefault(t, len(self.texts)) for t in texts], dtype=np.int32)
 
 
-def draw_names(seed: int, n_people: int, sizes: Sequence[int]) -> Int64[np.ndarray, "people parts"]:
-    """Distinct full names, one index per name part, uniform over all sets of such names.
-
-    Raises:
-        ValueError: If there are fewer distinct names than people.
-    """
-    n_names = math.prod(sizes)
-    if n_people > n_names:
-        raise ValueError(
-            f"n_people={n_people} exceeds the {n_names} distinct names; use fewer people"
-        )
-    drawn = stream(seed, "names").choice(n_names, n_people, replace=False)
-    return np.stack(np.unravel_index(drawn, tuple(sizes)), axis=1)
-
-
-def _log2_choose(n: float, k: float) -> float:
+def log2_choose(n: float, k: float) -> float:
     """log2 of the binomial coefficient; series where gamma functions would cancel."""
     if k == n:
         return 0.0

@@ -74,6 +74,17 @@ class Biographies(Documents):
     name_spans: Int32[np.ndarray, "documents 2"]
     value_spans: Int32[np.ndarray, "documents attributes 2"]
 
+    def marked(self, domain: int) -> "Biographies":
+        """The same documents with a domain's token right behind each end-of-text."""
+        firsts = self.starts[:-1] + 1
+        name_spans, value_spans = (
+            spans + (spans[..., 1:] > 0) for spans in (self.name_spans, self.value_spans)
+        )
+        return Biographies(
+            np.insert(self.tokens, firsts, domain), self.starts + np.arange(len(self.starts)),
+            self.people, name_spans, value_spans,
+        )  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class Translation:
@@ -153,9 +164,19 @@ class Sentences:
         texts: Int64[np.ndarray, " documents"],
         seed: int,
         eos: int,
+        identities: Int64[np.ndarray, " documents"] | None = None,
     ) -> Biographies:
-        """Text number ``texts[i]`` of each of ``people``, the same whenever it is asked for."""
-        plan, languages = self._plan(people, texts, seed)
+        """Text number ``texts[i]`` of each of ``people``, the same whenever it is asked for.
+
+        Args:
+            people: Rows of the arrays.
+            texts: Text numbers.
+            seed: Of the wordings and orders.
+            eos: The token that begins every document.
+            identities: Numbers that tell people apart where the arrays hold some of many.
+        """
+        identities = people if identities is None else identities
+        plan, languages = self._plan(people, identities, texts, seed)
         translated = self.subjects if self.translation is None else self.translation.subjects
         width = max(self.openings.shape[1], self.subjects.shape[1], translated.shape[1])
         rows = _rows(
@@ -167,12 +188,12 @@ class Sentences:
         value_spans = documents.spans(values[..., 0], values[..., 1])
         value_spans[values[..., 1] == 0] = 0
         return Biographies(
-            documents.tokens, documents.starts, people,
+            documents.tokens, documents.starts, identities,
             documents.spans(name[:, 0], name[:, 1]), value_spans,
         )  # fmt: skip
 
     def _plan(
-        self, people: np.ndarray, texts: np.ndarray, seed: int
+        self, people: np.ndarray, identities: np.ndarray, texts: np.ndarray, seed: int
     ) -> tuple[Int32[np.ndarray, "documents sentences 2"], Int64[np.ndarray, " documents"]]:
         """For each document and sentence, of which attribute in which template; its language."""
         groups = self.groups[people]
@@ -193,7 +214,7 @@ class Sentences:
             firsts.append(self.translation.first_templates)
             counts.append(self.translation.n_templates)
         plan: np.ndarray = _draw_plans(
-            people, wordings, numbers, languages, n_untold, kinds, name_after, keys,
+            identities, wordings, numbers, languages, n_untold, kinds, name_after, keys,
             (np.stack(firsts), np.stack(counts)), n_sentences,
         )  # fmt: skip
         return plan, languages

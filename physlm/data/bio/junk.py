@@ -1,0 +1,77 @@
+"""A world of people among junk, with or without tokens that tell the two apart."""
+
+import re
+from dataclasses import dataclass, replace
+
+from physlm.data.bio.knowledge import KnowledgeCorpus
+from physlm.data.bio.people import PeopleConfig
+from physlm.data.bio.strangers import Content, Strangers
+from physlm.data.corpus import DataConfig, require_at_least
+from physlm.data.mixture import Mixture
+
+_RESERVED = re.compile(r"<\|\w+\|>")
+
+
+@dataclass(kw_only=True, slots=True)
+class JunkConfig(DataConfig):
+    """People who are to be learnt, and documents about others that are not.
+
+    ``exposures`` are of the useful people, and ``seq_len`` is for all, whatever their own say. Junk
+    is about people with other names, each told of once before any comes again: of a huge population
+    they never do (the paper's bioS of 100 million), of a small one they come often (bioS of a
+    thousand). It is a share of all tokens at any time in training.
+
+    Source:
+        Physics of Language Models, Part 3.3, section 10 (results 10 to 12).
+    """
+
+    useful: PeopleConfig
+    junk_share: float = 0.875  # of all tokens; 0 leaves the useful people alone
+    n_junk_people: int = 100_000_000
+    content: Content = Content.biographies  # of junk documents
+    mixes_in_windows: bool = False  # windows hold documents of both kinds, not of one alone
+    useful_token: str | None = None  # before each useful document, as in <|useful|>
+    junk_token: str | None = None  # before each junk document
+
+    def check(self) -> None:
+        """A share that leaves useful tokens, other people to write of, tokens that are no text."""
+        DataConfig.check(self)
+        require_at_least(self, 1, "n_junk_people")
+        if not 0 <= self.junk_share < 1:
+            raise ValueError(f"junk_share={self.junk_share}; must be at least 0 and below 1")
+        for name in ("useful_token", "junk_token"):
+            token = getattr(self, name)
+            if token is not None and not _RESERVED.fullmatch(token):
+                raise ValueError(f"{name}={token}; write it as <|name|>, which no text holds")
+
+    def build(self, seed: int) -> Mixture | KnowledgeCorpus:
+        """The useful people, and strangers to them.
+
+        Raises:
+            ValueError: If there are not names enough for both.
+        """
+        world = self._marked(self._useful().corpus(seed, self._reserved()))
+        if self.junk_share == 0:
+            return world
+        n_free = world.n_names - world.n_people
+        if self.n_junk_people > n_free:
+            raise ValueError(
+                f"n_junk_people={self.n_junk_people} exceeds the {n_free} names that the useful "
+                "people leave, and others would contradict what is told of them; use fewer"
+            )
+        strangers = Strangers.to(self._useful(), world, self.n_junk_people)
+        token = self.junk_token
+        domain = None if token is None else world.vocabulary.reserved(token)
+        junk = replace(strangers, content=self.content, domain=domain)
+        shares = (1 - self.junk_share, self.junk_share)
+        return Mixture((world, junk), shares, is_in_windows=self.mixes_in_windows)
+
+    def _useful(self) -> PeopleConfig:
+        return replace(self.useful, exposures=self.exposures)
+
+    def _reserved(self) -> tuple[str, ...]:
+        return tuple(t for t in dict.fromkeys((self.useful_token, self.junk_token)) if t)
+
+    def _marked(self, world: KnowledgeCorpus) -> KnowledgeCorpus:
+        token = self.useful_token
+        return world if token is None else replace(world, domain=world.vocabulary.reserved(token))

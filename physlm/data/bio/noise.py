@@ -1,0 +1,64 @@
+"""Documents whose tokens tell nothing: drawn anew, or the same ones in another order."""
+
+import numba
+import numpy as np
+from jaxtyping import Int32, Int64
+
+from physlm.data.splitmix import below, next_bits, stream_of
+
+
+def redrawn(
+    tokens: Int32[np.ndarray, " tokens"],
+    starts: Int64[np.ndarray, " documents_1"],
+    numbers: Int64[np.ndarray, " documents"],
+    *,
+    key: int,
+    n_choices: int,
+) -> Int32[np.ndarray, " tokens"]:
+    """Documents of the same lengths, their tokens uniform below ``n_choices``.
+
+    Args:
+        tokens: Each document begins with end-of-text, which stays.
+        starts: Document i is ``tokens[starts[i]:starts[i + 1]]``.
+        numbers: Decide, with the key, what each document becomes.
+        key: Of all documents.
+        n_choices: Tokens there are to choose from.
+    """
+    drawn: np.ndarray = _redrawn(tokens, starts, numbers, np.uint64(key), n_choices)
+    return drawn
+
+
+def reordered(
+    tokens: Int32[np.ndarray, " tokens"],
+    starts: Int64[np.ndarray, " documents_1"],
+    numbers: Int64[np.ndarray, " documents"],
+    *,
+    key: int,
+) -> Int32[np.ndarray, " tokens"]:
+    """The tokens of each document in a random order; for the arguments see `redrawn`."""
+    shuffled: np.ndarray = _reordered(tokens, starts, numbers, np.uint64(key))
+    return shuffled
+
+
+@numba.njit(cache=True, nogil=True)
+def _redrawn(tokens, starts, numbers, key, n_choices):  # type: ignore[no-untyped-def]
+    drawn = tokens.copy()
+    for i in range(len(numbers)):
+        state = stream_of(key, numbers[i])
+        for j in range(starts[i] + 1, starts[i + 1]):
+            state, bits = next_bits(state)
+            drawn[j] = below(bits, n_choices)
+    return drawn
+
+
+@numba.njit(cache=True, nogil=True)
+def _reordered(tokens, starts, numbers, key):  # type: ignore[no-untyped-def]
+    shuffled = tokens.copy()
+    for i in range(len(numbers)):
+        state = stream_of(key, numbers[i])
+        first = starts[i] + 1
+        for j in range(starts[i + 1] - 1, first, -1):
+            state, bits = next_bits(state)
+            k = first + below(bits, j - first + 1)
+            shuffled[j], shuffled[k] = shuffled[k], shuffled[j]
+    return shuffled

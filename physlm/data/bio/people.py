@@ -1,0 +1,98 @@
+"""Worlds of people: how many there are, how often each is told of, what can be drawn for them."""
+
+import math
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from jaxtyping import Int64
+
+from physlm.data.bio.knowledge import KnowledgeCorpus
+from physlm.data.bio.sentences import Sentences
+from physlm.data.corpus import DataConfig, require_at_least
+from physlm.identity import LATER
+from physlm.rng import stream
+
+
+@dataclass(frozen=True, slots=True)
+class Population:
+    """People as numbers, which a world puts into words.
+
+    Attributes:
+        names: An entry of each list of parts of names.
+        facts: A choice for each fact.
+    """
+
+    names: Int64[np.ndarray, "people parts"]
+    facts: Int64[np.ndarray, "people facts"]
+
+
+@dataclass(kw_only=True, slots=True)
+class PeopleConfig(DataConfig):
+    """A world of people with distinct names, whose facts are drawn uniformly."""
+
+    n_people: int = 10_000
+    # Documents of an epoch about each person, for as many groups of equal size; null: one.
+    frequencies: list[int] | None = field(default=None, metadata=LATER)
+
+    def check(self) -> None:
+        """People and windows in range, and somebody in every group."""
+        DataConfig.check(self)
+        require_at_least(self, 1, "n_people")
+        if self.frequencies is None:
+            return
+        if not self.frequencies or min(self.frequencies) < 1:
+            raise ValueError(f"frequencies={self.frequencies}; each group is told of at least once")
+        if len(self.frequencies) > self.n_people:
+            raise ValueError(
+                f"frequencies={self.frequencies} are of {len(self.frequencies)} groups, but there "
+                f"are n_people={self.n_people}; use fewer groups"
+            )
+
+    def build(self, seed: int) -> KnowledgeCorpus:
+        """Draw the people and tokenise every piece of their biographies."""
+        return self.corpus(seed)
+
+    @property
+    @abstractmethod
+    def name_choices(self) -> tuple[int, ...]:
+        """Entries of each list of parts of names."""
+
+    @property
+    @abstractmethod
+    def fact_choices(self) -> tuple[int, ...]:
+        """How many choices there are for each fact."""
+
+    @abstractmethod
+    def corpus(self, seed: int, reserved: Sequence[str] = ()) -> KnowledgeCorpus:
+        """The people of a seed; ``reserved`` are further tokens of the vocabulary."""
+
+    @abstractmethod
+    def of_others(self, corpus: KnowledgeCorpus, others: Population) -> Sentences:
+        """Sentences in the words of this configuration's corpus about other people."""
+
+    @abstractmethod
+    def drawn(self, seed: int) -> Population:
+        """The people of a seed."""
+
+    def told_until(self) -> Int64[np.ndarray, " people"]:
+        """Documents of an epoch about each person and those before."""
+        groups = self.frequencies or [1]
+        group = np.arange(self.n_people) * len(groups) // self.n_people
+        return np.array(groups)[group].cumsum()
+
+
+def draw_names(seed: int, n_people: int, sizes: Sequence[int]) -> Int64[np.ndarray, "people parts"]:
+    """Distinct full names, one index per name part, uniform over all sets of such names.
+
+    Raises:
+        ValueError: If there are fewer distinct names than people.
+    """
+    n_names = math.prod(sizes)
+    if n_people > n_names:
+        raise ValueError(
+            f"n_people={n_people} exceeds the {n_names} distinct names; use fewer people"
+        )
+    drawn = stream(seed, "names").choice(n_names, n_people, replace=False)
+    return np.stack(np.unravel_index(drawn, tuple(sizes)), axis=1)

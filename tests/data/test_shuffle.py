@@ -1,0 +1,38 @@
+"""Orders found place by place are permutations, and look like random ones."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from physlm.data.shuffle import Shuffle
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 17, 64, 65, 1000, 4097])
+def test_every_number_comes_once(n):
+    assert sorted(Shuffle(n, key=7).at(np.arange(n)).tolist()) == list(range(n))
+
+
+def test_a_place_holds_the_same_number_whatever_else_is_asked_for():
+    shuffle = Shuffle(160_000_000, key=3)
+    whole = shuffle.at(np.arange(5000))
+    assert np.array_equal(shuffle.at(np.arange(4000, 4010)), whole[4000:4010])
+    assert len(set(whole.tolist())) == 5000
+    assert whole.max() < 160_000_000
+
+
+def test_keys_decide_the_order():
+    places = np.arange(1000)
+    assert not np.array_equal(Shuffle(1000, 1).at(places), Shuffle(1000, 2).at(places))
+
+
+def test_all_orders_of_four_are_equally_likely():
+    orders = [tuple(Shuffle(4, key).at(np.arange(4)).tolist()) for key in range(6000)]
+    _, counts = np.unique(orders, axis=0, return_counts=True)
+    assert len(counts) == 24
+    assert stats.chisquare(counts).pvalue > 1e-4
+
+
+def test_the_first_of_many_are_spread_evenly():
+    drawn = Shuffle(10**9, key=5).at(np.arange(20_000))
+    counts, _ = np.histogram(drawn, bins=50, range=(0, 10**9))
+    assert stats.chisquare(counts).pvalue > 1e-4
