@@ -107,12 +107,22 @@ class RunConfig:
             raise ValueError(
                 "data.exposures=0 trains nothing; name the run that is to be measured by init_from"
             )
+        self._require_untrained_if_rounded()
         n_ranks = self.runtime.n_devices * self.runtime.n_nodes
         n_parts = n_ranks * self.trainer.n_accumulate
         if self.trainer.batch_size % n_parts:
             raise ValueError(
                 f"trainer.batch_size={self.trainer.batch_size} is not divisible by {n_parts} "
                 "(devices x nodes x trainer.n_accumulate); every device takes equal parts"
+            )
+
+    def _require_untrained_if_rounded(self) -> None:
+        """Rounded weights are measured, not trained on."""
+        bits = self.model.weight_bits if isinstance(self.model, InheritedConfig) else None
+        if bits is not None and self.data.exposures:
+            raise ValueError(
+                f"model.weight_bits={bits} rounds the weights of a finished run; set "
+                "data.exposures=0 and name that run by init_from"
             )
 
     def _require_as_it_is(self) -> None:

@@ -12,6 +12,7 @@ from physlm.errors import InputError
 from physlm.models.adapter import Lora, adapted, merged
 from physlm.models.inherited import InheritedConfig
 from physlm.models.language_model import LanguageModel, ModelConfig
+from physlm.models.quantised import quantised, require_quantisable
 from physlm.models.transformer import Transformer
 
 
@@ -52,6 +53,9 @@ def model_of(
                 f"{weights} are not weights of this model with data.seq_len={seq_len} "
                 f"({str(error).splitlines()[-1].strip()})"
             ) from error
+    if isinstance(config.model, InheritedConfig) and config.model.weight_bits is not None:
+        assert isinstance(model, Transformer)
+        require_quantisable(model, config.model.group_size)
     lora = _lora(config)
     if lora is None:
         return model
@@ -76,8 +80,14 @@ def _architecture(config: RunConfig) -> ModelConfig:
 
 
 def finished_model(config: RunConfig, model: LanguageModel) -> LanguageModel:
-    """What training came to, as a model of plain weights."""
-    if _lora(config) is None:
+    """What is measured: what training came to, with adapters merged, or with weights rounded."""
+    if not isinstance(config.model, InheritedConfig):
+        return model
+    if config.model.weight_bits is not None:
+        assert isinstance(model, Transformer)
+        bits, group_size = config.model.weight_bits, config.model.group_size
+        return quantised(model, bits=bits, group_size=group_size)
+    if config.model.lora is None:
         return model
     assert isinstance(model, Transformer)
     return merged(model)

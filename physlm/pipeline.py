@@ -251,10 +251,16 @@ def _facts(config: RunConfig, prepared: _Prepared) -> dict[str, Any]:
         "device": torch.cuda.get_device_name() if prepared.device == "cuda" else _processor(),
         "corpus": {"fingerprint": corpus.fingerprint(), "entropy_bits": corpus.entropy_bits},
         "is_compiled": prepared.is_compiled,
-        "parameters": {**by_role, "total": sum(by_role.values())},
+        "parameters": {**by_role, **_totals(prepared.model)},
         "published": dict(config.published),
         "published_of": config.published_of,
     }
+
+
+def _totals(model: LanguageModel) -> dict[str, int]:
+    """All parameters, and those that one token is computed with where these are fewer."""
+    total, active = sum(model.n_parameters().values()), model.n_active_parameters()
+    return {"total": total} if active == total else {"total": total, "active": active}
 
 
 def _libraries(config: RunConfig) -> tuple[str, ...]:

@@ -60,7 +60,8 @@ class RunRecord:
     Attributes:
         status: ``finished`` or ``diverged``.
         corpus: Fingerprint and entropy in bits.
-        parameters: Parameter counts by role, and their ``total``.
+        parameters: Parameter counts by role, their ``total``, and of a mixture of experts those
+            ``active`` for one token.
         exposures: Presentations of each piece of knowledge, counted by the loader.
         is_compiled: Whether training ran as compiled programs; None where that was not recorded.
         waiting_share: Share of the time in which training waited for data; None likewise.

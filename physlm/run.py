@@ -162,6 +162,7 @@ def table(record: RunRecord, config: RunConfig) -> Table:
     costs = (
         ("exposures counted", f"{record.exposures:g}", ""),
         ("parameters", f"{record.parameters['total']:,}", ""),
+        *_active(record),
         ("optimizer steps", f"{record.steps:,}", ""),
         ("training speed", f"{record.tokens_per_second:,.0f}", "tokens/s"),
         ("training time", f"{record.wall_seconds:,.0f}", "s"),
@@ -169,6 +170,12 @@ def table(record: RunRecord, config: RunConfig) -> Table:
     for cost, value, unit in costs:
         result.add_row(cost, value, "", "", unit)
     return result
+
+
+def _active(record: RunRecord) -> list[tuple[str, str, str]]:
+    """How many parameters one token is computed with, where these are not all."""
+    active = record.parameters.get("active")
+    return [] if active is None else [("parameters active", f"{active:,}", "")]
 
 
 def explain(error: BaseException, prefix: str = "") -> int:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from physlm.models.attention import AttentionShape
+from physlm.models.experts import ExpertsShape
 from physlm.models.language_model import ModelConfig
 from physlm.models.mlp import MlpKind
 from physlm.models.position import PositionEncoding
@@ -55,6 +56,11 @@ class TransformerConfig(ModelConfig):
     def attention_shape(self) -> AttentionShape:
         """Sizes of each attention layer."""
         return AttentionShape(self.d_model, self.n_heads, self.n_heads)
+
+    @property
+    def experts(self) -> ExpertsShape | None:
+        """Sizes of the mixture of experts in each MLP's place; None for one MLP."""
+        return None
 
     def __post_init__(self) -> None:
         self.check()

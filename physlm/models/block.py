@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from physlm.models.architecture import NormKind, TransformerConfig
 from physlm.models.attention import Attention
 from physlm.models.cache import LayerCache, Place
+from physlm.models.experts import Experts
 from physlm.models.mlp import GatedSiluMlp, GeluMlp, MlpKind
 from physlm.models.position import PositionEncoding, Rotary
 from physlm.models.positional import PositionalAttention
@@ -28,6 +29,15 @@ class Block(nn.Module):
     ) -> Float[Tensor, "batch seq width"]:
         """The residual stream after this block; fills the cache."""
         return self._transformed(x + self.attention(self.attention_norm(x), sight, cache))
+
+    def balanced(
+        self, x: Float[Tensor, "batch seq width"], sight: Sight
+    ) -> tuple[Float[Tensor, "batch seq width"], Float[Tensor, ""]]:
+        """The residual stream after this block, and how unevenly its experts were chosen."""
+        assert isinstance(self.mlp, Experts) and self.mlp_norm is not None  # noqa: PT018
+        x = x + self.attention(self.attention_norm(x), sight)
+        out, unevenness = self.mlp.balanced(self.mlp_norm(x))
+        return x + out, unevenness
 
     def attention_weights(
         self, x: Float[Tensor, "batch seq width"], sight: Sight
@@ -65,8 +75,10 @@ def _attention(config: TransformerConfig, rotary: Rotary | None) -> Attention | 
     return Attention(shape, rotary, has_bias=has_bias)
 
 
-def _mlp(config: TransformerConfig) -> GeluMlp | GatedSiluMlp | None:
+def _mlp(config: TransformerConfig) -> GeluMlp | GatedSiluMlp | Experts | None:
     if config.mlp is MlpKind.none:
         return None
+    if config.experts is not None:
+        return Experts(config.d_model, config.d_hidden, config.mlp, config.experts)
     kind = GeluMlp if config.mlp is MlpKind.gelu else GatedSiluMlp
     return kind(config.d_model, config.d_hidden, has_bias=config.has_bias)

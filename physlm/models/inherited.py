@@ -1,11 +1,13 @@
 """The model of an earlier run, trained on: all of it, or adapters."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from physlm.errors import InputError
+from physlm.identity import LATER
 from physlm.models.adapter import Lora
 from physlm.models.language_model import LanguageModel, ModelConfig
+from physlm.models.quantised import FEWEST_BITS, MOST_BITS
 
 
 class Tuning(str, Enum):
@@ -27,6 +29,9 @@ class InheritedConfig(ModelConfig):
     rank: int = 8  # lora: of the updates to queries and values; 0 for none
     embedding_rank: int = 128  # lora: of the update to the embedding; 0 for none
     alpha: int = 16  # lora: updates are scaled by alpha over their rank
+    # Weights of blocks are rounded to so many bits before anything is measured; null: they are not.
+    weight_bits: int | None = field(default=None, metadata=LATER)
+    group_size: int = field(default=32, metadata=LATER)  # weights of a row that share a scale
 
     def __post_init__(self) -> None:
         for name in ("rank", "embedding_rank"):
@@ -36,6 +41,14 @@ class InheritedConfig(ModelConfig):
             raise ValueError(f"alpha={self.alpha}; must be above 0")
         if self.tuning is Tuning.lora and not (self.rank or self.embedding_rank):
             raise ValueError("tuning=lora with rank=0 and embedding_rank=0 trains nothing")
+        if self.weight_bits is not None and not FEWEST_BITS <= self.weight_bits <= MOST_BITS:
+            raise ValueError(
+                f"weight_bits={self.weight_bits}; must be from {FEWEST_BITS} to {MOST_BITS}"
+            )
+        if self.weight_bits is not None and self.tuning is Tuning.lora:
+            raise ValueError(f"weight_bits={self.weight_bits} with tuning=lora; nothing is trained")
+        if self.group_size < 1:
+            raise ValueError(f"group_size={self.group_size}; must be at least 1")
 
     @property
     def lora(self) -> Lora | None:

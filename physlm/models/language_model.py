@@ -126,6 +126,10 @@ class LanguageModel(nn.Module, ABC):
         """Parameters by role; a shared tensor counts once."""
         return {"all": sum(p.numel() for p in self.parameters())}
 
+    def n_active_parameters(self) -> int:
+        """Parameters that one token is computed with; all, unless a model has experts."""
+        return sum(self.n_parameters().values())
+
 
 @dataclass(kw_only=True, slots=True)
 class ModelConfig(ABC):

@@ -28,7 +28,7 @@ class GeluMlp(nn.Module):
 
     def forward(self, x: Float[Tensor, "batch seq width"]) -> Float[Tensor, "batch seq width"]:
         """Each token on its own."""
-        return _linear_of(_gelu, self.down, self.up(x))
+        return _linear_of(gelu, self.down, self.up(x))
 
 
 class GatedSiluMlp(nn.Module):
@@ -46,7 +46,7 @@ class GatedSiluMlp(nn.Module):
 
     def forward(self, x: Float[Tensor, "batch seq width"]) -> Float[Tensor, "batch seq width"]:
         """Each token on its own."""
-        return _linear_of(_gated_silu, self.down, self.gate(x), self.up(x))
+        return _linear_of(gated_silu, self.down, self.gate(x), self.up(x))
 
 
 Activation = Callable[..., Tensor]
@@ -92,13 +92,14 @@ class _LinearOf(torch.autograd.Function):
         return None, d_weight, *pull_back(d_out @ weight)
 
 
-def _gated_silu(
+def gated_silu(
     gate: Float[Tensor, "*any width"], up: Float[Tensor, "*any width"]
 ) -> Float[Tensor, "*any width"]:
+    """SiLU of the gate, times the rest."""
     return nn.functional.silu(gate) * up
 
 
-def _gelu(x: Float[Tensor, "*any width"]) -> Float[Tensor, "*any width"]:
+def gelu(x: Float[Tensor, "*any width"]) -> Float[Tensor, "*any width"]:
     """GELU's tanh form; compiled in fp32, by the logistic function, whose code is faster.
 
     Source:

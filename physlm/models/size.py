@@ -44,4 +44,6 @@ def _position(config: TransformerConfig, seq_len: int) -> int:
 def _mlp(config: TransformerConfig, bias: int) -> int:
     d, hidden = config.d_model, config.d_hidden
     n_up = {MlpKind.gelu: 1, MlpKind.gated_silu: 2, MlpKind.none: 0}[config.mlp]
+    if config.experts is not None:
+        return (n_up + 1) * d * hidden + d * config.experts.n_experts
     return n_up * (d + bias) * hidden + (hidden + bias) * d if n_up else 0

@@ -132,8 +132,8 @@ class Transformer(LanguageModel):
     def _initialise(self, generator: torch.Generator) -> None:
         """GPT-2's: normal weights, residual projections scaled down by depth, zero biases."""
         for name, parameter in self.named_parameters():
-            if parameter.dim() == 2:
-                is_residual = name.endswith(("attention.out.weight", "mlp.down.weight"))
+            if parameter.dim() >= 2:
+                is_residual = name.endswith(("attention.out.weight", "mlp.down.weight", "mlp.down"))
                 scale = 1 / math.sqrt(2 * self.config.n_layers) if is_residual else 1.0
                 parameter.normal_(0.0, self.config.init_std * scale, generator=generator)
             elif name.endswith("bias"):

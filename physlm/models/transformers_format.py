@@ -90,7 +90,7 @@ def _gpt2_format(model: Decoder) -> tuple[Any, Weights]:
 
     config = model.config
     _require(config, "GPT-2", norm=NormKind.layernorm, mlp=MlpKind.gelu, has_bias=True,
-             is_tied=True, n_kv_heads=None, sliding_window=None)  # fmt: skip
+             is_tied=True, n_kv_heads=None, sliding_window=None, n_experts=1)  # fmt: skip
     eos = model.vocabulary_size - 1
     theirs = GPT2Config(
         vocab_size=model.vocabulary_size, n_positions=model.seq_len, n_embd=config.d_model,
@@ -155,7 +155,7 @@ def _llama_format(model: Decoder) -> tuple[Any, Weights]:
 
     config = model.config
     _require(config, "Llama", norm=NormKind.rmsnorm, mlp=MlpKind.gated_silu, has_bias=False,
-             position=PositionEncoding.rope, rope_fraction=1.0)  # fmt: skip
+             position=PositionEncoding.rope, rope_fraction=1.0, n_experts=1)  # fmt: skip
     eos = model.vocabulary_size - 1
     shared = {
         "vocab_size": model.vocabulary_size, "hidden_size": config.d_model,

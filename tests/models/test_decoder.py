@@ -6,7 +6,7 @@ import torch
 from physlm.models.architecture import NormKind
 from physlm.models.attention import _attend_in_blocks, attend
 from physlm.models.decoder import DecoderConfig
-from physlm.models.mlp import GatedSiluMlp, GeluMlp, MlpKind, _gelu
+from physlm.models.mlp import GatedSiluMlp, GeluMlp, MlpKind, gelu
 from physlm.models.position import PositionEncoding, Rotary
 from physlm.models.sight import attention_mask
 from physlm.models.size import n_parameters
@@ -236,6 +236,6 @@ def test_a_layer_put_in_the_place_of_another_is_called(monkeypatch):
 
 def test_both_forms_of_gelu_agree(monkeypatch):
     x = torch.linspace(-20, 20, 10_001)
-    plain = _gelu(x)
+    plain = gelu(x)
     monkeypatch.setattr(torch.compiler, "is_compiling", lambda: True)
-    torch.testing.assert_close(_gelu(x), plain, atol=2e-6, rtol=1e-5)
+    torch.testing.assert_close(gelu(x), plain, atol=2e-6, rtol=1e-5)

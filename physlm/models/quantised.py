@@ -1,0 +1,92 @@
+"""Weights rounded to a few bits after training, by torchao."""
+
+import copy
+import importlib
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import nn
+
+from physlm.errors import InputError
+from physlm.models.transformer import Transformer
+
+FEWEST_BITS, MOST_BITS = 2, 8
+
+
+def quantised(model: Transformer, *, bits: int, group_size: int) -> Transformer:
+    """A copy of a model in which the linear layers of blocks have weights of so few bits.
+
+    So many neighbouring weights of a row share one scale, symmetric around zero; each is rounded to
+    the nearest multiple. Embeddings, positions, norms and biases stay as they are, as in the paper,
+    whose GPTQ also moves the other weights of a row to make up for each rounding, which this does
+    not.
+
+    Args:
+        model: A trained model.
+        bits: Of a weight, from 2 to 8.
+        group_size: Weights that share a scale.
+
+    Raises:
+        InputError: If torchao is missing, a row is no multiple of the group, or blocks have other
+            weights than those of linear layers.
+
+    Source:
+        Physics of Language Models, Part 3.3, section 7.
+    """
+    require_quantisable(model, group_size)
+    torchao = _torchao()
+    scheme = torchao.IntxWeightOnlyConfig(
+        weight_dtype=getattr(torch, f"int{bits}"), granularity=torchao.PerGroup(group_size)
+    )
+    rounded = copy.deepcopy(model)
+    torchao.quantize_(rounded.blocks, scheme)
+    return rounded
+
+
+def require_quantisable(model: Transformer, group_size: int) -> None:
+    """Every matrix of the blocks is a linear layer's, with whole groups in its rows.
+
+    Raises:
+        InputError: Naming what is not.
+    """
+    _torchao()
+    linear = {f"{name}.weight": m for name, m in _linear(model.blocks).items()}
+    for name, parameter in model.blocks.named_parameters():
+        if parameter.dim() >= 2 and name not in linear:
+            raise InputError(
+                f"model.weight_bits: blocks.{name} is no linear layer's; only these are rounded"
+            )
+    for name, layer in linear.items():
+        if layer.in_features % group_size:
+            raise InputError(
+                f"model.group_size={group_size} does not divide the {layer.in_features} weights in "
+                f"a row of blocks.{name}; use a divisor"
+            )
+
+
+def _linear(module: nn.Module) -> dict[str, nn.Linear]:
+    return {name: m for name, m in module.named_modules() if isinstance(m, nn.Linear)}
+
+
+def _torchao() -> Any:
+    try:
+        with _quiet():
+            return importlib.import_module("torchao.quantization")
+    except ImportError as error:
+        raise InputError(
+            "model.weight_bits needs torchao, which is not here; pip install 'physlm[quantisation]'"
+        ) from error
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Torchao tells at import which kernels for other machines it could not load."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(before)
