@@ -12,13 +12,16 @@ import polars as pl
 import yaml
 from scipy import stats
 
-from physlm.collate import varying_science
+from physlm.collate import best_of, varying_science
 from physlm.errors import InputError
 from physlm.record import replacing
+from physlm.rng import stream
 
 _CONFIDENCE = 0.95
+_N_RESAMPLES = 10_000
 _FIELDS = {"id", "statement", "source", "published", "metric", "select", "scale", "expect",
-           "relative_to", "compared_to", "by", "follows", "command"}  # fmt: skip
+           "relative_to", "compared_to", "by", "times", "best_of", "follows",
+           "command"}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,9 +29,9 @@ class Claim:
     """A published statement and the rule that decides it.
 
     The measured quantity is the mean of ``metric`` over the runs that ``select`` picks; divided,
-    run by run, by the metric ``relative_to`` if given; minus or over the same mean of the runs
-    that ``compared_to`` picks, if given. With ``follows`` it is, seed by seed, the rank correlation
-    of ``metric`` with another metric of other runs.
+    run by run, by the metric ``relative_to`` if given; minus ``times`` or over the same mean of the
+    runs that ``compared_to`` picks, if given. With ``follows`` it is, seed by seed, the rank
+    correlation of ``metric`` with another metric of other runs.
 
     Attributes:
         id: Short name.
@@ -42,6 +45,10 @@ class Claim:
         relative_to: Metric to divide by.
         compared_to: Selection of the runs to compare with.
         by: ``difference`` or ``ratio``.
+        times: What the mean of the runs compared with is multiplied by in a difference.
+        best_of: ``over`` and ``by``: of runs that differ in the column ``over``, the learning rate
+            for one, those count that have the least mean of the metric ``by``, the validation loss
+            for one; chosen for each of the two groups.
         follows: ``metric``, ``select`` and ``over``, the column whose values pair the runs.
         command: What produces the runs.
     """
@@ -58,6 +65,8 @@ class Claim:
     relative_to: str | None = None
     compared_to: Mapping[str, Any] | None = None
     by: str = "difference"
+    times: float = 1.0
+    best_of: Mapping[str, str] | None = None
     follows: Mapping[str, Any] | None = None
 
 
@@ -69,6 +78,7 @@ class Verdict:
         value: The measured quantity.
         low: Lower end of its 95% interval over seeds; None where n is 1.
         high: Upper end.
+        resampled: The interval of a comparison by the bootstrap; None for others, or where n is 1.
         n: Runs, of the smaller group where two are compared.
         word: ``holds``, ``does not hold`` or ``undecided``.
     """
@@ -78,6 +88,7 @@ class Verdict:
     high: float | None
     n: int
     word: str
+    resampled: tuple[float, float] | None = None
 
 
 def read_claims(path: Path) -> list[Claim]:
@@ -102,6 +113,10 @@ def _checked(claim: Claim, path: Path) -> Claim:
         raise InputError(f"{path}: claim {claim.id}: expect={claim.expect}; at_least or at_most")
     if claim.by not in {"difference", "ratio"}:
         raise InputError(f"{path}: claim {claim.id}: by={claim.by}; difference or ratio")
+    if claim.times != 1 and (claim.by == "ratio" or claim.compared_to is None):
+        raise InputError(f"{path}: claim {claim.id}: times={claim.times} is of a difference only")
+    if claim.best_of is not None and set(claim.best_of) != {"over", "by"}:
+        raise InputError(f"{path}: claim {claim.id}: best_of needs over and by")
     if claim.follows is not None and set(claim.follows) != {"metric", "select", "over"}:
         raise InputError(f"{path}: claim {claim.id}: follows needs metric, select and over")
     return claim
@@ -111,7 +126,8 @@ def decide(claim: Claim, results: pl.DataFrame) -> Verdict:
     """Hold a claim against results: decided only if the whole interval is on one side.
 
     Intervals are Student's for a mean and Welch's for a difference; a ratio is a difference of
-    logarithms.
+    logarithms. A comparison is resampled, too, and decided only if both intervals are on that side:
+    of a few seeds the bootstrap's are too narrow, and Welch's rest on normal errors.
 
     Raises:
         InputError: If no run was selected.
@@ -121,13 +137,16 @@ def decide(claim: Claim, results: pl.DataFrame) -> Verdict:
     else:
         sample = _rank_correlations(claim, claim.follows, results)
     if claim.compared_to is None:
-        value, bounds, n = float(sample.mean()), _interval(sample), len(sample)
-    else:
-        other = _values(claim, claim.compared_to, results)
-        value, bounds = _compare(sample, other, claim.by)
-        n = min(len(sample), len(other))
+        bounds, n = _interval(sample), len(sample)
+        low, high = bounds or (None, None)
+        return Verdict(float(sample.mean()), low, high, n, _word(claim.expect, low, high))
+    other = claim.times * _values(claim, claim.compared_to, results)
+    value, bounds = _compare(sample, other, claim.by)
+    resampled = _resampled(sample, other, claim.by)
+    words = {_word(claim.expect, *(ends or (None, None))) for ends in (bounds, resampled)}
     low, high = bounds or (None, None)
-    return Verdict(value, low, high, n, _word(claim.expect, low, high))
+    word = words.pop() if len(words) == 1 else "undecided"
+    return Verdict(value, low, high, min(len(sample), len(other)), word, resampled)
 
 
 def _interval(sample: np.ndarray) -> tuple[float, float] | None:
@@ -150,6 +169,19 @@ def _compare(a: np.ndarray, b: np.ndarray, by: str) -> tuple[float, tuple[float,
         return value, None
     interval = stats.ttest_ind(a, b, equal_var=False).confidence_interval(_CONFIDENCE)
     return value, (float(back(interval.low)), float(back(interval.high)))
+
+
+def _resampled(a: np.ndarray, b: np.ndarray, by: str) -> tuple[float, float] | None:
+    """The interval of a difference or ratio of means between percentiles of resampled ones."""
+    if min(len(a), len(b)) < 2:
+        return None
+    if by == "ratio":
+        a, b = np.log(a), np.log(b)
+    rng = stream(0, "bootstrap")
+    means = [rng.choice(values, (_N_RESAMPLES, len(values))).mean(axis=1) for values in (a, b)]
+    ends = np.quantile(means[0] - means[1], [(1 - _CONFIDENCE) / 2, (1 + _CONFIDENCE) / 2])
+    low, high = (np.exp(ends) if by == "ratio" else ends).tolist()
+    return low, high
 
 
 def _word(expect: Mapping[str, float], low: float | None, high: float | None) -> str:
@@ -195,6 +227,8 @@ def _rows(
 def _values(claim: Claim, select: Mapping[str, Any], results: pl.DataFrame) -> np.ndarray:
     """The quantity of each selected run."""
     rows = _rows(claim, select, results, claim.metric, claim.relative_to or claim.metric)
+    if claim.best_of is not None:
+        rows = best_of(rows, over=claim.best_of["over"], by=claim.best_of["by"])
     if mixed := varying_science(rows):
         raise InputError(f"claim {claim.id}: {mixed[0]} varies among its runs; select one value")
     values = rows[claim.metric]
@@ -218,11 +252,14 @@ def ledger(folders: Sequence[Path]) -> str:
 
 def _ledger_row(claim: Claim, verdict: Verdict) -> str:
     interval = "" if verdict.low is None else f"{verdict.low:.3f} to {verdict.high:.3f}, "
+    if verdict.resampled is not None:
+        interval += f"resampled {verdict.resampled[0]:.3f} to {verdict.resampled[1]:.3f}, "
+    word = "undecided: needs more seeds or scale" if verdict.word == "undecided" else verdict.word
     expected = ", ".join(f"{k.replace('_', ' ')} {v:g}" for k, v in claim.expect.items())
     cells = (
         f"**{claim.id}**: {claim.statement} ({claim.source})", claim.published,
         f"{verdict.value:.3f} ({interval}n = {verdict.n})", expected, claim.scale,
-        f"**{verdict.word}**", f"`{claim.command}`",
+        f"**{word}**", f"`{claim.command}`",
     )  # fmt: skip
     return f"| {' | '.join(cells)} |"
 

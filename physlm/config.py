@@ -90,6 +90,8 @@ class RunConfig:
     runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
     logger: LoggerConfig = field(default_factory=LoggerConfig)
     name: str = "run"  # the experiment, in tables and W&B
+    seeds: int = 1  # as many runs, of this seed and those after it
+    learning_rates: list[float] = field(default_factory=list)  # as many runs, one of each rate
     scale: Scale = Scale.laptop
     runs_dir: str = "runs"  # where run directories are made
     force: bool = False  # run again although the record exists
@@ -101,6 +103,10 @@ class RunConfig:
     def __post_init__(self) -> None:
         if self.seed < 0:
             raise ValueError(f"seed={self.seed}; seeds are integers from 0 up")
+        if self.seeds < 1:
+            raise ValueError(f"seeds={self.seeds}; must be at least 1")
+        if self.learning_rates and not min(self.learning_rates) > 0:
+            raise ValueError(f"learning_rates={self.learning_rates}; each must be above 0")
         if isinstance(self.model, CheckpointConfig):
             self._require_as_it_is()
         elif self.data.exposures == 0 and not self.init_from:
@@ -139,6 +145,18 @@ class RunConfig:
                 "model=checkpoint reads tokens of its own; use data=public_figures and "
                 "eval=public_figures"
             )
+
+    @property
+    def points(self) -> "list[RunConfig]":
+        """The runs of all seeds and learning rates that are asked for, one at least."""
+        return [
+            replace(
+                self, seed=seed, optim=replace(self.optim, learning_rate=rate), seeds=1,
+                learning_rates=[],
+            )
+            for rate in (self.learning_rates or [self.optim.learning_rate])
+            for seed in range(self.seed, self.seed + self.seeds)
+        ]  # fmt: skip
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for files."""

@@ -72,26 +72,29 @@ def execute(config: RunConfig, directory: RunDirectory, *, waits: bool = False) 
     """
     if not is_main_process():
         if config.force or not directory.record.exists():
-            _train(config, directory, _started(config, _prepare(config)), loggers=[])
+            _train(config, directory, _started(config, prepare(config)), loggers=[])
         return None
     with directory.locked(waits=waits):
         record = None if config.force else directory.read_record()
         if record is not None:
             return Outcome(record, directory.record, was_done=True)
-        prepared = _started(config, _prepare(config))
+        prepared = _started(config, prepare(config))
         if directory.record.exists():
             directory.clear()
-        record = _run(config, directory, prepared)
-        directory.write_record(record)
-        curves = read_curves(directory.metrics)
-        draw_run(record, curves, directory.path / "figure.png")
-        draw_learning_curve(record, curves, directory.path / "learning_curve.png")
-        return Outcome(record, directory.record, was_done=False)
+        return _run(config, directory, prepared)
 
 
 @dataclass(frozen=True, slots=True)
-class _Prepared:
-    """What a run works with, all of it checked."""
+class Prepared:
+    """What a run works with, all of it checked.
+
+    Attributes:
+        device: Where to compute.
+        corpus: What is trained on.
+        model: What is trained.
+        batches: The corpus in steps.
+        is_compiled: Whether training is compiled.
+    """
 
     device: str
     corpus: Corpus
@@ -100,7 +103,7 @@ class _Prepared:
     is_compiled: bool
 
 
-def _prepare(config: RunConfig) -> _Prepared:
+def prepare(config: RunConfig) -> Prepared:
     """Build world and model; whatever can be refused is refused here, before any compute."""
     device = config.runtime.resolved_device()
     config.trainer.require(device)
@@ -117,10 +120,10 @@ def _prepare(config: RunConfig) -> _Prepared:
     _require_a_batch(config, n_tokens)
     batches = runtime.chunked(batches, device, n_parameters, n_tokens)
     is_compiled = runtime.is_compiled(device, n_parameters, n_tokens)
-    return _Prepared(device, corpus, model, batches, is_compiled)
+    return Prepared(device, corpus, model, batches, is_compiled)
 
 
-def _started(config: RunConfig, prepared: _Prepared) -> _Prepared:
+def _started(config: RunConfig, prepared: Prepared) -> Prepared:
     """With the weights of the run to start from, if there is one."""
     ancestor = config.ancestor
     if ancestor is None:
@@ -169,10 +172,19 @@ def _require_a_batch(config: RunConfig, n_tokens: float) -> None:
         )
 
 
-def _run(config: RunConfig, directory: RunDirectory, prepared: _Prepared) -> RunRecord:
-    first_step = saved_steps(directory.checkpoint)
+def _run(config: RunConfig, directory: RunDirectory, prepared: Prepared) -> Outcome:
+    loggers = opened(config, directory, saved_steps(directory.checkpoint))
+    try:
+        trained = _train(config, directory, prepared, loggers)
+        return finish(config, directory, prepared, trained, loggers)
+    finally:
+        close(loggers)
+
+
+def opened(config: RunConfig, directory: RunDirectory, first_step: int) -> list[Any]:
+    """The configuration written down, and the loggers, from a step on."""
     write_text(directory.config, yaml.safe_dump(config.described(), sort_keys=False))
-    loggers = build_loggers(
+    return build_loggers(
         config.logger,
         directory,
         run_id=config.run_id,
@@ -180,30 +192,51 @@ def _run(config: RunConfig, directory: RunDirectory, prepared: _Prepared) -> Run
         first_step=first_step,
         hyperparameters=config.described(),
     )
-    try:
-        trained = _train(config, directory, prepared, loggers)
-        facts = {**_facts(config, prepared), **_counts(trained.progress, prepared.corpus)}
-        if trained.diverged_at is not None:
-            return RunRecord(
-                **facts, status="diverged", metrics=(), stopped_at_step=trained.diverged_at
-            )
-        model = finished_model(config, trained.model).to(prepared.device).eval()
-        if config.data.exposures:
-            with replacing(directory.model) as temporary:
-                save_model(model, str(temporary))
-        metrics = score(config, model, prepared.corpus)
-        for scorer in config.eval.values():
-            for name, figure in scorer.figures(model, prepared.corpus).items():
-                save_figure(figure, directory.path / f"{name}.png")
-        values = {name: metric.value for name, metric in by_name(metrics).items()}
-        report(loggers, values, trained.progress.steps)
-        return RunRecord(**facts, status="finished", metrics=tuple(metrics))
-    finally:
-        close(loggers)
+
+
+def finish(
+    config: RunConfig,
+    directory: RunDirectory,
+    prepared: Prepared,
+    trained: Trained,
+    loggers: list[Any],
+) -> Outcome:
+    """Keep and score what training came to; the record is written last."""
+    record = _record(config, directory, prepared, trained, loggers)
+    directory.write_record(record)
+    curves = read_curves(directory.metrics)
+    draw_run(record, curves, directory.path / "figure.png")
+    draw_learning_curve(record, curves, directory.path / "learning_curve.png")
+    return Outcome(record, directory.record, was_done=False)
+
+
+def _record(
+    config: RunConfig,
+    directory: RunDirectory,
+    prepared: Prepared,
+    trained: Trained,
+    loggers: list[Any],
+) -> RunRecord:
+    facts = {**_facts(config, prepared), **_counts(trained.progress, prepared.corpus)}
+    if trained.diverged_at is not None:
+        return RunRecord(
+            **facts, status="diverged", metrics=(), stopped_at_step=trained.diverged_at
+        )
+    model = finished_model(config, trained.model).to(prepared.device).eval()
+    if config.data.exposures:
+        with replacing(directory.model) as temporary:
+            save_model(model, str(temporary))
+    metrics = score(config, model, prepared.corpus)
+    for scorer in config.eval.values():
+        for name, figure in scorer.figures(model, prepared.corpus).items():
+            save_figure(figure, directory.path / f"{name}.png")
+    values = {name: metric.value for name, metric in by_name(metrics).items()}
+    report(loggers, values, trained.progress.steps)
+    return RunRecord(**facts, status="finished", metrics=tuple(metrics))
 
 
 def _train(
-    config: RunConfig, directory: RunDirectory, prepared: _Prepared, loggers: list[Any]
+    config: RunConfig, directory: RunDirectory, prepared: Prepared, loggers: list[Any]
 ) -> Trained:
     if config.data.exposures == 0:
         return Trained(prepared.model, Progress())
@@ -227,7 +260,7 @@ def score(config: RunConfig, model: LanguageModel, corpus: Corpus) -> list[Metri
     return [metric for scorer in config.eval.values() for metric in scorer.score(model, corpus)]
 
 
-def _curve(config: RunConfig, prepared: _Prepared) -> dict[str, float]:
+def _curve(config: RunConfig, prepared: Prepared) -> dict[str, float]:
     """What scorers measure during training."""
     # A copy: long strings lengthen a model's tables, which compiled training keeps by address.
     model = copy.deepcopy(prepared.model).eval()
@@ -236,7 +269,7 @@ def _curve(config: RunConfig, prepared: _Prepared) -> dict[str, float]:
     return {name: metric.value for name, metric in by_name(measured).items()}
 
 
-def _facts(config: RunConfig, prepared: _Prepared) -> dict[str, Any]:
+def _facts(config: RunConfig, prepared: Prepared) -> dict[str, Any]:
     """What is known before training."""
     by_role, corpus = prepared.model.n_parameters(), prepared.corpus
     return {

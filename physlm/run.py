@@ -1,9 +1,12 @@
 """The command line: compose a configuration, check it, run it, say what came out."""
 
+import math
 import os
 import re
+import statistics
 import sys
 import traceback
+from collections.abc import Sequence
 
 import hydra
 from hydra.core.config_search_path import ConfigSearchPath
@@ -17,10 +20,12 @@ from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 from rich.table import Table
 
+from physlm.analysis.figures import draw_histograms
 from physlm.config import RunConfig, Scale, config_dir, register_schemas, register_sweeps, typed
 from physlm.errors import DivergedError, InputError, InterruptedRunError
 from physlm.pipeline import Outcome, execute
 from physlm.record import RunDirectory, RunRecord, by_name
+from physlm.replication import Replication, replicate
 
 # Exit statuses: what the user gave, our own fault, asked to stop.
 BAD_INPUT, FAULT, INTERRUPTED = 2, 1, 130
@@ -43,10 +48,7 @@ class ScaleSearchPath(SearchPathPlugin):
 
 def main() -> None:
     """Run one point or a sweep; the exit status says how it went."""
-    one_line_errors()
-    register_sweeps()
-    register_scales()
-    register_schemas()
+    register()
     statuses: list[int] = []
 
     def point(composed: DictConfig) -> None:
@@ -57,6 +59,14 @@ def main() -> None:
     except Exception as error:  # noqa: BLE001 - the last place: every error becomes one line
         sys.exit(explain(error))
     sys.exit(max(statuses, default=0))
+
+
+def register() -> None:
+    """Make schemas, sweeps and scales known to Hydra, in this process."""
+    one_line_errors()
+    register_sweeps()
+    register_scales()
+    register_schemas()
 
 
 def register_scales() -> None:
@@ -91,6 +101,9 @@ def _run_point(composed: DictConfig) -> int:
         config = typed(composed, RunConfig)
         if is_sweep:
             _refuse_helpers_of_a_sweep(config)
+        if len(config.points) > 1:
+            show_replication(replicate(config, register), config)
+            return 0
         outcome = execute(config, RunDirectory(config.run_dir))
         if outcome is not None:
             show(outcome, config)
@@ -136,6 +149,57 @@ def show(outcome: Outcome, config: RunConfig) -> None:
         console.print(f"started from {config.ancestor.run_dir}")
     console.print(table(outcome.record, config))
     print(f"record: {outcome.path}", flush=True)
+
+
+def show_replication(replication: Replication, config: RunConfig) -> None:
+    """A table of many runs for each learning rate, and where their histogram is.
+
+    Raises:
+        FailedPointError: If some did not come to an end; why is told line by line.
+    """
+    console = Console(width=None if sys.stdout.isatty() else _WIDEST)
+    records = [outcome.record for outcome in replication.outcomes]
+    finished = [record for record in records if record.stopped_at_step is None]
+    if n_before := sum(outcome.was_done for outcome in replication.outcomes):
+        console.print(f"{n_before} finished before; force=true runs them again")
+    by_rate: dict[float, list[RunRecord]] = {}
+    for record in finished:
+        by_rate.setdefault(record.config["optim"]["learning_rate"], []).append(record)
+    for rate, alike in sorted(by_rate.items()):
+        console.print(table_of_many(alike, config, rate))
+    if finished:
+        draw_histograms(finished, replication.directory / "histogram.png")
+        print(f"histogram: {replication.directory / 'histogram.png'}", flush=True)
+    errors = dict(replication.errors)
+    for record in records:
+        if record.stopped_at_step is not None:
+            errors[record.run_id] = DivergedError(record.stopped_at_step)
+    if errors:
+        raise FailedPointError(max(explain(e, f"run {i}: ") for i, e in sorted(errors.items())))
+
+
+def table_of_many(records: Sequence[RunRecord], config: RunConfig, rate: float) -> Table:
+    """Mean and spread over runs, beside the published numbers."""
+    result = Table(
+        title=f"{config.name} (n = {len(records)} runs, learning rate {rate:g})",
+        title_justify="left", caption_justify="left",
+    )  # fmt: skip
+    for heading in ("metric", "mean", "stderr", "deviation", "least", "most", "paper", "unit"):
+        result.add_column(heading, justify="left" if heading in {"metric", "unit"} else "right")
+    if config.published_of:
+        result.caption = f"paper: {config.published_of}"
+    for name, metric in by_name(records[0].metrics).items():
+        values = [by_name(record.metrics)[name].value for record in records]
+        deviation = statistics.stdev(values) if len(values) > 1 else None
+        paper = config.published.get(name)
+        result.add_row(
+            name, f"{statistics.mean(values):,.4g}",
+            "" if deviation is None else f"{deviation / math.sqrt(len(values)):.2g}",
+            "" if deviation is None else f"{deviation:.2g}",
+            f"{min(values):,.4g}", f"{max(values):,.4g}",
+            "" if paper is None else f"{paper:g}", metric.unit,
+        )  # fmt: skip
+    return result
 
 
 def table(record: RunRecord, config: RunConfig) -> Table:

@@ -92,6 +92,85 @@ def test_a_difference_has_welchs_interval():
     assert (verdict.value, verdict.word) == (pytest.approx(0.85), "holds")
 
 
+def test_a_comparison_is_resampled_as_scipy_does():
+    a, b = np.array([1.0, 3.0, 2.0, 7.0, 4.0]), np.array([0.5, 1.0, 1.5, 0.1, 0.9])
+    for by in ("difference", "ratio"):
+        values = (a, b) if by == "difference" else (np.log(a), np.log(b))
+        theirs = stats.bootstrap(
+            values, lambda x, y, axis: x.mean(axis=axis) - y.mean(axis=axis), method="percentile",
+            n_resamples=10_000, rng=np.random.default_rng(0),
+        ).confidence_interval  # fmt: skip
+        ends = np.array([theirs.low, theirs.high])
+        found = decide(claim(compared_to={"data.exposures": 100}, by=by), of_values(a, b)).resampled
+        assert found == pytest.approx(ends if by == "difference" else np.exp(ends), rel=0.06)
+
+
+def of_values(a, b, **columns):
+    """Runs at 1000 and at 100 exposures with these values."""
+    rows = [
+        {"data.exposures": e, "bits": float(v), "scale": "laptop", "status": "finished", "seed": s,
+         **{name: values[i][s] for name, values in columns.items()}}
+        for i, (e, values_) in enumerate(((1000, a), (100, b))) for s, v in enumerate(values_)
+    ]  # fmt: skip
+    return pl.DataFrame(rows)
+
+
+def test_a_comparison_is_decided_only_if_both_intervals_are_on_one_side():
+    results = of_values([1.0, 1.2, 1.4], [0.7, 0.9, 1.1])
+    verdict = decide(claim(compared_to={"data.exposures": 100}, expect={"at_least": 0}), results)
+    assert verdict.low < 0 < verdict.resampled[0]
+    assert verdict.word == "undecided"
+
+
+def test_a_comparison_with_a_part_of_the_others_multiplies_them():
+    results = of_values([1.0, 1.2, 1.4], [3.0, 3.2, 3.4])
+    half = claim(compared_to={"data.exposures": 100}, times=0.5, expect={"at_most": 0})
+    assert decide(half, results).value == pytest.approx(1.2 - 1.6)
+    assert decide(half, results).word == "holds"
+
+
+def rates():
+    """Runs of two kinds at two rates: the better validation loss goes with the worse score."""
+    rows = [
+        {"data.exposures": e, "optim.learning_rate": rate, "seed": seed, "scale": "laptop",
+         "status": "finished", "bits": bits + seed / 100, "loss": loss + seed / 10}
+        for e, rate, bits, loss in ((1000, 0.1, 2.0, 1.0), (1000, 0.2, 3.0, 2.0),
+                                    (100, 0.1, 1.0, 4.0), (100, 0.2, 0.5, 3.0))
+        for seed in range(3)
+    ]  # fmt: skip
+    return pl.DataFrame(rows)
+
+
+def test_the_best_rate_is_chosen_by_validation_loss_for_each_group():
+    best = {"over": "optim.learning_rate", "by": "loss"}
+    assert decide(claim(best_of=best), rates()).value == pytest.approx(2.01)
+    chosen = decide(claim(best_of=best, compared_to={"data.exposures": 100}), rates())
+    assert chosen.value == pytest.approx(2.0 - 0.5)
+    with pytest.raises(InputError, match="optim.learning_rate varies among its runs"):
+        decide(claim(), rates())
+
+
+def test_a_rate_with_fewer_seeds_is_not_chosen_from():
+    best = {"over": "optim.learning_rate", "by": "loss"}
+    with pytest.raises(
+        InputError, match="not every optim.learning_rate has runs of the same seeds"
+    ):
+        decide(claim(best_of=best), rates()[1:])
+
+
+@pytest.mark.parametrize(("line", "message"), [
+    ("times: 0.5", "times=0.5 is of a difference only"),
+    ("best_of: {over: seed}", "best_of needs over and by"),
+])  # fmt: skip
+def test_a_rule_that_cannot_be_is_named(tmp_path, line, message):
+    (tmp_path / "claims.yaml").write_text(
+        "- {id: two, statement: s, source: p, published: '2', metric: bits, select: {}, "
+        f"scale: laptop, expect: {{at_least: 1.8}}, command: go, {line}}}\n"
+    )
+    with pytest.raises(InputError, match=message):
+        read_claims(tmp_path / "claims.yaml")
+
+
 def test_a_ratio_is_of_geometric_means():
     verdict = decide(claim(compared_to={"data.exposures": 100}, by="ratio"), RESULTS)
     expected = stats.gmean(VALUES[1000]) / stats.gmean(VALUES[100])

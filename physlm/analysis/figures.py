@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -40,6 +41,29 @@ def _draw_beside(axes: Axes, metric: Metric, published: float, maximum: Metric |
     if maximum is not None:
         axes.axvline(maximum.value, color="black", linestyle="--", label="maximum in this world")
     axes.set(yticks=[], ylim=(-0.8, 1.2), xlabel=f"{metric.name} ({metric.unit})")
+
+
+def draw_histograms(records: Sequence[RunRecord], path: Path) -> None:
+    """How runs spread that differ in seed and learning rate.
+
+    Of every metric with a published number; of the first metric where there is none.
+    """
+    measured = [by_name(record.metrics) for record in records]
+    names = [name for name in records[0].published if name in measured[0]] or list(measured[0])[:1]
+    rates = [record.config["optim"]["learning_rate"] for record in records]
+    figure = Figure(figsize=(5 * len(names), 3.5), layout="constrained")
+    for i, name in enumerate(names):
+        axes = figure.add_subplot(1, len(names), i + 1)
+        values = np.array([metrics[name].value for metrics in measured])
+        groups = [values[np.array(rates) == rate] for rate in sorted(set(rates))]
+        axes.hist(groups, bins=np.histogram_bin_edges(values, "auto").tolist(), stacked=True,
+                  label=[f"learning rate {rate:g}" for rate in sorted(set(rates))])  # fmt: skip
+        if name in records[0].published:
+            axes.axvline(records[0].published[name], color="tab:red", label="published")
+        axes.set(xlabel=f"{name} ({measured[0][name].unit})", ylabel="runs",
+                 title=f"{records[0].name}, n = {len(records)}")  # fmt: skip
+        axes.legend(fontsize="small")
+    save_figure(figure, path)
 
 
 def draw_learning_curve(record: RunRecord, curves: Sequence[dict[str, float]], path: Path) -> None:

@@ -3,7 +3,7 @@
 import queue
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -62,7 +62,7 @@ class Batches:
         """The same training, as one of several ranks sees it."""
         return replace(self, rank=rank, n_ranks=n_ranks)
 
-    def __iter__(self) -> Iterator[Chunk]:
+    def __iter__(self) -> Generator[Chunk, None, None]:
         return _ahead(self._chunks(), depth=2)
 
     def _chunks(self) -> Iterator[Chunk]:
@@ -116,7 +116,7 @@ def _take(kept: list[Windows], n: int) -> tuple[Windows, list[Windows]]:
     return Windows(tokens, np.concatenate([windows.ends for windows in taken])), rest
 
 
-def _ahead(chunks: Iterator[Chunk], depth: int) -> Iterator[Chunk]:
+def _ahead(chunks: Iterator[Chunk], depth: int) -> Generator[Chunk, None, None]:
     """Render in a background thread, at most ``depth`` chunks ahead; its errors are raised here."""
     ready: queue.Queue[_Item] = queue.Queue(maxsize=depth)
     stop = threading.Event()

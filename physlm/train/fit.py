@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import lightning
 import torch
@@ -29,6 +29,8 @@ from physlm.train.objective import Objective
 from physlm.train.processor import is_worth_compiling, missing_for_compiling, steps_per_chunk
 from physlm.train.profile import Profile
 from physlm.train.schedule import OptimConfig
+
+T = TypeVar("T")
 
 
 class Device(str, Enum):
@@ -59,6 +61,8 @@ class RuntimeConfig:
     steps_per_chunk: int | None = None  # between looks at the losses; None for about a second
     n_measurements: int = 0  # during training, for curves of what scorers offer; on one device
     checkpoint_seconds: float = 60.0  # between checkpoints
+    # Train several seeds or rates as replicas in one program; null: on a GPU, where they can be.
+    replicas: bool | None = None
     progress_bar: bool = True
 
     def __post_init__(self) -> None:
@@ -196,14 +200,22 @@ def saved_steps(path: Path) -> int:
     Raises:
         InputError: If the file is truncated, corrupt or no checkpoint of ours.
     """
+    return from_checkpoint(path, lambda saved: int(saved["progress"]["steps"]), 0)
+
+
+def from_checkpoint(path: Path, read: Callable[[Any], T], default: T) -> T:
+    """What is read of a checkpoint whose weights stay on disk; the default where there is none.
+
+    Raises:
+        InputError: If the file is truncated, corrupt or no checkpoint of ours.
+    """
     if not path.exists():
-        return 0
+        return default
     try:
         with zipfile.ZipFile(path) as archive:  # torch does not look at the checksums
             is_whole = archive.testzip() is None
         if is_whole:
-            checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-            return int(checkpoint["progress"]["steps"])
+            return read(torch.load(path, map_location="cpu", weights_only=True, mmap=True))
     except (AttributeError, EOFError, LookupError, OSError, RuntimeError, TypeError, ValueError,
             pickle.UnpicklingError, zipfile.BadZipFile):  # fmt: skip
         pass

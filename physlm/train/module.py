@@ -3,7 +3,7 @@
 import gc
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field
 from enum import Enum
@@ -85,6 +85,31 @@ class Progress:
     def waiting_share(self) -> float:
         """Share of the time in which training waited for data."""
         return self.waiting_seconds / max(self.seconds + self.waiting_seconds, 1e-9)
+
+    def after(self, chunk: Chunk, seconds: float) -> "Progress":
+        """The progress when a chunk of steps, which took so long, is done, too."""
+        return Progress(
+            Position.of(chunk.end), self.steps + len(chunk.windows),
+            self.tokens + sum(chunk.n_targets), self.seconds + seconds,
+            self.waiting_seconds + chunk.waited_seconds,
+        )  # fmt: skip
+
+    @property
+    def numbers(self) -> dict[str, Any]:
+        """All of it, for checkpoints."""
+        return {**asdict(self), "position": list(self.position.numbers)}
+
+    @classmethod
+    def of(cls, numbers: Mapping[str, Any]) -> "Progress":
+        """The progress that has these `numbers`."""
+        saved = dict(numbers)
+        return cls(Position.of(saved.pop("position")), **saved)
+
+
+def mean_loss(losses_nats: Sequence[float], chunk: Chunk) -> float:
+    """Of the tokens of a chunk, from the mean losses of its steps."""
+    weighted = zip(losses_nats, chunk.n_targets, strict=True)
+    return sum(loss * n for loss, n in weighted) / sum(chunk.n_targets)
 
 
 class TrainingModule(lightning.LightningModule):
@@ -195,13 +220,11 @@ class TrainingModule(lightning.LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the progress beside the weights."""
-        position = list(self.progress.position.numbers)
-        checkpoint["progress"] = {**asdict(self.progress), "position": position}
+        checkpoint["progress"] = self.progress.numbers
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Go on where the checkpoint was written."""
-        saved = dict(checkpoint["progress"])
-        self.progress = Progress(Position.of(saved.pop("position")), **saved)
+        self.progress = Progress.of(checkpoint["progress"])
 
     def exposures(self) -> float:
         """Presentations of each piece of knowledge so far, counted in documents."""
@@ -252,20 +275,14 @@ class TrainingModule(lightning.LightningModule):
             if not math.isfinite(loss):
                 raise DivergedError(self.progress.steps + step)
         seconds = time.perf_counter() - began
-        n_tokens = sum(chunk.n_targets)
-        done = self.progress
-        self.progress = Progress(
-            Position.of(chunk.end), done.steps + len(losses), done.tokens + n_tokens,
-            done.seconds + seconds, done.waiting_seconds + chunk.waited_seconds,
-        )  # fmt: skip
-        weighted = zip(losses_nats, chunk.n_targets, strict=True)
-        self.loss_nats = sum(loss * n for loss, n in weighted) / n_tokens
+        self.progress = self.progress.after(chunk, seconds)
+        self.loss_nats = mean_loss(losses_nats, chunk)
         curves = {
             "train/loss_nats": self.loss_nats,
             "train/learning_rate": rate,
             "train/exposures": self.exposures(),
             "train/tokens": float(self.progress.tokens),
-            "train/tokens_per_second": n_tokens / seconds,
+            "train/tokens_per_second": sum(chunk.n_targets) / seconds,
         }
         for logger in self.loggers:
             logger.log_metrics(curves, step=self.progress.steps)

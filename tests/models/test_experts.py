@@ -171,7 +171,8 @@ from physlm.train.schedule import OptimConfig
 from physlm.train.whole_step import WholeStep
 
 for is_compiled in (False, True):
-    model = DecoderConfig(d_model=16, n_experts=8, n_active_experts=int(sys.argv[1])).build(20, 12, 0)
+    config = DecoderConfig(d_model=16, n_experts=8, n_active_experts=int(sys.argv[1]))
+    model = config.build(20, 12, 0)
     objective = Objective(model, eos=19, is_visible_across_documents=True)
     module = TrainingModule(objective, None, optim=OptimConfig(), trainer=TrainerConfig())
     step = WholeStep(objective, module.configure_optimizers(), n_accumulate=1, gradient_clip=1.0)

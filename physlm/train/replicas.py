@@ -1,0 +1,301 @@
+"""Replicas: models of one architecture trained side by side, all in the same program.
+
+Each has weights, optimizer state, learning rate and data of its own. One tiny model leaves a GPU
+idle; a step of many takes little longer than a step of one.
+"""
+
+import itertools
+import math
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack, closing, nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from lightning.pytorch.loggers import Logger
+from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from physlm.data.packing import IGNORED
+from physlm.errors import InputError, InterruptedRunError
+from physlm.models.language_model import LanguageModel
+from physlm.models.program import CudaGraph
+from physlm.record import replacing
+from physlm.train.batches import Batches, Chunk
+from physlm.train.callbacks import StopRequests, stop_requests
+from physlm.train.fit import Trained, from_checkpoint
+from physlm.train.module import Precision, Progress, TrainerConfig, mean_loss
+from physlm.train.objective import Objective
+from physlm.train.schedule import OptimConfig
+
+# R replicas, B batch, T tokens of a window and the one after it.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replica:
+    """One of the models, and what is its own.
+
+    Attributes:
+        run_id: Of its run.
+        model: Freshly initialised; holds the trained weights afterwards.
+        batches: Its data.
+        optim: Its optimizer; only learning rates may differ between replicas.
+        loggers: Where its curves go.
+    """
+
+    run_id: str
+    model: LanguageModel
+    batches: Batches
+    optim: OptimConfig
+    loggers: list[Logger]
+
+
+def fit_replicas(
+    replicas: Sequence[Replica],
+    *,
+    trainer: TrainerConfig,
+    device: str,
+    attention_across_documents: bool,
+    checkpoint: Path,
+    checkpoint_seconds: float,
+) -> list[Trained]:
+    """Train all of them to the ends of their corpora; one that diverges leaves the others alone.
+
+    Raises:
+        InterruptedRunError: If the process was asked to stop; the state of all is saved.
+    """
+    objective = Objective(
+        replicas[0].model.to(device).train(),
+        eos=replicas[0].batches.corpus.vocabulary.eos,
+        is_visible_across_documents=attention_across_documents,
+    )
+    step = ReplicatedStep(objective, [replica.model for replica in replicas],
+                          optim=replicas[0].optim, trainer=trainer)  # fmt: skip
+    training = _Training(replicas, step, checkpoint, checkpoint_seconds)
+    if checkpoint.exists():
+        training.load()
+    with stop_requests() as stop:
+        training.run(stop)
+    step.write_back([replica.model for replica in replicas])
+    return [
+        Trained(replica.model, progress, diverged_at=diverged_at)
+        for replica, progress, diverged_at in zip(
+            replicas, training.progress, training.diverged_at, strict=True
+        )
+    ]
+
+
+def saved_replicas(checkpoint: Path) -> dict[str, int]:
+    """The steps taken by each replica of an interrupted group, by run id.
+
+    Raises:
+        InputError: If the file is truncated, corrupt or no checkpoint of ours.
+    """
+
+    def read(saved: Any) -> dict[str, int]:
+        steps = [int(done["steps"]) for done in saved["progress"]]
+        return dict(zip(saved["run_ids"], steps, strict=True))
+
+    return from_checkpoint(checkpoint, read, {})
+
+
+class ReplicatedStep:
+    """Takes one optimizer step of every replica, on parameters with a leading dimension for them.
+
+    The update is AdamW's with decoupled decay (Loshchilov and Hutter, 2019), after the gradients of
+    each replica were clipped by their own norm.
+    """
+
+    def __init__(
+        self,
+        objective: Objective,
+        models: Sequence[LanguageModel],
+        *,
+        optim: OptimConfig,
+        trainer: TrainerConfig,
+    ) -> None:
+        self.objective = objective
+        self.optim = optim
+        self.trainer = trainer
+        device = next(objective.parameters()).device
+        named = [dict(model.named_parameters(prefix="model")) for model in models]
+        self.parameters = {
+            name: torch.stack([own[name].detach().to(device) for own in named]) for name in named[0]
+        }
+        self.means = {name: torch.zeros_like(p) for name, p in self.parameters.items()}
+        self.squares = {name: torch.zeros_like(p) for name, p in self.parameters.items()}
+        self.device = device
+        self._differentiate = torch.func.vmap(torch.func.grad_and_value(self._loss))
+        self._step = CudaGraph(self._take) if device.type == "cuda" else self._take
+
+    @torch.no_grad()
+    def __call__(
+        self,
+        windows: Int[Tensor, "R B T"],
+        n_targets: Float[Tensor, " R"],
+        rates: Float[Tensor, " R"],
+        number: Float[Tensor, ""],
+    ) -> Float[Tensor, " R"]:
+        """Mean loss in nats of each replica before the step, which is the ``number``-th, from 1."""
+        losses: Tensor = self._step(windows, n_targets, rates, number)
+        return losses
+
+    def write_back(self, models: Sequence[LanguageModel]) -> None:
+        """Give each model its own weights."""
+        for i, model in enumerate(models):
+            model.to(self.device)
+            for name, parameter in model.named_parameters(prefix="model"):
+                parameter.data.copy_(self.parameters[name][i])
+
+    def _take(self, windows: Tensor, n_targets: Tensor, rates: Tensor, number: Tensor) -> Tensor:
+        gradients: dict[str, Tensor]
+        losses: Tensor
+        gradients, losses = self._differentiate(self.parameters, windows, n_targets)
+        scale = self._clip_scale(gradients)
+        optim, first, second = self.optim, self.optim.beta_1, self.optim.beta_2
+        for name, parameter in self.parameters.items():
+            shape = (-1, *[1] * (parameter.dim() - 1))
+            rate, gradient = rates.view(shape), gradients[name] * scale.view(shape)
+            mean, square = self.means[name], self.squares[name]
+            mean.lerp_(gradient, 1 - first)
+            square.mul_(second).addcmul_(gradient, gradient, value=1 - second)
+            if parameter.dim() > 2:  # a matrix of each replica; biases and gains do not decay
+                parameter.mul_(1 - rate * optim.weight_decay)
+            spread = (square / (1 - second**number)).sqrt() + optim.epsilon
+            parameter.sub_(rate * (mean / (1 - first**number)) / spread)
+        return losses
+
+    def _clip_scale(self, gradients: dict[str, Tensor]) -> Float[Tensor, " R"]:
+        squares = [gradient.square().flatten(1).sum(dim=1) for gradient in gradients.values()]
+        norms = torch.stack(squares).sum(dim=0).sqrt()
+        if self.trainer.gradient_clip is None:
+            return torch.ones_like(norms)
+        scale: Tensor = (self.trainer.gradient_clip / (norms + 1e-6)).clamp(max=1.0)
+        return scale
+
+    def _loss(self, parameters: dict[str, Tensor], windows: Tensor, n_targets: Tensor) -> Tensor:
+        is_bf16, kind = self.trainer.precision is Precision.bf16, self.device.type
+        autocast = torch.autocast(kind, dtype=torch.bfloat16) if is_bf16 else nullcontext()
+        # On processors the fused kernel would be called for one replica after the other.
+        attention = sdpa_kernel(SDPBackend.MATH) if kind == "cpu" else nullcontext()
+        with autocast, attention:
+            loss: Tensor = torch.func.functional_call(self.objective, parameters, (windows,))
+        return loss / n_targets
+
+
+class _Training:
+    """The chunks of all replicas, in step, with what each has done."""
+
+    def __init__(
+        self,
+        replicas: Sequence[Replica],
+        step: ReplicatedStep,
+        checkpoint: Path,
+        checkpoint_seconds: float,
+    ) -> None:
+        self.replicas = replicas
+        self.step = step
+        self.checkpoint = checkpoint
+        self.checkpoint_seconds = checkpoint_seconds
+        self.saved_at = time.monotonic()
+        self.n_steps = 0
+        self.progress = [Progress() for _ in replicas]
+        self.diverged_at: list[int | None] = [None for _ in replicas]
+
+    def run(self, stop: StopRequests) -> None:
+        n_in_chunk = self.replicas[0].batches.steps_per_chunk
+        with ExitStack() as stack:
+            chunks = [
+                stack.enter_context(closing(iter(
+                    replace(replica.batches, steps_per_chunk=n_in_chunk, start=done.position)
+                )))
+                for replica, done in zip(self.replicas, self.progress, strict=True)
+            ]  # fmt: skip
+            for row in itertools.zip_longest(*chunks):
+                self._take(row)
+                is_due = time.monotonic() - self.saved_at >= self.checkpoint_seconds
+                if is_due or stop.was_requested:
+                    self.save()
+                if stop.was_requested:
+                    raise InterruptedRunError(
+                        f"asked to stop; run the same command to go on ({self.checkpoint})"
+                    )
+
+    def _take(self, row: Sequence[Chunk | None]) -> None:
+        began = time.perf_counter()
+        n_steps = max(len(chunk.windows) for chunk in row if chunk is not None)
+        windows = self._windows(row, n_steps)
+        n_targets, rates = torch.ones(n_steps, len(row)), torch.zeros(n_steps, len(row))
+        for i, chunk in enumerate(row):
+            if chunk is not None and self.diverged_at[i] is None:
+                own = self._rates(i, chunk)
+                rates[: len(own), i] = torch.tensor(own)
+                n_targets[: len(own), i] = torch.tensor(chunk.n_targets, dtype=torch.float32)
+        device = self.step.device
+        numbers = torch.arange(self.n_steps + 1, self.n_steps + n_steps + 1, dtype=torch.float32)
+        moved = (windows.to(device), n_targets.to(device), rates.to(device), numbers.to(device))
+        losses = torch.stack([self.step(*own) for own in zip(*moved, strict=True)]).T.tolist()
+        self.n_steps += n_steps
+        seconds = (time.perf_counter() - began) / sum(chunk is not None for chunk in row)
+        for i, chunk in enumerate(row):
+            if chunk is not None and self.diverged_at[i] is None:
+                self._note(i, chunk, losses[i][: len(chunk.windows)], seconds)
+
+    def _windows(self, row: Sequence[Chunk | None], n_steps: int) -> Int[Tensor, "steps R B T"]:
+        """Those of all replicas; a replica that is done has windows without targets."""
+        shape = next(chunk for chunk in row if chunk is not None).windows.shape[1:]
+        windows = torch.full((n_steps, len(row), *shape), IGNORED, dtype=torch.int32)
+        for i, chunk in enumerate(row):
+            if chunk is not None:
+                windows[: len(chunk.windows), i] = chunk.windows
+        return windows
+
+    def _rates(self, i: int, chunk: Chunk) -> list[float]:
+        before, optim = self.progress[i].steps, self.replicas[i].optim
+        return [optim.rate(before + step, done) for step, done in enumerate(chunk.progress)]
+
+    def _note(self, i: int, chunk: Chunk, losses_nats: list[float], seconds: float) -> None:
+        """Count and log; a replica is given up where its loss stops being a number."""
+        bad = [step for step, loss in enumerate(losses_nats) if not math.isfinite(loss)]
+        if bad:
+            self.diverged_at[i] = self.progress[i].steps + bad[0]
+            return
+        rate = self._rates(i, chunk)[-1]
+        self.progress[i] = done = self.progress[i].after(chunk, seconds)
+        curves = {
+            "train/loss_nats": mean_loss(losses_nats, chunk),
+            "train/learning_rate": rate,
+            "train/exposures": done.position.exposures(self.replicas[i].batches.corpus.n_documents),
+            "train/tokens": float(done.tokens),
+            "train/tokens_per_second": sum(chunk.n_targets) / seconds,
+        }
+        for logger in self.replicas[i].loggers:
+            logger.log_metrics(curves, step=done.steps)
+
+    def save(self) -> None:
+        state = {
+            "run_ids": [replica.run_id for replica in self.replicas],
+            "n_steps": self.n_steps,
+            "progress": [done.numbers for done in self.progress],
+            "diverged_at": list(self.diverged_at),
+            "parameters": self.step.parameters,
+            "means": self.step.means,
+            "squares": self.step.squares,
+        }
+        with replacing(self.checkpoint) as temporary:
+            torch.save(state, temporary)
+        self.saved_at = time.monotonic()
+
+    def load(self) -> None:
+        state = torch.load(self.checkpoint, map_location=self.step.device, weights_only=True)
+        if state["run_ids"] != [replica.run_id for replica in self.replicas]:
+            raise InputError(f"{self.checkpoint} is of other runs; delete it to train again")
+        self.n_steps = state["n_steps"]
+        self.progress = [Progress.of(numbers) for numbers in state["progress"]]
+        self.diverged_at = state["diverged_at"]
+        for name in ("parameters", "means", "squares"):
+            for key, tensor in getattr(self.step, name).items():
+                tensor.copy_(state[name][key])

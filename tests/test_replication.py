@@ -1,0 +1,122 @@
+"""Many seeds and rates in one command: every run has its own record, however it was carried out."""
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from physlm.record import read_record
+from tests.test_run import run
+
+SMALL = ("+experiment=capacity_100x", "data.n_people=60", "data.exposures=20", "model.d_model=16",
+         "runtime.steps_per_chunk=8")  # fmt: skip
+
+
+def records(folder):
+    found = [read_record(path) for path in folder.glob("runs/*/record.json")]
+    return {(r.config["seed"], r.config["optim"]["learning_rate"]): r for r in found}
+
+
+@pytest.fixture(scope="module")
+def in_processes(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("processes")
+    return folder, run(*SMALL, "seeds=2", "learning_rates=[6e-3,3e-3]", cwd=folder, check=0)
+
+
+def test_every_seed_and_rate_is_a_run_and_a_table_sums_up_each_rate(in_processes):
+    folder, done = in_processes
+    found = records(folder)
+    assert set(found) == {(s, rate) for s in (0, 1) for rate in (6e-3, 3e-3)}
+    values = [found[s, 6e-3].metric("capacity/bits_per_parameter").value for s in (0, 1)]
+    table = done.stdout.split("learning rate 0.006")[1]
+    row = next(line for line in table.splitlines() if "bits_per_parameter" in line)
+    assert float(re.findall(r"-?\d+\.\d+", row)[0]) == pytest.approx(sum(values) / 2, abs=1e-3)
+    last = done.stdout.splitlines()[-1]
+    assert last.startswith("histogram: ")
+    assert (folder / last.removeprefix("histogram: ")).stat().st_size > 5000
+
+
+def test_a_point_is_the_run_that_it_would_be_alone(in_processes):
+    folder, _ = in_processes
+    alone = run(*SMALL, "seed=1", cwd=folder, check=0)
+    assert "finished before" in alone.stdout
+
+
+def test_replicas_come_to_the_same_numbers(in_processes, tmp_path):
+    words = (*SMALL, "seeds=2", "learning_rates=[6e-3,3e-3]", "runtime.replicas=true")
+    done = run(*words, cwd=tmp_path, check=0)
+    assert "Warning" not in done.stderr
+    theirs, ours = records(in_processes[0]), records(tmp_path)
+    assert set(ours) == set(theirs)
+    for point, record in ours.items():
+        assert record.run_id == theirs[point].run_id
+        for metric in record.metrics:
+            other = theirs[point].metric(metric.name)
+            spread = 0.02 * max(1.0, abs(other.value))
+            assert metric.value == pytest.approx(other.value, abs=spread), metric.name
+        assert record.exposures == 20
+        assert record.steps == theirs[point].steps
+    again = run(*words, cwd=tmp_path, check=0)
+    assert "4 finished before" in again.stdout
+
+
+def test_an_interrupted_group_of_replicas_goes_on(tmp_path):
+    words = [sys.executable, "-m", "physlm.run", *SMALL[:1], "data.n_people=200", "seeds=2",
+             "runtime.replicas=true", "runtime.steps_per_chunk=4"]  # fmt: skip
+    started = subprocess.Popen(words, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    wait_for_steps(tmp_path)
+    started.send_signal(signal.SIGTERM)
+    _, told = started.communicate(timeout=120)
+    assert started.returncode == 130, told
+    assert "run the same command to go on" in told
+    assert len(list(tmp_path.glob("runs/replicates/*/last.ckpt"))) == 1
+    assert not records(tmp_path)
+    before = steps_logged(tmp_path)
+    subprocess.run([*words, "data.exposures=100"], cwd=tmp_path, check=True, capture_output=True)
+    assert len(records(tmp_path)) == 2
+    assert steps_logged(tmp_path)[: len(before) - 1] == before[:-1]
+    assert steps_logged(tmp_path) == sorted(set(steps_logged(tmp_path)))
+    assert not list(tmp_path.glob("runs/replicates/*/last.ckpt"))
+
+
+def steps_logged(folder):
+    path = sorted(folder.glob("runs/*/metrics.jsonl"))[0]
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    return [row["step"] for row in rows if "train/loss_nats" in row]
+
+
+def wait_for_steps(folder):
+    for _ in range(600):
+        if list(folder.glob("runs/*/metrics.jsonl")) and len(steps_logged(folder)) > 3:
+            return
+        time.sleep(0.1)
+    pytest.fail("training did not begin")
+
+
+def test_a_replica_that_diverges_is_recorded_and_told(tmp_path):
+    words = (*SMALL, "learning_rates=[6e-3,1e30]", "runtime.replicas=true")
+    done = run(*words, cwd=tmp_path, check=1)
+    found = records(tmp_path)
+    assert found[0, 6e-3].status == "finished"
+    assert found[0, 1e30].status == "diverged"
+    assert "diverged: the loss is not finite at step" in done.stderr
+    assert "some points failed, the others ended well" in done.stderr
+
+
+@pytest.mark.parametrize(("words", "message"), [
+    (("seeds=0",), "seeds=0; must be at least 1"),
+    (("seeds=2", "runtime.replicas=true", "trainer.n_accumulate=2"), "n_accumulate=2; use 1"),
+    (("seeds=2", "runtime.replicas=true", "runtime.n_measurements=3"), "n_measurements=3; use 0"),
+    (("seeds=2", "runtime.replicas=true", "model=bert"), "only decoders can be replicas"),
+    (("learning_rates=[1e-3,-1]",), "learning_rates=[0.001, -1.0]; each must be above 0"),
+    (("seeds=2", "data.n_people=40000"), "n_people=40000 exceeds the 32768 distinct names"),
+])  # fmt: skip
+def test_what_cannot_be_is_told_once_before_anything_runs(words, message, tmp_path):
+    done = run("+experiment=capacity_100x", *words, cwd=tmp_path, check=2)
+    assert message in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert not list(tmp_path.glob("runs/*/record.json"))
