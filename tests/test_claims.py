@@ -123,9 +123,9 @@ def test_a_comparison_is_decided_only_if_both_intervals_are_on_one_side():
 
 
 def test_a_comparison_with_a_part_of_the_others_multiplies_them():
-    results = of_values([1.0, 1.2, 1.4], [3.0, 3.2, 3.4])
+    results = of_values([1.0, 1.1, 1.2], [3.0, 3.1, 3.2])
     half = claim(compared_to={"data.exposures": 100}, times=0.5, expect={"at_most": 0})
-    assert decide(half, results).value == pytest.approx(1.2 - 1.6)
+    assert decide(half, results).value == pytest.approx(1.1 - 1.55)
     assert decide(half, results).word == "holds"
 
 
@@ -152,9 +152,7 @@ def test_the_best_rate_is_chosen_by_validation_loss_for_each_group():
 
 def test_a_rate_with_fewer_seeds_is_not_chosen_from():
     best = {"over": "optim.learning_rate", "by": "loss"}
-    with pytest.raises(
-        InputError, match="not every optim.learning_rate has runs of the same seeds"
-    ):
+    with pytest.raises(InputError, match="not every optim.learning_rate has runs"):
         decide(claim(best_of=best), rates()[1:])
 
 

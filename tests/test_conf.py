@@ -9,8 +9,11 @@ from hydra.core.plugins import Plugins
 from hydra.errors import HydraException
 
 from physlm.config import RunConfig, config_dir, register_schemas, register_sweeps, typed
+from physlm.data.bio.junk import JunkConfig
+from physlm.data.bio.knowledge import KnowledgeCorpus
 from physlm.data.bio.mixed import MixedConfig
 from physlm.data.cfg.corpus import CfgConfig
+from physlm.data.mixture import part_of
 from physlm.data.public.corpus import PublicFiguresConfig
 from physlm.errors import InputError
 from physlm.models.size import n_parameters
@@ -55,6 +58,8 @@ def size_of_world(chosen: RunConfig) -> int:
         return round(chosen.data.n_strings * chosen.data.build(0).grammar.mean_length / 10_000)
     if isinstance(chosen.data, MixedConfig):
         return chosen.data.biographies.n_people
+    if isinstance(chosen.data, JunkConfig):
+        return chosen.data.useful.n_people
     return (
         chosen.data.n_people if chosen.ancestor is None else size_of_world(chosen.ancestor.config)
     )
@@ -113,10 +118,12 @@ def test_gpu_scale_is_the_published_recipe(config):
 @pytest.mark.parametrize("experiment", [e for e in EXPERIMENTS if e.startswith("capacity")])
 def test_every_world_holds_the_bits_that_are_published(config, experiment, scale):
     chosen = config(f"+experiment={experiment}", f"scale={scale}")
-    corpus = chosen.data.build(0)
-    size = sum(n_parameters(chosen.model, corpus.vocabulary.size, chosen.data.seq_len).values())
+    world = part_of(chosen.data.build(0), KnowledgeCorpus)
+    size = sum(
+        n_parameters(chosen.architecture, world.vocabulary.size, chosen.data.seq_len).values()
+    )
     published = chosen.published.get("capacity/bits_per_parameter", 0.0)
-    assert corpus.maximum_bits / size > published
+    assert world.maximum_bits / size > published
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -245,3 +252,25 @@ def test_every_position_variant_builds_from_the_command_line(config):
     for position in ("rope", "relative", "position_only", "uniform", "learned", "none"):
         chosen = config("+experiment=cfg_position", f"model.position={position}")
         assert chosen.model.build(4, 128, 0).config.position.value == position
+
+
+GROUPS = {"biod": "capacity_biod", "junk": "capacity_junk", "domain": "capacity_domain_token",
+          "mlp": "capacity_gated_mlp", "experts": "capacity_moe"}  # fmt: skip
+
+
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("group", GROUPS)
+def test_every_choice_of_a_capacity_experiment_is_a_run_of_its_own(config, group, scale):
+    options = sorted(path.stem for path in (config_dir() / group).glob("*.yaml"))
+    words = (f"+experiment={GROUPS[group]}", f"scale={scale}")
+    assert len({config(*words, f"+{group}={option}").run_id for option in options}) == len(options)
+
+
+@pytest.mark.parametrize("group", ["mlp", "experts"])
+def test_the_laptops_architectures_have_as_many_parameters_within_5_percent(config, group):
+    sizes = []
+    for option in sorted(path.stem for path in (config_dir() / group).glob("*.yaml")):
+        chosen = config(f"+experiment={GROUPS[group]}", f"+{group}={option}")
+        vocabulary = chosen.data.build(0).vocabulary
+        sizes.append(sum(n_parameters(chosen.model, vocabulary.size, 22).values()))
+    assert max(sizes) / min(sizes) < 1.05
