@@ -14,11 +14,9 @@ from scipy import stats
 
 from physlm.collate import best_of, varying_science
 from physlm.errors import InputError
+from physlm.intervals import compared, mean_interval, resampled_interval
 from physlm.record import replacing
-from physlm.rng import stream
 
-_CONFIDENCE = 0.95
-_N_RESAMPLES = 10_000
 _FIELDS = {"id", "statement", "source", "published", "metric", "select", "scale", "expect",
            "relative_to", "compared_to", "by", "times", "best_of", "follows",
            "command"}  # fmt: skip
@@ -79,6 +77,7 @@ class Verdict:
         low: Lower end of its 95% interval over seeds; None where n is 1.
         high: Upper end.
         resampled: The interval of a comparison by the bootstrap; None for others, or where n is 1.
+        groups: Of a comparison, the mean and standard error of each group.
         n: Runs, of the smaller group where two are compared.
         word: ``holds``, ``does not hold`` or ``undecided``.
     """
@@ -89,6 +88,7 @@ class Verdict:
     n: int
     word: str
     resampled: tuple[float, float] | None = None
+    groups: tuple[tuple[float, float], ...] = ()
 
 
 def read_claims(path: Path) -> list[Claim]:
@@ -137,51 +137,18 @@ def decide(claim: Claim, results: pl.DataFrame) -> Verdict:
     else:
         sample = _rank_correlations(claim, claim.follows, results)
     if claim.compared_to is None:
-        bounds, n = _interval(sample), len(sample)
+        bounds, n = mean_interval(sample), len(sample)
         low, high = bounds or (None, None)
         return Verdict(float(sample.mean()), low, high, n, _word(claim.expect, low, high))
-    other = claim.times * _values(claim, claim.compared_to, results)
-    value, bounds = _compare(sample, other, claim.by)
-    resampled = _resampled(sample, other, claim.by)
+    other = _values(claim, claim.compared_to, results)
+    groups = tuple((float(v.mean()), float(stats.sem(v)) if len(v) > 1 else 0.0)
+                   for v in (sample, other))  # fmt: skip
+    value, bounds = compared(sample, claim.times * other, claim.by)
+    resampled = resampled_interval(sample, claim.times * other, claim.by)
     words = {_word(claim.expect, *(ends or (None, None))) for ends in (bounds, resampled)}
     low, high = bounds or (None, None)
     word = words.pop() if len(words) == 1 else "undecided"
-    return Verdict(value, low, high, min(len(sample), len(other)), word, resampled)
-
-
-def _interval(sample: np.ndarray) -> tuple[float, float] | None:
-    """Of a mean; no wider than a point where all values are the same."""
-    if len(sample) < 2:
-        return None
-    if np.ptp(sample) == 0:
-        return float(sample[0]), float(sample[0])
-    interval = stats.ttest_1samp(sample, 0.0).confidence_interval(_CONFIDENCE)
-    return float(interval.low), float(interval.high)
-
-
-def _compare(a: np.ndarray, b: np.ndarray, by: str) -> tuple[float, tuple[float, float] | None]:
-    """Difference or ratio of two means, and its interval."""
-    if by == "ratio":
-        a, b = np.log(a), np.log(b)
-    back = np.exp if by == "ratio" else float
-    value = float(back(a.mean() - b.mean()))
-    if min(len(a), len(b)) < 2:
-        return value, None
-    interval = stats.ttest_ind(a, b, equal_var=False).confidence_interval(_CONFIDENCE)
-    return value, (float(back(interval.low)), float(back(interval.high)))
-
-
-def _resampled(a: np.ndarray, b: np.ndarray, by: str) -> tuple[float, float] | None:
-    """The interval of a difference or ratio of means between percentiles of resampled ones."""
-    if min(len(a), len(b)) < 2:
-        return None
-    if by == "ratio":
-        a, b = np.log(a), np.log(b)
-    rng = stream(0, "bootstrap")
-    means = [rng.choice(values, (_N_RESAMPLES, len(values))).mean(axis=1) for values in (a, b)]
-    ends = np.quantile(means[0] - means[1], [(1 - _CONFIDENCE) / 2, (1 + _CONFIDENCE) / 2])
-    low, high = (np.exp(ends) if by == "ratio" else ends).tolist()
-    return low, high
+    return Verdict(value, low, high, min(len(sample), len(other)), word, resampled, groups)
 
 
 def _word(expect: Mapping[str, float], low: float | None, high: float | None) -> str:
@@ -240,7 +207,7 @@ def _values(claim: Claim, select: Mapping[str, Any], results: pl.DataFrame) -> n
 def ledger(folders: Sequence[Path]) -> str:
     """A markdown table of every claim with its verdict."""
     lines = [
-        "| claim | published | measured (95% interval, n) | expected | scale | verdict | command |",
+        "| claim | published | measured (95% intervals) | expected | scale | verdict | command |",
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     for folder in folders:
@@ -250,15 +217,25 @@ def ledger(folders: Sequence[Path]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _ledger_row(claim: Claim, verdict: Verdict) -> str:
-    interval = "" if verdict.low is None else f"{verdict.low:.3f} to {verdict.high:.3f}, "
+def _measured(claim: Claim, verdict: Verdict) -> str:
+    """The quantity with its intervals; of a comparison, both groups before it."""
+    intervals = "" if verdict.low is None else f"{verdict.low:.3f} to {verdict.high:.3f}, "
     if verdict.resampled is not None:
-        interval += f"resampled {verdict.resampled[0]:.3f} to {verdict.resampled[1]:.3f}, "
+        intervals += f"resampled {verdict.resampled[0]:.3f} to {verdict.resampled[1]:.3f}, "
+    quantity = f"{verdict.value:.3f} ({intervals}n = {verdict.n})"
+    if not verdict.groups:
+        return quantity
+    ours, theirs = (f"{mean:.3f} ± {stderr:.3f}" for mean, stderr in verdict.groups)
+    part = "" if claim.times == 1 else f" from {claim.times:g} times that"
+    return f"{ours} against {theirs}; {claim.by}{part} {quantity}"
+
+
+def _ledger_row(claim: Claim, verdict: Verdict) -> str:
     word = "undecided: needs more seeds or scale" if verdict.word == "undecided" else verdict.word
     expected = ", ".join(f"{k.replace('_', ' ')} {v:g}" for k, v in claim.expect.items())
     cells = (
         f"**{claim.id}**: {claim.statement} ({claim.source})", claim.published,
-        f"{verdict.value:.3f} ({interval}n = {verdict.n})", expected, claim.scale,
+        _measured(claim, verdict), expected, claim.scale,
         f"**{word}**", f"`{claim.command}`",
     )  # fmt: skip
     return f"| {' | '.join(cells)} |"

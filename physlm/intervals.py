@@ -1,0 +1,44 @@
+"""95% intervals of means, differences and ratios over a few runs."""
+
+import numpy as np
+from scipy import stats
+
+from physlm.rng import stream
+
+_CONFIDENCE = 0.95
+_N_RESAMPLES = 10_000
+
+
+def mean_interval(sample: np.ndarray) -> tuple[float, float] | None:
+    """Of a mean; no wider than a point where all values are the same."""
+    if len(sample) < 2:
+        return None
+    if np.ptp(sample) == 0:
+        return float(sample[0]), float(sample[0])
+    interval = stats.ttest_1samp(sample, 0.0).confidence_interval(_CONFIDENCE)
+    return float(interval.low), float(interval.high)
+
+
+def compared(a: np.ndarray, b: np.ndarray, by: str) -> tuple[float, tuple[float, float] | None]:
+    """Difference or ratio of two means, and its interval."""
+    if by == "ratio":
+        a, b = np.log(a), np.log(b)
+    back = np.exp if by == "ratio" else float
+    value = float(back(a.mean() - b.mean()))
+    if min(len(a), len(b)) < 2:
+        return value, None
+    interval = stats.ttest_ind(a, b, equal_var=False).confidence_interval(_CONFIDENCE)
+    return value, (float(back(interval.low)), float(back(interval.high)))
+
+
+def resampled_interval(a: np.ndarray, b: np.ndarray, by: str) -> tuple[float, float] | None:
+    """The interval of a difference or ratio of means between percentiles of resampled ones."""
+    if min(len(a), len(b)) < 2:
+        return None
+    if by == "ratio":
+        a, b = np.log(a), np.log(b)
+    rng = stream(0, "bootstrap")
+    means = [rng.choice(values, (_N_RESAMPLES, len(values))).mean(axis=1) for values in (a, b)]
+    ends = np.quantile(means[0] - means[1], [(1 - _CONFIDENCE) / 2, (1 + _CONFIDENCE) / 2])
+    low, high = (np.exp(ends) if by == "ratio" else ends).tolist()
+    return low, high
