@@ -12,10 +12,11 @@ import polars as pl
 import yaml
 from scipy import stats
 
-from physlm.collate import best_of, varying_science
+from physlm.collate import varying_science
 from physlm.errors import InputError
 from physlm.intervals import compared, mean_interval, resampled_interval
 from physlm.record import replacing
+from physlm.selection import best_of
 
 _FIELDS = {"id", "statement", "source", "published", "metric", "select", "scale", "expect",
            "relative_to", "compared_to", "by", "times", "best_of", "follows",

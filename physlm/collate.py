@@ -83,26 +83,6 @@ def varying_science(table: pl.DataFrame) -> list[str]:
     return [name for name in science if table[name].n_unique() > 1]
 
 
-def best_of(table: pl.DataFrame, *, over: str, by: str) -> pl.DataFrame:
-    """The runs of that value of a column, such as the learning rate, which did best on average.
-
-    Args:
-        table: Runs of one kind.
-        over: The column that is chosen.
-        by: A metric that no result is drawn from, such as the validation loss; the least is best.
-
-    Raises:
-        InputError: If a column does not exist, or not every value has runs of the same seeds.
-    """
-    for name in (over, by):
-        _require_column(name, table)
-    groups = {rows[over][0]: rows for rows in table.partition_by(over)}
-    seeds = [sorted(rows["seed"].to_list()) for rows in groups.values()]
-    if any(own != seeds[0] for own in seeds):
-        raise InputError(f"not every {over} has runs of the same seeds; run the whole sweep")
-    return groups[min(groups, key=lambda value: float(groups[value][by].to_numpy().mean()))]
-
-
 def summarise(table: pl.DataFrame, by: Sequence[str], metrics: Sequence[str]) -> pl.DataFrame:
     """Mean, standard error and n of metrics over the finished runs that share the values of ``by``.
 

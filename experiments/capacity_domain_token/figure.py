@@ -1,0 +1,35 @@
+"""What tokens of domains undo of what junk costs, from results.csv."""
+
+from pathlib import Path
+
+import polars as pl
+from matplotlib.figure import Figure
+
+from physlm.analysis.experiment_figure import draw_experiment
+from physlm.analysis.seeds_figure import draw_seeds
+
+KNOWN = "capacity/people_bits_per_parameter"
+
+
+def draw(results: pl.DataFrame) -> Figure:
+    """The figure of these runs."""
+    has_useful, has_junk = (pl.col(f"data.{d}_token").is_not_null() for d in ("useful", "junk"))
+    is_clean = pl.col("data.junk_share") == 0
+    kinds = {
+        "no junk": is_clean,
+        "junk": ~is_clean & ~has_useful,
+        "junk, token_before useful_documents": ~is_clean & has_useful & ~has_junk,
+        "junk, tokens_before both": ~is_clean & has_useful & has_junk,
+    }
+    figure = Figure(figsize=(10, 4), layout="constrained")
+    for axes, n in zip(figure.subplots(1, 2, sharey=True), (100, 300), strict=True):
+        rows = results.filter(pl.col("data.exposures") == n)
+        found = {name: rows.filter(chosen)[KNOWN] for name, chosen in kinds.items()}
+        groups = {name: values for name, values in found.items() if len(values)}
+        draw_seeds(axes, groups, "bits known of useful people,\nper parameter")
+        axes.set(title=f"{n} exposures of useful people")
+    return figure
+
+
+if __name__ == "__main__":
+    draw_experiment(Path(__file__).parent, draw)

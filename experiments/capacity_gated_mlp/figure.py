@@ -1,0 +1,25 @@
+"""Capacity with MLPs of four kinds at every learning rate, from results.csv."""
+
+from pathlib import Path
+
+import polars as pl
+from matplotlib.figure import Figure
+
+from physlm.analysis.experiment_figure import draw_experiment
+from physlm.analysis.rates_figure import draw_rates
+
+KINDS = {
+    "plain": (pl.col("model.mlp") == "gelu") & (pl.col("model.d_model") == 32),
+    "gated": pl.col("model.mlp") == "gated_silu",
+    "a quarter": (pl.col("model.mlp") == "gelu") & (pl.col("model.d_model") == 44),
+    "none": pl.col("model.mlp") == "none",
+}
+
+
+def draw(results: pl.DataFrame) -> Figure:
+    """The figure of these runs."""
+    return draw_rates({name: results.filter(chosen) for name, chosen in KINDS.items()})
+
+
+if __name__ == "__main__":
+    draw_experiment(Path(__file__).parent, draw)

@@ -1,0 +1,37 @@
+"""What is known of useful people among junk of several kinds, from results.csv."""
+
+from pathlib import Path
+
+import polars as pl
+from matplotlib.figure import Figure
+
+from physlm.analysis.experiment_figure import draw_experiment
+from physlm.analysis.seeds_figure import draw_seeds
+
+KNOWN = "capacity/people_bits_per_parameter"
+SHARE, PEOPLE, CONTENT = "data.junk_share", "data.n_junk_people", "data.content"
+
+
+def draw(results: pl.DataFrame) -> Figure:
+    """The figure of these runs."""
+    is_fresh = (pl.col(PEOPLE) == 1_000_000) & (pl.col(CONTENT) == "biographies")
+    most = pl.col(SHARE) == 0.875
+    kinds = {
+        "none": pl.col(SHARE) == 0,
+        "1/20_new people": is_fresh & (pl.col(SHARE) == 0.05),
+        "1/2_new people": is_fresh & (pl.col(SHARE) == 0.5),
+        "7/8_new people": is_fresh & most,
+        "7/8_the same_20 people": most & (pl.col(PEOPLE) == 20),
+        "7/8_random_tokens": most & (pl.col(CONTENT) == "random"),
+        "7/8_shuffled_biographies": most & (pl.col(CONTENT) == "shuffled"),
+    }
+    figure = Figure(figsize=(10, 4), layout="constrained")
+    axes = figure.subplots()
+    groups = {name: results.filter(chosen)[KNOWN] for name, chosen in kinds.items()}
+    draw_seeds(axes, groups, "bits known of useful people,\nper parameter")
+    axes.set(xlabel="junk, as a share of all tokens", title="after 100 exposures of useful people")
+    return figure
+
+
+if __name__ == "__main__":
+    draw_experiment(Path(__file__).parent, draw)

@@ -1,0 +1,24 @@
+"""Capacity of mixtures of experts and of one MLP at every learning rate, from results.csv."""
+
+from pathlib import Path
+
+import polars as pl
+from matplotlib.figure import Figure
+
+from physlm.analysis.experiment_figure import draw_experiment
+from physlm.analysis.rates_figure import draw_rates
+
+KINDS = {
+    "one MLP": pl.col("model.n_experts") == 1,
+    "32 experts, 1 active": pl.col("model.n_experts") == 32,
+    "8 gated experts, 2 active": pl.col("model.n_experts") == 8,
+}
+
+
+def draw(results: pl.DataFrame) -> Figure:
+    """The figure of these runs."""
+    return draw_rates({name: results.filter(chosen) for name, chosen in KINDS.items()})
+
+
+if __name__ == "__main__":
+    draw_experiment(Path(__file__).parent, draw)

@@ -1,0 +1,34 @@
+"""Bits stored against the size of the model, in one world, from results.csv."""
+
+from pathlib import Path
+
+import polars as pl
+from matplotlib.figure import Figure
+
+from physlm.analysis.experiment_figure import draw_experiment
+from physlm.collate import summarise
+
+BITS, MOST = "capacity/bits_per_parameter", "capacity/maximum_bits_per_parameter"
+
+
+def draw(results: pl.DataFrame) -> Figure:
+    """The figure of these runs."""
+    figure = Figure(figsize=(6, 4.2), layout="constrained")
+    axes = figure.subplots()
+    means = summarise(results, ["parameters.total"], [BITS, MOST])
+    axes.plot(results["parameters.total"], results[BITS], "k.", alpha=0.5, label="each seed")
+    axes.errorbar(means["parameters.total"], means[BITS], means[f"{BITS}/stderr"], capsize=4,
+                  label="mean")  # fmt: skip
+    axes.plot(means["parameters.total"], means[MOST], "k--", linewidth=1, label="maximum")
+    axes.axhline(2, linestyle=":", color="grey", label="2 bits per parameter")
+    axes.set(xscale="log", xlabel="parameters", ylabel="bits per parameter", ylim=(0, 4),
+             title="one world, 1000 exposures")  # fmt: skip
+    axes.set_xticks(means["parameters.total"].to_list(),
+                    [f"{n / 1000:.0f}k" for n in means["parameters.total"]])  # fmt: skip
+    axes.minorticks_off()
+    axes.legend(fontsize="small")
+    return figure
+
+
+if __name__ == "__main__":
+    draw_experiment(Path(__file__).parent, draw)
