@@ -13,6 +13,7 @@ from benchmarks.cfg import cfg_rows
 from benchmarks.corpus import corpus_rows
 from benchmarks.generation import generation_rows
 from benchmarks.loop import loop_rows
+from benchmarks.replicas import replica_rows
 from benchmarks.timing import Row
 from benchmarks.training import training_rows
 from physlm.train.fit import lightning_quiet
@@ -20,7 +21,8 @@ from physlm.train.processor import use_processor
 
 _OUT = Path(__file__).parent / "out" / "bench.json"
 _PARTS = {"corpus": corpus_rows, "cfg": cfg_rows, "loop": loop_rows,
-          "generation": generation_rows, "training": training_rows}  # fmt: skip
+          "generation": generation_rows, "training": training_rows,
+          "replicas": replica_rows}  # fmt: skip
 
 
 def main() -> None:

@@ -50,7 +50,7 @@ def test_strangers_have_other_names_each_its_own(useful):
 
 
 def names_of(strangers):
-    documents = strangers.epoch(0, 0, strangers.n_documents)
+    documents = strangers.epoch(0, 0, strangers.n_people)
     for i in range(len(documents)):
         first, last = documents.starts[i] + documents.name_spans[i]
         yield strangers.vocabulary.decode(documents.tokens[first:last]).split()
@@ -69,13 +69,17 @@ def test_names_that_the_world_does_not_leave_are_refused():
 
 
 @pytest.mark.parametrize("useful", [BIOD, BIOS], ids=["biod", "bios"])
-def test_an_epoch_tells_of_every_stranger_once_and_any_part_of_it_is_the_same(useful):
+def test_every_stranger_is_told_of_before_any_is_again_and_parts_are_those_of_the_whole(useful):
     strangers = junk(useful).build(0).parts[1]
-    whole = strangers.epoch(2, 0, 100)
-    assert sorted(whole.people.tolist()) == list(range(100))
-    parts = [strangers.epoch(2, a, b).tokens for a, b in ((0, 31), (31, 32), (32, 100))]
+    assert strangers.n_documents == 4100  # as many rounds as make 4096 documents
+    whole = strangers.epoch(2, 0, 4100)
+    rounds = whole.people.reshape(41, 100)
+    assert (np.sort(rounds, axis=1) == np.arange(100)).all()
+    assert len({tuple(row) for row in rounds.tolist()}) == 41
+    cuts = ((0, 31), (31, 32), (32, 150), (150, 4100))
+    parts = [strangers.epoch(2, a, b).tokens for a, b in cuts]
     assert np.array_equal(np.concatenate(parts), whole.tokens)
-    assert not np.array_equal(strangers.epoch(3, 0, 100).people, whole.people)
+    assert not np.array_equal(strangers.epoch(3, 0, 100).people, whole.people[:100])
 
 
 def test_a_strangers_facts_are_the_same_in_every_epoch():

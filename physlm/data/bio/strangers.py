@@ -17,6 +17,9 @@ from physlm.data.splitmix import choices_of
 from physlm.data.tokens import Vocabulary
 from physlm.rng import stream_key
 
+# In one epoch: fewer would take longer to begin than to write.
+_LEAST_DOCUMENTS = 4096
+
 
 class Content(str, Enum):
     """What documents about strangers hold.
@@ -34,8 +37,9 @@ class Content(str, Enum):
 class Strangers:
     """Any number of people of the same kind as those of a world, whose names are others.
 
-    An epoch tells of each of them once, in an order of its own. Names are places in a random order
-    of all that the world leaves, facts are drawn by the number of the person: nothing is kept.
+    All of them are told of before any is again, each time in another order; an epoch is as many
+    such rounds as make some thousands of documents. Names are places in a random order of all that
+    the world leaves, facts are drawn by the number of the person: nothing is kept.
 
     Attributes:
         config: Of the world.
@@ -68,7 +72,12 @@ class Strangers:
     @property
     def n_documents(self) -> int:
         """Documents in one epoch."""
-        return self.n_people
+        return self.n_people * self.n_rounds
+
+    @property
+    def n_rounds(self) -> int:
+        """Documents about each of them in one epoch."""
+        return -(-_LEAST_DOCUMENTS // self.n_people)
 
     @property
     def n_epochs(self) -> int:
@@ -88,17 +97,21 @@ class Strangers:
 
     def epoch(self, number: int, first: int, last: int) -> Biographies:
         """Documents ``first`` to ``last - 1`` of the epoch's order."""
-        order = Shuffle(self.n_people, self._key("order", number))
-        people = order.at(np.arange(first, last))
+        rounds, places = np.divmod(np.arange(first, last), self.n_people)
+        rounds += number * self.n_rounds
+        people = np.concatenate([
+            Shuffle(self.n_people, self._key("order", own)).at(places[rounds == own])
+            for own in np.unique(rounds).tolist()
+        ])  # fmt: skip
         sentences = replace(
             self.config.of_others(self.world, self.population(people)),
             tellings=self.world.sentences.tellings[:1],
         )
         documents = sentences.render(
-            np.arange(len(people)), np.full(len(people), number), self._key("texts") >> 1,
+            np.arange(len(people)), rounds, self._key("texts") >> 1,
             self.vocabulary.eos, identities=people,
         )  # fmt: skip
-        documents = self._emptied(documents, number * self.n_people + people)
+        documents = self._emptied(documents, rounds * self.n_people + people)
         return documents if self.domain is None else documents.marked(self.domain)
 
     def population(self, people: Int64[np.ndarray, " people"]) -> Population:
