@@ -255,7 +255,8 @@ def test_every_position_variant_builds_from_the_command_line(config):
 
 
 GROUPS = {"biod": "capacity_biod", "junk": "capacity_junk", "domain": "capacity_domain_token",
-          "mlp": "capacity_gated_mlp", "experts": "capacity_moe"}  # fmt: skip
+          "mlp": "capacity_gated_mlp", "experts": "capacity_moe",
+          "told": "capacity_texts"}  # fmt: skip
 
 
 @pytest.mark.parametrize("scale", SCALES)

@@ -240,7 +240,7 @@ def test_bad_input_is_one_line_and_status_2(command, words, message):
 
 
 @pytest.mark.parametrize(("words", "message"), [
-    (("data=cfg",), "eval=capacity measures data=bios and data=biod, alone or among junk"),
+    (("data=cfg",), "eval=capacity measures people, of data=bios, bior or biod"),
     (("data=cfg", "eval=cfg", "model=bert"), "Encoder does not generate"),
     (("data=cfg", "eval=cfg", "data.grammar=cfg3z"), "grammar=cfg3z: no such grammar or file"),
     (("data=cfg", "eval=cfg", "data.seq_len=64", "model.position=learned"),

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from physlm.data.bio.knowledge import KnowledgeCorpus
 from physlm.data.bio.sentences import Biographies
+from physlm.data.bio.written import WrittenTexts
 from physlm.data.corpus import Corpus, require_at_least
 from physlm.data.mixture import part_of
 from physlm.errors import InputError
@@ -30,6 +31,9 @@ class CapacityConfig(ScorerConfig):
     people are measured, not what they are mixed with; people told of at different frequencies are
     reported by frequency, too. The validation loss is over all tokens of one more rendering.
 
+    Written texts may state a value before the name; names and values then tell of each other, and
+    only their sum is what is known of the people.
+
     Source:
         Physics of Language Models, Part 3.3, definition 2.2 and theorem 3.2.
     """
@@ -45,12 +49,16 @@ class CapacityConfig(ScorerConfig):
         """Only worlds of people have a capacity, and each document is read in one window."""
         world = part_of(corpus, KnowledgeCorpus)
         if world is None:
-            raise InputError("eval=capacity measures data=bios and data=biod, alone or among junk")
+            raise InputError(
+                "eval=capacity measures people, of data=bios, bior or biod, alone or among junk"
+            )
         require_causal("capacity", model, "predicts no next token")
         tellings = world.sentences.tellings
         if any(t.n_untold for t in tellings):
             raise InputError("eval=capacity measures all attributes; set leaves_out_city=false")
-        if any(t.name_after or t.has_pronoun != tellings[0].has_pronoun for t in tellings):
+        is_written = isinstance(world.sentences, WrittenTexts)
+        is_named_later = any(t.name_after for t in tellings) and not is_written
+        if is_named_later or any(t.has_pronoun != tellings[0].has_pronoun for t in tellings):
             raise InputError(
                 "eval=capacity reads the name at the start of every text and the gender in all or "
                 "none of them; set name_after=0, and the same subject in data.text and "

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 import torch
 
+from physlm.data.bio.bior import BiorConfig
 from physlm.data.bio.bios import MONTHS, PRONOUNS, BiosConfig
+from physlm.data.bio.junk import JunkConfig
 from physlm.data.bio.pools import employers, pool
 from physlm.data.tokens import TokenizerName
 from physlm.errors import InputError
@@ -29,13 +31,13 @@ class TableModel(LanguageModel):
     their weights: a uniform guess over the space, one token at a time.
     """
 
-    def __init__(self, corpus, knows, spaces):
+    def __init__(self, corpus, knows, spaces, n_people=None):
         super().__init__()
         self.vocabulary_size = corpus.vocabulary.size
         self.eos = corpus.vocabulary.eos
         self.scores = {}
         for number in range(N_RENDERINGS + 1):  # one more for the validation loss
-            documents = corpus.rendering(number, np.arange(corpus.n_documents))
+            documents = corpus.rendering(number, np.arange(n_people or corpus.n_documents))
             for i, person in enumerate(documents.people):
                 row = documents.tokens[documents.starts[i] : documents.starts[i + 1]].tolist()
                 spans = documents.value_spans[i].tolist()
@@ -226,5 +228,56 @@ def test_a_world_without_people_is_refused(small_biod):
         vocabulary, n_documents, n_epochs = small_biod.vocabulary, 1, 1
         entropy_bits, fingerprint, epoch = 0.0, str, str
 
-    with pytest.raises(InputError, match="data=bios and data=biod"):
+    with pytest.raises(InputError, match="data=bios, bior or biod"):
         CapacityConfig().check(model, Sentences())
+
+
+def test_of_written_texts_a_uniform_model_scores_by_the_tokens_of_what_they_say():
+    config = BiorConfig(n_people=30, pool_size=10, n_texts=2, tokenizer=TokenizerName.compact)
+    corpus = config.build(0)
+    model = DecoderConfig(d_model=8, n_heads=2).build(corpus.vocabulary.size, 200, 0).eval()
+    torch.nn.init.zeros_(model.embedding.weight)
+    CapacityConfig().check(model, corpus)
+    found = score(corpus, model)
+    size = corpus.vocabulary.size
+    texts = [corpus.rendering(number, np.arange(30)) for number in range(N_RENDERINGS)]
+    names = np.mean([np.diff(documents.name_spans, axis=1) for documents in texts])
+    expected = 30 * (math.log2(1000) - names * math.log2(size))
+    assert found["name_bits"].value == pytest.approx(expected, rel=1e-4)
+    counted = [i for i, a in enumerate(corpus.attributes) if a.is_counted]
+    lengths = [np.diff(documents.value_spans[:, counted], axis=2) for documents in texts]
+    values = np.mean([own.sum(axis=1) for own in lengths])
+    expected = 30 * (math.log2(12 * 28 * 10 * 10**4) - values * math.log2(size))
+    assert found["value_bits"].value == pytest.approx(expected, rel=1e-4)
+    assert found["validation_loss_nats"].value == pytest.approx(math.log(size), rel=1e-4)
+
+
+def test_people_of_each_frequency_are_measured_apart():
+    corpus = tiny_biod_config(n_people=36, frequencies=[1, 4, 9]).build(SEED)
+    knows = np.arange(36) < 24  # all of the first two groups
+    spaces = biod_spaces(corpus)
+    found = score(corpus, TableModel(corpus, knows, spaces, n_people=36))
+    shares = [found[f"frequency_{n}/learned_share"] for n in (1, 4, 9)]
+    assert [share.value for share in shares] == pytest.approx([1.0, 1.0, 0.0], abs=1e-4)
+    assert [share.n for share in shares] == [12, 12, 12]
+    parts = [found[f"frequency_{n}/bits_per_parameter"].value for n in (1, 4, 9)]
+    assert sum(parts) == pytest.approx(found["people_bits_per_parameter"].value, rel=1e-4)
+    assert parts[0] == pytest.approx(12 * 9 / N_PARAMETERS, rel=1e-3)
+
+
+def test_people_among_junk_are_measured_as_if_they_were_alone():
+    useful = tiny_biod_config(name_sizes=[6, 6, 6])
+    config = JunkConfig(useful=useful, n_junk_people=100, seq_len=16, useful_token="<|u|>")
+    corpus = config.build(SEED)
+    model = DecoderConfig(d_model=8, n_heads=2).build(corpus.vocabulary.size, 20, 0).eval()
+    CapacityConfig().check(model, corpus)
+    among, alone = score(corpus, model), score(corpus.parts[0], model)
+    assert among == alone
+
+
+def test_what_is_known_of_people_leaves_the_diversity_sets_out(small_biod):
+    model = DecoderConfig(d_model=16, n_heads=2).build(small_biod.vocabulary.size, 12, 0).eval()
+    found = score(small_biod, model)
+    size = sum(model.n_parameters().values())
+    known = (found["name_bits"].value + found["value_bits"].value) / size
+    assert found["people_bits_per_parameter"].value == pytest.approx(known)
