@@ -200,9 +200,12 @@ def finish(
     prepared: Prepared,
     trained: Trained,
     loggers: list[Any],
+    *,
+    n_replicas: int = 1,
 ) -> Outcome:
-    """Keep and score what training came to; the record is written last."""
+    """Keep and score what training came to, alone or as a replica; the record is written last."""
     record = _record(config, directory, prepared, trained, loggers)
+    record = replace(record, n_replicas=n_replicas)
     directory.write_record(record)
     curves = read_curves(directory.metrics)
     draw_run(record, curves, directory.path / "figure.png")

@@ -65,6 +65,7 @@ class RunRecord:
         exposures: Presentations of each piece of knowledge, counted by the loader.
         is_compiled: Whether training ran as compiled programs; None where that was not recorded.
         waiting_share: Share of the time in which training waited for data; None likewise.
+        n_replicas: Runs trained together in one program; seconds are this one's share of its time.
         stopped_at_step: Where the loss stopped being finite, if it did.
         published: Metric name to the number in the paper.
         published_of: What the paper measured these on.
@@ -87,6 +88,7 @@ class RunRecord:
     published: dict[str, float]
     is_compiled: bool | None = None
     waiting_share: float | None = None
+    n_replicas: int = 1
     stopped_at_step: int | None = None
     published_of: str = ""
     schema_version: int = SCHEMA_VERSION

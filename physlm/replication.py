@@ -127,7 +127,8 @@ def _trained_together(
             checkpoint=checkpoint, checkpoint_seconds=points[0].runtime.checkpoint_seconds,
         )  # fmt: skip
         for point, made, replica, done in zip(points, prepared, replicas, trained, strict=True):
-            yield finish(point, RunDirectory(point.run_dir), made, done, replica.loggers)
+            directory = RunDirectory(point.run_dir)
+            yield finish(point, directory, made, done, replica.loggers, n_replicas=len(points))
 
 
 def _require_alike(points: Sequence[RunConfig], prepared: Sequence[Prepared]) -> None:

@@ -45,6 +45,12 @@ def test_results_are_of_clean_code_and_one_row_a_run(folder):
 
 
 RUNS = {
+    "capacity_exposures": [f"+experiment=capacity_{n}x" for n in (10, 30, 100, 300, 1000)]
+    + ["+experiment=capacity_exposures"],
+    "capacity_junk": [
+        f"+experiment=capacity_junk +junk={kind}"
+        for kind in ("none", "fresh", "half", "twentieth", "repetitive", "random", "shuffled")
+    ],
     "capacity": [f"+experiment=capacity_{n}x" for n in (100, 300, 1000)],
     "cfg_learn": ["+experiment=cfg_learn", "+experiment=cfg_learn data.grammar=cfg3f"],
     "cfg_inside": ["+experiment=cfg_inside"],

@@ -59,6 +59,7 @@ def test_replicas_come_to_the_same_numbers(in_processes, tmp_path):
             spread = 0.02 * max(1.0, abs(other.value))
             assert metric.value == pytest.approx(other.value, abs=spread), metric.name
         assert record.exposures == 20
+        assert (record.n_replicas, theirs[point].n_replicas) == (4, 1)
         assert record.steps == theirs[point].steps
     again = run(*words, cwd=tmp_path, check=0)
     assert "4 finished before" in again.stdout

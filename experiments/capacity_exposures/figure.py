@@ -29,7 +29,7 @@ def draw(results: pl.DataFrame) -> Figure:
     mixed = results.filter(is_mixed)
     shares = {f"{10 * n}_exposures": mixed[SHARE.format(n)] for n in (1, 3, 10, 30, 100)}
     draw_seeds(groups, shares, "share of what is told that is known")
-    groups.set(title="frequent and rare people in one world", ylim=(-0.05, 1.05))
+    groups.set(title="frequent and rare people in one world")
     return figure
 
 
