@@ -47,6 +47,10 @@ def test_results_are_of_clean_code_and_one_row_a_run(folder):
 RUNS = {
     "capacity_exposures": [f"+experiment=capacity_{n}x" for n in (10, 30, 100, 300, 1000)]
     + ["+experiment=capacity_exposures"],
+    "capacity_quantised": ["+experiment=capacity_1000x"] + [
+        f"+experiment=capacity_quantised model.weight_bits={bits} model.group_size={size}"
+        for bits in (8, 6, 5, 4, 3) for size in (32, 8)
+    ],
     "capacity_junk": [
         f"+experiment=capacity_junk +junk={kind}"
         for kind in ("none", "fresh", "half", "twentieth", "repetitive", "random", "shuffled")
