@@ -7,7 +7,7 @@ from physlm.data.cfg.corpus import CfgConfig
 from physlm.eval.cfg_accuracy import CfgAccuracyConfig
 from physlm.eval.cfg_distribution import CfgDistributionConfig
 from physlm.models.decoder import DecoderConfig
-from physlm.pipeline import _curve, _prepare
+from physlm.pipeline import _curve, prepare
 from physlm.train.fit import RuntimeConfig
 
 
@@ -20,7 +20,7 @@ def test_measuring_leaves_the_model_that_is_trained_alone():
               "distribution": CfgDistributionConfig(n_strings_of_curve=4)},
         runtime=RuntimeConfig(compile=False, n_threads=1),
     )  # fmt: skip
-    prepared = _prepare(config)
+    prepared = prepare(config)
     tables = dict(prepared.model.named_buffers())
     weights = {name: tensor.clone() for name, tensor in prepared.model.named_parameters()}
     metrics = _curve(config, prepared)
