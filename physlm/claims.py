@@ -38,7 +38,7 @@ class Claim:
         source: Paper, section, number.
         published: The paper's number, as text.
         metric: Name of a metric.
-        select: Column to value, for the runs that count.
+        select: Column to value, for the runs that count; null for those without one.
         scale: At which scale it is tested.
         expect: ``at_least`` and ``at_most`` bounds on the quantity.
         relative_to: Metric to divide by.
@@ -186,7 +186,7 @@ def _rows(
     if missing := columns - set(results.columns):
         raise InputError(f"claim {claim.id}: results have no column {sorted(missing)[0]}")
     wanted = {**select, "scale": claim.scale, "status": "finished"}
-    rows = results.filter(pl.all_horizontal(pl.col(k) == v for k, v in wanted.items()))
+    rows = results.filter(pl.all_horizontal(pl.col(k).eq_missing(v) for k, v in wanted.items()))
     if rows.is_empty():
         raise InputError(f"claim {claim.id}: no run with {dict(select)}; {claim.command}")
     return rows

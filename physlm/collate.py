@@ -3,6 +3,7 @@
 import argparse
 import difflib
 import sys
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -67,14 +68,22 @@ def tabulate_curves(folders: Iterable[Path]) -> pl.DataFrame:
     return pl.DataFrame(rows, infer_schema_length=None)
 
 
-def varying(table: pl.DataFrame) -> pl.DataFrame:
-    """The table without configuration that is the same in every row, and without empty columns."""
-    table = table.drop([name for name in table.columns if table[name].null_count() == len(table)])
-    config = [name for name in table.columns if name == "seed" or _is_config(name)]
-    same = [
-        n for n in config if n not in {"seed", "scale"} and table[n].drop_nulls().n_unique() <= 1
-    ]
-    return table.drop(same)
+def varying(table: pl.DataFrame, records: Iterable[RunRecord]) -> pl.DataFrame:
+    """The table without empty columns, and without configuration in which its runs do not differ.
+
+    Args:
+        table: A row for some of the records.
+        records: They tell a value that is null from one that a kind of data does not have.
+    """
+    run_ids = set(table["run_id"])
+    values = defaultdict(set)
+    for record in records:
+        for name, value in _config(record).items() if record.run_id in run_ids else ():
+            values[name].add(value)
+    return table.drop([
+        name for name in table.columns if table[name].null_count() == len(table)
+        or (_is_config(name) and name not in {"seed", "scale"} and len(values[name]) == 1)
+    ])  # fmt: skip
 
 
 def varying_science(table: pl.DataFrame) -> list[str]:
@@ -163,16 +172,19 @@ def _record_paths(folders: Iterable[Path]) -> Iterator[Path]:
 
 def _row(record: RunRecord) -> dict[str, Any]:
     facts = {name: getattr(record, name) for name in _FACTS}
-    config = {
-        k: v for k, v in flatten(record.config).items() if _own(k) not in {"name", "runs_dir"}
-    }
-    config = {k: str(v) if isinstance(v, list) else v for k, v in config.items()}
-    config = {k: v for k, v in config.items() if not _own(k).startswith(_UNINFORMATIVE)}
     parameters = {f"parameters.{role}": n for role, n in record.parameters.items()}
     corpus = {f"corpus.{name}": value for name, value in record.corpus.items()}
     metrics = {name: metric.value for name, metric in by_name(record.metrics).items()}
     git = {name: record.software.get(name) for name in ("git_revision", "git_dirty")}
-    return {**facts, **config, **parameters, **corpus, **metrics, **git}
+    return {**facts, **_config(record), **parameters, **corpus, **metrics, **git}
+
+
+def _config(record: RunRecord) -> dict[str, Any]:
+    config = {
+        k: v for k, v in flatten(record.config).items() if _own(k) not in {"name", "runs_dir"}
+    }
+    config = {k: str(v) if isinstance(v, list) else v for k, v in config.items()}
+    return {k: v for k, v in config.items() if not _own(k).startswith(_UNINFORMATIVE)}
 
 
 def _published(records: Sequence[RunRecord], table: pl.DataFrame) -> list[str]:
@@ -250,7 +262,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if chosen.by:
             table = summarise(table, chosen.by, chosen.metrics or _published(records, table))
         else:
-            table = varying(table)
+            table = varying(table, records)
         write_table(table, chosen.output)
     except (InputError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)

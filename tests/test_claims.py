@@ -49,6 +49,16 @@ def test_a_claim_is_decided_only_if_the_whole_interval_is_on_one_side(expect, wo
     assert decide(claim(expect=expect), RESULTS).word == word
 
 
+def test_null_selects_the_runs_without_a_value():
+    rows = RESULTS.filter(pl.col("data.exposures") != 10)
+    of_100 = pl.when(pl.col("data.exposures") == 100)
+    rows = rows.with_columns(of_100.then(pl.lit("<|useful|>")).alias("token"))
+    without = decide(claim(select={"token": None}), rows)
+    assert without.value == pytest.approx(np.mean(VALUES[1000]))
+    marked = decide(claim(select={"token": "<|useful|>"}), rows)
+    assert marked.value == pytest.approx(np.mean(VALUES[100]))
+
+
 def paired(values, others):
     """Two kinds of runs, of two seeds, over three ways of telling."""
     rows = []

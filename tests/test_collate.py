@@ -48,7 +48,8 @@ def test_how_a_run_was_carried_out_is_no_column():
 
 
 def test_the_table_keeps_what_varies(runs):
-    columns = varying(tabulate(find_records([runs])[0])).columns
+    records, _ = find_records([runs])
+    columns = varying(tabulate(records), records).columns
     assert {"seed", "model.d_model", "run_id", "parameters.total"} <= set(columns)
     assert "data.n_people" not in columns
 
@@ -57,8 +58,19 @@ def test_columns_that_no_chosen_run_has_are_left_out():
     metric = Metric(name="cfg/kl_nats", value=0.1, unit="", n=1)
     records = [make_record(run_id="a", name="a", metrics=(metric,)),
                make_record(run_id="b", name="b", metrics=())]  # fmt: skip
-    assert "cfg/kl_nats" in varying(tabulate(records)).columns
-    assert "cfg/kl_nats" not in varying(choose(tabulate(records), ["name=b"])).columns
+    assert "cfg/kl_nats" in varying(tabulate(records), records).columns
+    assert "cfg/kl_nats" not in varying(choose(tabulate(records), ["name=b"]), records).columns
+
+
+def test_null_is_a_value_and_what_a_run_does_not_have_is_none():
+    """Junk without a token differs from junk with one; bioS has no share of junk to differ in."""
+    junk = [{"junk_share": 0.5, "junk_token": token} for token in (None, "<|junk|>")]
+    records = [make_record(run_id=str(i), config={"seed": 0, "data": data})
+               for i, data in enumerate((*junk, {"n_people": 10}))]  # fmt: skip
+    columns = varying(tabulate(records), records).columns
+    assert "data.junk_token" in columns
+    assert "data.junk_share" not in columns
+    assert "data.junk_token" not in varying(choose(tabulate(records), ["run_id=0,2"]), records)
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".json", ".md"])

@@ -55,6 +55,14 @@ RUNS = {
         f"+experiment=capacity_junk +junk={kind}"
         for kind in ("none", "fresh", "half", "twentieth", "repetitive", "random", "shuffled")
     ],
+    "capacity_saturation": [
+        f"+experiment=capacity_saturation model.d_model={d}" for d in (16, 24, 32, 40, 48)
+    ],
+    "capacity_domain_token": [
+        f"+experiment=capacity_domain_token +domain={kind} data.exposures={n}"
+        for kind, n in (("both", 100), ("both", 300), ("useful", 100))
+    ] + [f"+experiment=capacity_junk +junk=fresh data.exposures={n}" for n in (100, 300)]
+    + ["+experiment=capacity_junk +junk=none"],
     "capacity": [f"+experiment=capacity_{n}x" for n in (100, 300, 1000)],
     "cfg_learn": ["+experiment=cfg_learn", "+experiment=cfg_learn data.grammar=cfg3f"],
     "cfg_inside": ["+experiment=cfg_inside"],

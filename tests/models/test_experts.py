@@ -163,7 +163,7 @@ def test_training_adds_the_weighted_unevenness_for_each_target():
 
 
 LOSSES = """
-import sys, torch
+import torch
 from physlm.models.decoder import DecoderConfig
 from physlm.train.module import TrainerConfig, TrainingModule
 from physlm.train.objective import Objective
@@ -171,7 +171,7 @@ from physlm.train.schedule import OptimConfig
 from physlm.train.whole_step import WholeStep
 
 for is_compiled in (False, True):
-    config = DecoderConfig(d_model=16, n_experts=8, n_active_experts=int(sys.argv[1]))
+    config = DecoderConfig(d_model=16, n_experts=8, n_active_experts=2)
     model = config.build(20, 12, 0)
     objective = Objective(model, eos=19, is_visible_across_documents=True)
     module = TrainingModule(objective, None, optim=OptimConfig(), trainer=TrainerConfig())
@@ -183,9 +183,8 @@ for is_compiled in (False, True):
 """
 
 
-@pytest.mark.parametrize("n_active", [1, 2])
-def test_compiled_training_has_the_losses_of_eager_training(n_active):
-    rows = printed(LOSSES, n_active).splitlines()
+def test_compiled_training_has_the_losses_of_eager_training():
+    rows = printed(LOSSES).splitlines()
     eager, fused = ([float(loss) for loss in row.split()] for row in rows)
     assert fused == pytest.approx(eager, rel=1e-4)
     assert eager[3] < eager[0] - 0.2
