@@ -14,10 +14,12 @@ def best_of(table: pl.DataFrame, *, over: str, by: str) -> pl.DataFrame:
         by: A metric, such as the validation loss; the least is best.
 
     Raises:
-        InputError: If a column does not exist, or not every value has runs of the same seeds.
+        InputError: If a column does not exist, there are no runs, or not every value has runs of the same seeds.
     """
     if missing := {over, by, "seed"} - set(table.columns):
         raise InputError(f"results have no column {sorted(missing)[0]}")
+    if table.is_empty():
+        raise InputError(f"no runs to choose {over} from")
     groups = {rows[over][0]: rows for rows in table.partition_by(over)}
     seeds = [sorted(rows["seed"].to_list()) for rows in groups.values()]
     if any(own != seeds[0] for own in seeds):
