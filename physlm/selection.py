@@ -14,7 +14,8 @@ def best_of(table: pl.DataFrame, *, over: str, by: str) -> pl.DataFrame:
         by: A metric, such as the validation loss; the least is best.
 
     Raises:
-        InputError: If a column does not exist, there are no runs, or not every value has runs of the same seeds.
+        InputError: If a column does not exist, there are no runs, or not every value has runs of
+            the same seeds.
     """
     if missing := {over, by, "seed"} - set(table.columns):
         raise InputError(f"results have no column {sorted(missing)[0]}")
