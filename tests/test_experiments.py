@@ -55,6 +55,10 @@ RUNS = {
         f"+experiment=capacity_junk +junk={kind}"
         for kind in ("none", "fresh", "half", "twentieth", "repetitive", "random", "shuffled")
     ],
+    "capacity_gated_mlp": [
+        f"+experiment=capacity_gated_mlp +mlp={kind} optim.learning_rate={rate}"
+        for kind in ("plain", "gated", "quarter", "none") for rate in (3e-3, 6e-3, 12e-3)
+    ] + ["+experiment=capacity_1000x", "+experiment=capacity_1000x +mlp=gated"],
     "capacity_moe": [
         f"+experiment=capacity_moe +experts={kind} optim.learning_rate={rate}"
         for kind in ("dense", "switch") for rate in (3e-3, 6e-3, 12e-3)

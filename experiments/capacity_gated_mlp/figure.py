@@ -18,6 +18,7 @@ KINDS = {
 
 def draw(results: pl.DataFrame) -> Figure:
     """The figure of these runs."""
+    results = results.filter(pl.col("data.exposures") == 100)
     return draw_rates({name: results.filter(chosen) for name, chosen in KINDS.items()})
 
 
