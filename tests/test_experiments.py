@@ -55,6 +55,10 @@ RUNS = {
         f"+experiment=capacity_junk +junk={kind}"
         for kind in ("none", "fresh", "half", "twentieth", "repetitive", "random", "shuffled")
     ],
+    "capacity_biod": [
+        f"+experiment=capacity_biod +biod={changed}"
+        for changed in ("base", "k1", "k20", "c4", "d16", "l4", "t128")
+    ],
     "capacity_gated_mlp": [
         f"+experiment=capacity_gated_mlp +mlp={kind} optim.learning_rate={rate}"
         for kind in ("plain", "gated", "quarter", "none") for rate in (3e-3, 6e-3, 12e-3)
