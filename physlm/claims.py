@@ -46,8 +46,8 @@ class Claim:
         by: ``difference`` or ``ratio``.
         times: What the mean of the runs compared with is multiplied by in a difference.
         best_of: ``over`` and ``by``: of runs that differ in the column ``over``, the learning rate
-            for one, those count that have the least mean of the metric ``by``, the validation loss
-            for one; chosen for each of the two groups.
+            for one, that of each seed counts whose value has the least mean of the metric ``by``,
+            the validation loss for one, in all other seeds; chosen for each of the two groups.
         follows: ``metric``, ``select`` and ``over``, the column whose values pair the runs.
         command: What produces the runs.
     """
@@ -142,6 +142,8 @@ def decide(claim: Claim, results: pl.DataFrame) -> Verdict:
         low, high = bounds or (None, None)
         return Verdict(float(sample.mean()), low, high, n, _word(claim.expect, low, high))
     other = _values(claim, claim.compared_to, results)
+    if claim.by == "ratio" and min(sample.min(), other.min()) <= 0:
+        raise InputError(f"claim {claim.id}: a ratio of values that are not above 0; use times")
     groups = tuple((float(v.mean()), float(stats.sem(v)) if len(v) > 1 else 0.0)
                    for v in (sample, other))  # fmt: skip
     value, bounds = compared(sample, claim.times * other, claim.by)
@@ -195,9 +197,12 @@ def _rows(
 def _values(claim: Claim, select: Mapping[str, Any], results: pl.DataFrame) -> np.ndarray:
     """The quantity of each selected run."""
     rows = _rows(claim, select, results, claim.metric, claim.relative_to or claim.metric)
+    mixed = varying_science(rows)
     if claim.best_of is not None:
-        rows = best_of(rows, over=claim.best_of["over"], by=claim.best_of["by"])
-    if mixed := varying_science(rows):
+        over = claim.best_of["over"]
+        rows = best_of(rows, over=over, by=claim.best_of["by"])
+        mixed = [name for name in varying_science(rows) if name != over]
+    if mixed:
         raise InputError(f"claim {claim.id}: {mixed[0]} varies among its runs; select one value")
     values = rows[claim.metric]
     if claim.relative_to is not None:

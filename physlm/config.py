@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import shlex
 from dataclasses import asdict, dataclass, field, replace
 from enum import Enum
@@ -105,8 +106,9 @@ class RunConfig:
             raise ValueError(f"seed={self.seed}; seeds are integers from 0 up")
         if self.seeds < 1:
             raise ValueError(f"seeds={self.seeds}; must be at least 1")
-        if self.learning_rates and not min(self.learning_rates) > 0:
-            raise ValueError(f"learning_rates={self.learning_rates}; each must be above 0")
+        rates = self.learning_rates
+        if not all(0 < rate < math.inf for rate in rates) or len(set(rates)) < len(rates):
+            raise ValueError(f"learning_rates={rates}; each must be above 0, finite, and told once")
         if isinstance(self.model, CheckpointConfig):
             self._require_as_it_is()
         elif self.data.exposures == 0 and not self.init_from:

@@ -1,11 +1,12 @@
 """One experiment with many seeds or learning rates: in one program, or in a process each."""
 
 import hashlib
+import itertools
 import multiprocessing
 import os
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -112,8 +113,12 @@ def _trained_together(
     points: Sequence[RunConfig], checkpoint: Path, saved: Mapping[str, int]
 ) -> Iterator[Outcome]:
     """Outcomes of points that are trained as replicas."""
-    prepared = [prepare(point) for point in points]
+    prepared = [replace(prepare(point), is_compiled=False) for point in points]
     _require_alike(points, prepared)
+    for point in points:
+        directory = RunDirectory(point.run_dir)
+        if directory.record.exists() and not saved:
+            directory.clear()
     with ExitStack() as stack:
         replicas = []
         for point, made in zip(points, prepared, strict=True):
@@ -158,19 +163,31 @@ def _in_processes(
     quiet = replace(runtime, progress_bar=False, n_threads=n_threads)
     outcomes, errors = {}, {}
     console = Console(stderr=True)
+    todo = [replace(point, runtime=quiet) for point in points]
     with _pool(min(n_workers, len(points)), register) as pool:
-        futures: dict[Future[Outcome | None], str] = {
-            pool.submit(_execute, replace(point, runtime=quiet)): point.run_id for point in points
-        }
-        done = track(as_completed(futures), f"{len(points)} runs", total=len(points),
-                     console=console, transient=True, disable=not console.is_terminal)  # fmt: skip
-        for future in done:
+        done = track(_as_completed(pool, todo, n_workers), f"{len(points)} runs",
+                     total=len(points), console=console, transient=True,
+                     disable=not console.is_terminal)  # fmt: skip
+        for run_id, future in done:
             error = future.exception()
             if error is not None:
-                errors[futures[future]] = error
+                errors[run_id] = error
             elif (outcome := future.result()) is not None:
-                outcomes[futures[future]] = outcome
+                outcomes[run_id] = outcome
     return [outcomes[p.run_id] for p in points if p.run_id in outcomes], errors
+
+
+def _as_completed(
+    pool: ProcessPoolExecutor, points: Sequence[RunConfig], n_workers: int
+) -> Iterator[tuple[str, Future[Outcome | None]]]:
+    """Runs by id as they end; none waits in a process, where it would begin after a stop."""
+    waiting = iter(points)
+    running = {pool.submit(_execute, p): p.run_id for p in itertools.islice(waiting, n_workers)}
+    while running:
+        done, _ = wait(running, return_when=FIRST_COMPLETED)
+        for future in done:
+            yield running.pop(future), future
+            running |= {pool.submit(_execute, p): p.run_id for p in itertools.islice(waiting, 1)}
 
 
 def _execute(point: RunConfig) -> Outcome | None:

@@ -99,7 +99,7 @@ def _run_point(composed: DictConfig) -> int:
         prefix = f"point {HydraConfig.get().job.override_dirname}: "
     try:
         config = typed(composed, RunConfig)
-        if is_sweep:
+        if is_sweep or len(config.points) > 1:
             _refuse_helpers_of_a_sweep(config)
         if len(config.points) > 1:
             show_replication(replicate(config, register), config)

@@ -1,28 +1,37 @@
 """Which of several settings counts, chosen by something that no result is drawn from."""
 
+import numpy as np
 import polars as pl
 
 from physlm.errors import InputError
 
 
 def best_of(table: pl.DataFrame, *, over: str, by: str) -> pl.DataFrame:
-    """The runs of that value of a column, such as the learning rate, which did best on average.
+    """The run of every seed at that value of a column which did best in all other seeds.
+
+    Each seed is a world of its own, so that what is chosen for it rests on no text of its own.
 
     Args:
         table: Runs of one kind.
-        over: The column that is chosen.
-        by: A metric, such as the validation loss; the least is best.
+        over: The column that is chosen, such as the learning rate.
+        by: A metric, such as the validation loss; the least mean is best.
 
     Raises:
-        InputError: If a column does not exist, there are no runs, or not every value has runs of
-            the same seeds.
+        InputError: If a column does not exist, a metric is missing, or not every value has one run
+            of each of at least two seeds.
     """
     if missing := {over, by, "seed"} - set(table.columns):
         raise InputError(f"results have no column {sorted(missing)[0]}")
-    if table.is_empty():
-        raise InputError(f"no runs to choose {over} from")
-    groups = {rows[over][0]: rows for rows in table.partition_by(over)}
-    seeds = [sorted(rows["seed"].to_list()) for rows in groups.values()]
-    if any(own != seeds[0] for own in seeds):
-        raise InputError(f"not every {over} has runs of the same seeds; run the whole sweep")
-    return groups[min(groups, key=lambda value: float(groups[value][by].to_numpy().mean()))]
+    if table[by].null_count() or table[by].is_nan().any():
+        raise InputError(f"runs without {by}, so that no {over} can be chosen; run them again")
+    groups = [rows.sort("seed") for rows in table.sort(over).partition_by(over)]
+    seeds = sorted(table["seed"].unique())
+    if len(seeds) < 2 or any(rows["seed"].to_list() != seeds for rows in groups):
+        raise InputError(
+            f"not every {over} has one finished run of each of two seeds or more; run the whole "
+            "sweep, and leave out what diverges"
+        )
+    losses = np.array([rows[by].to_list() for rows in groups])
+    chosen = (losses.sum(axis=1, keepdims=True) - losses).argmin(axis=0)
+    rows: list[pl.DataFrame] = [groups[best].slice(i, 1) for i, best in enumerate(chosen)]
+    return pl.concat(rows)

@@ -6,6 +6,7 @@ from scipy import stats
 
 from physlm.claims import Claim, decide, ledger, main, read_claims
 from physlm.errors import InputError
+from physlm.selection import best_of
 
 VALUES = {1000: [1.9, 1.95, 2.0], 100: [1.0, 1.1, 1.2], 10: [0.1]}
 RESULTS = pl.DataFrame(
@@ -160,9 +161,34 @@ def test_the_best_rate_is_chosen_by_validation_loss_for_each_group():
         decide(claim(), rates())
 
 
+def test_the_rate_of_a_seed_is_chosen_in_the_others():
+    """At 0.2 seed 0 has by far the least loss, which counts for the others and not for itself."""
+    is_lucky = (pl.col("seed") == 0) & (pl.col("optim.learning_rate") == 0.2)
+    table = rates().filter(pl.col("data.exposures") == 1000)
+    table = table.with_columns(pl.when(is_lucky).then(-5.0).otherwise(pl.col("loss")).alias("loss"))
+    chosen = best_of(table, over="optim.learning_rate", by="loss")
+    assert chosen.select("seed", "optim.learning_rate").rows() == [(0, 0.1), (1, 0.2), (2, 0.2)]
+    best = {"over": "optim.learning_rate", "by": "loss"}
+    assert decide(claim(best_of=best), table).value == pytest.approx((2.0 + 3.01 + 3.02) / 3)
+
+
+def test_runs_without_the_metric_are_not_chosen_from():
+    table = rates().with_columns(
+        pl.when(pl.col("seed") == 1).then(None).otherwise(1.0).alias("loss")
+    )
+    with pytest.raises(InputError, match="runs without loss, so that no optim.learning_rate"):
+        best_of(table, over="optim.learning_rate", by="loss")
+
+
+def test_a_ratio_of_what_is_not_above_zero_is_refused():
+    results = of_values([1.0, 1.2, 1.4], [0.7, -0.1, 1.1])
+    with pytest.raises(InputError, match="a ratio of values that are not above 0; use times"):
+        decide(claim(compared_to={"data.exposures": 100}, by="ratio"), results)
+
+
 def test_a_rate_with_fewer_seeds_is_not_chosen_from():
     best = {"over": "optim.learning_rate", "by": "loss"}
-    with pytest.raises(InputError, match="not every optim.learning_rate has runs"):
+    with pytest.raises(InputError, match="not every optim.learning_rate has one finished run"):
         decide(claim(best_of=best), rates()[1:])
 
 

@@ -9,7 +9,11 @@ import time
 
 import pytest
 
+from physlm.config import composed
+from physlm.errors import InputError
 from physlm.record import read_record
+from physlm.replication import replicate
+from physlm.run import register
 from tests.test_run import run
 
 SMALL = ("+experiment=capacity_100x", "data.n_people=60", "data.exposures=20", "model.d_model=16",
@@ -84,6 +88,19 @@ def test_an_interrupted_group_of_replicas_goes_on(tmp_path):
     assert not list(tmp_path.glob("runs/replicates/*/last.ckpt"))
 
 
+def test_what_runs_in_processes_stops_and_begins_no_other_run(tmp_path):
+    words = [sys.executable, "-m", "physlm.run", *SMALL[:1], "data.n_people=200", "seeds=6",
+             "runtime.steps_per_chunk=4"]  # fmt: skip
+    started = subprocess.Popen(words, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    wait_for_steps(tmp_path)
+    started.send_signal(signal.SIGTERM)
+    _, told = started.communicate(timeout=120)
+    assert started.returncode == 130, told
+    assert "run the same command to go on" in told
+    assert not records(tmp_path)
+    assert len(list(tmp_path.glob("runs/*/metrics.jsonl"))) <= 2
+
+
 def steps_logged(folder):
     path = sorted(folder.glob("runs/*/metrics.jsonl"))[0]
     rows = [json.loads(line) for line in path.read_text().splitlines()]
@@ -114,10 +131,19 @@ def test_a_replica_that_diverges_is_recorded_and_told(tmp_path):
     (("seeds=2", "runtime.replicas=true", "runtime.n_measurements=3"), "n_measurements=3; use 0"),
     (("seeds=2", "runtime.replicas=true", "model=bert"), "only decoders can be replicas"),
     (("learning_rates=[1e-3,-1]",), "learning_rates=[0.001, -1.0]; each must be above 0"),
+    (("learning_rates=[1e-3,1e-3]",), "each must be above 0, finite, and told once"),
     (("seeds=2", "data.n_people=40000"), "n_people=40000 exceeds the 32768 distinct names"),
 ])  # fmt: skip
-def test_what_cannot_be_is_told_once_before_anything_runs(words, message, tmp_path):
-    done = run("+experiment=capacity_100x", *words, cwd=tmp_path, check=2)
-    assert message in done.stderr
+def test_what_cannot_be_is_told_before_anything_runs(words, message, tmp_path):
+    register()
+    with pytest.raises(InputError, match=re.escape(message)):
+        replicate(composed(("+experiment=capacity_100x", *words, f"runs_dir={tmp_path}")), register)
+    assert not list(tmp_path.glob("*/record.json"))
+
+
+def test_several_devices_are_refused_once_in_one_line(tmp_path):
+    words = ("+experiment=capacity_100x", "seeds=2", "runtime.device=cpu", "runtime.n_devices=2")
+    done = run(*words, cwd=tmp_path, check=2)
+    assert done.stderr.startswith("error: runtime.n_devices=2 in a sweep")
     assert len(done.stderr.splitlines()) == 1
     assert not list(tmp_path.glob("runs/*/record.json"))

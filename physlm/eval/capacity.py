@@ -29,7 +29,8 @@ class CapacityConfig(ScorerConfig):
     Losses are summed over the tokens of an item: the name at a document's start, each value after
     the words before it. They are means over several renderings of each person. Of a mixture the
     people are measured, not what they are mixed with; people told of at different frequencies are
-    reported by frequency, too. The validation loss is over all tokens of one more rendering.
+    reported by frequency, too. The validation loss is over all tokens of one more rendering; of a
+    world whose texts do not vary, that is the text of training.
 
     Written texts may state a value before the name; names and values then tell of each other, and
     only their sum is what is known of the people.
@@ -249,7 +250,7 @@ def _validation_loss(
     number: int,
     batch_size: int,
 ) -> Metric:
-    """Mean loss per token of a rendering that no other metric is measured on."""
+    """Mean loss per token of one more rendering."""
     per_document = []
     for first in range(0, len(people), batch_size):
         documents = corpus.rendering(number, people[first : first + batch_size])
