@@ -267,11 +267,13 @@ def test_every_choice_of_a_capacity_experiment_is_a_run_of_its_own(config, group
     assert len({config(*words, f"+{group}={option}").run_id for option in options}) == len(options)
 
 
+@pytest.mark.parametrize("scale", SCALES)
 @pytest.mark.parametrize("group", ["mlp", "experts"])
-def test_the_laptops_architectures_have_as_many_parameters_within_5_percent(config, group):
+def test_architectures_that_are_compared_have_as_many_parameters(config, group, scale):
+    """Within 5%; of GPT-2's tokens bioS uses 3,275."""
     sizes = []
     for option in sorted(path.stem for path in (config_dir() / group).glob("*.yaml")):
-        chosen = config(f"+experiment={GROUPS[group]}", f"+{group}={option}")
-        vocabulary = chosen.data.build(0).vocabulary
-        sizes.append(sum(n_parameters(chosen.model, vocabulary.size, 22).values()))
+        chosen = config(f"+experiment={GROUPS[group]}", f"+{group}={option}", f"scale={scale}")
+        n_tokens = chosen.data.build(0).vocabulary.size if scale == "laptop" else 3275
+        sizes.append(sum(n_parameters(chosen.model, n_tokens, chosen.data.seq_len).values()))
     assert max(sizes) / min(sizes) < 1.05

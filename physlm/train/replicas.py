@@ -179,9 +179,8 @@ class ReplicatedStep:
     def _loss(self, parameters: dict[str, Tensor], windows: Tensor, n_targets: Tensor) -> Tensor:
         is_bf16, kind = self.trainer.precision is Precision.bf16, self.device.type
         autocast = torch.autocast(kind, dtype=torch.bfloat16) if is_bf16 else nullcontext()
-        # On processors the fused kernel would be called for one replica after the other.
-        attention = sdpa_kernel(SDPBackend.MATH) if kind == "cpu" else nullcontext()
-        with autocast, attention:
+        # Fused kernels go backward through one replica after the other.
+        with autocast, sdpa_kernel(SDPBackend.MATH):
             loss: Tensor = torch.func.functional_call(self.objective, parameters, (windows,))
         return loss / n_targets
 

@@ -279,8 +279,9 @@ def test_exposures_and_windows_are_those_of_the_whole():
     ({"junk_share": 1.0}, "junk_share=1.0; must be at least 0 and below 1"),
     ({"junk_share": -0.1}, "junk_share=-0.1; must be at least 0 and below 1"),
     ({"n_junk_people": 0}, "n_junk_people=0; must be at least 1"),
-    ({"useful_token": "useful"}, "useful_token=useful; write it as"),
-    ({"junk_token": "<|a b|>"}, "junk_token=.*; write it as"),
+    ({"useful_token": "useful"}, "useful_token=useful; write another as"),
+    ({"useful_token": "<|endoftext|>"}, "useful_token=.*; write another as"),
+    ({"junk_token": "<|a b|>"}, "junk_token=.*; write another as"),
 ])  # fmt: skip
 def test_values_out_of_range_are_named(changes, message):
     with pytest.raises(ValueError, match=message):

@@ -8,6 +8,7 @@ from physlm.data.bio.people import PeopleConfig
 from physlm.data.bio.strangers import Content, Strangers
 from physlm.data.corpus import DataConfig, require_at_least
 from physlm.data.mixture import Mixture
+from physlm.data.tokens import END_OF_TEXT
 
 _RESERVED = re.compile(r"<\|\w+\|>")
 
@@ -19,14 +20,15 @@ class JunkConfig(DataConfig):
     ``exposures`` are of the useful people, and ``seq_len`` is for all, whatever their own say. Junk
     is about people with other names, each told of once before any comes again: of a huge population
     they never do (the paper's bioS of 100 million), of a small one they come often (bioS of a
-    thousand). It is a share of all tokens at any time in training.
+    thousand). It is a share of all windows at any time in training, and of all tokens but for the
+    padding that ends an epoch of the useful people; within windows it is a share of tokens.
 
     Source:
         Physics of Language Models, Part 3.3, section 10 (results 10 to 12).
     """
 
     useful: PeopleConfig
-    junk_share: float = 0.875  # of all tokens; 0 leaves the useful people alone
+    junk_share: float = 0.875  # of all windows or tokens; 0 leaves the useful people alone
     n_junk_people: int = 100_000_000
     content: Content = Content.biographies  # of junk documents
     mixes_in_windows: bool = False  # windows hold documents of both kinds, not of one alone
@@ -41,8 +43,10 @@ class JunkConfig(DataConfig):
             raise ValueError(f"junk_share={self.junk_share}; must be at least 0 and below 1")
         for name in ("useful_token", "junk_token"):
             token = getattr(self, name)
-            if token is not None and not _RESERVED.fullmatch(token):
-                raise ValueError(f"{name}={token}; write it as <|name|>, which no text holds")
+            if token is None:
+                continue
+            if token == END_OF_TEXT or not _RESERVED.fullmatch(token):
+                raise ValueError(f"{name}={token}; write another as <|name|>, which no text holds")
 
     def build(self, seed: int) -> Mixture | KnowledgeCorpus:
         """The useful people, and strangers to them.
