@@ -67,6 +67,7 @@ RUNS = {
         f"+experiment=capacity_moe +experts={kind} optim.learning_rate={rate}"
         for kind in ("dense", "switch") for rate in (3e-3, 6e-3, 12e-3)
     ] + ["+experiment=capacity_moe +experts=mixtral"],
+    "capacity_seeds": ["+experiment=capacity_100x"],
     "capacity_saturation": [
         f"+experiment=capacity_saturation model.d_model={d}" for d in (16, 24, 32, 40, 48)
     ],

@@ -1,0 +1,30 @@
+"""How far seeds of one experiment lie apart, from results.csv."""
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from matplotlib.figure import Figure
+
+from physlm.analysis.experiment_figure import draw_experiment
+from physlm.intervals import mean_interval
+
+BITS = "capacity/bits_per_parameter"
+
+
+def draw(results: pl.DataFrame) -> Figure:
+    """The figure of these runs."""
+    bits = results[BITS].to_numpy()
+    low, high = mean_interval(bits)
+    figure = Figure(figsize=(6, 4), layout="constrained")
+    axes = figure.subplots()
+    axes.hist(bits, bins=np.histogram_bin_edges(bits, "auto").tolist(), color="tab:blue", alpha=0.5)
+    axes.axvspan(low, high, color="black", alpha=0.2, label="mean, 95%")
+    axes.axvline(1, linestyle=":", color="grey", label="published: at least 1")
+    axes.set(xlabel="bits per parameter", ylabel="seeds", title="100 exposures, 100 seeds")
+    axes.legend(fontsize="small")
+    return figure
+
+
+if __name__ == "__main__":
+    draw_experiment(Path(__file__).parent, draw)
