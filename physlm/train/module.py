@@ -121,7 +121,8 @@ class TrainingModule(lightning.LightningModule):
         is_whole_step: Each step is one compiled program; not together with `is_managed`.
         label: Marks the parts of a step for a profiler.
         progress: What has been done.
-        loss_nats: Mean loss per predicted token over the last chunk.
+        loss_nats: Mean loss per predicted token over the last chunk; with experts, the weighted
+            unevenness of their routers included.
     """
 
     def __init__(

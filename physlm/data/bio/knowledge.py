@@ -88,7 +88,7 @@ class Texts(Protocol):
 class KnowledgeCorpus:
     """People rendered as biographies: one epoch = one exposure of every person.
 
-    Where groups are told of at different rates, an epoch tells of the rarest once.
+    Where groups are told of at different rates, an epoch tells of each as often as its rate says.
 
     Attributes:
         seed: Of the world and of every epoch's rendering.
