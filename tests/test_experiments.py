@@ -55,6 +55,9 @@ RUNS = {
         f"+experiment=capacity_junk +junk={kind}"
         for kind in ("none", "fresh", "half", "twentieth", "repetitive", "random", "shuffled")
     ],
+    "capacity_texts": [
+        f"+experiment=capacity_texts +told={kind}" for kind in ("redrawn", "simple", "written")
+    ],
     "capacity_biod": [
         f"+experiment=capacity_biod +biod={changed}"
         for changed in ("base", "k1", "k20", "c4", "d16", "l4", "t128")

@@ -1,0 +1,29 @@
+"""Capacity by the texts that people are told of in, from results.csv."""
+
+from pathlib import Path
+
+import polars as pl
+from matplotlib.figure import Figure
+
+from physlm.analysis.experiment_figure import draw_experiment
+from physlm.analysis.seeds_figure import draw_seeds
+
+TEXTS = {
+    "redrawn at_every exposure": pl.col("data.text.n_wordings") == 0,
+    "one text": pl.col("data.text.n_wordings") == 1,
+    "40 written_texts": pl.col("kinds.data") == "BiorConfig",
+}
+
+
+def draw(results: pl.DataFrame) -> Figure:
+    """The figure of these runs."""
+    figure = Figure(figsize=(5, 4), layout="constrained")
+    axes = figure.subplots()
+    groups = {n: results.filter(c)["capacity/bits_per_parameter"] for n, c in TEXTS.items()}
+    draw_seeds(axes, groups, "bits per parameter")
+    axes.set(title="1000 exposures")
+    return figure
+
+
+if __name__ == "__main__":
+    draw_experiment(Path(__file__).parent, draw)
