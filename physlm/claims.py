@@ -78,7 +78,7 @@ class Verdict:
         low: Lower end of its 95% interval over seeds; None where n is 1.
         high: Upper end.
         resampled: The interval of a comparison by the bootstrap; None for others, or where n is 1.
-        groups: Of a comparison, the mean and standard error of each group.
+        groups: Of a comparison, the mean and standard error of each group; no error of one run.
         n: Runs, of the smaller group where two are compared.
         word: ``holds``, ``does not hold`` or ``undecided``.
     """
@@ -89,7 +89,7 @@ class Verdict:
     n: int
     word: str
     resampled: tuple[float, float] | None = None
-    groups: tuple[tuple[float, float], ...] = ()
+    groups: tuple[tuple[float, float | None], ...] = ()
 
 
 def read_claims(path: Path) -> list[Claim]:
@@ -100,6 +100,8 @@ def read_claims(path: Path) -> list[Claim]:
     """
     try:
         entries = yaml.safe_load(path.read_text(encoding="utf-8"))
+        if not isinstance(entries, list) or not all(isinstance(e, dict) for e in entries):
+            raise InputError(f"{path}: not a list of claims, each with its fields")
         for entry in entries:
             if unknown := set(entry) - _FIELDS:
                 raise InputError(f"{path}: claim {entry.get('id')}: unknown field {unknown.pop()}")
@@ -112,6 +114,8 @@ def _checked(claim: Claim, path: Path) -> Claim:
     """A misspelt rule would decide without a bound."""
     if not claim.expect or not set(claim.expect) <= {"at_least", "at_most"}:
         raise InputError(f"{path}: claim {claim.id}: expect={claim.expect}; at_least or at_most")
+    if not all(isinstance(bound, (int, float)) for bound in claim.expect.values()):
+        raise InputError(f"{path}: claim {claim.id}: expect={claim.expect}; bounds are numbers")
     if claim.by not in {"difference", "ratio"}:
         raise InputError(f"{path}: claim {claim.id}: by={claim.by}; difference or ratio")
     if claim.times != 1 and (claim.by == "ratio" or claim.compared_to is None):
@@ -120,6 +124,12 @@ def _checked(claim: Claim, path: Path) -> Claim:
         raise InputError(f"{path}: claim {claim.id}: best_of needs over and by")
     if claim.follows is not None and set(claim.follows) != {"metric", "select", "over"}:
         raise InputError(f"{path}: claim {claim.id}: follows needs metric, select and over")
+    others = (claim.relative_to, claim.compared_to, claim.best_of)
+    if claim.follows is not None and others != (None, None, None):
+        raise InputError(
+            f"{path}: claim {claim.id}: follows stands alone, without relative_to, compared_to and "
+            "best_of"
+        )
     return claim
 
 
@@ -131,7 +141,7 @@ def decide(claim: Claim, results: pl.DataFrame) -> Verdict:
     of a few seeds the bootstrap's are too narrow, and Welch's rest on normal errors.
 
     Raises:
-        InputError: If no run was selected.
+        InputError: If no run was selected, or the quantity is no number for some.
     """
     if claim.follows is None:
         sample = _values(claim, claim.select, results)
@@ -144,7 +154,7 @@ def decide(claim: Claim, results: pl.DataFrame) -> Verdict:
     other = _values(claim, claim.compared_to, results)
     if claim.by == "ratio" and min(sample.min(), other.min()) <= 0:
         raise InputError(f"claim {claim.id}: a ratio of values that are not above 0; use times")
-    groups = tuple((float(v.mean()), float(stats.sem(v)) if len(v) > 1 else 0.0)
+    groups = tuple((float(v.mean()), float(stats.sem(v)) if len(v) > 1 else None)
                    for v in (sample, other))  # fmt: skip
     value, bounds = compared(sample, claim.times * other, claim.by)
     resampled = resampled_interval(sample, claim.times * other, claim.by)
@@ -173,11 +183,24 @@ def _rank_correlations(
     pairs = ours.join(theirs, on=keys)
     if not len(ours) == len(theirs) == len(pairs) == len(pairs.unique(keys)):
         raise InputError(f"claim {claim.id}: not one run of each kind for every {', '.join(keys)}")
-    found = [
-        stats.spearmanr(rows[claim.metric], rows["other"]).statistic
-        for rows in pairs.sort(keys).partition_by("seed")
-    ]
+    found = []
+    for rows in pairs.sort(keys).partition_by("seed"):
+        sides = [_all_numbers(claim, rows[side]) for side in (claim.metric, "other")]
+        if any(len(np.unique(side)) == 1 for side in sides):
+            raise InputError(f"claim {claim.id}: all the same for a seed, which ranks nothing")
+        found.append(stats.spearmanr(*sides).statistic)
     return np.array(found, dtype=np.float64)
+
+
+def _all_numbers(claim: Claim, values: pl.Series) -> np.ndarray:
+    """More seeds would mend no mean of what is missing."""
+    quantities = values.cast(pl.Float64).to_numpy()
+    if n_missing := int((~np.isfinite(quantities)).sum()):
+        raise InputError(
+            f"claim {claim.id}: {n_missing} of {len(quantities)} values of {claim.metric} or what "
+            "it is held against are no numbers; run those again, or leave them out of select"
+        )
+    return quantities
 
 
 def _rows(
@@ -207,7 +230,7 @@ def _values(claim: Claim, select: Mapping[str, Any], results: pl.DataFrame) -> n
     values = rows[claim.metric]
     if claim.relative_to is not None:
         values = values / rows[claim.relative_to]
-    return values.to_numpy()
+    return _all_numbers(claim, values)
 
 
 def ledger(folders: Sequence[Path]) -> str:
@@ -231,7 +254,10 @@ def _measured(claim: Claim, verdict: Verdict) -> str:
     quantity = f"{verdict.value:.3f} ({intervals}n = {verdict.n})"
     if not verdict.groups:
         return quantity
-    ours, theirs = (f"{mean:.3f} ± {stderr:.3f}" for mean, stderr in verdict.groups)
+    ours, theirs = (
+        f"{mean:.3f}" if stderr is None else f"{mean:.3f} ± {stderr:.3f}"
+        for mean, stderr in verdict.groups
+    )
     part = "" if claim.times == 1 else f" from {claim.times:g} times that"
     return f"{ours} against {theirs}; {claim.by}{part} {quantity}"
 

@@ -248,6 +248,10 @@ def ancestor_of(config: RunConfig) -> Ancestor:
         )
     if refused := [w for w in words if w.startswith(("scale=", "runs_dir="))]:
         raise InputError(f"init_from: leave {refused[0]} to the run that starts from this one")
+    if refused := [w for w in words if w.startswith(("seeds=", "learning_rates="))]:
+        raise InputError(
+            f"init_from: {refused[0]} names many runs; name one by seed= or optim.learning_rate="
+        )
     seed = [] if any(word.startswith("seed=") for word in words) else [f"seed={config.seed}"]
     earlier = composed((*words, *seed, f"scale={config.scale.value}"))
     if earlier.init_from == config.init_from:

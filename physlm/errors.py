@@ -26,10 +26,20 @@ class DivergedError(ArithmeticError):
 
     def __init__(self, step: int) -> None:
         super().__init__(
-            f"the loss is not finite at step {step}; lower optim.learning_rate "
-            "or set trainer.gradient_clip, the last good checkpoint is kept"
+            f"the loss is not finite at step {step}; lower optim.learning_rate or set "
+            "trainer.gradient_clip"
         )
         self.step = step
+
+
+class KilledProcessError(RuntimeError):
+    """A process that worked on a run is gone, and took what others of its pool did with it."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "its process or one beside it is gone, for want of memory perhaps; the same command "
+            "goes on, runtime.n_threads=2 or more has fewer at a time"
+        )
 
 
 class InterruptedRunError(RuntimeError):

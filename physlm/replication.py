@@ -1,12 +1,13 @@
 """One experiment with many seeds or learning rates: in one program, or in a process each."""
 
 import hashlib
-import itertools
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,10 +17,11 @@ from rich.console import Console
 from rich.progress import track
 
 from physlm.config import RunConfig
-from physlm.errors import InputError, InterruptedRunError
+from physlm.errors import InputError, InterruptedRunError, KilledProcessError
 from physlm.models.decoder import DecoderConfig
 from physlm.pipeline import Outcome, Prepared, execute, finish, opened, prepare
 from physlm.record import RunDirectory
+from physlm.train.fit import Trained
 from physlm.train.module import Precision
 from physlm.train.replicas import Replica, fit_replicas, saved_replicas
 from physlm.train.tracking import close
@@ -60,9 +62,12 @@ def replicate(config: RunConfig, register: Callable[[], None]) -> Replication:
     if is_wanted is None:
         is_wanted = config.runtime.resolved_device() == "cuda"
     if is_wanted and fault is None:
-        return Replication(_side_by_side(points, directory), {}, directory)
-    outcomes, errors = _in_processes(points, register)
-    return Replication(outcomes, errors, directory)
+        try:
+            return _side_by_side(points, directory)
+        except UnlikeReplicasError:
+            if config.runtime.replicas:
+                raise
+    return _in_processes(points, register, directory)
 
 
 def _name(points: Sequence[RunConfig]) -> str:
@@ -83,24 +88,38 @@ def _why_not_side_by_side(point: RunConfig) -> str | None:
         f"trainer.n_accumulate={point.trainer.n_accumulate}; use 1":
             point.trainer.n_accumulate > 1,
         f"runtime.n_measurements={runtime.n_measurements}; use 0": runtime.n_measurements > 0,
+        "runtime.compile=true; replicas are not compiled": runtime.compile is True,
+        "profile=true is of one run": point.profile,
     }  # fmt: skip
     return next((fault for fault, holds in faults.items() if holds), None)
 
 
-def _side_by_side(points: Sequence[RunConfig], directory: Path) -> list[Outcome]:
+class UnlikeReplicasError(InputError):
+    """Models whose weights have different shapes cannot be trained side by side."""
+
+
+def _side_by_side(points: Sequence[RunConfig], directory: Path) -> Replication:
     """All unfinished points in one program."""
     checkpoint = directory / "last.ckpt"
-    saved = saved_replicas(checkpoint)
+    errors: dict[str, BaseException] = {}
     with ExitStack() as stack:
         for point in points:
             stack.enter_context(RunDirectory(point.run_dir).locked())
+        if all(RunDirectory(point.run_dir).record.exists() for point in points):
+            checkpoint.unlink(missing_ok=True)  # finished in another way since it was written
+        saved = saved_replicas(checkpoint)
         outcomes = {point.run_id: done for point in points if (done := _finished(point))}
-        todo = [p for p in points if p.run_id not in outcomes or p.run_id in saved]
+        group = [p for p in points if p.run_id not in outcomes or p.run_id in saved]
         if len(outcomes) < len(points):
-            for outcome in _trained_together(todo, checkpoint, saved):
-                outcomes.setdefault(outcome.record.run_id, outcome)
-        checkpoint.unlink(missing_ok=True)
-    return [outcomes[point.run_id] for point in points]
+            for point, end in _trained_together(group, checkpoint, saved, set(outcomes)):
+                if isinstance(end, Outcome):
+                    outcomes[point.run_id] = end
+                else:
+                    errors[point.run_id] = end
+        if not errors:
+            checkpoint.unlink(missing_ok=True)
+    ended = [outcomes[point.run_id] for point in points if point.run_id in outcomes]
+    return Replication(ended, errors, directory)
 
 
 def _finished(point: RunConfig) -> Outcome | None:
@@ -110,9 +129,9 @@ def _finished(point: RunConfig) -> Outcome | None:
 
 
 def _trained_together(
-    points: Sequence[RunConfig], checkpoint: Path, saved: Mapping[str, int]
-) -> Iterator[Outcome]:
-    """Outcomes of points that are trained as replicas."""
+    points: Sequence[RunConfig], checkpoint: Path, saved: Mapping[str, int], finished: Set[str]
+) -> Iterator[tuple[RunConfig, Outcome | Exception]]:
+    """What becomes of points that are trained as replicas, but for those finished before."""
     prepared = [replace(prepare(point), is_compiled=False) for point in points]
     _require_alike(points, prepared)
     for point in points:
@@ -122,8 +141,10 @@ def _trained_together(
     with ExitStack() as stack:
         replicas = []
         for point, made in zip(points, prepared, strict=True):
-            loggers = opened(point, RunDirectory(point.run_dir), saved.get(point.run_id, 0))
-            stack.callback(close, loggers)
+            loggers = []
+            if point.run_id not in finished:
+                loggers = opened(point, RunDirectory(point.run_dir), saved.get(point.run_id, 0))
+                stack.callback(close, loggers)
             replicas.append(Replica(run_id=point.run_id, model=made.model, batches=made.batches,
                                     optim=point.optim, loggers=loggers))  # fmt: skip
         trained = fit_replicas(
@@ -132,8 +153,19 @@ def _trained_together(
             checkpoint=checkpoint, checkpoint_seconds=points[0].runtime.checkpoint_seconds,
         )  # fmt: skip
         for point, made, replica, done in zip(points, prepared, replicas, trained, strict=True):
-            directory = RunDirectory(point.run_dir)
-            yield finish(point, directory, made, done, replica.loggers, n_replicas=len(points))
+            if point.run_id not in finished:
+                yield point, _ended(point, made, done, replica, n_replicas=len(points))
+
+
+def _ended(
+    point: RunConfig, prepared: Prepared, trained: Trained, replica: Replica, *, n_replicas: int
+) -> Outcome | Exception:
+    """The outcome of a trained replica, or what went wrong in measuring it."""
+    directory = RunDirectory(point.run_dir)
+    try:
+        return finish(point, directory, prepared, trained, replica.loggers, n_replicas=n_replicas)
+    except Exception as error:  # noqa: BLE001 - the others have been trained, and are measured
+        return error
 
 
 def _require_alike(points: Sequence[RunConfig], prepared: Sequence[Prepared]) -> None:
@@ -143,15 +175,15 @@ def _require_alike(points: Sequence[RunConfig], prepared: Sequence[Prepared]) ->
     ]
     for point, own in zip(points, shapes, strict=True):
         if own != shapes[0]:
-            raise InputError(
+            raise UnlikeReplicasError(
                 f"runtime.replicas=true: seed {point.seed} has other shapes of weights than seed "
                 f"{points[0].seed}, as its world has other tokens; use runtime.replicas=false"
             )
 
 
 def _in_processes(
-    points: Sequence[RunConfig], register: Callable[[], None]
-) -> tuple[list[Outcome], dict[str, BaseException]]:
+    points: Sequence[RunConfig], register: Callable[[], None], directory: Path
+) -> Replication:
     """Each point by itself, on a GPU one after the other, else one for each core at a time."""
     if not all(_finished(point) for point in points):
         prepare(points[0])  # what can be refused is refused once, not by every process
@@ -161,33 +193,44 @@ def _in_processes(
     n_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     n_workers = 1 if is_on_gpu else max(1, (n_cores or 1) // n_threads)
     quiet = replace(runtime, progress_bar=False, n_threads=n_threads)
-    outcomes, errors = {}, {}
+    outcomes: dict[str, Outcome] = {}
+    errors: dict[str, BaseException] = {}
     console = Console(stderr=True)
-    todo = [replace(point, runtime=quiet) for point in points]
-    with _pool(min(n_workers, len(points)), register) as pool:
-        done = track(_as_completed(pool, todo, n_workers), f"{len(points)} runs",
-                     total=len(points), console=console, transient=True,
-                     disable=not console.is_terminal)  # fmt: skip
-        for run_id, future in done:
-            error = future.exception()
-            if error is not None:
-                errors[run_id] = error
-            elif (outcome := future.result()) is not None:
-                outcomes[run_id] = outcome
-    return [outcomes[p.run_id] for p in points if p.run_id in outcomes], errors
+    waiting = deque(replace(point, runtime=quiet) for point in points)
+    while waiting:  # anew where a process was killed
+        with _pool(min(n_workers, len(waiting)), register) as pool:
+            ends = track(_as_completed(pool, waiting, n_workers), f"{len(waiting)} runs",
+                         total=len(waiting), console=console, transient=True,
+                         disable=not console.is_terminal)  # fmt: skip
+            for run_id, future in ends:
+                error = future.exception()
+                if isinstance(error, BrokenProcessPool):
+                    errors[run_id] = KilledProcessError()
+                elif error is not None:
+                    errors[run_id] = error
+                elif (outcome := future.result()) is not None:
+                    outcomes[run_id] = outcome
+    ended = [outcomes[p.run_id] for p in points if p.run_id in outcomes]
+    return Replication(ended, errors, directory)
 
 
 def _as_completed(
-    pool: ProcessPoolExecutor, points: Sequence[RunConfig], n_workers: int
+    pool: ProcessPoolExecutor, waiting: deque[RunConfig], n_workers: int
 ) -> Iterator[tuple[str, Future[Outcome | None]]]:
     """Runs by id as they end; none waits in a process, where it would begin after a stop."""
-    waiting = iter(points)
-    running = {pool.submit(_execute, p): p.run_id for p in itertools.islice(waiting, n_workers)}
-    while running:
+    running: dict[Future[Outcome | None], str] = {}
+    is_whole = True
+    while running or (waiting and is_whole):
+        while waiting and is_whole and len(running) < n_workers:
+            try:
+                running[pool.submit(_execute, waiting[0])] = waiting[0].run_id
+                waiting.popleft()
+            except BrokenProcessPool:
+                is_whole = False
         done, _ = wait(running, return_when=FIRST_COMPLETED)
         for future in done:
+            is_whole = is_whole and not isinstance(future.exception(), BrokenProcessPool)
             yield running.pop(future), future
-            running |= {pool.submit(_execute, p): p.run_id for p in itertools.islice(waiting, 1)}
 
 
 def _execute(point: RunConfig) -> Outcome | None:

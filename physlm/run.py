@@ -22,7 +22,7 @@ from rich.table import Table
 
 from physlm.analysis.figures import draw_histograms
 from physlm.config import RunConfig, Scale, config_dir, register_schemas, register_sweeps, typed
-from physlm.errors import DivergedError, InputError, InterruptedRunError
+from physlm.errors import DivergedError, InputError, InterruptedRunError, KilledProcessError
 from physlm.pipeline import Outcome, execute
 from physlm.record import RunDirectory, RunRecord, by_name
 from physlm.replication import Replication, replicate
@@ -104,9 +104,10 @@ def _run_point(composed: DictConfig) -> int:
         if len(config.points) > 1:
             show_replication(replicate(config, register), config)
             return 0
-        outcome = execute(config, RunDirectory(config.run_dir))
+        point = config.points[0]
+        outcome = execute(point, RunDirectory(point.run_dir))
         if outcome is not None:
-            show(outcome, config)
+            show(outcome, point)
             _raise_if_diverged(outcome.record)
     except (Exception, KeyboardInterrupt) as error:
         status = explain(error, prefix)
@@ -167,7 +168,7 @@ def show_replication(replication: Replication, config: RunConfig) -> None:
         by_rate.setdefault(record.config["optim"]["learning_rate"], []).append(record)
     for rate, alike in sorted(by_rate.items()):
         console.print(table_of_many(alike, config, rate))
-    if finished:
+    if any(record.metrics for record in finished):
         draw_histograms(finished, replication.directory / "histogram.png")
         print(f"histogram: {replication.directory / 'histogram.png'}", flush=True)
     errors = dict(replication.errors)
@@ -274,6 +275,8 @@ def _kind(error: BaseException) -> tuple[str, int, str]:
         return "interrupted", INTERRUPTED, ""
     if isinstance(error, DivergedError):
         return "diverged", FAULT, ""
+    if isinstance(error, KilledProcessError):
+        return "killed", FAULT, ""
     if isinstance(error, _USER_ERRORS):
         return "error", BAD_INPUT, ""
     return f"fault: {type(error).__name__}", FAULT, " (PHYSLM_TRACEBACK=1 shows where)"

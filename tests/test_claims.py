@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import polars as pl
 import pytest
@@ -195,6 +197,7 @@ def test_a_rate_with_fewer_seeds_is_not_chosen_from():
 @pytest.mark.parametrize(("line", "message"), [
     ("times: 0.5", "times=0.5 is of a difference only"),
     ("best_of: {over: seed}", "best_of needs over and by"),
+    ("follows: {metric: m, select: {}, over: seed}, relative_to: most", "follows stands alone"),
 ])  # fmt: skip
 def test_a_rule_that_cannot_be_is_named(tmp_path, line, message):
     (tmp_path / "claims.yaml").write_text(
@@ -225,6 +228,30 @@ def test_a_metric_relative_to_another_is_divided_run_by_run():
 def test_a_claim_that_selects_nothing_is_refused(changes, message):
     with pytest.raises(InputError, match=message):
         decide(claim(**changes), RESULTS)
+
+
+@pytest.mark.parametrize("bad", [None, math.nan, math.inf])
+def test_a_value_that_is_missing_or_no_number_is_refused(bad):
+    values = pl.Series([*RESULTS["bits"][:2], bad, *RESULTS["bits"][3:]], dtype=pl.Float64)
+    with pytest.raises(InputError, match="claim c: 1 of 3 values of bits .*are no numbers"):
+        decide(claim(), RESULTS.with_columns(bits=values))
+
+
+def test_a_correlation_with_what_is_the_same_everywhere_is_refused():
+    runs = pl.DataFrame({
+        "seed": [0] * 6, "m": [1, 2, 3] * 2, "kind": ["a"] * 3 + ["b"] * 3,
+        "x": [1.0, 2.0, 3.0, None, None, None], "y": [None, None, None, 5.0, 5.0, 5.0],
+        "scale": "laptop", "status": "finished",
+    })  # fmt: skip
+    rule = {"metric": "y", "select": {"kind": "b"}, "over": "m"}
+    with pytest.raises(InputError, match="claim c: all the same for a seed, which ranks nothing"):
+        decide(claim(metric="x", select={"kind": "a"}, follows=rule), runs)
+
+
+def test_one_run_of_a_group_has_no_error(tmp_path):
+    verdict = decide(claim(compared_to={"data.exposures": 10}), RESULTS)
+    assert verdict.groups[0][1] == pytest.approx(stats.sem(VALUES[1000]))
+    assert verdict.groups[1] == (0.1, None)
 
 
 def test_the_ledger_is_computed_from_files(tmp_path, capsys):
@@ -264,7 +291,15 @@ def test_what_follows_must_say_what_and_over_what(tmp_path):
         read_claims(tmp_path / "claims.yaml")
 
 
-@pytest.mark.parametrize("rule", ["expect: {atleast: 1}", "expect: {}", "by: quotient"])
+@pytest.mark.parametrize("text", ["id: a", "- text", "none"])
+def test_what_is_no_list_of_claims_is_refused(tmp_path, text):
+    (tmp_path / "claims.yaml").write_text(text)
+    with pytest.raises(InputError, match="claims.yaml: not a list of claims"):
+        read_claims(tmp_path / "claims.yaml")
+
+
+@pytest.mark.parametrize("rule", ["expect: {atleast: 1}", "expect: {}", "by: quotient",
+                                  "expect: {at_least: two}"])  # fmt: skip
 def test_a_misspelt_rule_is_refused(tmp_path, rule):
     fields = {"expect": "expect: {at_least: 1}"} | {rule.split(":")[0]: rule}
     (tmp_path / "claims.yaml").write_text(

@@ -1,13 +1,16 @@
 """What the pipeline does between training and its record."""
 
+import pytest
 import torch
 
-from physlm.config import RunConfig
+from physlm.config import RunConfig, composed
 from physlm.data.cfg.corpus import CfgConfig
+from physlm.errors import InputError
 from physlm.eval.cfg_accuracy import CfgAccuracyConfig
 from physlm.eval.cfg_distribution import CfgDistributionConfig
 from physlm.models.decoder import DecoderConfig
 from physlm.pipeline import _curve, prepare
+from physlm.run import register
 from physlm.train.fit import RuntimeConfig
 
 
@@ -31,3 +34,19 @@ def test_measuring_leaves_the_model_that_is_trained_alone():
         assert len(tensor) == 16
     for name, tensor in prepared.model.named_parameters():
         assert torch.equal(tensor, weights[name])
+
+
+@pytest.mark.parametrize(("words", "are_others"), [
+    ((), False),
+    (("data.n_people=500",), True),
+    (("init_from='+experiment=capacity_1000x seed=1'",), True),
+    (("data.exposures=3", "model.weight_bits=null", "data.n_people=500"), False),
+])  # fmt: skip
+def test_what_was_never_told_is_not_measured(words, are_others):
+    register()
+    config = composed(("+experiment=capacity_quantised", *words))
+    if are_others:
+        with pytest.raises(InputError, match="data.exposures=0 measures what the run of init_from"):
+            prepare(config)
+    else:
+        prepare(config)

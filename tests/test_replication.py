@@ -1,11 +1,13 @@
 """Many seeds and rates in one command: every run has its own record, however it was carried out."""
 
 import json
+import os
 import re
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -50,6 +52,20 @@ def test_a_point_is_the_run_that_it_would_be_alone(in_processes):
     assert "finished before" in alone.stdout
 
 
+def test_one_rate_is_a_run_at_that_rate(in_processes):
+    folder, _ = in_processes
+    done = run(*SMALL, "learning_rates=[3e-3]", cwd=folder, check=0)
+    assert "finished before" in done.stdout
+    assert records(folder)[0, 3e-3].run_id in done.stdout
+
+
+def test_one_cannot_start_from_many_runs():
+    register()
+    many = composed(("+experiment=capacity_100x", "init_from='+experiment=capacity_100x seeds=2'"))
+    with pytest.raises(InputError, match="init_from: seeds=2 names many runs; name one by seed="):
+        _ = many.ancestor
+
+
 def test_replicas_come_to_the_same_numbers(in_processes, tmp_path):
     words = (*SMALL, "seeds=2", "learning_rates=[6e-3,3e-3]", "runtime.replicas=true")
     done = run(*words, cwd=tmp_path, check=0)
@@ -71,7 +87,8 @@ def test_replicas_come_to_the_same_numbers(in_processes, tmp_path):
 
 def test_an_interrupted_group_of_replicas_goes_on(tmp_path):
     words = [sys.executable, "-m", "physlm.run", *SMALL[:1], "data.n_people=200", "seeds=2",
-             "runtime.replicas=true", "runtime.steps_per_chunk=4"]  # fmt: skip
+             "data.exposures=40", "runtime.replicas=true",
+             "runtime.steps_per_chunk=4"]  # fmt: skip
     started = subprocess.Popen(words, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
     wait_for_steps(tmp_path)
     started.send_signal(signal.SIGTERM)
@@ -81,7 +98,7 @@ def test_an_interrupted_group_of_replicas_goes_on(tmp_path):
     assert len(list(tmp_path.glob("runs/replicates/*/last.ckpt"))) == 1
     assert not records(tmp_path)
     before = steps_logged(tmp_path)
-    subprocess.run([*words, "data.exposures=100"], cwd=tmp_path, check=True, capture_output=True)
+    subprocess.run(words, cwd=tmp_path, check=True, capture_output=True)
     assert len(records(tmp_path)) == 2
     assert steps_logged(tmp_path)[: len(before) - 1] == before[:-1]
     assert steps_logged(tmp_path) == sorted(set(steps_logged(tmp_path)))
@@ -99,6 +116,39 @@ def test_what_runs_in_processes_stops_and_begins_no_other_run(tmp_path):
     assert "run the same command to go on" in told
     assert not records(tmp_path)
     assert len(list(tmp_path.glob("runs/*/metrics.jsonl"))) <= 2
+
+
+def test_a_killed_process_takes_only_its_own_runs_with_it(tmp_path):
+    words = [sys.executable, "-m", "physlm.run", *SMALL, "data.exposures=100", "seeds=4",
+             "runtime.n_threads=1"]  # fmt: skip
+    started = subprocess.Popen(words, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    wait_for_steps(tmp_path)
+    os.kill(workers_of(started.pid)[0], signal.SIGKILL)
+    _, told = started.communicate(timeout=240)
+    assert started.returncode == 1, told
+    assert "killed: its process or one beside it is gone" in told
+    assert "the same command runs only those again" in told
+    assert len(records(tmp_path)) >= 2
+
+
+def workers_of(pid):
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    commands = {int(c): Path(f"/proc/{c}/cmdline").read_text() for c in children}
+    return [c for c, command in commands.items() if "spawn_main" in command]
+
+
+def test_a_group_that_was_finished_in_another_way_is_not_gone_on_with(in_processes):
+    folder, _ = in_processes
+    register()
+    words = (*SMALL, "seeds=2", "learning_rates=[6e-3,3e-3]", "runtime.replicas=true",
+             f"runs_dir={folder}/runs")  # fmt: skip
+    config = composed(words)
+    stale = folder / "runs/replicates"
+    (found,) = stale.iterdir()
+    (found / "last.ckpt").write_bytes(b"stale")
+    replication = replicate(config, register)
+    assert [outcome.was_done for outcome in replication.outcomes] == [True] * 4
+    assert not (found / "last.ckpt").exists()
 
 
 def steps_logged(folder):

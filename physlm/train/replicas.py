@@ -214,6 +214,8 @@ class _Training:
                 for replica, done in zip(self.replicas, self.progress, strict=True)
             ]  # fmt: skip
             for row in itertools.zip_longest(*chunks):
+                if not self._live(row):
+                    break
                 self._take(row)
                 is_due = time.monotonic() - self.saved_at >= self.checkpoint_seconds
                 if is_due or stop.was_requested:
@@ -223,25 +225,28 @@ class _Training:
                         f"asked to stop; run the same command to go on ({self.checkpoint})"
                     )
 
+    def _live(self, row: Sequence[Chunk | None]) -> dict[int, Chunk]:
+        """The chunks of replicas that go on, by number."""
+        chunks = enumerate(row)
+        return {i: c for i, c in chunks if c is not None and self.diverged_at[i] is None}
+
     def _take(self, row: Sequence[Chunk | None]) -> None:
         began = time.perf_counter()
         n_steps = max(len(chunk.windows) for chunk in row if chunk is not None)
         windows = self._windows(row, n_steps)
         n_targets, rates = torch.ones(n_steps, len(row)), torch.zeros(n_steps, len(row))
-        for i, chunk in enumerate(row):
-            if chunk is not None and self.diverged_at[i] is None:
-                own = self._rates(i, chunk)
-                rates[: len(own), i] = torch.tensor(own)
-                n_targets[: len(own), i] = torch.tensor(chunk.n_targets, dtype=torch.float32)
+        for i, chunk in self._live(row).items():
+            own = self._rates(i, chunk)
+            rates[: len(own), i] = torch.tensor(own)
+            n_targets[: len(own), i] = torch.tensor(chunk.n_targets, dtype=torch.float32)
         device = self.step.device
         numbers = torch.arange(self.n_steps + 1, self.n_steps + n_steps + 1, dtype=torch.float32)
         moved = (windows.to(device), n_targets.to(device), rates.to(device), numbers.to(device))
         losses = torch.stack([self.step(*own) for own in zip(*moved, strict=True)]).T.tolist()
         self.n_steps += n_steps
         seconds = (time.perf_counter() - began) / sum(chunk is not None for chunk in row)
-        for i, chunk in enumerate(row):
-            if chunk is not None and self.diverged_at[i] is None:
-                self._note(i, chunk, losses[i][: len(chunk.windows)], seconds)
+        for i, chunk in self._live(row).items():
+            self._note(i, chunk, losses[i][: len(chunk.windows)], seconds)
 
     def _windows(self, row: Sequence[Chunk | None], n_steps: int) -> Int[Tensor, "steps R B T"]:
         """Those of all replicas; a replica that is done has windows without targets."""

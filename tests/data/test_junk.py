@@ -3,11 +3,13 @@
 import itertools
 import math
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from scipy import stats
 
+from physlm.data.bio.biod import BiodConfig
 from physlm.data.bio.bios import BiosConfig, TextConfig
 from physlm.data.bio.junk import JunkConfig
 from physlm.data.bio.strangers import Content, Strangers
@@ -21,6 +23,7 @@ BIOS = BiosConfig(n_people=40, tokenizer=TokenizerName.compact, pool_size=20)
 
 
 def junk(useful=BIOD, n_junk_people=100, exposures=4, seq_len=16, **changes):
+    useful = replace(useful, exposures=exposures, seq_len=seq_len)
     return JunkConfig(useful=useful, n_junk_people=n_junk_people, exposures=exposures,
                       seq_len=seq_len, **changes)  # fmt: skip
 
@@ -197,6 +200,8 @@ def test_training_resumes_after_any_window(in_windows, monkeypatch):
         rest, rest_ends = windows(corpus, start=Position.of(ends[i].tolist()))
         assert np.array_equal(rest, tokens[i + 1 :])
         assert np.array_equal(rest_ends, ends[i + 1 :])
+    after_all = pack(corpus, 16, Position.of(ends[-1].tolist()))
+    assert not any(len(block.tokens) for block in after_all)
 
 
 @pytest.mark.parametrize("in_windows", [False, True])
@@ -270,9 +275,14 @@ def test_without_a_share_the_useful_people_are_alone():
     assert not isinstance(junk(junk_share=0.0).build(0), Mixture)
 
 
-def test_exposures_and_windows_are_those_of_the_whole():
-    config = junk(useful=tiny_biod_config(exposures=9, name_sizes=[6, 6, 6]), exposures=2)
-    assert config.build(0).n_epochs == 2
+def test_what_is_for_all_documents_is_not_told_of_the_useful_ones():
+    people = BiodConfig(n_people=50, name_sizes=[16, 16])
+    told = JunkConfig(useful=people, exposures=2, n_junk_people=100)
+    assert told.build(0).n_epochs == 2
+    with pytest.raises(ValueError, match=r"useful.exposures=9; set data.exposures, which is"):
+        JunkConfig(useful=replace(people, exposures=9), exposures=2)
+    with pytest.raises(ValueError, match=r"useful.seq_len=16; set data.seq_len"):
+        JunkConfig(useful=replace(people, seq_len=16))
 
 
 @pytest.mark.parametrize(("changes", "message"), [
@@ -282,6 +292,7 @@ def test_exposures_and_windows_are_those_of_the_whole():
     ({"useful_token": "useful"}, "useful_token=useful; write another as"),
     ({"useful_token": "<|endoftext|>"}, "useful_token=.*; write another as"),
     ({"junk_token": "<|a b|>"}, "junk_token=.*; write another as"),
+    ({"junk_token": "<|b|>", "junk_share": 0}, "junk_token=.*, but junk_share=0; leave one"),
 ])  # fmt: skip
 def test_values_out_of_range_are_named(changes, message):
     with pytest.raises(ValueError, match=message):

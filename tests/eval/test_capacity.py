@@ -266,8 +266,9 @@ def test_people_of_each_frequency_are_measured_apart():
 
 
 def test_people_among_junk_are_measured_as_if_they_were_alone():
-    useful = tiny_biod_config(name_sizes=[6, 6, 6])
-    config = JunkConfig(useful=useful, n_junk_people=100, seq_len=16, useful_token="<|u|>")
+    useful = tiny_biod_config(name_sizes=[6, 6, 6], seq_len=16)
+    config = JunkConfig(useful=useful, n_junk_people=100, exposures=4, seq_len=16,
+                        useful_token="<|u|>")  # fmt: skip
     corpus = config.build(SEED)
     model = DecoderConfig(d_model=8, n_heads=2).build(corpus.vocabulary.size, 20, 0).eval()
     CapacityConfig().check(model, corpus)

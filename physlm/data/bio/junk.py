@@ -1,12 +1,12 @@
 """A world of people among junk, with or without tokens that tell the two apart."""
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 from physlm.data.bio.knowledge import KnowledgeCorpus
-from physlm.data.bio.people import PeopleConfig
+from physlm.data.bio.people import PeopleConfig, require_told_of
 from physlm.data.bio.strangers import Content, Strangers
-from physlm.data.corpus import DataConfig, require_at_least
+from physlm.data.corpus import Corpus, DataConfig, require_at_least
 from physlm.data.mixture import Mixture
 from physlm.data.tokens import END_OF_TEXT
 
@@ -17,11 +17,11 @@ _RESERVED = re.compile(r"<\|\w+\|>")
 class JunkConfig(DataConfig):
     """People who are to be learnt, and documents about others that are not.
 
-    ``exposures`` are of the useful people, and ``seq_len`` is for all, whatever their own say. Junk
-    is about people with other names, each told of once before any comes again: of a huge population
-    they never do (the paper's bioS of 100 million), of a small one they come often (bioS of a
-    thousand). It is a share of all windows at any time in training, and of all tokens but for the
-    padding that ends an epoch of the useful people; within windows it is a share of tokens.
+    ``exposures`` are of the useful people, and ``seq_len`` is for all. Junk is about people with
+    other names, each told of once before any comes again: of a huge population they never do (the
+    paper's bioS of 100 million), of a small one they come often (bioS of a thousand). It is a share
+    of all windows at any time in training, and of all tokens but for the padding that ends an epoch
+    of the useful people; within windows it is a share of tokens.
 
     Source:
         Physics of Language Models, Part 3.3, section 10 (results 10 to 12).
@@ -41,6 +41,16 @@ class JunkConfig(DataConfig):
         require_at_least(self, 1, "n_junk_people")
         if not 0 <= self.junk_share < 1:
             raise ValueError(f"junk_share={self.junk_share}; must be at least 0 and below 1")
+        for shared in fields(DataConfig):
+            own = getattr(self.useful, shared.name)
+            if own not in (shared.default, getattr(self, shared.name)):
+                raise ValueError(
+                    f"useful.{shared.name}={own}; set data.{shared.name}, which is for both kinds"
+                )
+        if self.junk_share == 0 and self.junk_token is not None:
+            raise ValueError(
+                f"junk_token={self.junk_token}, but junk_share=0; leave one of them out"
+            )
         for name in ("useful_token", "junk_token"):
             token = getattr(self, name)
             if token is None:
@@ -69,6 +79,17 @@ class JunkConfig(DataConfig):
         junk = replace(strangers, content=self.content, domain=domain)
         shares = (1 - self.junk_share, self.junk_share)
         return Mixture((world, junk), shares, is_in_windows=self.mixes_in_windows)
+
+    def follow(self, earlier: Corpus, seed: int) -> Corpus:
+        """The people and junk for a model that was trained on an earlier corpus.
+
+        Raises:
+            ValueError: If its tokens are others, or it is to be measured on other people.
+        """
+        corpus = DataConfig.follow(self, earlier, seed)
+        if self.exposures == 0:
+            require_told_of(corpus, earlier)
+        return corpus
 
     def _useful(self) -> PeopleConfig:
         return replace(self.useful, exposures=self.exposures)

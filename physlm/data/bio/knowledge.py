@@ -156,6 +156,16 @@ class KnowledgeCorpus:
             if last > first
         }
 
+    def is_of_people_of(self, other: "KnowledgeCorpus") -> bool:
+        """Whether both are about the same people, of the same names and values, in any words."""
+        return np.array_equal(self._name_and_value_texts(), other._name_and_value_texts())
+
+    def _name_and_value_texts(self) -> np.ndarray:
+        texts = np.array([*(text.strip() for text in self.sentences.pieces.texts), ""])
+        values = self.sentences.values.reshape(self.n_people, -1)
+        chosen: np.ndarray = texts[np.concatenate([self.sentences.names, values], axis=1)]
+        return chosen
+
     def name_parts(self) -> list[tuple[str, ...]]:
         """The parts of each person's name, as text."""
         texts = [text.strip() for text in self.sentences.pieces.texts]

@@ -10,7 +10,8 @@ from jaxtyping import Int64
 
 from physlm.data.bio.knowledge import KnowledgeCorpus
 from physlm.data.bio.sentences import Sentences
-from physlm.data.corpus import DataConfig, require_at_least
+from physlm.data.corpus import Corpus, DataConfig, require_at_least
+from physlm.data.mixture import part_of
 from physlm.identity import LATER
 from physlm.rng import stream
 
@@ -54,6 +55,17 @@ class PeopleConfig(DataConfig):
         """Draw the people and tokenise every piece of their biographies."""
         return self.corpus(seed)
 
+    def follow(self, earlier: Corpus, seed: int) -> Corpus:
+        """The people for a model that was trained on an earlier corpus.
+
+        Raises:
+            ValueError: If its tokens are others, or it is to be measured on other people.
+        """
+        corpus = DataConfig.follow(self, earlier, seed)
+        if self.exposures == 0:
+            require_told_of(corpus, earlier)
+        return corpus
+
     @property
     @abstractmethod
     def name_choices(self) -> tuple[int, ...]:
@@ -81,6 +93,20 @@ class PeopleConfig(DataConfig):
         groups = self.frequencies or [1]
         group = np.arange(self.n_people) * len(groups) // self.n_people
         return np.array(groups)[group].cumsum()
+
+
+def require_told_of(corpus: Corpus, earlier: Corpus) -> None:
+    """A model is measured on people that it was told of, if it was told of any.
+
+    Raises:
+        ValueError: If these are others.
+    """
+    own, told = part_of(corpus, KnowledgeCorpus), part_of(earlier, KnowledgeCorpus)
+    if own is not None and told is not None and not own.is_of_people_of(told):
+        raise ValueError(
+            f"data.exposures=0 measures what the run of init_from was told, but its "
+            f"{told.n_people} people are not these {own.n_people}; use the same world and seed"
+        )
 
 
 def draw_names(seed: int, n_people: int, sizes: Sequence[int]) -> Int64[np.ndarray, "people parts"]:
