@@ -19,7 +19,7 @@ from physlm.record import replacing
 from physlm.selection import best_of
 
 _FIELDS = {"id", "statement", "source", "published", "metric", "select", "scale", "expect",
-           "relative_to", "compared_to", "by", "times", "best_of", "follows",
+           "relative_to", "compared_to", "by", "times", "paired", "best_of", "follows",
            "command"}  # fmt: skip
 
 
@@ -45,6 +45,8 @@ class Claim:
         compared_to: Selection of the runs to compare with.
         by: ``difference`` or ``ratio``.
         times: What the mean of the runs compared with is multiplied by in a difference.
+        paired: Whether runs of the same seed are compared with each other, as where one is the
+            other measured in another way.
         best_of: ``over`` and ``by``: of runs that differ in the column ``over``, the learning rate
             for one, that of each seed counts whose value has the least mean of the metric ``by``,
             the validation loss for one, in all other seeds; chosen for each of the two groups.
@@ -65,6 +67,7 @@ class Claim:
     compared_to: Mapping[str, Any] | None = None
     by: str = "difference"
     times: float = 1.0
+    paired: bool = False
     best_of: Mapping[str, str] | None = None
     follows: Mapping[str, Any] | None = None
 
@@ -120,6 +123,8 @@ def _checked(claim: Claim, path: Path) -> Claim:
         raise InputError(f"{path}: claim {claim.id}: by={claim.by}; difference or ratio")
     if claim.times != 1 and (claim.by == "ratio" or claim.compared_to is None):
         raise InputError(f"{path}: claim {claim.id}: times={claim.times} is of a difference only")
+    if claim.paired and claim.compared_to is None:
+        raise InputError(f"{path}: claim {claim.id}: paired is of a comparison only")
     if claim.best_of is not None and set(claim.best_of) != {"over", "by"}:
         raise InputError(f"{path}: claim {claim.id}: best_of needs over and by")
     if claim.follows is not None and set(claim.follows) != {"metric", "select", "over"}:
@@ -136,28 +141,32 @@ def _checked(claim: Claim, path: Path) -> Claim:
 def decide(claim: Claim, results: pl.DataFrame) -> Verdict:
     """Hold a claim against results: decided only if the whole interval is on one side.
 
-    Intervals are Student's for a mean and Welch's for a difference; a ratio is a difference of
-    logarithms. A comparison is resampled, too, and decided only if both intervals are on that side:
-    of a few seeds the bootstrap's are too narrow, and Welch's rest on normal errors.
+    Intervals are Student's for a mean and Welch's for a difference, or Student's of the differences
+    of pairs; a ratio is a difference of logarithms. A comparison is resampled, too, and decided
+    only if both intervals are on that side: of a few seeds the bootstrap's are too narrow, and the
+    others rest on normal errors.
 
     Raises:
         InputError: If no run was selected, or the quantity is no number for some.
     """
-    if claim.follows is None:
-        sample = _values(claim, claim.select, results)
-    else:
-        sample = _rank_correlations(claim, claim.follows, results)
     if claim.compared_to is None:
+        if claim.follows is None:
+            sample = _values(claim, _counted(claim, claim.select, results))
+        else:
+            sample = _rank_correlations(claim, claim.follows, results)
         bounds, n = mean_interval(sample), len(sample)
         low, high = bounds or (None, None)
         return Verdict(float(sample.mean()), low, high, n, _word(claim.expect, low, high))
-    other = _values(claim, claim.compared_to, results)
+    counted = [_counted(claim, s, results) for s in (claim.select, claim.compared_to)]
+    if claim.paired:
+        counted = _in_pairs(claim, *counted)
+    sample, other = (_values(claim, rows) for rows in counted)
     if claim.by == "ratio" and min(sample.min(), other.min()) <= 0:
         raise InputError(f"claim {claim.id}: a ratio of values that are not above 0; use times")
     groups = tuple((float(v.mean()), float(stats.sem(v)) if len(v) > 1 else None)
                    for v in (sample, other))  # fmt: skip
-    value, bounds = compared(sample, claim.times * other, claim.by)
-    resampled = resampled_interval(sample, claim.times * other, claim.by)
+    value, bounds = compared(sample, claim.times * other, claim.by, paired=claim.paired)
+    resampled = resampled_interval(sample, claim.times * other, claim.by, paired=claim.paired)
     words = {_word(claim.expect, *(ends or (None, None))) for ends in (bounds, resampled)}
     low, high = bounds or (None, None)
     word = words.pop() if len(words) == 1 else "undecided"
@@ -217,8 +226,17 @@ def _rows(
     return rows
 
 
-def _values(claim: Claim, select: Mapping[str, Any], results: pl.DataFrame) -> np.ndarray:
-    """The quantity of each selected run."""
+def _in_pairs(claim: Claim, ours: pl.DataFrame, theirs: pl.DataFrame) -> list[pl.DataFrame]:
+    """The runs of both groups, those of one seed at the same place."""
+    groups = [rows.sort("seed") for rows in (ours, theirs)]
+    seeds = [rows["seed"].to_list() for rows in groups]
+    if seeds[0] != seeds[1] or len(set(seeds[0])) < len(seeds[0]):
+        raise InputError(f"claim {claim.id}: paired, but not one run of every seed in both groups")
+    return groups
+
+
+def _counted(claim: Claim, select: Mapping[str, Any], results: pl.DataFrame) -> pl.DataFrame:
+    """The selected runs, all of one kind."""
     rows = _rows(claim, select, results, claim.metric, claim.relative_to or claim.metric)
     mixed = varying_science(rows)
     if claim.best_of is not None:
@@ -227,6 +245,11 @@ def _values(claim: Claim, select: Mapping[str, Any], results: pl.DataFrame) -> n
         mixed = [name for name in varying_science(rows) if name != over]
     if mixed:
         raise InputError(f"claim {claim.id}: {mixed[0]} varies among its runs; select one value")
+    return rows
+
+
+def _values(claim: Claim, rows: pl.DataFrame) -> np.ndarray:
+    """The quantity of each run."""
     values = rows[claim.metric]
     if claim.relative_to is not None:
         values = values / rows[claim.relative_to]

@@ -19,26 +19,39 @@ def mean_interval(sample: np.ndarray) -> tuple[float, float] | None:
     return float(interval.low), float(interval.high)
 
 
-def compared(a: np.ndarray, b: np.ndarray, by: str) -> tuple[float, tuple[float, float] | None]:
-    """Difference or ratio of two means, and its interval."""
+def compared(
+    a: np.ndarray, b: np.ndarray, by: str, *, paired: bool = False
+) -> tuple[float, tuple[float, float] | None]:
+    """Difference or ratio of two means, and its interval.
+
+    Student's of the differences where entries of one number belong together, else Welch's.
+    """
     if by == "ratio":
         a, b = np.log(a), np.log(b)
     back = np.exp if by == "ratio" else float
     value = float(back(a.mean() - b.mean()))
     if min(len(a), len(b)) < 2:
         return value, None
+    bounds = mean_interval(a - b) if paired else _welch(a, b)
+    return value, bounds and (float(back(bounds[0])), float(back(bounds[1])))
+
+
+def _welch(a: np.ndarray, b: np.ndarray) -> tuple[float, float]:
     interval = stats.ttest_ind(a, b, equal_var=False).confidence_interval(_CONFIDENCE)
-    return value, (float(back(interval.low)), float(back(interval.high)))
+    return float(interval.low), float(interval.high)
 
 
-def resampled_interval(a: np.ndarray, b: np.ndarray, by: str) -> tuple[float, float] | None:
+def resampled_interval(
+    a: np.ndarray, b: np.ndarray, by: str, *, paired: bool = False
+) -> tuple[float, float] | None:
     """The interval of a difference or ratio of means between percentiles of resampled ones."""
     if min(len(a), len(b)) < 2:
         return None
     if by == "ratio":
         a, b = np.log(a), np.log(b)
     rng = stream(0, "bootstrap")
-    means = [rng.choice(values, (_N_RESAMPLES, len(values))).mean(axis=1) for values in (a, b)]
+    groups = (a - b, np.zeros(1)) if paired else (a, b)
+    means = [rng.choice(values, (_N_RESAMPLES, len(values))).mean(axis=1) for values in groups]
     ends = np.quantile(means[0] - means[1], [(1 - _CONFIDENCE) / 2, (1 + _CONFIDENCE) / 2])
     low, high = (np.exp(ends) if by == "ratio" else ends).tolist()
     return low, high

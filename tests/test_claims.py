@@ -128,6 +128,29 @@ def of_values(a, b, **columns):
     return pl.DataFrame(rows)
 
 
+@pytest.mark.parametrize("by", ["difference", "ratio"])
+def test_runs_in_pairs_are_compared_seed_by_seed(by):
+    a, b = np.array([1.0, 3.0, 2.0, 7.0, 4.0]), np.array([0.9, 2.8, 2.1, 6.5, 3.9])
+    paired = claim(compared_to={"data.exposures": 100}, by=by, paired=True)
+    found = decide(paired, of_values(a, b).sample(fraction=1, shuffle=True, seed=3))
+    values = (a, b) if by == "difference" else (np.log(a), np.log(b))
+    students = stats.ttest_rel(*values).confidence_interval()
+    resampled = stats.bootstrap(
+        values, lambda x, y, axis: x.mean(axis=axis) - y.mean(axis=axis), paired=True,
+        method="percentile", n_resamples=10_000, rng=np.random.default_rng(0),
+    ).confidence_interval  # fmt: skip
+    back = np.exp if by == "ratio" else np.array
+    assert (found.low, found.high) == pytest.approx(back([students.low, students.high]))
+    assert found.resampled == pytest.approx(back([resampled.low, resampled.high]), rel=0.06)
+    assert found.value == pytest.approx(back(values[0].mean() - values[1].mean()))
+
+
+def test_a_run_without_its_pair_is_refused():
+    results = of_values([1.0, 1.1, 1.2], [3.0, 3.1])
+    with pytest.raises(InputError, match="paired, but not one run of every seed in both groups"):
+        decide(claim(compared_to={"data.exposures": 100}, paired=True), results)
+
+
 def test_a_comparison_is_decided_only_if_both_intervals_are_on_one_side():
     results = of_values([1.0, 1.2, 1.4], [0.7, 0.9, 1.1])
     verdict = decide(claim(compared_to={"data.exposures": 100}, expect={"at_least": 0}), results)
@@ -196,6 +219,7 @@ def test_a_rate_with_fewer_seeds_is_not_chosen_from():
 
 @pytest.mark.parametrize(("line", "message"), [
     ("times: 0.5", "times=0.5 is of a difference only"),
+    ("paired: true", "paired is of a comparison only"),
     ("best_of: {over: seed}", "best_of needs over and by"),
     ("follows: {metric: m, select: {}, over: seed}, relative_to: most", "follows stands alone"),
 ])  # fmt: skip
