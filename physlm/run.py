@@ -104,6 +104,11 @@ def _run_point(composed: DictConfig) -> int:
         if len(config.points) > 1:
             show_replication(replicate(config, register), config)
             return 0
+        if config.runtime.replicas:
+            raise InputError(
+                "runtime.replicas=true is of several seeds or learning rates, and "
+                "this is one run; set seeds=5 or leave it out"
+            )
         point = config.points[0]
         outcome = execute(point, RunDirectory(point.run_dir))
         if outcome is not None:
