@@ -293,14 +293,14 @@ def test_a_diverged_run_is_recorded_with_its_step(command, tmp_path):
 
 
 def test_a_failed_point_does_not_stop_a_sweep_and_finished_points_are_not_repeated(tmp_path):
-    words = (*SMALL, "model.n_heads=2,3,4")
+    words = (*SMALL, "model.n_heads=3,4")
     done = run(*words, "--multirun", cwd=tmp_path, check=2)
     assert "model.n_heads=3" in done.stderr
     assert "d_model=16 is not divisible by n_heads=3" in done.stderr
     records = list((tmp_path / "runs").glob("*/record.json"))
-    assert len(records) == 2
+    assert len(records) == 1
     again = run(*words, "launcher=processes", "--multirun", cwd=tmp_path, check=2)
-    assert again.stdout.count("finished before") == 2
+    assert again.stdout.count("finished before") == 1
 
 
 @pytest.mark.slow

@@ -185,6 +185,7 @@ def save_tokenizer(vocabulary, folder):
     ).save_pretrained(folder)
 
 
+@pytest.mark.slow
 def test_a_model_of_ours_scores_alike_here_and_as_a_checkpoint(tmp_path):
     """It was trained for a while, and knows some answers."""
     words = ("+experiment=turing_facts", "model=llama",
