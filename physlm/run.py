@@ -104,11 +104,7 @@ def _run_point(composed: DictConfig) -> int:
         if len(config.points) > 1:
             show_replication(replicate(config, register), config)
             return 0
-        if config.runtime.replicas:
-            raise InputError(
-                "runtime.replicas=true is of several seeds or learning rates, and "
-                "this is one run; set seeds=5 or leave it out"
-            )
+        _refuse_replicas_of_one(config)
         point = config.points[0]
         outcome = execute(point, RunDirectory(point.run_dir))
         if outcome is not None:
@@ -122,6 +118,14 @@ def _run_point(composed: DictConfig) -> int:
             sys.exit(status)
         return status
     return 0
+
+
+def _refuse_replicas_of_one(config: RunConfig) -> None:
+    if config.runtime.replicas:
+        raise InputError(
+            "runtime.replicas=true is of several seeds or learning rates, and this is one run; "
+            "set seeds=5 or leave it out"
+        )
 
 
 def _refuse_helpers_of_a_sweep(config: RunConfig) -> None:
