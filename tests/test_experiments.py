@@ -65,11 +65,20 @@ RUNS = {
     "capacity_gated_mlp": [
         f"+experiment=capacity_gated_mlp +mlp={kind} optim.learning_rate={rate}"
         for kind in ("plain", "gated", "quarter", "none") for rate in (3e-3, 6e-3, 12e-3)
-    ] + ["+experiment=capacity_1000x", "+experiment=capacity_1000x +mlp=gated"],
+    ] + [
+        f"+experiment=capacity_1000x +mlp={kind}" for kind in ("plain", "gated", "quarter", "none")
+    ] + [
+        "+experiment=capacity_1000x +mlp=none optim.learning_rate=3e-3",
+        "+experiment=capacity_1000x +mlp=gated model.is_tied=false",
+        "+experiment=capacity_gated_mlp model.is_tied=false optim.learning_rate=6e-3",
+    ],
     "capacity_moe": [
         f"+experiment=capacity_moe +experts={kind} optim.learning_rate={rate}"
         for kind in ("dense", "switch") for rate in (3e-3, 6e-3, 12e-3)
-    ] + ["+experiment=capacity_moe +experts=mixtral"],
+    ] + ["+experiment=capacity_moe +experts=mixtral"] + [
+        f"+experiment=capacity_moe +experts={kind} optim.learning_rate=6e-3 data.exposures=1000 "
+        "trainer.batch_size=134" for kind in ("dense", "switch")
+    ],
     "capacity_seeds": ["+experiment=capacity_100x"],
     "capacity_saturation": [
         f"+experiment=capacity_saturation model.d_model={d}" for d in (16, 24, 32, 40, 48)

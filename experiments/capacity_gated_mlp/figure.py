@@ -1,4 +1,4 @@
-"""Capacity with MLPs of four kinds at every learning rate, from results.csv."""
+"""Capacity with MLPs of four kinds after 100 exposures and 1000, from results.csv."""
 
 from pathlib import Path
 
@@ -10,7 +10,8 @@ from physlm.analysis.rates_figure import draw_rates
 
 KINDS = {
     "plain": (pl.col("model.mlp") == "gelu") & (pl.col("model.d_model") == 32),
-    "gated": pl.col("model.mlp") == "gated_silu",
+    "gated": (pl.col("model.mlp") == "gated_silu") & pl.col("model.is_tied"),
+    "gated, untied": (pl.col("model.mlp") == "gated_silu") & ~pl.col("model.is_tied"),
     "a quarter": (pl.col("model.mlp") == "gelu") & (pl.col("model.d_model") == 44),
     "none": pl.col("model.mlp") == "none",
 }
@@ -18,7 +19,6 @@ KINDS = {
 
 def draw(results: pl.DataFrame) -> Figure:
     """The figure of these runs."""
-    results = results.filter(pl.col("data.exposures") == 100)
     return draw_rates({name: results.filter(chosen) for name, chosen in KINDS.items()})
 
 

@@ -1,4 +1,4 @@
-"""Capacity of mixtures of experts and of one MLP at every learning rate, from results.csv."""
+"""Capacity of mixtures of experts and of one MLP after 100 exposures and 1000."""
 
 from pathlib import Path
 
@@ -10,8 +10,8 @@ from physlm.analysis.rates_figure import draw_rates
 
 KINDS = {
     "one MLP": pl.col("model.n_experts") == 1,
-    "32 experts, 1 active": pl.col("model.n_experts") == 32,
-    "8 gated experts, 2 active": pl.col("model.n_experts") == 8,
+    "32 experts,_1 active": pl.col("model.n_experts") == 32,
+    "8 gated experts,_2 active": pl.col("model.n_experts") == 8,
 }
 
 

@@ -1,8 +1,9 @@
-"""Architectures at several learning rates, and which rate counts for each."""
+"""Architectures at several learning rates, which rate counts for each, and many more exposures."""
 
 from collections.abc import Mapping
 
 import polars as pl
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from physlm.analysis.seeds_figure import draw_seeds
@@ -13,22 +14,41 @@ LOSS = "capacity/validation_loss_nats"
 
 
 def draw_rates(kinds: Mapping[str, pl.DataFrame]) -> Figure:
-    """Capacity against the rate; beside it every kind at the rate chosen by validation loss."""
-    figure = Figure(figsize=(10, 4), layout="constrained")
-    curves, chosen = figure.subplots(1, 2, sharey=True)
+    """Capacity after 100 exposures against the rate, and after 100 and 1000 at the chosen rates.
+
+    Names break at underscores.
+    """
+    figure = Figure(figsize=(13, 4), layout="constrained")
+    curves, *chosen = figure.subplots(1, 3, sharey=True)
+    exposures = pl.col("data.exposures")
+    _draw_curves(curves, {name: rows.filter(exposures == 100) for name, rows in kinds.items()})
+    for axes, n in zip(chosen, (100, 1000), strict=True):
+        found = {name: rows.filter(exposures == n) for name, rows in kinds.items()}
+        _draw_chosen(axes, {name: rows for name, rows in found.items() if len(rows)})
+        axes.set(title=f"after {n} exposures, at the rate of\nleast validation loss in other seeds")
+    return figure
+
+
+def _draw_curves(axes: Axes, kinds: Mapping[str, pl.DataFrame]) -> None:
+    """Means and standard errors against the rate."""
+    bits = pl.col(BITS)
+    for name, rows in kinds.items():
+        means = rows.group_by(RATE).agg(bits.mean(), stderr=bits.std() / bits.count().sqrt())
+        axes.errorbar(*means.sort(RATE), marker="o", capsize=4,
+                      label=name.replace("_", " "))  # fmt: skip
+    axes.set(xscale="log", xlabel="learning rate", ylabel="bits per parameter",
+             title="after 100 exposures")  # fmt: skip
+    rates = sorted({rate for rows in kinds.values() for rate in rows[RATE]})
+    axes.set_xticks(rates, [f"{rate:g}" for rate in rates])
+    axes.minorticks_off()
+    axes.legend(fontsize="small")
+
+
+def _draw_chosen(axes: Axes, kinds: Mapping[str, pl.DataFrame]) -> None:
+    """Every kind at the rate of least validation loss in the other seeds."""
     groups = {}
     for name, rows in kinds.items():
-        bits = pl.col(BITS)
-        means = rows.group_by(RATE).agg(bits.mean(), stderr=bits.std() / bits.count().sqrt())
-        curves.errorbar(*means.sort(RATE), marker="o", capsize=4, label=name)
         best = best_of(rows, over=RATE, by=LOSS)
-        chosen_rates = " or ".join(f"{rate:g}" for rate in sorted(best[RATE].unique()))
-        groups[f"{name}_rate {chosen_rates}"] = best[BITS].to_list()
-    curves.set(xscale="log", xlabel="learning rate", ylabel="bits per parameter")
-    rates = sorted({rate for rows in kinds.values() for rate in rows[RATE]})
-    curves.set_xticks(rates, [f"{rate:g}" for rate in rates])
-    curves.minorticks_off()
-    curves.legend(fontsize="small")
-    draw_seeds(chosen, groups, "")
-    chosen.set(title="at the rate of least validation loss in the other seeds")
-    return figure
+        rates = " or ".join(f"{rate:g}" for rate in sorted(best[RATE].unique()))
+        groups[f"{name}_rate {rates}"] = best[BITS].to_list()
+    draw_seeds(axes, groups, "")
