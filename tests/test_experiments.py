@@ -86,7 +86,7 @@ RUNS = {
     "capacity_domain_token": [
         f"+experiment=capacity_domain_token +domain={kind} data.exposures={n}"
         for kind, n in (("both", 100), ("both", 300), ("useful", 100))
-    ] + [f"+experiment=capacity_junk +junk=fresh data.exposures={n}" for n in (100, 300)]
+    ] + [f"+experiment=capacity_junk +junk=fresh data.exposures={n}" for n in (100, 300, 600)]
     + ["+experiment=capacity_junk +junk=none"],
     "capacity": [f"+experiment=capacity_{n}x" for n in (100, 300, 1000)],
     "cfg_learn": ["+experiment=cfg_learn", "+experiment=cfg_learn data.grammar=cfg3f"],

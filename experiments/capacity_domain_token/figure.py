@@ -21,13 +21,15 @@ def draw(results: pl.DataFrame) -> Figure:
         "junk, token_before useful_documents": ~is_clean & has_useful & ~has_junk,
         "junk, tokens_before both": ~is_clean & has_useful & has_junk,
     }
-    figure = Figure(figsize=(10, 4), layout="constrained")
-    for axes, n in zip(figure.subplots(1, 2, sharey=True), (100, 300), strict=True):
+    figure = Figure(figsize=(11, 4), layout="constrained")
+    panels = figure.subplots(1, 3, sharey=True, width_ratios=(4, 2, 1))
+    for axes, n in zip(panels, (100, 300, 600), strict=True):
         rows = results.filter(pl.col("data.exposures") == n)
         found = {name: rows.filter(chosen)[KNOWN] for name, chosen in kinds.items()}
         groups = {name: values for name, values in found.items() if len(values)}
-        draw_seeds(axes, groups, "bits known of useful people,\nper parameter")
-        axes.set(title=f"{n} exposures of useful people")
+        draw_seeds(axes, groups, "")
+        axes.set(title=f"{n} exposures")
+    panels[0].set_ylabel("bits known of useful people,\nper parameter")
     return figure
 
 
