@@ -105,6 +105,7 @@ def test_an_interrupted_group_of_replicas_goes_on(tmp_path):
     assert not list(tmp_path.glob("runs/replicates/*/last.ckpt"))
 
 
+@pytest.mark.slow
 def test_what_runs_in_processes_stops_and_begins_no_other_run(tmp_path):
     words = [sys.executable, "-m", "physlm.run", *SMALL[:1], "data.n_people=200", "seeds=6",
              "runtime.steps_per_chunk=4"]  # fmt: skip
@@ -118,6 +119,7 @@ def test_what_runs_in_processes_stops_and_begins_no_other_run(tmp_path):
     assert len(list(tmp_path.glob("runs/*/metrics.jsonl"))) <= 2
 
 
+@pytest.mark.slow
 def test_a_killed_process_takes_only_its_own_runs_with_it(tmp_path):
     words = [sys.executable, "-m", "physlm.run", *SMALL, "data.exposures=100", "seeds=4",
              "runtime.n_threads=1"]  # fmt: skip
