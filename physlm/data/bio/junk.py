@@ -4,9 +4,9 @@ import re
 from dataclasses import dataclass, fields, replace
 
 from physlm.data.bio.knowledge import KnowledgeCorpus
-from physlm.data.bio.people import PeopleConfig, require_told_of
+from physlm.data.bio.people import PeopleConfig, ToldConfig
 from physlm.data.bio.strangers import Content, Strangers
-from physlm.data.corpus import Corpus, DataConfig, require_at_least
+from physlm.data.corpus import DataConfig, require_at_least
 from physlm.data.mixture import Mixture
 from physlm.data.tokens import END_OF_TEXT
 
@@ -14,7 +14,7 @@ _RESERVED = re.compile(r"<\|\w+\|>")
 
 
 @dataclass(kw_only=True, slots=True)
-class JunkConfig(DataConfig):
+class JunkConfig(ToldConfig):
     """People who are to be learnt, and documents about others that are not.
 
     ``exposures`` are of the useful people, and ``seq_len`` is for all. Junk is about people with
@@ -79,17 +79,6 @@ class JunkConfig(DataConfig):
         junk = replace(strangers, content=self.content, domain=domain)
         shares = (1 - self.junk_share, self.junk_share)
         return Mixture((world, junk), shares, is_in_windows=self.mixes_in_windows)
-
-    def follow(self, earlier: Corpus, seed: int) -> Corpus:
-        """The people and junk for a model that was trained on an earlier corpus.
-
-        Raises:
-            ValueError: If its tokens are others, or it is to be measured on other people.
-        """
-        corpus = DataConfig.follow(self, earlier, seed)
-        if self.exposures == 0:
-            require_told_of(corpus, earlier)
-        return corpus
 
     def _useful(self) -> PeopleConfig:
         return replace(self.useful, exposures=self.exposures)

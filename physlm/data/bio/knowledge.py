@@ -161,15 +161,18 @@ class KnowledgeCorpus:
         return np.array_equal(self._name_and_value_texts(), other._name_and_value_texts())
 
     def _name_and_value_texts(self) -> np.ndarray:
-        texts = np.array([*(text.strip() for text in self.sentences.pieces.texts), ""])
+        texts = np.array([*self._piece_texts(), ""])
         values = self.sentences.values.reshape(self.n_people, -1)
         chosen: np.ndarray = texts[np.concatenate([self.sentences.names, values], axis=1)]
         return chosen
 
     def name_parts(self) -> list[tuple[str, ...]]:
         """The parts of each person's name, as text."""
-        texts = [text.strip() for text in self.sentences.pieces.texts]
+        texts = self._piece_texts()
         return [tuple(texts[piece] for piece in row) for row in self.sentences.names]
+
+    def _piece_texts(self) -> list[str]:
+        return [text.strip() for text in self.sentences.pieces.texts]
 
     @property
     def maximum_bits(self) -> float:

@@ -30,7 +30,23 @@ class Population:
 
 
 @dataclass(kw_only=True, slots=True)
-class PeopleConfig(DataConfig):
+class ToldConfig(DataConfig):
+    """A world that tells of people, of nobody else or of others, too."""
+
+    def follow(self, earlier: Corpus, seed: int) -> Corpus:
+        """The people for a model that was trained on an earlier corpus.
+
+        Raises:
+            ValueError: If its tokens are others, or it is to be measured on other people.
+        """
+        corpus = DataConfig.follow(self, earlier, seed)
+        if self.exposures == 0:
+            _require_told_of(corpus, earlier)
+        return corpus
+
+
+@dataclass(kw_only=True, slots=True)
+class PeopleConfig(ToldConfig):
     """A world of people with distinct names, whose facts are drawn uniformly."""
 
     n_people: int = 10_000
@@ -54,17 +70,6 @@ class PeopleConfig(DataConfig):
     def build(self, seed: int) -> KnowledgeCorpus:
         """Draw the people and tokenise every piece of their biographies."""
         return self.corpus(seed)
-
-    def follow(self, earlier: Corpus, seed: int) -> Corpus:
-        """The people for a model that was trained on an earlier corpus.
-
-        Raises:
-            ValueError: If its tokens are others, or it is to be measured on other people.
-        """
-        corpus = DataConfig.follow(self, earlier, seed)
-        if self.exposures == 0:
-            require_told_of(corpus, earlier)
-        return corpus
 
     @property
     @abstractmethod
@@ -95,7 +100,7 @@ class PeopleConfig(DataConfig):
         return np.array(groups)[group].cumsum()
 
 
-def require_told_of(corpus: Corpus, earlier: Corpus) -> None:
+def _require_told_of(corpus: Corpus, earlier: Corpus) -> None:
     """A model is measured on people that it was told of, if it was told of any.
 
     Raises:
