@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -204,10 +204,9 @@ def _in_processes(
                          disable=not console.is_terminal)  # fmt: skip
             for run_id, future in ends:
                 error = future.exception()
-                if isinstance(error, BrokenProcessPool):
-                    errors[run_id] = KilledProcessError()
-                elif error is not None:
-                    errors[run_id] = error
+                if error is not None:
+                    was_killed = isinstance(error, BrokenProcessPool)
+                    errors[run_id] = KilledProcessError() if was_killed else error
                 elif (outcome := future.result()) is not None:
                     outcomes[run_id] = outcome
     ended = [outcomes[p.run_id] for p in points if p.run_id in outcomes]
@@ -219,17 +218,15 @@ def _as_completed(
 ) -> Iterator[tuple[str, Future[Outcome | None]]]:
     """Runs by id as they end; none waits in a process, where it would begin after a stop."""
     running: dict[Future[Outcome | None], str] = {}
-    is_whole = True
-    while running or (waiting and is_whole):
-        while waiting and is_whole and len(running) < n_workers:
-            try:
+    while True:
+        with suppress(BrokenProcessPool):  # which takes no more; they go on waiting
+            while waiting and len(running) < n_workers:
                 running[pool.submit(_execute, waiting[0])] = waiting[0].run_id
                 waiting.popleft()
-            except BrokenProcessPool:
-                is_whole = False
+        if not running:
+            return
         done, _ = wait(running, return_when=FIRST_COMPLETED)
         for future in done:
-            is_whole = is_whole and not isinstance(future.exception(), BrokenProcessPool)
             yield running.pop(future), future
 
 

@@ -20,13 +20,20 @@ def draw_rates(kinds: Mapping[str, pl.DataFrame]) -> Figure:
     """
     figure = Figure(figsize=(13, 4), layout="constrained")
     curves, *chosen = figure.subplots(1, 3, sharey=True)
-    exposures = pl.col("data.exposures")
-    _draw_curves(curves, {name: rows.filter(exposures == 100) for name, rows in kinds.items()})
-    for axes, n in zip(chosen, (100, 1000), strict=True):
-        found = {name: rows.filter(exposures == n) for name, rows in kinds.items()}
-        _draw_chosen(axes, {name: rows for name, rows in found.items() if len(rows)})
+    after = {n: _after(n, kinds) for n in (100, 1000)}
+    _draw_curves(curves, after[100])
+    for axes, (n, found) in zip(chosen, after.items(), strict=True):
+        _draw_chosen(axes, found)
         axes.set(title=f"after {n} exposures, at the rate of\nleast validation loss in other seeds")
     return figure
+
+
+def _after(n_exposures: int, kinds: Mapping[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
+    """The runs of so many exposures, of every kind that has some."""
+    rows = {
+        name: runs.filter(pl.col("data.exposures") == n_exposures) for name, runs in kinds.items()
+    }
+    return {name: found for name, found in rows.items() if len(found)}
 
 
 def _draw_curves(axes: Axes, kinds: Mapping[str, pl.DataFrame]) -> None:
