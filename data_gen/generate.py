@@ -16,10 +16,11 @@ from physlm.data.corpus import DataConfig
 from physlm.data.export import write_corpus
 from physlm.errors import InputError, refused_values
 from physlm.run import explain, one_line_errors
+from physlm.schema import Schema
 
 
 @dataclass(kw_only=True, slots=True)
-class GenerateConfig:
+class GenerateConfig(Schema):
     """A corpus and where to write it."""
 
     output: str = MISSING  # a folder that does not exist yet

@@ -20,10 +20,11 @@ from physlm.data.corpus import require_at_least
 from physlm.errors import InputError, refused_values
 from physlm.models.writer import EndpointWriter, LocalWriter
 from physlm.run import explain, one_line_errors
+from physlm.schema import Schema
 
 
 @dataclass(kw_only=True, slots=True)
-class RewriteConfig:
+class RewriteConfig(Schema):
     """Whose biographies, by whom, and where to keep them."""
 
     output: str = MISSING  # a Parquet file; answers are kept in a .jsonl file beside it
@@ -37,7 +38,8 @@ class RewriteConfig:
     max_tries: int = 20  # of each text, before giving up
     n_retries: int = 5  # of each request to an endpoint
 
-    def __post_init__(self) -> None:
+    def validate(self) -> None:
+        """Every value in its range."""
         require_at_least(self, 1, "max_tokens", "batch_size", "max_tries")
         require_at_least(self, 0, "seed", "temperature", "n_retries")
         if self.data.source:

@@ -48,6 +48,7 @@ from physlm.models.encoder import EncoderConfig
 from physlm.models.inherited import InheritedConfig
 from physlm.models.language_model import ModelConfig
 from physlm.record import SCIENCE, RunRecord, read_record
+from physlm.schema import Schema
 from physlm.train.fit import RuntimeConfig
 from physlm.train.module import TrainerConfig
 from physlm.train.schedule import OptimConfig
@@ -79,7 +80,7 @@ class Scale(str, Enum):
 
 
 @dataclass(kw_only=True, slots=True)
-class RunConfig:
+class RunConfig(Schema):
     """One run, whole."""
 
     seed: int = 0
@@ -101,7 +102,8 @@ class RunConfig:
     published: dict[str, float] = field(default_factory=dict)  # metric name: the paper's number
     published_of: str = ""  # what the paper measured it on
 
-    def __post_init__(self) -> None:
+    def validate(self) -> None:
+        """Every value in its range."""
         if self.seed < 0:
             raise ValueError(f"seed={self.seed}; seeds are integers from 0 up")
         if self.seeds < 1:

@@ -45,7 +45,8 @@ class CfgAttentionConfig(ScorerConfig):
 
     n_strings: int = 100
 
-    def __post_init__(self) -> None:
+    def validate(self) -> None:
+        """Every value in its range."""
         require_at_least(self, 1, "n_strings")
 
     def check(self, model: LanguageModel, corpus: Corpus) -> None:

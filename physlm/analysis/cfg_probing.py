@@ -43,7 +43,8 @@ class CfgProbingConfig(ScorerConfig):
     n_steps: int = 300
     batch_size: int = 60
 
-    def __post_init__(self) -> None:
+    def validate(self) -> None:
+        """Every value in its range."""
         require_at_least(self, 2, "n_train", "n_test")
         require_at_least(self, 1, "n_heads", "d_position", "n_steps", "batch_size")
         if not self.reaches:

@@ -53,7 +53,8 @@ class PeopleProbeConfig(ScorerConfig):
     embedding_rank: int
     tasks: list[str] | None = None  # such as whole/employer; None for all eleven
 
-    def __post_init__(self) -> None:
+    def validate(self) -> None:
+        """Every value in its range."""
         require_at_least(self, 1, "n_steps", "batch_size")
         require_at_least(self, 0, "embedding_rank")
 

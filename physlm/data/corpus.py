@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Int32, Int64
 
 from physlm.data.tokens import Vocabulary
+from physlm.schema import Schema
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ class Corpus(Protocol):
 
 
 @dataclass(kw_only=True, slots=True)
-class DataConfig(ABC):
+class DataConfig(Schema, ABC):
     """What every corpus has; each world adds its own fields.
 
     Raises:
@@ -76,10 +77,7 @@ class DataConfig(ABC):
     seq_len: int = 512  # tokens in a training window
     attention_across_documents: bool = True  # as in the papers; false masks other documents
 
-    def __post_init__(self) -> None:
-        self.check()
-
-    def check(self) -> None:
+    def validate(self) -> None:
         """Every value in its range; worlds extend this."""
         require_at_least(self, 0, "exposures")
         require_at_least(self, 1, "seq_len")

@@ -43,7 +43,8 @@ class CapacityConfig(ScorerConfig):
     max_people: int = 100_000  # people measured; above that, a sample
     batch_size: int = 512  # documents per forward pass
 
-    def __post_init__(self) -> None:
+    def validate(self) -> None:
+        """Every value in its range."""
         require_at_least(self, 1, "n_renderings", "max_people", "batch_size")
 
     def check(self, model: LanguageModel, corpus: Corpus) -> None:

@@ -54,7 +54,8 @@ class CfgAccuracyConfig(ScorerConfig):
     batch_size: int = 500
     n_samples_of_curve: int = 200  # when measured during training
 
-    def __post_init__(self) -> None:
+    def validate(self) -> None:
+        """Every value in its range."""
         require_at_least(self, 1, "n_samples", "batch_size", "n_samples_of_curve")
         if not self.prefixes or min(self.prefixes) < 0:
             raise ValueError(f"prefixes={self.prefixes}; lengths from 0 up, one at least")

@@ -35,7 +35,8 @@ class CfgDistributionConfig(ScorerConfig):
     batch_size: int = 100  # strings per forward pass
     n_strings_of_curve: int = 100  # when measured during training
 
-    def __post_init__(self) -> None:
+    def validate(self) -> None:
+        """Every value in its range."""
         require_at_least(self, 1, "n_strings", "batch_size", "n_strings_of_curve")
 
     def check(self, model: LanguageModel, corpus: Corpus) -> None:

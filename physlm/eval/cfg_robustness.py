@@ -40,7 +40,8 @@ class CfgRobustnessConfig(ScorerConfig):
     temperatures: list[float] = field(default_factory=lambda: [1.0, 0.1])
     batch_size: int = 500
 
-    def __post_init__(self) -> None:
+    def validate(self) -> None:
+        """Every value in its range."""
         require_at_least(self, 1, "n_samples", "prefix", "batch_size")
         for name in ("rate_of_tokens", "rate_of_symbols", "rate_of_fixed_symbols"):
             if not 0 <= getattr(self, name) <= 1:

@@ -36,7 +36,8 @@ class ManipulationScorerConfig(ScorerConfig):
     max_questions: int = 1000  # of each task and split; above that, a sample
     batch_size: int = 512  # questions read at once
 
-    def __post_init__(self) -> None:
+    def validate(self) -> None:
+        """Every value in its range."""
         require_at_least(self, 1, "max_questions", "batch_size")
 
     def check(self, model: LanguageModel, corpus: Corpus) -> None:

@@ -40,7 +40,8 @@ class PublicFiguresScorerConfig(ScorerConfig):
     batch_size: int = 16  # questions read at once
     max_new_tokens: int = 32  # of an answer
 
-    def __post_init__(self) -> None:
+    def validate(self) -> None:
+        """Every value in its range."""
         require_at_least(self, 0, "n_shots")
         require_at_least(self, 1, "batch_size", "max_new_tokens")
         if self.n_shots > _MAX_SHOTS:

@@ -34,7 +34,8 @@ class QaConfig(ScorerConfig):
     max_people: int = 1000  # of each split; above that, a sample
     batch_size: int = 512  # questions read at once
 
-    def __post_init__(self) -> None:
+    def validate(self) -> None:
+        """Every value in its range."""
         require_at_least(self, 1, "max_people", "batch_size")
 
     def check(self, model: LanguageModel, corpus: Corpus) -> None:

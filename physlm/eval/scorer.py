@@ -12,10 +12,11 @@ from physlm.data.corpus import Corpus
 from physlm.errors import InputError
 from physlm.models.language_model import LanguageModel
 from physlm.record import Metric
+from physlm.schema import Schema
 
 
 @dataclass(kw_only=True, slots=True)
-class ScorerConfig(ABC):
+class ScorerConfig(Schema, ABC):
     """One measurement; each scorer adds its own fields."""
 
     @abstractmethod

@@ -62,10 +62,7 @@ class TransformerConfig(ModelConfig):
         """Sizes of the mixture of experts in each MLP's place; None for one MLP."""
         return None
 
-    def __post_init__(self) -> None:
-        self.check()
-
-    def check(self) -> None:
+    def validate(self) -> None:
         """Sizes positive and consistent; architectures extend this.
 
         Raises:

@@ -39,7 +39,8 @@ class CheckpointConfig(ModelConfig):
     path: str = ""  # a folder with config.json, *.safetensors and a tokenizer
     weights: WeightFormat = WeightFormat.fp32
 
-    def __post_init__(self) -> None:
+    def validate(self) -> None:
+        """Every value in its range."""
         if self.path:  # one folder has one name, wherever the command was given
             self.path = str(Path(self.path).resolve())
 

@@ -53,9 +53,9 @@ class DecoderConfig(TransformerConfig):
             return None
         return ExpertsShape(self.n_experts, self.n_active_experts, self.expert_capacity)
 
-    def check(self) -> None:
+    def validate(self) -> None:
         """Heads, window and experts consistent too."""
-        TransformerConfig.check(self)
+        TransformerConfig.validate(self)
         self._check_experts()
         if self.n_kv_heads is not None and (self.n_kv_heads < 1 or self.n_heads % self.n_kv_heads):
             raise ValueError(f"n_kv_heads={self.n_kv_heads}; must divide n_heads={self.n_heads}")

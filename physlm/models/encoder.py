@@ -35,9 +35,9 @@ class EncoderConfig(TransformerConfig):
         """The mask."""
         return 1
 
-    def check(self) -> None:
+    def validate(self) -> None:
         """Positions of both sides, and something to tell."""
-        TransformerConfig.check(self)
+        TransformerConfig.validate(self)
         if self.position.is_content_free:
             raise ValueError(
                 f"position={self.position.value} looks back only; use learned, relative, rope or "

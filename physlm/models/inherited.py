@@ -33,7 +33,8 @@ class InheritedConfig(ModelConfig):
     weight_bits: int | None = field(default=None, metadata=LATER)
     group_size: int = field(default=32, metadata=LATER)  # weights of a row that share a scale
 
-    def __post_init__(self) -> None:
+    def validate(self) -> None:
+        """Every value in its range."""
         for name in ("rank", "embedding_rank"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name}={getattr(self, name)}; must be at least 0")

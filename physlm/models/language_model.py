@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from physlm.errors import InputError
 from physlm.models.cache import Cache
 from physlm.models.cross_entropy import summed_cross_entropy
+from physlm.schema import Schema
 
 
 class LanguageModel(nn.Module, ABC):
@@ -132,7 +133,7 @@ class LanguageModel(nn.Module, ABC):
 
 
 @dataclass(kw_only=True, slots=True)
-class ModelConfig(ABC):
+class ModelConfig(Schema, ABC):
     """What a model is built from; each architecture has its own fields."""
 
     @abstractmethod

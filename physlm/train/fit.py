@@ -21,6 +21,7 @@ from lightning.pytorch.utilities import rank_zero_only
 from physlm.errors import DivergedError, InputError
 from physlm.models.language_model import LanguageModel
 from physlm.record import RunDirectory
+from physlm.schema import Schema
 from physlm.train.batches import Batches
 from physlm.train.callbacks import Checkpoints, ExposureBar, Measurements, stop_requests
 from physlm.train.module import Precision, TrainerConfig, TrainingModule
@@ -49,7 +50,7 @@ class ParallelStrategyName(str, Enum):
 
 
 @dataclass(kw_only=True, slots=True)
-class RuntimeConfig:
+class RuntimeConfig(Schema):
     """How a run is carried out; none of it names the run, all of it may change between resumes."""
 
     device: Device = Device.auto
@@ -65,7 +66,8 @@ class RuntimeConfig:
     replicas: bool | None = None
     progress_bar: bool = True
 
-    def __post_init__(self) -> None:
+    def validate(self) -> None:
+        """Every value in its range."""
         for name in ("n_devices", "n_nodes"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}={getattr(self, name)}; must be at least 1")

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from physlm.data.packing import Position
 from physlm.errors import DivergedError, InputError
+from physlm.schema import Schema
 from physlm.train.batches import Batches, Chunk
 from physlm.train.objective import Objective
 from physlm.train.schedule import OptimConfig
@@ -34,7 +35,7 @@ class Precision(str, Enum):
 
 
 @dataclass(kw_only=True, slots=True)
-class TrainerConfig:
+class TrainerConfig(Schema):
     """What of the training loop decides the result."""
 
     batch_size: int = 96  # windows per optimizer step, over all devices
@@ -42,7 +43,8 @@ class TrainerConfig:
     precision: Precision = Precision.fp32
     gradient_clip: float | None = 1.0  # largest gradient norm; null for none
 
-    def __post_init__(self) -> None:
+    def validate(self) -> None:
+        """Every value in its range."""
         for name in ("batch_size", "n_accumulate"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}={getattr(self, name)}; must be at least 1")

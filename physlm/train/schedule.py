@@ -6,6 +6,8 @@ from enum import Enum
 
 import torch
 
+from physlm.schema import Schema
+
 
 class Decay(str, Enum):
     """How the rate falls from its peak."""
@@ -16,7 +18,7 @@ class Decay(str, Enum):
 
 
 @dataclass(kw_only=True, slots=True)
-class OptimConfig:
+class OptimConfig(Schema):
     """AdamW and its learning rate.
 
     Source:
@@ -32,7 +34,8 @@ class OptimConfig:
     final_fraction: float = 0.1  # rate at the end over the peak rate
     warmup_steps: int = 1000
 
-    def __post_init__(self) -> None:
+    def validate(self) -> None:
+        """Every value in its range."""
         for name in ("weight_decay", "warmup_steps", "final_fraction"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise ValueError(f"{name}={getattr(self, name)}; must be finite, not negative")

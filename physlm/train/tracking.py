@@ -15,6 +15,7 @@ from lightning.pytorch.loggers import Logger, WandbLogger
 from lightning.pytorch.utilities import rank_zero_only
 
 from physlm.record import RunDirectory, flatten, read_curves, write_text
+from physlm.schema import Schema
 
 
 class Tracker(str, Enum):
@@ -26,7 +27,7 @@ class Tracker(str, Enum):
 
 
 @dataclass(kw_only=True, slots=True)
-class LoggerConfig:
+class LoggerConfig(Schema):
     """A window on the run's files; none of it changes a result."""
 
     kind: Tracker = Tracker.local

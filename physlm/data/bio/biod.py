@@ -43,9 +43,9 @@ class BiodConfig(PeopleConfig):
     attribute_order: Order = Order.random  # drawn for every text, or always the same
     tokenizer: TokenizerName = TokenizerName.compact
 
-    def check(self) -> None:
+    def validate(self) -> None:
         """Sizes in range, and a diversity set no larger than what it is drawn from."""
-        PeopleConfig.check(self)
+        PeopleConfig.validate(self)
         require_at_least(self, 1, "n_attributes", "n_chunks", "diversity")
         require_at_least(self, 1, "chunk_length", "alphabet_size")
         if not self.name_sizes or min(self.name_sizes) < 1:

@@ -50,9 +50,9 @@ class BiorConfig(DataConfig):
     questions: bool = False  # the vocabulary holds the words of questions about people, too
     tokenizer: TokenizerName = TokenizerName.gpt2
 
-    def check(self) -> None:
+    def validate(self) -> None:
         """People, texts and windows in range."""
-        DataConfig.check(self)
+        DataConfig.validate(self)
         require_at_least(self, 1, "n_people", "n_texts")
         if self.pool_size is not None:
             require_at_least(self, 2, "pool_size")

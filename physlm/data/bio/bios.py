@@ -29,6 +29,7 @@ from physlm.data.corpus import require_at_least
 from physlm.data.tokens import Pieces, TokenizerName, Vocabulary
 from physlm.identity import LATER
 from physlm.rng import stream
+from physlm.schema import Schema
 
 PRONOUNS = ("He", "She")
 PRONOUNS_FRENCH = ("Il", "Elle")
@@ -44,7 +45,7 @@ class Subject(str, Enum):
 
 
 @dataclass(kw_only=True, slots=True)
-class TextConfig:
+class TextConfig(Schema):
     """How people are told about: the augmentations of bioS.
 
     ========================  =================================================
@@ -74,7 +75,8 @@ class TextConfig:
     subject: Subject = Subject.pronoun
     name_after: int = 0  # sentences before the one that names the person; 0 opens with the name
 
-    def __post_init__(self) -> None:
+    def validate(self) -> None:
+        """Every value in its range."""
         require_at_least(self, 0, "n_wordings", "name_after")
         require_at_least(self, 1, "n_orders")
         if self.n_orders > 1 and (self.n_wordings == 0 or self.order is Order.fixed):
@@ -124,9 +126,9 @@ class BiosConfig(PeopleConfig):
     questions: bool = False  # the vocabulary holds the words of questions about people, too
     tokenizer: TokenizerName = TokenizerName.gpt2
 
-    def check(self) -> None:
+    def validate(self) -> None:
         """People and windows in range."""
-        PeopleConfig.check(self)
+        PeopleConfig.validate(self)
         require_at_least(self, 1, "times")
         require_at_least(self, 0, "n_minority")
         if self.pool_size is not None:

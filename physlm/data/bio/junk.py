@@ -35,9 +35,9 @@ class JunkConfig(ToldConfig):
     useful_token: str | None = None  # before each useful document, as in <|useful|>
     junk_token: str | None = None  # before each junk document
 
-    def check(self) -> None:
+    def validate(self) -> None:
         """A share that leaves useful tokens, other people to write of, tokens that are no text."""
-        DataConfig.check(self)
+        DataConfig.validate(self)
         require_at_least(self, 1, "n_junk_people")
         if not 0 <= self.junk_share < 1:
             raise ValueError(f"junk_share={self.junk_share}; must be at least 0 and below 1")

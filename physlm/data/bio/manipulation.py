@@ -47,9 +47,9 @@ class ManipulationConfig(DataConfig):
     max_train: int | None = None  # of those, how many are; all by default
     facts_share: float = 0.0  # of training questions with their facts written out
 
-    def check(self) -> None:
+    def validate(self) -> None:
         """Known tasks, shares in range."""
-        DataConfig.check(self)
+        DataConfig.validate(self)
         if not self.tasks:
             raise ValueError(f"tasks=[]; name at least one of {', '.join(tasks())}")
         for name in self.tasks:

@@ -22,9 +22,9 @@ class MixedConfig(DataConfig):
     questions: QuestionsConfig = field(default_factory=QuestionsConfig)
     question_share: float = 0.8  # of the windows
 
-    def check(self) -> None:
+    def validate(self) -> None:
         """A share that leaves windows for both."""
-        DataConfig.check(self)
+        DataConfig.validate(self)
         if not 0 < self.question_share < 1:
             raise ValueError(f"question_share={self.question_share}; must be above 0 and below 1")
 

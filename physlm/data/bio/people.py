@@ -53,9 +53,9 @@ class PeopleConfig(ToldConfig):
     # Documents of an epoch about each person, for as many groups of equal size; null: one.
     frequencies: list[int] | None = field(default=None, metadata=LATER)
 
-    def check(self) -> None:
+    def validate(self) -> None:
         """People and windows in range, and somebody in every group."""
-        DataConfig.check(self)
+        DataConfig.validate(self)
         require_at_least(self, 1, "n_people")
         if self.frequencies is None:
             return

@@ -51,9 +51,9 @@ class QuestionsConfig(DataConfig):
     train_share: float = 0.5  # of the people, who are asked about in training (train_on=share)
     n_phrasings: int = 1  # of each question in training; the rest measure what wording matters
 
-    def check(self) -> None:
+    def validate(self) -> None:
         """Shares and counts in range."""
-        DataConfig.check(self)
+        DataConfig.validate(self)
         require_at_least(self, 1, "n_phrasings")
         if self.n_phrasings > N_PHRASINGS:
             raise ValueError(f"n_phrasings={self.n_phrasings}; each question has {N_PHRASINGS}")

@@ -46,9 +46,9 @@ class CfgConfig(DataConfig):
     corrupted_share: float = 0.0  # of the strings
     corruption_rate: float = 0.15  # of the tokens or symbols of a corrupted string
 
-    def check(self) -> None:
+    def validate(self) -> None:
         """Counts and shares in range; a grammar's file is pinned to its content."""
-        DataConfig.check(self)
+        DataConfig.validate(self)
         require_at_least(self, 1, "n_strings", "n_bag_tokens")
         for name in ("corrupted_share", "corruption_rate"):
             if not 0 <= getattr(self, name) <= 1:

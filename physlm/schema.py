@@ -1,0 +1,106 @@
+"""What every part of a configuration is: fields converted to their types or refused, then checked.
+
+OmegaConf converts what a command line gives; a configuration written in Python comes through here
+alone. Without it a string would be taken for a kind that it does not name.
+"""
+
+import math
+import types
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from enum import Enum
+from functools import cache
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+import numpy as np
+
+
+@dataclass(kw_only=True, slots=True)
+class Schema:
+    """The base of every configuration.
+
+    Raises:
+        ValueError: If a field is given what its type does not hold, or breaks a rule of the class.
+    """
+
+    def __post_init__(self) -> None:
+        hints = _hints(type(self))
+        for field in fields(self):
+            setattr(self, field.name, converted(getattr(self, field.name), hints[field.name],
+                                                field.name))  # fmt: skip
+        self.validate()
+
+    def validate(self) -> None:
+        """Every value in its range; schemas with rules of their own extend this.
+
+        Raises:
+            ValueError: Naming the field, its value, the rule and the remedy.
+        """
+
+
+def converted(value: Any, hint: Any, name: str) -> Any:
+    """A value as its annotation has it: an enum's member for its name, a float for an int.
+
+    Args:
+        value: What was given.
+        hint: The annotation.
+        name: Of the field, for the error.
+
+    Raises:
+        ValueError: If the value is of another type, or a number that is not finite.
+    """
+    if isinstance(value, np.generic):
+        value = value.item()
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin in (Union, types.UnionType):
+        return _one_of(value, arguments, name)
+    if origin is list:
+        if not isinstance(value, list | tuple):
+            raise ValueError(f"{name}={value!r}; must be a list, as [{value}]")
+        return [converted(item, arguments[0], name) for item in value]
+    if origin is dict:
+        if not isinstance(value, Mapping):
+            raise ValueError(f"{name}={value!r}; must be a mapping of names to values")
+        return {key: converted(item, arguments[1], f"{name}.{key}") for key, item in value.items()}
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        return _member(value, hint, name)
+    return _plain(value, hint, name)
+
+
+def _one_of(value: Any, hints: tuple[Any, ...], name: str) -> Any:
+    """The first type that takes the value; the last one says what is wrong with it."""
+    if value is None and type(None) in hints:
+        return None
+    *others, last = (hint for hint in hints if hint is not type(None))
+    for hint in others:
+        try:
+            return converted(value, hint, name)
+        except ValueError:
+            continue
+    return converted(value, last, name)
+
+
+def _member(value: Any, kind: type[Enum], name: str) -> Enum:
+    if isinstance(value, kind):
+        return value
+    if type(value) is str and value in (member.value for member in kind):
+        return kind(value)
+    raise ValueError(f"{name}={value}; one of {', '.join(str(member.value) for member in kind)}")
+
+
+def _plain(value: Any, hint: Any, name: str) -> Any:
+    """Numbers, texts, and parts that are configurations themselves."""
+    if hint is float and isinstance(value, int | float) and not isinstance(value, bool):
+        if not math.isfinite(value):
+            raise ValueError(f"{name}={value}; must be a finite number")
+        return float(value)
+    is_bool_for_int = hint is int and isinstance(value, bool)
+    if isinstance(hint, type) and (is_bool_for_int or not isinstance(value, hint)):
+        wanted = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
+        raise ValueError(f"{name}={value!r}; must be {wanted.get(hint, f'a {hint.__name__}')}")
+    return value
+
+
+@cache
+def _hints(kind: type) -> dict[str, Any]:
+    return get_type_hints(kind)

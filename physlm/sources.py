@@ -1,0 +1,63 @@
+"""Files and folders that decide a result: named by where they are and by what they hold.
+
+A field of a configuration that names one is ``field(default="", metadata=SOURCE)``, and holds
+``/folder/file@digest`` once it is `pinned`. Where the file lies is no part of what names a run.
+"""
+
+import hashlib
+import re
+from pathlib import Path
+
+SOURCE = {"source": True}
+
+_PINNED = re.compile(r"(?P<path>.*)@(?P<digest>[0-9a-f]{16})", re.DOTALL)
+_CHUNK = 2**20
+
+
+def pinned(name: str) -> str:
+    """A path made absolute, with the digest of what is there now behind it.
+
+    What is pinned already, and what does not exist, stays as it is.
+    """
+    path = Path(name)
+    if not path.exists():
+        return name
+    return f"{path.resolve()}@{digest(path)}"
+
+
+def content_of(name: str) -> str:
+    """What of a source names a run: its digest where it has one, else the name itself."""
+    found = _PINNED.fullmatch(name)
+    return name if found is None else f"@{found['digest']}"
+
+
+def located(name: str) -> Path:
+    """The path of a source, which holds what it did when it was pinned.
+
+    Raises:
+        ValueError: If nothing is there, or something else.
+    """
+    found = _PINNED.fullmatch(name)
+    path = Path(name if found is None else found["path"])
+    if not path.exists():
+        raise ValueError(f"{path} does not exist; give the path of what is there")
+    if found is not None and digest(path) != found["digest"]:
+        raise ValueError(f"{path} has changed; restore it, or give its path anew")
+    return path
+
+
+def digest(path: Path) -> str:
+    """16 hexadecimal digits of SHA-256 over a file, or over a folder's files and their names."""
+    if path.is_file():
+        return _hash_of(path)[:16]
+    inside = sorted(file for file in path.iterdir() if file.is_file())
+    text = "".join(f"{file.name}\0{_hash_of(file)}\n" for file in inside)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _hash_of(file: Path) -> str:
+    hashed = hashlib.sha256()
+    with file.open("rb") as content:
+        while chunk := content.read(_CHUNK):
+            hashed.update(chunk)
+    return hashed.hexdigest()

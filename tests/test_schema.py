@@ -1,0 +1,109 @@
+"""Configurations written in Python mean what they say, or are refused."""
+
+import dataclasses
+from enum import Enum
+from types import UnionType
+from typing import Union, get_args, get_origin, get_type_hints
+
+import numpy as np
+import pytest
+
+from physlm.config import SCHEMAS, RunConfig
+from physlm.data.bio.bios import TextConfig
+from physlm.models.decoder import DecoderConfig
+from physlm.schema import Schema, converted
+from physlm.train.fit import RuntimeConfig
+from physlm.train.module import TrainerConfig
+from physlm.train.schedule import OptimConfig
+from physlm.train.tracking import LoggerConfig
+from tests.conftest import printed
+
+ALL = [*SCHEMAS.values(), RunConfig, TextConfig, RuntimeConfig, TrainerConfig, OptimConfig,
+       LoggerConfig]  # fmt: skip
+
+
+def kinds_of(hint):
+    """The types that a value of this annotation may have."""
+    if get_origin(hint) in (Union, UnionType, list):
+        return [kind for part in get_args(hint) for kind in kinds_of(part)]
+    return [hint]
+
+
+def fields_of(schema, kind):
+    hints = get_type_hints(schema)
+    return [
+        f
+        for f in dataclasses.fields(schema)
+        if any(isinstance(k, type) and issubclass(k, kind) for k in kinds_of(hints[f.name]))
+    ]
+
+
+def built(schema, **values):
+    """An instance that was only converted, since its rules may need other fields."""
+    made = object.__new__(schema)
+    for field in dataclasses.fields(schema):
+        default = field.default
+        if field.default_factory is not dataclasses.MISSING:
+            default = field.default_factory()
+        setattr(made, field.name, default)
+    for name, value in values.items():
+        setattr(made, name, value)
+    return made
+
+
+# The shape checks of these tests refuse wrong arguments themselves, so a process of its own.
+GIVEN = """
+from physlm.data.bio.biod import BiodConfig
+from physlm.models.decoder import DecoderConfig
+from physlm.models.mlp import MlpKind
+
+def said(build):
+    try:
+        return repr(build())
+    except ValueError as error:
+        return str(error)
+
+print(said(lambda: DecoderConfig(norm="rmsnorm").norm))
+print(said(lambda: DecoderConfig(mlp="gelu").mlp))
+print(said(lambda: BiodConfig(n_people=8, n_attributes=2, tokenizer="gpt2").tokenizer))
+print(said(lambda: DecoderConfig(norm="foo").norm))
+print(said(lambda: DecoderConfig(norm=MlpKind.gelu).norm))
+"""
+
+
+def test_a_kind_given_as_text_is_that_kind_or_refused():
+    assert printed(GIVEN).splitlines() == [
+        "<NormKind.rmsnorm: 'rmsnorm'>", "<MlpKind.gelu: 'gelu'>", "<TokenizerName.gpt2: 'gpt2'>",
+        "norm=foo; one of layernorm, rmsnorm", "norm=MlpKind.gelu; one of layernorm, rmsnorm",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("schema", ALL, ids=lambda s: s.__name__)
+def test_every_schema_refuses_kinds_that_do_not_exist(schema):
+    assert issubclass(schema, Schema)
+    for field in fields_of(schema, Enum):
+        hint = get_type_hints(schema)[field.name]
+        wrong = ["foo"] if get_origin(hint) is list else "foo"
+        with pytest.raises(ValueError, match=f"^{field.name}=foo; one of "):
+            converted(wrong, hint, field.name)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "rule"),
+    [
+        ("has_bias", "false", "must be true or false"), ("has_bias", 1, "must be true or false"),
+        ("n_layers", "2", "must be a whole number"), ("n_layers", 2.5, "must be a whole number"),
+        ("n_layers", True, "must be a whole number"), ("n_layers", None, "must be a whole number"),
+        ("mlp_ratio", "4", "must be a number"), ("mlp_ratio", np.nan, "must be a finite number"),
+        ("init_std", np.inf, "must be a finite number"),
+    ],
+)  # fmt: skip
+def test_a_value_of_another_type_is_refused_by_name(field, value, rule):
+    with pytest.raises(ValueError, match=f"^{field}=.*; {rule}$"):
+        Schema.__post_init__(built(DecoderConfig, **{field: value}))
+
+
+def test_numbers_of_numpy_and_whole_floats_for_shares_name_the_same_run():
+    config = built(OptimConfig, learning_rate=1, warmup_steps=np.int64(7))
+    Schema.__post_init__(config)
+    assert (type(config.learning_rate), type(config.warmup_steps)) == (float, int)
