@@ -24,7 +24,7 @@ class Schema:
     """
 
     def __post_init__(self) -> None:
-        hints = _hints(type(self))
+        hints: dict[str, Any] = _hints(type(self))  # type: ignore[arg-type]
         for field in fields(self):
             setattr(self, field.name, converted(getattr(self, field.name), hints[field.name],
                                                 field.name))  # fmt: skip
