@@ -9,13 +9,14 @@ import hydra
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
 
-from physlm.config import config_dir, register_schemas, typed
+from physlm.config import register, typed
+from physlm.config_files import config_dir
 from physlm.data.bio.knowledge import KnowledgeCorpus
 from physlm.data.cfg.corpus import CfgCorpus
-from physlm.data.corpus import DataConfig
+from physlm.data.corpus import DataConfig, require_at_least
 from physlm.data.export import write_corpus
 from physlm.errors import InputError, refused_values
-from physlm.run import explain, one_line_errors
+from physlm.messages import explain
 from physlm.schema import Schema
 
 
@@ -28,11 +29,15 @@ class GenerateConfig(Schema):
     seed: int = 0
     data: DataConfig = MISSING
 
+    def validate(self) -> None:
+        """Counts in range."""
+        require_at_least(self, 0, "seed")
+        require_at_least(self, 1, "epochs")
+
 
 def main(world: str) -> None:
     """Write a corpus of one world; the last line of standard output is its folder."""
-    one_line_errors()
-    register_schemas()
+    register()
     ConfigStore.instance().store(name="corpus_schema", node=GenerateConfig)
     entry = hydra.main(
         config_path=str(config_dir()), config_name=f"corpus_{world}", version_base="1.3"

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from physlm.config import composed, register_schemas
+from physlm.config import composed, register
 from physlm.data.bio.manipulation import ManipulationCorpus
 from physlm.data.bio.question_table import QUESTIONS, question_tables
 from physlm.data.bio.questions import QuestionCorpus
 from physlm.errors import InputError, refused_values
 from physlm.inheritance import corpus_of
+from physlm.messages import explain
 from physlm.record import replacing
-from physlm.run import explain, one_line_errors, register_scales
 
 
 def main() -> None:
@@ -26,9 +26,7 @@ def main() -> None:
     parser.add_argument("words", nargs="+", help="such as +experiment=extraction seed=1")
     parser.add_argument("--output", type=Path, required=True, help="Parquet file to write")
     chosen = parser.parse_args()
-    one_line_errors()
-    register_scales()
-    register_schemas()
+    register()
     try:
         n_rows = _write(tuple(chosen.words), chosen.output)
     except Exception as error:  # noqa: BLE001 - the last place: every error becomes one line

@@ -12,14 +12,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as Bar
 
 from data_gen.generate import require_output
-from physlm.config import config_dir, register_schemas, typed
+from physlm.config import register, typed
+from physlm.config_files import config_dir
 from physlm.data.bio.bior import BiorConfig, persons_of
 from physlm.data.bio.discourse import Person
 from physlm.data.bio.rewriting import Progress, Write, rewrite
 from physlm.data.corpus import require_at_least
 from physlm.errors import InputError, refused_values
+from physlm.messages import explain
 from physlm.models.writer import EndpointWriter, LocalWriter
-from physlm.run import explain, one_line_errors
 from physlm.schema import Schema
 
 
@@ -50,8 +51,7 @@ class RewriteConfig(Schema):
 
 def main() -> None:
     """Write a file of biographies; the last line of standard output is its name."""
-    one_line_errors()
-    register_schemas()
+    register()
     ConfigStore.instance().store(name="rewrite_schema", node=RewriteConfig)
     entry = hydra.main(config_path=str(config_dir()), config_name="rewrite", version_base="1.3")
     try:

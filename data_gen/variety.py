@@ -7,11 +7,11 @@ from dataclasses import asdict
 from rich.console import Console
 from rich.table import Table
 
-from physlm.config import composed, register_schemas
+from physlm.config import composed, register
 from physlm.data.bio.knowledge import KnowledgeCorpus
 from physlm.data.bio.variety import variety
 from physlm.errors import InputError, refused_values
-from physlm.run import explain, one_line_errors, register_scales
+from physlm.messages import explain
 
 
 def main() -> None:
@@ -19,9 +19,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m data_gen.variety", description=__doc__)
     parser.add_argument("worlds", nargs="+", help="words such as 'data=bior data.n_people=10000'")
     chosen = parser.parse_args()
-    one_line_errors()
-    register_scales()
-    register_schemas()
+    register()
     try:
         rows = {words: _measured(words) for words in chosen.worlds}
     except Exception as error:  # noqa: BLE001 - the last place: every error becomes one line

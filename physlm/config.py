@@ -1,18 +1,18 @@
 """The configuration of a run: its schema, where its files are, and the name it gives the run."""
 
+import copy
 import hashlib
 import json
 import math
+import os
 import shlex
 from dataclasses import asdict, dataclass, field, replace
-from enum import Enum
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
-from hydra.core.global_hydra import GlobalHydra
 from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -20,6 +20,7 @@ from physlm.analysis.cfg_attention import CfgAttentionConfig
 from physlm.analysis.cfg_probing import CfgProbingConfig
 from physlm.analysis.layer_removal import LayerRemovalConfig
 from physlm.analysis.people_probing import PProbeConfig, QProbeConfig
+from physlm.config_files import Scale, config_dir, register_sweeps, use_scales
 from physlm.data.bio.biod import BiodConfig
 from physlm.data.bio.bior import BiorConfig
 from physlm.data.bio.bios import BiosConfig
@@ -71,14 +72,6 @@ SCHEMAS: dict[str, type] = {
 }  # fmt: skip
 
 
-class Scale(str, Enum):
-    """How large: two CPU cores and minutes, one GPU and an hour, or as published."""
-
-    laptop = "laptop"
-    gpu = "gpu"
-    paper = "paper"
-
-
 @dataclass(kw_only=True, slots=True)
 class RunConfig(Schema):
     """One run, whole."""
@@ -106,6 +99,8 @@ class RunConfig(Schema):
         """Every value in its range."""
         if self.seed < 0:
             raise ValueError(f"seed={self.seed}; seeds are integers from 0 up")
+        if (Path(self.init_from) / "record.json").is_file():  # else it holds only from where we are
+            self.init_from = str(Path(self.init_from).resolve())
         if self.seeds < 1:
             raise ValueError(f"seeds={self.seeds}; must be at least 1")
         rates = self.learning_rates
@@ -238,16 +233,10 @@ def ancestor_of(config: RunConfig) -> Ancestor:
     Raises:
         InputError: If there is no such run and these are no words.
     """
-    words = shlex.split(config.init_from)
-    are_words = all("=" in word for word in words)
     path = Path(config.init_from)
-    if not are_words and (path / "record.json").is_file():
+    if (path / "record.json").is_file():  # whatever its name: words are no directory with a record
         return _trained(Ancestor(recorded(read_record(path / "record.json")), path))
-    if not are_words:
-        raise InputError(
-            f"init_from={config.init_from} is no directory of a finished run, and no words such as "
-            "'+experiment=NAME data.n_people=500'"
-        )
+    words = _words(config.init_from)
     if refused := [w for w in words if w.startswith(("scale=", "runs_dir="))]:
         raise InputError(f"init_from: leave {refused[0]} to the run that starts from this one")
     if refused := [w for w in words if w.startswith(("seeds=", "learning_rates="))]:
@@ -261,6 +250,26 @@ def ancestor_of(config: RunConfig) -> Ancestor:
     runtime = replace(config.runtime, n_measurements=earlier.runtime.n_measurements)
     earlier = replace(earlier, runs_dir=config.runs_dir, runtime=runtime, logger=config.logger)
     return _trained(Ancestor(earlier, earlier.run_dir))
+
+
+def _words(init_from: str) -> list[str]:
+    """The words of a command line, quoted as for a shell.
+
+    Raises:
+        InputError: If they are none.
+    """
+    try:
+        words = shlex.split(init_from)
+    except ValueError as error:  # a quotation mark that nothing closes
+        words, reason = [], f" ({error})"
+    else:
+        reason = ""
+    if not words or not all("=" in word for word in words):
+        raise InputError(
+            f"init_from={init_from} is no directory of a finished run, and no words such as "
+            f"'+experiment=NAME data.n_people=500'{reason}"
+        )
+    return words
 
 
 def _trained(ancestor: Ancestor) -> Ancestor:
@@ -300,47 +309,36 @@ def recorded(record: RunRecord) -> RunConfig:
     return config
 
 
-@cache
 def composed(words: tuple[str, ...]) -> RunConfig:
     """The configuration of the words of a command line.
 
     Raises:
         InputError: If a key is unknown, or a value breaks a rule of its field.
     """
-    if GlobalHydra.instance().is_initialized():
-        return typed(compose("config", overrides=list(words)), RunConfig)
+    return copy.deepcopy(_composed(words))  # whoever changes theirs changes no other's
+
+
+@cache
+def _composed(words: tuple[str, ...]) -> RunConfig:
+    register()
     with initialize_config_dir(str(config_dir()), version_base="1.3"):
         return typed(compose("config", overrides=list(words)), RunConfig)
 
 
-def config_dir() -> Path:
-    """The folder of YAML files: packaged beside the code, or the checkout's sibling.
-
-    Raises:
-        InputError: If neither is there.
-    """
-    package = Path(__file__).resolve().parent
-    for folder in (package / "conf", package.parent / "conf"):
-        if (folder / "config.yaml").is_file():
-            return folder
-    raise InputError(f"no configuration found in {package} or beside it; install physlm again")
+def register() -> None:
+    """Make schemas, sweeps and scales known to Hydra in this process, and errors one line each."""
+    os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # else Hydra prints a report of its own
+    register_sweeps()
+    register_schemas()
 
 
 def register_schemas() -> None:
     """Make the typed schemas known to Hydra, as classes, so that each YAML file is checked."""
+    use_scales()
     store = ConfigStore.instance()
     store.store(name="run_schema", node=RunConfig)
     for name, schema in SCHEMAS.items():
         store.store(group="schema", name=name, node=schema)
-
-
-def register_sweeps() -> None:
-    """Make every grid of `sweeps/`, which lies beside `conf/`, an option of the group sweeps."""
-    for path in sorted((config_dir().parent / "sweeps").glob("*.yaml")):
-        node = OmegaConf.load(path)
-        ConfigStore.instance().store(
-            group="sweeps", name=path.stem, node=node, package="_global_", provider="sweeps"
-        )
 
 
 def typed(composed: DictConfig, kind: type[T]) -> T:

@@ -22,14 +22,30 @@ def refused_values() -> Iterator[None]:
 
 
 class DivergedError(ArithmeticError):
-    """The loss stopped being a number; carries the step at which it was first seen."""
+    """The loss stopped being a number; carries the step at which it was first seen.
 
-    def __init__(self, step: int) -> None:
-        super().__init__(
-            f"the loss is not finite at step {step}; lower optim.learning_rate or set "
-            "trainer.gradient_clip"
-        )
+    Args:
+        step: The step.
+        remedy: What may keep it a number.
+    """
+
+    def __init__(
+        self, step: int, remedy: str = "lower optim.learning_rate or trainer.gradient_clip"
+    ) -> None:
+        super().__init__(step, remedy)
         self.step = step
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"the loss is not finite at step {self.step}; {self.remedy}"
+
+
+class FailedPointError(RuntimeError):
+    """A point of a sweep failed, and has said why."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
 
 
 class KilledProcessError(RuntimeError):

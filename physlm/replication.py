@@ -5,7 +5,7 @@ import multiprocessing
 import os
 import signal
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager, suppress
@@ -16,7 +16,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import track
 
-from physlm.config import RunConfig
+from physlm.config import RunConfig, register
 from physlm.errors import InputError, InterruptedRunError, KilledProcessError
 from physlm.models.decoder import DecoderConfig
 from physlm.pipeline import Outcome, Prepared, execute, finish, opened, prepare
@@ -42,12 +42,11 @@ class Replication:
     directory: Path
 
 
-def replicate(config: RunConfig, register: Callable[[], None]) -> Replication:
+def replicate(config: RunConfig) -> Replication:
     """Carry out all points of a configuration, each with a record of its own.
 
     Args:
         config: With ``seeds`` above 1, or ``learning_rates``.
-        register: What makes configuration files known in a new process.
 
     Raises:
         InputError: If replicas are asked for and cannot be, before anything is trained.
@@ -67,7 +66,7 @@ def replicate(config: RunConfig, register: Callable[[], None]) -> Replication:
         except UnlikeReplicasError:
             if config.runtime.replicas:
                 raise
-    return _in_processes(points, register, directory)
+    return _in_processes(points, directory)
 
 
 def _name(points: Sequence[RunConfig]) -> str:
@@ -181,9 +180,7 @@ def _require_alike(points: Sequence[RunConfig], prepared: Sequence[Prepared]) ->
             )
 
 
-def _in_processes(
-    points: Sequence[RunConfig], register: Callable[[], None], directory: Path
-) -> Replication:
+def _in_processes(points: Sequence[RunConfig], directory: Path) -> Replication:
     """Each point by itself, on a GPU one after the other, else one for each core at a time."""
     if not all(_finished(point) for point in points):
         prepare(points[0])  # what can be refused is refused once, not by every process
@@ -198,7 +195,7 @@ def _in_processes(
     console = Console(stderr=True)
     waiting = deque(replace(point, runtime=quiet) for point in points)
     while waiting:  # anew where a process was killed
-        with _pool(min(n_workers, len(waiting)), register) as pool:
+        with _pool(min(n_workers, len(waiting))) as pool:
             ends = track(_as_completed(pool, waiting, n_workers), f"{len(waiting)} runs",
                          total=len(waiting), console=console, transient=True,
                          disable=not console.is_terminal)  # fmt: skip
@@ -235,7 +232,7 @@ def _execute(point: RunConfig) -> Outcome | None:
 
 
 @contextmanager
-def _pool(n_workers: int, register: Callable[[], None]) -> Iterator[ProcessPoolExecutor]:
+def _pool(n_workers: int) -> Iterator[ProcessPoolExecutor]:
     """Processes that are asked to stop, and then save their state, when this one is."""
     before = signal.signal(signal.SIGTERM, _interrupt)
     pool = ProcessPoolExecutor(

@@ -2,48 +2,27 @@
 
 import math
 import os
-import re
 import statistics
 import sys
-import traceback
 from collections.abc import Sequence
 
 import hydra
-from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.hydra_config import HydraConfig
-from hydra.core.plugins import Plugins
-from hydra.errors import HydraException
-from hydra.plugins.search_path_plugin import SearchPathPlugin
 from hydra.types import RunMode
 from omegaconf import DictConfig
-from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 from rich.table import Table
 
 from physlm.analysis.figures import draw_histograms
-from physlm.config import RunConfig, Scale, config_dir, register_schemas, register_sweeps, typed
-from physlm.errors import DivergedError, InputError, InterruptedRunError, KilledProcessError
+from physlm.config import RunConfig, register, typed
+from physlm.config_files import config_dir
+from physlm.errors import DivergedError, FailedPointError, InputError
+from physlm.messages import INTERRUPTED, explain
 from physlm.pipeline import Outcome, execute
 from physlm.record import RunDirectory, RunRecord, by_name
 from physlm.replication import Replication, replicate
 
-# Exit statuses: what the user gave, our own fault, asked to stop.
-BAD_INPUT, FAULT, INTERRUPTED = 2, 1, 130
-
 _WIDEST = 250  # columns of a table in a file or pipe, where nothing may be cut
-
-# Errors that a user can cause and mend, before or while computing.
-_USER_ERRORS = (InputError, OSError, HydraException, OmegaConfBaseException)
-
-
-class ScaleSearchPath(SearchPathPlugin):
-    """Looks for configuration at the chosen scale first: `conf/at_scale/gpu` before `conf`."""
-
-    def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
-        """Put the scale's folder first, where the scale has one."""
-        folder = config_dir() / "at_scale" / _chosen_scale()
-        if folder.is_dir():
-            search_path.prepend("scale", f"file://{folder}")
 
 
 def main() -> None:
@@ -61,32 +40,6 @@ def main() -> None:
     sys.exit(max(statuses, default=0))
 
 
-def register() -> None:
-    """Make schemas, sweeps and scales known to Hydra, in this process."""
-    one_line_errors()
-    register_sweeps()
-    register_scales()
-    register_schemas()
-
-
-def register_scales() -> None:
-    """Have Hydra read the configuration of the scale that the command line chooses."""
-    if _chosen_scale() not in {scale.value for scale in Scale}:
-        sys.exit(explain(InputError(f"scale={_chosen_scale()}; one of laptop, gpu, paper")))
-    Plugins.instance().register(ScaleSearchPath)
-
-
-def one_line_errors() -> None:
-    """Have Hydra raise what goes wrong, instead of printing a report of its own."""
-    os.environ.setdefault("HYDRA_FULL_ERROR", "1")
-
-
-def _chosen_scale() -> str:
-    """The scale on the command line; it decides which files are read, before they are composed."""
-    chosen = [word.removeprefix("scale=") for word in sys.argv[1:] if word.startswith("scale=")]
-    return chosen[-1] if chosen else "laptop"
-
-
 def _run_point(composed: DictConfig) -> int:
     """One point, alone or of a sweep; its exit status.
 
@@ -102,7 +55,7 @@ def _run_point(composed: DictConfig) -> int:
         if is_sweep or len(config.points) > 1:
             _refuse_helpers_of_a_sweep(config)
         if len(config.points) > 1:
-            show_replication(replicate(config, register), config)
+            show_replication(replicate(config), config)
             return 0
         _refuse_replicas_of_one(config)
         point = config.points[0]
@@ -139,15 +92,20 @@ def _refuse_helpers_of_a_sweep(config: RunConfig) -> None:
 
 def _raise_if_diverged(record: RunRecord) -> None:
     if record.stopped_at_step is not None:
-        raise DivergedError(record.stopped_at_step)
+        raise _diverged(record)
 
 
-class FailedPointError(RuntimeError):
-    """A point of a sweep failed, and has said why."""
-
-    def __init__(self, status: int) -> None:
-        super().__init__(status)
-        self.status = status
+def _diverged(record: RunRecord) -> DivergedError:
+    """Why a run stopped, and which of its settings may keep the next one from it."""
+    assert record.stopped_at_step is not None
+    rate, clip = (
+        record.config["optim"]["learning_rate"],
+        record.config["trainer"]["gradient_clip"],
+    )
+    clipping = "set trainer.gradient_clip=1.0" if clip is None else f"trainer.gradient_clip={clip}"
+    return DivergedError(
+        record.stopped_at_step, f"lower optim.learning_rate={rate:g} or {clipping}"
+    )
 
 
 def show(outcome: Outcome, config: RunConfig) -> None:
@@ -183,7 +141,7 @@ def show_replication(replication: Replication, config: RunConfig) -> None:
     errors = dict(replication.errors)
     for record in records:
         if record.stopped_at_step is not None:
-            errors[record.run_id] = DivergedError(record.stopped_at_step)
+            errors[record.run_id] = _diverged(record)
     if errors:
         raise FailedPointError(max(explain(e, f"run {i}: ") for i, e in sorted(errors.items())))
 
@@ -250,45 +208,6 @@ def _active(record: RunRecord) -> list[tuple[str, str, str]]:
     """How many parameters one token is computed with, where these are not all."""
     active = record.parameters.get("active")
     return [] if active is None else [("parameters active", f"{active:,}", "")]
-
-
-def explain(error: BaseException, prefix: str = "") -> int:
-    """One line on standard error, and the exit status that goes with it."""
-    if os.environ.get("PHYSLM_TRACEBACK") == "1":
-        traceback.print_exception(error)
-    kind, status, hint = _kind(error)
-    print(f"{prefix}{kind}: {_text(error)}{hint}", file=sys.stderr, flush=True)
-    return status
-
-
-def _text(error: BaseException) -> str:
-    """An error's message on one line, with the cause that Hydra wraps."""
-    if isinstance(error, FailedPointError):
-        return "some points failed, the others ended well; the same command runs only those again"
-    text = " ".join(str(error).split())
-    if found := re.match(r"Could not override '([^']*)'", text):
-        key = found.group(1)
-        if key in {"experiment", "sweeps"}:
-            return f"{key} needs a plus: write +{key}=NAME"
-        return f"unknown key {key}; --help lists the keys"
-    if isinstance(error, HydraException) and error.__cause__ is not None:
-        text = f"{text}: {str(error.__cause__).splitlines()[0]}"
-    return text.split(" Config search path:")[0] or type(error).__name__
-
-
-def _kind(error: BaseException) -> tuple[str, int, str]:
-    """What to call an error, its exit status, and a hint."""
-    if isinstance(error, FailedPointError):
-        return "sweep", error.status, ""
-    if isinstance(error, (InterruptedRunError, KeyboardInterrupt)):
-        return "interrupted", INTERRUPTED, ""
-    if isinstance(error, DivergedError):
-        return "diverged", FAULT, ""
-    if isinstance(error, KilledProcessError):
-        return "killed", FAULT, ""
-    if isinstance(error, _USER_ERRORS):
-        return "error", BAD_INPUT, ""
-    return f"fault: {type(error).__name__}", FAULT, " (PHYSLM_TRACEBACK=1 shows where)"
 
 
 if __name__ == "__main__":

@@ -1,14 +1,15 @@
 """Every configuration that a user can name composes, builds and has one identity."""
 
-import sys
 from dataclasses import asdict
 
 import pytest
 from hydra import compose, initialize_config_dir
-from hydra.core.plugins import Plugins
+from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
+from hydra.types import RunMode
 
-from physlm.config import RunConfig, config_dir, register_schemas, register_sweeps, typed
+from physlm.config import RunConfig, composed, register, typed
+from physlm.config_files import config_dir
 from physlm.data.bio.junk import JunkConfig
 from physlm.data.bio.knowledge import KnowledgeCorpus
 from physlm.data.bio.mixed import MixedConfig
@@ -17,11 +18,8 @@ from physlm.data.mixture import part_of
 from physlm.data.public.corpus import PublicFiguresConfig
 from physlm.errors import InputError
 from physlm.models.size import n_parameters
-from physlm.run import ScaleSearchPath
 
-register_schemas()
-register_sweeps()
-Plugins.instance().register(ScaleSearchPath)
+register()
 
 EXPERIMENTS = sorted(path.stem for path in (config_dir() / "experiment").glob("*.yaml"))
 # Without those that are built from a run or a folder.
@@ -32,13 +30,8 @@ SCALES = ("laptop", "gpu", "paper")
 
 
 @pytest.fixture
-def config(monkeypatch):
-    def composed(*overrides: str) -> RunConfig:
-        monkeypatch.setattr(sys, "argv", ["physlm.run", *overrides])
-        with initialize_config_dir(str(config_dir()), version_base="1.3"):
-            return typed(compose("config", overrides=list(overrides)), RunConfig)
-
-    return composed
+def config():
+    return lambda *words: composed(words)
 
 
 @pytest.mark.parametrize("scale", SCALES)
@@ -277,3 +270,35 @@ def test_architectures_that_are_compared_have_as_many_parameters(config, group, 
         n_tokens = chosen.data.build(0).vocabulary.size if scale == "laptop" else 3275
         sizes.append(sum(n_parameters(chosen.model, n_tokens, chosen.data.seq_len).values()))
     assert max(sizes) / min(sizes) < 1.05
+
+
+def loaded(words, run_mode=RunMode.RUN):
+    """What Hydra itself composes, by its own interface."""
+    with initialize_config_dir(str(config_dir()), version_base="1.3"):
+        loader = GlobalHydra.instance().config_loader()
+        return loader, loader.load_configuration("config", list(words), run_mode)
+
+
+def test_a_scale_means_the_same_wherever_words_are_composed():
+    words = ("+experiment=extraction", "scale=gpu")
+    with initialize_config_dir(str(config_dir()), version_base="1.3"):
+        assert typed(compose("config", overrides=list(words)), RunConfig) == composed(words)
+    people = ("+experiment=people", "+text=multi5_permute")
+    assert composed(words).ancestor.config.data == composed((*people, "scale=gpu")).data
+    assert composed(words[:1]).ancestor.config.data == composed(people).data
+    assert composed(people).data.n_people < composed((*people, "scale=gpu")).data.n_people
+
+
+def test_a_sweep_over_scales_gives_each_point_the_files_of_its_scale():
+    words = ["+experiment=capacity_1000x"]
+    loader, swept = loaded([*words, "scale=laptop,gpu"], RunMode.MULTIRUN)
+    laptop, gpu = (
+        loader.load_sweep_config(swept, [*words, f"scale={scale}"]) for scale in ("laptop", "gpu")
+    )
+    assert laptop.data.n_people < gpu.data.n_people == 12_000
+
+
+def test_a_scale_that_does_not_exist_is_refused_with_those_that_do():
+    for words in (["scale=huge"], ["scale=laptop,huge"], ["++scale='huge'"]):
+        with pytest.raises(InputError, match="^scale=huge; one of laptop, gpu, paper$"):
+            loaded(words)

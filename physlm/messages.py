@@ -1,0 +1,100 @@
+"""What a user reads when something went wrong: one line, and the exit status that goes with it."""
+
+import os
+import re
+import sys
+import traceback
+from collections.abc import Iterator
+
+import yaml
+from hydra.errors import HydraException
+from omegaconf.errors import OmegaConfBaseException
+
+from physlm.errors import (
+    DivergedError,
+    FailedPointError,
+    InputError,
+    InterruptedRunError,
+    KilledProcessError,
+)
+
+# Exit statuses: what the user gave, our own fault, asked to stop.
+BAD_INPUT, FAULT, INTERRUPTED = 2, 1, 130
+
+# Errors that a user can cause and mend, before or while computing.
+_USER_ERRORS = (InputError, OSError, HydraException, OmegaConfBaseException, yaml.YAMLError)
+
+# What to call other errors, and their exit statuses; the first that fits counts.
+_KINDS: tuple[tuple[type[BaseException], str, int], ...] = (
+    (InterruptedRunError, "interrupted", INTERRUPTED),
+    (KeyboardInterrupt, "interrupted", INTERRUPTED),
+    (DivergedError, "diverged", FAULT),
+    (KilledProcessError, "killed", FAULT),
+)
+
+# Libraries sort errors by where they happen; here they are sorted by who can mend them. The classes
+# go by their names, since whoever raised one has loaded its library, and nobody else needs to.
+_REMEDIES = (
+    (re.compile(r"^(MemoryError|OutOfMemoryError)$|can't allocate memory"),
+     "out of memory; lower trainer.batch_size, the model or the world"),
+    (re.compile(r"No space left on device|Disk quota exceeded"),
+     "make room on that disk; the same command goes on"),
+    (re.compile(r"^(InductorError|BackendCompilerFailed|CppCompileError)$"),
+     "the compiler failed; mend it, or use runtime.compile=false"),
+    (re.compile(r"^MisconfigurationException$"), "see the devices of this machine"),
+    (re.compile(r"^Config group override must be a string or a list"),
+     "a group takes the name of an option; '~eval' leaves eval out"),
+)  # fmt: skip
+
+
+def explain(error: BaseException, prefix: str = "") -> int:
+    """One line on standard error, and the exit status that goes with it."""
+    if os.environ.get("PHYSLM_TRACEBACK") == "1":
+        traceback.print_exception(error)
+    kind, status, hint = _kind(error)
+    print(f"{prefix}{kind}: {_text(error)}{hint}", file=sys.stderr, flush=True)
+    return status
+
+
+def _text(error: BaseException) -> str:
+    """An error's message on one line, with the cause that Hydra wraps."""
+    if isinstance(error, FailedPointError):
+        return "some points failed, the others ended well; the same command runs only those again"
+    text = " ".join(str(error).split())
+    if found := re.match(r"Could not override '([^']*)'", text):
+        key = found.group(1)
+        if key in {"experiment", "sweeps"}:
+            return f"{key} needs a plus: write +{key}=NAME"
+        return f"unknown key {key}; --help lists the keys"
+    if isinstance(error, HydraException) and error.__cause__ is not None:
+        text = f"{text}: {str(error.__cause__).splitlines()[0]}"
+    return text.split(" Config search path:")[0] or type(error).__name__
+
+
+def _kind(error: BaseException) -> tuple[str, int, str]:
+    """What to call an error, its exit status, and a hint."""
+    if isinstance(error, FailedPointError):
+        return "sweep", error.status, ""
+    for known, kind, status in _KINDS:
+        if isinstance(error, known):
+            return kind, status, ""
+    if remedy := _remedy(error):
+        return "error", BAD_INPUT, f"; {remedy}"
+    if isinstance(error, _USER_ERRORS):
+        return "error", BAD_INPUT, ""
+    return f"fault: {type(error).__name__}", FAULT, " (PHYSLM_TRACEBACK=1 shows where)"
+
+
+def _remedy(error: BaseException) -> str:
+    """What a user can do about what a library raised; empty if nothing is known."""
+    said = [text for cause in _chain(error) for text in (type(cause).__name__, str(cause))]
+    found = (remedy for rule, remedy in _REMEDIES if any(rule.search(text) for text in said))
+    return next(found, "")
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """An error and what it came of."""
+    found: BaseException | None = error
+    while found is not None:
+        yield found
+        found = found.__cause__ or found.__context__
