@@ -99,7 +99,7 @@ class RunConfig(Schema):
         """Every value in its range."""
         if self.seed < 0:
             raise ValueError(f"seed={self.seed}; seeds are integers from 0 up")
-        if (Path(self.init_from) / "record.json").is_file():  # else it holds only from where we are
+        if _holds_a_record(self.init_from):  # another folder may be the present one by then
             self.init_from = str(Path(self.init_from).resolve())
         if self.seeds < 1:
             raise ValueError(f"seeds={self.seeds}; must be at least 1")
@@ -233,8 +233,8 @@ def ancestor_of(config: RunConfig) -> Ancestor:
     Raises:
         InputError: If there is no such run and these are no words.
     """
-    path = Path(config.init_from)
-    if (path / "record.json").is_file():  # whatever its name: words are no directory with a record
+    if _holds_a_record(config.init_from):  # whatever its name
+        path = Path(config.init_from)
         return _trained(Ancestor(recorded(read_record(path / "record.json")), path))
     words = _words(config.init_from)
     if refused := [w for w in words if w.startswith(("scale=", "runs_dir="))]:
@@ -250,6 +250,14 @@ def ancestor_of(config: RunConfig) -> Ancestor:
     runtime = replace(config.runtime, n_measurements=earlier.runtime.n_measurements)
     earlier = replace(earlier, runs_dir=config.runs_dir, runtime=runtime, logger=config.logger)
     return _trained(Ancestor(earlier, earlier.run_dir))
+
+
+def _holds_a_record(folder: str) -> bool:
+    """Whether this is the directory of a finished run, and no words."""
+    try:
+        return bool(folder) and (Path(folder) / "record.json").is_file()
+    except (OSError, ValueError):  # longer than any path, or with characters that none has
+        return False
 
 
 def _words(init_from: str) -> list[str]:

@@ -1,19 +1,18 @@
 """Runs that start from runs: what they take, what names them, and what is refused."""
 
+import os
+import shutil
 import sys
 
 import pytest
 from safetensors.torch import load_file
 
 from physlm.collate import find_records, tabulate, varying, varying_science
-from physlm.config import composed, register_schemas, register_sweeps
+from physlm.config import composed
 from physlm.errors import InputError
 from physlm.inheritance import corpus_of
 from physlm.pipeline import execute
 from physlm.record import RunDirectory, read_curves
-
-register_schemas()
-register_sweeps()
 
 BIRTH = (
     "+experiment=capacity_1000x data.n_people=60 data.exposures=30 trainer.batch_size=8 "
@@ -31,6 +30,11 @@ def config(*words, runs_dir, init_from=BIRTH):
     quoted = [f"init_from='{init_from}'"] if init_from else []
     overrides = [*words, *quoted, f"runs_dir={runs_dir}", *RUNTIME]
     return composed(tuple(overrides))
+
+
+def escaped(text):
+    """For Hydra, within single quotation marks."""
+    return str(text).replace("'", r"\'")
 
 
 def child(*words, runs_dir, init_from=BIRTH):
@@ -93,6 +97,30 @@ def test_words_may_be_longer_than_a_file_name(family):
     folder, _, record, _ = family
     long = f"{BIRTH} {' '.join(['data.n_people=60'] * 20)}"
     assert child(runs_dir=folder, init_from=long).run_id == record.run_id
+
+
+@pytest.mark.parametrize("name", ["lr=0.001", "o'brien", 'a "b', "two words=x"])
+def test_a_directory_with_a_record_is_that_run_whatever_its_name(family, tmp_path, name):
+    folder, chosen, record, _ = family
+    other = tmp_path / name / chosen.ancestor.run_dir.name
+    shutil.copytree(chosen.ancestor.run_dir, other)
+    found = child(runs_dir=folder, init_from=escaped(other))
+    assert (found.run_id, found.ancestor.run_dir) == (record.run_id, other)
+
+
+def test_a_directory_is_found_again_from_another_folder(family, monkeypatch, tmp_path):
+    folder, chosen, record, _ = family
+    monkeypatch.chdir(folder)
+    near = child(runs_dir=folder, init_from=os.path.relpath(chosen.ancestor.run_dir))
+    monkeypatch.chdir(tmp_path)
+    assert near.run_id == record.run_id
+
+
+def test_what_is_neither_a_directory_nor_words_is_refused_in_one_line(family):
+    folder, _, _, _ = family
+    for text in ("o'brien/x", "nowhere", "'a=1"):
+        with pytest.raises(InputError, match="no directory of a finished run, and no words"):
+            _ = child(runs_dir=folder, init_from=escaped(text)).run_id
 
 
 def test_another_start_is_another_run(family):
