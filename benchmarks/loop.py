@@ -5,7 +5,7 @@ import tempfile
 import time
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import lightning
 import torch
@@ -17,6 +17,7 @@ from benchmarks.peers import Defaults, plain_step
 from benchmarks.shapes import Noise
 from benchmarks.timing import Row
 from physlm.models.language_model import LanguageModel
+from physlm.models.parameters import Declaration
 from physlm.record import RunDirectory
 from physlm.train.batches import Batches
 from physlm.train.fit import Device, RuntimeConfig, fit
@@ -32,6 +33,7 @@ class Null(LanguageModel):
     """A model of four weights that looks at nothing."""
 
     vocabulary_size = 64
+    declares: ClassVar = {"weight": Declaration(decays=False)}
 
     def __init__(self) -> None:
         super().__init__()

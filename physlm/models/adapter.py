@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from physlm.errors import InputError
 from physlm.models.attention import Attention
+from physlm.models.parameters import Declaration
 from physlm.models.transformer import Transformer
 from physlm.rng import stream_key
 
@@ -63,6 +64,10 @@ def adapted(model: Transformer, lora: Lora, seed: int) -> Transformer:
     with torch.random.fork_rng():
         torch.manual_seed(stream_key(seed, "adapters") >> 1)
         inject_adapter_in_model(config, adapted)
+    if lora.embedding_rank:  # peft keeps these outside of modules whose type says what they are
+        adapted.embedding.declares = dict.fromkeys(  # type: ignore[assignment]
+            ("lora_embedding_A", "lora_embedding_B"), Declaration(decays=True)
+        )
     return adapted
 
 

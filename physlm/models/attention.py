@@ -2,13 +2,14 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from physlm.models.cache import LayerCache, Place
+from physlm.models.parameters import Declaration
 from physlm.models.position import Rotary
 from physlm.models.sight import Sight
 
@@ -39,6 +40,11 @@ class AttentionShape:
 
 class Attention(nn.Module):
     """Multi-head attention with one fused projection; keys may be shared between heads."""
+
+    declares: ClassVar = {
+        "qkv": Declaration(role="attention"),
+        "out": Declaration(role="attention", is_residual=True),
+    }
 
     def __init__(self, shape: AttentionShape, rotary: Rotary | None, *, has_bias: bool) -> None:
         super().__init__()

@@ -15,6 +15,7 @@ from physlm.models.cache import Cache
 from physlm.models.cross_entropy import NO_TARGET, linear_cross_entropy
 from physlm.models.experts import ExpertsShape
 from physlm.models.mlp import MlpKind
+from physlm.models.parameters import declarations
 from physlm.models.position import Rotary
 from physlm.models.sight import attention_mask
 from physlm.models.transformer import Transformer
@@ -147,11 +148,8 @@ class Decoder(Transformer):
         total, experts = sum(self.n_parameters().values()), self.config.experts
         if experts is None:
             return total
-        of_experts = sum(
-            parameter.numel()
-            for name, parameter in self.named_parameters()
-            if name.endswith(("mlp.gate", "mlp.up", "mlp.down"))
-        )
+        parameters, declared = dict(self.named_parameters()), declarations(self)
+        of_experts = sum(p.numel() for name, p in parameters.items() if declared[name].is_expert)
         return total - of_experts + of_experts * experts.n_active // experts.n_experts
 
     def prefill(

@@ -1,15 +1,19 @@
 """A mixture of experts in the place of a block's MLP: each token is sent to a few of them."""
 
 import math
-from typing import NamedTuple
+from dataclasses import replace
+from typing import ClassVar, NamedTuple
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from physlm.models.mlp import MlpKind, gated_silu, gelu
+from physlm.models.parameters import Declaration, Start
 
 # N tokens, E experts, K experts of a token, C tokens that an expert takes, D width.
+
+_EXPERT = Declaration(role="mlp", decays=True, start=Start.normal, is_expert=True)
 
 
 class ExpertsShape(NamedTuple):
@@ -45,6 +49,13 @@ class Experts(nn.Module):
         of Experts, section 2.1. Physics of Language Models, Part 3.3, section 8: 32 experts of
         hidden width d, one of them active, capacity factor 2.
     """
+
+    declares: ClassVar = {
+        "router": Declaration(role="mlp"),
+        "gate": _EXPERT,
+        "up": _EXPERT,
+        "down": replace(_EXPERT, is_residual=True),
+    }
 
     def __init__(self, d_model: int, d_hidden: int, kind: MlpKind, shape: ExpertsShape) -> None:
         super().__init__()

@@ -3,11 +3,13 @@
 import math
 from collections.abc import Callable
 from enum import Enum
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+
+from physlm.models.parameters import Declaration
 
 
 class MlpKind(str, Enum):
@@ -20,6 +22,11 @@ class MlpKind(str, Enum):
 
 class GeluMlp(nn.Module):
     """Up, GELU (tanh form, as in GPT-2), down."""
+
+    declares: ClassVar = {
+        "up": Declaration(role="mlp"),
+        "down": Declaration(role="mlp", is_residual=True),
+    }
 
     def __init__(self, d_model: int, d_hidden: int, *, has_bias: bool) -> None:
         super().__init__()
@@ -37,6 +44,8 @@ class GatedSiluMlp(nn.Module):
     Source:
         Shazeer (2020), GLU Variants Improve Transformer.
     """
+
+    declares: ClassVar = GeluMlp.declares | {"gate": Declaration(role="mlp")}
 
     def __init__(self, d_model: int, d_hidden: int, *, has_bias: bool) -> None:
         super().__init__()

@@ -1,6 +1,7 @@
 """Positional attention: what a token gathers depends on distances alone, not on content."""
 
 import math
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float
@@ -9,6 +10,7 @@ from torch import Tensor, nn
 from physlm.models.attention import AttentionShape
 from physlm.models.cache import LayerCache, Place
 from physlm.models.distance import by_pair
+from physlm.models.parameters import Declaration
 from physlm.models.sight import Sight
 
 
@@ -23,6 +25,12 @@ class PositionalAttention(nn.Module):
     Source:
         Physics of Language Models, Part 1, appendix on GPT_pos (learned) and GPT_uni (uniform).
     """
+
+    declares: ClassVar = {
+        "value": Declaration(role="attention"),
+        "distance_score": Declaration(role="position"),
+        "out": Declaration(role="attention", is_residual=True),
+    }
 
     def __init__(self, shape: AttentionShape, *, has_bias: bool, is_learned: bool) -> None:
         super().__init__()

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from physlm.errors import InputError
+from physlm.models.parameters import declarations
 from physlm.models.transformer import Transformer
 
 FEWEST_BITS, MOST_BITS = 2, 8
@@ -47,15 +48,15 @@ def quantised(model: Transformer, *, bits: int, group_size: int) -> Transformer:
 
 
 def require_quantisable(model: Transformer, group_size: int) -> None:
-    """Every matrix of the blocks is a linear layer's, with whole groups in its rows.
+    """All weights of the blocks but norms are linear layers', with whole groups in their rows.
 
     Raises:
         InputError: Naming what is not.
     """
     _torchao()
-    linear = {f"{name}.weight": m for name, m in _linear(model.blocks).items()}
-    for name, parameter in model.blocks.named_parameters():
-        if parameter.dim() >= 2 and name not in linear:
+    linear = _linear(model.blocks)
+    for name, declared in declarations(model.blocks).items():
+        if name.rpartition(".")[0] not in linear and declared.role != "norm":
             raise InputError(
                 f"model.weight_bits: blocks.{name} is no linear layer's; only these are rounded"
             )
@@ -63,7 +64,7 @@ def require_quantisable(model: Transformer, group_size: int) -> None:
         if layer.in_features % group_size:
             raise InputError(
                 f"model.group_size={group_size} does not divide the {layer.in_features} weights in "
-                f"a row of blocks.{name}; use a divisor"
+                f"a row of blocks.{name}.weight; use a divisor"
             )
 
 

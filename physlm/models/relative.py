@@ -1,5 +1,7 @@
 """Relative attention: scores depend on what two tokens are and on how far they are apart."""
 
+from typing import ClassVar
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -7,6 +9,7 @@ from torch import Tensor, nn
 from physlm.models.attention import Attention, AttentionShape
 from physlm.models.cache import LayerCache, Place
 from physlm.models.distance import by_pair, n_distances
+from physlm.models.parameters import Declaration
 from physlm.models.sight import Sight
 
 _N_TERMS = 3  # of a score: content with content, content with distance, distance with content
@@ -22,6 +25,11 @@ class RelativeAttention(Attention):
     Source:
         He et al. (2021), DeBERTa, equation 4; GPT_rel of Physics of Language Models, Part 1.
     """
+
+    declares: ClassVar = Attention.declares | {
+        "distance_key": Declaration(role="position"),
+        "distance_query": Declaration(role="position"),
+    }
 
     def __init__(self, shape: AttentionShape, *, has_bias: bool) -> None:
         super().__init__(shape, None, has_bias=has_bias)

@@ -3,6 +3,7 @@
 import itertools
 import math
 from abc import abstractmethod
+from typing import ClassVar
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -13,6 +14,7 @@ from physlm.models.block import Block, norm
 from physlm.models.cache import Cache
 from physlm.models.distance import Distances
 from physlm.models.language_model import LanguageModel
+from physlm.models.parameters import Declaration, Start, declarations, roles, starts
 from physlm.models.position import PositionEncoding, Rotary
 from physlm.models.sight import Sight
 from physlm.rng import stream_key
@@ -20,6 +22,13 @@ from physlm.rng import stream_key
 
 class Transformer(LanguageModel):
     """A stack of blocks between an embedding and its projection back to tokens."""
+
+    declares: ClassVar = {
+        "embedding": Declaration(role="embedding"),
+        "unembedding": Declaration(role="embedding"),
+        "positions": Declaration(role="position"),
+        "distances": Declaration(role="position"),
+    }
 
     def __init__(
         self, config: TransformerConfig, vocabulary_size: int, seq_len: int, seed: int
@@ -47,7 +56,26 @@ class Transformer(LanguageModel):
         self.unembedding = nn.Linear(config.d_model, vocabulary_size, bias=False)
         if config.is_tied:
             self.unembedding.weight = self.embedding.weight
-        self._initialise(torch.Generator().manual_seed(stream_key(seed, "weights") >> 1))
+        self.initialise(seed)
+
+    @torch.no_grad()
+    def initialise(self, seed: int) -> None:
+        """GPT-2's first weights, from the seed's own stream: residual outputs smaller with depth.
+
+        A subclass that adds parameters calls it again, once it has them.
+
+        Raises:
+            InputError: Naming a parameter of which no module declares how it begins.
+        """
+        generator = torch.Generator().manual_seed(stream_key(seed, "weights") >> 1)
+        parameters, declared = dict(self.named_parameters()), declarations(self)
+        for name, start in starts(self).items():
+            if start is Start.normal:
+                is_residual = declared[name].is_residual
+                scale = 1 / math.sqrt(2 * self.config.n_layers) if is_residual else 1.0
+                parameters[name].normal_(0.0, self.config.init_std * scale, generator=generator)
+            elif start is Start.zero:
+                parameters[name].zero_()
 
     def hidden_states(
         self,
@@ -91,8 +119,9 @@ class Transformer(LanguageModel):
     def n_parameters(self) -> dict[str, int]:
         """Parameters by role; tied embeddings count once."""
         by_role = dict.fromkeys(("embedding", "position", "attention", "mlp", "norm"), 0)
-        for name, parameter in self.named_parameters():
-            by_role[_role(name)] += parameter.numel()
+        parameters = dict(self.named_parameters())
+        for name, role in roles(self).items():
+            by_role[role] = by_role.get(role, 0) + parameters[name].numel()
         return by_role
 
     @abstractmethod
@@ -128,28 +157,9 @@ class Transformer(LanguageModel):
             )
         return seq_len
 
-    @torch.no_grad()
-    def _initialise(self, generator: torch.Generator) -> None:
-        """GPT-2's: normal weights, residual projections scaled down by depth, zero biases."""
-        for name, parameter in self.named_parameters():
-            if parameter.dim() >= 2:
-                is_residual = name.endswith(("attention.out.weight", "mlp.down.weight", "mlp.down"))
-                scale = 1 / math.sqrt(2 * self.config.n_layers) if is_residual else 1.0
-                parameter.normal_(0.0, self.config.init_std * scale, generator=generator)
-            elif name.endswith("bias"):
-                parameter.zero_()
-
 
 def _rotary(config: TransformerConfig, seq_len: int) -> Rotary | None:
     if config.position is not PositionEncoding.rope:
         return None
     width = config.attention_shape.head_width
     return Rotary(width, seq_len, fraction=config.rope_fraction, base=config.rope_base)
-
-
-def _role(name: str) -> str:
-    if "norm" in name:
-        return "norm"
-    roles = {"distance": "position", "attention": "attention", "mlp": "mlp",
-             "positions": "position"}  # fmt: skip
-    return next((role for part, role in roles.items() if part in name), "embedding")

@@ -1,19 +1,40 @@
 """Weights to and from `transformers` checkpoints of GPT-2 and Llama."""
 
-from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from physlm.errors import InputError
 from physlm.models.architecture import NormKind
+from physlm.models.attention import Attention
+from physlm.models.block import Block
 from physlm.models.decoder import Decoder, DecoderConfig
-from physlm.models.mlp import MlpKind
-from physlm.models.position import PositionEncoding
+from physlm.models.mlp import GatedSiluMlp, GeluMlp, MlpKind
+from physlm.models.position import PositionEncoding, Rotary
+from physlm.models.pretrained_weights import load_pretrained
 
 Weights = dict[str, Tensor]
+
+# Of our configuration: what every checkpoint says, and what decides no score once there is one MLP.
+_SIZES = {"n_layers", "n_heads", "d_model", "mlp_ratio", "norm_eps"}
+_OF_TRAINING = {"init_std", "n_active_experts", "expert_capacity", "load_balance"}
+_KNOWN_PARTS = {
+    Decoder, DecoderConfig, Block, Attention, Rotary, GeluMlp, GatedSiluMlp,
+    nn.ModuleList, nn.Linear, nn.Embedding, nn.LayerNorm, nn.RMSNorm,
+}  # fmt: skip
+# Of their configurations: what decides no score of a model that is not being trained.
+_WITHOUT_EFFECT = {
+    "_name_or_path", "architectures", "attention_dropout", "attn_pdrop", "bos_token_id",
+    "chunk_size_feed_forward", "dtype", "embd_pdrop", "eos_token_id", "id2label",
+    "initializer_range", "label2id", "model_type", "n_ctx", "output_attentions",
+    "output_hidden_states", "pad_token_id", "pretraining_tp", "problem_type",
+    "reorder_and_upcast_attn", "resid_pdrop", "return_dict", "summary_activation",
+    "summary_first_dropout", "summary_proj_to_labels", "summary_type", "summary_use_proj",
+    "task_specific_params", "torch_dtype", "transformers_version", "use_cache",
+}  # fmt: skip
 
 
 def save_transformers(model: Decoder, folder: Path) -> None:
@@ -35,14 +56,9 @@ def load_transformers(folder: Path) -> Decoder:
     """A decoder with the weights of a local GPT-2, Llama or Mistral checkpoint folder.
 
     Raises:
-        InputError: If the folder holds no such checkpoint.
+        InputError: If the folder holds no such checkpoint, or lacks weights of it.
     """
-    from transformers import AutoModelForCausalLM
-
-    require_checkpoint(folder)
-    source = AutoModelForCausalLM.from_pretrained(
-        folder, local_files_only=True, use_safetensors=True, dtype=torch.float32
-    )
+    source = load_pretrained(folder, torch.float32)
     readers = {"gpt2": _from_gpt2, "llama": _from_llama, "mistral": _from_llama}
     kind = source.config.model_type
     if kind not in readers:
@@ -50,34 +66,54 @@ def load_transformers(folder: Path) -> Decoder:
     return readers[kind](source)
 
 
-def require_checkpoint(folder: Path) -> None:
-    """A folder that `transformers` can open.
-
-    Raises:
-        InputError: If it has no ``config.json``.
-    """
-    if not (folder / "config.json").is_file():
-        raise InputError(f"{folder} has no config.json; give the folder of a checkpoint")
-
-
 def _is_gpt2(config: DecoderConfig) -> bool:
     return config.position is PositionEncoding.learned
 
 
-def _require(config: DecoderConfig, kind: str, **needed: object) -> None:
-    for name, value in needed.items():
-        if getattr(config, name) != value:
+def _require(model: Decoder, kind: str, written: set[str], needed: dict[str, Any]) -> None:
+    """Every field is written into the checkpoint, or what the kind of checkpoint stands for."""
+    config = model.config
+    for name in (field.name for field in fields(config)):
+        if name in needed and getattr(config, name) != needed[name]:
             raise InputError(
-                f"model.{name}={getattr(config, name)}; a {kind} checkpoint needs {value}"
+                f"model.{name}={getattr(config, name)}; a {kind} checkpoint needs {needed[name]}"
+            )
+        if name not in needed.keys() | written | _SIZES | _OF_TRAINING:
+            raise InputError(
+                f"model.{name}={getattr(config, name)}; how a {kind} checkpoint says this is not "
+                "known, so it cannot be exported"
+            )
+    _require_known_parts(model)
+
+
+def _require_known_parts(model: Decoder) -> None:
+    """No part computes anything else than the configuration says."""
+    parts = [model, model.config, *model.modules()]
+    for kind in map(type, parts):
+        if kind not in _KNOWN_PARTS:
+            raise InputError(
+                f"the model has a {kind.__module__}.{kind.__name__}; what it computes is not known "
+                "in checkpoints, so it cannot be exported"
             )
 
 
-def _expect_settings(theirs: Any, **known: object) -> None:
-    """Refuse a checkpoint that would load but score otherwise."""
-    for name, value in known.items():
-        found = getattr(theirs, name, None)
-        if found is not None and found != value:
-            raise InputError(f"the checkpoint has {name}={found}; only {value} is known")
+def _expect_settings(theirs: Any, read: set[str], **known: object) -> None:
+    """Refuse a checkpoint that would load but score otherwise: every setting is understood.
+
+    Args:
+        theirs: Their configuration.
+        read: Settings that become ours.
+        known: What others must be; those not named here, what they are by default.
+    """
+    default = type(theirs)().to_dict()
+    for name, value in theirs.to_dict().items():
+        if name in read | _WITHOUT_EFFECT:
+            continue
+        if name not in default.keys() | known.keys():
+            raise InputError(f"the checkpoint has {name}={value}; this setting is not known")
+        needed = known.get(name, default.get(name))
+        if value != needed:
+            raise InputError(f"the checkpoint has {name}={value}; only {needed} is known")
 
 
 def _expect_complete(missing: list[str], unexpected: list[str]) -> None:
@@ -89,36 +125,36 @@ def _gpt2_format(model: Decoder) -> tuple[Any, Weights]:
     from transformers import GPT2Config
 
     config = model.config
-    _require(config, "GPT-2", norm=NormKind.layernorm, mlp=MlpKind.gelu, has_bias=True,
-             is_tied=True, n_kv_heads=None, sliding_window=None, n_experts=1)  # fmt: skip
+    needed = {"norm": NormKind.layernorm, "mlp": MlpKind.gelu, "has_bias": True, "is_tied": True,
+              "n_kv_heads": None, "sliding_window": None, "n_experts": 1,
+              "position": PositionEncoding.learned}  # fmt: skip
+    # With learned positions nothing is rotated.
+    _require(model, "GPT-2", {"rope_fraction", "rope_base"}, needed)
     eos = model.vocabulary_size - 1
     theirs = GPT2Config(
         vocab_size=model.vocabulary_size, n_positions=model.seq_len, n_embd=config.d_model,
         n_layer=config.n_layers, n_head=config.n_heads, n_inner=config.d_hidden,
         layer_norm_epsilon=config.norm_eps, bos_token_id=eos, eos_token_id=eos,
     )  # fmt: skip
-    return theirs, _renamed(model.state_dict(), _gpt2_names(config.n_layers), _transpose_linear)
+    weights = _transposed(model, model.state_dict())
+    del weights["unembedding.weight"]  # that of the embedding
+    names = _gpt2_names(config.n_layers)
+    return theirs, {names[name]: weight for name, weight in weights.items()}
 
 
 def _from_gpt2(source: Any) -> Decoder:
     theirs = source.config
+    _expect_settings(theirs, {"n_layer", "n_head", "n_embd", "n_inner", "layer_norm_epsilon",
+                              "vocab_size", "n_positions"})  # fmt: skip
     config = DecoderConfig(
         n_layers=theirs.n_layer, n_heads=theirs.n_head, d_model=theirs.n_embd,
         mlp_ratio=(theirs.n_inner or 4 * theirs.n_embd) / theirs.n_embd,
         position=PositionEncoding.learned, norm_eps=theirs.layer_norm_epsilon,
     )  # fmt: skip
-    _expect_settings(theirs, activation_function="gelu_new", tie_word_embeddings=True,
-                     scale_attn_weights=True, scale_attn_by_inverse_layer_idx=False)  # fmt: skip
-    names = {theirs: ours for ours, theirs in _gpt2_names(theirs.n_layer).items()}
-    weights = _renamed(source.state_dict(), names, _transpose_linear)
-    return _filled(Decoder(config, theirs.vocab_size, theirs.n_positions, seed=0), weights)
-
-
-def _transpose_linear(name: str, weight: Tensor) -> Tensor:
-    """GPT-2 keeps its linear layers as (in, out); torch keeps (out, in)."""
-    tables = ("wte", "wpe", "embedding", "positions")
-    is_linear = weight.dim() == 2 and not any(table in name for table in tables)
-    return weight.T.contiguous() if is_linear else weight
+    model = Decoder(config, theirs.vocab_size, theirs.n_positions, seed=0)
+    given = source.state_dict()
+    weights = {ours: given[name] for ours, name in _gpt2_names(config.n_layers).items()}
+    return _filled(model, _transposed(model, weights))
 
 
 def _gpt2_names(n_layers: int) -> dict[str, str]:
@@ -137,10 +173,10 @@ def _gpt2_names(n_layers: int) -> dict[str, str]:
     return names
 
 
-def _renamed(
-    weights: Weights, names: dict[str, str], convert: Callable[[str, Tensor], Tensor]
-) -> Weights:
-    return {names[name]: convert(name, w) for name, w in weights.items() if name in names}
+def _transposed(model: Decoder, weights: Weights) -> Weights:
+    """GPT-2 keeps its linear layers as (in, out); torch keeps (out, in)."""
+    linear = {f"{name}.weight" for name, part in model.named_modules() if type(part) is nn.Linear}
+    return {name: w.T.contiguous() if name in linear else w for name, w in weights.items()}
 
 
 def _filled(model: Decoder, weights: Weights) -> Decoder:
@@ -154,8 +190,9 @@ def _llama_format(model: Decoder) -> tuple[Any, Weights]:
     from transformers import LlamaConfig, MistralConfig
 
     config = model.config
-    _require(config, "Llama", norm=NormKind.rmsnorm, mlp=MlpKind.gated_silu, has_bias=False,
-             position=PositionEncoding.rope, rope_fraction=1.0, n_experts=1)  # fmt: skip
+    needed = {"norm": NormKind.rmsnorm, "mlp": MlpKind.gated_silu, "has_bias": False,
+              "position": PositionEncoding.rope, "rope_fraction": 1.0, "n_experts": 1}  # fmt: skip
+    _require(model, "Llama", {"n_kv_heads", "sliding_window", "rope_base", "is_tied"}, needed)
     eos = model.vocabulary_size - 1
     shared = {
         "vocab_size": model.vocabulary_size, "hidden_size": config.d_model,
@@ -179,18 +216,24 @@ def _llama_format(model: Decoder) -> tuple[Any, Weights]:
 
 def _from_llama(source: Any) -> Decoder:
     theirs = source.config
+    is_windowed = theirs.model_type == "mistral"  # Llama has no window, whatever its file says
+    window = {"sliding_window": theirs.sliding_window} if is_windowed else {}
+    rope = {"rope_type": "default", "rope_theta": theirs.rope_parameters["rope_theta"]}
+    _expect_settings(
+        theirs,
+        {"num_hidden_layers", "num_attention_heads", "num_key_value_heads", "hidden_size",
+         "intermediate_size", "rms_norm_eps", "tie_word_embeddings", "vocab_size",
+         "max_position_embeddings"} | window.keys(),
+        rope_parameters=rope, head_dim=theirs.hidden_size // theirs.num_attention_heads,
+    )  # fmt: skip
     config = DecoderConfig(
         n_layers=theirs.num_hidden_layers, n_heads=theirs.num_attention_heads,
         d_model=theirs.hidden_size, n_kv_heads=theirs.num_key_value_heads,
         mlp_ratio=theirs.intermediate_size / theirs.hidden_size, mlp=MlpKind.gated_silu,
         norm=NormKind.rmsnorm, norm_eps=theirs.rms_norm_eps, has_bias=False,
         is_tied=theirs.tie_word_embeddings, rope_base=theirs.rope_parameters["rope_theta"],
-        sliding_window=getattr(theirs, "sliding_window", None),
+        **window,
     )  # fmt: skip
-    _expect_settings(theirs, hidden_act="silu", attention_bias=False, mlp_bias=False,
-                     head_dim=theirs.hidden_size // theirs.num_attention_heads)  # fmt: skip
-    if theirs.rope_parameters.get("rope_type", "default") != "default":
-        raise InputError(f"rope type {theirs.rope_parameters['rope_type']}; only default is known")
     model = Decoder(config, theirs.vocab_size, theirs.max_position_embeddings, seed=0)
     given = source.state_dict()
     weights = {

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from physlm.data.packing import Position
 from physlm.errors import DivergedError, InputError
+from physlm.models.parameters import decays
 from physlm.schema import Schema
 from physlm.train.batches import Batches, Chunk
 from physlm.train.objective import Objective
@@ -149,8 +150,7 @@ class TrainingModule(lightning.LightningModule):
         self.optimizer: Any = None
         self.clipped: list[torch.nn.Parameter] = []
         self.n_ranks = 1
-        # Sharding flattens parameters, so which of them are matrices is noted before.
-        self.matrices = {name for name, p in objective.named_parameters() if p.dim() >= 2}
+        self.decays = decays(objective)  # asked before sharding puts modules around those that know
         self.label: Callable[[str], AbstractContextManager[Any]] = nullcontext
         self.progress = Progress()
         self.loss_nats = math.nan
@@ -159,9 +159,9 @@ class TrainingModule(lightning.LightningModule):
         """AdamW; fused, except under fp16, whose gradient scaler must see gradients first."""
         is_fused = self.config.precision is not Precision.fp16
         named = {name.replace(_SHARDED, ""): p for name, p in self.objective.named_parameters()}
-        matrices = [p for name, p in named.items() if name in self.matrices]
-        others = [p for name, p in named.items() if name not in self.matrices]
-        return self.optim.build(matrices, others, is_fused=is_fused)
+        decaying = [p for name, p in named.items() if self.decays[name]]
+        others = [p for name, p in named.items() if not self.decays[name]]
+        return self.optim.build(decaying, others, is_fused=is_fused)
 
     def train_dataloader(self) -> Batches:
         """The rest of training, of which a distributed run gives each rank its share."""

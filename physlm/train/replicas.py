@@ -22,6 +22,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from physlm.data.packing import IGNORED
 from physlm.errors import InputError, InterruptedRunError
 from physlm.models.language_model import LanguageModel
+from physlm.models.parameters import decays
 from physlm.models.program import CudaGraph
 from physlm.record import replacing
 from physlm.train.batches import Batches, Chunk
@@ -127,6 +128,7 @@ class ReplicatedStep:
         }
         self.means = {name: torch.zeros_like(p) for name, p in self.parameters.items()}
         self.squares = {name: torch.zeros_like(p) for name, p in self.parameters.items()}
+        self.decays = decays(objective)
         self.device = device
         self._differentiate = torch.func.vmap(torch.func.grad_and_value(self._loss))
         self._step = CudaGraph(self._take) if device.type == "cuda" else self._take
@@ -162,7 +164,7 @@ class ReplicatedStep:
             mean, square = self.means[name], self.squares[name]
             mean.lerp_(gradient, 1 - first)
             square.mul_(second).addcmul_(gradient, gradient, value=1 - second)
-            if parameter.dim() > 2:  # a matrix of each replica; biases and gains do not decay
+            if self.decays[name]:
                 parameter.mul_(1 - rate * optim.weight_decay)
             spread = (square / (1 - second**number)).sqrt() + optim.epsilon
             parameter.sub_(rate * (mean / (1 - first**number)) / spread)

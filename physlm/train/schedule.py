@@ -68,14 +68,14 @@ class OptimConfig(Schema):
 
     def build(
         self,
-        matrices: list[torch.nn.Parameter],
+        decaying: list[torch.nn.Parameter],
         others: list[torch.nn.Parameter],
         *,
         is_fused: bool,
     ) -> torch.optim.AdamW:
-        """AdamW; matrices decay, biases and gains do not."""
+        """AdamW with decay of some parameters, and none of the others."""
         groups = [
-            {"params": matrices, "weight_decay": self.weight_decay},
+            {"params": decaying, "weight_decay": self.weight_decay},
             {"params": others, "weight_decay": 0.0},
         ]
         return torch.optim.AdamW(

@@ -1,10 +1,13 @@
 import json
+from dataclasses import dataclass, fields
 
 import pytest
 import torch
 import transformers
 
 from physlm.errors import InputError
+from physlm.models.block import Block
+from physlm.models.decoder import Decoder, DecoderConfig
 from physlm.models.transformers_format import load_transformers, save_transformers
 from tests.models.test_decoder import config, tokens
 
@@ -70,6 +73,29 @@ def test_what_neither_gpt2_nor_llama_can_express_is_refused(tmp_path, style):
         ("llama", LLAMA | {"hidden_act": "relu"}, "hidden_act=relu"),
         ("llama", LLAMA | {"attention_bias": True}, "attention_bias=True"),
         ("llama", LLAMA | {"head_dim": 16}, "head_dim=16"),
+        ("gpt2", GPT2 | {"scale_attn_by_inverse_layer_idx": True}, "inverse_layer_idx=True"),
+        ("gpt2", GPT2 | {"add_cross_attention": True}, "add_cross_attention=True"),
+        ("gpt2", GPT2 | {"use_parallel_residual": True}, "use_parallel_residual=True"),
+        ("llama", LLAMA | {"mlp_bias": True}, "mlp_bias=True"),
+        ("llama", LLAMA | {"query_pre_attn_scalar": 64}, "query_pre_attn_scalar=64"),
+        ("llama", LLAMA | {"sliding_window": 4}, "sliding_window=4"),
+        (
+            "mistral",
+            LLAMA | {"rope_parameters": {"rope_theta": 1e4, "rope_type": "linear", "factor": 2.0}},
+            "rope_parameters=.*linear",
+        ),
+        (
+            "llama",
+            LLAMA
+            | {
+                "rope_parameters": {
+                    "rope_theta": 1e4,
+                    "rope_type": "default",
+                    "partial_rotary_factor": 0.5,
+                }
+            },
+            "partial_rotary",
+        ),
     ],
 )
 def test_a_checkpoint_that_would_score_otherwise_is_refused(tmp_path, kind, settings, message):
@@ -79,6 +105,50 @@ def test_a_checkpoint_that_would_score_otherwise_is_refused(tmp_path, kind, sett
     theirs.save_pretrained(tmp_path)
     with pytest.raises(InputError, match=message):
         load_transformers(tmp_path)
+
+
+@dataclass(kw_only=True, slots=True)
+class ParallelConfig(DecoderConfig):
+    is_parallel: bool = False
+
+
+class PostNorm(Block):
+    def forward(self, x, sight, cache=None):
+        x = self.attention_norm(x + self.attention(x, sight, cache))
+        return self.mlp_norm(x + self.mlp(x))
+
+
+def with_another_block(model):
+    model.blocks[1].__class__ = PostNorm
+
+
+def with_a_layer_more(model):
+    model.blocks[0].canon = torch.nn.Conv1d(32, 32, 4, groups=32)
+
+
+def of_another_class(model):
+    model.__class__ = type("Scaled", (Decoder,), {})
+
+
+@pytest.mark.parametrize("style", ["learned", "llama"])
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [(with_another_block, "PostNorm"), (with_a_layer_more, "Conv1d"), (of_another_class, "Scaled")],
+)
+def test_a_model_that_computes_something_else_is_not_exported(tmp_path, style, changed, message):
+    model = config(style).build(20, 12, 0)
+    changed(model)
+    with pytest.raises(InputError, match=f"the model has a .*{message}; what it computes is not"):
+        save_transformers(model, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("style", ["learned", "llama"])
+def test_a_field_that_the_export_does_not_know_is_refused_even_at_its_default(tmp_path, style):
+    known = config(style)
+    values = {field.name: getattr(known, field.name) for field in fields(known)}
+    with pytest.raises(InputError, match="model.is_parallel=False; how a (GPT-2|Llama) check"):
+        save_transformers(ParallelConfig(**values).build(20, 12, 0), tmp_path)
 
 
 def test_a_folder_without_a_checkpoint_is_refused(tmp_path):

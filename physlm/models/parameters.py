@@ -1,0 +1,151 @@
+"""What modules declare of their parameters: roles, weight decay, and how they begin.
+
+A module that owns parameters, or that puts others together, has ``declares``, a declaration for
+each of its attributes that it knows something of: a parameter, or a module with all parameters in
+it. The innermost declaration counts; what none says follows from the type of torch's module.
+
+    class Canon(nn.Module):
+        declares = {"kernel": Declaration(role="canon", decays=False, start=Start.as_made)}
+
+        def __init__(self, width: int) -> None:
+            super().__init__()
+            self.kernel = nn.Parameter(torch.zeros(4, width))
+"""
+
+from collections.abc import Mapping
+from dataclasses import astuple, dataclass
+from enum import Enum
+from typing import Any
+
+from torch import nn
+
+from physlm.errors import InputError
+
+
+class Start(str, Enum):
+    """The first values: normally distributed, zeros, or those that the module itself made."""
+
+    normal = "normal"
+    zero = "zero"
+    as_made = "as_made"
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """What a module knows of a parameter; None leaves it to others.
+
+    Attributes:
+        role: Under which it is counted, such as embedding, position, attention, mlp or norm.
+        decays: Whether weight decay shrinks it.
+        start: How it begins.
+        is_residual: Whether what it makes is added to the residual stream, for which its normally
+            distributed values are scaled down by depth.
+        is_expert: Whether it holds one part for each expert, of which a token meets a few.
+    """
+
+    role: str | None = None
+    decays: bool | None = None
+    start: Start | None = None
+    is_residual: bool | None = None
+    is_expert: bool | None = None
+
+    def over(self, other: "Declaration") -> "Declaration":
+        """The same, with what the other says where this one says nothing."""
+        pairs = zip(astuple(self), astuple(other), strict=True)
+        return Declaration(*(theirs if ours is None else ours for ours, theirs in pairs))
+
+
+_WEIGHT = Declaration(decays=True, start=Start.normal)
+_BIAS = Declaration(decays=False, start=Start.zero)
+_NORM = {
+    "weight": Declaration(role="norm", decays=False, start=Start.as_made),
+    "bias": Declaration(role="norm", decays=False, start=Start.zero),
+}
+# Convolutions are left out: some use them as linear maps, which decay, others as short filters.
+_OF_TORCH: dict[type[nn.Module], Mapping[str, Declaration]] = {
+    nn.Linear: {"weight": _WEIGHT, "bias": _BIAS},
+    nn.Embedding: {"weight": _WEIGHT},
+    nn.LayerNorm: _NORM,
+    nn.RMSNorm: _NORM,
+}
+
+
+def declarations(model: nn.Module) -> dict[str, Declaration]:
+    """What is known of each parameter, by name; a shared tensor has its first name."""
+    return {name: _declaration(model, name) for name, _ in model.named_parameters()}
+
+
+def roles(model: nn.Module) -> dict[str, str]:
+    """The role of each parameter, by name.
+
+    Raises:
+        InputError: Naming a parameter whose role nothing declares, or a declaration of nothing.
+    """
+    _require_attributes(model)
+    return _known(model, "role", "its role")
+
+
+def decays(model: nn.Module) -> dict[str, bool]:
+    """Whether each parameter decays, by name.
+
+    Raises:
+        InputError: Naming a parameter of which nothing declares it, or a declaration of nothing.
+    """
+    _require_attributes(model)
+    return _known(model, "decays", "whether it decays")
+
+
+def starts(model: nn.Module) -> dict[str, Start]:
+    """How each parameter begins, by name; attributes that are declared may come later.
+
+    Raises:
+        InputError: Naming a parameter of which nothing declares it.
+    """
+    return _known(model, "start", "how it begins")
+
+
+def _known(model: nn.Module, fact: str, what: str) -> dict[str, Any]:
+    known = {name: getattr(found, fact) for name, found in declarations(model).items()}
+    for name, value in known.items():
+        if value is None:
+            owner, attribute = _owner(model, name)
+            raise InputError(
+                f"parameter {name}: nothing declares {what}; give {type(owner).__name__} "
+                f'declares = {{"{attribute}": Declaration({fact}=...)}}, see {__name__}'
+            )
+    return known
+
+
+def _owner(model: nn.Module, name: str) -> tuple[nn.Module, str]:
+    """The innermost module around a parameter that is not torch's, and its attribute."""
+    module, owner = model, (model, name)
+    for part in name.split("."):
+        if not type(module).__module__.startswith("torch."):
+            owner = module, part
+        module = getattr(module, part)
+    return owner
+
+
+def _declaration(model: nn.Module, name: str) -> Declaration:
+    """From the model inwards; what torch's type says comes last."""
+    module, found = model, Declaration()
+    *outer, own = name.split(".")
+    for part in outer:
+        found = _declared_by(module, part).over(found)
+        module = getattr(module, part)
+    of_torch = (_OF_TORCH[kind] for kind in type(module).__mro__ if kind in _OF_TORCH)
+    known = next(of_torch, {}).get(own, Declaration())
+    return _declared_by(module, own).over(found).over(known)
+
+
+def _declared_by(module: nn.Module, attribute: str) -> Declaration:
+    declared: Mapping[str, Declaration] = getattr(module, "declares", {})
+    return declared.get(attribute, Declaration())
+
+
+def _require_attributes(model: nn.Module) -> None:
+    for module in model.modules():
+        for attribute in getattr(module, "declares", {}):
+            if not hasattr(module, attribute):
+                kind = type(module).__name__
+                raise InputError(f"{kind} declares {attribute}, which it has not; correct the name")
