@@ -9,11 +9,10 @@ from pathlib import Path
 import torch
 
 from benchmarks.timing import Row
-from physlm.config import RunConfig, composed
+from physlm.config import RunConfig, composed, register
 from physlm.pipeline import execute
 from physlm.record import RunDirectory
 from physlm.replication import replicate
-from physlm.run import register
 
 _N_SEEDS, _EXPOSURES = 8, 30
 
@@ -57,4 +56,4 @@ def _one_after_the_other(config: RunConfig) -> None:
 
 
 def _replicate(config: RunConfig) -> None:
-    replicate(config, register)
+    replicate(config)

@@ -9,13 +9,13 @@ import hydra
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
 
-from physlm.config import config_dir, register_schemas, typed
+from physlm.config import config_dir, one_line_errors, register_schemas, typed
 from physlm.data.bio.knowledge import KnowledgeCorpus
 from physlm.data.cfg.corpus import CfgCorpus
 from physlm.data.corpus import DataConfig
 from physlm.data.export import write_corpus
 from physlm.errors import InputError, refused_values
-from physlm.run import explain, one_line_errors
+from physlm.run import explain
 
 
 @dataclass(kw_only=True, slots=True)

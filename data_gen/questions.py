@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from physlm.config import composed, register_schemas
+from physlm.config import composed, one_line_errors, register_scales, register_schemas
 from physlm.data.bio.manipulation import ManipulationCorpus
 from physlm.data.bio.question_table import QUESTIONS, question_tables
 from physlm.data.bio.questions import QuestionCorpus
 from physlm.errors import InputError, refused_values
 from physlm.inheritance import corpus_of
 from physlm.record import replacing
-from physlm.run import explain, one_line_errors, register_scales
+from physlm.run import explain
 
 
 def main() -> None:

@@ -12,14 +12,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as Bar
 
 from data_gen.generate import require_output
-from physlm.config import config_dir, register_schemas, typed
+from physlm.config import config_dir, one_line_errors, register_schemas, typed
 from physlm.data.bio.bior import BiorConfig, persons_of
 from physlm.data.bio.discourse import Person
 from physlm.data.bio.rewriting import Progress, Write, rewrite
 from physlm.data.corpus import require_at_least
 from physlm.errors import InputError, refused_values
 from physlm.models.writer import EndpointWriter, LocalWriter
-from physlm.run import explain, one_line_errors
+from physlm.run import explain
 
 
 @dataclass(kw_only=True, slots=True)

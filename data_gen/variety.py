@@ -7,11 +7,11 @@ from dataclasses import asdict
 from rich.console import Console
 from rich.table import Table
 
-from physlm.config import composed, register_schemas
+from physlm.config import composed, one_line_errors, register_scales, register_schemas
 from physlm.data.bio.knowledge import KnowledgeCorpus
 from physlm.data.bio.variety import variety
 from physlm.errors import InputError, refused_values
-from physlm.run import explain, one_line_errors, register_scales
+from physlm.run import explain
 
 
 def main() -> None:

@@ -3,7 +3,9 @@
 import hashlib
 import json
 import math
+import os
 import shlex
+import sys
 from dataclasses import asdict, dataclass, field, replace
 from enum import Enum
 from functools import cache
@@ -11,8 +13,11 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from hydra import compose, initialize_config_dir
+from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.plugins import Plugins
+from hydra.plugins.search_path_plugin import SearchPathPlugin
 from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -76,6 +81,16 @@ class Scale(str, Enum):
     laptop = "laptop"
     gpu = "gpu"
     paper = "paper"
+
+
+class ScaleSearchPath(SearchPathPlugin):
+    """Looks for configuration at the chosen scale first: `conf/at_scale/gpu` before `conf`."""
+
+    def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
+        """Put the scale's folder first, where the scale has one."""
+        folder = config_dir() / "at_scale" / _chosen_scale()
+        if folder.is_dir():
+            search_path.prepend("scale", f"file://{folder}")
 
 
 @dataclass(kw_only=True, slots=True)
@@ -322,6 +337,32 @@ def config_dir() -> Path:
         if (folder / "config.yaml").is_file():
             return folder
     raise InputError(f"no configuration found in {package} or beside it; install physlm again")
+
+
+def register() -> None:
+    """Make schemas, sweeps and scales known to Hydra, in this process."""
+    one_line_errors()
+    register_sweeps()
+    register_scales()
+    register_schemas()
+
+
+def register_scales() -> None:
+    """Have Hydra read the configuration of the scale that the command line chooses."""
+    if _chosen_scale() not in {scale.value for scale in Scale}:
+        raise InputError(f"scale={_chosen_scale()}; one of laptop, gpu, paper")
+    Plugins.instance().register(ScaleSearchPath)
+
+
+def one_line_errors() -> None:
+    """Have Hydra raise what goes wrong, instead of printing a report of its own."""
+    os.environ.setdefault("HYDRA_FULL_ERROR", "1")
+
+
+def _chosen_scale() -> str:
+    """The scale on the command line; it decides which files are read, before they are composed."""
+    chosen = [word.removeprefix("scale=") for word in sys.argv[1:] if word.startswith("scale=")]
+    return chosen[-1] if chosen else "laptop"
 
 
 def register_schemas() -> None:

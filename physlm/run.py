@@ -9,11 +9,8 @@ import traceback
 from collections.abc import Sequence
 
 import hydra
-from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.hydra_config import HydraConfig
-from hydra.core.plugins import Plugins
 from hydra.errors import HydraException
-from hydra.plugins.search_path_plugin import SearchPathPlugin
 from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
@@ -21,11 +18,12 @@ from rich.console import Console
 from rich.table import Table
 
 from physlm.analysis.figures import draw_histograms
-from physlm.config import RunConfig, Scale, config_dir, register_schemas, register_sweeps, typed
+from physlm.config import RunConfig, config_dir, register, typed
 from physlm.errors import DivergedError, InputError, InterruptedRunError, KilledProcessError
 from physlm.pipeline import Outcome, execute
 from physlm.record import RunDirectory, RunRecord, by_name
 from physlm.replication import Replication, replicate
+from physlm.watching import harmless, outlive_readers, tell
 
 # Exit statuses: what the user gave, our own fault, asked to stop.
 BAD_INPUT, FAULT, INTERRUPTED = 2, 1, 130
@@ -36,55 +34,20 @@ _WIDEST = 250  # columns of a table in a file or pipe, where nothing may be cut
 _USER_ERRORS = (InputError, OSError, HydraException, OmegaConfBaseException)
 
 
-class ScaleSearchPath(SearchPathPlugin):
-    """Looks for configuration at the chosen scale first: `conf/at_scale/gpu` before `conf`."""
-
-    def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
-        """Put the scale's folder first, where the scale has one."""
-        folder = config_dir() / "at_scale" / _chosen_scale()
-        if folder.is_dir():
-            search_path.prepend("scale", f"file://{folder}")
-
-
 def main() -> None:
     """Run one point or a sweep; the exit status says how it went."""
-    register()
+    outlive_readers()
     statuses: list[int] = []
 
     def point(composed: DictConfig) -> None:
         statuses.append(_run_point(composed))
 
     try:
+        register()
         hydra.main(config_path=str(config_dir()), config_name="config", version_base="1.3")(point)()
     except Exception as error:  # noqa: BLE001 - the last place: every error becomes one line
         sys.exit(explain(error))
     sys.exit(max(statuses, default=0))
-
-
-def register() -> None:
-    """Make schemas, sweeps and scales known to Hydra, in this process."""
-    one_line_errors()
-    register_sweeps()
-    register_scales()
-    register_schemas()
-
-
-def register_scales() -> None:
-    """Have Hydra read the configuration of the scale that the command line chooses."""
-    if _chosen_scale() not in {scale.value for scale in Scale}:
-        sys.exit(explain(InputError(f"scale={_chosen_scale()}; one of laptop, gpu, paper")))
-    Plugins.instance().register(ScaleSearchPath)
-
-
-def one_line_errors() -> None:
-    """Have Hydra raise what goes wrong, instead of printing a report of its own."""
-    os.environ.setdefault("HYDRA_FULL_ERROR", "1")
-
-
-def _chosen_scale() -> str:
-    """The scale on the command line; it decides which files are read, before they are composed."""
-    chosen = [word.removeprefix("scale=") for word in sys.argv[1:] if word.startswith("scale=")]
-    return chosen[-1] if chosen else "laptop"
 
 
 def _run_point(composed: DictConfig) -> int:
@@ -93,6 +56,7 @@ def _run_point(composed: DictConfig) -> int:
     Raises:
         FailedPointError: If a point of a sweep failed, which stops no other point.
     """
+    outlive_readers()  # in a process of a sweep, too
     prefix = ""
     is_sweep = HydraConfig.get().mode is RunMode.MULTIRUN
     if is_sweep:
@@ -102,11 +66,11 @@ def _run_point(composed: DictConfig) -> int:
         if is_sweep or len(config.points) > 1:
             _refuse_helpers_of_a_sweep(config)
         if len(config.points) > 1:
-            show_replication(replicate(config, register), config)
+            show_replication(replicate(config), config)
             return 0
         _refuse_replicas_of_one(config)
         point = config.points[0]
-        outcome = execute(point, RunDirectory(point.run_dir))
+        outcome = execute(point, RunDirectory(point.run_dir), waits=is_sweep)
         if outcome is not None:
             show(outcome, point)
             _raise_if_diverged(outcome.record)
@@ -178,8 +142,10 @@ def show_replication(replication: Replication, config: RunConfig) -> None:
     for rate, alike in sorted(by_rate.items()):
         console.print(table_of_many(alike, config, rate))
     if any(record.metrics for record in finished):
-        draw_histograms(finished, replication.directory / "histogram.png")
-        print(f"histogram: {replication.directory / 'histogram.png'}", flush=True)
+        path = replication.directory / "histogram.png"
+        with harmless(f"{path} cannot be drawn"):
+            draw_histograms(finished, path)
+            print(f"histogram: {path}", flush=True)
     errors = dict(replication.errors)
     for record in records:
         if record.stopped_at_step is not None:
@@ -257,7 +223,7 @@ def explain(error: BaseException, prefix: str = "") -> int:
     if os.environ.get("PHYSLM_TRACEBACK") == "1":
         traceback.print_exception(error)
     kind, status, hint = _kind(error)
-    print(f"{prefix}{kind}: {_text(error)}{hint}", file=sys.stderr, flush=True)
+    tell(f"{prefix}{kind}: {_text(error)}{hint}")
     return status
 
 

@@ -8,7 +8,14 @@ from hydra import compose, initialize_config_dir
 from hydra.core.plugins import Plugins
 from hydra.errors import HydraException
 
-from physlm.config import RunConfig, config_dir, register_schemas, register_sweeps, typed
+from physlm.config import (
+    RunConfig,
+    ScaleSearchPath,
+    config_dir,
+    register_schemas,
+    register_sweeps,
+    typed,
+)
 from physlm.data.bio.junk import JunkConfig
 from physlm.data.bio.knowledge import KnowledgeCorpus
 from physlm.data.bio.mixed import MixedConfig
@@ -17,7 +24,6 @@ from physlm.data.mixture import part_of
 from physlm.data.public.corpus import PublicFiguresConfig
 from physlm.errors import InputError
 from physlm.models.size import n_parameters
-from physlm.run import ScaleSearchPath
 
 register_schemas()
 register_sweeps()

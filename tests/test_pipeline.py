@@ -3,14 +3,13 @@
 import pytest
 import torch
 
-from physlm.config import RunConfig, composed
+from physlm.config import RunConfig, composed, register
 from physlm.data.cfg.corpus import CfgConfig
 from physlm.errors import InputError
 from physlm.eval.cfg_accuracy import CfgAccuracyConfig
 from physlm.eval.cfg_distribution import CfgDistributionConfig
 from physlm.models.decoder import DecoderConfig
 from physlm.pipeline import _curve, prepare
-from physlm.run import register
 from physlm.train.fit import RuntimeConfig
 
 

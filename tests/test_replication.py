@@ -11,11 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from physlm.config import composed
+from physlm.config import composed, register
 from physlm.errors import InputError
 from physlm.record import read_record
 from physlm.replication import replicate
-from physlm.run import register
 from tests.test_run import run
 
 SMALL = ("+experiment=capacity_100x", "data.n_people=60", "data.exposures=20", "model.d_model=16",
@@ -148,7 +147,7 @@ def test_a_group_that_was_finished_in_another_way_is_not_gone_on_with(in_process
     stale = folder / "runs/replicates"
     (found,) = stale.iterdir()
     (found / "last.ckpt").write_bytes(b"stale")
-    replication = replicate(config, register)
+    replication = replicate(config)
     assert [outcome.was_done for outcome in replication.outcomes] == [True] * 4
     assert not (found / "last.ckpt").exists()
 
@@ -189,7 +188,7 @@ def test_a_replica_that_diverges_is_recorded_and_told(tmp_path):
 def test_what_cannot_be_is_told_before_anything_runs(words, message, tmp_path):
     register()
     with pytest.raises(InputError, match=re.escape(message)):
-        replicate(composed(("+experiment=capacity_100x", *words, f"runs_dir={tmp_path}")), register)
+        replicate(composed(("+experiment=capacity_100x", *words, f"runs_dir={tmp_path}")))
     assert not list(tmp_path.glob("*/record.json"))
 
 
