@@ -7,8 +7,10 @@ import statistics
 import sys
 import traceback
 from collections.abc import Sequence
+from typing import NoReturn
 
 import hydra
+from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from hydra.types import RunMode
@@ -33,6 +35,11 @@ _WIDEST = 250  # columns of a table in a file or pipe, where nothing may be cut
 # Errors that a user can cause and mend, before or while computing.
 _USER_ERRORS = (InputError, OSError, HydraException, OmegaConfBaseException)
 
+_NULL_GROUP = "Config group override must be"  # Hydra's answer to GROUP=null
+
+# How Slurm says that it is not there or refuses a job; submitit passes its words on.
+_NO_SLURM = r'(sbatch|srun): |Could not detect "srun"'
+
 
 def main() -> None:
     """Run one point or a sweep; the exit status says how it went."""
@@ -43,11 +50,36 @@ def main() -> None:
         statuses.append(_run_point(composed))
 
     try:
+        refuse_odd_flags(sys.argv[1:])
         register()
         hydra.main(config_path=str(config_dir()), config_name="config", version_base="1.3")(point)()
     except Exception as error:  # noqa: BLE001 - the last place: every error becomes one line
         sys.exit(explain(error))
     sys.exit(max(statuses, default=0))
+
+
+def refuse_odd_flags(words: Sequence[str]) -> None:
+    """Say in one line what the parser of flags answers with its whole usage.
+
+    Raises:
+        InputError: If flags are unknown, or do not come last.
+    """
+
+    def refuse(message: str) -> NoReturn:
+        raise InputError(f"{message}; --help lists what can be given")
+
+    parser = get_args_parser()
+    parser.error = refuse  # type: ignore[method-assign]
+    known, unknown = parser.parse_known_args(words)
+    if unknown and unknown[0].startswith("-"):
+        refuse(f"unknown flag {unknown[0]}")
+    if unknown:
+        raise InputError(f"{unknown[0]} comes after a flag; write flags such as --multirun last")
+    if known.experimental_rerun:
+        raise InputError(
+            f"--experimental-rerun {known.experimental_rerun}: no job files are kept; the same "
+            "command goes on with a run"
+        )
 
 
 def _run_point(composed: DictConfig) -> int:
@@ -141,10 +173,9 @@ def show_replication(replication: Replication, config: RunConfig) -> None:
         by_rate.setdefault(record.config["optim"]["learning_rate"], []).append(record)
     for rate, alike in sorted(by_rate.items()):
         console.print(table_of_many(alike, config, rate))
-    if any(record.metrics for record in finished):
-        path = replication.directory / "histogram.png"
-        with harmless(f"{path} cannot be drawn"):
-            draw_histograms(finished, path)
+    path = replication.directory / "histogram.png"
+    with harmless(f"{path} cannot be drawn"):
+        if draw_histograms(finished, path):
             print(f"histogram: {path}", flush=True)
     errors = dict(replication.errors)
     for record in records:
@@ -164,12 +195,14 @@ def table_of_many(records: Sequence[RunRecord], config: RunConfig, rate: float) 
         result.add_column(heading, justify="left" if heading in {"metric", "unit"} else "right")
     if config.published_of:
         result.caption = f"paper: {config.published_of}"
-    for name, metric in by_name(records[0].metrics).items():
-        values = [by_name(record.metrics)[name].value for record in records]
+    measured = [by_name(record.metrics) for record in records]
+    for name, metric in {name: m for own in measured for name, m in own.items()}.items():
+        values = [own[name].value for own in measured if name in own]
         deviation = statistics.stdev(values) if len(values) > 1 else None
         paper = config.published.get(name)
         result.add_row(
-            name, f"{statistics.mean(values):,.4g}",
+            name if len(values) == len(records) else f"{name} ({len(values)} runs)",
+            f"{statistics.mean(values):,.4g}",
             "" if deviation is None else f"{deviation / math.sqrt(len(values)):.2g}",
             "" if deviation is None else f"{deviation:.2g}",
             f"{min(values):,.4g}", f"{max(values):,.4g}",
@@ -230,8 +263,10 @@ def explain(error: BaseException, prefix: str = "") -> int:
 def _text(error: BaseException) -> str:
     """An error's message on one line, with the cause that Hydra wraps."""
     if isinstance(error, FailedPointError):
-        return "some points failed, the others ended well; the same command runs only those again"
+        return "not all ended well, as told above; the same command repeats none that did"
     text = " ".join(str(error).split())
+    if text.startswith(_NULL_GROUP):
+        return "a group is no option named null; write ~GROUP, such as ~eval, to leave it out"
     if found := re.match(r"Could not override '([^']*)'", text):
         key = found.group(1)
         if key in {"experiment", "sweeps"}:
@@ -252,8 +287,9 @@ def _kind(error: BaseException) -> tuple[str, int, str]:
         return "diverged", FAULT, ""
     if isinstance(error, KilledProcessError):
         return "killed", FAULT, ""
-    if isinstance(error, _USER_ERRORS):
-        return "error", BAD_INPUT, ""
+    is_slurms = re.match(_NO_SLURM, str(error))
+    if is_slurms or isinstance(error, _USER_ERRORS) or str(error).startswith(_NULL_GROUP):
+        return "error", BAD_INPUT, "; launcher=processes needs no cluster" if is_slurms else ""
     return f"fault: {type(error).__name__}", FAULT, " (PHYSLM_TRACEBACK=1 shows where)"
 
 
