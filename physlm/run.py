@@ -53,7 +53,7 @@ def main() -> None:
         refuse_odd_flags(sys.argv[1:])
         register()
         hydra.main(config_path=str(config_dir()), config_name="config", version_base="1.3")(point)()
-    except Exception as error:  # noqa: BLE001 - the last place: every error becomes one line
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - every error becomes one line
         sys.exit(explain(error))
     sys.exit(max(statuses, default=0))
 
@@ -264,6 +264,8 @@ def _text(error: BaseException) -> str:
     """An error's message on one line, with the cause that Hydra wraps."""
     if isinstance(error, FailedPointError):
         return "not all ended well, as told above; the same command repeats none that did"
+    if isinstance(error, KeyboardInterrupt):
+        return "asked to stop; run the same command to go on"
     text = " ".join(str(error).split())
     if text.startswith(_NULL_GROUP):
         return "a group is no option named null; write ~GROUP, such as ~eval, to leave it out"

@@ -5,7 +5,9 @@ import json
 import os
 import subprocess
 import sys
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 
 import polars as pl
 import pytest
@@ -47,16 +49,20 @@ def only_record(folder):
 
 @pytest.fixture
 def unreachable(monkeypatch):
-    """A key as those of W&B are, and a network that is not there."""
+    """A key as those of W&B are, and a server that knows nothing of W&B."""
     for name in ("WANDB_MODE", "WANDB_INIT_TIMEOUT"):
         monkeypatch.setenv(name, "")  # so that what the code sets is gone afterwards
         monkeypatch.delenv(name)
     monkeypatch.setenv("WANDB_API_KEY", KEY)
-    monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")
+    server = HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)
+    Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setenv("WANDB_BASE_URL", f"http://127.0.0.1:{server.server_port}")
     monkeypatch.setenv("WANDB_INIT_TIMEOUT", "1")
     monkeypatch.setenv("WANDB_HTTP_TIMEOUT", "1")
     yield
     wandb.teardown()
+    server.shutdown()
+    server.server_close()
 
 
 def build(directory, kind, run_id="abc"):
