@@ -54,7 +54,8 @@ HEIR = (
     (TINY, ("seeds=2", "name=mine,yours", "launcher=processes"), 2),
     (TINY, ("seeds=2", "name=mine,yours", "launcher=serial"), 2),
     # Groups that have a run in common, each in one program; W&B runs of their own.
-    (TINY, ("seeds=2", "seed=0,1", "runtime.replicas=true", "logger=wandb", "launcher=processes"), 3),
+    (TINY, ("seeds=2", "seed=0,1", "runtime.replicas=true", "logger=wandb",
+            "launcher=processes"), 3),
     # Single runs: the same one twice, and its table.
     (TINY, ("name=mine,yours", "logger=csv", "launcher=processes"), 1),
     # Points and seeds that start from one run, which nobody has done yet.
