@@ -2,7 +2,6 @@
 
 import os
 import re
-import sys
 import traceback
 from collections.abc import Iterator
 
@@ -17,6 +16,7 @@ from physlm.errors import (
     InterruptedRunError,
     KilledProcessError,
 )
+from physlm.watching import tell
 
 # Exit statuses: what the user gave, our own fault, asked to stop.
 BAD_INPUT, FAULT, INTERRUPTED = 2, 1, 130
@@ -43,7 +43,9 @@ _REMEDIES = (
      "the compiler failed; mend it, or use runtime.compile=false"),
     (re.compile(r"^MisconfigurationException$"), "see the devices of this machine"),
     (re.compile(r"^Config group override must be a string or a list"),
-     "a group takes the name of an option; '~eval' leaves eval out"),
+     "a group takes the name of an option; write ~GROUP, such as ~eval, to leave it out"),
+    (re.compile(r'^(sbatch|srun): |Could not detect "srun"'),
+     "launcher=processes needs no cluster"),
 )  # fmt: skip
 
 
@@ -52,14 +54,16 @@ def explain(error: BaseException, prefix: str = "") -> int:
     if os.environ.get("PHYSLM_TRACEBACK") == "1":
         traceback.print_exception(error)
     kind, status, hint = _kind(error)
-    print(f"{prefix}{kind}: {_text(error)}{hint}", file=sys.stderr, flush=True)
+    tell(f"{prefix}{kind}: {_text(error)}{hint}")
     return status
 
 
 def _text(error: BaseException) -> str:
     """An error's message on one line, with the cause that Hydra wraps."""
     if isinstance(error, FailedPointError):
-        return "some points failed, the others ended well; the same command runs only those again"
+        return "not all ended well, as told above; the same command repeats none that did"
+    if isinstance(error, KeyboardInterrupt):
+        return "asked to stop; run the same command to go on"
     text = " ".join(str(error).split())
     if found := re.match(r"Could not override '([^']*)'", text):
         key = found.group(1)

@@ -35,6 +35,7 @@ from physlm.train.fit import RuntimeConfig, Trained, fit, is_main_process, saved
 from physlm.train.module import Progress
 from physlm.train.processor import processor_name, use_processor
 from physlm.train.tracking import build_loggers, close, report
+from physlm.watching import harmless
 
 _LIBRARIES = ("torch", "lightning", "numpy", "numba", "hydra-core", "tokenizers")
 
@@ -107,6 +108,7 @@ def prepare(config: RunConfig) -> Prepared:
     """Build world and model; whatever can be refused is refused here, before any compute."""
     device = config.runtime.resolved_device()
     config.trainer.require(device)
+    config.logger.require()
     runtime = config.runtime
     use_processor(runtime.n_threads, runtime.n_devices)
     with refused_values():
@@ -176,9 +178,11 @@ def _run(config: RunConfig, directory: RunDirectory, prepared: Prepared) -> Outc
     loggers = opened(config, directory, saved_steps(directory.checkpoint))
     try:
         trained = _train(config, directory, prepared, loggers)
-        return finish(config, directory, prepared, trained, loggers)
+        outcome = finish(config, directory, prepared, trained, loggers)
+        close(loggers, outcome.record.status)
     finally:
         close(loggers)
+    return outcome
 
 
 def opened(config: RunConfig, directory: RunDirectory, first_step: int) -> list[Any]:
@@ -207,9 +211,10 @@ def finish(
     record = _record(config, directory, prepared, trained, loggers)
     record = replace(record, n_replicas=n_replicas)
     directory.write_record(record)
-    curves = read_curves(directory.metrics)
-    draw_run(record, curves, directory.path / "figure.png")
-    draw_learning_curve(record, curves, directory.path / "learning_curve.png")
+    with harmless(f"{directory.path}: figures cannot be drawn"):
+        curves = read_curves(directory.metrics)
+        draw_run(record, curves, directory.path / "figure.png")
+        draw_learning_curve(record, curves, directory.path / "learning_curve.png")
     return Outcome(record, directory.record, was_done=False)
 
 
@@ -231,8 +236,9 @@ def _record(
             save_model(model, str(temporary))
     metrics = score(config, model, prepared.corpus)
     for scorer in config.eval.values():
-        for name, figure in scorer.figures(model, prepared.corpus).items():
-            save_figure(figure, directory.path / f"{name}.png")
+        with harmless(f"{directory.path}: figures cannot be drawn"):
+            for name, figure in scorer.figures(model, prepared.corpus).items():
+                save_figure(figure, directory.path / f"{name}.png")
     values = {name: metric.value for name, metric in by_name(metrics).items()}
     report(loggers, values, trained.progress.steps)
     return RunRecord(**facts, status="finished", metrics=tuple(metrics))

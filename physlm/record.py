@@ -13,6 +13,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from physlm.errors import InputError
+from physlm.watching import tell
 
 SCHEMA_VERSION = 1
 
@@ -126,17 +127,23 @@ class RunDirectory:
     def locked(self, *, waits: bool = False) -> Iterator[None]:
         """Keep other processes out; the lock is gone as soon as its process is, however it ends.
 
+        Args:
+            waits: Whether to wait, with a word, for another process that works on this run.
+
         Raises:
             InputError: If another process is working on this run, unless one waits for it.
         """
         self.path.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self.path / "lock", timeout=-1 if waits else 0)
+        lock = FileLock(self.path / "lock")
         try:
-            lock.acquire()
+            lock.acquire(timeout=0)
         except Timeout:
-            raise InputError(
-                f"{self.path} is in use by another process; wait for it or stop it"
-            ) from None
+            if not waits:
+                raise InputError(
+                    f"{self.path} is in use by another process; wait for it or stop it"
+                ) from None
+            tell(f"{self.path} is in use by another process; waiting for it")
+            lock.acquire()
         try:
             yield
         finally:

@@ -2,7 +2,6 @@
 
 import hashlib
 import multiprocessing
-import os
 import signal
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence, Set
@@ -21,10 +20,12 @@ from physlm.errors import InputError, InterruptedRunError, KilledProcessError
 from physlm.models.decoder import DecoderConfig
 from physlm.pipeline import Outcome, Prepared, execute, finish, opened, prepare
 from physlm.record import RunDirectory
-from physlm.train.fit import Trained
+from physlm.train.fit import RuntimeConfig, Trained
 from physlm.train.module import Precision
+from physlm.train.processor import n_cores
 from physlm.train.replicas import Replica, fit_replicas, saved_replicas
 from physlm.train.tracking import close
+from physlm.watching import outlive_readers
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,8 @@ class Replication:
 
 def replicate(config: RunConfig) -> Replication:
     """Carry out all points of a configuration, each with a record of its own.
+
+    A point that another process works on is waited for.
 
     Args:
         config: With ``seeds`` above 1, or ``learning_rates``.
@@ -102,8 +105,9 @@ def _side_by_side(points: Sequence[RunConfig], directory: Path) -> Replication:
     checkpoint = directory / "last.ckpt"
     errors: dict[str, BaseException] = {}
     with ExitStack() as stack:
-        for point in points:
-            stack.enter_context(RunDirectory(point.run_dir).locked())
+        # In one order everywhere, so that no two groups wait for each other.
+        for point in sorted(points, key=lambda point: point.run_id):
+            stack.enter_context(RunDirectory(point.run_dir).locked(waits=True))
         if all(RunDirectory(point.run_dir).record.exists() for point in points):
             checkpoint.unlink(missing_ok=True)  # finished in another way since it was written
         saved = saved_replicas(checkpoint)
@@ -162,9 +166,11 @@ def _ended(
     """The outcome of a trained replica, or what went wrong in measuring it."""
     directory = RunDirectory(point.run_dir)
     try:
-        return finish(point, directory, prepared, trained, replica.loggers, n_replicas=n_replicas)
+        end = finish(point, directory, prepared, trained, replica.loggers, n_replicas=n_replicas)
     except Exception as error:  # noqa: BLE001 - the others have been trained, and are measured
         return error
+    close(replica.loggers, end.record.status)
+    return end
 
 
 def _require_alike(points: Sequence[RunConfig], prepared: Sequence[Prepared]) -> None:
@@ -185,10 +191,8 @@ def _in_processes(points: Sequence[RunConfig], directory: Path) -> Replication:
     if not all(_finished(point) for point in points):
         prepare(points[0])  # what can be refused is refused once, not by every process
     runtime = points[0].runtime
-    is_on_gpu = runtime.resolved_device() == "cuda"
     n_threads = runtime.n_threads or 1
-    n_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    n_workers = 1 if is_on_gpu else max(1, (n_cores or 1) // n_threads)
+    n_workers = _n_workers(runtime, n_threads)
     quiet = replace(runtime, progress_bar=False, n_threads=n_threads)
     outcomes: dict[str, Outcome] = {}
     errors: dict[str, BaseException] = {}
@@ -210,6 +214,17 @@ def _in_processes(points: Sequence[RunConfig], directory: Path) -> Replication:
     return Replication(ended, errors, directory)
 
 
+def _n_workers(runtime: RuntimeConfig, n_threads: int) -> int:
+    """How many points at a time.
+
+    One where they share a GPU, or where each needs all processes of a distributed run.
+    """
+    is_alone = runtime.n_devices * runtime.n_nodes == 1
+    if runtime.resolved_device() == "cuda" or not is_alone:
+        return 1
+    return max(1, n_cores() // n_threads)
+
+
 def _as_completed(
     pool: ProcessPoolExecutor, waiting: deque[RunConfig], n_workers: int
 ) -> Iterator[tuple[str, Future[Outcome | None]]]:
@@ -228,15 +243,24 @@ def _as_completed(
 
 
 def _execute(point: RunConfig) -> Outcome | None:
-    return execute(point, RunDirectory(point.run_dir))
+    return execute(point, RunDirectory(point.run_dir), waits=True)
+
+
+def _begin() -> None:
+    """What a new process needs, wherever the first one's main module was."""
+    outlive_readers()
+    register()
 
 
 @contextmanager
 def _pool(n_workers: int) -> Iterator[ProcessPoolExecutor]:
     """Processes that are asked to stop, and then save their state, when this one is."""
     before = signal.signal(signal.SIGTERM, _interrupt)
+    # Children take over the parent's start method, and do not know that of a process of joblib's.
+    start_method = multiprocessing.get_start_method(allow_none=True)
+    multiprocessing.set_start_method("spawn", force=True)
     pool = ProcessPoolExecutor(
-        n_workers, mp_context=multiprocessing.get_context("spawn"), initializer=register
+        n_workers, mp_context=multiprocessing.get_context("spawn"), initializer=_begin
     )
     try:
         yield pool
@@ -248,6 +272,7 @@ def _pool(n_workers: int) -> Iterator[ProcessPoolExecutor]:
     finally:
         signal.signal(signal.SIGTERM, before)
         pool.shutdown(cancel_futures=True)
+        multiprocessing.set_start_method(start_method, force=True)
 
 
 def _interrupt(*_: Any) -> None:

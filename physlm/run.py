@@ -5,8 +5,10 @@ import os
 import statistics
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 import hydra
+from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
@@ -14,30 +16,60 @@ from rich.console import Console
 from rich.table import Table
 
 from physlm.analysis.figures import draw_histograms
-from physlm.config import RunConfig, register, typed
 from physlm.config_files import config_dir
-from physlm.errors import DivergedError, FailedPointError, InputError
+from physlm.errors import (
+    DivergedError,
+    FailedPointError,
+    InputError,
+)
 from physlm.messages import INTERRUPTED, explain
 from physlm.pipeline import Outcome, execute
 from physlm.record import RunDirectory, RunRecord, by_name
 from physlm.replication import Replication, replicate
+from physlm.watching import harmless, outlive_readers
 
 _WIDEST = 250  # columns of a table in a file or pipe, where nothing may be cut
 
 
 def main() -> None:
     """Run one point or a sweep; the exit status says how it went."""
-    register()
+    outlive_readers()
     statuses: list[int] = []
 
     def point(composed: DictConfig) -> None:
         statuses.append(_run_point(composed))
 
     try:
+        refuse_odd_flags(sys.argv[1:])
+        register()
         hydra.main(config_path=str(config_dir()), config_name="config", version_base="1.3")(point)()
-    except Exception as error:  # noqa: BLE001 - the last place: every error becomes one line
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - every error becomes one line
         sys.exit(explain(error))
     sys.exit(max(statuses, default=0))
+
+
+def refuse_odd_flags(words: Sequence[str]) -> None:
+    """Say in one line what the parser of flags answers with its whole usage.
+
+    Raises:
+        InputError: If flags are unknown, or do not come last.
+    """
+
+    def refuse(message: str) -> NoReturn:
+        raise InputError(f"{message}; --help lists what can be given")
+
+    parser = get_args_parser()
+    parser.error = refuse  # type: ignore[method-assign]
+    known, unknown = parser.parse_known_args(words)
+    if unknown and unknown[0].startswith("-"):
+        refuse(f"unknown flag {unknown[0]}")
+    if unknown:
+        raise InputError(f"{unknown[0]} comes after a flag; write flags such as --multirun last")
+    if known.experimental_rerun:
+        raise InputError(
+            f"--experimental-rerun {known.experimental_rerun}: no job files are kept; the same "
+            "command goes on with a run"
+        )
 
 
 def _run_point(composed: DictConfig) -> int:
@@ -46,6 +78,7 @@ def _run_point(composed: DictConfig) -> int:
     Raises:
         FailedPointError: If a point of a sweep failed, which stops no other point.
     """
+    outlive_readers()  # in a process of a sweep, too
     prefix = ""
     is_sweep = HydraConfig.get().mode is RunMode.MULTIRUN
     if is_sweep:
@@ -59,7 +92,7 @@ def _run_point(composed: DictConfig) -> int:
             return 0
         _refuse_replicas_of_one(config)
         point = config.points[0]
-        outcome = execute(point, RunDirectory(point.run_dir))
+        outcome = execute(point, RunDirectory(point.run_dir), waits=is_sweep)
         if outcome is not None:
             show(outcome, point)
             _raise_if_diverged(outcome.record)
@@ -135,9 +168,10 @@ def show_replication(replication: Replication, config: RunConfig) -> None:
         by_rate.setdefault(record.config["optim"]["learning_rate"], []).append(record)
     for rate, alike in sorted(by_rate.items()):
         console.print(table_of_many(alike, config, rate))
-    if any(record.metrics for record in finished):
-        draw_histograms(finished, replication.directory / "histogram.png")
-        print(f"histogram: {replication.directory / 'histogram.png'}", flush=True)
+    path = replication.directory / "histogram.png"
+    with harmless(f"{path} cannot be drawn"):
+        if draw_histograms(finished, path):
+            print(f"histogram: {path}", flush=True)
     errors = dict(replication.errors)
     for record in records:
         if record.stopped_at_step is not None:
@@ -156,12 +190,14 @@ def table_of_many(records: Sequence[RunRecord], config: RunConfig, rate: float) 
         result.add_column(heading, justify="left" if heading in {"metric", "unit"} else "right")
     if config.published_of:
         result.caption = f"paper: {config.published_of}"
-    for name, metric in by_name(records[0].metrics).items():
-        values = [by_name(record.metrics)[name].value for record in records]
+    measured = [by_name(record.metrics) for record in records]
+    for name, metric in {name: m for own in measured for name, m in own.items()}.items():
+        values = [own[name].value for own in measured if name in own]
         deviation = statistics.stdev(values) if len(values) > 1 else None
         paper = config.published.get(name)
         result.add_row(
-            name, f"{statistics.mean(values):,.4g}",
+            name if len(values) == len(records) else f"{name} ({len(values)} runs)",
+            f"{statistics.mean(values):,.4g}",
             "" if deviation is None else f"{deviation / math.sqrt(len(values)):.2g}",
             "" if deviation is None else f"{deviation:.2g}",
             f"{min(values):,.4g}", f"{max(values):,.4g}",

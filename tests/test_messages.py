@@ -29,7 +29,7 @@ def caused(error, cause):
      "error: .*; out of memory; lower", BAD_INPUT),
     (caused(RuntimeError("while running"), RuntimeError("No space left on device")),
      "error: while running; make room", BAD_INPUT),
-    (KeyboardInterrupt(), "interrupted: KeyboardInterrupt", INTERRUPTED),
+    (KeyboardInterrupt(), "interrupted: asked to stop", INTERRUPTED),
     (KilledProcessError(), "killed: ", FAULT),
     (DivergedError(3), "diverged: the loss is not finite at step 3; lower", FAULT),
     (RuntimeError("ours\nwhole"), "fault: RuntimeError: ours whole .*TRACEBACK", FAULT),

@@ -28,8 +28,10 @@ def records(folder):
 
 @pytest.fixture(scope="module")
 def in_processes(tmp_path_factory):
+    """A group of runs as a point of a parallel sweep: in processes of a process."""
     folder = tmp_path_factory.mktemp("processes")
-    return folder, run(*SMALL, "seeds=2", "learning_rates=[6e-3,3e-3]", cwd=folder, check=0)
+    words = (*SMALL, "seeds=2", "learning_rates=[6e-3,3e-3]", "launcher=processes", "--multirun")
+    return folder, run(*words, cwd=folder, check=0)
 
 
 def test_every_seed_and_rate_is_a_run_and_a_table_sums_up_each_rate(in_processes):
@@ -128,7 +130,7 @@ def test_a_killed_process_takes_only_its_own_runs_with_it(tmp_path):
     _, told = started.communicate(timeout=240)
     assert started.returncode == 1, told
     assert "killed: its process or one beside it is gone" in told
-    assert "the same command runs only those again" in told
+    assert "not all ended well, as told above; the same command repeats none that did" in told
     assert len(records(tmp_path)) >= 2
 
 
@@ -173,7 +175,7 @@ def test_a_replica_that_diverges_is_recorded_and_told(tmp_path):
     assert found[0, 6e-3].status == "finished"
     assert found[0, 1e30].status == "diverged"
     assert "diverged: the loss is not finite at step" in done.stderr
-    assert "some points failed, the others ended well" in done.stderr
+    assert "not all ended well, as told above" in done.stderr
 
 
 @pytest.mark.parametrize(("words", "message"), [

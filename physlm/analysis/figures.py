@@ -43,13 +43,17 @@ def _draw_beside(axes: Axes, metric: Metric, published: float, maximum: Metric |
     axes.set(yticks=[], ylim=(-0.8, 1.2), xlabel=f"{metric.name} ({metric.unit})")
 
 
-def draw_histograms(records: Sequence[RunRecord], path: Path) -> None:
+def draw_histograms(records: Sequence[RunRecord], path: Path) -> bool:
     """How runs spread that differ in seed and learning rate.
 
-    Of every metric with a published number; of the first metric where there is none.
+    Of every metric with a published number; of the first metric where there is none. False where
+    the runs have none in common, and nothing is drawn.
     """
     measured = [by_name(record.metrics) for record in records]
-    names = [name for name in records[0].published if name in measured[0]] or list(measured[0])[:1]
+    common = [name for name in (measured or [{}])[0] if all(name in own for own in measured)]
+    if not common:
+        return False
+    names = [name for name in records[0].published if name in common] or common[:1]
     rates = [record.config["optim"]["learning_rate"] for record in records]
     figure = Figure(figsize=(5 * len(names), 3.5), layout="constrained")
     for i, name in enumerate(names):
@@ -64,6 +68,7 @@ def draw_histograms(records: Sequence[RunRecord], path: Path) -> None:
                  title=f"{records[0].name}, n = {len(records)}")  # fmt: skip
         axes.legend(fontsize="small")
     save_figure(figure, path)
+    return True
 
 
 def draw_learning_curve(record: RunRecord, curves: Sequence[dict[str, float]], path: Path) -> None:

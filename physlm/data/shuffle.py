@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 from jaxtyping import Int64
 
+from physlm.data.compilation import compiled
 from physlm.data.splitmix import next_bits, stream_of
 
 _N_ROUNDS = 6
@@ -34,7 +34,7 @@ class Shuffle:
         return found
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _at(places, n, half, key):  # type: ignore[no-untyped-def]
     mask = (np.uint64(1) << half) - np.uint64(1)
     numbers = np.empty(len(places), dtype=np.int64)

@@ -7,6 +7,8 @@ Source:
 import numba
 import numpy as np
 
+from physlm.data.compilation import compiled
+
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_2 = np.uint64(0x94D049BB133111EB)
@@ -40,7 +42,7 @@ def unit(bits):  # type: ignore[no-untyped-def]
     return np.float64(bits >> np.uint64(11)) * 2.0**-53
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def choices_of(key, numbers, bounds):  # type: ignore[no-untyped-def]
     """For each of the numbered streams, an integer below each of the bounds."""
     chosen = np.empty((len(numbers), len(bounds)), dtype=np.int64)
@@ -52,7 +54,7 @@ def choices_of(key, numbers, bounds):  # type: ignore[no-untyped-def]
     return chosen
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def uniform_of(key, first, last):  # type: ignore[no-untyped-def]
     """The first number in [0, 1) of each of the streams ``first`` to ``last - 1``."""
     numbers = np.empty(last - first)

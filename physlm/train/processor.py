@@ -2,6 +2,7 @@
 
 import ctypes
 import importlib.util
+import multiprocessing
 import os
 import shutil
 import sys
@@ -32,6 +33,15 @@ def use_processor(n_threads: int | None, n_processes: int) -> None:
     """
     torch.set_num_threads(n_threads or max(1, _N_CORES // n_processes))
     _keep_freed_memory()
+
+
+def n_cores() -> int:
+    """Cores that this process may use; of those of a parallel sweep, its share."""
+    if multiprocessing.parent_process() is not None:
+        return _N_CORES
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def is_worth_compiling(device: str, n_parameters: int, n_tokens: float) -> bool:

@@ -15,7 +15,6 @@ from typing import Any
 
 import torch
 from jaxtyping import Float, Int
-from lightning.pytorch.loggers import Logger
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
@@ -31,6 +30,7 @@ from physlm.train.fit import Trained, from_checkpoint
 from physlm.train.module import Precision, Progress, TrainerConfig, mean_loss
 from physlm.train.objective import Objective
 from physlm.train.schedule import OptimConfig
+from physlm.train.tracking import OutlivedLogger
 
 # R replicas, B batch, T tokens of a window and the one after it.
 
@@ -51,7 +51,7 @@ class Replica:
     model: LanguageModel
     batches: Batches
     optim: OptimConfig
-    loggers: list[Logger]
+    loggers: list[OutlivedLogger]
 
 
 def fit_replicas(

@@ -4,18 +4,29 @@ import csv
 import json
 import netrc
 import os
+import re
 from argparse import Namespace
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlsplit
 
 from lightning.pytorch.loggers import Logger, WandbLogger
 from lightning.pytorch.utilities import rank_zero_only
 
+from physlm.errors import InputError
 from physlm.record import RunDirectory, flatten, read_curves, write_text
 from physlm.schema import Schema
+from physlm.watching import reason, tell
+
+if TYPE_CHECKING:
+    import wandb
+
+# How long a run waits for W&B when it begins, and for the rest to be sent when it has ended.
+_MOST_SECONDS = {"WANDB_INIT_TIMEOUT": 20, "WANDB_FINISH_TIMEOUT": 120}
 
 
 class Tracker(str, Enum):
@@ -34,6 +45,22 @@ class LoggerConfig(Schema):
     project: str = "physlm"  # W&B project
     entity: str | None = None  # W&B team; None is your own
     group: str | None = None  # W&B group; None is the experiment's name
+
+    def require(self) -> None:
+        """Refuse a key that cannot be one; whether a server knows it is seen when it is asked.
+
+        Raises:
+            InputError: If W&B is wanted, and its key is none.
+        """
+        if self.kind is not Tracker.wandb or not is_logged_in():
+            return
+        key = _key() or ""
+        if not re.fullmatch(r"[\w.-]{40,}", key):
+            raise InputError(
+                f"the key of W&B has {len(key)} characters; a key has 40 or more, all of them "
+                "letters, digits, - or _: correct WANDB_API_KEY or run wandb login, or set "
+                "WANDB_MODE=offline"
+            )
 
 
 class JsonLinesLogger(Logger):
@@ -105,6 +132,56 @@ class CsvLogger(JsonLinesLogger):
             write_text(path, "".join(",".join(row) + "\n" for row in kept if row))
 
 
+class OutlivedLogger(Logger):
+    """A logger that is given up at its first error, in one line, while the run goes on."""
+
+    def __init__(self, label: str, build: Callable[[], Logger]) -> None:
+        super().__init__()
+        self.label = label
+        self.logger: Logger | None = None
+        with self._given_up_at_an_error():
+            self.logger = build()
+
+    @property
+    def name(self) -> str:
+        """What is written."""
+        return self.label
+
+    @property
+    def version(self) -> str:
+        """One per run."""
+        return ""
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Pass them on."""
+        with self._given_up_at_an_error():
+            if self.logger is not None:
+                self.logger.log_metrics(dict(metrics), step=step)
+
+    def log_hyperparams(
+        self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any
+    ) -> None:
+        """They were passed on when the run began."""
+
+    def close(self, status: str) -> None:
+        """End it; W&B is told whether the run is ``finished``."""
+        with self._given_up_at_an_error():
+            if isinstance(self.logger, WandbLogger):
+                self.logger.experiment.finish(exit_code=0 if status == "finished" else 1)
+        self.logger = None
+
+    @contextmanager
+    def _given_up_at_an_error(self) -> Iterator[None]:
+        try:
+            yield
+        except InputError:  # a damaged file of an earlier attempt, before anything is computed
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, the run itself is sound
+            self.logger = None
+            tell(f"{self.label}: {reason(error)}; the run goes on without it")
+
+
 def build_loggers(
     config: LoggerConfig,
     directory: RunDirectory,
@@ -113,44 +190,76 @@ def build_loggers(
     name: str,
     first_step: int,
     hyperparameters: Mapping[str, Any],
-) -> list[Logger]:
+) -> list[OutlivedLogger]:
     """The run's loggers, cut back to the step that training goes on from."""
-    loggers: list[Logger] = [JsonLinesLogger(directory.metrics, first_step)]
+    curves, table = directory.metrics, directory.metrics.with_suffix(".csv")
+    loggers = [OutlivedLogger(str(curves), lambda: JsonLinesLogger(curves, first_step))]
     if config.kind is Tracker.csv:
-        loggers.append(CsvLogger(directory.metrics.with_suffix(".csv"), first_step))
+        loggers.append(OutlivedLogger(str(table), lambda: CsvLogger(table, first_step)))
     if config.kind is Tracker.wandb:
-        wandb_logger = WandbLogger(
-            project=config.project, entity=config.entity, group=config.group or name,
-            name=f"{name}-{run_id[:6]}", id=run_id, save_dir=directory.path,
-            resume="allow", offline=not is_logged_in(), log_model=False,
-        )  # fmt: skip
-        wandb_logger.log_hyperparams(flatten(hyperparameters))
-        loggers.append(wandb_logger)
+        words = {"project": config.project, "entity": config.entity, "group": config.group or name,
+                 "name": f"{name}-{run_id[:6]}", "id": run_id, "dir": directory.path}  # fmt: skip
+        loggers.append(OutlivedLogger("W&B", lambda: _wandb_logger(words, hyperparameters)))
     return loggers
 
 
-def report(loggers: list[Logger], metrics: Mapping[str, float], step: int) -> None:
-    """Log final metrics."""
-    for logger in loggers:
-        logger.log_metrics(dict(metrics), step=step)
+def report(loggers: list[OutlivedLogger], metrics: Mapping[str, float], step: int) -> None:
+    """Log final metrics, if there are any."""
+    for logger in loggers if metrics else []:
+        logger.log_metrics(metrics, step=step)
 
 
-def close(loggers: list[Logger]) -> None:
-    """Close every logger, so that the next run of this process starts its own."""
+def close(loggers: list[OutlivedLogger], status: str = "interrupted") -> None:
+    """Close every logger that is still open, so that the next run starts its own."""
     for logger in loggers:
-        logger.finalize("success")
-        if isinstance(logger, WandbLogger):
-            logger.experiment.finish()
+        logger.close(status)
+
+
+def _wandb_logger(words: Mapping[str, Any], hyperparameters: Mapping[str, Any]) -> WandbLogger:
+    """A W&B run of its own beside others of this process, offline where the server is not reached.
+
+    Then the process stays offline, so that of many runs only the first one waits.
+    """
+    import wandb
+
+    for name, seconds in _MOST_SECONDS.items():
+        os.environ.setdefault(name, str(seconds))
+    try:
+        run = _wandb_run(words, "online" if is_logged_in() else "offline")
+    except Exception as error:
+        if not is_logged_in():
+            raise
+        os.environ["WANDB_MODE"] = "offline"
+        wandb.teardown()  # or the id would stay in use
+        run = _wandb_run(words, "offline")
+        tell(f"W&B was not reached ({reason(error)}); when it is, send what is kept on disk: "
+             f"wandb sync {Path(run.settings.sync_dir)}")  # fmt: skip
+    run.define_metric("trainer/global_step")
+    run.define_metric("*", step_metric="trainer/global_step", step_sync=True)
+    logger = WandbLogger(experiment=run, log_model=False)
+    logger.log_hyperparams(flatten(hyperparameters))
+    return logger
+
+
+def _wandb_run(words: Mapping[str, Any], mode: Literal["online", "offline"]) -> "wandb.Run":
+    import wandb
+
+    return wandb.init(**words, mode=mode, resume="allow", reinit="create_new")
 
 
 def is_logged_in() -> bool:
-    """Whether W&B has a key, in the environment or where ``wandb login`` writes it."""
-    if os.environ.get("WANDB_MODE") in {"offline", "disabled", "dryrun"}:
-        return False
-    if os.environ.get("WANDB_API_KEY"):
-        return True
+    """Whether W&B is to be reached: it has a key, and nobody asked for offline files."""
+    is_offline = os.environ.get("WANDB_MODE") in {"offline", "disabled", "dryrun"}
+    return not is_offline and _key() is not None
+
+
+def _key() -> str | None:
+    """The key of W&B in the environment, or where ``wandb login`` writes it."""
+    if key := os.environ.get("WANDB_API_KEY"):
+        return key
     try:
         hosts = netrc.netrc(os.environ.get("NETRC")).hosts
     except (OSError, netrc.NetrcParseError):
-        return False
-    return any("wandb" in host for host in hosts)
+        return None
+    server = urlsplit(os.environ.get("WANDB_BASE_URL", "")).netloc or "wandb"
+    return next((password for host, (_, _, password) in hosts.items() if server in host), None)

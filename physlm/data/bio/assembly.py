@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 from jaxtyping import Int32, Int64
 
+from physlm.data.compilation import compiled
 from physlm.data.corpus import Documents
 from physlm.data.tokens import Pieces
 
@@ -35,7 +35,7 @@ def assemble(rows: Int32[np.ndarray, "documents pieces"], pieces: Pieces, eos: i
     return Assembled(*_assemble(rows, pieces.tokens, pieces.starts, np.int32(eos)))
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _assemble(rows, piece_tokens, piece_starts, eos):  # type: ignore[no-untyped-def]
     n_documents, n_pieces = rows.shape
     starts = np.empty(n_documents + 1, dtype=np.int64)

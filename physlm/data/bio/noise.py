@@ -1,9 +1,9 @@
 """Documents whose tokens tell nothing: drawn anew, or the same ones in another order."""
 
-import numba
 import numpy as np
 from jaxtyping import Int32, Int64
 
+from physlm.data.compilation import compiled
 from physlm.data.splitmix import below, next_bits, stream_of
 
 
@@ -40,7 +40,7 @@ def reordered(
     return shuffled
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _redrawn(tokens, starts, numbers, key, n_choices):  # type: ignore[no-untyped-def]
     drawn = tokens.copy()
     for i in range(len(numbers)):
@@ -51,7 +51,7 @@ def _redrawn(tokens, starts, numbers, key, n_choices):  # type: ignore[no-untype
     return drawn
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _reordered(tokens, starts, numbers, key):  # type: ignore[no-untyped-def]
     shuffled = tokens.copy()
     for i in range(len(numbers)):

@@ -3,11 +3,11 @@
 from dataclasses import dataclass, field
 from enum import Enum
 
-import numba
 import numpy as np
 from jaxtyping import Int8, Int32, Int64
 
 from physlm.data.bio.assembly import assemble
+from physlm.data.compilation import compiled
 from physlm.data.corpus import Documents
 from physlm.data.splitmix import below, next_bits, stream_of
 from physlm.data.tokens import Pieces
@@ -241,7 +241,7 @@ class Sentences:
         return name, values
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _draw_plans(  # type: ignore[no-untyped-def]
     people, wordings, texts, languages, n_untold, kinds, name_after, keys, templates, n_sentences
 ):
@@ -275,7 +275,7 @@ def _draw_plans(  # type: ignore[no-untyped-def]
     return plan
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _rows(people, plan, languages, openings, subjects, namings, texts, width):  # type: ignore[no-untyped-def]
     """The pieces of each sentence of each document."""
     values, prefixes, suffixes = texts

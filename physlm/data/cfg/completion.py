@@ -5,10 +5,11 @@ import numpy as np
 
 from physlm.data.cfg.sampling import expand, grown
 from physlm.data.cfg.spans import begin_path, go_on, new_positions, taken
+from physlm.data.compilation import compiled
 from physlm.data.splitmix import next_bits, stream_of, unit
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def endings(n, tables, rule_weights, spans, expected, end_weight, key, n_endings):  # type: ignore[no-untyped-def]
     """What follows the first n tokens of a string, drawn ``n_endings`` times.
 

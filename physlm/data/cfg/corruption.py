@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from enum import Enum
 
-import numba
 import numpy as np
 from jaxtyping import Int64
 
 from physlm.data.cfg.derivation import Strings
 from physlm.data.cfg.grammar import Grammar
 from physlm.data.cfg.sampling import expand, grown
+from physlm.data.compilation import compiled
 from physlm.data.splitmix import below, next_bits, stream_of, unit
 
 
@@ -70,7 +70,7 @@ def corrupt(
     return Corrupted(Strings(grammar.tables.tokens[tokens], starts), n_meant)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _replace_tokens(tokens, starts, n_tokens, rate, key, first):  # type: ignore[no-untyped-def]
     out = tokens.copy()
     for i in range(len(starts) - 1):
@@ -83,7 +83,7 @@ def _replace_tokens(tokens, starts, n_tokens, rate, key, first):  # type: ignore
     return out
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _replace_symbols(tokens, starts, symbols, is_boundary, tables, is_fixed, rate, key, first):  # type: ignore[no-untyped-def]
     """``symbols`` are places on the last level but one, whose subtrees end at boundaries."""
     level = len(tables.level_starts) - 3

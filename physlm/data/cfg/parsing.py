@@ -7,9 +7,10 @@ import numpy as np
 
 from physlm.data.cfg.spans import Spans, forward, inside
 from physlm.data.cfg.tables import Tables
+from physlm.data.compilation import compiled
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def whole_strings(tokens, starts, tables, weights):  # type: ignore[no-untyped-def]
     """Whether the root derives each string, and its weight."""
     n_strings = len(starts) - 1
@@ -25,7 +26,7 @@ def whole_strings(tokens, starts, tables, weights):  # type: ignore[no-untyped-d
     return is_derived, values
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def anatomy(tokens, starts, tables, weights):  # type: ignore[no-untyped-def]
     """Where strings stop being beginnings of strings of the grammar, and what is broken there.
 
@@ -114,7 +115,7 @@ def _ways(
     return dict(total)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def best_choices(n, tables, weights, spans):  # type: ignore[no-untyped-def]
     """The choices of the best derivation of a string of n tokens, given its best spans.
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from physlm.data.cfg.derivation import Derivations, Strings
 from physlm.data.cfg.tables import Tables
+from physlm.data.compilation import compiled
 from physlm.data.splitmix import below, next_bits, stream_of, unit
 
 
@@ -81,7 +82,7 @@ def expand(symbol, level, state, tables, rows, tokens, choices, keeps):  # type:
     return state, n, n_choices
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _sample(tables, key, first, n_strings, keeps):  # type: ignore[no-untyped-def]
     """Tokens, where strings start, choices, and where those of each string start."""
     longest, most_choices = tables.longest[0], tables.most_choices[0] if keeps else 0
@@ -101,7 +102,7 @@ def _sample(tables, key, first, n_strings, keeps):  # type: ignore[no-untyped-de
     return tokens[: starts[-1]], starts, choices[: choice_starts[-1]], choice_starts
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _derive(tables, tokens, starts, choices, choice_starts):  # type: ignore[no-untyped-def]
     """Go through each derivation again, down to its tokens, and back up for where subtrees end."""
     n_levels, n_tokens = len(tables.level_starts) - 1, len(tokens)

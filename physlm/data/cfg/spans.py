@@ -20,6 +20,7 @@ from jaxtyping import Float64, Int32, Int64
 
 from physlm.data.cfg.sampling import grown
 from physlm.data.cfg.tables import Tables
+from physlm.data.compilation import compiled
 
 
 class Spans(NamedTuple):
@@ -72,7 +73,7 @@ def root_weights(spans: Spans, n: int) -> Float64[np.ndarray, " n_1"]:
     return weights
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def inside(tokens, tables, weights):  # type: ignore[no-untyped-def]
     """All spans of a string, whose tokens are places among the grammar's."""
     n, first_terminal = len(tokens), tables.level_starts[-2]
@@ -119,7 +120,7 @@ def inside(tokens, tables, weights):  # type: ignore[no-untyped-def]
     return firsts, lasts, ends[:n_spans], values[:n_spans]
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def forward(n, tables, rule_weights, spans, seeds, first_level):  # type: ignore[no-untyped-def]
     """Weight of all beginnings of derivations that expect a symbol at a position.
 

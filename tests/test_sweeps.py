@@ -1,0 +1,119 @@
+"""Ways of doing many runs go together: what works alone works in pairs, and side by side."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from threading import Thread
+
+import pytest
+
+from physlm.record import RunDirectory, read_curves, read_record
+from physlm.train.fit import saved_steps
+from tests.test_run import run
+
+TINY = ("+experiment=capacity_100x", "data.n_people=20", "data.exposures=4", "model.d_model=16",
+        "model.n_layers=1", "trainer.batch_size=2", "runtime.compile=false")  # fmt: skip
+
+
+def records(folder):
+    return [read_record(path) for path in folder.glob("runs/*/record.json")]
+
+
+def test_who_waits_for_a_run_says_so_and_then_has_it(tmp_path, capfd, monkeypatch):
+    monkeypatch.setattr(sys, "stderr", sys.__stderr__)
+    directory, order = RunDirectory(tmp_path), []
+
+    def second():
+        with directory.locked(waits=True):
+            order.append("second")
+
+    with directory.locked():
+        other = Thread(target=second)
+        other.start()
+        time.sleep(0.2)
+        order.append("first")
+    other.join(timeout=10)
+    assert order == ["first", "second"]
+    told = capfd.readouterr().err
+    assert told == f"{tmp_path} is in use by another process; waiting for it\n"
+
+
+HEIR = (
+    "data=biod", "data.n_people=20", "data.exposures=4", "data.seq_len=22", "trainer.batch_size=2",
+    "data.name_sizes=[32,32,32]", "data.attribute_order=fixed", "eval.capacity.n_renderings=1",
+    "model=inherited", "optim.warmup_steps=5", "runtime.compile=false",
+    f"init_from='{' '.join(TINY[:-1])} optim.warmup_steps=5 seed=0'",
+)  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("start", "words", "n_runs"), [
+    # The same runs twice, each group with a process for each of its runs.
+    (TINY, ("seeds=2", "name=mine,yours", "launcher=processes"), 2),
+    (TINY, ("seeds=2", "name=mine,yours", "launcher=serial"), 2),
+    # Groups that have a run in common, each in one program; W&B runs of their own.
+    (TINY, ("seeds=2", "seed=0,1", "runtime.replicas=true", "logger=wandb",
+            "launcher=processes"), 3),
+    # Single runs: the same one twice, and its table.
+    (TINY, ("name=mine,yours", "logger=csv", "launcher=processes"), 1),
+    # Points and seeds that start from one run, which nobody has done yet.
+    (HEIR, ("seeds=2", "name=mine,yours", "launcher=processes"), 3),
+    (HEIR, ("seed=0,1", "launcher=processes"), 3),
+    # A job's main module is the launcher's.
+    (TINY, ("seeds=2", "learning_rates=[1e-3]", "hydra/launcher=submitit_local"), 2),
+], ids=lambda value: " ".join(value[-3:]) if isinstance(value, tuple) else "")  # fmt: skip
+def test_ways_of_doing_many_runs_go_together(start, words, n_runs, tmp_path):
+    done = run(*start, *words, "--multirun", cwd=tmp_path, check=0,
+               env={"WANDB_MODE": "offline"})  # fmt: skip
+    found = records(tmp_path)
+    assert len(found) == n_runs, done.stderr
+    assert {record.status for record in found} == {"finished"}
+    assert "error" not in done.stderr.lower()
+    for path in tmp_path.glob("runs/*/metrics.jsonl"):
+        steps = [row["step"] for row in read_curves(path) if "train/loss_nats" in row]
+        assert steps == sorted(set(steps))  # nobody else wrote there
+    if "logger=wandb" in words:
+        assert len(list(tmp_path.glob("runs/*/wandb/offline-run-*/*.wandb"))) == n_runs
+    if "logger=csv" in words:
+        assert len(list(tmp_path.glob("runs/*/scores.csv"))) == n_runs
+
+
+@pytest.mark.slow
+def test_groups_that_share_runs_in_another_order_never_wait_for_each_other(tmp_path):
+    orders = ("[6e-3,3e-3]", "[3e-3,6e-3]")
+    started = [
+        subprocess.Popen([sys.executable, "-m", "physlm.run", *TINY, f"learning_rates={rates}",
+                          "runtime.replicas=true"], cwd=tmp_path, stdout=subprocess.PIPE,
+                         stderr=subprocess.PIPE, text=True)
+        for rates in orders
+    ]  # fmt: skip
+    told = [process.communicate(timeout=200) for process in started]
+    assert [process.returncode for process in started] == [0, 0], told
+    assert len(records(tmp_path)) == 2
+    assert sum("2 finished before" in out for out, _ in told) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("words", [("seed=0,1",), ("seeds=2",)])
+def test_an_interrupted_parallel_sweep_goes_on(words, tmp_path):
+    words = [sys.executable, "-m", "physlm.run", *TINY, "data.exposures=400", *words,
+             "runtime.checkpoint_seconds=0", "launcher=processes", "--multirun"]  # fmt: skip
+    started = subprocess.Popen(words, cwd=tmp_path, stderr=subprocess.PIPE,
+                               stdout=subprocess.DEVNULL, text=True,
+                               start_new_session=True)  # fmt: skip
+    for _ in range(1000):
+        if list(tmp_path.glob("runs/*/last.ckpt")):
+            break
+        time.sleep(0.1)
+    os.killpg(started.pid, signal.SIGINT)  # as Ctrl-C does
+    _, told = started.communicate(timeout=120)
+    assert started.returncode == 130, told
+    assert "Traceback" not in told
+    assert "interrupted: asked to stop; run the same command to go on" in told
+    saved = [saved_steps(path) for path in tmp_path.glob("runs/*/last.ckpt")]
+    assert saved
+    assert not records(tmp_path)
+    subprocess.run(words, cwd=tmp_path, check=True, capture_output=True)
+    assert len(records(tmp_path)) == 2
