@@ -6,7 +6,7 @@ import re
 import statistics
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import hydra
 from hydra.core.config_search_path import ConfigSearchPath
@@ -21,11 +21,13 @@ from rich.console import Console
 from rich.table import Table
 
 from physlm.analysis.figures import draw_histograms
+from physlm.changes import changes_of
 from physlm.config import RunConfig, Scale, config_dir, register_schemas, register_sweeps, typed
 from physlm.errors import DivergedError, InputError, InterruptedRunError, KilledProcessError
 from physlm.pipeline import Outcome, execute
 from physlm.record import RunDirectory, RunRecord, by_name
 from physlm.replication import Replication, replicate
+from physlm.science import caveat
 
 # Exit statuses: what the user gave, our own fault, asked to stop.
 BAD_INPUT, FAULT, INTERRUPTED = 2, 1, 130
@@ -196,8 +198,8 @@ def table_of_many(records: Sequence[RunRecord], config: RunConfig, rate: float) 
     )  # fmt: skip
     for heading in ("metric", "mean", "stderr", "deviation", "least", "most", "paper", "unit"):
         result.add_column(heading, justify="left" if heading in {"metric", "unit"} else "right")
-    if config.published_of:
-        result.caption = f"paper: {config.published_of}"
+    point = next(p for p in config.points if p.optim.learning_rate == rate)
+    result.caption = _caption(point, by_name(records[0].metrics))
     for name, metric in by_name(records[0].metrics).items():
         values = [by_name(record.metrics)[name].value for record in records]
         deviation = statistics.stdev(values) if len(values) > 1 else None
@@ -221,8 +223,7 @@ def table(record: RunRecord, config: RunConfig) -> Table:
     for heading in ("metric", "measured", "stderr", "paper", "unit"):
         result.add_column(heading, justify="left" if heading in {"metric", "unit"} else "right")
     metrics = by_name(record.metrics)
-    if config.published_of and not config.published.keys().isdisjoint(metrics):
-        result.caption = f"paper: {config.published_of}"
+    result.caption = _caption(config, metrics)
     for name, metric in metrics.items():
         paper = config.published.get(name)
         result.add_row(
@@ -244,6 +245,14 @@ def table(record: RunRecord, config: RunConfig) -> Table:
     for cost, value, unit in costs:
         result.add_row(cost, value, "", "", unit)
     return result
+
+
+def _caption(config: RunConfig, measured: Iterable[str]) -> str | None:
+    """What published numbers are of, and in what this run is not the experiment beside them."""
+    if config.published.keys().isdisjoint(measured):
+        return None
+    paper = f"paper: {config.published_of}" if config.published_of else ""
+    return "\n".join(filter(None, (paper, caveat(changes_of(config))))) or None
 
 
 def _active(record: RunRecord) -> list[tuple[str, str, str]]:
