@@ -12,6 +12,7 @@ import polars as pl
 
 from physlm.errors import InputError
 from physlm.record import SCIENCE, RunRecord, by_name, flatten, read_curves, read_record, replacing
+from physlm.science import caveat, is_science, own_key
 
 # What every row says of its run, before the configuration and the metrics.
 _FACTS = ("run_id", "name", "status", "device", "exposures", "steps", "tokens", "wall_seconds",
@@ -26,16 +27,21 @@ def find_records(folders: Iterable[Path]) -> tuple[list[RunRecord], list[InputEr
     """Every record below the folders, in order of run id, and what could not be read.
 
     Raises:
-        InputError: If a folder does not exist.
+        InputError: If a folder does not exist, or two of them have different records of one run.
     """
     records: dict[str, RunRecord] = {}
     unreadable = []
     for path in _record_paths(folders):
         try:
             record = read_record(path)
-            records[record.run_id] = record
         except InputError as error:
             unreadable.append(error)
+            continue
+        if records.setdefault(record.run_id, record) != record:
+            raise InputError(
+                f"{path}: run {record.run_id} is recorded elsewhere in these folders with other "
+                "results; give one of the two folders"
+            )
     return [records[run_id] for run_id in sorted(records)], unreadable
 
 
@@ -71,24 +77,80 @@ def tabulate_curves(folders: Iterable[Path]) -> pl.DataFrame:
 def varying(table: pl.DataFrame, records: Iterable[RunRecord]) -> pl.DataFrame:
     """The table without empty columns, and without configuration in which its runs do not differ.
 
+    What a run changes of its experiment stays, though all may have it.
+
     Args:
         table: A row for some of the records.
         records: They tell a value that is null from one that a kind of data does not have.
     """
-    run_ids = set(table["run_id"])
     values = defaultdict(set)
-    for record in records:
-        for name, value in _config(record).items() if record.run_id in run_ids else ():
+    kept = {"seed", "scale"}
+    for record in _of(table, records):
+        kept |= set(record.changed or ())
+        for name, value in _config(record).items():
             values[name].add(value)
     return table.drop([
         name for name in table.columns if table[name].null_count() == len(table)
-        or (_is_config(name) and name not in {"seed", "scale"} and len(values[name]) == 1)
+        or (_is_config(name) and name not in kept and len(values[name]) == 1)
     ])  # fmt: skip
+
+
+def _of(table: pl.DataFrame, records: Iterable[RunRecord]) -> list[RunRecord]:
+    run_ids = set(table["run_id"])
+    return [record for record in records if record.run_id in run_ids]
+
+
+def mixed_code(table: pl.DataFrame) -> str:
+    """Why the runs of a table are not of one revision of the code; empty where they are."""
+    revision = _column(table, "git_revision", pl.String())
+    is_clean = (~_column(table, "git_dirty", pl.Boolean())).fill_null(value=False)
+    n, n_unknown = revision.drop_nulls().n_unique(), revision.null_count()
+    n_dirty = (revision.is_not_null() & ~is_clean).sum()
+    faults = [
+        f"{n} git revisions" if n > 1 else "",
+        f"no known revision ({n_unknown} of {len(table)} runs)" if n_unknown else "",
+        f"uncommitted code ({n_dirty} of {len(table)} runs)" if n_dirty else "",
+    ]
+    return " and ".join(fault for fault in faults if fault)
+
+
+def _column(table: pl.DataFrame, name: str, kind: pl.DataType) -> pl.Series:
+    """Empty where the table was written without it."""
+    known = name in table.columns
+    return table[name].cast(kind) if known else pl.Series([None] * len(table), dtype=kind)
+
+
+def _require_one_revision(table: pl.DataFrame, *, may_be_mixed: bool) -> None:
+    """Means over runs of different code mix what the code changed with chance."""
+    if not (fault := mixed_code(table)):
+        return
+    if not may_be_mixed and not _is_all_unknown(table):
+        raise InputError(
+            f"these runs are of {fault}; run them again, choose by --where git_revision=..., or "
+            "add --mixed-revisions"
+        )
+    print(f"note: these runs are of {fault}", file=sys.stderr)
+
+
+def _is_all_unknown(table: pl.DataFrame) -> bool:
+    """As where physlm was installed from a package, and not from a checkout."""
+    return table["git_revision"].null_count() == len(table)
+
+
+def _changed(records: Sequence[RunRecord], by: Sequence[str]) -> str:
+    """The line that goes with means of what papers published: changes that are no column of it."""
+    if any(record.changed is None for record in records):
+        return caveat(None)
+    found: dict[str, set[str]] = defaultdict(set)
+    for record in records:
+        for key, both in (record.changed or {}).items():
+            found[key].add(both)
+    return caveat({k: " or ".join(sorted(both)) for k, both in found.items() if k not in by})
 
 
 def varying_science(table: pl.DataFrame) -> list[str]:
     """Configuration other than the seed that differs between rows and may change a result."""
-    science = [name for name in table.columns if _is_science(name)]
+    science = [name for name in table.columns if is_science(name)]
     return [name for name in science if table[name].n_unique() > 1]
 
 
@@ -181,10 +243,10 @@ def _row(record: RunRecord) -> dict[str, Any]:
 
 def _config(record: RunRecord) -> dict[str, Any]:
     config = {
-        k: v for k, v in flatten(record.config).items() if _own(k) not in {"name", "runs_dir"}
+        k: v for k, v in flatten(record.config).items() if own_key(k) not in {"name", "runs_dir"}
     }
     config = {k: str(v) if isinstance(v, list) else v for k, v in config.items()}
-    return {k: v for k, v in config.items() if not _own(k).startswith(_UNINFORMATIVE)}
+    return {k: v for k, v in config.items() if not own_key(k).startswith(_UNINFORMATIVE)}
 
 
 def _published(records: Sequence[RunRecord], table: pl.DataFrame) -> list[str]:
@@ -194,31 +256,15 @@ def _published(records: Sequence[RunRecord], table: pl.DataFrame) -> list[str]:
         InputError: If there is none.
     """
     names = dict.fromkeys(
-        metric
-        for record in records
-        if record.run_id in table["run_id"]
-        for metric in record.published
-        if metric in table.columns
+        metric for record in records for metric in record.published if metric in table.columns
     )
     if not names:
         raise InputError("these runs have no published numbers; say which metrics by --metrics")
     return list(names)
 
 
-def _is_science(name: str) -> bool:
-    section, dot, _ = _own(name).partition(".")
-    return bool(dot) and section in {*SCIENCE, "kinds"}
-
-
 def _is_config(name: str) -> bool:
-    return _own(name).partition(".")[0] in {*SCIENCE, "kinds", "scale", "init_from"}
-
-
-def _own(name: str) -> str:
-    """A column's name without what says that it is of a run that this one started from."""
-    while name.startswith("ancestor."):
-        name = name.removeprefix("ancestor.")
-    return name
+    return own_key(name).partition(".")[0] in {*SCIENCE, "kinds", "scale", "init_from"}
 
 
 def _markdown(table: pl.DataFrame) -> str:
@@ -231,6 +277,13 @@ def _cell(value: object) -> str:
     if value is None:
         return ""
     return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _write_curves(chosen: argparse.Namespace) -> None:
+    curves = choose(tabulate_curves(chosen.folders), chosen.where)
+    runs = tabulate(_of(curves, find_records(chosen.folders)[0]))
+    _require_one_revision(runs, may_be_mixed=chosen.mixed_revisions)
+    write_table(curves, chosen.output)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -246,21 +299,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
                         help="what was measured during training, one row a time")  # fmt: skip
     parser.add_argument("--where", nargs="+", metavar="KEY=VALUE[,VALUE]", default=[],
                         help="only runs with one of these values")  # fmt: skip
+    parser.add_argument("--mixed-revisions", action="store_true",
+                        help="even of several revisions or uncommitted code")  # fmt: skip
     parser.add_argument("--output", type=Path,
                         help="file ending in .md, .csv or .json (default: print)")  # fmt: skip
     chosen = parser.parse_args(arguments)
     try:
         if chosen.curves:
-            write_table(choose(tabulate_curves(chosen.folders), chosen.where), chosen.output)
+            _write_curves(chosen)
             return 0
         records, unreadable = find_records(chosen.folders)
         for problem in unreadable:
             print(f"error: {problem}", file=sys.stderr)
         table = choose(tabulate(records), chosen.where)
+        _require_one_revision(table, may_be_mixed=chosen.mixed_revisions)
         if chosen.by and (n_left_out := (table["status"] != "finished").sum()):
             print(f"note: {n_left_out} diverged runs left out of means", file=sys.stderr)
         if chosen.by:
-            table = summarise(table, chosen.by, chosen.metrics or _published(records, table))
+            metrics = chosen.metrics or _published(_of(table, records), table)
+            if not chosen.metrics and (line := _changed(_of(table, records), chosen.by)):
+                print(f"note: {line}", file=sys.stderr)
+            table = summarise(table, chosen.by, metrics)
         else:
             table = varying(table, records)
         write_table(table, chosen.output)

@@ -19,6 +19,23 @@ def mean_interval(sample: np.ndarray) -> tuple[float, float] | None:
     return float(interval.low), float(interval.high)
 
 
+def within(
+    bounds: tuple[float, float] | None, possible: tuple[float, float]
+) -> tuple[float, float] | None:
+    """The part of an interval where the quantity can be, such as -1 to 1 of a correlation.
+
+    It holds the true value as often as the whole does, since that is never elsewhere.
+
+    Source:
+        Mandelkern (2002), Setting confidence intervals for bounded parameters, Statistical Science
+        17. Fisher's z has no value at a rank correlation of 1, which few texts often have.
+    """
+    if bounds is None:
+        return None
+    low, high = np.clip(bounds, *possible).tolist()
+    return low, high
+
+
 def compared(
     a: np.ndarray, b: np.ndarray, by: str, *, paired: bool = False
 ) -> tuple[float, tuple[float, float] | None]:

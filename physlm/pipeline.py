@@ -15,6 +15,7 @@ from safetensors.torch import save_model
 
 from physlm import __version__
 from physlm.analysis.figures import draw_learning_curve, draw_run, save_figure
+from physlm.changes import changes_of
 from physlm.config import Ancestor, RunConfig
 from physlm.data.corpus import Corpus
 from physlm.errors import InputError, refused_values
@@ -296,6 +297,7 @@ def _facts(config: RunConfig, prepared: Prepared) -> dict[str, Any]:
         "parameters": {**by_role, **_totals(prepared.model)},
         "published": dict(config.published),
         "published_of": config.published_of,
+        "changed": changes_of(config),
     }
 
 

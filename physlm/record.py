@@ -70,6 +70,8 @@ class RunRecord:
         stopped_at_step: Where the loss stopped being finite, if it did.
         published: Metric name to the number in the paper.
         published_of: What the paper measured these on.
+        changed: Keys whose values are not those of the experiment of that name, with both values as
+            text; None where there is no such experiment, or that was not recorded.
     """
 
     run_id: str
@@ -92,6 +94,7 @@ class RunRecord:
     n_replicas: int = 1
     stopped_at_step: int | None = None
     published_of: str = ""
+    changed: dict[str, str] | None = None
     schema_version: int = SCHEMA_VERSION
 
     def metric(self, name: str) -> Metric:

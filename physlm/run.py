@@ -4,7 +4,7 @@ import math
 import os
 import statistics
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NoReturn
 
 import hydra
@@ -16,6 +16,8 @@ from rich.console import Console
 from rich.table import Table
 
 from physlm.analysis.figures import draw_histograms
+from physlm.changes import changes_of
+from physlm.config import RunConfig, register, typed
 from physlm.config_files import config_dir
 from physlm.errors import (
     DivergedError,
@@ -26,6 +28,7 @@ from physlm.messages import INTERRUPTED, explain
 from physlm.pipeline import Outcome, execute
 from physlm.record import RunDirectory, RunRecord, by_name
 from physlm.replication import Replication, replicate
+from physlm.science import caveat
 from physlm.watching import harmless, outlive_readers
 
 _WIDEST = 250  # columns of a table in a file or pipe, where nothing may be cut
@@ -188,10 +191,11 @@ def table_of_many(records: Sequence[RunRecord], config: RunConfig, rate: float) 
     )  # fmt: skip
     for heading in ("metric", "mean", "stderr", "deviation", "least", "most", "paper", "unit"):
         result.add_column(heading, justify="left" if heading in {"metric", "unit"} else "right")
-    if config.published_of:
-        result.caption = f"paper: {config.published_of}"
     measured = [by_name(record.metrics) for record in records]
-    for name, metric in {name: m for own in measured for name, m in own.items()}.items():
+    every = {name: metric for own in measured for name, metric in own.items()}
+    point = next(p for p in config.points if p.optim.learning_rate == rate)
+    result.caption = _caption(point, every)
+    for name, metric in every.items():
         values = [own[name].value for own in measured if name in own]
         deviation = statistics.stdev(values) if len(values) > 1 else None
         paper = config.published.get(name)
@@ -215,8 +219,7 @@ def table(record: RunRecord, config: RunConfig) -> Table:
     for heading in ("metric", "measured", "stderr", "paper", "unit"):
         result.add_column(heading, justify="left" if heading in {"metric", "unit"} else "right")
     metrics = by_name(record.metrics)
-    if config.published_of and not config.published.keys().isdisjoint(metrics):
-        result.caption = f"paper: {config.published_of}"
+    result.caption = _caption(config, metrics)
     for name, metric in metrics.items():
         paper = config.published.get(name)
         result.add_row(
@@ -238,6 +241,14 @@ def table(record: RunRecord, config: RunConfig) -> Table:
     for cost, value, unit in costs:
         result.add_row(cost, value, "", "", unit)
     return result
+
+
+def _caption(config: RunConfig, measured: Iterable[str]) -> str | None:
+    """What published numbers are of, and in what this run is not the experiment beside them."""
+    if config.published.keys().isdisjoint(measured):
+        return None
+    paper = f"paper: {config.published_of}" if config.published_of else ""
+    return "\n".join(filter(None, (paper, caveat(changes_of(config))))) or None
 
 
 def _active(record: RunRecord) -> list[tuple[str, str, str]]:

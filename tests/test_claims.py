@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -9,6 +10,7 @@ from scipy import stats
 from physlm.claims import Claim, decide, ledger, main, read_claims
 from physlm.errors import InputError
 from physlm.selection import best_of
+from physlm.sweep import configurations
 
 VALUES = {1000: [1.9, 1.95, 2.0], 100: [1.0, 1.1, 1.2], 10: [0.1]}
 RESULTS = pl.DataFrame(
@@ -278,12 +280,155 @@ def test_one_run_of_a_group_has_no_error(tmp_path):
     assert verdict.groups[1] == (0.1, None)
 
 
-def test_the_ledger_is_computed_from_files(tmp_path, capsys):
-    RESULTS.write_csv(tmp_path / "results.csv")
-    (tmp_path / "claims.yaml").write_text(
-        "- {id: two, statement: About 2 bits, source: Part 3.3, published: '2', metric: bits,\n"
-        "   select: {data.exposures: 1000}, scale: laptop, expect: {at_least: 1.8}, command: go}\n"
+RUN = "python -m physlm.run +experiment=capacity_1000x"
+
+
+def of_runs(command, values, **columns):
+    """Results of the runs of a command, one seed a value."""
+    rows = []
+    for seed, value in enumerate(values):
+        for run in configurations(command, "laptop"):
+            run_id = replace(run, seed=seed).run_id
+            rows.append({"run_id": run_id, "bits": value, "data.exposures": run.data.exposures,
+                         "seed": seed, "scale": "laptop", "status": "finished",
+                         "git_revision": "f00", "git_dirty": False} | columns)  # fmt: skip
+    return pl.DataFrame(rows, infer_schema_length=None)
+
+
+def folder_of(tmp_path, results, *claims):
+    """As of an experiment."""
+    tmp_path.mkdir(exist_ok=True)
+    results.write_csv(tmp_path / "results.csv")
+    base = {"statement": "About 2 bits", "source": "Part 3.3", "published": "2", "metric": "bits",
+            "select": {"data.exposures": 1000}, "scale": "laptop", "expect": {"at_least": 1.8},
+            "command": RUN}  # fmt: skip
+    entries = [{"id": f"claim-{i}"} | base | changes for i, changes in enumerate(claims)]
+    (tmp_path / "claims.yaml").write_text(yaml.safe_dump(entries))
+    return tmp_path
+
+
+def test_runs_of_another_configuration_decide_no_claim(tmp_path, capsys):
+    """Whether or not results show in a column what was changed."""
+    changed = of_runs(f"{RUN} data.n_people=200", VALUES[1000])
+    shown = changed.with_columns(pl.lit(200).alias("data.n_people"))
+    less_seen = of_runs(f"{RUN} data.exposures=30", VALUES[1000])
+    folders = [folder_of(tmp_path / str(i), results, {})
+               for i, results in enumerate((changed, shown, less_seen))]  # fmt: skip
+    assert main([str(folder) for folder in folders]) == 0
+    rows = capsys.readouterr().out.splitlines()[2:5]
+    assert all("**not this claim's configuration: " in row and "holds" not in row for row in rows)
+    assert "what differs is the same in all rows" in rows[0]
+    assert "data.n_people=200, this claim's experiment has 1000" in rows[1]
+    assert "data.exposures=30, this claim's experiment has 1000" in rows[2]
+
+
+def test_runs_of_another_configuration_are_left_out_and_counted(tmp_path):
+    own, other = (
+        of_runs(f"{RUN}{word}", v)
+        for word, v in (("", [1.9, 1.95, 2.0]), (" model.d_model=24", [9.0, 9.1]))
     )
+    folder = folder_of(tmp_path, pl.concat([own, other]), {})
+    assert "1.950 (1.826 to 2.074, n = 3, 2 of other configurations left out)" in ledger([folder])
+
+
+def test_both_sides_of_a_comparison_are_of_its_runs(tmp_path):
+    ours, theirs = (of_runs(f"{RUN} data.exposures={n}", VALUES[n]) for n in (1000, 100))
+    rule = {"compared_to": {"data.exposures": 100}, "expect": {"at_least": 0}}
+    folder = folder_of(tmp_path, pl.concat([ours, theirs]), rule)
+    assert "not this claim's configuration: data.exposures=100" in ledger([folder])
+    rule["command"] = f"{RUN}; {RUN} data.exposures=10,100 seeds=2 --multirun"
+    folder = folder_of(tmp_path, pl.concat([ours, theirs]), rule)
+    assert "**holds**" in ledger([folder])
+
+
+def test_results_that_do_not_name_their_runs_are_refused(tmp_path):
+    folder = folder_of(tmp_path, of_runs(RUN, [1.9, 2.0]).drop("run_id"), {})
+    with pytest.raises(InputError, match="claim claim-0: results have no column run_id"):
+        ledger([folder])
+
+
+@pytest.mark.parametrize(("command", "message"), [
+    ("make run", "'make run' makes no run; write python -m physlm.run WORDS"),
+    (f"{RUN} data.n_poeple=3", "n_poeple"),
+    ("python -m physlm.run +sweeps=nothing", r"\+sweeps=nothing: .* does not exist"),
+])  # fmt: skip
+def test_a_command_that_makes_no_runs_is_refused(tmp_path, command, message):
+    folder = folder_of(tmp_path, of_runs(RUN, [1.9, 2.0]), {"command": command})
+    with pytest.raises(InputError, match=f"claim claim-0: .*{message}"):
+        ledger([folder])
+
+
+@pytest.mark.parametrize("repeat", [
+    {"select": {"bits": 1.95, "data.exposures": 1000}, "expect": {"at_least": 1.8}},
+    {"select": {"scale": "laptop"}},
+    {"times": 1, "by": "ratio"},
+])  # fmt: skip
+def test_two_claims_of_one_rule_and_the_same_runs_are_refused(tmp_path, repeat):
+    results = of_runs(RUN, [1.95, 1.95, 1.95])
+    first = folder_of(tmp_path / "one", results, {})
+    second = folder_of(tmp_path / "two", results, repeat)
+    message = "claim two/claim-0 has the rule and the runs of one/claim-0"
+    with pytest.raises(InputError, match=message):
+        ledger([first, second])
+    ledger([first, folder_of(tmp_path / "two", results, {"expect": {"at_most": 2.3}})])
+
+
+def test_a_comparison_turned_round_is_the_same_rule(tmp_path):
+    results = pl.concat([of_runs(f"{RUN} data.exposures={n}", VALUES[n]) for n in (1000, 100)])
+    command = f"{RUN} data.exposures=1000,100"
+    sides = [{"data.exposures": n} for n in (1000, 100)]
+    for by, low, high in (("difference", 0.5, -0.5), ("ratio", 2, 0.5)):
+        rules = [
+            {"select": a, "compared_to": b, "by": by, "expect": {bound: value}, "command": command}
+            for a, b, bound, value in ((*sides, "at_least", low), (*sides[::-1], "at_most", high))
+        ]
+        with pytest.raises(InputError, match="claim-1 has the rule and the runs of .*/claim-0"):
+            ledger([folder_of(tmp_path, results, *rules)])
+
+
+def test_results_of_mixed_code_are_told_below_the_ledger(tmp_path):
+    results = of_runs(RUN, [1.9, 1.95, 2.0])
+    assert "revision" not in ledger([folder_of(tmp_path / "one", results, {})])
+    revisions = pl.Series(["f00", "ba7", None])
+    mixed = results.with_columns(git_revision=revisions, git_dirty=pl.Series([True, False, None]))
+    text = ledger([folder_of(tmp_path / "two", mixed, {})]).splitlines()[-1]
+    assert "two of 2 git revisions and no known revision (1 of 3 runs)" in text
+    assert "uncommitted code (1 of 3 runs)" in text
+
+
+def test_no_interval_ends_where_the_quantity_cannot_be():
+    """Of a correlation beyond 1; of accuracies beyond 0 and 1, and their ratio below 0."""
+    results = paired([[1, 2, 3, 4], [1, 2, 4, 3]], [[5, 6, 8, 9]] * 2)
+    assert decide(claim(**FOLLOWS), results).high == 1.0
+    accuracies = of_values([0.99, 0.9, 1.0], [0.0, 0.1, 0.0], other=([0.1, 0.9, 1.0], [1.0] * 3))
+    accuracies = accuracies.rename({"bits": "qa/accuracy", "other": "bio/accuracy"})
+    most, least = ({"data.exposures": n} for n in (1000, 100))
+    of_accuracy = {"metric": "qa/accuracy"}
+    assert decide(claim(**of_accuracy, select=most), accuracies).high == 1.0
+    assert decide(claim(**of_accuracy, select=least), accuracies).low == 0.0
+    ratio = decide(claim(**of_accuracy, select=most, relative_to="bio/accuracy"), accuracies)
+    assert ratio.low == 0.0 < ratio.value < ratio.high
+
+
+@pytest.mark.parametrize("values", [([-0.2, -0.1, -0.15], [3.0, 3.1, 3.2]),
+                                    ([0.1, 0.2, 0.1], [-3.0, -3.1, -3.2])])  # fmt: skip
+def test_what_is_not_above_zero_has_no_multiple(values):
+    """`20 times less` held of a negative value."""
+    for expect in ({"at_most": 0}, {"at_least": 0}):
+        rule = claim(compared_to={"data.exposures": 100}, times=0.05, expect=expect)
+        verdict = decide(rule, of_values(*values))
+        assert verdict.word == "undecided"
+        assert "is not above 0, so that it has no multiple" in verdict.why
+
+
+def test_a_part_of_less_than_nothing_is_no_ratio():
+    results = of_values([-0.2, -0.1, -0.15], [1.0], most=([2.0, 2.0, 2.0], [1.0]))
+    verdict = decide(claim(relative_to="most", expect={"at_most": 0.5}), results)
+    assert (verdict.word, verdict.why[:22]) == ("undecided", "-0.150 is not above 0,")
+
+
+def test_the_ledger_is_computed_from_files(tmp_path, capsys):
+    folder_of(tmp_path, of_runs(RUN, VALUES[1000]), {"id": "two"})
     readme = tmp_path / "README.md"
     readme.write_text("# Ledger\n\nText.\n\n| claim | old |\n| --- | --- |\n")
     assert main([str(tmp_path), "--ledger", str(readme)]) == 0

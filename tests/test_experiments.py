@@ -1,15 +1,15 @@
 """What is committed of experiments agrees with itself."""
 
+import re
 import runpy
-import shlex
 import sys
 from pathlib import Path
 
 import polars as pl
 import pytest
 
+from physlm.claim_runs import own_rows
 from physlm.claims import ledger, read_claims
-from tests.test_conf import config as config  # noqa: PLC0414 - a fixture
 
 FOLDER = Path(__file__).parent.parent / "experiments"
 EXPERIMENTS = sorted(path.parent for path in FOLDER.glob("*/results.csv"))
@@ -44,106 +44,20 @@ def test_results_are_of_clean_code_and_one_row_a_run(folder):
         assert (results["exposures"] == results["data.exposures"]).all()
 
 
-RUNS = {
-    "capacity_exposures": [f"+experiment=capacity_{n}x" for n in (10, 30, 100, 300, 1000)]
-    + ["+experiment=capacity_exposures"],
-    "capacity_quantised": ["+experiment=capacity_1000x"] + [
-        f"+experiment=capacity_quantised model.weight_bits={bits} model.group_size={size}"
-        for bits in (8, 6, 5, 4, 3) for size in (32, 8)
-    ],
-    "capacity_junk": [
-        f"+experiment=capacity_junk +junk={kind}"
-        for kind in ("none", "fresh", "half", "twentieth", "repetitive", "random", "shuffled")
-    ],
-    "capacity_texts": [
-        f"+experiment=capacity_texts +told={kind}" for kind in ("redrawn", "simple", "written")
-    ],
-    "capacity_biod": [
-        f"+experiment=capacity_biod +biod={changed}"
-        for changed in ("base", "k1", "k20", "c4", "d16", "l4", "t128")
-    ],
-    "capacity_gated_mlp": [
-        f"+experiment=capacity_gated_mlp +mlp={kind} optim.learning_rate={rate}"
-        for kind in ("plain", "gated", "quarter", "none") for rate in (3e-3, 6e-3, 12e-3)
-    ] + [
-        f"+experiment=capacity_1000x +mlp={kind}" for kind in ("plain", "gated", "quarter", "none")
-    ] + [
-        "+experiment=capacity_1000x +mlp=none optim.learning_rate=3e-3",
-        "+experiment=capacity_1000x +mlp=gated model.is_tied=false",
-        "+experiment=capacity_gated_mlp model.is_tied=false optim.learning_rate=6e-3",
-    ],
-    "capacity_moe": [
-        f"+experiment=capacity_moe +experts={kind} optim.learning_rate={rate}"
-        for kind in ("dense", "switch") for rate in (3e-3, 6e-3, 12e-3)
-    ] + ["+experiment=capacity_moe +experts=mixtral"] + [
-        f"+experiment=capacity_moe +experts={kind} optim.learning_rate=6e-3 data.exposures=1000 "
-        "trainer.batch_size=134" for kind in ("dense", "switch")
-    ],
-    "capacity_seeds": ["+experiment=capacity_100x"],
-    "capacity_saturation": [
-        f"+experiment=capacity_saturation model.d_model={d}" for d in (16, 24, 32, 40, 48)
-    ],
-    "capacity_domain_token": [
-        f"+experiment=capacity_domain_token +domain={kind} data.exposures={n}"
-        for kind, n in (("both", 100), ("both", 300), ("useful", 100))
-    ] + [f"+experiment=capacity_junk +junk=fresh data.exposures={n}" for n in (100, 300, 600)]
-    + ["+experiment=capacity_junk +junk=none"],
-    "capacity": [f"+experiment=capacity_{n}x" for n in (100, 300, 1000)],
-    "cfg_learn": ["+experiment=cfg_learn", "+experiment=cfg_learn data.grammar=cfg3f"],
-    "cfg_inside": ["+experiment=cfg_inside"],
-    "cfg_position": ["+experiment=cfg_position",
-                     "+experiment=cfg_position model.position=uniform model.n_heads=8"],
-    "cfg_encoder": ["+experiment=cfg_encoder", "+experiment=cfg_inside"],
-    "extraction": [
-        f"""+experiment=extraction init_from="'+experiment=people +text={text}'" """
-        for text in ("single", "single_permute5", "multi5", "multi5_permute", "redrawn")
-    ] + [f"+experiment=people +text={text}" for text in ("single", "redrawn")],
-    "manipulation_classification": [
-        f"+experiment=manipulation_classification data.facts_share={share} data.tasks=[{task}]"
-        for share in (0, 0.5) for task in ("birth_month_mod_2", "major_luck_mod_100")
-    ],
-    "manipulation_comparison": [
-        f"+experiment=manipulation_comparison data.facts_share={share} data.tasks=[{task}]"
-        for share in (0, 0.5) for task in ("birth_month_ranking", "major_luck_subtraction")
-    ],
-    "manipulation_sizes": [
-        f"+experiment=manipulation_classification +asked=of_{n} data.facts_share={share}"
-        for share in (0, 0.5) for n in (25, 50, 100, 150)
-    ],
-    "celebrity": [
-        "+experiment=celebrity",
-        "+experiment=people +text=multi5_permute data.times=5 data.exposures=100 "
-        "data.n_minority=300 data.minority_text.n_wordings=1",
-        """+experiment=extraction init_from="'+experiment=people +text=single_permute1'" """,
-    ],
-    "mixed_training": [
-        "+experiment=mixed_training",
-        """+experiment=extraction init_from="'+experiment=people +text=single'" """,
-    ],
-    "manipulation_retrieval": [
-        f"+experiment=manipulation_retrieval data.facts_share={share}" for share in (0, 0.5)
-    ],
-    "manipulation_inverse": [
-        f"""+experiment=manipulation_inverse {how} init_from="'+experiment=people +text={text}'" """
-        for text in ("redrawn", "redrawn_reverse6")
-        for how in ("", "data.facts_share=0.5",
-                    "'data.tasks=[full_name_from_all]' data.exposures=200")
-    ],
-    "probing_people": [
-        f"""+experiment=probing_people init_from="'+experiment=people +text={text}'" """
-        for text in ("single", "single_permute5", "multi5", "multi5_permute", "redrawn")
-    ],
-    "cfg_robust": ["+experiment=cfg_robust +corrupted=none",
-                   "+experiment=cfg_robust +corrupted=nonterminal_fixed"],
-}  # fmt: skip
-
-
 @pytest.mark.parametrize("folder", EXPERIMENTS, ids=lambda p: p.name)
-def test_results_are_of_the_configurations_that_are_here(config, folder):
+def test_results_are_of_the_runs_that_the_commands_of_claims_make(folder):
+    """Their ids are computed anew, from what configuration and code are now."""
     results = pl.read_csv(folder / "results.csv", infer_schema_length=None)
-    for words in RUNS[folder.name]:
-        chosen = [config(*shlex.split(words), f"seed={seed}") for seed in range(2)]
-        assert {found.run_id for found in chosen} <= set(results["run_id"])
+    claimed = [own_rows(claim, results)["run_id"] for claim in read_claims(folder / "claims.yaml")]
+    assert set().union(*claimed) == set(results["run_id"])
+
+
+def test_a_claim_can_be_read_without_the_one_before():
+    claims = [claim for path in CLAIMS for claim in read_claims(path)]
+    assert len({claim.id for claim in claims}) == len(claims)
+    leans = re.compile(r"^(Indeed|So|Nor|They|It|At least half of it|And|With 1 of 20, too|Its)\b")
+    assert [claim.id for claim in claims if leans.match(claim.statement)] == []
+    assert [claim.id for claim in claims if "the above" in claim.statement] == []
 
 
 @pytest.mark.parametrize("folder", EXPERIMENTS, ids=lambda p: p.name)

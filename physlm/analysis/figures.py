@@ -1,5 +1,6 @@
 """Figures of runs."""
 
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from physlm.record import Metric, RunRecord, by_name, replacing
+from physlm.science import caveat
 
 
 def draw_run(record: RunRecord, curves: Sequence[dict[str, float]], path: Path) -> None:
@@ -31,6 +33,8 @@ def draw_run(record: RunRecord, curves: Sequence[dict[str, float]], path: Path) 
                 f"{record.parameters['total']:,} parameters, {record.exposures:g} exposures"
             )
             axes.legend(fontsize="small")
+    if names:
+        _add_caveats(figure, [record])
     save_figure(figure, path)
 
 
@@ -67,8 +71,18 @@ def draw_histograms(records: Sequence[RunRecord], path: Path) -> bool:
         axes.set(xlabel=f"{name} ({measured[0][name].unit})", ylabel="runs",
                  title=f"{records[0].name}, n = {len(records)}")  # fmt: skip
         axes.legend(fontsize="small")
+    if names[0] in records[0].published:
+        _add_caveats(figure, records)
     save_figure(figure, path)
     return True
+
+
+def _add_caveats(figure: Figure, records: Sequence[RunRecord]) -> None:
+    """Below, in what the runs are not the experiment that the published numbers stand beside."""
+    lines = dict.fromkeys(caveat(record.changed) for record in records)
+    width = int(figure.get_figwidth() * 18)
+    text = "\n".join(textwrap.fill(line, width) for line in lines if line)
+    figure.supxlabel(text, fontsize="x-small", x=0.01, ha="left")
 
 
 def draw_learning_curve(record: RunRecord, curves: Sequence[dict[str, float]], path: Path) -> None:

@@ -1,0 +1,82 @@
+"""The runs that a claim is about: those that its command makes, and no others."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import polars as pl
+
+from physlm.config import RunConfig
+from physlm.errors import InputError
+from physlm.science import differences, is_science, science_of
+from physlm.sweep import configurations
+from physlm.verdict import FOREIGN, Claim, Verdict, decide, selected
+
+
+def judged(claim: Claim, results: pl.DataFrame) -> Verdict:
+    """Hold a claim against those results that are of its own runs, which their ids tell.
+
+    Raises:
+        InputError: If the results do not name their runs, the command makes none, or the claim
+            cannot be decided.
+    """
+    own = own_rows(claim, results)
+    n_left_out = 0
+    for select in claim.selections:
+        rows = results if own.is_empty() else selected(claim, select, results)
+        if rows.is_empty():
+            raise InputError(f"claim {claim.id}: no run at all; {claim.command}")
+        foreign = rows.join(own, on="run_id", how="anti")
+        if len(foreign) == len(rows):
+            why = _nearest(foreign.row(0, named=True), _runs_of(claim, foreign["seed"][:1]))
+            return Verdict(None, None, None, 0, FOREIGN, why=why)
+        n_left_out += len(foreign)
+    return replace(decide(claim, own), n_left_out=n_left_out)
+
+
+def own_rows(claim: Claim, results: pl.DataFrame) -> pl.DataFrame:
+    """The rows of runs that the claim's command makes with any seed, or that these start from."""
+    if missing := {"run_id", "seed"} - set(results.columns):
+        raise InputError(
+            f"claim {claim.id}: results have no column {sorted(missing)[0]}, without which nothing "
+            "tells whose they are; write them with python -m physlm.collate"
+        )
+    runs = _runs_of(claim, results["seed"].unique())
+    return results.filter(pl.col("run_id").is_in(list(runs)))
+
+
+def _runs_of(claim: Claim, seeds: Iterable[int]) -> dict[str, RunConfig]:
+    found: dict[str, RunConfig] = {}
+    try:
+        for seed in seeds:
+            found |= _runs(claim.command, claim.scale, seed)
+    except InputError as error:
+        raise InputError(f"claim {claim.id}: {error}") from error
+    return found
+
+
+@cache
+def _runs(command: str, scale: str, seed: int) -> dict[str, RunConfig]:
+    """By run id."""
+    found = {}
+    for config in configurations(command, scale):
+        run: RunConfig | None = replace(config, seed=seed)
+        while run is not None:
+            found[run.run_id] = run
+            run = None if run.ancestor is None else run.ancestor.config
+    return found
+
+
+def _nearest(row: Mapping[str, Any], runs: Mapping[str, RunConfig]) -> str:
+    """In what a row is not the run that is most like it, as far as its columns show."""
+    shown = {name: value for name, value in row.items() if is_science(name) or name == "scale"}
+    shown.setdefault("data.exposures", row.get("exposures"))
+    found = min((_differing(shown, run) for run in runs.values()), key=len)
+    pairs = [f"{k}={ours}, this claim's experiment has {own}" for k, (ours, own) in found.items()]
+    return "; ".join(pairs) or "what differs is the same in all rows, hence no column"
+
+
+def _differing(shown: Mapping[str, Any], run: RunConfig) -> dict[str, tuple[Any, Any]]:
+    values = {**science_of(run.described()), "scale": run.scale.value}
+    return differences(shown, {name: values.get(name) for name in shown})

@@ -1,0 +1,70 @@
+"""The runs that a command line makes: every point of its sweep."""
+
+import itertools
+import shlex
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
+
+import yaml
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+from omegaconf.errors import OmegaConfBaseException
+
+from physlm.config import RunConfig, composed
+from physlm.config_files import config_dir
+from physlm.errors import InputError
+
+_PROGRAM = ["python", "-m", "physlm.run"]
+
+
+@cache
+def configurations(command: str, scale: str) -> tuple[RunConfig, ...]:
+    """Every run that a command makes, whatever its seed.
+
+    Args:
+        command: One or several, with semicolons between them, such as ``python -m physlm.run
+            +experiment=capacity_100x model.d_model=32,48 --multirun``.
+        scale: At which scale they are run.
+
+    Raises:
+        InputError: If it is no such command, or a word is unknown.
+    """
+    found: list[RunConfig] = []
+    for part in command.split(";"):
+        words = shlex.split(part)
+        if words[:3] != _PROGRAM:
+            raise InputError(f"{part.strip()!r} makes no run; write {shlex.join(_PROGRAM)} WORDS")
+        try:
+            for point in _points(_without_seeds(words[3:])):
+                found += composed((*point, f"scale={scale}")).points
+        except (HydraException, OmegaConfBaseException) as error:
+            raise InputError(f"{part.strip()}: {' '.join(str(error).split())}") from error
+    return tuple(found)
+
+
+def _without_seeds(words: Iterable[str]) -> list[str]:
+    """Words, after those of the sweeps that they name, but for which seeds are run."""
+    words = [word for word in words if word != "--multirun"]
+    sweeps = [word.removeprefix("+sweeps=") for word in words if word.startswith("+sweeps=")]
+    every = [*itertools.chain.from_iterable(map(_swept, sweeps)), *words]
+    return [word for word in every if not word.startswith(("seed=", "seeds="))]
+
+
+def _swept(name: str) -> list[str]:
+    path = config_dir().parent / "sweeps" / f"{name}.yaml"
+    if not path.is_file():
+        raise InputError(f"+sweeps={name}: {path} does not exist")
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return [f"{key}={value}" for key, value in content["hydra"]["sweeper"]["params"].items()]
+
+
+def _points(words: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """The words of each run, one value in the place of several, as Hydra's own sweeper does."""
+    choices = []
+    for override in OverridesParser.create().parse_overrides(list(words)):
+        is_swept = override.is_sweep_override()
+        values = (
+            override.sweep_string_iterator() if is_swept else [override.get_value_element_as_str()]
+        )
+        choices.append([f"{override.get_key_element()}={value}" for value in values])
+    return itertools.product(*choices)

@@ -1,0 +1,265 @@
+"""Claims and their rules, and what runs say of them."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+from scipy import stats
+
+from physlm.collate import varying_science
+from physlm.errors import InputError
+from physlm.intervals import compared, mean_interval, resampled_interval, within
+from physlm.selection import best_of
+
+FOREIGN = "not this claim's configuration"
+
+# Metrics that are parts of a whole, hence from 0 to 1: tables of results have no units.
+_SHARES = re.compile(r"accuracy|exact_match|reliance|^([pq]_)?probe/|^cfg/robust/")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A published statement and the rule that decides it.
+
+    The measured quantity is the mean of ``metric`` over the runs that ``select`` picks; divided,
+    run by run, by the metric ``relative_to`` if given; minus ``times`` or over the same mean of the
+    runs that ``compared_to`` picks, if given. With ``follows`` it is, seed by seed, the rank
+    correlation of ``metric`` with another metric of other runs.
+
+    Attributes:
+        id: Short name.
+        statement: What the paper says.
+        source: Paper, section, number.
+        published: The paper's number, as text.
+        metric: Name of a metric.
+        select: Column to value, for the runs that count; null for those without one.
+        scale: At which scale it is tested.
+        expect: ``at_least`` and ``at_most`` bounds on the quantity.
+        relative_to: Metric to divide by.
+        compared_to: Selection of the runs to compare with.
+        by: ``difference`` or ``ratio``.
+        times: What the mean of the runs compared with is multiplied by in a difference.
+        paired: Whether runs of the same seed are compared with each other, as where one is the
+            other measured in another way.
+        best_of: ``over`` and ``by``: of runs that differ in the column ``over``, the learning rate
+            for one, that of each seed counts whose value has the least mean of the metric ``by``,
+            the validation loss for one, in all other seeds; chosen for each of the two groups.
+        follows: ``metric``, ``select`` and ``over``, the column whose values pair the runs.
+        command: What produces the runs.
+    """
+
+    id: str
+    statement: str
+    source: str
+    published: str
+    metric: str
+    select: Mapping[str, Any]
+    scale: str
+    expect: Mapping[str, float]
+    command: str
+    relative_to: str | None = None
+    compared_to: Mapping[str, Any] | None = None
+    by: str = "difference"
+    times: float = 1.0
+    paired: bool = False
+    best_of: Mapping[str, str] | None = None
+    follows: Mapping[str, Any] | None = None
+
+    @property
+    def selections(self) -> list[Mapping[str, Any]]:
+        """What picks the runs that count, and those that they are held against, if any."""
+        others = self.follows["select"] if self.follows is not None else self.compared_to
+        return [self.select] if others is None else [self.select, others]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the runs say of a claim.
+
+    Attributes:
+        value: The measured quantity; None where no run is of the claim's configuration.
+        low: Lower end of its 95% interval over seeds; None where n is 1.
+        high: Upper end.
+        resampled: The interval of a comparison by the bootstrap; None for others, or where n is 1.
+        groups: Of a comparison, the mean and standard error of each group; no error of one run.
+        n: Runs, of the smaller group where two are compared.
+        word: ``holds``, ``does not hold``, ``undecided``, or ``not this claim's configuration``.
+        why: What else than too few seeds leaves it undecided, or which configuration was found.
+        n_left_out: Selected runs that do not count, since they are of another configuration.
+    """
+
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int
+    word: str
+    why: str = ""
+    n_left_out: int = 0
+    resampled: tuple[float, float] | None = None
+    groups: tuple[tuple[float, float | None], ...] = ()
+
+
+def decide(claim: Claim, results: pl.DataFrame) -> Verdict:
+    """Hold a claim against results: decided only if the whole interval is on one side.
+
+    Intervals are Student's for a mean and Welch's for a difference, or Student's of the differences
+    of pairs; a ratio is a difference of logarithms. A comparison is resampled, too, and decided
+    only if both intervals are on that side: of a few seeds the bootstrap's are too narrow, and the
+    others rest on normal errors.
+
+    Raises:
+        InputError: If no run was selected, or the quantity is no number for some.
+    """
+    if claim.compared_to is None:
+        return _decided_by_a_mean(claim, results)
+    counted = [_counted(claim, s, results) for s in (claim.select, claim.compared_to)]
+    if claim.paired:
+        counted = _in_pairs(claim, *counted)
+    sample, other = (_values(claim, rows) for rows in counted)
+    if claim.by == "ratio" and min(sample.min(), other.min()) <= 0:
+        raise InputError(f"claim {claim.id}: a ratio of values that are not above 0; use times")
+    groups = tuple((float(v.mean()), float(stats.sem(v)) if len(v) > 1 else None)
+                   for v in (sample, other))  # fmt: skip
+    value, bounds = compared(sample, claim.times * other, claim.by, paired=claim.paired)
+    bounds = within(bounds, _possible(claim))
+    resampled = resampled_interval(sample, claim.times * other, claim.by, paired=claim.paired)
+    words = {_word(claim.expect, *(ends or (None, None))) for ends in (bounds, resampled)}
+    low, high = bounds or (None, None)
+    word = words.pop() if len(words) == 1 else "undecided"
+    why = "" if claim.times == 1 else _no_multiple(sample, other)
+    return Verdict(
+        value, low, high, min(len(sample), len(other)), "undecided" if why else word, why=why,
+        resampled=resampled, groups=groups,
+    )  # fmt: skip
+
+
+def _decided_by_a_mean(claim: Claim, results: pl.DataFrame) -> Verdict:
+    why = ""
+    if claim.follows is not None:
+        sample = _rank_correlations(claim, claim.follows, results)
+    else:
+        rows = _counted(claim, claim.select, results)
+        sample = _values(claim, rows)
+        if claim.relative_to is not None:
+            parts = (rows[claim.metric], rows[claim.relative_to])
+            why = _no_ratio(*(_all_numbers(claim, part) for part in parts))
+    low, high = within(mean_interval(sample), _possible(claim)) or (None, None)
+    word = "undecided" if why else _word(claim.expect, low, high)
+    return Verdict(float(sample.mean()), low, high, len(sample), word, why=why)
+
+
+def _no_multiple(sample: np.ndarray, other: np.ndarray) -> str:
+    """A tenth of what is below 0 is more than it, so that `ten times less` has no sense."""
+    means = [float(values.mean()) for values in (sample, other)]
+    return "" if min(means) > 0 else f"{min(means):.3f} is not above 0, so that it has no multiple"
+
+
+def _no_ratio(sample: np.ndarray, other: np.ndarray) -> str:
+    """None of it is a ratio; less than none, or a part of none, is not."""
+    worst = min(float(sample.mean()), float(other.min()))
+    is_ratio = sample.mean() >= 0 and other.min() > 0
+    return "" if is_ratio else f"{worst:.3f} is not above 0, so that it has no ratio"
+
+
+def _possible(claim: Claim) -> tuple[float, float]:
+    """Between which values the quantity lies whatever the runs."""
+    metrics = (claim.metric, claim.relative_to or claim.metric)
+    if claim.follows is not None:
+        return -1.0, 1.0
+    if not all(_SHARES.search(metric) for metric in metrics):
+        return -np.inf, np.inf
+    if claim.relative_to is not None:
+        return 0.0, np.inf
+    if claim.compared_to is None:
+        return 0.0, 1.0
+    return (0.0, np.inf) if claim.by == "ratio" else (-claim.times, 1.0)
+
+
+def _word(expect: Mapping[str, float], low: float | None, high: float | None) -> str:
+    if low is None or high is None:
+        return "undecided"
+    least, most = expect.get("at_least", -np.inf), expect.get("at_most", np.inf)
+    if low >= least and high <= most:
+        return "holds"
+    return "does not hold" if high < least or low > most else "undecided"
+
+
+def _rank_correlations(
+    claim: Claim, follows: Mapping[str, Any], results: pl.DataFrame
+) -> np.ndarray:
+    """Spearman's, of each seed, over the runs that have a value of ``over`` in common."""
+    keys, name = ["seed", follows["over"]], follows["metric"]
+    ours = selected(claim, claim.select, results, claim.metric, *keys).select(*keys, claim.metric)
+    theirs = selected(claim, follows["select"], results, name, *keys).select(*keys, other=name)
+    pairs = ours.join(theirs, on=keys)
+    if not len(ours) == len(theirs) == len(pairs) == len(pairs.unique(keys)):
+        raise InputError(f"claim {claim.id}: not one run of each kind for every {', '.join(keys)}")
+    found = []
+    for rows in pairs.sort(keys).partition_by("seed"):
+        sides = [_all_numbers(claim, rows[side]) for side in (claim.metric, "other")]
+        if any(len(np.unique(side)) == 1 for side in sides):
+            raise InputError(f"claim {claim.id}: all the same for a seed, which ranks nothing")
+        found.append(stats.spearmanr(*sides).statistic)
+    return np.array(found, dtype=np.float64)
+
+
+def _all_numbers(claim: Claim, values: pl.Series) -> np.ndarray:
+    """More seeds would mend no mean of what is missing."""
+    quantities = values.cast(pl.Float64).to_numpy()
+    if n_missing := int((~np.isfinite(quantities)).sum()):
+        raise InputError(
+            f"claim {claim.id}: {n_missing} of {len(quantities)} values of {claim.metric} or what "
+            "it is held against are no numbers; run those again, or leave them out of select"
+        )
+    return quantities
+
+
+def selected(
+    claim: Claim, select: Mapping[str, Any], results: pl.DataFrame, *needed: str
+) -> pl.DataFrame:
+    """The finished runs of the claim's scale that have the values of a selection.
+
+    Raises:
+        InputError: If there is none, or a column does not exist.
+    """
+    columns = {*select, "scale", "status", *needed}
+    if missing := columns - set(results.columns):
+        raise InputError(f"claim {claim.id}: results have no column {sorted(missing)[0]}")
+    wanted = {**select, "scale": claim.scale, "status": "finished"}
+    rows = results.filter(pl.all_horizontal(pl.col(k).eq_missing(v) for k, v in wanted.items()))
+    if rows.is_empty():
+        raise InputError(f"claim {claim.id}: no run with {dict(select)}; {claim.command}")
+    return rows
+
+
+def _in_pairs(claim: Claim, ours: pl.DataFrame, theirs: pl.DataFrame) -> list[pl.DataFrame]:
+    """The runs of both groups, those of one seed at the same place."""
+    groups = [rows.sort("seed") for rows in (ours, theirs)]
+    seeds = [rows["seed"].to_list() for rows in groups]
+    if seeds[0] != seeds[1] or len(set(seeds[0])) < len(seeds[0]):
+        raise InputError(f"claim {claim.id}: paired, but not one run of every seed in both groups")
+    return groups
+
+
+def _counted(claim: Claim, select: Mapping[str, Any], results: pl.DataFrame) -> pl.DataFrame:
+    """The selected runs, all of one kind."""
+    rows = selected(claim, select, results, claim.metric, claim.relative_to or claim.metric)
+    mixed = varying_science(rows)
+    if claim.best_of is not None:
+        over = claim.best_of["over"]
+        rows = best_of(rows, over=over, by=claim.best_of["by"])
+        mixed = [name for name in varying_science(rows) if name != over]
+    if mixed:
+        raise InputError(f"claim {claim.id}: {mixed[0]} varies among its runs; select one value")
+    return rows
+
+
+def _values(claim: Claim, rows: pl.DataFrame) -> np.ndarray:
+    """The quantity of each run."""
+    values = rows[claim.metric]
+    if claim.relative_to is not None:
+        values = values / rows[claim.relative_to]
+    return _all_numbers(claim, values)
