@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -23,11 +23,11 @@ from physlm.data.bio.bios import (
 from physlm.data.bio.discourse import Person, biography
 from physlm.data.bio.knowledge import KnowledgeCorpus, PieceList
 from physlm.data.bio.pools import ATTRIBUTES, pool
-from physlm.data.bio.questions import question_texts
-from physlm.data.bio.tasks import task_texts
+from physlm.data.bio.question_vocabulary import question_words, require_version
 from physlm.data.bio.written import WrittenTexts, located
 from physlm.data.corpus import DataConfig, require_at_least
 from physlm.data.tokens import Pieces, TokenizerName, Vocabulary
+from physlm.identity import LATER
 from physlm.rng import stream
 
 
@@ -48,6 +48,7 @@ class BiorConfig(DataConfig):
     source: str = ""  # a file of physlm.rewrite; by default our grammar of discourse writes
     pool_size: int | None = None  # entries in use of each list of names, values and years
     questions: bool = False  # the vocabulary holds the words of questions about people, too
+    question_vocabulary: int = field(default=1, metadata=LATER)  # version of these words
     tokenizer: TokenizerName = TokenizerName.gpt2
 
     def validate(self) -> None:
@@ -56,6 +57,7 @@ class BiorConfig(DataConfig):
         require_at_least(self, 1, "n_people", "n_texts")
         if self.pool_size is not None:
             require_at_least(self, 2, "pool_size")
+        require_version(self.question_vocabulary, is_used=self.questions)
         if self.source and self.subject is Subject.full_name:
             raise ValueError(
                 f"subject=full_name with source={self.source}: its texts are written; ask the "
@@ -72,8 +74,8 @@ class BiorConfig(DataConfig):
             axis=1,
         )
         values = value_pieces(people, pieces)
-        first_names = pool("first_names", self.pool_size)
-        asked = [*question_texts(ATTRIBUTES, first_names), *task_texts()] if self.questions else []
+        version, size = self.question_vocabulary, self.pool_size
+        asked = question_words(version, size) if self.questions else []
         vocabulary = Vocabulary.build(self.tokenizer, [*written, *pieces.texts, *asked])
         wanted = [
             {"name": person.name, **person.facts} for person in persons for _ in range(self.n_texts)
