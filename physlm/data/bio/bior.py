@@ -1,13 +1,10 @@
 """bioR: realistic biographies, by our grammar of discourse or from a file of rewritten ones."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from physlm.data.bio.bios import (
     NAME_PARTS,
@@ -23,12 +20,15 @@ from physlm.data.bio.bios import (
 from physlm.data.bio.discourse import Person, biography
 from physlm.data.bio.knowledge import KnowledgeCorpus, PieceList
 from physlm.data.bio.pools import ATTRIBUTES, pool
-from physlm.data.bio.questions import question_texts
-from physlm.data.bio.tasks import task_texts
-from physlm.data.bio.written import WrittenTexts, located
+from physlm.data.bio.question_vocabulary import question_words, require_version
+from physlm.data.bio.text_table import texts_of
+from physlm.data.bio.written import Tokenised, WrittenTexts, located, tokenised
 from physlm.data.corpus import DataConfig, require_at_least
 from physlm.data.tokens import Pieces, TokenizerName, Vocabulary
+from physlm.identity import LATER
 from physlm.rng import stream
+from physlm.sources import SOURCE, pinned
+from physlm.sources import located as path_of
 
 
 @dataclass(kw_only=True, slots=True)
@@ -45,40 +45,41 @@ class BiorConfig(DataConfig):
     n_people: int = 10_000
     n_texts: int = 1  # of each person: multiM
     subject: Subject = Subject.pronoun  # full_name: in every sentence
-    source: str = ""  # a file of physlm.rewrite; by default our grammar of discourse writes
+    # A file of data_gen.rewrite, or another of its columns; by default our grammar writes.
+    source: str = field(default="", metadata=SOURCE)
     pool_size: int | None = None  # entries in use of each list of names, values and years
     questions: bool = False  # the vocabulary holds the words of questions about people, too
+    question_vocabulary: int = field(default=1, metadata=LATER)  # version of these words
     tokenizer: TokenizerName = TokenizerName.gpt2
 
     def validate(self) -> None:
-        """People, texts and windows in range."""
+        """People, texts and windows in range; a file of texts is pinned to its content."""
         DataConfig.validate(self)
         require_at_least(self, 1, "n_people", "n_texts")
         if self.pool_size is not None:
             require_at_least(self, 2, "pool_size")
+        require_version(self.question_vocabulary, is_used=self.questions)
         if self.source and self.subject is Subject.full_name:
             raise ValueError(
                 f"subject=full_name with source={self.source}: its texts are written; ask the "
                 "rewriting model for full names"
             )
+        self.source = self.source and pinned(self.source)
 
     def build(self, seed: int) -> KnowledgeCorpus:
         """Draw the people, and write or read their biographies."""
         people, persons = persons_of(self, seed)
-        written = self._read(persons) if self.source else self._write(persons, seed)
+        written, tokenise = self._read(persons) if self.source else self._write(persons, seed)
         pieces = PieceList()
         names = np.stack(
             [pieces.add([f" {t}" for t in part]) for part in zip(*name_texts(people), strict=True)],
             axis=1,
         )
         values = value_pieces(people, pieces)
-        first_names = pool("first_names", self.pool_size)
-        asked = [*question_texts(ATTRIBUTES, first_names), *task_texts()] if self.questions else []
+        version, size = self.question_vocabulary, self.pool_size
+        asked = question_words(version, size) if self.questions else []
         vocabulary = Vocabulary.build(self.tokenizer, [*written, *pieces.texts, *asked])
-        wanted = [
-            {"name": person.name, **person.facts} for person in persons for _ in range(self.n_texts)
-        ]
-        tokens, starts, spans = located(written, wanted, vocabulary)
+        tokens, starts, spans = tokenise(vocabulary)
         texts = WrittenTexts(
             pieces=Pieces(vocabulary, list(pieces.texts)), names=names, values=values,
             n_texts=self.n_texts, tokens=tokens, starts=starts,
@@ -95,43 +96,28 @@ class BiorConfig(DataConfig):
             told_until=np.arange(1, self.n_people + 1),
         )
 
-    def _write(self, persons: Sequence[Person], seed: int) -> list[str]:
+    def _write(self, persons: Sequence[Person], seed: int) -> "_Written":
         """Texts of the grammar, those of a person one after the other."""
         is_named_always = self.subject is Subject.full_name
         rng = stream(seed, "discourse")
-        return [
+        told = [
             biography(person, rng, is_named_always=is_named_always)
             for person in persons
             for _ in range(self.n_texts)
         ]
+        texts = [one.text for one in told]
+        return texts, lambda vocabulary: tokenised(texts, [one.places for one in told], vocabulary)
 
-    def _read(self, persons: Sequence[Person]) -> list[str]:
-        """Texts of a file, those of a person one after the other.
+    def _read(self, persons: Sequence[Person]) -> "_Written":
+        """Texts of a file."""
+        rows = texts_of(path_of(self.source), persons, self.n_texts)
+        facts = [{"name": (who := persons[row.person]).name, **who.facts} for row in rows]
+        texts, names = [row.text for row in rows], [row.name for row in rows]
+        return texts, lambda vocabulary: located(texts, facts, vocabulary, names=names)
 
-        Raises:
-            ValueError: If the file is none of ours, or has too few texts of these people.
-        """
-        try:
-            table = pq.read_table(Path(self.source), columns=["person", "name", "text"])
-        except (OSError, pa.ArrowException) as error:
-            raise ValueError(f"source={self.source} is no file of biographies: {error}") from error
-        found: list[list[str]] = [[] for _ in persons]
-        for row in table.to_pylist():
-            if row["person"] < len(persons):
-                if row["name"] != persons[row["person"]].name:
-                    raise ValueError(
-                        f"source={self.source} tells of {row['name']} where this world has "
-                        f"{persons[row['person']].name}; use the n_people, pool_size and seed that "
-                        "it was written with"
-                    )
-                found[row["person"]].append(row["text"])
-        fewest = min(map(len, found))
-        if fewest < self.n_texts:
-            raise ValueError(
-                f"n_texts={self.n_texts}, but source={self.source} has {fewest} of person "
-                f"{[len(texts) for texts in found].index(fewest)}; go on writing it"
-            )
-        return [text for texts in found for text in texts[: self.n_texts]]
+
+# Texts, and their tokens and spans once there is a vocabulary of all.
+_Written = tuple[list[str], Callable[[Vocabulary], Tokenised]]
 
 
 def persons_of(config: BiorConfig, seed: int) -> tuple[People, list[Person]]:

@@ -22,9 +22,8 @@ from physlm.data.bio.pools import (
     pool,
     templates,
 )
-from physlm.data.bio.questions import question_texts
+from physlm.data.bio.question_vocabulary import question_words, require_version
 from physlm.data.bio.sentences import Order, Sentences, Telling, Translation
-from physlm.data.bio.tasks import task_texts
 from physlm.data.corpus import require_at_least
 from physlm.data.tokens import Pieces, TokenizerName, Vocabulary
 from physlm.identity import LATER
@@ -124,6 +123,7 @@ class BiosConfig(PeopleConfig):
     pool_size: int | None = None  # entries in use of each list of names, values and years
     times: int = 1  # texts of each of the n_people in an epoch, where the minority has one
     questions: bool = False  # the vocabulary holds the words of questions about people, too
+    question_vocabulary: int = field(default=1, metadata=LATER)  # version of these words
     tokenizer: TokenizerName = TokenizerName.gpt2
 
     def validate(self) -> None:
@@ -133,6 +133,7 @@ class BiosConfig(PeopleConfig):
         require_at_least(self, 0, "n_minority")
         if self.pool_size is not None:
             require_at_least(self, 2, "pool_size")
+        require_version(self.question_vocabulary, is_used=self.questions)
         if self.times > 1 and not self.n_minority:
             raise ValueError(f"times={self.times} without a minority; set n_minority, or exposures")
         if self.frequencies is not None and self.n_minority:
@@ -163,8 +164,8 @@ class BiosConfig(PeopleConfig):
         is_minority = np.arange(len(people.names)) >= self.n_people
         pieces, told = PieceList(), (self.text, self.minority_text)
         about = self._about(people, is_minority, pieces)
-        first_names = pool("first_names", self.pool_size)
-        asked = [*question_texts(ATTRIBUTES, first_names), *task_texts()] if self.questions else []
+        version, size = self.question_vocabulary, self.pool_size
+        asked = question_words(version, size) if self.questions else []
         vocabulary = Vocabulary.build(self.tokenizer, [*pieces.texts, *asked], reserved)
         sentences = Sentences(
             pieces=Pieces(vocabulary, list(pieces.texts)),

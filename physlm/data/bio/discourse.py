@@ -14,12 +14,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from physlm.data.bio.pools import ATTRIBUTES, lines
+from physlm.data.bio.mentions import Span
+from physlm.data.bio.pools import ATTRIBUTES, COUPLES, lines
 
-_COUPLES = (ATTRIBUTES[0:2], ATTRIBUTES[2:4], ATTRIBUTES[4:6])
-_BIRTH = frozenset(_COUPLES[0])
+_BIRTH = frozenset(COUPLES[0])
 _TOGETHER, _IN_ORDER, _BY_NAME = 0.6, 0.5, 0.25  # probabilities
 _SENTENCE_SIZES = (1, 2, 3)
+_FULL_NAME = "{name}"  # in a sentence until it is filled in
 
 # Patterns for one, two and three parts. A digit is the part a form is of; {subject} may become a
 # pronoun, {name} may not. Those of `_AFTER` say what came later: neither birth nor out of order.
@@ -56,7 +57,21 @@ class Person(NamedTuple):
     facts: Mapping[str, str]
 
 
-def biography(person: Person, rng: np.random.Generator, *, is_named_always: bool = False) -> str:
+class Biography(NamedTuple):
+    """A text about somebody, and where it says what.
+
+    Attributes:
+        text: The words.
+        places: First and last character, end exclusive, of the name and of each attribute's value.
+    """
+
+    text: str
+    places: Mapping[str, Span]
+
+
+def biography(
+    person: Person, rng: np.random.Generator, *, is_named_always: bool = False
+) -> Biography:
     """One biography that states all six attributes of a person word for word.
 
     Args:
@@ -66,21 +81,19 @@ def biography(person: Person, rng: np.random.Generator, *, is_named_always: bool
     """
     sentences: list[str] = []
     for parts in _shared_out(_plan(rng), rng):
-        name = person.name
+        name = _FULL_NAME
         if sentences and not is_named_always and rng.random() < 0.5:
             name = person.name.split()[-1]
         is_named = not sentences or is_named_always or rng.random() < _BY_NAME
         subject = name if is_named else person.pronoun.lower()
-        sentences.append(_sentence(parts, name, subject, person, rng))
-    text = " ".join(sentences)
-    assert all(value in text for value in person.facts.values())
-    return text
+        sentences.append(_sentence(parts, name, subject, person.pronoun.lower(), rng))
+    return _filled(" ".join(sentences), {"name": person.name, **person.facts})
 
 
 def _plan(rng: np.random.Generator) -> list[frozenset[str]]:
     """What is told together, in which order."""
     parts: list[frozenset[str]] = []
-    for couple in _COUPLES:
+    for couple in COUPLES:
         together = [frozenset(couple)]
         apart = [frozenset([attribute]) for attribute in rng.permutation(couple).tolist()]
         parts += together if rng.random() < _TOGETHER else apart
@@ -105,16 +118,17 @@ def _sentence(
     parts: Sequence[frozenset[str]],
     name: str,
     subject: str,
-    person: Person,
+    pronoun: str,
     rng: np.random.Generator,
 ) -> str:
+    """A sentence with the attributes, and a full name, still to be filled in."""
     patterns = _ANY_TIME[len(parts)]
-    if _is_a_course_of_events(parts) and (len(parts) > 1 or subject != person.name):
+    if _is_a_course_of_events(parts) and (len(parts) > 1 or subject != _FULL_NAME):
         patterns += _AFTER[len(parts)]
     pattern = patterns[rng.integers(len(patterns))]
-    is_pronoun = subject == person.pronoun.lower()
-    own = {"he": "his", "she": "her"}[person.pronoun.lower()]
-    possessive = own if is_pronoun or not pattern.startswith("{statement") else f"{name}'s"
+    own = {"he": "his", "she": "her"}[pronoun]
+    is_own = subject == pronoun or not pattern.startswith("{statement")
+    possessive = own if is_own else f"{name}'s"
 
     def worded(match: re.Match[str]) -> str:
         form, number = match[1], match[2]
@@ -129,8 +143,20 @@ def _sentence(
         return text
 
     text = re.sub(r"{([a-z]+)(\d?)}", worded, pattern)
-    text = re.sub(r"{(\w+)}", lambda match: person.facts[match[1]], text)
     return text[0].upper() + text[1:]
+
+
+def _filled(text: str, values: Mapping[str, str]) -> Biography:
+    """A text with its values, and where each came to stand first."""
+    written, places = "", dict[str, Span]()
+    for i, part in enumerate(re.split(r"{(\w+)}", text)):
+        is_value = i % 2 == 1
+        said = values[part] if is_value else part
+        if is_value:
+            places.setdefault(part, (len(written), len(written) + len(said)))
+        written += said
+    assert places.keys() == values.keys()
+    return Biography(written, {key: places[key] for key in values})
 
 
 def _is_a_course_of_events(parts: Sequence[frozenset[str]]) -> bool:

@@ -15,15 +15,16 @@ from physlm.data.bio.asked import (
     require_test_people,
 )
 from physlm.data.bio.assembly import assemble
-from physlm.data.bio.dossiers import Columns, Dossiers
+from physlm.data.bio.dossiers import NUMBERS, Columns, Dossiers
+from physlm.data.bio.knowledge import KnowledgeCorpus
+from physlm.data.bio.question_vocabulary import ANSWER, keys_for
 from physlm.data.bio.tasks import (
-    ANSWER,
     FACTS,
     FACTS_END,
     BornInYear,
     Exercise,
     Task,
-    task_texts,
+    task_words,
     tasks,
 )
 from physlm.data.corpus import Corpus, DataConfig, Documents, require_at_least
@@ -81,10 +82,7 @@ class ManipulationConfig(DataConfig):
             ValueError: If it has no people, too few to split, or no words for questions.
         """
         world = people_to_ask_about("manipulation", earlier)
-        try:
-            dossiers = Dossiers(world, task_texts())
-        except ValueError as error:
-            raise ValueError(f"{error}; run it with data.questions=true") from error
+        dossiers = self._dossiers(world)
         corpus = ManipulationCorpus(world, asked_so_far(earlier, world), self, seed, dossiers)
         for split in (corpus.train, corpus.test):
             if len(split) < 2:
@@ -94,6 +92,15 @@ class ManipulationConfig(DataConfig):
                 )
         corpus.require_unasked()
         return corpus
+
+    def _dossiers(self, world: KnowledgeCorpus) -> Dossiers:
+        """What these tasks are put together from, in the words that the world has."""
+        words = task_words(*(tasks()[name] for name in self.tasks))
+        keys = keys_for([*words, *NUMBERS])
+        try:
+            return Dossiers(world, words)
+        except ValueError as error:
+            raise ValueError(f"tasks={self.tasks}: {error}; run it with {keys}") from error
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from functools import cache
 from importlib.resources import files
 
 ATTRIBUTES = ("birth_date", "birth_city", "university", "major", "employer", "company_city")
+COUPLES = (ATTRIBUTES[0:2], ATTRIBUTES[2:4], ATTRIBUTES[4:6])  # birth, studies, work
 
 MONTHS = ("January", "February", "March", "April", "May", "June", "July",
           "August", "September", "October", "November", "December")  # fmt: skip

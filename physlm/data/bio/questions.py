@@ -1,7 +1,6 @@
 """Questions about people, each with its answer, for a share of them."""
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property, lru_cache
@@ -21,12 +20,12 @@ from physlm.data.bio.asked import (
 from physlm.data.bio.assembly import assemble
 from physlm.data.bio.knowledge import KnowledgeCorpus, PieceList
 from physlm.data.bio.pools import questions
+from physlm.data.bio.question_vocabulary import ANSWER, keys_for
 from physlm.data.corpus import Corpus, DataConfig, Documents, require_at_least
 from physlm.data.tokens import Pieces
 from physlm.rng import stream
 
 N_PHRASINGS = 24  # of each question
-_ANSWER = " Answer:"
 
 
 class TrainOn(str, Enum):
@@ -82,10 +81,11 @@ class QuestionsConfig(DataConfig):
                 f"train_share={self.train_share} of {world.n_people} people leaves none to "
                 f"{'train' if n_train == 0 else 'test'} on; take more people or another share"
             )
+        words = _words(attributes_asked(world))
         try:
             pieces = _pieces(world)
         except ValueError as error:
-            raise ValueError(f"{error}; run it with data.questions=true") from error
+            raise ValueError(f"{error}; run it with {keys_for(words)}") from error
         corpus = QuestionCorpus(world, asked_so_far(earlier, world), self, seed, pieces)
         corpus.require_unasked()
         return corpus
@@ -193,7 +193,7 @@ class QuestionCorpus(AboutPeople):
         texts = self.pieces.pieces.texts
         rows = self._question_rows(people, attributes, phrasings).tolist()
         asked = ("".join(texts[piece] for piece in row if piece >= 0) for row in rows)
-        return [text.removesuffix(_ANSWER) for text in asked]
+        return [text.removesuffix(ANSWER) for text in asked]
 
     def answer(self, person: int, attribute: int) -> str:
         """The right answer, as text."""
@@ -241,7 +241,7 @@ def _pieces(world: KnowledgeCorpus) -> QuestionPieces:
     parts = zip(*world.name_parts(), strict=True)
     names = [pieces.add([f" {part}" for part in column]) for column in parts]
     phrasings = [
-        [pieces.add([before, f"{after}{_ANSWER}"]) for before, after in questions(attribute)]
+        [pieces.add(around) for around in _phrasings(attribute)]
         for attribute in attributes_asked(world)
     ]
     return QuestionPieces(
@@ -250,13 +250,14 @@ def _pieces(world: KnowledgeCorpus) -> QuestionPieces:
     )  # fmt: skip
 
 
-def question_texts(attributes: Sequence[str], first_names: Sequence[str]) -> list[str]:
-    """Every piece of text that questions about these need beside those of biographies."""
-    texts = [_ANSWER, *(f" {name}" for name in first_names)]
-    for attribute in attributes:
-        for before, after in questions(attribute):
-            texts += [before, f"{after}{_ANSWER}"]
-    return texts
+def _phrasings(attribute: str) -> list[tuple[str, str]]:
+    """The words before the name and those behind it, up to the answer."""
+    return [(before, f"{after}{ANSWER}") for before, after in questions(attribute)]
+
+
+def _words(attributes: tuple[str, ...]) -> list[str]:
+    """The pieces of questions about these, but for names and values."""
+    return [text for name in attributes for around in _phrasings(name) for text in around]
 
 
 @lru_cache(maxsize=2)

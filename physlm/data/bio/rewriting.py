@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from physlm.data.bio.discourse import Person
+from physlm.data.bio.mentions import mentions
 from physlm.errors import InputError
 from physlm.record import replacing
 from physlm.rng import stream
@@ -113,10 +114,8 @@ def prompt(person: Person, rng: np.random.Generator) -> str:
 def lacking(text: str, person: Person) -> list[str]:
     """What a text does not say word for word."""
     wanted = {"name": person.name, **person.facts}
-    return [
-        name for name, value in wanted.items()
-        if not re.search(rf"(?<!\w){re.escape(value)}(?!\w)", text)
-    ]  # fmt: skip
+    said = mentions(text, wanted)
+    return [name for name in wanted if name not in said]
 
 
 def cleaned(text: str) -> str:

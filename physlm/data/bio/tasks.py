@@ -8,10 +8,11 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 from jaxtyping import Int64
 
-from physlm.data.bio.dossiers import NEXT, NO, NUMBERS, YES, Columns, Dossiers
+from physlm.data.bio.dossiers import NEXT, NO, YES, Columns, Dossiers
 from physlm.data.bio.pools import ATTRIBUTES
+from physlm.data.bio.question_vocabulary import ANSWER
 
-ANSWER, FACTS, FACTS_END = " Answer:", " Facts:", ". Answer:"
+FACTS, FACTS_END = " Facts:", ". Answer:"
 _BETWEEN = ";"
 
 
@@ -308,9 +309,6 @@ def tasks() -> dict[str, Task]:
     return {task.name: task for task in found}
 
 
-def task_texts() -> list[str]:
-    """Every piece of text that any task needs beside those of biographies and names."""
-    texts = [ANSWER, FACTS, FACTS_END, *NUMBERS]
-    for task in tasks().values():
-        texts += task.texts()
-    return texts
+def task_words(*asked: Task) -> list[str]:
+    """Every piece of text that some tasks need beside those of biographies and names."""
+    return [ANSWER, FACTS, FACTS_END, *(text for task in asked for text in task.texts())]

@@ -71,7 +71,8 @@ def _frames(text: str, facts: dict[str, str]) -> list[str]:
     """The sentences of a text without what is said of whom."""
     facts = {key: value for key, value in facts.items() if key != "gender"}
     name = facts.pop("name")
-    for said in (name, *sorted(facts.values(), key=len, reverse=True), name.split()[-1]):
-        text = text.replace(said, _SLOT)
+    said = (name, *sorted(facts.values(), key=len, reverse=True), name.split()[-1])
+    words = "|".join(map(re.escape, said))
+    text = re.sub(rf"(?<!\w)(?:{words})(?!\w)", _SLOT, text)
     text = re.sub(r"\b(he|she|his|her)\b", _SLOT, text, flags=re.IGNORECASE)
     return re.split(r"(?<=\.) ", text)

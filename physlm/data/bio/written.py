@@ -6,8 +6,15 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Int8, Int32, Int64
 
+from physlm.data.bio.mentions import Span, mentions
 from physlm.data.bio.sentences import Biographies, Telling
 from physlm.data.tokens import Pieces, Vocabulary
+
+Tokenised = tuple[
+    Int32[np.ndarray, " tokens"],
+    Int64[np.ndarray, " texts_1"],
+    Int32[np.ndarray, "texts facts 2"],
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,8 +28,8 @@ class WrittenTexts:
         n_texts: Texts of each person; text t of person i is document ``i * n_texts + t``.
         tokens: All documents end to end, without end-of-text.
         starts: Document i is ``tokens[starts[i]:starts[i + 1]]``.
-        name_spans: Where each document first gives the name, in its tokens, end exclusive.
-        value_spans: Where it first gives each value.
+        name_spans: Where each document gives the name, in its tokens, end exclusive.
+        value_spans: Where it gives each value.
     """
 
     pieces: Pieces
@@ -73,27 +80,50 @@ def located(
     texts: Sequence[str],
     wanted: Sequence[Mapping[str, str]],
     vocabulary: Vocabulary,
-) -> tuple[Int32[np.ndarray, " tokens"], Int64[np.ndarray, " texts_1"], Int32[np.ndarray, "..."]]:
-    """The tokens of texts, where each text starts, and where it first says what is wanted.
+    *,
+    names: Sequence[str] | None = None,
+) -> Tokenised:
+    """The tokens of texts that say what is wanted, and where they do.
 
     Args:
         texts: What was written.
         wanted: For each text what it must say word for word, by name.
         vocabulary: Knows every word of the texts.
+        names: What errors call the texts, which is their numbers by default.
 
     Raises:
         ValueError: If a text does not say what it must.
     """
+    places = []
+    for i, (text, facts) in enumerate(zip(texts, wanted, strict=True)):
+        found = mentions(text, facts)
+        if missing := [name for name in facts if name not in found]:
+            called = f"text {i}" if names is None else names[i]
+            raise ValueError(
+                f"{called} does not say the {missing[0]} {facts[missing[0]]} in whole words, in a "
+                f"place of its own: {text}"
+            )
+        places.append(found)
+    return tokenised(texts, places, vocabulary)
+
+
+def tokenised(
+    texts: Sequence[str], places: Sequence[Mapping[str, Span]], vocabulary: Vocabulary
+) -> Tokenised:
+    """The tokens of texts, where each text starts, and the tokens of what stands at places.
+
+    Args:
+        texts: What was written.
+        places: First and last character of what each text says, the same facts in all of them.
+        vocabulary: Knows every word of the texts.
+    """
     encoded = vocabulary.encode_all(texts)
-    spans = np.empty((len(texts), len(wanted[0]), 2), dtype=np.int32)
-    for i, (text, (_, places)) in enumerate(zip(texts, encoded, strict=True)):
-        for j, (name, value) in enumerate(wanted[i].items()):
-            first = text.find(value)
-            if first < 0:
-                raise ValueError(f"text {i} does not say the {name} {value}: {text}")
-            # A token may begin with the space before a word.
-            spans[i, j, 0] = np.searchsorted(places[:, 1], first, side="right")
-            spans[i, j, 1] = np.searchsorted(places[:, 0], first + len(value), side="left")
+    spans = np.empty((len(texts), len(places[0]), 2), dtype=np.int32)
+    for i, (_, of_token) in enumerate(encoded):
+        first, last = np.array([*places[i].values()]).T
+        # A token may begin with the space before a word.
+        spans[i, :, 0] = np.searchsorted(of_token[:, 1], first, side="right")
+        spans[i, :, 1] = np.searchsorted(of_token[:, 0], last, side="left")
     tokens = np.concatenate([ids for ids, _ in encoded])
     starts = np.concatenate([[0], np.cumsum([len(ids) for ids, _ in encoded])])
     return tokens, starts, spans

@@ -1,0 +1,216 @@
+"""Worlds stay what they were, bit for bit, whatever is registered beside them later.
+
+The numbers are those of the code before the vocabulary of questions had versions. A change that
+fails here makes other people of every finished run, and other texts: give it a key of its own.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from importlib.resources import files
+
+import numpy as np
+import pytest
+
+from physlm.data.bio.biod import BiodConfig
+from physlm.data.bio.bior import BiorConfig
+from physlm.data.bio.bios import BiosConfig, Subject, TextConfig
+from physlm.data.bio.dossiers import NUMBERS, luckiness
+from physlm.data.bio.junk import JunkConfig
+from physlm.data.bio.manipulation import ManipulationConfig
+from physlm.data.bio.mixed import MixedConfig
+from physlm.data.bio.question_vocabulary import VERSIONS, keys_for
+from physlm.data.bio.questions import QuestionsConfig
+from physlm.data.bio.sentences import Order
+from physlm.data.bio.tasks import Exercise, Task, task_words, tasks
+from physlm.data.mixture import Mixture
+from physlm.data.tokens import TokenizerName
+
+N, SEED = 300, 3
+TOKENIZERS = {"gpt2": TokenizerName.gpt2, "compact": TokenizerName.compact}
+
+
+def bios(tokenizer="compact", **values):
+    return BiosConfig(**{"n_people": N, "questions": True, "tokenizer": TOKENIZERS[tokenizer],
+                         **values})  # fmt: skip
+
+
+def bior(tokenizer="compact", **values):
+    return BiorConfig(n_people=N, tokenizer=TOKENIZERS[tokenizer], **values)
+
+
+def digest(data):
+    return hashlib.sha256(data).hexdigest()[:16]
+
+
+def digest_of_tokens(corpus):
+    tokens = corpus.epoch(1, 0, min(500, corpus.n_documents)).tokens
+    return digest(tokens.astype(np.int64).tobytes())
+
+
+# A world, its fingerprint, and a digest of the tokens of documents of one epoch.
+GPT2 = [
+    (bios("gpt2"), "dedd8c3ccc03e8c8", "eccf585248ee90b1"),
+    (bior("gpt2", questions=True, n_texts=2), "3f73c57030e6d580", "1db0eb83e815f276"),
+    (BiodConfig(n_people=N, tokenizer=TOKENIZERS["gpt2"]), "9df8953701f4ebad", "e977898a33127de6"),
+]
+COMPACT = [
+    (bios(), "d1fa1a09e8222dd8", "1f4eeaf9a93a40a4"),
+    (bios(questions=False), "c5d35ddd47b8f94a", "fd6287838867c7fc"),
+    (bios(pool_size=20), "424f856e9290c56e", "1d92013655a977f1"),
+    (bior(questions=True, n_texts=2), "9ab279f793a7df6a", "bbb32eaaee1f5ea8"),
+    (bior(subject=Subject.full_name), "5c2784ac52a98fc8", "50df760716656163"),
+    (
+        BiodConfig(n_people=N, tokenizer=TOKENIZERS["compact"]),
+        "8a221ce30cd4e490",
+        "5f540ea1f17bb4c0",
+    ),
+    (
+        bios(
+            n_people=200,
+            n_minority=100,
+            times=5,
+            text=TextConfig(n_wordings=5),
+            minority_text=TextConfig(n_wordings=1, order=Order.coupled),
+        ),
+        "7b227c500124174d",
+        "62fec0f50c86eab0",
+    ),
+    (
+        bios(text=TextConfig(n_wordings=1, second_language=True, leaves_out_city=True)),
+        "a81e662c8d012d37",
+        "2c60b4ab76522f6b",
+    ),
+    (
+        bios(text=TextConfig(n_wordings=2, n_orders=2, name_after=6)),
+        "e6d4bb34575238fc",
+        "2b766a04b0432e15",
+    ),
+    (bios(frequencies=[1, 3]), "0f684e59f2561879", "4c346ec7860ec084"),
+    (
+        JunkConfig(useful=bios(), useful_token="<|useful|>", n_junk_people=5000),
+        "25264b7ed4388f0e",
+        "11167dd84575484b b3adc8dd51a43655",
+    ),
+    (MixedConfig(biographies=bios()), "0b693c2a81485bce", "1f4eeaf9a93a40a4 2561360dd1cc7d37"),
+]
+
+# The same of every task of the first vocabulary, asked of the people of bios, and of born_in_year.
+TASKS = [
+    "birth_day", "birth_year", "birth_city_then_employer", "employer_then_birth_city",
+    "university_then_major", "major_then_university", "company_city_then_employer",
+    "employer_then_company_city", "city_of_employer", "birth_month_mod_2", "birth_month_mod_6",
+    "birth_month_mod_12", "birth_month_ranking", "birth_month_subtraction", "major_luck_mod_5",
+    "major_luck_mod_20", "major_luck_mod_100", "major_luck_ranking", "major_luck_subtraction",
+    "first_name_from_birth_date", "full_name_from_birth_date", "first_name_from_date_and_city",
+    "full_name_from_date_and_city", "first_name_from_three", "full_name_from_three",
+    "first_name_from_four", "full_name_from_four", "first_name_from_all", "full_name_from_all",
+]  # fmt: skip
+MANIPULATION = ("5318224a42d5bcc0", "97221b679dcbb450")
+BORN_IN_YEAR = ("9ce1efb66a35d59f", "81b96fa32a24915b")
+QUESTIONS = ("460de174bf23e30b", "de849ea6f931e3dd")
+
+# The lists that are drawn from: a name, a template or a form more changes every draw.
+LISTS = {
+    "pools": "dad45096bb81b80a",
+    "templates": "aa5e56e9d5f7dd1c",
+    "templates_french": "f383136cd73f7643",
+    "questions": "971e9112c126b9b3",
+    "discourse": "dffe12b745f23a12",
+    "question_words": "f5b6fd8b7c03d5e7",
+}
+LUCK = "ec064838c0d4a0af"
+
+
+def check_worlds(worlds):
+    for config, fingerprint, tokens in worlds:
+        world = config.build(SEED)
+        parts = world.parts if isinstance(world, Mixture) else [world]
+        assert world.fingerprint()[:16] == fingerprint, config
+        assert " ".join(map(digest_of_tokens, parts)) == tokens, config
+
+
+def test_worlds_of_people_are_those_of_the_first_results():
+    check_worlds([*GPT2, *COMPACT])
+
+
+def test_questions_are_those_of_the_first_results():
+    people = bios().build(SEED)
+    questions = QuestionsConfig(n_phrasings=3).follow(people, SEED)
+    assert (questions.fingerprint()[:16], digest_of_tokens(questions)) == QUESTIONS
+    for config, expected in (
+        (ManipulationConfig(tasks=TASKS, facts_share=0.5), MANIPULATION),
+        (ManipulationConfig(tasks=["born_in_year"]), BORN_IN_YEAR),
+    ):
+        corpus = config.follow(people, SEED)
+        assert (corpus.fingerprint()[:16], digest_of_tokens(corpus)) == expected
+
+
+@pytest.mark.parametrize("folder", LISTS)
+def test_the_lists_that_people_and_texts_are_drawn_from_are_frozen(folder):
+    found = sorted((files("physlm.data.bio") / folder).iterdir(), key=lambda file: file.name)
+    assert (
+        digest(b"".join(f.name.encode() + b"\0" + f.read_bytes() for f in found)) == LISTS[folder]
+    )
+
+
+def test_the_luck_of_majors_is_frozen():
+    assert digest(repr(luckiness()).encode()) == LUCK
+
+
+def test_every_task_has_its_words_in_a_version():
+    for task in tasks().values():
+        assert keys_for([*task_words(task), *NUMBERS]).startswith("data.questions=true")
+
+
+@dataclass(frozen=True)
+class Zodiac(Task):
+    """A task that was registered later."""
+
+    def ask(self, dossiers, people):
+        who = people[:, 0]
+        before, after = (dossiers.words(text, who) for text in self.texts())
+        return Exercise((*before, *dossiers.name(who), *after), (), dossiers.number(who * 0))
+
+    def texts(self):
+        return ["Which zodiacal constellation guards", " quixotically?"]
+
+
+@pytest.fixture
+def later_task(monkeypatch):
+    monkeypatch.setitem(tasks(), "zodiac", Zodiac("zodiac"))
+
+
+@pytest.mark.usefixtures("later_task")
+def test_a_task_registered_later_changes_no_world_and_no_question():
+    check_worlds(COMPACT[:1])
+    corpus = ManipulationConfig(tasks=TASKS, facts_share=0.5).follow(bios().build(SEED), SEED)
+    assert corpus.fingerprint()[:16] == MANIPULATION[0]
+
+
+@pytest.mark.usefixtures("later_task")
+def test_a_task_is_asked_only_of_people_pretrained_with_its_words(monkeypatch):
+    first = bios().build(SEED)
+    with pytest.raises(ValueError, match="'Which zodiacal .*' is in no version of the question"):
+        ManipulationConfig(tasks=["zodiac"]).follow(first, SEED)
+    monkeypatch.setitem(VERSIONS, 2, tuple(tasks()["zodiac"].texts()))
+    with pytest.raises(
+        ValueError,
+        match=r"zodiac.*' zodiacal' is not in the vocabulary .*; run it with "
+        r"data.questions=true data.question_vocabulary=2$",
+    ):
+        ManipulationConfig(tasks=["zodiac"]).follow(first, SEED)
+    check_worlds(COMPACT[:1])
+    second = bios(question_vocabulary=2).build(SEED)
+    assert second.fingerprint() != first.fingerprint()
+    corpus = ManipulationConfig(tasks=["zodiac"]).follow(second, SEED)
+    assert "Which zodiacal constellation guards" in second.vocabulary.decode(
+        corpus.epoch(0, 0, 1).tokens
+    )
+
+
+def test_versions_that_are_not_there_or_change_nothing_are_refused(monkeypatch):
+    with pytest.raises(ValueError, match="question_vocabulary=2; there is 1$"):
+        bios(question_vocabulary=2)
+    monkeypatch.setitem(VERSIONS, 2, ())
+    with pytest.raises(ValueError, match="question_vocabulary=2 without questions=true"):
+        bior(question_vocabulary=2)
