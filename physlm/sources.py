@@ -20,7 +20,7 @@ def pinned(name: str) -> str:
     What is pinned already, and what does not exist, stays as it is.
     """
     path = Path(name)
-    if not path.exists():
+    if not name or not path.exists():
         return name
     return f"{path.resolve()}@{digest(path)}"
 
@@ -31,17 +31,23 @@ def content_of(name: str) -> str:
     return name if found is None else f"@{found['digest']}"
 
 
+def path_of(name: str) -> Path:
+    """Where a source is, or was when it was pinned."""
+    found = _PINNED.fullmatch(name)
+    is_pinned = found is not None and not Path(name).exists()
+    return Path(found["path"] if is_pinned else name)
+
+
 def located(name: str) -> Path:
     """The path of a source, which holds what it did when it was pinned.
 
     Raises:
         ValueError: If nothing is there, or something else.
     """
-    found = _PINNED.fullmatch(name)
-    path = Path(name if found is None else found["path"])
+    path = path_of(name)
     if not path.exists():
         raise ValueError(f"{path} does not exist; give the path of what is there")
-    if found is not None and digest(path) != found["digest"]:
+    if path != Path(name) and content_of(name) != f"@{digest(path)}":
         raise ValueError(f"{path} has changed; restore it, or give its path anew")
     return path
 
