@@ -14,8 +14,8 @@ from physlm.data.cfg.rules import Rules
 
 GOOD = "root 9\nterminals 1 2\n9 -> 8 7 | 7 8\n8 -> 1 2 | 2\n7 -> 2 1\n"
 AWKWARD = ["New York", "|", "#", "->", "a#b", "#a", '"', "'", '"x"', "", " ", "a,b", "\\", "\t",
-           "é",           "e\u0301", "\ufeff", "\u2028", "\u200b", "01", "1", "\u0661", "root", "terminals",
-           "x->y", "3000000000", "a|b", "\u00a0"]  # fmt: skip
+           "é", "e\u0301", "\ufeff", "\u2028", "\u200b", "01", "1", "\u0661", "root",
+           "terminals", "x->y", "3000000000", "a|b", "\u00a0"]  # fmt: skip
 
 
 @st.composite
