@@ -6,7 +6,10 @@ A field of a configuration that names one is ``field(default="", metadata=SOURCE
 
 import hashlib
 import re
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
 from pathlib import Path
+from typing import Any
 
 SOURCE = {"source": True}
 
@@ -50,6 +53,39 @@ def located(name: str) -> Path:
     if path != Path(name) and content_of(name) != f"@{digest(path)}":
         raise ValueError(f"{path} has changed; restore it, or give its path anew")
     return path
+
+
+def files_of(config: Any) -> list[str]:
+    """The pinned files of a configuration and its sections; folders are not among them."""
+    names = [name for *_, name in _held(config)]
+    return [name for name in names if content_of(name) != name and path_of(name).is_file()]
+
+
+def copy_of(name: str, folder: Path) -> Path:
+    """Where among copies that of a pinned file is."""
+    return folder / f"{content_of(name).removeprefix('@')}{path_of(name).suffix}"
+
+
+def take_copies(config: Any, folder: Path) -> None:
+    """Let a configuration's sources be their copies in a folder, of those that have one there."""
+    for owner, field, name in _held(config):
+        copy = copy_of(name, folder)
+        if content_of(name) != name and copy.is_file():
+            setattr(owner, field, f"{copy.resolve()}{content_of(name)}")
+
+
+def _held(config: Any) -> Iterator[tuple[Any, str, str]]:
+    """Every source of a configuration: the section that has it, the field, the name."""
+    if isinstance(config, dict):
+        for section in config.values():
+            yield from _held(section)
+    elif is_dataclass(config):
+        for field in fields(config):
+            value = getattr(config, field.name)
+            if "source" in field.metadata and isinstance(value, str):
+                yield config, field.name, value
+            else:
+                yield from _held(value)
 
 
 def digest(path: Path) -> str:
