@@ -48,8 +48,9 @@ from physlm.models.decoder import DecoderConfig
 from physlm.models.encoder import EncoderConfig
 from physlm.models.inherited import InheritedConfig
 from physlm.models.language_model import ModelConfig
-from physlm.record import SCIENCE, RunRecord, read_record
+from physlm.record import SCIENCE, RunDirectory, read_record
 from physlm.schema import Schema
+from physlm.sources import take_copies
 from physlm.train.fit import RuntimeConfig
 from physlm.train.module import TrainerConfig
 from physlm.train.schedule import OptimConfig
@@ -235,7 +236,7 @@ def ancestor_of(config: RunConfig) -> Ancestor:
     """
     if _holds_a_record(config.init_from):  # whatever its name
         path = Path(config.init_from)
-        return _trained(Ancestor(recorded(read_record(path / "record.json")), path))
+        return _trained(Ancestor(recorded(path), path))
     words = _words(config.init_from)
     if refused := [w for w in words if w.startswith(("scale=", "runs_dir="))]:
         raise InputError(f"init_from: leave {refused[0]} to the run that starts from this one")
@@ -289,31 +290,45 @@ def _trained(ancestor: Ancestor) -> Ancestor:
     return ancestor
 
 
-def recorded(record: RunRecord) -> RunConfig:
-    """The configuration that a record describes.
+def recorded(run_dir: Path) -> RunConfig:
+    """The configuration that the record in a run's directory describes.
+
+    A file that decided the result is the copy in there, and a run that this one starts from is the
+    one beside it, if they are there: paths and words hold where the command was given.
 
     Raises:
         InputError: If this version would run it as another run.
     """
-    values = {k: v for k, v in record.config.items() if k not in {"kinds", "ancestor"}}
-    kinds = record.config["kinds"]
-    known = {schema.__name__: schema for schema in SCHEMAS.values()}
+    record = read_record(run_dir / "record.json")
     try:
-        node = OmegaConf.structured(RunConfig)
-        parts = {}
-        for name in reversed(kinds):  # a section's own sections first
-            section, _, key = name.partition(".")
-            parts[name] = values[section].pop(key) if key else values.pop(section)
-        for name, kind in kinds.items():
-            part = parts[name]
-            OmegaConf.update(node, name, OmegaConf.merge(OmegaConf.structured(known[kind]), part))
-        merged = OmegaConf.merge(node, values)
-        assert isinstance(merged, DictConfig)
-        config = typed(merged, RunConfig)
+        config = _told(copy.deepcopy(record.config), run_dir.parent)
     except (KeyError, OmegaConfBaseException) as error:
         raise InputError(f"run {record.run_id} is of another version ({error})") from error
+    take_copies(config, RunDirectory(run_dir).sources)
     if config.run_id != record.run_id:
         raise InputError(f"run {record.run_id} is of another version of physlm; run it again")
+    return config
+
+
+def _told(values: dict[str, Any], runs_dir: Path) -> RunConfig:
+    """The configuration of plain values, as `RunConfig.described` tells of a run."""
+    kinds, earlier = values.pop("kinds"), values.pop("ancestor", None)
+    known = {schema.__name__: schema for schema in SCHEMAS.values()}
+    node = OmegaConf.structured(RunConfig)
+    parts = {}
+    for name in reversed(kinds):  # a section's own sections first
+        section, _, key = name.partition(".")
+        parts[name] = values[section].pop(key) if key else values.pop(section)
+    for name, kind in kinds.items():
+        part = parts[name]
+        OmegaConf.update(node, name, OmegaConf.merge(OmegaConf.structured(known[kind]), part))
+    merged = OmegaConf.merge(node, values)
+    assert isinstance(merged, DictConfig)
+    config = typed(merged, RunConfig)
+    if earlier is not None:
+        beside = runs_dir / _told(earlier, runs_dir).run_id
+        if _holds_a_record(str(beside)):
+            config.init_from = str(beside.resolve())
     return config
 
 

@@ -31,6 +31,7 @@ from physlm.record import (
     replacing,
     write_text,
 )
+from physlm.sources import files_of
 from physlm.train.batches import Batches
 from physlm.train.fit import RuntimeConfig, Trained, fit, is_main_process, saved_steps
 from physlm.train.module import Progress
@@ -187,7 +188,9 @@ def _run(config: RunConfig, directory: RunDirectory, prepared: Prepared) -> Outc
 
 
 def opened(config: RunConfig, directory: RunDirectory, first_step: int) -> list[Any]:
-    """The configuration written down, and the loggers, from a step on."""
+    """The configuration and its files written down, and the loggers, from a step on."""
+    with refused_values():
+        directory.keep_sources(files_of(config))
     write_text(directory.config, yaml.safe_dump(config.described(), sort_keys=False))
     return build_loggers(
         config.logger,

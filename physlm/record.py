@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from physlm.errors import InputError
+from physlm.sources import copy_of, located
 from physlm.watching import tell
 
 SCHEMA_VERSION = 1
@@ -116,6 +118,7 @@ class RunDirectory:
         model: The trained weights, as safetensors.
         metrics: Curves, one JSON object per line.
         config: The full configuration, as YAML.
+        sources: Copies of the files that decide the result.
     """
 
     def __init__(self, path: Path) -> None:
@@ -125,6 +128,7 @@ class RunDirectory:
         self.model = path / "model.safetensors"
         self.metrics = path / "metrics.jsonl"
         self.config = path / "config.yaml"
+        self.sources = path / "sources"
 
     @contextmanager
     def locked(self, *, waits: bool = False) -> Iterator[None]:
@@ -156,6 +160,18 @@ class RunDirectory:
         """Forget an earlier run of the same point."""
         for path in (self.record, self.checkpoint, self.model, self.metrics):
             path.unlink(missing_ok=True)
+
+    def keep_sources(self, names: Iterable[str]) -> None:
+        """Copy pinned files, so that the run can be started from wherever they are by then.
+
+        Raises:
+            ValueError: If one of them is no longer what it was when it was pinned.
+        """
+        for name in names:
+            copy = copy_of(name, self.sources)
+            if not copy.exists():
+                with replacing(copy) as temporary:
+                    shutil.copyfile(located(name), temporary)
 
     def write_record(self, record: RunRecord) -> None:
         """Write the record and drop the checkpoint that it makes needless."""

@@ -6,7 +6,10 @@ A field of a configuration that names one is ``field(default="", metadata=SOURCE
 
 import hashlib
 import re
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
 from pathlib import Path
+from typing import Any
 
 SOURCE = {"source": True}
 
@@ -20,7 +23,7 @@ def pinned(name: str) -> str:
     What is pinned already, and what does not exist, stays as it is.
     """
     path = Path(name)
-    if not path.exists():
+    if not name or not path.exists():
         return name
     return f"{path.resolve()}@{digest(path)}"
 
@@ -31,19 +34,58 @@ def content_of(name: str) -> str:
     return name if found is None else f"@{found['digest']}"
 
 
+def path_of(name: str) -> Path:
+    """Where a source is, or was when it was pinned."""
+    found = _PINNED.fullmatch(name)
+    is_pinned = found is not None and not Path(name).exists()
+    return Path(found["path"] if is_pinned else name)
+
+
 def located(name: str) -> Path:
     """The path of a source, which holds what it did when it was pinned.
 
     Raises:
         ValueError: If nothing is there, or something else.
     """
-    found = _PINNED.fullmatch(name)
-    path = Path(name if found is None else found["path"])
+    path = path_of(name)
     if not path.exists():
         raise ValueError(f"{path} does not exist; give the path of what is there")
-    if found is not None and digest(path) != found["digest"]:
+    if path != Path(name) and content_of(name) != f"@{digest(path)}":
         raise ValueError(f"{path} has changed; restore it, or give its path anew")
     return path
+
+
+def files_of(config: Any) -> list[str]:
+    """The pinned files of a configuration and its sections; folders are not among them."""
+    names = [name for *_, name in _held(config)]
+    return [name for name in names if content_of(name) != name and path_of(name).is_file()]
+
+
+def copy_of(name: str, folder: Path) -> Path:
+    """Where among copies that of a pinned file is."""
+    return folder / f"{content_of(name).removeprefix('@')}{path_of(name).suffix}"
+
+
+def take_copies(config: Any, folder: Path) -> None:
+    """Let a configuration's sources be their copies in a folder, of those that have one there."""
+    for owner, field, name in _held(config):
+        copy = copy_of(name, folder)
+        if content_of(name) != name and copy.is_file():
+            setattr(owner, field, f"{copy.resolve()}{content_of(name)}")
+
+
+def _held(config: Any) -> Iterator[tuple[Any, str, str]]:
+    """Every source of a configuration: the section that has it, the field, the name."""
+    if isinstance(config, dict):
+        for section in config.values():
+            yield from _held(section)
+    elif is_dataclass(config):
+        for field in fields(config):
+            value = getattr(config, field.name)
+            if "source" in field.metadata and isinstance(value, str):
+                yield config, field.name, value
+            else:
+                yield from _held(value)
 
 
 def digest(path: Path) -> str:

@@ -1,7 +1,7 @@
 """Strings of a grammar as training documents, never the same string on purpose."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
 
@@ -17,6 +17,7 @@ from physlm.data.corpus import DataConfig, Documents, require_at_least
 from physlm.data.splitmix import uniform_of
 from physlm.data.tokens import TokenizerName, Vocabulary
 from physlm.rng import stream, stream_key
+from physlm.sources import SOURCE
 
 
 class BagKind(str, Enum):
@@ -35,7 +36,8 @@ class CfgConfig(DataConfig):
         Physics of Language Models, Part 1, section 2; bags and corruption, results 10 to 13.
     """
 
-    grammar: str = "cfg3b"  # a name, FAMILY:SEED, or a file, which is then pinned
+    # A name, FAMILY:SEED, or a file, which is then pinned.
+    grammar: str = field(default="cfg3b", metadata=SOURCE)
     root: int | str | None = None  # start from this symbol; None: from the grammar's root
     n_strings: int = 100_000  # of one epoch
     exposures: int = 1  # epochs; each draws other strings

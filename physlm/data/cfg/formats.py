@@ -1,53 +1,71 @@
 """Grammars as text, in the JSON form of the papers' release, and as nltk's."""
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import nltk
 
-from physlm.data.cfg.rules import Bags, Expansion, Rules, reached_from
+from physlm.data.cfg.notation import (
+    ARROW,
+    BAR,
+    Line,
+    Word,
+    read_lines,
+    require_clear_comments,
+    written,
+)
+from physlm.data.cfg.released import read_released
+from physlm.data.cfg.rules import LARGEST, Bags, Expansion, Rules, reached_from
+
+_NUMBER = re.compile("0|[1-9][0-9]*")  # 01 is a word: as a number it would be another's name
+_FORM = (
+    "write 'root X', 'terminals a b' or 'X -> Y Z | Z Y', and what holds a blank, -> or | in "
+    "quotation marks"
+)
 
 
 def from_text(text: str) -> Rules:
     """Read rules as they are written in the files of this package.
 
     One line names the root, one the terminals, and each other one a symbol with its alternatives:
-    ``22 -> 21 20 | 20 19``. What follows ``#`` is a comment. Symbols are numbers or, all of them,
-    words; words are numbered upward from the terminals, in the order named.
+    ``22 -> 21 20 | 20 19``. A symbol stands as it is or, whatever it holds, in quotation marks with
+    the escapes of JSON: ``"New York"``, ``"#"``. A line that begins with ``#`` is a comment, and so
+    is what follows a blank and ``#`` where it cannot be meant as symbols. Symbols are numbers or,
+    all of them, words; words are numbered upward from the terminals, in the order named.
 
     Raises:
         ValueError: If a line is none of these, or the rules break a rule of grammars.
     """
-    root: str | None = None
-    terminals: list[str] = []
+    lines = read_lines(text.removeprefix("\ufeff"))
+    require_clear_comments(lines)
+    named: dict[str, list[str]] = {}
     alternatives: dict[str, list[list[str]]] = {}
-    for line in (line.partition("#")[0].strip() for line in text.splitlines()):
-        left, arrow, right = line.partition("->")
-        words = line.split()
-        if arrow and len(left.split()) == 1:
-            rows = alternatives.setdefault(left.strip(), [])
-            rows += [row.split() for row in right.split("|")]
-        elif words and words[0] == "root" and len(words) == 2:
-            root = words[1]
-        elif words and words[0] == "terminals" and len(words) > 1:
-            terminals = words[1:]
-        elif words:
-            raise ValueError(f"line {line!r}; write 'root X', 'terminals a b' or 'X -> Y Z | Z Y'")
-    if root is None or not terminals:
+    for line in lines:
+        if ARROW in line.words:
+            left, rows = _rule(line)
+            alternatives.setdefault(left, []).extend(rows)
+        elif line.words:
+            keyword, symbols = _named(line)
+            if keyword in named:
+                raise line.refused(f"a second line {keyword!r}; leave one of them out")
+            named[keyword] = symbols
+    if named.keys() != {"root", "terminals"}:
         raise ValueError("a grammar needs a line 'root X' and a line 'terminals a b c'")
-    return _numbered(root, terminals, alternatives)
+    return _numbered(named["root"][0], named["terminals"], alternatives)
 
 
 def to_text(rules: Rules) -> str:
-    """Rules as text that ``from_text`` reads."""
-    name = rules.name
-    lines = [f"root {name(rules.root)}", f"terminals {' '.join(map(name, rules.terminals))}"]
-    for level in rules.levels[:-1]:
-        lines.append("")
-        for symbol in level:
-            rows = (" ".join(map(name, row)) for row in rules.expansions[symbol])
-            lines.append(f"{name(symbol)} -> {' | '.join(rows)}")
+    """Rules as text, from which ``from_text`` makes the same rules.
+
+    Where symbols are words it numbers them as they were: later lines have smaller numbers.
+    """
+    names = {symbol: written(rules.name(symbol)) for level in rules.levels for symbol in level}
+    terminals = " ".join(names[symbol] for symbol in rules.terminals)
+    lines = [f"root {names[rules.root]}", f"terminals {terminals}"]
+    for symbol, is_new_level in _in_order(rules):
+        rows = (" ".join(names[child] for child in row) for row in rules.expansions[symbol])
+        lines += [""] * is_new_level + [f"{names[symbol]} -> {' | '.join(rows)}"]
     return "\n".join(lines) + "\n"
 
 
@@ -65,29 +83,11 @@ def from_json(text: str) -> tuple[Rules, Bags]:
     Source:
         Physics of Language Models, Part 1: the grammars published with Part 4.
     """
-    try:
-        content = json.loads(text)
-        ids = content["idx"]
-        if len(ids[0]) != 1:
-            raise ValueError(f"the first level has the symbols {ids[0]}; a grammar has one root")
-        root = ids[0][0]
-        expansions = {
-            symbol: tuple(_placed(row, ids[i + 1], symbol) for row in node["children"])
-            for i, level in enumerate(ids[:-1])
-            for symbol, node in zip(level, content["all"][i], strict=True)
-        }
-        used = reached_from(root, expansions)
-        kept = {symbol: rows for symbol, rows in expansions.items() if symbol in used}
-        rules = Rules(root, tuple(ids[-1]), kept)
-        kind = content.get("multi_vocab")
-        bags = {} if kind is None else _bags(ids[-1], content["content_map"], str(kind))
-    except json.JSONDecodeError as error:
-        raise ValueError(f"no JSON ({error})") from error
-    except (KeyError, TypeError, IndexError) as error:
-        raise ValueError(
-            f"no grammar in the released JSON form, which has idx and all ({error!r})"
-        ) from error
-    return rules, bags
+    found = read_released(text)
+    root = found.levels[0][0]
+    used = reached_from(root, found.expansions)
+    kept = {symbol: rows for symbol, rows in found.expansions.items() if symbol in used}
+    return Rules(root, tuple(found.levels[-1]), kept), found.bags
 
 
 def from_nltk(grammar: nltk.CFG) -> Rules:
@@ -122,19 +122,53 @@ def to_nltk(rules: Rules) -> nltk.CFG:
     return nltk.CFG(symbol(rules.root), productions)
 
 
+def _named(line: Line) -> tuple[str, list[str]]:
+    """The root, or the terminals."""
+    keyword, *symbols = line.words
+    is_root = keyword == Word("root") and len(symbols) == 1
+    if BAR in symbols or not (is_root or (keyword == Word("terminals") and symbols)):
+        raise line.refused(_FORM)
+    return keyword.text, [symbol.text for symbol in symbols]
+
+
+def _rule(line: Line) -> tuple[str, list[list[str]]]:
+    """A symbol and its alternatives."""
+    place = line.words.index(ARROW)
+    left, right = line.words[:place], line.words[place + 1 :]
+    if len(left) != 1 or BAR in left or ARROW in right:
+        raise line.refused(_FORM)
+    rows: list[list[str]] = [[]]
+    for word in right:
+        if word == BAR:
+            rows.append([])
+        else:
+            rows[-1].append(word.text)
+    return left[0].text, rows
+
+
+def _in_order(rules: Rules) -> Iterator[tuple[int, bool]]:
+    """The nonterminals as they are written, and whether each is of another level than the last."""
+    level_of = {symbol: i for i, level in enumerate(rules.levels[:-1]) for symbol in level}
+    order, before = sorted(level_of, reverse=True) if rules.names else level_of, None
+    for symbol in order:
+        yield symbol, level_of[symbol] != before
+        before = level_of[symbol]
+
+
 def _numbered(
     root: str, terminals: Sequence[str], alternatives: Mapping[str, Sequence[Sequence[str]]]
 ) -> Rules:
     """Rules over the numbers of their symbols."""
-    words = [*terminals, *reversed([s for s in alternatives if s not in terminals])]
+    known = set(terminals)
+    words = [*terminals, *reversed([s for s in alternatives if s not in known])]
     used = {s for rows in alternatives.values() for row in rows for s in row}
     words += sorted({*used, root} - set(words))  # unknown ones, which the rules then name
-    if all(word.isdecimal() for word in words):
-        numbers, names = {word: int(word) for word in words}, {}
+    if all(_NUMBER.fullmatch(word) for word in words):
+        numbers, names = {word: _number(word) for word in words}, {}
     else:
         numbers = {word: i for i, word in enumerate(dict.fromkeys(words), start=1)}
         names = {i: word for word, i in numbers.items()}
-    if len(set(terminals)) < len(terminals):
+    if len(known) < len(terminals):
         raise ValueError(f"terminals {' '.join(terminals)}: one is named twice")
     return Rules(
         numbers[root],
@@ -144,23 +178,11 @@ def _numbered(
     )
 
 
+def _number(word: str) -> int:
+    if len(word) > len(str(LARGEST)):  # so many digits that reading them could take forever
+        raise ValueError(f"symbol {word[:20]}... exceeds {LARGEST}, the largest number")
+    return int(word)
+
+
 def _rows(rows: Iterable[Sequence[str]], numbers: Mapping[str, int]) -> tuple[Expansion, ...]:
     return tuple(tuple(numbers[word] for word in row) for row in rows)
-
-
-def _placed(places: Sequence[int], below: Sequence[int], symbol: int) -> Expansion:
-    """The symbols at some places of the next level."""
-    if outside := [k for k in places if not 0 <= k < len(below)]:
-        raise ValueError(
-            f"symbol {symbol}: child {outside[0]} is no place in the next level, which has "
-            f"{len(below)} symbols"
-        )
-    return tuple(below[k] for k in places)
-
-
-def _bags(terminals: Sequence[int], content: Sequence[Sequence[int]], kind: str) -> Bags:
-    is_uniform = "NU1" not in kind
-    return {
-        terminal: {token: 1.0 if is_uniform else float(i) for i, token in enumerate(bag, start=1)}
-        for terminal, bag in zip(terminals, content, strict=True)
-    }

@@ -11,7 +11,7 @@ import nltk
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
-from physlm.data.cfg import statistics
+from physlm.data.cfg import notation, statistics
 from physlm.data.cfg.completion import endings
 from physlm.data.cfg.derivation import Strings, Tokens
 from physlm.data.cfg.formats import to_nltk, to_text
@@ -111,20 +111,21 @@ class Grammar:
         return to_text(self.rules)
 
     def read(self, text: str) -> Int64[np.ndarray, " tokens"]:
-        """The tokens of a string that is written in the names of terminals, with spaces between.
+        """The tokens of a string that is written in the names of terminals, as in a grammar's file.
 
         Raises:
             ValueError: If a word is no token's name.
         """
         tokens = {self.rules.name(token): token for token in self.tokens}
-        if unknown := [word for word in text.split() if word not in tokens]:
+        words = notation.symbols(text)
+        if unknown := [word for word in words if word not in tokens]:
             known = ", ".join(itertools.islice(tokens, 20))
             raise ValueError(f"{unknown[0]} is no token of the grammar; there are {known}")
-        return np.array([tokens[word] for word in text.split()], dtype=np.int64)
+        return np.array([tokens[word] for word in words], dtype=np.int64)
 
     def written(self, tokens: Tokens) -> str:
         """A string in the names of terminals, as `read` reads it."""
-        return " ".join(self.rules.name(int(token)) for token in tokens)
+        return " ".join(notation.written(self.rules.name(int(token))) for token in tokens)
 
     # What strings there are.
 

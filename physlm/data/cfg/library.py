@@ -1,17 +1,20 @@
 """Grammars by name: the published ones, random ones of their shapes, and files."""
 
-import hashlib
+import codecs
+import re
 from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
 
+from physlm import sources
 from physlm.data.cfg.families import FAMILIES, random_rules
 from physlm.data.cfg.formats import from_json, from_text
 from physlm.data.cfg.grammar import Grammar
 from physlm.rng import stream
 
 _FOLDER = files("physlm.data.cfg") / "grammars"
+_OF_FAMILY = re.compile(rf"(?P<family>{'|'.join(FAMILIES)}):(?P<seed>0|[1-9][0-9]*)")
 _MOST_DRAWS = 1000
 _N_CHECKED = 200  # strings whose parses are counted
 
@@ -34,19 +37,19 @@ def load_grammar(name_or_path: str | Path) -> Grammar:
     name = str(name_or_path)
     if name in grammar_names():
         return Grammar(from_text((_FOLDER / f"{name}.txt").read_text(encoding="utf-8")))
-    family, colon, seed = name.partition(":")
-    if family in FAMILIES and colon and seed.isdecimal():
-        return random_grammar(family, int(seed))
-    file_name, _, digest = name.rpartition("@")
-    path = Path(file_name or name)
+    if found := _OF_FAMILY.fullmatch(name):
+        return random_grammar(found["family"], int(found["seed"]))
+    path = sources.path_of(name)
     if not path.is_file():
         known = ", ".join([*grammar_names(), *(f"{family}:SEED" for family in FAMILIES)])
         raise ValueError(f"grammar={name}: no such grammar or file; there are {known}")
-    if file_name and digest != _digest(path):
-        raise ValueError(f"grammar={path} has changed; use its name alone, or restore it")
     try:
-        text = path.read_text(encoding="utf-8")
-        if path.suffix == ".json":
+        content = sources.located(name).read_bytes()
+    except ValueError as error:
+        raise ValueError(f"grammar={error}") from error
+    try:
+        text = _decoded(content)
+        if path.suffix.lower() == ".json":
             return Grammar(*from_json(text))
         return Grammar(from_text(text))
     except ValueError as error:
@@ -54,18 +57,12 @@ def load_grammar(name_or_path: str | Path) -> Grammar:
 
 
 def pinned(name: str) -> str:
-    """A grammar's name; a file's with a hash, so that another content is another name.
+    """A grammar's name; a file's place with a digest, so that another content is another name.
 
     Names that are pinned already, and files that do not exist, stay as they are.
     """
-    path = Path(name)
-    if name in grammar_names() or not path.is_file():
-        return name
-    return f"{name}@{_digest(path)}"
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    is_known = name in grammar_names() or _OF_FAMILY.fullmatch(name)
+    return name if is_known else sources.pinned(name)
 
 
 def random_grammar(family: str, seed: int) -> Grammar:
@@ -89,6 +86,19 @@ def random_grammar(family: str, seed: int) -> Grammar:
     raise ValueError(
         f"{family}:{seed}: no draw of {_MOST_DRAWS} is free of ambiguity; take another"
     )
+
+
+def _decoded(content: bytes) -> str:
+    """The text of a file, which is in UTF-8, or in the UTF-16 that its first two bytes tell of."""
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return content.decode("utf-16")
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise ValueError(
+            f"line {line} is not in UTF-8 (byte {content[error.start]:#x}); save the file as UTF-8"
+        ) from error
 
 
 def _is_unambiguous(grammar: Grammar, rng: np.random.Generator) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 Expansion = tuple[int, ...]
+LARGEST = 2**31 - 1  # tables hold 32-bit numbers
 Bags = Mapping[int, Mapping[int, float]]  # terminal to the weights of the tokens it may become
 
 
@@ -22,7 +23,8 @@ class Rules:
 
     Raises:
         ValueError: Naming the rule or symbol, if a symbol is unknown, unreachable or without
-            rules, or a rule is empty, written twice, part of a cycle, or skips a level.
+            rules, no number that tables hold or called as another one, or a rule is empty, written
+            twice, part of a cycle, or skips a level.
 
     Source:
         Physics of Language Models, Part 1, section 2.1.
@@ -36,6 +38,7 @@ class Rules:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "terminals", tuple(sorted(self.terminals)))
+        self._check_numbers()
         self._check_rules()
         self._check_cycles()
         object.__setattr__(self, "levels", self._levels())
@@ -72,12 +75,24 @@ class Rules:
             {symbol: name for symbol, name in self.names.items() if symbol in kept},
         )
 
+    def _check_numbers(self) -> None:
+        called: dict[str, int] = {}
+        for symbol in (*self.terminals, *self.expansions):
+            if type(symbol) is not int or not 0 <= symbol <= LARGEST:
+                raise ValueError(f"symbol {symbol}; must be a whole number from 0 to {LARGEST}")
+            other = called.setdefault(self.name(symbol), symbol)
+            if other != symbol:
+                raise ValueError(
+                    f"symbols {other} and {symbol} are both called {self.name(symbol)}"
+                )
+
     def _check_rules(self) -> None:
-        known = {*self.terminals, *self.expansions}
+        terminals = set(self.terminals)
+        known = {*terminals, *self.expansions}
         if self.root not in self.expansions:
             raise ValueError(f"root {self.name(self.root)} has no rule; give it one")
         for symbol, alternatives in self.expansions.items():
-            if symbol in self.terminals:
+            if symbol in terminals:
                 raise ValueError(f"terminal {self.name(symbol)} has a rule; terminals have none")
             if not alternatives:
                 raise ValueError(f"symbol {self.name(symbol)} has no rule, so derives no string")
@@ -101,18 +116,19 @@ class Rules:
     def _check_cycles(self) -> None:
         """Depth first; a symbol met again while it is open is part of a cycle."""
         closed: set[int] = set()
-        open_symbols = [self.root]
+        open_symbols = {self.root: None}  # in order
         branches = [iter(self._children(self.root))]
         while branches:
             child = next(branches[-1], None)
             if child is None:
                 branches.pop()
-                closed.add(open_symbols.pop())
+                closed.add(open_symbols.popitem()[0])
             elif child in open_symbols:
-                cycle = [*open_symbols[open_symbols.index(child) :], child]
+                path = list(open_symbols)
+                cycle = [*path[path.index(child) :], child]
                 raise ValueError(f"cycle {' -> '.join(map(self.name, cycle))}; rules lead down")
             elif child not in closed:
-                open_symbols.append(child)
+                open_symbols[child] = None
                 branches.append(iter(self._children(child)))
 
     def _children(self, symbol: int) -> list[int]:

@@ -1,0 +1,155 @@
+"""How symbols are written in a grammar's file: bare, or in quotation marks whatever they hold."""
+
+import json
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+_PIECE = re.compile(
+    r"""\s*(?:
+      (?P<comment>\#.*)
+    | (?P<quoted>"(?:[^"\\]|\\.)*")(?=\s|\||->|$)
+    | (?P<bare>->|\||[^\s|"](?:(?!->)[^\s|])*)
+    )""",
+    re.VERBOSE,
+)
+
+_UNCLEAR = 'write "#" in quotation marks where it is a symbol, and a comment on a line of its own'
+
+
+class Word(NamedTuple):
+    """A symbol or mark: ``"->"`` in quotation marks is a symbol, without them it is the arrow."""
+
+    text: str
+    is_quoted: bool = False
+
+
+ARROW, BAR = Word("->"), Word("|")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of a file.
+
+    Attributes:
+        number: From 1 on.
+        text: As it stands there.
+        words: Before the comment.
+        comment: From ``#`` to the end; empty where there is none.
+    """
+
+    number: int
+    text: str
+    words: tuple[Word, ...]
+    comment: str
+
+    def refused(self, why: str) -> ValueError:
+        """The error that names this line."""
+        text = self.text if len(self.text) <= 60 else f"{self.text[:57]}..."
+        return ValueError(f"line {text!r}; {why} (line {self.number})")
+
+
+def read_lines(text: str) -> list[Line]:
+    """The lines of a file, each as its words.
+
+    Bare words are read in Unicode's composed form: letters that look the same are the same.
+
+    Raises:
+        ValueError: Naming the line, if quotation marks do not match or a character cannot be seen.
+    """
+    return [_read(number, line.strip()) for number, line in enumerate(text.splitlines(), start=1)]
+
+
+def symbols(text: str) -> list[str]:
+    """The symbols of a string, whose marks have no meaning but ``#``, which may have one.
+
+    Raises:
+        ValueError: If there is a comment, or a symbol cannot be read.
+    """
+    lines = read_lines(text)
+    for line in lines:
+        if line.comment:
+            raise line.refused(_UNCLEAR)
+    return [word.text for line in lines for word in line.words]
+
+
+def written(symbol: str) -> str:
+    """A symbol as it is read again: bare where that is possible."""
+    if _reads_bare(symbol):
+        return symbol
+    return json.dumps(symbol, ensure_ascii=not (symbol.isprintable() and _is_composed(symbol)))
+
+
+def require_clear_comments(lines: Sequence[Line]) -> None:
+    """No comment may have been meant as a part of its line.
+
+    Were a comment behind the terminals more of them, then rules would use them all. Behind another
+    line it may be one of the symbols that begin with ``#``, and of which the file has a rule.
+
+    Raises:
+        ValueError: Naming the line.
+    """
+    rules = [line for line in lines if line.words and not is_terminals(line)]
+    used = {word.text for line in rules for word in line.words}
+    used |= {text for line in rules for text in line.comment.lstrip("#").split()}
+    symbols = {word.text for line in lines for word in line.words}
+    symbols |= {line.comment.partition("->")[0].strip() for line in lines if "->" in line.comment}
+    for line in lines:
+        if not line.comment or not line.words:
+            continue
+        may_be_terminals = used.issuperset(line.comment.lstrip("#").split())
+        if may_be_terminals if is_terminals(line) else line.comment.split()[0] in symbols:
+            raise line.refused(_UNCLEAR)
+
+
+def is_terminals(line: Line) -> bool:
+    """Whether a line names the terminals."""
+    return line.words[:1] == (Word("terminals"),) and ARROW not in line.words
+
+
+def _read(number: int, text: str) -> Line:
+    words: list[Word] = []
+    place, comment = 0, ""
+    while place < len(text):
+        found = _PIECE.match(text, place)
+        if found is None:
+            raise Line(number, text, (), "").refused(
+                r'close the quotation mark and leave a blank behind it; the symbol is "\""'
+            )
+        place = found.end()
+        if found["comment"]:
+            comment = found["comment"]
+        else:
+            words.append(_word(found, Line(number, text, (), "")))
+    return Line(number, text, tuple(words), comment)
+
+
+def _word(found: "re.Match[str]", line: Line) -> Word:
+    if found["bare"]:
+        if not found["bare"].isprintable():
+            raise line.refused(
+                f"{found['bare']!r} holds a character that cannot be seen; remove it, or write the "
+                "symbol in quotation marks"
+            )
+        return Word(unicodedata.normalize("NFC", found["bare"]))
+    try:
+        symbol = json.loads(found["quoted"])
+        symbol.encode()
+    except ValueError as error:
+        raise line.refused(
+            f'{found["quoted"]} is no text; between quotation marks write \\" and \\\\ for a '
+            "quotation mark and a backslash"
+        ) from error
+    return Word(symbol, is_quoted=True)
+
+
+def _reads_bare(symbol: str) -> bool:
+    found = _PIECE.fullmatch(symbol)
+    is_bare = found is not None and found["bare"] == symbol and symbol.isprintable()
+    return is_bare and symbol not in (ARROW.text, BAR.text) and _is_composed(symbol)
+
+
+def _is_composed(symbol: str) -> bool:
+    return unicodedata.is_normalized("NFC", symbol)
