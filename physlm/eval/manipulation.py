@@ -30,7 +30,8 @@ class ManipulationScorerConfig(ScorerConfig):
     right, whatever comes after them, ``accuracy_with_facts`` how often the answer after them is,
     and ``reliance`` how often, told the facts of somebody else whose answer is another, it gives
     the other's answer. What comes to no end within more tokens than anything right has, with room
-    for facts that are twice too long, is cut and counted as ``unended`` or ``unended_with_facts``.
+    for facts that are twice too long, is cut: ``unfinished`` or ``unfinished_with_facts`` has the
+    share.
 
     Source:
         Physics of Language Models, Part 3.2, sections 3 to 5.
@@ -100,7 +101,7 @@ class ManipulationScorerConfig(ScorerConfig):
         written = self._written(model, asked, task, prompts)
         return {
             "accuracy": [w.ends_as(right) for w, right in zip(written, accepted, strict=True)],
-            "unended": [not w.is_ended for w in written],
+            "unfinished": [not w.is_ended for w in written],
         }
 
     def _with_facts(
@@ -121,7 +122,7 @@ class ManipulationScorerConfig(ScorerConfig):
                 after.ends_as(right) for (_, after), right in zip(split, accepted, strict=True)
             ],
             "facts": [told.ends_as({fact}) for (told, _), fact in zip(split, facts, strict=True)],
-            "unended_with_facts": [not w.is_ended for w in written],
+            "unfinished_with_facts": [not w.is_ended for w in written],
         }
         own = asked.texts(exercise.answer)
         others = Exercise(*(tuple(np.roll(c, 1) for c in columns) for columns in exercise))

@@ -83,8 +83,8 @@ def test_facts_are_right_whatever_comes_after_them(world):
         return f"{right}{' Yes' * 99}" if "Facts:" in text else right
 
     metrics = scored(asked, says)
-    for name, value in (("facts", 1), ("accuracy_with_facts", 0), ("unended_with_facts", 1),
-                        ("accuracy", 1), ("unended", 0)):  # fmt: skip
+    for name, value in (("facts", 1), ("accuracy_with_facts", 0), ("unfinished_with_facts", 1),
+                        ("accuracy", 1), ("unfinished", 0)):  # fmt: skip
         assert metrics[f"manipulation/birth_month_mod_2/{name}@{OUT}"].value == value, name
 
 
@@ -97,7 +97,7 @@ def test_facts_that_never_end_are_not_right(world):
 
     metrics = scored(asked, says)
     assert metrics[f"manipulation/birth_month_mod_2/facts@{OUT}"].value == 0
-    assert metrics[f"manipulation/birth_month_mod_2/unended_with_facts@{OUT}"].value == 1
+    assert metrics[f"manipulation/birth_month_mod_2/unfinished_with_facts@{OUT}"].value == 1
 
 
 @pytest.mark.parametrize("task", ["birth_day", "full_name_from_birth_date"])
@@ -119,7 +119,7 @@ def test_an_answer_after_facts_that_are_too_long_is_not_cut(world, task):
     metrics = scored(asked, says)
     assert metrics[f"manipulation/{task}/facts@{OUT}"].value == 0
     assert metrics[f"manipulation/{task}/accuracy_with_facts@{OUT}"].value == 1
-    assert metrics[f"manipulation/{task}/unended_with_facts@{OUT}"].value == 0
+    assert metrics[f"manipulation/{task}/unfinished_with_facts@{OUT}"].value == 0
 
 
 def test_the_limit_on_new_tokens_is_of_everyone_who_may_be_right():
