@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from physlm.config import composed, register
+from data_gen.words import configured
+from physlm.config import register
 from physlm.data.bio.manipulation import ManipulationCorpus
 from physlm.data.bio.question_table import QUESTIONS, question_tables
 from physlm.data.bio.questions import QuestionCorpus
@@ -38,7 +39,7 @@ def _write(words: tuple[str, ...], output: Path) -> int:
     if output.exists():
         raise InputError(f"{output} exists; choose another output or remove it")
     with refused_values():
-        corpus = corpus_of(composed(words))
+        corpus = corpus_of(configured(words))
     if not isinstance(corpus, QuestionCorpus | ManipulationCorpus):
         raise InputError(f"{' '.join(words)} asks nothing; use data=questions or data=manipulation")
     n_rows = 0

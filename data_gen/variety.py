@@ -7,7 +7,8 @@ from dataclasses import asdict
 from rich.console import Console
 from rich.table import Table
 
-from physlm.config import composed, register
+from data_gen.words import configured, split
+from physlm.config import register
 from physlm.data.bio.knowledge import KnowledgeCorpus
 from physlm.data.bio.variety import variety
 from physlm.errors import InputError, refused_values
@@ -36,7 +37,7 @@ def _cell(value: float) -> str:
 
 def _measured(words: str) -> dict[str, float]:
     with refused_values():
-        config = composed(tuple(words.split()))
+        config = configured(split(words))
         world = config.data.build(config.seed)
         if not isinstance(world, KnowledgeCorpus):
             raise InputError(f"{words} has no texts about people; use data=bios or data=bior")

@@ -21,7 +21,7 @@ from physlm.data.bio.pools import ATTRIBUTES
 from physlm.data.corpus import Corpus, require_at_least
 from physlm.errors import InputError
 from physlm.eval.capacity import require_documents_fit
-from physlm.eval.scorer import ScorerConfig, mean, require_causal
+from physlm.eval.scorer import ScorerConfig, mean, require_causal, require_window
 from physlm.models.language_model import LanguageModel
 from physlm.models.transformer import Transformer
 from physlm.record import Metric
@@ -57,6 +57,10 @@ class PeopleProbeConfig(ScorerConfig):
         """Every value in its range."""
         require_at_least(self, 1, "n_steps", "batch_size")
         require_at_least(self, 0, "embedding_rank")
+        if self.tasks is not None and (not self.tasks or len({*self.tasks}) < len(self.tasks)):
+            raise ValueError(
+                f"tasks={self.tasks}; name at least one, and each once, or null for all"
+            )
 
     def recipe(self, norm: StateNorm) -> AdaptedProbeRecipe:
         """How each probe is trained."""
@@ -87,8 +91,8 @@ class PProbeConfig(PeopleProbeConfig):
         world = require_people("p_probe", model, corpus)
         if any(telling.n_untold for telling in world.sentences.tellings):
             raise InputError("eval=p_probe reads before every attribute; set leaves_out_city=false")
-        require_documents_fit(model, world, np.arange(world.n_people), 1)
-        _chosen(self.tasks, world)
+        require_documents_fit(model, world, np.arange(world.n_people), 1, n_unread=0)
+        _require_training("p_probe", _chosen(self.tasks, world), world)
 
     def score(self, model: LanguageModel, corpus: Corpus) -> list[Metric]:
         """Accuracy of each task at each of the six places, and of the likeliest answer."""
@@ -122,9 +126,19 @@ class QProbeConfig(PeopleProbeConfig):
     batch_size: int = 200
     embedding_rank: int = 16
 
+    def validate(self) -> None:
+        """Every value in its range, and batches that have a variance."""
+        PeopleProbeConfig.validate(self)
+        if self.batch_size < 2:
+            raise ValueError(
+                f"batch_size={self.batch_size}; must be at least 2, to normalise states over"
+            )
+
     def check(self, model: LanguageModel, corpus: Corpus) -> None:
         """There are people of ``data=bios``, and a transformer that shows its states."""
-        _chosen(self.tasks, require_people("q_probe", model, corpus))
+        world = require_people("q_probe", model, corpus)
+        require_window(model, "names", _names(world)[0].shape[1])
+        _require_training("q_probe", _chosen(self.tasks, world), world)
 
     def score(self, model: LanguageModel, corpus: Corpus) -> list[Metric]:
         """Accuracy of each task, of the likeliest answer, and the mean over whole values."""
@@ -170,7 +184,7 @@ def probed(
 
     Where the probe is right, and where the answer is right that is likeliest in training.
     """
-    is_trained = asked_about(world, 0.5)
+    is_trained = _trains(world)
     for task in _chosen(names, world):
         inputs = Inputs(tokens, places, task.classes)
         probe = fit_adapted_probe(
@@ -201,6 +215,32 @@ def _chosen(names: list[str] | None, world: KnowledgeCorpus) -> list[Task]:
     if unknown := [name for name in names or () if name not in every]:
         raise InputError(f"tasks: {unknown[0]} is none; one of {', '.join(every)}")
     return list(every.values()) if names is None else [every[name] for name in names]
+
+
+def _trains(world: KnowledgeCorpus) -> Bool[np.ndarray, " people"]:
+    """The half of the people that trains the probes; the others are measured."""
+    return asked_about(world, 0.5)
+
+
+def _require_training(name: str, chosen: list[Task], world: KnowledgeCorpus) -> None:
+    """Both halves have people, and those that train a probe have more than one answer.
+
+    Raises:
+        InputError: If they do not.
+    """
+    is_trained = _trains(world)
+    n_train = int(is_trained.sum())
+    if n_train < 2:
+        raise InputError(
+            f"eval={name} needs at least 3 people, not {world.n_people}: half of them, two or "
+            "more, train the probes, and the others are measured; take more people"
+        )
+    for task in chosen:
+        if len(np.unique(task.classes[is_trained])) < 2:
+            raise InputError(
+                f"eval={name}: the {n_train} people who train the probe {task.name} all have one "
+                "answer; take more people, a larger data.pool_size, or leave it out of tasks"
+            )
 
 
 def _classes(rows: Int64[np.ndarray, "people parts"]) -> Int64[np.ndarray, " people"]:

@@ -66,7 +66,27 @@ class CapacityConfig(ScorerConfig):
                 "none of them; set name_after=0, and the same subject in data.text and "
                 "data.minority_text"
             )
-        require_documents_fit(model, world, self._people(world), self.n_renderings)
+        people = self._people(world)
+        self._require_frequencies(world, people)
+        require_documents_fit(model, world, people, self.n_renderings)
+
+    def _require_frequencies(
+        self, world: KnowledgeCorpus, people: Int64[np.ndarray, " people"]
+    ) -> None:
+        """Somebody is measured of every group, and there is something to know of them."""
+        every = np.unique(world.frequencies)
+        if len(every) == 1:
+            return
+        if missing := [f for f in every.tolist() if f not in world.frequencies[people]]:
+            raise InputError(
+                f"eval.capacity.max_people={self.max_people} leaves nobody who is told of "
+                f"{missing[0]} times in an epoch; raise it"
+            )
+        if not world.value_bits:
+            raise InputError(
+                "eval=capacity measures what is known by frequency, but every value has one "
+                "choice only; raise data.diversity or leave out data.frequencies"
+            )
 
     def score(self, model: LanguageModel, corpus: Corpus) -> list[Metric]:
         """All capacity metrics of a model."""
@@ -112,8 +132,10 @@ def require_documents_fit(
     corpus: KnowledgeCorpus,
     people: Int64[np.ndarray, " people"],
     n_renderings: int,
+    *,
+    n_unread: int = 1,
 ) -> None:
-    """The model reads each document in one window.
+    """The model reads each document in one window, but for its last ``n_unread`` tokens.
 
     Raises:
         InputError: If its learned positions end before.
@@ -122,7 +144,7 @@ def require_documents_fit(
         return
     renderings = (corpus.rendering(i, people) for i in range(n_renderings))
     longest = max(int(np.diff(documents.starts).max()) for documents in renderings)
-    require_window(model, "documents", longest, n_unread=1)
+    require_window(model, "documents", longest, n_unread=n_unread)
 
 
 def measure_items(
@@ -225,8 +247,6 @@ def frequency_metrics(
     metrics = []
     for frequency in every.tolist():
         is_in, group = frequencies[people] == frequency, f"frequency_{frequency}"
-        if not is_in.any():
-            continue
         total = (frequencies == frequency).sum() * (name + value)[is_in] / n_parameters
         metrics += [
             _mean(f"{group}/bits_per_parameter", total, "bits/parameter"),

@@ -12,6 +12,7 @@ from physlm.data.tokens import TokenizerName
 from physlm.errors import InputError
 from physlm.models.decoder import Decoder, DecoderConfig
 from physlm.models.encoder import EncoderConfig
+from physlm.models.position import PositionEncoding
 from physlm.record import by_name
 
 N_PEOPLE = 240
@@ -146,3 +147,73 @@ def test_a_p_probe_of_texts_that_leave_an_attribute_out_is_refused():
     with pytest.raises(InputError, match="set leaves_out_city=false"):
         PProbeConfig().check(model, world)
     QProbeConfig().check(model, world)
+
+
+def tiny(n_people, **values):
+    return BiosConfig(n_people=n_people, questions=True, tokenizer=TokenizerName.compact,
+                      **values).build(0)  # fmt: skip
+
+
+@pytest.mark.parametrize("scorer", [PProbeConfig, QProbeConfig])
+@pytest.mark.parametrize("n_people", [1, 2])
+def test_halves_of_hardly_anybody_are_refused(scorer, n_people):
+    world = tiny(n_people)
+    model = DecoderConfig(d_model=16, n_layers=1).build(world.vocabulary.size, 128, 0)
+    with pytest.raises(InputError, match=f"needs at least 3 people, not {n_people}: half of them"):
+        scorer().check(model, world)
+
+
+@pytest.mark.parametrize("scorer", [PProbeConfig, QProbeConfig])
+def test_who_is_accepted_is_measured(scorer):
+    """The fewest people, in batches of two."""
+    world = tiny(3)
+    model = DecoderConfig(d_model=16, n_layers=1).build(world.vocabulary.size, 128, 0).eval()
+    probe = scorer(n_steps=2, batch_size=2, tasks=["whole/employer", "first_token/birth_date"])
+    probe.check(model, world)
+    assert all(metric.n == 1 for metric in probe.score(model, world))
+
+
+@pytest.mark.parametrize("scorer", [PProbeConfig, QProbeConfig])
+def test_a_probe_of_one_answer_is_refused(scorer):
+    """With two entries in every list, the three people of a half may all have studied the same."""
+    for seed in range(20):
+        world = BiosConfig(n_people=6, pool_size=2, tokenizer=TokenizerName.compact).build(seed)
+        is_trained = asked_about(world, 0.5)
+        model = DecoderConfig(d_model=16, n_layers=1).build(world.vocabulary.size, 128, 0)
+        major = next(task for task in tasks(world) if task.name == "whole/major")
+        probe = scorer(tasks=["whole/major"])
+        if len(set(major.classes[is_trained].tolist())) > 1:
+            probe.check(model, world)
+            continue
+        with pytest.raises(InputError, match="3 people who train the probe whole/major all have o"):
+            probe.check(model, world)
+        return
+    raise AssertionError("no world with one answer was drawn")
+
+
+@pytest.mark.parametrize("scorer", [PProbeConfig, QProbeConfig])
+def test_a_window_that_is_accepted_holds_all_that_is_read(scorer):
+    world = tiny(6)
+    config = DecoderConfig(d_model=16, n_layers=1, position=PositionEncoding.learned)
+    probe = scorer(n_steps=1, batch_size=2, tasks=["whole/employer"])
+    for n in range(2, 200):
+        model = config.build(world.vocabulary.size, n, 0).eval()
+        try:
+            probe.check(model, world)
+        except InputError as error:
+            assert "learned positions end at" in str(error)  # noqa: PT017 - of every short one
+            continue
+        assert n > 2
+        probe.score(model, world)
+        return
+    raise AssertionError("no window is long enough")
+
+
+@pytest.mark.parametrize(("scorer", "values", "message"), [
+    (QProbeConfig, {"batch_size": 1}, "batch_size=1; must be at least 2, to normalise"),
+    (PProbeConfig, {"tasks": []}, "tasks=.*; name at least one"),
+    (QProbeConfig, {"tasks": ["whole/major"] * 2}, "tasks=.*; name at least one, and each once"),
+])  # fmt: skip
+def test_values_that_measure_nothing_are_refused(scorer, values, message):
+    with pytest.raises(ValueError, match=message):
+        scorer(**values)

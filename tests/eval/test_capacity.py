@@ -265,6 +265,19 @@ def test_people_of_each_frequency_are_measured_apart():
     assert parts[0] == pytest.approx(12 * 9 / N_PARAMETERS, rel=1e-3)
 
 
+@pytest.mark.parametrize(("values", "scorer", "message"), [
+    ({}, {"max_people": 1}, r"max_people=1 leaves nobody who is told of \d times in an epoch"),
+    ({"diversity": 1}, {}, "every value has one choice only; raise data.diversity"),
+])  # fmt: skip
+def test_frequencies_of_which_nothing_can_be_measured_are_refused(values, scorer, message):
+    corpus = tiny_biod_config(n_people=36, frequencies=[1, 4, 9], **values).build(SEED)
+    model = DecoderConfig(d_model=8, n_heads=2).build(corpus.vocabulary.size, 20, 0)
+    with pytest.raises(InputError, match=message):
+        CapacityConfig(**scorer).check(model, corpus)
+    alone = tiny_biod_config(n_people=36, **values).build(SEED)
+    CapacityConfig(**scorer).check(model, alone)
+
+
 def test_people_among_junk_are_measured_as_if_they_were_alone():
     useful = tiny_biod_config(name_sizes=[6, 6, 6], seq_len=16)
     config = JunkConfig(useful=useful, n_junk_people=100, exposures=4, seq_len=16,

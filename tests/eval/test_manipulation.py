@@ -1,6 +1,7 @@
 """Manipulation, by models whose answers are known."""
 
 import re
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from physlm.data.bio.bios import BiosConfig
 from physlm.data.bio.manipulation import ManipulationConfig
 from physlm.data.bio.pools import MONTHS
 from physlm.data.bio.questions import QuestionsConfig
+from physlm.data.bio.tasks import Exercise, Task, tasks
 from physlm.data.tokens import TokenizerName
 from physlm.errors import InputError
 from physlm.eval.manipulation import ManipulationScorerConfig
@@ -70,6 +72,74 @@ def test_a_model_that_ignores_facts_does_not_rely_on_them(world):
     metrics = scored(asked, says)
     assert metrics[f"manipulation/birth_month_mod_2/reliance@{OUT}"].value == 0
     assert metrics[f"manipulation/birth_month_mod_2/accuracy@{OUT}"].value == 1
+
+
+def test_facts_are_right_whatever_comes_after_them(world):
+    """An answer that is cut, as it never ends, is wrong, and what was said before it is not."""
+    asked = corpus_of(world, "birth_month_mod_2", facts_share=0.5)
+
+    def says(text):
+        right = answer_from(world, text)
+        return f"{right}{' Yes' * 99}" if "Facts:" in text else right
+
+    metrics = scored(asked, says)
+    for name, value in (("facts", 1), ("accuracy_with_facts", 0), ("unfinished_with_facts", 1),
+                        ("accuracy", 1), ("unfinished", 0)):  # fmt: skip
+        assert metrics[f"manipulation/birth_month_mod_2/{name}@{OUT}"].value == value, name
+
+
+def test_facts_that_never_end_are_not_right(world):
+    asked = corpus_of(world, "birth_month_mod_2", facts_share=0.5)
+
+    def says(text):
+        month = months(world, text)[0]
+        return month + f" {month}" * 99
+
+    metrics = scored(asked, says)
+    assert metrics[f"manipulation/birth_month_mod_2/facts@{OUT}"].value == 0
+    assert metrics[f"manipulation/birth_month_mod_2/unfinished_with_facts@{OUT}"].value == 1
+
+
+@pytest.mark.parametrize("task", ["birth_day", "full_name_from_birth_date"])
+def test_an_answer_after_facts_that_are_too_long_is_not_cut(world, task):
+    """Twice as long as the longest right ones: they are wrong, and the answer may be right."""
+    asked = corpus_of(world, task, facts_share=0.5)
+    facts = {world.facts(i)["birth_date"]: world.facts(i) for i in range(N)}
+    names = {world.facts(i)["name"]: world.facts(i) for i in range(N)}
+    longest = asked.longest(asked.tasks[0].ask(asked.dossiers, np.arange(N)[:, None]).facts)
+
+    def says(text):
+        who = next(p for k, p in {**facts, **names}.items() if k in text.partition("Facts:")[0])
+        day = who["birth_date"].split()[1].rstrip(",")
+        answer = day if task == "birth_day" else who["name"]
+        if not text.endswith("Facts:"):
+            return answer
+        return f"May{' May' * (2 * longest - 1)}. Answer: {answer}"
+
+    metrics = scored(asked, says)
+    assert metrics[f"manipulation/{task}/facts@{OUT}"].value == 0
+    assert metrics[f"manipulation/{task}/accuracy_with_facts@{OUT}"].value == 1
+    assert metrics[f"manipulation/{task}/unfinished_with_facts@{OUT}"].value == 0
+
+
+def test_the_limit_on_new_tokens_is_of_everyone_who_may_be_right():
+    """The longest name of all who fit is as right an answer as that of the one person measured."""
+    world = BiosConfig(n_people=N, questions=True, pool_size=4).build(0)
+    asked = corpus_of(world, "full_name_from_birth_date")
+    facts = [world.facts(i) for i in range(N)]
+
+    def says(text):
+        fitting = [p["name"] for p in facts if p["birth_date"] in text]
+        return max(fitting, key=lambda name: len(world.vocabulary.encode(f" {name}")))
+
+    scorer = ManipulationScorerConfig(max_questions=1)
+    for seed in range(3):
+        config = ManipulationConfig(
+            tasks=["full_name_from_birth_date"], train_share=0.3 + seed / 10
+        )
+        corpus = config.follow(world, 0)
+        metrics = by_name(scorer.score(saying(asked.vocabulary, says), corpus))
+        assert metrics[f"manipulation/full_name_from_birth_date/accuracy@{OUT}"].value == 1
 
 
 @pytest.mark.parametrize("wrong", [
@@ -174,6 +244,58 @@ def test_what_cannot_be_measured_is_refused(world):
         scorer.check(short.build(size, 32, 0), asked)
     with pytest.raises(ValueError, match="max_questions=0; must be at least 1"):
         ManipulationScorerConfig(max_questions=0)
+
+
+@pytest.mark.parametrize("task", ["birth_day", "birth_month_ranking", "full_name_from_all"])
+@pytest.mark.parametrize("facts_share", [0.0, 0.5])
+def test_a_window_that_is_accepted_holds_all_that_is_written(world, task, facts_share):
+    """The shortest accepted window lets an untrained model write to its limit."""
+    asked = corpus_of(world, task, facts_share=facts_share)
+    config = DecoderConfig(n_layers=1, n_heads=1, d_model=8, position=PositionEncoding.learned)
+    scorer = ManipulationScorerConfig()
+    for n in range(20, 200):
+        model = config.build(world.vocabulary.size, n, 0).eval()
+        try:
+            scorer.check(model, asked)
+        except InputError:
+            continue
+        scorer.score(model, asked)
+        return
+    raise AssertionError("no window is long enough")
+
+
+@dataclass(frozen=True)
+class Anybody(Task):
+    """Asks the same of everyone."""
+
+    may_fit_several = True
+
+    def ask(self, dossiers, people):
+        who = people[:, 0]
+        return Exercise(dossiers.words("?", who), (), dossiers.name(who))
+
+    def texts(self):
+        return ["?"]
+
+
+@pytest.mark.parametrize(("task", "scorer", "message"), [
+    ("birth_month_ranking", {"max_questions": 1},
+     r"is about 2 people, but of those in_distribution only 1 .* or max_questions=2 or more"),
+    ("anybody", {}, r"of those out_of_distribution only 0 can be asked about; take more people"),
+])  # fmt: skip
+def test_splits_that_leave_nobody_to_ask_about_are_refused(
+    world, monkeypatch, task, scorer, message
+):
+    monkeypatch.setitem(tasks(), "anybody", Anybody("anybody"))
+    asked = corpus_of(world, task)
+    model = DecoderConfig(n_layers=1, n_heads=1, d_model=8).build(world.vocabulary.size, 64, 0)
+    with pytest.raises(InputError, match=message):
+        ManipulationScorerConfig(**scorer).check(model, asked)
+
+
+def test_a_task_is_asked_once():
+    with pytest.raises(ValueError, match=r"tasks=\['birth_day', 'birth_day'\]; name each once"):
+        ManipulationConfig(tasks=["birth_day", "birth_day"])
 
 
 def test_an_untrained_decoder_does_nothing_right(world):

@@ -56,6 +56,8 @@ class ManipulationConfig(DataConfig):
         for name in self.tasks:
             if name not in tasks():
                 raise ValueError(f"tasks: {name} is none of {', '.join(tasks())}")
+        if len(set(self.tasks)) < len(self.tasks):
+            raise ValueError(f"tasks={self.tasks}; name each once")
         by_year = [name for name in self.tasks if isinstance(tasks()[name], BornInYear)]
         if by_year and len(self.tasks) > 1:
             raise ValueError(f"tasks: {by_year[0]} has another split than the others; ask it alone")
