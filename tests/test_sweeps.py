@@ -106,7 +106,7 @@ def test_an_interrupted_parallel_sweep_goes_on(words, tmp_path):
     started = subprocess.Popen(words, cwd=tmp_path, stderr=subprocess.PIPE,
                                stdout=subprocess.DEVNULL, text=True,
                                start_new_session=True)  # fmt: skip
-    for _ in range(1000):
+    for _ in range(3000):
         if list(tmp_path.glob("runs/*/last.ckpt")):
             break
         time.sleep(0.1)
