@@ -23,7 +23,7 @@ SMALL = ("+experiment=capacity_100x", "data.n_people=60", "data.exposures=40", "
 def run(*words, cwd, check=None, env=None):
     done = subprocess.run(
         [sys.executable, "-m", "physlm.run", *words],
-        cwd=cwd, capture_output=True, text=True, timeout=200, check=False,
+        cwd=cwd, capture_output=True, text=True, timeout=400, check=False,
         env=os.environ | (env or {}),
     )  # fmt: skip
     if check is not None:

@@ -49,6 +49,7 @@ HEIR = (
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize(("start", "words", "n_runs"), [
     # The same runs twice, each group with a process for each of its runs.
     (TINY, ("seeds=2", "name=mine,yours", "launcher=processes"), 2),
@@ -81,6 +82,7 @@ def test_ways_of_doing_many_runs_go_together(start, words, n_runs, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_groups_that_share_runs_in_another_order_never_wait_for_each_other(tmp_path):
     orders = ("[6e-3,3e-3]", "[3e-3,6e-3]")
     started = [
@@ -96,6 +98,7 @@ def test_groups_that_share_runs_in_another_order_never_wait_for_each_other(tmp_p
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("words", [("seed=0,1",), ("seeds=2",)])
 def test_an_interrupted_parallel_sweep_goes_on(words, tmp_path):
     words = [sys.executable, "-m", "physlm.run", *TINY, "data.exposures=400", *words,
@@ -103,7 +106,7 @@ def test_an_interrupted_parallel_sweep_goes_on(words, tmp_path):
     started = subprocess.Popen(words, cwd=tmp_path, stderr=subprocess.PIPE,
                                stdout=subprocess.DEVNULL, text=True,
                                start_new_session=True)  # fmt: skip
-    for _ in range(1000):
+    for _ in range(3000):
         if list(tmp_path.glob("runs/*/last.ckpt")):
             break
         time.sleep(0.1)
