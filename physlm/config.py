@@ -42,6 +42,7 @@ from physlm.eval.public_figures import PublicFiguresScorerConfig
 from physlm.eval.qa import QaConfig
 from physlm.eval.scorer import ScorerConfig
 from physlm.identity import identity
+from physlm.memory import require_memory
 from physlm.models.architecture import TransformerConfig
 from physlm.models.checkpoint import CheckpointConfig
 from physlm.models.decoder import DecoderConfig
@@ -57,6 +58,8 @@ from physlm.train.schedule import OptimConfig
 from physlm.train.tracking import LoggerConfig
 
 T = TypeVar("T")
+
+_RUN_BYTES = 10_000  # that one configuration of many takes at least
 
 SCHEMAS: dict[str, type] = {
     "bios": BiosConfig, "bior": BiorConfig, "biod": BiodConfig, "cfg": CfgConfig,
@@ -104,6 +107,8 @@ class RunConfig(Schema):
             self.init_from = str(Path(self.init_from).resolve())
         if self.seeds < 1:
             raise ValueError(f"seeds={self.seeds}; must be at least 1")
+        n_runs = self.seeds * max(1, len(self.learning_rates))
+        require_memory({f"seeds={self.seeds} for each learning rate": _RUN_BYTES * n_runs})
         rates = self.learning_rates
         if not all(0 < rate < math.inf for rate in rates) or len(set(rates)) < len(rates):
             raise ValueError(f"learning_rates={rates}; each must be above 0, finite, and told once")

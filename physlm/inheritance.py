@@ -9,10 +9,13 @@ from safetensors.torch import load_model
 from physlm.config import RunConfig
 from physlm.data.corpus import Corpus
 from physlm.errors import InputError
+from physlm.memory import require_memory
 from physlm.models.adapter import Lora, adapted, merged
+from physlm.models.architecture import TransformerConfig
 from physlm.models.inherited import InheritedConfig
 from physlm.models.language_model import LanguageModel, ModelConfig
 from physlm.models.quantised import quantised, require_quantisable
+from physlm.models.size import n_parameters
 from physlm.models.transformer import Transformer
 
 
@@ -44,7 +47,9 @@ def model_of(
         ValueError: If the architecture refuses its configuration.
     """
     seq_len = config.data.seq_len
-    model = _architecture(config).build(vocabulary_size, seq_len, config.seed)
+    architecture = _architecture(config)
+    _require_room(config, architecture, vocabulary_size)
+    model = architecture.build(vocabulary_size, seq_len, config.seed)
     if weights is not None:
         try:
             load_model(model, weights)
@@ -61,6 +66,27 @@ def model_of(
         return model
     assert isinstance(model, Transformer)
     return adapted(model, lora, config.seed)
+
+
+def _require_room(config: RunConfig, architecture: ModelConfig, vocabulary_size: int) -> None:
+    """The weights, if all are trained their gradients and AdamW's two means, and a step's states.
+
+    Raises:
+        ValueError: If they do not fit into memory.
+    """
+    if not isinstance(architecture, TransformerConfig):
+        return
+    n, d = architecture.n_layers, architecture.d_model
+    size = sum(n_parameters(architecture, vocabulary_size, config.data.seq_len).values())
+    parts = {f"a model of {size} parameters (model.n_layers={n}, model.d_model={d})": 4 * size}
+    if config.data.exposures and config.runtime.resolved_device() == "cpu":
+        ranks = config.runtime.n_devices * config.trainer.n_accumulate
+        n_tokens = config.trainer.batch_size * config.data.seq_len // ranks
+        name = f"trainer.batch_size={config.trainer.batch_size} of seq_len={config.data.seq_len}"
+        n_kept = 1 if _lora(config) else 4
+        parts = {part: n_kept * n_bytes for part, n_bytes in parts.items()}
+        parts[name] = 2 * n_tokens * d * n
+    require_memory(parts)
 
 
 def _architecture(config: RunConfig) -> ModelConfig:

@@ -14,6 +14,8 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 
+_LARGEST = 2**63 - 1  # arrays count no further
+
 
 @dataclass(kw_only=True, slots=True)
 class Schema:
@@ -94,6 +96,8 @@ def _plain(value: Any, hint: Any, name: str) -> Any:
         if not math.isfinite(value):
             raise ValueError(f"{name}={value}; must be a finite number")
         return float(value)
+    if hint is int and type(value) is int and abs(value) > _LARGEST:
+        raise ValueError(f"{name}={str(value)[:20]}...; must be at most {_LARGEST} in size")
     is_bool_for_int = hint is int and isinstance(value, bool)
     if isinstance(hint, type) and (is_bool_for_int or not isinstance(value, hint)):
         wanted = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}

@@ -37,8 +37,7 @@ def content_of(name: str) -> str:
 def path_of(name: str) -> Path:
     """Where a source is, or was when it was pinned."""
     found = _PINNED.fullmatch(name)
-    is_pinned = found is not None and not Path(name).exists()
-    return Path(found["path"] if is_pinned else name)
+    return Path(name if found is None or Path(name).exists() else found["path"])
 
 
 def located(name: str) -> Path:

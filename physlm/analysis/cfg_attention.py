@@ -23,6 +23,7 @@ from physlm.eval.cfg_distribution import (
     require_cfg,
     require_inner_levels,
     require_room,
+    require_strings,
 )
 from physlm.eval.scorer import ScorerConfig, require_causal
 from physlm.models.language_model import LanguageModel
@@ -51,10 +52,11 @@ class CfgAttentionConfig(ScorerConfig):
 
     def check(self, model: LanguageModel, corpus: Corpus) -> None:
         """The grammar has levels between root and terminals, and the model shows its attention."""
-        grammar = require_cfg("cfg_attention", corpus).grammar
-        require_inner_levels("cfg_attention", grammar)
+        corpus = require_cfg("cfg_attention", corpus)
+        require_inner_levels("cfg_attention", corpus.grammar)
         require_causal("cfg_attention", model, "attends to both sides")
-        require_room(model, grammar.length_distribution)
+        require_room(model, corpus.grammar.length_distribution)
+        require_strings("cfg_attention", model, corpus, ["attention"], n_strings=self.n_strings)
         if type(model).attention_maps is LanguageModel.attention_maps:
             raise InputError(f"eval=cfg_attention: {type(model).__name__} shows no attention")
 

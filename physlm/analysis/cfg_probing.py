@@ -17,6 +17,7 @@ from physlm.eval.cfg_distribution import (
     require_cfg,
     require_inner_levels,
     require_room,
+    require_strings,
 )
 from physlm.eval.scorer import ScorerConfig, mean
 from physlm.models.language_model import LanguageModel
@@ -49,12 +50,16 @@ class CfgProbingConfig(ScorerConfig):
         require_at_least(self, 1, "n_heads", "d_position", "n_steps", "batch_size")
         if not self.reaches:
             raise ValueError("reaches=[]; one of full, diagonal, tridiagonal at least")
+        if len(set(self.reaches)) < len(self.reaches):
+            raise ValueError(f"reaches={[r.value for r in self.reaches]}; name each once")
 
     def check(self, model: LanguageModel, corpus: Corpus) -> None:
         """The grammar has levels to look for, and the model's window holds most strings."""
-        grammar = require_cfg("cfg_probing", corpus).grammar
-        require_inner_levels("cfg_probing", grammar)
-        require_room(model, grammar.length_distribution)
+        corpus = require_cfg("cfg_probing", corpus)
+        require_inner_levels("cfg_probing", corpus.grammar)
+        require_room(model, corpus.grammar.length_distribution)
+        for part, n in (("train", self.n_train), ("test", self.n_test)):
+            require_strings("cfg_probing", model, corpus, ["probing", part], **{f"n_{part}": n})
         for method in ("hidden_states", "untrained"):
             if getattr(type(model), method) is getattr(LanguageModel, method):
                 raise InputError(f"eval=cfg_probing: {type(model).__name__} has no {method}")

@@ -11,7 +11,13 @@ from physlm.data.cfg.derivation import Strings
 from physlm.data.cfg.grammar import Grammar
 from physlm.data.corpus import Corpus, require_at_least
 from physlm.errors import InputError
-from physlm.eval.cfg_distribution import log_probabilities, require_cfg, require_room
+from physlm.eval.cfg_distribution import (
+    log_probabilities,
+    require_beginning,
+    require_cfg,
+    require_room,
+    require_strings,
+)
 from physlm.eval.generate import Generated, Sampling, generate
 from physlm.eval.scorer import ScorerConfig, mean, require_causal
 from physlm.models.language_model import LanguageModel
@@ -59,18 +65,21 @@ class CfgAccuracyConfig(ScorerConfig):
         require_at_least(self, 1, "n_samples", "batch_size", "n_samples_of_curve")
         if not self.prefixes or min(self.prefixes) < 0:
             raise ValueError(f"prefixes={self.prefixes}; lengths from 0 up, one at least")
+        if len(set(self.prefixes)) < len(self.prefixes):
+            raise ValueError(f"prefixes={self.prefixes}; name each length once")
         Sampling(max_new_tokens=1, temperature=self.temperature)
 
     def check(self, model: LanguageModel, corpus: Corpus) -> None:
         """The model generates, and strings reach beyond the longest beginning."""
-        grammar = require_cfg("cfg_accuracy", corpus).grammar
+        corpus = require_cfg("cfg_accuracy", corpus)
         require_causal("cfg_accuracy", model, "does not generate; use eval=cfg_probing")
-        require_room(model, grammar.length_distribution)
-        if max(self.prefixes) >= grammar.longest:
-            raise InputError(
-                f"eval.cfg_accuracy.prefixes={self.prefixes}; the longest string of this grammar "
-                f"has {grammar.longest} tokens, use shorter beginnings"
-            )
+        require_room(model, corpus.grammar.length_distribution)
+        name = f"eval.cfg_accuracy.prefixes={self.prefixes}"
+        require_beginning(name, model, corpus.grammar, max(self.prefixes))
+        require_strings(
+            "cfg_accuracy", model, corpus, ["beginnings", "1"], n_samples=self.n_samples,
+            n_samples_of_curve=self.n_samples_of_curve,
+        )  # fmt: skip
 
     def score(self, model: LanguageModel, corpus: Corpus) -> list[Metric]:
         """Accuracy for every beginning, with errors; diversity of what has none."""

@@ -1,7 +1,7 @@
 """How far a model's next-token distribution is from the true one: loss, its floor, and KL."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,12 +12,15 @@ from physlm.data.cfg.corpus import CfgCorpus
 from physlm.data.cfg.derivation import Strings
 from physlm.data.cfg.grammar import Grammar
 from physlm.data.corpus import Corpus, require_at_least
-from physlm.errors import InputError
+from physlm.errors import InputError, refused_values
 from physlm.eval.scorer import ScorerConfig, mean, require_causal
+from physlm.memory import require_memory
 from physlm.models.language_model import LanguageModel
 from physlm.record import Metric
 
 _LEAST_FITTING = 0.9  # share of strings that a window must hold
+_LEAST_LONGER = 0.001  # share of strings that must be longer than a beginning
+_MOST_LOOKED_AT = 1000  # strings, of which nine in ten fit
 
 
 @dataclass(kw_only=True, slots=True)
@@ -41,9 +44,13 @@ class CfgDistributionConfig(ScorerConfig):
 
     def check(self, model: LanguageModel, corpus: Corpus) -> None:
         """The model reads from left to right, and its window holds most strings."""
-        grammar = require_cfg("cfg_distribution", corpus).grammar
+        corpus = require_cfg("cfg_distribution", corpus)
         require_causal("cfg_distribution", model, "predicts no next token; use eval=cfg_probing")
-        require_room(model, grammar.length_distribution)
+        require_room(model, corpus.grammar.length_distribution)
+        require_strings(
+            "cfg_distribution", model, corpus, ["distribution"], n_strings=self.n_strings,
+            n_strings_of_curve=self.n_strings_of_curve,
+        )  # fmt: skip
 
     def score(self, model: LanguageModel, corpus: Corpus) -> list[Metric]:
         """Loss, floor, their ratio, and KL."""
@@ -94,6 +101,59 @@ def require_room(model: LanguageModel, length_distribution: np.ndarray) -> None:
         f"data.seq_len={window}: only {share:.0%} of the strings, with end-of-text, fit the "
         "learned positions; raise it or use model.position=rope"
     )
+
+
+def require_beginning(name: str, model: LanguageModel, grammar: Grammar, n_tokens: int) -> None:
+    """Strings go on after so many tokens, and the model's window holds more than these.
+
+    Args:
+        name: Of the setting, with its value.
+        model: What reads them.
+        grammar: Whose strings they are.
+        n_tokens: Of the beginning.
+
+    Raises:
+        InputError: If hardly any string does, or the window ends before.
+    """
+    share = grammar.length_distribution[n_tokens + 1 :].sum()
+    if share < _LEAST_LONGER:
+        raise InputError(
+            f"{name}; the longest string of this grammar has {grammar.longest} tokens, and "
+            f"{share:.2%} of all go on after {n_tokens}; use shorter beginnings"
+        )
+    if model.longest_window is not None and n_tokens >= model.longest_window:
+        raise InputError(
+            f"{name} leaves no room for what follows: learned positions end at "
+            f"data.seq_len={model.longest_window}; raise it or use shorter beginnings"
+        )
+
+
+def require_strings(
+    name: str, model: LanguageModel, corpus: CfgCorpus, purpose: Sequence[str], **counts: int
+) -> None:
+    """Strings of every count fit into memory, and of the fewest one at least the model's window.
+
+    Args:
+        name: Of the scorer.
+        model: What reads them.
+        corpus: Where they are drawn.
+        purpose: As in ``CfgCorpus.measured``.
+        counts: How many are drawn, by setting.
+
+    Raises:
+        InputError: Naming the setting.
+    """
+    mean_length = int(corpus.grammar.mean_length)
+    with refused_values():
+        for setting, n in counts.items():
+            require_memory({f"eval.{name}.{setting}={n}": 8 * n * mean_length})
+    setting = min(counts, key=lambda setting: counts[setting])
+    drawn = corpus.measured(min(counts[setting], _MOST_LOOKED_AT), *purpose)
+    if len(fitting(model, drawn)) == 0:
+        raise InputError(
+            f"eval.{name}.{setting}={counts[setting]}: no string that is drawn fits the learned "
+            f"positions, which end at data.seq_len={model.longest_window}; raise one of them"
+        )
 
 
 def require_inner_levels(name: str, grammar: Grammar) -> None:

@@ -11,7 +11,13 @@ from physlm.data.cfg.derivation import Strings
 from physlm.data.corpus import Corpus, require_at_least
 from physlm.errors import InputError
 from physlm.eval.cfg_accuracy import write
-from physlm.eval.cfg_distribution import require_cfg, require_inner_levels, require_room
+from physlm.eval.cfg_distribution import (
+    require_beginning,
+    require_cfg,
+    require_inner_levels,
+    require_room,
+    require_strings,
+)
 from physlm.eval.generate import Sampling
 from physlm.eval.scorer import ScorerConfig, mean, require_causal
 from physlm.models.language_model import LanguageModel
@@ -46,12 +52,16 @@ class CfgRobustnessConfig(ScorerConfig):
         for name in ("rate_of_tokens", "rate_of_symbols", "rate_of_fixed_symbols"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name}={getattr(self, name)}; must be from 0 to 1")
+        names = {f"{temperature:g}" for temperature in self.temperatures}  # as metrics have them
+        if not names or len(names) < len(self.temperatures):
+            raise ValueError(f"temperatures={self.temperatures}; one at least, and each once")
         for temperature in self.temperatures:
             Sampling(max_new_tokens=1, temperature=temperature)
 
     def check(self, model: LanguageModel, corpus: Corpus) -> None:
         """The model generates, and some strings are longer than the beginning."""
-        grammar = require_cfg("cfg_robustness", corpus).grammar
+        corpus = require_cfg("cfg_robustness", corpus)
+        grammar = corpus.grammar
         require_causal("cfg_robustness", model, "does not generate; use eval=cfg_probing")
         require_inner_levels("cfg_robustness", grammar)
         require_room(model, grammar.length_distribution)
@@ -68,6 +78,8 @@ class CfgRobustnessConfig(ScorerConfig):
                 f"eval.cfg_robustness.prefix={self.prefix}: only {longer:.0%} of the strings are "
                 "longer; use a shorter beginning"
             )
+        require_beginning(f"eval.cfg_robustness.prefix={self.prefix}", model, grammar, self.prefix)
+        require_strings("cfg_robustness", model, corpus, ["robustness"], n_samples=self.n_samples)
 
     def score(self, model: LanguageModel, corpus: Corpus) -> list[Metric]:
         """Accuracy for every kind of corruption, and for none, at every temperature."""

@@ -88,5 +88,7 @@ class TransformerConfig(ModelConfig):
                 f"heads of width {head_width} (d_model / n_heads) are too narrow to rotate "
                 f"rope_fraction={self.rope_fraction} of them; widen d_model or use fewer heads"
             )
+        if not self.mlp_ratio * self.d_model < 2**62:
+            raise ValueError(f"mlp_ratio={self.mlp_ratio}; so many hidden units cannot be counted")
         if self.mlp is not MlpKind.none and self.d_hidden < 1:
             raise ValueError(f"mlp_ratio={self.mlp_ratio}; leaves no hidden unit")

@@ -1,11 +1,14 @@
 """Scorers of grammars, on a perfect model, on one that knows nothing, and against closed forms."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
+from physlm.analysis.cfg_attention import CfgAttentionConfig
+from physlm.analysis.cfg_probing import CfgProbingConfig
 from physlm.data.cfg.corpus import CfgConfig
 from physlm.data.cfg.corruption import CorruptionKind
 from physlm.data.cfg.derivation import Strings
@@ -161,6 +164,51 @@ def test_beginnings_longer_than_the_strings_are_refused(corpus):
         CfgRobustnessConfig(prefix=71).check(Uniform(corpus), corpus)
     with pytest.raises(InputError, match="prefix=2; at least 3, so that one symbol"):
         CfgRobustnessConfig(prefix=2).check(Uniform(corpus), corpus)
+
+
+def test_what_scoring_would_stumble_over_is_refused_before_training(corpus):
+    rare = int(np.flatnonzero(corpus.grammar.length_distribution[::-1].cumsum() > 1e-4)[0])
+    longest = corpus.grammar.longest - rare
+    with pytest.raises(InputError, match=rf"all go on after {longest}; use shorter beginnings"):
+        CfgAccuracyConfig(prefixes=[longest]).check(Uniform(corpus), corpus)
+    n_seen = int(np.flatnonzero(corpus.grammar.length_distribution.cumsum() >= 0.93)[0]) + 1
+    model = DecoderConfig(position=PositionEncoding.learned, d_model=16).build(4, n_seen, 0)
+    with pytest.raises(InputError, match=rf"prefixes=\[{n_seen}\] leaves no room for what follows"):
+        CfgAccuracyConfig(prefixes=[n_seen]).check(model, corpus)
+    lengths = corpus.measured(200, "distribution").lengths
+    unlucky = replace(corpus, seed=next(
+        seed for seed in range(200)
+        if replace(corpus, seed=seed).measured(1, "distribution").lengths[0] >= n_seen
+    ))  # fmt: skip
+    assert (lengths < n_seen).any()
+    with pytest.raises(InputError, match="n_strings=1: no string that is drawn fits the learned"):
+        CfgDistributionConfig(n_strings=1).check(model, unlucky)
+
+
+@pytest.mark.parametrize(("config", "setting"), [
+    (CfgAccuracyConfig(n_samples=10**13), "n_samples"),
+    (CfgDistributionConfig(n_strings=10**13), "n_strings"),
+    (CfgRobustnessConfig(prefix=20, n_samples=10**13), "n_samples"),
+    (CfgProbingConfig(n_train=10**13), "n_train"), (CfgProbingConfig(n_test=10**13), "n_test"),
+    (CfgAttentionConfig(n_strings=10**13), "n_strings"),
+])  # fmt: skip
+def test_strings_that_cannot_be_held_are_refused_before_training(corpus, config, setting):
+    model = DecoderConfig(d_model=16, n_layers=1).build(4, 64, 0)
+    name = config.__class__.__name__
+    with pytest.raises(InputError, match=rf"{setting}=10000000000000 takes .* GiB") as refusal:
+        config.check(model, replace(corpus))
+    assert name.removeprefix("Cfg").removesuffix("Config").lower() in str(refusal.value)
+
+
+@pytest.mark.parametrize(("kind", "values", "message"), [
+    (CfgAccuracyConfig, {"prefixes": [0, 0]}, r"prefixes=\[0, 0\]; name each length once"),
+    (CfgRobustnessConfig, {"temperatures": []}, r"temperatures=\[\]; one at least"),
+    (CfgRobustnessConfig, {"temperatures": [1.0, 1.0000001]}, "one at least, and each once"),
+    (CfgProbingConfig, {"reaches": ["full", "full"]}, "name each once"),
+])  # fmt: skip
+def test_what_would_be_measured_twice_or_never_is_refused(kind, values, message):
+    with pytest.raises(ValueError, match=message):
+        kind(**values)
 
 
 def test_learned_positions_too_short_for_the_strings_are_refused(corpus):

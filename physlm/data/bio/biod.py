@@ -18,6 +18,7 @@ from physlm.data.tokens import Pieces, TokenizerName, Vocabulary, gpt2_tokenizer
 from physlm.rng import stream
 
 _MOST_BITS = 1000  # in one value, so that numbers of values fit a float
+_TEXT_BYTES = 50  # that a word takes at least
 _SYLLABLES = [c + v for c in "bdfgklmnprstvyz" for v in "aeiou"]
 
 
@@ -82,14 +83,30 @@ class BiodConfig(PeopleConfig):
 
     def drawn(self, seed: int) -> Population:
         """Names and strings, uniform."""
+        names = draw_names(seed, self.n_people, self.name_sizes)
+        self.require_room()
         shape = (self.n_people, self.n_attributes * self.n_chunks)
-        chosen = stream(seed, "values").integers(0, self.diversity, shape)
-        return Population(draw_names(seed, self.n_people, self.name_sizes), chosen)
+        return Population(names, stream(seed, "values").integers(0, self.diversity, shape))
+
+    def sizes(self) -> dict[str, int]:
+        """Bytes that names, sets of strings and values take at least."""
+        n_symbols = self.n_attributes * self.n_chunks * (1 + self.chunk_length)
+        n_strings = self.n_attributes * self.diversity
+        return PeopleConfig.sizes(self) | {
+            f"n_people={self.n_people} of n_attributes={self.n_attributes}, "
+            f"n_chunks={self.n_chunks}, chunk_length={self.chunk_length}":
+                8 * self.n_people * n_symbols,
+            f"diversity={self.diversity} for n_attributes={self.n_attributes}":
+                8 * n_strings * self.chunk_length,
+            f"name_sizes={self.name_sizes}": _TEXT_BYTES * sum(self.name_sizes),
+            f"alphabet_size={self.alphabet_size}": _TEXT_BYTES * self.alphabet_size,
+        }  # fmt: skip
 
     def corpus(self, seed: int, reserved: Sequence[str] = ()) -> KnowledgeCorpus:
         """Names, diversity sets and values of a seed, and their pieces, tokenised."""
+        people = self.drawn(seed)  # first: it refuses sizes that texts could not be made of
         texts, pieces = self._texts, PieceList()
-        about = self._about(self.drawn(seed), seed, pieces)
+        about = self._about(people, seed, pieces)
         shape = (self.n_attributes, 1)
         prefixes = pieces.add(texts.markers).reshape(shape)
         vocabulary = Vocabulary.build(self.tokenizer, list(pieces.texts), reserved)

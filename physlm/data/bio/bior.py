@@ -26,6 +26,7 @@ from physlm.data.bio.written import Tokenised, WrittenTexts, located, tokenised
 from physlm.data.corpus import DataConfig, require_at_least
 from physlm.data.tokens import Pieces, TokenizerName, Vocabulary
 from physlm.identity import LATER
+from physlm.memory import require_memory
 from physlm.rng import stream
 from physlm.sources import SOURCE, pinned
 from physlm.sources import located as path_of
@@ -68,6 +69,8 @@ class BiorConfig(DataConfig):
 
     def build(self, seed: int) -> KnowledgeCorpus:
         """Draw the people, and write or read their biographies."""
+        n_texts = self.n_people * self.n_texts
+        require_memory({f"n_texts={self.n_texts} for n_people={self.n_people}": 200 * n_texts})
         people, persons = persons_of(self, seed)
         written, tokenise = self._read(persons) if self.source else self._write(persons, seed)
         pieces = PieceList()

@@ -152,6 +152,14 @@ class BiosConfig(PeopleConfig):
         """Month, day and year of birth, the four other attributes that are drawn, the gender."""
         return (N_MONTHS, N_DAYS, n_years(self.pool_size), *_n_values(self.pool_size), 2)
 
+    def sizes(self) -> dict[str, int]:
+        """Bytes that everybody's facts and the order of documents take at least."""
+        n_facts = len(self.fact_choices)
+        return PeopleConfig.sizes(self) | {
+            f"n_minority={self.n_minority}": 8 * self.n_minority * n_facts,
+            f"times={self.times} for n_people={self.n_people}": 8 * self.n_people * self.times,
+        }
+
     def drawn(self, seed: int) -> Population:
         """Everybody, the minority last."""
         people = draw_people(self, seed)
@@ -249,9 +257,11 @@ class People:
 def draw_people(config: BiosConfig, seed: int) -> People:
     """The world of a configuration and seed: distinct names, every attribute uniform."""
     n, size = config.n_people + config.n_minority, config.pool_size
+    names = draw_names(seed, n, config.name_choices)
+    config.require_room()
     dates = (N_MONTHS, N_DAYS, n_years(size))
     return People(
-        names=draw_names(seed, n, config.name_choices),
+        names=names,
         birth_dates=stream(seed, "birth dates").integers(0, dates, (n, 3)),
         choices=stream(seed, "attributes").integers(0, _n_values(size), (n, 4)),
         is_female=stream(seed, "gender").integers(0, 2, n),

@@ -13,7 +13,10 @@ from physlm.data.bio.sentences import Sentences
 from physlm.data.corpus import Corpus, DataConfig, require_at_least
 from physlm.data.mixture import part_of
 from physlm.identity import LATER
+from physlm.memory import require_memory
 from physlm.rng import stream
+
+_MOST_NAMES = 2**62  # that can be numbered and shuffled
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +96,23 @@ class PeopleConfig(ToldConfig):
     def drawn(self, seed: int) -> Population:
         """The people of a seed."""
 
+    def require_room(self) -> None:
+        """The people, and the order of an epoch's documents, fit into memory.
+
+        Raises:
+            ValueError: If they do not.
+        """
+        require_memory(self.sizes())
+
+    def sizes(self) -> dict[str, int]:
+        """Bytes that each count takes at least; worlds extend this."""
+        groups = self.frequencies or [1]
+        n_told = self.n_people // len(groups) * sum(groups)
+        return {
+            f"n_people={self.n_people}": 8 * self.n_people * len(self.name_choices),
+            f"frequencies={self.frequencies}": 8 * n_told,
+        }
+
     def told_until(self) -> Int64[np.ndarray, " people"]:
         """Documents of an epoch about each person and those before."""
         groups = self.frequencies or [1]
@@ -121,9 +141,16 @@ def draw_names(seed: int, n_people: int, sizes: Sequence[int]) -> Int64[np.ndarr
         ValueError: If there are fewer distinct names than people.
     """
     n_names = math.prod(sizes)
+    if n_names > _MOST_NAMES:
+        raise ValueError(
+            f"{list(sizes)} parts of names make more than {_MOST_NAMES} names; use fewer"
+        )
     if n_people > n_names:
         raise ValueError(
             f"n_people={n_people} exceeds the {n_names} distinct names; use fewer people"
         )
+    # NumPy draws a large share of a set by shuffling the whole of it.
+    n_numbers = n_people * len(sizes) + (n_names if n_people > n_names // 50 else n_people)
+    require_memory({f"n_people={n_people} of {n_names} names": 8 * n_numbers})
     drawn = stream(seed, "names").choice(n_names, n_people, replace=False)
     return np.stack(np.unravel_index(drawn, tuple(sizes)), axis=1)

@@ -7,6 +7,7 @@ from itertools import pairwise
 import numpy as np
 
 from physlm.data.cfg.rules import Bags, Expansion, Rules, reached_from
+from physlm.memory import require_memory
 from physlm.rng import stream
 
 _MOST_DRAWS = 200
@@ -95,6 +96,7 @@ def random_bags(
     n = len(terminals)
     if n_tokens < n:
         raise ValueError(f"n_tokens={n_tokens}; each of the {n} terminals needs one at least")
+    require_memory({f"n_bag_tokens={n_tokens}": (100 + 16 * n) * n_tokens})
     shuffled = rng.permutation(np.arange(1, n_tokens + 1))
     size = max(1, n_tokens * 3 // (2 * n))
     bags = [

@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Float64, Int32, Int64
 
 from physlm.data.cfg.rules import Bags, Rules
+from physlm.memory import require_memory
 
 
 class Tables(NamedTuple):
@@ -51,8 +52,10 @@ class Tables(NamedTuple):
 def tables(rules: Rules, bags: Bags) -> Tables:
     """The arrays of rules; a terminal without a bag is its own token."""
     symbols = [symbol for level in rules.levels for symbol in level]
+    longest, most_choices = (_largest(rules, symbols, leaf=leaf) for leaf in (1, 0))
+    _require_room(rules, bags, longest[0])
     place = {symbol: i for i, symbol in enumerate(symbols)}
-    rows = [rules.expansions[s] for s in symbols if s not in rules.terminals]
+    rows = [rules.expansions[s] for s in symbols if s in rules.expansions]
     expansions = [expansion for row in rows for expansion in row]
     most = max(3, *map(len, expansions))  # three are copied at once (sampling.py)
     weights = {t: bags.get(t, {t: 1.0}) for t in rules.terminals}
@@ -70,8 +73,8 @@ def tables(rules: Rules, bags: Bags) -> Tables:
         emissions=emissions,
         cumulative=cumulative / cumulative[:, -1:],
         is_plain=emissions.shape == (len(tokens),) * 2 and bool((emissions.diagonal() == 1).all()),
-        longest=_largest(rules, symbols, leaf=1),
-        most_choices=_largest(rules, symbols, leaf=0),
+        longest=np.array(longest, dtype=np.int64),
+        most_choices=np.array(most_choices, dtype=np.int64),
     )
 
 
@@ -79,11 +82,21 @@ def _starts(lengths: list[int]) -> Int64[np.ndarray, " lengths_1"]:
     return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
 
 
-def _largest(rules: Rules, symbols: list[int], *, leaf: int) -> Int64[np.ndarray, " symbols"]:
+def _require_room(rules: Rules, bags: Bags, longest: int) -> None:
+    """The longest string, and the table of what terminals become, fit into memory."""
+    n_terminals = len(rules.terminals)
+    n_tokens = len({token for bag in bags.values() for token in bag}) or n_terminals
+    require_memory({
+        f"a string of {longest} tokens, the grammar's longest": 20 * longest,
+        f"a grammar of {n_terminals} terminals and {n_tokens} tokens": 16 * n_terminals * n_tokens,
+    })  # fmt: skip
+
+
+def _largest(rules: Rules, symbols: list[int], *, leaf: int) -> list[int]:
     """The most leaves, or the most rules, that a derivation of each symbol can have."""
     found = dict.fromkeys(rules.terminals, leaf)
     for symbol in reversed(symbols):
         if symbol not in found:
             sizes = [sum(found[child] for child in e) for e in rules.expansions[symbol]]
             found[symbol] = max(sizes) + 1 - leaf
-    return np.array([found[symbol] for symbol in symbols], dtype=np.int64)
+    return [found[symbol] for symbol in symbols]
