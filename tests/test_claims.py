@@ -323,8 +323,10 @@ def test_runs_of_another_configuration_decide_no_claim(tmp_path, capsys):
 
 
 def test_runs_of_another_configuration_are_left_out_and_counted(tmp_path):
-    own, other = (of_runs(f"{RUN}{word}", v) for word, v in (("", [1.9, 1.95, 2.0]),
-                                                             (" model.d_model=24", [9.0, 9.1])))
+    own, other = (
+        of_runs(f"{RUN}{word}", v)
+        for word, v in (("", [1.9, 1.95, 2.0]), (" model.d_model=24", [9.0, 9.1]))
+    )
     folder = folder_of(tmp_path, pl.concat([own, other]), {})
     assert "1.950 (1.826 to 2.074, n = 3, 2 of other configurations left out)" in ledger([folder])
 
