@@ -316,10 +316,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if chosen.by and (n_left_out := (table["status"] != "finished").sum()):
             print(f"note: {n_left_out} diverged runs left out of means", file=sys.stderr)
         if chosen.by:
-            metrics = chosen.metrics or _published(_of(table, records), table)
-            if not chosen.metrics and (line := _changed(_of(table, records), chosen.by)):
-                print(f"note: {line}", file=sys.stderr)
+            tabulated = _of(table, records)
+            metrics = chosen.metrics or _published(tabulated, table)
             table = summarise(table, chosen.by, metrics)
+            if not chosen.metrics and (line := _changed(tabulated, chosen.by)):
+                print(f"note: {line}", file=sys.stderr)
         else:
             table = varying(table, records)
         write_table(table, chosen.output)

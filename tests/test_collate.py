@@ -168,3 +168,76 @@ def test_curves_of_all_runs_are_one_table(runs, capsys):
 def test_no_curves_is_said(runs, capsys):
     assert main([str(runs), "--curves"]) == 2
     assert "no curves found; run with runtime.n_measurements=20" in capsys.readouterr().err
+
+
+def write_record(folder, **changes):
+    record = make_record(**changes)
+    directory = RunDirectory(folder / record.run_id)
+    directory.path.mkdir(parents=True, exist_ok=True)
+    directory.write_record(record)
+    (directory.path / "metrics.jsonl").write_text('{"step": 1, "curve/tokens": 9}\n')
+
+
+CODE = {
+    "2 git revisions": [("f00", False), ("ba7", False)],
+    "uncommitted code (1 of 2 runs)": [("f00", False), ("f00", True)],
+    "uncommitted code (2 of 2 runs)": [("f00", None), ("f00", None)],
+    "no known revision (1 of 2 runs)": [("f00", False), (None, None)],
+}
+
+
+@pytest.mark.parametrize(("fault", "code"), CODE.items())
+@pytest.mark.parametrize("form", [[], ["--by", "data.n_people"], ["--curves"]])
+def test_runs_of_several_revisions_or_dirty_code_are_refused_unless_asked_for(
+    tmp_path, capsys, fault, code, form
+):
+    for i, (revision, is_dirty) in enumerate(code):
+        software = {"git_revision": revision, "git_dirty": is_dirty}
+        write_record(tmp_path, run_id=f"r{i}", software=software)
+    assert main([str(tmp_path), *form]) == 2
+    refused = capsys.readouterr()
+    assert refused.out == ""
+    assert f"error: these runs are of {fault}; run them again" in refused.err
+    assert main([str(tmp_path), *form, "--mixed-revisions"]) == 0
+    asked = capsys.readouterr()
+    assert asked.out
+    assert asked.err.startswith(f"note: these runs are of {fault}\n")
+
+
+def test_one_of_several_revisions_can_be_chosen(tmp_path, capsys):
+    for i, revision in enumerate(("f00", "ba7")):
+        software = {"git_revision": revision, "git_dirty": False}
+        write_record(tmp_path, run_id=f"r{i}", software=software)
+    assert main([str(tmp_path), "--where", "git_revision=ba7"]) == 0
+    assert "ba7" in capsys.readouterr().out
+
+
+def test_runs_of_a_package_are_told_to_have_no_revision(tmp_path, capsys):
+    for i in range(2):
+        write_record(tmp_path, run_id=f"r{i}", software={"physlm": "0.1.0"})
+    assert main([str(tmp_path)]) == 0
+    assert "note: these runs are of no known revision (2 of 2 runs)" in capsys.readouterr().err
+
+
+def test_one_run_with_two_records_is_refused(tmp_path, capsys):
+    write_record(tmp_path / "a", run_id="r")
+    write_record(tmp_path / "b", run_id="r")
+    assert main([str(tmp_path)]) == 0
+    write_record(tmp_path / "b", run_id="r", steps=7)
+    assert main([str(tmp_path)]) == 2
+    assert "run r is recorded elsewhere in these folders with other" in capsys.readouterr().err
+
+
+def test_what_was_changed_stays_a_column_and_is_told_of_means(tmp_path, capsys):
+    changed = {"data.n_people": "1000 (500)"}
+    for i in range(2):
+        write_record(tmp_path, run_id=f"r{i}", changed=changed)
+    records, _ = find_records([tmp_path])
+    assert "data.n_people" in varying(tabulate(records), records).columns
+    assert main([str(tmp_path), "--by", "model.d_model"]) == 0
+    assert "note: changed from the experiment: data.n_people=1000 (500)" in capsys.readouterr().err
+    assert main([str(tmp_path), "--by", "data.n_people"]) == 0
+    assert capsys.readouterr().err == ""
+    write_record(tmp_path, run_id="r2", changed=None)
+    assert main([str(tmp_path), "--by", "model.d_model"]) == 0
+    assert "the experiment's own is not known" in capsys.readouterr().err

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from physlm.analysis.figures import draw_learning_curve, draw_run
+from physlm.analysis.figures import draw_histograms, draw_learning_curve, draw_run
 from physlm.record import Metric
 from tests.test_record import make_record
 
@@ -30,6 +30,23 @@ def test_only_capacity_has_a_maximum_and_every_metric_an_axis(monkeypatch):
     labels = [{line.get_label() for line in axes.lines} for axes in panels]
     assert [("maximum in this world" in found) for found in labels] == [False, False, True]
     assert panels[2].lines[-1].get_xdata()[0] == 2.4
+
+
+def test_a_published_number_is_drawn_with_what_was_changed(monkeypatch):
+    figures = []
+    monkeypatch.setattr("physlm.analysis.figures.save_figure", lambda f, _: figures.append(f))
+    changes = [{}, {"data.n_people": "20 (1000)"}, None]
+    config = {"seed": 0, "optim": {"learning_rate": 0.1}}
+    for changed in changes:
+        record = make_record(changed=changed, config=config)
+        draw_run(record, CURVES, Path("none"))
+        draw_histograms([record, record], Path("none"))
+    draw_run(make_record(changed=changes[1], published={}), CURVES, Path("none"))
+    told = [figure.get_supxlabel() for figure in figures]
+    listed = "changed from the experiment: data.n_people=20 (1000)"
+    assert told[:4] == ["", "", listed, listed]
+    assert all(text.startswith("whether the configuration is") for text in told[4:6])
+    assert told[6] == ""
 
 
 def test_a_figure_drawn_again_is_the_same_file(tmp_path):
