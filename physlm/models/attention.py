@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from physlm.models.cache import LayerCache, Place
+from physlm.models.derivatives import first_only, is_exact
 from physlm.models.parameters import Declaration
 from physlm.models.position import Rotary
 from physlm.models.sight import Sight
@@ -115,16 +116,39 @@ def attend(
 
     A mask includes causality, where there is any; None hides nothing else.
 
-    On a CPU, compiled or not in fp32, only first derivatives are right.
+    Second derivatives are refused, unless `derivatives.exact` was asked for.
     """
-    is_grouped = q.shape[1] != k.shape[1]
-    if is_causal and _is_faster_in_blocks(q):
+    is_grouped, needs_exact = q.shape[1] != k.shape[1], is_exact()
+    if needs_exact or (is_causal and _is_faster_in_blocks(q)):
         n_groups = q.shape[1] // k.shape[1]
         k, v = (t.repeat_interleave(n_groups, dim=1) if is_grouped else t for t in (k, v))
+        if needs_exact:
+            return _attend_exactly(q, k, v, mask, is_causal=is_causal)
         return _attend_in_blocks(q, k, v, mask)
-    return nn.functional.scaled_dot_product_attention(
+    return _attend_by_library(
         q, k, v, attn_mask=mask, is_causal=is_causal and mask is None, enable_gqa=is_grouped
     )
+
+
+def _attend_exactly(
+    q: Float[Tensor, "batch heads seq width"],
+    k: Float[Tensor, "batch heads seq width"],
+    v: Float[Tensor, "batch heads seq width"],
+    mask: Bool[Tensor, "#batch 1 seq seq"] | None,
+    *,
+    is_causal: bool,
+) -> Float[Tensor, "batch heads seq width"]:
+    """The definition, with all scores at once."""
+    sight = Sight(is_causal=is_causal, n_positions=q.shape[2], mask=mask)
+    return sight.weights(q @ k.mT * q.shape[-1] ** -0.5).to(v.dtype) @ v
+
+
+def _attend_by_library(q: Tensor, k: Tensor, v: Tensor, **options: Any) -> Tensor:
+    gathered = nn.functional.scaled_dot_product_attention(q, k, v, **options)
+    if torch.compiler.is_compiling() or gathered.grad_fn is None:
+        return gathered
+    is_fused = "ScaledDotProduct" in gathered.grad_fn.name()  # else it is made of plain products
+    return first_only(gathered, q, k, v) if is_fused else gathered
 
 
 def _attend_once(
@@ -134,8 +158,9 @@ def _attend_once(
     mask: Bool[Tensor, "batch 1 1 columns"] | None,
 ) -> Float[Tensor, "batch kv_heads group width"]:
     """Attention of a single token, whose products are too small for a library's to pay."""
-    if not (torch.compiler.is_compiling() and q.device.type == "cpu"):
-        return nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+    is_slow = torch.compiler.is_compiling() and q.device.type == "cpu"
+    if not (is_slow or is_exact()):
+        return _attend_by_library(q, k, v, attn_mask=mask)
     scores: Tensor = (q[:, :, :, None] * k[:, :, None]).sum(dim=-1) * q.shape[-1] ** -0.5
     seen = scores if mask is None else scores.masked_fill(~mask, -math.inf)
     gathered: Tensor = (seen.softmax(dim=-1)[..., None] * v[:, :, None]).sum(dim=-2)
@@ -156,7 +181,7 @@ def _attend_in_blocks(
     """Blocks of queries one after the other, each with only the keys that causality leaves it."""
     if torch.is_grad_enabled():
         gathered: Tensor = _Blocks.apply(q, k, v, mask)[0]  # type: ignore[no-untyped-call]
-        return gathered
+        return first_only(gathered, q, k, v)
     q, k, v = (t.contiguous() for t in (q, k, v))
     rows = [_attend_in_block(q, k, v, mask, block)[0] for block in _blocks(q.shape[2])]
     return torch.cat(rows, dim=2)
@@ -164,6 +189,8 @@ def _attend_in_blocks(
 
 class _Blocks(torch.autograd.Function):
     """Attention in blocks, of which only the weights are kept for the first derivatives."""
+
+    generate_vmap_rule = True
 
     @staticmethod
     def forward(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> tuple[Tensor, ...]:

@@ -4,6 +4,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from physlm.models.derivatives import first_only, is_exact
+
 NO_TARGET = -1  # a target that is no token
 
 # Logits of a part: on a CPU about what its caches hold, on a GPU a gigabyte in fp32. A compiled
@@ -29,11 +31,12 @@ def linear_cross_entropy(
     """Summed loss in nats of ``hidden @ weight.T`` against the targets that are not `NO_TARGET`.
 
     Many tokens over a large vocabulary are taken in parts. The gradients of a part are computed
-    with its loss, so that its logits need not be kept; hence only first derivatives are right.
+    with its loss, so that its logits need not be kept. Second derivatives are refused, unless
+    `derivatives.exact` was asked for.
     """
     most_logits = _MOST_LOGITS.get(hidden.device.type, 2**28)
     n_rows = max(1, most_logits // len(weight), -(-len(hidden) // _MOST_PARTS))
-    if len(hidden) <= n_rows:
+    if len(hidden) <= n_rows or is_exact():
         return summed_cross_entropy(nn.functional.linear(hidden, weight), targets)
     if not torch.is_grad_enabled():
         parts = zip(torch.split(hidden, n_rows), torch.split(targets, n_rows), strict=True)
@@ -44,7 +47,9 @@ def linear_cross_entropy(
             hidden.detach().to(dtype), weight.detach().to(dtype), targets, n_rows
         )
     # Zero, with the gradients just computed.
-    linear = (hidden * d_hidden).sum() + (weight * d_weight).sum()
+    of_hidden = first_only(hidden * d_hidden, hidden, weight)
+    of_weight = first_only(weight * d_weight, hidden, weight)
+    linear = of_hidden.sum() + of_weight.sum()
     return loss + (linear - linear.detach())
 
 

@@ -15,7 +15,7 @@ from physlm.models.position import PositionEncoding
 from physlm.record import RunDirectory
 from physlm.train.batches import Batches
 from physlm.train.fit import RuntimeConfig, fit
-from physlm.train.module import TrainerConfig
+from physlm.train.module import Precision, TrainerConfig
 from physlm.train.replicas import Replica, fit_replicas, saved_replicas
 from physlm.train.schedule import OptimConfig
 from tests.conftest import tiny_biod_config
@@ -62,6 +62,18 @@ def alone(replica, tmp_path, trainer=TRAINER):
 
 def weights(model):
     return torch.cat([p.detach().flatten() for p in model.parameters()])
+
+
+def test_replicas_train_in_half_precision_too(tmp_path):
+    half = TrainerConfig(batch_size=4, precision=Precision.bf16)
+    losses = [
+        [made.loggers[0][-1][1]["train/loss_nats"] for made in group]
+        for name, trainer in (("half", half), ("full", TRAINER))
+        for group in [replicas(n_epochs=1)]
+        if train(group, tmp_path / name, trainer)
+    ]
+    assert losses[0] == pytest.approx(losses[1], rel=0.02)
+    assert losses[0] != losses[1]
 
 
 @pytest.mark.parametrize("changes", [
