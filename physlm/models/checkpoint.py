@@ -14,7 +14,7 @@ from torch import Tensor
 
 from physlm.errors import InputError
 from physlm.models.language_model import LanguageModel, ModelConfig
-from physlm.models.transformers_format import require_checkpoint
+from physlm.models.pretrained_weights import require_checkpoint
 
 _TOKENIZERS = ("tokenizer.json", "tokenizer_config.json", "tokenizer.model", "vocab.json")
 _THOUGHT = re.compile(r"^\s*<think>.*?</think>", re.DOTALL)

@@ -12,6 +12,7 @@ from physlm.models.architecture import NormKind
 from physlm.models.decoder import Decoder, DecoderConfig
 from physlm.models.mlp import MlpKind
 from physlm.models.position import PositionEncoding
+from physlm.models.pretrained_weights import load_pretrained
 
 Weights = dict[str, Tensor]
 
@@ -35,29 +36,14 @@ def load_transformers(folder: Path) -> Decoder:
     """A decoder with the weights of a local GPT-2, Llama or Mistral checkpoint folder.
 
     Raises:
-        InputError: If the folder holds no such checkpoint.
+        InputError: If the folder holds no such checkpoint, or lacks weights of it.
     """
-    from transformers import AutoModelForCausalLM
-
-    require_checkpoint(folder)
-    source = AutoModelForCausalLM.from_pretrained(
-        folder, local_files_only=True, use_safetensors=True, dtype=torch.float32
-    )
+    source = load_pretrained(folder, torch.float32)
     readers = {"gpt2": _from_gpt2, "llama": _from_llama, "mistral": _from_llama}
     kind = source.config.model_type
     if kind not in readers:
         raise InputError(f"{folder} holds a {kind} model; only gpt2, llama and mistral are known")
     return readers[kind](source)
-
-
-def require_checkpoint(folder: Path) -> None:
-    """A folder that `transformers` can open.
-
-    Raises:
-        InputError: If it has no ``config.json``.
-    """
-    if not (folder / "config.json").is_file():
-        raise InputError(f"{folder} has no config.json; give the folder of a checkpoint")
 
 
 def _is_gpt2(config: DecoderConfig) -> bool:
