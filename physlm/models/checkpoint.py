@@ -111,12 +111,21 @@ class Checkpoint(LanguageModel):
         logits: Tensor = self.model(tokens).logits
         return logits
 
-    def require_reads(
-        self,
-        texts: Sequence[str],
-        max_tokens: int,
-        remedy: str = "lower n_shots or max_new_tokens",
-    ) -> None:
+    def require_reads(self, texts: Sequence[str], max_tokens: int) -> None:
+        """The tokenizer knows what is in the questions, and the model reads and answers them.
+
+        Raises:
+            InputError: If one does not.
+        """
+        for text, row in zip(texts, self._rows(texts), strict=True):
+            if _letters(text) not in _letters(read := self.tokenizer.decode(row)):
+                raise InputError(
+                    f"its tokenizer reads {text[-60:]!r} as {read[-60:]!r}; save the whole "
+                    "tokenizer in the checkpoint's folder"
+                )
+        self.require_fits(texts, max_tokens, "lower n_shots or max_new_tokens")
+
+    def require_fits(self, texts: Sequence[str], max_tokens: int, remedy: str) -> None:
         """The model has the tokens of these texts, and positions for them and what follows.
 
         Args:
@@ -125,15 +134,9 @@ class Checkpoint(LanguageModel):
             remedy: What makes texts and answers shorter, for the error.
 
         Raises:
-            InputError: If it has not, or its tokenizer does not know what is in the texts.
+            InputError: If it has not.
         """
-        rows = [self.tokenizer(self._asked(text), **self._special)["input_ids"] for text in texts]
-        for text, row in zip(texts, rows, strict=True):
-            if _letters(text) not in _letters(read := self.tokenizer.decode(row)):
-                raise InputError(
-                    f"its tokenizer reads {text[-60:]!r} as {read[-60:]!r}; save the whole "
-                    "tokenizer in the checkpoint's folder"
-                )
+        rows = self._rows(texts)
         longest, largest = max(map(len, rows)) + max_tokens, max(map(max, rows))
         if self.longest_window is not None and longest > self.longest_window:
             raise InputError(
@@ -203,6 +206,10 @@ class Checkpoint(LanguageModel):
         for token in self.tokenizer.all_special_tokens:
             answer = answer.replace(token, "")
         return answer
+
+    def _rows(self, texts: Sequence[str]) -> list[list[int]]:
+        """The tokens of each text, as the model is asked."""
+        return [self.tokenizer(self._asked(text), **self._special)["input_ids"] for text in texts]
 
     @property
     def _special(self) -> dict[str, bool]:

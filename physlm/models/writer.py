@@ -46,7 +46,7 @@ class LocalWriter:
         """
         waiting, n_answered = iter(prompts), 0
         while batch := list(itertools.islice(waiting, self.batch_size)):
-            self.checkpoint.require_reads(batch, self.max_tokens, "lower max_tokens")
+            self.checkpoint.require_fits(batch, self.max_tokens, "lower max_tokens")
             texts = self.checkpoint.write(
                 batch, max_tokens=self.max_tokens, temperature=self.temperature,
                 seed=self.seed + self.n_written,

@@ -361,11 +361,11 @@ def test_thoughts_are_no_part_of_an_endpoints_answer(endpoint, answer, text):
 
 
 def test_a_model_that_gives_no_text_at_all_is_told_so(endpoint, persons, tmp_path):
-    """Long before every text was asked for as often as may be; none of this counts as a try."""
+    """Before every text was asked for as often as may be; later attempts have all their tries."""
     Endpoint.behaviour[:] = [(200, message(None, "length"))] * 50
-    with pytest.raises(InputError, match="5 answers in a row had no text at all.* max_tokens"):
+    with pytest.raises(InputError, match="20 answers in a row had no text at all.* max_tokens"):
         rewritten_by(persons, endpoint, tmp_path / "texts.parquet", batch_size=1)
-    assert len(Endpoint.requests) <= 7
+    assert len(Endpoint.requests) <= 22
     Endpoint.behaviour.clear()
     rewritten_by(persons, endpoint, tmp_path / "texts.parquet")
 
@@ -424,8 +424,7 @@ def folder(tmp_path_factory, persons):
 def test_a_local_model_writes_what_transformers_would(folder, persons):
     """Greedily, prompts of many lengths at once as one by one."""
     transformers = pytest.importorskip("transformers")
-    prompts = [prompt(p, stream(0, "prompt"))[: 40 * (i + 1)].rpartition(" ")[0]
-               for i, p in enumerate(persons)]  # fmt: skip
+    prompts = [prompt(p, stream(0, "prompt"))[: 40 * (i + 1)] for i, p in enumerate(persons)]
     writer = LocalWriter(folder, max_tokens=8, temperature=0.0, seed=0, batch_size=4)
     written = [text for _, text in writer(prompts)]
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder)

@@ -29,6 +29,7 @@ _FACTS = (
     "was born on {birth_date}", "was born in {birth_city}", "studied at {university}",
     "majored in {major}", "worked for {employer}", "worked in {company_city}",
 )  # fmt: skip
+_MOST_EMPTY = 20  # answers without text in a row, after which more are not paid for
 _RULES = "Mention each of these, word for word as it is given, and add no other facts:"
 
 
@@ -75,8 +76,8 @@ def rewrite(
 
     Raises:
         InputError: If ``write`` raises it, the answers kept are about other people or were written
-            otherwise, a text was not right in any of its tries, or ``max_tries`` answers in a row
-            had no text at all.
+            otherwise, a text was not right in any of its tries, or many answers in a row had no
+            text at all.
     """
     answers = _Answers(path.with_suffix(".jsonl"), persons, settings or {})
     places = [(i, t) for i in range(len(persons)) for t in range(n_texts)]
@@ -91,10 +92,10 @@ def rewrite(
             answers.add(missing[number], cleaned(text))
             progress(Progress(len(answers.right), len(places), answers.n_rejected))
             n_empty = 0 if text.strip() else n_empty + 1
-            if n_empty == max_tries:
+            if n_empty == _MOST_EMPTY:
                 raise InputError(
-                    f"{n_empty} answers in a row had no text at all, or were cut off (max_tries="
-                    f"{max_tries}): the model's thoughts may take all of max_tokens; raise it"
+                    f"{n_empty} answers in a row had no text at all, or were cut off: the model's "
+                    "thoughts may take all of max_tokens; raise it"
                 )
     rows = [{"person": i, "name": persons[i].name, "text": answers.right[i, t]} for i, t in places]
     with replacing(path) as temporary:
@@ -158,6 +159,9 @@ class _Answers:
         """One more answer."""
         self._append({"person": place[0], "text_number": place[1], "text": text})
         self._take(place, text)
+        if not text:  # of this attempt: the next one may leave the model more tokens
+            self.tries[place] = self.tries.get(place, 0) + 1
+            self.lacking[place] = ["any text; raise max_tokens"]
 
     def require_hope(self, missing: Sequence[tuple[int, int]], max_tries: int) -> None:
         """Every missing text has tries left.
@@ -211,7 +215,7 @@ class _Answers:
             self.right.setdefault(place, text)
             return
         self.n_rejected += 1
-        if text:  # nothing was tried where there is no text
+        if text:
             self.tries[place] = self.tries.get(place, 0) + 1
             self.lacking[place] = missing
 
