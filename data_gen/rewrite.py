@@ -1,14 +1,23 @@
 """Have a model write bioR: `python -m data_gen.rewrite output=bior.parquet writer=FOLDER`."""
 
 import sys
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import hydra
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.progress import Progress as Bar
 
 from data_gen.generate import require_output
@@ -18,10 +27,11 @@ from physlm.data.bio.bior import BiorConfig, persons_of
 from physlm.data.bio.discourse import Person
 from physlm.data.bio.rewriting import Progress, Write, rewrite
 from physlm.data.corpus import require_at_least
-from physlm.errors import InputError, refused_values
+from physlm.errors import InterruptedRunError, refused_values
 from physlm.messages import explain
 from physlm.models.writer import EndpointWriter, LocalWriter
 from physlm.schema import Schema
+from physlm.sources import content_of, located, pinned
 
 
 @dataclass(kw_only=True, slots=True)
@@ -33,11 +43,13 @@ class RewriteConfig(Schema):
     endpoint: str = ""  # an OpenAI-compatible address, such as http://localhost:8000/v1
     seed: int = 0
     data: BiorConfig = MISSING  # n_people, pool_size and seed decide the people, n_texts how often
-    max_tokens: int = 160  # of an answer
+    max_tokens: int = 160  # of an answer, thoughts included
     temperature: float = 1.0
-    batch_size: int = 16  # answers at once
+    request: dict[str, Any] = field(default_factory=dict)  # further fields; null leaves one out
+    batch_size: int = 16  # prompts read at once, or requests to an endpoint
     max_tries: int = 20  # of each text, before giving up
     n_retries: int = 5  # of each request to an endpoint
+    timeout: float = 120.0  # seconds to wait for an endpoint's answer
 
     def validate(self) -> None:
         """Every value in its range."""
@@ -47,6 +59,28 @@ class RewriteConfig(Schema):
             raise ValueError(f"data.source={self.data.source} is written already; leave it out")
         if not self.output.endswith(".parquet"):
             raise ValueError(f"output={self.output}; end the name in .parquet")
+        if not 0 < self.timeout <= _DAY:
+            raise ValueError(f"timeout={self.timeout:g}; must be above 0, and {_DAY} s at most")
+        if self.endpoint:
+            self._require_sendable()
+        elif self.request:
+            raise ValueError(f"request={self.request} is for endpoints; leave it out")
+        else:
+            self.writer = pinned(self.writer)
+
+    def _require_sendable(self) -> None:
+        if not self.endpoint.startswith(("http://", "https://")):
+            raise ValueError(f"endpoint={self.endpoint}; begin with http:// or https://")
+        for name in ("model", "messages", "stream"):
+            if name in self.request:
+                raise ValueError(f"request.{name} is not to choose; leave it out")
+        if self.batch_size > _MOST_REQUESTS:
+            raise ValueError(
+                f"batch_size={self.batch_size}; must be at most {_MOST_REQUESTS} requests at once"
+            )
+
+
+_DAY, _MOST_REQUESTS = 86_400, 1000
 
 
 def main() -> None:
@@ -66,19 +100,21 @@ def _rewrite(composed: DictConfig) -> None:
         config = typed(composed, RewriteConfig)
         with refused_values():
             _, persons = persons_of(config.data, config.seed)
-        write = _writer(config)
-        path = _with_progress(config, persons, write)
-    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - told here, as in generate
+        path = _with_progress(config, persons)
+    except KeyboardInterrupt:
+        sys.exit(explain(InterruptedRunError("what was written is kept; the same command goes on")))
+    except Exception as error:  # noqa: BLE001 - told here, as in generate
         sys.exit(explain(error))
     print(f"texts: {path}")  # noqa: T201 - the command's result
 
 
-def _with_progress(config: RewriteConfig, persons: list[Person], write: Write) -> Path:
+def _with_progress(config: RewriteConfig, persons: list[Person]) -> Path:
     bar = Bar(
-        TextColumn("writing"), BarColumn(), MofNCompleteColumn(),
-        TextColumn("{task.fields[rejected]} rejected"), TimeRemainingColumn(),
-        console=Console(stderr=True),
+        SpinnerColumn(), TextColumn("writing"), BarColumn(), MofNCompleteColumn(),
+        TextColumn("{task.fields[rejected]} rejected"), TimeElapsedColumn(), TimeRemainingColumn(),
+        console=Console(stderr=True, soft_wrap=True),
     )  # fmt: skip
+    write = _writer(config, lambda text: bar.console.print(text, markup=False, highlight=False))
     with bar:
         task = bar.add_task("", total=len(persons) * config.data.n_texts, rejected=0)
 
@@ -87,22 +123,31 @@ def _with_progress(config: RewriteConfig, persons: list[Person], write: Write) -
 
         return rewrite(
             persons, write, Path(config.output), n_texts=config.data.n_texts,
-            batch_size=config.batch_size, max_tries=config.max_tries, seed=config.seed,
-            progress=show,
+            max_tries=config.max_tries, seed=config.seed, settings=_settings(config), progress=show,
         )  # fmt: skip
 
 
-def _writer(config: RewriteConfig) -> Write:
+def _settings(config: RewriteConfig) -> dict[str, Any]:
+    """What decides the texts; where an endpoint is, and how long answers may be, does not."""
+    return {
+        "writer": content_of(config.writer),
+        "temperature": config.temperature,
+        "request": config.request,
+    }
+
+
+def _writer(config: RewriteConfig, say: Callable[[str], None]) -> Write:
     if config.endpoint:
-        if not config.endpoint.startswith(("http://", "https://")):
-            raise InputError(f"endpoint={config.endpoint}; begin with http:// or https://")
         return EndpointWriter(
             config.endpoint, model=config.writer, max_tokens=config.max_tokens,
-            temperature=config.temperature, n_retries=config.n_retries,
+            temperature=config.temperature, request=config.request, batch_size=config.batch_size,
+            n_retries=config.n_retries, timeout=config.timeout, say=say,
         )  # fmt: skip
+    with refused_values():
+        folder = located(config.writer)
     return LocalWriter(
-        Path(config.writer), max_tokens=config.max_tokens, temperature=config.temperature,
-        seed=config.seed,
+        folder, max_tokens=config.max_tokens, temperature=config.temperature, seed=config.seed,
+        batch_size=config.batch_size,
     )  # fmt: skip
 
 

@@ -51,6 +51,8 @@ def converted(value: Any, hint: Any, name: str) -> Any:
     Raises:
         ValueError: If the value is of another type, or a number that is not finite.
     """
+    if hint is Any:
+        return value
     if isinstance(value, np.generic):
         value = value.item()
     origin, arguments = get_origin(hint), get_args(hint)

@@ -8,13 +8,14 @@ import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 SOURCE = {"source": True}
 
 _PINNED = re.compile(r"(?P<path>.*)@(?P<digest>[0-9a-f]{16})", re.DOTALL)
-_CHUNK = 2**20
+_CHUNK, _LARGE = 2**20, 2**26
 
 
 def pinned(name: str) -> str:
@@ -88,17 +89,37 @@ def _held(config: Any) -> Iterator[tuple[Any, str, str]]:
 
 
 def digest(path: Path) -> str:
-    """16 hexadecimal digits of SHA-256 over a file, or over a folder's files and their names."""
+    """16 hexadecimal digits of SHA-256 over a file, or over all files of a folder and their names.
+
+    Hidden ones are left out: programs that copy folders keep notes of their own there.
+    """
     if path.is_file():
         return _hash_of(path)[:16]
-    inside = sorted(file for file in path.iterdir() if file.is_file())
-    text = "".join(f"{file.name}\0{_hash_of(file)}\n" for file in inside)
+    inside = sorted(
+        (file.relative_to(path).as_posix(), file)
+        for file in path.rglob("*")
+        if file.is_file() and not any(p.startswith(".") for p in file.relative_to(path).parts)
+    )
+    text = "".join(f"{name}\0{_hash_of(file)}\n" for name, file in inside)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _hash_of(file: Path) -> str:
+    """Large files, whose weights take seconds, are read once by a process."""
+    found = file.stat()
+    if found.st_size < _LARGE:  # such as can be written twice within a tick of the clock
+        return _hashed(file)
+    return _hashed_once(file, found.st_ino, found.st_mtime_ns, found.st_size)
+
+
+def _hashed(file: Path) -> str:
     hashed = hashlib.sha256()
     with file.open("rb") as content:
         while chunk := content.read(_CHUNK):
             hashed.update(chunk)
     return hashed.hexdigest()
+
+
+@cache
+def _hashed_once(file: Path, *version: int) -> str:  # noqa: ARG001 - what the hash is kept by
+    return _hashed(file)

@@ -1,10 +1,12 @@
 """Files that decide a result are named by what they hold, wherever they lie."""
 
+import time
 from dataclasses import dataclass, field
 from hashlib import sha256
 
 import pytest
 
+from physlm import sources
 from physlm.identity import identity
 from physlm.sources import SOURCE, located, pinned
 
@@ -46,3 +48,25 @@ def test_what_is_pinned_or_missing_keeps_its_name(tmp_path):
     assert pinned(pinned(str(path))) == pinned(str(path))
     with pytest.raises(ValueError, match="none does not exist"):
         located("none")
+
+
+def test_a_folder_is_all_files_below_it_but_what_programs_note_there(tmp_path):
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "parts" / "weights").write_text("one")
+    before = pinned(str(tmp_path))
+    (tmp_path / ".cache").mkdir()
+    (tmp_path / ".cache" / "downloaded").write_text("today")
+    assert pinned(str(tmp_path)) == before
+    (tmp_path / "parts" / "weights").write_text("two")
+    assert pinned(str(tmp_path)) != before
+
+
+def test_a_large_file_is_another_when_it_is_written_anew(tmp_path, monkeypatch):
+    """Though its hash is kept while it is the same."""
+    monkeypatch.setattr(sources, "_LARGE", 0)
+    path = tmp_path / "weights"
+    path.write_text("one")
+    before = pinned(str(path))
+    time.sleep(0.05)  # longer than a tick of the clock
+    path.write_text("two")
+    assert pinned(str(path)) != before

@@ -30,7 +30,9 @@ class PublicFiguresScorerConfig(ScorerConfig):
     Before the question stand others of its kind with their answers, about other people, so that a
     model that was never told to answer knows what is wanted. Chance is always giving the commonest
     answer. Whoever else was born on a date is not in the table: the names asked for by dates alone
-    are a lower bound. What a model of our own was trained to answer is split ``train``.
+    are a lower bound. What a model of our own was trained to answer is split ``train``. Where a
+    reasoning model is still thinking after ``max_new_tokens`` it has not answered, which is wrong;
+    if that happens, the share of such questions is a metric, too.
 
     Source:
         Physics of Language Models, Part 3.2, sections 5 and 6 (GPT-4 asked about celebrities).
@@ -64,11 +66,19 @@ class PublicFiguresScorerConfig(ScorerConfig):
         for task in TASKS:
             questions = _questions(task, known.seed)
             answers = self._answers(model, known, task)
-            is_right = [task.is_right(q, a) for q, a in zip(questions, answers, strict=True)]
+            is_right = [
+                answer is not None and task.is_right(question, answer)
+                for question, answer in zip(questions, answers, strict=True)
+            ]
+            is_cut_off = [answer is None for answer in answers]
             commonest, _ = Counter(q.answer for q in questions).most_common(1)[0]
             chance = [task.is_right(question, commonest) for question in questions]
             is_trained = task.is_trained and known.config.exposures > 0
-            for name, values in (("accuracy", is_right), ("chance", chance)):
+            measured = {"accuracy": is_right, "chance": chance}
+            if any(is_cut_off):
+                measured["cut_off"] = is_cut_off
+                self._say_cut_off(task, sum(is_cut_off), len(questions))
+            for name, values in measured.items():
                 full = f"public_figures/{task.name}/{name}"
                 split = "train" if is_trained else "test"
                 metrics.append(mean(full, np.array(values), "share", split=split))
@@ -89,18 +99,24 @@ class PublicFiguresScorerConfig(ScorerConfig):
 
     def _answers(
         self, model: LanguageModel, known: PublicFiguresCorpus, task: PublicTask
-    ) -> list[str]:
-        """The first line that the model writes after each question of a task."""
-        prompts, written = self._prompts(task, known.seed), list[str]()
+    ) -> list[str | None]:
+        """The first line of the model's answer to each question of a task, where it gives one."""
+        prompts, written = self._prompts(task, known.seed), list[str | None]()
         firsts = range(0, len(prompts), self.batch_size)
         console = Console(stderr=True)
         for first in track(firsts, f"asking {task.name}", console=console, transient=True):
             batch = prompts[first : first + self.batch_size]
             if isinstance(model, Checkpoint):
-                written += model.write(batch, max_tokens=self.max_new_tokens)
+                written += model.answers(batch, max_tokens=self.max_new_tokens)
             else:
                 written += self._generated(model, known, batch)
-        return [text.strip().partition("\n")[0] for text in written]
+        return [None if text is None else text.strip().partition("\n")[0] for text in written]
+
+    def _say_cut_off(self, task: PublicTask, n: int, n_asked: int) -> None:
+        Console(stderr=True, soft_wrap=True).print(
+            f"{task.name}: {n} of {n_asked} answers were cut off in their thoughts and count as "
+            f"wrong; raise eval.public_figures.max_new_tokens={self.max_new_tokens}"
+        )
 
     def _generated(
         self, model: LanguageModel, known: PublicFiguresCorpus, prompts: Sequence[str]

@@ -38,18 +38,14 @@ def adapted(model: Transformer, lora: Lora, seed: int) -> Transformer:
     Embedding and unembedding are told apart, as the adapter reads tokens and does not write them.
 
     Raises:
-        InputError: If the model has no queries to adapt, or peft is not installed.
+        InputError: If the model has no queries to adapt, or peft is not installed or fits nothing
+            else that is.
     """
     if lora.rank and not all(isinstance(b.attention, Attention) for b in model.blocks):
         raise InputError(
             f"rank={lora.rank}: attention with model.position={model.config.position.value} has "
             "no queries; use rank=0, or tuning=full"
         )
-    try:  # here, since it takes seconds
-        from peft import LoraConfig, inject_adapter_in_model
-    except ModuleNotFoundError as error:
-        raise InputError("tuning=lora needs peft; pip install 'physlm[adapters]'") from error
-
     adapted = untied(model)
     places = {r"blocks\.\d+\.attention\.qkv\.(query|value)": lora.rank,
               "embedding": lora.embedding_rank}  # fmt: skip
@@ -57,13 +53,9 @@ def adapted(model: Transformer, lora: Lora, seed: int) -> Transformer:
     if lora.rank:
         for block in adapted.blocks:
             block.attention.qkv = Projections(block.attention)  # type: ignore[union-attr, arg-type]
-    config = LoraConfig(
-        r=max(ranks.values()), lora_alpha=lora.alpha, target_modules="|".join(ranks),
-        rank_pattern=ranks, bias="none",
-    )  # fmt: skip
     with torch.random.fork_rng():
         torch.manual_seed(stream_key(seed, "adapters") >> 1)
-        inject_adapter_in_model(config, adapted)
+        _inject(adapted, ranks, lora.alpha)
     if lora.embedding_rank:  # peft keeps these outside of modules whose type says what they are
         adapted.embedding.declares = dict.fromkeys(  # type: ignore[assignment]
             ("lora_embedding_A", "lora_embedding_B"), Declaration(decays=True)
@@ -114,6 +106,22 @@ class Projections(nn.Module):
         biases = [state["bias"] for state in states if "bias" in state]
         weight = torch.cat([state["weight"] for state in states])
         return _linear(weight, torch.cat(biases) if biases else None)
+
+
+def _inject(model: Transformer, ranks: dict[str, int], alpha: int) -> None:
+    """Put an adapter of its rank at every place."""
+    try:  # peft looks at other libraries, too, when it injects
+        from peft import LoraConfig, inject_adapter_in_model  # here, since it takes seconds
+
+        config = LoraConfig(
+            r=max(ranks.values()), lora_alpha=alpha, target_modules="|".join(ranks),
+            rank_pattern=ranks, bias="none",
+        )  # fmt: skip
+        inject_adapter_in_model(config, model)
+    except ImportError as error:
+        raise InputError(
+            f"tuning=lora needs peft ({error}); pip install 'physlm[adapters]'"
+        ) from error
 
 
 def _linear(weight: Float[Tensor, "out width"], bias: Float[Tensor, " out"] | None) -> nn.Linear:

@@ -1,23 +1,39 @@
 """Weights from a folder of `transformers`: all of them, or none."""
 
-from collections.abc import Mapping
+import importlib
+import json
+import textwrap
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 
 from physlm.errors import InputError
 
 
 def require_checkpoint(folder: Path) -> None:
-    """A folder that `transformers` can open.
+    """A folder that says all by itself, in files that hold no code.
 
     Raises:
-        InputError: If it has no ``config.json``.
+        InputError: If it has no ``config.json``, files that are no JSON, only pickled weights, code
+            of its own, or an adapter to weights that are elsewhere.
     """
     if not (folder / "config.json").is_file():
         raise InputError(f"{folder} has no config.json; give the folder of a checkpoint")
+    if (folder / "adapter_config.json").exists():
+        raise InputError(
+            f"{folder} holds an adapter to another model (adapter_config.json); merge it into that "
+            "model and give the folder of the merged one"
+        )
+    for file in sorted(folder.glob("*.json")):
+        _require_no_code(file, _json(file))
+    if any(folder.glob("*.bin")) and not any(folder.glob("*.safetensors*")):
+        raise InputError(
+            f"{folder} has pickled weights only (*.bin), which may run code when they are read; "
+            "save them as safetensors"
+        )
 
 
 def load_pretrained(folder: Path, dtype: torch.dtype | str) -> Any:
@@ -30,18 +46,49 @@ def load_pretrained(folder: Path, dtype: torch.dtype | str) -> Any:
     Raises:
         InputError: If the folder cannot be read, or its weights are not exactly the model's.
     """
-    from transformers import AutoModelForCausalLM
-
+    library = transformers()
     require_checkpoint(folder)
-    try:
-        model, report = AutoModelForCausalLM.from_pretrained(
-            folder, local_files_only=True, use_safetensors=True, dtype=dtype,
-            output_loading_info=True, ignore_mismatched_sizes=True,  # refused below, by name
+    with reading(folder), _quiet(library):
+        model, report = library.AutoModelForCausalLM.from_pretrained(
+            folder, local_files_only=True, use_safetensors=True, trust_remote_code=False,
+            dtype=dtype, output_loading_info=True,
+            ignore_mismatched_sizes=True,  # refused below, by name
         )  # fmt: skip
-    except (OSError, ValueError, ImportError, RuntimeError, SafetensorError) as error:
-        raise InputError(f"{folder}: {' '.join(str(error).split())}") from error
     require_complete(folder, report)
+    require_finite(folder, model)
+    _require_as_configured(folder, model)
     return model
+
+
+def transformers() -> Any:
+    """The library, imported where it is needed since that takes seconds.
+
+    Raises:
+        InputError: If it is not installed, or does not fit what else is.
+    """
+    try:
+        return importlib.import_module("transformers")
+    except ImportError as error:
+        raise InputError(
+            f"checkpoints need transformers ({error}); pip install 'physlm[transformers]'"
+        ) from error
+
+
+@contextmanager
+def reading(folder: Path) -> Iterator[None]:
+    """Around what a library does with a folder that was given to us.
+
+    Raises:
+        InputError: For every error inside. Libraries raise errors of all classes over what lies in
+            a folder, and a library that a folder needs and that is not installed is an ImportError.
+    """
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:
+        text = textwrap.shorten(str(error), 300)
+        raise InputError(f"{folder} cannot be read: {type(error).__name__}: {text}") from error
 
 
 def require_complete(folder: Path, report: Mapping[str, Any]) -> None:
@@ -73,3 +120,67 @@ def require_complete(folder: Path, report: Mapping[str, Any]) -> None:
             )
     if report["error_msgs"]:
         raise InputError(f"{folder}: {' '.join(' '.join(report['error_msgs']).split())}")
+
+
+def require_finite(folder: Path, model: torch.nn.Module) -> None:
+    """Every weight is a number.
+
+    Raises:
+        InputError: Naming the folder, how many weights are not, and the first of them.
+    """
+    wrong = [
+        name for name, weight in model.named_parameters()
+        if weight.is_floating_point() and not torch.isfinite(weight).all()
+    ]  # fmt: skip
+    if wrong:
+        raise InputError(
+            f"{folder} has {len(wrong)} weights with NaN or infinity in them, the first is "
+            f"{wrong[0]}; save the model as it was before it diverged"
+        )
+
+
+def _require_as_configured(folder: Path, model: Any) -> None:
+    """What the library leaves out of ``config.json`` with a warning is refused."""
+    config = model.config.get_text_config()
+    method = (getattr(model.config, "quantization_config", None) or {}).get("quant_method")
+    if method is not None and getattr(model, "hf_quantizer", None) is None:
+        raise InputError(f"{folder} is quantised by {method}, which transformers does not know")
+    written = model.get_output_embeddings()
+    if getattr(config, "tie_word_embeddings", False) and model._tied_weights_keys and written:
+        read = model.get_input_embeddings().weight
+        if not torch.equal(read, written.weight):
+            raise InputError(
+                f"{folder} has two different embedding tables, while its config.json has "
+                "tie_word_embeddings=true; set it to false if both are meant"
+            )
+
+
+@contextmanager
+def _quiet(library: Any) -> Iterator[None]:
+    """What the library would warn of is asked for and refused."""
+    before = library.logging.get_verbosity()
+    library.logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        library.logging.set_verbosity(before)
+
+
+def _json(file: Path) -> Any:
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(f"{file} is no JSON ({error}); copy it again") from error
+
+
+def _require_no_code(file: Path, content: Any) -> None:
+    """Classes that the folder brings along are refused, unless the library has them, too."""
+    named = content.get("auto_map") if isinstance(content, Mapping) else None
+    for value in named.values() if isinstance(named, Mapping) else [named]:
+        for place in value if isinstance(value, list) else [value]:
+            kind = None if place is None else str(place).rpartition(".")[2]
+            if kind is not None and not hasattr(transformers(), kind):
+                raise InputError(
+                    f"{file} names {kind}, code of its own (auto_map); physlm runs no code from a "
+                    "folder, only models that transformers has itself"
+                )

@@ -78,7 +78,7 @@ def _torchao() -> Any:
             return importlib.import_module("torchao.quantization")
     except ImportError as error:
         raise InputError(
-            "model.weight_bits needs torchao, which is not here; pip install 'physlm[quantisation]'"
+            f"model.weight_bits needs torchao ({error}); pip install 'physlm[quantisation]'"
         ) from error
 
 

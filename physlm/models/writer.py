@@ -1,17 +1,19 @@
-"""Language models that write what they are asked for: a local checkpoint, or an endpoint."""
+"""Language models that write what they are asked for: a local checkpoint, or an endpoint.
 
-import os
-from collections.abc import Sequence
+A writer takes prompts and yields the number of each with its answer, as soon as it has it.
+"""
+
+import itertools
+import queue
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import requests
 import torch
-from requests.adapters import HTTPAdapter
-from urllib3.util import Retry
 
-from physlm.errors import InputError
 from physlm.models.checkpoint import Checkpoint
+from physlm.models.endpoint import Endpoint
 
 
 class LocalWriter:
@@ -22,40 +24,53 @@ class LocalWriter:
         max_tokens: Of each answer.
         temperature: Of sampling; 0 takes the likeliest token.
         seed: Of sampling.
+        batch_size: Prompts read at once.
 
     Raises:
         InputError: If the folder holds no checkpoint of a causal model.
     """
 
-    def __init__(self, folder: Path, *, max_tokens: int, temperature: float, seed: int) -> None:
+    def __init__(
+        self, folder: Path, *, max_tokens: int, temperature: float, seed: int, batch_size: int = 16
+    ) -> None:
         checkpoint = Checkpoint(folder)
         self.checkpoint = checkpoint.to("cuda" if torch.cuda.is_available() else "cpu")
         self.max_tokens, self.temperature = max_tokens, temperature
-        self.seed, self.n_written = seed, 0
+        self.seed, self.n_written, self.batch_size = seed, 0, batch_size
 
-    def __call__(self, prompts: Sequence[str]) -> list[str]:
-        """One answer to each prompt."""
-        texts = self.checkpoint.write(
-            prompts, max_tokens=self.max_tokens, temperature=self.temperature,
-            seed=self.seed + self.n_written,
-        )  # fmt: skip
-        self.n_written += 1
-        return texts
+    def __call__(self, prompts: Iterable[str]) -> Iterator[tuple[int, str]]:
+        """One answer to each prompt.
+
+        Raises:
+            InputError: If the model cannot read a prompt.
+        """
+        waiting, n_answered = iter(prompts), 0
+        while batch := list(itertools.islice(waiting, self.batch_size)):
+            self.checkpoint.require_fits(batch, self.max_tokens, "lower max_tokens")
+            texts = self.checkpoint.write(
+                batch, max_tokens=self.max_tokens, temperature=self.temperature,
+                seed=self.seed + self.n_written,
+            )  # fmt: skip
+            yield from enumerate(texts, n_answered)
+            self.n_written += 1
+            n_answered += len(batch)
 
 
 class EndpointWriter:
-    """A model behind an address that answers as OpenAI's chat completions do.
+    """A model behind an OpenAI-compatible address, sent several requests at once.
 
     A key is sent if the environment has ``OPENAI_API_KEY``.
 
     Args:
         address: Such as ``http://localhost:8000/v1``.
         model: Its name there.
-        max_tokens: Of each answer.
+        max_tokens: Of each answer, thoughts included.
         temperature: Of sampling.
-        n_retries: Times a request is sent again when the server is down, busy or fails; the waits
-            between them double.
+        request: Further fields of every request, or others in place of these; None leaves one out.
+        batch_size: Requests at once.
+        n_retries: Times a request is sent again when the server is down, busy or fails.
         timeout: Seconds to wait for an answer.
+        say: Told of waits, and of answers without text.
     """
 
     def __init__(
@@ -65,49 +80,74 @@ class EndpointWriter:
         model: str,
         max_tokens: int,
         temperature: float,
+        request: Mapping[str, Any] | None = None,
+        batch_size: int = 16,
         n_retries: int = 5,
         timeout: float = 120.0,
+        say: Callable[[str], None] = lambda _: None,
     ) -> None:
-        self.address = f"{address.rstrip('/')}/chat/completions"
-        self.asked = {"model": model, "max_tokens": max_tokens, "temperature": temperature}
-        self.timeout = timeout
-        self.session = requests.Session()
-        retry = Retry(
-            total=n_retries, backoff_factor=0.5, status_forcelist=(429, 500, 502, 503, 504),
-            allowed_methods=None, raise_on_status=False,
-        )  # fmt: skip
-        for scheme in ("http://", "https://"):
-            self.session.mount(scheme, HTTPAdapter(max_retries=retry))
-        if key := os.environ.get("OPENAI_API_KEY"):
-            self.session.headers["Authorization"] = f"Bearer {key}"
+        fields = {"model": model, "max_tokens": max_tokens, "temperature": temperature}
+        given = {**fields, **(request or {})}
+        sent = {name: value for name, value in given.items() if value is not None}
+        self.endpoint = Endpoint(address, sent, n_retries=n_retries, timeout=timeout, say=say)
+        self.batch_size = batch_size
 
-    def __call__(self, prompts: Sequence[str]) -> list[str]:
-        """One answer to each prompt.
+    def __call__(self, prompts: Iterable[str]) -> Iterator[tuple[int, str]]:
+        """One answer to each prompt, in the order in which they arrive.
+
+        After an error no more is asked, but what was asked already is waited for and yielded.
 
         Raises:
             InputError: If the endpoint is down, refuses, or answers something else.
         """
-        return [self._answer(prompt) for prompt in prompts]
+        asking = _Asking(self.endpoint, prompts)
+        for _ in range(self.batch_size):
+            # Daemons, which do not hold up a process that is asked to stop.
+            threading.Thread(target=asking.work, daemon=True).start()
+        try:
+            yield from asking.answers(self.batch_size)
+        finally:
+            asking.stop.set()
 
-    def _answer(self, prompt: str) -> str:
-        asked: Any = {**self.asked, "messages": [{"role": "user", "content": prompt}]}
+
+class _Asking:
+    """Prompts that threads take one by one, and what came of them."""
+
+    def __init__(self, endpoint: Endpoint, prompts: Iterable[str]) -> None:
+        self.endpoint, self.waiting = endpoint, enumerate(prompts)
+        self.came: queue.SimpleQueue[tuple[int, str] | Exception | None] = queue.SimpleQueue()
+        self.lock, self.stop = threading.Lock(), threading.Event()
+
+    def work(self) -> None:
+        """Ask until nothing is left to ask, or somebody failed."""
         try:
-            response = self.session.post(self.address, json=asked, timeout=self.timeout)
-        except requests.RequestException as error:
-            raise InputError(
-                f"endpoint {self.address} does not answer ({type(error).__name__}); see that it is "
-                "up and run again, which goes on from here"
-            ) from error
-        if not response.ok:
-            raise InputError(
-                f"endpoint {self.address} answers {response.status_code} "
-                f"{' '.join(response.text.split())[:200]}"
-            )
-        try:
-            text = response.json()["choices"][0]["message"]["content"]
-        except (ValueError, KeyError, IndexError, TypeError) as error:
-            raise InputError(
-                f"endpoint {self.address} answers {response.text[:100]!r}, not as chat completions "
-                "do; see that it is OpenAI-compatible"
-            ) from error
-        return str(text)
+            with self.endpoint.session() as session:
+                while (found := self._next()) is not None:
+                    number, prompt = found
+                    text = self.endpoint.answer(session, prompt, self.stop)
+                    self.came.put((number, text))
+        except Exception as error:  # noqa: BLE001 - raised again by whom it was for
+            self.stop.set()
+            self.came.put(error)
+        finally:
+            self.came.put(None)
+
+    def answers(self, n_threads: int) -> Iterator[tuple[int, str]]:
+        """All that arrives until every thread has ended; then the first error is raised."""
+        errors = list[Exception]()
+        while n_threads:
+            came = self.came.get()
+            if came is None:
+                n_threads -= 1
+            elif isinstance(came, Exception):
+                errors.append(came)
+                if n_threads > 1:
+                    self.endpoint.say("asks no more, waits for what was asked already")
+            else:
+                yield came
+        if errors:
+            raise errors[0]
+
+    def _next(self) -> tuple[int, str] | None:
+        with self.lock:
+            return None if self.stop.is_set() else next(self.waiting, None)

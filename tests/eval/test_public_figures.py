@@ -1,10 +1,20 @@
 """Questions about public figures: the table, what counts as right, and checkpoints of others."""
 
+import json
 import re
 
 import pytest
 import torch
-from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors
+from safetensors.torch import load_file, save_file
+from tokenizers import (
+    Regex,
+    Tokenizer,
+    decoders,
+    models,
+    normalizers,
+    pre_tokenizers,
+    processors,
+)
 
 from physlm.config import composed, register_schemas
 from physlm.data.public.corpus import PublicFiguresConfig
@@ -252,20 +262,182 @@ def test_a_chat_model_is_asked_as_its_template_says(tmp_path):
     assert model.write([asked], max_tokens=4) == plain
 
 
+NASTY = {
+    "suppress_tokens": list(range(0, 300, 2)), "forced_eos_token_id": 5, "repetition_penalty": 5.0,
+    "no_repeat_ngram_size": 1, "bad_words_ids": [[7]], "min_length": 100, "num_beams": 3,
+    "renormalize_logits": True, "begin_suppress_tokens": [11], "guidance_scale": 3.0,
+    "sequence_bias": [[[9], 50.0]], "do_sample": True, "temperature": 0.1, "top_k": 2, "top_p": 0.1,
+    "max_length": 3, "stop_strings": ["a"], "exponential_decay_length_penalty": [1, 9.0],
+}  # fmt: skip
+
+
+def told_to_decode(folder, **settings):
+    path = folder / "generation_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | settings))
+    return Checkpoint(folder)
+
+
+def by_hand(model, prompt, n, choose):
+    """Token by token."""
+    tokens = model.tokenizer(prompt, return_tensors="pt")["input_ids"]
+    start = tokens.shape[1]
+    for _ in range(n):
+        with torch.no_grad():
+            scores = model.model(tokens).logits[:, -1]
+        tokens = torch.cat([tokens, choose(scores)], dim=1)
+    return model.tokenizer.decode(tokens[0, start:])
+
+
 def test_decoding_is_greedy_whatever_the_folder_says(tmp_path):
-    model = checkpoint(tmp_path, "llama")
+    checkpoint(tmp_path, "llama")
+    model = told_to_decode(tmp_path, **NASTY)
     prompts = ["Question: Where was Alan Turing born?", "Was"]
-    greedy = model.write(prompts, max_tokens=12)
-    model.model.generation_config.repetition_penalty = 5.0
-    model.model.generation_config.num_beams = 3
-    assert model.write(prompts, max_tokens=12) == greedy
+    for prompt, text in zip(prompts, model.write(prompts, max_tokens=12), strict=True):
+        assert text == by_hand(model, prompt, 12, lambda s: s.argmax(-1, keepdim=True))
 
 
-def test_thoughts_are_no_answers(tmp_path, monkeypatch):
-    model = checkpoint(tmp_path, "llama")
-    said = ["<think>\nHe was\nborn.\n</think>\n\nLondon"]
-    monkeypatch.setattr(model.tokenizer, "batch_decode", lambda *_, **__: said)
-    assert model.write(["Where"], max_tokens=2)[0].strip() == "London"
+def test_sampling_is_from_all_tokens_whatever_the_folder_says(tmp_path):
+    checkpoint(tmp_path, "llama")
+    model, prompt = told_to_decode(tmp_path, **NASTY), "Question: Where was Alan Turing born?"
+    text = model.write([prompt], max_tokens=12, temperature=2.0, seed=3)
+    torch.manual_seed(3)
+    assert text == [by_hand(model, prompt, 12, lambda s: torch.multinomial((s / 2).softmax(-1), 1))]
+
+
+def test_an_answer_ends_where_the_folder_or_its_tokenizer_ends_it(tmp_path):
+    greedy = checkpoint(tmp_path, "llama")
+    asked = "Question: Where was Alan Turing born?"
+    text = greedy.write([asked], max_tokens=12)[0]
+    third = greedy.tokenizer(text, add_special_tokens=False)["input_ids"][2]
+    model = told_to_decode(tmp_path, eos_token_id=[third])
+    assert model.ends == sorted({third, model.tokenizer.eos_token_id})
+    ended = model.write([asked], max_tokens=12)[0]
+    assert text.startswith(ended)
+    assert model.tokenizer(ended, add_special_tokens=False)["input_ids"][-1] == third
+
+
+def saying_this(model, *texts):
+    """A model that writes just this, whatever it is asked."""
+    tokens = [model.tokenizer(text, add_special_tokens=False)["input_ids"] for text in texts]
+    longest = max(map(len, tokens))
+    rows = torch.tensor([row + [0] * (longest - len(row)) for row in tokens])
+    model.model.generate = lambda input_ids, **_: torch.cat(
+        [input_ids, rows.repeat(len(input_ids) // len(rows), 1)], dim=1
+    )
+    return model
+
+
+@pytest.fixture(scope="module")
+def bytewise(tmp_path_factory):
+    """A tiny checkpoint that has a token for every byte, and special ones around thoughts."""
+    folder = tmp_path_factory.mktemp("bytewise")
+    save_bytewise(folder)
+    return folder
+
+
+def save_bytewise(folder):
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    words = {token: i for i, token in enumerate(["<|end|>", *alphabet])}
+    tokenizer = Tokenizer(models.BPE(words, []))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    transformers.PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, eos_token="<|end|>",
+        additional_special_tokens=["[THINK]", "[/THINK]"],
+    ).save_pretrained(folder)  # fmt: skip
+    config = transformers.GPT2Config(
+        vocab_size=len(words) + 2, n_positions=1024, n_embd=8, n_layer=1, n_head=1,
+        bos_token_id=0, eos_token_id=0,
+    )  # fmt: skip
+    torch.manual_seed(0)
+    transformers.AutoModelForCausalLM.from_config(config).save_pretrained(folder)
+
+
+WITH_THOUGHTS = {
+    "<think>\nHe was\nborn.\n</think>\n\nLondon": "London",
+    "He lived long ago.\n</think>\n\nLondon": "London",
+    "[THINK]He was born.[/THINK]London": "London",
+    "<reasoning>He was.</reasoning> London": "London",
+    "<|channel|>analysis<|message|>He was.<|end|><|start|>assistant"
+    "<|channel|>final<|message|>London": "London",
+    "<think>a</think>b<think>c</think> London": "London",
+    "London": "London",
+    "<think>\nHe was born in": None,
+    "[THINK]He was born in": None,
+    "<think>a</think>b<think>c": None,
+}
+
+
+def test_thoughts_are_no_part_of_an_answer(bytewise):
+    model = saying_this(Checkpoint(bytewise), *WITH_THOUGHTS)
+    answers = model.answers(["Where?"] * len(WITH_THOUGHTS), max_tokens=200)
+    found = [answer and answer.strip() for answer in answers]
+    assert dict(zip(WITH_THOUGHTS, found, strict=True)) == WITH_THOUGHTS
+
+
+def test_a_template_that_begins_thoughts_leaves_the_word_after_them_alone(bytewise):
+    model = saying_this(Checkpoint(bytewise), "He was.</think> London", "He was born in London")
+    model.tokenizer.chat_template = "{% for m in messages %}{{ m.content }}{% endfor %} <think>\n"
+    answers = model.answers(["Where?"] * 2, max_tokens=20)
+    assert answers == [" London", None]
+    model.tokenizer.chat_template += "</think>"
+    assert model.answers(["Where?"] * 2, max_tokens=20)[1] == "He was born in London"
+
+
+def test_questions_that_a_model_was_still_thinking_about_are_counted(bytewise, capsys):
+    model, corpus = Checkpoint(bytewise), PublicFiguresConfig().build(0)
+    scorer = PublicFiguresScorerConfig(n_shots=0, batch_size=len(figures()), max_new_tokens=7)
+    saying_this(model, *(["<think>It is", "Yes"] * len(figures()))[: len(figures())])
+    metrics = by_name(scorer.score(model, corpus))
+    share = metrics["public_figures/birth_month_mod_2/cut_off"].value
+    assert share == (len(figures()) + 1) // 2 / len(figures())
+    assert "answers were cut off in their thoughts" in capsys.readouterr().err
+    saying_this(model, "Yes")
+    assert not any("cut_off" in m.name for m in scorer.score(model, corpus))
+    assert "cut off" not in capsys.readouterr().err
+
+
+def test_a_chat_template_is_not_told_what_day_it_is(bytewise):
+    model = Checkpoint(bytewise)
+    model.tokenizer.chat_template = (
+        "{% macro day() %}{{ strftime_now('%d %b %Y') }}{% endmacro %}"
+        "{% if strftime_now is defined %}{% set date_string = day() %}{% endif %}"
+        "Today is {{ date_string }}.{% for m in messages %} {{ m.content }}{% endfor %}"
+    )
+    assert model._asked("Who?") == "Today is 26 Jul 2024. Who?"
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"chat_template": "{% nonsense"}, "cannot be read: TemplateSyntaxError"),
+        ({"auto_map": {"AutoTokenizer": ["tok.XTokenizer", None]}}, "no code from a folder"),
+    ],
+)
+def test_a_tokenizer_that_cannot_be_used_as_meant_is_refused(tmp_path, changed, message):
+    save_bytewise(tmp_path)
+    path = tmp_path / "tokenizer_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changed))
+    with pytest.raises(InputError, match=message):
+        Checkpoint(tmp_path)
+
+
+def test_a_tokenizer_that_loses_what_is_asked_is_refused(bytewise):
+    model = Checkpoint(bytewise)
+    model.require_reads(["Where was Gödel born?"], 3)
+    model.tokenizer.backend_tokenizer.normalizer = normalizers.Replace("Gödel", "")
+    with pytest.raises(InputError, match="reads 'Where was Gödel born.' as 'Where was  born"):
+        model.require_reads(["Where was Gödel born?"], 3)
+
+
+def test_a_model_that_computes_no_numbers_is_told_so(tmp_path):
+    """And not that it reads on both sides."""
+    save_bytewise(tmp_path)
+    file = tmp_path / "model.safetensors"
+    huge = {name: w * 1e30 for name, w in load_file(file).items()}
+    save_file(huge, file, metadata={"format": "pt"})
+    with pytest.raises(InputError, match="GPT2LMHeadModel computes NaN or infinity"):
+        Checkpoint(tmp_path)
 
 
 def test_a_checkpoint_that_cannot_read_the_questions_is_refused_before(tmp_path):
@@ -286,7 +458,7 @@ def test_an_encoder_is_no_causal_model(tmp_path):
 @pytest.mark.parametrize(
     ("words", "fault"),
     [
-        (("model.path=nowhere",), "nowhere has no config.json"),
+        (("model.path=nowhere",), "nowhere does not exist"),
         (("model.path=",), "model.path is empty"),
         (("model.path=nowhere", "data.exposures=3"), "measured as it is; set data.exposures=0"),
         (("model.path=nowhere", "eval.public_figures.n_shots=-1"), "n_shots=-1"),
@@ -316,12 +488,25 @@ def test_a_folder_without_weights_or_tokenizer_is_refused(tmp_path):
         Checkpoint(tmp_path)
 
 
-def test_one_folder_has_one_name(tmp_path, monkeypatch):
-    (tmp_path / "a").mkdir()
+def test_a_folder_names_the_run_by_what_it_holds(tmp_path, monkeypatch):
+    for name in ("a", "b/c"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "weights").write_text("one")
+
+    def named(path):
+        composed.cache_clear()
+        return composed(("+experiment=turing_facts", f"model.path={path}"))
+
     monkeypatch.chdir(tmp_path)
-    beside = composed(("+experiment=turing_facts", "model.path=a"))
+    first = named("a")
+    assert re.fullmatch(rf"{tmp_path}/a@[0-9a-f]{{16}}", first.described()["model"]["path"])
+    assert named("b/c").run_id == first.run_id
     monkeypatch.chdir(tmp_path / "a")
-    assert composed(("+experiment=turing_facts", "model.path=.")).run_id == beside.run_id
+    assert named(".").run_id == first.run_id
+    (tmp_path / "a" / "weights").write_text("two")
+    assert named(".").run_id != first.run_id
+    with pytest.raises(ValueError, match=f"{tmp_path}/a has changed"):
+        first.model.build(0, 0, 0)
 
 
 def test_a_run_that_trained_nothing_is_not_started_from(tmp_path):

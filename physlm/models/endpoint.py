@@ -1,0 +1,219 @@
+"""A model behind an address that answers as OpenAI's chat completions do."""
+
+import datetime
+import email.utils
+import itertools
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import requests
+
+from physlm.errors import InputError
+from physlm.models.thoughts import without_thoughts
+
+_BUSY = (408, 429, 500, 502, 503, 504)  # statuses after which the same request may well succeed
+_REFUSED = (400, 422)  # statuses of a request with fields that the server does not take
+_LONGEST_WAIT = 60.0  # seconds between two tries
+_SILENCE = 3.0  # seconds that a request may be tried again without a word
+_SAID_AGAIN = 30.0  # seconds after which the same words are said once more
+
+
+class Endpoint:
+    """Sends one prompt at a time, as often as it takes, from any number of threads.
+
+    Args:
+        address: Such as ``http://localhost:8000/v1``.
+        fields: Of every request beside its messages.
+        n_retries: Times a request is sent again when the server is down, busy or fails; the waits
+            between them double.
+        timeout: Seconds to wait for an answer.
+        say: Told of waits, and of answers without text.
+
+    Raises:
+        InputError: If the environment has an ``OPENAI_API_KEY`` that cannot be sent.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        fields: Mapping[str, Any],
+        *,
+        n_retries: int,
+        timeout: float,
+        say: Callable[[str], None],
+    ) -> None:
+        self.address = f"{address.rstrip('/')}/chat/completions"
+        self.fields, self.n_retries, self.timeout = dict(fields), n_retries, timeout
+        self.key = os.environ.get("OPENAI_API_KEY", "")
+        if not (self.key.isascii() and self.key.isprintable()):
+            raise InputError("OPENAI_API_KEY has line breaks or letters that cannot be sent")
+        self._say, self._said, self._lock = say, dict[str, float](), threading.Lock()
+
+    def session(self) -> requests.Session:
+        """Connections for one thread."""
+        session = requests.Session()
+        if self.key:
+            session.headers["Authorization"] = f"Bearer {self.key}"
+        return session
+
+    def answer(self, session: requests.Session, prompt: str, stop: threading.Event) -> str:
+        """What the model answers, without its thoughts; nothing if it was cut off in them.
+
+        Args:
+            session: Of this thread.
+            prompt: What is asked.
+            stop: Ends waits between tries.
+
+        Raises:
+            InputError: If the endpoint is down, refuses, or answers something else.
+        """
+        fields = self.fields
+        response = self._sent(session, fields, prompt, stop)
+        if response.status_code in _REFUSED and _wants_other_word(response.text, fields):
+            # What replaces `max_tokens` where models think; the server has named it.
+            n_tokens = {"max_completion_tokens": fields["max_tokens"]}
+            others = {name: value for name, value in fields.items() if name != "max_tokens"}
+            self.fields = {**n_tokens, **others}
+            response = self._sent(session, self.fields, prompt, stop)
+        if not response.ok:
+            raise InputError(self._refusal(response))
+        return self._text(response)
+
+    def say(self, text: str) -> None:
+        """Tell what is going on, once and not by every thread."""
+        with self._lock:
+            now = time.monotonic()
+            is_new = now - self._said.get(text, -_SAID_AGAIN) >= _SAID_AGAIN
+            if is_new:
+                self._said[text] = now
+        if is_new:
+            self._say(text)
+
+    def _sent(
+        self,
+        session: requests.Session,
+        fields: Mapping[str, Any],
+        prompt: str,
+        stop: threading.Event,
+    ) -> requests.Response:
+        """A response that sending the request again would not change."""
+        body = {**fields, "messages": [{"role": "user", "content": prompt}]}
+        began = time.monotonic()
+        for n_tries in itertools.count(1):
+            came = self._tried(session, body)
+            if isinstance(came, requests.Response):
+                return came
+            wait = self._wait(came, n_tries)
+            if time.monotonic() + wait - began > _SILENCE:
+                self.say(
+                    f"{came.reason}; asks again in {wait:.0f} s ({n_tries} of n_retries="
+                    f"{self.n_retries}), Ctrl-C loses nothing"
+                )
+            if stop.wait(wait):
+                raise InputError(f"{came.reason}; {came.remedy}")
+        raise AssertionError
+
+    def _wait(self, trouble: "_Trouble", n_tries: int) -> float:
+        """Seconds until the next try.
+
+        Raises:
+            InputError: If there is none.
+        """
+        if trouble.wait is not None and trouble.wait > _LONGEST_WAIT:
+            raise InputError(
+                f"{trouble.reason}, and asks to come back in {trouble.wait:.0f} s; what was "
+                "written is kept, run again then"
+            )
+        if n_tries > self.n_retries:
+            raise InputError(f"{trouble.reason}; {trouble.remedy}")
+        doubled = 0.5 * 2 ** min(n_tries - 1, 7)
+        return min(doubled, _LONGEST_WAIT) if trouble.wait is None else trouble.wait
+
+    def _tried(self, session: requests.Session, body: Any) -> "requests.Response | _Trouble":
+        """A response, or why it is worth another try."""
+        try:
+            response = session.post(self.address, json=body, timeout=self.timeout)
+        except requests.Timeout:
+            return _Trouble(
+                f"endpoint {self.address} does not answer within timeout={self.timeout:g} s", None,
+                "see that it is up, or raise timeout, and run again, which goes on from here",
+            )  # fmt: skip
+        except ValueError as error:  # requests' errors over addresses
+            raise InputError(f"endpoint {self.address} is no address ({error})") from error
+        except requests.RequestException as error:
+            return _Trouble(
+                f"endpoint {self.address} does not answer ({type(error).__name__})", None,
+                "see that it is up and run again, which goes on from here",
+            )  # fmt: skip
+        if response.status_code not in _BUSY:
+            return response
+        return _Trouble(
+            self._refusal(response), _retry_after(response),
+            "what was written is kept, run again when it is well",
+        )  # fmt: skip
+
+    def _refusal(self, response: requests.Response) -> str:
+        said = " ".join(response.text.split())[:200]
+        remedy = (
+            "; +request.NAME=VALUE sends a further field, +request.NAME=null leaves one out"
+            if response.status_code in _REFUSED else ""
+        )  # fmt: skip
+        return f"endpoint {self.address} answers {response.status_code} {said}{remedy}"
+
+    def _text(self, response: requests.Response) -> str:
+        """The answer in a response; nothing where there is none."""
+        try:
+            choice = response.json()["choices"][0]
+            content = _joined(choice["message"].get("content"))
+        except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
+            raise InputError(
+                f"endpoint {self.address} answers {response.text[:100]!r}, not as chat completions "
+                "do; see that it is OpenAI-compatible"
+            ) from error
+        answer, end = without_thoughts(content), choice.get("finish_reason")
+        if answer == content and end == "length":
+            answer = None  # all of it may be a thought that the server's template began
+        if answer is None or not answer.strip():
+            self.say(
+                f"an answer has no text, or was cut off (finish_reason={end}): thoughts count as "
+                "tokens, too; raise max_tokens if this is the rule"
+            )
+        return answer or ""
+
+
+class _Trouble(NamedTuple):
+    """Why there is no answer yet, the seconds to wait that the server asks for, what helps."""
+
+    reason: str
+    wait: float | None
+    remedy: str
+
+
+def _wants_other_word(said: str, fields: Mapping[str, Any]) -> bool:
+    return "max_tokens" in fields and "max_completion_tokens" in said
+
+
+def _joined(content: Any) -> str:
+    """The text of a message, which is one text, none at all, or parts of several kinds."""
+    if content is None:
+        return ""
+    if isinstance(content, list):
+        return "".join(part["text"] for part in content if part["type"] == "text")
+    if not isinstance(content, str):
+        raise TypeError(content)
+    return content
+
+
+def _retry_after(response: requests.Response) -> float | None:
+    """Seconds that the server asks to wait, given as such or as a date."""
+    told = response.headers.get("Retry-After", "").strip()
+    if told.isdecimal():
+        return float(told)
+    try:
+        at = email.utils.parsedate_to_datetime(told)
+    except ValueError:
+        return None
+    return max(0.0, at.timestamp() - datetime.datetime.now(datetime.UTC).timestamp())
