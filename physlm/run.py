@@ -22,7 +22,14 @@ from rich.table import Table
 
 from physlm.analysis.figures import draw_histograms
 from physlm.config import RunConfig, Scale, config_dir, register_schemas, register_sweeps, typed
-from physlm.errors import DivergedError, InputError, InterruptedRunError, KilledProcessError
+from physlm.errors import (
+    DivergedError,
+    InputError,
+    InterruptedRunError,
+    KilledProcessError,
+    UnmeasuredError,
+    never_stopping,
+)
 from physlm.pipeline import Outcome, execute
 from physlm.record import RunDirectory, RunRecord, by_name
 from physlm.replication import Replication, replicate
@@ -31,6 +38,11 @@ from physlm.replication import Replication, replicate
 BAD_INPUT, FAULT, INTERRUPTED = 2, 1, 130
 
 _WIDEST = 250  # columns of a table in a file or pipe, where nothing may be cut
+
+# What a run can come to that is neither.
+_ENDINGS: dict[type[BaseException], str] = {
+    DivergedError: "diverged", KilledProcessError: "killed", UnmeasuredError: "not measured"
+}  # fmt: skip
 
 # Errors that a user can cause and mend, before or while computing.
 _USER_ERRORS = (InputError, OSError, HydraException, OmegaConfBaseException)
@@ -109,7 +121,7 @@ def _run_point(composed: DictConfig) -> int:
         outcome = execute(point, RunDirectory(point.run_dir))
         if outcome is not None:
             show(outcome, point)
-            _raise_if_diverged(outcome.record)
+            outcome.record.raise_unless_finished()
     except (Exception, KeyboardInterrupt) as error:
         status = explain(error, prefix)
         if is_sweep and status != INTERRUPTED:
@@ -137,11 +149,6 @@ def _refuse_helpers_of_a_sweep(config: RunConfig) -> None:
         )
 
 
-def _raise_if_diverged(record: RunRecord) -> None:
-    if record.stopped_at_step is not None:
-        raise DivergedError(record.stopped_at_step)
-
-
 class FailedPointError(RuntimeError):
     """A point of a sweep failed, and has said why."""
 
@@ -155,6 +162,8 @@ def show(outcome: Outcome, config: RunConfig) -> None:
     console = Console(width=None if sys.stdout.isatty() else _WIDEST)
     if outcome.was_done:
         console.print("finished before; force=true runs it again")
+    if outcome.outdated:
+        console.print(f"{'; '.join(outcome.outdated)}: rescore=true measures again, untrained")
     if config.ancestor is not None:
         console.print(f"started from {config.ancestor.run_dir}")
     console.print(table(outcome.record, config))
@@ -169,21 +178,27 @@ def show_replication(replication: Replication, config: RunConfig) -> None:
     """
     console = Console(width=None if sys.stdout.isatty() else _WIDEST)
     records = [outcome.record for outcome in replication.outcomes]
-    finished = [record for record in records if record.stopped_at_step is None]
+    finished = [record for record in records if record.status == "finished"]
     if n_before := sum(outcome.was_done for outcome in replication.outcomes):
         console.print(f"{n_before} finished before; force=true runs them again")
+    if notes := sorted({note for outcome in replication.outcomes for note in outcome.outdated}):
+        console.print(f"{'; '.join(notes)}: rescore=true measures again, untrained")
     by_rate: dict[float, list[RunRecord]] = {}
     for record in finished:
         by_rate.setdefault(record.config["optim"]["learning_rate"], []).append(record)
     for rate, alike in sorted(by_rate.items()):
         console.print(table_of_many(alike, config, rate))
     if any(record.metrics for record in finished):
-        draw_histograms(finished, replication.directory / "histogram.png")
-        print(f"histogram: {replication.directory / 'histogram.png'}", flush=True)
+        path = replication.directory / "histogram.png"
+        with never_stopping(f"drawing {path}"):
+            draw_histograms(finished, path)
+            print(f"histogram: {path}", flush=True)
     errors = dict(replication.errors)
     for record in records:
-        if record.stopped_at_step is not None:
-            errors[record.run_id] = DivergedError(record.stopped_at_step)
+        try:
+            record.raise_unless_finished()
+        except (DivergedError, UnmeasuredError) as error:
+            errors[record.run_id] = error
     if errors:
         raise FailedPointError(max(explain(e, f"run {i}: ") for i, e in sorted(errors.items())))
 
@@ -282,10 +297,8 @@ def _kind(error: BaseException) -> tuple[str, int, str]:
         return "sweep", error.status, ""
     if isinstance(error, (InterruptedRunError, KeyboardInterrupt)):
         return "interrupted", INTERRUPTED, ""
-    if isinstance(error, DivergedError):
-        return "diverged", FAULT, ""
-    if isinstance(error, KilledProcessError):
-        return "killed", FAULT, ""
+    if (ending := _ENDINGS.get(type(error))) is not None:
+        return ending, FAULT, ""
     if isinstance(error, _USER_ERRORS):
         return "error", BAD_INPUT, ""
     return f"fault: {type(error).__name__}", FAULT, " (PHYSLM_TRACEBACK=1 shows where)"
