@@ -2,7 +2,7 @@
 
 import sys
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -50,11 +50,7 @@ class InterruptedRunError(RuntimeError):
 
 
 class UnmeasuredError(RuntimeError):
-    """A run was trained and kept, but a scorer failed; carries the reasons by scorer."""
-
-    def __init__(self, reasons: Mapping[str, str]) -> None:
-        told = "; ".join(f"eval.{name}: {reason}" for name, reason in reasons.items())
-        super().__init__(f"{told}; what was trained is kept, the same command measures again")
+    """A run was trained and kept, but a scorer failed; says which and why."""
 
 
 def reason(error: BaseException) -> str:

@@ -12,7 +12,7 @@ import yaml
 
 from physlm.config import Ancestor, RunConfig
 from physlm.data.corpus import Corpus
-from physlm.errors import InputError, UnmeasuredError, never_stopping, refused_values
+from physlm.errors import InputError, never_stopping, refused_values
 from physlm.inheritance import corpus_of, finished_model, kept_model, model_of
 from physlm.interruption import stop_requests
 from physlm.measuring import Subject, draw_missing, measured, outdated, unmeasured
@@ -139,8 +139,7 @@ def _measured_again(
     if config.rescore:
         blank = replace(record, metrics=(), scorers={})
         record = measured(config, blank, subject, names, keep=lambda _: None)
-        if record.errors:
-            raise UnmeasuredError(record.errors)
+        record.raise_unless_finished()  # the old record stays
         directory.write_record(record)
     else:
         record = measured(config, record, subject, names, keep=directory.write_record)

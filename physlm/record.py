@@ -144,7 +144,11 @@ class RunRecord:
         if self.stopped_at_step is not None:
             raise DivergedError(self.stopped_at_step)
         if self.status != "finished":
-            raise UnmeasuredError(self.errors)
+            told = "; ".join(f"eval.{name}: {reason}" for name, reason in self.errors.items())
+            raise UnmeasuredError(
+                f"{told or 'nothing yet'}; the trained model is kept, the same command measures "
+                "what is missing"
+            )
 
     def metric(self, name: str) -> Metric:
         """The metric of that name, or ``name@split`` if it was measured on several splits.

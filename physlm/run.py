@@ -120,7 +120,8 @@ def _run_point(composed: DictConfig) -> int:
         point = config.points[0]
         outcome = execute(point, RunDirectory(point.run_dir))
         if outcome is not None:
-            show(outcome, point)
+            with never_stopping("printing the table"):
+                show(outcome, point)
             outcome.record.raise_unless_finished()
     except (Exception, KeyboardInterrupt) as error:
         status = explain(error, prefix)
@@ -213,12 +214,14 @@ def table_of_many(records: Sequence[RunRecord], config: RunConfig, rate: float) 
         result.add_column(heading, justify="left" if heading in {"metric", "unit"} else "right")
     if config.published_of:
         result.caption = f"paper: {config.published_of}"
-    for name, metric in by_name(records[0].metrics).items():
-        values = [by_name(record.metrics)[name].value for record in records]
+    measured = [by_name(record.metrics) for record in records]
+    for name, metric in {n: m for metrics in measured for n, m in metrics.items()}.items():
+        values = [metrics[name].value for metrics in measured if name in metrics]
         deviation = statistics.stdev(values) if len(values) > 1 else None
         paper = config.published.get(name)
         result.add_row(
-            name, f"{statistics.mean(values):,.4g}",
+            name if len(values) == len(records) else f"{name} (n = {len(values)})",
+            f"{statistics.mean(values):,.4g}",
             "" if deviation is None else f"{deviation / math.sqrt(len(values)):.2g}",
             "" if deviation is None else f"{deviation:.2g}",
             f"{min(values):,.4g}", f"{max(values):,.4g}",

@@ -13,7 +13,7 @@ from torch import nn
 from physlm.errors import InputError
 from physlm.record import Origin, replacing
 
-_KEY = "physlm"  # one key of the metadata: the order of several would differ from file to file
+_KEY = "physlm"  # of the metadata
 
 
 class Weights(NamedTuple):
@@ -40,6 +40,19 @@ def keep_weights(model: nn.Module, path: Path, origin: Origin) -> None:
             save_model(model, str(temporary), metadata=metadata)
         except SafetensorError as error:
             raise OSError(errno.EIO, str(error)) from error
+        _sort_metadata(temporary)
+
+
+def _sort_metadata(path: Path) -> None:
+    """The same weights are the same file: safetensors writes metadata in an order of chance."""
+    with path.open("rb+") as file:
+        length = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(length))
+        header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+        text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+        assert len(text) <= length
+        file.seek(8)
+        file.write(text.ljust(length))
 
 
 def load_weights(model: nn.Module, weights: Weights, *, seq_len: int) -> None:
