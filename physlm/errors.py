@@ -59,4 +59,8 @@ class KilledProcessError(RuntimeError):
 
 
 class InterruptedRunError(RuntimeError):
-    """The run was asked to stop and saved its state; the same command resumes it."""
+    """The run was asked to stop; the same command goes on from its last saved state."""
+
+
+class UnmeasuredError(RuntimeError):
+    """A run was trained and kept, but a scorer failed; says which and why."""

@@ -15,6 +15,7 @@ from physlm.errors import (
     InputError,
     InterruptedRunError,
     KilledProcessError,
+    UnmeasuredError,
 )
 from physlm.watching import tell
 
@@ -30,6 +31,7 @@ _KINDS: tuple[tuple[type[BaseException], str, int], ...] = (
     (KeyboardInterrupt, "interrupted", INTERRUPTED),
     (DivergedError, "diverged", FAULT),
     (KilledProcessError, "killed", FAULT),
+    (UnmeasuredError, "not measured", FAULT),
 )
 
 # Libraries sort errors by where they happen; here they are sorted by who can mend them. The classes

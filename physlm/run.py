@@ -23,6 +23,7 @@ from physlm.errors import (
     DivergedError,
     FailedPointError,
     InputError,
+    UnmeasuredError,
 )
 from physlm.messages import INTERRUPTED, explain
 from physlm.pipeline import Outcome, execute
@@ -97,8 +98,9 @@ def _run_point(composed: DictConfig) -> int:
         point = config.points[0]
         outcome = execute(point, RunDirectory(point.run_dir), waits=is_sweep)
         if outcome is not None:
-            show(outcome, point)
-            _raise_if_diverged(outcome.record)
+            with harmless("printing the table"):
+                show(outcome, point)
+            outcome.record.raise_unless_finished()
     except (Exception, KeyboardInterrupt) as error:
         status = explain(error, prefix)
         if is_sweep and status != INTERRUPTED:
@@ -126,29 +128,13 @@ def _refuse_helpers_of_a_sweep(config: RunConfig) -> None:
         )
 
 
-def _raise_if_diverged(record: RunRecord) -> None:
-    if record.stopped_at_step is not None:
-        raise _diverged(record)
-
-
-def _diverged(record: RunRecord) -> DivergedError:
-    """Why a run stopped, and which of its settings may keep the next one from it."""
-    assert record.stopped_at_step is not None
-    rate, clip = (
-        record.config["optim"]["learning_rate"],
-        record.config["trainer"]["gradient_clip"],
-    )
-    clipping = "set trainer.gradient_clip=1.0" if clip is None else f"trainer.gradient_clip={clip}"
-    return DivergedError(
-        record.stopped_at_step, f"lower optim.learning_rate={rate:g} or {clipping}"
-    )
-
-
 def show(outcome: Outcome, config: RunConfig) -> None:
     """The table of a run, and as the last line where its record is."""
     console = Console(width=None if sys.stdout.isatty() else _WIDEST)
     if outcome.was_done:
         console.print("finished before; force=true runs it again")
+    if outcome.outdated:
+        console.print(f"{'; '.join(outcome.outdated)}: rescore=true measures again, untrained")
     if config.ancestor is not None:
         console.print(f"started from {config.ancestor.run_dir}")
     console.print(table(outcome.record, config))
@@ -163,22 +149,26 @@ def show_replication(replication: Replication, config: RunConfig) -> None:
     """
     console = Console(width=None if sys.stdout.isatty() else _WIDEST)
     records = [outcome.record for outcome in replication.outcomes]
-    finished = [record for record in records if record.stopped_at_step is None]
+    finished = [record for record in records if record.status == "finished"]
     if n_before := sum(outcome.was_done for outcome in replication.outcomes):
         console.print(f"{n_before} finished before; force=true runs them again")
+    if notes := sorted({note for outcome in replication.outcomes for note in outcome.outdated}):
+        console.print(f"{'; '.join(notes)}: rescore=true measures again, untrained")
     by_rate: dict[float, list[RunRecord]] = {}
     for record in finished:
         by_rate.setdefault(record.config["optim"]["learning_rate"], []).append(record)
     for rate, alike in sorted(by_rate.items()):
         console.print(table_of_many(alike, config, rate))
     path = replication.directory / "histogram.png"
-    with harmless(f"{path} cannot be drawn"):
+    with harmless(f"drawing {path}"):
         if draw_histograms(finished, path):
             print(f"histogram: {path}", flush=True)
     errors = dict(replication.errors)
     for record in records:
-        if record.stopped_at_step is not None:
-            errors[record.run_id] = _diverged(record)
+        try:
+            record.raise_unless_finished()
+        except (DivergedError, UnmeasuredError) as error:
+            errors[record.run_id] = error
     if errors:
         raise FailedPointError(max(explain(e, f"run {i}: ") for i, e in sorted(errors.items())))
 

@@ -27,7 +27,7 @@ def harmless(what: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # noqa: BLE001 - whatever it is, the run itself is sound
-        tell(f"{what}: {reason(error)}; nothing else is lost")
+        tell(f"note: {what} failed, the run goes on: {reason(error)}")
 
 
 def outlive_readers() -> None:

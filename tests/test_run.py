@@ -17,7 +17,7 @@ from physlm.run import main
 from physlm.train.fit import saved_steps
 
 SMALL = ("+experiment=capacity_100x", "data.n_people=60", "data.exposures=40", "model.d_model=16",
-         "runtime.steps_per_chunk=8")  # fmt: skip
+         "optim.warmup_steps=50", "runtime.steps_per_chunk=8")  # fmt: skip
 
 
 def run(*words, cwd, check=None, env=None):

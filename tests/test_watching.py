@@ -126,7 +126,7 @@ def test_a_run_ends_well_although_what_shows_it_cannot_be_written(command, tmp_p
     assert only_record(tmp_path).status == "finished"
     told = printed.err.splitlines()
     assert len(told) == 3  # the curve, the table, the figures: each once
-    for name in ("metrics.jsonl", "metrics.csv", "figures cannot be drawn"):
+    for name in ("metrics.jsonl", "metrics.csv", "drawing "):
         assert sum(name in line.partition(": ")[0] or name in line for line in told) >= 1, name
 
 
@@ -198,7 +198,7 @@ def test_a_full_disk_below_standard_output_is_told_once(monkeypatch):
 def test_what_is_harmless_is_told_and_what_stops_a_process_is_not_kept(capsys):
     with harmless("figures"):
         raise ValueError("two\nlines")
-    assert capsys.readouterr().err == "figures: two lines; nothing else is lost\n"
+    assert capsys.readouterr().err == "note: figures failed, the run goes on: two lines\n"
     with pytest.raises(KeyboardInterrupt), harmless("figures"):
         raise KeyboardInterrupt
 

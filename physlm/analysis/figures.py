@@ -48,11 +48,12 @@ def _draw_beside(axes: Axes, metric: Metric, published: float, maximum: Metric |
 
 
 def draw_histograms(records: Sequence[RunRecord], path: Path) -> bool:
-    """How runs spread that differ in seed and learning rate.
+    """How runs spread that differ in seed and learning rate, of those that measured anything.
 
     Of every metric with a published number; of the first metric where there is none. False where
     the runs have none in common, and nothing is drawn.
     """
+    records = [record for record in records if record.metrics]
     measured = [by_name(record.metrics) for record in records]
     common = [name for name in (measured or [{}])[0] if all(name in own for own in measured)]
     if not common:
