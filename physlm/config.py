@@ -250,12 +250,15 @@ def ancestor_of(config: RunConfig) -> Ancestor:
         raise InputError(
             f"init_from: {refused[0]} names many runs; name one by seed= or optim.learning_rate="
         )
-    seed = [] if any(word.startswith("seed=") for word in words) else [f"seed={config.seed}"]
-    earlier = composed((*words, *seed, f"scale={config.scale.value}"))
+    earlier = composed((*words, f"scale={config.scale.value}"))
     if earlier.init_from == config.init_from:
         raise InputError(f"init_from={config.init_from} starts from itself; name the run before it")
+    has_own_seed = any(word.lstrip("+").startswith("seed=") for word in words)
     runtime = replace(config.runtime, n_measurements=earlier.runtime.n_measurements)
-    earlier = replace(earlier, runs_dir=config.runs_dir, runtime=runtime, logger=config.logger)
+    earlier = replace(
+        earlier, seed=earlier.seed if has_own_seed else config.seed, runs_dir=config.runs_dir,
+        runtime=runtime, logger=config.logger,
+    )  # fmt: skip
     return _trained(Ancestor(earlier, earlier.run_dir))
 
 
@@ -354,6 +357,7 @@ def _composed(words: tuple[str, ...]) -> RunConfig:
         return typed(compose("config", overrides=list(words)), RunConfig)
 
 
+@cache
 def register() -> None:
     """Make schemas, sweeps and scales known to Hydra in this process, and errors one line each."""
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # else Hydra prints a report of its own

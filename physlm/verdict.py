@@ -129,7 +129,7 @@ def decide(claim: Claim, results: pl.DataFrame) -> Verdict:
     words = {_word(claim.expect, *(ends or (None, None))) for ends in (bounds, resampled)}
     low, high = bounds or (None, None)
     word = words.pop() if len(words) == 1 else "undecided"
-    why = "" if claim.times == 1 else _no_multiple(sample, other)
+    why = "" if claim.times == 1 else _no_multiple(other)
     return Verdict(
         value, low, high, min(len(sample), len(other)), "undecided" if why else word, why=why,
         resampled=resampled, groups=groups,
@@ -151,10 +151,10 @@ def _decided_by_a_mean(claim: Claim, results: pl.DataFrame) -> Verdict:
     return Verdict(float(sample.mean()), low, high, len(sample), word, why=why)
 
 
-def _no_multiple(sample: np.ndarray, other: np.ndarray) -> str:
-    """A tenth of what is below 0 is more than it, so that `ten times less` has no sense."""
-    means = [float(values.mean()) for values in (sample, other)]
-    return "" if min(means) > 0 else f"{min(means):.3f} is not above 0, so that it has no multiple"
+def _no_multiple(other: np.ndarray) -> str:
+    """A tenth of what is below 0 is more than it, so that `ten times less` has no sense there."""
+    mean = float(other.mean())
+    return "" if mean > 0 else f"{mean:.3f} is not above 0, so that it has no multiple"
 
 
 def _no_ratio(sample: np.ndarray, other: np.ndarray) -> str:

@@ -410,15 +410,18 @@ def test_no_interval_ends_where_the_quantity_cannot_be():
     assert ratio.low == 0.0 < ratio.value < ratio.high
 
 
-@pytest.mark.parametrize("values", [([-0.2, -0.1, -0.15], [3.0, 3.1, 3.2]),
-                                    ([0.1, 0.2, 0.1], [-3.0, -3.1, -3.2])])  # fmt: skip
-def test_what_is_not_above_zero_has_no_multiple(values):
-    """`20 times less` held of a negative value."""
+def test_what_is_not_above_zero_has_no_multiple():
+    """A twentieth of -3 is above it: `20 times less` would hold of 0.1, and 0.1 is more than -3."""
     for expect in ({"at_most": 0}, {"at_least": 0}):
         rule = claim(compared_to={"data.exposures": 100}, times=0.05, expect=expect)
-        verdict = decide(rule, of_values(*values))
+        verdict = decide(rule, of_values([0.1, 0.2, 0.1], [-3.0, -3.1, -3.2]))
         assert verdict.word == "undecided"
-        assert "is not above 0, so that it has no multiple" in verdict.why
+        assert verdict.why == "-3.100 is not above 0, so that it has no multiple"
+
+
+def test_less_than_nothing_is_less_than_any_part_of_something():
+    rule = claim(compared_to={"data.exposures": 100}, times=0.05, expect={"at_most": 0})
+    assert decide(rule, of_values([-0.2, -0.1, -0.15], [3.0, 3.1, 3.2])).word == "holds"
 
 
 def test_a_part_of_less_than_nothing_is_no_ratio():

@@ -280,10 +280,11 @@ def _digest(module, digest, seen):
 def _is_silent(node):
     """What changes no number: docstrings, and what only refuses."""
     is_docstring = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-    refuses = isinstance(node, ast.FunctionDef) and node.name in {"check", "__post_init__"}
+    refuses = isinstance(node, ast.FunctionDef) and node.name in {"check", "validate"}
     return is_docstring or refuses
 
 
+@pytest.mark.skipif(sys.version_info[:2] != (3, 11), reason="trees differ between versions")
 def test_a_scorer_whose_code_changes_gets_a_new_version_or_says_that_it_measures_the_same():
     assert versions() == json.loads(TABLE.read_text()), (
         "code that measures has changed; if the same model now gets other numbers, raise the "

@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from jaxtyping import Int64
@@ -37,6 +37,7 @@ class ManipulationScorerConfig(ScorerConfig):
         Physics of Language Models, Part 3.2, sections 3 to 5.
     """
 
+    version: ClassVar[int] = 2
     max_questions: int = 1000  # of each task and split; above that, a sample
     batch_size: int = 512  # questions read at once
 

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import ClassVar
 
 import numpy as np
 from rich.console import Console
@@ -38,6 +39,7 @@ class PublicFiguresScorerConfig(ScorerConfig):
         Physics of Language Models, Part 3.2, sections 5 and 6 (GPT-4 asked about celebrities).
     """
 
+    version: ClassVar[int] = 2
     n_shots: int = 3  # questions with answers before each question
     batch_size: int = 16  # questions read at once
     max_new_tokens: int = 32  # of an answer
