@@ -16,7 +16,7 @@ class StopRequests:
         was_requested: It has.
     """
 
-    def __init__(self, *, at_once: bool) -> None:
+    def __init__(self, *, at_once: bool = False) -> None:
         self.was_requested = False
         self._only_noted = set() if at_once else set(_SIGNALS)
 
