@@ -43,14 +43,17 @@ def is_worth_compiling(device: str, n_parameters: int, n_tokens: float) -> bool:
     return is_long and missing_for_compiling(device) is None
 
 
-def steps_per_chunk(device: str, n_parameters: int, n_tokens: float, tokens_per_step: int) -> int:
+def steps_per_chunk(
+    device: str, n_parameters: int, n_tokens: float, tokens_per_step: int, *, n_looks: int = 0
+) -> int:
     """Optimizer steps between looks at the losses, which take as long as several small ones.
 
-    At most about a second of them, at most 256, and so few that there are at least 64 looks.
+    At most about a second of them, at most 256, and so few that there are at least 64 looks, or as
+    many as are asked for.
     """
     in_a_second = _OPERATIONS_PER_SECOND[device] / _operations(n_parameters, tokens_per_step)
     n_steps = n_tokens / tokens_per_step
-    return max(1, int(min(_MOST_STEPS, in_a_second, n_steps / _LEAST_CHUNKS)))
+    return max(1, int(min(_MOST_STEPS, in_a_second, n_steps / max(_LEAST_CHUNKS, n_looks))))
 
 
 def missing_for_compiling(device: str) -> str | None:

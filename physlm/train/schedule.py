@@ -1,4 +1,8 @@
-"""The learning rate, as a function of what has been seen."""
+"""The learning rate, as a function of what has been seen.
+
+Warm-up and decay are factors that join from the first step on: during warm-up the rate rises by
+equal steps towards a curve that falls already, and reaches that curve at the warm-up's last step.
+"""
 
 import math
 from dataclasses import dataclass
@@ -33,9 +37,11 @@ class OptimConfig:
     warmup_steps: int = 1000
 
     def __post_init__(self) -> None:
-        for name in ("weight_decay", "warmup_steps", "final_fraction"):
+        for name in ("weight_decay", "warmup_steps"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise ValueError(f"{name}={getattr(self, name)}; must be finite, not negative")
+        if not 0 <= self.final_fraction <= 1:
+            raise ValueError(f"final_fraction={self.final_fraction}; must be from 0 to 1")
         for name in ("learning_rate", "epsilon"):
             if not 0 < getattr(self, name) < math.inf:
                 raise ValueError(f"{name}={getattr(self, name)}; must be above 0")
@@ -62,6 +68,21 @@ class OptimConfig:
         return self.learning_rate * warmup * (
             self.final_fraction + (1 - self.final_fraction) * remaining
         )  # fmt: skip
+
+    def require_end_of_warmup(self, n_steps: int) -> None:
+        """Warm-up ends before training does.
+
+        Raises:
+            ValueError: If it does not, with the share of the rate that would ever be reached.
+        """
+        if self.warmup_steps <= 1 or self.warmup_steps < n_steps:
+            return
+        reached = max(self.rate(step, step / n_steps) for step in range(n_steps))
+        raise ValueError(
+            f"optim.warmup_steps={self.warmup_steps}, but training has about {n_steps} steps: at "
+            f"most {reached / self.learning_rate:.1%} of optim.learning_rate would be reached; "
+            f"set optim.warmup_steps={n_steps // 10} or train longer"
+        )
 
     def build(
         self,

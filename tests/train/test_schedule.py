@@ -1,4 +1,5 @@
 import math
+from contextlib import nullcontext
 
 import pytest
 import torch
@@ -22,6 +23,34 @@ def test_linear_and_constant():
 def test_warmup_rises_in_equal_steps_and_ends_on_time():
     optim = OptimConfig(learning_rate=1.0, warmup_steps=4, decay=Decay.constant)
     assert [optim.rate(s, 0.0) for s in range(6)] == pytest.approx([0.25, 0.5, 0.75, 1, 1, 1])
+
+
+def test_a_warmup_as_long_as_training_is_refused_with_the_numbers():
+    """At most so much of the rate is reached as the steps of an independent loop find."""
+    optim = OptimConfig(learning_rate=1.0, warmup_steps=1000)
+    reached = max(
+        (s + 1) / 1000 * (0.1 + 0.45 * (1 + math.cos(math.pi * s / 53))) for s in range(53)
+    )
+    told = "warmup_steps=1000, but training has about 53 steps: at most 1.5% of .*warmup_steps=5 or"
+    assert f"{reached:.1%}" == "1.5%"
+    with pytest.raises(ValueError, match=told):
+        optim.require_end_of_warmup(53)
+    for n_steps in (1000, 1001):
+        is_long_enough = n_steps > 1000
+        with nullcontext() if is_long_enough else pytest.raises(ValueError, match="about 1000"):
+            optim.require_end_of_warmup(n_steps)
+    for n_warm in (0, 1):
+        OptimConfig(warmup_steps=n_warm).require_end_of_warmup(1)
+
+
+def test_warmup_and_decay_are_factors():
+    both = OptimConfig(warmup_steps=8)
+    alone = OptimConfig(warmup_steps=0)
+    for step in range(8):
+        assert both.rate(step, step / 20) == pytest.approx(
+            alone.rate(step, step / 20) * (step + 1) / 8
+        )
+    assert both.rate(7, 0.4) == alone.rate(7, 0.4)
 
 
 def test_cosine_is_torchs_cosine():
@@ -52,6 +81,7 @@ def test_only_matrices_decay():
         {"weight_decay": math.nan},
         {"beta_2": 1.0},
         {"warmup_steps": -1},
+        {"final_fraction": 1.5},
     ],
 )
 def test_values_out_of_range_are_refused(changes):
