@@ -1,7 +1,10 @@
 """The errors a user can cause or must know of; everything else is our own fault."""
 
+import sys
+import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 
 class InputError(ValueError):
@@ -43,4 +46,28 @@ class KilledProcessError(RuntimeError):
 
 
 class InterruptedRunError(RuntimeError):
-    """The run was asked to stop and saved its state; the same command resumes it."""
+    """The run was asked to stop; the same command goes on from its last saved state."""
+
+
+class UnmeasuredError(RuntimeError):
+    """A run was trained and kept, but a scorer failed; says which and why."""
+
+
+def reason(error: BaseException) -> str:
+    """What went wrong, and where, on one line that a record can keep."""
+    text = " ".join(str(error).split())
+    if isinstance(error, InputError):
+        return text
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
+    return f"{type(error).__name__}: {text}{where}"
+
+
+@contextmanager
+def never_stopping(what: str) -> Iterator[None]:
+    """Around what only shows a run: where it fails, one line says so, and the run goes on."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - no result depends on it, whatever went wrong
+        with suppress(OSError, ValueError):  # standard error may be what failed
+            sys.stderr.write(f"note: {what} failed, the run goes on: {reason(error)}\n")
