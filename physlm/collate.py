@@ -19,7 +19,8 @@ _FACTS = ("run_id", "name", "status", "device", "exposures", "steps", "tokens", 
 
 
 # How a run was carried out and what it is compared with; neither tells results apart.
-_UNINFORMATIVE = ("published", "runtime.", "logger.", "force", "profile", "seeds", "learning_rates")
+_UNINFORMATIVE = ("published", "runtime.", "logger.", "force", "rescore", "profile", "seeds",
+                  "learning_rates")  # fmt: skip
 
 
 def find_records(folders: Iterable[Path]) -> tuple[list[RunRecord], list[InputError]]:

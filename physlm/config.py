@@ -96,6 +96,7 @@ class RunConfig:
     scale: Scale = Scale.laptop
     runs_dir: str = "runs"  # where run directories are made
     force: bool = False  # run again although the record exists
+    rescore: bool = False  # measure a finished run again, without training
     profile: bool = False  # show where the time of training goes, and write a trace
     init_from: str = ""  # a run to start from: its directory, or words such as +experiment=NAME
     published: dict[str, float] = field(default_factory=dict)  # metric name: the paper's number

@@ -1,10 +1,6 @@
 """What a run takes from the run that it starts from: the world, the tokens, the trained model."""
 
 from dataclasses import asdict
-from pathlib import Path
-
-from safetensors import SafetensorError
-from safetensors.torch import load_model
 
 from physlm.config import RunConfig
 from physlm.data.corpus import Corpus
@@ -14,6 +10,7 @@ from physlm.models.inherited import InheritedConfig
 from physlm.models.language_model import LanguageModel, ModelConfig
 from physlm.models.quantised import quantised, require_quantisable
 from physlm.models.transformer import Transformer
+from physlm.weights import Weights, load_weights
 
 
 def corpus_of(config: RunConfig) -> Corpus:
@@ -29,14 +26,14 @@ def corpus_of(config: RunConfig) -> Corpus:
 
 
 def model_of(
-    config: RunConfig, vocabulary_size: int, *, weights: Path | None = None
+    config: RunConfig, vocabulary_size: int, *, weights: Weights | None = None
 ) -> LanguageModel:
     """The model that a run trains, with adapters if these are to be trained.
 
     Args:
         config: Of the run.
         vocabulary_size: Number of tokens.
-        weights: The file of the weights that it starts from; without one they are drawn.
+        weights: Those that it starts from; without them they are drawn.
 
     Raises:
         InputError: If another architecture than that of the run to start from is asked for, it
@@ -46,13 +43,7 @@ def model_of(
     seq_len = config.data.seq_len
     model = _architecture(config).build(vocabulary_size, seq_len, config.seed)
     if weights is not None:
-        try:
-            load_model(model, weights)
-        except (RuntimeError, SafetensorError) as error:
-            raise InputError(
-                f"{weights} are not weights of this model with data.seq_len={seq_len} "
-                f"({str(error).splitlines()[-1].strip()})"
-            ) from error
+        load_weights(model, weights, seq_len=seq_len)
     if isinstance(config.model, InheritedConfig) and config.model.weight_bits is not None:
         assert isinstance(model, Transformer)
         require_quantisable(model, config.model.group_size)
@@ -77,6 +68,18 @@ def _architecture(config: RunConfig) -> ModelConfig:
             "use model=inherited"
         )
     return architecture
+
+
+def kept_model(config: RunConfig, vocabulary_size: int, weights: Weights) -> LanguageModel:
+    """What a run's training came to, as its weights were kept.
+
+    Raises:
+        InputError: If the weights are of another run or model.
+    """
+    seq_len = config.data.seq_len
+    model = config.architecture.build(vocabulary_size, seq_len, config.seed)
+    load_weights(model, weights, seq_len=seq_len)
+    return model
 
 
 def finished_model(config: RunConfig, model: LanguageModel) -> LanguageModel:

@@ -2,41 +2,38 @@
 
 import copy
 import math
-import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cache
-from importlib.metadata import version
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-import torch
 import yaml
-from safetensors.torch import save_model
 
-from physlm import __version__
-from physlm.analysis.figures import draw_learning_curve, draw_run, save_figure
 from physlm.config import Ancestor, RunConfig
 from physlm.data.corpus import Corpus
-from physlm.errors import InputError, refused_values
-from physlm.inheritance import corpus_of, finished_model, model_of
-from physlm.models.checkpoint import CheckpointConfig
+from physlm.errors import InputError, never_stopping, refused_values
+from physlm.inheritance import corpus_of, finished_model, kept_model, model_of
+from physlm.interruption import stop_requests
+from physlm.measuring import Subject, draw_missing, measured, outdated, unmeasured
 from physlm.models.language_model import LanguageModel
+from physlm.provenance import facts_of, software
 from physlm.record import (
-    Metric,
+    SCIENCE,
+    Origin,
     RunDirectory,
     RunRecord,
     by_name,
-    read_curves,
-    replacing,
+    flatten,
+    sha256,
     write_text,
 )
 from physlm.train.batches import Batches
 from physlm.train.fit import RuntimeConfig, Trained, fit, is_main_process, saved_steps
 from physlm.train.module import Progress
-from physlm.train.processor import processor_name, use_processor
+from physlm.train.processor import use_processor
 from physlm.train.tracking import build_loggers, close, report
-
-_LIBRARIES = ("torch", "lightning", "numpy", "numba", "hydra-core", "tokenizers")
+from physlm.weights import Weights, keep_weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +44,16 @@ class Outcome:
         record: Its record.
         path: Where the record is.
         was_done: The run had finished before and was not repeated.
+        outdated: The scorers that measure otherwise by now, and their versions.
     """
 
     record: RunRecord
     path: Path
     was_done: bool
+    outdated: tuple[str, ...] = ()
 
 
+@stop_requests(at_once=True)
 def execute(config: RunConfig, directory: RunDirectory, *, waits: bool = False) -> Outcome | None:
     """Carry a run to its end, or find that it is there already.
 
@@ -68,20 +68,98 @@ def execute(config: RunConfig, directory: RunDirectory, *, waits: bool = False) 
 
     Raises:
         InputError: If the configuration or a file of an earlier attempt cannot be used.
-        InterruptedRunError: If the process was asked to stop; the state is saved.
+        InterruptedRunError: If the process was asked to stop; the last state is saved.
+        UnmeasuredError: If a run is to be measured again and a scorer fails.
     """
     if not is_main_process():
         if config.force or not directory.record.exists():
             _train(config, directory, _started(config, prepare(config)), loggers=[])
         return None
     with directory.locked(waits=waits):
-        record = None if config.force else directory.read_record()
-        if record is not None:
-            return Outcome(record, directory.record, was_done=True)
-        prepared = _started(config, prepare(config))
-        if directory.record.exists():
+        done = finished_before(config, directory)
+        if done is not None:
+            return done
+        prepared = prepare(config)
+        is_replaced = directory.record.exists()
+        first_step = 0 if is_replaced else saved_steps(directory.checkpoint, prepared.origin)
+        prepared = _started(config, prepared)
+        if is_replaced:
             directory.clear()
-        return _run(config, directory, prepared)
+        return _run(config, directory, prepared, first_step)
+
+
+def finished_before(config: RunConfig, directory: RunDirectory) -> Outcome | None:
+    """What there is of a run that was trained before, of which the rest is measured and drawn now.
+
+    None if it is to be trained.
+
+    Raises:
+        InputError: If its record or its weights are damaged, or of another run.
+        UnmeasuredError: If it is to be measured again and a scorer fails; the record stays.
+    """
+    record = None if config.force else directory.read_record(config.run_id)
+    if record is None:
+        return None
+    _require_alike(config, record, directory)
+    if record.status == "diverged":
+        return Outcome(record, directory.record, was_done=True)
+    subject = cache(partial(_subject, config, record, directory))
+    names = list(config.eval) if config.rescore else unmeasured(config, record)
+    if names:
+        return _measured_again(config, directory, record, subject(), names)
+    draw_missing(config, record, directory, subject)
+    notes = tuple(outdated(config, record).values())
+    return Outcome(record, directory.record, was_done=True, outdated=notes)
+
+
+def _require_alike(config: RunConfig, record: RunRecord, directory: RunDirectory) -> None:
+    """A record's configuration is that of its run id, wherever both have a value."""
+    theirs, ours = flatten(record.config), flatten(config.as_dict())
+    for name, value in ours.items():
+        if name.split(".")[0] in SCIENCE and name in theirs and theirs[name] != value:
+            raise InputError(
+                f"{directory.record} says {name}={theirs[name]}, but run {config.run_id} has "
+                f"{value}; delete it to run this point again"
+            )
+
+
+def _measured_again(
+    config: RunConfig,
+    directory: RunDirectory,
+    record: RunRecord,
+    subject: Subject,
+    names: Sequence[str],
+) -> Outcome:
+    """A trained run with what was missing, or with everything anew; then the old stays on failure.
+
+    Raises:
+        UnmeasuredError: If a scorer fails where everything was to be measured anew.
+    """
+    record = replace(record, scoring_software=software(config))
+    if config.rescore:
+        blank = replace(record, metrics=(), scorers={})
+        record = measured(config, blank, subject, names, keep=lambda _: None)
+        record.raise_unless_finished()  # the old record stays
+        directory.write_record(record)
+    else:
+        record = measured(config, record, subject, names, keep=directory.write_record)
+    loggers = _loggers(config, directory, record.steps)
+    try:
+        return _shown(config, directory, record, subject, loggers)
+    finally:
+        close(loggers)
+
+
+def _subject(config: RunConfig, record: RunRecord, directory: RunDirectory) -> Subject:
+    """The trained model of a run, as it was kept, and its corpus."""
+    device, corpus, model = _world(config)
+    _require_corpus(record, corpus, directory)
+    if config.data.exposures:
+        path = directory.vouched(directory.model, record)
+        model = kept_model(config, corpus.vocabulary.size, Weights(path, record.origin))
+    else:
+        model = finished_model(config, _with_start(config, model, corpus))
+    return model.to(device).eval(), corpus
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +172,7 @@ class Prepared:
         model: What is trained.
         batches: The corpus in steps.
         is_compiled: Whether training is compiled.
+        origin: What the files of the run say that they are of.
     """
 
     device: str
@@ -101,47 +180,57 @@ class Prepared:
     model: LanguageModel
     batches: Batches
     is_compiled: bool
+    origin: Origin
 
 
 def prepare(config: RunConfig) -> Prepared:
     """Build world and model; whatever can be refused is refused here, before any compute."""
-    device = config.runtime.resolved_device()
+    device, corpus, model = _world(config)
     config.trainer.require(device)
     runtime = config.runtime
+    n_parameters = sum(model.n_parameters().values())
+    batches = Batches(corpus, config.data.seq_len, config.trainer.batch_size)
+    n_tokens = batches.n_tokens()
+    _require_steps(config, n_tokens)
+    batches = runtime.chunked(batches, device, n_parameters, n_tokens)
+    is_compiled = runtime.is_compiled(device, n_parameters, n_tokens)
+    origin = Origin(config.run_id, corpus.fingerprint())
+    return Prepared(device, corpus, model, batches, is_compiled, origin)
+
+
+def _world(config: RunConfig) -> tuple[str, Corpus, LanguageModel]:
+    """Where to compute, and world and model, which all scorers can measure."""
+    device, runtime = config.runtime.resolved_device(), config.runtime
     use_processor(runtime.n_threads, runtime.n_devices)
     with refused_values():
         corpus = corpus_of(config)
         model = model_of(config, corpus.vocabulary.size)
-    for scorer in config.eval.values():
-        scorer.check(model, corpus)
-    n_parameters = sum(model.n_parameters().values())
-    batches = Batches(corpus, config.data.seq_len, config.trainer.batch_size)
-    n_tokens = batches.n_tokens()
-    _require_a_batch(config, n_tokens)
-    batches = runtime.chunked(batches, device, n_parameters, n_tokens)
-    is_compiled = runtime.is_compiled(device, n_parameters, n_tokens)
-    return Prepared(device, corpus, model, batches, is_compiled)
+        for scorer in config.eval.values():
+            scorer.check(model, corpus)
+    return device, corpus, model
 
 
 def _started(config: RunConfig, prepared: Prepared) -> Prepared:
     """With the weights of the run to start from, if there is one."""
+    return replace(prepared, model=_with_start(config, prepared.model, prepared.corpus))
+
+
+def _with_start(config: RunConfig, model: LanguageModel, corpus: Corpus) -> LanguageModel:
     ancestor = config.ancestor
     if ancestor is None:
-        return prepared
-    weights = _weights(ancestor, config.runtime)
-    model = model_of(config, prepared.corpus.vocabulary.size, weights=weights)
-    return replace(prepared, model=model)
+        return model
+    return model_of(config, corpus.vocabulary.size, weights=_weights(ancestor, config.runtime))
 
 
-def _weights(ancestor: Ancestor, runtime: RuntimeConfig) -> Path:
+def _weights(ancestor: Ancestor, runtime: RuntimeConfig) -> Weights:
     """The weights of a run to start from, which is carried out now if it is not there.
 
     Raises:
-        InputError: If it diverged, was made by other code, or would have to be made by several
-            devices.
+        InputError: If it diverged, was made by other code, its weights have changed, or it would
+            have to be made by several devices.
     """
     directory = RunDirectory(ancestor.run_dir)
-    record = directory.read_record()
+    record = directory.read_record(ancestor.config.run_id)
     if record is None:
         if runtime.n_devices * runtime.n_nodes > 1:
             raise InputError(
@@ -151,29 +240,38 @@ def _weights(ancestor: Ancestor, runtime: RuntimeConfig) -> Path:
         outcome = execute(ancestor.config, directory, waits=True)
         assert outcome is not None
         record = outcome.record
-    if record.status != "finished":
+    if record.status == "diverged":
         raise InputError(f"{directory.path}, the run to start from, {record.status}")
     with refused_values():
-        corpus = corpus_of(ancestor.config)
-    if corpus.fingerprint() != record.corpus["fingerprint"]:
+        _require_corpus(record, corpus_of(ancestor.config), directory)
+    return Weights(directory.vouched(directory.model, record), record.origin)
+
+
+def _require_corpus(record: RunRecord, corpus: Corpus, directory: RunDirectory) -> None:
+    if corpus.fingerprint() != record.origin.corpus:
         raise InputError(f"{directory.path} was trained on another corpus; run it again")
-    if not directory.model.is_file():
-        raise InputError(f"{directory.model} is missing; run {directory.path} again")
-    return directory.model
 
 
-def _require_a_batch(config: RunConfig, n_tokens: float) -> None:
-    """Training fills at least one batch; what is missing of it would be computed for nothing."""
+def _require_steps(config: RunConfig, n_tokens: float) -> None:
+    """Training fills at least one batch, and is longer than its parts."""
     n_windows = math.ceil(n_tokens / config.data.seq_len)
-    if n_windows and config.trainer.batch_size > n_windows:
+    if not n_windows:
+        return
+    if config.trainer.batch_size > n_windows:
         raise InputError(
             f"trainer.batch_size={config.trainer.batch_size} exceeds the {n_windows} windows of "
             f"{config.data.seq_len} tokens that all of training has; lower it, or train longer"
         )
+    n_steps = math.ceil(n_windows / config.trainer.batch_size)
+    with refused_values():
+        config.optim.require_end_of_warmup(n_steps)
+        config.runtime.require_measurements(n_steps)
 
 
-def _run(config: RunConfig, directory: RunDirectory, prepared: Prepared) -> Outcome:
-    loggers = opened(config, directory, saved_steps(directory.checkpoint))
+def _run(
+    config: RunConfig, directory: RunDirectory, prepared: Prepared, first_step: int
+) -> Outcome:
+    loggers = opened(config, directory, first_step)
     try:
         trained = _train(config, directory, prepared, loggers)
         return finish(config, directory, prepared, trained, loggers)
@@ -184,6 +282,10 @@ def _run(config: RunConfig, directory: RunDirectory, prepared: Prepared) -> Outc
 def opened(config: RunConfig, directory: RunDirectory, first_step: int) -> list[Any]:
     """The configuration written down, and the loggers, from a step on."""
     write_text(directory.config, yaml.safe_dump(config.described(), sort_keys=False))
+    return _loggers(config, directory, first_step)
+
+
+def _loggers(config: RunConfig, directory: RunDirectory, first_step: int) -> list[Any]:
     return build_loggers(
         config.logger,
         directory,
@@ -203,39 +305,53 @@ def finish(
     *,
     n_replicas: int = 1,
 ) -> Outcome:
-    """Keep and score what training came to, alone or as a replica; the record is written last."""
-    record = _record(config, directory, prepared, trained, loggers)
-    record = replace(record, n_replicas=n_replicas)
-    directory.write_record(record)
-    curves = read_curves(directory.metrics)
-    draw_run(record, curves, directory.path / "figure.png")
-    draw_learning_curve(record, curves, directory.path / "learning_curve.png")
-    return Outcome(record, directory.record, was_done=False)
+    """Keep and score what training came to, alone or as a replica.
 
-
-def _record(
-    config: RunConfig,
-    directory: RunDirectory,
-    prepared: Prepared,
-    trained: Trained,
-    loggers: list[Any],
-) -> RunRecord:
-    facts = {**_facts(config, prepared), **_counts(trained.progress, prepared.corpus)}
-    if trained.diverged_at is not None:
-        return RunRecord(
-            **facts, status="diverged", metrics=(), stopped_at_step=trained.diverged_at
-        )
+    The record is written as soon as weights are kept, and again after each scorer: what is there
+    is never computed twice, however the process ends.
+    """
+    record = RunRecord(
+        **facts_of(config, prepared.model, prepared.device, is_compiled=prepared.is_compiled),
+        **_counts(trained.progress, prepared),
+        status="trained" if trained.diverged_at is None else "diverged",
+        stopped_at_step=trained.diverged_at,
+        n_replicas=n_replicas,
+        metrics=(),
+        scorers={},
+    )
+    if record.status == "diverged":
+        directory.write_record(record)
+        return _drawn(config, directory, record, (prepared.model, prepared.corpus))
     model = finished_model(config, trained.model).to(prepared.device).eval()
     if config.data.exposures:
-        with replacing(directory.model) as temporary:
-            save_model(model, str(temporary))
-    metrics = score(config, model, prepared.corpus)
-    for scorer in config.eval.values():
-        for name, figure in scorer.figures(model, prepared.corpus).items():
-            save_figure(figure, directory.path / f"{name}.png")
-    values = {name: metric.value for name, metric in by_name(metrics).items()}
-    report(loggers, values, trained.progress.steps)
-    return RunRecord(**facts, status="finished", metrics=tuple(metrics))
+        keep_weights(model, directory.model, prepared.origin)
+        record = replace(record, sha256={directory.model.name: sha256(directory.model)})
+    subject = model, prepared.corpus
+    record = measured(config, record, subject, list(config.eval), keep=directory.write_record)
+    return _shown(config, directory, record, subject, loggers)
+
+
+def _shown(
+    config: RunConfig,
+    directory: RunDirectory,
+    record: RunRecord,
+    subject: Subject,
+    loggers: list[Any],
+) -> Outcome:
+    """What was measured, where it is looked at: with the loggers, and drawn anew."""
+    values = {name: metric.value for name, metric in by_name(record.metrics).items()}
+    if values:
+        with never_stopping(f"logging what {directory.path} measured"):
+            report(loggers, values, record.steps)
+    return _drawn(config, directory, record, subject)
+
+
+def _drawn(
+    config: RunConfig, directory: RunDirectory, record: RunRecord, subject: Subject
+) -> Outcome:
+    directory.forget_figures()
+    draw_missing(config, record, directory, lambda: subject)
+    return Outcome(record, directory.record, was_done=False)
 
 
 def _train(
@@ -253,14 +369,10 @@ def _train(
         attention_across_documents=config.data.attention_across_documents,
         directory=directory,
         loggers=loggers,
+        origin=prepared.origin,
         measure=lambda: _curve(config, prepared),
         is_profiled=config.profile,
     )
-
-
-def score(config: RunConfig, model: LanguageModel, corpus: Corpus) -> list[Metric]:
-    """Every scorer's metrics."""
-    return [metric for scorer in config.eval.values() for metric in scorer.score(model, corpus)]
 
 
 def _curve(config: RunConfig, prepared: Prepared) -> dict[str, float]:
@@ -272,41 +384,11 @@ def _curve(config: RunConfig, prepared: Prepared) -> dict[str, float]:
     return {name: metric.value for name, metric in by_name(measured).items()}
 
 
-def _facts(config: RunConfig, prepared: Prepared) -> dict[str, Any]:
-    """What is known before training."""
-    by_role, corpus = prepared.model.n_parameters(), prepared.corpus
+def _counts(done: Progress, prepared: Prepared) -> dict[str, Any]:
+    """What was trained on, and what training counted."""
+    corpus = prepared.corpus
     return {
-        "run_id": config.run_id,
-        "name": config.name,
-        "config": config.described(),
-        "software": {
-            "physlm": __version__,
-            **{name: version(name) for name in _libraries(config)},
-            **_git_revision(),
-        },
-        "device": torch.cuda.get_device_name() if prepared.device == "cuda" else _processor(),
-        "corpus": {"fingerprint": corpus.fingerprint(), "entropy_bits": corpus.entropy_bits},
-        "is_compiled": prepared.is_compiled,
-        "parameters": {**by_role, **_totals(prepared.model)},
-        "published": dict(config.published),
-        "published_of": config.published_of,
-    }
-
-
-def _totals(model: LanguageModel) -> dict[str, int]:
-    """All parameters, and those that one token is computed with where these are fewer."""
-    total, active = sum(model.n_parameters().values()), model.n_active_parameters()
-    return {"total": total} if active == total else {"total": total, "active": active}
-
-
-def _libraries(config: RunConfig) -> tuple[str, ...]:
-    is_read = isinstance(config.model, CheckpointConfig)
-    return (*_LIBRARIES, "transformers") if is_read else _LIBRARIES
-
-
-def _counts(done: Progress, corpus: Corpus) -> dict[str, Any]:
-    """What training counted."""
-    return {
+        "corpus": {"fingerprint": prepared.origin.corpus, "entropy_bits": corpus.entropy_bits},
         "steps": done.steps,
         "tokens": done.tokens,
         "exposures": done.position.exposures(corpus.n_documents),
@@ -314,27 +396,3 @@ def _counts(done: Progress, corpus: Corpus) -> dict[str, Any]:
         "waiting_share": done.waiting_share,
         "tokens_per_second": done.tokens / done.seconds if done.seconds else 0.0,
     }
-
-
-@cache
-def _git_revision() -> dict[str, Any]:
-    """The commit that the code was at when this process first asked, where it is a checkout."""
-    folder = Path(__file__).resolve().parent.parent
-    if not (folder / ".git").exists():
-        return {"git_revision": None, "git_dirty": None}
-
-    def git(*words: str) -> str | None:
-        command = ["git", "-C", str(folder), *words]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        return done.stdout.strip() if done.returncode == 0 else None
-
-    status = git("status", "--porcelain", "--untracked-files=no")
-    return {
-        "git_revision": git("rev-parse", "HEAD"),
-        "git_dirty": None if status is None else bool(status),
-    }
-
-
-def _processor() -> str:
-    name = processor_name()
-    return f"{name} ({torch.get_num_threads()} threads)" if name else "cpu"

@@ -1,18 +1,20 @@
 """Run directories: the only code that reads and writes them, always atomically."""
 
+import errno
+import hashlib
 import json
 import math
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from filelock import FileLock, Timeout
 
-from physlm.errors import InputError
+from physlm.errors import DivergedError, InputError, UnmeasuredError
 
 SCHEMA_VERSION = 1
 
@@ -53,12 +55,37 @@ def by_name(metrics: Iterable[Metric]) -> dict[str, Metric]:
     return {m.name if times[m.name] == 1 else f"{m.name}@{m.split}": m for m in metrics}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunRecord:
-    """Everything known of a finished run.
+class Origin(NamedTuple):
+    """Which run a file is of; weights and checkpoints carry it.
 
     Attributes:
-        status: ``finished`` or ``diverged``.
+        run_id: Of the run.
+        corpus: Fingerprint of what it is trained on.
+    """
+
+    run_id: str
+    corpus: str
+
+    def require(self, found: Mapping[str, str], path: Path) -> None:
+        """A file says that it is of this run; one of an earlier version says nothing.
+
+        Raises:
+            InputError: If it is of another one.
+        """
+        for name, value in self._asdict().items():
+            if found.get(name, value) != value:
+                raise InputError(
+                    f"{path} is of another run ({name} {found[name]}, here {value}); delete it, or "
+                    "put back the file that was here"
+                )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRecord:
+    """Everything known of a run that is trained.
+
+    Attributes:
+        status: ``finished``, ``diverged``, or ``trained`` where not everything is measured yet.
         corpus: Fingerprint and entropy in bits.
         parameters: Parameter counts by role, their ``total``, and of a mixture of experts those
             ``active`` for one token.
@@ -69,6 +96,11 @@ class RunRecord:
         stopped_at_step: Where the loss stopped being finite, if it did.
         published: Metric name to the number in the paper.
         published_of: What the paper measured these on.
+        scorers: The version of each scorer that has measured; None where it was not recorded, which
+            was version 1.
+        errors: Why a scorer could not measure, by scorer.
+        scoring_software: Where the run was measured again, what with; else empty.
+        sha256: Hashes of kept files by name; what is not named, nothing vouches for.
     """
 
     run_id: str
@@ -91,7 +123,32 @@ class RunRecord:
     n_replicas: int = 1
     stopped_at_step: int | None = None
     published_of: str = ""
+    scorers: dict[str, int] | None = None
+    errors: dict[str, str] = field(default_factory=dict)
+    scoring_software: dict[str, Any] = field(default_factory=dict)
+    sha256: dict[str, str] = field(default_factory=dict)
     schema_version: int = SCHEMA_VERSION
+
+    @property
+    def origin(self) -> Origin:
+        """What the files of this run say that they are of."""
+        return Origin(self.run_id, self.corpus["fingerprint"])
+
+    def raise_unless_finished(self) -> None:
+        """Say what the run did not come to.
+
+        Raises:
+            DivergedError: If its loss stopped being a number.
+            UnmeasuredError: If a scorer failed.
+        """
+        if self.stopped_at_step is not None:
+            raise DivergedError(self.stopped_at_step)
+        if self.status != "finished":
+            told = "; ".join(f"eval.{name}: {reason}" for name, reason in self.errors.items())
+            raise UnmeasuredError(
+                f"{told or 'nothing yet'}; the trained model is kept, the same command measures "
+                "what is missing"
+            )
 
     def metric(self, name: str) -> Metric:
         """The metric of that name, or ``name@split`` if it was measured on several splits.
@@ -103,11 +160,11 @@ class RunRecord:
 
 
 class RunDirectory:
-    """One run's files: ``record.json`` is written last and means that the run is over.
+    """One run's files: ``record.json`` means that training is over, and says what was measured.
 
     Attributes:
         path: The directory.
-        record: What is known of the finished run.
+        record: What is known of the trained run.
         checkpoint: The last good state of an unfinished run.
         model: The trained weights, as safetensors.
         metrics: Curves, one JSON object per line.
@@ -142,31 +199,70 @@ class RunDirectory:
         finally:
             lock.release()
 
+    def figure(self, name: str) -> Path:
+        """Where a figure is, or would be."""
+        return self.path / f"{name}.png"
+
+    def forget_figures(self) -> None:
+        """Remove figures that show what is no longer so."""
+        for path in self.path.glob("*.png"):
+            path.unlink()
+
     def clear(self) -> None:
         """Forget an earlier run of the same point."""
         for path in (self.record, self.checkpoint, self.model, self.metrics):
             path.unlink(missing_ok=True)
+        self.forget_figures()
 
     def write_record(self, record: RunRecord) -> None:
-        """Write the record and drop the checkpoint that it makes needless."""
-        write_text(self.record, json.dumps(asdict(record), indent=2, sort_keys=True) + "\n")
-        if record.status == "finished":
+        """Write the record, sealed, and drop the checkpoint that it makes needless."""
+        content = asdict(record)
+        content["seal"] = _seal(content)
+        write_text(self.record, json.dumps(content, indent=2, sort_keys=True) + "\n")
+        if record.status != "diverged":
             self.checkpoint.unlink(missing_ok=True)
 
-    def read_record(self) -> RunRecord | None:
-        """The record, or None where the run is not over.
+    def read_record(self, run_id: str | None = None) -> RunRecord | None:
+        """The record, or None where training is not over.
+
+        Args:
+            run_id: Of the run whose directory this is; None reads whatever is there.
 
         Raises:
-            InputError: If the file is there but is no record.
+            InputError: If the file is there but is no record, or that of another run.
         """
-        return read_record(self.record) if self.record.exists() else None
+        if not self.record.exists():
+            return None
+        record = read_record(self.record)
+        if run_id is not None and record.run_id != run_id:
+            raise InputError(
+                f"{self.record} is of another run ({record.run_id}, here {run_id}); delete it to "
+                "run this point, or put back the file that was here"
+            )
+        return record
+
+    def vouched(self, path: Path, record: RunRecord) -> Path:
+        """A kept file, which is as it was when it was kept, if the record has its hash.
+
+        Raises:
+            InputError: If it is missing or has changed.
+        """
+        if not path.is_file():
+            raise InputError(f"{path} is missing; put it back, or run again with force=true")
+        expected = record.sha256.get(path.name)
+        if expected is not None and sha256(path) != expected:
+            raise InputError(
+                f"{path} has changed since {self.record} was written (its sha256 is not "
+                f"{expected[:12]}...); put it back, or run again with force=true"
+            )
+        return path
 
 
 def read_record(path: Path) -> RunRecord:
     """Read one ``record.json``.
 
     Raises:
-        InputError: If the file is truncated, corrupt or of another schema version.
+        InputError: If the file is truncated, corrupt, changed or of another schema version.
     """
     try:
         return _parsed(json.loads(path.read_text(encoding="utf-8")))
@@ -180,10 +276,24 @@ def read_record(path: Path) -> RunRecord:
 def _parsed(content: dict[str, Any]) -> RunRecord:
     if content["schema_version"] != SCHEMA_VERSION:
         raise ValueError(f"schema_version={content['schema_version']}, not {SCHEMA_VERSION}")
+    seal = content.pop("seal", None)  # earlier versions wrote none
+    if seal is not None and seal != _seal(content):
+        raise ValueError("a value was changed after it was written")
     if not isinstance(content["config"], dict):
         raise TypeError("config is no mapping")
     metrics = tuple(Metric(**metric) for metric in content.pop("metrics"))
     return RunRecord(**content, metrics=metrics)
+
+
+def _seal(content: Mapping[str, Any]) -> str:
+    """A hash of a record's values, however they are laid out."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def sha256(path: Path) -> str:
+    """The hash of a file's content."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_curves(path: Path) -> list[dict[str, float]]:
@@ -213,7 +323,11 @@ def write_text(path: Path, text: str) -> None:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary file that takes the place of ``path`` once the block has succeeded."""
+    """A temporary file that takes the place of ``path`` once the block has succeeded.
+
+    Raises:
+        OSError: Naming the file, if it cannot be written.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -222,6 +336,9 @@ def replacing(path: Path) -> Iterator[Path]:
             os.fsync(file.fileno())
         temporary.chmod(0o644)  # some writers keep others out
         temporary.replace(path)
+    except OSError as error:  # of a full disk it does not say which file
+        number, told = error.errno or errno.EIO, error.strerror or str(error)
+        raise OSError(number, f"{path} could not be written: {told}") from error
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -18,8 +18,9 @@ from rich.progress import track
 
 from physlm.config import RunConfig
 from physlm.errors import InputError, InterruptedRunError, KilledProcessError
+from physlm.interruption import stop_requests
 from physlm.models.decoder import DecoderConfig
-from physlm.pipeline import Outcome, Prepared, execute, finish, opened, prepare
+from physlm.pipeline import Outcome, Prepared, execute, finish, finished_before, opened, prepare
 from physlm.record import RunDirectory
 from physlm.train.fit import Trained
 from physlm.train.module import Precision
@@ -42,6 +43,7 @@ class Replication:
     directory: Path
 
 
+@stop_requests(at_once=True)
 def replicate(config: RunConfig, register: Callable[[], None]) -> Replication:
     """Carry out all points of a configuration, each with a record of its own.
 
@@ -108,7 +110,11 @@ def _side_by_side(points: Sequence[RunConfig], directory: Path) -> Replication:
         if all(RunDirectory(point.run_dir).record.exists() for point in points):
             checkpoint.unlink(missing_ok=True)  # finished in another way since it was written
         saved = saved_replicas(checkpoint)
-        outcomes = {point.run_id: done for point in points if (done := _finished(point))}
+        outcomes = {
+            point.run_id: done
+            for point in points
+            if (done := finished_before(point, RunDirectory(point.run_dir)))
+        }
         group = [p for p in points if p.run_id not in outcomes or p.run_id in saved]
         if len(outcomes) < len(points):
             for point, end in _trained_together(group, checkpoint, saved, set(outcomes)):
@@ -120,12 +126,6 @@ def _side_by_side(points: Sequence[RunConfig], directory: Path) -> Replication:
             checkpoint.unlink(missing_ok=True)
     ended = [outcomes[point.run_id] for point in points if point.run_id in outcomes]
     return Replication(ended, errors, directory)
-
-
-def _finished(point: RunConfig) -> Outcome | None:
-    directory = RunDirectory(point.run_dir)
-    record = None if point.force else directory.read_record()
-    return None if record is None else Outcome(record, directory.record, was_done=True)
 
 
 def _trained_together(
@@ -185,7 +185,7 @@ def _in_processes(
     points: Sequence[RunConfig], register: Callable[[], None], directory: Path
 ) -> Replication:
     """Each point by itself, on a GPU one after the other, else one for each core at a time."""
-    if not all(_finished(point) for point in points):
+    if points[0].force or not all(RunDirectory(p.run_dir).record.exists() for p in points):
         prepare(points[0])  # what can be refused is refused once, not by every process
     runtime = points[0].runtime
     is_on_gpu = runtime.resolved_device() == "cuda"

@@ -22,7 +22,14 @@ from rich.table import Table
 
 from physlm.analysis.figures import draw_histograms
 from physlm.config import RunConfig, Scale, config_dir, register_schemas, register_sweeps, typed
-from physlm.errors import DivergedError, InputError, InterruptedRunError, KilledProcessError
+from physlm.errors import (
+    DivergedError,
+    InputError,
+    InterruptedRunError,
+    KilledProcessError,
+    UnmeasuredError,
+    never_stopping,
+)
 from physlm.pipeline import Outcome, execute
 from physlm.record import RunDirectory, RunRecord, by_name
 from physlm.replication import Replication, replicate
@@ -31,6 +38,11 @@ from physlm.replication import Replication, replicate
 BAD_INPUT, FAULT, INTERRUPTED = 2, 1, 130
 
 _WIDEST = 250  # columns of a table in a file or pipe, where nothing may be cut
+
+# What a run can come to that is neither.
+_ENDINGS: dict[type[BaseException], str] = {
+    DivergedError: "diverged", KilledProcessError: "killed", UnmeasuredError: "not measured"
+}  # fmt: skip
 
 # Errors that a user can cause and mend, before or while computing.
 _USER_ERRORS = (InputError, OSError, HydraException, OmegaConfBaseException)
@@ -108,8 +120,9 @@ def _run_point(composed: DictConfig) -> int:
         point = config.points[0]
         outcome = execute(point, RunDirectory(point.run_dir))
         if outcome is not None:
-            show(outcome, point)
-            _raise_if_diverged(outcome.record)
+            with never_stopping("printing the table"):
+                show(outcome, point)
+            outcome.record.raise_unless_finished()
     except (Exception, KeyboardInterrupt) as error:
         status = explain(error, prefix)
         if is_sweep and status != INTERRUPTED:
@@ -137,11 +150,6 @@ def _refuse_helpers_of_a_sweep(config: RunConfig) -> None:
         )
 
 
-def _raise_if_diverged(record: RunRecord) -> None:
-    if record.stopped_at_step is not None:
-        raise DivergedError(record.stopped_at_step)
-
-
 class FailedPointError(RuntimeError):
     """A point of a sweep failed, and has said why."""
 
@@ -155,6 +163,8 @@ def show(outcome: Outcome, config: RunConfig) -> None:
     console = Console(width=None if sys.stdout.isatty() else _WIDEST)
     if outcome.was_done:
         console.print("finished before; force=true runs it again")
+    if outcome.outdated:
+        console.print(f"{'; '.join(outcome.outdated)}: rescore=true measures again, untrained")
     if config.ancestor is not None:
         console.print(f"started from {config.ancestor.run_dir}")
     console.print(table(outcome.record, config))
@@ -169,21 +179,27 @@ def show_replication(replication: Replication, config: RunConfig) -> None:
     """
     console = Console(width=None if sys.stdout.isatty() else _WIDEST)
     records = [outcome.record for outcome in replication.outcomes]
-    finished = [record for record in records if record.stopped_at_step is None]
+    finished = [record for record in records if record.status == "finished"]
     if n_before := sum(outcome.was_done for outcome in replication.outcomes):
         console.print(f"{n_before} finished before; force=true runs them again")
+    if notes := sorted({note for outcome in replication.outcomes for note in outcome.outdated}):
+        console.print(f"{'; '.join(notes)}: rescore=true measures again, untrained")
     by_rate: dict[float, list[RunRecord]] = {}
     for record in finished:
         by_rate.setdefault(record.config["optim"]["learning_rate"], []).append(record)
     for rate, alike in sorted(by_rate.items()):
         console.print(table_of_many(alike, config, rate))
     if any(record.metrics for record in finished):
-        draw_histograms(finished, replication.directory / "histogram.png")
-        print(f"histogram: {replication.directory / 'histogram.png'}", flush=True)
+        path = replication.directory / "histogram.png"
+        with never_stopping(f"drawing {path}"):
+            draw_histograms(finished, path)
+            print(f"histogram: {path}", flush=True)
     errors = dict(replication.errors)
     for record in records:
-        if record.stopped_at_step is not None:
-            errors[record.run_id] = DivergedError(record.stopped_at_step)
+        try:
+            record.raise_unless_finished()
+        except (DivergedError, UnmeasuredError) as error:
+            errors[record.run_id] = error
     if errors:
         raise FailedPointError(max(explain(e, f"run {i}: ") for i, e in sorted(errors.items())))
 
@@ -198,12 +214,14 @@ def table_of_many(records: Sequence[RunRecord], config: RunConfig, rate: float) 
         result.add_column(heading, justify="left" if heading in {"metric", "unit"} else "right")
     if config.published_of:
         result.caption = f"paper: {config.published_of}"
-    for name, metric in by_name(records[0].metrics).items():
-        values = [by_name(record.metrics)[name].value for record in records]
+    measured = [by_name(record.metrics) for record in records]
+    for name, metric in {n: m for metrics in measured for n, m in metrics.items()}.items():
+        values = [metrics[name].value for metrics in measured if name in metrics]
         deviation = statistics.stdev(values) if len(values) > 1 else None
         paper = config.published.get(name)
         result.add_row(
-            name, f"{statistics.mean(values):,.4g}",
+            name if len(values) == len(records) else f"{name} (n = {len(values)})",
+            f"{statistics.mean(values):,.4g}",
             "" if deviation is None else f"{deviation / math.sqrt(len(values)):.2g}",
             "" if deviation is None else f"{deviation:.2g}",
             f"{min(values):,.4g}", f"{max(values):,.4g}",
@@ -282,10 +300,8 @@ def _kind(error: BaseException) -> tuple[str, int, str]:
         return "sweep", error.status, ""
     if isinstance(error, (InterruptedRunError, KeyboardInterrupt)):
         return "interrupted", INTERRUPTED, ""
-    if isinstance(error, DivergedError):
-        return "diverged", FAULT, ""
-    if isinstance(error, KilledProcessError):
-        return "killed", FAULT, ""
+    if (ending := _ENDINGS.get(type(error))) is not None:
+        return ending, FAULT, ""
     if isinstance(error, _USER_ERRORS):
         return "error", BAD_INPUT, ""
     return f"fault: {type(error).__name__}", FAULT, " (PHYSLM_TRACEBACK=1 shows where)"

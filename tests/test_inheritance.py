@@ -1,8 +1,10 @@
 """Runs that start from runs: what they take, what names them, and what is refused."""
 
+import shutil
 import sys
 
 import pytest
+import torch
 from safetensors.torch import load_file
 
 from physlm.collate import find_records, tabulate, varying, varying_science
@@ -190,7 +192,11 @@ def test_a_changed_world_is_noticed(family, tmp_path):
     copy.mkdir()
     for path in chosen.ancestor.run_dir.iterdir():
         (copy / path.name).write_bytes(path.read_bytes())
-    record = (copy / "record.json").read_text()
+    record = "".join(  # unsealed, as earlier versions wrote it
+        line
+        for line in (copy / "record.json").read_text().splitlines(keepends=True)
+        if '"seal"' not in line
+    )
     fingerprint = corpus_of(chosen.ancestor.config).fingerprint()
     (copy / "record.json").write_text(record.replace(fingerprint, "0" * 64))
     with pytest.raises(InputError, match="was trained on another corpus; run it again"):
@@ -198,6 +204,34 @@ def test_a_changed_world_is_noticed(family, tmp_path):
     (copy / "record.json").write_text(record.replace('"n_chunks": 1', '"n_chunks": 2'))
     with pytest.raises(InputError, match="is of another version of physlm; run it again"):
         carried_out(child(runs_dir=tmp_path, init_from=str(copy)))
+
+
+def test_weights_of_the_start_are_vouched_for_by_its_record(family, tmp_path):
+    _, chosen, _, _ = family
+    copy = RunDirectory(tmp_path / "copy")
+    shutil.copytree(chosen.ancestor.run_dir, copy.path)
+    content = bytearray(copy.model.read_bytes())
+    content[-50] ^= 4
+    copy.model.write_bytes(content)
+    with pytest.raises(InputError, match="model.safetensors has changed since"):
+        carried_out(child(runs_dir=tmp_path, init_from=str(copy.path)))
+    shutil.copy(chosen.run_dir / "model.safetensors", copy.model)
+    with pytest.raises(InputError, match="model.safetensors has changed since"):
+        carried_out(child(runs_dir=tmp_path, init_from=str(copy.path)))
+
+
+def test_a_checkpoint_that_belongs_elsewhere_is_refused_before_the_ancestor_is_trained(
+    tmp_path, family
+):
+    words = ["trainer.batch_size=4", "runtime.checkpoint_seconds=0"]
+    other = child(*words, runs_dir=tmp_path)
+    directory = RunDirectory(other.run_dir)
+    directory.path.mkdir(parents=True)
+    state = {"progress": {"steps": 3}, "origin": {"run_id": "another", "corpus": "x"}}
+    torch.save(state, directory.checkpoint)
+    with pytest.raises(InputError, match=r"last.ckpt is of another run \(run_id another"):
+        carried_out(other)
+    assert not list(tmp_path.rglob("*.safetensors"))
 
 
 def test_the_command_line_composes_the_start(tmp_path, monkeypatch, capsys):

@@ -24,7 +24,12 @@ def installed(tmp_path_factory):
 
 def test_the_wheel_runs_an_experiment_from_another_folder(installed, tmp_path):
     environment = os.environ | {"PYTHONPATH": str(installed)}
-    words = ["+experiment=capacity_100x", "data.n_people=40", "data.exposures=2"]
+    words = [
+        "+experiment=capacity_100x",
+        "data.n_people=40",
+        "data.exposures=2",
+        "optim.warmup_steps=2",
+    ]
     done = subprocess.run(
         [sys.executable, "-m", "physlm.run", *words],
         cwd=tmp_path, env=environment, capture_output=True, text=True, check=True,

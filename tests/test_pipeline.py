@@ -12,13 +12,14 @@ from physlm.models.decoder import DecoderConfig
 from physlm.pipeline import _curve, prepare
 from physlm.run import register
 from physlm.train.fit import RuntimeConfig
+from physlm.train.schedule import OptimConfig
 
 
 def test_measuring_leaves_the_model_that_is_trained_alone():
     """Compiled training keeps a model's tables by address, and long strings need longer ones."""
     config = RunConfig(
         data=CfgConfig(grammar="cfg3b", root=16, n_strings=50, seq_len=16),
-        model=DecoderConfig(d_model=16, n_layers=1),
+        model=DecoderConfig(d_model=16, n_layers=1), optim=OptimConfig(warmup_steps=0),
         eval={"accuracy": CfgAccuracyConfig(n_samples_of_curve=4, prefixes=[0]),
               "distribution": CfgDistributionConfig(n_strings_of_curve=4)},
         runtime=RuntimeConfig(compile=False, n_threads=1),

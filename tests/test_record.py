@@ -1,3 +1,4 @@
+import hashlib
 import json
 import subprocess
 import sys
@@ -49,6 +50,8 @@ def test_a_finished_run_drops_its_checkpoint_and_a_diverged_one_keeps_it(tmp_pat
     lambda text: text.replace('"steps"', '"stepz"'),
     lambda text: text.replace('"value": 1.9', '"value": NaN'),
     lambda text: json.dumps(json.loads(text) | {"config": "x"}),
+    lambda text: text.replace('"value": 1.9', '"value": 1.8'),
+    lambda text: text.replace('"seed": 0', '"seed": 1'),
     lambda text: json.dumps({k: v for k, v in json.loads(text).items() if k != "metrics"}),
 ])  # fmt: skip
 def test_a_damaged_record_is_one_clear_line(tmp_path, damage):
@@ -60,6 +63,43 @@ def test_a_damaged_record_is_one_clear_line(tmp_path, damage):
     assert "\n" not in str(error.value)
 
 
+def test_a_record_is_read_however_it_is_laid_out_and_without_a_seal(tmp_path):
+    """Earlier versions wrote no seal; nothing vouches for what they wrote."""
+    directory = RunDirectory(tmp_path)
+    directory.write_record(make_record())
+    content = json.loads(directory.record.read_text())
+    directory.record.write_text(json.dumps(content))
+    assert directory.read_record("abc") == make_record()
+    later = {"seal", "scorers", "errors", "scoring_software", "sha256"}
+    directory.record.write_text(json.dumps({k: v for k, v in content.items() if k not in later}))
+    assert directory.read_record() == make_record()
+
+
+def test_the_record_of_another_run_is_refused(tmp_path):
+    directory = RunDirectory(tmp_path)
+    directory.write_record(make_record())
+    with pytest.raises(InputError, match=r"record.json is of another run \(abc, here xyz\)"):
+        directory.read_record("xyz")
+
+
+def test_a_kept_file_is_vouched_for_to_the_last_bit(tmp_path):
+    directory = RunDirectory(tmp_path)
+    content = bytes(range(100))
+    record = make_record(sha256={"model.safetensors": hashlib.sha256(content).hexdigest()})
+    for bit in range(0, 800, 37):
+        flipped = bytearray(content)
+        flipped[bit // 8] ^= 1 << bit % 8
+        directory.model.write_bytes(flipped)
+        with pytest.raises(InputError, match="model.safetensors has changed since"):
+            directory.vouched(directory.model, record)
+    assert directory.vouched(directory.model, make_record()) == directory.model
+    directory.model.write_bytes(content)
+    assert directory.vouched(directory.model, record) == directory.model
+    directory.model.unlink()
+    with pytest.raises(InputError, match="model.safetensors is missing"):
+        directory.vouched(directory.model, record)
+
+
 def test_a_failed_write_leaves_the_old_file_whole(tmp_path):
     path = tmp_path / "file"
     path.write_text("old")
@@ -69,7 +109,7 @@ def test_a_failed_write_leaves_the_old_file_whole(tmp_path):
             temporary.write_text("half of the n")
             raise OSError(28, "No space left on device")
 
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(OSError, match=f"{path} could not be written: No space"):
         write_and_fail()
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]

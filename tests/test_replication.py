@@ -19,7 +19,7 @@ from physlm.run import register
 from tests.test_run import run
 
 SMALL = ("+experiment=capacity_100x", "data.n_people=60", "data.exposures=20", "model.d_model=16",
-         "runtime.steps_per_chunk=8")  # fmt: skip
+         "optim.warmup_steps=50", "runtime.steps_per_chunk=8")  # fmt: skip
 
 
 def records(folder):
@@ -87,7 +87,7 @@ def test_replicas_come_to_the_same_numbers(in_processes, tmp_path):
 
 def test_an_interrupted_group_of_replicas_goes_on(tmp_path):
     words = [sys.executable, "-m", "physlm.run", *SMALL[:1], "data.n_people=200", "seeds=2",
-             "data.exposures=40", "runtime.replicas=true",
+             "data.exposures=40", "runtime.replicas=true", "optim.warmup_steps=200",
              "runtime.steps_per_chunk=4"]  # fmt: skip
     started = subprocess.Popen(words, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
     wait_for_steps(tmp_path)

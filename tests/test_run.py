@@ -17,7 +17,7 @@ from physlm.run import main
 from physlm.train.fit import saved_steps
 
 SMALL = ("+experiment=capacity_100x", "data.n_people=60", "data.exposures=40", "model.d_model=16",
-         "runtime.steps_per_chunk=8")  # fmt: skip
+         "optim.warmup_steps=50", "runtime.steps_per_chunk=8")  # fmt: skip
 
 
 def run(*words, cwd, check=None, env=None):
@@ -184,7 +184,8 @@ def command(tmp_path, monkeypatch, capsys):
 
 
 LANGUAGE = ("data.n_strings=400", "data.grammar=english", "data.root=null", "data.seq_len=32",
-            "model.n_layers=1", "model.d_model=16", "model.n_heads=2")  # fmt: skip
+            "model.n_layers=1", "model.d_model=16", "model.n_heads=2",
+            "optim.warmup_steps=5")  # fmt: skip
 
 
 def test_a_language_is_learned_measured_on_the_way_and_looked_into(command, tmp_path):

@@ -1,6 +1,7 @@
 """Whether attention runs from subtree end to subtree end, as in a parser's dynamic programme."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Float
@@ -42,6 +43,8 @@ class CfgAttentionConfig(ScorerConfig):
     Source:
         Physics of Language Models, Part 1, results 6 to 9.
     """
+
+    figure_names: ClassVar[tuple[str, ...]] = ("attention", "attention_over_derivation")
 
     n_strings: int = 100
 

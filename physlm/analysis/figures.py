@@ -44,12 +44,16 @@ def _draw_beside(axes: Axes, metric: Metric, published: float, maximum: Metric |
 
 
 def draw_histograms(records: Sequence[RunRecord], path: Path) -> None:
-    """How runs spread that differ in seed and learning rate.
+    """How runs spread that differ in seed and learning rate, of those that measured anything.
 
     Of every metric with a published number; of the first metric where there is none.
     """
+    records = [record for record in records if record.metrics]
+    if not records:
+        return
     measured = [by_name(record.metrics) for record in records]
-    names = [name for name in records[0].published if name in measured[0]] or list(measured[0])[:1]
+    common = [name for name in measured[0] if all(name in metrics for metrics in measured)]
+    names = [name for name in records[0].published if name in common] or common[:1]
     rates = [record.config["optim"]["learning_rate"] for record in records]
     figure = Figure(figsize=(5 * len(names), 3.5), layout="constrained")
     for i, name in enumerate(names):

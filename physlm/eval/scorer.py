@@ -3,6 +3,7 @@
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Int64
@@ -16,7 +17,16 @@ from physlm.record import Metric
 
 @dataclass(kw_only=True, slots=True)
 class ScorerConfig(ABC):
-    """One measurement; each scorer adds its own fields."""
+    """One measurement; each scorer adds its own fields.
+
+    Attributes:
+        version: To be raised whenever the same model would get other numbers; a run that an earlier
+            version measured says so, and ``rescore=true`` measures it again.
+        figure_names: Of what `figures` draws.
+    """
+
+    version: ClassVar[int] = 1
+    figure_names: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     def check(self, model: LanguageModel, corpus: Corpus) -> None:
@@ -35,7 +45,7 @@ class ScorerConfig(ABC):
         return []
 
     def figures(self, model: LanguageModel, corpus: Corpus) -> dict[str, Figure]:  # noqa: ARG002
-        """Pictures to keep beside the record, by name; none unless a scorer says."""
+        """Pictures to keep beside the record, one for each of `figure_names`."""
         return {}
 
 

@@ -1,10 +1,8 @@
-"""What happens between chunks: checkpoints, measurements, the progress bar, requests to stop."""
+"""What happens between chunks: checkpoints, requests to stop, measurements, the progress bar."""
 
 import math
-import signal
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,48 +11,26 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from physlm.errors import InterruptedRunError
+from physlm.errors import InterruptedRunError, never_stopping
+from physlm.interruption import StopRequests
 from physlm.record import replacing
 from physlm.train.module import TrainingModule
-
-
-class StopRequests:
-    """Whether SIGTERM or a first Ctrl-C has come."""
-
-    was_requested = False
-
-
-@contextmanager
-def stop_requests() -> Iterator[StopRequests]:
-    """Turn SIGTERM and the first Ctrl-C into a request that training answers between chunks."""
-    requests = StopRequests()
-    previous = {s: signal.getsignal(s) for s in (signal.SIGTERM, signal.SIGINT)}
-
-    def note(number: int, _: object) -> None:
-        requests.was_requested = True
-        signal.signal(number, previous[signal.Signals(number)])
-
-    try:
-        for number in previous:
-            signal.signal(number, note)
-    except ValueError:  # signals reach the main thread only; elsewhere nothing can be installed
-        yield requests
-        return
-    try:
-        yield requests
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
 
 
 class Checkpoints(lightning.Callback):
     """Saves the state every so often and when asked to stop, always between chunks."""
 
-    def __init__(self, path: Path, seconds: float, stop: "StopRequests") -> None:
+    def __init__(self, path: Path, seconds: float, stop: StopRequests) -> None:
         self.path = path
         self.seconds = seconds
         self.stop = stop
         self.saved_at = time.monotonic()
+
+    def on_train_start(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
+    ) -> None:
+        """Hear of requests instead of Lightning, which leaves with exit status 0, unsaved."""
+        self.stop.listen()
 
     def on_train_batch_end(self, trainer: lightning.Trainer, *_: Any) -> None:
         """Save if it is time; every rank must agree on that.
@@ -108,11 +84,14 @@ class Measurements(lightning.Callback):
         if n_due == self.n_due or not _is_finite(pl_module):
             return
         self.n_due = n_due
-        metrics = self.measure()
-        progress = _ours(pl_module).progress
+        with never_stopping("a measurement for the learning curve"):
+            self._log(pl_module, self.measure())
+
+    def _log(self, module: lightning.LightningModule, metrics: Mapping[str, float]) -> None:
+        progress = _ours(module).progress
         curves = {f"curve/{name}": value for name, value in metrics.items()}
         curves["curve/tokens"] = float(progress.tokens)
-        for logger in pl_module.loggers:
+        for logger in module.loggers:
             logger.log_metrics(curves, step=progress.steps)
 
     def _n_due(self, module: lightning.LightningModule) -> int:
@@ -135,7 +114,8 @@ class ExposureBar(lightning.Callback):
         module = _ours(pl_module)
         self.task = self.progress.add_task("", total=module.batches.corpus.n_epochs, text="")
         if trainer.is_global_zero:
-            self.progress.start()
+            with never_stopping("the progress bar"):
+                self.progress.start()
 
     def on_train_batch_end(
         self,
@@ -150,7 +130,8 @@ class ExposureBar(lightning.Callback):
             f"{module.exposures():.1f}/{module.batches.corpus.n_epochs} exposures  "
             f"loss {module.loss_nats:.4f}  {speed:,.0f} tokens/s"
         )
-        self.progress.update(self.task, completed=module.exposures(), text=text)
+        with never_stopping("the progress bar"):
+            self.progress.update(self.task, completed=module.exposures(), text=text)
 
     def on_exception(
         self,
@@ -159,13 +140,15 @@ class ExposureBar(lightning.Callback):
         exception: BaseException,
     ) -> None:
         """Remove the bar."""
-        self.progress.stop()
+        with never_stopping("the progress bar"):
+            self.progress.stop()
 
     def teardown(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, stage: str
     ) -> None:
         """Remove the bar."""
-        self.progress.stop()
+        with never_stopping("the progress bar"):
+            self.progress.stop()
 
 
 def _is_finite(module: torch.nn.Module) -> bool:

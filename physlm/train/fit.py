@@ -2,6 +2,7 @@
 
 import copy
 import logging
+import math
 import pickle
 import warnings
 import zipfile
@@ -19,10 +20,11 @@ from lightning.pytorch.strategies import FSDPStrategy, Strategy
 from lightning.pytorch.utilities import rank_zero_only
 
 from physlm.errors import DivergedError, InputError
+from physlm.interruption import stop_requests
 from physlm.models.language_model import LanguageModel
-from physlm.record import RunDirectory
+from physlm.record import Origin, RunDirectory
 from physlm.train.batches import Batches
-from physlm.train.callbacks import Checkpoints, ExposureBar, Measurements, stop_requests
+from physlm.train.callbacks import Checkpoints, ExposureBar, Measurements
 from physlm.train.module import Precision, TrainerConfig, TrainingModule
 from physlm.train.module import Progress as TrainingProgress
 from physlm.train.objective import Objective
@@ -72,6 +74,11 @@ class RuntimeConfig:
         for name in ("n_threads", "steps_per_chunk"):
             if getattr(self, name) is not None and getattr(self, name) < 1:
                 raise ValueError(f"{name}={getattr(self, name)}; must be at least 1, or null")
+        if not self.checkpoint_seconds >= 0:
+            raise ValueError(
+                f"checkpoint_seconds={self.checkpoint_seconds}; must be at least 0 (0: after every "
+                "chunk)"
+            )
         if self.n_measurements < 0:
             raise ValueError(f"n_measurements={self.n_measurements}; must be at least 0")
         if self.n_measurements and self.n_devices * self.n_nodes > 1:
@@ -98,9 +105,24 @@ class RuntimeConfig:
     def chunked(self, batches: Batches, device: str, n_parameters: int, n_tokens: float) -> Batches:
         """The batches of training in chunks of as many steps as configured, or as suit them."""
         n_steps = self.steps_per_chunk or steps_per_chunk(
-            device, n_parameters, n_tokens, batches.batch_size * batches.seq_len
-        )
+            device, n_parameters, n_tokens, batches.batch_size * batches.seq_len,
+            n_looks=self.n_measurements,
+        )  # fmt: skip
         return replace(batches, steps_per_chunk=n_steps)
+
+    def require_measurements(self, n_steps: int) -> None:
+        """Training ends as many chunks as there are measurements on the way, which are between.
+
+        Raises:
+            ValueError: If it has fewer.
+        """
+        n_chunks = math.ceil(n_steps / (self.steps_per_chunk or 1))
+        if self.n_measurements > n_chunks:
+            raise ValueError(
+                f"runtime.n_measurements={self.n_measurements}, but training has about {n_steps} "
+                f"steps in {n_chunks} chunks, and measures between them; lower it, lower "
+                "runtime.steps_per_chunk or train longer"
+            )
 
     def resolved_device(self) -> str:
         """``cpu`` or ``cuda``.
@@ -145,15 +167,16 @@ def fit(
     attention_across_documents: bool,
     directory: RunDirectory,
     loggers: list[Logger],
+    origin: Origin | None = None,
     measure: Callable[[], Mapping[str, float]] = dict,
     is_profiled: bool = False,
 ) -> Trained:
     """Train to the end of the corpus, or to where the loss stops being a number.
 
-    ``measure`` is called ``runtime.n_measurements`` times on the way.
+    ``measure`` is called ``runtime.n_measurements`` times on the way; checkpoints carry ``origin``.
 
     Raises:
-        InterruptedRunError: If the process was asked to stop; its state is saved.
+        InterruptedRunError: If the process was asked to stop; its last state is saved.
     """
     whole = copy.deepcopy(model) if _is_sharded(runtime) else model
     objective = Objective(
@@ -165,7 +188,7 @@ def fit(
     if is_compiled and is_managed:
         objective.compile()
     module = TrainingModule(
-        objective, batches, optim=optim, trainer=trainer,
+        objective, batches, optim=optim, trainer=trainer, origin=origin,
         is_managed=is_managed, is_whole_step=is_compiled and not is_managed,
     )  # fmt: skip
     checkpoint = directory.checkpoint if directory.checkpoint.exists() else None
@@ -194,13 +217,25 @@ def is_main_process() -> bool:
     return int(getattr(rank_zero_only, "rank", 0)) == 0
 
 
-def saved_steps(path: Path) -> int:
+def saved_steps(path: Path, origin: Origin | None = None) -> int:
     """Optimizer steps of a checkpoint; 0 where there is none.
 
+    Args:
+        path: Where it is, or would be.
+        origin: What it has to be of, if it says so; None takes any.
+
     Raises:
-        InputError: If the file is truncated, corrupt or no checkpoint of ours.
+        InputError: If the file is truncated, corrupt, no checkpoint of ours or of another run.
     """
-    return from_checkpoint(path, lambda saved: int(saved["progress"]["steps"]), 0)
+
+    def read(saved: Any) -> tuple[int, dict[str, str]]:
+        return int(saved["progress"]["steps"]), dict(saved.get("origin", {}))
+
+    nothing: tuple[int, dict[str, str]] = (0, {})
+    steps, found = from_checkpoint(path, read, nothing)
+    if origin is not None:
+        origin.require(found, path)
+    return steps
 
 
 def from_checkpoint(path: Path, read: Callable[[Any], T], default: T) -> T:

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from physlm.data.packing import Position
 from physlm.errors import DivergedError, InputError
+from physlm.record import Origin
 from physlm.train.batches import Batches, Chunk
 from physlm.train.objective import Objective
 from physlm.train.schedule import OptimConfig
@@ -132,6 +133,7 @@ class TrainingModule(lightning.LightningModule):
         *,
         optim: OptimConfig,
         trainer: TrainerConfig,
+        origin: Origin | None = None,
         is_managed: bool = False,
         is_whole_step: bool = False,
     ) -> None:
@@ -141,6 +143,7 @@ class TrainingModule(lightning.LightningModule):
         self.batches = batches
         self.optim = optim
         self.config = trainer
+        self.origin = origin
         self.is_managed = is_managed
         self.is_whole_step = is_whole_step
         self.whole_step: WholeStep | None = None
@@ -220,8 +223,10 @@ class TrainingModule(lightning.LightningModule):
             torch.nn.utils.clip_grad_norm_(self.clipped, largest)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep the progress beside the weights."""
+        """Keep beside the weights the progress, and of which run all of it is."""
         checkpoint["progress"] = self.progress.numbers
+        if self.origin is not None:
+            checkpoint["origin"] = self.origin._asdict()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Go on where the checkpoint was written."""

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from torch.profiler import ProfilerActivity, profile, record_function
 
+from physlm.errors import never_stopping
 from physlm.train.batches import Chunk
 from physlm.train.module import TrainingModule
 
@@ -42,17 +43,19 @@ class Profile(lightning.Callback):
         """Begin."""
         if batch_idx == _N_WARM:
             self.seconds_before = pl_module.progress.seconds
-            self.profile.start()
-            self.is_running = True
+            with never_stopping("the profile"):
+                self.profile.start()
+                self.is_running = True
 
     def on_train_batch_end(
         self, trainer: lightning.Trainer, pl_module: Any, outputs: Any, batch: Chunk, batch_idx: int
     ) -> None:
         """End, write and show."""
-        if batch_idx == _N_WARM:
-            self._stop()
+        if batch_idx == _N_WARM and self.is_running:
             self.is_done = True
-            self._report(batch, pl_module.progress.seconds - self.seconds_before)
+            with never_stopping(f"the profile {self.breakdown}"):
+                self._stop()
+                self._report(batch, pl_module.progress.seconds - self.seconds_before)
 
     def on_train_end(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
@@ -73,8 +76,8 @@ class Profile(lightning.Callback):
 
     def _stop(self) -> None:
         if self.is_running:
-            self.profile.stop()
             self.is_running = False
+            self.profile.stop()
 
     def _report(self, chunk: Chunk, seconds: float) -> None:
         self.profile.export_chrome_trace(str(self.trace))

@@ -21,11 +21,11 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from physlm.data.packing import IGNORED
 from physlm.errors import InputError, InterruptedRunError
+from physlm.interruption import StopRequests, stop_requests
 from physlm.models.language_model import LanguageModel
 from physlm.models.program import CudaGraph
 from physlm.record import replacing
 from physlm.train.batches import Batches, Chunk
-from physlm.train.callbacks import StopRequests, stop_requests
 from physlm.train.fit import Trained, from_checkpoint
 from physlm.train.module import Precision, Progress, TrainerConfig, mean_loss
 from physlm.train.objective import Objective
@@ -282,6 +282,7 @@ class _Training:
     def save(self) -> None:
         state = {
             "run_ids": [replica.run_id for replica in self.replicas],
+            "corpora": self._corpora(),
             "n_steps": self.n_steps,
             "progress": [done.numbers for done in self.progress],
             "diverged_at": list(self.diverged_at),
@@ -289,14 +290,19 @@ class _Training:
             "means": self.step.means,
             "squares": self.step.squares,
         }
-        with replacing(self.checkpoint) as temporary:
-            torch.save(state, temporary)
+        with replacing(self.checkpoint) as temporary, temporary.open("wb") as file:
+            torch.save(state, file)  # into a file of ours, whose errors are the system's
         self.saved_at = time.monotonic()
+
+    def _corpora(self) -> list[str]:
+        return [replica.batches.corpus.fingerprint() for replica in self.replicas]
 
     def load(self) -> None:
         state = torch.load(self.checkpoint, map_location=self.step.device, weights_only=True)
         if state["run_ids"] != [replica.run_id for replica in self.replicas]:
             raise InputError(f"{self.checkpoint} is of other runs; delete it to train again")
+        if state.get("corpora", self._corpora()) != self._corpora():  # earlier versions kept none
+            raise InputError(f"{self.checkpoint} is of other corpora; delete it to train again")
         self.n_steps = state["n_steps"]
         self.progress = [Progress.of(numbers) for numbers in state["progress"]]
         self.diverged_at = state["diverged_at"]

@@ -18,6 +18,7 @@ from physlm.models.checkpoint import Checkpoint
 from physlm.models.transformers_format import save_transformers
 from physlm.pipeline import execute
 from physlm.record import RunDirectory, by_name
+from physlm.weights import Weights
 from tests.eval.oracle import saying
 
 transformers = pytest.importorskip("transformers")
@@ -195,7 +196,8 @@ def test_a_model_of_ours_scores_alike_here_and_as_a_checkpoint(tmp_path):
              f"runs_dir={tmp_path}")  # fmt: skip
     ours, outcome = run(*words)
     corpus = ours.data.build(0)
-    model = model_of(ours, corpus.vocabulary.size, weights=RunDirectory(ours.run_dir).model)
+    weights = Weights(RunDirectory(ours.run_dir).model, outcome.record.origin)
+    model = model_of(ours, corpus.vocabulary.size, weights=weights)
     folder = tmp_path / "checkpoint"
     save_transformers(model, folder)
     save_tokenizer(corpus.vocabulary, folder)

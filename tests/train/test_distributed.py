@@ -9,7 +9,7 @@ import pytest
 from physlm.record import read_curves, read_record
 
 WORDS = ("+experiment=capacity_100x", "data.n_people=64", "data.exposures=20", "model.d_model=16",
-         "runtime.steps_per_chunk=8")  # fmt: skip
+         "optim.warmup_steps=50", "runtime.steps_per_chunk=8")  # fmt: skip
 
 
 def run(folder, *words):

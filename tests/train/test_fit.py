@@ -11,10 +11,11 @@ import torch
 from physlm.data.packing import IGNORED, pack
 from physlm.errors import InputError, InterruptedRunError
 from physlm.models.decoder import Decoder, DecoderConfig
-from physlm.record import RunDirectory, read_curves
+from physlm.record import Origin, RunDirectory, read_curves
 from physlm.train.batches import Batches
 from physlm.train.fit import Device, RuntimeConfig, fit, saved_steps
 from physlm.train.module import Precision, TrainerConfig
+from physlm.train.processor import steps_per_chunk
 from physlm.train.schedule import OptimConfig
 from physlm.train.tracking import LoggerConfig, build_loggers
 
@@ -32,6 +33,7 @@ def train_whole(
     is_compiled=False,
     is_profiled=False,
     measure=dict,
+    origin=None,
     **trainer,
 ):
     """Train a tiny model."""
@@ -50,7 +52,7 @@ def train_whole(
     return fit(
         model, batches, optim=optim, trainer=trainer_config, runtime=runtime,
         is_compiled=is_compiled, attention_across_documents=not masked, directory=directory,
-        loggers=loggers, is_profiled=is_profiled, measure=measure,
+        loggers=loggers, is_profiled=is_profiled, measure=measure, origin=origin,
     )  # fmt: skip
 
 
@@ -270,6 +272,81 @@ def test_a_damaged_checkpoint_is_refused_before_training(biod, tmp_path, damage)
         saved_steps(path)
 
 
+def test_a_checkpoint_of_another_run_or_corpus_is_refused(biod, tmp_path):
+    """One that says nothing of its origin, of an earlier version, is taken as it is."""
+    path = tmp_path / "last.ckpt"
+    train(biod, tmp_path, runtime={"checkpoint_seconds": 0.0}, origin=Origin("a", "world"))
+    assert saved_steps(path, Origin("a", "world")) == saved_steps(path) > 0
+    for other in (Origin("b", "world"), Origin("a", "words")):
+        with pytest.raises(
+            InputError, match=r"last.ckpt is of another run \((run_id a|corpus wor)"
+        ):
+            saved_steps(path, other)
+    saved = torch.load(path, weights_only=True)
+    del saved["origin"]
+    torch.save(saved, path)
+    assert saved_steps(path, Origin("b", "world")) > 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_request_to_stop_while_a_checkpoint_is_written_is_an_interruption(
+    biod, tmp_path, monkeypatch, number
+):
+    """Lightning's own answer is to leave with exit status 0."""
+    whole, *_ = train(biod, tmp_path / "whole")
+    save, calls = torch.save, []
+
+    def interrupted(*arguments, **options):
+        calls.append(len(calls))
+        if len(calls) == 2:
+            os.kill(os.getpid(), number)
+        save(*arguments, **options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(torch, "save", interrupted)
+        with pytest.raises(InterruptedRunError, match="same command"):
+            train(biod, tmp_path / "parts",
+                  runtime={"checkpoint_seconds": 0.0, "steps_per_chunk": 1})  # fmt: skip
+    assert saved_steps(tmp_path / "parts" / "last.ckpt") == 3
+    parts, *_ = train(biod, tmp_path / "parts")
+    assert torch.equal(weights(parts), weights(whole))
+
+
+def test_a_request_in_the_last_chunk_is_an_interruption_too(biod, tmp_path, monkeypatch):
+    whole, done, _ = train(biod, tmp_path / "whole", runtime={"steps_per_chunk": 1})
+    with monkeypatch.context() as patched:
+        patched.setattr(Batches, "__iter__", stop_after(done.steps - 1))
+        with pytest.raises(InterruptedRunError, match="same command"):
+            train(biod, tmp_path / "parts", runtime={"steps_per_chunk": 1})
+    parts, done_again, _ = train(biod, tmp_path / "parts")
+    assert done_again.steps == done.steps
+    assert torch.equal(weights(parts), weights(whole))
+
+
+def test_what_shows_a_run_never_stops_it(biod, tmp_path, monkeypatch, capsys):
+    def fail(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("physlm.train.callbacks.Progress.update", fail)
+    monkeypatch.setattr("physlm.train.profile.Profile._report", fail)
+    settings = {"progress_bar": True, "n_measurements": 2, "steps_per_chunk": 4}
+    _, done, _ = train(biod, tmp_path, runtime=settings, is_profiled=True, measure=fail)
+    assert done.position.epoch == 4
+    told = capsys.readouterr().err
+    for what in ("the progress bar", "the profile", "a measurement for the learning curve"):
+        assert f"note: {what}" in told
+    assert all("No space left on device" in line for line in told.splitlines())
+
+
+def test_more_measurements_than_chunks_are_refused():
+    with pytest.raises(
+        ValueError, match="n_measurements=20, but training has about 80 steps in 10"
+    ):
+        RuntimeConfig(n_measurements=20, steps_per_chunk=8).require_measurements(80)
+    RuntimeConfig(n_measurements=20, steps_per_chunk=4).require_measurements(80)
+    assert steps_per_chunk("cpu", 1000, 80 * 64.0, 64, n_looks=80) == 1
+
+
 def test_a_checkpoint_with_code_in_it_is_refused(tmp_path):
     class Evil:
         def __reduce__(self):
@@ -316,6 +393,8 @@ def test_gpu_is_refused_where_there_is_none(monkeypatch):
         (TrainerConfig, {"batch_size": 5, "n_accumulate": 2}),
         (RuntimeConfig, {"n_threads": 0}),
         (RuntimeConfig, {"steps_per_chunk": 0}),
+        (RuntimeConfig, {"checkpoint_seconds": -1.0}),
+        (RuntimeConfig, {"checkpoint_seconds": math.nan}),
     ],
 )
 def test_values_out_of_range_are_refused(config, changes):

@@ -1,0 +1,295 @@
+"""A trained run is measured scorer by scorer: nothing that was computed is lost or done again."""
+
+import ast
+import hashlib
+import inspect
+import json
+import shutil
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+
+from physlm.config import SCHEMAS, RunConfig
+from physlm.errors import InputError, UnmeasuredError
+from physlm.eval.capacity import CapacityConfig
+from physlm.eval.scorer import ScorerConfig
+from physlm.models.decoder import DecoderConfig
+from physlm.pipeline import execute, prepare
+from physlm.record import Origin, RunDirectory, read_record
+from physlm.run import explain, table
+from physlm.train.fit import RuntimeConfig
+from physlm.train.module import TrainerConfig
+from physlm.train.schedule import OptimConfig
+from physlm.train.tracking import LoggerConfig, Tracker
+from physlm.weights import Weights, keep_weights, load_weights
+from tests.conftest import tiny_biod_config
+
+
+def config(folder, **changes):
+    values = {
+        "data": tiny_biod_config(), "model": DecoderConfig(d_model=16),
+        "optim": OptimConfig(warmup_steps=2), "trainer": TrainerConfig(batch_size=4),
+        "eval": {"first": CapacityConfig(n_renderings=1), "second": CapacityConfig(n_renderings=2)},
+        "runtime": RuntimeConfig(compile=False, n_threads=1, progress_bar=False),
+        "runs_dir": str(folder),
+    }  # fmt: skip
+    return RunConfig(**(values | changes))
+
+
+def carried_out(chosen):
+    return execute(chosen, RunDirectory(chosen.run_dir))
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory):
+    """A finished run."""
+    chosen = config(tmp_path_factory.mktemp("done"))
+    return chosen, carried_out(chosen).record
+
+
+@pytest.fixture
+def copied(done, tmp_path):
+    """A copy of it that may be damaged: its configuration and its directory."""
+    chosen, _ = done
+    shutil.copytree(chosen.runs_dir, tmp_path / "runs")
+    chosen = replace(chosen, runs_dir=str(tmp_path / "runs"))
+    return chosen, RunDirectory(chosen.run_dir)
+
+
+@pytest.fixture
+def failing(monkeypatch):
+    """The second scorer fails, or any that renders each person twice."""
+    score = CapacityConfig.score
+
+    def fail(self, model, corpus):
+        if self.n_renderings == 2:
+            raise RuntimeError("no memory left\nat all")
+        return score(self, model, corpus)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(CapacityConfig, "score", fail)
+        yield patched
+
+
+@pytest.fixture
+def untrainable(monkeypatch):
+    """Whatever trains from here on fails."""
+    monkeypatch.setattr("physlm.pipeline.fit", None)
+
+
+def test_what_fails_to_measure_leaves_the_rest_and_its_reason(
+    done, tmp_path, failing, monkeypatch, capsys
+):
+    chosen = config(tmp_path)
+    record = carried_out(chosen).record
+    assert record == read_record(RunDirectory(chosen.run_dir).record)
+    assert record.status == "trained"
+    assert record.errors["second"].startswith("RuntimeError: no memory left at all (test_measuring")
+    assert record.metrics == done[1].metrics[: len(record.metrics)] != ()
+    with pytest.raises(UnmeasuredError) as error:
+        record.raise_unless_finished()
+    assert explain(error.value) == 1
+    told = capsys.readouterr().err
+    assert told.startswith("not measured: eval.second: RuntimeError: no memory left")
+    assert len(told.splitlines()) == 1
+    failing.undo()
+    monkeypatch.setattr("physlm.pipeline.fit", None)
+    again = carried_out(chosen).record
+    assert (again.status, again.errors, again.metrics) == ("finished", {}, done[1].metrics)
+    assert (again.steps, again.wall_seconds) == (record.steps, record.wall_seconds)
+    assert carried_out(chosen).was_done
+
+
+@pytest.mark.usefixtures("untrainable")
+def test_rescoring_measures_again_what_training_came_to(done, copied, monkeypatch):
+    chosen, _ = copied
+    again = carried_out(replace(chosen, rescore=True))
+    assert not again.was_done
+    assert again.record.metrics == done[1].metrics
+    assert again.record.software == done[1].software
+    assert again.record.scoring_software["torch"]
+    monkeypatch.setattr(CapacityConfig, "version", 2)
+    outdated = carried_out(chosen)
+    assert outdated.was_done
+    assert outdated.outdated == (
+        "eval.first was version 1, now 2",
+        "eval.second was version 1, now 2",
+    )
+    assert carried_out(replace(chosen, rescore=True)).record.scorers == {"first": 2, "second": 2}
+    assert carried_out(chosen).outdated == ()
+
+
+@pytest.mark.usefixtures("untrainable", "failing")
+def test_a_scorer_that_fails_anew_leaves_the_old_record(copied):
+    chosen, directory = copied
+    before = directory.record.read_bytes()
+    with pytest.raises(UnmeasuredError, match="eval.second: RuntimeError: no memory left"):
+        carried_out(replace(chosen, rescore=True))
+    assert directory.record.read_bytes() == before
+
+
+@pytest.mark.usefixtures("untrainable")
+def test_a_record_without_versions_was_measured_by_the_first(copied, monkeypatch):
+    chosen, directory = copied
+    content = json.loads(directory.record.read_text())
+    for name in ("seal", "scorers", "errors", "scoring_software", "sha256"):
+        del content[name]
+    directory.record.write_text(json.dumps(content))
+    assert carried_out(chosen).outdated == ()
+    monkeypatch.setattr(CapacityConfig, "version", 2)
+    assert len(carried_out(chosen).outdated) == 2
+
+
+@pytest.mark.usefixtures("untrainable")
+def test_a_figure_never_stops_a_run_and_is_drawn_by_the_same_command_later(
+    copied, monkeypatch, capsys
+):
+    chosen, directory = copied
+    directory.figure("figure").unlink()
+
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("matplotlib.figure.Figure.savefig", full)
+        assert carried_out(chosen).was_done
+    told = capsys.readouterr().err
+    assert len(told.splitlines()) == 1
+    assert "figure.png could not be written: No space left on device" in told
+    assert not directory.figure("figure").exists()
+    assert carried_out(chosen).was_done
+    assert directory.figure("figure").exists()
+
+
+@pytest.mark.parametrize("kind", list(Tracker)[:2])
+def test_a_run_whose_weights_are_all_one_wants_ends_well(tmp_path, kind):
+    chosen = config(tmp_path, eval={}, logger=LoggerConfig(kind=kind))
+    record = carried_out(chosen).record
+    assert (record.status, record.metrics) == ("finished", ())
+    assert table(record, chosen).row_count > 0
+    assert carried_out(chosen).was_done
+
+
+def flip_a_bit(path):
+    content = bytearray(path.read_bytes())
+    content[-100] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.usefixtures("untrainable")
+def test_weights_that_changed_are_refused(copied):
+    chosen, directory = copied
+    flip_a_bit(directory.model)
+    with pytest.raises(InputError, match="model.safetensors has changed since") as error:
+        carried_out(replace(chosen, rescore=True))
+    assert "force=true" in str(error.value)
+
+
+@pytest.mark.usefixtures("untrainable")
+def test_weights_say_what_they_are_of_and_those_of_earlier_versions_nothing(copied):
+    """Without a hash in the record, what the file itself says still counts."""
+    chosen, directory = copied
+    with safe_open(directory.model, framework="pt") as file:
+        assert json.loads(file.metadata()["physlm"])["run_id"] == chosen.run_id
+    record = directory.read_record()
+    directory.write_record(replace(record, sha256={}))
+    tensors = load_file(directory.model)
+    save_file(tensors, directory.model)
+    assert carried_out(replace(chosen, rescore=True)).record.metrics == record.metrics
+    save_file(tensors, directory.model, {"physlm": json.dumps({"run_id": "another"})})
+    with pytest.raises(InputError, match="model.safetensors is of another run"):
+        carried_out(replace(chosen, rescore=True))
+
+
+@pytest.mark.usefixtures("untrainable")
+def test_a_record_that_belongs_elsewhere_is_refused(copied):
+    chosen, directory = copied
+    other = replace(chosen, seed=1)
+    shutil.copytree(directory.path, other.run_dir)
+    with pytest.raises(InputError, match="record.json is of another run"):
+        carried_out(other)
+    record = directory.read_record()
+    directory.write_record(replace(record, config=record.config | {"seed": 7}))
+    with pytest.raises(InputError, match="record.json says seed=7, but run .* has 0"):
+        carried_out(chosen)
+
+
+def test_what_is_shorter_than_its_parts_is_refused_before_compute(tmp_path):
+    with pytest.raises(InputError, match="warmup_steps=1000, but training has about"):
+        prepare(config(tmp_path, optim=OptimConfig()))
+    runtime = RuntimeConfig(n_measurements=1000)
+    with pytest.raises(InputError, match="n_measurements=1000, but training has about"):
+        prepare(config(tmp_path, runtime=runtime))
+
+
+def test_the_same_weights_are_the_same_file_though_metadata_has_no_order(tmp_path):
+    """Tied weights are in the metadata, too; a process draws the order once for each file."""
+    first = torch.nn.ModuleDict({name: torch.nn.Linear(2, 2) for name in "abcde"})
+    for linear in first.values():
+        linear.weight = first["a"].weight
+    files = []
+    for i in range(8):
+        keep_weights(first, tmp_path / str(i), Origin("run", "corpus"))
+        files.append((tmp_path / str(i)).read_bytes())
+    assert len(set(files)) == 1
+    second = torch.nn.ModuleDict({name: torch.nn.Linear(2, 2) for name in "abcde"})
+    for linear in second.values():
+        linear.weight = second["a"].weight
+    load_weights(second, Weights(tmp_path / "0", Origin("run", "corpus")), seq_len=1)
+    assert torch.equal(second["e"].weight, first["a"].weight)
+    with pytest.raises(InputError, match="is of another run"):
+        load_weights(second, Weights(tmp_path / "0", Origin("run", "words")), seq_len=1)
+
+
+SCORERS = {name: s for name, s in SCHEMAS.items() if issubclass(s, ScorerConfig)}
+TABLE = Path(__file__).with_name("scorers.json")
+
+
+def versions():
+    """Each scorer's version and a digest of the code that measures, without comments and checks."""
+    found = {}
+    for name, schema in sorted(SCORERS.items()):
+        digest, seen = hashlib.sha256(), set()
+        _digest(sys.modules[schema.__module__], digest, seen)
+        found[name] = [schema.version, digest.hexdigest()[:16]]
+    return found
+
+
+def _digest(module, digest, seen):
+    seen.add(module.__name__)
+    tree = ast.parse(inspect.getsource(module))
+    for node in list(ast.walk(tree)):
+        body = getattr(node, "body", None)
+        if isinstance(body, list):
+            node.body = [part for part in body if not _is_silent(part)]
+    digest.update(ast.dump(tree).encode())
+    for node in ast.walk(tree):
+        if (
+            isinstance(node, ast.ImportFrom)
+            and str(node.module).startswith(("physlm.eval.", "physlm.analysis."))
+            and node.module not in seen | {"physlm.eval.scorer", "physlm.analysis.figures"}
+        ):
+            _digest(sys.modules[str(node.module)], digest, seen)
+
+
+def _is_silent(node):
+    """What changes no number: docstrings, and what only refuses."""
+    is_docstring = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    refuses = isinstance(node, ast.FunctionDef) and node.name in {"check", "__post_init__"}
+    return is_docstring or refuses
+
+
+def test_a_scorer_whose_code_changes_gets_a_new_version_or_says_that_it_measures_the_same():
+    assert versions() == json.loads(TABLE.read_text()), (
+        "code that measures has changed; if the same model now gets other numbers, raise the "
+        "scorer's `version`; then `python -m tests.test_measuring` writes the table of digests anew"
+    )
+
+
+if __name__ == "__main__":
+    TABLE.write_text(json.dumps(versions(), indent=2) + "\n")
