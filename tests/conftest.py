@@ -5,7 +5,12 @@ import sys
 
 from jaxtyping import install_import_hook
 
-install_import_hook(["physlm.models", "physlm.eval", "physlm.train.module"], "beartype.beartype")
+import tests.annotations  # noqa: F401  (the hook only names it)
+
+install_import_hook(
+    ["physlm.analysis", "physlm.data", "physlm.eval", "physlm.models", "physlm.train"],
+    "tests.annotations.checked",
+)
 
 import pytest  # noqa: E402
 import torch  # noqa: E402

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Int64
+from jaxtyping import Bool, Int32, Int64
 
 from physlm.analysis.adapted_probe import (
     AdaptedProbeRecipe,
@@ -243,7 +243,7 @@ def _require_training(name: str, chosen: list[Task], world: KnowledgeCorpus) -> 
             )
 
 
-def _classes(rows: Int64[np.ndarray, "people parts"]) -> Int64[np.ndarray, " people"]:
+def _classes(rows: Int32[np.ndarray, "people parts"]) -> Int64[np.ndarray, " people"]:
     classes: np.ndarray = np.unique(rows, axis=0, return_inverse=True)[1].reshape(-1)
     return classes
 
