@@ -294,7 +294,11 @@ def test_an_interrupt_ends_at_once_and_loses_nothing(endpoint, tmp_path):
     assert len((tmp_path / "texts.jsonl").read_text().splitlines()) == 1 + 5
 
 
-@pytest.mark.parametrize("wait", ["3600", email.utils.formatdate(time.time() + 3600, usegmt=True)])
+@pytest.mark.parametrize(
+    "wait",
+    ["3600", email.utils.formatdate(time.time() + 3600, usegmt=True)],
+    ids=["seconds", "date"],
+)
 def test_a_long_wait_that_a_server_asks_for_ends_the_attempt_with_its_words(endpoint, wait):
     Endpoint.behaviour[:] = [(429, "quota of the hour used up", ("Retry-After", wait))]
     with pytest.raises(InputError, match=r"quota of the hour used up, .* back in 3\d\d\d s; what"):

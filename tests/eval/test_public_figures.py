@@ -3,6 +3,7 @@
 import json
 import re
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -184,7 +185,7 @@ def run(*words):
 
 def save_tokenizer(vocabulary, folder):
     """The words of a compact vocabulary as a tokenizer that `transformers` opens."""
-    words = {vocabulary.decode([i]): i for i in range(vocabulary.size)}
+    words = {vocabulary.decode(np.array([i])): i for i in range(vocabulary.size)}
     tokenizer = Tokenizer(models.WordLevel(words, unk_token=END_OF_TEXT))
     tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(WORD), behavior="isolated")
     tokenizer.decoder = decoders.Fuse()
