@@ -53,8 +53,13 @@ def built(schema, **values):
 
 # The shape checks of these tests refuse wrong arguments themselves, so a process of its own.
 GIVEN = """
+import numpy as np
 from physlm.data.bio.biod import BiodConfig
+from physlm.data.cfg.corruption import corrupt
+from physlm.data.cfg.library import load_grammar
+from physlm.data.tokens import Vocabulary
 from physlm.models.decoder import DecoderConfig
+from physlm.models.experts import Experts, ExpertsShape
 from physlm.models.mlp import MlpKind
 
 def said(build):
@@ -68,6 +73,13 @@ print(said(lambda: DecoderConfig(mlp="gelu").mlp))
 print(said(lambda: BiodConfig(n_people=8, n_attributes=2, tokenizer="gpt2").tokenizer))
 print(said(lambda: DecoderConfig(norm="foo").norm))
 print(said(lambda: DecoderConfig(norm=MlpKind.gelu).norm))
+
+strings = load_grammar("cfg3b").sample(np.random.default_rng(0), 1)
+print(said(lambda: Vocabulary.build("gpt2", ["Tuesday"]).size))
+print(said(lambda: Vocabulary.build("bpe", ["Tuesday"])))
+print(said(lambda: corrupt(load_grammar("cfg3b"), strings, "token", 0.1, 0)))
+print(said(lambda: Experts(4, 8, "gated_silu", ExpertsShape(2, 1, 1.0)).gate is None))
+print(said(lambda: Experts(4, 8, "silu", ExpertsShape(2, 1, 1.0))))
 """
 
 
@@ -75,6 +87,9 @@ def test_a_kind_given_as_text_is_that_kind_or_refused():
     assert printed(GIVEN).splitlines() == [
         "<NormKind.rmsnorm: 'rmsnorm'>", "<MlpKind.gelu: 'gelu'>", "<TokenizerName.gpt2: 'gpt2'>",
         "norm=foo; one of layernorm, rmsnorm", "norm=MlpKind.gelu; one of layernorm, rmsnorm",
+        "2", "tokenizer=bpe; one of compact, gpt2",
+        "kind=token; one of terminal, nonterminal, nonterminal_fixed",
+        "False", "kind=silu; one of gelu, gated_silu, none",
     ]  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from physlm.rng import stream, stream_key
+from physlm.schema import converted
 
 
 class Reach(str, Enum):
@@ -76,11 +77,11 @@ class Probes(nn.Module):
         recipe: ProbeRecipe, seed: int,
     ) -> None:  # fmt: skip
         super().__init__()
-        self.n_classes, self.reach = n_classes, reach
+        self.n_classes, self.reach = n_classes, converted(reach, Reach, "reach")
         generator = torch.Generator().manual_seed(stream_key(seed, "probe") >> 1)
         n_questions, n_heads = len(n_classes), recipe.n_heads
         # Of a diagonal probe all heads see the same, so one is enough.
-        self.n_heads = 1 if reach is Reach.diagonal else n_heads
+        self.n_heads = 1 if self.reach is Reach.diagonal else n_heads
         shape = (n_questions, self.n_heads, n_positions, max(1, recipe.d_position // n_heads))
         self.positions = nn.Parameter(torch.randn(shape, generator=generator))
         functions = torch.randn((width, self.n_heads, sum(n_classes)), generator=generator)

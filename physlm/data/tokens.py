@@ -10,6 +10,7 @@ from jaxtyping import Int, Int32, Int64
 from tokenizers import Encoding, Regex, Tokenizer, decoders, models, pre_tokenizers
 
 from physlm.errors import InputError
+from physlm.schema import converted
 
 END_OF_TEXT = "<|endoftext|>"
 
@@ -100,7 +101,8 @@ class Vocabulary:
             texts: All that will be written.
             reserved: Further tokens, which stand for no text.
         """
-        tokenizer = gpt2_tokenizer() if name is TokenizerName.gpt2 else compact_tokenizer(texts)
+        kind = converted(name, TokenizerName, "tokenizer")
+        tokenizer = gpt2_tokenizer() if kind is TokenizerName.gpt2 else compact_tokenizer(texts)
         return cls(tokenizer, texts, reserved)
 
     def reserved(self, token: str) -> int:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from physlm.models.mlp import MlpKind, gated_silu, gelu
 from physlm.models.parameters import Declaration, Start
+from physlm.schema import converted
 
 # N tokens, E experts, K experts of a token, C tokens that an expert takes, D width.
 
@@ -63,6 +64,7 @@ class Experts(nn.Module):
         d_expert = d_hidden // shape.n_experts
         self.router = nn.Linear(d_model, shape.n_experts, bias=False)
         inward, outward = (shape.n_experts, d_model, d_expert), (shape.n_experts, d_expert, d_model)
+        kind = converted(kind, MlpKind, "kind")
         self.gate = nn.Parameter(torch.empty(inward)) if kind is MlpKind.gated_silu else None
         self.up = nn.Parameter(torch.empty(inward))
         self.down = nn.Parameter(torch.empty(outward))

@@ -11,6 +11,7 @@ from physlm.data.cfg.grammar import Grammar
 from physlm.data.cfg.sampling import expand, grown
 from physlm.data.compilation import compiled
 from physlm.data.splitmix import below, next_bits, stream_of, unit
+from physlm.schema import converted
 
 
 class CorruptionKind(str, Enum):
@@ -54,6 +55,7 @@ def corrupt(
         Physics of Language Models, Part 1, results 11 to 13.
     """
     places = strings.places(grammar.tables.tokens)
+    kind = converted(kind, CorruptionKind, "kind")
     if kind is CorruptionKind.terminal:
         replaced = _replace_tokens(
             places, strings.starts, len(grammar.tokens), rate, np.uint64(key), first
