@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
 from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -353,6 +354,8 @@ def composed(words: tuple[str, ...]) -> RunConfig:
 @cache
 def _composed(words: tuple[str, ...]) -> RunConfig:
     register()
+    if GlobalHydra.instance().is_initialized():  # within a command, which Hydra composed
+        return typed(compose("config", overrides=list(words)), RunConfig)
     with initialize_config_dir(str(config_dir()), version_base="1.3"):
         return typed(compose("config", overrides=list(words)), RunConfig)
 

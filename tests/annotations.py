@@ -2,6 +2,7 @@
 
 import inspect
 
+import numba
 from beartype import BeartypeConf, beartype
 
 from physlm.data import compilation
@@ -9,12 +10,18 @@ from physlm.data import compilation
 # An int will do where a float is expected.
 checked = beartype(conf=BeartypeConf(is_pep484_tower=True))
 
-_compiled = compilation.compiled
+_njit, _compiled = numba.njit, compilation.compiled
+
+
+def _njit_unchecked(function=None, **options):
+    """Numba's decorator, for a function that checks were put around before."""
+    if function is not None:
+        return _njit(inspect.unwrap(function), **options)
+    return lambda function: _njit(inspect.unwrap(function), **options)
 
 
 def _compiled_unchecked(function):
-    """Compile a function that checks were put around before: the compiler knows none of them."""
     return _compiled(inspect.unwrap(function))
 
 
-compilation.compiled = _compiled_unchecked
+numba.njit, compilation.compiled = _njit_unchecked, _compiled_unchecked

@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import polars as pl
 from matplotlib.axes import Axes
 
 
-def draw_seeds(axes: Axes, groups: Mapping[str, Sequence[float]], label: str) -> None:
+def draw_seeds(axes: Axes, groups: Mapping[str, Sequence[float] | pl.Series], label: str) -> None:
     """A bar for each group; names break at underscores."""
     for place, values in enumerate(groups.values()):
         runs = np.array(values)

@@ -7,6 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from physlm.data.bio.bior import BiorConfig, persons_of
+from physlm.data.tokens import TokenizerName
 
 N = 3
 _, PERSONS = persons_of(BiorConfig(n_people=N), 0)
@@ -22,7 +23,7 @@ def world(tmp_path, people, names=NAMES, texts=TEXTS):
 
 def read(tmp_path):
     return BiorConfig(
-        n_people=N, source=str(tmp_path / "texts.parquet"), tokenizer="compact"
+        n_people=N, source=str(tmp_path / "texts.parquet"), tokenizer=TokenizerName.compact
     ).build(0)
 
 
