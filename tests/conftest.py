@@ -3,9 +3,9 @@
 import subprocess
 import sys
 
-from jaxtyping import install_import_hook
+from tests.annotations import check_shapes
 
-install_import_hook(["physlm.models", "physlm.eval", "physlm.train.module"], "beartype.beartype")
+check_shapes("physlm.analysis", "physlm.data", "physlm.eval", "physlm.models", "physlm.train")
 
 import pytest  # noqa: E402
 import torch  # noqa: E402

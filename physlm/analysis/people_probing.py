@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Int64
+from jaxtyping import Bool, Int, Int32, Int64
 
 from physlm.analysis.adapted_probe import (
     AdaptedProbeRecipe,
@@ -161,7 +161,7 @@ def probed(
     model: Transformer,
     world: KnowledgeCorpus,
     names: list[str] | None,
-    tokens: Int64[np.ndarray, "people seq"],
+    tokens: Int[np.ndarray, "people seq"],
     places: Int64[np.ndarray, "people places"],
     recipe: AdaptedProbeRecipe,
 ) -> Iterator[tuple[Task, Bool[np.ndarray, "tested places"], Bool[np.ndarray, " tested"]]]:
@@ -202,7 +202,7 @@ def _chosen(names: list[str] | None, world: KnowledgeCorpus) -> list[Task]:
     return list(every.values()) if names is None else [every[name] for name in names]
 
 
-def _classes(rows: Int64[np.ndarray, "people parts"]) -> Int64[np.ndarray, " people"]:
+def _classes(rows: Int32[np.ndarray, "people parts"]) -> Int64[np.ndarray, " people"]:
     classes: np.ndarray = np.unique(rows, axis=0, return_inverse=True)[1].reshape(-1)
     return classes
 

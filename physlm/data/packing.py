@@ -214,7 +214,7 @@ def _cut(
     n_windows = (len(tokens) - 1) // seq_len
     read = np.arange(1, n_windows + 1) * seq_len
     at = np.searchsorted(starts, read, side="right") - 1
-    ends = np.array([documents[i].before for i in at.tolist()])
+    ends = np.array([documents[i].before for i in at.tolist()], dtype=np.int64)
     ends = ends.reshape(n_windows, len(documents[0].before))
     parts = np.array([documents[i].part for i in at.tolist()], dtype=np.int64)
     ends[np.arange(n_windows), 3 * parts + 2] = read - starts[at]

@@ -6,7 +6,7 @@ from enum import Enum
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Int32, Int64
+from jaxtyping import Int, Int32, Int64
 from tokenizers import Encoding, Regex, Tokenizer, decoders, models, pre_tokenizers
 
 END_OF_TEXT = "<|endoftext|>"
@@ -140,7 +140,7 @@ class Vocabulary:
             raise ValueError(f"{word!r} is not in the vocabulary of this corpus")
         return ids
 
-    def decode(self, ids: Int32[np.ndarray, " tokens"]) -> str:
+    def decode(self, ids: Int[np.ndarray, " tokens"]) -> str:
         """The text of token ids; end-of-text is written out."""
         original = self.original_ids[ids].tolist()
         return str(self._tokenizer.decode(original, skip_special_tokens=False))
@@ -174,7 +174,7 @@ class Pieces:
         lengths = np.append(np.diff(self.starts), 0)
         return int(lengths[rows].sum(axis=-1).max())
 
-    def join(self, numbers: Sequence[int]) -> Int32[np.ndarray, " tokens"]:
+    def join(self, numbers: Int32[np.ndarray, " pieces"]) -> Int32[np.ndarray, " tokens"]:
         """The tokens of some pieces, end to end; -1 stands for no piece."""
         spans = [slice(self.starts[i], self.starts[i + 1]) for i in numbers if i >= 0]
         return np.concatenate([self.tokens[span] for span in spans])

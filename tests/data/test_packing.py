@@ -22,6 +22,10 @@ class ListCorpus:
     lengths: list[int]
     n_epochs: int = 2
     vocabulary = Vocabulary()
+    entropy_bits = 0.0
+
+    def fingerprint(self):
+        return str(self.lengths)
 
     @property
     def n_documents(self):

@@ -2,6 +2,7 @@
 
 import re
 
+import numpy as np
 import pytest
 import torch
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors
@@ -173,7 +174,7 @@ def run(*words):
 
 def save_tokenizer(vocabulary, folder):
     """The words of a compact vocabulary as a tokenizer that `transformers` opens."""
-    words = {vocabulary.decode([i]): i for i in range(vocabulary.size)}
+    words = {vocabulary.decode(np.array([i])): i for i in range(vocabulary.size)}
     tokenizer = Tokenizer(models.WordLevel(words, unk_token=END_OF_TEXT))
     tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(WORD), behavior="isolated")
     tokenizer.decoder = decoders.Fuse()

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
-from jaxtyping import Bool, Int32, Int64
+from jaxtyping import Bool, Int, Int32, Int64
 
 from physlm.data.bio.asked import columns_asked
 from physlm.data.bio.knowledge import KnowledgeCorpus, PieceList
@@ -59,7 +59,7 @@ class Dossiers:
         self._number_of = pieces.texts
         self.pieces = Pieces(world.vocabulary, list(pieces.texts))
 
-    def words(self, text: str, people: Int64[np.ndarray, " questions"]) -> Columns:
+    def words(self, text: str, people: Int[np.ndarray, " questions"]) -> Columns:
         """The same words for everyone."""
         return (np.full(len(people), self._number_of[text], dtype=np.int32),)
 

@@ -5,7 +5,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Protocol
+from typing import Protocol, SupportsIndex, runtime_checkable
 
 import numpy as np
 from jaxtyping import Int8, Int32, Int64
@@ -47,6 +47,7 @@ class Diversity:
     chunk_length: int
 
 
+@runtime_checkable
 class Texts(Protocol):
     """What documents about people are made of: sentences from templates, or written texts."""
 
@@ -145,7 +146,7 @@ class KnowledgeCorpus:
         documents = self.sentences.render(people, texts, self.seed, self.vocabulary.eos)
         return documents if self.domain is None else documents.marked(self.domain)
 
-    def facts(self, person: int) -> dict[str, str]:
+    def facts(self, person: SupportsIndex) -> dict[str, str]:
         """A person's name and attribute values, as they stand in the text."""
         document = self.rendering(0, np.array([person]))
         spans = [document.name_spans[0], *document.value_spans[0]]

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property, lru_cache
+from typing import SupportsIndex
 
 import numpy as np
 from jaxtyping import Bool, Int32, Int64
@@ -195,7 +196,7 @@ class QuestionCorpus(AboutPeople):
         asked = ("".join(texts[piece] for piece in row if piece >= 0) for row in rows)
         return [text.removesuffix(_ANSWER) for text in asked]
 
-    def answer(self, person: int, attribute: int) -> str:
+    def answer(self, person: SupportsIndex, attribute: SupportsIndex) -> str:
         """The right answer, as text."""
         return self.vocabulary.decode(
             self.pieces.pieces.join(self.pieces.values[person, attribute])

@@ -6,7 +6,7 @@ from enum import Enum
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Bool, Int32
+from jaxtyping import Bool, Int, Int32
 
 from physlm.data.cfg.corruption import CorruptionKind, corrupt
 from physlm.data.cfg.derivation import Strings
@@ -153,7 +153,7 @@ class CfgCorpus:
         """The token ids of tokens of the grammar."""
         return np.searchsorted(self.grammar.tables.tokens, tokens).astype(np.int32)
 
-    def string(self, ids: Int32[np.ndarray, " tokens"]) -> Int32[np.ndarray, " tokens"]:
+    def string(self, ids: Int[np.ndarray, " tokens"]) -> Int32[np.ndarray, " tokens"]:
         """The grammar's tokens of token ids without end-of-text."""
         tokens: np.ndarray = self.grammar.tables.tokens[ids]
         return tokens

@@ -220,7 +220,7 @@ def test_bad_strings_are_refused_by_position():
                          ([1, 2**40], "token 1099511627776 at position 1 of string 0"),
                          ([1, -1], "token -1 at position 1 of string 0")):  # fmt: skip
         with pytest.raises(ValueError, match=message):
-            grammar.accepts(row)
+            grammar.accepts(np.array(row))
     with pytest.raises(ValueError, match="string 1 is not in the language"):
         grammar.parse_batch([good, good[:-1]])
 
