@@ -3,14 +3,9 @@
 import subprocess
 import sys
 
-from jaxtyping import install_import_hook
+from tests.annotations import check_shapes
 
-import tests.annotations  # noqa: F401  (the hook only names it)
-
-install_import_hook(
-    ["physlm.analysis", "physlm.data", "physlm.eval", "physlm.models", "physlm.train"],
-    "tests.annotations.checked",
-)
+check_shapes("physlm.analysis", "physlm.data", "physlm.eval", "physlm.models", "physlm.train")
 
 import pytest  # noqa: E402
 import torch  # noqa: E402

@@ -60,7 +60,7 @@ class Inputs:
         classes: The right answer, the same at every place.
     """
 
-    tokens: Int64[np.ndarray, "inputs seq"]
+    tokens: Int[np.ndarray, "inputs seq"]
     places: Int64[np.ndarray, "inputs places"]
     classes: Int64[np.ndarray, " inputs"]
 

@@ -143,7 +143,7 @@ def _accuracies(
     strings: Strings,
     corpus: CfgCorpus,
     reach: Reach,
-) -> dict[str, Float[np.ndarray, " strings"]]:
+) -> dict[str, Float[np.ndarray, " _"]]:
     """Share of right answers in each string, by question and where it was asked."""
     truth, n_levels = strings.derivations, len(corpus.grammar.levels)
     assert truth is not None
@@ -166,7 +166,7 @@ def _accuracies(
 
 def _share(
     is_right: Bool[np.ndarray, "strings positions"], is_asked: Bool[np.ndarray, "strings positions"]
-) -> Float[np.ndarray, " strings"]:
+) -> Float[np.ndarray, " asked"]:
     """Of the positions asked, for each string; without those where none is."""
     n_asked = is_asked.sum(axis=1)
     shares: np.ndarray = (is_right & is_asked).sum(axis=1)[n_asked > 0] / n_asked[n_asked > 0]

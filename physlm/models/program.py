@@ -1,6 +1,5 @@
 """A step that is the same many times over: compiled for its shapes, and replayed on a GPU."""
 
-import inspect
 from collections.abc import Callable
 from types import FunctionType, MethodType
 from typing import Any, TypeVar
@@ -19,7 +18,7 @@ def compiled(method: Callable[..., T]) -> Callable[..., T]:
     Then nothing needs to be checked at each call, which takes as long as a small model's forward
     pass. What was compiled belongs to the code, so the method gets code of its own.
     """
-    function: Any = inspect.unwrap(method.__func__)  # type: ignore[attr-defined]
+    function: Any = method.__func__  # type: ignore[attr-defined]
     own = FunctionType(function.__code__.replace(), function.__globals__, function.__name__)
     bound = MethodType(own, method.__self__)  # type: ignore[attr-defined]
     options: dict[str, Any] = {

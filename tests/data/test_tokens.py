@@ -45,5 +45,5 @@ def test_a_text_outside_the_corpus_is_refused(name):
 
 def test_pieces_joined_are_their_texts_joined():
     vocabulary = Vocabulary.build(TokenizerName.gpt2, TEXTS)
-    joined = Pieces(vocabulary, TEXTS).join([0, 1, -1, 2, 3, 4])
+    joined = Pieces(vocabulary, TEXTS).join(np.array([0, 1, -1, 2, 3, 4], dtype=np.int32))
     assert vocabulary.decode(joined) == "Anna Bell was born on October 2, 1996."
