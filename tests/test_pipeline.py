@@ -40,7 +40,8 @@ def test_measuring_leaves_the_model_that_is_trained_alone():
     ((), False),
     (("data.n_people=500",), True),
     (("init_from='+experiment=capacity_1000x seed=1'",), True),
-    (("data.exposures=3", "model.weight_bits=null", "data.n_people=500"), False),
+    (("data.exposures=3", "model.weight_bits=null", "data.n_people=500",
+      "optim.warmup_steps=5"), False),
 ])  # fmt: skip
 def test_what_was_never_told_is_not_measured(words, are_others):
     register()
