@@ -348,16 +348,16 @@ def composed(words: tuple[str, ...]) -> RunConfig:
     Raises:
         InputError: If a key is unknown, or a value breaks a rule of its field.
     """
-    return copy.deepcopy(_composed(words))  # whoever changes theirs changes no other's
+    return typed(_composed(words), RunConfig)  # anew, as files that it names may have changed
 
 
 @cache
-def _composed(words: tuple[str, ...]) -> RunConfig:
+def _composed(words: tuple[str, ...]) -> DictConfig:
     register()
     if GlobalHydra.instance().is_initialized():  # within a command, which Hydra composed
-        return typed(compose("config", overrides=list(words)), RunConfig)
+        return compose("config", overrides=list(words))
     with initialize_config_dir(str(config_dir()), version_base="1.3"):
-        return typed(compose("config", overrides=list(words)), RunConfig)
+        return compose("config", overrides=list(words))
 
 
 @cache

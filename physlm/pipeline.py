@@ -356,7 +356,8 @@ def _shown(
 def _drawn(
     config: RunConfig, directory: RunDirectory, record: RunRecord, subject: Subject
 ) -> Outcome:
-    directory.forget_figures()
+    with harmless(f"removing old figures of {directory.path}"):
+        directory.forget_figures()
     draw_missing(config, record, directory, lambda: subject)
     return Outcome(record, directory.record, was_done=False)
 

@@ -21,7 +21,8 @@ from physlm.train.tracking import LoggerConfig, Tracker, build_loggers, close, r
 from physlm.watching import harmless, outlive_readers, tell
 
 TINY = ("+experiment=capacity_100x", "data.n_people=20", "data.exposures=4", "model.d_model=16",
-        "model.n_layers=1", "trainer.batch_size=2", "runtime.compile=false")  # fmt: skip
+        "model.n_layers=1", "trainer.batch_size=2", "runtime.compile=false",
+        "optim.warmup_steps=5")  # fmt: skip
 KEY = f"{7:040d}"
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Int32, Int64
+from jaxtyping import Bool, Int, Int32, Int64
 
 from physlm.analysis.adapted_probe import (
     AdaptedProbeRecipe,
@@ -176,7 +176,7 @@ def probed(
     model: Transformer,
     world: KnowledgeCorpus,
     names: list[str] | None,
-    tokens: Int64[np.ndarray, "people seq"],
+    tokens: Int[np.ndarray, "people seq"],
     places: Int64[np.ndarray, "people places"],
     recipe: AdaptedProbeRecipe,
 ) -> Iterator[tuple[Task, Bool[np.ndarray, "tested places"], Bool[np.ndarray, " tested"]]]:

@@ -283,9 +283,14 @@ def test_an_interrupt_ends_at_once_and_loses_nothing(endpoint, tmp_path):
     Endpoint.says = staticmethod(hangs)
     words = (f"output={tmp_path}/texts.parquet", f"endpoint={endpoint}", "writer=m",
              "data.n_people=12", "batch_size=3")  # fmt: skip
+    # Workers of parallel tests ignore the signal.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     began = time.monotonic()
-    status, _, errors = command(*words)
-    is_over.set()
+    try:
+        status, _, errors = command(*words)
+    finally:
+        signal.signal(signal.SIGINT, before)
+        is_over.set()
     assert time.monotonic() - began < 30
     assert status == 130
     assert errors.splitlines()[-1] == (

@@ -497,7 +497,6 @@ def test_a_folder_names_the_run_by_what_it_holds(tmp_path, monkeypatch):
         (tmp_path / name / "weights").write_text("one")
 
     def named(path):
-        composed.cache_clear()
         return composed(("+experiment=turing_facts", f"model.path={path}"))
 
     monkeypatch.chdir(tmp_path)
