@@ -126,9 +126,9 @@ def test_a_run_ends_well_although_what_shows_it_cannot_be_written(command, tmp_p
     assert status == 0, printed.err
     assert only_record(tmp_path).status == "finished"
     told = printed.err.splitlines()
-    assert len(told) == 3  # the curve, the table, the figures: each once
-    for name in ("metrics.jsonl", "metrics.csv", "drawing "):
-        assert sum(name in line.partition(": ")[0] or name in line for line in told) >= 1, name
+    assert len(told) == 4  # each once
+    for name in ("metrics.jsonl: ", "metrics.csv: ", "removing old figures", "learning_curve.png"):
+        assert sum(name in line for line in told) == 1, name
 
 
 def test_a_file_that_cannot_be_written_any_more_is_told_once(tmp_path, capfd, monkeypatch):
