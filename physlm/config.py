@@ -251,7 +251,7 @@ def ancestor_of(config: RunConfig) -> Ancestor:
         raise InputError(
             f"init_from: {refused[0]} names many runs; name one by seed= or optim.learning_rate="
         )
-    earlier = composed((*words, f"scale={config.scale.value}"))
+    earlier = copy.deepcopy(_earlier((*words, f"scale={config.scale.value}")))
     if earlier.init_from == config.init_from:
         raise InputError(f"init_from={config.init_from} starts from itself; name the run before it")
     has_own_seed = any(word.lstrip("+").startswith("seed=") for word in words)
@@ -261,6 +261,12 @@ def ancestor_of(config: RunConfig) -> Ancestor:
         runtime=runtime, logger=config.logger,
     )  # fmt: skip
     return _trained(Ancestor(earlier, earlier.run_dir))
+
+
+@cache
+def _earlier(words: tuple[str, ...]) -> RunConfig:
+    """What words in ``init_from`` say, once a process: a run keeps its name while files change."""
+    return composed(words)
 
 
 def _holds_a_record(folder: str) -> bool:
