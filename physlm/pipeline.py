@@ -25,10 +25,9 @@ from physlm.record import (
     RunRecord,
     by_name,
     flatten,
-    sha256,
     write_text,
 )
-from physlm.sources import files_of
+from physlm.sources import files_of, sha256
 from physlm.train.batches import Batches
 from physlm.train.fit import RuntimeConfig, Trained, fit, is_main_process, saved_steps
 from physlm.train.module import Progress

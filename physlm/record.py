@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from filelock import FileLock, Timeout
 
 from physlm.errors import DivergedError, InputError, UnmeasuredError
-from physlm.sources import copy_of, located
+from physlm.sources import copy_of, located, sha256
 from physlm.watching import tell
 
 SCHEMA_VERSION = 1
@@ -319,12 +319,6 @@ def _parsed(content: dict[str, Any]) -> RunRecord:
 def _seal(content: Mapping[str, Any]) -> str:
     """A hash of a record's values, however they are laid out."""
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
-
-def sha256(path: Path) -> str:
-    """The hash of a file's content."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_curves(path: Path) -> list[dict[str, float]]:

@@ -15,7 +15,7 @@ from typing import Any
 SOURCE = {"source": True}
 
 _PINNED = re.compile(r"(?P<path>.*)@(?P<digest>[0-9a-f]{16})", re.DOTALL)
-_CHUNK, _LARGE = 2**20, 2**26
+_LARGE = 2**26
 
 
 def pinned(name: str) -> str:
@@ -104,22 +104,20 @@ def digest(path: Path) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+def sha256(path: Path) -> str:
+    """The hash of a file's content."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def _hash_of(file: Path) -> str:
     """Large files, whose weights take seconds, are read once by a process."""
     found = file.stat()
     if found.st_size < _LARGE:  # such as can be written twice within a tick of the clock
-        return _hashed(file)
+        return sha256(file)
     return _hashed_once(file, found.st_ino, found.st_mtime_ns, found.st_size)
-
-
-def _hashed(file: Path) -> str:
-    hashed = hashlib.sha256()
-    with file.open("rb") as content:
-        while chunk := content.read(_CHUNK):
-            hashed.update(chunk)
-    return hashed.hexdigest()
 
 
 @cache
 def _hashed_once(file: Path, *version: int) -> str:  # noqa: ARG001 - what the hash is kept by
-    return _hashed(file)
+    return sha256(file)
