@@ -1,7 +1,6 @@
 """One run, from configuration to record; finished runs are skipped, interrupted ones resumed."""
 
 import copy
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
@@ -17,10 +16,10 @@ from physlm.inheritance import corpus_of, finished_model, kept_model, model_of
 from physlm.interruption import stop_requests
 from physlm.measuring import Subject, draw_missing, measured, outdated, unmeasured
 from physlm.models.language_model import LanguageModel
+from physlm.preparation import Prepared, build_world, prepare
 from physlm.provenance import facts_of, software
 from physlm.record import (
     SCIENCE,
-    Origin,
     RunDirectory,
     RunRecord,
     by_name,
@@ -28,10 +27,8 @@ from physlm.record import (
     write_text,
 )
 from physlm.sources import files_of, sha256
-from physlm.train.batches import Batches
 from physlm.train.fit import RuntimeConfig, Trained, fit, is_main_process, saved_steps
 from physlm.train.module import Progress
-from physlm.train.processor import use_processor
 from physlm.train.tracking import build_loggers, close, report
 from physlm.watching import harmless
 from physlm.weights import Weights, keep_weights
@@ -153,7 +150,7 @@ def _measured_again(
 
 def _subject(config: RunConfig, record: RunRecord, directory: RunDirectory) -> Subject:
     """The trained model of a run, as it was kept, and its corpus."""
-    device, corpus, model = _world(config)
+    device, corpus, model = build_world(config)
     _require_corpus(record, corpus, directory)
     if config.data.exposures:
         path = directory.vouched(directory.model, record)
@@ -161,55 +158,6 @@ def _subject(config: RunConfig, record: RunRecord, directory: RunDirectory) -> S
     else:
         model = finished_model(config, _with_start(config, model, corpus))
     return model.to(device).eval(), corpus
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """What a run works with, all of it checked.
-
-    Attributes:
-        device: Where to compute.
-        corpus: What is trained on.
-        model: What is trained.
-        batches: The corpus in steps.
-        is_compiled: Whether training is compiled.
-        origin: What the files of the run say that they are of.
-    """
-
-    device: str
-    corpus: Corpus
-    model: LanguageModel
-    batches: Batches
-    is_compiled: bool
-    origin: Origin
-
-
-def prepare(config: RunConfig) -> Prepared:
-    """Build world and model; whatever can be refused is refused here, before any compute."""
-    device, corpus, model = _world(config)
-    config.trainer.require(device)
-    config.logger.require()
-    runtime = config.runtime
-    n_parameters = sum(model.n_parameters().values())
-    batches = Batches(corpus, config.data.seq_len, config.trainer.batch_size)
-    n_tokens = batches.n_tokens()
-    _require_steps(config, n_tokens)
-    batches = runtime.chunked(batches, device, n_parameters, n_tokens)
-    is_compiled = runtime.is_compiled(device, n_parameters, n_tokens)
-    origin = Origin(config.run_id, corpus.fingerprint())
-    return Prepared(device, corpus, model, batches, is_compiled, origin)
-
-
-def _world(config: RunConfig) -> tuple[str, Corpus, LanguageModel]:
-    """Where to compute, and world and model, which all scorers can measure."""
-    device, runtime = config.runtime.resolved_device(), config.runtime
-    use_processor(runtime.n_threads, runtime.n_devices)
-    with refused_values():
-        corpus = corpus_of(config)
-        model = model_of(config, corpus.vocabulary.size)
-        for scorer in config.eval.values():
-            scorer.check(model, corpus)
-    return device, corpus, model
 
 
 def _started(config: RunConfig, prepared: Prepared) -> Prepared:
@@ -252,22 +200,6 @@ def _weights(ancestor: Ancestor, runtime: RuntimeConfig) -> Weights:
 def _require_corpus(record: RunRecord, corpus: Corpus, directory: RunDirectory) -> None:
     if corpus.fingerprint() != record.origin.corpus:
         raise InputError(f"{directory.path} was trained on another corpus; run it again")
-
-
-def _require_steps(config: RunConfig, n_tokens: float) -> None:
-    """Training fills at least one batch, and is longer than its parts."""
-    n_windows = math.ceil(n_tokens / config.data.seq_len)
-    if not n_windows:
-        return
-    if config.trainer.batch_size > n_windows:
-        raise InputError(
-            f"trainer.batch_size={config.trainer.batch_size} exceeds the {n_windows} windows of "
-            f"{config.data.seq_len} tokens that all of training has; lower it, or train longer"
-        )
-    n_steps = math.ceil(n_windows / config.trainer.batch_size)
-    with refused_values():
-        config.optim.require_end_of_warmup(n_steps)
-        config.runtime.require_measurements(n_steps)
 
 
 def _run(

@@ -19,7 +19,8 @@ from physlm.config import RunConfig, register
 from physlm.errors import InputError, InterruptedRunError, KilledProcessError
 from physlm.interruption import stop_requests
 from physlm.models.decoder import DecoderConfig
-from physlm.pipeline import Outcome, Prepared, execute, finish, finished_before, opened, prepare
+from physlm.pipeline import Outcome, execute, finish, finished_before, opened
+from physlm.preparation import Prepared, prepare
 from physlm.record import RunDirectory
 from physlm.train.fit import RuntimeConfig, Trained
 from physlm.train.module import Precision

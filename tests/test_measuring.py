@@ -19,7 +19,8 @@ from physlm.errors import InputError, UnmeasuredError
 from physlm.eval.capacity import CapacityConfig
 from physlm.eval.scorer import ScorerConfig
 from physlm.models.decoder import DecoderConfig
-from physlm.pipeline import execute, prepare
+from physlm.pipeline import execute
+from physlm.preparation import prepare
 from physlm.record import Origin, RunDirectory, read_record
 from physlm.run import explain, table
 from physlm.train.fit import RuntimeConfig

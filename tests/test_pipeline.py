@@ -9,7 +9,8 @@ from physlm.errors import InputError
 from physlm.eval.cfg_accuracy import CfgAccuracyConfig
 from physlm.eval.cfg_distribution import CfgDistributionConfig
 from physlm.models.decoder import DecoderConfig
-from physlm.pipeline import _curve, prepare
+from physlm.pipeline import _curve
+from physlm.preparation import prepare
 from physlm.train.fit import RuntimeConfig
 from physlm.train.schedule import OptimConfig
 
