@@ -1,5 +1,6 @@
 """What a run changes of the experiment whose name and published numbers it bears."""
 
+from dataclasses import replace
 from typing import Any
 
 from physlm.config import RunConfig, composed
@@ -16,8 +17,9 @@ def changes_of(config: RunConfig) -> dict[str, str] | None:
     """
     if not (config_dir() / "experiment" / f"{config.name}.yaml").is_file():
         return None
-    words = (f"+experiment={config.name}", f"scale={config.scale.value}", f"seed={config.seed}")
-    own = composed(words)
+    # Without the seed among the words, so that a hundred seeds compose the experiment once.
+    words = (f"+experiment={config.name}", f"scale={config.scale.value}")
+    own = replace(composed(words), seed=config.seed)
     if own.run_id == config.run_id:
         return {}
     found = differences(science_of(config.described()), science_of(own.described()))

@@ -64,7 +64,8 @@ def _runs(command: str, scale: str, seed: int) -> dict[str, RunConfig]:
         run: RunConfig | None = replace(config, seed=seed)
         while run is not None:
             found[run.run_id] = run
-            run = None if run.ancestor is None else run.ancestor.config
+            earlier = run.ancestor
+            run = None if earlier is None else earlier.config
     return found
 
 
