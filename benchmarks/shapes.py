@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 
 from physlm.data.corpus import Documents
-from physlm.models.decoder import Decoder, DecoderConfig
-from physlm.models.position import PositionEncoding
+from physlm.models.architecture import DecoderConfig, PositionEncoding
+from physlm.models.decoder import Decoder
 
 
 @dataclass(frozen=True, slots=True)

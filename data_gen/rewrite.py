@@ -29,7 +29,7 @@ from physlm.data.bio.rewriting import Progress, Write, rewrite
 from physlm.data.corpus import require_at_least
 from physlm.errors import InterruptedRunError, refused_values
 from physlm.messages import explain
-from physlm.models.writer import EndpointWriter, LocalWriter
+from physlm.models.text_generator import EndpointWriter, LocalWriter
 from physlm.schema import Schema
 from physlm.sources import content_of, located, pinned
 

@@ -44,12 +44,9 @@ from physlm.eval.qa import QaConfig
 from physlm.eval.scorer import ScorerConfig
 from physlm.identity import identity
 from physlm.memory import require_memory
-from physlm.models.architecture import TransformerConfig
+from physlm.models.architecture import DecoderConfig, EncoderConfig, ModelConfig, TransformerConfig
 from physlm.models.checkpoint import CheckpointConfig
-from physlm.models.decoder import DecoderConfig
-from physlm.models.encoder import EncoderConfig
 from physlm.models.inherited import InheritedConfig
-from physlm.models.language_model import ModelConfig
 from physlm.record import SCIENCE, RunDirectory, read_record
 from physlm.schema import Schema
 from physlm.sources import take_copies

@@ -6,10 +6,10 @@ from physlm.config import RunConfig
 from physlm.data.corpus import Corpus
 from physlm.errors import InputError
 from physlm.memory import require_memory
-from physlm.models.adapter import Lora, adapted, merged
-from physlm.models.architecture import TransformerConfig
-from physlm.models.inherited import InheritedConfig
-from physlm.models.language_model import LanguageModel, ModelConfig
+from physlm.models.adapter import adapted, merged
+from physlm.models.architecture import ModelConfig, TransformerConfig
+from physlm.models.inherited import InheritedConfig, Lora
+from physlm.models.language_model import LanguageModel
 from physlm.models.quantised import quantised, require_quantisable
 from physlm.models.size import n_parameters
 from physlm.models.transformer import Transformer

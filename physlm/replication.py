@@ -18,7 +18,7 @@ from rich.progress import track
 from physlm.config import RunConfig, register
 from physlm.errors import InputError, InterruptedRunError, KilledProcessError
 from physlm.interruption import stop_requests
-from physlm.models.decoder import DecoderConfig
+from physlm.models.architecture import DecoderConfig
 from physlm.pipeline import Outcome, execute, finish, finished_before, opened
 from physlm.preparation import Prepared, prepare
 from physlm.record import RunDirectory

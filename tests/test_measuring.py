@@ -18,7 +18,7 @@ from physlm.config import SCHEMAS, RunConfig
 from physlm.errors import InputError, UnmeasuredError
 from physlm.eval.capacity import CapacityConfig
 from physlm.eval.scorer import ScorerConfig
-from physlm.models.decoder import DecoderConfig
+from physlm.models.architecture import DecoderConfig
 from physlm.pipeline import execute
 from physlm.preparation import prepare
 from physlm.record import Origin, RunDirectory, read_record

@@ -13,8 +13,7 @@ from physlm.data.cfg.formats import from_text
 from physlm.data.cfg.tables import tables
 from physlm.inheritance import corpus_of, model_of
 from physlm.memory import memory_bytes, require_memory
-from physlm.models.decoder import DecoderConfig
-from physlm.models.encoder import EncoderConfig
+from physlm.models.architecture import DecoderConfig, EncoderConfig
 
 HUGE = 10**12
 SMALL = ["data=biod", "data.n_people=20", "data.seq_len=16", "model.d_model=16", "model.n_heads=2",

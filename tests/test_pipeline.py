@@ -8,7 +8,7 @@ from physlm.data.cfg.corpus import CfgConfig
 from physlm.errors import InputError
 from physlm.eval.cfg_accuracy import CfgAccuracyConfig
 from physlm.eval.cfg_distribution import CfgDistributionConfig
-from physlm.models.decoder import DecoderConfig
+from physlm.models.architecture import DecoderConfig
 from physlm.pipeline import _curve
 from physlm.preparation import prepare
 from physlm.train.fit import RuntimeConfig

@@ -10,7 +10,7 @@ import pytest
 
 from physlm.config import SCHEMAS, RunConfig
 from physlm.data.bio.bios import TextConfig
-from physlm.models.decoder import DecoderConfig
+from physlm.models.architecture import DecoderConfig
 from physlm.schema import Schema, converted
 from physlm.train.fit import RuntimeConfig
 from physlm.train.module import TrainerConfig
@@ -58,9 +58,10 @@ from physlm.data.bio.biod import BiodConfig
 from physlm.data.cfg.corruption import corrupt
 from physlm.data.cfg.library import load_grammar
 from physlm.data.tokens import Vocabulary
-from physlm.models.decoder import DecoderConfig
-from physlm.models.experts import Experts, ExpertsShape
-from physlm.models.mlp import MlpKind
+from physlm.models.architecture import DecoderConfig
+from physlm.models.architecture import ExpertsShape
+from physlm.models.channels.moe import Experts
+from physlm.models.architecture import MlpKind
 
 def said(build):
     try:

@@ -14,7 +14,8 @@ import torch
 from jaxtyping import Bool, Float, Int, Int64
 from torch import Tensor, nn
 
-from physlm.models.adapter import Lora, adapted
+from physlm.models.adapter import adapted
+from physlm.models.inherited import Lora
 from physlm.models.transformer import Transformer
 from physlm.rng import stream
 

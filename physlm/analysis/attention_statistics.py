@@ -80,7 +80,8 @@ def attention_of(
     for i in range(len(strings)):
         row = documents.tokens[documents.starts[i] : documents.starts[i + 1]]
         with torch.inference_mode():
-            maps = model.attention_maps(torch.from_numpy(row).long()[None].to(model.device))[:, 0]
+            tokens = torch.from_numpy(row).long()[None].to(model.device)
+            maps = torch.stack([found[0] for _, found in model.attention_patterns(tokens)])
         yield maps[:, :, 1:, 1:].float().cpu().numpy()
 
 

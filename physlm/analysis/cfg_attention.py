@@ -60,7 +60,7 @@ class CfgAttentionConfig(ScorerConfig):
         require_causal("cfg_attention", model, "attends to both sides")
         require_room(model, corpus.grammar.length_distribution)
         require_strings("cfg_attention", model, corpus, ["attention"], n_strings=self.n_strings)
-        if type(model).attention_maps is LanguageModel.attention_maps:
+        if not model.shows("attention_patterns"):
             raise InputError(f"eval=cfg_attention: {type(model).__name__} shows no attention")
 
     def score(self, model: LanguageModel, corpus: Corpus) -> list[Metric]:

@@ -61,7 +61,7 @@ class CfgProbingConfig(ScorerConfig):
         for part, n in (("train", self.n_train), ("test", self.n_test)):
             require_strings("cfg_probing", model, corpus, ["probing", part], **{f"n_{part}": n})
         for method in ("hidden_states", "untrained"):
-            if getattr(type(model), method) is getattr(LanguageModel, method):
+            if not model.shows(method):
                 raise InputError(f"eval=cfg_probing: {type(model).__name__} has no {method}")
 
     def score(self, model: LanguageModel, corpus: Corpus) -> list[Metric]:
@@ -115,8 +115,8 @@ def _states(
     is_read = is_read.to(model.device)
     states: list[Tensor] = []
     for part, is_part in zip(torch.split(tokens, 64), torch.split(is_read, 64), strict=True):
-        is_visible = None if model.is_causal else is_part[:, None].expand(-1, part.shape[1], -1)
-        states.append(model.hidden_states(part, is_visible).float() * is_part[..., None])
+        segments = None if model.is_causal else is_part.long()
+        states.append(model.hidden_states(part, segments).float() * is_part[..., None])
     whole = torch.cat(states)[:, 1:]
     return torch.nn.functional.pad(whole, (0, 0, 0, longest - whole.shape[1]))
 

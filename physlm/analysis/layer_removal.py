@@ -1,6 +1,5 @@
 """What a model still knows and tells without one of its layers."""
 
-import copy
 from dataclasses import dataclass, field, replace
 
 from physlm.data.bio.questions import QuestionCorpus
@@ -11,7 +10,7 @@ from physlm.eval.bio import BioConfig
 from physlm.eval.qa import QaConfig
 from physlm.eval.scorer import ScorerConfig
 from physlm.models.language_model import LanguageModel
-from physlm.models.transformer import Transformer
+from physlm.models.transformer import Transformer, without_layer
 from physlm.record import Metric
 
 _TOTALS = ("bio/attribute_accuracy", "qa/exact_match")
@@ -31,7 +30,7 @@ class LayerRemovalConfig(ScorerConfig):
 
     def check(self, model: LanguageModel, corpus: Corpus) -> None:
         """A transformer of several layers, and people that it was told of."""
-        if not isinstance(model, Transformer) or model.config.n_layers < 2:
+        if not isinstance(model, Transformer) or model.n_layers < 2:
             raise InputError("eval=layer_removal takes layers from a transformer of at least two")
         for scorer in self._scorers(corpus):
             scorer.check(model, corpus)
@@ -40,7 +39,7 @@ class LayerRemovalConfig(ScorerConfig):
         """The totals of each scorer without layer 1, 2, ..."""
         assert isinstance(model, Transformer)
         metrics = []
-        for layer in range(model.config.n_layers):
+        for layer in range(model.n_layers):
             shorter = without_layer(model, layer)
             metrics += [
                 replace(metric, name=f"layer_removal/{layer + 1}/{metric.name}")
@@ -53,11 +52,3 @@ class LayerRemovalConfig(ScorerConfig):
     def _scorers(self, corpus: Corpus) -> tuple[ScorerConfig, ...]:
         is_asked = part_of(corpus, QuestionCorpus) is not None
         return (self.bio, self.qa) if is_asked else (self.bio,)
-
-
-def without_layer(model: Transformer, layer: int) -> Transformer:
-    """A copy in which one layer, counted from 0, is passed by."""
-    shorter = copy.deepcopy(model)
-    del shorter.blocks[layer]
-    shorter.config = replace(model.config, n_layers=model.config.n_layers - 1)
-    return shorter

@@ -13,9 +13,9 @@ from jaxtyping import Bool, Float, Int, Int64
 from torch import Tensor
 
 from physlm.errors import InputError
-from physlm.models.cache import Cache
+from physlm.models.compilation import CudaGraph, compiled
 from physlm.models.language_model import LanguageModel
-from physlm.models.program import CudaGraph, compiled
+from physlm.models.state import DecodingState
 from physlm.rng import stream
 
 _Step = Callable[[Tensor, Tensor], Tensor]  # last tokens and random numbers to next tokens
@@ -138,7 +138,7 @@ class _Batch:
     """
 
     sampling: Sampling
-    cache: Cache
+    state: DecodingState
     tokens: Int[Tensor, " kept"]
     rows: Int[Tensor, " kept"]
     is_running: Bool[Tensor, " kept"]
@@ -176,7 +176,7 @@ class _Batch:
         return n_running
 
     def _keep(self, kept: Int[Tensor, " kept"]) -> None:
-        self.cache.keep(kept)
+        self.state.keep(kept)
         self.rows, self.is_running = self.rows[kept], self.is_running[kept]
         self.tokens, self.uniform = self.tokens[kept], self.uniform[:, kept]
 
@@ -194,14 +194,14 @@ def _begin(
     texts, ends, numbers = (
         torch.from_numpy(np.ascontiguousarray(x)).to(device) for x in (prompts, lengths, uniform.T)
     )
-    logits, cache = model.prefill(texts, ends, texts.shape[1] + sampling.max_new_tokens - 1)
+    logits, state = model.prefill(texts, ends, texts.shape[1] + sampling.max_new_tokens - 1)
     if not logits.amax(dim=-1).isfinite().all():
         raise InputError("the model's scores are not finite; its training may have diverged")
     if sampling.is_compiled:
-        cache.fix_shapes()
+        state.fix_shapes()
     rows = torch.arange(len(texts), device=device)
     return _Batch(
-        sampling, cache, tokens=sampling.draw(logits, numbers[0]), rows=rows,
+        sampling, state, tokens=sampling.draw(logits, numbers[0]), rows=rows,
         is_running=torch.ones_like(rows, dtype=torch.bool), uniform=numbers,
         written=torch.full(numbers.shape, sampling.eos or 0, device=device),
     )  # fmt: skip
@@ -209,17 +209,17 @@ def _begin(
 
 def _step(model: LanguageModel, batch: _Batch) -> _Step:
     """From the last tokens of a batch to the next."""
-    cache, sampling = batch.cache, batch.sampling
+    state, sampling = batch.state, batch.sampling
     if not sampling.is_compiled:
-        return lambda tokens, uniform: sampling.draw(model.decode(tokens, cache), uniform)
+        return lambda tokens, uniform: sampling.draw(model.decode(tokens, state), uniform)
     weight = next(model.parameters())
     program = _program(
-        model, sampling, batch.written.shape, cache.n_positions, weight.device, weight.dtype,
+        model, sampling, batch.written.shape, state.n_positions, weight.device, weight.dtype,
         torch.is_autocast_enabled(weight.device.type),
     )  # fmt: skip
 
     def step(tokens: Tensor, uniform: Tensor) -> Tensor:
-        return program(tokens, cache, uniform)
+        return program(tokens, state, uniform)
 
     return CudaGraph(step) if batch.tokens.is_cuda else step
 
@@ -227,7 +227,7 @@ def _step(model: LanguageModel, batch: _Batch) -> _Step:
 @functools.lru_cache(maxsize=4)
 def _program(
     model: LanguageModel, sampling: Sampling, *_kind: object
-) -> Callable[[Tensor, Cache, Tensor], Tensor]:
+) -> Callable[[Tensor, DecodingState, Tensor], Tensor]:
     """A compiled step for batches of one kind; the last few are kept, with their models."""
     return _Program(model, sampling).step
 
@@ -238,8 +238,8 @@ class _Program:
         self.sampling = sampling
         self.step = compiled(self._step)
 
-    def _step(self, tokens: Tensor, cache: Cache, uniform: Tensor) -> Tensor:
-        return self.sampling.draw(self.model.decode(tokens, cache), uniform)
+    def _step(self, tokens: Tensor, state: DecodingState, uniform: Tensor) -> Tensor:
+        return self.sampling.draw(self.model.decode(tokens, state), uniform)
 
 
 @contextlib.contextmanager

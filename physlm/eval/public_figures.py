@@ -18,7 +18,6 @@ from physlm.data.public.questions import TASKS, PublicTask, Question, line_of
 from physlm.errors import InputError
 from physlm.eval.generate import Sampling, generate
 from physlm.eval.scorer import ScorerConfig, mean, require_causal, require_window
-from physlm.models.checkpoint import Checkpoint
 from physlm.models.language_model import LanguageModel
 from physlm.record import Metric
 from physlm.rng import stream
@@ -56,8 +55,8 @@ class PublicFiguresScorerConfig(ScorerConfig):
         known = _known(corpus)
         require_causal("public_figures", model, "does not answer")
         prompts = [prompt for task in TASKS for prompt in self._prompts(task, known.seed)]
-        if isinstance(model, Checkpoint):
-            model.require_reads(prompts, self.max_new_tokens)
+        if model.text is not None:
+            model.text.require_reads(prompts, self.max_new_tokens)
         else:
             longest = max(len(known.vocabulary.encode(prompt)) for prompt in prompts)
             require_window(model, "questions and answers", longest + 1 + self.max_new_tokens)
@@ -108,8 +107,8 @@ class PublicFiguresScorerConfig(ScorerConfig):
         console = Console(stderr=True)
         for first in track(firsts, f"asking {task.name}", console=console, transient=True):
             batch = prompts[first : first + self.batch_size]
-            if isinstance(model, Checkpoint):
-                written += model.answers(batch, max_tokens=self.max_new_tokens)
+            if model.text is not None:
+                written += model.text.answers(batch, max_tokens=self.max_new_tokens)
             else:
                 written += self._generated(model, known, batch)
         return [None if text is None else text.strip().partition("\n")[0] for text in written]

@@ -1,46 +1,31 @@
 """Low-rank adapters: trained in place of the weights they are added to, merged at the end."""
 
 import copy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from physlm.errors import InputError
-from physlm.models.attention import Attention
+from physlm.models.inherited import Lora
+from physlm.models.language_model import LanguageModel
+from physlm.models.mixers.attention import Attention
 from physlm.models.parameters import Declaration
-from physlm.models.transformer import Transformer
+from physlm.models.transformer import Transformer, transformer
 from physlm.rng import stream_key
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lora:
-    """Which low-rank updates are trained.
-
-    Attributes:
-        rank: Of the updates to queries and to values, in every layer; 0 for none.
-        embedding_rank: Of the update to the embedding that reads tokens; 0 for none.
-        alpha: Updates are scaled by alpha over their rank.
-
-    Source:
-        Hu et al. (2021), LoRA; embeddings as in Physics of Language Models, Part 3.1, appendix A.
-    """
-
-    rank: int
-    embedding_rank: int
-    alpha: int
-
-
-def adapted(model: Transformer, lora: Lora, seed: int) -> Transformer:
+def adapted(model: LanguageModel, lora: Lora, seed: int) -> Transformer:
     """A model whose adapters alone are trained; at first it computes what it did.
 
     Embedding and unembedding are told apart, as the adapter reads tokens and does not write them.
 
     Raises:
-        InputError: If the model has no queries to adapt, or peft is not installed or fits nothing
-            else that is.
+        InputError: If the model is no transformer, it has no queries to adapt, or peft is not
+            installed or fits nothing else that is.
     """
+    model = transformer(model, "adapters")
     if lora.rank and not all(isinstance(b.attention, Attention) for b in model.blocks):
         raise InputError(
             f"rank={lora.rank}: attention with model.position={model.config.position.value} has "
@@ -63,9 +48,9 @@ def adapted(model: Transformer, lora: Lora, seed: int) -> Transformer:
     return adapted
 
 
-def merged(model: Transformer) -> Transformer:
+def merged(model: LanguageModel) -> Transformer:
     """The same function as plain weights."""
-    plain = copy.deepcopy(model)
+    plain = copy.deepcopy(transformer(model, "adapters"))
     for parameter in plain.parameters():
         parameter.requires_grad = True
     for block in plain.blocks:

@@ -1,15 +1,30 @@
-"""What decoder and encoder have in common: sizes and kinds of their parts."""
+"""What models are built from: the schemas of decoders and encoders, and the kinds of their parts.
+
+This module knows no torch, so that a configuration is composed without it.
+"""
 
 import math
-from abc import abstractmethod
-from dataclasses import dataclass
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
 from enum import Enum
+from typing import TYPE_CHECKING, NamedTuple
 
-from physlm.models.attention import AttentionShape
-from physlm.models.experts import ExpertsShape
-from physlm.models.language_model import ModelConfig
-from physlm.models.mlp import MlpKind
-from physlm.models.position import PositionEncoding
+from physlm.identity import LATER
+from physlm.schema import Schema
+
+if TYPE_CHECKING:
+    from physlm.models.decoder import Decoder
+    from physlm.models.encoder import Encoder
+    from physlm.models.language_model import LanguageModel
+
+
+@dataclass(kw_only=True, slots=True)
+class ModelConfig(Schema, ABC):
+    """What a model is built from; each architecture has its own fields."""
+
+    @abstractmethod
+    def build(self, vocabulary_size: int, seq_len: int, seed: int) -> "LanguageModel":
+        """A freshly initialised model."""
 
 
 class NormKind(str, Enum):
@@ -17,6 +32,76 @@ class NormKind(str, Enum):
 
     layernorm = "layernorm"
     rmsnorm = "rmsnorm"
+
+
+class MlpKind(str, Enum):
+    """GPT-2's GELU network, the gated SiLU network of Llama and Mistral, or none at all."""
+
+    gelu = "gelu"
+    gated_silu = "gated_silu"
+    none = "none"
+
+
+class PositionEncoding(str, Enum):
+    """Where attention learns of positions.
+
+    Rotary and relative, which is DeBERTa's, read distances beside content; learned absolute
+    positions are GPT-2's. With the last two, distances are all that attention reads.
+
+    Source:
+        Physics of Language Models, Part 1: GPT_rot, GPT_rel, GPT, GPT_pos and GPT_uni.
+    """
+
+    rope = "rope"
+    relative = "relative"
+    learned = "learned"
+    none = "none"
+    position_only = "position_only"
+    uniform = "uniform"
+
+    @property
+    def has_embedded_distances(self) -> bool:
+        """Whether layers read embeddings of the distances between tokens."""
+        return self in (PositionEncoding.relative, PositionEncoding.position_only)
+
+    @property
+    def is_content_free(self) -> bool:
+        """Whether what tokens take from each other depends on distances alone."""
+        return self in (PositionEncoding.position_only, PositionEncoding.uniform)
+
+
+@dataclass(frozen=True, slots=True)
+class AttentionShape:
+    """Sizes of one attention layer."""
+
+    d_model: int
+    n_heads: int
+    n_kv_heads: int
+
+    @property
+    def head_width(self) -> int:
+        """Width of one head."""
+        return self.d_model // self.n_heads
+
+    @property
+    def d_kv(self) -> int:
+        """Width of all keys, and of all values."""
+        return self.head_width * self.n_kv_heads
+
+
+class ExpertsShape(NamedTuple):
+    """Sizes of a mixture.
+
+    Attributes:
+        n_experts: Experts of a layer.
+        n_active: Experts that each token is sent to.
+        capacity_factor: In training an expert takes so many times its even share of the tokens, and
+            what comes then is left out. Afterwards every token is taken.
+    """
+
+    n_experts: int
+    n_active: int
+    capacity_factor: float
 
 
 @dataclass(kw_only=True, slots=True)
@@ -58,6 +143,11 @@ class TransformerConfig(ModelConfig):
         return AttentionShape(self.d_model, self.n_heads, self.n_heads)
 
     @property
+    def attention_window(self) -> int | None:
+        """Tokens that a token may look back on, itself included; None for all."""
+        return None
+
+    @property
     def experts(self) -> ExpertsShape | None:
         """Sizes of the mixture of experts in each MLP's place; None for one MLP."""
         return None
@@ -92,3 +182,126 @@ class TransformerConfig(ModelConfig):
             raise ValueError(f"mlp_ratio={self.mlp_ratio}; so many hidden units cannot be counted")
         if self.mlp is not MlpKind.none and self.d_hidden < 1:
             raise ValueError(f"mlp_ratio={self.mlp_ratio}; leaves no hidden unit")
+
+
+@dataclass(kw_only=True, slots=True)
+class DecoderConfig(TransformerConfig):
+    """A pre-norm decoder; the defaults are the papers' GPT-2 with rotary positions.
+
+    Source:
+        Physics of Language Models, Part 3.3, section 2.2 (GPT2-L-H: L layers, H heads of 64).
+    """
+
+    n_kv_heads: int | None = None  # None: as many as n_heads
+    sliding_window: int | None = None  # tokens a token may look back on, itself included
+    # Above 1, each MLP is a mixture of so many experts, whose hidden units are d_hidden together.
+    n_experts: int = field(default=1, metadata=LATER)
+    n_active_experts: int = field(default=1, metadata=LATER)  # of a token
+    expert_capacity: float = field(default=2.0, metadata=LATER)  # times an even share, in training
+    load_balance: float = field(default=0.01, metadata=LATER)  # weight of the routers' unevenness
+
+    @property
+    def is_causal(self) -> bool:
+        """No token sees those after it."""
+        return True
+
+    @property
+    def attention_shape(self) -> AttentionShape:
+        """Sizes of each attention layer."""
+        return AttentionShape(self.d_model, self.n_heads, self.n_kv_heads or self.n_heads)
+
+    @property
+    def attention_window(self) -> int | None:
+        """Tokens that a token may look back on, itself included; None for all."""
+        return self.sliding_window
+
+    @property
+    def experts(self) -> ExpertsShape | None:
+        """Sizes of the mixture of experts in each MLP's place; None for one MLP."""
+        if self.n_experts == 1:
+            return None
+        return ExpertsShape(self.n_experts, self.n_active_experts, self.expert_capacity)
+
+    def validate(self) -> None:
+        """Heads, window and experts consistent too."""
+        TransformerConfig.validate(self)
+        self._check_experts()
+        if self.n_kv_heads is not None and (self.n_kv_heads < 1 or self.n_heads % self.n_kv_heads):
+            raise ValueError(f"n_kv_heads={self.n_kv_heads}; must divide n_heads={self.n_heads}")
+        if self.n_kv_heads is not None and self.position.is_content_free:
+            raise ValueError(
+                f"n_kv_heads={self.n_kv_heads}; position={self.position.value} has no keys to share"
+            )
+        if self.sliding_window is not None and self.sliding_window < 1:
+            raise ValueError(f"sliding_window={self.sliding_window}; must be at least 1")
+
+    def _check_experts(self) -> None:
+        if not 1 <= self.n_active_experts <= self.n_experts:
+            raise ValueError(
+                f"n_active_experts={self.n_active_experts}; must be from 1 to "
+                f"n_experts={self.n_experts}"
+            )
+        if self.n_experts == 1:
+            return
+        if self.mlp is MlpKind.none:
+            raise ValueError(f"n_experts={self.n_experts} with mlp=none; experts are MLPs")
+        if self.d_hidden % self.n_experts:
+            raise ValueError(
+                f"n_experts={self.n_experts} does not divide the {self.d_hidden} hidden units "
+                "(mlp_ratio x d_model) that experts share evenly"
+            )
+        for name in ("expert_capacity", "load_balance"):
+            least = 0 if name == "load_balance" else 1
+            if not least <= getattr(self, name) < math.inf:
+                raise ValueError(f"{name}={getattr(self, name)}; must be at least {least}")
+
+    def build(self, vocabulary_size: int, seq_len: int, seed: int) -> "Decoder":
+        """A decoder initialised from the seed's own stream."""
+        from physlm.models.decoder import Decoder  # here, as it needs torch
+
+        return Decoder(self, vocabulary_size, seq_len, seed)
+
+
+@dataclass(kw_only=True, slots=True)
+class EncoderConfig(TransformerConfig):
+    """A masked language model; the defaults are BERT's, in the blocks of the decoder.
+
+    Source:
+        Devlin et al. (2019), BERT, whose blocks normalise afterwards; its scores pass through one
+        more layer. Normalising first is what trains without care.
+    """
+
+    position: PositionEncoding = PositionEncoding.learned
+    masked_share: float = 0.15  # of the tokens, which the model has to tell
+
+    @property
+    def is_causal(self) -> bool:
+        """Tokens see both sides."""
+        return False
+
+    @property
+    def n_special(self) -> int:
+        """The mask."""
+        return 1
+
+    def validate(self) -> None:
+        """Positions of both sides, and something to tell."""
+        TransformerConfig.validate(self)
+        if self.position.is_content_free:
+            raise ValueError(
+                f"position={self.position.value} looks back only; use learned, relative, rope or "
+                "none in an encoder"
+            )
+        if not 0 < self.masked_share <= 1:
+            raise ValueError(f"masked_share={self.masked_share}; must be above 0, at most 1")
+
+    def build(self, vocabulary_size: int, seq_len: int, seed: int) -> "Encoder":
+        """An encoder initialised from the seed's own stream."""
+        from physlm.models.encoder import Encoder  # here, as it needs torch
+
+        return Encoder(self, vocabulary_size, seq_len, seed)
+
+
+def n_distances(seq_len: int, *, is_causal: bool) -> int:
+    """How many distances there are between tokens of a window."""
+    return seq_len if is_causal else 2 * seq_len - 1

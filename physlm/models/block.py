@@ -1,17 +1,17 @@
-"""A block: attention, then an MLP, each on a normalised copy and added back."""
+"""A block: a mixer, then a channel, each on a normalised copy and added back."""
 
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from physlm.models.architecture import NormKind, TransformerConfig
-from physlm.models.attention import Attention
-from physlm.models.cache import LayerCache, Place
-from physlm.models.experts import Experts
-from physlm.models.mlp import GatedSiluMlp, GeluMlp, MlpKind
-from physlm.models.position import PositionEncoding, Rotary
-from physlm.models.positional import PositionalAttention
-from physlm.models.relative import RelativeAttention
-from physlm.models.sight import Sight
+from physlm.models.architecture import MlpKind, NormKind, PositionEncoding, TransformerConfig
+from physlm.models.channels.mlp import GatedSiluMlp, GeluMlp
+from physlm.models.channels.moe import Experts
+from physlm.models.context import Channel, Context, Mixer
+from physlm.models.mixers.attention import Attention
+from physlm.models.mixers.position_only import PositionOnlyAttention
+from physlm.models.mixers.relative import RelativeAttention
+from physlm.models.position import Rotary
+from physlm.models.state import MixerState
 
 
 class Block(nn.Module):
@@ -20,42 +20,28 @@ class Block(nn.Module):
     def __init__(self, config: TransformerConfig, rotary: Rotary | None) -> None:
         super().__init__()
         self.attention_norm = norm(config)
-        self.attention = _attention(config, rotary)
-        self.mlp = _mlp(config)
+        self.attention = _mixer(config, rotary)
+        self.mlp = _channel(config)
         self.mlp_norm = None if self.mlp is None else norm(config)
 
     def forward(
-        self, x: Float[Tensor, "batch seq width"], sight: Sight, cache: LayerCache | None = None
+        self, x: Float[Tensor, "batch seq width"], context: Context
     ) -> Float[Tensor, "batch seq width"]:
-        """The residual stream after this block; fills the cache."""
-        return self._transformed(x + self.attention(self.attention_norm(x), sight, cache))
-
-    def balanced(
-        self, x: Float[Tensor, "batch seq width"], sight: Sight
-    ) -> tuple[Float[Tensor, "batch seq width"], Float[Tensor, ""]]:
-        """The residual stream after this block, and how unevenly its experts were chosen."""
-        assert isinstance(self.mlp, Experts) and self.mlp_norm is not None  # noqa: PT018
-        x = x + self.attention(self.attention_norm(x), sight)
-        out, unevenness = self.mlp.balanced(self.mlp_norm(x))
-        return x + out, unevenness
-
-    def attention_weights(
-        self, x: Float[Tensor, "batch seq width"], sight: Sight
-    ) -> Float[Tensor, "batch heads seq seq"]:
-        """How much each token takes from each in this block."""
-        return self.attention.weights(self.attention_norm(x), sight)
-
-    def decode(
-        self, x: Float[Tensor, "batch 1 width"], cache: LayerCache, place: Place
-    ) -> Float[Tensor, "batch 1 width"]:
-        """The residual stream of one more token of each row."""
-        attended = self.attention.decode(self.attention_norm(x), cache, place)
-        return self._transformed(x + attended)
-
-    def _transformed(self, x: Float[Tensor, "batch seq width"]) -> Float[Tensor, "batch seq width"]:
+        """The residual stream after this block."""
+        x = x + self.attention(self.attention_norm(x), context)
         if self.mlp is not None and self.mlp_norm is not None:
-            x = x + self.mlp(self.mlp_norm(x))
+            x = x + self.mlp(self.mlp_norm(x), context)
         return x
+
+    def new_state(self) -> MixerState:
+        """What the block keeps of tokens it reads, while it has read none."""
+        return self.attention.new_state()
+
+    def attention_patterns(
+        self, x: Float[Tensor, "batch seq width"], context: Context
+    ) -> Float[Tensor, "batch heads seq seq"]:
+        """How much each token takes from each in this block, of the residual stream before it."""
+        return self.attention.patterns(self.attention_norm(x), context)
 
 
 def norm(config: TransformerConfig) -> nn.Module:
@@ -65,17 +51,17 @@ def norm(config: TransformerConfig) -> nn.Module:
     return nn.LayerNorm(config.d_model, eps=config.norm_eps, bias=config.has_bias)
 
 
-def _attention(config: TransformerConfig, rotary: Rotary | None) -> Attention | PositionalAttention:
+def _mixer(config: TransformerConfig, rotary: Rotary | None) -> Mixer:
     shape, has_bias = config.attention_shape, config.has_bias
     if config.position is PositionEncoding.relative:
         return RelativeAttention(shape, has_bias=has_bias)
     if config.position.is_content_free:
         is_learned = config.position is PositionEncoding.position_only
-        return PositionalAttention(shape, has_bias=has_bias, is_learned=is_learned)
+        return PositionOnlyAttention(shape, has_bias=has_bias, is_learned=is_learned)
     return Attention(shape, rotary, has_bias=has_bias)
 
 
-def _mlp(config: TransformerConfig) -> GeluMlp | GatedSiluMlp | Experts | None:
+def _channel(config: TransformerConfig) -> Channel | None:
     if config.mlp is MlpKind.none:
         return None
     if config.experts is not None:

@@ -2,12 +2,16 @@
 
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import TYPE_CHECKING
 
 from physlm.errors import InputError
 from physlm.identity import LATER
-from physlm.models.adapter import Lora
-from physlm.models.language_model import LanguageModel, ModelConfig
-from physlm.models.quantised import FEWEST_BITS, MOST_BITS
+from physlm.models.architecture import ModelConfig
+
+if TYPE_CHECKING:
+    from physlm.models.language_model import LanguageModel
+
+FEWEST_BITS, MOST_BITS = 2, 8  # of a rounded weight
 
 
 class Tuning(str, Enum):
@@ -15,6 +19,24 @@ class Tuning(str, Enum):
 
     full = "full"
     lora = "lora"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lora:
+    """Which low-rank updates are trained.
+
+    Attributes:
+        rank: Of the updates to queries and to values, in every layer; 0 for none.
+        embedding_rank: Of the update to the embedding that reads tokens; 0 for none.
+        alpha: Updates are scaled by alpha over their rank.
+
+    Source:
+        Hu et al. (2021), LoRA; embeddings as in Physics of Language Models, Part 3.1, appendix A.
+    """
+
+    rank: int
+    embedding_rank: int
+    alpha: int
 
 
 @dataclass(kw_only=True, slots=True)
@@ -58,7 +80,7 @@ class InheritedConfig(ModelConfig):
             return None
         return Lora(rank=self.rank, embedding_rank=self.embedding_rank, alpha=self.alpha)
 
-    def build(self, vocabulary_size: int, seq_len: int, seed: int) -> LanguageModel:  # noqa: ARG002
+    def build(self, vocabulary_size: int, seq_len: int, seed: int) -> "LanguageModel":  # noqa: ARG002
         """Refused: without an earlier run there is nothing to inherit.
 
         Raises:

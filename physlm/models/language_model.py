@@ -1,59 +1,80 @@
-"""The one interface of every model: token ids in, scores of tokens out."""
+"""The one interface of every model: token ids in, scores of tokens out, and what lies between."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from physlm.errors import InputError
-from physlm.models.cache import Cache
 from physlm.models.cross_entropy import summed_cross_entropy
-from physlm.schema import Schema
+from physlm.models.state import DecodingState
+
+if TYPE_CHECKING:
+    from physlm.models.pretrained_text import PretrainedText
 
 
 class LanguageModel(nn.Module, ABC):
     """Scores every next token from the tokens up to it.
 
-    A masked model scores each token itself instead, from those on both sides.
+    A masked model scores each token itself instead, from those on both sides. State k of a model of
+    L blocks is the residual stream after k of them: state 0 is the embedding with all that is added
+    to it, state L is what the final norm reads.
+
+    Segments are a number for each token: tokens see those of their own number only, such as those
+    of the same document in a window. Without them all tokens of a row see each other, as far as
+    causality lets them.
 
     Attributes:
         vocabulary_size: Number of tokens.
         longest_window: Tokens it can read at once; None where there is no limit.
         is_causal: Whether scores of a token depend on those up to it alone.
+        text: Reads and writes text, for a model with a tokenizer of its own; None where the tokens
+            are those of a corpus.
     """
 
     vocabulary_size: int
     longest_window: int | None = None
     is_causal: bool = True
+    text: "PretrainedText | None" = None
 
     @property
     def device(self) -> torch.device:
         """Where its parameters are; the CPU if it has none."""
         return next((p.device for p in self.parameters()), torch.device("cpu"))
 
+    @property
+    def n_layers(self) -> int:
+        """Number of blocks.
+
+        Raises:
+            InputError: If the model does not say.
+        """
+        raise InputError(_undefined(self, "n_layers"))
+
     @abstractmethod
     def forward(
         self,
         tokens: Int[Tensor, "batch seq"],
-        is_visible: Bool[Tensor, "batch seq seq"] | None = None,
+        segments: Int[Tensor, "batch seq"] | None = None,
     ) -> Float[Tensor, "batch seq vocab"]:
         """Unnormalised next-token scores.
 
         Args:
             tokens: Token ids.
-            is_visible: Where row t may look at column s, on top of causality; None allows all.
+            segments: Which tokens may see each other; None for all.
         """
 
     def loss(
         self,
         tokens: Int[Tensor, "batch seq"],
         targets: Int[Tensor, "batch seq"],
-        is_visible: Bool[Tensor, "batch seq seq"] | None = None,
+        segments: Int[Tensor, "batch seq"] | None = None,
     ) -> Float[Tensor, ""]:
         """Summed loss in nats over the targets; -1 stands where there is none."""
-        logits = self(tokens, is_visible)
+        logits = self(tokens, segments)
         return summed_cross_entropy(logits.flatten(0, 1), targets.flatten())
 
     def prefill(
@@ -61,7 +82,7 @@ class LanguageModel(nn.Module, ABC):
         prompts: Int[Tensor, "batch seq"],  # noqa: ARG002
         lengths: Int[Tensor, " batch"],  # noqa: ARG002
         n_positions: int,  # noqa: ARG002
-    ) -> tuple[Float[Tensor, "batch vocab"], Cache]:
+    ) -> tuple[Float[Tensor, "batch vocab"], DecodingState]:
         """Read whole prompts, to go on token by token with ``decode``.
 
         Args:
@@ -75,45 +96,100 @@ class LanguageModel(nn.Module, ABC):
         Raises:
             InputError: If the model keeps nothing of what it read.
         """
-        raise InputError(_no_cache(self))
+        raise InputError(_keeps_nothing(self))
 
     def decode(
         self,
         tokens: Int[Tensor, " batch"],  # noqa: ARG002
-        cache: Cache,  # noqa: ARG002
+        state: DecodingState,  # noqa: ARG002
     ) -> Float[Tensor, "batch vocab"]:
-        """Next-token scores after one more token per row, which the cache keeps.
+        """Next-token scores after one more token per row, which the state keeps.
 
         Raises:
             InputError: If the model keeps nothing of what it read.
         """
-        raise InputError(_no_cache(self))
+        raise InputError(_keeps_nothing(self))
 
     def hidden_states(
         self,
         tokens: Int[Tensor, "batch seq"],  # noqa: ARG002
-        is_visible: Bool[Tensor, "batch seq seq"] | None = None,  # noqa: ARG002
+        segments: Int[Tensor, "batch seq"] | None = None,  # noqa: ARG002
     ) -> Float[Tensor, "batch seq width"]:
-        """The last layer's normalised states, from which scores are a linear map.
+        """State L after the final norm, from which scores are a linear map.
 
         Raises:
             InputError: If the model shows none.
         """
         raise InputError(_undefined(self, "hidden_states"))
 
-    def attention_maps(
+    def residuals(
         self,
         tokens: Int[Tensor, "batch seq"],  # noqa: ARG002
-        is_visible: Bool[Tensor, "batch seq seq"] | None = None,  # noqa: ARG002
-    ) -> Float[Tensor, "layers batch heads seq seq"]:
-        """How much each token takes from each, after the softmax, in every layer and head.
+        states: Sequence[int] | None = None,  # noqa: ARG002
+        segments: Int[Tensor, "batch seq"] | None = None,  # noqa: ARG002
+    ) -> Float[Tensor, "states batch seq width"]:
+        """The residual stream at chosen states, from one forward pass; never normed.
 
-        Row t of a map holds what token t takes, and sums to 1. No gradient is kept.
+        Args:
+            tokens: Token ids.
+            states: Numbers of blocks applied, from 0 to ``n_layers``, in the order wanted; None
+                for all.
+            segments: Which tokens may see each other; None for all.
 
         Raises:
-            InputError: If the model has no attention to show.
+            InputError: If there is no such state, or the model shows none.
         """
-        raise InputError(_undefined(self, "attention_maps"))
+        raise InputError(_undefined(self, "residuals"))
+
+    def unembed(
+        self,
+        residual: Float[Tensor, "*any width"],  # noqa: ARG002
+    ) -> Float[Tensor, "*any vocab"]:
+        """The scores that the final norm and the output head make of a state, in fp32 at least.
+
+        Of state L they are the model's own. Rounded to fewer bits, many scores would be equal.
+
+        Raises:
+            InputError: If the model does not show it.
+        """
+        raise InputError(_undefined(self, "unembed"))
+
+    def forward_from(
+        self,
+        residual: Float[Tensor, "batch seq width"],  # noqa: ARG002
+        k: int,  # noqa: ARG002
+        segments: Int[Tensor, "batch seq"] | None = None,  # noqa: ARG002
+    ) -> Float[Tensor, "batch seq width"]:
+        """State L, from a given state k of whole windows: blocks k to L - 1 are run.
+
+        Raises:
+            InputError: If there is no such state, or the model cannot start from one.
+        """
+        raise InputError(_undefined(self, "forward_from"))
+
+    def attention_patterns(
+        self,
+        tokens: Int[Tensor, "batch seq"],  # noqa: ARG002
+        layers: Sequence[int] | None = None,  # noqa: ARG002
+        segments: Int[Tensor, "batch seq"] | None = None,  # noqa: ARG002
+    ) -> Iterator[tuple[int, Float[Tensor, "batch heads seq seq"]]]:
+        """How much each token takes from each, after the softmax, block by block.
+
+        Row t of a map holds what token t takes, and sums to 1. No gradient is kept. Only one
+        block's maps are held at a time.
+
+        Args:
+            tokens: Token ids.
+            layers: Blocks, counted from 0, in ascending order; None for all.
+            segments: Which tokens may see each other; None for all.
+
+        Yields:
+            The number of a block, with its maps.
+
+        Raises:
+            InputError: If there is no such block, or the model has no attention to show.
+        """
+        raise InputError(_undefined(self, "attention_patterns"))
 
     def untrained(self, seed: int) -> "LanguageModel":  # noqa: ARG002
         """A model of the same architecture with random weights, on the same device.
@@ -131,19 +207,27 @@ class LanguageModel(nn.Module, ABC):
         """Parameters that one token is computed with; all, unless a model has experts."""
         return sum(self.n_parameters().values())
 
-
-@dataclass(kw_only=True, slots=True)
-class ModelConfig(Schema, ABC):
-    """What a model is built from; each architecture has its own fields."""
-
-    @abstractmethod
-    def build(self, vocabulary_size: int, seq_len: int, seed: int) -> LanguageModel:
-        """A freshly initialised model."""
+    def shows(self, member: str) -> bool:
+        """Whether the model defines a member that this class only refuses."""
+        return getattr(type(self), member) is not getattr(LanguageModel, member)
 
 
-def _no_cache(model: LanguageModel) -> str:
+def chosen(numbers: Sequence[int] | None, n: int, what: str) -> list[int]:
+    """All of them, or those asked for.
+
+    Raises:
+        InputError: If one is not there, or none is asked for.
+    """
+    wanted = list(range(n)) if numbers is None else list(numbers)
+    outside = [number for number in wanted if not 0 <= number < n]
+    if outside or not wanted:
+        raise InputError(f"{what}s={wanted}; give at least one {what} from 0 to {n - 1}")
+    return wanted
+
+
+def _keeps_nothing(model: LanguageModel) -> str:
     return f"{type(model).__name__} has no cache to generate with; define its prefill and decode"
 
 
-def _undefined(model: LanguageModel, method: str) -> str:
-    return f"{type(model).__name__} has no {method}; define it"
+def _undefined(model: LanguageModel, member: str) -> str:
+    return f"{type(model).__name__} has no {member}; define it"

@@ -1,38 +1,8 @@
-"""How a model knows where a token stands."""
-
-from enum import Enum
+"""Rotary positions: queries and keys turned by angles that grow with the position."""
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-
-
-class PositionEncoding(str, Enum):
-    """Where attention learns of positions.
-
-    Rotary and relative, which is DeBERTa's, read distances beside content; learned absolute
-    positions are GPT-2's. With the last two, distances are all that attention reads.
-
-    Source:
-        Physics of Language Models, Part 1: GPT_rot, GPT_rel, GPT, GPT_pos and GPT_uni.
-    """
-
-    rope = "rope"
-    relative = "relative"
-    learned = "learned"
-    none = "none"
-    position_only = "position_only"
-    uniform = "uniform"
-
-    @property
-    def has_embedded_distances(self) -> bool:
-        """Whether layers read embeddings of the distances between tokens."""
-        return self in (PositionEncoding.relative, PositionEncoding.position_only)
-
-    @property
-    def is_content_free(self) -> bool:
-        """Whether what tokens take from each other depends on distances alone."""
-        return self in (PositionEncoding.position_only, PositionEncoding.uniform)
 
 
 class Rotary(nn.Module):

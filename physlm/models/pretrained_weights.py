@@ -36,7 +36,7 @@ def require_checkpoint(folder: Path) -> None:
         )
 
 
-def load_pretrained(folder: Path, dtype: torch.dtype | str) -> Any:
+def load_causal_model(folder: Path, dtype: torch.dtype | str) -> Any:
     """The causal model of a folder, with every weight as the folder has it.
 
     Args:

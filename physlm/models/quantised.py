@@ -11,13 +11,12 @@ import torch
 from torch import nn
 
 from physlm.errors import InputError
+from physlm.models.language_model import LanguageModel
 from physlm.models.parameters import declarations
-from physlm.models.transformer import Transformer
-
-FEWEST_BITS, MOST_BITS = 2, 8
+from physlm.models.transformer import Transformer, transformer
 
 
-def quantised(model: Transformer, *, bits: int, group_size: int) -> Transformer:
+def quantised(model: LanguageModel, *, bits: int, group_size: int) -> Transformer:
     """A copy of a model in which the linear layers of blocks have weights of so few bits.
 
     So many neighbouring weights of a row share one scale, symmetric around zero; each is rounded to
@@ -42,18 +41,19 @@ def quantised(model: Transformer, *, bits: int, group_size: int) -> Transformer:
     scheme = torchao.IntxWeightOnlyConfig(
         weight_dtype=getattr(torch, f"int{bits}"), granularity=torchao.PerGroup(group_size)
     )
-    rounded = copy.deepcopy(model)
+    rounded = copy.deepcopy(transformer(model, "model.weight_bits"))
     torchao.quantize_(rounded.blocks, scheme)
     return rounded
 
 
-def require_quantisable(model: Transformer, group_size: int) -> None:
+def require_quantisable(model: LanguageModel, group_size: int) -> None:
     """All weights of the blocks but norms are linear layers', with whole groups in their rows.
 
     Raises:
         InputError: Naming what is not.
     """
     _torchao()
+    model = transformer(model, "model.weight_bits")
     linear = _linear(model.blocks)
     for name, declared in declarations(model.blocks).items():
         if name.rpartition(".")[0] not in linear and declared.role != "norm":

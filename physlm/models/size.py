@@ -1,9 +1,12 @@
 """How many parameters a decoder or encoder has, in closed form."""
 
-from physlm.models.architecture import NormKind, TransformerConfig
-from physlm.models.distance import n_distances
-from physlm.models.mlp import MlpKind
-from physlm.models.position import PositionEncoding
+from physlm.models.architecture import (
+    MlpKind,
+    NormKind,
+    PositionEncoding,
+    TransformerConfig,
+    n_distances,
+)
 
 
 def n_parameters(config: TransformerConfig, vocabulary_size: int, seq_len: int) -> dict[str, int]:

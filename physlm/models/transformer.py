@@ -1,22 +1,24 @@
-"""The stack that decoder and encoder share."""
+"""The stack of blocks that decoder and encoder share: the one loop over them, and its uses."""
 
-import itertools
+import copy
 import math
-from abc import abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from physlm.models.architecture import TransformerConfig
+from physlm.errors import InputError
+from physlm.models.architecture import PositionEncoding, TransformerConfig
+from physlm.models.attention_mask import AttentionMask
 from physlm.models.block import Block, norm
-from physlm.models.cache import Cache
-from physlm.models.distance import Distances
-from physlm.models.language_model import LanguageModel
+from physlm.models.context import Context
+from physlm.models.language_model import LanguageModel, chosen
 from physlm.models.parameters import Declaration, Start, declarations, roles, starts
-from physlm.models.position import PositionEncoding, Rotary
-from physlm.models.sight import Sight
+from physlm.models.position import Rotary
+from physlm.models.relative_position import RelativePositions
 from physlm.rng import stream_key
 
 
@@ -46,7 +48,7 @@ class Transformer(LanguageModel):
         )
         self.longest_window = None if self.positions is None else seq_len
         self.distances = (
-            Distances(seq_len, config.d_model, is_causal=self.is_causal)
+            RelativePositions(seq_len, config.d_model, is_causal=self.is_causal)
             if config.position.has_embedded_distances
             else None
         )
@@ -77,39 +79,129 @@ class Transformer(LanguageModel):
             elif start is Start.zero:
                 parameters[name].zero_()
 
-    def hidden_states(
+    @property
+    def n_layers(self) -> int:
+        """Number of blocks."""
+        return len(self.blocks)
+
+    def forward(
         self,
         tokens: Int[Tensor, "batch seq"],
-        is_visible: Bool[Tensor, "batch seq seq"] | None = None,
-        cache: Cache | None = None,
-    ) -> Float[Tensor, "batch seq width"]:
-        """The last layer's normalised states, which the unembedding reads; fills the cache.
+        segments: Int[Tensor, "batch seq"] | None = None,
+    ) -> Float[Tensor, "batch seq vocab"]:
+        """Unnormalised scores of every token.
 
         Raises:
             ValueError: If positions are learned and the window is longer than they are.
         """
-        n_positions = tokens.shape[1] if cache is None else cache.n_positions
-        x, sight = self._embedded(tokens), self._sight(tokens, is_visible, n_positions)
-        layers = itertools.repeat(None) if cache is None else cache.layers
-        for block, layer in zip(self.blocks, layers, strict=False):
-            x = block(x, sight, layer)
-        normalised: Tensor = self.norm(x)
-        return normalised
+        return nn.functional.linear(self.hidden_states(tokens, segments), self.output_weight)
 
-    @torch.no_grad()
-    def attention_maps(
+    def hidden_states(
         self,
         tokens: Int[Tensor, "batch seq"],
-        is_visible: Bool[Tensor, "batch seq seq"] | None = None,
-    ) -> Float[Tensor, "layers batch heads seq seq"]:
-        """Row t of a map says how much token t takes from each token; see ``LanguageModel``."""
-        x, sight = self._embedded(tokens), self._sight(tokens, is_visible, tokens.shape[1])
-        maps = []
-        for block in self.blocks:
-            assert isinstance(block, Block)
-            maps.append(block.attention_weights(x, sight))
-            x = block(x, sight)
-        return torch.stack(maps)
+        segments: Int[Tensor, "batch seq"] | None = None,
+    ) -> Float[Tensor, "batch seq width"]:
+        """State L after the final norm; see ``LanguageModel``."""
+        last = self.run(self.embed(tokens), self.context(tokens.shape[1], segments))
+        normalised: Tensor = self.norm(last)
+        return normalised
+
+    def residuals(
+        self,
+        tokens: Int[Tensor, "batch seq"],
+        states: Sequence[int] | None = None,
+        segments: Int[Tensor, "batch seq"] | None = None,
+    ) -> Float[Tensor, "states batch seq width"]:
+        """The residual stream at chosen states; see ``LanguageModel``."""
+        wanted = chosen(states, self.n_layers + 1, "state")
+        stream = self.states(self.embed(tokens), self.context(tokens.shape[1], segments))
+        kept = {k: x for k, x in zip(range(max(wanted) + 1), stream, strict=False) if k in wanted}
+        return torch.stack([kept[k] for k in wanted])
+
+    def unembed(self, residual: Float[Tensor, "*any width"]) -> Float[Tensor, "*any vocab"]:
+        """The scores that a state would have been given; see ``LanguageModel``."""
+        with torch.autocast(residual.device.type, enabled=False):
+            normalised: Tensor = self.norm(residual.to(self.output_weight.dtype))
+            exact = torch.promote_types(normalised.dtype, torch.float32)
+            return nn.functional.linear(normalised.to(exact), self.output_weight.to(exact))
+
+    def forward_from(
+        self,
+        residual: Float[Tensor, "batch seq width"],
+        k: int,
+        segments: Int[Tensor, "batch seq"] | None = None,
+    ) -> Float[Tensor, "batch seq width"]:
+        """State L from a given state k; see ``LanguageModel``."""
+        chosen([k], self.n_layers + 1, "state")
+        return self.run(residual, self.context(residual.shape[1], segments), first=k)
+
+    def attention_patterns(
+        self,
+        tokens: Int[Tensor, "batch seq"],
+        layers: Sequence[int] | None = None,
+        segments: Int[Tensor, "batch seq"] | None = None,
+    ) -> Iterator[tuple[int, Float[Tensor, "batch heads seq seq"]]]:
+        """How much each token takes from each, block by block; see ``LanguageModel``."""
+        return self._patterns(tokens, chosen(layers, self.n_layers, "layer"), segments)
+
+    @torch.no_grad()
+    def _patterns(
+        self, tokens: Tensor, layers: list[int], segments: Tensor | None
+    ) -> Iterator[tuple[int, Tensor]]:
+        context = self.context(tokens.shape[1], segments)
+        stream = self.states(self.embed(tokens), context)
+        for number, x in zip(range(max(layers) + 1), stream, strict=False):
+            if number in layers:
+                block = self.blocks[number]
+                assert isinstance(block, Block)
+                yield number, block.attention_patterns(x, context)
+
+    def states(
+        self, x: Float[Tensor, "batch seq width"], context: Context, *, first: int = 0
+    ) -> Iterator[Float[Tensor, "batch seq width"]]:
+        """The residual stream before each block from the first on, and after the last one.
+
+        This is the only loop over blocks. What nobody asks for is not computed.
+        """
+        yield x
+        for number in range(first, self.n_layers):
+            x = self.blocks[number](x, context.of_block(number))
+            yield x
+
+    def run(
+        self, x: Float[Tensor, "batch seq width"], context: Context, *, first: int = 0
+    ) -> Float[Tensor, "batch seq width"]:
+        """State L, from the state before a block."""
+        for x in self.states(x, context, first=first):  # noqa: B007, PLR1704, B020
+            pass
+        return x
+
+    def embed(self, tokens: Int[Tensor, "batch seq"]) -> Float[Tensor, "batch seq width"]:
+        """State 0 of whole windows.
+
+        Raises:
+            ValueError: If positions are learned and the window is longer than they are.
+        """
+        x: Tensor = self.embedding(tokens)
+        if self.positions is not None:
+            x = x + self.positions.weight[: self._checked(tokens.shape[1])]
+        return x
+
+    def context(
+        self, n_positions: int, segments: Int[Tensor, "batch seq"] | None = None
+    ) -> Context:
+        """What blocks receive with windows of so many tokens, or rows that grow to so many."""
+        mask = AttentionMask(
+            is_causal=self.is_causal, window=self.config.attention_window, segments=segments
+        )
+        embedded = None if self.distances is None else self.distances(n_positions)
+        return Context(mask=mask, n_positions=n_positions, relative_positions=embedded)
+
+    @property
+    def output_weight(self) -> Float[Tensor, "vocab width"]:
+        """The output head: a row for each token that can be predicted."""
+        weight: Tensor = self.unembedding.weight
+        return weight
 
     def untrained(self, seed: int) -> LanguageModel:
         """The same architecture with random weights; see ``LanguageModel``."""
@@ -124,31 +216,6 @@ class Transformer(LanguageModel):
             by_role[role] = by_role.get(role, 0) + parameters[name].numel()
         return by_role
 
-    @abstractmethod
-    def _mask(
-        self, tokens: Int[Tensor, "batch seq"], is_visible: Bool[Tensor, "batch seq seq"] | None
-    ) -> Bool[Tensor, "#batch 1 seq seq"] | None:
-        """What hides tokens from each other, as in ``Sight``."""
-
-    def _sight(
-        self,
-        tokens: Int[Tensor, "batch seq"],
-        is_visible: Bool[Tensor, "batch seq seq"] | None,
-        n_positions: int,
-    ) -> Sight:
-        return Sight(
-            is_causal=self.is_causal,
-            n_positions=n_positions,
-            mask=self._mask(tokens, is_visible),
-            distances=None if self.distances is None else self.distances(n_positions),
-        )
-
-    def _embedded(self, tokens: Int[Tensor, "batch seq"]) -> Float[Tensor, "batch seq width"]:
-        x: Tensor = self.embedding(tokens)
-        if self.positions is not None:
-            x = x + self.positions.weight[: self._checked(tokens.shape[1])]
-        return x
-
     def _checked(self, seq_len: int) -> int:
         if seq_len > self.seq_len:
             raise ValueError(
@@ -156,6 +223,35 @@ class Transformer(LanguageModel):
                 "raise data.seq_len or use model.position=rope"
             )
         return seq_len
+
+
+def transformer(model: LanguageModel, what: str) -> Transformer:
+    """The model, which is one of our own.
+
+    Args:
+        model: Any.
+        what: That needs it to be, for the error.
+
+    Raises:
+        InputError: If it is not.
+    """
+    if not isinstance(model, Transformer):
+        raise InputError(f"{what}: {type(model).__name__} is no decoder or encoder of physlm's own")
+    return model
+
+
+def without_layer(model: LanguageModel, layer: int) -> Transformer:
+    """A copy in which one layer, counted from 0, is passed by.
+
+    Raises:
+        InputError: If the model has no such layer, or none but it.
+    """
+    shorter = copy.deepcopy(transformer(model, "removing a layer"))
+    if not (0 <= layer < shorter.n_layers and shorter.n_layers > 1):
+        raise InputError(f"layer={layer} cannot be removed from {shorter.n_layers} layers")
+    del shorter.blocks[layer]
+    shorter.config = replace(shorter.config, n_layers=shorter.n_layers)
+    return shorter
 
 
 def _rotary(config: TransformerConfig, seq_len: int) -> Rotary | None:

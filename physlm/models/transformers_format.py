@@ -8,13 +8,13 @@ import torch
 from torch import Tensor, nn
 
 from physlm.errors import InputError
-from physlm.models.architecture import NormKind
-from physlm.models.attention import Attention
+from physlm.models.architecture import DecoderConfig, MlpKind, NormKind, PositionEncoding
 from physlm.models.block import Block
-from physlm.models.decoder import Decoder, DecoderConfig
-from physlm.models.mlp import GatedSiluMlp, GeluMlp, MlpKind
-from physlm.models.position import PositionEncoding, Rotary
-from physlm.models.pretrained_weights import load_pretrained
+from physlm.models.channels.mlp import GatedSiluMlp, GeluMlp
+from physlm.models.decoder import Decoder
+from physlm.models.mixers.attention import Attention
+from physlm.models.position import Rotary
+from physlm.models.pretrained_weights import load_causal_model
 
 Weights = dict[str, Tensor]
 
@@ -58,7 +58,7 @@ def load_transformers(folder: Path) -> Decoder:
     Raises:
         InputError: If the folder holds no such checkpoint, or lacks weights of it.
     """
-    source = load_pretrained(folder, torch.float32)
+    source = load_causal_model(folder, torch.float32)
     readers = {"gpt2": _from_gpt2, "llama": _from_llama, "mistral": _from_llama}
     kind = source.config.model_type
     if kind not in readers:

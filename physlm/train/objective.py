@@ -1,6 +1,6 @@
 """What a model is trained on: the loss of a batch of windows."""
 
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from physlm.models.language_model import LanguageModel
@@ -26,10 +26,9 @@ class Objective(nn.Module):
     def forward(self, windows: Int[Tensor, "batch seq_1"]) -> Float[Tensor, ""]:
         """Nats, summed over the tokens of these windows that are targets."""
         inputs = windows[:, :-1].clamp(min=0).long()
-        is_visible = None if self.is_visible_across_documents else self._same_document(inputs)
-        return self.model.loss(inputs, windows[:, 1:].long(), is_visible)
+        segments = None if self.is_visible_across_documents else self._documents(inputs)
+        return self.model.loss(inputs, windows[:, 1:].long(), segments)
 
-    def _same_document(self, inputs: Int[Tensor, "batch seq"]) -> Bool[Tensor, "batch seq seq"]:
-        """True where two tokens belong to one document; each begins with end-of-text."""
-        document = (inputs == self.eos).cumsum(dim=1)
-        return document[:, :, None] == document[:, None, :]
+    def _documents(self, inputs: Int[Tensor, "batch seq"]) -> Int[Tensor, "batch seq"]:
+        """The number of the document that each token belongs to; each begins with end-of-text."""
+        return (inputs == self.eos).cumsum(dim=1)

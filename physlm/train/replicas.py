@@ -21,9 +21,9 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from physlm.data.packing import IGNORED
 from physlm.errors import InputError, InterruptedRunError
 from physlm.interruption import StopRequests, stop_requests
+from physlm.models.compilation import CudaGraph
 from physlm.models.language_model import LanguageModel
 from physlm.models.parameters import decays
-from physlm.models.program import CudaGraph
 from physlm.record import replacing
 from physlm.train.batches import Batches, Chunk
 from physlm.train.fit import Trained, from_checkpoint

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn.utils import get_total_norm
 from torch.optim.adamw import adamw
 
-from physlm.models.program import CudaGraph, compiled
+from physlm.models.compilation import CudaGraph, compiled
 from physlm.train.objective import Objective
 
 Step = Callable[[Tensor, Tensor, Tensor], Tensor]

@@ -8,7 +8,7 @@ from physlm.analysis.attention_statistics import MOST_APART, OFFSETS, attention_
 from physlm.analysis.cfg_attention import CfgAttentionConfig, attention_metrics
 from physlm.data.cfg.corpus import CfgConfig
 from physlm.errors import InputError
-from physlm.models.encoder import EncoderConfig
+from physlm.models.architecture import EncoderConfig
 from tests.eval.oracle import Uniform
 
 
@@ -24,12 +24,12 @@ class Planted(Uniform):
         super().__init__(corpus)
         self.pattern = pattern
 
-    def attention_maps(self, tokens):
+    def attention_patterns(self, tokens, layers=None, segments=None):
         string = self.corpus.string(tokens[0, 1:].numpy())
         truth = self.corpus.grammar.parse(string).derivations
         maps = np.zeros((2, 1, len(string) + 1, len(string) + 1))
         maps[:, 0, 1:, 1:] = self.pattern(truth)
-        return torch.from_numpy(np.tril(maps))[:, None].float()
+        yield from enumerate(torch.from_numpy(np.tril(maps))[:, None].float())
 
 
 def to_ends(truth):

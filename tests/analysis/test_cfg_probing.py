@@ -8,8 +8,7 @@ from physlm.analysis.cfg_probing import CfgProbingConfig, _states
 from physlm.analysis.probing import Reach
 from physlm.data.cfg.corpus import CfgConfig
 from physlm.errors import InputError
-from physlm.models.decoder import DecoderConfig
-from physlm.models.encoder import EncoderConfig
+from physlm.models.architecture import DecoderConfig, EncoderConfig
 from tests.eval.oracle import Uniform
 
 CONFIG = CfgProbingConfig(n_train=200, n_test=60, n_steps=500, reaches=[Reach.diagonal])
@@ -27,7 +26,7 @@ class Planted(Uniform):
         super().__init__(corpus)
         self.holds_it = holds_it
 
-    def hidden_states(self, tokens, is_visible=None):
+    def hidden_states(self, tokens, segments=None):
         eos = self.corpus.vocabulary.eos
         states = torch.randn((*tokens.shape, 16), generator=torch.Generator().manual_seed(0))
         for row, state in zip(tokens, states, strict=True):

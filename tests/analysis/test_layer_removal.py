@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from physlm.analysis.layer_removal import LayerRemovalConfig, without_layer
+from physlm.analysis.layer_removal import LayerRemovalConfig
 from physlm.data.bio.bios import BiosConfig
 from physlm.data.bio.questions import QuestionsConfig
 from physlm.errors import InputError
 from physlm.eval.generate import Sampling, generate
-from physlm.models.decoder import DecoderConfig
+from physlm.models.architecture import DecoderConfig
+from physlm.models.transformer import without_layer
 from physlm.record import by_name
 
 

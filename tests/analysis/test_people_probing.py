@@ -10,9 +10,8 @@ from physlm.data.bio.questions import QuestionsConfig, asked_about
 from physlm.data.bio.sentences import Order
 from physlm.data.tokens import TokenizerName
 from physlm.errors import InputError
-from physlm.models.decoder import Decoder, DecoderConfig
-from physlm.models.encoder import EncoderConfig
-from physlm.models.position import PositionEncoding
+from physlm.models.architecture import DecoderConfig, EncoderConfig, PositionEncoding
+from physlm.models.decoder import Decoder
 from physlm.record import by_name
 
 N_PEOPLE = 240
@@ -37,7 +36,7 @@ class Planted(Decoder):
         }
         self.since = since
 
-    def hidden_states(self, tokens, is_visible=None, cache=None):
+    def hidden_states(self, tokens, segments=None):
         states = torch.zeros(*tokens.shape, 32)
         for i, row in enumerate(tokens.tolist()):
             n = next(n for n in range(2, 8) if tuple(row[1:n]) in self.classes)

@@ -22,7 +22,7 @@ from physlm.data.bio.bior import BiorConfig, persons_of
 from physlm.data.bio.rewriting import lacking, prompt, rewrite
 from physlm.errors import InputError
 from physlm.models import endpoint as endpoints
-from physlm.models.writer import EndpointWriter, LocalWriter
+from physlm.models.text_generator import EndpointWriter, LocalWriter
 from physlm.rng import stream
 
 N = 6

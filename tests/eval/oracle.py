@@ -4,8 +4,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from physlm.models.cache import Cache
 from physlm.models.language_model import LanguageModel
+from physlm.models.state import DecodingState
 
 
 class Oracle(LanguageModel):
@@ -17,7 +17,7 @@ class Oracle(LanguageModel):
         self.vocabulary_size = corpus.vocabulary.size
         self.unused = nn.Parameter(torch.zeros(1))
 
-    def forward(self, tokens, is_visible=None):
+    def forward(self, tokens, segments=None):
         return torch.stack([self._scores(row) for row in tokens])
 
     def prefill(self, prompts, lengths, n_positions):
@@ -50,7 +50,7 @@ class Uniform(Oracle):
         return torch.zeros(len(row), self.vocabulary_size)
 
 
-class Read(Cache):
+class Read(DecodingState):
     """The rows an oracle has read."""
 
     def __init__(self, rows):  # of a cache only what generation asks for
@@ -68,7 +68,7 @@ class Scripted(LanguageModel):
         self.vocabulary_size, self.answer = vocabulary_size, answer
         self.unused = nn.Parameter(torch.zeros(1))
 
-    def forward(self, tokens, is_visible=None):
+    def forward(self, tokens, segments=None):
         raise NotImplementedError("it writes, and scores nothing")
 
     def prefill(self, prompts, lengths, n_positions):

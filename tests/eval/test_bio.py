@@ -11,9 +11,8 @@ from physlm.data.tokens import TokenizerName
 from physlm.errors import InputError
 from physlm.eval.bio import BioConfig
 from physlm.eval.capacity import CapacityConfig
-from physlm.models.decoder import DecoderConfig
+from physlm.models.architecture import DecoderConfig, PositionEncoding
 from physlm.models.language_model import LanguageModel
-from physlm.models.position import PositionEncoding
 from physlm.record import by_name
 
 
@@ -39,7 +38,7 @@ class Reciting(LanguageModel):
                     said = (row[at] + is_wrong) % self.vocabulary_size
                     self.following[tuple(row[:at])] = said
 
-    def forward(self, tokens, is_visible=None):
+    def forward(self, tokens, segments=None):
         scores = torch.zeros(*tokens.shape, self.vocabulary_size)
         for i, row in enumerate(tokens.tolist()):
             for at in range(len(row)):

@@ -14,7 +14,7 @@ from physlm.data.bio.pools import employers, pool
 from physlm.data.tokens import TokenizerName
 from physlm.errors import InputError
 from physlm.eval.capacity import CapacityConfig
-from physlm.models.decoder import DecoderConfig
+from physlm.models.architecture import DecoderConfig
 from physlm.models.language_model import LanguageModel
 from tests.conftest import tiny_biod_config
 
@@ -56,7 +56,7 @@ class TableModel(LanguageModel):
             shares = torch.tensor(list(nexts.values())) / sum(nexts.values())
             scores[t - 1, list(nexts)] = shares.log()
 
-    def forward(self, tokens, is_visible=None):
+    def forward(self, tokens, segments=None):
         logits = torch.zeros(*tokens.shape, self.vocabulary_size)
         for i, row in enumerate(tokens.tolist()):
             while len(row) > 1 and row[-1] == self.eos:

@@ -17,8 +17,8 @@ from physlm.eval.cfg_accuracy import CfgAccuracyConfig, joined
 from physlm.eval.cfg_distribution import CfgDistributionConfig, log_probabilities
 from physlm.eval.cfg_robustness import CfgRobustnessConfig
 from physlm.eval.generate import Generated
-from physlm.models.decoder import Decoder, DecoderConfig
-from physlm.models.position import PositionEncoding
+from physlm.models.architecture import DecoderConfig, PositionEncoding
+from physlm.models.decoder import Decoder
 from tests.eval.oracle import Oracle, Read, Uniform
 
 

@@ -198,7 +198,7 @@ def test_a_gpu_writes_the_same_text(how):
 class Forgetful(LanguageModel):
     vocabulary_size = VOCABULARY
 
-    def forward(self, tokens, is_visible=None):
+    def forward(self, tokens, segments=None):
         return torch.zeros(*tokens.shape, VOCABULARY)
 
 

@@ -25,7 +25,8 @@ from physlm.data.tokens import END_OF_TEXT, WORD
 from physlm.errors import InputError
 from physlm.eval.public_figures import PublicFiguresScorerConfig
 from physlm.inheritance import model_of
-from physlm.models.checkpoint import Checkpoint
+from physlm.models.pretrained import load_pretrained
+from physlm.models.pretrained_text import _asked
 from physlm.models.transformers_format import save_transformers
 from physlm.pipeline import execute
 from physlm.record import RunDirectory, by_name
@@ -237,7 +238,7 @@ def checkpoint(folder, kind):
         bos_token_id=vocabulary.eos, pad_token_id=vocabulary.eos,
     )  # fmt: skip
     transformers.AutoModelForCausalLM.from_config(config).save_pretrained(folder)
-    return Checkpoint(folder)
+    return load_pretrained(folder)
 
 
 @pytest.mark.parametrize("kind", ["llama", "gpt_neox", "mamba"])
@@ -258,11 +259,11 @@ def test_a_chat_model_is_asked_as_its_template_says(tmp_path):
     """The template writes the token that begins a text; it stands there once."""
     model = checkpoint(tmp_path, "llama")
     asked = "Was Alan Turing born in an even month?"
-    plain = model.write([f"Question: {asked}"], max_tokens=4)
-    model.tokenizer.chat_template = (
+    plain = model.text.write([f"Question: {asked}"], max_tokens=4)
+    model.text.tokenizer.chat_template = (
         f"{END_OF_TEXT}{{% for m in messages %}}Question: {{{{ m.content }}}}{{% endfor %}}"
     )
-    assert model.write([asked], max_tokens=4) == plain
+    assert model.text.write([asked], max_tokens=4) == plain
 
 
 NASTY = {
@@ -277,32 +278,32 @@ NASTY = {
 def told_to_decode(folder, **settings):
     path = folder / "generation_config.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | settings))
-    return Checkpoint(folder)
+    return load_pretrained(folder)
 
 
 def by_hand(model, prompt, n, choose):
     """Token by token."""
-    tokens = model.tokenizer(prompt, return_tensors="pt")["input_ids"]
+    tokens = model.text.tokenizer(prompt, return_tensors="pt")["input_ids"]
     start = tokens.shape[1]
     for _ in range(n):
         with torch.no_grad():
             scores = model.model(tokens).logits[:, -1]
         tokens = torch.cat([tokens, choose(scores)], dim=1)
-    return model.tokenizer.decode(tokens[0, start:])
+    return model.text.tokenizer.decode(tokens[0, start:])
 
 
 def test_decoding_is_greedy_whatever_the_folder_says(tmp_path):
     checkpoint(tmp_path, "llama")
     model = told_to_decode(tmp_path, **NASTY)
     prompts = ["Question: Where was Alan Turing born?", "Was"]
-    for prompt, text in zip(prompts, model.write(prompts, max_tokens=12), strict=True):
+    for prompt, text in zip(prompts, model.text.write(prompts, max_tokens=12), strict=True):
         assert text == by_hand(model, prompt, 12, lambda s: s.argmax(-1, keepdim=True))
 
 
 def test_sampling_is_from_all_tokens_whatever_the_folder_says(tmp_path):
     checkpoint(tmp_path, "llama")
     model, prompt = told_to_decode(tmp_path, **NASTY), "Question: Where was Alan Turing born?"
-    text = model.write([prompt], max_tokens=12, temperature=2.0, seed=3)
+    text = model.text.write([prompt], max_tokens=12, temperature=2.0, seed=3)
     torch.manual_seed(3)
     assert text == [by_hand(model, prompt, 12, lambda s: torch.multinomial((s / 2).softmax(-1), 1))]
 
@@ -310,18 +311,18 @@ def test_sampling_is_from_all_tokens_whatever_the_folder_says(tmp_path):
 def test_an_answer_ends_where_the_folder_or_its_tokenizer_ends_it(tmp_path):
     greedy = checkpoint(tmp_path, "llama")
     asked = "Question: Where was Alan Turing born?"
-    text = greedy.write([asked], max_tokens=12)[0]
+    text = greedy.text.write([asked], max_tokens=12)[0]
     third = greedy.tokenizer(text, add_special_tokens=False)["input_ids"][2]
     model = told_to_decode(tmp_path, eos_token_id=[third])
-    assert model.ends == sorted({third, model.tokenizer.eos_token_id})
-    ended = model.write([asked], max_tokens=12)[0]
+    assert model.text.ends == sorted({third, model.text.tokenizer.eos_token_id})
+    ended = model.text.write([asked], max_tokens=12)[0]
     assert text.startswith(ended)
-    assert model.tokenizer(ended, add_special_tokens=False)["input_ids"][-1] == third
+    assert model.text.tokenizer(ended, add_special_tokens=False)["input_ids"][-1] == third
 
 
 def saying_this(model, *texts):
     """A model that writes just this, whatever it is asked."""
-    tokens = [model.tokenizer(text, add_special_tokens=False)["input_ids"] for text in texts]
+    tokens = [model.text.tokenizer(text, add_special_tokens=False)["input_ids"] for text in texts]
     longest = max(map(len, tokens))
     rows = torch.tensor([row + [0] * (longest - len(row)) for row in tokens])
     model.model.generate = lambda input_ids, **_: torch.cat(
@@ -372,23 +373,27 @@ WITH_THOUGHTS = {
 
 
 def test_thoughts_are_no_part_of_an_answer(bytewise):
-    model = saying_this(Checkpoint(bytewise), *WITH_THOUGHTS)
-    answers = model.answers(["Where?"] * len(WITH_THOUGHTS), max_tokens=200)
+    model = saying_this(load_pretrained(bytewise), *WITH_THOUGHTS)
+    answers = model.text.answers(["Where?"] * len(WITH_THOUGHTS), max_tokens=200)
     found = [answer and answer.strip() for answer in answers]
     assert dict(zip(WITH_THOUGHTS, found, strict=True)) == WITH_THOUGHTS
 
 
 def test_a_template_that_begins_thoughts_leaves_the_word_after_them_alone(bytewise):
-    model = saying_this(Checkpoint(bytewise), "He was.</think> London", "He was born in London")
-    model.tokenizer.chat_template = "{% for m in messages %}{{ m.content }}{% endfor %} <think>\n"
-    answers = model.answers(["Where?"] * 2, max_tokens=20)
+    model = saying_this(
+        load_pretrained(bytewise), "He was.</think> London", "He was born in London"
+    )
+    model.text.tokenizer.chat_template = (
+        "{% for m in messages %}{{ m.content }}{% endfor %} <think>\n"
+    )
+    answers = model.text.answers(["Where?"] * 2, max_tokens=20)
     assert answers == [" London", None]
-    model.tokenizer.chat_template += "</think>"
-    assert model.answers(["Where?"] * 2, max_tokens=20)[1] == "He was born in London"
+    model.text.tokenizer.chat_template += "</think>"
+    assert model.text.answers(["Where?"] * 2, max_tokens=20)[1] == "He was born in London"
 
 
 def test_questions_that_a_model_was_still_thinking_about_are_counted(bytewise, capsys):
-    model, corpus = Checkpoint(bytewise), PublicFiguresConfig().build(0)
+    model, corpus = load_pretrained(bytewise), PublicFiguresConfig().build(0)
     scorer = PublicFiguresScorerConfig(n_shots=0, batch_size=len(figures()), max_new_tokens=7)
     saying_this(model, *(["<think>It is", "Yes"] * len(figures()))[: len(figures())])
     metrics = by_name(scorer.score(model, corpus))
@@ -401,13 +406,13 @@ def test_questions_that_a_model_was_still_thinking_about_are_counted(bytewise, c
 
 
 def test_a_chat_template_is_not_told_what_day_it_is(bytewise):
-    model = Checkpoint(bytewise)
-    model.tokenizer.chat_template = (
+    model = load_pretrained(bytewise)
+    model.text.tokenizer.chat_template = (
         "{% macro day() %}{{ strftime_now('%d %b %Y') }}{% endmacro %}"
         "{% if strftime_now is defined %}{% set date_string = day() %}{% endif %}"
         "Today is {{ date_string }}.{% for m in messages %} {{ m.content }}{% endfor %}"
     )
-    assert model._asked("Who?") == "Today is 26 Jul 2024. Who?"
+    assert _asked(model.text.tokenizer, "Who?") == "Today is 26 Jul 2024. Who?"
 
 
 @pytest.mark.parametrize(
@@ -422,15 +427,15 @@ def test_a_tokenizer_that_cannot_be_used_as_meant_is_refused(tmp_path, changed, 
     path = tmp_path / "tokenizer_config.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | changed))
     with pytest.raises(InputError, match=message):
-        Checkpoint(tmp_path)
+        load_pretrained(tmp_path)
 
 
 def test_a_tokenizer_that_loses_what_is_asked_is_refused(bytewise):
-    model = Checkpoint(bytewise)
-    model.require_reads(["Where was Gödel born?"], 3)
-    model.tokenizer.backend_tokenizer.normalizer = normalizers.Replace("Gödel", "")
+    model = load_pretrained(bytewise)
+    model.text.require_reads(["Where was Gödel born?"], 3)
+    model.text.tokenizer.backend_tokenizer.normalizer = normalizers.Replace("Gödel", "")
     with pytest.raises(InputError, match="reads 'Where was Gödel born.' as 'Where was  born"):
-        model.require_reads(["Where was Gödel born?"], 3)
+        model.text.require_reads(["Where was Gödel born?"], 3)
 
 
 def test_a_model_that_computes_no_numbers_is_told_so(tmp_path):
@@ -440,12 +445,12 @@ def test_a_model_that_computes_no_numbers_is_told_so(tmp_path):
     huge = {name: w * 1e30 for name, w in load_file(file).items()}
     save_file(huge, file, metadata={"format": "pt"})
     with pytest.raises(InputError, match="GPT2LMHeadModel computes NaN or infinity"):
-        Checkpoint(tmp_path)
+        load_pretrained(tmp_path)
 
 
 def test_a_checkpoint_that_cannot_read_the_questions_is_refused_before(tmp_path):
     model, corpus = checkpoint(tmp_path, "llama"), PublicFiguresConfig().build(0)
-    model.longest_window = 100
+    model.text.longest_window = 100
     with pytest.raises(InputError, match="this model reads 100; lower n_shots"):
         PublicFiguresScorerConfig(n_shots=20).check(model, corpus)
     model.model.resize_token_embeddings(50)
@@ -482,13 +487,13 @@ def test_what_cannot_be_asked_is_refused_in_one_line(tmp_path, words, fault):
 def test_a_folder_without_weights_or_tokenizer_is_refused(tmp_path):
     (tmp_path / "config.json").write_text('{"model_type": "gpt2"}')
     with pytest.raises(InputError, match=r"has no tokenizer\.json"):
-        Checkpoint(tmp_path)
+        load_pretrained(tmp_path)
     save_tokenizer(PublicFiguresConfig().build(0).vocabulary, tmp_path)
     with pytest.raises(InputError, match=re.escape(str(tmp_path))):
-        Checkpoint(tmp_path)
+        load_pretrained(tmp_path)
     (tmp_path / "model.safetensors").write_bytes(b"no weights")
     with pytest.raises(InputError, match=re.escape(str(tmp_path))):
-        Checkpoint(tmp_path)
+        load_pretrained(tmp_path)
 
 
 def test_a_folder_names_the_run_by_what_it_holds(tmp_path, monkeypatch):

@@ -11,8 +11,7 @@ from physlm.data.bio.questions import QuestionsConfig
 from physlm.data.tokens import TokenizerName
 from physlm.errors import InputError
 from physlm.eval.qa import IN, OUT, QaConfig
-from physlm.models.decoder import DecoderConfig
-from physlm.models.position import PositionEncoding
+from physlm.models.architecture import DecoderConfig, PositionEncoding
 from physlm.record import by_name
 from tests.eval.oracle import Scripted
 

@@ -6,10 +6,9 @@ import pytest
 import torch
 
 from physlm.errors import InputError
-from physlm.models.adapter import Lora, adapted, merged
-from physlm.models.decoder import DecoderConfig
-from physlm.models.inherited import InheritedConfig, Tuning
-from physlm.models.position import PositionEncoding
+from physlm.models.adapter import adapted, merged
+from physlm.models.architecture import DecoderConfig, PositionEncoding
+from physlm.models.inherited import InheritedConfig, Lora, Tuning
 
 STYLES = {
     "gpt2": DecoderConfig(d_model=32, n_layers=2),

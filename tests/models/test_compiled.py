@@ -9,9 +9,7 @@ import pytest
 import torch
 
 from physlm.eval.generate import Sampling, generate
-from physlm.models.decoder import DecoderConfig
-from physlm.models.encoder import EncoderConfig
-from physlm.models.position import PositionEncoding
+from physlm.models.architecture import DecoderConfig, EncoderConfig, PositionEncoding
 from physlm.train.objective import Objective
 from physlm.train.schedule import OptimConfig
 from physlm.train.whole_step import WholeStep

@@ -3,14 +3,16 @@ from functools import partial
 import pytest
 import torch
 
-from physlm.models.architecture import NormKind
-from physlm.models.attention import _attend_in_blocks, attend
-from physlm.models.decoder import DecoderConfig
-from physlm.models.mlp import GatedSiluMlp, GeluMlp, MlpKind, gelu
-from physlm.models.position import PositionEncoding, Rotary
-from physlm.models.sight import attention_mask
+from physlm.models.architecture import DecoderConfig, MlpKind, NormKind, PositionEncoding
+from physlm.models.attention_mask import AttentionMask
+from physlm.models.channels.mlp import GatedSiluMlp, GeluMlp, gelu
+from physlm.models.context import Context
+from physlm.models.mixers.attention_kernels import _attend_in_blocks, attend
+from physlm.models.position import Rotary
 from physlm.models.size import n_parameters
 
+CAUSAL = AttentionMask(is_causal=True)
+CONTEXT = Context(mask=CAUSAL, n_positions=12)
 STYLES = {
     "gpt2": {},
     "learned": {"position": PositionEncoding.learned},
@@ -74,8 +76,7 @@ def test_a_sliding_window_hides_what_lies_further_back():
 def test_masked_documents_score_as_if_alone(style):
     model = config(style).build(20, 12, 0).eval()
     together = tokens(n_batch=1)
-    document = torch.tensor([0] * 5 + [1] * 7)
-    logits = model(together, (document[:, None] == document)[None])
+    logits = model(together, torch.tensor([[0] * 5 + [1] * 7]))
     torch.testing.assert_close(logits[:, :5], model(together[:, :5]))
     # Scores depend on distances, not on positions, so the second document may start anywhere.
     torch.testing.assert_close(logits[:, 5:], model(together[:, 5:]), atol=1e-4, rtol=1e-4)
@@ -149,9 +150,9 @@ def test_attention_in_blocks_is_attention(seq_len, mask, n_kv_heads):
         for heads in (4, n_kv_heads, n_kv_heads)
     )
     document = torch.arange(seq_len).expand(2, -1) // 50
-    given = attention_mask(
-        (document[:, :, None] == document[:, None, :]) if mask == "documents" else None,
-        seq_len=seq_len, sliding_window=10 if mask == "window" else None, device=q.device,
+    given = AttentionMask(
+        is_causal=True, window=10 if mask == "window" else None,
+        segments=document if mask == "documents" else None,
     )  # fmt: skip
     for t in (q, k, v):
         t.requires_grad_()
@@ -175,7 +176,7 @@ def test_attention_in_blocks_is_attention(seq_len, mask, n_kv_heads):
 def test_gradients_of_attention_in_blocks_are_differences():
     torch.manual_seed(0)
     qkv = [torch.randn(1, 1, 65, 2, dtype=torch.float64, requires_grad=True) for _ in range(3)]
-    assert torch.autograd.gradcheck(partial(_attend_in_blocks, mask=None), qkv)
+    assert torch.autograd.gradcheck(partial(_attend_in_blocks, mask=CAUSAL), qkv)
 
 
 def n_kept(function, *inputs):
@@ -189,16 +190,16 @@ def n_kept(function, *inputs):
 def test_attention_in_blocks_keeps_its_weights_and_no_more():
     qkv = torch.randn(3, 2, 4, 256, 8, requires_grad=True)
     n_weights = 2 * 4 * sum(64 * last for last in (64, 128, 192, 256))
-    assert n_kept(partial(_attend_in_blocks, mask=None), *qkv) <= qkv.numel() + n_weights
+    assert n_kept(partial(_attend_in_blocks, mask=CAUSAL), *qkv) <= qkv.numel() + n_weights
 
 
 @pytest.mark.parametrize(("kind", "n_before", "n_after"), [(GeluMlp, 2, 1), (GatedSiluMlp, 4, 2)])
 def test_compiled_hidden_layers_are_kept_once(monkeypatch, kind, n_before, n_after):
     layer = kind(4, 1000, has_bias=False)
     x = torch.randn(1000, 4)[None]
-    assert n_kept(layer, x) // 10**6 == n_before
+    assert n_kept(layer, x, CONTEXT) // 10**6 == n_before
     monkeypatch.setattr(torch.compiler, "is_compiling", lambda: True)
-    assert n_kept(layer, x) // 10**6 == n_after
+    assert n_kept(layer, x, CONTEXT) // 10**6 == n_after
 
 
 @pytest.mark.parametrize("kind", [GeluMlp, GatedSiluMlp])
@@ -208,11 +209,11 @@ def test_an_activation_computed_again_has_the_same_gradients(monkeypatch, kind, 
     layer = kind(8, 20, has_bias=has_bias)
     x = torch.randn(3, 5, 8, requires_grad=True)
     sources = (x, *layer.parameters())
-    plain = layer(x)
+    plain = layer(x, CONTEXT)
     direction = torch.randn(plain.shape)
     expected = torch.autograd.grad(plain, sources, direction)
     monkeypatch.setattr(torch.compiler, "is_compiling", lambda: True)
-    again = layer(x)
+    again = layer(x, CONTEXT)
     torch.testing.assert_close(again, plain, atol=1e-6, rtol=1e-5)
     torch.testing.assert_close(
         torch.autograd.grad(again, sources, direction), expected, atol=1e-5, rtol=1e-5
@@ -226,12 +227,12 @@ def test_a_layer_put_in_the_place_of_another_is_called(monkeypatch):
 
     layer = GeluMlp(8, 20, has_bias=True)
     x = torch.randn(1, 3, 8)
-    plain = layer(x)
+    plain = layer(x, CONTEXT)
     doubled = Doubled(20, 8)
     doubled.load_state_dict(layer.down.state_dict())
     layer.down = doubled
     monkeypatch.setattr(torch.compiler, "is_compiling", lambda: True)
-    torch.testing.assert_close(layer(x), 2 * plain)
+    torch.testing.assert_close(layer(x, CONTEXT), 2 * plain)
 
 
 def test_both_forms_of_gelu_agree(monkeypatch):

@@ -8,10 +8,11 @@ from torch.nn.functional import cross_entropy, linear
 
 from physlm.errors import InputError
 from physlm.models import cross_entropy as loss_in_parts
-from physlm.models.attention import attend
+from physlm.models.attention_mask import AttentionMask
+from physlm.models.channels.mlp import _LinearOf, gated_silu, gelu
 from physlm.models.cross_entropy import linear_cross_entropy
 from physlm.models.derivatives import exact
-from physlm.models.mlp import _LinearOf, gated_silu, gelu
+from physlm.models.mixers.attention_kernels import attend
 from tests.models.test_decoder import config, tokens
 from tests.models.test_transformers_format import scramble
 
@@ -32,7 +33,7 @@ def plain_attention(q, k, v):
 
 
 def attention(q, k, v):
-    return attend(q, k, v, None)
+    return attend(q, k, v, AttentionMask(is_causal=True))
 
 
 def states():
@@ -99,7 +100,7 @@ def test_second_derivatives_are_refused_or_exact(name):
 @pytest.mark.parametrize("is_causal", [True, False])
 def test_every_kernel_of_attention_refuses_second_derivatives(dtype, is_causal):
     with pytest.raises(InputError, match="no second derivatives"):
-        curvature(lambda q, k, v: attend(q, k, v, None, is_causal=is_causal), heads(dtype))
+        curvature(lambda *qkv: attend(*qkv, AttentionMask(is_causal=is_causal)), heads(dtype))
 
 
 def test_second_derivatives_in_other_variables_are_refused_too():

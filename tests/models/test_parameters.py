@@ -9,8 +9,10 @@ import torch
 from torch import nn
 
 from physlm.errors import InputError
-from physlm.models.adapter import Lora, adapted
+from physlm.models.adapter import adapted
+from physlm.models.block import Block
 from physlm.models.decoder import Decoder
+from physlm.models.inherited import Lora
 from physlm.models.language_model import LanguageModel
 from physlm.models.parameters import Declaration, Start, decays, roles
 from physlm.models.quantised import require_quantisable
@@ -106,20 +108,20 @@ class Canon(nn.Module):
         return self.out(nn.functional.conv1d(padded, self.kernel, groups=x.shape[-1]).mT)
 
 
+class CanonBlock(Block):
+    def forward(self, x, context):
+        return super().forward(x + self.canon(x), context)
+
+
 class CanonDecoder(Decoder):
     """A decoder by a researcher, who adds a part to every block."""
 
     def __init__(self, part=Canon):
         super().__init__(config("gpt2"), 20, 12, 3)
         for block in self.blocks:
+            block.__class__ = CanonBlock
             block.canon = part(32)
         self.initialise(3)
-
-    def hidden_states(self, tokens, is_visible=None, cache=None):
-        x, sight = self._embedded(tokens), self._sight(tokens, is_visible, tokens.shape[1])
-        for block in self.blocks:
-            x = block(x + block.canon(x), sight)
-        return self.norm(x)
 
 
 def objective_of(model):
@@ -247,7 +249,7 @@ class Own(LanguageModel):
         self.norm = nn.LayerNorm(8)
         self.scores = nn.Linear(8, 20)
 
-    def forward(self, tokens, is_visible=None):
+    def forward(self, tokens, segments=None):
         return self.scores(self.norm(self.table(tokens)))
 
 

@@ -8,7 +8,7 @@ import transformers
 from safetensors.torch import load_file, save_file
 
 from physlm.errors import InputError
-from physlm.models.pretrained_weights import load_pretrained
+from physlm.models.pretrained_weights import load_causal_model
 from physlm.models.transformers_format import load_transformers
 from tests.models.test_transformers_format import GPT2, LLAMA
 
@@ -53,7 +53,7 @@ def test_a_folder_whose_weights_are_not_its_models_is_refused(tmp_path, changed,
     saved(tmp_path, "llama", LLAMA)
     file = tmp_path / "model.safetensors"
     save_file(changed(load_file(file)), file, metadata={"format": "pt"})
-    for load in (load_transformers, lambda folder: load_pretrained(folder, "auto")):
+    for load in (load_transformers, lambda folder: load_causal_model(folder, "auto")):
         with pytest.raises(InputError, match=message):
             load(tmp_path)
 
@@ -85,7 +85,7 @@ def test_a_configuration_that_the_library_cannot_follow_is_refused(tmp_path, cha
     file = tmp_path / "config.json"
     file.write_text(json.dumps(json.loads(file.read_text()) | changed))
     with pytest.raises(InputError, match=message) as caught:
-        load_pretrained(tmp_path, "auto")
+        load_causal_model(tmp_path, "auto")
     assert str(caught.value).startswith(str(tmp_path))
 
 
@@ -104,7 +104,7 @@ def test_files_that_are_not_what_they_should_be_are_refused(tmp_path, name, text
     (tmp_path / "model.safetensors").unlink()
     (tmp_path / name).write_text(text)
     with pytest.raises(InputError, match=message):
-        load_pretrained(tmp_path, "auto")
+        load_causal_model(tmp_path, "auto")
 
 
 @pytest.mark.parametrize(
@@ -121,12 +121,12 @@ def test_what_the_library_itself_leaves_out_may_be_there(tmp_path, kind, setting
     save_file(load_file(file) | more, file, metadata={"format": "pt"})
     own = {"auto_map": {"AutoModelForCausalLM": "modeling_llama.LlamaForCausalLM"}}
     config.write_text(json.dumps(json.loads(config.read_text()) | own))
-    assert load_pretrained(tmp_path, "auto").config.model_type == kind
+    assert load_causal_model(tmp_path, "auto").config.model_type == kind
 
 
 @pytest.mark.parametrize(("kind", "settings"), [("gpt2", GPT2), ("llama", LLAMA)])
 def test_a_whole_folder_gives_the_weights_that_were_saved(tmp_path, kind, settings):
     expected = saved(tmp_path, kind, settings).state_dict()
-    found = load_pretrained(tmp_path, "auto").state_dict()
+    found = load_causal_model(tmp_path, "auto").state_dict()
     assert found.keys() == expected.keys()
     assert all(torch.equal(found[name], weight) for name, weight in expected.items())

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from physlm.errors import InputError
-from physlm.models.decoder import DecoderConfig
+from physlm.models.architecture import DecoderConfig
 from physlm.models.quantised import quantised, require_quantisable
 
 

@@ -4,9 +4,8 @@ import pytest
 import torch
 
 from physlm.errors import InputError
-from physlm.models.encoder import EncoderConfig
+from physlm.models.architecture import EncoderConfig, PositionEncoding
 from physlm.models.language_model import LanguageModel
-from physlm.models.position import PositionEncoding
 from physlm.models.size import n_parameters
 from physlm.train.objective import Objective
 from tests.models.test_decoder import STYLES, config, tokens
@@ -49,10 +48,9 @@ def is_seen_by_brute_force(kind, seq_len):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_attention_maps_are_distributions_over_what_is_seen(kind):
-    model, document = build(kind), torch.arange(12) >= 5
-    is_visible = (document[:, None] == document).expand(2, -1, -1)
-    maps = model.attention_maps(tokens(), is_visible)
+def test_attention_patterns_are_distributions_over_what_is_seen(kind):
+    model, document = build(kind), (torch.arange(12) >= 5).long().expand(2, -1)
+    maps = patterns(model, tokens(), document)
     assert maps.shape == (2, 2, 4, 12, 12)
     assert (maps.dtype, maps.requires_grad) == (torch.float32, False)
     torch.testing.assert_close(maps.sum(-1), torch.ones(2, 2, 4, 12))
@@ -60,6 +58,12 @@ def test_attention_maps_are_distributions_over_what_is_seen(kind):
     assert not maps[..., ~is_seen].any()
     if config_of(kind).position is not PositionEncoding.uniform:
         assert maps[..., is_seen].all()
+
+
+def patterns(model, *given):
+    numbers, maps = zip(*model.attention_patterns(given[0], None, *given[1:]), strict=True)
+    assert numbers == (0, 1)
+    return torch.stack(maps)
 
 
 def values_of(attention, x):
@@ -76,14 +80,14 @@ def values_of(attention, x):
 @torch.no_grad()
 @pytest.mark.parametrize("is_masked", [False, True])
 @pytest.mark.parametrize("kind", KINDS)
-def test_attention_maps_times_values_are_what_layers_gather(kind, is_masked):
+def test_attention_patterns_times_values_are_what_layers_gather(kind, is_masked):
     model, seen = build(kind), []
     for block in model.blocks:
         block.attention.register_forward_hook(lambda _, given, out: seen.append((given[0], out)))
     document = torch.arange(12).expand(2, -1) // 4
-    is_visible = document[:, :, None] == document[:, None] if is_masked else None
-    model.hidden_states(tokens(), is_visible)
-    maps = model.attention_maps(tokens(), is_visible)
+    segments = document if is_masked else None
+    model.hidden_states(tokens(), segments)
+    maps = patterns(model, tokens(), segments)
     for block, layer, (x, out) in zip(model.blocks, maps, seen, strict=False):
         gathered = (layer @ values_of(block.attention, x)).transpose(1, 2).flatten(2)
         torch.testing.assert_close(block.attention.out(gathered), out, atol=1e-4, rtol=1e-4)
@@ -155,11 +159,11 @@ def test_scores_of_token_by_token_reading_are_those_of_whole_texts(style, length
 class Bare(LanguageModel):
     vocabulary_size = 20
 
-    def forward(self, tokens, is_visible=None):
+    def forward(self, tokens, segments=None):
         return torch.zeros(*tokens.shape, 20)
 
 
-@pytest.mark.parametrize("name", ["hidden_states", "attention_maps", "untrained"])
+@pytest.mark.parametrize("name", ["hidden_states", "residuals", "attention_patterns", "untrained"])
 def test_what_a_model_does_not_show_is_refused(name):
     given = 0 if name == "untrained" else tokens()
     with pytest.raises(InputError, match=f"Bare has no {name}; define it"):

@@ -6,8 +6,9 @@ import torch
 import transformers
 
 from physlm.errors import InputError
+from physlm.models.architecture import DecoderConfig
 from physlm.models.block import Block
-from physlm.models.decoder import Decoder, DecoderConfig
+from physlm.models.decoder import Decoder
 from physlm.models.transformers_format import load_transformers, save_transformers
 from tests.models.test_decoder import config, tokens
 
@@ -113,9 +114,9 @@ class ParallelConfig(DecoderConfig):
 
 
 class PostNorm(Block):
-    def forward(self, x, sight, cache=None):
-        x = self.attention_norm(x + self.attention(x, sight, cache))
-        return self.mlp_norm(x + self.mlp(x))
+    def forward(self, x, context):
+        x = self.attention_norm(x + self.attention(x, context))
+        return self.mlp_norm(x + self.mlp(x, context))
 
 
 def with_another_block(model):

@@ -10,7 +10,8 @@ import torch
 
 from physlm.data.packing import IGNORED, pack
 from physlm.errors import InputError, InterruptedRunError
-from physlm.models.decoder import Decoder, DecoderConfig
+from physlm.models.architecture import DecoderConfig
+from physlm.models.decoder import Decoder
 from physlm.record import Origin, RunDirectory, read_curves
 from physlm.train.batches import Batches
 from physlm.train.fit import Device, RuntimeConfig, fit, saved_steps
@@ -233,9 +234,9 @@ def test_spoilt_weights_never_replace_the_last_good_checkpoint(biod, tmp_path):
 
         n_calls = 0
 
-        def hidden_states(self, tokens, is_visible=None, cache=None):
+        def hidden_states(self, tokens, segments=None):
             self.n_calls += 1
-            hidden = super().hidden_states(tokens, is_visible, cache)
+            hidden = super().hidden_states(tokens, segments)
             spoil = (self.embedding.weight.sum() * 0).sqrt() * 0
             return hidden + spoil if self.n_calls == 4 else hidden
 

@@ -9,9 +9,7 @@ import torch
 from physlm.data.bio.bios import BiosConfig
 from physlm.data.tokens import TokenizerName
 from physlm.errors import InputError, InterruptedRunError
-from physlm.models.decoder import DecoderConfig
-from physlm.models.mlp import MlpKind
-from physlm.models.position import PositionEncoding
+from physlm.models.architecture import DecoderConfig, MlpKind, PositionEncoding
 from physlm.record import RunDirectory
 from physlm.train.batches import Batches
 from physlm.train.fit import RuntimeConfig, fit

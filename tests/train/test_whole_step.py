@@ -9,8 +9,7 @@ import pytest
 import torch
 
 from physlm.errors import InterruptedRunError
-from physlm.models.decoder import DecoderConfig
-from physlm.models.mlp import MlpKind
+from physlm.models.architecture import DecoderConfig, MlpKind
 from physlm.train.batches import Batches
 from physlm.train.module import Precision
 from physlm.train.objective import Objective

@@ -8,10 +8,11 @@ from transformers.models.deberta.modeling_deberta import (
     build_relative_position,
 )
 
-from physlm.models.attention import AttentionShape
-from physlm.models.distance import Distances
-from physlm.models.relative import RelativeAttention
-from physlm.models.sight import Sight
+from physlm.models.architecture import AttentionShape
+from physlm.models.attention_mask import AttentionMask
+from physlm.models.context import Context
+from physlm.models.mixers.relative import RelativeAttention
+from physlm.models.relative_position import RelativePositions
 from tests.models.test_transformers_format import scramble
 
 WIDTH, N_HEADS, SEQ_LEN = 24, 4, 9
@@ -26,13 +27,13 @@ def built(n_kv_heads=N_HEADS, *, seq_len=SEQ_LEN, is_causal=True):
     """An attention layer and the embeddings of distances that it reads."""
     shape = AttentionShape(WIDTH, N_HEADS, n_kv_heads)
     attention = scramble(RelativeAttention(shape, has_bias=True))
-    distances = scramble(Distances(seq_len, WIDTH, is_causal=is_causal))
+    distances = scramble(RelativePositions(seq_len, WIDTH, is_causal=is_causal))
     return attention, distances
 
 
-def sight(distances, **changes):
-    return Sight(is_causal=distances.is_causal, n_positions=SEQ_LEN,
-                 distances=distances(SEQ_LEN), **changes)  # fmt: skip
+def context(distances):
+    mask = AttentionMask(is_causal=distances.is_causal)
+    return Context(mask=mask, n_positions=SEQ_LEN, relative_positions=distances(SEQ_LEN))
 
 
 def weights_of_a_double_loop(attention, distances, x):
@@ -59,7 +60,7 @@ def weights_of_a_double_loop(attention, distances, x):
 @pytest.mark.parametrize("seq_len", [4, SEQ_LEN, 20])
 def test_causal_weights_are_those_of_a_double_loop(x, n_kv_heads, seq_len):
     attention, distances = built(n_kv_heads, seq_len=seq_len)
-    found = attention.weights(x, sight(distances))
+    found = attention.patterns(x, context(distances))
     torch.testing.assert_close(found, weights_of_a_double_loop(attention, distances, x))
 
 
@@ -96,8 +97,8 @@ def test_attention_is_that_of_deberta_in_transformers(x, is_causal):
         x, mask.tril() if is_causal else mask, output_attentions=True,
         relative_pos=build_relative_position(x, x), rel_embeddings=embeddings,
     )  # fmt: skip
-    torch.testing.assert_close(attention.weights(x, sight(distances)), weights)
-    torch.testing.assert_close(attention(x, sight(distances)), gathered)
+    torch.testing.assert_close(attention.patterns(x, context(distances)), weights)
+    torch.testing.assert_close(attention(x, context(distances)), gathered)
 
 
 def test_gradients_are_those_of_the_double_loop(x):
@@ -107,7 +108,7 @@ def test_gradients_are_those_of_the_double_loop(x):
     found, expected = (
         torch.autograd.grad(weights.square().sum(), sources)
         for weights in (
-            attention.weights(x, sight(distances)),
+            attention.patterns(x, context(distances)),
             weights_of_a_double_loop(attention, distances, x),
         )
     )

@@ -3,10 +3,11 @@ import itertools
 import pytest
 import torch
 
-from physlm.models.attention import AttentionShape
-from physlm.models.distance import Distances
-from physlm.models.positional import PositionalAttention
-from physlm.models.sight import Sight, attention_mask
+from physlm.models.architecture import AttentionShape
+from physlm.models.attention_mask import AttentionMask
+from physlm.models.context import Context
+from physlm.models.mixers.position_only import PositionOnlyAttention
+from physlm.models.relative_position import RelativePositions
 from tests.models.test_transformers_format import scramble
 
 WIDTH, N_HEADS, SEQ_LEN = 24, 4, 11
@@ -20,7 +21,7 @@ def x():
 
 def built(*, is_learned):
     shape = AttentionShape(WIDTH, N_HEADS, N_HEADS)
-    return scramble(PositionalAttention(shape, has_bias=True, is_learned=is_learned))
+    return scramble(PositionOnlyAttention(shape, has_bias=True, is_learned=is_learned))
 
 
 def first_seen(row, t):
@@ -28,12 +29,10 @@ def first_seen(row, t):
     return STARTS[row] if t >= STARTS[row] else 0
 
 
-def mask():
-    document = torch.arange(SEQ_LEN) >= torch.tensor(STARTS)[:, None]
-    return attention_mask(
-        document[:, :, None] == document[:, None], seq_len=SEQ_LEN, sliding_window=None,
-        device=document.device,
-    )  # fmt: skip
+def context(*, is_masked, distances=None):
+    documents = (torch.arange(SEQ_LEN) >= torch.tensor(STARTS)[:, None]).long()
+    mask = AttentionMask(is_causal=True, segments=documents if is_masked else None)
+    return Context(mask=mask, n_positions=SEQ_LEN, relative_positions=distances)
 
 
 @torch.no_grad()
@@ -46,7 +45,7 @@ def test_uniform_heads_average_the_values_of_their_last_tokens(x, is_masked):
         for head, reach in enumerate((1, 2, 4, 8)):
             first = max(first_seen(row, t) if is_masked else 0, t - reach + 1)
             expected[row, t, head] = values[row, first : t + 1, head].mean(0)
-    given = Sight(is_causal=True, n_positions=SEQ_LEN, mask=mask() if is_masked else None)
+    given = context(is_masked=is_masked)
     torch.testing.assert_close(attention(x, given), attention.out(expected.flatten(2)))
 
 
@@ -55,7 +54,7 @@ def test_uniform_heads_average_the_values_of_their_last_tokens(x, is_masked):
 @pytest.mark.parametrize("seq_len", [5, SEQ_LEN])
 def test_learned_weights_are_a_softmax_of_the_scores_of_distances(x, is_masked, seq_len):
     attention = built(is_learned=True)
-    distances = scramble(Distances(seq_len, WIDTH, is_causal=True))
+    distances = scramble(RelativePositions(seq_len, WIDTH, is_causal=True))
     scores = distances.embedding.weight @ attention.distance_score.weight.T
     values = attention.value(x).view(2, SEQ_LEN, N_HEADS, -1)
     expected = torch.empty_like(values)
@@ -64,6 +63,5 @@ def test_learned_weights_are_a_softmax_of_the_scores_of_distances(x, is_masked, 
         back = [min(t - s, seq_len - 1) for s in range(first, t + 1)]
         weights = scores[back].softmax(0)
         expected[row, t] = (weights[..., None] * values[row, first : t + 1]).sum(0)
-    given = Sight(is_causal=True, n_positions=SEQ_LEN, distances=distances(SEQ_LEN),
-                  mask=mask() if is_masked else None)  # fmt: skip
+    given = context(is_masked=is_masked, distances=distances(SEQ_LEN))
     torch.testing.assert_close(attention(x, given), attention.out(expected.flatten(2)))

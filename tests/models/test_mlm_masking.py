@@ -2,7 +2,7 @@ import pytest
 import scipy.stats
 import torch
 
-from physlm.models.masking import masked
+from physlm.models.mlm_masking import masked
 
 VOCABULARY, SHARE = 50, 0.15
 

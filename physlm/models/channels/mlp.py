@@ -2,25 +2,17 @@
 
 import math
 from collections.abc import Callable
-from enum import Enum
 from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from physlm.models.context import Channel, Context
 from physlm.models.parameters import Declaration
 
 
-class MlpKind(str, Enum):
-    """GPT-2's GELU network, the gated SiLU network of Llama and Mistral, or none at all."""
-
-    gelu = "gelu"
-    gated_silu = "gated_silu"
-    none = "none"
-
-
-class GeluMlp(nn.Module):
+class GeluMlp(Channel):
     """Up, GELU (tanh form, as in GPT-2), down."""
 
     declares: ClassVar = {
@@ -33,12 +25,16 @@ class GeluMlp(nn.Module):
         self.up = nn.Linear(d_model, d_hidden, bias=has_bias)
         self.down = nn.Linear(d_hidden, d_model, bias=has_bias)
 
-    def forward(self, x: Float[Tensor, "batch seq width"]) -> Float[Tensor, "batch seq width"]:
+    def forward(
+        self,
+        x: Float[Tensor, "batch seq width"],
+        context: Context,  # noqa: ARG002
+    ) -> Float[Tensor, "batch seq width"]:
         """Each token on its own."""
         return _linear_of(gelu, self.down, self.up(x))
 
 
-class GatedSiluMlp(nn.Module):
+class GatedSiluMlp(Channel):
     """Up multiplied by SiLU of a gate, then down.
 
     Source:
@@ -53,7 +49,11 @@ class GatedSiluMlp(nn.Module):
         self.up = nn.Linear(d_model, d_hidden, bias=has_bias)
         self.down = nn.Linear(d_hidden, d_model, bias=has_bias)
 
-    def forward(self, x: Float[Tensor, "batch seq width"]) -> Float[Tensor, "batch seq width"]:
+    def forward(
+        self,
+        x: Float[Tensor, "batch seq width"],
+        context: Context,  # noqa: ARG002
+    ) -> Float[Tensor, "batch seq width"]:
         """Each token on its own."""
         return _linear_of(gated_silu, self.down, self.gate(x), self.up(x))
 

@@ -2,13 +2,15 @@
 
 import math
 from dataclasses import replace
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from physlm.models.mlp import MlpKind, gated_silu, gelu
+from physlm.models.architecture import ExpertsShape, MlpKind
+from physlm.models.channels.mlp import gated_silu, gelu
+from physlm.models.context import Channel, Context
 from physlm.models.parameters import Declaration, Start
 from physlm.schema import converted
 
@@ -17,22 +19,7 @@ from physlm.schema import converted
 _EXPERT = Declaration(role="mlp", decays=True, start=Start.normal, is_expert=True)
 
 
-class ExpertsShape(NamedTuple):
-    """Sizes of a mixture.
-
-    Attributes:
-        n_experts: Experts of a layer.
-        n_active: Experts that each token is sent to.
-        capacity_factor: In training an expert takes so many times its even share of the tokens, and
-            what comes then is left out. Afterwards every token is taken.
-    """
-
-    n_experts: int
-    n_active: int
-    capacity_factor: float
-
-
-class Experts(nn.Module):
+class Experts(Channel):
     """MLPs without biases, and a router that sends each token to those it scores highest.
 
     What a token gets is what its experts make of it, weighted by the router's probabilities: the
@@ -69,19 +56,10 @@ class Experts(nn.Module):
         self.up = nn.Parameter(torch.empty(inward))
         self.down = nn.Parameter(torch.empty(outward))
 
-    def forward(self, x: Float[Tensor, "batch seq width"]) -> Float[Tensor, "batch seq width"]:
+    def forward(
+        self, x: Float[Tensor, "batch seq width"], context: Context
+    ) -> Float[Tensor, "batch seq width"]:
         """Each token by its experts."""
-        return self.balanced(x)[0]
-
-    def balanced(
-        self, x: Float[Tensor, "batch seq width"]
-    ) -> tuple[Float[Tensor, "batch seq width"], Float[Tensor, ""]]:
-        """Each token by its experts, and how uneven the router's choices are: 1 if they are even.
-
-        Source:
-            Fedus, Zoph and Shazeer (2021), equation 4: E times the sum over experts of their share
-            of the tokens times their mean probability.
-        """
         tokens = x.flatten(0, 1)
         probabilities = self.router(tokens).float().softmax(dim=-1)
         weights, chosen = probabilities.topk(self.shape.n_active, dim=-1)
@@ -89,9 +67,21 @@ class Experts(nn.Module):
             weights = weights / weights.sum(dim=-1, keepdim=True)
         slots, capacity = self._slots(chosen)
         out = self._by_experts(tokens, slots, capacity, weights.to(tokens.dtype))
+        if context.load_balancing is not None:
+            context.load_balancing.append(self._load_balancing_loss(chosen, probabilities))
+        return out.view_as(x)
+
+    def _load_balancing_loss(
+        self, chosen: Int[Tensor, "N K"], probabilities: Float[Tensor, "N E"]
+    ) -> Float[Tensor, ""]:
+        """How unevenly the router chooses: 1 if evenly.
+
+        Source:
+            Fedus, Zoph and Shazeer (2021), equation 4: E times the sum over experts of their share
+            of the tokens times their mean probability.
+        """
         shares = self._is_sent(chosen).float().mean(dim=(0, 1))
-        unevenness = self.shape.n_experts * (shares * probabilities.mean(dim=0)).sum()
-        return out.view_as(x), unevenness
+        return self.shape.n_experts * (shares * probabilities.mean(dim=0)).sum()
 
     def _slots(self, chosen: Int[Tensor, "N K"]) -> tuple[Int[Tensor, "N K"], int]:
         """Where each token stands in the queues of its experts, and how long queues are.

@@ -1,12 +1,14 @@
-"""Keys and values of the tokens a model has read, so that one more token costs one step."""
+"""What a model keeps of the tokens it has read, so that one more token costs one step."""
 
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from physlm.models.sight import softmax_of_seen
+from physlm.models.attention_mask import softmax_of_seen
 
 # Tokens for which room is made at a time. Room for all would leave gaps between the heads' keys,
 # across which a CPU reads up to a third slower.
@@ -43,7 +45,19 @@ class Place:
         return softmax_of_seen(scores, self.mask)
 
 
-class LayerCache:
+class MixerState(ABC):
+    """What one mixer keeps of each row; each kind of mixer has its own."""
+
+    @abstractmethod
+    def reserve(self, n_positions: int) -> None:
+        """Make room for so many tokens in each row."""
+
+    @abstractmethod
+    def keep(self, rows: Int[Tensor, " kept"]) -> None:
+        """Forget all other rows."""
+
+
+class KeyValueState(MixerState):
     """The keys and values of one layer, in tensors that are written in place and grow by blocks.
 
     Attributes:
@@ -92,30 +106,30 @@ class LayerCache:
         self.keys, self.values = self.keys[rows], self.values[rows]
 
 
-class Cache:
+class DecodingState:
     """What a decoder keeps of the texts it reads, one per row, which may differ in length.
 
     Prompts are aligned at their first token. What stands behind the end of a short one is never
     seen, and overwritten as the text grows.
 
     Attributes:
-        layers: Keys and values of each layer.
+        blocks: What each block keeps.
         positions: Of the next token of each row.
         n_positions: Tokens per row that will be read in all.
     """
 
     def __init__(
         self,
+        blocks: Sequence[MixerState],
         lengths: Int[Tensor, " batch"],
         *,
-        n_layers: int,
         n_positions: int,
-        sliding_window: int | None,
+        window: int | None,
     ) -> None:
-        self.layers = [LayerCache() for _ in range(n_layers)]
+        self.blocks = blocks
         self.positions = lengths.clone()
         self.n_positions, self._n_reserved = n_positions, 0
-        self._window = sliding_window
+        self._window = window
         shortest, self._longest = (int(n) for n in lengths.aminmax())
         self._is_even = shortest == self._longest
         self._is_static = False
@@ -146,8 +160,8 @@ class Cache:
 
     def keep(self, rows: Int[Tensor, " kept"]) -> None:
         """Forget all other rows."""
-        for layer in self.layers:
-            layer.keep(rows)
+        for block in self.blocks:
+            block.keep(rows)
         self.positions, self._rows = self.positions[rows], self._rows[: len(rows)]
 
     def fix_shapes(self) -> None:
@@ -160,5 +174,5 @@ class Cache:
 
     def _reserve(self, n_positions: int) -> None:
         self._n_reserved = n_positions
-        for layer in self.layers:
-            layer.reserve(n_positions)
+        for block in self.blocks:
+            block.reserve(n_positions)

@@ -1,4 +1,4 @@
-"""Positional attention: what a token gathers depends on distances alone, not on content."""
+"""Position-only attention: what a token gathers depends on distances alone, not on content."""
 
 import math
 from typing import ClassVar
@@ -7,14 +7,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from physlm.models.attention import AttentionShape
-from physlm.models.cache import LayerCache, Place
-from physlm.models.distance import by_pair
+from physlm.models.architecture import AttentionShape
+from physlm.models.context import Context, Mixer
 from physlm.models.parameters import Declaration
-from physlm.models.sight import Sight
+from physlm.models.relative_position import by_pair
+from physlm.models.state import KeyValueState
 
 
-class PositionalAttention(nn.Module):
+class PositionOnlyAttention(Mixer):
     """Means of values, weighted by the softmax of a score that each head has for each distance.
 
     Scores are learned, or say that head h = 1, 2, ... looks at the last 2^(h-1) tokens alike, the
@@ -42,13 +42,16 @@ class PositionalAttention(nn.Module):
         self.out = nn.Linear(shape.d_model, shape.d_model, bias=has_bias)
 
     def forward(
-        self, x: Float[Tensor, "batch seq width"], sight: Sight, cache: LayerCache | None = None
+        self, x: Float[Tensor, "batch seq width"], context: Context
     ) -> Float[Tensor, "batch seq width"]:
-        """What each token gathers from the tokens it sees; fills the cache."""
-        v, scores = self._values(x), self._scores(sight)
-        if cache is not None:
-            cache.fill(v[..., :0], v, (scores,))
-        weights = _weights(scores, sight, x.shape[1]).to(v.dtype)
+        """What each token gathers from the tokens it sees."""
+        if context.place is not None:
+            return self._step(x, context)
+        v, scores = self._values(x), self._scores(context)
+        if context.state is not None:
+            assert isinstance(context.state, KeyValueState)
+            context.state.fill(v[..., :0], v, (scores,))
+        weights = _weights(scores, context, x.shape[1]).to(v.dtype)
         # Without masks all rows have the same weights: one product, with the rows side by side.
         gathered = (
             weights @ v if len(weights) > 1 else torch.einsum("hts,bhsd->bhtd", weights[0], v)
@@ -56,22 +59,28 @@ class PositionalAttention(nn.Module):
         out: Tensor = self.out(gathered.transpose(1, 2).flatten(2))
         return out
 
-    def weights(
-        self, x: Float[Tensor, "batch seq width"], sight: Sight
+    def new_state(self) -> KeyValueState:
+        """Values, whose keys have no width."""
+        return KeyValueState()
+
+    def patterns(
+        self, x: Float[Tensor, "batch seq width"], context: Context
     ) -> Float[Tensor, "batch heads seq seq"]:
         """How much each token takes from each."""
-        weights = _weights(self._scores(sight), sight, x.shape[1])
+        weights = _weights(self._scores(context), context, x.shape[1])
         return weights.expand(len(x), -1, -1, -1)
 
-    def decode(
-        self, x: Float[Tensor, "batch 1 width"], cache: LayerCache, place: Place
+    def _step(
+        self, x: Float[Tensor, "batch 1 width"], context: Context
     ) -> Float[Tensor, "batch 1 width"]:
-        """What one more token of each row gathers from the cache, which then holds it too."""
+        """What one more token of each row gathers from the state, which then holds it too."""
+        state, place = context.state, context.place
+        assert isinstance(state, KeyValueState) and place is not None  # noqa: PT018
         new_v = self._values(x)
-        cache.write(new_v[..., :0], new_v, place)
-        (scores,) = cache.of_distances
+        state.write(new_v[..., :0], new_v, place)
+        (scores,) = state.of_distances
         weights = place.weights(scores[:, place.distances].transpose(0, 1)[:, :, None])
-        gathered = weights.to(new_v.dtype) @ cache.values[:, :, place.columns]
+        gathered = weights.to(new_v.dtype) @ state.values[:, :, place.columns]
         out: Tensor = self.out(gathered.reshape(len(x), 1, -1))
         return out
 
@@ -81,22 +90,22 @@ class PositionalAttention(nn.Module):
         values: Tensor = self.value(x).unflatten(2, (self.shape.n_heads, -1)).transpose(1, 2)
         return values
 
-    def _scores(self, sight: Sight) -> Float[Tensor, "heads distances"]:
+    def _scores(self, context: Context) -> Float[Tensor, "heads distances"]:
         """Of all distances there will be."""
         if self.distance_score is not None:
-            assert sight.distances is not None
-            learned: Tensor = self.distance_score(sight.distances)
+            assert context.relative_positions is not None
+            learned: Tensor = self.distance_score(context.relative_positions)
             return learned.mT
         device = self.value.weight.device
-        distances = torch.arange(sight.n_positions, device=device)
+        distances = torch.arange(context.n_positions, device=device)
         reach = torch.arange(self.shape.n_heads, device=device).exp2()
         return torch.zeros((), device=device).where(distances < reach[:, None], -math.inf)
 
 
 def _weights(
-    scores: Float[Tensor, "heads distances"], sight: Sight, seq_len: int
+    scores: Float[Tensor, "heads distances"], context: Context, seq_len: int
 ) -> Float[Tensor, "#batch heads seq seq"]:
     # Descending distances: going right along a row of keys, they become smaller.
     descending = nn.functional.pad(scores[:, :seq_len].flip(1), (0, 1))
     of_pairs = by_pair(descending[:, None].expand(-1, seq_len, -1), seq_len - 1)
-    return sight.weights(of_pairs[None])
+    return context.mask.weights(of_pairs[None])

@@ -4,8 +4,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from physlm.models.architecture import n_distances
 
-class Distances(nn.Module):
+
+class RelativePositions(nn.Module):
     """One embedding for each distance from a token back to another, shared by all layers.
 
     Distances that no training window has share the embedding of the furthest one.
@@ -27,11 +29,6 @@ class Distances(nn.Module):
             rows = torch.arange(1 - n_positions, n_positions, device=rows.device) + n_rows // 2
         embeddings: Tensor = self.embedding(rows.clamp(0, n_rows - 1))
         return embeddings
-
-
-def n_distances(seq_len: int, *, is_causal: bool) -> int:
-    """How many distances there are between tokens of a window."""
-    return seq_len if is_causal else 2 * seq_len - 1
 
 
 def by_pair(

@@ -12,8 +12,8 @@ from typing import Any
 
 import torch
 
-from physlm.models.checkpoint import Checkpoint
 from physlm.models.endpoint import Endpoint
+from physlm.models.pretrained import load_pretrained
 
 
 class LocalWriter:
@@ -33,8 +33,8 @@ class LocalWriter:
     def __init__(
         self, folder: Path, *, max_tokens: int, temperature: float, seed: int, batch_size: int = 16
     ) -> None:
-        checkpoint = Checkpoint(folder)
-        self.checkpoint = checkpoint.to("cuda" if torch.cuda.is_available() else "cpu")
+        model = load_pretrained(folder)
+        self.text = model.to("cuda" if torch.cuda.is_available() else "cpu").text
         self.max_tokens, self.temperature = max_tokens, temperature
         self.seed, self.n_written, self.batch_size = seed, 0, batch_size
 
@@ -46,8 +46,8 @@ class LocalWriter:
         """
         waiting, n_answered = iter(prompts), 0
         while batch := list(itertools.islice(waiting, self.batch_size)):
-            self.checkpoint.require_fits(batch, self.max_tokens, "lower max_tokens")
-            texts = self.checkpoint.write(
+            self.text.require_fits(batch, self.max_tokens, "lower max_tokens")
+            texts = self.text.write(
                 batch, max_tokens=self.max_tokens, temperature=self.temperature,
                 seed=self.seed + self.n_written,
             )  # fmt: skip

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from physlm.models.distance import Distances, by_pair
+from physlm.models.relative_position import RelativePositions, by_pair
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ def test_moved_rows_are_those_of_a_double_loop(n_rows, n_scores, first):
 def test_distances_beyond_the_window_share_the_furthest_embedding(n_positions):
     furthest = 3
     for is_causal in (True, False):
-        distances = Distances(furthest + 1, 2, is_causal=is_causal)
+        distances = RelativePositions(furthest + 1, 2, is_causal=is_causal)
         lowest = 0 if is_causal else -furthest
         found = distances(n_positions)
         expected = [

@@ -6,11 +6,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from physlm.models.attention import Attention, AttentionShape
-from physlm.models.cache import LayerCache, Place
-from physlm.models.distance import by_pair, n_distances
+from physlm.models.architecture import AttentionShape, n_distances
+from physlm.models.attention_mask import AttentionMask
+from physlm.models.context import Context
+from physlm.models.mixers.attention import Attention
 from physlm.models.parameters import Declaration
-from physlm.models.sight import Sight
+from physlm.models.relative_position import by_pair
+from physlm.models.state import KeyValueState
 
 _N_TERMS = 3  # of a score: content with content, content with distance, distance with content
 
@@ -38,33 +40,39 @@ class RelativeAttention(Attention):
         self.distance_query = nn.Linear(shape.d_model, shape.d_model, bias=False)
 
     def forward(
-        self, x: Float[Tensor, "batch seq width"], sight: Sight, cache: LayerCache | None = None
+        self, x: Float[Tensor, "batch seq width"], context: Context
     ) -> Float[Tensor, "batch seq width"]:
-        """What each token gathers from the tokens it sees; fills the cache."""
+        """What each token gathers from the tokens it sees."""
+        if context.place is not None:
+            return self._step(x, context)
         q, k, v = self._heads(x)
-        of_distances = self._of_distances(sight)
-        if cache is not None:
-            cache.fill(k, v, of_distances)
-        weights = sight.weights(self._scores(q, k, of_distances, sight))
+        of_distances = self._of_distances(context)
+        if context.state is not None:
+            assert isinstance(context.state, KeyValueState)
+            context.state.fill(k, v, of_distances)
+        weights = context.mask.weights(self._scores(q, k, of_distances, context.mask))
         gathered = weights.to(v.dtype) @ self._for_all_heads(v)
         out: Tensor = self.out(gathered.transpose(1, 2).flatten(2))
         return out
 
-    def weights(
-        self, x: Float[Tensor, "batch seq width"], sight: Sight
+    def patterns(
+        self, x: Float[Tensor, "batch seq width"], context: Context
     ) -> Float[Tensor, "batch heads seq seq"]:
         """How much each token takes from each."""
         q, k, _ = self._heads(x)
-        return sight.weights(self._scores(q, k, self._of_distances(sight), sight))
+        scores = self._scores(q, k, self._of_distances(context), context.mask)
+        return context.mask.weights(scores)
 
-    def decode(
-        self, x: Float[Tensor, "batch 1 width"], cache: LayerCache, place: Place
+    def _step(
+        self, x: Float[Tensor, "batch 1 width"], context: Context
     ) -> Float[Tensor, "batch 1 width"]:
-        """What one more token of each row gathers from the cache, which then holds it too."""
+        """What one more token of each row gathers from the state, which then holds it too."""
+        state, place = context.state, context.place
+        assert isinstance(state, KeyValueState) and place is not None  # noqa: PT018
         q, new_k, new_v = self._heads(x)
-        cache.write(new_k, new_v, place)
-        k, v = cache.keys[:, :, place.columns], cache.values[:, :, place.columns]
-        kr, qr = cache.of_distances
+        state.write(new_k, new_v, place)
+        k, v = state.keys[:, :, place.columns], state.values[:, :, place.columns]
+        kr, qr = state.of_distances
         # Heads that share keys become rows of one query, so that keys are not repeated.
         q = q.reshape(len(x), self.shape.n_kv_heads, -1, self.shape.head_width)
         distances = place.distances
@@ -74,12 +82,12 @@ class RelativeAttention(Attention):
         out: Tensor = self.out((weights.to(v.dtype) @ v).reshape(len(x), 1, -1))
         return out
 
-    def _of_distances(self, sight: Sight) -> tuple[Tensor, ...]:
+    def _of_distances(self, context: Context) -> tuple[Tensor, ...]:
         """Keys and queries of the distances."""
-        assert sight.distances is not None
+        assert context.relative_positions is not None
         width = self.shape.head_width
         return tuple(
-            projection(sight.distances).unflatten(1, (-1, width)).transpose(0, 1)
+            projection(context.relative_positions).unflatten(1, (-1, width)).transpose(0, 1)
             for projection in (self.distance_key, self.distance_query)
         )
 
@@ -88,10 +96,10 @@ class RelativeAttention(Attention):
         q: Float[Tensor, "batch heads seq width"],
         k: Float[Tensor, "batch kv_heads seq width"],
         of_distances: tuple[Tensor, ...],
-        sight: Sight,
+        mask: AttentionMask,
     ) -> Float[Tensor, "batch heads seq seq"]:
         seq_len = q.shape[2]
-        n = n_distances(seq_len, is_causal=sight.is_causal)
+        n = n_distances(seq_len, is_causal=mask.is_causal)
         kr, qr = (x[:, :n] for x in of_distances)
         k, kr = self._for_all_heads(k), self._for_all_heads(kr)
         q, qr = q * self.scale, qr * self.scale

@@ -1,0 +1,87 @@
+"""Self-attention by content; positions come in through rotations, or not at all."""
+
+from typing import ClassVar
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from physlm.models.architecture import AttentionShape
+from physlm.models.context import Context, Mixer
+from physlm.models.mixers.attention_kernels import attend, attend_once
+from physlm.models.parameters import Declaration
+from physlm.models.position import Rotary
+from physlm.models.state import KeyValueState
+
+
+class Attention(Mixer):
+    """Multi-head attention with one fused projection; keys may be shared between heads."""
+
+    declares: ClassVar = {
+        "qkv": Declaration(role="attention"),
+        "out": Declaration(role="attention", is_residual=True),
+    }
+
+    def __init__(self, shape: AttentionShape, rotary: Rotary | None, *, has_bias: bool) -> None:
+        super().__init__()
+        self.shape = shape
+        self.rotary = rotary
+        self.qkv = nn.Linear(shape.d_model, shape.d_model + 2 * shape.d_kv, bias=has_bias)
+        self.out = nn.Linear(shape.d_model, shape.d_model, bias=has_bias)
+
+    def forward(
+        self, x: Float[Tensor, "batch seq width"], context: Context
+    ) -> Float[Tensor, "batch seq width"]:
+        """What each token gathers from the tokens it sees."""
+        if context.place is not None:
+            return self._step(x, context)
+        n_batch, seq_len, _ = x.shape
+        q, k, v = self._heads(x)
+        if context.state is not None:
+            assert isinstance(context.state, KeyValueState)
+            context.state.fill(k, v)
+        gathered = attend(q, k, v, context.mask)
+        out: Tensor = self.out(gathered.transpose(1, 2).reshape(n_batch, seq_len, -1))
+        return out
+
+    def new_state(self) -> KeyValueState:
+        """Keys and values."""
+        return KeyValueState()
+
+    def patterns(
+        self, x: Float[Tensor, "batch seq width"], context: Context
+    ) -> Float[Tensor, "batch heads seq seq"]:
+        """How much each token takes from each."""
+        q, k, _ = self._heads(x)
+        k = k.repeat_interleave(self.shape.n_heads // self.shape.n_kv_heads, dim=1)
+        return context.mask.weights(q @ k.mT * self.shape.head_width**-0.5)
+
+    def _step(
+        self, x: Float[Tensor, "batch 1 width"], context: Context
+    ) -> Float[Tensor, "batch 1 width"]:
+        """What one more token of each row gathers from the state, which then holds it too."""
+        state, place = context.state, context.place
+        assert isinstance(state, KeyValueState) and place is not None  # noqa: PT018
+        n_batch, width = len(x), self.shape.head_width
+        n_heads, n_kv = self.shape.n_heads, self.shape.n_kv_heads
+        heads = self.qkv(x).view(n_batch, -1, 1, width)
+        qk, v = heads.split((n_heads + n_kv, n_kv), dim=1)
+        if self.rotary is not None:
+            qk = self.rotary.at(place.positions, qk)
+        q, k = qk.split((n_heads, n_kv), dim=1)
+        state.write(k, v, place)
+        # Heads that share keys become rows of one query, so that keys are not repeated.
+        gathered = attend_once(
+            q.reshape(n_batch, n_kv, -1, width), state.keys[:, :, place.columns],
+            state.values[:, :, place.columns], place.mask,
+        )  # fmt: skip
+        out: Tensor = self.out(gathered.reshape(n_batch, 1, -1))
+        return out
+
+    def _heads(self, x: Float[Tensor, "batch seq width"]) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries, keys and values."""
+        n_batch, seq_len, _ = x.shape
+        n_heads, n_kv = self.shape.n_heads, self.shape.n_kv_heads
+        heads = self.qkv(x).view(n_batch, seq_len, -1, self.shape.head_width).transpose(1, 2)
+        qk, v = heads.split((n_heads + n_kv, n_kv), dim=1)
+        q, k = (qk if self.rotary is None else self.rotary(qk)).split((n_heads, n_kv), dim=1)
+        return q, k, v

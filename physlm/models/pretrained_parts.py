@@ -1,0 +1,273 @@
+"""The parts of a causal model of `transformers`, found by what they do and not by their class.
+
+The model reads a few tokens while every module is watched. Its blocks are the list of modules that
+run one after the other, each on exactly what the one before it wrote. Its final norm is what turns
+the last state into what the output head reads. What is done to the head's scores is seen by letting
+the head return known numbers.
+"""
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from physlm.errors import InputError
+
+_N_TOKENS = 8  # that are read to find the parts
+_RAMP = 200.0  # scores from minus this to this show what is done to all of them
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a model is made of, from its embedding to its scores.
+
+    Attributes:
+        blocks: In the order in which they run.
+        norm: Final norm; None if the head reads the last state as it is.
+        head: From normed states to scores, with its bias if it has one.
+        scale: Scores are multiplied by it.
+        soft_cap: Scores z become cap x tanh(z / cap); None if they do not.
+    """
+
+    blocks: Sequence[nn.Module]
+    norm: nn.Module | None
+    head: nn.Linear
+    scale: float
+    soft_cap: float | None
+
+    def normed(self, residual: Float[Tensor, "*any width"]) -> Float[Tensor, "*any width"]:
+        """What the output head reads."""
+        if self.norm is None:
+            return residual
+        normed: Tensor = self.norm(residual.to(self.head.weight.dtype))
+        return normed
+
+    def scores(self, normed: Float[Tensor, "*any width"]) -> Float[Tensor, "*any vocab"]:
+        """Next-token scores, in fp32 at least."""
+        exact = torch.promote_types(normed.dtype, torch.float32)
+        bias = None if self.head.bias is None else self.head.bias.to(exact)
+        scores = nn.functional.linear(normed.to(exact), self.head.weight.to(exact), bias)
+        return _transformed(scores, self.scale, self.soft_cap)
+
+    @torch.no_grad()
+    def patterns(
+        self, model: Any, tokens: Int[Tensor, "batch seq"], layers: Sequence[int]
+    ) -> dict[int, Float[Tensor, "batch heads seq seq"]]:
+        """Attention of chosen blocks, by number.
+
+        Raises:
+            InputError: If a block shows none.
+        """
+        found: dict[int, Tensor] = {}
+        with ExitStack() as stack, _eager(model):
+            for number in layers:
+                watch = _pattern_hook(found, number, tokens.shape[1])
+                for module in self.blocks[number].modules():
+                    stack.enter_context(module.register_forward_hook(watch))
+            model(tokens)
+        if missing := [number for number in layers if number not in found]:
+            raise InputError(f"{type(model).__name__}: block {missing[0]} has no attention to show")
+        return {number: found[number] for number in layers}
+
+
+def parts_of(model: Any) -> Parts:
+    """The parts of a causal model.
+
+    Raises:
+        InputError: If they cannot be told, or what they make of a text are not the model's scores.
+    """
+    tokens = torch.arange(1, 1 + _N_TOKENS, device=model.device)[None]
+    tokens = tokens % model.get_input_embeddings().num_embeddings
+    head = model.get_output_embeddings()
+    if not isinstance(head, nn.Linear):
+        raise _unknown(model, "its output head is no linear layer")
+    with torch.no_grad():
+        blocks = _blocks(model, tokens)
+        norm = _norm(model, blocks, head, tokens)
+        parts = Parts(blocks, norm, head, *_transform(model, head, tokens))
+        _require_readout(model, parts, tokens)
+    return parts
+
+
+def stream_of(
+    model: Any,
+    blocks: Sequence[nn.Module],
+    tokens: Int[Tensor, "batch seq"],
+    states: Sequence[int],
+    *,
+    given: Mapping[int, Float[Tensor, "batch seq width"]] | None = None,
+) -> dict[int, Float[Tensor, "batch seq width"]]:
+    """The residual stream at some states, from one pass; others may be replaced on the way.
+
+    Args:
+        model: Of `transformers`.
+        blocks: Its blocks.
+        tokens: Read by the model.
+        states: Numbers of blocks applied, up to all of them.
+        given: What block k is to read in place of state k.
+    """
+    found: dict[int, Tensor] = {}
+    given = given or {}
+    with ExitStack() as stack:
+        for k, block in enumerate(blocks):
+            if k in states or k in given:
+                hook = _before(found, k, given.get(k))
+                stack.enter_context(block.register_forward_pre_hook(hook, with_kwargs=True))
+        if len(blocks) in states:
+            hook_last = _after(found, len(blocks))
+            stack.enter_context(blocks[-1].register_forward_hook(hook_last))
+        model(tokens, use_cache=False)
+    return found
+
+
+def _before(found: dict[int, Tensor], k: int, given: Tensor | None) -> Callable[..., Any]:
+    def hook(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        state = args[0] if args else kwargs["hidden_states"]
+        if given is not None:
+            state = given.to(state.dtype)
+        found[k] = state
+        return ((state, *args[1:]), kwargs) if args else (args, {**kwargs, "hidden_states": state})
+
+    return hook
+
+
+def _after(found: dict[int, Tensor], k: int) -> Callable[..., None]:
+    def hook(_: nn.Module, __: tuple[Any, ...], out: Any) -> None:
+        found[k] = _first(out)
+
+    return hook
+
+
+def _first(out: Any) -> Any:
+    """Blocks return a state, or a tuple that begins with it."""
+    return out[0] if isinstance(out, tuple) and out else out
+
+
+def _blocks(model: Any, tokens: Tensor) -> list[nn.Module]:
+    """The list of as many modules as there are layers that runs as one stream."""
+    n_layers = model.config.get_text_config().num_hidden_layers
+    lists = [m for m in model.modules() if isinstance(m, nn.ModuleList) and len(m) == n_layers]
+    for blocks in map(list, lists):
+        seen: list[tuple[int, Any, Any]] = []
+        with ExitStack() as stack:
+            for k, block in enumerate(blocks):
+                watch = _watch_into(seen, k)
+                stack.enter_context(block.register_forward_hook(watch, with_kwargs=True))
+            model(tokens, use_cache=False)
+        if _is_stream(seen, n_layers):
+            return blocks
+    raise _unknown(model, f"no list of {n_layers} modules reads what the one before it wrote")
+
+
+def _watch_into(seen: list[tuple[int, Any, Any]], k: int) -> Callable[..., None]:
+    def hook(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> None:
+        seen.append((k, args[0] if args else kwargs.get("hidden_states"), _first(out)))
+
+    return hook
+
+
+def _is_stream(seen: Sequence[tuple[int, Any, Any]], n_layers: int) -> bool:
+    """Whether all ran once and in order, each on exactly what the one before wrote."""
+    if [k for k, _, _ in seen] != list(range(n_layers)):
+        return False
+    return all(_is_same(before[2], after[1]) for before, after in itertools.pairwise(seen))
+
+
+def _is_same(one: Any, other: Any) -> bool:
+    return isinstance(one, Tensor) and isinstance(other, Tensor) and torch.equal(one, other)
+
+
+def _norm(
+    model: Any, blocks: Sequence[nn.Module], head: nn.Module, tokens: Tensor
+) -> nn.Module | None:
+    """The module that makes of the last state what the head reads."""
+    seen: list[tuple[nn.Module, Any, Any]] = []
+    read: list[Tensor] = []
+
+    def watch(module: nn.Module, args: tuple[Any, ...], out: Any) -> None:
+        seen.append((module, args[0] if args else None, out))
+
+    with ExitStack() as stack:
+        for module in model.modules():
+            if module is not head:
+                stack.enter_context(module.register_forward_hook(watch))
+        keep = head.register_forward_pre_hook(lambda _, args: read.append(args[0]))
+        stack.enter_context(keep)
+        model(tokens, use_cache=False)
+    numbers = [i for i, (module, _, _) in enumerate(seen) if module is blocks[-1]]
+    last = _first(seen[numbers[-1]][2])
+    if _is_same(last, read[0]):
+        return None
+    for module, given, out in seen[numbers[-1] + 1 :]:
+        if _is_same(given, last) and _is_same(out, read[0]):
+            return module
+    raise _unknown(model, "nothing turns the last state into what its output head reads")
+
+
+def _transform(model: Any, head: nn.Module, tokens: Tensor) -> tuple[float, float | None]:
+    """What is done to the head's scores: scale and soft cap."""
+    ramp: list[Tensor] = []
+
+    def replace(_: nn.Module, __: tuple[Any, ...], out: Tensor) -> Tensor:
+        values = torch.linspace(-_RAMP, _RAMP, out.shape[-1], dtype=torch.float32)
+        ramp.append(values.to(out.device).to(out.dtype).expand_as(out))
+        return ramp[0]
+
+    with head.register_forward_hook(replace):
+        shown = model(tokens, use_cache=False).logits.float()
+    given = ramp[0].float()
+    soft_cap = getattr(model.config.get_text_config(), "final_logit_softcapping", None)
+    scale = 1.0 if soft_cap else float((shown[..., -1] / given[..., -1]).flatten()[0])
+    if not torch.allclose(shown, _transformed(given, scale, soft_cap), rtol=2e-2, atol=1e-4):
+        raise _unknown(model, "what is done to its scores is neither a factor nor a soft cap")
+    return scale, soft_cap
+
+
+def _transformed(scores: Tensor, scale: float, soft_cap: float | None) -> Tensor:
+    scaled = scores if scale == 1 else scores * scale
+    return scaled if soft_cap is None else soft_cap * torch.tanh(scaled / soft_cap)
+
+
+def _require_readout(model: Any, parts: Parts, tokens: Tensor) -> None:
+    """What the parts make of the last state are the model's scores."""
+    found: dict[int, Tensor] = {}
+    with parts.blocks[-1].register_forward_hook(_after(found, 0)):
+        logits = model(tokens, use_cache=False).logits.float()
+    ours = parts.scores(parts.normed(found[0]))
+    is_half = parts.head.weight.dtype in (torch.bfloat16, torch.float16)
+    if not torch.allclose(
+        ours, logits, rtol=0.02 if is_half else 1e-4, atol=0.1 if is_half else 1e-4
+    ):
+        raise _unknown(model, "norm and output head do not make its scores of the last state")
+
+
+def _pattern_hook(found: dict[int, Tensor], number: int, seq_len: int) -> Callable[..., None]:
+    """Keeps the first output of four dimensions whose rows are distributions over tokens."""
+
+    def hook(_: nn.Module, __: tuple[Any, ...], out: Any) -> None:
+        for part in out if isinstance(out, tuple) else ():
+            is_map = isinstance(part, Tensor) and part.shape[2:] == (seq_len, seq_len)
+            if is_map and number not in found:
+                found[number] = part.float()
+
+    return hook
+
+
+@contextmanager
+def _eager(model: Any) -> Iterator[None]:
+    """Attention in plain products, which alone has weights to show."""
+    before = model.config._attn_implementation
+    model.set_attn_implementation("eager")
+    try:
+        yield
+    finally:
+        model.set_attn_implementation(before)
+
+
+def _unknown(model: Any, reason: str) -> InputError:
+    return InputError(f"{type(model).__name__}: {reason}; nobody can look inside of it")

@@ -1,0 +1,189 @@
+"""What a model of `transformers` reads and writes as text, with its own tokenizer."""
+
+import unicodedata
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from physlm.errors import InputError
+from physlm.models.pretrained_weights import reading, transformers
+from physlm.models.thoughts import ends_within_thoughts, without_thoughts
+
+_TOKENIZERS = ("tokenizer.json", "tokenizer_config.json", "tokenizer.model", "vocab.json")
+# Some chat templates tell the model what day it is; a result must not depend on when it was made.
+_ONE_DAY = "{% macro strftime_now(format) %}26 Jul 2024{% endmacro %}"
+
+
+def tokenizer_of(folder: Path) -> Any:
+    """The tokenizer of a checkpoint.
+
+    Raises:
+        InputError: If the folder has none, or it cannot be read.
+    """
+    if not any((folder / name).is_file() for name in _TOKENIZERS):
+        raise InputError(f"{folder} has no tokenizer.json; save the model's tokenizer there")
+    with reading(folder):
+        tokenizer = transformers().AutoTokenizer.from_pretrained(
+            folder, local_files_only=True, trust_remote_code=False
+        )
+        _asked(tokenizer, "")
+    return tokenizer
+
+
+class PretrainedText:
+    """A causal model that reads and writes text.
+
+    Args:
+        tokenizer: Of the model.
+        model: Of `transformers`.
+        folder: Where both are from, for errors.
+        longest_window: Tokens that the model can read at once; None where there is no limit.
+
+    Raises:
+        InputError: If the tokenizer has nothing to fill up short prompts with.
+    """
+
+    def __init__(
+        self, tokenizer: Any, model: Any, folder: Path, longest_window: int | None
+    ) -> None:
+        self.tokenizer, self.model, self.longest_window = tokenizer, model, longest_window
+        tokenizer.padding_side = "left"
+        if tokenizer.pad_token is None:
+            if tokenizer.eos_token is None:
+                raise InputError(f"{folder}: its tokenizer has neither a pad nor an eos token")
+            tokenizer.pad_token = tokenizer.eos_token
+        self.ends = _ends(model.generation_config, tokenizer)
+
+    def require_reads(self, texts: Sequence[str], max_tokens: int) -> None:
+        """The tokenizer knows what is in the questions, and the model reads and answers them.
+
+        Raises:
+            InputError: If one does not.
+        """
+        for text, row in zip(texts, self._rows(texts), strict=True):
+            if _letters(text) not in _letters(read := self.tokenizer.decode(row)):
+                raise InputError(
+                    f"its tokenizer reads {text[-60:]!r} as {read[-60:]!r}; save the whole "
+                    "tokenizer in the checkpoint's folder"
+                )
+        self.require_fits(texts, max_tokens, "lower n_shots or max_new_tokens")
+
+    def require_fits(self, texts: Sequence[str], max_tokens: int, remedy: str) -> None:
+        """The model has the tokens of these texts, and positions for them and what follows.
+
+        Args:
+            texts: That the model will be asked.
+            max_tokens: Of each answer.
+            remedy: What makes texts and answers shorter, for the error.
+
+        Raises:
+            InputError: If it has not.
+        """
+        rows = self._rows(texts)
+        longest, largest = max(map(len, rows)) + max_tokens, max(map(max, rows))
+        if self.longest_window is not None and longest > self.longest_window:
+            raise InputError(
+                f"questions and answers have up to {longest} tokens, this model reads "
+                f"{self.longest_window}; {remedy}"
+            )
+        largest = max(largest, self.tokenizer.pad_token_id)
+        n_embedded = self.model.get_input_embeddings().num_embeddings
+        if largest >= n_embedded:
+            raise InputError(
+                f"its tokenizer has token {largest}, the model only {n_embedded}; save the "
+                "tokenizer of this model in its folder"
+            )
+
+    def write(
+        self, prompts: Sequence[str], *, max_tokens: int, temperature: float = 0.0, seed: int = 0
+    ) -> list[str]:
+        """What `answers` gives, with nothing for an answer that was cut off in its thoughts."""
+        answers = self.answers(prompts, max_tokens=max_tokens, temperature=temperature, seed=seed)
+        return [answer or "" for answer in answers]
+
+    @torch.inference_mode()
+    def answers(
+        self, prompts: Sequence[str], *, max_tokens: int, temperature: float = 0.0, seed: int = 0
+    ) -> list[str | None]:
+        """What the model writes after each prompt, or in answer to it if it is made for chats.
+
+        An answer ends at any of the tokens by which ``generation_config.json``, or the tokenizer,
+        says that it does. Nothing else of how the folder would have the model decode is followed.
+
+        Args:
+            prompts: Read together.
+            max_tokens: Of each answer, thoughts included.
+            temperature: Of sampling among all tokens; 0 takes the likeliest one.
+            seed: Of sampling.
+
+        Returns:
+            Texts without thoughts; None where the model was still thinking after ``max_tokens``.
+        """
+        texts = [_asked(self.tokenizer, prompt) for prompt in prompts]
+        read = self.tokenizer(texts, return_tensors="pt", padding=True, **self._special)
+        read = read.to(self.model.device)
+        with torch.random.fork_rng(devices=[0] if self.model.device.type == "cuda" else []):
+            torch.manual_seed(seed)
+            decoding = self._decoding(max_tokens, temperature)
+            written = self.model.generate(**read, generation_config=decoding)
+        new = written[:, read["input_ids"].shape[1] :]
+        plain: list[str] = self.tokenizer.batch_decode(new, skip_special_tokens=True)
+        whole: list[str] = self.tokenizer.batch_decode(new, skip_special_tokens=False)
+        return [self._answer(*found) for found in zip(texts, plain, whole, strict=True)]
+
+    def _decoding(self, max_tokens: int, temperature: float) -> Any:
+        """All that decides decoding; what it does not say, the library takes from the folder."""
+        settings = transformers().GenerationConfig
+        self.model.generation_config = settings()
+        sampling = {"temperature": temperature, "top_k": 0, "top_p": 1.0} if temperature else {}
+        return settings(
+            do_sample=temperature > 0, num_beams=1, max_new_tokens=max_tokens,
+            eos_token_id=self.ends, pad_token_id=self.tokenizer.pad_token_id, **sampling,
+        )  # fmt: skip
+
+    def _answer(self, asked: str, plain: str, whole: str) -> str | None:
+        """What was written without special tokens and without thoughts."""
+        answer = without_thoughts(whole, is_thinking=ends_within_thoughts(asked))
+        if answer is None or answer == whole:
+            return None if answer is None else plain
+        for token in self.tokenizer.all_special_tokens:
+            answer = answer.replace(token, "")
+        return answer
+
+    def _rows(self, texts: Sequence[str]) -> list[list[int]]:
+        """The tokens of each text, as the model is asked."""
+        return [
+            self.tokenizer(_asked(self.tokenizer, text), **self._special)["input_ids"]
+            for text in texts
+        ]
+
+    @property
+    def _special(self) -> dict[str, bool]:
+        """A chat template writes special tokens itself."""
+        return {"add_special_tokens": not self.tokenizer.chat_template}
+
+
+def _asked(tokenizer: Any, prompt: str) -> str:
+    """The prompt, as the model's chat template has it if there is one."""
+    if not tokenizer.chat_template:
+        return prompt
+    chat: str = tokenizer.apply_chat_template(
+        [{"role": "user", "content": prompt}], tokenize=False, add_generation_prompt=True,
+        enable_thinking=False, chat_template=_ONE_DAY + tokenizer.get_chat_template(),
+    )  # fmt: skip
+    return chat
+
+
+def _ends(decoding: Any, tokenizer: Any) -> list[int] | None:
+    """The tokens that end an answer."""
+    told = decoding.eos_token_id
+    ends = {*(told if isinstance(told, list) else [told]), tokenizer.eos_token_id}
+    return sorted(ends - {None}) or None
+
+
+def _letters(text: str) -> str:
+    """What tokenizers keep of a text: not its accents, its case and its white space."""
+    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(letter for letter in decomposed if letter.isalnum())

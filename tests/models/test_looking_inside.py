@@ -1,0 +1,91 @@
+"""States, readouts and attention of our own models against hooks and against the model itself."""
+
+import pytest
+import torch
+
+from physlm.errors import InputError
+from tests.models.test_decoder import tokens
+from tests.models.test_transformer import KINDS, build
+
+SEGMENTS = (torch.arange(12) >= 5).long().expand(2, -1)
+
+
+def states_by_hooks(model, *given):
+    """What each block reads, and what the final norm reads."""
+    read = []
+    hooks = [
+        module.register_forward_pre_hook(lambda _, args: read.append(args[0]))
+        for module in (*model.blocks, model.norm)
+    ]
+    model(*given)
+    for hook in hooks:
+        hook.remove()
+    return torch.stack(read)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("segments", [None, SEGMENTS], ids=["whole", "segments"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_residuals_are_what_blocks_and_the_final_norm_read(kind, segments):
+    model = build(kind)
+    expected = states_by_hooks(model, tokens(), segments)
+    assert model.n_layers == 2
+    assert torch.equal(model.residuals(tokens(), segments=segments), expected)
+    chosen = model.residuals(tokens(), [2, 0], segments)
+    assert torch.equal(chosen, expected[[2, 0]])
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("kind", KINDS)
+def test_unembedding_the_last_state_gives_the_models_scores(kind):
+    model = build(kind)
+    last = model.residuals(tokens(), [2])[0]
+    torch.testing.assert_close(model.unembed(last), model(tokens()))
+    assert torch.equal(model.norm(last), model.hidden_states(tokens()))
+    halves = build(kind).bfloat16()
+    assert halves.unembed(last.bfloat16()).dtype == torch.float32
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("segments", [None, SEGMENTS], ids=["whole", "segments"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_going_on_from_any_state_gives_the_last_one(kind, segments):
+    model = build(kind)
+    states = model.residuals(tokens(), segments=segments)
+    for k, state in enumerate(states):
+        assert torch.equal(model.forward_from(state, k, segments), states[-1])
+
+
+def test_a_replaced_state_reaches_the_end_and_gradients_come_back():
+    model = build("gpt2")
+    state = model.residuals(tokens(), [1])[0].detach().requires_grad_()
+    model.unembed(model.forward_from(state, 1)).sum().backward()
+    assert state.grad.abs().sum() > 0
+    assert not torch.equal(model.forward_from(2 * state, 1), model.forward_from(state, 1))
+
+
+def test_no_block_runs_beyond_the_last_state_that_is_asked_for():
+    model, calls = build("gpt2"), []
+    for number, block in enumerate(model.blocks):
+        block.register_forward_hook(lambda *_, number=number: calls.append(number))
+    model.residuals(tokens(), [1])
+    list(model.attention_patterns(tokens(), [0]))
+    assert calls == [0]
+
+
+@pytest.mark.parametrize(
+    ("look", "message"),
+    [
+        (
+            lambda m: m.residuals(tokens(), [3]),
+            r"states=\[3\]; give at least one state from 0 to 2",
+        ),
+        (lambda m: m.residuals(tokens(), [-1]), r"states=\[-1\]"),
+        (lambda m: m.residuals(tokens(), []), r"states=\[\]"),
+        (lambda m: m.forward_from(torch.zeros(2, 12, 32), 3), r"states=\[3\]"),
+        (lambda m: m.attention_patterns(tokens(), [2]), r"layers=\[2\]; .* from 0 to 1"),
+    ],
+)
+def test_states_and_layers_that_are_not_there_are_refused(look, message):
+    with pytest.raises(InputError, match=message):
+        look(build("gpt2"))
