@@ -17,6 +17,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from physlm.errors import InputError
+from physlm.models.pretrained_weights import quiet
 
 _N_TOKENS = 8  # that are read to find the parts
 _RAMP = 200.0  # scores from minus this to this show what is done to all of them
@@ -262,11 +263,13 @@ def _pattern_hook(found: dict[int, Tensor], number: int, seq_len: int) -> Callab
 def _eager(model: Any) -> Iterator[None]:
     """Attention in plain products, which alone has weights to show."""
     before = model.config._attn_implementation
-    model.set_attn_implementation("eager")
+    with quiet():
+        model.set_attn_implementation("eager")
     try:
         yield
     finally:
-        model.set_attn_implementation(before)
+        with quiet():
+            model.set_attn_implementation(before)
 
 
 def _unknown(model: Any, reason: str) -> InputError:

@@ -48,7 +48,7 @@ def load_causal_model(folder: Path, dtype: torch.dtype | str) -> Any:
     """
     library = transformers()
     require_checkpoint(folder)
-    with reading(folder), _quiet(library):
+    with reading(folder), quiet():
         model, report = library.AutoModelForCausalLM.from_pretrained(
             folder, local_files_only=True, use_safetensors=True, trust_remote_code=False,
             dtype=dtype, output_loading_info=True,
@@ -156,8 +156,9 @@ def _require_as_configured(folder: Path, model: Any) -> None:
 
 
 @contextmanager
-def _quiet(library: Any) -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """What the library would warn of is asked for and refused."""
+    library = transformers()
     before = library.logging.get_verbosity()
     library.logging.set_verbosity_error()
     try:
