@@ -9,8 +9,7 @@ from typing import Any
 import hydra._internal.hydra as hydra_internals
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.config_search_path import ConfigSearchPath
-from hydra.core.config_store import ConfigStore
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from physlm.errors import InputError
 
@@ -56,15 +55,6 @@ def chosen_scale(words: Sequence[str]) -> Scale:
 def use_scales() -> None:
     """Have Hydra read files by scale; its search path is otherwise fixed before words are known."""
     hydra_internals.ConfigLoaderImpl = ScaledConfigLoader  # type: ignore[attr-defined]
-
-
-def register_sweeps() -> None:
-    """Make every grid of `sweeps/`, which lies beside `conf/`, an option of the group sweeps."""
-    for path in sorted((config_dir().parent / "sweeps").glob("*.yaml")):
-        node = OmegaConf.load(path)
-        ConfigStore.instance().store(
-            group="sweeps", name=path.stem, node=node, package="_global_", provider="sweeps"
-        )
 
 
 def config_dir() -> Path:

@@ -21,9 +21,11 @@ from physlm.eval.scorer import ScorerConfig, mean, require_causal, require_windo
 from physlm.models.checkpoint import Checkpoint
 from physlm.models.language_model import LanguageModel
 from physlm.record import Metric
+from physlm.registry import register
 from physlm.rng import stream
 
 
+@register("eval", "public_figures")
 @dataclass(kw_only=True, slots=True)
 class PublicFiguresScorerConfig(ScorerConfig):
     """Exact match of the value that the first line of an answer gives, decoded greedily.

@@ -20,6 +20,7 @@ from physlm.models.pretrained_weights import (
     transformers,
 )
 from physlm.models.thoughts import ends_within_thoughts, without_thoughts
+from physlm.registry import register
 from physlm.sources import SOURCE, located, pinned
 
 _TOKENIZERS = ("tokenizer.json", "tokenizer_config.json", "tokenizer.model", "vocab.json")
@@ -37,6 +38,7 @@ class WeightFormat(str, Enum):
 _DTYPES = {WeightFormat.fp32: torch.float32, WeightFormat.bf16: torch.bfloat16}
 
 
+@register("model", "checkpoint")
 @dataclass(kw_only=True, slots=True)
 class CheckpointConfig(ModelConfig):
     """A published model, measured as it is."""

@@ -19,8 +19,10 @@ from physlm.models.parameters import declarations
 from physlm.models.position import Rotary
 from physlm.models.sight import attention_mask
 from physlm.models.transformer import Transformer
+from physlm.registry import register
 
 
+@register("model", "decoder")
 @dataclass(kw_only=True, slots=True)
 class DecoderConfig(TransformerConfig):
     """A pre-norm decoder; the defaults are the papers' GPT-2 with rotary positions.

@@ -11,8 +11,10 @@ from physlm.models.cross_entropy import NO_TARGET, linear_cross_entropy
 from physlm.models.masking import masked
 from physlm.models.position import PositionEncoding
 from physlm.models.transformer import Transformer
+from physlm.registry import register
 
 
+@register("model", "encoder")
 @dataclass(kw_only=True, slots=True)
 class EncoderConfig(TransformerConfig):
     """A masked language model; the defaults are BERT's, in the blocks of the decoder.

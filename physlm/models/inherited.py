@@ -8,6 +8,7 @@ from physlm.identity import LATER
 from physlm.models.adapter import Lora
 from physlm.models.language_model import LanguageModel, ModelConfig
 from physlm.models.quantised import FEWEST_BITS, MOST_BITS
+from physlm.registry import register
 
 
 class Tuning(str, Enum):
@@ -17,6 +18,7 @@ class Tuning(str, Enum):
     lora = "lora"
 
 
+@register("model", "inherited")
 @dataclass(kw_only=True, slots=True)
 class InheritedConfig(ModelConfig):
     """Architecture and weights of the run that ``init_from`` names.

@@ -27,11 +27,13 @@ from physlm.data.corpus import DataConfig, require_at_least
 from physlm.data.tokens import Pieces, TokenizerName, Vocabulary
 from physlm.identity import LATER
 from physlm.memory import require_memory
+from physlm.registry import register
 from physlm.rng import stream
 from physlm.sources import SOURCE, pinned
 from physlm.sources import located as path_of
 
 
+@register("data", "bior")
 @dataclass(kw_only=True, slots=True)
 class BiorConfig(DataConfig):
     """bioR(N): the people of bioS, told about in texts without fixed sentence frames.
