@@ -35,10 +35,10 @@ from physlm.record import SCIENCE, RunDirectory, read_record
 from physlm.registry import FOLDERS, schemas
 from physlm.schema import Schema
 from physlm.sources import take_copies
-from physlm.train.fit import RuntimeConfig
-from physlm.train.module import TrainerConfig
+from physlm.train.logger import LoggerConfig
+from physlm.train.runtime import RuntimeConfig
 from physlm.train.schedule import OptimConfig
-from physlm.train.tracking import LoggerConfig
+from physlm.train.trainer import TrainerConfig
 
 T = TypeVar("T")
 

@@ -9,6 +9,7 @@ from typing import Any
 import hydra._internal.hydra as hydra_internals
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.config_search_path import ConfigSearchPath
+from hydra.core.object_type import ObjectType
 from omegaconf import DictConfig
 
 from physlm.errors import InputError
@@ -36,6 +37,15 @@ class ScaledConfigLoader(ConfigLoaderImpl):
         folder = config_dir() / "at_scale" / chosen_scale(overrides).value
         loader = ConfigLoaderImpl(_with_first(folder, self.config_search_path))
         return loader.load_configuration(config_name, overrides, *args, **options)
+
+    def get_group_options(
+        self, group_name: str, results_filter: ObjectType | None = ObjectType.CONFIG,
+        config_name: str | None = None, overrides: list[str] | None = None,
+    ) -> list[str]:  # fmt: skip
+        """As Hydra does, but without a copy of all that is stored for each group of `--help`."""
+        if overrides:
+            return super().get_group_options(group_name, results_filter, config_name, overrides)
+        return self.repository.get_group_options(group_name, results_filter)
 
 
 def chosen_scale(words: Sequence[str]) -> Scale:

@@ -23,10 +23,10 @@ from physlm.preparation import prepare
 from physlm.record import Origin, RunDirectory, read_record
 from physlm.registry import schemas
 from physlm.run import explain, table
-from physlm.train.fit import RuntimeConfig
-from physlm.train.module import TrainerConfig
+from physlm.train.logger import LoggerConfig, Tracker
+from physlm.train.runtime import RuntimeConfig
 from physlm.train.schedule import OptimConfig
-from physlm.train.tracking import LoggerConfig, Tracker
+from physlm.train.trainer import TrainerConfig
 from physlm.weights import Weights, keep_weights, load_weights
 from tests.conftest import tiny_biod_config
 

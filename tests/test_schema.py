@@ -13,10 +13,10 @@ from physlm.data.bio.bios import TextConfig
 from physlm.models.decoder import DecoderConfig
 from physlm.registry import FOLDERS, schemas
 from physlm.schema import Schema, converted
-from physlm.train.fit import RuntimeConfig
-from physlm.train.module import TrainerConfig
+from physlm.train.logger import LoggerConfig
+from physlm.train.runtime import RuntimeConfig
 from physlm.train.schedule import OptimConfig
-from physlm.train.tracking import LoggerConfig
+from physlm.train.trainer import TrainerConfig
 from tests.conftest import printed
 
 REGISTERED = [schema for group in FOLDERS for schema in schemas(group).values()]

@@ -165,7 +165,8 @@ def test_training_adds_the_weighted_unevenness_for_each_target():
 LOSSES = """
 import torch
 from physlm.models.decoder import DecoderConfig
-from physlm.train.module import TrainerConfig, TrainingModule
+from physlm.train.module import TrainingModule
+from physlm.train.trainer import TrainerConfig
 from physlm.train.objective import Objective
 from physlm.train.schedule import OptimConfig
 from physlm.train.whole_step import WholeStep

@@ -7,7 +7,7 @@ import pytest
 from physlm.errors import InputError
 from physlm.train import processor
 from physlm.train.batches import Batches
-from physlm.train.fit import RuntimeConfig
+from physlm.train.runtime import RuntimeConfig
 from tests.conftest import printed, tiny_biod_config
 
 

@@ -12,9 +12,9 @@ from physlm.errors import InterruptedRunError
 from physlm.models.decoder import DecoderConfig
 from physlm.models.mlp import MlpKind
 from physlm.train.batches import Batches
-from physlm.train.module import Precision
 from physlm.train.objective import Objective
 from physlm.train.schedule import OptimConfig
+from physlm.train.trainer import Precision
 from physlm.train.whole_step import WholeStep
 from tests.conftest import printed, tiny_biod_config
 from tests.train.test_fit import losses, stop_after, train, train_whole, weights

@@ -21,7 +21,6 @@ from physlm.data.bio.discourse import Person, biography
 from physlm.data.bio.knowledge import KnowledgeCorpus, PieceList
 from physlm.data.bio.pools import ATTRIBUTES, pool
 from physlm.data.bio.question_vocabulary import question_words, require_version
-from physlm.data.bio.text_table import texts_of
 from physlm.data.bio.written import Tokenised, WrittenTexts, located, tokenised
 from physlm.data.corpus import DataConfig, require_at_least
 from physlm.data.tokens import Pieces, TokenizerName, Vocabulary
@@ -115,6 +114,8 @@ class BiorConfig(DataConfig):
 
     def _read(self, persons: Sequence[Person]) -> "_Written":
         """Texts of a file."""
+        from physlm.data.bio.text_table import texts_of  # loads pyarrow
+
         rows = texts_of(path_of(self.source), persons, self.n_texts)
         facts = [{"name": (who := persons[row.person]).name, **who.facts} for row in rows]
         texts, names = [row.text for row in rows], [row.name for row in rows]
