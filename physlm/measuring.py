@@ -2,7 +2,6 @@
 
 import traceback
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -118,6 +117,13 @@ def undrawn(config: RunConfig, record: RunRecord, directory: RunDirectory) -> li
     ]
     if directory.metrics.exists():
         names.append("figure")
-        with suppress(OSError):  # what cannot be read is not drawn either
-            names += ["learning_curve"] * (b"curve/tokens" in directory.metrics.read_bytes())
+        names += ["learning_curve"] * _has_curves(directory.metrics)
     return [name for name in names if not directory.figure(name).exists()]
+
+
+def _has_curves(path: Path) -> bool:
+    """Whether scorers measured on the way; of a file that cannot be read, drawing will tell."""
+    try:
+        return b"curve/tokens" in path.read_bytes()
+    except OSError:
+        return True

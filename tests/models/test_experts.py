@@ -184,6 +184,7 @@ for is_compiled in (False, True):
 """
 
 
+@pytest.mark.slow
 def test_compiled_training_has_the_losses_of_eager_training():
     rows = printed(LOSSES).splitlines()
     eager, fused = ([float(loss) for loss in row.split()] for row in rows)
