@@ -48,8 +48,9 @@ def test_the_wheel_runs_an_experiment_from_another_folder(installed, tmp_path):
     assert (tmp_path / lines[-1].removeprefix("record: ")).is_file()
 
 
-def test_the_wheel_holds_configuration_sweeps_pools_and_templates(installed):
-    for name in ("conf/config.yaml", "conf/at_scale/gpu/experiment/capacity_1000x.yaml",
+def test_the_wheel_holds_configuration_sweeps_pools_templates_and_a_command(installed):
+    assert (installed / "bin" / "physlm").is_file()
+    for name in ("conf/config.yaml", "py.typed", "conf/at_scale/gpu/experiment/capacity_1000x.yaml",
                  "sweeps/capacity_scaling.yaml", "data/bio/pools/majors.txt",
                  "data/bio/templates/major.txt", "data/cfg/grammars/cfg3f.txt",
                  "conf/at_scale/paper/base/cfg.yaml"):  # fmt: skip
