@@ -20,11 +20,13 @@ from physlm.models.language_model import LanguageModel
 from physlm.models.parameters import Declaration
 from physlm.record import RunDirectory
 from physlm.train.batches import Batches
-from physlm.train.fit import Device, RuntimeConfig, fit
-from physlm.train.module import TrainerConfig
+from physlm.train.fit import fit
+from physlm.train.logger import LoggerConfig
 from physlm.train.objective import Objective
+from physlm.train.runtime import Device, RuntimeConfig
 from physlm.train.schedule import OptimConfig
-from physlm.train.tracking import LoggerConfig, build_loggers
+from physlm.train.tracking import build_loggers
+from physlm.train.trainer import TrainerConfig
 
 _BATCH, _SEQ_LEN, _N_STEPS, _TURNS = 4, 24, 16384, 5
 

@@ -17,9 +17,10 @@ from benchmarks.peers import Defaults, next_token_loss, plain_step
 from benchmarks.shapes import ON_CPU, ON_GPU, Shape
 from benchmarks.timing import Row, Speed, race, row
 from physlm.train.batches import Batches, Chunk
-from physlm.train.module import TrainerConfig, TrainingModule
+from physlm.train.module import TrainingModule
 from physlm.train.objective import Objective
 from physlm.train.schedule import OptimConfig
+from physlm.train.trainer import TrainerConfig
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 Turn = Callable[[], int]

@@ -17,61 +17,31 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from physlm.analysis.cfg_attention import CfgAttentionConfig
-from physlm.analysis.cfg_probing import CfgProbingConfig
-from physlm.analysis.layer_removal import LayerRemovalConfig
-from physlm.analysis.people_probing import PProbeConfig, QProbeConfig
-from physlm.config_files import Scale, config_dir, register_sweeps, use_scales
-from physlm.data.bio.biod import BiodConfig
-from physlm.data.bio.bior import BiorConfig
-from physlm.data.bio.bios import BiosConfig
+from physlm.config_files import Scale, config_dir, use_scales
+from physlm.config_sources import use_sources
 from physlm.data.bio.junk import JunkConfig
-from physlm.data.bio.manipulation import ManipulationConfig
-from physlm.data.bio.mixed import MixedConfig
-from physlm.data.bio.questions import QuestionsConfig
-from physlm.data.cfg.corpus import CfgConfig
 from physlm.data.corpus import DataConfig
 from physlm.data.public.corpus import PublicFiguresConfig
 from physlm.errors import InputError, refused_values
-from physlm.eval.bio import BioConfig
-from physlm.eval.capacity import CapacityConfig
-from physlm.eval.cfg_accuracy import CfgAccuracyConfig
-from physlm.eval.cfg_distribution import CfgDistributionConfig
-from physlm.eval.cfg_robustness import CfgRobustnessConfig
-from physlm.eval.manipulation import ManipulationScorerConfig
 from physlm.eval.public_figures import PublicFiguresScorerConfig
-from physlm.eval.qa import QaConfig
 from physlm.eval.scorer import ScorerConfig
 from physlm.identity import identity
 from physlm.memory import require_memory
-from physlm.models.architecture import DecoderConfig, EncoderConfig, ModelConfig, TransformerConfig
+from physlm.models.architecture import ModelConfig, TransformerConfig
 from physlm.models.checkpoint import CheckpointConfig
 from physlm.models.inherited import InheritedConfig
 from physlm.record import SCIENCE, RunDirectory, read_record
+from physlm.registry import FOLDERS, schemas
 from physlm.schema import Schema
 from physlm.sources import take_copies
-from physlm.train.fit import RuntimeConfig
-from physlm.train.module import TrainerConfig
+from physlm.train.logger import LoggerConfig
+from physlm.train.runtime import RuntimeConfig
 from physlm.train.schedule import OptimConfig
-from physlm.train.tracking import LoggerConfig
+from physlm.train.trainer import TrainerConfig
 
 T = TypeVar("T")
 
 _RUN_BYTES = 10_000  # that one configuration of many takes at least
-
-SCHEMAS: dict[str, type] = {
-    "bios": BiosConfig, "bior": BiorConfig, "biod": BiodConfig, "cfg": CfgConfig,
-    "questions": QuestionsConfig, "manipulation": ManipulationConfig, "mixed": MixedConfig,
-    "junk": JunkConfig, "public_figures": PublicFiguresConfig,
-    "decoder": DecoderConfig, "encoder": EncoderConfig, "inherited": InheritedConfig,
-    "checkpoint": CheckpointConfig, "asks_public_figures": PublicFiguresScorerConfig,
-    "capacity": CapacityConfig, "bio": BioConfig, "qa": QaConfig, "p_probe": PProbeConfig,
-    "q_probe": QProbeConfig, "manipulates": ManipulationScorerConfig,
-    "layer_removal": LayerRemovalConfig,
-    "cfg_accuracy": CfgAccuracyConfig, "cfg_distribution": CfgDistributionConfig,
-    "cfg_robustness": CfgRobustnessConfig, "cfg_probing": CfgProbingConfig,
-    "cfg_attention": CfgAttentionConfig,
-}  # fmt: skip
 
 
 @dataclass(kw_only=True, slots=True)
@@ -326,7 +296,7 @@ def recorded(run_dir: Path) -> RunConfig:
 def _told(values: dict[str, Any], runs_dir: Path) -> RunConfig:
     """The configuration of plain values, as `RunConfig.described` tells of a run."""
     kinds, earlier = values.pop("kinds"), values.pop("ancestor", None)
-    known = {schema.__name__: schema for schema in SCHEMAS.values()}
+    known = {schema.__name__: schema for group in FOLDERS for schema in schemas(group).values()}
     node = OmegaConf.structured(RunConfig)
     parts = {}
     for name in reversed(kinds):  # a section's own sections first
@@ -367,17 +337,9 @@ def _composed(words: tuple[str, ...]) -> DictConfig:
 def register() -> None:
     """Make schemas, sweeps and scales known to Hydra in this process, and errors one line each."""
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # else Hydra prints a report of its own
-    register_sweeps()
-    register_schemas()
-
-
-def register_schemas() -> None:
-    """Make the typed schemas known to Hydra, as classes, so that each YAML file is checked."""
     use_scales()
-    store = ConfigStore.instance()
-    store.store(name="run_schema", node=RunConfig)
-    for name, schema in SCHEMAS.items():
-        store.store(group="schema", name=name, node=schema)
+    use_sources()
+    ConfigStore.instance().store(name="run_schema", node=RunConfig)
 
 
 def typed(composed: DictConfig, kind: type[T]) -> T:

@@ -9,8 +9,8 @@ from typing import Any
 import hydra._internal.hydra as hydra_internals
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.config_search_path import ConfigSearchPath
-from hydra.core.config_store import ConfigStore
-from omegaconf import DictConfig, OmegaConf
+from hydra.core.object_type import ObjectType
+from omegaconf import DictConfig
 
 from physlm.errors import InputError
 
@@ -38,6 +38,15 @@ class ScaledConfigLoader(ConfigLoaderImpl):
         loader = ConfigLoaderImpl(_with_first(folder, self.config_search_path))
         return loader.load_configuration(config_name, overrides, *args, **options)
 
+    def get_group_options(
+        self, group_name: str, results_filter: ObjectType | None = ObjectType.CONFIG,
+        config_name: str | None = None, overrides: list[str] | None = None,
+    ) -> list[str]:  # fmt: skip
+        """As Hydra does, but without a copy of all that is stored for each group of `--help`."""
+        if overrides:
+            return super().get_group_options(group_name, results_filter, config_name, overrides)
+        return self.repository.get_group_options(group_name, results_filter)
+
 
 def chosen_scale(words: Sequence[str]) -> Scale:
     """The scale that words choose; of several to sweep over, the first.
@@ -56,15 +65,6 @@ def chosen_scale(words: Sequence[str]) -> Scale:
 def use_scales() -> None:
     """Have Hydra read files by scale; its search path is otherwise fixed before words are known."""
     hydra_internals.ConfigLoaderImpl = ScaledConfigLoader  # type: ignore[attr-defined]
-
-
-def register_sweeps() -> None:
-    """Make every grid of `sweeps/`, which lies beside `conf/`, an option of the group sweeps."""
-    for path in sorted((config_dir().parent / "sweeps").glob("*.yaml")):
-        node = OmegaConf.load(path)
-        ConfigStore.instance().store(
-            group="sweeps", name=path.stem, node=node, package="_global_", provider="sweeps"
-        )
 
 
 def config_dir() -> Path:

@@ -4,16 +4,18 @@ import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from physlm.analysis.figures import draw_learning_curve, draw_run, save_figure
 from physlm.config import RunConfig
 from physlm.data.corpus import Corpus
 from physlm.errors import InputError
-from physlm.models.language_model import LanguageModel
 from physlm.record import RunDirectory, RunRecord, read_curves
 from physlm.watching import harmless
 
-Subject = tuple[LanguageModel, Corpus]
+if TYPE_CHECKING:
+    from physlm.models.language_model import LanguageModel
+
+Subject = tuple["LanguageModel", Corpus]
 
 
 def measured(
@@ -91,15 +93,37 @@ def draw_missing(
         directory: Where its figures are.
         subject: The trained model and its corpus, for the figures of scorers.
     """
+    from physlm.analysis.figures import draw_learning_curve, draw_run, save_figure
+
+    missing = undrawn(config, record, directory)
     for name, draw in {"figure": draw_run, "learning_curve": draw_learning_curve}.items():
-        path = directory.figure(name)
-        if directory.metrics.exists() and not path.exists():
+        if name in missing:
+            path = directory.figure(name)
             with harmless(f"drawing {path}"):
                 draw(record, read_curves(directory.metrics), path)
-    undone = unmeasured(config, record)
-    for name in (name for name in config.eval if name not in undone):
-        missing = [n for n in config.eval[name].figure_names if not directory.figure(n).exists()]
-        if missing:
-            with harmless(f"drawing {', '.join(missing)} in {directory.path}"):
-                for figure_name, figure in config.eval[name].figures(*subject()).items():
+    for scorer in config.eval.values():
+        own = [figure for figure in scorer.figure_names if figure in missing]
+        if own:
+            with harmless(f"drawing {', '.join(own)} in {directory.path}"):
+                for figure_name, figure in scorer.figures(*subject()).items():
                     save_figure(figure, directory.figure(figure_name))
+
+
+def undrawn(config: RunConfig, record: RunRecord, directory: RunDirectory) -> list[str]:
+    """The figures that are not there: of training, and of the scorers that have measured."""
+    undone = unmeasured(config, record)
+    names = [
+        n for name in config.eval if name not in undone for n in config.eval[name].figure_names
+    ]
+    if directory.metrics.exists():
+        names.append("figure")
+        names += ["learning_curve"] * _has_curves(directory.metrics)
+    return [name for name in names if not directory.figure(name).exists()]
+
+
+def _has_curves(path: Path) -> bool:
+    """Whether scorers measured on the way; of a file that cannot be read, drawing will tell."""
+    try:
+        return b"curve/tokens" in path.read_bytes()
+    except OSError:
+        return True

@@ -2,9 +2,8 @@
 
 import copy
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache, partial
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -16,39 +15,17 @@ from physlm.inheritance import corpus_of, finished_model, kept_model, model_of
 from physlm.interruption import stop_requests
 from physlm.measuring import Subject, draw_missing, measured, outdated, unmeasured
 from physlm.models.language_model import LanguageModel
+from physlm.outcome import Outcome, earlier_record, finished
 from physlm.preparation import Prepared, build_world, prepare
 from physlm.provenance import facts_of, software
-from physlm.record import (
-    SCIENCE,
-    RunDirectory,
-    RunRecord,
-    by_name,
-    flatten,
-    write_text,
-)
+from physlm.record import RunDirectory, RunRecord, by_name, write_text
 from physlm.sources import files_of, sha256
-from physlm.train.fit import RuntimeConfig, Trained, fit, is_main_process, saved_steps
+from physlm.train.fit import Trained, fit, saved_steps
 from physlm.train.module import Progress
+from physlm.train.runtime import RuntimeConfig, is_main_process
 from physlm.train.tracking import build_loggers, close, report
 from physlm.watching import harmless
 from physlm.weights import Weights, keep_weights
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a run came to.
-
-    Attributes:
-        record: Its record.
-        path: Where the record is.
-        was_done: The run had finished before and was not repeated.
-        outdated: The scorers that measure otherwise by now, and their versions.
-    """
-
-    record: RunRecord
-    path: Path
-    was_done: bool
-    outdated: tuple[str, ...] = ()
 
 
 @stop_requests(at_once=True)
@@ -95,12 +72,12 @@ def finished_before(config: RunConfig, directory: RunDirectory) -> Outcome | Non
         InputError: If its record or its weights are damaged, or of another run.
         UnmeasuredError: If it is to be measured again and a scorer fails; the record stays.
     """
-    record = None if config.force else directory.read_record(config.run_id)
+    record = earlier_record(config, directory)
     if record is None:
         return None
-    _require_alike(config, record, directory)
-    if record.status == "diverged":
-        return Outcome(record, directory.record, was_done=True)
+    done = finished(config, record, directory)
+    if done is not None:
+        return done
     subject = cache(partial(_subject, config, record, directory))
     names = list(config.eval) if config.rescore else unmeasured(config, record)
     if names:
@@ -108,17 +85,6 @@ def finished_before(config: RunConfig, directory: RunDirectory) -> Outcome | Non
     draw_missing(config, record, directory, subject)
     notes = tuple(outdated(config, record).values())
     return Outcome(record, directory.record, was_done=True, outdated=notes)
-
-
-def _require_alike(config: RunConfig, record: RunRecord, directory: RunDirectory) -> None:
-    """A record's configuration is that of its run id, wherever both have a value."""
-    theirs, ours = flatten(record.config), flatten(config.as_dict())
-    for name, value in ours.items():
-        if name.split(".")[0] in SCIENCE and name in theirs and theirs[name] != value:
-            raise InputError(
-                f"{directory.record} says {name}={theirs[name]}, but run {config.run_id} has "
-                f"{value}; delete it to run this point again"
-            )
 
 
 def _measured_again(

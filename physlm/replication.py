@@ -19,14 +19,16 @@ from physlm.config import RunConfig, register
 from physlm.errors import InputError, InterruptedRunError, KilledProcessError
 from physlm.interruption import stop_requests
 from physlm.models.architecture import DecoderConfig
-from physlm.pipeline import Outcome, execute, finish, finished_before, opened
+from physlm.outcome import Outcome
+from physlm.pipeline import execute, finish, finished_before, opened
 from physlm.preparation import Prepared, prepare
 from physlm.record import RunDirectory
-from physlm.train.fit import RuntimeConfig, Trained
-from physlm.train.module import Precision
+from physlm.train.fit import Trained
 from physlm.train.processor import n_cores
 from physlm.train.replicas import Replica, fit_replicas, saved_replicas
+from physlm.train.runtime import RuntimeConfig
 from physlm.train.tracking import close
+from physlm.train.trainer import Precision
 from physlm.watching import outlive_readers
 
 

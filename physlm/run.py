@@ -5,7 +5,7 @@ import os
 import statistics
 import sys
 from collections.abc import Iterable, Sequence
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import hydra
 from hydra._internal.utils import get_args_parser
@@ -15,7 +15,6 @@ from omegaconf import DictConfig
 from rich.console import Console
 from rich.table import Table
 
-from physlm.analysis.figures import draw_histograms
 from physlm.changes import changes_of
 from physlm.config import RunConfig, register, typed
 from physlm.config_files import config_dir
@@ -26,11 +25,14 @@ from physlm.errors import (
     UnmeasuredError,
 )
 from physlm.messages import INTERRUPTED, explain
-from physlm.pipeline import Outcome, execute
+from physlm.outcome import Outcome, earlier_record, finished
 from physlm.record import RunDirectory, RunRecord, by_name
-from physlm.replication import Replication, replicate
 from physlm.science import caveat
+from physlm.train.runtime import is_main_process
 from physlm.watching import harmless, outlive_readers
+
+if TYPE_CHECKING:
+    from physlm.replication import Replication
 
 _WIDEST = 250  # columns of a table in a file or pipe, where nothing may be cut
 
@@ -92,11 +94,13 @@ def _run_point(composed: DictConfig) -> int:
         if is_sweep or len(config.points) > 1:
             _refuse_helpers_of_a_sweep(config)
         if len(config.points) > 1:
+            from physlm.replication import replicate  # loads torch
+
             show_replication(replicate(config), config)
             return 0
         _refuse_replicas_of_one(config)
         point = config.points[0]
-        outcome = execute(point, RunDirectory(point.run_dir), waits=is_sweep)
+        outcome = _carried_out(point, waits=is_sweep)
         if outcome is not None:
             with harmless("printing the table"):
                 show(outcome, point)
@@ -109,6 +113,18 @@ def _run_point(composed: DictConfig) -> int:
             sys.exit(status)
         return status
     return 0
+
+
+def _carried_out(config: RunConfig, *, waits: bool) -> Outcome | None:
+    """What a run came to; of one that was done before, the record is all that is loaded."""
+    directory = RunDirectory(config.run_dir)
+    if is_main_process() and (record := earlier_record(config, directory)) is not None:
+        done = finished(config, record, directory)
+        if done is not None:
+            return done
+    from physlm.pipeline import execute  # loads torch
+
+    return execute(config, directory, waits=waits)
 
 
 def _refuse_replicas_of_one(config: RunConfig) -> None:
@@ -141,7 +157,7 @@ def show(outcome: Outcome, config: RunConfig) -> None:
     print(f"record: {outcome.path}", flush=True)
 
 
-def show_replication(replication: Replication, config: RunConfig) -> None:
+def show_replication(replication: "Replication", config: RunConfig) -> None:
     """A table of many runs for each learning rate, and where their histogram is.
 
     Raises:
@@ -161,6 +177,8 @@ def show_replication(replication: Replication, config: RunConfig) -> None:
         console.print(table_of_many(alike, config, rate))
     path = replication.directory / "histogram.png"
     with harmless(f"drawing {path}"):
+        from physlm.analysis.figures import draw_histograms
+
         if draw_histograms(finished, path):
             print(f"histogram: {path}", flush=True)
     errors = dict(replication.errors)

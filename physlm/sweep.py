@@ -11,7 +11,7 @@ from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
 from physlm.config import RunConfig, composed
-from physlm.config_files import config_dir
+from physlm.config_sources import sweep_file
 from physlm.errors import InputError
 
 _PROGRAM = ["python", "-m", "physlm.run"]
@@ -51,7 +51,7 @@ def _without_seeds(words: Iterable[str]) -> list[str]:
 
 
 def _swept(name: str) -> list[str]:
-    path = config_dir().parent / "sweeps" / f"{name}.yaml"
+    path = sweep_file(name)
     if not path.is_file():
         raise InputError(f"+sweeps={name}: {path} does not exist")
     content = yaml.safe_load(path.read_text(encoding="utf-8"))

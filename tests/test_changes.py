@@ -8,13 +8,12 @@ import pytest
 from rich.console import Console
 
 from physlm.changes import changes_of
-from physlm.config import composed, register_schemas, register_sweeps
+from physlm.config import composed, register
 from physlm.run import table, table_of_many
 from physlm.science import caveat, differences
 from tests.test_record import make_record
 
-register_schemas()
-register_sweeps()
+register()
 CAPACITY = "+experiment=capacity_100x"
 
 

@@ -2,12 +2,11 @@
 
 import pytest
 
-from physlm.config import composed, register_schemas, register_sweeps
+from physlm.config import composed, register
 from physlm.pipeline import execute
 from physlm.record import RunDirectory, by_name
 
-register_schemas()
-register_sweeps()
+register()
 
 pytestmark = pytest.mark.slow
 

@@ -14,19 +14,19 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from physlm.config import SCHEMAS, RunConfig
+from physlm.config import RunConfig
 from physlm.errors import InputError, UnmeasuredError
 from physlm.eval.capacity import CapacityConfig
-from physlm.eval.scorer import ScorerConfig
 from physlm.models.architecture import DecoderConfig
 from physlm.pipeline import execute
 from physlm.preparation import prepare
 from physlm.record import Origin, RunDirectory, read_record
+from physlm.registry import schemas
 from physlm.run import explain, table
-from physlm.train.fit import RuntimeConfig
-from physlm.train.module import TrainerConfig
+from physlm.train.logger import LoggerConfig, Tracker
+from physlm.train.runtime import RuntimeConfig
 from physlm.train.schedule import OptimConfig
-from physlm.train.tracking import LoggerConfig, Tracker
+from physlm.train.trainer import TrainerConfig
 from physlm.weights import Weights, keep_weights, load_weights
 from tests.conftest import tiny_biod_config
 
@@ -247,7 +247,7 @@ def test_the_same_weights_are_the_same_file_though_metadata_has_no_order(tmp_pat
         load_weights(second, Weights(tmp_path / "0", Origin("run", "words")), seq_len=1)
 
 
-SCORERS = {name: s for name, s in SCHEMAS.items() if issubclass(s, ScorerConfig)}
+SCORERS = schemas("eval")
 TABLE = Path(__file__).with_name("scorers.json")
 
 

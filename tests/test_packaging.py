@@ -22,29 +22,35 @@ def installed(tmp_path_factory):
     return site
 
 
+def run(installed, folder, *words):
+    """The status and what a command of the wheel says, which is not the checkout's."""
+    code = "import physlm.run; print(physlm.__file__); physlm.run.main()"
+    done = subprocess.run([sys.executable, "-c", code, *words], cwd=folder, capture_output=True,
+                          env=os.environ | {"PYTHONPATH": str(installed)}, text=True,
+                          check=False)  # fmt: skip
+    where, *lines = done.stdout.splitlines()
+    assert Path(where).is_relative_to(installed)
+    return done.returncode, lines, done.stderr
+
+
+def test_the_wheel_composes_an_experiment_from_another_folder(installed, tmp_path):
+    status, lines, _ = run(installed, tmp_path, "+experiment=capacity_100x", "--cfg", "job")
+    assert status == 0
+    assert "name: capacity_100x" in lines
+
+
+@pytest.mark.slow
 def test_the_wheel_runs_an_experiment_from_another_folder(installed, tmp_path):
-    environment = os.environ | {"PYTHONPATH": str(installed)}
-    words = [
-        "+experiment=capacity_100x",
-        "data.n_people=40",
-        "data.exposures=2",
-        "optim.warmup_steps=2",
-    ]
-    done = subprocess.run(
-        [sys.executable, "-m", "physlm.run", *words],
-        cwd=tmp_path, env=environment, capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    path = tmp_path / done.stdout.splitlines()[-1].removeprefix("record: ")
-    assert path.is_file()
-    where = subprocess.run(
-        [sys.executable, "-c", "import physlm; print(physlm.__file__)"],
-        cwd=tmp_path, env=environment, capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    assert Path(where.stdout.strip()).is_relative_to(installed)
+    words = ["+experiment=capacity_100x", "data.n_people=40", "data.exposures=2",
+             "optim.warmup_steps=2"]  # fmt: skip
+    status, lines, errors = run(installed, tmp_path, *words)
+    assert status == 0, errors
+    assert (tmp_path / lines[-1].removeprefix("record: ")).is_file()
 
 
-def test_the_wheel_holds_configuration_sweeps_pools_and_templates(installed):
-    for name in ("conf/config.yaml", "conf/at_scale/gpu/experiment/capacity_1000x.yaml",
+def test_the_wheel_holds_configuration_sweeps_pools_templates_and_a_command(installed):
+    assert (installed / "bin" / "physlm").is_file()
+    for name in ("conf/config.yaml", "py.typed", "conf/at_scale/gpu/experiment/capacity_1000x.yaml",
                  "sweeps/capacity_scaling.yaml", "data/bio/pools/majors.txt",
                  "data/bio/templates/major.txt", "data/cfg/grammars/cfg3f.txt",
                  "conf/at_scale/paper/base/cfg.yaml"):  # fmt: skip

@@ -11,7 +11,7 @@ from physlm.eval.cfg_distribution import CfgDistributionConfig
 from physlm.models.architecture import DecoderConfig
 from physlm.pipeline import _curve
 from physlm.preparation import prepare
-from physlm.train.fit import RuntimeConfig
+from physlm.train.runtime import RuntimeConfig
 from physlm.train.schedule import OptimConfig
 
 

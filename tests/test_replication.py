@@ -15,7 +15,7 @@ from physlm.config import composed, register
 from physlm.errors import InputError
 from physlm.record import read_record
 from physlm.replication import replicate
-from tests.test_run import run
+from tests.command_line import called, run
 
 SMALL = ("+experiment=capacity_100x", "data.n_people=60", "data.exposures=20", "model.d_model=16",
          "optim.warmup_steps=50", "runtime.steps_per_chunk=8")  # fmt: skip
@@ -26,16 +26,18 @@ def records(folder):
     return {(r.config["seed"], r.config["optim"]["learning_rate"]): r for r in found}
 
 
+POINTS = ("seeds=2", "learning_rates=[6e-3,3e-3]")
+
+
 @pytest.fixture(scope="module")
-def in_processes(tmp_path_factory):
-    """A group of runs as a point of a parallel sweep: in processes of a process."""
-    folder = tmp_path_factory.mktemp("processes")
-    words = (*SMALL, "seeds=2", "learning_rates=[6e-3,3e-3]", "launcher=processes", "--multirun")
-    return folder, run(*words, cwd=folder, check=0)
+def side_by_side(tmp_path_factory):
+    """A group of runs as replicas of one program."""
+    folder = tmp_path_factory.mktemp("replicas")
+    return folder, called(*SMALL, *POINTS, "runtime.replicas=true", cwd=folder, check=0)
 
 
-def test_every_seed_and_rate_is_a_run_and_a_table_sums_up_each_rate(in_processes):
-    folder, done = in_processes
+def test_every_seed_and_rate_is_a_run_and_a_table_sums_up_each_rate(side_by_side):
+    folder, done = side_by_side
     found = records(folder)
     assert set(found) == {(s, rate) for s in (0, 1) for rate in (6e-3, 3e-3)}
     values = [found[s, 6e-3].metric("capacity/bits_per_parameter").value for s in (0, 1)]
@@ -47,31 +49,35 @@ def test_every_seed_and_rate_is_a_run_and_a_table_sums_up_each_rate(in_processes
     assert (folder / last.removeprefix("histogram: ")).stat().st_size > 5000
 
 
-def test_a_point_is_the_run_that_it_would_be_alone(in_processes):
-    folder, _ = in_processes
-    alone = run(*SMALL, "seed=1", cwd=folder, check=0)
+def test_a_point_is_the_run_that_it_would_be_alone(side_by_side):
+    folder, _ = side_by_side
+    alone = called(*SMALL, "seed=1", cwd=folder, check=0)
     assert "finished before" in alone.stdout
 
 
-def test_one_rate_is_a_run_at_that_rate(in_processes):
-    folder, _ = in_processes
-    done = run(*SMALL, "learning_rates=[3e-3]", cwd=folder, check=0)
+def test_one_rate_is_a_run_at_that_rate(side_by_side):
+    folder, _ = side_by_side
+    done = called(*SMALL, "learning_rates=[3e-3]", cwd=folder, check=0)
     assert "finished before" in done.stdout
     assert records(folder)[0, 3e-3].run_id in done.stdout
 
 
-def test_one_cannot_start_from_many_runs():
-    register()
-    many = composed(("+experiment=capacity_100x", "init_from='+experiment=capacity_100x seeds=2'"))
-    with pytest.raises(InputError, match="init_from: seeds=2 names many runs; name one by seed="):
-        _ = many.ancestor
+def test_a_group_is_carried_out_once(side_by_side):
+    folder, _ = side_by_side
+    again = called(*SMALL, *POINTS, "runtime.replicas=true", cwd=folder, check=0)
+    assert "4 finished before" in again.stdout
 
 
-def test_replicas_come_to_the_same_numbers(in_processes, tmp_path):
-    words = (*SMALL, "seeds=2", "learning_rates=[6e-3,3e-3]", "runtime.replicas=true")
-    done = run(*words, cwd=tmp_path, check=0)
-    assert "Warning" not in done.stderr
-    theirs, ours = records(in_processes[0]), records(tmp_path)
+@pytest.fixture(scope="module")
+def in_processes(tmp_path_factory):
+    """The same group, each run in a process of its own."""
+    folder = tmp_path_factory.mktemp("processes")
+    return folder, called(*SMALL, *POINTS, cwd=folder, check=0)
+
+
+def test_replicas_and_processes_come_to_the_same_numbers(side_by_side, in_processes):
+    theirs, ours = records(in_processes[0]), records(side_by_side[0])
+    assert "Warning" not in side_by_side[1].stderr
     assert set(ours) == set(theirs)
     for point, record in ours.items():
         assert record.run_id == theirs[point].run_id
@@ -82,10 +88,24 @@ def test_replicas_come_to_the_same_numbers(in_processes, tmp_path):
         assert record.exposures == 20
         assert (record.n_replicas, theirs[point].n_replicas) == (4, 1)
         assert record.steps == theirs[point].steps
-    again = run(*words, cwd=tmp_path, check=0)
-    assert "4 finished before" in again.stdout
 
 
+@pytest.mark.slow
+def test_a_group_may_be_a_point_of_a_parallel_sweep(in_processes, tmp_path):
+    """Then it is in processes of a process."""
+    run(*SMALL, *POINTS, "launcher=processes", "--multirun", cwd=tmp_path, check=0)
+    theirs, ours = records(in_processes[0]), records(tmp_path)
+    assert {k: r.metrics for k, r in ours.items()} == {k: r.metrics for k, r in theirs.items()}
+
+
+def test_one_cannot_start_from_many_runs():
+    register()
+    many = composed(("+experiment=capacity_100x", "init_from='+experiment=capacity_100x seeds=2'"))
+    with pytest.raises(InputError, match="init_from: seeds=2 names many runs; name one by seed="):
+        _ = many.ancestor
+
+
+@pytest.mark.slow
 def test_an_interrupted_group_of_replicas_goes_on(tmp_path):
     words = [sys.executable, "-m", "physlm.run", *SMALL[:1], "data.n_people=200", "seeds=2",
              "data.exposures=40", "runtime.replicas=true", "optim.warmup_steps=200",
@@ -143,8 +163,7 @@ def workers_of(pid):
 def test_a_group_that_was_finished_in_another_way_is_not_gone_on_with(in_processes):
     folder, _ = in_processes
     register()
-    words = (*SMALL, "seeds=2", "learning_rates=[6e-3,3e-3]", "runtime.replicas=true",
-             f"runs_dir={folder}/runs")  # fmt: skip
+    words = (*SMALL, *POINTS, "runtime.replicas=true", f"runs_dir={folder}/runs")  # fmt: skip
     config = composed(words)
     stale = folder / "runs/replicates"
     (found,) = stale.iterdir()
@@ -170,7 +189,7 @@ def wait_for_steps(folder):
 
 def test_a_replica_that_diverges_is_recorded_and_told(tmp_path):
     words = (*SMALL, "learning_rates=[6e-3,1e30]", "runtime.replicas=true")
-    done = run(*words, cwd=tmp_path, check=1)
+    done = called(*words, cwd=tmp_path, check=1)
     found = records(tmp_path)
     assert found[0, 6e-3].status == "finished"
     assert found[0, 1e30].status == "diverged"
@@ -196,7 +215,7 @@ def test_what_cannot_be_is_told_before_anything_runs(words, message, tmp_path):
 
 def test_several_devices_are_refused_once_in_one_line(tmp_path):
     words = ("+experiment=capacity_100x", "seeds=2", "runtime.device=cpu", "runtime.n_devices=2")
-    done = run(*words, cwd=tmp_path, check=2)
+    done = called(*words, cwd=tmp_path, check=2)
     assert done.stderr.startswith("error: runtime.n_devices=2 in a sweep")
     assert len(done.stderr.splitlines()) == 1
     assert not list(tmp_path.glob("runs/*/record.json"))

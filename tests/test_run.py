@@ -1,7 +1,6 @@
 """The command line as a user meets it: a process, its output and its exit status."""
 
 import json
-import os
 import random
 import shutil
 import signal
@@ -13,22 +12,11 @@ import polars as pl
 import pytest
 
 from physlm.record import read_curves, read_record
-from physlm.run import main
 from physlm.train.fit import saved_steps
+from tests.command_line import called, record_path, run
 
 SMALL = ("+experiment=capacity_100x", "data.n_people=60", "data.exposures=40", "model.d_model=16",
          "optim.warmup_steps=50", "runtime.steps_per_chunk=8")  # fmt: skip
-
-
-def run(*words, cwd, check=None, env=None):
-    done = subprocess.run(
-        [sys.executable, "-m", "physlm.run", *words],
-        cwd=cwd, capture_output=True, text=True, timeout=400, check=False,
-        env=os.environ | (env or {}),
-    )  # fmt: skip
-    if check is not None:
-        assert done.returncode == check, done.stderr
-    return done
 
 
 @pytest.fixture(scope="module")
@@ -36,12 +24,6 @@ def finished(tmp_path_factory):
     folder = tmp_path_factory.mktemp("finished")
     done = run(*SMALL, "logger=wandb", cwd=folder, check=0, env={"WANDB_MODE": "offline"})
     return folder, done
-
-
-def record_path(done, folder):
-    last = done.stdout.splitlines()[-1]
-    assert last.startswith("record: ")
-    return folder / last.removeprefix("record: ")
 
 
 def test_a_run_ends_with_its_table_and_the_path_of_its_record(finished):
@@ -110,11 +92,11 @@ def test_a_finished_run_is_skipped_and_force_runs_it_again(finished):
     folder, done = finished
     path = record_path(done, folder)
     before = path.stat().st_mtime_ns
-    again = run(*SMALL, cwd=folder, check=0)
+    again = called(*SMALL, cwd=folder, check=0)
     assert "finished before" in again.stdout
     assert record_path(again, folder) == path
     assert path.stat().st_mtime_ns == before
-    forced = run(*SMALL, "force=true", cwd=folder, check=0)
+    forced = called(*SMALL, "force=true", cwd=folder, check=0)
     assert "finished before" not in forced.stdout
     assert path.stat().st_mtime_ns > before
 
@@ -139,12 +121,13 @@ def test_csv_keeps_curves_and_scores_apart(command, tmp_path):
     assert scores["capacity/bits_per_parameter"].len() == 1
 
 
-def test_a_killed_run_ends_bit_for_bit_like_an_uninterrupted_one(finished, tmp_path):
+@pytest.mark.parametrize("n_kills", [1, pytest.param(3, marks=pytest.mark.slow)])
+def test_a_killed_run_ends_bit_for_bit_like_an_uninterrupted_one(finished, tmp_path, n_kills):
     folder, done = finished
     expected = read_record(record_path(done, folder))
     path = tmp_path / "runs" / expected.run_id
     moments = random.Random(0)
-    for _ in range(3):
+    for _ in range(n_kills):
         process = subprocess.Popen(
             [sys.executable, "-m", "physlm.run", *SMALL, "runtime.checkpoint_seconds=0"],
             cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
@@ -161,7 +144,7 @@ def test_a_killed_run_ends_bit_for_bit_like_an_uninterrupted_one(finished, tmp_p
         process.communicate()
         assert process.returncode == -signal.SIGKILL
     assert 0 < saved_steps(path / "last.ckpt") < expected.steps
-    resumed = read_record(record_path(run(*SMALL, cwd=tmp_path, check=0), tmp_path))
+    resumed = read_record(record_path(called(*SMALL, cwd=tmp_path, check=0), tmp_path))
     assert [m.value for m in resumed.metrics] == [m.value for m in expected.metrics]
     assert (resumed.steps, resumed.tokens, resumed.exposures) == (
         expected.steps, expected.tokens, expected.exposures)  # fmt: skip
@@ -170,17 +153,14 @@ def test_a_killed_run_ends_bit_for_bit_like_an_uninterrupted_one(finished, tmp_p
 
 
 @pytest.fixture
-def command(tmp_path, monkeypatch, capsys):
-    """The command line in this process, which spares the imports; its status and output."""
+def command(tmp_path):
+    """The command line in a folder of the test's own."""
 
-    def called(*words):
-        monkeypatch.chdir(tmp_path)
-        monkeypatch.setattr(sys, "argv", ["physlm.run", *words])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        return ended.value.code, capsys.readouterr()
+    def in_folder(*words):
+        done = called(*words, cwd=tmp_path)
+        return done.returncode, done
 
-    return called
+    return in_folder
 
 
 LANGUAGE = ("data.n_strings=400", "data.grammar=english", "data.root=null", "data.seq_len=32",
@@ -196,8 +176,8 @@ def test_a_language_is_learned_measured_on_the_way_and_looked_into(command, tmp_
         "eval.cfg_probing.n_train=10", "eval.cfg_probing.n_test=5", "eval.cfg_probing.n_steps=2",
         "eval.cfg_attention.n_strings=5",
     )  # fmt: skip
-    assert status == 0, output.err
-    record = read_record(record_path_of(output, tmp_path))
+    assert status == 0, output.stderr
+    record = read_record(record_path(output, tmp_path))
     names = {metric.name for metric in record.metrics}
     assert {"cfg/accuracy_prefix_3", "cfg/kl_nats", "probe/ancestor/full/NT2",
             "attention/boundary_peak"} <= names  # fmt: skip
@@ -210,10 +190,6 @@ def test_a_language_is_learned_measured_on_the_way_and_looked_into(command, tmp_
     assert {"curve/cfg/accuracy_prefix_0", "curve/cfg/kl_nats"} <= rows[0].keys()
     for name in ("attention.png", "attention_over_derivation.png", "learning_curve.png"):
         assert (folder / name).stat().st_size > 0
-
-
-def record_path_of(output, folder):
-    return folder / output.out.splitlines()[-1].removeprefix("record: ")
 
 
 @pytest.mark.parametrize(("words", "message"), [
@@ -235,10 +211,10 @@ def record_path_of(output, folder):
 def test_bad_input_is_one_line_and_status_2(command, words, message):
     status, printed = command("+experiment=capacity_100x", *words)
     assert status == 2
-    assert message in printed.err
-    assert printed.err.startswith("error: ")
-    assert printed.err.count("\n") == 1
-    assert printed.out == ""
+    assert message in printed.stderr
+    assert printed.stderr.startswith("error: ")
+    assert printed.stderr.count("\n") == 1
+    assert printed.stdout == ""
 
 
 @pytest.mark.parametrize(("words", "message"), [
@@ -252,20 +228,24 @@ def test_bad_input_is_one_line_and_status_2(command, words, message):
 def test_what_a_language_cannot_be_measured_with_is_one_line(command, words, message):
     status, output = command(*words)
     assert status == 2
-    assert message in output.err
-    assert len(output.err.splitlines()) == 1
+    assert message in output.stderr
+    assert len(output.stderr.splitlines()) == 1
 
 
 def test_an_experiment_without_its_plus_is_explained(command):
     status, printed = command("experiment=capacity_100x")
-    assert (status, printed.err) == (
+    assert (status, printed.stderr) == (
         2, "error: experiment needs a plus: write +experiment=NAME\n")  # fmt: skip
 
 
 def test_a_process_ends_with_that_line_and_status(tmp_path):
     done = run("+experiment=capacity_100x", "data.typo=3", cwd=tmp_path, check=2)
     assert done.stderr == "error: unknown key data.typo; --help lists the keys\n"
-    done = run("data.typo=3", cwd=tmp_path, check=2, env={"PHYSLM_TRACEBACK": "1"})
+
+
+def test_a_traceback_is_shown_where_it_is_asked_for(command, monkeypatch):
+    monkeypatch.setenv("PHYSLM_TRACEBACK", "1")
+    _, done = command("data.typo=3")
     assert "Traceback" in done.stderr
 
 
@@ -278,8 +258,8 @@ def test_a_damaged_file_of_an_earlier_attempt_is_named_and_left(finished, comman
     damaged.write_text("{truncated")
     status, printed = command(*SMALL)
     assert status == 2
-    assert name in printed.err
-    assert printed.err.count("\n") == 1
+    assert name in printed.stderr
+    assert printed.stderr.count("\n") == 1
     assert damaged.read_text() == "{truncated"
 
 
@@ -288,20 +268,30 @@ def test_a_diverged_run_is_recorded_with_its_step(command, tmp_path):
     (path,) = (tmp_path / "runs").glob("*/record.json")
     record = read_record(path)
     assert (status, record.status) == (1, "diverged")
-    assert printed.err.startswith(
+    assert printed.stderr.startswith(
         f"diverged: the loss is not finite at step {record.stopped_at_step}"
     )
 
 
 def test_a_failed_point_does_not_stop_a_sweep_and_finished_points_are_not_repeated(tmp_path):
-    words = (*SMALL, "model.n_heads=3,4")
-    done = run(*words, "--multirun", cwd=tmp_path, check=2)
+    words = (*SMALL, "model.n_heads=3,4", "--multirun")
+    done = called(*words, cwd=tmp_path, check=2)
     assert "model.n_heads=3" in done.stderr
     assert "d_model=16 is not divisible by n_heads=3" in done.stderr
     records = list((tmp_path / "runs").glob("*/record.json"))
     assert len(records) == 1
-    again = run(*words, "launcher=processes", "--multirun", cwd=tmp_path, check=2)
+    again = called(*words, cwd=tmp_path, check=2)
     assert again.stdout.count("finished before") == 1
+
+
+@pytest.mark.slow
+def test_points_of_a_sweep_are_run_in_processes(tmp_path):
+    words = (*SMALL, "model.n_heads=2,3,4", "launcher=processes", "--multirun")
+    done = run(*words, cwd=tmp_path, check=2)
+    assert "d_model=16 is not divisible by n_heads=3" in done.stderr
+    assert len(list((tmp_path / "runs").glob("*/record.json"))) == 2
+    again = run(*words, cwd=tmp_path, check=2)
+    assert again.stdout.count("finished before") == 2
 
 
 @pytest.mark.slow

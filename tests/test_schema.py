@@ -8,18 +8,19 @@ from typing import Union, get_args, get_origin, get_type_hints
 import numpy as np
 import pytest
 
-from physlm.config import SCHEMAS, RunConfig
+from physlm.config import RunConfig
 from physlm.data.bio.bios import TextConfig
 from physlm.models.architecture import DecoderConfig
+from physlm.registry import FOLDERS, schemas
 from physlm.schema import Schema, converted
-from physlm.train.fit import RuntimeConfig
-from physlm.train.module import TrainerConfig
+from physlm.train.logger import LoggerConfig
+from physlm.train.runtime import RuntimeConfig
 from physlm.train.schedule import OptimConfig
-from physlm.train.tracking import LoggerConfig
+from physlm.train.trainer import TrainerConfig
 from tests.conftest import printed
 
-ALL = [*SCHEMAS.values(), RunConfig, TextConfig, RuntimeConfig, TrainerConfig, OptimConfig,
-       LoggerConfig]  # fmt: skip
+REGISTERED = [schema for group in FOLDERS for schema in schemas(group).values()]
+ALL = [*REGISTERED, RunConfig, TextConfig, RuntimeConfig, TrainerConfig, OptimConfig, LoggerConfig]
 
 
 def kinds_of(hint):

@@ -11,7 +11,7 @@ import pytest
 
 from physlm.record import RunDirectory, read_curves, read_record
 from physlm.train.fit import saved_steps
-from tests.test_run import run
+from tests.command_line import run
 
 TINY = ("+experiment=capacity_100x", "data.n_people=20", "data.exposures=4", "model.d_model=16",
         "model.n_layers=1", "trainer.batch_size=2", "runtime.compile=false")  # fmt: skip

@@ -17,7 +17,8 @@ from physlm.config import composed, register
 from physlm.errors import InputError
 from physlm.record import RunDirectory, read_curves, read_record
 from physlm.run import main
-from physlm.train.tracking import LoggerConfig, Tracker, build_loggers, close, report
+from physlm.train.logger import LoggerConfig, Tracker
+from physlm.train.tracking import build_loggers, close, report
 from physlm.watching import harmless, outlive_readers, tell
 
 TINY = ("+experiment=capacity_100x", "data.n_people=20", "data.exposures=4", "model.d_model=16",

@@ -29,11 +29,13 @@ from physlm.eval.cfg_distribution import (
 from physlm.eval.scorer import ScorerConfig, require_causal
 from physlm.models.language_model import LanguageModel
 from physlm.record import Metric
+from physlm.registry import register
 
 _CENTRE = OFFSETS.index(0)
 _DISTANCES = (0, 1, 2, 3, 4, 8, 16, 32, 64, 128, 256)
 
 
+@register("eval", "cfg_attention")
 @dataclass(kw_only=True, slots=True)
 class CfgAttentionConfig(ScorerConfig):
     """Attention by distance, and what of it the distance does not explain, at boundaries.

@@ -22,8 +22,10 @@ from physlm.eval.cfg_distribution import (
 from physlm.eval.scorer import ScorerConfig, mean
 from physlm.models.language_model import LanguageModel
 from physlm.record import Metric
+from physlm.registry import register
 
 
+@register("eval", "cfg_probing")
 @dataclass(kw_only=True, slots=True)
 class CfgProbingConfig(ScorerConfig):
     """Accuracy of probes for the ancestor on each level, and for the ends of its subtrees.

@@ -12,10 +12,12 @@ from physlm.eval.scorer import ScorerConfig
 from physlm.models.language_model import LanguageModel
 from physlm.models.transformer import Transformer, without_layer
 from physlm.record import Metric
+from physlm.registry import register
 
 _TOTALS = ("bio/attribute_accuracy", "qa/exact_match")
 
 
+@register("eval", "layer_removal")
 @dataclass(kw_only=True, slots=True)
 class LayerRemovalConfig(ScorerConfig):
     """Memory accuracy, and that of answers where questions are trained, layer by layer removed.

@@ -25,6 +25,7 @@ from physlm.eval.scorer import ScorerConfig, mean, require_causal, require_windo
 from physlm.models.language_model import LanguageModel
 from physlm.models.transformer import Transformer
 from physlm.record import Metric
+from physlm.registry import register
 
 
 class Task(NamedTuple):
@@ -70,6 +71,7 @@ class PeopleProbeConfig(ScorerConfig):
         )  # fmt: skip
 
 
+@register("eval", "p_probe")
 @dataclass(kw_only=True, slots=True)
 class PProbeConfig(PeopleProbeConfig):
     """Where along a biography its attributes can be read from the states.
@@ -114,6 +116,7 @@ class PProbeConfig(PeopleProbeConfig):
         return metrics
 
 
+@register("eval", "q_probe")
 @dataclass(kw_only=True, slots=True)
 class QProbeConfig(PeopleProbeConfig):
     """Which attributes the name alone brings up, in the state at the end of the name.

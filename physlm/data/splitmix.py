@@ -4,17 +4,16 @@ Source:
     Steele, Lea and Flood (2014), Fast Splittable Pseudorandom Number Generators.
 """
 
-import numba
 import numpy as np
 
-from physlm.data.compilation import compiled
+from physlm.data.compilation import compiled, inlined
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_2 = np.uint64(0x94D049BB133111EB)
 
 
-@numba.njit(inline="always")
+@inlined
 def next_bits(state):  # type: ignore[no-untyped-def]
     """The new state and 64 random bits."""
     state += _GOLDEN
@@ -23,20 +22,20 @@ def next_bits(state):  # type: ignore[no-untyped-def]
     return state, z ^ (z >> np.uint64(31))
 
 
-@numba.njit(inline="always")
+@inlined
 def stream_of(key, number):  # type: ignore[no-untyped-def]
     """The first state of a numbered stream: streams of different numbers are independent."""
     _, state = next_bits(key ^ (np.uint64(number) * _MIX_1))
     return state
 
 
-@numba.njit(inline="always")
+@inlined
 def below(bits, bound):  # type: ignore[no-untyped-def]
     """An integer below ``bound``, which is far below 2**32, from 64 random bits."""
     return np.int64(((bits >> np.uint64(32)) * np.uint64(bound)) >> np.uint64(32))
 
 
-@numba.njit(inline="always")
+@inlined
 def unit(bits):  # type: ignore[no-untyped-def]
     """A number in [0, 1) from 64 random bits."""
     return np.float64(bits >> np.uint64(11)) * 2.0**-53

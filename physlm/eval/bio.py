@@ -12,9 +12,11 @@ from physlm.eval.capacity import measure_items, require_documents_fit
 from physlm.eval.scorer import ScorerConfig, mean, require_causal, sample
 from physlm.models.language_model import LanguageModel
 from physlm.record import Metric
+from physlm.registry import register
 from physlm.rng import stream
 
 
+@register("eval", "bio")
 @dataclass(kw_only=True, slots=True)
 class BioConfig(ScorerConfig):
     """Share of attribute values that greedy decoding gives whole, after the words before them.

@@ -17,11 +17,13 @@ from physlm.errors import InputError
 from physlm.eval.scorer import ScorerConfig, mean, require_causal, require_window, sample
 from physlm.models.language_model import LanguageModel
 from physlm.record import Metric
+from physlm.registry import register
 from physlm.rng import stream
 
 BITS_PER_NAT = 1 / math.log(2)
 
 
+@register("eval", "capacity")
 @dataclass(kw_only=True, slots=True)
 class CapacityConfig(ScorerConfig):
     """The capacity ratio R of a model trained on biographies, with its parts and its maximum.

@@ -22,6 +22,7 @@ from physlm.eval.generate import Generated, Sampling, generate
 from physlm.eval.scorer import ScorerConfig, mean, require_causal
 from physlm.models.language_model import LanguageModel
 from physlm.record import Metric
+from physlm.registry import register
 from physlm.rng import stream
 
 
@@ -43,6 +44,7 @@ class Written:
         return is_valid
 
 
+@register("eval", "cfg_accuracy")
 @dataclass(kw_only=True, slots=True)
 class CfgAccuracyConfig(ScorerConfig):
     """Share of valid strings among those a model writes, from their start and from true beginnings.

@@ -17,12 +17,14 @@ from physlm.eval.scorer import ScorerConfig, mean, require_causal
 from physlm.memory import require_memory
 from physlm.models.language_model import LanguageModel
 from physlm.record import Metric
+from physlm.registry import register
 
 _LEAST_FITTING = 0.9  # share of strings that a window must hold
 _LEAST_LONGER = 0.001  # share of strings that must be longer than a beginning
 _MOST_LOOKED_AT = 1000  # strings, of which nine in ten fit
 
 
+@register("eval", "cfg_distribution")
 @dataclass(kw_only=True, slots=True)
 class CfgDistributionConfig(ScorerConfig):
     """Loss of fresh strings beside its exact floor, and KL to the true next-token distribution.

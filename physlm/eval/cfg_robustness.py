@@ -22,9 +22,11 @@ from physlm.eval.generate import Sampling
 from physlm.eval.scorer import ScorerConfig, mean, require_causal
 from physlm.models.language_model import LanguageModel
 from physlm.record import Metric
+from physlm.registry import register
 from physlm.rng import stream_key
 
 
+@register("eval", "cfg_robustness")
 @dataclass(kw_only=True, slots=True)
 class CfgRobustnessConfig(ScorerConfig):
     """Share of continuations of corrupted beginnings that fit what was meant.

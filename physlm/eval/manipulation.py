@@ -17,9 +17,11 @@ from physlm.eval.qa import IN, OUT
 from physlm.eval.scorer import ScorerConfig, mean, require_causal, require_window, sample
 from physlm.models.language_model import LanguageModel
 from physlm.record import Metric
+from physlm.registry import register
 from physlm.rng import stream
 
 
+@register("eval", "manipulation")
 @dataclass(kw_only=True, slots=True)
 class ManipulationScorerConfig(ScorerConfig):
     """Exact match of whole answers, decoded greedily to their end.

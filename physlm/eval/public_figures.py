@@ -20,9 +20,11 @@ from physlm.eval.generate import Sampling, generate
 from physlm.eval.scorer import ScorerConfig, mean, require_causal, require_window
 from physlm.models.language_model import LanguageModel
 from physlm.record import Metric
+from physlm.registry import register
 from physlm.rng import stream
 
 
+@register("eval", "public_figures")
 @dataclass(kw_only=True, slots=True)
 class PublicFiguresScorerConfig(ScorerConfig):
     """Exact match of the value that the first line of an answer gives, decoded greedily.

@@ -14,11 +14,13 @@ from physlm.eval.generate import Sampling, generate
 from physlm.eval.scorer import ScorerConfig, mean, require_causal, require_window, sample
 from physlm.models.language_model import LanguageModel
 from physlm.record import Metric
+from physlm.registry import register
 from physlm.rng import stream
 
 IN, OUT = "in_distribution", "out_of_distribution"
 
 
+@register("eval", "qa")
 @dataclass(kw_only=True, slots=True)
 class QaConfig(ScorerConfig):
     """Exact match of whole answers, decoded greedily to their end.

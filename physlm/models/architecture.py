@@ -10,6 +10,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
 from physlm.identity import LATER
+from physlm.registry import register
 from physlm.schema import Schema
 
 if TYPE_CHECKING:
@@ -184,6 +185,7 @@ class TransformerConfig(ModelConfig):
             raise ValueError(f"mlp_ratio={self.mlp_ratio}; leaves no hidden unit")
 
 
+@register("model", "decoder")
 @dataclass(kw_only=True, slots=True)
 class DecoderConfig(TransformerConfig):
     """A pre-norm decoder; the defaults are the papers' GPT-2 with rotary positions.
@@ -262,6 +264,7 @@ class DecoderConfig(TransformerConfig):
         return Decoder(self, vocabulary_size, seq_len, seed)
 
 
+@register("model", "encoder")
 @dataclass(kw_only=True, slots=True)
 class EncoderConfig(TransformerConfig):
     """A masked language model; the defaults are BERT's, in the blocks of the decoder.

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from physlm.errors import InputError
 from physlm.models.architecture import ModelConfig
+from physlm.registry import register
 from physlm.sources import SOURCE, located, pinned
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ class WeightFormat(str, Enum):
     bf16 = "bf16"
 
 
+@register("model", "checkpoint")
 @dataclass(kw_only=True, slots=True)
 class CheckpointConfig(ModelConfig):
     """A published model, measured as it is."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from physlm.errors import InputError
 from physlm.identity import LATER
 from physlm.models.architecture import ModelConfig
+from physlm.registry import register
 
 if TYPE_CHECKING:
     from physlm.models.language_model import LanguageModel
@@ -39,6 +40,7 @@ class Lora:
     alpha: int
 
 
+@register("model", "inherited")
 @dataclass(kw_only=True, slots=True)
 class InheritedConfig(ModelConfig):
     """Architecture and weights of the run that ``init_from`` names.

@@ -2,14 +2,12 @@
 
 import copy
 import logging
-import math
 import pickle
 import warnings
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from enum import Enum
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,130 +15,22 @@ import lightning
 import torch
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.strategies import FSDPStrategy, Strategy
-from lightning.pytorch.utilities import rank_zero_only
 
 from physlm.errors import DivergedError, InputError
 from physlm.interruption import stop_requests
 from physlm.models.language_model import LanguageModel
 from physlm.record import Origin, RunDirectory
-from physlm.schema import Schema
 from physlm.train.batches import Batches
 from physlm.train.callbacks import Checkpoints, ExposureBar, Measurements
-from physlm.train.module import Precision, TrainerConfig, TrainingModule
 from physlm.train.module import Progress as TrainingProgress
+from physlm.train.module import TrainingModule
 from physlm.train.objective import Objective
-from physlm.train.processor import is_worth_compiling, missing_for_compiling, steps_per_chunk
 from physlm.train.profile import Profile
+from physlm.train.runtime import ParallelStrategyName, RuntimeConfig, is_main_process
 from physlm.train.schedule import OptimConfig
+from physlm.train.trainer import Precision, TrainerConfig
 
 T = TypeVar("T")
-
-
-class Device(str, Enum):
-    """Where to compute; auto takes a GPU where there is one."""
-
-    auto = "auto"
-    cpu = "cpu"
-    cuda = "cuda"
-
-
-class ParallelStrategyName(str, Enum):
-    """How devices share the work: copies of the model, or shards of it."""
-
-    ddp = "ddp"
-    fsdp = "fsdp"
-
-
-@dataclass(kw_only=True, slots=True)
-class RuntimeConfig(Schema):
-    """How a run is carried out; none of it names the run, all of it may change between resumes."""
-
-    device: Device = Device.auto
-    n_devices: int = 1
-    n_nodes: int = 1
-    strategy: ParallelStrategyName = ParallelStrategyName.ddp  # where there are several devices
-    n_threads: int | None = None  # CPU threads of a process; None shares the cores
-    compile: bool | None = None  # torch.compile; None where it pays
-    steps_per_chunk: int | None = None  # between looks at the losses; None for about a second
-    n_measurements: int = 0  # during training, for curves of what scorers offer; on one device
-    checkpoint_seconds: float = 60.0  # between checkpoints
-    # Train several seeds or rates as replicas in one program; null: on a GPU, where they can be.
-    replicas: bool | None = None
-    progress_bar: bool = True
-
-    def validate(self) -> None:
-        """Every value in its range."""
-        for name in ("n_devices", "n_nodes"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}={getattr(self, name)}; must be at least 1")
-        for name in ("n_threads", "steps_per_chunk"):
-            if getattr(self, name) is not None and getattr(self, name) < 1:
-                raise ValueError(f"{name}={getattr(self, name)}; must be at least 1, or null")
-        if not self.checkpoint_seconds >= 0:
-            raise ValueError(
-                f"checkpoint_seconds={self.checkpoint_seconds}; must be at least 0 (0: after every "
-                "chunk)"
-            )
-        if self.n_measurements < 0:
-            raise ValueError(f"n_measurements={self.n_measurements}; must be at least 0")
-        if self.n_measurements and self.n_devices * self.n_nodes > 1:
-            raise ValueError(
-                f"n_measurements={self.n_measurements} with several devices; curves are measured "
-                "on one, use runtime.n_devices=1 or n_measurements=0"
-            )
-
-    def is_compiled(self, device: str, n_parameters: int, n_tokens: float) -> bool:
-        """Whether to compile training of so many tokens.
-
-        Raises:
-            InputError: If it is asked for where it cannot be done.
-        """
-        if self.compile is None:
-            return is_worth_compiling(device, n_parameters, n_tokens)
-        if self.compile and (missing := missing_for_compiling(device)):
-            raise InputError(
-                f"runtime.compile=true needs {missing}, which is not here; install it or use "
-                "runtime.compile=false"
-            )
-        return self.compile
-
-    def chunked(self, batches: Batches, device: str, n_parameters: int, n_tokens: float) -> Batches:
-        """The batches of training in chunks of as many steps as configured, or as suit them."""
-        n_steps = self.steps_per_chunk or steps_per_chunk(
-            device, n_parameters, n_tokens, batches.batch_size * batches.seq_len,
-            n_looks=self.n_measurements,
-        )  # fmt: skip
-        return replace(batches, steps_per_chunk=n_steps)
-
-    def require_measurements(self, n_steps: int) -> None:
-        """Training ends as many chunks as there are measurements on the way, which are between.
-
-        Raises:
-            ValueError: If it has fewer.
-        """
-        n_chunks = math.ceil(n_steps / (self.steps_per_chunk or 1))
-        if self.n_measurements > n_chunks:
-            raise ValueError(
-                f"runtime.n_measurements={self.n_measurements}, but training has about {n_steps} "
-                f"steps in {n_chunks} chunks, and measures between them; lower it, lower "
-                "runtime.steps_per_chunk or train longer"
-            )
-
-    def resolved_device(self) -> str:
-        """``cpu`` or ``cuda``.
-
-        Raises:
-            InputError: If a GPU is asked for and there are too few.
-        """
-        n_gpus = torch.cuda.device_count()
-        if self.device is Device.cpu or (self.device is Device.auto and n_gpus == 0):
-            return "cpu"
-        if n_gpus < self.n_devices:
-            raise InputError(
-                f"runtime.device={self.device.value} with n_devices={self.n_devices}, but this "
-                f"machine has {n_gpus} GPUs; use runtime.device=cpu or fewer devices"
-            )
-        return "cuda"
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,11 +102,6 @@ def fit(
             lightning_trainer.save_checkpoint(directory.checkpoint)
             _fill(whole, directory.checkpoint)
     return Trained(whole, module.progress)
-
-
-def is_main_process() -> bool:
-    """False in the helpers of a distributed run, which train but neither score nor record."""
-    return int(getattr(rank_zero_only, "rank", 0)) == 0
 
 
 def saved_steps(path: Path, origin: Origin | None = None) -> int:

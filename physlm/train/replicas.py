@@ -27,10 +27,11 @@ from physlm.models.parameters import decays
 from physlm.record import replacing
 from physlm.train.batches import Batches, Chunk
 from physlm.train.fit import Trained, from_checkpoint
-from physlm.train.module import Precision, Progress, TrainerConfig, mean_loss
+from physlm.train.module import Progress, mean_loss
 from physlm.train.objective import Objective
 from physlm.train.schedule import OptimConfig
 from physlm.train.tracking import OutlivedLogger
+from physlm.train.trainer import Precision, TrainerConfig
 
 # R replicas, B batch, T tokens of a window and the one after it.
 

@@ -7,10 +7,12 @@ equal steps towards a curve that falls already, and reaches that curve at the wa
 import math
 from dataclasses import dataclass
 from enum import Enum
-
-import torch
+from typing import TYPE_CHECKING
 
 from physlm.schema import Schema
+
+if TYPE_CHECKING:
+    import torch
 
 
 class Decay(str, Enum):
@@ -89,12 +91,14 @@ class OptimConfig(Schema):
 
     def build(
         self,
-        decaying: list[torch.nn.Parameter],
-        others: list[torch.nn.Parameter],
+        decaying: "list[torch.nn.Parameter]",
+        others: "list[torch.nn.Parameter]",
         *,
         is_fused: bool,
-    ) -> torch.optim.AdamW:
+    ) -> "torch.optim.AdamW":
         """AdamW with decay of some parameters, and none of the others."""
+        import torch
+
         groups = [
             {"params": decaying, "weight_decay": self.weight_decay},
             {"params": others, "weight_decay": 0.0},

@@ -2,24 +2,19 @@
 
 import csv
 import json
-import netrc
 import os
-import re
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
-from urllib.parse import urlsplit
 
 from lightning.pytorch.loggers import Logger, WandbLogger
 from lightning.pytorch.utilities import rank_zero_only
 
 from physlm.errors import InputError
 from physlm.record import RunDirectory, flatten, read_curves, write_text
-from physlm.schema import Schema
+from physlm.train.logger import LoggerConfig, Tracker, is_logged_in
 from physlm.watching import reason, tell
 
 if TYPE_CHECKING:
@@ -27,40 +22,6 @@ if TYPE_CHECKING:
 
 # How long a run waits for W&B when it begins, and for the rest to be sent when it has ended.
 _MOST_SECONDS = {"WANDB_INIT_TIMEOUT": 20, "WANDB_FINISH_TIMEOUT": 120}
-
-
-class Tracker(str, Enum):
-    """Local files only, a CSV table besides, or Weights & Biases besides."""
-
-    local = "local"
-    csv = "csv"
-    wandb = "wandb"
-
-
-@dataclass(kw_only=True, slots=True)
-class LoggerConfig(Schema):
-    """A window on the run's files; none of it changes a result."""
-
-    kind: Tracker = Tracker.local
-    project: str = "physlm"  # W&B project
-    entity: str | None = None  # W&B team; None is your own
-    group: str | None = None  # W&B group; None is the experiment's name
-
-    def require(self) -> None:
-        """Refuse a key that cannot be one; whether a server knows it is seen when it is asked.
-
-        Raises:
-            InputError: If W&B is wanted, and its key is none.
-        """
-        if self.kind is not Tracker.wandb or not is_logged_in():
-            return
-        key = _key() or ""
-        if not re.fullmatch(r"[\w.-]{40,}", key):
-            raise InputError(
-                f"the key of W&B has {len(key)} characters; a key has 40 or more, all of them "
-                "letters, digits, - or _: correct WANDB_API_KEY or run wandb login, or set "
-                "WANDB_MODE=offline"
-            )
 
 
 class JsonLinesLogger(Logger):
@@ -245,21 +206,3 @@ def _wandb_run(words: Mapping[str, Any], mode: Literal["online", "offline"]) -> 
     import wandb
 
     return wandb.init(**words, mode=mode, resume="allow", reinit="create_new")
-
-
-def is_logged_in() -> bool:
-    """Whether W&B is to be reached: it has a key, and nobody asked for offline files."""
-    is_offline = os.environ.get("WANDB_MODE") in {"offline", "disabled", "dryrun"}
-    return not is_offline and _key() is not None
-
-
-def _key() -> str | None:
-    """The key of W&B in the environment, or where ``wandb login`` writes it."""
-    if key := os.environ.get("WANDB_API_KEY"):
-        return key
-    try:
-        hosts = netrc.netrc(os.environ.get("NETRC")).hosts
-    except (OSError, netrc.NetrcParseError):
-        return None
-    server = urlsplit(os.environ.get("WANDB_BASE_URL", "")).netloc or "wandb"
-    return next((password for host, (_, _, password) in hosts.items() if server in host), None)

@@ -5,7 +5,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from data_gen.words import configured, split
-from physlm.config import register_schemas
+from physlm.config import register
 from physlm.data.bio.bior import BiorConfig, persons_of
 from physlm.errors import InputError
 
@@ -13,7 +13,7 @@ from physlm.errors import InputError
 @pytest.mark.parametrize("name", ["texts", "my texts", "a=b", "o'brien"])
 def test_a_file_of_any_name_is_found(tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
-    register_schemas()
+    register()
     _, (person,) = persons_of(BiorConfig(n_people=1), 0)
     text = f"{person.name}: {'. '.join(person.facts.values())}."
     table = pa.table({"person": [0], "name": [person.name], "text": [text]})
@@ -27,7 +27,7 @@ def test_a_file_of_any_name_is_found(tmp_path, monkeypatch, name):
 
 
 def test_quotation_marks_hold_a_value_together():
-    register_schemas()
+    register()
     words = split("data=bior data.source='my texts.parquet' data.n_people=3")
     assert len(words) == 3
     assert configured(words).data.source == "my texts.parquet"
@@ -41,7 +41,7 @@ def test_words_that_cannot_be_split_are_refused(words):
 
 @pytest.mark.parametrize("word", ["nonsense", "data.source=o'brien", "data.n_people=[1"])
 def test_what_is_no_word_is_named(word):
-    register_schemas()
+    register()
     with pytest.raises(
         InputError, match=r".* is no word of a configuration; write key=value"
     ) as no:

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import pytest
@@ -22,9 +23,20 @@ from tests.eval.oracle import saying
 N = 60
 
 
-@pytest.fixture(scope="module")
-def world():
+@cache
+def built():
     return BiosConfig(n_people=N, questions=True, tokenizer=TokenizerName.compact).build(0)
+
+
+@cache
+def known():
+    """Everybody's facts, which models look up for every question."""
+    return [built().facts(i) for i in range(N)]
+
+
+@pytest.fixture
+def world():
+    return built()
 
 
 def corpus_of(world, *tasks, **values):
@@ -35,10 +47,9 @@ def scored(corpus, says):
     return by_name(ManipulationScorerConfig().score(saying(corpus.vocabulary, says), corpus))
 
 
-def months(world, text):
+def months(text):
     """The months of birth of those a question is about, in their order."""
-    facts = [world.facts(i) for i in range(N)]
-    found = sorted((text.index(p["name"]), p["birth_date"]) for p in facts if p["name"] in text)
+    found = sorted((text.index(p["name"]), p["birth_date"]) for p in known() if p["name"] in text)
     return [date.split()[0] for _, date in found]
 
 
@@ -46,16 +57,16 @@ def is_even(month):
     return "No" if MONTHS.index(month) % 2 == 0 else "Yes"
 
 
-def answer_from(world, text):
+def answer_from(text):
     """Even or not: from the facts where they are told, else from memory."""
     told = re.search(r"Facts: (\w+)\. Answer:", text)
-    (month,) = [told[1]] if told else months(world, text)
+    (month,) = [told[1]] if told else months(text)
     return f"{month}. Answer: {is_even(month)}" if text.endswith("Facts:") else is_even(month)
 
 
 def test_a_model_that_knows_and_follows_facts_scores_100(world):
     asked = corpus_of(world, "birth_month_mod_2", facts_share=0.5)
-    metrics = scored(asked, lambda text: answer_from(world, text))
+    metrics = scored(asked, answer_from)
     for split in (IN, OUT):
         for name in ("accuracy", "accuracy_with_facts", "facts", "reliance"):
             assert metrics[f"manipulation/birth_month_mod_2/{name}@{split}"].value == 1, name
@@ -66,7 +77,7 @@ def test_a_model_that_ignores_facts_does_not_rely_on_them(world):
     asked = corpus_of(world, "birth_month_mod_2", facts_share=0.5)
 
     def says(text):
-        return answer_from(world, re.sub(r"Facts: \w+\. Answer:", "Answer:", text))
+        return answer_from(re.sub(r"Facts: \w+\. Answer:", "Answer:", text))
 
     metrics = scored(asked, says)
     assert metrics[f"manipulation/birth_month_mod_2/reliance@{OUT}"].value == 0
@@ -78,7 +89,7 @@ def test_facts_are_right_whatever_comes_after_them(world):
     asked = corpus_of(world, "birth_month_mod_2", facts_share=0.5)
 
     def says(text):
-        right = answer_from(world, text)
+        right = answer_from(text)
         return f"{right}{' Yes' * 99}" if "Facts:" in text else right
 
     metrics = scored(asked, says)
@@ -91,7 +102,7 @@ def test_facts_that_never_end_are_not_right(world):
     asked = corpus_of(world, "birth_month_mod_2", facts_share=0.5)
 
     def says(text):
-        month = months(world, text)[0]
+        month = months(text)[0]
         return month + f" {month}" * 99
 
     metrics = scored(asked, says)
@@ -148,7 +159,7 @@ def test_the_limit_on_new_tokens_is_of_everyone_who_may_be_right():
 ])  # fmt: skip
 def test_a_model_that_is_wrong_scores_0(world, wrong):
     asked = corpus_of(world, "birth_month_mod_2")
-    metrics = scored(asked, lambda text: wrong(answer_from(world, text)))
+    metrics = scored(asked, lambda text: wrong(answer_from(text)))
     for split in (IN, OUT):
         assert metrics[f"manipulation/birth_month_mod_2/accuracy@{split}"].value == 0
     assert not any("facts" in name or "reliance" in name for name in metrics)
@@ -156,7 +167,7 @@ def test_a_model_that_is_wrong_scores_0(world, wrong):
 
 def test_chance_is_what_always_saying_the_commonest_answer_gets(world):
     asked = corpus_of(world, "birth_month_mod_2")
-    n_even = sum(is_even(months(world, world.facts(i)["name"])[0]) == "Yes" for i in asked.train)
+    n_even = sum(is_even(months(known()[i]["name"])[0]) == "Yes" for i in asked.train)
     commonest = "Yes" if 2 * n_even > len(asked.train) else "No"
     metrics = scored(asked, lambda text: commonest)
     for split in (IN, OUT):

@@ -17,7 +17,7 @@ from tokenizers import (
     processors,
 )
 
-from physlm.config import composed, register_schemas
+from physlm.config import composed, register
 from physlm.data.public.corpus import PublicFiguresConfig
 from physlm.data.public.figures import figures
 from physlm.data.public.questions import TASKS, line_of
@@ -34,7 +34,7 @@ from physlm.weights import Weights
 from tests.eval.oracle import saying
 
 transformers = pytest.importorskip("transformers")
-register_schemas()
+register()
 BY_NAME = {task.name: task for task in TASKS}
 TURING = next(figure for figure in figures() if figure.name == "Alan Turing")
 DARWIN = next(figure for figure in figures() if figure.name == "Charles Darwin")

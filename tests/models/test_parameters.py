@@ -18,10 +18,11 @@ from physlm.models.parameters import Declaration, Start, decays, roles
 from physlm.models.quantised import require_quantisable
 from physlm.rng import stream_key
 from physlm.train.batches import Batches
-from physlm.train.module import TrainerConfig, TrainingModule
+from physlm.train.module import TrainingModule
 from physlm.train.objective import Objective
 from physlm.train.replicas import ReplicatedStep
 from physlm.train.schedule import OptimConfig
+from physlm.train.trainer import TrainerConfig
 from physlm.train.whole_step import WholeStep
 from tests.conftest import tiny_biod_config
 from tests.models.test_decoder import STYLES, config

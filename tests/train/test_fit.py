@@ -14,11 +14,13 @@ from physlm.models.architecture import DecoderConfig
 from physlm.models.decoder import Decoder
 from physlm.record import Origin, RunDirectory, read_curves
 from physlm.train.batches import Batches
-from physlm.train.fit import Device, RuntimeConfig, fit, saved_steps
-from physlm.train.module import Precision, TrainerConfig
+from physlm.train.fit import fit, saved_steps
+from physlm.train.logger import LoggerConfig
 from physlm.train.processor import steps_per_chunk
+from physlm.train.runtime import Device, RuntimeConfig
 from physlm.train.schedule import OptimConfig
-from physlm.train.tracking import LoggerConfig, build_loggers
+from physlm.train.tracking import build_loggers
+from physlm.train.trainer import Precision, TrainerConfig
 
 OPTIM = OptimConfig(learning_rate=3e-3, warmup_steps=4)
 

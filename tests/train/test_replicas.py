@@ -12,10 +12,11 @@ from physlm.errors import InputError, InterruptedRunError
 from physlm.models.architecture import DecoderConfig, MlpKind, PositionEncoding
 from physlm.record import RunDirectory
 from physlm.train.batches import Batches
-from physlm.train.fit import RuntimeConfig, fit
-from physlm.train.module import Precision, TrainerConfig
+from physlm.train.fit import fit
 from physlm.train.replicas import Replica, fit_replicas, saved_replicas
+from physlm.train.runtime import RuntimeConfig
 from physlm.train.schedule import OptimConfig
+from physlm.train.trainer import Precision, TrainerConfig
 from tests.conftest import tiny_biod_config
 
 TRAINER = TrainerConfig(batch_size=4)

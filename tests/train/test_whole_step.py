@@ -4,6 +4,7 @@ In a process of its own: the compiler does not see through the shape checks of t
 """
 
 import json
+from functools import partial
 
 import pytest
 import torch
@@ -11,9 +12,9 @@ import torch
 from physlm.errors import InterruptedRunError
 from physlm.models.architecture import DecoderConfig, MlpKind
 from physlm.train.batches import Batches
-from physlm.train.module import Precision
 from physlm.train.objective import Objective
 from physlm.train.schedule import OptimConfig
+from physlm.train.trainer import Precision
 from physlm.train.whole_step import WholeStep
 from tests.conftest import printed, tiny_biod_config
 from tests.train.test_fit import losses, stop_after, train, train_whole, weights
@@ -62,6 +63,20 @@ def compared(folder, given):
     return {"plain": right, "whole": found, "apart": apart.item()}, whole
 
 
+def compared_without_kernels(folder):
+    """As one graph with its derivatives, but without the minutes that kernels take to compile."""
+    traced = partial(torch.compile, dynamic=False, fullgraph=True, backend="aot_eager")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(torch, "compile", lambda function, **_: traced(function))
+        return compared(folder, HARD)[0]
+
+
+def test_traced_steps_are_the_plain_ones(tmp_path):
+    found = found_elsewhere("compared_without_kernels", tmp_path)
+    assert found["whole"] == pytest.approx(found["plain"], rel=1e-4)
+    assert found["apart"] < 1e-3
+
+
 def compared_in_bf16(folder):
     return compared(folder, UNCLIPPED_BF16)[0]
 
@@ -91,6 +106,7 @@ def compared_and_resumed(folder):
     }
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_compiled_steps_are_the_plain_ones_resume_bit_for_bit_and_notice_divergence(tmp_path):
     found = found_elsewhere("compared_and_resumed", tmp_path)

@@ -15,6 +15,7 @@ from physlm.data.bio.pools import pool
 from physlm.data.bio.sentences import Order, Sentences, Telling
 from physlm.data.corpus import require_at_least
 from physlm.data.tokens import Pieces, TokenizerName, Vocabulary, gpt2_tokenizer
+from physlm.registry import register
 from physlm.rng import stream
 
 _MOST_BITS = 1000  # in one value, so that numbers of values fit a float
@@ -22,6 +23,7 @@ _TEXT_BYTES = 50  # that a word takes at least
 _SYLLABLES = [c + v for c in "bdfgklmnprstvyz" for v in "aeiou"]
 
 
+@register("data", "biod")
 @dataclass(kw_only=True, slots=True)
 class BiodConfig(PeopleConfig):
     """bioD(N, K, C, D, L, T).

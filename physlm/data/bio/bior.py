@@ -21,17 +21,18 @@ from physlm.data.bio.discourse import Person, biography
 from physlm.data.bio.knowledge import KnowledgeCorpus, PieceList
 from physlm.data.bio.pools import ATTRIBUTES, pool
 from physlm.data.bio.question_vocabulary import question_words, require_version
-from physlm.data.bio.text_table import texts_of
 from physlm.data.bio.written import Tokenised, WrittenTexts, located, tokenised
 from physlm.data.corpus import DataConfig, require_at_least
 from physlm.data.tokens import Pieces, TokenizerName, Vocabulary
 from physlm.identity import LATER
 from physlm.memory import require_memory
+from physlm.registry import register
 from physlm.rng import stream
 from physlm.sources import SOURCE, pinned
 from physlm.sources import located as path_of
 
 
+@register("data", "bior")
 @dataclass(kw_only=True, slots=True)
 class BiorConfig(DataConfig):
     """bioR(N): the people of bioS, told about in texts without fixed sentence frames.
@@ -113,6 +114,8 @@ class BiorConfig(DataConfig):
 
     def _read(self, persons: Sequence[Person]) -> "_Written":
         """Texts of a file."""
+        from physlm.data.bio.text_table import texts_of  # loads pyarrow
+
         rows = texts_of(path_of(self.source), persons, self.n_texts)
         facts = [{"name": (who := persons[row.person]).name, **who.facts} for row in rows]
         texts, names = [row.text for row in rows], [row.name for row in rows]

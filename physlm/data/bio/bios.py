@@ -27,6 +27,7 @@ from physlm.data.bio.sentences import Order, Sentences, Telling, Translation
 from physlm.data.corpus import require_at_least
 from physlm.data.tokens import Pieces, TokenizerName, Vocabulary
 from physlm.identity import LATER
+from physlm.registry import register
 from physlm.rng import stream
 from physlm.schema import Schema
 
@@ -106,6 +107,7 @@ class TextConfig(Schema):
         )  # fmt: skip
 
 
+@register("data", "bios")
 @dataclass(kw_only=True, slots=True)
 class BiosConfig(PeopleConfig):
     """bioS(N): people with six attributes, each told in one sentence.

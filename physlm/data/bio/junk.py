@@ -9,10 +9,12 @@ from physlm.data.bio.strangers import Content, Strangers
 from physlm.data.corpus import DataConfig, require_at_least
 from physlm.data.mixture import Mixture
 from physlm.data.tokens import END_OF_TEXT
+from physlm.registry import register
 
 _RESERVED = re.compile(r"<\|\w+\|>")
 
 
+@register("data", "junk")
 @dataclass(kw_only=True, slots=True)
 class JunkConfig(ToldConfig):
     """People who are to be learnt, and documents about others that are not.

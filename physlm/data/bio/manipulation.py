@@ -28,9 +28,11 @@ from physlm.data.bio.tasks import (
     tasks,
 )
 from physlm.data.corpus import Corpus, DataConfig, Documents, require_at_least
+from physlm.registry import register
 from physlm.rng import stream
 
 
+@register("data", "manipulation")
 @dataclass(kw_only=True, slots=True)
 class ManipulationConfig(DataConfig):
     """Questions of some tasks about the people of an earlier run, each asked once in an epoch.

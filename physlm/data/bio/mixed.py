@@ -6,8 +6,10 @@ from physlm.data.bio.bios import BiosConfig
 from physlm.data.bio.questions import QuestionsConfig
 from physlm.data.corpus import DataConfig
 from physlm.data.mixture import Mixture
+from physlm.registry import register
 
 
+@register("data", "mixed")
 @dataclass(kw_only=True, slots=True)
 class MixedConfig(DataConfig):
     """Biographies and questions in windows of their own.

@@ -24,6 +24,7 @@ from physlm.data.bio.pools import questions
 from physlm.data.bio.question_vocabulary import ANSWER, keys_for
 from physlm.data.corpus import Corpus, DataConfig, Documents, require_at_least
 from physlm.data.tokens import Pieces
+from physlm.registry import register
 from physlm.rng import stream
 
 N_PHRASINGS = 24  # of each question
@@ -36,6 +37,7 @@ class TrainOn(str, Enum):
     majority = "majority"
 
 
+@register("data", "questions")
 @dataclass(kw_only=True, slots=True)
 class QuestionsConfig(DataConfig):
     """Questions about the people of an earlier run: one epoch asks for every fact of some once.

@@ -1,11 +1,10 @@
 """How a beginning goes on: endings drawn from a grammar's true conditional distribution."""
 
-import numba
 import numpy as np
 
 from physlm.data.cfg.sampling import expand, grown
 from physlm.data.cfg.spans import begin_path, go_on, new_positions, taken
-from physlm.data.compilation import compiled
+from physlm.data.compilation import compiled, compiled_within, inlined
 from physlm.data.splitmix import next_bits, stream_of, unit
 
 
@@ -55,7 +54,7 @@ def endings(n, tables, rule_weights, spans, expected, end_weight, key, n_endings
     return tokens[: starts[-1]], starts
 
 
-@numba.njit(inline="always")
+@inlined
 def _draw(state, weight, total):  # type: ignore[no-untyped-def]
     """Whether one more choice replaces the one so far, so that each is drawn by its weight."""
     total += weight
@@ -63,7 +62,7 @@ def _draw(state, weight, total):  # type: ignore[no-untyped-def]
     return state, weight > 0 and unit(bits) * total < weight, total
 
 
-@numba.njit(nogil=True)
+@compiled_within
 def _parent(symbol, level, position, state, tables, rule_weights, spans, expected, paths):  # type: ignore[no-untyped-def]
     """A symbol of a level, its rule, which child is the given one, and where the symbol began."""
     owner, chosen, child, began = -1, -1, -1, -1

@@ -16,6 +16,7 @@ from physlm.data.cfg.library import load_grammar, pinned
 from physlm.data.corpus import DataConfig, Documents, require_at_least
 from physlm.data.splitmix import uniform_of
 from physlm.data.tokens import TokenizerName, Vocabulary
+from physlm.registry import register
 from physlm.rng import stream, stream_key
 from physlm.sources import SOURCE
 
@@ -28,6 +29,7 @@ class BagKind(str, Enum):
     overlapping = "overlapping"
 
 
+@register("data", "cfg")
 @dataclass(kw_only=True, slots=True)
 class CfgConfig(DataConfig):
     """Strings of a context-free grammar, drawn anew in every epoch.

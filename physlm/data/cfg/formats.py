@@ -2,9 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
-
-import nltk
+from typing import TYPE_CHECKING, Any
 
 from physlm.data.cfg.notation import (
     ARROW,
@@ -17,6 +15,9 @@ from physlm.data.cfg.notation import (
 )
 from physlm.data.cfg.released import read_released
 from physlm.data.cfg.rules import LARGEST, Bags, Expansion, Rules, reached_from
+
+if TYPE_CHECKING:
+    import nltk
 
 _NUMBER = re.compile("0|[1-9][0-9]*")  # 01 is a word: as a number it would be another's name
 _FORM = (
@@ -90,12 +91,14 @@ def from_json(text: str) -> tuple[Rules, Bags]:
     return Rules(root, tuple(found.levels[-1]), kept), found.bags
 
 
-def from_nltk(grammar: nltk.CFG) -> Rules:
+def from_nltk(grammar: "nltk.CFG") -> Rules:
     """The rules of an nltk grammar, whose symbols are numbers or words.
 
     Raises:
         ValueError: If the rules break a rule of grammars, for example lead not one level down.
     """
+    import nltk
+
     alternatives: dict[str, list[list[str]]] = {}
     for production in grammar.productions():
         rows = alternatives.setdefault(str(production.lhs()), [])
@@ -109,8 +112,9 @@ def from_nltk(grammar: nltk.CFG) -> Rules:
     return _numbered(str(grammar.start()), list(terminals), alternatives)
 
 
-def to_nltk(rules: Rules) -> nltk.CFG:
+def to_nltk(rules: Rules) -> "nltk.CFG":
     """An nltk grammar over the names of the symbols."""
+    import nltk
 
     def symbol(number: int) -> Any:
         name = rules.name(number)

@@ -5,9 +5,8 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import nltk
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
@@ -28,6 +27,9 @@ from physlm.data.cfg.spans import (
     root_weights,
 )
 from physlm.data.cfg.tables import Tables, tables
+
+if TYPE_CHECKING:
+    import nltk
 
 _MOST_EXACT = 2.0**53  # from there on floats do not hold every whole number
 
@@ -102,7 +104,7 @@ class Grammar:
         rules = self.rules.reachable_from(root)
         return Grammar(rules, {t: bag for t, bag in self.bags.items() if t in rules.terminals})
 
-    def to_nltk(self) -> nltk.CFG:
+    def to_nltk(self) -> "nltk.CFG":
         """The rules for nltk, without bags."""
         return to_nltk(self.rules)
 

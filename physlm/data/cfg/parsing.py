@@ -2,12 +2,11 @@
 
 from collections import Counter
 
-import numba
 import numpy as np
 
 from physlm.data.cfg.spans import Spans, forward, inside
 from physlm.data.cfg.tables import Tables
-from physlm.data.compilation import compiled
+from physlm.data.compilation import compiled, compiled_within
 
 
 @compiled
@@ -57,7 +56,7 @@ def anatomy(tokens, starts, tables, weights):  # type: ignore[no-untyped-def]
     return n_sound, broken
 
 
-@numba.njit(nogil=True)
+@compiled_within
 def _sound(level, n, tables, rule_weights, spans):  # type: ignore[no-untyped-def]
     """Up to where a string is sound on a level, and whether its constituents end with it."""
     firsts, lasts, ends, _ = spans
@@ -150,7 +149,7 @@ def best_choices(n, tables, weights, spans):  # type: ignore[no-untyped-def]
     return choices[:n_choices]
 
 
-@numba.njit(nogil=True)
+@compiled_within
 def _split(rule, start, end, tables, weight, spans, best, back):  # type: ignore[no-untyped-def]
     """The best weight of a rule over a part of a string, with where each of its children begins."""
     firsts, lasts, ends, values = spans

@@ -4,12 +4,11 @@ A derivation is told by the choices made: the root's, then those of the next lev
 right, and so on.
 """
 
-import numba
 import numpy as np
 
 from physlm.data.cfg.derivation import Derivations, Strings
 from physlm.data.cfg.tables import Tables
-from physlm.data.compilation import compiled
+from physlm.data.compilation import compiled, compiled_within, inlined
 from physlm.data.splitmix import below, next_bits, stream_of, unit
 
 
@@ -34,7 +33,7 @@ def derive(
     return Derivations(*_derive(tables, tokens, starts, choices, choice_starts))
 
 
-@numba.njit(inline="always")
+@inlined
 def grown(values, n_used, needed):  # type: ignore[no-untyped-def]
     """The same array, or a longer one that begins with its used part."""
     if n_used + needed <= len(values):
@@ -44,7 +43,7 @@ def grown(values, n_used, needed):  # type: ignore[no-untyped-def]
     return longer
 
 
-@numba.njit(nogil=True)
+@compiled_within
 def expand(symbol, level, state, tables, rows, tokens, choices, keeps):  # type: ignore[no-untyped-def]
     """Draw a string from a symbol of a level: the random state, its tokens, the number of choices.
 

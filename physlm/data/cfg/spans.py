@@ -14,13 +14,12 @@ Source:
 
 from typing import NamedTuple
 
-import numba
 import numpy as np
 from jaxtyping import Float64, Int32, Int64
 
 from physlm.data.cfg.sampling import grown
 from physlm.data.cfg.tables import Tables
-from physlm.data.compilation import compiled
+from physlm.data.compilation import compiled, compiled_within, inlined
 
 
 class Spans(NamedTuple):
@@ -157,14 +156,14 @@ def forward(n, tables, rule_weights, spans, seeds, first_level):  # type: ignore
     return expected
 
 
-@numba.njit(nogil=True)
+@compiled_within
 def new_positions(n):  # type: ignore[no-untyped-def]
     """Two sets of positions with weights: a list of them, weights by position, and what is in."""
     shape = (2, n + 1)
     return np.empty(shape, dtype=np.int32), np.empty(shape), np.zeros(shape, dtype=np.bool_)
 
 
-@numba.njit(inline="always")
+@inlined
 def reach(position, weight, side, n, is_best, positions):  # type: ignore[no-untyped-def]
     """Add a weight to a position of a set of n; how many it then has."""
     listed, weights, is_in = positions
@@ -180,20 +179,20 @@ def reach(position, weight, side, n, is_best, positions):  # type: ignore[no-unt
     return n
 
 
-@numba.njit(inline="always")
+@inlined
 def taken(side, position, positions):  # type: ignore[no-untyped-def]
     """Remove a position from a set; its weight."""
     positions[2][side, position] = False
     return positions[1][side, position]
 
 
-@numba.njit(inline="always")
+@inlined
 def begin_path(start, weight, paths):  # type: ignore[no-untyped-def]
     """The first set becomes one position; how many it has."""
     return reach(start, weight, 0, 0, False, paths)
 
 
-@numba.njit(inline="always")
+@inlined
 def go_on(symbol, side, n, is_best, spans, paths):  # type: ignore[no-untyped-def]
     """Lead a set's paths on by one symbol, into the other set; how many that has."""
     firsts, lasts, ends, values = spans

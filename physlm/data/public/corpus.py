@@ -12,9 +12,11 @@ from physlm.data.corpus import DataConfig, Documents
 from physlm.data.public.figures import figures
 from physlm.data.public.questions import TASKS, line_of
 from physlm.data.tokens import Pieces, TokenizerName, Vocabulary
+from physlm.registry import register
 from physlm.rng import stream
 
 
+@register("data", "public_figures")
 @dataclass(kw_only=True, slots=True)
 class PublicFiguresConfig(DataConfig):
     """Questions about public figures; one epoch asks for every date, year and place once.

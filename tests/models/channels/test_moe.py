@@ -179,7 +179,8 @@ def test_training_adds_the_weighted_unevenness_for_each_target():
 LOSSES = """
 import torch
 from physlm.models.architecture import DecoderConfig
-from physlm.train.module import TrainerConfig, TrainingModule
+from physlm.train.module import TrainingModule
+from physlm.train.trainer import TrainerConfig
 from physlm.train.objective import Objective
 from physlm.train.schedule import OptimConfig
 from physlm.train.whole_step import WholeStep
@@ -197,6 +198,7 @@ for is_compiled in (False, True):
 """
 
 
+@pytest.mark.slow
 def test_compiled_training_has_the_losses_of_eager_training():
     rows = printed(LOSSES).splitlines()
     eager, fused = ([float(loss) for loss in row.split()] for row in rows)

@@ -1,0 +1,92 @@
+"""The schemas of worlds, models and scorers by name, each loaded when it is asked for."""
+
+import importlib
+import re
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import TypeVar
+
+from physlm.errors import InputError
+from physlm.schema import Schema
+
+T = TypeVar("T", bound=type[Schema])
+
+# The groups of conf/ whose options schemas configure, and the folders of physlm that hold ours.
+FOLDERS = {"data": ("data",), "model": ("models",), "eval": ("eval", "analysis")}
+
+_DECORATOR = re.compile(r'^@register\("(\w+)", "(\w+)"\)$', re.MULTILINE)
+
+_registered: dict[tuple[str, str], type[Schema]] = {}
+
+
+def register(group: str, name: str) -> Callable[[T], T]:
+    """Make a schema known, as ``/schema/GROUP/NAME`` in the defaults of a YAML file.
+
+    Written ``@register("data", "coins")`` on a line above ``@dataclass``, in a module of physlm or
+    in any script that calls `physlm.run.main`.
+
+    Raises:
+        InputError: If there is no such group, or another schema has that name.
+    """
+    if group not in FOLDERS:
+        raise InputError(f"register({group!r}, {name!r}): the groups are {', '.join(FOLDERS)}")
+
+    def registered(schema: T) -> T:
+        holder = _registered.get((group, name))
+        taken = _modules().get((group, name)) if holder is None else holder.__module__
+        if taken not in (None, schema.__module__):
+            raise InputError(
+                f"{schema.__module__} registers {group}/{name}, as {taken} does; take another name"
+            )
+        _registered[group, name] = schema
+        return schema
+
+    return registered
+
+
+def schema_of(group: str, name: str) -> type[Schema]:
+    """The schema of a name; its module is imported now.
+
+    Raises:
+        InputError: If there is none.
+    """
+    if name not in names(group):
+        raise InputError(f"no schema {group}/{name}; one of {', '.join(names(group))}")
+    if (group, name) not in _registered:
+        importlib.import_module(_modules()[group, name])
+    return _registered[group, name]
+
+
+def names(group: str) -> list[str]:
+    """The schemas of a group, those of scripts included."""
+    return sorted(name for known, name in {**_modules(), **_registered} if known == group)
+
+
+def schemas(group: str) -> dict[str, type[Schema]]:
+    """All schemas of a group, whose modules are imported now."""
+    return {name: schema_of(group, name) for name in names(group)}
+
+
+@cache
+def _modules() -> dict[tuple[str, str], str]:
+    """The module of every schema of ours, as its source says: to import them all takes seconds.
+
+    Raises:
+        InputError: If two have one name.
+    """
+    found: dict[tuple[str, str], str] = {}
+    for module, text in _sources():
+        for group, name in _DECORATOR.findall(text):
+            if (group, name) in found:
+                raise InputError(f"{module} registers {group}/{name}, as {found[group, name]} does")
+            found[group, name] = module
+    return found
+
+
+def _sources() -> Iterator[tuple[str, str]]:
+    root = Path(__file__).resolve().parent
+    for folder in (folder for folders in FOLDERS.values() for folder in folders):
+        for path in sorted((root / folder).rglob("*.py")):
+            parts = (root.name, *path.relative_to(root).with_suffix("").parts)
+            yield ".".join(parts), path.read_text(encoding="utf-8")

@@ -1,0 +1,63 @@
+"""Where a run is looked at: which of its loggers, and whether W&B can be reached."""
+
+import netrc
+import os
+import re
+from dataclasses import dataclass
+from enum import Enum
+from urllib.parse import urlsplit
+
+from physlm.errors import InputError
+from physlm.schema import Schema
+
+
+class Tracker(str, Enum):
+    """Local files only, a CSV table besides, or Weights & Biases besides."""
+
+    local = "local"
+    csv = "csv"
+    wandb = "wandb"
+
+
+@dataclass(kw_only=True, slots=True)
+class LoggerConfig(Schema):
+    """A window on the run's files; none of it changes a result."""
+
+    kind: Tracker = Tracker.local
+    project: str = "physlm"  # W&B project
+    entity: str | None = None  # W&B team; None is your own
+    group: str | None = None  # W&B group; None is the experiment's name
+
+    def require(self) -> None:
+        """Refuse a key that cannot be one; whether a server knows it is seen when it is asked.
+
+        Raises:
+            InputError: If W&B is wanted, and its key is none.
+        """
+        if self.kind is not Tracker.wandb or not is_logged_in():
+            return
+        key = _key() or ""
+        if not re.fullmatch(r"[\w.-]{40,}", key):
+            raise InputError(
+                f"the key of W&B has {len(key)} characters; a key has 40 or more, all of them "
+                "letters, digits, - or _: correct WANDB_API_KEY or run wandb login, or set "
+                "WANDB_MODE=offline"
+            )
+
+
+def is_logged_in() -> bool:
+    """Whether W&B is to be reached: it has a key, and nobody asked for offline files."""
+    is_offline = os.environ.get("WANDB_MODE") in {"offline", "disabled", "dryrun"}
+    return not is_offline and _key() is not None
+
+
+def _key() -> str | None:
+    """The key of W&B in the environment, or where ``wandb login`` writes it."""
+    if key := os.environ.get("WANDB_API_KEY"):
+        return key
+    try:
+        hosts = netrc.netrc(os.environ.get("NETRC")).hosts
+    except (OSError, netrc.NetrcParseError):
+        return None
+    server = urlsplit(os.environ.get("WANDB_BASE_URL", "")).netloc or "wandb"
+    return next((password for host, (_, _, password) in hosts.items() if server in host), None)

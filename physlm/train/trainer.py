@@ -1,0 +1,46 @@
+"""What of the training loop decides the result."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from physlm.errors import InputError
+from physlm.schema import Schema
+
+
+class Precision(str, Enum):
+    """Number format of the computation; weights and optimizer state stay in fp32."""
+
+    fp32 = "fp32"
+    bf16 = "bf16"
+    fp16 = "fp16"
+
+
+@dataclass(kw_only=True, slots=True)
+class TrainerConfig(Schema):
+    """What of the training loop decides the result."""
+
+    batch_size: int = 96  # windows per optimizer step, over all devices
+    n_accumulate: int = 1  # parts a batch is computed in, to save memory
+    precision: Precision = Precision.fp32
+    gradient_clip: float | None = 1.0  # largest gradient norm; null for none
+
+    def validate(self) -> None:
+        """Every value in its range."""
+        for name in ("batch_size", "n_accumulate"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}={getattr(self, name)}; must be at least 1")
+        if self.gradient_clip is not None and not self.gradient_clip > 0:
+            raise ValueError(f"gradient_clip={self.gradient_clip}; must be above 0, or null")
+        if self.batch_size % self.n_accumulate:
+            raise ValueError(
+                f"batch_size={self.batch_size} is not divisible by n_accumulate={self.n_accumulate}"
+            )
+
+    def require(self, device: str) -> None:
+        """Refuse what a device cannot do.
+
+        Raises:
+            InputError: If fp16 is asked for on a CPU, where it would silently become bf16.
+        """
+        if self.precision is Precision.fp16 and device == "cpu":
+            raise InputError("trainer.precision=fp16 needs a GPU; use bf16 or fp32 on a CPU")

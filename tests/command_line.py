@@ -1,0 +1,44 @@
+"""The command line as a user meets it: in a process of its own or, to spare imports, in ours."""
+
+import io
+import os
+import subprocess
+import sys
+from contextlib import chdir, redirect_stderr, redirect_stdout
+from unittest.mock import patch
+
+from physlm.run import main
+
+
+def run(*words, cwd, check=None, env=None):
+    """A process that has ended; ``check`` is the status that it ought to have."""
+    done = subprocess.run(
+        [sys.executable, "-m", "physlm.run", *words],
+        cwd=cwd, capture_output=True, text=True, timeout=400, check=False,
+        env=os.environ | (env or {}),
+    )  # fmt: skip
+    if check is not None:
+        assert done.returncode == check, done.stderr
+    return done
+
+
+def called(*words, cwd, check=None):
+    """The same of the command in this process."""
+    out, err, status = io.StringIO(), io.StringIO(), 0
+    argv = ["physlm.run", *words]
+    with chdir(cwd), redirect_stdout(out), redirect_stderr(err), patch.object(sys, "argv", argv):
+        try:
+            main()
+        except SystemExit as ended:
+            status = int(ended.code or 0)
+    done = subprocess.CompletedProcess(argv, status, out.getvalue(), err.getvalue())
+    if check is not None:
+        assert done.returncode == check, done.stderr
+    return done
+
+
+def record_path(done, folder):
+    """Where the record is that a command names in its last line."""
+    last = done.stdout.splitlines()[-1]
+    assert last.startswith("record: ")
+    return folder / last.removeprefix("record: ")

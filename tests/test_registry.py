@@ -1,0 +1,72 @@
+"""Schemas are found by name, those of a user's own script as well as ours."""
+
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from physlm.config import recorded
+from physlm.data.bio.bios import BiosConfig
+from physlm.data.corpus import DataConfig
+from physlm.errors import InputError
+from physlm.record import read_record
+from physlm.registry import FOLDERS, names, register, schema_of, schemas
+from tests.conftest import printed
+
+CONF = Path(__file__).parent.parent / "conf"
+
+
+def test_every_schema_that_a_file_names_is_registered_and_every_other_way_round():
+    text = "\n".join(path.read_text() for path in CONF.rglob("*.yaml"))
+    for group in FOLDERS:
+        for name, schema in schemas(group).items():
+            assert schema is schema_of(group, name)
+            assert f"/schema/{group}/{name}@" in text, f"no file of conf/{group} uses {name}"
+    assert schema_of("data", "bios") is BiosConfig
+
+
+def test_one_schema_is_asked_for_without_importing_the_others():
+    code = (
+        "import sys; from physlm.registry import schema_of; schema_of('data', 'public_figures');"
+        "print(*(name for name in sys.modules if name.startswith('physlm.data.cfg')))"
+    )
+    assert printed(code).split() == []
+
+
+def test_a_name_that_is_taken_is_refused_in_one_line():
+    with pytest.raises(InputError, match=r"registers data/bios, as physlm\.data\.bio\.bios does"):
+        register("data", "bios")(dataclass(type("Other", (DataConfig,), {"__module__": "mine"})))
+    assert schema_of("data", "bios") is BiosConfig
+
+
+def test_an_unknown_group_or_schema_is_refused_in_one_line():
+    with pytest.raises(InputError, match="the groups are data, model, eval"):
+        register("optim", "lion")
+    with pytest.raises(InputError, match="no schema data/boys; one of biod, bior, bios, cfg"):
+        schema_of("data", "boys")
+    assert "boys" not in names("data")
+
+
+def test_a_script_adds_a_world_a_scorer_and_an_experiment(tmp_path):
+    folder = shutil.copytree(Path(__file__).parent / "plugin", tmp_path / "plugin")
+    words = ["+experiment=coins", f"runs_dir={tmp_path}", "--config-dir", "conf"]
+
+    def run(*more):
+        command = [sys.executable, "coins.py", *words[:1], *more, *words[1:]]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+        return done.returncode, done.stdout, done.stderr
+
+    status, printed, errors = run()
+    assert status == 0, errors
+    record = read_record(Path(printed.splitlines()[-1].removeprefix("record: ")))
+    (metric,) = record.metrics
+    assert metric.name == "heads/share"
+    assert 0.3 < metric.value < 0.7
+    assert record.config["data"]["n_throws"] == 200
+    status, _, errors = run("data.n_thorws=3")
+    assert (status, errors) == (2, "error: unknown key data.n_thorws; --help lists the keys\n")
+    with pytest.raises(InputError, match="is of another version"):  # its script is not loaded here
+        recorded(tmp_path / record.run_id)

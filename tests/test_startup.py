@@ -1,0 +1,77 @@
+"""What only composes, checks or reads loads no library that computes, and answers at once."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = {"torch", "lightning", "numba", "nltk", "scipy", "matplotlib", "sklearn", "transformers",
+         "polars", "pyarrow", "pandas", "wandb"}  # fmt: skip
+
+# Of ours, all that is read before a run begins.
+LIGHT = ["physlm", "physlm.registry", "physlm.record", "physlm.messages", "physlm.config_sources",
+         "physlm.science", "physlm.identity", "physlm.train.runtime", "physlm.train.trainer",
+         "physlm.train.schedule", "physlm.train.logger"]  # fmt: skip
+
+# Runs a command as `python -m physlm.run` does, then tells what it loaded and how long it took.
+COMMAND = """
+import json, resource, sys
+from physlm.run import main
+try:
+    main()
+finally:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    told = {"modules": sorted(sys.modules), "seconds": used.ru_utime + used.ru_stime}
+    print(json.dumps(told), file=sys.__stderr__)
+"""
+
+
+def loaded(code, *words, cwd=None):
+    """The heavy libraries that a process loaded, its CPU seconds, and what it printed."""
+    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True,
+                          timeout=200, check=False, cwd=cwd)  # fmt: skip
+    *_, last = done.stderr.splitlines()
+    told = json.loads(last)
+    return HEAVY.intersection(told["modules"]), told["seconds"], done.stdout + done.stderr
+
+
+def test_schemas_of_worlds_and_of_training_load_nothing_that_computes():
+    code = (
+        "import importlib, json, sys; from physlm.registry import schemas;"
+        "schemas('data'); [importlib.import_module(name) for name in sys.argv[1:]];"
+        "print(json.dumps({'modules': sorted(sys.modules), 'seconds': 0}), file=sys.stderr)"
+    )
+    assert loaded(code, *LIGHT)[0] == set()
+
+
+@pytest.mark.xfail(strict=True, reason="schemas of models and scorers load torch and matplotlib")
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--help"], "Groups (choose with group=option"),
+        (["+experiment=capacity_1000x", "data.n_peopel=5"], "unknown key data.n_peopel; --help"),
+        (["+experiment=cfg_learn", "data.n_strings=0"], "n_strings=0; must be at least 1"),
+        (["+experiment=mixed_training", "data.questions.train_share=2"], "train_share=2"),
+    ],
+)
+def test_help_and_refusals_load_nothing_that_computes(words, said):
+    heavy, seconds, printed = loaded(COMMAND, *words)
+    assert said in printed
+    assert heavy == set()
+    assert seconds < 5  # at most 2 on a machine that has nothing else to do
+
+
+@pytest.mark.xfail(strict=True, reason="schemas of models and scorers load torch and matplotlib")
+def test_a_finished_run_is_shown_without_anything_that_computes(tmp_path):
+    words = ["data=biod", "data.n_people=24", "data.exposures=2", "data.seq_len=12",
+             "trainer.batch_size=8", "optim.warmup_steps=2", "model.d_model=8", "model.n_heads=1",
+             "runtime.progress_bar=false", f"runs_dir={tmp_path}"]  # fmt: skip
+    heavy, _, printed = loaded(COMMAND, *words)
+    assert "torch" in heavy
+    assert "finished before" not in printed
+    heavy, seconds, printed = loaded(COMMAND, *words)
+    assert "finished before" in printed
+    assert "bits_per_parameter" in printed
+    assert heavy == set()
+    assert seconds < 5  # at most 2 on a machine that has nothing else to do
