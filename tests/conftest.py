@@ -7,6 +7,7 @@ from tests.annotations import check_shapes
 
 check_shapes("physlm.analysis", "physlm.data", "physlm.eval", "physlm.models", "physlm.train")
 
+import hypothesis  # noqa: E402
 import pytest  # noqa: E402
 import torch  # noqa: E402
 
@@ -15,6 +16,10 @@ from physlm.data.bio.bios import BiosConfig  # noqa: E402
 from physlm.data.bio.knowledge import KnowledgeCorpus  # noqa: E402
 from physlm.data.bio.sentences import Order  # noqa: E402
 from physlm.data.tokens import TokenizerName  # noqa: E402
+
+# A busy machine is no fault of what is tested.
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.load_profile("patient")
 
 # Tiny tensors: a second thread costs more than it brings.
 torch.set_num_threads(1)

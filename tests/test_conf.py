@@ -266,7 +266,7 @@ def test_architectures_that_are_compared_have_as_many_parameters(config, group, 
     """Within 5%; of GPT-2's tokens bioS uses 3,275."""
     sizes = []
     for option in sorted(path.stem for path in (config_dir() / group).glob("*.yaml")):
-        chosen = config(f"+experiment={GROUPS[group]}", f"+{group}={option}", f"scale={scale}")
+        chosen = config(f"+experiment={GROUPS[group]}", f"scale={scale}", f"+{group}={option}")
         n_tokens = chosen.data.build(0).vocabulary.size if scale == "laptop" else 3275
         sizes.append(sum(n_parameters(chosen.model, n_tokens, chosen.data.seq_len).values()))
     assert max(sizes) / min(sizes) < 1.05

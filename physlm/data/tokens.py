@@ -138,6 +138,23 @@ class Vocabulary:
             for text, encoding in zip(texts, encodings, strict=True)
         ]
 
+    def encode_flat(
+        self, texts: Sequence[str]
+    ) -> tuple[Int32[np.ndarray, " tokens"], Int64[np.ndarray, " texts"]]:
+        """Token ids of texts, end to end, and how many each has.
+
+        Raises:
+            ValueError: If a text needs a token that the corpus never uses.
+        """
+        encodings = self._tokenizer.encode_batch(list(texts))
+        lengths = np.array([len(encoding) for encoding in encodings], dtype=np.int64)
+        original = [token for encoding in encodings for token in encoding.ids]
+        ids: np.ndarray = self._trimmed[np.array(original, dtype=np.int64)]
+        if (ids < 0).any() or (ids == self.eos).any():  # looked into text by text
+            for text, encoding in zip(texts, encodings, strict=True):
+                self._known(text, encoding)
+        return ids, lengths
+
     def _known(self, text: str, encoding: Encoding) -> Int32[np.ndarray, " tokens"]:
         ids: np.ndarray = self._trimmed[np.array(encoding.ids, dtype=np.int64)]
         is_unknown = ids < 0
@@ -172,9 +189,7 @@ class Pieces:
 
     def __init__(self, vocabulary: Vocabulary, texts: Sequence[str]) -> None:
         self.texts = tuple(texts)
-        encoded = [vocabulary.encode(text) for text in texts]
-        lengths = np.array([len(ids) for ids in encoded])
-        self.tokens: Int32[np.ndarray, " tokens"] = np.concatenate(encoded)
+        self.tokens, lengths = vocabulary.encode_flat(texts)
         self.starts: Int64[np.ndarray, " pieces_1"] = np.concatenate([[0], np.cumsum(lengths)])
 
     def most_tokens(self, rows: Int32[np.ndarray, "*rows pieces"]) -> int:

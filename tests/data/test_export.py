@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -12,9 +13,16 @@ from physlm.data.tokens import TokenizerName
 from physlm.errors import InputError
 
 
+@pytest.fixture(scope="module")
+def written(tmp_path_factory, bios):
+    folder = tmp_path_factory.mktemp("written") / "corpus"
+    return write_corpus(bios, folder, n_epochs=2, description={"seed": 7})
+
+
 @pytest.fixture
-def folder(tmp_path, bios):
-    return write_corpus(bios, tmp_path / "corpus", n_epochs=2, description={"seed": 7})
+def folder(tmp_path, written):
+    """A copy that a test may spoil."""
+    return shutil.copytree(written, tmp_path / "corpus")
 
 
 def test_reading_back_gives_the_same_tokens(folder, bios):

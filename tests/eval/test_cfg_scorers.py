@@ -126,7 +126,7 @@ def test_log_probabilities_leave_out_ends_that_are_not_there(corpus):
 
 
 def test_a_perfect_model_goes_on_from_clean_beginnings_and_not_from_corrupted_ones(corpus):
-    config = CfgRobustnessConfig(n_samples=40, prefix=20, temperatures=[1.0], rate_of_tokens=0.3)
+    config = CfgRobustnessConfig(n_samples=15, prefix=20, temperatures=[1.0], rate_of_tokens=0.3)
     metrics = by_name(config.score(Oracle(corpus), corpus))
     assert metrics["cfg/robust/clean/temperature_1"].value == 1
     assert metrics["cfg/robust/terminal/temperature_1"].value < 0.5

@@ -106,7 +106,7 @@ def test_tokens_are_redrawn_at_their_rate():
 def test_replaced_symbols_derive_what_stands_there(kind):
     """Cut where symbols end, each part is derived by the symbol it replaces, or by another."""
     grammar = CfgConfig(grammar="cfg3b").build(0).grammar
-    strings = grammar.numbered(0, 0, 60, derivations=True)
+    strings = grammar.numbered(0, 0, 20, derivations=True)
     made = corrupt(grammar, strings, kind, 0.2, key=5)
     symbols = list(grammar.levels[-2])
     languages = {s: grammar.subgrammar(s) for s in symbols}
