@@ -143,6 +143,8 @@ class RunConfig(Schema):
         sections = {"data": self.data, "model": self.model}
         if isinstance(self.data, JunkConfig):
             sections["data.useful"] = self.data.useful
+        if isinstance(self.model, TransformerConfig) and self.model.mixer is not None:
+            sections["model.mixer"] = self.model.mixer
         sections |= {f"eval.{name}": scorer for name, scorer in self.eval.items()}
         return {name: type(section).__name__ for name, section in sections.items()}
 

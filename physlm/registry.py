@@ -13,7 +13,12 @@ from physlm.schema import Schema
 T = TypeVar("T", bound=type[Schema])
 
 # The groups of conf/ whose options schemas configure, and the folders of physlm that hold ours.
-FOLDERS = {"data": ("data",), "model": ("models",), "eval": ("eval", "analysis")}
+FOLDERS = {
+    "data": ("data",),
+    "model": ("models",),
+    "mixer": ("models",),
+    "eval": ("eval", "analysis"),
+}
 
 _DECORATOR = re.compile(r'^@register\("(\w+)", "(\w+)"\)$', re.MULTILINE)
 
@@ -86,7 +91,7 @@ def _modules() -> dict[tuple[str, str], str]:
 
 def _sources() -> Iterator[tuple[str, str]]:
     root = Path(__file__).resolve().parent
-    for folder in (folder for folders in FOLDERS.values() for folder in folders):
+    for folder in {folder: None for folders in FOLDERS.values() for folder in folders}:
         for path in sorted((root / folder).rglob("*.py")):
             parts = (root.name, *path.relative_to(root).with_suffix("").parts)
             yield ".".join(parts), path.read_text(encoding="utf-8")

@@ -1,6 +1,5 @@
 """Schemas are found by name, those of a user's own script as well as ours."""
 
-import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -8,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from physlm.config import recorded
+from physlm.config import composed, recorded
 from physlm.data.bio.bios import BiosConfig
 from physlm.data.corpus import DataConfig
 from physlm.errors import InputError
@@ -43,30 +42,47 @@ def test_a_name_that_is_taken_is_refused_in_one_line():
 
 
 def test_an_unknown_group_or_schema_is_refused_in_one_line():
-    with pytest.raises(InputError, match="the groups are data, model, eval"):
+    with pytest.raises(InputError, match="the groups are data, model, mixer, eval"):
         register("optim", "lion")
     with pytest.raises(InputError, match="no schema data/boys; one of biod, bior, bios, cfg"):
         schema_of("data", "boys")
     assert "boys" not in names("data")
 
 
+PLUGIN = Path(__file__).parent / "plugin"
+
+
+def run(script, folder, *words):
+    """The status of a user's script with a folder of YAML files, and what it prints."""
+    command = [sys.executable, script, *words, f"runs_dir={folder}", "--config-dir", "conf"]
+    done = subprocess.run(command, cwd=PLUGIN, capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout, done.stderr
+
+
 def test_a_script_adds_a_world_a_scorer_and_an_experiment(tmp_path):
-    folder = shutil.copytree(Path(__file__).parent / "plugin", tmp_path / "plugin")
-    words = ["+experiment=coins", f"runs_dir={tmp_path}", "--config-dir", "conf"]
-
-    def run(*more):
-        command = [sys.executable, "coins.py", *words[:1], *more, *words[1:]]
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-        return done.returncode, done.stdout, done.stderr
-
-    status, printed, errors = run()
+    status, printed, errors = run("coins.py", tmp_path, "+experiment=coins")
     assert status == 0, errors
     record = read_record(Path(printed.splitlines()[-1].removeprefix("record: ")))
     (metric,) = record.metrics
     assert metric.name == "heads/share"
     assert 0.3 < metric.value < 0.7
     assert record.config["data"]["n_throws"] == 200
-    status, _, errors = run("data.n_thorws=3")
+    status, _, errors = run("coins.py", tmp_path, "+experiment=coins", "data.n_thorws=3")
     assert (status, errors) == (2, "error: unknown key data.n_thorws; --help lists the keys\n")
     with pytest.raises(InputError, match="is of another version"):  # its script is not loaded here
         recorded(tmp_path / record.run_id)
+
+
+def test_a_script_adds_a_mixer_and_its_run_can_be_read_and_goes_on(tmp_path):
+    words = ["+experiment=capacity_100x", "+model/mixer=running_mean", "data.n_people=20",
+             "data.exposures=4", "optim.warmup_steps=2", "model.mixer.has_bias=false"]  # fmt: skip
+    status, printed, errors = run("running_mean.py", tmp_path, *words)
+    assert status == 0, errors
+    record = read_record(Path(printed.splitlines()[-1].removeprefix("record: ")))
+    d, n_layers = record.config["model"]["d_model"], record.config["model"]["n_layers"]
+    assert record.parameters["attention"] == n_layers * d * d
+    assert record.config["kinds"]["model.mixer"] == "RunningMeanConfig"
+    status, printed, errors = run("running_mean.py", tmp_path, *words)
+    assert (status, errors) == (0, ""), "it is not finished"
+    plain = composed(("+experiment=capacity_100x", "data.n_people=20"))
+    assert plain.run_id != record.run_id

@@ -14,6 +14,7 @@ from physlm.registry import register
 from physlm.schema import Schema
 
 if TYPE_CHECKING:
+    from physlm.models.context import Mixer
     from physlm.models.decoder import Decoder
     from physlm.models.encoder import Encoder
     from physlm.models.language_model import LanguageModel
@@ -106,6 +107,19 @@ class ExpertsShape(NamedTuple):
 
 
 @dataclass(kw_only=True, slots=True)
+class MixerConfig(Schema, ABC):
+    """What stands in the place of attention in every block; each kind has its own fields."""
+
+    @abstractmethod
+    def build(self, config: "TransformerConfig") -> "Mixer":
+        """The mixer of one block of such an architecture; the model initialises it."""
+
+    @abstractmethod
+    def n_parameters(self, config: "TransformerConfig") -> int:
+        """Parameters of one block's mixer, in closed form."""
+
+
+@dataclass(kw_only=True, slots=True)
 class TransformerConfig(ModelConfig):
     """Pre-norm blocks between an embedding and its projection back to tokens."""
 
@@ -122,6 +136,8 @@ class TransformerConfig(ModelConfig):
     has_bias: bool = True
     is_tied: bool = True  # input embedding = output projection
     init_std: float = 0.02
+    # In the place of attention; null: attention, of the kind that `position` says.
+    mixer: MixerConfig | None = field(default=None, metadata=LATER)
 
     @property
     @abstractmethod

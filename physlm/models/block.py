@@ -52,6 +52,8 @@ def norm(config: TransformerConfig) -> nn.Module:
 
 
 def _mixer(config: TransformerConfig, rotary: Rotary | None) -> Mixer:
+    if config.mixer is not None:
+        return config.mixer.build(config)
     shape, has_bias = config.attention_shape, config.has_bias
     if config.position is PositionEncoding.relative:
         return RelativeAttention(shape, has_bias=has_bias)

@@ -18,8 +18,9 @@ def n_parameters(config: TransformerConfig, vocabulary_size: int, seq_len: int) 
         Physics of Language Models, Part 3.3, section 2.2: embeddings count used tokens only.
     """
     d, bias = config.d_model, int(config.has_bias)
-    d_read = d if config.position.is_content_free else d + 2 * config.attention_shape.d_kv
-    attention = (d + bias) * d_read + (d + bias) * d
+    attention = (
+        _attention(config, bias) if config.mixer is None else config.mixer.n_parameters(config)
+    )
     n_norms = config.n_layers * (1 if config.mlp is MlpKind.none else 2) + 1
     norm = d if config.norm is NormKind.rmsnorm else (1 + bias) * d
     n_embedded = vocabulary_size + config.n_special
@@ -30,6 +31,12 @@ def n_parameters(config: TransformerConfig, vocabulary_size: int, seq_len: int) 
         "mlp": config.n_layers * _mlp(config, bias),
         "norm": n_norms * norm,
     }
+
+
+def _attention(config: TransformerConfig, bias: int) -> int:
+    d = config.d_model
+    d_read = d if config.position.is_content_free else d + 2 * config.attention_shape.d_kv
+    return (d + bias) * d_read + (d + bias) * d
 
 
 def _position(config: TransformerConfig, seq_len: int) -> int:

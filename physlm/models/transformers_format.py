@@ -126,7 +126,7 @@ def _gpt2_format(model: Decoder) -> tuple[Any, Weights]:
 
     config = model.config
     needed = {"norm": NormKind.layernorm, "mlp": MlpKind.gelu, "has_bias": True, "is_tied": True,
-              "n_kv_heads": None, "sliding_window": None, "n_experts": 1,
+              "n_kv_heads": None, "sliding_window": None, "n_experts": 1, "mixer": None,
               "position": PositionEncoding.learned}  # fmt: skip
     # With learned positions nothing is rotated.
     _require(model, "GPT-2", {"rope_fraction", "rope_base"}, needed)
@@ -191,7 +191,8 @@ def _llama_format(model: Decoder) -> tuple[Any, Weights]:
 
     config = model.config
     needed = {"norm": NormKind.rmsnorm, "mlp": MlpKind.gated_silu, "has_bias": False,
-              "position": PositionEncoding.rope, "rope_fraction": 1.0, "n_experts": 1}  # fmt: skip
+              "position": PositionEncoding.rope, "rope_fraction": 1.0, "n_experts": 1,
+              "mixer": None}  # fmt: skip
     _require(model, "Llama", {"n_kv_heads", "sliding_window", "rope_base", "is_tied"}, needed)
     eos = model.vocabulary_size - 1
     shared = {

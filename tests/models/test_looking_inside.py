@@ -4,8 +4,11 @@ import pytest
 import torch
 
 from physlm.errors import InputError
+from physlm.models.architecture import DecoderConfig
+from physlm.models.size import n_parameters
 from tests.models.test_decoder import tokens
 from tests.models.test_transformer import KINDS, build
+from tests.plugin.running_mean import RunningMeanConfig
 
 SEGMENTS = (torch.arange(12) >= 5).long().expand(2, -1)
 
@@ -89,3 +92,21 @@ def test_no_block_runs_beyond_the_last_state_that_is_asked_for():
 def test_states_and_layers_that_are_not_there_are_refused(look, message):
     with pytest.raises(InputError, match=message):
         look(build("gpt2"))
+
+
+@torch.no_grad()
+def test_a_mixer_of_somebody_else_generates_as_it_reads():
+    config = DecoderConfig(d_model=16, mixer=RunningMeanConfig())
+    model = config.build(20, 12, 0)
+    assert model.n_parameters() == n_parameters(config, 20, 12)
+    lengths, texts = [3, 5], tokens(2, 9)
+    scores, state = model.prefill(texts[:, :5], torch.tensor(lengths), 9)
+    for n_more in range(4):
+        if n_more:
+            new = [text[n + n_more - 1] for text, n in zip(texts, lengths, strict=True)]
+            scores = model.decode(torch.stack(new), state)
+        whole = [model(t[None, : n + n_more])[0, -1] for t, n in zip(texts, lengths, strict=True)]
+        torch.testing.assert_close(scores, torch.stack(whole))
+    assert len(model.residuals(texts)) == 3
+    with pytest.raises(InputError, match="RunningMean has no attention to show"):
+        list(model.attention_patterns(texts))
