@@ -1,18 +1,24 @@
-"""The YAML files of a configuration: where they are, and which of them count at a scale."""
+"""The YAML files of a configuration: where they are, and what they say at a scale."""
 
-import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import Enum
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import hydra._internal.hydra as hydra_internals
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.config_repository import ConfigRepository
+from hydra._internal.core_plugins.file_config_source import FileConfigSource
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.config_store import ConfigStore
-from omegaconf import DictConfig, OmegaConf
+from hydra.core.object_type import ObjectType
+from hydra.plugins.config_source import ConfigResult
+from omegaconf import Container, DictConfig, OmegaConf
 
 from physlm.errors import InputError
+
+_AT_SCALE, _OPTIONS = "at_scale", "options"
 
 
 class Scale(str, Enum):
@@ -23,20 +29,97 @@ class Scale(str, Enum):
     paper = "paper"
 
 
-class ScaledConfigLoader(ConfigLoaderImpl):
-    """Reads a file of the chosen scale where there is one: `conf/at_scale/gpu` before `conf`.
+class ScaledFiles(FileConfigSource):
+    """A folder of YAML files, read as Hydra reads them, but for two keys at the top of a file.
 
-    The scale is read from the very words that are composed. A command line, a point of a sweep, the
-    words of ``init_from`` and Hydra's ``compose`` all come through here, so that it means the same
-    in each of them.
+    ``at_scale`` has sections named by a scale or several, ``gpu,paper``; those of the scale that is
+    composed are merged over the rest of the file in their order, and a defaults list in one takes
+    the place of the list before it. ``options`` makes ``GROUP.yaml`` a whole group: what is below
+    each name is what ``GROUP/NAME.yaml`` would hold.
     """
+
+    def __init__(self, provider: str, path: str, scale: Scale) -> None:
+        super().__init__(provider, path)
+        self.scale = scale
+
+    def load_config(self, config_path: str) -> ConfigResult:
+        """What a file, or an option in the file of its group, says at the scale."""
+        group, name = _split(config_path)
+        options = self._options(group)
+        path = self._file(group if name in options else config_path)
+        header, content = _read(path)
+        values = _at_scale(options.get(name, content), self.scale, path)
+        return ConfigResult(self.provider, self.full_path(), values, dict(header))
+
+    def is_group(self, config_path: str) -> bool:
+        """Whether there is such a folder, or such a file of options."""
+        return super().is_group(config_path) or bool(self._options(config_path))
+
+    def is_config(self, config_path: str) -> bool:
+        """Whether there is such an option, or such a file that is no group."""
+        group, name = _split(config_path)
+        if name in self._options(group):
+            return True
+        return super().is_config(config_path) and not self._options(config_path)
+
+    def list(self, config_path: str, results_filter: ObjectType | None) -> list[str]:
+        """The names of what is in a group: of options, of groups, or of both."""
+        folder = Path(self.path) / config_path
+        names = {*self._options(config_path)}
+        if folder.is_dir():
+            names |= {path.name.removesuffix(".yaml") for path in folder.iterdir()}
+        prefix = f"{config_path}/" if config_path else ""
+        return sorted(name for name in names if self._is_listed(prefix + name, results_filter))
+
+    def _is_listed(self, config_path: str, results_filter: ObjectType | None) -> bool:
+        is_config = results_filter is not ObjectType.GROUP and self.is_config(config_path)
+        return is_config or (results_filter is not ObjectType.CONFIG and self.is_group(config_path))
+
+    def _options(self, group: str) -> Mapping[str, Any]:
+        """By name, what the file of a group holds; nothing if it is none."""
+        path = self._file(group)
+        if not path.is_file():
+            return {}
+        content = _read(path)[1]
+        return content.get(_OPTIONS, {}) if isinstance(content, dict) else {}
+
+    def _file(self, config_path: str) -> Path:
+        return Path(self.path) / f"{config_path.removesuffix('.yaml')}.yaml"
+
+
+class ScaledRepository(ConfigRepository):
+    """Hydra's configuration files at one scale, a user's own folders included."""
+
+    def __init__(self, config_search_path: ConfigSearchPath, scale: Scale) -> None:
+        self.scale = scale
+        super().__init__(config_search_path)
+
+    def initialize_sources(self, config_search_path: ConfigSearchPath) -> None:
+        """Hydra calls this again where a command line adds folders to its search path."""
+        super().initialize_sources(config_search_path)
+        self.sources = [
+            ScaledFiles(source.provider, source.path, self.scale)
+            if source.scheme() == ScaledFiles.scheme() else source
+            for source in self.sources
+        ]  # fmt: skip
+
+
+class ScaledConfigLoader(ConfigLoaderImpl):
+    """Reads files at the scale that the words to compose choose.
+
+    A command line, a point of a sweep, the words of ``init_from`` and Hydra's ``compose`` all come
+    through here, so that a scale means the same in each of them.
+    """
+
+    def __init__(self, config_search_path: ConfigSearchPath) -> None:
+        super().__init__(config_search_path)
+        self.repository = ScaledRepository(config_search_path, Scale.laptop)
 
     def load_configuration(self, config_name: str | None, overrides: list[str], *args: Any,
                            **options: Any) -> DictConfig:  # fmt: skip
-        """Compose, as Hydra does, with the scale's files first."""
-        folder = config_dir() / "at_scale" / chosen_scale(overrides).value
-        loader = ConfigLoaderImpl(_with_first(folder, self.config_search_path))
-        return loader.load_configuration(config_name, overrides, *args, **options)
+        """Compose, as Hydra does, at the scale of the words."""
+        self.repository = ScaledRepository(self.config_search_path, chosen_scale(overrides))
+        return super().load_configuration(config_name, overrides, *args, **options)
 
 
 def chosen_scale(words: Sequence[str]) -> Scale:
@@ -47,10 +130,8 @@ def chosen_scale(words: Sequence[str]) -> Scale:
     """
     named = [w.partition("=")[2] for w in words if w.lstrip("+").startswith("scale=")]
     chosen = [name.strip("'\"") for name in (named[-1] if named else "laptop").split(",")]
-    known = [scale.value for scale in Scale]
-    if unknown := [name for name in chosen if name not in known]:
-        raise InputError(f"scale={unknown[0]}; one of {', '.join(known)}")
-    return Scale(chosen[0])
+    scales = [_scale(name, "scale=") for name in chosen]
+    return scales[0]
 
 
 def use_scales() -> None:
@@ -80,9 +161,38 @@ def config_dir() -> Path:
     raise InputError(f"no configuration found in {package} or beside it; install physlm again")
 
 
-def _with_first(folder: Path, search_path: ConfigSearchPath) -> ConfigSearchPath:
-    if not folder.is_dir():
-        return search_path
-    own = copy.deepcopy(search_path)
-    own.prepend("scale", f"file://{folder}")
-    return own
+def _split(config_path: str) -> tuple[str, str]:
+    """The group that a configuration is an option of, and its name there."""
+    group, _, name = config_path.removesuffix(".yaml").rpartition("/")
+    return group, name
+
+
+@cache
+def _read(path: Path) -> tuple[Mapping[str, str | None], Any]:
+    """A file's header and plain content, once a process."""
+    found = FileConfigSource("", str(path.parent)).load_config(path.name)
+    return found.header, OmegaConf.to_container(found.config)
+
+
+def _at_scale(content: Any, scale: Scale, path: Path) -> Container:
+    """What a file, or an option in it, says at a scale.
+
+    Raises:
+        InputError: If there is a section for a scale that does not exist.
+    """
+    if not isinstance(content, dict):
+        return OmegaConf.create(content or {})
+    values: Container = OmegaConf.create(
+        {key: part for key, part in content.items() if key != _AT_SCALE}
+    )
+    for names, section in content.get(_AT_SCALE, {}).items():
+        if scale in [_scale(name, f"{path}: at_scale.") for name in names.split(",")]:
+            values = OmegaConf.merge(values, section)
+    return values
+
+
+def _scale(name: str, where: str) -> Scale:
+    known = [scale.value for scale in Scale]
+    if name not in known:
+        raise InputError(f"{where}{name}; one of {', '.join(known)}")
+    return Scale(name)

@@ -21,11 +21,15 @@ from physlm.models.size import n_parameters
 
 register()
 
-EXPERIMENTS = sorted(path.stem for path in (config_dir() / "experiment").glob("*.yaml"))
+
+def options_of(group):
+    with initialize_config_dir(str(config_dir()), version_base="1.3"):
+        return GlobalHydra.instance().config_loader().get_group_options(group)
+
+
+EXPERIMENTS = options_of("experiment")
 # Without those that are built from a run or a folder.
-MODELS = sorted(
-    {p.stem for p in (config_dir() / "model").glob("*.yaml")} - {"inherited", "checkpoint"}
-)
+MODELS = sorted({*options_of("model")} - {"inherited", "checkpoint"})
 SCALES = ("laptop", "gpu", "paper")
 
 
@@ -255,7 +259,7 @@ GROUPS = {"biod": "capacity_biod", "junk": "capacity_junk", "domain": "capacity_
 @pytest.mark.parametrize("scale", SCALES)
 @pytest.mark.parametrize("group", GROUPS)
 def test_every_choice_of_a_capacity_experiment_is_a_run_of_its_own(config, group, scale):
-    options = sorted(path.stem for path in (config_dir() / group).glob("*.yaml"))
+    options = options_of(group)
     words = (f"+experiment={GROUPS[group]}", f"scale={scale}")
     assert len({config(*words, f"+{group}={option}").run_id for option in options}) == len(options)
 
@@ -265,7 +269,7 @@ def test_every_choice_of_a_capacity_experiment_is_a_run_of_its_own(config, group
 def test_architectures_that_are_compared_have_as_many_parameters(config, group, scale):
     """Within 5%; of GPT-2's tokens bioS uses 3,275."""
     sizes = []
-    for option in sorted(path.stem for path in (config_dir() / group).glob("*.yaml")):
+    for option in options_of(group):
         chosen = config(f"+experiment={GROUPS[group]}", f"+{group}={option}", f"scale={scale}")
         n_tokens = chosen.data.build(0).vocabulary.size if scale == "laptop" else 3275
         sizes.append(sum(n_parameters(chosen.model, n_tokens, chosen.data.seq_len).values()))

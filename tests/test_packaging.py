@@ -44,8 +44,7 @@ def test_the_wheel_runs_an_experiment_from_another_folder(installed, tmp_path):
 
 
 def test_the_wheel_holds_configuration_sweeps_pools_and_templates(installed):
-    for name in ("conf/config.yaml", "conf/at_scale/gpu/experiment/capacity_1000x.yaml",
+    for name in ("conf/config.yaml", "conf/experiment/capacity_1000x.yaml", "conf/model.yaml",
                  "sweeps/capacity_scaling.yaml", "data/bio/pools/majors.txt",
-                 "data/bio/templates/major.txt", "data/cfg/grammars/cfg3f.txt",
-                 "conf/at_scale/paper/base/cfg.yaml"):  # fmt: skip
+                 "data/bio/templates/major.txt", "data/cfg/grammars/cfg3f.txt"):  # fmt: skip
         assert (installed / "physlm" / name).is_file(), name
