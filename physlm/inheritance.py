@@ -22,10 +22,9 @@ def corpus_of(config: RunConfig) -> Corpus:
     Raises:
         ValueError: If the world refuses its configuration, or its tokens are others.
     """
-    ancestor = config.ancestor
-    if ancestor is None:
+    if config.parent is None:
         return config.data.build(config.seed)
-    return config.data.follow(corpus_of(ancestor.config), config.seed)
+    return config.data.follow(corpus_of(config.parent.config), config.seed)
 
 
 def model_of(
@@ -82,10 +81,9 @@ def _require_room(config: RunConfig, architecture: ModelConfig, vocabulary_size:
 
 def _architecture(config: RunConfig) -> ModelConfig:
     """Of the model before adapters; one given in full is that of the run to start from."""
-    ancestor = config.ancestor
-    if ancestor is None:
+    if config.parent is None:
         return config.model
-    architecture = ancestor.config.architecture
+    architecture = config.parent.config.architecture
     if not isinstance(config.model, InheritedConfig) and config.model != architecture:
         ours, theirs = asdict(config.model), asdict(architecture)
         name = next(key for key in {**theirs, **ours} if ours.get(key) != theirs.get(key))

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from physlm.config import Ancestor, RunConfig
+from physlm.config import Parent, RunConfig
 from physlm.data.corpus import Corpus
 from physlm.errors import InputError, refused_values
 from physlm.inheritance import corpus_of, finished_model, kept_model, model_of
@@ -166,34 +166,34 @@ def _started(config: RunConfig, prepared: Prepared) -> Prepared:
 
 
 def _with_start(config: RunConfig, model: LanguageModel, corpus: Corpus) -> LanguageModel:
-    ancestor = config.ancestor
-    if ancestor is None:
+    if config.parent is None:
         return model
-    return model_of(config, corpus.vocabulary.size, weights=_weights(ancestor, config.runtime))
+    weights = _weights(config.parent, config.runtime)
+    return model_of(config, corpus.vocabulary.size, weights=weights)
 
 
-def _weights(ancestor: Ancestor, runtime: RuntimeConfig) -> Weights:
+def _weights(parent: Parent, runtime: RuntimeConfig) -> Weights:
     """The weights of a run to start from, which is carried out now if it is not there.
 
     Raises:
         InputError: If it diverged, was made by other code, its weights have changed, or it would
             have to be made by several devices.
     """
-    directory = RunDirectory(ancestor.run_dir)
-    record = directory.read_record(ancestor.config.run_id)
+    directory = RunDirectory(parent.run_dir)
+    record = directory.read_record(parent.config.run_id)
     if record is None:
         if runtime.n_devices * runtime.n_nodes > 1:
             raise InputError(
-                f"init_from: {ancestor.config.name} has not been run; run it first, several "
+                f"init_from: {parent.config.name} has not been run; run it first, several "
                 "devices cannot run one after the other"
             )
-        outcome = execute(ancestor.config, directory, waits=True)
+        outcome = execute(parent.config, directory, waits=True)
         assert outcome is not None
         record = outcome.record
     if record.status == "diverged":
         raise InputError(f"{directory.path}, the run to start from, {record.status}")
     with refused_values():
-        _require_corpus(record, corpus_of(ancestor.config), directory)
+        _require_corpus(record, corpus_of(parent.config), directory)
     return Weights(directory.vouched(directory.model, record), record.origin)
 
 

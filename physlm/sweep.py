@@ -10,8 +10,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
-from physlm.config import RunConfig, composed
-from physlm.config_files import config_dir
+from physlm.config import RunConfig, composed, config_dir
 from physlm.errors import InputError
 
 _PROGRAM = ["python", "-m", "physlm.run"]

@@ -8,8 +8,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
 from hydra.types import RunMode
 
-from physlm.config import RunConfig, composed, register, typed
-from physlm.config_files import config_dir
+from physlm.config import RunConfig, composed, config_dir, register, run_config
 from physlm.data.bio.junk import JunkConfig
 from physlm.data.bio.knowledge import KnowledgeCorpus
 from physlm.data.bio.mixed import MixedConfig
@@ -57,9 +56,7 @@ def size_of_world(chosen: RunConfig) -> int:
         return chosen.data.biographies.n_people
     if isinstance(chosen.data, JunkConfig):
         return chosen.data.useful.n_people
-    return (
-        chosen.data.n_people if chosen.ancestor is None else size_of_world(chosen.ancestor.config)
-    )
+    return chosen.data.n_people if chosen.parent is None else size_of_world(chosen.parent.config)
 
 
 @pytest.mark.parametrize("scale", SCALES)
@@ -89,7 +86,7 @@ def test_paper_scale_of_grammars_is_the_published_recipe(config):
 
 def test_paper_scale_of_people_is_the_published_recipe(config):
     chosen = config("+experiment=extraction", "scale=paper")
-    people = chosen.ancestor.config
+    people = chosen.parent.config
     assert (people.scale.value, people.data.n_people, people.data.seq_len) == ("paper", 10**5, 512)
     assert (people.model.n_layers, people.model.n_heads, people.model.d_model) == (12, 12, 768)
     optim, tuned = people.optim, chosen.optim
@@ -99,7 +96,7 @@ def test_paper_scale_of_people_is_the_published_recipe(config):
     assert n_steps == pytest.approx(80_000, rel=0.01)
     assert (tuned.learning_rate, tuned.weight_decay, chosen.trainer.batch_size) == (3e-4, 0.01, 48)
     assert (chosen.model.rank, chosen.model.embedding_rank) == (8, 128)
-    laptop = config("+experiment=extraction").ancestor.config
+    laptop = config("+experiment=extraction").parent.config
     assert (laptop.scale.value, laptop.data.n_people) == ("laptop", 300)
 
 
@@ -286,10 +283,10 @@ def loaded(words, run_mode=RunMode.RUN):
 def test_a_scale_means_the_same_wherever_words_are_composed():
     words = ("+experiment=extraction", "scale=gpu")
     with initialize_config_dir(str(config_dir()), version_base="1.3"):
-        assert typed(compose("config", overrides=list(words)), RunConfig) == composed(words)
+        assert run_config(compose("config", overrides=list(words))) == composed(words)
     people = ("+experiment=people", "+text=multi5_permute")
-    assert composed(words).ancestor.config.data == composed((*people, "scale=gpu")).data
-    assert composed(words[:1]).ancestor.config.data == composed(people).data
+    assert composed(words).parent.config.data == composed((*people, "scale=gpu")).data
+    assert composed(words[:1]).parent.config.data == composed(people).data
     assert composed(people).data.n_people < composed((*people, "scale=gpu")).data.n_people
 
 

@@ -62,9 +62,8 @@ def test_one_rate_is_a_run_at_that_rate(in_processes):
 
 def test_one_cannot_start_from_many_runs():
     register()
-    many = composed(("+experiment=capacity_100x", "init_from='+experiment=capacity_100x seeds=2'"))
     with pytest.raises(InputError, match="init_from: seeds=2 names many runs; name one by seed="):
-        _ = many.ancestor
+        composed(("+experiment=capacity_100x", "init_from='+experiment=capacity_100x seeds=2'"))
 
 
 def test_replicas_come_to_the_same_numbers(in_processes, tmp_path):

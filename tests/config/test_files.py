@@ -6,8 +6,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import MissingConfigException
 from omegaconf import OmegaConf
 
-from physlm.config import composed, register
-from physlm.config_files import config_dir
+from physlm.config import composed, config_dir, register
 from physlm.errors import InputError
 
 register()

@@ -1,7 +1,6 @@
 """The YAML files of a configuration: where they are, and what they say at a scale."""
 
-from collections.abc import Mapping, Sequence
-from enum import Enum
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,17 +15,10 @@ from hydra.core.object_type import ObjectType
 from hydra.plugins.config_source import ConfigResult
 from omegaconf import Container, DictConfig, OmegaConf
 
+from physlm.config.scale import Scale, chosen_scale, scale_named
 from physlm.errors import InputError
 
 _AT_SCALE, _OPTIONS = "at_scale", "options"
-
-
-class Scale(str, Enum):
-    """How large: two CPU cores and minutes, one GPU and an hour, or as published."""
-
-    laptop = "laptop"
-    gpu = "gpu"
-    paper = "paper"
 
 
 class ScaledFiles(FileConfigSource):
@@ -122,18 +114,6 @@ class ScaledConfigLoader(ConfigLoaderImpl):
         return super().load_configuration(config_name, overrides, *args, **options)
 
 
-def chosen_scale(words: Sequence[str]) -> Scale:
-    """The scale that words choose; of several to sweep over, the first.
-
-    Raises:
-        InputError: If there is no such scale.
-    """
-    named = [w.partition("=")[2] for w in words if w.lstrip("+").startswith("scale=")]
-    chosen = [name.strip("'\"") for name in (named[-1] if named else "laptop").split(",")]
-    scales = [_scale(name, "scale=") for name in chosen]
-    return scales[0]
-
-
 def use_scales() -> None:
     """Have Hydra read files by scale; its search path is otherwise fixed before words are known."""
     hydra_internals.ConfigLoaderImpl = ScaledConfigLoader  # type: ignore[attr-defined]
@@ -154,7 +134,7 @@ def config_dir() -> Path:
     Raises:
         InputError: If neither is there.
     """
-    package = Path(__file__).resolve().parent
+    package = Path(__file__).resolve().parent.parent
     for folder in (package / "conf", package.parent / "conf"):
         if (folder / "config.yaml").is_file():
             return folder
@@ -186,13 +166,6 @@ def _at_scale(content: Any, scale: Scale, path: Path) -> Container:
         {key: part for key, part in content.items() if key != _AT_SCALE}
     )
     for names, section in content.get(_AT_SCALE, {}).items():
-        if scale in [_scale(name, f"{path}: at_scale.") for name in names.split(",")]:
+        if scale in [scale_named(name, f"{path}: at_scale.") for name in names.split(",")]:
             values = OmegaConf.merge(values, section)
     return values
-
-
-def _scale(name: str, where: str) -> Scale:
-    known = [scale.value for scale in Scale]
-    if name not in known:
-        raise InputError(f"{where}{name}; one of {', '.join(known)}")
-    return Scale(name)

@@ -1,0 +1,13 @@
+"""The configuration of a run: its schema, its files, and the run that it starts from."""
+
+from physlm.config.compose import composed, register, run_config, typed
+from physlm.config.files import config_dir, register_sweeps
+from physlm.config.recorded import recorded
+from physlm.config.registry import SCHEMAS, register_schemas
+from physlm.config.scale import Scale
+from physlm.config.schema import Parent, RunConfig
+
+__all__ = [
+    "SCHEMAS", "Parent", "RunConfig", "Scale", "composed", "config_dir", "recorded", "register",
+    "register_schemas", "register_sweeps", "run_config", "typed",
+]  # fmt: skip
