@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 
-from physlm.config import RunConfig
+from physlm.config import RunConfig, Stage
 from physlm.data.corpus import Corpus
 from physlm.errors import InputError
 from physlm.memory import require_memory
@@ -69,7 +69,7 @@ def _require_room(config: RunConfig, architecture: ModelConfig, vocabulary_size:
     n, d = architecture.n_layers, architecture.d_model
     size = sum(n_parameters(architecture, vocabulary_size, config.data.seq_len).values())
     parts = {f"a model of {size} parameters (model.n_layers={n}, model.d_model={d})": 4 * size}
-    if config.data.exposures and config.runtime.resolved_device() == "cpu":
+    if config.stage is Stage.train and config.runtime.resolved_device() == "cpu":
         ranks = config.runtime.n_devices * config.trainer.n_accumulate
         n_tokens = config.trainer.batch_size * config.data.seq_len // ranks
         name = f"trainer.batch_size={config.trainer.batch_size} of seq_len={config.data.seq_len}"

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from physlm.config import Parent, RunConfig
+from physlm.config import Parent, RunConfig, Stage
 from physlm.data.corpus import Corpus
 from physlm.errors import InputError, refused_values
 from physlm.inheritance import corpus_of, finished_model, kept_model, model_of
@@ -152,7 +152,7 @@ def _subject(config: RunConfig, record: RunRecord, directory: RunDirectory) -> S
     """The trained model of a run, as it was kept, and its corpus."""
     device, corpus, model = build_world(config)
     _require_corpus(record, corpus, directory)
-    if config.data.exposures:
+    if config.stage is Stage.train:
         path = directory.vouched(directory.model, record)
         model = kept_model(config, corpus.vocabulary.size, Weights(path, record.origin))
     else:
@@ -261,7 +261,7 @@ def finish(
         directory.write_record(record)
         return _drawn(config, directory, record, (prepared.model, prepared.corpus))
     model = finished_model(config, trained.model).to(prepared.device).eval()
-    if config.data.exposures:
+    if config.stage is Stage.train:
         keep_weights(model, directory.model, prepared.origin)
         record = replace(record, sha256={directory.model.name: sha256(directory.model)})
     subject = model, prepared.corpus
@@ -296,7 +296,7 @@ def _drawn(
 def _train(
     config: RunConfig, directory: RunDirectory, prepared: Prepared, loggers: list[Any]
 ) -> Trained:
-    if config.data.exposures == 0:
+    if config.stage is Stage.measure:
         return Trained(prepared.model, Progress())
     return fit(
         prepared.model,

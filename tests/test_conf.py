@@ -153,6 +153,26 @@ def test_what_came_later_names_only_the_runs_that_use_it(config):
     assert config("data=bios", "data.text.second_language=true").run_id != plain.run_id
 
 
+def test_what_only_measures_is_one_run_whatever_its_exposures_are(config):
+    words = ("+experiment=people", "stage=measure", "init_from='+experiment=people'")
+    measured = config(*words)
+    assert measured.data.exposures == 0
+    assert config(*words, "data.exposures=7").run_id == measured.run_id
+    assert measured.run_id != measured.parent.config.run_id
+
+
+@pytest.mark.parametrize(("words", "message"), [
+    (("data.exposures=0",), "data.exposures=0; must be at least 1 in training. stage=measure"),
+    (("stage=measure",), "name the run that is to be measured by init_from"),
+    (("stage=measure", "init_from='+experiment=capacity_quantised'"), "trains nothing"),
+    (("stage=train", "model=inherited", "model.weight_bits=8", "init_from='+experiment=people'"),
+     "model.weight_bits=8 rounds the weights of a finished run; set stage=measure"),
+])  # fmt: skip
+def test_a_stage_that_the_rest_contradicts_is_refused(config, words, message):
+    with pytest.raises(InputError, match=message):
+        config(*words)
+
+
 def test_the_same_point_has_the_same_name_by_another_road(config):
     short = config("+experiment=capacity_100x")
     long = config("+experiment=capacity_1000x", "data.exposures=100", "trainer.batch_size=16")

@@ -5,9 +5,9 @@ from physlm.config.files import config_dir, register_sweeps
 from physlm.config.recorded import recorded
 from physlm.config.registry import SCHEMAS, register_schemas
 from physlm.config.scale import Scale
-from physlm.config.schema import Parent, RunConfig
+from physlm.config.schema import Parent, RunConfig, Stage
 
 __all__ = [
-    "SCHEMAS", "Parent", "RunConfig", "Scale", "composed", "config_dir", "recorded", "register",
-    "register_schemas", "register_sweeps", "run_config", "typed",
+    "SCHEMAS", "Parent", "RunConfig", "Scale", "Stage", "composed", "config_dir", "recorded",
+    "register", "register_schemas", "register_sweeps", "run_config", "typed",
 ]  # fmt: skip

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from physlm.config.recorded import holds_a_record, recorded
-from physlm.config.schema import Parent, RunConfig
+from physlm.config.schema import Parent, RunConfig, Stage
 from physlm.errors import InputError
 
 Compose = Callable[[tuple[str, ...]], RunConfig]
@@ -72,8 +72,8 @@ def _words(init_from: str) -> tuple[str, ...]:
 
 
 def _require_trained(earlier: RunConfig) -> None:
-    if earlier.data.exposures == 0:
+    if earlier.stage is Stage.measure:
         raise InputError(
-            f"init_from: {earlier.name} trains nothing (data.exposures=0); start from a run that "
+            f"init_from: {earlier.name} trains nothing (stage=measure); start from a run that "
             "does, such as the one that it measures"
         )

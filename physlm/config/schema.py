@@ -4,6 +4,7 @@ import hashlib
 import json
 import math
 from dataclasses import asdict, dataclass, field, fields, replace
+from enum import Enum
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -32,6 +33,13 @@ from physlm.train.tracking import LoggerConfig
 _RUN_BYTES = 10_000  # that one configuration of many takes at least
 
 
+class Stage(str, Enum):
+    """What a run does: train a model and measure it, or measure one as it is."""
+
+    train = "train"
+    measure = "measure"
+
+
 @dataclass(kw_only=True, slots=True)
 class RunConfig(Schema):
     """One run, whole."""
@@ -48,6 +56,7 @@ class RunConfig(Schema):
     seeds: int = 1  # as many runs, of this seed and those after it
     learning_rates: list[float] = field(default_factory=list)  # as many runs, one of each rate
     scale: Scale = Scale.laptop
+    stage: Stage = Stage.train  # measure: a finished run or a checkpoint; data.exposures is then 0
     runs_dir: str = "runs"  # where run directories are made
     force: bool = False  # run again although the record exists
     rescore: bool = False  # measure a finished run again, without training
@@ -69,12 +78,9 @@ class RunConfig(Schema):
         rates = self.learning_rates
         if not all(0 < rate < math.inf for rate in rates) or len(set(rates)) < len(rates):
             raise ValueError(f"learning_rates={rates}; each must be above 0, finite, and told once")
+        self._require_stage()
         if isinstance(self.model, CheckpointConfig):
             self._require_as_it_is()
-        elif self.data.exposures == 0 and not self.init_from:
-            raise ValueError(
-                "data.exposures=0 trains nothing; name the run that is to be measured by init_from"
-            )
         self._require_untrained_if_rounded()
         n_ranks = self.runtime.n_devices * self.runtime.n_nodes
         n_parts = n_ranks * self.trainer.n_accumulate
@@ -86,19 +92,33 @@ class RunConfig(Schema):
         if self.parent is not None:
             self.parent = self.parent.of(self)
 
+    def _require_stage(self) -> None:
+        """Training sees the world at least once; what only measures sees it in one way, never."""
+        if self.stage is Stage.measure:
+            self.data = replace(self.data, exposures=0)
+            if not self.init_from and not isinstance(self.model, CheckpointConfig):
+                raise ValueError(
+                    "stage=measure trains nothing; name the run that is to be measured by init_from"
+                )
+        elif self.data.exposures == 0:
+            raise ValueError(
+                "data.exposures=0; must be at least 1 in training. stage=measure measures the run "
+                "of init_from as it is"
+            )
+
     def _require_untrained_if_rounded(self) -> None:
         """Rounded weights are measured, not trained on."""
         bits = self.model.weight_bits if isinstance(self.model, InheritedConfig) else None
-        if bits is not None and self.data.exposures:
+        if bits is not None and self.stage is Stage.train:
             raise ValueError(
                 f"model.weight_bits={bits} rounds the weights of a finished run; set "
-                "data.exposures=0 and name that run by init_from"
+                "stage=measure and name that run by init_from"
             )
 
     def _require_as_it_is(self) -> None:
         """A checkpoint is not trained, and reads tokens of its own."""
-        if self.data.exposures:
-            raise ValueError("model=checkpoint is measured as it is; set data.exposures=0")
+        if self.stage is Stage.train:
+            raise ValueError("model=checkpoint is measured as it is; set stage=measure")
         if self.init_from:
             raise ValueError("model=checkpoint is a start of its own; leave init_from out")
         scorers = self.eval.values()
