@@ -9,8 +9,7 @@ import hydra
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
 
-from physlm.config import register, typed
-from physlm.config_files import config_dir
+from physlm.config import config_dir, register, typed
 from physlm.data.bio.knowledge import KnowledgeCorpus
 from physlm.data.cfg.corpus import CfgCorpus
 from physlm.data.corpus import DataConfig, require_at_least

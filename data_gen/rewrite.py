@@ -21,8 +21,7 @@ from rich.progress import (
 from rich.progress import Progress as Bar
 
 from data_gen.generate import require_output
-from physlm.config import register, typed
-from physlm.config_files import config_dir
+from physlm.config import config_dir, register, typed
 from physlm.data.bio.bior import BiorConfig, persons_of
 from physlm.data.bio.discourse import Person
 from physlm.data.bio.rewriting import Progress, Write, rewrite

@@ -3,8 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from physlm.config import RunConfig, composed
-from physlm.config_files import config_dir
+from physlm.config import RunConfig, composed, config_dir
 from physlm.science import differences, science_of
 
 

@@ -64,8 +64,7 @@ def _runs(command: str, scale: str, seed: int) -> dict[str, RunConfig]:
         run: RunConfig | None = replace(config, seed=seed)
         while run is not None:
             found[run.run_id] = run
-            earlier = run.ancestor
-            run = None if earlier is None else earlier.config
+            run = None if run.parent is None else run.parent.config
     return found
 
 

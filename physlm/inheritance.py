@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 
-from physlm.config import RunConfig
+from physlm.config import RunConfig, Stage
 from physlm.data.corpus import Corpus
 from physlm.errors import InputError
 from physlm.memory import require_memory
@@ -22,10 +22,9 @@ def corpus_of(config: RunConfig) -> Corpus:
     Raises:
         ValueError: If the world refuses its configuration, or its tokens are others.
     """
-    ancestor = config.ancestor
-    if ancestor is None:
+    if config.parent is None:
         return config.data.build(config.seed)
-    return config.data.follow(corpus_of(ancestor.config), config.seed)
+    return config.data.follow(corpus_of(config.parent.config), config.seed)
 
 
 def model_of(
@@ -70,7 +69,7 @@ def _require_room(config: RunConfig, architecture: ModelConfig, vocabulary_size:
     n, d = architecture.n_layers, architecture.d_model
     size = sum(n_parameters(architecture, vocabulary_size, config.data.seq_len).values())
     parts = {f"a model of {size} parameters (model.n_layers={n}, model.d_model={d})": 4 * size}
-    if config.data.exposures and config.runtime.resolved_device() == "cpu":
+    if config.stage is Stage.train and config.runtime.resolved_device() == "cpu":
         ranks = config.runtime.n_devices * config.trainer.n_accumulate
         n_tokens = config.trainer.batch_size * config.data.seq_len // ranks
         name = f"trainer.batch_size={config.trainer.batch_size} of seq_len={config.data.seq_len}"
@@ -82,10 +81,9 @@ def _require_room(config: RunConfig, architecture: ModelConfig, vocabulary_size:
 
 def _architecture(config: RunConfig) -> ModelConfig:
     """Of the model before adapters; one given in full is that of the run to start from."""
-    ancestor = config.ancestor
-    if ancestor is None:
+    if config.parent is None:
         return config.model
-    architecture = ancestor.config.architecture
+    architecture = config.parent.config.architecture
     if not isinstance(config.model, InheritedConfig) and config.model != architecture:
         ours, theirs = asdict(config.model), asdict(architecture)
         name = next(key for key in {**theirs, **ours} if ours.get(key) != theirs.get(key))

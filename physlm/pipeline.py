@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from physlm.config import Ancestor, RunConfig
+from physlm.config import Parent, RunConfig, Stage
 from physlm.data.corpus import Corpus
 from physlm.errors import InputError, refused_values
 from physlm.inheritance import corpus_of, finished_model, kept_model, model_of
@@ -118,7 +118,7 @@ def _subject(config: RunConfig, record: RunRecord, directory: RunDirectory) -> S
     """The trained model of a run, as it was kept, and its corpus."""
     device, corpus, model = build_world(config)
     _require_corpus(record, corpus, directory)
-    if config.data.exposures:
+    if config.stage is Stage.train:
         path = directory.vouched(directory.model, record)
         model = kept_model(config, corpus.vocabulary.size, Weights(path, record.origin))
     else:
@@ -132,34 +132,34 @@ def _started(config: RunConfig, prepared: Prepared) -> Prepared:
 
 
 def _with_start(config: RunConfig, model: LanguageModel, corpus: Corpus) -> LanguageModel:
-    ancestor = config.ancestor
-    if ancestor is None:
+    if config.parent is None:
         return model
-    return model_of(config, corpus.vocabulary.size, weights=_weights(ancestor, config.runtime))
+    weights = _weights(config.parent, config.runtime)
+    return model_of(config, corpus.vocabulary.size, weights=weights)
 
 
-def _weights(ancestor: Ancestor, runtime: RuntimeConfig) -> Weights:
+def _weights(parent: Parent, runtime: RuntimeConfig) -> Weights:
     """The weights of a run to start from, which is carried out now if it is not there.
 
     Raises:
         InputError: If it diverged, was made by other code, its weights have changed, or it would
             have to be made by several devices.
     """
-    directory = RunDirectory(ancestor.run_dir)
-    record = directory.read_record(ancestor.config.run_id)
+    directory = RunDirectory(parent.run_dir)
+    record = directory.read_record(parent.config.run_id)
     if record is None:
         if runtime.n_devices * runtime.n_nodes > 1:
             raise InputError(
-                f"init_from: {ancestor.config.name} has not been run; run it first, several "
+                f"init_from: {parent.config.name} has not been run; run it first, several "
                 "devices cannot run one after the other"
             )
-        outcome = execute(ancestor.config, directory, waits=True)
+        outcome = execute(parent.config, directory, waits=True)
         assert outcome is not None
         record = outcome.record
     if record.status == "diverged":
         raise InputError(f"{directory.path}, the run to start from, {record.status}")
     with refused_values():
-        _require_corpus(record, corpus_of(ancestor.config), directory)
+        _require_corpus(record, corpus_of(parent.config), directory)
     return Weights(directory.vouched(directory.model, record), record.origin)
 
 
@@ -227,7 +227,7 @@ def finish(
         directory.write_record(record)
         return _drawn(config, directory, record, (prepared.model, prepared.corpus))
     model = finished_model(config, trained.model).to(prepared.device).eval()
-    if config.data.exposures:
+    if config.stage is Stage.train:
         keep_weights(model, directory.model, prepared.origin)
         record = replace(record, sha256={directory.model.name: sha256(directory.model)})
     subject = model, prepared.corpus
@@ -262,7 +262,7 @@ def _drawn(
 def _train(
     config: RunConfig, directory: RunDirectory, prepared: Prepared, loggers: list[Any]
 ) -> Trained:
-    if config.data.exposures == 0:
+    if config.stage is Stage.measure:
         return Trained(prepared.model, Progress())
     return fit(
         prepared.model,

@@ -15,7 +15,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import track
 
-from physlm.config import RunConfig, register
+from physlm.config import RunConfig, Stage, register
 from physlm.errors import InputError, InterruptedRunError, KilledProcessError
 from physlm.interruption import stop_requests
 from physlm.models.architecture import DecoderConfig
@@ -88,7 +88,7 @@ def _why_not_side_by_side(point: RunConfig) -> str | None:
     faults = {
         "it starts from another run": bool(point.init_from),
         "only decoders can be replicas": not isinstance(point.model, DecoderConfig),
-        "nothing is trained": point.data.exposures == 0,
+        "nothing is trained": point.stage is Stage.measure,
         "several devices": runtime.n_devices * runtime.n_nodes > 1,
         "trainer.precision=fp16 needs a gradient scaler; use bf16 or fp32":
             point.trainer.precision is Precision.fp16,

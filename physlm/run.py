@@ -16,8 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from physlm.changes import changes_of
-from physlm.config import RunConfig, register, typed
-from physlm.config_files import config_dir
+from physlm.config import RunConfig, config_dir, register, run_config
 from physlm.errors import (
     DivergedError,
     FailedPointError,
@@ -90,7 +89,7 @@ def _run_point(composed: DictConfig) -> int:
     if is_sweep:
         prefix = f"point {HydraConfig.get().job.override_dirname}: "
     try:
-        config = typed(composed, RunConfig)
+        config = run_config(composed)
         if is_sweep or len(config.points) > 1:
             _refuse_helpers_of_a_sweep(config)
         if len(config.points) > 1:
@@ -151,8 +150,8 @@ def show(outcome: Outcome, config: RunConfig) -> None:
         console.print("finished before; force=true runs it again")
     if outcome.outdated:
         console.print(f"{'; '.join(outcome.outdated)}: rescore=true measures again, untrained")
-    if config.ancestor is not None:
-        console.print(f"started from {config.ancestor.run_dir}")
+    if config.parent is not None:
+        console.print(f"started from {config.parent.run_dir}")
     console.print(table(outcome.record, config))
     print(f"record: {outcome.path}", flush=True)
 

@@ -11,7 +11,7 @@ from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
 from physlm.config import RunConfig, composed
-from physlm.config_sources import sweep_file
+from physlm.config.registered import sweep_file
 from physlm.errors import InputError
 
 _PROGRAM = ["python", "-m", "physlm.run"]

@@ -8,8 +8,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
 from hydra.types import RunMode
 
-from physlm.config import RunConfig, composed, register, typed
-from physlm.config_files import config_dir
+from physlm.config import RunConfig, composed, config_dir, register, run_config
 from physlm.data.bio.junk import JunkConfig
 from physlm.data.bio.knowledge import KnowledgeCorpus
 from physlm.data.bio.mixed import MixedConfig
@@ -21,11 +20,15 @@ from physlm.models.size import n_parameters
 
 register()
 
-EXPERIMENTS = sorted(path.stem for path in (config_dir() / "experiment").glob("*.yaml"))
+
+def options_of(group):
+    with initialize_config_dir(str(config_dir()), version_base="1.3"):
+        return GlobalHydra.instance().config_loader().get_group_options(group)
+
+
+EXPERIMENTS = options_of("experiment")
 # Without those that are built from a run or a folder.
-MODELS = sorted(
-    {p.stem for p in (config_dir() / "model").glob("*.yaml")} - {"inherited", "checkpoint"}
-)
+MODELS = sorted({*options_of("model")} - {"inherited", "checkpoint"})
 SCALES = ("laptop", "gpu", "paper")
 
 
@@ -53,9 +56,7 @@ def size_of_world(chosen: RunConfig) -> int:
         return chosen.data.biographies.n_people
     if isinstance(chosen.data, JunkConfig):
         return chosen.data.useful.n_people
-    return (
-        chosen.data.n_people if chosen.ancestor is None else size_of_world(chosen.ancestor.config)
-    )
+    return chosen.data.n_people if chosen.parent is None else size_of_world(chosen.parent.config)
 
 
 @pytest.mark.parametrize("scale", SCALES)
@@ -85,7 +86,7 @@ def test_paper_scale_of_grammars_is_the_published_recipe(config):
 
 def test_paper_scale_of_people_is_the_published_recipe(config):
     chosen = config("+experiment=extraction", "scale=paper")
-    people = chosen.ancestor.config
+    people = chosen.parent.config
     assert (people.scale.value, people.data.n_people, people.data.seq_len) == ("paper", 10**5, 512)
     assert (people.model.n_layers, people.model.n_heads, people.model.d_model) == (12, 12, 768)
     optim, tuned = people.optim, chosen.optim
@@ -95,7 +96,7 @@ def test_paper_scale_of_people_is_the_published_recipe(config):
     assert n_steps == pytest.approx(80_000, rel=0.01)
     assert (tuned.learning_rate, tuned.weight_decay, chosen.trainer.batch_size) == (3e-4, 0.01, 48)
     assert (chosen.model.rank, chosen.model.embedding_rank) == (8, 128)
-    laptop = config("+experiment=extraction").ancestor.config
+    laptop = config("+experiment=extraction").parent.config
     assert (laptop.scale.value, laptop.data.n_people) == ("laptop", 300)
 
 
@@ -150,6 +151,26 @@ def test_what_came_later_names_only_the_runs_that_use_it(config):
     plain = config("data=bios", "data.text.second_language=false")
     assert plain.run_id == config("data=bios").run_id
     assert config("data=bios", "data.text.second_language=true").run_id != plain.run_id
+
+
+def test_what_only_measures_is_one_run_whatever_its_exposures_are(config):
+    words = ("+experiment=people", "stage=measure", "init_from='+experiment=people'")
+    measured = config(*words)
+    assert measured.data.exposures == 0
+    assert config(*words, "data.exposures=7").run_id == measured.run_id
+    assert measured.run_id != measured.parent.config.run_id
+
+
+@pytest.mark.parametrize(("words", "message"), [
+    (("data.exposures=0",), "data.exposures=0; must be at least 1 in training. stage=measure"),
+    (("stage=measure",), "name the run that is to be measured by init_from"),
+    (("stage=measure", "init_from='+experiment=capacity_quantised'"), "trains nothing"),
+    (("stage=train", "model=inherited", "model.weight_bits=8", "init_from='+experiment=people'"),
+     "model.weight_bits=8 rounds the weights of a finished run; set stage=measure"),
+])  # fmt: skip
+def test_a_stage_that_the_rest_contradicts_is_refused(config, words, message):
+    with pytest.raises(InputError, match=message):
+        config(*words)
 
 
 def test_the_same_point_has_the_same_name_by_another_road(config):
@@ -255,7 +276,7 @@ GROUPS = {"biod": "capacity_biod", "junk": "capacity_junk", "domain": "capacity_
 @pytest.mark.parametrize("scale", SCALES)
 @pytest.mark.parametrize("group", GROUPS)
 def test_every_choice_of_a_capacity_experiment_is_a_run_of_its_own(config, group, scale):
-    options = sorted(path.stem for path in (config_dir() / group).glob("*.yaml"))
+    options = options_of(group)
     words = (f"+experiment={GROUPS[group]}", f"scale={scale}")
     assert len({config(*words, f"+{group}={option}").run_id for option in options}) == len(options)
 
@@ -265,8 +286,8 @@ def test_every_choice_of_a_capacity_experiment_is_a_run_of_its_own(config, group
 def test_architectures_that_are_compared_have_as_many_parameters(config, group, scale):
     """Within 5%; of GPT-2's tokens bioS uses 3,275."""
     sizes = []
-    for option in sorted(path.stem for path in (config_dir() / group).glob("*.yaml")):
-        chosen = config(f"+experiment={GROUPS[group]}", f"scale={scale}", f"+{group}={option}")
+    for option in options_of(group):
+        chosen = config(f"+experiment={GROUPS[group]}", f"+{group}={option}", f"scale={scale}")
         n_tokens = chosen.data.build(0).vocabulary.size if scale == "laptop" else 3275
         sizes.append(sum(n_parameters(chosen.model, n_tokens, chosen.data.seq_len).values()))
     assert max(sizes) / min(sizes) < 1.05
@@ -282,10 +303,10 @@ def loaded(words, run_mode=RunMode.RUN):
 def test_a_scale_means_the_same_wherever_words_are_composed():
     words = ("+experiment=extraction", "scale=gpu")
     with initialize_config_dir(str(config_dir()), version_base="1.3"):
-        assert typed(compose("config", overrides=list(words)), RunConfig) == composed(words)
+        assert run_config(compose("config", overrides=list(words))) == composed(words)
     people = ("+experiment=people", "+text=multi5_permute")
-    assert composed(words).ancestor.config.data == composed((*people, "scale=gpu")).data
-    assert composed(words[:1]).ancestor.config.data == composed(people).data
+    assert composed(words).parent.config.data == composed((*people, "scale=gpu")).data
+    assert composed(words[:1]).parent.config.data == composed(people).data
     assert composed(people).data.n_people < composed((*people, "scale=gpu")).data.n_people
 
 

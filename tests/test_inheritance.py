@@ -59,10 +59,10 @@ def family(tmp_path_factory):
 def test_the_run_to_start_from_is_carried_out_first_and_only_once(family):
     folder, chosen, record, _ = family
     records, _ = find_records([folder])
-    assert {r.run_id for r in records} == {record.run_id, chosen.ancestor.config.run_id}
-    before = (chosen.ancestor.run_dir / "record.json").stat().st_mtime_ns
+    assert {r.run_id for r in records} == {record.run_id, chosen.parent.config.run_id}
+    before = (chosen.parent.run_dir / "record.json").stat().st_mtime_ns
     carried_out(child("optim.learning_rate=1e-4", runs_dir=folder))
-    assert (chosen.ancestor.run_dir / "record.json").stat().st_mtime_ns == before
+    assert (chosen.parent.run_dir / "record.json").stat().st_mtime_ns == before
     assert len(find_records([folder])[0]) == 3
 
 
@@ -70,11 +70,11 @@ def test_it_starts_from_the_trained_weights(family):
     folder, chosen, _, _ = family
     still = ["optim.learning_rate=1e-12", "optim.weight_decay=0", "data.exposures=1"]
     _, directory = carried_out(child(*still, runs_dir=folder))
-    theirs = load_file(RunDirectory(chosen.ancestor.run_dir).model)
+    theirs = load_file(RunDirectory(chosen.parent.run_dir).model)
     for name, weight in load_file(directory.model).items():
         assert weight.sub(theirs[name]).abs().max() < 1e-9
     first = read_curves(directory.metrics)[0]["train/loss_nats"]
-    curve = read_curves(RunDirectory(chosen.ancestor.run_dir).metrics)
+    curve = read_curves(RunDirectory(chosen.parent.run_dir).metrics)
     losses = [row["train/loss_nats"] for row in curve if "train/loss_nats" in row]
     assert first < 0.6 * losses[0]
 
@@ -90,7 +90,7 @@ def test_the_record_tells_of_both(family):
 
 def test_a_directory_is_the_same_start_as_the_words_that_made_it(family):
     folder, chosen, record, _ = family
-    by_path = child(runs_dir=folder, init_from=str(chosen.ancestor.run_dir))
+    by_path = child(runs_dir=folder, init_from=str(chosen.parent.run_dir))
     assert by_path.run_id == record.run_id
 
 
@@ -103,18 +103,27 @@ def test_words_may_be_longer_than_a_file_name(family):
 @pytest.mark.parametrize("name", ["lr=0.001", "o'brien", 'a "b', "two words=x"])
 def test_a_directory_with_a_record_is_that_run_whatever_its_name(family, tmp_path, name):
     folder, chosen, record, _ = family
-    other = tmp_path / name / chosen.ancestor.run_dir.name
-    shutil.copytree(chosen.ancestor.run_dir, other)
+    other = tmp_path / name / chosen.parent.run_dir.name
+    shutil.copytree(chosen.parent.run_dir, other)
     found = child(runs_dir=folder, init_from=escaped(other))
-    assert (found.run_id, found.ancestor.run_dir) == (record.run_id, other)
+    assert (found.run_id, found.parent.run_dir) == (record.run_id, other)
 
 
 def test_a_directory_is_found_again_from_another_folder(family, monkeypatch, tmp_path):
     folder, chosen, record, _ = family
     monkeypatch.chdir(folder)
-    near = child(runs_dir=folder, init_from=os.path.relpath(chosen.ancestor.run_dir))
+    near = child(runs_dir=folder, init_from=os.path.relpath(chosen.parent.run_dir))
     monkeypatch.chdir(tmp_path)
     assert near.run_id == record.run_id
+
+
+def test_a_run_keeps_its_name_when_the_directory_that_it_starts_from_is_gone(family, tmp_path):
+    folder, chosen, record, _ = family
+    copy = tmp_path / "copy"
+    shutil.copytree(chosen.parent.run_dir, copy)
+    found = child(runs_dir=folder, init_from=str(copy))
+    shutil.rmtree(copy)
+    assert found.run_id == record.run_id
 
 
 def test_what_is_neither_a_directory_nor_words_is_refused_in_one_line(family):
@@ -130,7 +139,7 @@ def test_another_start_is_another_run(family):
     ids = {record.run_id, child(runs_dir=folder, init_from=longer).run_id,
            child("seed=1", runs_dir=folder).run_id}  # fmt: skip
     assert len(ids) == 3
-    assert child("seed=1", runs_dir=folder).ancestor.config.seed == 1
+    assert child("seed=1", runs_dir=folder).parent.config.seed == 1
     assert child("runtime.checkpoint_seconds=7", runs_dir=folder).run_id == record.run_id
 
 
@@ -148,7 +157,7 @@ def test_words_may_have_words_of_their_own_start(family):
     start = " ".join([*WORLD, "model=inherited", f'''"init_from='{BIRTH}'"'''])
     quoted = start.replace("'", "\\'")
     nested = child(runs_dir=folder, init_from=quoted)
-    assert nested.ancestor.config.run_id == chosen.run_id
+    assert nested.parent.config.run_id == chosen.run_id
     assert nested.run_id == child(runs_dir=folder, init_from=str(chosen.run_dir)).run_id
 
 
@@ -157,7 +166,7 @@ def test_adapters_are_trained_and_merged(family):
     tuned = child("model.tuning=lora", "model.rank=2", "model.embedding_rank=4", runs_dir=folder)
     _, directory = carried_out(tuned)
     theirs, ours = (
-        load_file(RunDirectory(chosen.ancestor.run_dir).model),
+        load_file(RunDirectory(chosen.parent.run_dir).model),
         load_file(directory.model),
     )
     changed = {name for name, w in theirs.items() if name in ours and not w.equal(ours[name])}
@@ -195,7 +204,7 @@ def test_tables_keep_what_varies_among_starts(family, tmp_path):
 def test_what_does_not_fit_is_refused(family, words, start, message):
     folder = family[0]
     if message is None:
-        assert child(*words, runs_dir=folder, init_from=start).ancestor is not None
+        assert child(*words, runs_dir=folder, init_from=start).parent is not None
         return
     with pytest.raises(InputError, match=message):
         carried_out(child(*words, runs_dir=folder, init_from=start))
@@ -217,14 +226,14 @@ def test_a_changed_world_is_noticed(family, tmp_path):
     _, chosen, _, _ = family
     copy = tmp_path / "copy"
     copy.mkdir()
-    for path in chosen.ancestor.run_dir.iterdir():
+    for path in chosen.parent.run_dir.iterdir():
         (copy / path.name).write_bytes(path.read_bytes())
     record = "".join(  # unsealed, as earlier versions wrote it
         line
         for line in (copy / "record.json").read_text().splitlines(keepends=True)
         if '"seal"' not in line
     )
-    fingerprint = corpus_of(chosen.ancestor.config).fingerprint()
+    fingerprint = corpus_of(chosen.parent.config).fingerprint()
     (copy / "record.json").write_text(record.replace(fingerprint, "0" * 64))
     with pytest.raises(InputError, match="was trained on another corpus; run it again"):
         carried_out(child(runs_dir=tmp_path, init_from=str(copy)))
@@ -236,7 +245,7 @@ def test_a_changed_world_is_noticed(family, tmp_path):
 def test_weights_of_the_start_are_vouched_for_by_its_record(family, tmp_path):
     _, chosen, _, _ = family
     copy = RunDirectory(tmp_path / "copy")
-    shutil.copytree(chosen.ancestor.run_dir, copy.path)
+    shutil.copytree(chosen.parent.run_dir, copy.path)
     content = bytearray(copy.model.read_bytes())
     content[-50] ^= 4
     copy.model.write_bytes(content)

@@ -50,8 +50,8 @@ def test_the_wheel_runs_an_experiment_from_another_folder(installed, tmp_path):
 
 def test_the_wheel_holds_configuration_sweeps_pools_templates_and_a_command(installed):
     assert (installed / "bin" / "physlm").is_file()
-    for name in ("conf/config.yaml", "py.typed", "conf/at_scale/gpu/experiment/capacity_1000x.yaml",
+    for name in ("conf/config.yaml", "conf/experiment/capacity_1000x.yaml", "conf/model.yaml",
+                 "py.typed",
                  "sweeps/capacity_scaling.yaml", "data/bio/pools/majors.txt",
-                 "data/bio/templates/major.txt", "data/cfg/grammars/cfg3f.txt",
-                 "conf/at_scale/paper/base/cfg.yaml"):  # fmt: skip
+                 "data/bio/templates/major.txt", "data/cfg/grammars/cfg3f.txt"):  # fmt: skip
         assert (installed / "physlm" / name).is_file(), name

@@ -41,14 +41,14 @@ def test_measuring_leaves_the_model_that_is_trained_alone():
     ((), False),
     (("data.n_people=500",), True),
     (("init_from='+experiment=capacity_1000x seed=1'",), True),
-    (("data.exposures=3", "model.weight_bits=null", "data.n_people=500",
+    (("stage=train", "data.exposures=3", "model.weight_bits=null", "data.n_people=500",
       "optim.warmup_steps=5"), False),
 ])  # fmt: skip
 def test_what_was_never_told_is_not_measured(words, are_others):
     register()
     config = composed(("+experiment=capacity_quantised", *words))
     if are_others:
-        with pytest.raises(InputError, match="data.exposures=0 measures what the run of init_from"):
+        with pytest.raises(InputError, match="stage=measure measures what the run of init_from"):
             prepare(config)
     else:
         prepare(config)

@@ -100,9 +100,8 @@ def test_a_group_may_be_a_point_of_a_parallel_sweep(in_processes, tmp_path):
 
 def test_one_cannot_start_from_many_runs():
     register()
-    many = composed(("+experiment=capacity_100x", "init_from='+experiment=capacity_100x seeds=2'"))
     with pytest.raises(InputError, match="init_from: seeds=2 names many runs; name one by seed="):
-        _ = many.ancestor
+        composed(("+experiment=capacity_100x", "init_from='+experiment=capacity_100x seeds=2'"))
 
 
 @pytest.mark.slow

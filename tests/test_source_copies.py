@@ -58,7 +58,7 @@ def test_a_run_starts_from_one_that_was_moved(moved, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "same.txt").write_text(GRAMMAR)
     earlier = moved[0] / "kept" / moved[1].run_dir
-    measured = run("data.grammar=same.txt", "model=inherited", "data.exposures=0",
+    measured = run("data.grammar=same.txt", "model=inherited", "stage=measure",
                    f"init_from='{earlier}'")  # fmt: skip
     assert RunDirectory(measured.run_dir).read_record().status == "finished"
 

@@ -10,8 +10,8 @@ HEAVY = {"torch", "lightning", "numba", "nltk", "scipy", "matplotlib", "sklearn"
          "polars", "pyarrow", "pandas", "wandb"}  # fmt: skip
 
 # Of ours, all that is read before a run begins.
-LIGHT = ["physlm", "physlm.registry", "physlm.record", "physlm.messages", "physlm.config_sources",
-         "physlm.science", "physlm.identity", "physlm.train.runtime", "physlm.train.trainer",
+LIGHT = ["physlm", "physlm.registry", "physlm.record", "physlm.messages", "physlm.science",
+         "physlm.identity", "physlm.train.runtime", "physlm.train.trainer",
          "physlm.train.schedule", "physlm.train.logger"]  # fmt: skip
 
 # Runs a command as `python -m physlm.run` does, then tells what it loaded and how long it took.

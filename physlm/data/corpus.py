@@ -73,7 +73,7 @@ class DataConfig(Schema, ABC):
         ValueError: If a value is outside its range.
     """
 
-    exposures: int = 1000  # times each piece of knowledge is seen; 0 measures an earlier run
+    exposures: int = 1000  # times each piece of knowledge is seen; 0: nothing is trained
     seq_len: int = 512  # tokens in a training window
     attention_across_documents: bool = True  # as in the papers; false masks other documents
 

@@ -201,7 +201,7 @@ def save_tokenizer(vocabulary, folder):
 @pytest.mark.slow
 def test_a_model_of_ours_scores_alike_here_and_as_a_checkpoint(tmp_path):
     """It was trained for a while, and knows some answers."""
-    words = ("+experiment=turing_facts", "model=llama",
+    words = ("+experiment=turing_facts", "stage=train", "model=llama",
              "model.n_layers=2", "model.n_heads=4", "model.d_model=128", "model.init_std=0.05",
              "optim.learning_rate=3e-3", "optim.warmup_steps=20", "trainer.batch_size=4",
              "data.exposures=60", "eval.public_figures.n_shots=0",
@@ -468,15 +468,15 @@ def test_an_encoder_is_no_causal_model(tmp_path):
     [
         (("model.path=nowhere",), "nowhere does not exist"),
         (("model.path=",), "model.path is empty"),
-        (("model.path=nowhere", "data.exposures=3"), "measured as it is; set data.exposures=0"),
+        (("model.path=nowhere", "stage=train"), "measured as it is; set stage=measure"),
         (("model.path=nowhere", "eval.public_figures.n_shots=-1"), "n_shots=-1"),
         (("model.path=nowhere", "eval.public_figures.n_shots=200"), "n_shots=200; must be at most"),
         (("model.path=nowhere", "eval=capacity"), "reads tokens of its own"),
-        (("model.path=nowhere", "data=bios", "data.exposures=0"), "reads tokens of its own"),
+        (("model.path=nowhere", "data=bios"), "reads tokens of its own"),
         (("model.path=nowhere", "init_from='+experiment=people'"), "leave init_from out"),
-        (("model=gpt2",), "data.exposures=0 trains nothing"),
-        (("model=gpt2", "data.exposures=2", "eval=qa"), "eval=qa asks questions"),
-        (("model=gpt2", "data.exposures=2", "data=biod"), "use it"),
+        (("model=gpt2",), "stage=measure trains nothing"),
+        (("model=gpt2", "stage=train", "eval=qa"), "eval=qa asks questions"),
+        (("model=gpt2", "stage=train", "data=biod"), "use it"),
     ],
 )
 def test_what_cannot_be_asked_is_refused_in_one_line(tmp_path, words, fault):

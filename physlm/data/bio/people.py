@@ -129,7 +129,7 @@ def _require_told_of(corpus: Corpus, earlier: Corpus) -> None:
     own, told = part_of(corpus, KnowledgeCorpus), part_of(earlier, KnowledgeCorpus)
     if own is not None and told is not None and not own.is_of_people_of(told):
         raise ValueError(
-            f"data.exposures=0 measures what the run of init_from was told, but its "
+            f"stage=measure measures what the run of init_from was told, but its "
             f"{told.n_people} people are not these {own.n_people}; use the same world and seed"
         )
 

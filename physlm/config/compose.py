@@ -1,0 +1,74 @@
+"""From the words of a command line to the configuration of a run."""
+
+import os
+from functools import cache
+from typing import TypeVar
+
+from hydra import compose, initialize_config_dir
+from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
+from omegaconf import DictConfig, OmegaConf
+
+from physlm.config.files import config_dir, use_scales
+from physlm.config.lineage import with_parent
+from physlm.config.registered import use_sources
+from physlm.config.schema import RunConfig
+from physlm.errors import InputError, refused_values
+
+T = TypeVar("T")
+
+
+@cache
+def register() -> None:
+    """Make schemas, sweeps and scales known to Hydra in this process, and errors one line each."""
+    os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # else Hydra prints a report of its own
+    use_scales()
+    use_sources()
+    ConfigStore.instance().store(name="run_schema", node=RunConfig)
+
+
+def composed(words: tuple[str, ...]) -> RunConfig:
+    """The configuration of the words of a command line, with the run that it starts from.
+
+    Raises:
+        InputError: If a key is unknown, a value breaks a rule of its field, or ``init_from`` names
+            no run.
+    """
+    return run_config(_composed(words))
+
+
+def run_config(composed: DictConfig) -> RunConfig:
+    """The configuration that Hydra composed, with the run that it starts from.
+
+    Raises:
+        InputError: As `composed` does.
+    """
+    config = typed(composed, RunConfig)
+    if config.parent is not None:
+        raise InputError("unknown key: parent; name the run to start from by init_from")
+    return with_parent(config, lambda words: typed(_composed(words), RunConfig))
+
+
+def typed(composed: DictConfig, kind: type[T]) -> T:
+    """The typed configuration; below this point nothing knows Hydra.
+
+    Raises:
+        InputError: If a key is unknown, or a value breaks a rule of its field.
+    """
+    try:
+        with refused_values():
+            config = OmegaConf.to_object(composed)
+    except AttributeError as error:  # slots refuse what `+key=value` smuggled in
+        raise InputError(f"unknown key: {error}; --help lists the keys") from error
+    assert isinstance(config, kind)
+    return config
+
+
+@cache
+def _composed(words: tuple[str, ...]) -> DictConfig:
+    """Words once a process; what they name is typed anew each time, as files may have changed."""
+    register()
+    if GlobalHydra.instance().is_initialized():  # within a command, which Hydra composed
+        return compose("config", overrides=list(words))
+    with initialize_config_dir(str(config_dir()), version_base="1.3"):
+        return compose("config", overrides=list(words))

@@ -1,0 +1,173 @@
+"""The YAML files of a configuration: where they are, and what they say at a scale."""
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import hydra._internal.hydra as hydra_internals
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.config_repository import ConfigRepository
+from hydra._internal.core_plugins.file_config_source import FileConfigSource
+from hydra.core.config_search_path import ConfigSearchPath
+from hydra.core.object_type import ObjectType
+from hydra.plugins.config_source import ConfigResult
+from omegaconf import Container, DictConfig, OmegaConf
+
+from physlm.config.scale import Scale, chosen_scale, scale_named
+from physlm.errors import InputError
+
+_AT_SCALE, _OPTIONS = "at_scale", "options"
+
+
+class ScaledFiles(FileConfigSource):
+    """A folder of YAML files, read as Hydra reads them, but for two keys at the top of a file.
+
+    ``at_scale`` has sections named by a scale or several, ``gpu,paper``; those of the scale that is
+    composed are merged over the rest of the file in their order, and a defaults list in one takes
+    the place of the list before it. ``options`` makes ``GROUP.yaml`` a whole group: what is below
+    each name is what ``GROUP/NAME.yaml`` would hold.
+    """
+
+    def __init__(self, provider: str, path: str, scale: Scale) -> None:
+        super().__init__(provider, path)
+        self.scale = scale
+
+    def load_config(self, config_path: str) -> ConfigResult:
+        """What a file, or an option in the file of its group, says at the scale."""
+        group, name = _split(config_path)
+        options = self._options(group)
+        path = self._file(group if name in options else config_path)
+        header, content = _read(path)
+        values = _at_scale(options.get(name, content), self.scale, path)
+        return ConfigResult(self.provider, self.full_path(), values, dict(header))
+
+    def is_group(self, config_path: str) -> bool:
+        """Whether there is such a folder, or such a file of options."""
+        return super().is_group(config_path) or bool(self._options(config_path))
+
+    def is_config(self, config_path: str) -> bool:
+        """Whether there is such an option, or such a file that is no group."""
+        group, name = _split(config_path)
+        if name in self._options(group):
+            return True
+        return super().is_config(config_path) and not self._options(config_path)
+
+    def list(self, config_path: str, results_filter: ObjectType | None) -> list[str]:
+        """The names of what is in a group: of options, of groups, or of both."""
+        folder = Path(self.path) / config_path
+        names = {*self._options(config_path)}
+        if folder.is_dir():
+            names |= {path.name.removesuffix(".yaml") for path in folder.iterdir()} - {
+                "__pycache__"
+            }
+        prefix = f"{config_path}/" if config_path else ""
+        return sorted(name for name in names if self._is_listed(prefix + name, results_filter))
+
+    def _is_listed(self, config_path: str, results_filter: ObjectType | None) -> bool:
+        is_config = results_filter is not ObjectType.GROUP and self.is_config(config_path)
+        return is_config or (results_filter is not ObjectType.CONFIG and self.is_group(config_path))
+
+    def _options(self, group: str) -> Mapping[str, Any]:
+        """By name, what the file of a group holds; nothing if it is none."""
+        path = self._file(group)
+        if not path.is_file():
+            return {}
+        content = _read(path)[1]
+        return content.get(_OPTIONS, {}) if isinstance(content, dict) else {}
+
+    def _file(self, config_path: str) -> Path:
+        return Path(self.path) / f"{config_path.removesuffix('.yaml')}.yaml"
+
+
+class ScaledRepository(ConfigRepository):
+    """Hydra's configuration files at one scale, a user's own folders included."""
+
+    def __init__(self, config_search_path: ConfigSearchPath, scale: Scale) -> None:
+        self.scale = scale
+        super().__init__(config_search_path)
+
+    def initialize_sources(self, config_search_path: ConfigSearchPath) -> None:
+        """Hydra calls this again where a command line adds folders to its search path."""
+        super().initialize_sources(config_search_path)
+        # By scheme: Hydra loads its class a second time, as a plugin, and isinstance says no.
+        self.sources = [
+            ScaledFiles(source.provider, source.path, self.scale)
+            if source.scheme() == ScaledFiles.scheme() else source
+            for source in self.sources
+        ]  # fmt: skip
+
+
+class ScaledConfigLoader(ConfigLoaderImpl):
+    """Reads files at the scale that the words to compose choose.
+
+    A command line, a point of a sweep, the words of ``init_from`` and Hydra's ``compose`` all come
+    through here, so that a scale means the same in each of them.
+    """
+
+    def __init__(self, config_search_path: ConfigSearchPath) -> None:
+        super().__init__(config_search_path)
+        self.repository = ScaledRepository(config_search_path, Scale.laptop)
+
+    def load_configuration(self, config_name: str | None, overrides: list[str], *args: Any,
+                           **options: Any) -> DictConfig:  # fmt: skip
+        """Compose, as Hydra does, at the scale of the words."""
+        self.repository = ScaledRepository(self.config_search_path, chosen_scale(overrides))
+        return super().load_configuration(config_name, overrides, *args, **options)
+
+    def get_group_options(
+        self, group_name: str, results_filter: ObjectType | None = ObjectType.CONFIG,
+        config_name: str | None = None, overrides: list[str] | None = None,
+    ) -> list[str]:  # fmt: skip
+        """As Hydra does, but without a copy of all that is stored for each group of `--help`."""
+        if overrides:
+            return super().get_group_options(group_name, results_filter, config_name, overrides)
+        return self.repository.get_group_options(group_name, results_filter)
+
+
+def use_scales() -> None:
+    """Have Hydra read files by scale; its search path is otherwise fixed before words are known."""
+    hydra_internals.ConfigLoaderImpl = ScaledConfigLoader  # type: ignore[attr-defined]
+
+
+def config_dir() -> Path:
+    """The folder of YAML files: packaged beside the code, or the checkout's sibling.
+
+    Raises:
+        InputError: If neither is there.
+    """
+    package = Path(__file__).resolve().parent.parent
+    for folder in (package / "conf", package.parent / "conf"):
+        if (folder / "config.yaml").is_file():
+            return folder
+    raise InputError(f"no configuration found in {package} or beside it; install physlm again")
+
+
+def _split(config_path: str) -> tuple[str, str]:
+    """The group that a configuration is an option of, and its name there."""
+    group, _, name = config_path.removesuffix(".yaml").rpartition("/")
+    return group, name
+
+
+@cache
+def _read(path: Path) -> tuple[Mapping[str, str | None], Any]:
+    """A file's header and plain content, once a process."""
+    found = FileConfigSource("", str(path.parent)).load_config(path.name)
+    return found.header, OmegaConf.to_container(found.config)
+
+
+def _at_scale(content: Any, scale: Scale, path: Path) -> Container:
+    """What a file, or an option in it, says at a scale.
+
+    Raises:
+        InputError: If there is a section for a scale that does not exist.
+    """
+    if not isinstance(content, dict):
+        return OmegaConf.create(content or {})
+    values: Container = OmegaConf.create(
+        {key: part for key, part in content.items() if key != _AT_SCALE}
+    )
+    for names, section in content.get(_AT_SCALE, {}).items():
+        if scale in [scale_named(name, f"{path}: at_scale.") for name in names.split(",")]:
+            values = OmegaConf.merge(values, section)
+    return values

@@ -1,0 +1,77 @@
+"""The configuration of a finished run, from its record alone."""
+
+import copy
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from physlm.config.schema import Parent, RunConfig
+from physlm.errors import InputError, refused_values
+from physlm.record import RunDirectory, read_record
+from physlm.registry import FOLDERS, schemas
+from physlm.sources import take_copies
+
+
+def holds_a_record(folder: str) -> bool:
+    """Whether this is the directory of a finished run, and no words."""
+    try:
+        return bool(folder) and (Path(folder) / "record.json").is_file()
+    except (OSError, ValueError):  # longer than any path, or with characters that none has
+        return False
+
+
+def recorded(run_dir: Path) -> RunConfig:
+    """The configuration that the record in a run's directory describes.
+
+    A file that decided the result is the copy in there, and a run that this one starts from is the
+    one beside it, if they are there: paths and words hold where the command was given.
+
+    Raises:
+        InputError: If this version would run it as another run.
+    """
+    record = read_record(run_dir / "record.json")
+    try:
+        config = _described(copy.deepcopy(record.config), run_dir.parent)
+    except (KeyError, OmegaConfBaseException) as error:
+        raise InputError(f"run {record.run_id} is of another version ({error})") from error
+    take_copies(config, RunDirectory(run_dir).sources)
+    if config.run_id != record.run_id:
+        raise InputError(f"run {record.run_id} is of another version of physlm; run it again")
+    return config
+
+
+def _described(values: dict[str, Any], runs_dir: Path) -> RunConfig:
+    """The configuration of plain values, as `RunConfig.described` tells of a run."""
+    earlier = values.pop("ancestor", None)
+    config = _typed(values)
+    if earlier is None:
+        return config
+    parent = _described(earlier, runs_dir)
+    beside = runs_dir / parent.run_id
+    if not holds_a_record(str(beside)):
+        return replace(config, parent=Parent(parent, beside))
+    found = beside.resolve()
+    return replace(config, init_from=str(found), parent=Parent(recorded(found), found))
+
+
+def _typed(values: dict[str, Any]) -> RunConfig:
+    """Without the run that it starts from."""
+    kinds = values.pop("kinds")
+    known = {schema.__name__: schema for group in FOLDERS for schema in schemas(group).values()}
+    node = OmegaConf.structured(RunConfig)
+    parts = {}
+    for name in reversed(kinds):  # a section's own sections first
+        section, _, key = name.partition(".")
+        parts[name] = values[section].pop(key) if key else values.pop(section)
+    for name, kind in kinds.items():
+        part = parts[name]
+        OmegaConf.update(node, name, OmegaConf.merge(OmegaConf.structured(known[kind]), part))
+    merged = OmegaConf.merge(node, values)
+    assert isinstance(merged, DictConfig)
+    with refused_values():
+        config = OmegaConf.to_object(merged)
+    assert isinstance(config, RunConfig)
+    return config

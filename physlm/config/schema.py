@@ -1,0 +1,232 @@
+"""The configuration of a run: its fields, the rules they keep, and the name they give the run."""
+
+import hashlib
+import json
+import math
+from dataclasses import asdict, dataclass, field, fields, replace
+from enum import Enum
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from omegaconf import MISSING
+
+from physlm.config.scale import Scale
+from physlm.data.bio.junk import JunkConfig
+from physlm.data.corpus import DataConfig
+from physlm.data.public.corpus import PublicFiguresConfig
+from physlm.errors import InputError
+from physlm.eval.public_figures import PublicFiguresScorerConfig
+from physlm.eval.scorer import ScorerConfig
+from physlm.identity import identity
+from physlm.memory import require_memory
+from physlm.models.architecture import ModelConfig, TransformerConfig
+from physlm.models.checkpoint import CheckpointConfig
+from physlm.models.inherited import InheritedConfig
+from physlm.record import SCIENCE
+from physlm.schema import Schema
+from physlm.train.logger import LoggerConfig
+from physlm.train.runtime import RuntimeConfig
+from physlm.train.schedule import OptimConfig
+from physlm.train.trainer import TrainerConfig
+
+_RUN_BYTES = 10_000  # that one configuration of many takes at least
+
+
+class Stage(str, Enum):
+    """What a run does: train a model and measure it, or measure one as it is."""
+
+    train = "train"
+    measure = "measure"
+
+
+@dataclass(kw_only=True, slots=True)
+class RunConfig(Schema):
+    """One run, whole."""
+
+    seed: int = 0
+    data: DataConfig = MISSING
+    model: ModelConfig = MISSING
+    optim: OptimConfig = field(default_factory=OptimConfig)
+    trainer: TrainerConfig = field(default_factory=TrainerConfig)
+    eval: dict[str, ScorerConfig] = field(default_factory=dict)
+    runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
+    logger: LoggerConfig = field(default_factory=LoggerConfig)
+    name: str = "run"  # the experiment, in tables and W&B
+    seeds: int = 1  # as many runs, of this seed and those after it
+    learning_rates: list[float] = field(default_factory=list)  # as many runs, one of each rate
+    scale: Scale = Scale.laptop
+    stage: Stage = Stage.train  # measure: a finished run or a checkpoint; data.exposures is then 0
+    runs_dir: str = "runs"  # where run directories are made
+    force: bool = False  # run again although the record exists
+    rescore: bool = False  # measure a finished run again, without training
+    profile: bool = False  # show where the time of training goes, and write a trace
+    init_from: str = ""  # a run to start from: its directory, or words such as +experiment=NAME
+    published: dict[str, float] = field(default_factory=dict)  # metric name: the paper's number
+    published_of: str = ""  # what the paper measured it on
+    # What init_from names, looked up once when words are composed (lineage.py); nobody's to give.
+    parent: "Parent | None" = field(default=None, metadata={"omegaconf_ignore": True})
+
+    def validate(self) -> None:
+        """Every value in its range."""
+        if self.seed < 0:
+            raise ValueError(f"seed={self.seed}; seeds are integers from 0 up")
+        if self.seeds < 1:
+            raise ValueError(f"seeds={self.seeds}; must be at least 1")
+        n_runs = self.seeds * max(1, len(self.learning_rates))
+        require_memory({f"seeds={self.seeds} for each learning rate": _RUN_BYTES * n_runs})
+        rates = self.learning_rates
+        if not all(0 < rate < math.inf for rate in rates) or len(set(rates)) < len(rates):
+            raise ValueError(f"learning_rates={rates}; each must be above 0, finite, and told once")
+        self._require_stage()
+        if isinstance(self.model, CheckpointConfig):
+            self._require_as_it_is()
+        self._require_untrained_if_rounded()
+        n_ranks = self.runtime.n_devices * self.runtime.n_nodes
+        n_parts = n_ranks * self.trainer.n_accumulate
+        if self.trainer.batch_size % n_parts:
+            raise ValueError(
+                f"trainer.batch_size={self.trainer.batch_size} is not divisible by {n_parts} "
+                "(devices x nodes x trainer.n_accumulate); every device takes equal parts"
+            )
+        if self.parent is not None:
+            self.parent = self.parent.of(self)
+
+    def _require_stage(self) -> None:
+        """Training sees the world at least once; what only measures sees it in one way, never."""
+        if self.stage is Stage.measure:
+            self.data = replace(self.data, exposures=0)
+            if not self.init_from and not isinstance(self.model, CheckpointConfig):
+                raise ValueError(
+                    "stage=measure trains nothing; name the run that is to be measured by init_from"
+                )
+        elif self.data.exposures == 0:
+            raise ValueError(
+                "data.exposures=0; must be at least 1 in training. stage=measure measures the run "
+                "of init_from as it is"
+            )
+
+    def _require_untrained_if_rounded(self) -> None:
+        """Rounded weights are measured, not trained on."""
+        bits = self.model.weight_bits if isinstance(self.model, InheritedConfig) else None
+        if bits is not None and self.stage is Stage.train:
+            raise ValueError(
+                f"model.weight_bits={bits} rounds the weights of a finished run; set "
+                "stage=measure and name that run by init_from"
+            )
+
+    def _require_as_it_is(self) -> None:
+        """A checkpoint is not trained, and reads tokens of its own."""
+        if self.stage is Stage.train:
+            raise ValueError("model=checkpoint is measured as it is; set stage=measure")
+        if self.init_from:
+            raise ValueError("model=checkpoint is a start of its own; leave init_from out")
+        scorers = self.eval.values()
+        if not isinstance(self.data, PublicFiguresConfig) or not all(
+            isinstance(scorer, PublicFiguresScorerConfig) for scorer in scorers
+        ):
+            raise ValueError(
+                "model=checkpoint reads tokens of its own; use data=public_figures and "
+                "eval=public_figures"
+            )
+
+    @property
+    def points(self) -> "list[RunConfig]":
+        """The runs of all seeds and learning rates that are asked for, one at least."""
+        return [
+            replace(
+                self, seed=seed, optim=replace(self.optim, learning_rate=rate), seeds=1,
+                learning_rates=[],
+            )
+            for rate in (self.learning_rates or [self.optim.learning_rate])
+            for seed in range(self.seed, self.seed + self.seeds)
+        ]  # fmt: skip
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for files."""
+        own = {field.name: getattr(self, field.name) for field in fields(self)}
+        del own["parent"]
+        values: dict[str, Any] = json.loads(json.dumps(own, default=asdict))
+        return values
+
+    @property
+    def kinds(self) -> dict[str, str]:
+        """Which world, model and scorers the sections configure."""
+        sections = {"data": self.data, "model": self.model}
+        if isinstance(self.data, JunkConfig):
+            sections["data.useful"] = self.data.useful
+        if isinstance(self.model, TransformerConfig) and self.model.mixer is not None:
+            sections["model.mixer"] = self.model.mixer
+        sections |= {f"eval.{name}": scorer for name, scorer in self.eval.items()}
+        return {name: type(section).__name__ for name, section in sections.items()}
+
+    def described(self) -> dict[str, Any]:
+        """Plain values with the kinds beside them, from which the run can be told."""
+        earlier = {} if self.parent is None else {"ancestor": self.parent.config.described()}
+        return {**self.as_dict(), "kinds": self.kinds, **earlier}
+
+    @property
+    def architecture(self) -> ModelConfig:
+        """The model's, of whichever run built it."""
+        if self.parent is None or not isinstance(self.model, InheritedConfig):
+            return self.model
+        earlier = self.parent.config.architecture
+        if self.model.lora is not None and isinstance(earlier, TransformerConfig):
+            return replace(earlier, is_tied=False)
+        return earlier
+
+    @property
+    def run_id(self) -> str:
+        """A hash of what decides the result; the same point has the same name wherever it runs.
+
+        Raises:
+            InputError: If the run that it starts from has not been looked up.
+        """
+        if self.init_from and self.parent is None:
+            raise InputError(
+                f"init_from={self.init_from} was given to RunConfig itself; compose words by "
+                "physlm.config.composed, which looks that run up"
+            )
+        science = {name: identity(getattr(self, name)) for name in SCIENCE}
+        earlier = [] if self.parent is None else [self.parent.config.run_id]
+        text = json.dumps([science, self.kinds, *earlier], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    @property
+    def run_dir(self) -> Path:
+        """Where the run's files are."""
+        return Path(self.runs_dir) / self.run_id
+
+
+class Parent(NamedTuple):
+    """The run that another one starts from.
+
+    Attributes:
+        config: Its configuration.
+        directory: Where it lies, if a directory was named; else it is, or will be, where its own
+            configuration says.
+        has_own_seed: Whether words named its seed; else it has that of the run that starts from it.
+    """
+
+    config: RunConfig
+    directory: Path | None = None
+    has_own_seed: bool = False
+
+    @property
+    def run_dir(self) -> Path:
+        """Where its files are."""
+        return self.config.run_dir if self.directory is None else self.directory
+
+    def of(self, child: RunConfig) -> "Parent":
+        """As it is for a child: of its seed, and carried out in the way that the child is.
+
+        One that lies in a directory is as it was made.
+        """
+        if self.directory is not None:
+            return self
+        measured = self.config.runtime.n_measurements
+        config = replace(
+            self.config, seed=self.config.seed if self.has_own_seed else child.seed,
+            runs_dir=child.runs_dir, logger=child.logger,
+            runtime=replace(child.runtime, n_measurements=measured),
+        )  # fmt: skip
+        return self._replace(config=config)
