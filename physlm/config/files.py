@@ -61,6 +61,7 @@ class ScaledFiles(FileConfigSource):
         if folder.is_dir():
             names |= {path.name.removesuffix(".yaml") for path in folder.iterdir()}
         prefix = f"{config_path}/" if config_path else ""
+        names.discard("__pycache__")
         return sorted(name for name in names if self._is_listed(prefix + name, results_filter))
 
     def _is_listed(self, config_path: str, results_filter: ObjectType | None) -> bool:
@@ -89,6 +90,7 @@ class ScaledRepository(ConfigRepository):
     def initialize_sources(self, config_search_path: ConfigSearchPath) -> None:
         """Hydra calls this again where a command line adds folders to its search path."""
         super().initialize_sources(config_search_path)
+        # By scheme: Hydra loads its class a second time, as a plugin, and isinstance says no.
         self.sources = [
             ScaledFiles(source.provider, source.path, self.scale)
             if source.scheme() == ScaledFiles.scheme() else source
