@@ -62,6 +62,7 @@ class ScaledFiles(FileConfigSource):
                 "__pycache__"
             }
         prefix = f"{config_path}/" if config_path else ""
+        names.discard("__pycache__")
         return sorted(name for name in names if self._is_listed(prefix + name, results_filter))
 
     def _is_listed(self, config_path: str, results_filter: ObjectType | None) -> bool:
