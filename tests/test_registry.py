@@ -50,23 +50,34 @@ def test_an_unknown_group_or_schema_is_refused_in_one_line():
     assert "boys" not in names("data")
 
 
+def run_plugin(folder, *words):
+    """The status, output and errors of the script of somebody else, whose runs are in a folder."""
+    script = folder / "plugin"
+    if not script.exists():
+        shutil.copytree(Path(__file__).parent / "plugin", script)
+    command = [sys.executable, "coins.py", "+experiment=coins", *words, f"runs_dir={folder}",
+               "--config-dir", "conf"]  # fmt: skip
+    done = subprocess.run(command, cwd=script, capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout, done.stderr
+
+
 def test_a_script_adds_a_world_a_scorer_and_an_experiment(tmp_path):
-    folder = shutil.copytree(Path(__file__).parent / "plugin", tmp_path / "plugin")
-    words = ["+experiment=coins", f"runs_dir={tmp_path}", "--config-dir", "conf"]
-
-    def run(*more):
-        command = [sys.executable, "coins.py", *words[:1], *more, *words[1:]]
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-        return done.returncode, done.stdout, done.stderr
-
-    status, printed, errors = run()
+    status, printed, errors = run_plugin(tmp_path)
     assert status == 0, errors
     record = read_record(Path(printed.splitlines()[-1].removeprefix("record: ")))
     (metric,) = record.metrics
     assert metric.name == "heads/share"
     assert 0.3 < metric.value < 0.7
     assert record.config["data"]["n_throws"] == 200
-    status, _, errors = run("data.n_thorws=3")
+    status, _, errors = run_plugin(tmp_path, "data.n_thorws=3")
     assert (status, errors) == (2, "error: unknown key data.n_thorws; --help lists the keys\n")
     with pytest.raises(InputError, match="is of another version"):  # its script is not loaded here
         recorded(tmp_path / record.run_id)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("words", [("seeds=2",), ("seed=0,1", "launcher=processes", "--multirun")])
+def test_what_a_script_adds_is_known_in_processes_too(tmp_path, words):
+    status, _, errors = run_plugin(tmp_path, *words)
+    assert status == 0, errors
+    assert len(list(tmp_path.glob("*/record.json"))) == 2
