@@ -73,6 +73,11 @@ def schemas(group: str) -> dict[str, type[Schema]]:
     return {name: schema_of(group, name) for name in names(group)}
 
 
+def schemas_of_scripts() -> dict[tuple[str, str], type[Schema]]:
+    """Those that no module of ours registers, by group and name."""
+    return {key: schema for key, schema in _registered.items() if key not in _modules()}
+
+
 @cache
 def _modules() -> dict[tuple[str, str], str]:
     """The module of every schema of ours, as its source says: to import them all takes seconds.

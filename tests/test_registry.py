@@ -86,3 +86,11 @@ def test_a_script_adds_a_mixer_and_its_run_can_be_read_and_goes_on(tmp_path):
     assert (status, errors) == (0, ""), "it is not finished"
     plain = composed(("+experiment=capacity_100x", "data.n_people=20"))
     assert plain.run_id != record.run_id
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("words", [("seeds=2",), ("seed=0,1", "launcher=processes", "--multirun")])
+def test_what_a_script_adds_is_known_in_processes_too(tmp_path, words):
+    status, _, errors = run("coins.py", tmp_path, "+experiment=coins", *words)
+    assert status == 0, errors
+    assert len(list(tmp_path.glob("*/record.json"))) == 2

@@ -2,6 +2,7 @@
 
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.object_type import ObjectType
@@ -11,7 +12,7 @@ from hydra.plugins.search_path_plugin import SearchPathPlugin
 from omegaconf import Container, OmegaConf
 
 from physlm.config.files import config_dir
-from physlm.registry import FOLDERS, names, schema_of
+from physlm.registry import FOLDERS, names, register, schema_of, schemas_of_scripts
 
 _SCHEMAS, _SWEEPS = "schema", "sweeps"
 
@@ -28,6 +29,15 @@ class RegisteredSource(ConfigSource):
 
     Hydra's own store would hold all of them in memory, and be copied for every composition.
     """
+
+    def __getstate__(self) -> dict[str, Any]:
+        """With what a user's script registered, for processes of a sweep that never run it."""
+        return {**self.__dict__, "of_scripts": schemas_of_scripts()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        for (group, name), schema in state.pop("of_scripts").items():
+            register(group, name)(schema)
+        self.__dict__.update(state)
 
     @staticmethod
     def scheme() -> str:
