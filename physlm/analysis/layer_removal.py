@@ -1,18 +1,17 @@
 """What a model still knows and tells without one of its layers."""
 
-import copy
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
-from physlm.data.bio.questions import QuestionCorpus
-from physlm.data.corpus import Corpus
-from physlm.data.mixture import part_of
 from physlm.errors import InputError
 from physlm.eval.bio import BioConfig
 from physlm.eval.qa import QaConfig
 from physlm.eval.scorer import ScorerConfig
-from physlm.models.language_model import LanguageModel
-from physlm.models.transformer import Transformer
-from physlm.record import Metric
+from physlm.measurement import Measurement
+
+if TYPE_CHECKING:
+    from physlm.data.corpus import Corpus
+    from physlm.models.language_model import LanguageModel
 
 _TOTALS = ("bio/attribute_accuracy", "qa/exact_match")
 
@@ -29,35 +28,36 @@ class LayerRemovalConfig(ScorerConfig):
     bio: BioConfig = field(default_factory=BioConfig)
     qa: QaConfig = field(default_factory=QaConfig)
 
-    def check(self, model: LanguageModel, corpus: Corpus) -> None:
+    def check(self, model: "LanguageModel", corpus: "Corpus") -> None:
         """A transformer of several layers, and people that it was told of."""
+        from physlm.models.transformer import Transformer
+
         if not isinstance(model, Transformer) or model.config.n_layers < 2:
             raise InputError("eval=layer_removal takes layers from a transformer of at least two")
         for scorer in self._scorers(corpus):
             scorer.check(model, corpus)
 
-    def score(self, model: LanguageModel, corpus: Corpus) -> list[Metric]:
+    def measure(self, model: "LanguageModel", corpus: "Corpus") -> Measurement:
         """The totals of each scorer without layer 1, 2, ..."""
+        from physlm.analysis.ablation import without_layer
+        from physlm.models.transformer import Transformer
+
         assert isinstance(model, Transformer)
         metrics = []
         for layer in range(model.config.n_layers):
             shorter = without_layer(model, layer)
             metrics += [
-                replace(metric, name=f"layer_removal/{layer + 1}/{metric.name}")
+                replace(metric, name=f"layer_removal/{metric.name}",
+                        dims={**metric.dims, "layer": layer + 1})
                 for scorer in self._scorers(corpus)
-                for metric in scorer.score(shorter, corpus)
-                if metric.name in _TOTALS
-            ]
-        return metrics
+                for metric in scorer.measure(shorter, corpus).metrics
+                if metric.name in _TOTALS and "attribute" not in metric.dims
+            ]  # fmt: skip
+        return Measurement(tuple(metrics))
 
-    def _scorers(self, corpus: Corpus) -> tuple[ScorerConfig, ...]:
+    def _scorers(self, corpus: "Corpus") -> tuple[ScorerConfig, ...]:
+        from physlm.data.bio.questions import QuestionCorpus
+        from physlm.data.mixture import part_of
+
         is_asked = part_of(corpus, QuestionCorpus) is not None
         return (self.bio, self.qa) if is_asked else (self.bio,)
-
-
-def without_layer(model: Transformer, layer: int) -> Transformer:
-    """A copy in which one layer, counted from 0, is passed by."""
-    shorter = copy.deepcopy(model)
-    del shorter.blocks[layer]
-    shorter.config = replace(model.config, n_layers=model.config.n_layers - 1)
-    return shorter
