@@ -2,7 +2,7 @@
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 SYSTEM_PYTHON ?= python3
-MEASURED = $(patsubst %/results.csv,%,$(sort $(wildcard experiments/*/results.csv)))
+MEASURED = $(patsubst %/metrics.csv,%,$(sort $(wildcard experiments/*/metrics.csv)))
 
 .PHONY: setup run test check slow figures bench
 

@@ -9,25 +9,26 @@ import polars as pl
 
 from physlm.config import RunConfig
 from physlm.errors import InputError
+from physlm.results import Results
 from physlm.science import differences, is_science, science_of
 from physlm.sweep import configurations
 from physlm.verdict import FOREIGN, Claim, Verdict, decide, selected
 
 
-def judged(claim: Claim, results: pl.DataFrame) -> Verdict:
+def judged(claim: Claim, results: Results) -> Verdict:
     """Hold a claim against those results that are of its own runs, which their ids tell.
 
     Raises:
         InputError: If the results do not name their runs, the command makes none, or the claim
             cannot be decided.
     """
-    own = own_rows(claim, results)
+    own = own_results(claim, results)
     n_left_out = 0
     for select in claim.selections:
-        rows = results if own.is_empty() else selected(claim, select, results)
+        rows = results.runs if own.runs.is_empty() else selected(claim, select, results)
         if rows.is_empty():
             raise InputError(f"claim {claim.id}: no run at all; {claim.command}")
-        foreign = rows.join(own, on="run_id", how="anti")
+        foreign = rows.join(own.runs, on="run_id", how="anti")
         if len(foreign) == len(rows):
             why = _nearest(foreign.row(0, named=True), _runs_of(claim, foreign["seed"][:1]))
             return Verdict(None, None, None, 0, FOREIGN, why=why)
@@ -35,14 +36,14 @@ def judged(claim: Claim, results: pl.DataFrame) -> Verdict:
     return replace(decide(claim, own), n_left_out=n_left_out)
 
 
-def own_rows(claim: Claim, results: pl.DataFrame) -> pl.DataFrame:
-    """The rows of runs that the claim's command makes with any seed, or that these start from."""
-    if missing := {"run_id", "seed"} - set(results.columns):
+def own_results(claim: Claim, results: Results) -> Results:
+    """Those of runs that the claim's command makes with any seed, or that these start from."""
+    if missing := {"run_id", "seed"} - set(results.runs.columns):
         raise InputError(
             f"claim {claim.id}: results have no column {sorted(missing)[0]}, without which nothing "
             "tells whose they are; write them with python -m physlm.collate"
         )
-    runs = _runs_of(claim, results["seed"].unique())
+    runs = _runs_of(claim, results.runs["seed"].unique())
     return results.filter(pl.col("run_id").is_in(list(runs)))
 
 

@@ -9,10 +9,12 @@ from pathlib import Path
 import polars as pl
 import yaml
 
-from physlm.claim_runs import judged, own_rows
-from physlm.collate import mixed_code
+from physlm.claim_runs import judged, own_results
 from physlm.errors import InputError
+from physlm.measurement import parse_metric
 from physlm.record import replacing
+from physlm.results import METRICS, RUNS, Results
+from physlm.summary import mixed_code
 from physlm.verdict import FOREIGN, Claim, Verdict, decide, selected
 
 __all__ = ["Claim", "Verdict", "decide", "ledger", "main", "read_claims"]
@@ -62,7 +64,19 @@ def _checked(claim: Claim, path: Path) -> Claim:
             f"{path}: claim {claim.id}: follows stands alone, without relative_to, compared_to and "
             "best_of"
         )
+    _require_metrics(claim, path)
     return claim
+
+
+def _require_metrics(claim: Claim, path: Path) -> None:
+    """Every metric that is named has the form of one."""
+    named = (claim.metric, claim.relative_to, (claim.best_of or {}).get("by"),
+             (claim.follows or {}).get("metric"))  # fmt: skip
+    for metric in filter(None, named):
+        try:
+            parse_metric(metric)
+        except ValueError as error:
+            raise InputError(f"{path}: claim {claim.id}: {error}") from error
 
 
 def ledger(folders: Sequence[Path]) -> str:
@@ -78,14 +92,14 @@ def ledger(folders: Sequence[Path]) -> str:
     notes = []
     decided: dict[Hashable, str] = {}
     for folder in folders:
-        results = pl.read_csv(folder / "results.csv", infer_schema_length=None)
+        results = Results.read(folder)
         for claim in read_claims(folder / "claims.yaml"):
             verdict = judged(claim, results)
             lines.append(_ledger_row(claim, verdict))
             if verdict.word != FOREIGN:
-                rule = _resolved(claim, own_rows(claim, results))
+                rule = _resolved(claim, own_results(claim, results))
                 _refuse_a_repeat(rule, f"{folder.name}/{claim.id}", decided)
-        notes += [f"{folder.name} of {text}" for text in [mixed_code(results)] if text]
+        notes += [f"{folder.name} of {text}" for text in [mixed_code(results.runs)] if text]
     if notes:
         lines += ["", f"Not all runs are of one revision of the code: {'; '.join(notes)}."]
     return "\n".join(lines) + "\n"
@@ -100,7 +114,7 @@ def _refuse_a_repeat(rule: Hashable, name: str, decided: dict[Hashable, str]) ->
     decided[rule] = name
 
 
-def _resolved(claim: Claim, own: pl.DataFrame) -> Hashable:
+def _resolved(claim: Claim, own: Results) -> Hashable:
     """The rule with the runs that it selects, by which two claims are the same.
 
     A comparison the other way round, with its bounds turned round, is the same.
@@ -162,16 +176,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; its exit status."""
     parser = argparse.ArgumentParser(prog="python -m physlm.claims", description=__doc__)
     parser.add_argument("folders", nargs="+", type=Path,
-                        help="folders with claims.yaml and results.csv")  # fmt: skip
+                        help="folders with claims.yaml, runs.csv and metrics.csv")  # fmt: skip
     parser.add_argument("--ledger", type=Path,
                         help="also write the table into this markdown file")  # fmt: skip
     chosen = parser.parse_args(arguments)
-    measured = [folder for folder in chosen.folders if (folder / "results.csv").is_file()]
+    measured = [f for f in chosen.folders if (f / RUNS).is_file() and (f / METRICS).is_file()]
     missing = [folder for folder in chosen.folders if folder not in measured]
     for folder in missing:
         print(
-            f"error: {folder} has no results.csv; run the commands in its claims.yaml, then python "
-            f"-m physlm.collate runs --where name={folder.name} --output {folder}/results.csv",
+            f"error: {folder} has no results; run the commands in its claims.yaml, then python "
+            f"-m physlm.collate runs --where name={folder.name} --output {folder}",
             file=sys.stderr,
         )
     try:

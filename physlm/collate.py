@@ -1,18 +1,20 @@
-"""Records of many runs as one table: `python -m physlm.collate`."""
+"""Records of many runs as tables: `python -m physlm.collate`."""
 
 import argparse
-import difflib
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from physlm.errors import InputError
-from physlm.record import SCIENCE, RunRecord, by_name, flatten, read_curves, read_record, replacing
-from physlm.science import caveat, is_science, own_key
+from physlm.measurement import dims_text, parse_metric
+from physlm.record import SCIENCE, RunRecord, flatten, read_curves, read_record, replacing
+from physlm.results import METRICS, RUNS, Results
+from physlm.science import caveat, own_key
+from physlm.summary import choose, mixed_code, summarise
 
 # What every row says of its run, before the configuration and the metrics.
 _FACTS = ("run_id", "name", "status", "device", "exposures", "steps", "tokens", "wall_seconds",
@@ -46,19 +48,20 @@ def find_records(folders: Iterable[Path]) -> tuple[list[RunRecord], list[InputEr
     return [records[run_id] for run_id in sorted(records)], unreadable
 
 
-def tabulate(records: Sequence[RunRecord]) -> pl.DataFrame:
-    """One row per run: facts, configuration with dotted keys, parameter counts, metrics.
+def tabulate(records: Sequence[RunRecord]) -> Results:
+    """The runs, with their facts, configuration in dotted keys and parameter counts; the metrics.
 
     Raises:
         InputError: If there is no record.
     """
     if not records:
         raise InputError("no record.json found; run something first")
-    return pl.DataFrame([_row(record) for record in records], infer_schema_length=None)
+    runs = pl.DataFrame([_row(record) for record in records], infer_schema_length=None)
+    return Results.of(runs, [row for record in records for row in _metric_rows(record)])
 
 
 def tabulate_curves(folders: Iterable[Path]) -> pl.DataFrame:
-    """What scorers measured during training, one row a time, of every finished run.
+    """What scorers measured during training, one row a metric and time, of every finished run.
 
     Raises:
         InputError: If a folder does not exist, a record cannot be read, or no run measured
@@ -69,56 +72,48 @@ def tabulate_curves(folders: Iterable[Path]) -> pl.DataFrame:
         record, metrics = read_record(path), path.with_name("metrics.jsonl")
         facts = {"run_id": record.run_id, "name": record.name, "seed": record.config["seed"]}
         curves = read_curves(metrics) if metrics.exists() else []
-        rows += [{**facts, **row} for row in curves if "curve/tokens" in row]
+        rows += [{**facts, **row} for curve in curves for row in _curve_rows(curve)]
     if not rows:
         raise InputError("no curves found; run with runtime.n_measurements=20")
     return pl.DataFrame(rows, infer_schema_length=None)
 
 
-def varying(table: pl.DataFrame, records: Iterable[RunRecord]) -> pl.DataFrame:
-    """The table without empty columns, and without configuration in which its runs do not differ.
+def _curve_rows(curve: Mapping[str, float]) -> Iterator[dict[str, Any]]:
+    """One for each metric that was measured at a time."""
+    if "curve/tokens" not in curve:
+        return
+    times = {"step": curve["step"], "tokens": curve["curve/tokens"]}
+    for text, value in curve.items():
+        if text.startswith("curve/") and text != "curve/tokens":
+            name, dims = parse_metric(text.removeprefix("curve/"))
+            yield {**times, "metric": name, "dims": dims_text(dims), "value": value}
+
+
+def varying(results: Results, records: Iterable[RunRecord]) -> Results:
+    """The results without empty columns, and without configuration in which runs do not differ.
 
     What a run changes of its experiment stays, though all may have it.
 
     Args:
-        table: A row for some of the records.
+        results: Of some of the records.
         records: They tell a value that is null from one that a kind of data does not have.
     """
+    table = results.runs
     values = defaultdict(set)
     kept = {"seed", "scale"}
     for record in _of(table, records):
         kept |= set(record.changed or ())
         for name, value in _config(record).items():
             values[name].add(value)
-    return table.drop([
+    return results.of_runs(table.drop([
         name for name in table.columns if table[name].null_count() == len(table)
         or (_is_config(name) and name not in kept and len(values[name]) == 1)
-    ])  # fmt: skip
+    ]))  # fmt: skip
 
 
 def _of(table: pl.DataFrame, records: Iterable[RunRecord]) -> list[RunRecord]:
     run_ids = set(table["run_id"])
     return [record for record in records if record.run_id in run_ids]
-
-
-def mixed_code(table: pl.DataFrame) -> str:
-    """Why the runs of a table are not of one revision of the code; empty where they are."""
-    revision = _column(table, "git_revision", pl.String())
-    is_clean = (~_column(table, "git_dirty", pl.Boolean())).fill_null(value=False)
-    n, n_unknown = revision.drop_nulls().n_unique(), revision.null_count()
-    n_dirty = (revision.is_not_null() & ~is_clean).sum()
-    faults = [
-        f"{n} git revisions" if n > 1 else "",
-        f"no known revision ({n_unknown} of {len(table)} runs)" if n_unknown else "",
-        f"uncommitted code ({n_dirty} of {len(table)} runs)" if n_dirty else "",
-    ]
-    return " and ".join(fault for fault in faults if fault)
-
-
-def _column(table: pl.DataFrame, name: str, kind: pl.DataType) -> pl.Series:
-    """Empty where the table was written without it."""
-    known = name in table.columns
-    return table[name].cast(kind) if known else pl.Series([None] * len(table), dtype=kind)
 
 
 def _require_one_revision(table: pl.DataFrame, *, may_be_mixed: bool) -> None:
@@ -149,65 +144,18 @@ def _changed(records: Sequence[RunRecord], by: Sequence[str]) -> str:
     return caveat({k: " or ".join(sorted(both)) for k, both in found.items() if k not in by})
 
 
-def varying_science(table: pl.DataFrame) -> list[str]:
-    """Configuration other than the seed that differs between rows and may change a result."""
-    science = [name for name in table.columns if is_science(name)]
-    return [name for name in science if table[name].n_unique() > 1]
-
-
-def summarise(table: pl.DataFrame, by: Sequence[str], metrics: Sequence[str]) -> pl.DataFrame:
-    """Mean, standard error and n of metrics over the finished runs that share the values of ``by``.
-
-    The standard error is missing where n is 1.
+def write_results(results: Results, folder: Path | None) -> None:
+    """Write both tables into a folder, or markdown to standard output.
 
     Raises:
-        InputError: If a column does not exist, or if runs that differ in more than their seed would
-            be averaged.
+        InputError: If a file is named.
     """
-    for name in (*by, *metrics):
-        _require_column(name, table)
-    table = table.filter(pl.col("status") == "finished")
-    for rows in table.partition_by(by):
-        if mixed := varying_science(rows):
-            keys = ", ".join(mixed)
-            raise InputError(f"{keys} vary within a group; add to --by, or choose by --where")
-    statistics = []
-    for name in metrics:
-        column = pl.col(name)
-        stderr = column.std() / column.count().sqrt()
-        statistics += [
-            column.mean(),
-            stderr.alias(f"{name}/stderr"),
-            column.count().alias(f"{name}/n"),
-        ]
-    return table.group_by(by).agg(statistics).sort(by)
-
-
-def choose(table: pl.DataFrame, conditions: Sequence[str]) -> pl.DataFrame:
-    """The rows whose columns have the values of conditions such as ``model.d_model=32,64``.
-
-    Raises:
-        InputError: If a condition is not of that form, its column unknown, or no row is left.
-    """
-    for condition in conditions:
-        name, _, value = condition.partition("=")
-        if not value:
-            raise InputError(f"--where {condition}; write COLUMN=VALUE with a column of the table")
-        _require_column(name, table)
-        column = pl.col(name).cast(pl.String)
-        table = table.filter((column == value) | column.is_in(value.split(",")))
-    if table.is_empty():
-        raise InputError(f"no run with {', '.join(conditions)}")
-    return table
-
-
-def _require_column(name: str, table: pl.DataFrame) -> None:
-    """The error names what is like it, or where to look: a table may have hundreds of columns."""
-    if name in table.columns:
+    if folder is None:
+        sys.stdout.write(f"{_markdown(results.runs)}\n{_markdown(results.metrics)}")
         return
-    near = difflib.get_close_matches(name, table.columns, n=5, cutoff=0.4)
-    hint = f"did you mean {' or '.join(near)}?" if near else "see the head of --output table.csv"
-    raise InputError(f"no column {name}; {hint}")
+    if folder.suffix or folder.is_file():
+        raise InputError(f"--output {folder}; name a folder, which gets {RUNS} and {METRICS}")
+    results.write(folder)
 
 
 def write_table(table: pl.DataFrame, path: Path | None) -> None:
@@ -237,9 +185,16 @@ def _row(record: RunRecord) -> dict[str, Any]:
     facts = {name: getattr(record, name) for name in _FACTS}
     parameters = {f"parameters.{role}": n for role, n in record.parameters.items()}
     corpus = {f"corpus.{name}": value for name, value in record.corpus.items()}
-    metrics = {name: metric.value for name, metric in by_name(record.metrics).items()}
     git = {name: record.software.get(name) for name in ("git_revision", "git_dirty")}
-    return {**facts, **_config(record), **parameters, **corpus, **metrics, **git}
+    return {**facts, **_config(record), **parameters, **corpus, **git}
+
+
+def _metric_rows(record: RunRecord) -> list[dict[str, Any]]:
+    return [
+        {"run_id": record.run_id, "metric": metric.name, "dims": dims_text(metric.dims),
+         "value": metric.value, "stderr": metric.stderr, "n": metric.n}
+        for metric in record.metrics
+    ]  # fmt: skip
 
 
 def _config(record: RunRecord) -> dict[str, Any]:
@@ -250,18 +205,19 @@ def _config(record: RunRecord) -> dict[str, Any]:
     return {k: v for k, v in config.items() if not own_key(k).startswith(_UNINFORMATIVE)}
 
 
-def _published(records: Sequence[RunRecord], table: pl.DataFrame) -> list[str]:
-    """The metrics of a table that the experiments compare with a paper's number.
+def _published(records: Sequence[RunRecord], results: Results) -> list[str]:
+    """The metrics of results that the experiments compare with a paper's number.
 
     Raises:
         InputError: If there is none.
     """
-    names = dict.fromkeys(
-        metric for record in records for metric in record.published if metric in table.columns
+    measured = set(results.texts)
+    texts = dict.fromkeys(
+        metric for record in records for metric in record.published if metric in measured
     )
-    if not names:
+    if not texts:
         raise InputError("these runs have no published numbers; say which metrics by --metrics")
-    return list(names)
+    return list(texts)
 
 
 def _is_config(name: str) -> bool:
@@ -282,9 +238,25 @@ def _cell(value: object) -> str:
 
 def _write_curves(chosen: argparse.Namespace) -> None:
     curves = choose(tabulate_curves(chosen.folders), chosen.where)
-    runs = tabulate(_of(curves, find_records(chosen.folders)[0]))
+    runs = tabulate(_of(curves, find_records(chosen.folders)[0])).runs
     _require_one_revision(runs, may_be_mixed=chosen.mixed_revisions)
     write_table(curves, chosen.output)
+
+
+def _write_results(records: Sequence[RunRecord], chosen: argparse.Namespace) -> None:
+    results = tabulate(records)
+    results = results.of_runs(choose(results.runs, chosen.where))
+    _require_one_revision(results.runs, may_be_mixed=chosen.mixed_revisions)
+    if not chosen.by:
+        write_results(varying(results, records), chosen.output)
+        return
+    if n_left_out := (results.runs["status"] != "finished").sum():
+        print(f"note: {n_left_out} diverged runs left out of means", file=sys.stderr)
+    tabulated = _of(results.runs, records)
+    means = summarise(results, chosen.by, chosen.metrics or _published(tabulated, results))
+    if not chosen.metrics and (line := _changed(tabulated, chosen.by)):
+        print(f"note: {line}", file=sys.stderr)
+    write_table(means, chosen.output)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -297,13 +269,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--metrics", nargs="+", metavar="NAME",
                         help="to average (default: those with a published number)")  # fmt: skip
     parser.add_argument("--curves", action="store_true",
-                        help="what was measured during training, one row a time")  # fmt: skip
+                        help="what was measured during training, time by time")  # fmt: skip
     parser.add_argument("--where", nargs="+", metavar="KEY=VALUE[,VALUE]", default=[],
                         help="only runs with one of these values")  # fmt: skip
     parser.add_argument("--mixed-revisions", action="store_true",
                         help="even of several revisions or uncommitted code")  # fmt: skip
     parser.add_argument("--output", type=Path,
-                        help="file ending in .md, .csv or .json (default: print)")  # fmt: skip
+                        help="folder for runs.csv and metrics.csv; of --by and --curves a file "
+                             "ending in .md, .csv or .json (default: print)")  # fmt: skip
     chosen = parser.parse_args(arguments)
     try:
         if chosen.curves:
@@ -312,19 +285,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         records, unreadable = find_records(chosen.folders)
         for problem in unreadable:
             print(f"error: {problem}", file=sys.stderr)
-        table = choose(tabulate(records), chosen.where)
-        _require_one_revision(table, may_be_mixed=chosen.mixed_revisions)
-        if chosen.by and (n_left_out := (table["status"] != "finished").sum()):
-            print(f"note: {n_left_out} diverged runs left out of means", file=sys.stderr)
-        if chosen.by:
-            tabulated = _of(table, records)
-            metrics = chosen.metrics or _published(tabulated, table)
-            table = summarise(table, chosen.by, metrics)
-            if not chosen.metrics and (line := _changed(tabulated, chosen.by)):
-                print(f"note: {line}", file=sys.stderr)
-        else:
-            table = varying(table, records)
-        write_table(table, chosen.output)
+        _write_results(records, chosen)
     except (InputError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -1,9 +1,7 @@
 """One run, from configuration to record; finished runs are skipped, interrupted ones resumed."""
 
 import copy
-from collections.abc import Sequence
 from dataclasses import replace
-from functools import cache, partial
 from typing import Any
 
 import yaml
@@ -13,12 +11,13 @@ from physlm.data.corpus import Corpus
 from physlm.errors import InputError, refused_values
 from physlm.inheritance import corpus_of, finished_model, kept_model, model_of
 from physlm.interruption import stop_requests
-from physlm.measuring import Subject, draw_missing, measured, outdated, unmeasured
+from physlm.measurement import by_text
+from physlm.measuring import Subject, draw_missing, measured, measured_anew, outdated, unmeasured
 from physlm.models.language_model import LanguageModel
 from physlm.outcome import Outcome, earlier_record, finished
 from physlm.preparation import Prepared, build_world, prepare
 from physlm.provenance import facts_of, software
-from physlm.record import RunDirectory, RunRecord, by_name, write_text
+from physlm.record import RunDirectory, RunRecord, write_text
 from physlm.sources import files_of, sha256
 from physlm.train.fit import Trained, fit, saved_steps
 from physlm.train.module import Progress
@@ -78,38 +77,28 @@ def finished_before(config: RunConfig, directory: RunDirectory) -> Outcome | Non
     done = finished(config, record, directory)
     if done is not None:
         return done
-    subject = cache(partial(_subject, config, record, directory))
-    names = list(config.eval) if config.rescore else unmeasured(config, record)
-    if names:
-        return _measured_again(config, directory, record, subject(), names)
-    draw_missing(config, record, directory, subject)
+    if config.rescore or unmeasured(config, record):
+        return _measured_again(config, directory, record)
+    draw_missing(config, record, directory)
     notes = tuple(outdated(config, record).values())
     return Outcome(record, directory.record, was_done=True, outdated=notes)
 
 
-def _measured_again(
-    config: RunConfig,
-    directory: RunDirectory,
-    record: RunRecord,
-    subject: Subject,
-    names: Sequence[str],
-) -> Outcome:
+def _measured_again(config: RunConfig, directory: RunDirectory, record: RunRecord) -> Outcome:
     """A trained run with what was missing, or with everything anew; then the old stays on failure.
 
     Raises:
         UnmeasuredError: If a scorer fails where everything was to be measured anew.
     """
+    subject = _subject(config, record, directory)
     record = replace(record, scoring_software=software(config))
     if config.rescore:
-        blank = replace(record, metrics=(), scorers={})
-        record = measured(config, blank, subject, names, keep=lambda _: None)
-        record.raise_unless_finished()  # the old record stays
-        directory.write_record(record)
+        record = measured_anew(config, record, subject, directory)
     else:
-        record = measured(config, record, subject, names, keep=directory.write_record)
+        record = measured(config, record, subject, unmeasured(config, record), directory)
     loggers = _loggers(config, directory, record.steps)
     try:
-        return _shown(config, directory, record, subject, loggers)
+        return _shown(config, directory, record, loggers)
     finally:
         close(loggers)
 
@@ -221,41 +210,34 @@ def finish(
         stopped_at_step=trained.diverged_at,
         n_replicas=n_replicas,
         metrics=(),
-        scorers={},
     )
     if record.status == "diverged":
         directory.write_record(record)
-        return _drawn(config, directory, record, (prepared.model, prepared.corpus))
+        return _drawn(config, directory, record)
     model = finished_model(config, trained.model).to(prepared.device).eval()
     if config.stage is Stage.train:
         keep_weights(model, directory.model, prepared.origin)
         record = replace(record, sha256={directory.model.name: sha256(directory.model)})
     subject = model, prepared.corpus
-    record = measured(config, record, subject, list(config.eval), keep=directory.write_record)
-    return _shown(config, directory, record, subject, loggers)
+    record = measured(config, record, subject, list(config.eval), directory)
+    return _shown(config, directory, record, loggers)
 
 
 def _shown(
-    config: RunConfig,
-    directory: RunDirectory,
-    record: RunRecord,
-    subject: Subject,
-    loggers: list[Any],
+    config: RunConfig, directory: RunDirectory, record: RunRecord, loggers: list[Any]
 ) -> Outcome:
     """What was measured, where it is looked at: with the loggers, and drawn anew."""
-    values = {name: metric.value for name, metric in by_name(record.metrics).items()}
+    values = {text: metric.value for text, metric in by_text(record.metrics).items()}
     if values:
         with harmless(f"logging what {directory.path} measured"):
             report(loggers, values, record.steps)
-    return _drawn(config, directory, record, subject)
+    return _drawn(config, directory, record)
 
 
-def _drawn(
-    config: RunConfig, directory: RunDirectory, record: RunRecord, subject: Subject
-) -> Outcome:
+def _drawn(config: RunConfig, directory: RunDirectory, record: RunRecord) -> Outcome:
     with harmless(f"removing old figures of {directory.path}"):
         directory.forget_figures()
-    draw_missing(config, record, directory, lambda: subject)
+    draw_missing(config, record, directory)
     return Outcome(record, directory.record, was_done=False)
 
 
@@ -285,8 +267,8 @@ def _curve(config: RunConfig, prepared: Prepared) -> dict[str, float]:
     # A copy: long strings lengthen a model's tables, which compiled training keeps by address.
     model = copy.deepcopy(prepared.model).eval()
     scorers = config.eval.values()
-    measured = [m for scorer in scorers for m in scorer.curve(model, prepared.corpus)]
-    return {name: metric.value for name, metric in by_name(measured).items()}
+    found = [m for scorer in scorers for m in scorer.curve(model, prepared.corpus)]
+    return {text: metric.value for text, metric in by_text(found).items()}
 
 
 def _counts(done: Progress, prepared: Prepared) -> dict[str, Any]:

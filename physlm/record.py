@@ -3,10 +3,8 @@
 import errno
 import hashlib
 import json
-import math
 import os
 import shutil
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -16,46 +14,15 @@ from typing import Any, NamedTuple
 from filelock import FileLock, Timeout
 
 from physlm.errors import DivergedError, InputError, UnmeasuredError
+from physlm.measurement import Metric, by_text
 from physlm.sources import copy_of, located, sha256
 from physlm.watching import tell
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 # What of a configuration decides a result, and hence names the run; the rest only says how it is
 # carried out.
 SCIENCE = ("seed", "data", "model", "optim", "trainer", "eval")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Metric:
-    """One measured number.
-
-    Attributes:
-        name: As in ``capacity/bits_per_parameter``.
-        value: The measurement; a number, never NaN.
-        unit: What it counts.
-        n: How many things it was measured on.
-        stderr: Standard error of the mean over these, where it is a mean.
-        split: Which part of the world it was measured on.
-    """
-
-    name: str
-    value: float
-    unit: str
-    n: int
-    stderr: float | None = None
-    split: str = "train"
-
-    def __post_init__(self) -> None:
-        if not math.isfinite(self.value):
-            raise ValueError(f"{self.name}={self.value}; what could not be measured is left out")
-
-
-def by_name(metrics: Iterable[Metric]) -> dict[str, Metric]:
-    """Metrics by name; by ``name@split`` where one was measured on several splits."""
-    metrics = list(metrics)
-    times = Counter(metric.name for metric in metrics)
-    return {m.name if times[m.name] == 1 else f"{m.name}@{m.split}": m for m in metrics}
 
 
 class Origin(NamedTuple):
@@ -97,12 +64,12 @@ class RunRecord:
         waiting_share: Share of the time in which training waited for data; None likewise.
         n_replicas: Runs trained together in one program; seconds are this one's share of its time.
         stopped_at_step: Where the loss stopped being finite, if it did.
-        published: Metric name to the number in the paper.
+        published: The numbers in the paper, by the texts of metrics.
         published_of: What the paper measured these on.
         changed: Keys whose values are not those of the experiment of that name, with both values as
             text; None where there is no such experiment, or that was not recorded.
-        scorers: The version of each scorer that has measured; None where it was not recorded, which
-            was version 1.
+        scorers: The version of each scorer that has measured.
+        arrays: Digest of the arrays of each scorer that has some, in ``arrays.npz``.
         errors: Why a scorer could not measure, by scorer.
         scoring_software: Where the run was measured again, what with; else empty.
         sha256: Hashes of kept files by name; what is not named, nothing vouches for.
@@ -129,7 +96,8 @@ class RunRecord:
     stopped_at_step: int | None = None
     published_of: str = ""
     changed: dict[str, str] | None = None
-    scorers: dict[str, int] | None = None
+    scorers: dict[str, int] = field(default_factory=dict)
+    arrays: dict[str, str] = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)
     scoring_software: dict[str, Any] = field(default_factory=dict)
     sha256: dict[str, str] = field(default_factory=dict)
@@ -161,13 +129,13 @@ class RunRecord:
                 "what is missing"
             )
 
-    def metric(self, name: str) -> Metric:
-        """The metric of that name, or ``name@split`` if it was measured on several splits.
+    def metric(self, text: str) -> Metric:
+        """The metric of that text, such as ``qa/chance{split=in_distribution}``.
 
         Raises:
             KeyError: If the run did not measure it.
         """
-        return by_name(self.metrics)[name]
+        return by_text(self.metrics)[text]
 
 
 class RunDirectory:
@@ -179,6 +147,7 @@ class RunDirectory:
         checkpoint: The last good state of an unfinished run.
         model: The trained weights, as safetensors.
         metrics: Curves, one JSON object per line.
+        arrays: What scorers measured beside numbers, as NumPy's ``npz``.
         config: The full configuration, as YAML.
         sources: Copies of the files that decide the result.
     """
@@ -189,6 +158,7 @@ class RunDirectory:
         self.checkpoint = path / "last.ckpt"
         self.model = path / "model.safetensors"
         self.metrics = path / "metrics.jsonl"
+        self.arrays = path / "arrays.npz"
         self.config = path / "config.yaml"
         self.sources = path / "sources"
 
@@ -229,7 +199,7 @@ class RunDirectory:
 
     def clear(self) -> None:
         """Forget an earlier run of the same point."""
-        for path in (self.record, self.checkpoint, self.model, self.metrics):
+        for path in (self.record, self.checkpoint, self.model, self.metrics, self.arrays):
             path.unlink(missing_ok=True)
         self.forget_figures()
 
@@ -296,19 +266,23 @@ def read_record(path: Path) -> RunRecord:
         InputError: If the file is truncated, corrupt, changed or of another schema version.
     """
     try:
-        return _parsed(json.loads(path.read_text(encoding="utf-8")))
+        content = json.loads(path.read_text(encoding="utf-8"))
+        version = content["schema_version"]
+        if version == SCHEMA_VERSION:
+            return _parsed(content)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(
             f"{path} is not a record ({type(error).__name__}: {error}); "
             "delete it to run this point again"
         ) from error
+    raise InputError(
+        f"{path} is of another version of physlm (schema_version={version}, here {SCHEMA_VERSION});"
+        " run it again with force=true, or read it with the version that wrote it"
+    )
 
 
 def _parsed(content: dict[str, Any]) -> RunRecord:
-    if content["schema_version"] != SCHEMA_VERSION:
-        raise ValueError(f"schema_version={content['schema_version']}, not {SCHEMA_VERSION}")
-    seal = content.pop("seal", None)  # earlier versions wrote none
-    if seal is not None and seal != _seal(content):
+    if content.pop("seal") != _seal(content):
         raise ValueError("a value was changed after it was written")
     if not isinstance(content["config"], dict):
         raise TypeError("config is no mapping")

@@ -23,9 +23,10 @@ from physlm.errors import (
     InputError,
     UnmeasuredError,
 )
+from physlm.measurement import by_text
 from physlm.messages import INTERRUPTED, explain
 from physlm.outcome import Outcome, earlier_record, finished
-from physlm.record import RunDirectory, RunRecord, by_name
+from physlm.record import RunDirectory, RunRecord
 from physlm.science import caveat
 from physlm.train.runtime import is_main_process
 from physlm.watching import harmless, outlive_readers
@@ -198,7 +199,7 @@ def table_of_many(records: Sequence[RunRecord], config: RunConfig, rate: float) 
     )  # fmt: skip
     for heading in ("metric", "mean", "stderr", "deviation", "least", "most", "paper", "unit"):
         result.add_column(heading, justify="left" if heading in {"metric", "unit"} else "right")
-    measured = [by_name(record.metrics) for record in records]
+    measured = [by_text(record.metrics) for record in records]
     every = {name: metric for own in measured for name, metric in own.items()}
     point = next(p for p in config.points if p.optim.learning_rate == rate)
     result.caption = _caption(point, every)
@@ -225,7 +226,7 @@ def table(record: RunRecord, config: RunConfig) -> Table:
     )  # fmt: skip
     for heading in ("metric", "measured", "stderr", "paper", "unit"):
         result.add_column(heading, justify="left" if heading in {"metric", "unit"} else "right")
-    metrics = by_name(record.metrics)
+    metrics = by_text(record.metrics)
     result.caption = _caption(config, metrics)
     for name, metric in metrics.items():
         paper = config.published.get(name)

@@ -1,7 +1,7 @@
 """Claims and their rules, and what runs say of them."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,15 +9,16 @@ import numpy as np
 import polars as pl
 from scipy import stats
 
-from physlm.collate import varying_science
 from physlm.errors import InputError
 from physlm.intervals import compared, mean_interval, resampled_interval, within
+from physlm.results import Results
 from physlm.selection import best_of
+from physlm.summary import varying_science
 
 FOREIGN = "not this claim's configuration"
 
 # Metrics that are parts of a whole, hence from 0 to 1: tables of results have no units.
-_SHARES = re.compile(r"accuracy|exact_match|reliance|^([pq]_)?probe/|^cfg/robust/")
+_SHARES = re.compile(r"accuracy|exact_match|reliance")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +35,7 @@ class Claim:
         statement: What the paper says.
         source: Paper, section, number.
         published: The paper's number, as text.
-        metric: Name of a metric.
+        metric: Text of a metric, as ``qa/exact_match{split=in_distribution}``.
         select: Column to value, for the runs that count; null for those without one.
         scale: At which scale it is tested.
         expect: ``at_least`` and ``at_most`` bounds on the quantity.
@@ -102,7 +103,7 @@ class Verdict:
     groups: tuple[tuple[float, float | None], ...] = ()
 
 
-def decide(claim: Claim, results: pl.DataFrame) -> Verdict:
+def decide(claim: Claim, results: Results) -> Verdict:
     """Hold a claim against results: decided only if the whole interval is on one side.
 
     Intervals are Student's for a mean and Welch's for a difference, or Student's of the differences
@@ -136,7 +137,7 @@ def decide(claim: Claim, results: pl.DataFrame) -> Verdict:
     )  # fmt: skip
 
 
-def _decided_by_a_mean(claim: Claim, results: pl.DataFrame) -> Verdict:
+def _decided_by_a_mean(claim: Claim, results: Results) -> Verdict:
     why = ""
     if claim.follows is not None:
         sample = _rank_correlations(claim, claim.follows, results)
@@ -187,13 +188,12 @@ def _word(expect: Mapping[str, float], low: float | None, high: float | None) ->
     return "does not hold" if high < least or low > most else "undecided"
 
 
-def _rank_correlations(
-    claim: Claim, follows: Mapping[str, Any], results: pl.DataFrame
-) -> np.ndarray:
+def _rank_correlations(claim: Claim, follows: Mapping[str, Any], results: Results) -> np.ndarray:
     """Spearman's, of each seed, over the runs that have a value of ``over`` in common."""
     keys, name = ["seed", follows["over"]], follows["metric"]
-    ours = selected(claim, claim.select, results, claim.metric, *keys).select(*keys, claim.metric)
-    theirs = selected(claim, follows["select"], results, name, *keys).select(*keys, other=name)
+    ours = selected(claim, claim.select, results, claim.metric, columns=keys)
+    theirs = selected(claim, follows["select"], results, name, columns=keys)
+    ours, theirs = ours.select(*keys, claim.metric), theirs.select(*keys, other=name)
     pairs = ours.join(theirs, on=keys)
     if not len(ours) == len(theirs) == len(pairs) == len(pairs.unique(keys)):
         raise InputError(f"claim {claim.id}: not one run of each kind for every {', '.join(keys)}")
@@ -218,18 +218,33 @@ def _all_numbers(claim: Claim, values: pl.Series) -> np.ndarray:
 
 
 def selected(
-    claim: Claim, select: Mapping[str, Any], results: pl.DataFrame, *needed: str
+    claim: Claim,
+    select: Mapping[str, Any],
+    results: Results,
+    *metrics: str,
+    columns: Sequence[str] = (),
 ) -> pl.DataFrame:
     """The finished runs of the claim's scale that have the values of a selection.
 
+    Args:
+        claim: Whose runs they are.
+        select: Column to value.
+        results: Of runs of this claim and others.
+        metrics: Their values become columns.
+        columns: Others that are needed.
+
     Raises:
-        InputError: If there is none, or a column does not exist.
+        InputError: If there is none, or a column or metric does not exist.
     """
-    columns = {*select, "scale", "status", *needed}
-    if missing := columns - set(results.columns):
+    needed = {*select, "scale", "status", *columns}
+    if missing := needed - set(results.runs.columns):
         raise InputError(f"claim {claim.id}: results have no column {sorted(missing)[0]}")
+    try:
+        table = results.table(*metrics)
+    except InputError as error:
+        raise InputError(f"claim {claim.id}: {error}") from error
     wanted = {**select, "scale": claim.scale, "status": "finished"}
-    rows = results.filter(pl.all_horizontal(pl.col(k).eq_missing(v) for k, v in wanted.items()))
+    rows = table.filter(pl.all_horizontal(pl.col(k).eq_missing(v) for k, v in wanted.items()))
     if rows.is_empty():
         raise InputError(f"claim {claim.id}: no run with {dict(select)}; {claim.command}")
     return rows
@@ -244,9 +259,10 @@ def _in_pairs(claim: Claim, ours: pl.DataFrame, theirs: pl.DataFrame) -> list[pl
     return groups
 
 
-def _counted(claim: Claim, select: Mapping[str, Any], results: pl.DataFrame) -> pl.DataFrame:
+def _counted(claim: Claim, select: Mapping[str, Any], results: Results) -> pl.DataFrame:
     """The selected runs, all of one kind."""
-    rows = selected(claim, select, results, claim.metric, claim.relative_to or claim.metric)
+    metrics = [claim.metric, claim.relative_to, (claim.best_of or {}).get("by")]
+    rows = selected(claim, select, results, *(metric for metric in metrics if metric))
     mixed = varying_science(rows)
     if claim.best_of is not None:
         over = claim.best_of["over"]

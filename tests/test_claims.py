@@ -9,6 +9,7 @@ from scipy import stats
 
 from physlm.claims import Claim, decide, ledger, main, read_claims
 from physlm.errors import InputError
+from physlm.results import Results
 from physlm.selection import best_of
 from physlm.sweep import configurations
 
@@ -29,6 +30,25 @@ RESULTS = pl.DataFrame(
 )
 
 
+_METRICS = {"bits", "most", "loss", "of_a", "of_b", "x", "y", "qa/accuracy", "bio/accuracy"}
+
+
+def long(table):
+    """A table with a column for each metric as results."""
+    if "run_id" not in table.columns:
+        table = table.with_columns(run_id=pl.int_range(len(table)).cast(pl.String))
+    metrics = [name for name in table.columns if name in _METRICS]
+    rows = [
+        {"run_id": row["run_id"], "metric": name, "dims": "", "value": row[name]}
+        for row in table.iter_rows(named=True) for name in metrics if row[name] is not None
+    ]  # fmt: skip
+    return Results.of(table.drop(metrics), rows)
+
+
+def decided(rule, table):
+    return decide(rule, long(table))
+
+
 def claim(**changes):
     values = {"id": "c", "statement": "s", "source": "p", "published": "2", "metric": "bits",
               "select": {"data.exposures": 1000}, "scale": "laptop", "expect": {"at_least": 1.8},
@@ -37,7 +57,7 @@ def claim(**changes):
 
 
 def test_a_mean_has_students_interval():
-    verdict = decide(claim(), RESULTS)
+    verdict = decided(claim(), RESULTS)
     half = stats.t.ppf(0.975, df=2) * np.std(VALUES[1000], ddof=1) / np.sqrt(3)
     assert (verdict.value, verdict.n) == (pytest.approx(1.95), 3)
     assert (verdict.low, verdict.high) == pytest.approx((1.95 - half, 1.95 + half))
@@ -51,16 +71,16 @@ def test_a_mean_has_students_interval():
     ({"at_least": 1.5, "at_most": 2.3}, "holds"),
 ])  # fmt: skip
 def test_a_claim_is_decided_only_if_the_whole_interval_is_on_one_side(expect, word):
-    assert decide(claim(expect=expect), RESULTS).word == word
+    assert decided(claim(expect=expect), RESULTS).word == word
 
 
 def test_null_selects_the_runs_without_a_value():
     rows = RESULTS.filter(pl.col("data.exposures") != 10)
     of_100 = pl.when(pl.col("data.exposures") == 100)
     rows = rows.with_columns(of_100.then(pl.lit("<|useful|>")).alias("token"))
-    without = decide(claim(select={"token": None}), rows)
+    without = decided(claim(select={"token": None}), rows)
     assert without.value == pytest.approx(np.mean(VALUES[1000]))
-    marked = decide(claim(select={"token": "<|useful|>"}), rows)
+    marked = decided(claim(select={"token": "<|useful|>"}), rows)
     assert marked.value == pytest.approx(np.mean(VALUES[100]))
 
 
@@ -80,9 +100,9 @@ FOLLOWS = {"metric": "of_a", "select": {"name": "a"}, "expect": {"at_least": 0.8
 
 
 def test_what_follows_is_ranked_alike_seed_by_seed():
-    alike = decide(claim(**FOLLOWS), paired([[1, 2, 3], [3, 1, 2]], [[5, 6, 9], [9, 0, 2]]))
+    alike = decided(claim(**FOLLOWS), paired([[1, 2, 3], [3, 1, 2]], [[5, 6, 9], [9, 0, 2]]))
     assert (alike.value, alike.word, alike.n) == (1.0, "holds", 2)
-    swapped = decide(claim(**FOLLOWS), paired([[1, 2, 3], [3, 1, 2]], [[6, 5, 9], [9, 0, 2]]))
+    swapped = decided(claim(**FOLLOWS), paired([[1, 2, 3], [3, 1, 2]], [[6, 5, 9], [9, 0, 2]]))
     assert swapped.value == pytest.approx((0.5 + 1) / 2)
     assert swapped.word == "undecided"
 
@@ -90,18 +110,18 @@ def test_what_follows_is_ranked_alike_seed_by_seed():
 def test_what_follows_needs_a_run_of_each_kind():
     results = paired([[1, 2, 3], [3, 1, 2]], [[5, 6, 9], [9, 0, 2]])
     with pytest.raises(InputError, match="not one run of each kind for every seed, way"):
-        decide(claim(**FOLLOWS), results[:-1])
+        decided(claim(**FOLLOWS), results[:-1])
     with pytest.raises(InputError, match="not one run of each kind"):
-        decide(claim(**FOLLOWS), pl.concat([results, results[:1]]))
+        decided(claim(**FOLLOWS), pl.concat([results, results[:1]]))
 
 
 def test_one_run_decides_nothing():
-    verdict = decide(claim(select={"data.exposures": 10}, expect={"at_most": 1.0}), RESULTS)
+    verdict = decided(claim(select={"data.exposures": 10}, expect={"at_most": 1.0}), RESULTS)
     assert (verdict.word, verdict.low, verdict.n) == ("undecided", None, 1)
 
 
 def test_a_difference_has_welchs_interval():
-    verdict = decide(claim(compared_to={"data.exposures": 100}, expect={"at_least": 0}), RESULTS)
+    verdict = decided(claim(compared_to={"data.exposures": 100}, expect={"at_least": 0}), RESULTS)
     theirs = stats.ttest_ind(VALUES[1000], VALUES[100], equal_var=False).confidence_interval()
     assert (verdict.low, verdict.high) == pytest.approx((theirs.low, theirs.high))
     assert (verdict.value, verdict.word) == (pytest.approx(0.85), "holds")
@@ -116,7 +136,9 @@ def test_a_comparison_is_resampled_as_scipy_does():
             n_resamples=10_000, rng=np.random.default_rng(0),
         ).confidence_interval  # fmt: skip
         ends = np.array([theirs.low, theirs.high])
-        found = decide(claim(compared_to={"data.exposures": 100}, by=by), of_values(a, b)).resampled
+        found = decided(
+            claim(compared_to={"data.exposures": 100}, by=by), of_values(a, b)
+        ).resampled
         assert found == pytest.approx(ends if by == "difference" else np.exp(ends), rel=0.06)
 
 
@@ -134,7 +156,7 @@ def of_values(a, b, **columns):
 def test_runs_in_pairs_are_compared_seed_by_seed(by):
     a, b = np.array([1.0, 3.0, 2.0, 7.0, 4.0]), np.array([0.9, 2.8, 2.1, 6.5, 3.9])
     paired = claim(compared_to={"data.exposures": 100}, by=by, paired=True)
-    found = decide(paired, of_values(a, b).sample(fraction=1, shuffle=True, seed=3))
+    found = decided(paired, of_values(a, b).sample(fraction=1, shuffle=True, seed=3))
     values = (a, b) if by == "difference" else (np.log(a), np.log(b))
     students = stats.ttest_rel(*values).confidence_interval()
     resampled = stats.bootstrap(
@@ -150,12 +172,12 @@ def test_runs_in_pairs_are_compared_seed_by_seed(by):
 def test_a_run_without_its_pair_is_refused():
     results = of_values([1.0, 1.1, 1.2], [3.0, 3.1])
     with pytest.raises(InputError, match="paired, but not one run of every seed in both groups"):
-        decide(claim(compared_to={"data.exposures": 100}, paired=True), results)
+        decided(claim(compared_to={"data.exposures": 100}, paired=True), results)
 
 
 def test_a_comparison_is_decided_only_if_both_intervals_are_on_one_side():
     results = of_values([1.0, 1.2, 1.4], [0.7, 0.9, 1.1])
-    verdict = decide(claim(compared_to={"data.exposures": 100}, expect={"at_least": 0}), results)
+    verdict = decided(claim(compared_to={"data.exposures": 100}, expect={"at_least": 0}), results)
     assert verdict.low < 0 < verdict.resampled[0]
     assert verdict.word == "undecided"
 
@@ -163,8 +185,8 @@ def test_a_comparison_is_decided_only_if_both_intervals_are_on_one_side():
 def test_a_comparison_with_a_part_of_the_others_multiplies_them():
     results = of_values([1.0, 1.1, 1.2], [3.0, 3.1, 3.2])
     half = claim(compared_to={"data.exposures": 100}, times=0.5, expect={"at_most": 0})
-    assert decide(half, results).value == pytest.approx(1.1 - 1.55)
-    assert decide(half, results).word == "holds"
+    assert decided(half, results).value == pytest.approx(1.1 - 1.55)
+    assert decided(half, results).word == "holds"
 
 
 def rates():
@@ -181,11 +203,11 @@ def rates():
 
 def test_the_best_rate_is_chosen_by_validation_loss_for_each_group():
     best = {"over": "optim.learning_rate", "by": "loss"}
-    assert decide(claim(best_of=best), rates()).value == pytest.approx(2.01)
-    chosen = decide(claim(best_of=best, compared_to={"data.exposures": 100}), rates())
+    assert decided(claim(best_of=best), rates()).value == pytest.approx(2.01)
+    chosen = decided(claim(best_of=best, compared_to={"data.exposures": 100}), rates())
     assert chosen.value == pytest.approx(2.0 - 0.5)
     with pytest.raises(InputError, match="optim.learning_rate varies among its runs"):
-        decide(claim(), rates())
+        decided(claim(), rates())
 
 
 def test_the_rate_of_a_seed_is_chosen_in_the_others():
@@ -196,7 +218,7 @@ def test_the_rate_of_a_seed_is_chosen_in_the_others():
     chosen = best_of(table, over="optim.learning_rate", by="loss")
     assert chosen.select("seed", "optim.learning_rate").rows() == [(0, 0.1), (1, 0.2), (2, 0.2)]
     best = {"over": "optim.learning_rate", "by": "loss"}
-    assert decide(claim(best_of=best), table).value == pytest.approx((2.0 + 3.01 + 3.02) / 3)
+    assert decided(claim(best_of=best), table).value == pytest.approx((2.0 + 3.01 + 3.02) / 3)
 
 
 def test_runs_without_the_metric_are_not_chosen_from():
@@ -210,13 +232,13 @@ def test_runs_without_the_metric_are_not_chosen_from():
 def test_a_ratio_of_what_is_not_above_zero_is_refused():
     results = of_values([1.0, 1.2, 1.4], [0.7, -0.1, 1.1])
     with pytest.raises(InputError, match="a ratio of values that are not above 0; use times"):
-        decide(claim(compared_to={"data.exposures": 100}, by="ratio"), results)
+        decided(claim(compared_to={"data.exposures": 100}, by="ratio"), results)
 
 
 def test_a_rate_with_fewer_seeds_is_not_chosen_from():
     best = {"over": "optim.learning_rate", "by": "loss"}
     with pytest.raises(InputError, match="not every optim.learning_rate has one finished run"):
-        decide(claim(best_of=best), rates()[1:])
+        decided(claim(best_of=best), rates()[1:])
 
 
 @pytest.mark.parametrize(("line", "message"), [
@@ -235,32 +257,32 @@ def test_a_rule_that_cannot_be_is_named(tmp_path, line, message):
 
 
 def test_a_ratio_is_of_geometric_means():
-    verdict = decide(claim(compared_to={"data.exposures": 100}, by="ratio"), RESULTS)
+    verdict = decided(claim(compared_to={"data.exposures": 100}, by="ratio"), RESULTS)
     expected = stats.gmean(VALUES[1000]) / stats.gmean(VALUES[100])
     assert verdict.value == pytest.approx(expected)
     assert verdict.low < expected < verdict.high
 
 
 def test_a_metric_relative_to_another_is_divided_run_by_run():
-    verdict = decide(claim(relative_to="most", expect={"at_least": 0.9}), RESULTS)
+    verdict = decided(claim(relative_to="most", expect={"at_least": 0.9}), RESULTS)
     assert verdict.value == pytest.approx(0.975)
 
 
 @pytest.mark.parametrize(("changes", "message"), [
     ({"select": {"data.exposures": 7}}, "no run with"),
     ({"select": {"nonsense": 7}}, "no column nonsense"),
-    ({"metric": "nonsense"}, "no column nonsense"),
+    ({"metric": "nonsense"}, "claim c: results have no metric nonsense"),
 ])  # fmt: skip
 def test_a_claim_that_selects_nothing_is_refused(changes, message):
     with pytest.raises(InputError, match=message):
-        decide(claim(**changes), RESULTS)
+        decided(claim(**changes), RESULTS)
 
 
 @pytest.mark.parametrize("bad", [None, math.nan, math.inf])
 def test_a_value_that_is_missing_or_no_number_is_refused(bad):
     values = pl.Series([*RESULTS["bits"][:2], bad, *RESULTS["bits"][3:]], dtype=pl.Float64)
     with pytest.raises(InputError, match="claim c: 1 of 3 values of bits .*are no numbers"):
-        decide(claim(), RESULTS.with_columns(bits=values))
+        decided(claim(), RESULTS.with_columns(bits=values))
 
 
 def test_a_correlation_with_what_is_the_same_everywhere_is_refused():
@@ -271,11 +293,11 @@ def test_a_correlation_with_what_is_the_same_everywhere_is_refused():
     })  # fmt: skip
     rule = {"metric": "y", "select": {"kind": "b"}, "over": "m"}
     with pytest.raises(InputError, match="claim c: all the same for a seed, which ranks nothing"):
-        decide(claim(metric="x", select={"kind": "a"}, follows=rule), runs)
+        decided(claim(metric="x", select={"kind": "a"}, follows=rule), runs)
 
 
 def test_one_run_of_a_group_has_no_error(tmp_path):
-    verdict = decide(claim(compared_to={"data.exposures": 10}), RESULTS)
+    verdict = decided(claim(compared_to={"data.exposures": 10}), RESULTS)
     assert verdict.groups[0][1] == pytest.approx(stats.sem(VALUES[1000]))
     assert verdict.groups[1] == (0.1, None)
 
@@ -298,7 +320,7 @@ def of_runs(command, values, **columns):
 def folder_of(tmp_path, results, *claims):
     """As of an experiment."""
     tmp_path.mkdir(exist_ok=True)
-    results.write_csv(tmp_path / "results.csv")
+    long(results).write(tmp_path)
     base = {"statement": "About 2 bits", "source": "Part 3.3", "published": "2", "metric": "bits",
             "select": {"data.exposures": 1000}, "scale": "laptop", "expect": {"at_least": 1.8},
             "command": RUN}  # fmt: skip
@@ -342,7 +364,8 @@ def test_both_sides_of_a_comparison_are_of_its_runs(tmp_path):
 
 
 def test_results_that_do_not_name_their_runs_are_refused(tmp_path):
-    folder = folder_of(tmp_path, of_runs(RUN, [1.9, 2.0]).drop("run_id"), {})
+    folder = folder_of(tmp_path, of_runs(RUN, [1.9, 2.0]), {})
+    pl.read_csv(folder / "runs.csv").drop("run_id").write_csv(folder / "runs.csv")
     with pytest.raises(InputError, match="claim claim-0: results have no column run_id"):
         ledger([folder])
 
@@ -359,7 +382,7 @@ def test_a_command_that_makes_no_runs_is_refused(tmp_path, command, message):
 
 
 @pytest.mark.parametrize("repeat", [
-    {"select": {"bits": 1.95, "data.exposures": 1000}, "expect": {"at_least": 1.8}},
+    {"select": {"status": "finished", "data.exposures": 1000}, "expect": {"at_least": 1.8}},
     {"select": {"scale": "laptop"}},
     {"times": 1, "by": "ratio"},
 ])  # fmt: skip
@@ -399,14 +422,14 @@ def test_results_of_mixed_code_are_told_below_the_ledger(tmp_path):
 def test_no_interval_ends_where_the_quantity_cannot_be():
     """Of a correlation beyond 1; of accuracies beyond 0 and 1, and their ratio below 0."""
     results = paired([[1, 2, 3, 4], [1, 2, 4, 3]], [[5, 6, 8, 9]] * 2)
-    assert decide(claim(**FOLLOWS), results).high == 1.0
+    assert decided(claim(**FOLLOWS), results).high == 1.0
     accuracies = of_values([0.99, 0.9, 1.0], [0.0, 0.1, 0.0], other=([0.1, 0.9, 1.0], [1.0] * 3))
     accuracies = accuracies.rename({"bits": "qa/accuracy", "other": "bio/accuracy"})
     most, least = ({"data.exposures": n} for n in (1000, 100))
     of_accuracy = {"metric": "qa/accuracy"}
-    assert decide(claim(**of_accuracy, select=most), accuracies).high == 1.0
-    assert decide(claim(**of_accuracy, select=least), accuracies).low == 0.0
-    ratio = decide(claim(**of_accuracy, select=most, relative_to="bio/accuracy"), accuracies)
+    assert decided(claim(**of_accuracy, select=most), accuracies).high == 1.0
+    assert decided(claim(**of_accuracy, select=least), accuracies).low == 0.0
+    ratio = decided(claim(**of_accuracy, select=most, relative_to="bio/accuracy"), accuracies)
     assert ratio.low == 0.0 < ratio.value < ratio.high
 
 
@@ -414,19 +437,19 @@ def test_what_is_not_above_zero_has_no_multiple():
     """A twentieth of -3 is above it: `20 times less` would hold of 0.1, and 0.1 is more than -3."""
     for expect in ({"at_most": 0}, {"at_least": 0}):
         rule = claim(compared_to={"data.exposures": 100}, times=0.05, expect=expect)
-        verdict = decide(rule, of_values([0.1, 0.2, 0.1], [-3.0, -3.1, -3.2]))
+        verdict = decided(rule, of_values([0.1, 0.2, 0.1], [-3.0, -3.1, -3.2]))
         assert verdict.word == "undecided"
         assert verdict.why == "-3.100 is not above 0, so that it has no multiple"
 
 
 def test_less_than_nothing_is_less_than_any_part_of_something():
     rule = claim(compared_to={"data.exposures": 100}, times=0.05, expect={"at_most": 0})
-    assert decide(rule, of_values([-0.2, -0.1, -0.15], [3.0, 3.1, 3.2])).word == "holds"
+    assert decided(rule, of_values([-0.2, -0.1, -0.15], [3.0, 3.1, 3.2])).word == "holds"
 
 
 def test_a_part_of_less_than_nothing_is_no_ratio():
     results = of_values([-0.2, -0.1, -0.15], [1.0], most=([2.0, 2.0, 2.0], [1.0]))
-    verdict = decide(claim(relative_to="most", expect={"at_most": 0.5}), results)
+    verdict = decided(claim(relative_to="most", expect={"at_most": 0.5}), results)
     assert (verdict.word, verdict.why[:22]) == ("undecided", "-0.150 is not above 0,")
 
 
@@ -444,7 +467,7 @@ def test_a_folder_without_results_is_said_and_the_others_are_decided(tmp_path, c
     test_the_ledger_is_computed_from_files(tmp_path, capsys)
     assert main([str(tmp_path / "elsewhere"), str(tmp_path)]) == 2
     printed = capsys.readouterr()
-    assert "elsewhere has no results.csv; run the commands" in printed.err
+    assert "elsewhere has no results; run the commands" in printed.err
     assert "**two**: About 2 bits" in printed.out
 
 
@@ -485,7 +508,7 @@ def test_a_misspelt_rule_is_refused(tmp_path, rule):
 def test_runs_that_differ_in_more_than_their_seed_are_not_averaged():
     tuned = RESULTS.with_columns(pl.Series("optim.learning_rate", range(len(RESULTS))))
     with pytest.raises(InputError, match="optim.learning_rate varies"):
-        decide(claim(), tuned)
+        decided(claim(), tuned)
 
 
 def test_runs_at_another_scale_and_unfinished_ones_do_not_count():
@@ -493,4 +516,4 @@ def test_runs_at_another_scale_and_unfinished_ones_do_not_count():
         pl.lit(9.0).alias("bits"), pl.Series("scale", ["gpu", "laptop"]),
         pl.Series("status", ["finished", "diverged"]),
     )  # fmt: skip
-    assert decide(claim(), pl.concat([RESULTS, stray])) == decide(claim(), RESULTS)
+    assert decided(claim(), pl.concat([RESULTS, stray])) == decided(claim(), RESULTS)

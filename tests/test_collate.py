@@ -4,15 +4,21 @@ import math
 import polars as pl
 import pytest
 
-from physlm.collate import choose, find_records, main, summarise, tabulate, varying
+from physlm.collate import find_records, main, tabulate, varying
 from physlm.errors import InputError
-from physlm.record import Metric, RunDirectory
+from physlm.measurement import Metric
+from physlm.record import RunDirectory
+from physlm.results import Results
+from physlm.summary import choose, summarise
 from tests.test_record import make_record
+
+BITS = "capacity/bits_per_parameter{split=train}"
 
 
 def write(folder, seed, width, value):
     config = {"seed": seed, "data": {"n_people": 1000}, "model": {"d_model": width}}
-    metric = Metric(name="capacity/bits_per_parameter", value=value, unit="", n=1)
+    metric = Metric(name="capacity/bits_per_parameter", value=value, unit="", n=1,
+                    dims={"split": "train"})  # fmt: skip
     record = make_record(run_id=f"r{seed}{width}", config=config, metrics=(metric,))
     directory = RunDirectory(folder / record.run_id)
     directory.path.mkdir(parents=True)
@@ -29,7 +35,7 @@ def runs(tmp_path):
 
 def test_mean_standard_error_and_n_over_seeds(runs):
     table = tabulate(find_records([runs])[0])
-    name = "capacity/bits_per_parameter"
+    name = BITS
     narrow, wide = summarise(table, ["model.d_model"], [name]).to_dicts()
     assert narrow == {"model.d_model": 16, name: 2.0, f"{name}/n": 3,
                       f"{name}/stderr": pytest.approx(1 / math.sqrt(3))}  # fmt: skip
@@ -43,23 +49,31 @@ def test_how_a_run_was_carried_out_is_no_column():
                                            "runtime": {"n_threads": i}})
         for i in range(2)
     ])  # fmt: skip
-    assert not {"profile", "force", "runtime.n_threads"} & set(table.columns)
-    assert "data.n_people" in table.columns
+    assert not {"profile", "force", "runtime.n_threads"} & set(table.runs.columns)
+    assert "data.n_people" in table.runs.columns
 
 
 def test_the_table_keeps_what_varies(runs):
     records, _ = find_records([runs])
-    columns = varying(tabulate(records), records).columns
+    columns = varying(tabulate(records), records).runs.columns
     assert {"seed", "model.d_model", "run_id", "parameters.total"} <= set(columns)
     assert "data.n_people" not in columns
 
 
-def test_columns_that_no_chosen_run_has_are_left_out():
-    metric = Metric(name="cfg/kl_nats", value=0.1, unit="", n=1)
-    records = [make_record(run_id="a", name="a", metrics=(metric,)),
+def chosen(records, *conditions):
+    results = tabulate(records)
+    return varying(results.of_runs(choose(results.runs, conditions)), records)
+
+
+def test_columns_and_metrics_that_no_chosen_run_has_are_left_out():
+    metric = Metric(name="cfg/kl_nats", value=0.1, unit="", n=3, stderr=0.2, dims={"level": 2})
+    records = [make_record(run_id="a", name="a", metrics=(metric,), parameters={"total": 1}),
                make_record(run_id="b", name="b", metrics=())]  # fmt: skip
-    assert "cfg/kl_nats" in varying(tabulate(records), records).columns
-    assert "cfg/kl_nats" not in varying(choose(tabulate(records), ["name=b"]), records).columns
+    whole = varying(tabulate(records), records)
+    assert whole.metrics.rows() == [("a", "cfg/kl_nats", "level=2", 0.1, 0.2, 3)]
+    assert "parameters.embedding" in whole.runs.columns
+    assert chosen(records, "name=b").metrics.is_empty()
+    assert "parameters.embedding" not in chosen(records, "name=a").runs.columns
 
 
 def test_null_is_a_value_and_what_a_run_does_not_have_is_none():
@@ -67,10 +81,10 @@ def test_null_is_a_value_and_what_a_run_does_not_have_is_none():
     junk = [{"junk_share": 0.5, "junk_token": token} for token in (None, "<|junk|>")]
     records = [make_record(run_id=str(i), config={"seed": 0, "data": data})
                for i, data in enumerate((*junk, {"n_people": 10}))]  # fmt: skip
-    columns = varying(tabulate(records), records).columns
+    columns = varying(tabulate(records), records).runs.columns
     assert "data.junk_token" in columns
     assert "data.junk_share" not in columns
-    assert "data.junk_token" not in varying(choose(tabulate(records), ["run_id=0,2"]), records)
+    assert "data.junk_token" not in chosen(records, "run_id=0,2").runs.columns
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".json", ".md"])
@@ -79,7 +93,7 @@ def test_the_command_writes_every_format(runs, suffix):
     assert main([str(runs), "--by", "model.d_model", "--output", str(path)]) == 0
     text = path.read_text()
     if suffix == ".csv":
-        assert pl.read_csv(path)["capacity/bits_per_parameter"].to_list() == [2.0, 5.0]
+        assert pl.read_csv(path)[BITS].to_list() == [2.0, 5.0]
     if suffix == ".json":
         assert [row["model.d_model"] for row in json.loads(text)] == [16, 32]
     if suffix == ".md":
@@ -99,20 +113,25 @@ def test_a_damaged_record_is_named_and_the_others_are_tabulated(runs, capsys):
     (["nowhere"], "nowhere does not exist"),
     (["nowhere", "--curves"], "nowhere does not exist"),
     (["{runs}", "--by", "model.d_modle"], "no column model.d_modle; did you mean model.d_model"),
-    (["{runs}", "--by", "seed", "--metrics", "cfg/kl"], "no column cfg/kl; see the head of"),
+    (["{runs}", "--by", "seed", "--metrics", "cfg/kl"], "no metric cfg/kl; see the rows of"),
+    (["{runs}", "--by", "seed", "--metrics", "capacity/bits_per_parameter"],
+     "did you mean capacity/bits_per_parameter{{split=train}}?"),
+    (["{runs}", "--by", "seed", "--metrics", "cfg{{kl"], "metric cfg{{kl; write NAME or"),
     (["{runs}", "--where", "seeed=1"], "no column seeed; did you mean seed"),
-    (["{runs}", "--output", "table.xls"], "table.xls; end the name"),
+    (["{runs}", "--by", "model.d_model", "--metrics", "capacity/bits_per_parameter{{split=train}}",
+      "--output", "table.xls"], "table.xls; end the name"),
+    (["{runs}", "--output", "results.csv"], "results.csv; name a folder, which gets runs.csv and"),
 ])  # fmt: skip
 def test_bad_arguments_are_one_clear_line(runs, capsys, arguments, message):
     assert main([word.format(runs=runs) for word in arguments]) == 2
     error = capsys.readouterr().err
-    assert message in error
+    assert message.format() in error
     assert error.count("\n") == 1
 
 
 def test_means_are_of_the_metrics_with_published_numbers_unless_named(runs, capsys):
     assert main([str(runs), "--by", "model.d_model"]) == 0
-    assert "capacity/bits_per_parameter" in capsys.readouterr().out
+    assert BITS in capsys.readouterr().out
     RunDirectory(runs / "other").path.mkdir()
     RunDirectory(runs / "other").write_record(make_record(run_id="other", published={}, name="o"))
     assert main([str(runs), "--by", "seed", "--where", "name=o"]) == 2
@@ -126,13 +145,13 @@ def test_no_record_is_said(tmp_path):
 
 def test_runs_that_differ_in_more_than_their_seed_are_not_averaged(runs):
     with pytest.raises(InputError, match=r"model\.d_model vary within a group; add to --by"):
-        summarise(tabulate(find_records([runs])[0]), ["seed"], ["capacity/bits_per_parameter"])
+        summarise(tabulate(find_records([runs])[0]), ["seed"], [BITS])
 
 
 def test_where_keeps_the_runs_with_a_value(runs, capsys):
     assert main([str(runs), "--by", "data.n_people", "--where", "model.d_model=16"]) == 0
     assert "| 1000 | 2 | 0.5774 | 3 |" in capsys.readouterr().out
-    table = tabulate(find_records([runs])[0])
+    table = tabulate(find_records([runs])[0]).runs
     assert len(choose(table, ["model.d_model=16,32", "seed=0"])) == 2
     assert main([str(runs), "--where", "model.d_model=99"]) == 2
     assert "no run with model.d_model=99" in capsys.readouterr().err
@@ -150,19 +169,34 @@ def test_diverged_runs_are_left_out_of_means_and_that_is_said(runs, capsys):
 
 
 def test_curves_of_all_runs_are_one_table(runs, capsys):
-    rows = [{"step": 10 * i, "curve/tokens": 100.0 * i, "curve/cfg/kl_nats": 1.0 / i}
-            for i in (1, 2)]  # fmt: skip
+    kl, valid = "curve/cfg/kl_nats{split=test}", "curve/cfg/accuracy{prefix=0,split=test}"
+    rows = [{"step": 10 * i, "curve/tokens": 100.0 * i, kl: 1.0 / i, valid: 0.0} for i in (1, 2)]
     for name in ("r016", "r116"):
         lines = [*rows, {"step": 25, "train/loss_nats": 1.0}]
         (runs / name / "metrics.jsonl").write_text("".join(json.dumps(r) + "\n" for r in lines))
     path = runs.parent / "curve.csv"
     assert main([str(runs), "--curves", "--output", str(path)]) == 0
     table = pl.read_csv(path)
-    assert table.columns == ["run_id", "name", "seed", "step", "curve/tokens", "curve/cfg/kl_nats"]
-    assert table["seed"].to_list() == [0, 0, 1, 1]
-    assert table["curve/cfg/kl_nats"].to_list() == [1.0, 0.5] * 2
+    assert table.columns == ["run_id", "name", "seed", "step", "tokens", "metric", "dims", "value"]
+    assert table["seed"].to_list() == [0] * 4 + [1] * 4
+    found = table.filter(metric="cfg/kl_nats", dims="split=test")
+    assert found["value"].to_list() == [1.0, 0.5] * 2
+    assert found["tokens"].to_list() == [100.0, 200.0] * 2
+    assert set(table["dims"]) == {"split=test", "prefix=0,split=test"}
     assert main([str(runs), "--curves", "--where", "seed=1"]) == 0
     assert "0.5" in capsys.readouterr().out
+
+
+def test_runs_and_metrics_are_two_tables_in_a_folder(runs, capsys):
+    folder = runs.parent / "results"
+    assert main([str(runs), "--output", str(folder)]) == 0
+    found = Results.read(folder)
+    assert found.runs["run_id"].to_list() == ["r016", "r032", "r116", "r216"]
+    assert found.values(BITS).to_list() == [1.0, 5.0, 2.0, 3.0]
+    assert found.metrics["n"].to_list() == [1] * 4
+    assert main([str(runs)]) == 0
+    printed = capsys.readouterr().out
+    assert "| r032 | capacity/bits_per_parameter | split=train | 5 |  | 1 |" in printed
 
 
 def test_no_curves_is_said(runs, capsys):
@@ -175,7 +209,7 @@ def write_record(folder, **changes):
     directory = RunDirectory(folder / record.run_id)
     directory.path.mkdir(parents=True, exist_ok=True)
     directory.write_record(record)
-    (directory.path / "metrics.jsonl").write_text('{"step": 1, "curve/tokens": 9}\n')
+    (directory.path / "metrics.jsonl").write_text('{"step": 1, "curve/tokens": 9, "curve/x": 1}\n')
 
 
 CODE = {
@@ -233,7 +267,7 @@ def test_what_was_changed_stays_a_column_and_is_told_of_means(tmp_path, capsys):
     for i in range(2):
         write_record(tmp_path, run_id=f"r{i}", changed=changed)
     records, _ = find_records([tmp_path])
-    assert "data.n_people" in varying(tabulate(records), records).columns
+    assert "data.n_people" in varying(tabulate(records), records).runs.columns
     assert main([str(tmp_path), "--by", "model.d_model"]) == 0
     assert "note: changed from the experiment: data.n_people=1000 (500)" in capsys.readouterr().err
     assert main([str(tmp_path), "--by", "data.n_people"]) == 0

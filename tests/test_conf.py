@@ -116,7 +116,7 @@ def test_every_world_holds_the_bits_that_are_published(config, experiment, scale
     size = sum(
         n_parameters(chosen.architecture, world.vocabulary.size, chosen.data.seq_len).values()
     )
-    published = chosen.published.get("capacity/bits_per_parameter", 0.0)
+    published = chosen.published.get("capacity/bits_per_parameter{split=train}", 0.0)
     assert world.maximum_bits / size > published
 
 

@@ -5,14 +5,14 @@ import runpy
 import sys
 from pathlib import Path
 
-import polars as pl
 import pytest
 
-from physlm.claim_runs import own_rows
+from physlm.claim_runs import own_results
 from physlm.claims import ledger, read_claims
+from physlm.results import Results
 
 FOLDER = Path(__file__).parent.parent / "experiments"
-EXPERIMENTS = sorted(path.parent for path in FOLDER.glob("*/results.csv"))
+EXPERIMENTS = sorted(path.parent for path in FOLDER.glob("*/runs.csv"))
 CLAIMS = sorted(FOLDER.glob("*/claims.yaml"))
 
 
@@ -25,27 +25,32 @@ def test_claims_can_be_read_and_say_how_they_are_tested(path):
 
 @pytest.mark.parametrize("folder", EXPERIMENTS, ids=lambda p: p.name)
 def test_every_experiment_has_its_files(folder):
-    for name in ("README.md", "claims.yaml", "results.csv", "figure.py", "figure.svg"):
+    for name in ("README.md", "claims.yaml", "runs.csv", "metrics.csv", "figure.py", "figure.svg"):
         assert (folder / name).is_file(), name
     assert read_claims(folder / "claims.yaml")
 
 
 @pytest.mark.parametrize("folder", EXPERIMENTS, ids=lambda p: p.name)
 def test_results_are_of_clean_code_and_one_row_a_run(folder):
-    results = pl.read_csv(folder / "results.csv", infer_schema_length=None)
-    assert results["run_id"].is_unique().all()
-    assert results["git_revision"].null_count() == 0
-    assert (results["status"] == "finished").all()
-    if "data.exposures" in results.columns:
-        assert (results["exposures"] == results["data.exposures"]).all()
+    results = Results.read(folder)
+    runs = results.runs
+    assert runs["run_id"].is_unique().all()
+    assert runs["git_revision"].null_count() == 0
+    assert (runs["status"] == "finished").all()
+    if "data.exposures" in runs.columns:
+        assert (runs["exposures"] == runs["data.exposures"]).all()
+    assert set(results.metrics["run_id"]) == set(runs["run_id"])
+    assert results.metrics.select("run_id", "metric", "dims").is_unique().all()
+    assert results.metrics["value"].is_finite().all()
 
 
 @pytest.mark.parametrize("folder", EXPERIMENTS, ids=lambda p: p.name)
 def test_results_are_of_the_runs_that_the_commands_of_claims_make(folder):
     """Their ids are computed anew, from what configuration and code are now."""
-    results = pl.read_csv(folder / "results.csv", infer_schema_length=None)
-    claimed = [own_rows(claim, results)["run_id"] for claim in read_claims(folder / "claims.yaml")]
-    assert set().union(*claimed) == set(results["run_id"])
+    results = Results.read(folder)
+    claims = read_claims(folder / "claims.yaml")
+    claimed = [own_results(claim, results).runs["run_id"] for claim in claims]
+    assert set().union(*claimed) == set(results.runs["run_id"])
 
 
 def test_a_claim_can_be_read_without_the_one_before():

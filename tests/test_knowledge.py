@@ -3,8 +3,9 @@
 import pytest
 
 from physlm.config import composed, register
+from physlm.measurement import by_text
 from physlm.pipeline import execute
-from physlm.record import RunDirectory, by_name
+from physlm.record import RunDirectory
 
 register()
 
@@ -22,7 +23,7 @@ def carried_out(folder, *words, init_from=None):
                  "runtime.compile=false"]  # fmt: skip
     overrides += [] if init_from is None else [f"init_from='{init_from}'"]
     chosen = composed(tuple(overrides))
-    return by_name(execute(chosen, RunDirectory(chosen.run_dir)).record.metrics)
+    return by_text(execute(chosen, RunDirectory(chosen.run_dir)).record.metrics)
 
 
 @pytest.fixture(scope="module")
@@ -35,8 +36,8 @@ def test_questions_are_finetuned_on_and_answered_by_those_who_were_asked_about(f
              "optim.learning_rate=1e-2", "optim.warmup_steps=10", "trainer.batch_size=1",
              "eval=qa"]  # fmt: skip
     metrics = carried_out(folder, *words, init_from=PEOPLE)
-    known = metrics["qa/exact_match@in_distribution"]
-    others = metrics["qa/exact_match@out_of_distribution"]
+    known = metrics["qa/exact_match{split=in_distribution}"]
+    others = metrics["qa/exact_match{split=out_of_distribution}"]
     assert known.n == others.n == 12 * 6
     assert known.value > 0.5
     assert others.value < 0.25
@@ -47,11 +48,11 @@ def test_mixed_training_reads_both_and_is_measured_on_both(folder):
              "data.exposures=40", "data.seq_len=64", "data.question_share=0.5",
              "trainer.batch_size=1", *MODEL.split()]  # fmt: skip
     asked, stored = (carried_out(folder, *words, f"eval={name}") for name in ("qa", "bio"))
-    assert asked["qa/exact_match@in_distribution"].value > 0.1
-    assert stored["bio/attribute_accuracy"].n == 24
+    assert asked["qa/exact_match{split=in_distribution}"].value > 0.1
+    assert stored["bio/attribute_accuracy{split=train}"].n == 24
 
 
 def test_probes_run_on_what_was_trained(folder):
     words = [*PEOPLE.replace("eval=bio", "eval=q_probe").split(), "eval.q_probe.n_steps=20"]
     metrics = carried_out(folder, *words, "eval.q_probe.tasks=[whole/major]")
-    assert metrics["q_probe/whole/major"].n == 12
+    assert metrics["q_probe/accuracy{attribute=major,part=whole,split=test}"].n == 12

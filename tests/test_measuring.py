@@ -2,21 +2,26 @@
 
 import ast
 import hashlib
+import importlib
 import inspect
 import json
 import shutil
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from matplotlib.figure import Figure
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
+from physlm.arrays import read_arrays
 from physlm.config import RunConfig
 from physlm.errors import InputError, UnmeasuredError
 from physlm.eval.capacity import CapacityConfig
+from physlm.measurement import Measurement, Metric, by_text
 from physlm.models.architecture import DecoderConfig
 from physlm.pipeline import execute
 from physlm.preparation import prepare
@@ -28,7 +33,7 @@ from physlm.train.runtime import RuntimeConfig
 from physlm.train.schedule import OptimConfig
 from physlm.train.trainer import TrainerConfig
 from physlm.weights import Weights, keep_weights, load_weights
-from tests.conftest import tiny_biod_config
+from tests.conftest import printed, tiny_biod_config
 
 
 def config(folder, **changes):
@@ -65,15 +70,15 @@ def copied(done, tmp_path):
 @pytest.fixture
 def failing(monkeypatch):
     """The second scorer fails, or any that renders each person twice."""
-    score = CapacityConfig.score
+    measure = CapacityConfig.measure
 
     def fail(self, model, corpus):
         if self.n_renderings == 2:
             raise RuntimeError("no memory left\nat all")
-        return score(self, model, corpus)
+        return measure(self, model, corpus)
 
     with monkeypatch.context() as patched:
-        patched.setattr(CapacityConfig, "score", fail)
+        patched.setattr(CapacityConfig, "measure", fail)
         yield patched
 
 
@@ -134,16 +139,106 @@ def test_a_scorer_that_fails_anew_leaves_the_old_record(copied):
     assert directory.record.read_bytes() == before
 
 
+@dataclass(kw_only=True, slots=True)
+class CountingConfig(ScorerConfig):
+    """Counts, keeps what it counted as an array, and draws that."""
+
+    figure_names = ("counts",)
+
+    highest: int = 3
+
+    def check(self, model, corpus):
+        pass
+
+    def measure(self, model, corpus):
+        if self.highest < 0:
+            raise InputError("nothing to count")
+        counts = np.arange(self.highest + 1)
+        metric = Metric(name="counts", value=self.highest, unit="", n=1, dims={"of": self.highest})
+        return Measurement((metric,), {"counts": counts})
+
+    def figures(self, measurement):
+        figure = Figure()
+        figure.subplots().plot(measurement.arrays["counts"])
+        return {"counts": figure}
+
+
+@pytest.fixture
+def counted(copied):
+    """A run that another scorer with arrays measures, too: its configuration and directory."""
+    chosen, _ = copied
+    chosen = replace(chosen, eval={"one": CountingConfig(), **chosen.eval, "two": CountingConfig(
+        highest=5)})  # fmt: skip
+    source = RunDirectory(copied[0].run_dir)
+    shutil.copytree(source.path, chosen.run_dir)
+    directory = RunDirectory(chosen.run_dir)
+    record = replace(source.read_record(), run_id=chosen.run_id, config=chosen.described())
+    directory.write_record(replace(record, status="trained", metrics=(), scorers={}, sha256={}))
+    tensors = load_file(directory.model)
+    save_file(tensors, directory.model)
+    return chosen, directory
+
+
 @pytest.mark.usefixtures("untrainable")
-def test_a_record_without_versions_was_measured_by_the_first(copied, monkeypatch):
-    chosen, directory = copied
-    content = json.loads(directory.record.read_text())
-    for name in ("seal", "scorers", "errors", "scoring_software", "sha256"):
-        del content[name]
-    directory.record.write_text(json.dumps(content))
-    assert carried_out(chosen).outdated == ()
-    monkeypatch.setattr(CapacityConfig, "version", 2)
-    assert len(carried_out(chosen).outdated) == 2
+def test_arrays_are_kept_beside_the_record_and_figures_drawn_of_them_alone(counted, monkeypatch):
+    chosen, directory = counted
+    record = carried_out(chosen).record
+    assert record.status == "finished"
+    with np.load(directory.arrays, allow_pickle=False) as file:
+        assert file["one/counts"].tolist() == [0, 1, 2, 3]
+        assert file["two/counts"].tolist() == [0, 1, 2, 3, 4, 5]
+    assert directory.read_record().arrays.keys() == {"one", "two"}
+    directory.figure("counts").unlink()
+    monkeypatch.setattr("physlm.pipeline.build_world", None)  # neither model nor corpus is made
+    assert carried_out(chosen).was_done
+    assert directory.figure("counts").exists()
+
+
+@pytest.mark.usefixtures("untrainable")
+def test_arrays_that_were_measured_before_a_failure_are_kept_and_come_to_the_same(counted, failing):
+    chosen, directory = counted
+    assert carried_out(chosen).record.arrays.keys() == {"one", "two"}
+    assert directory.read_record().status == "trained"
+    # As if the process had ended once the arrays of the last scorer were written.
+    record = directory.read_record()
+    kept = {name: digest for name, digest in record.arrays.items() if name == "one"}
+    scorers = {name: version for name, version in record.scorers.items() if name != "two"}
+    metrics = tuple(metric for metric in record.metrics if metric.dims.get("of") != 5)
+    directory.write_record(replace(record, arrays=kept, scorers=scorers, metrics=metrics))
+    failing.undo()
+    failing.setattr("physlm.pipeline.fit", None)
+    again = carried_out(chosen).record
+    assert again.status == "finished"
+    assert again.arrays == record.arrays
+    assert len(by_text(again.metrics)) == len(by_text((*record.metrics, *again.metrics)))
+    assert read_arrays(directory.arrays, again.arrays).keys() == {"one", "two"}
+
+
+@pytest.mark.usefixtures("untrainable")
+def test_arrays_that_changed_stop_no_finished_run_and_are_measured_again(counted, capsys):
+    chosen, directory = counted
+    before = carried_out(chosen).record
+    directory.arrays.write_bytes(b"no archive")
+    directory.figure("counts").unlink()
+    assert carried_out(chosen).was_done
+    told = capsys.readouterr().err
+    assert "arrays.npz cannot be read" in told
+    assert "rescore=true measures it again" in told
+    again = carried_out(replace(chosen, rescore=True)).record
+    assert (again.metrics, again.arrays) == (before.metrics, before.arrays)
+    assert directory.figure("counts").exists()
+
+
+@pytest.mark.usefixtures("untrainable")
+def test_a_scorer_that_fails_anew_leaves_the_old_arrays(counted, monkeypatch):
+    chosen, directory = counted
+    carried_out(chosen)
+    before = directory.record.read_bytes(), directory.arrays.read_bytes()
+    with monkeypatch.context() as patched:
+        patched.setattr(CapacityConfig, "measure", None)
+        with pytest.raises(UnmeasuredError):
+            carried_out(replace(chosen, rescore=True))
+    assert (directory.record.read_bytes(), directory.arrays.read_bytes()) == before
 
 
 @pytest.mark.usefixtures("untrainable")
@@ -247,6 +342,7 @@ def test_the_same_weights_are_the_same_file_though_metadata_has_no_order(tmp_pat
         load_weights(second, Weights(tmp_path / "0", Origin("run", "words")), seq_len=1)
 
 
+UNMEASURING = {"physlm.eval.scorer", "physlm.analysis.figures", "physlm.analysis.attention_figure"}
 SCORERS = schemas("eval")
 TABLE = Path(__file__).with_name("scorers.json")
 
@@ -273,16 +369,28 @@ def _digest(module, digest, seen):
         if (
             isinstance(node, ast.ImportFrom)
             and str(node.module).startswith(("physlm.eval.", "physlm.analysis."))
-            and node.module not in seen | {"physlm.eval.scorer", "physlm.analysis.figures"}
+            and node.module not in seen | UNMEASURING
         ):
-            _digest(sys.modules[str(node.module)], digest, seen)
+            _digest(importlib.import_module(str(node.module)), digest, seen)
 
 
 def _is_silent(node):
-    """What changes no number: docstrings, and what only refuses."""
+    """What changes no number: docstrings, and what only refuses or draws."""
     is_docstring = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-    refuses = isinstance(node, ast.FunctionDef) and node.name in {"check", "validate"}
-    return is_docstring or refuses
+    silent = {"check", "validate", "figures"}
+    is_silent = isinstance(node, ast.FunctionDef) and node.name in silent
+    return is_docstring or is_silent
+
+
+HEAVY = ("torch", "numba", "matplotlib", "sklearn", "scipy", "polars", "lightning", "transformers")
+
+
+def test_a_scorers_file_imports_nothing_that_computes():
+    """Every command composes a configuration, hence imports the schemas of all scorers."""
+    names = sorted({schema.__module__ for schema in SCORERS.values()})
+    code = (f"import sys, {', '.join(names)}\n"
+            f"print([name for name in {HEAVY} if name in sys.modules])")  # fmt: skip
+    assert printed(code) == "[]\n"
 
 
 @pytest.mark.skipif(sys.version_info[:2] != (3, 11), reason="trees differ between versions")

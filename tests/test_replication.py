@@ -40,7 +40,9 @@ def test_every_seed_and_rate_is_a_run_and_a_table_sums_up_each_rate(side_by_side
     folder, done = side_by_side
     found = records(folder)
     assert set(found) == {(s, rate) for s in (0, 1) for rate in (6e-3, 3e-3)}
-    values = [found[s, 6e-3].metric("capacity/bits_per_parameter").value for s in (0, 1)]
+    values = [
+        found[s, 6e-3].metric("capacity/bits_per_parameter{split=train}").value for s in (0, 1)
+    ]
     table = done.stdout.split("learning rate 0.006")[1]
     row = next(line for line in table.splitlines() if "bits_per_parameter" in line)
     assert float(re.findall(r"-?\d+\.\d+", row)[0]) == pytest.approx(sum(values) / 2, abs=1e-3)
@@ -82,9 +84,9 @@ def test_replicas_and_processes_come_to_the_same_numbers(side_by_side, in_proces
     for point, record in ours.items():
         assert record.run_id == theirs[point].run_id
         for metric in record.metrics:
-            other = theirs[point].metric(metric.name)
+            other = theirs[point].metric(metric.text)
             spread = 0.02 * max(1.0, abs(other.value))
-            assert metric.value == pytest.approx(other.value, abs=spread), metric.name
+            assert metric.value == pytest.approx(other.value, abs=spread), metric.text
         assert record.exposures == 20
         assert (record.n_replicas, theirs[point].n_replicas) == (4, 1)
         assert record.steps == theirs[point].steps

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -32,8 +33,8 @@ def test_a_run_ends_with_its_table_and_the_path_of_its_record(finished):
     assert record.status == "finished"
     assert record.exposures == 40
     assert record.tokens == 60 * 22 * 40
-    for shown in ("capacity/bits_per_parameter", "paper", "exposures counted", "tokens/s",
-                  "capacity/maximum_bits_per_parameter"):  # fmt: skip
+    for shown in ("capacity/bits_per_parameter{split=train}", "paper", "exposures counted",
+                  "tokens/s", "capacity/maximum_bits_per_parameter"):  # fmt: skip
         assert shown in done.stdout
     assert "error" not in done.stderr
     files = {path.name for path in (folder / "runs" / record.run_id).iterdir()}
@@ -83,8 +84,8 @@ def test_wandb_offline_holds_config_curves_and_metrics(finished):
     losses = [row["train/loss_nats"] for row in history if "train/loss_nats" in row]
     assert losses == [row["train/loss_nats"] for row in curves if "train/loss_nats" in row]
     logged = {name: value for row in history for name, value in row.items()}
-    assert {m.name: logged[m.name] for m in record.metrics} == {
-        m.name: pytest.approx(m.value) for m in record.metrics
+    assert {m.text: logged[m.text] for m in record.metrics} == {
+        m.text: pytest.approx(m.value) for m in record.metrics
     }
 
 
@@ -118,7 +119,7 @@ def test_csv_keeps_curves_and_scores_apart(command, tmp_path):
     curves = pl.read_csv(path)
     assert "train/loss_nats" in curves.columns
     scores = pl.read_csv(path.with_name("scores.csv"))
-    assert scores["capacity/bits_per_parameter"].len() == 1
+    assert scores["capacity/bits_per_parameter{split=train}"].len() == 1
 
 
 @pytest.mark.parametrize("n_kills", [1, pytest.param(3, marks=pytest.mark.slow)])
@@ -178,16 +179,20 @@ def test_a_language_is_learned_measured_on_the_way_and_looked_into(command, tmp_
     )  # fmt: skip
     assert status == 0, output.stderr
     record = read_record(record_path(output, tmp_path))
-    names = {metric.name for metric in record.metrics}
-    assert {"cfg/accuracy_prefix_3", "cfg/kl_nats", "probe/ancestor/full/NT2",
-            "attention/boundary_peak"} <= names  # fmt: skip
+    kl = "cfg/kl_nats{split=test}"
+    texts = {metric.text for metric in record.metrics}
+    assert {"cfg/accuracy{prefix=3,split=test}", kl, "attention/boundary_peak{split=test}",
+            "probe/accuracy{level=2,positions=all,reach=full,split=test,target=ancestor}",
+            } <= texts  # fmt: skip
     folder = tmp_path / "runs" / record.run_id
     rows = [row for row in read_curves(folder / "metrics.jsonl") if "curve/tokens" in row]
     assert [row["curve/tokens"] for row in rows][-1] == record.tokens
     assert len(rows) == 3
     table = pl.read_csv(folder / "curve.csv")
-    assert table["curve/cfg/kl_nats"].to_list() == [row["curve/cfg/kl_nats"] for row in rows]
-    assert {"curve/cfg/accuracy_prefix_0", "curve/cfg/kl_nats"} <= rows[0].keys()
+    assert table[f"curve/{kl}"].to_list() == [row[f"curve/{kl}"] for row in rows]
+    assert {"curve/cfg/accuracy{prefix=0,split=test}", f"curve/{kl}"} <= rows[0].keys()
+    with np.load(folder / "arrays.npz", allow_pickle=False) as file:
+        assert file["cfg_attention/by_distance"].ndim == 3
     for name in ("attention.png", "attention_over_derivation.png", "learning_curve.png"):
         assert (folder / name).stat().st_size > 0
 

@@ -1,4 +1,4 @@
-"""Bits learned against parameters, from results.csv: Part 3.3, figure 1, at our scale."""
+"""Bits learned against parameters, from its results: Part 3.3, figure 1, at our scale."""
 
 from pathlib import Path
 
@@ -6,13 +6,15 @@ import polars as pl
 from matplotlib.figure import Figure
 
 from physlm.analysis.experiment_figure import draw_experiment
-from physlm.collate import summarise
+from physlm.results import Results
+from physlm.summary import summarise
 
-LEARNED, MOST = "capacity/total_bits", "capacity/maximum_bits_per_parameter"
+LEARNED, MOST = "capacity/total_bits{split=train}", "capacity/maximum_bits_per_parameter"
+BITS = "capacity/bits_per_parameter{split=train}"
 COLOURS = {1000: "tab:blue", 300: "tab:green", 100: "tab:orange"}
 
 
-def draw(results: pl.DataFrame) -> Figure:
+def draw(results: Results) -> Figure:
     """The figure of these runs."""
     figure = Figure(figsize=(10, 4.2), layout="constrained")
     bits, ratio = figure.subplots(1, 2)
@@ -21,30 +23,31 @@ def draw(results: pl.DataFrame) -> Figure:
     return figure
 
 
-def _draw_bits(axes, results: pl.DataFrame) -> None:
+def _draw_bits(axes, results: Results) -> None:
     """Bits learned, with the lines of 2 and 1 bits per parameter and all that there is to learn."""
     by = ["data.exposures", "parameters.total"]
     for exposures, rows in _groups(summarise(results, by, [LEARNED])):
         axes.errorbar(rows["parameters.total"], rows[LEARNED], rows[f"{LEARNED}/stderr"],
                       marker="o", capsize=3, color=COLOURS[exposures],
                       label=f"{exposures} exposures")  # fmt: skip
-    sizes = sorted(results["parameters.total"].unique())
+    runs = results.table(MOST)
+    sizes = sorted(runs["parameters.total"].unique())
     for slope, style in ((2, "--"), (1, ":")):
         axes.plot(sizes, [slope * p for p in sizes], style, color="grey",
                   label=f"{slope} bit{'s' * (slope > 1)} per parameter")  # fmt: skip
-    most = (results[MOST] * results["parameters.total"]).max()
+    most = (runs[MOST] * runs["parameters.total"]).max()
     axes.axhline(most, color="black", linewidth=1, label="all there is to learn")
     axes.set(xlabel="parameters", ylabel="bits learned", ylim=(-0.15 * most, 1.25 * most))
     axes.set_xticks(sizes, [f"{p:,}" for p in sizes])
     axes.legend(fontsize="small", loc="lower right")
 
 
-def _draw_ratio(axes, results: pl.DataFrame) -> None:
+def _draw_ratio(axes, results: Results) -> None:
     """Bits per parameter against the most that the world holds, for every run."""
-    name = "capacity/bits_per_parameter"
-    for exposures, rows in _groups(results):
-        axes.plot(rows[MOST], rows[name], "o", alpha=0.6, color=COLOURS[exposures])
-    top = results[MOST].max()
+    runs = results.table(BITS, MOST)
+    for exposures, rows in _groups(runs):
+        axes.plot(rows[MOST], rows[BITS], "o", alpha=0.6, color=COLOURS[exposures])
+    top = runs[MOST].max()
     axes.plot([0, top], [0, top], color="black", linewidth=1)
     axes.annotate("maximum", (0.35 * top, 0.38 * top), rotation=35)
     for level, style in ((2, "--"), (1, ":")):

@@ -1,24 +1,26 @@
-"""Capacity whatever the sizes of bioD are, from results.csv."""
+"""Capacity whatever the sizes of bioD are, from its results."""
 
 from pathlib import Path
 
-import polars as pl
 from matplotlib.figure import Figure
 
 from physlm.analysis.experiment_figure import draw_experiment
 from physlm.analysis.seeds_figure import draw_seeds
+from physlm.results import Results
 
-BITS, MOST = "capacity/bits_per_parameter", "capacity/maximum_bits_per_parameter"
+BITS = "capacity/bits_per_parameter{split=train}"
+MOST = "capacity/maximum_bits_per_parameter"
 SIZES = {"n_attributes": "K", "n_chunks": "C", "diversity": "D", "chunk_length": "L",
          "alphabet_size": "T"}  # fmt: skip
 BASE = {"n_attributes": 6, "n_chunks": 1, "diversity": 256, "chunk_length": 2, "alphabet_size": 32}
 
 
-def draw(results: pl.DataFrame) -> Figure:
+def draw(results: Results) -> Figure:
     """The figure of these runs."""
     groups, most = {}, []
     columns = [f"data.{name}" for name in SIZES]
-    for values, rows in sorted(results.partition_by(columns, as_dict=True).items()):
+    runs = results.table(BITS, MOST)
+    for values, rows in sorted(runs.partition_by(columns, as_dict=True).items()):
         changed = [f"{SIZES[name]}={value}" for name, value in zip(SIZES, values, strict=True)
                    if value != BASE[name]]  # fmt: skip
         groups["_".join(changed) or "K=6, C=1,_D=256, L=2,_T=32"] = rows[BITS]

@@ -1,4 +1,4 @@
-"""What tokens of domains undo of what junk costs, from results.csv."""
+"""What tokens of domains undo of what junk costs, from its results."""
 
 from pathlib import Path
 
@@ -7,11 +7,12 @@ from matplotlib.figure import Figure
 
 from physlm.analysis.experiment_figure import draw_experiment
 from physlm.analysis.seeds_figure import draw_seeds
+from physlm.results import Results
 
-KNOWN = "capacity/people_bits_per_parameter"
+KNOWN = "capacity/people_bits_per_parameter{split=train}"
 
 
-def draw(results: pl.DataFrame) -> Figure:
+def draw(results: Results) -> Figure:
     """The figure of these runs."""
     has_useful, has_junk = (pl.col(f"data.{d}_token").is_not_null() for d in ("useful", "junk"))
     is_clean = pl.col("data.junk_share") == 0
@@ -24,7 +25,7 @@ def draw(results: pl.DataFrame) -> Figure:
     figure = Figure(figsize=(11, 4), layout="constrained")
     panels = figure.subplots(1, 3, sharey=True, width_ratios=(4, 2, 1))
     for axes, n in zip(panels, (100, 300, 600), strict=True):
-        rows = results.filter(pl.col("data.exposures") == n)
+        rows = results.table(KNOWN).filter(pl.col("data.exposures") == n)
         found = {name: rows.filter(chosen)[KNOWN] for name, chosen in kinds.items()}
         groups = {name: values for name, values in found.items() if len(values)}
         draw_seeds(axes, groups, "")

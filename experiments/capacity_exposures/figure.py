@@ -1,4 +1,4 @@
-"""Capacity against exposures, and of frequent and rare people in one world, from results.csv."""
+"""Capacity against exposures, and of frequent and rare people in one world, from its results."""
 
 from pathlib import Path
 
@@ -7,19 +7,21 @@ from matplotlib.figure import Figure
 
 from physlm.analysis.experiment_figure import draw_experiment
 from physlm.analysis.seeds_figure import draw_seeds
-from physlm.collate import summarise
+from physlm.results import Results
+from physlm.summary import summarise
 
-BITS = "capacity/bits_per_parameter"
-SHARE = "capacity/frequency_{}/learned_share"
+BITS = "capacity/bits_per_parameter{split=train}"
+SHARE = "capacity/learned_share{{frequency={},split=train}}"
 
 
-def draw(results: pl.DataFrame) -> Figure:
+def draw(results: Results) -> Figure:
     """The figure of these runs."""
     is_mixed = pl.col("name") == "capacity_exposures"
     figure = Figure(figsize=(10, 4), layout="constrained")
     ladder, groups = figure.subplots(1, 2)
     equal = results.filter(~is_mixed)
-    ladder.plot(equal["exposures"], equal[BITS], "k.", alpha=0.5)
+    runs = equal.table(BITS)
+    ladder.plot(runs["exposures"], runs[BITS], "k.", alpha=0.5)
     means = summarise(equal, ["data.exposures", "trainer.batch_size"], [BITS])
     ladder.errorbar(means["data.exposures"], means[BITS], means[f"{BITS}/stderr"], capsize=4)
     for level, style in ((2, "--"), (1, ":")):
@@ -27,7 +29,7 @@ def draw(results: pl.DataFrame) -> Figure:
     ladder.set(xscale="log", xlabel="exposures", ylabel="bits per parameter",
                title="everyone equally often")  # fmt: skip
     mixed = results.filter(is_mixed)
-    shares = {f"{10 * n}_exposures": mixed[SHARE.format(n)] for n in (1, 3, 10, 30, 100)}
+    shares = {f"{10 * n}_exposures": mixed.values(SHARE.format(n)) for n in (1, 3, 10, 30, 100)}
     draw_seeds(groups, shares, "share of what is told that is known")
     groups.set(title="frequent and rare people in one world")
     return figure

@@ -1,4 +1,4 @@
-"""Capacity with MLPs of four kinds after 100 exposures and 1000, from results.csv."""
+"""Capacity with MLPs of four kinds after 100 exposures and 1000, from its results."""
 
 from pathlib import Path
 
@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 
 from physlm.analysis.experiment_figure import draw_experiment
 from physlm.analysis.rates_figure import draw_rates
+from physlm.results import Results
 
 KINDS = {
     "plain": (pl.col("model.mlp") == "gelu") & (pl.col("model.d_model") == 32),
@@ -17,7 +18,7 @@ KINDS = {
 }
 
 
-def draw(results: pl.DataFrame) -> Figure:
+def draw(results: Results) -> Figure:
     """The figure of these runs."""
     return draw_rates({name: results.filter(chosen) for name, chosen in KINDS.items()})
 

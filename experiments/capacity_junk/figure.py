@@ -1,4 +1,4 @@
-"""What is known of useful people among junk of several kinds, from results.csv."""
+"""What is known of useful people among junk of several kinds, from its results."""
 
 from pathlib import Path
 
@@ -7,12 +7,13 @@ from matplotlib.figure import Figure
 
 from physlm.analysis.experiment_figure import draw_experiment
 from physlm.analysis.seeds_figure import draw_seeds
+from physlm.results import Results
 
-KNOWN = "capacity/people_bits_per_parameter"
+KNOWN = "capacity/people_bits_per_parameter{split=train}"
 SHARE, PEOPLE, CONTENT = "data.junk_share", "data.n_junk_people", "data.content"
 
 
-def draw(results: pl.DataFrame) -> Figure:
+def draw(results: Results) -> Figure:
     """The figure of these runs."""
     is_fresh = (pl.col(PEOPLE) == 1_000_000) & (pl.col(CONTENT) == "biographies")
     most = pl.col(SHARE) == 0.875
@@ -27,7 +28,7 @@ def draw(results: pl.DataFrame) -> Figure:
     }
     figure = Figure(figsize=(10, 4), layout="constrained")
     axes = figure.subplots()
-    groups = {name: results.filter(chosen)[KNOWN] for name, chosen in kinds.items()}
+    groups = {name: results.filter(chosen).values(KNOWN) for name, chosen in kinds.items()}
     draw_seeds(axes, groups, "bits known of useful people,\nper parameter")
     axes.set(xlabel="junk, as a share of all tokens", title="after 100 exposures of useful people")
     return figure

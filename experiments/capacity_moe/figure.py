@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 
 from physlm.analysis.experiment_figure import draw_experiment
 from physlm.analysis.rates_figure import draw_rates
+from physlm.results import Results
 
 KINDS = {
     "one MLP": pl.col("model.n_experts") == 1,
@@ -15,7 +16,7 @@ KINDS = {
 }
 
 
-def draw(results: pl.DataFrame) -> Figure:
+def draw(results: Results) -> Figure:
     """The figure of these runs."""
     return draw_rates({name: results.filter(chosen) for name, chosen in KINDS.items()})
 

@@ -1,4 +1,4 @@
-"""Capacity against bits of a weight, from results.csv."""
+"""Capacity against bits of a weight, from its results."""
 
 from pathlib import Path
 
@@ -6,21 +6,23 @@ import polars as pl
 from matplotlib.figure import Figure
 
 from physlm.analysis.experiment_figure import draw_experiment
-from physlm.collate import summarise
+from physlm.results import Results
+from physlm.summary import summarise
 
-BITS, WEIGHT, GROUP = "capacity/bits_per_parameter", "model.weight_bits", "model.group_size"
+BITS = "capacity/bits_per_parameter{split=train}"
+WEIGHT, GROUP = "model.weight_bits", "model.group_size"
 
 
-def draw(results: pl.DataFrame) -> Figure:
+def draw(results: Results) -> Figure:
     """The figure of these runs."""
     figure = Figure(figsize=(6, 4.2), layout="constrained")
     axes = figure.subplots()
     rounded = results.filter(pl.col("name") == "capacity_quantised")
-    for (size,), rows in sorted(rounded.partition_by(GROUP, as_dict=True).items()):
-        means = summarise(rows, [WEIGHT], [BITS])
+    for (size,), rows in sorted(rounded.runs.partition_by(GROUP, as_dict=True).items()):
+        means = summarise(rounded.of_runs(rows), [WEIGHT], [BITS])
         axes.errorbar(means[WEIGHT], means[BITS], means[f"{BITS}/stderr"], marker="o", capsize=4,
                       label=f"{size} weights share a scale")  # fmt: skip
-    before = results.filter(pl.col("name") != "capacity_quantised")[BITS]
+    before = results.filter(pl.col("name") != "capacity_quantised").values(BITS)
     axes.axhline(before.mean(), color="black", linewidth=1, label="32 bits")
     axes.axhline(0, color="grey", linewidth=0.5)
     axes.set(xlabel="bits of a weight", ylabel="bits per parameter", title="1000 exposures")

@@ -1,22 +1,24 @@
-"""Bits stored against the size of the model, in one world, from results.csv."""
+"""Bits stored against the size of the model, in one world, from its results."""
 
 from pathlib import Path
 
-import polars as pl
 from matplotlib.figure import Figure
 
 from physlm.analysis.experiment_figure import draw_experiment
-from physlm.collate import summarise
+from physlm.results import Results
+from physlm.summary import summarise
 
-BITS, MOST = "capacity/bits_per_parameter", "capacity/maximum_bits_per_parameter"
+BITS = "capacity/bits_per_parameter{split=train}"
+MOST = "capacity/maximum_bits_per_parameter"
 
 
-def draw(results: pl.DataFrame) -> Figure:
+def draw(results: Results) -> Figure:
     """The figure of these runs."""
     figure = Figure(figsize=(6, 4.2), layout="constrained")
     axes = figure.subplots()
     means = summarise(results, ["parameters.total"], [BITS, MOST])
-    axes.plot(results["parameters.total"], results[BITS], "k.", alpha=0.5, label="each seed")
+    runs = results.table(BITS)
+    axes.plot(runs["parameters.total"], runs[BITS], "k.", alpha=0.5, label="each seed")
     axes.errorbar(means["parameters.total"], means[BITS], means[f"{BITS}/stderr"], capsize=4,
                   label="mean")  # fmt: skip
     axes.plot(means["parameters.total"], means[MOST], "k--", linewidth=1, label="maximum")

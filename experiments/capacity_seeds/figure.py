@@ -1,20 +1,20 @@
-"""How far seeds of one experiment lie apart, from results.csv."""
+"""How far seeds of one experiment lie apart, from its results."""
 
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 from matplotlib.figure import Figure
 
 from physlm.analysis.experiment_figure import draw_experiment
 from physlm.intervals import mean_interval
+from physlm.results import Results
 
-BITS = "capacity/bits_per_parameter"
+BITS = "capacity/bits_per_parameter{split=train}"
 
 
-def draw(results: pl.DataFrame) -> Figure:
+def draw(results: Results) -> Figure:
     """The figure of these runs."""
-    bits = results[BITS].to_numpy()
+    bits = results.values(BITS).to_numpy()
     low, high = mean_interval(bits)
     figure = Figure(figsize=(6, 4), layout="constrained")
     axes = figure.subplots()

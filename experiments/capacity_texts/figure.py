@@ -1,4 +1,4 @@
-"""Capacity by the texts that people are told of in, from results.csv."""
+"""Capacity by the texts that people are told of in, from its results."""
 
 from pathlib import Path
 
@@ -7,7 +7,9 @@ from matplotlib.figure import Figure
 
 from physlm.analysis.experiment_figure import draw_experiment
 from physlm.analysis.seeds_figure import draw_seeds
+from physlm.results import Results
 
+BITS = "capacity/bits_per_parameter{split=train}"
 TEXTS = {
     "redrawn at_every exposure": pl.col("data.text.n_wordings") == 0,
     "one text": pl.col("data.text.n_wordings") == 1,
@@ -15,11 +17,11 @@ TEXTS = {
 }
 
 
-def draw(results: pl.DataFrame) -> Figure:
+def draw(results: Results) -> Figure:
     """The figure of these runs."""
     figure = Figure(figsize=(5, 4), layout="constrained")
     axes = figure.subplots()
-    groups = {n: results.filter(c)["capacity/bits_per_parameter"] for n, c in TEXTS.items()}
+    groups = {n: results.filter(c).values(BITS) for n, c in TEXTS.items()}
     draw_seeds(axes, groups, "bits per parameter")
     axes.set(title="1000 exposures")
     return figure

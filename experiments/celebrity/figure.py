@@ -1,4 +1,4 @@
-"""A minority told of once, alone and beside celebrities, from results.csv: Part 3.1, result 5."""
+"""A minority told of once, alone and beside celebrities, from its results: Part 3.1, result 5."""
 
 from pathlib import Path
 
@@ -7,16 +7,19 @@ from matplotlib.figure import Figure
 
 from physlm.analysis.experiment_figure import draw_experiment
 from physlm.analysis.extraction_figure import Arm, draw_arms
+from physlm.results import Results
+
+STORED = "bio/attribute_accuracy{split=train}"
 
 
-def draw(results: pl.DataFrame) -> Figure:
+def draw(results: Results) -> Figure:
     """The figure of these runs."""
     people = results.filter(pl.col("name") == "people")
     alone = pl.col("data.n_minority") == 0
     arms = [
-        Arm("alone", people.filter(alone)["bio/attribute_accuracy"],
+        Arm("alone", people.filter(alone).values(STORED),
             results.filter(pl.col("name") == "extraction")),
-        Arm("beside_celebrities", people.filter(~alone)["bio/attribute_accuracy"],
+        Arm("beside_celebrities", people.filter(~alone).values(STORED),
             results.filter(pl.col("name") == "celebrity")),
     ]  # fmt: skip
     return draw_arms(arms)

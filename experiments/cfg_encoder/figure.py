@@ -1,4 +1,4 @@
-"""What probes find in an encoder and in a decoder, from results.csv, as Part 1, figure 6."""
+"""What probes find in an encoder and in a decoder, from its results, as Part 1, figure 6."""
 
 from pathlib import Path
 
@@ -7,20 +7,24 @@ import polars as pl
 from matplotlib.figure import Figure
 
 from physlm.analysis.experiment_figure import draw_experiment
+from physlm.results import Results
 
 LEVELS = (2, 3, 4)
 MODELS = {"cfg_inside": "decoder", "cfg_encoder": "encoder"}
-PROBES = {"full": "full, all positions", "diagonal_at_ends": "own state, at ends"}
+PROBES = {("full", "all"): "full, all positions", ("diagonal", "ends"): "own state, at ends"}
+FOUND = "probe/accuracy{{level={},positions={},reach={},split=test,target=ancestor}}"
 
 
-def draw(results: pl.DataFrame) -> Figure:
+def draw(results: Results) -> Figure:
     """The figure of these runs."""
     figure = Figure(figsize=(9, 3.6), layout="constrained")
-    for axes, (kind, title) in zip(figure.subplots(1, 2), PROBES.items(), strict=True):
+    for axes, ((reach, positions), title) in zip(
+        figure.subplots(1, 2), PROBES.items(), strict=True
+    ):
         for i, (name, label) in enumerate(MODELS.items()):
             rows = results.filter(pl.col("name") == name)
             for j, level in enumerate(LEVELS):
-                values = rows[f"probe/ancestor/{kind}/NT{level}"]
+                values = rows.values(FOUND.format(level, positions, reach))
                 axes.bar(j + 0.4 * i, values.mean(), 0.38, color=f"C{i}",
                          label=label if j == 0 else None)  # fmt: skip
                 axes.plot([j + 0.4 * i] * len(values), values, "k.", markersize=3)

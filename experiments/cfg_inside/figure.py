@@ -1,6 +1,5 @@
-"""What probes find, and where attention goes, from results.csv, as Part 1, figures 6 to 9."""
+"""What probes find, and where attention goes, from its results, as Part 1, figures 6 to 9."""
 
-import re
 from pathlib import Path
 
 import numpy as np
@@ -8,14 +7,17 @@ import polars as pl
 from matplotlib.figure import Figure
 
 from physlm.analysis.experiment_figure import draw_experiment
+from physlm.results import Results
 
 LEVELS = (2, 3, 4)
+ENDS = "attention/end_to_end{{key_level={},query_level={},split=test}}"
 OFFSETS = (-2, -1, 0, 1, 2)
-PROBES = {"full": "full, all positions", "diagonal_at_ends": "own state, at ends",
-          "diagonal_elsewhere": "own state, elsewhere"}  # fmt: skip
+PROBES = {("full", "all"): "full, all positions", ("diagonal", "ends"): "own state, at ends",
+          ("diagonal", "elsewhere"): "own state, elsewhere"}  # fmt: skip
+DIMS = "level={},positions={},reach={},split=test,target=ancestor"
 
 
-def draw(results: pl.DataFrame) -> Figure:
+def draw(results: Results) -> Figure:
     """The figure of these runs."""
     figure = Figure(figsize=(12, 7), layout="constrained")
     probes, attention = figure.subplots(2, 3)
@@ -27,11 +29,14 @@ def draw(results: pl.DataFrame) -> Figure:
     return figure
 
 
-def _draw_probes(axes, results: pl.DataFrame, kind: str, title: str) -> None:
+def _draw_probes(axes, results: Results, kind: tuple[str, str], title: str) -> None:
     """Accuracy on every level, of the trained model and of random weights."""
-    for i, (prefix, label) in enumerate((("probe", "trained"), ("probe_untrained", "random"))):
+    reach, positions = kind
+    weights = (("accuracy", "trained"), ("untrained_accuracy", "random"))
+    for i, (name, label) in enumerate(weights):
         for j, level in enumerate(LEVELS):
-            values = results[f"{prefix}/ancestor/{kind}/NT{level}"]
+            dims = DIMS.format(level, positions, reach)
+            values = results.values(f"probe/{name}{{{dims}}}")
             axes.bar(j + 0.4 * i, values.mean(), 0.38, color=f"C{i}",
                      label=label if j == 0 else None)  # fmt: skip
             axes.plot([j + 0.4 * i] * len(values), values, "k.", markersize=3)
@@ -41,10 +46,11 @@ def _draw_probes(axes, results: pl.DataFrame, kind: str, title: str) -> None:
     axes.legend(fontsize="small", loc="lower right")
 
 
-def _draw_boundaries(axes, results: pl.DataFrame) -> None:
+def _draw_boundaries(axes, results: Results) -> None:
     for i, level in enumerate(LEVELS):
-        names = [f"attention/boundary/NT{level}/offset_{offset}" for offset in OFFSETS]
-        rows = results.select(names).to_numpy()
+        names = [f"attention/at_boundary{{level={level},offset={offset},split=test}}"
+                 for offset in OFFSETS]  # fmt: skip
+        rows = results.table(*names).select(names).to_numpy()
         for row in rows:
             axes.plot(OFFSETS, row - row.mean(), color=f"C{i}", alpha=0.3)
         mean = rows.mean(axis=0)
@@ -55,9 +61,9 @@ def _draw_boundaries(axes, results: pl.DataFrame) -> None:
     axes.legend(fontsize="small")
 
 
-def _draw_end_to_end(axes, results: pl.DataFrame) -> None:
+def _draw_end_to_end(axes, results: Results) -> None:
     values = np.array([
-        [results[f"attention/end_to_end/NT{q}_to_NT{k}"].mean() for k in LEVELS] for q in LEVELS
+        [results.values(ENDS.format(k, q)).mean() for k in LEVELS] for q in LEVELS
     ])  # fmt: skip
     largest = np.abs(values).max()
     image = axes.imshow(values, cmap="RdBu_r", vmin=-largest, vmax=largest)
@@ -70,15 +76,13 @@ def _draw_end_to_end(axes, results: pl.DataFrame) -> None:
     axes.figure.colorbar(image, ax=axes, shrink=0.8)
 
 
-def _draw_adjacent(axes, results: pl.DataFrame) -> None:
-    pattern = re.compile(r"attention/adjacent/NT(\d)_to_NT(\d)/apart_(\d)")
-    found = {tuple(map(int, m.groups())): name for name in results.columns
-             if (m := pattern.fullmatch(name))}  # fmt: skip
-    for q, k in sorted({(q, k) for q, k, _ in found}):
-        apart = [r for a, b, r in sorted(found) if (a, b) == (q, k)]
-        means = [results[found[q, k, r]].mean() for r in apart]
-        axes.plot(apart, means, marker="o", color=f"C{q - 2}", alpha=1 if q == k else 0.35,
-                  label=f"NT{q}" if q == k else None)  # fmt: skip
+def _draw_adjacent(axes, results: Results) -> None:
+    levels = ["query_level", "key_level"]
+    rows = results.along("attention/adjacent").group_by(*levels, "apart", maintain_order=True)
+    means = rows.agg(pl.col("value").mean()).sort(*levels, "apart")
+    for (q, k), line in means.group_by(levels, maintain_order=True):
+        axes.plot(line["apart"], line["value"], marker="o", color=f"C{q - 2}",
+                  alpha=1 if q == k else 0.35, label=f"NT{q}" if q == k else None)  # fmt: skip
     axes.axhline(0, color="grey", linewidth=0.8)
     axes.set(title="between ends (pale: other levels)",
              xlabel="subtrees of the key's level between", ylabel="beyond distance")  # fmt: skip

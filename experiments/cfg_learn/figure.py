@@ -1,4 +1,4 @@
-"""Validity and distance from the truth while decoders learn, from curve.csv and results.csv."""
+"""Validity and distance from the truth while decoders learn, from curve.csv and its results."""
 
 from pathlib import Path
 
@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from physlm.analysis.experiment_figure import draw_experiment
+from physlm.results import Results
 
 FOLDER = Path(__file__).parent
 PREFIXES = {0: "from the start", 20: "after 20 tokens"}
@@ -14,11 +15,10 @@ PUBLISHED = {"cfg3b": 0.998, "cfg3g": 0.986, "cfg3f": 0.976}  # whole grammars, 
 GRAMMARS = ("cfg3b", "cfg3i", "cfg3h", "cfg3g", "cfg3f")
 
 
-def draw(results: pl.DataFrame) -> Figure:
+def draw(results: Results) -> Figure:
     """The figure of these runs."""
-    curve = pl.read_csv(FOLDER / "curve.csv").join(
-        results.select("run_id", "data.grammar", "cfg/floor_nats"), on="run_id"
-    )
+    curve = pl.read_csv(FOLDER / "curve.csv", schema_overrides={"run_id": pl.String})
+    curve = curve.join(results.runs.select("run_id", "data.grammar"), on="run_id")
     figure = Figure(figsize=(13, 3.8), layout="constrained")
     validity, distance, grammars = figure.subplots(1, 3)
     draw_validity(validity, curve.filter(pl.col("data.grammar") == "cfg3b"))
@@ -29,11 +29,11 @@ def draw(results: pl.DataFrame) -> Figure:
 
 def draw_validity(axes: Axes, curve: pl.DataFrame) -> None:
     """Share of valid strings against tokens, a line for each seed."""
-    for number, (_, rows) in enumerate(sorted(curve.group_by("seed"))):
-        tokens = rows["curve/tokens"] / 1e6
+    curve = curve.filter(pl.col("metric") == "cfg/accuracy")
+    for number, (_, runs) in enumerate(sorted(curve.group_by("seed"))):
         for prefix, label in PREFIXES.items():
-            values = rows[f"curve/cfg/accuracy_prefix_{prefix}"]
-            axes.plot(tokens, values, color="tab:gray" if prefix else "black",
+            rows = runs.filter(pl.col("dims") == f"prefix={prefix},split=test")
+            axes.plot(rows["tokens"] / 1e6, rows["value"], color="tab:gray" if prefix else "black",
                       label=label if number == 0 else None)  # fmt: skip
     axes.set(xlabel="million tokens", ylabel="share of valid strings", ylim=(-0.03, 1.03),
              title="cfg3b")  # fmt: skip
@@ -42,19 +42,21 @@ def draw_validity(axes: Axes, curve: pl.DataFrame) -> None:
 
 def draw_distance(axes: Axes, curve: pl.DataFrame) -> None:
     """KL to the truth against tokens, a line for each grammar and seed."""
+    curve = curve.filter(pl.col("metric") == "cfg/kl_nats")
     for i, grammar in enumerate(GRAMMARS):
         runs = curve.filter(pl.col("data.grammar") == grammar).group_by("seed")
         for number, (_, rows) in enumerate(sorted(runs)):
-            axes.semilogy(rows["curve/tokens"] / 1e6, rows["curve/cfg/kl_nats"], color=f"C{i}",
+            axes.semilogy(rows["tokens"] / 1e6, rows["value"], color=f"C{i}",
                           linewidth=1, label=grammar if number == 0 else None)  # fmt: skip
     axes.set(xlabel="million tokens", ylabel="KL to the truth, nats per token")
     axes.legend(fontsize="small")
 
 
-def draw_grammars(axes: Axes, results: pl.DataFrame) -> None:
+def draw_grammars(axes: Axes, results: Results) -> None:
     """Share of valid strings written from the start, at the end of training."""
     for i, grammar in enumerate(GRAMMARS):
-        values = results.filter(pl.col("data.grammar") == grammar)["cfg/accuracy_prefix_0"]
+        runs = results.filter(pl.col("data.grammar") == grammar)
+        values = runs.values("cfg/accuracy{prefix=0,split=test}")
         axes.bar(i, values.mean(), color=f"C{i}")
         axes.plot([i] * len(values), values, "k.", markersize=4)
         if grammar in PUBLISHED:

@@ -1,4 +1,4 @@
-"""Validity by position variant, from results.csv: Part 1, figure 4, at our scale."""
+"""Validity by position variant, from its results: Part 1, figure 4, at our scale."""
 
 from pathlib import Path
 
@@ -7,22 +7,27 @@ import polars as pl
 from matplotlib.figure import Figure
 
 from physlm.analysis.experiment_figure import draw_experiment
+from physlm.results import Results
 
+VALID, KL = "cfg/accuracy{prefix=0,split=test}", "cfg/kl_nats{split=test}"
 VARIANTS = {("learned", 4): "absolute", ("none", 4): "none", ("uniform", 4): "uniform",
             ("uniform", 8): "uniform,\n8 heads", ("position_only", 4): "position\nonly",
             ("rope", 4): "rotary", ("relative", 4): "relative"}  # fmt: skip
 
 
-def draw(results: pl.DataFrame) -> Figure:
+def draw(results: Results) -> Figure:
     """The figure of these runs."""
     figure = Figure(figsize=(10, 3.6), layout="constrained")
     validity, distance = figure.subplots(1, 2)
-    for axes, metric in ((validity, "cfg/accuracy_prefix_0"), (distance, "cfg/kl_nats")):
+    for axes, metric in (
+        (validity, "cfg/accuracy{prefix=0,split=test}"),
+        (distance, "cfg/kl_nats{split=test}"),
+    ):
         for i, (variant, n_heads) in enumerate(VARIANTS):
             is_variant = (pl.col("model.position") == variant) & (
                 pl.col("model.n_heads") == n_heads
             )
-            values = results.filter(is_variant)[metric]
+            values = results.filter(is_variant).values(metric)
             axes.bar(i, values.mean(), color=f"C{i}")
             axes.plot([i] * len(values), values, "k.", markersize=4)
         axes.set_xticks(np.arange(len(VARIANTS)), list(VARIANTS.values()), fontsize="small")

@@ -1,4 +1,4 @@
-"""Accuracy after corrupted beginnings, by what training strings were like, from results.csv."""
+"""Accuracy after corrupted beginnings, by what training strings were like, from its results."""
 
 from pathlib import Path
 
@@ -7,19 +7,21 @@ import polars as pl
 from matplotlib.figure import Figure
 
 from physlm.analysis.experiment_figure import draw_experiment
+from physlm.results import Results
 
 KINDS = {"terminal": "tokens", "nonterminal": "symbols", "nonterminal_fixed": "symbols, fixed"}
+RIGHT = "cfg/robust_accuracy{{corruption={},split=test,temperature={}}}"
 BEGINNINGS = {"clean": "clean", **KINDS}
 
 
-def draw(results: pl.DataFrame) -> Figure:
+def draw(results: Results) -> Figure:
     """The figure of these runs."""
     figure = Figure(figsize=(11, 3.6), layout="constrained")
     panels = figure.subplots(1, 2, sharey=True)
     for axes, temperature in zip(panels, (0.1, 1), strict=True):
         for i, (label, rows) in enumerate(_trained(results)):
             for j, kind in enumerate(BEGINNINGS):
-                values = rows[f"cfg/robust/{kind}/temperature_{temperature}"]
+                values = rows.values(RIGHT.format(kind, temperature))
                 axes.bar(j + 0.2 * i, values.mean(), 0.18, color=f"C{i}",
                          label=label if j == 0 else None)  # fmt: skip
                 axes.plot([j + 0.2 * i] * len(values), values, "k.", markersize=3)
@@ -32,7 +34,7 @@ def draw(results: pl.DataFrame) -> Figure:
     return figure
 
 
-def _trained(results: pl.DataFrame):
+def _trained(results: Results):
     """Runs by what a tenth of their training strings had wrong."""
     is_clean = pl.col("data.corrupted_share") == 0
     yield "none", results.filter(is_clean)

@@ -1,4 +1,4 @@
-"""What is stored and what can be told, by augmentation, from results.csv: Part 3.1, figure 3."""
+"""What is stored and what can be told, by augmentation, from its results: Part 3.1, figure 3."""
 
 from pathlib import Path
 
@@ -7,15 +7,16 @@ from matplotlib.figure import Figure
 
 from physlm.analysis.experiment_figure import draw_experiment
 from physlm.analysis.extraction_figure import Arm, draw_arms
-from physlm.collate import varying_science
 from physlm.errors import InputError
+from physlm.results import Results
+from physlm.summary import varying_science
 
 TEXTS = {"single": (1, 1, "fixed"), "single_permute1": (1, 1, "random"),
          "single_permute5": (1, 5, "random"), "multi5": (5, 1, "fixed"),
          "multi5_permute": (5, 1, "random"), "redrawn": (0, 1, "random")}  # fmt: skip
 
 
-def measured(results: pl.DataFrame, text: str) -> tuple[pl.DataFrame, pl.DataFrame]:
+def measured(results: Results, text: str) -> tuple[Results, Results]:
     """The runs that were told in one way, and those that were then asked about.
 
     Raises:
@@ -25,17 +26,17 @@ def measured(results: pl.DataFrame, text: str) -> tuple[pl.DataFrame, pl.DataFra
     told = {"name": "people", **dict(zip(columns, TEXTS[text], strict=True))}
     people = results.filter(pl.all_horizontal(pl.col(c) == value for c, value in told.items()))
     asked = results.filter(pl.col("init_from") == f"+experiment=people +text={text}")
-    if mixed := varying_science(people):
-        raise InputError(f"results.csv has people of {text} with several {', '.join(mixed)}")
+    if mixed := varying_science(people.runs):
+        raise InputError(f"results have people of {text} with several {', '.join(mixed)}")
     return people, asked
 
 
-def draw(results: pl.DataFrame) -> Figure:
+def draw(results: Results) -> Figure:
     """The figure of these runs."""
     arms = []
     for text in TEXTS:
         people, asked = measured(results, text)
-        arms.append(Arm(text, people["bio/attribute_accuracy"], asked))
+        arms.append(Arm(text, people.values("bio/attribute_accuracy{split=train}"), asked))
     return draw_arms(arms)
 
 

@@ -1,12 +1,12 @@
-"""Remainders of months and of luck, straight and after facts, from results.csv."""
+"""Remainders of months and of luck, straight and after facts, from its results."""
 
 from pathlib import Path
 
-import polars as pl
 from matplotlib.figure import Figure
 
 from physlm.analysis.experiment_figure import draw_experiment
 from physlm.analysis.manipulation_figure import draw_tasks
+from physlm.results import Results
 
 TASKS = (
     *(f"birth_month_mod_{m}" for m in (2, 6, 12)),
@@ -14,7 +14,7 @@ TASKS = (
 )
 
 
-def draw(results: pl.DataFrame) -> Figure:
+def draw(results: Results) -> Figure:
     """The figure of these runs."""
     figure = Figure(figsize=(10, 3.8), layout="constrained")
     draw_tasks(figure.subplots(), results, TASKS, split="out_of_distribution")

@@ -1,18 +1,18 @@
-"""Pairs of people ranked and told apart, straight and after facts, from results.csv."""
+"""Pairs of people ranked and told apart, straight and after facts, from its results."""
 
 from pathlib import Path
 
-import polars as pl
 from matplotlib.figure import Figure
 
 from physlm.analysis.experiment_figure import draw_experiment
 from physlm.analysis.manipulation_figure import draw_tasks
+from physlm.results import Results
 
 TASKS = tuple(f"{what}_{how}" for what in ("birth_month", "major_luck")
               for how in ("ranking", "subtraction"))  # fmt: skip
 
 
-def draw(results: pl.DataFrame) -> Figure:
+def draw(results: Results) -> Figure:
     """The figure of these runs."""
     figure = Figure(figsize=(10, 3.8), layout="constrained")
     draw_tasks(figure.subplots(), results, TASKS, split="out_of_distribution")

@@ -1,4 +1,4 @@
-"""Names from attributes, of people named first and last in their texts, from results.csv."""
+"""Names from attributes, of people named first and last in their texts, from its results."""
 
 from pathlib import Path
 
@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 
 from physlm.analysis.experiment_figure import draw_experiment
 from physlm.analysis.manipulation_figure import draw_tasks
+from physlm.results import Results
 
 GIVEN = ("birth_date", "date_and_city", "three", "four", "all")
 TASKS = tuple(f"{part}_name_from_{given}" for part in ("first", "full") for given in GIVEN)
@@ -14,16 +15,15 @@ ALONE = "full_name_from_all"
 TEXTS = {"redrawn": "texts open with the name", "redrawn_reverse6": "the name comes last"}
 
 
-def set_apart(results: pl.DataFrame) -> pl.DataFrame:
+def set_apart(results: Results) -> Results:
     """The runs that ask for one task alone give it another name."""
-    is_alone = pl.col("data.tasks") == f"['{ALONE}']"
-    columns = [c for c in results.columns if c.startswith(f"manipulation/{ALONE}/")]
-    named = {c: c.replace(ALONE, f"{ALONE}_asked_alone") for c in columns}
-    alone = results.filter(is_alone).rename(named)
-    return pl.concat([results.filter(~is_alone), alone], how="diagonal")
+    alone = results.filter(pl.col("data.tasks") == f"['{ALONE}']").runs["run_id"].to_list()
+    dims = pl.col("dims").str.replace(f"task={ALONE}$", f"task={ALONE}_asked_alone")
+    own = pl.when(pl.col("run_id").is_in(alone)).then(dims).otherwise(pl.col("dims"))
+    return Results(results.runs, results.metrics.with_columns(dims=own))
 
 
-def draw(results: pl.DataFrame) -> Figure:
+def draw(results: Results) -> Figure:
     """The figure of these runs."""
     results = set_apart(results)
     figure = Figure(figsize=(11, 6.4), layout="constrained")

@@ -1,12 +1,12 @@
-"""Parts of dates and pairs of attributes, straight and after facts, from results.csv."""
+"""Parts of dates and pairs of attributes, straight and after facts, from its results."""
 
 from pathlib import Path
 
-import polars as pl
 from matplotlib.figure import Figure
 
 from physlm.analysis.experiment_figure import draw_experiment
 from physlm.analysis.manipulation_figure import draw_tasks
+from physlm.results import Results
 
 TASKS = (
     "birth_day", "birth_year", "birth_city_then_employer", "employer_then_birth_city",
@@ -15,7 +15,7 @@ TASKS = (
 )  # fmt: skip
 
 
-def draw(results: pl.DataFrame) -> Figure:
+def draw(results: Results) -> Figure:
     """The figure of these runs."""
     figure = Figure(figsize=(11, 4), layout="constrained")
     draw_tasks(figure.subplots(), results, TASKS, split="out_of_distribution")

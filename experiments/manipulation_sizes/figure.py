@@ -1,4 +1,4 @@
-"""Parity of months by how many people training asks about, from results.csv: Part 3.2, result 2."""
+"""Parity of months by how many people training asks about, from its results: Part 3.2, result 2."""
 
 from pathlib import Path
 
@@ -7,8 +7,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from physlm.analysis.experiment_figure import draw_experiment
+from physlm.results import Results
 
-TASK = "manipulation/birth_month_mod_2"
+VALUE = "manipulation/{}{{split={},task=birth_month_mod_2}}"
 # Label, the share of training questions with facts that it is of, and which metric.
 LINES = (("chance", 0.0, "chance"), ("straight, trained so", 0.0, "accuracy"),
          ("straight, trained with facts too", 0.5, "accuracy"),
@@ -16,11 +17,12 @@ LINES = (("chance", 0.0, "chance"), ("straight, trained so", 0.0, "accuracy"),
          ("those facts", 0.5, "facts"))  # fmt: skip
 
 
-def draw_sizes(axes: Axes, results: pl.DataFrame, split: str) -> None:
+def draw_sizes(axes: Axes, results: Results, split: str) -> None:
     """Means over seeds with standard errors, by the number of people in training."""
     for i, (label, share, kind) in enumerate(LINES):
-        name = f"{TASK}/{kind}@{split}"
-        rows = results.filter(pl.col("data.facts_share") == share).sort("data.max_train")
+        name = VALUE.format(kind, split)
+        runs = results.filter(pl.col("data.facts_share") == share)
+        rows = runs.table(name).sort("data.max_train")
         means = rows.group_by("data.max_train", maintain_order=True).agg(
             pl.col(name).mean().alias("mean"),
             (pl.col(name).std() / pl.col(name).count().sqrt()).alias("error"),
@@ -31,7 +33,7 @@ def draw_sizes(axes: Axes, results: pl.DataFrame, split: str) -> None:
              title=split.replace("_", " "))  # fmt: skip
 
 
-def draw(results: pl.DataFrame) -> Figure:
+def draw(results: Results) -> Figure:
     """The figure of these runs."""
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     left, right = figure.subplots(1, 2)

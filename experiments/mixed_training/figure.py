@@ -1,4 +1,4 @@
-"""Questions after the biographies and beside them, from results.csv: Part 3.1, result 1."""
+"""Questions after the biographies and beside them, from its results: Part 3.1, result 1."""
 
 from pathlib import Path
 
@@ -7,16 +7,19 @@ from matplotlib.figure import Figure
 
 from physlm.analysis.experiment_figure import draw_experiment
 from physlm.analysis.extraction_figure import Arm, draw_arms
+from physlm.results import Results
+
+STORED = "bio/attribute_accuracy{split=train}"
 
 
-def draw(results: pl.DataFrame) -> Figure:
+def draw(results: Results) -> Figure:
     """The figure of these runs."""
     mixed = results.filter(pl.col("name") == "mixed_training")
     arms = [
         Arm("questions_afterwards",
-            results.filter(pl.col("name") == "people")["bio/attribute_accuracy"],
+            results.filter(pl.col("name") == "people").values(STORED),
             results.filter(pl.col("name") == "extraction")),
-        Arm("questions_from the start", mixed["bio/attribute_accuracy"], mixed),
+        Arm("questions_from the start", mixed.values(STORED), mixed),
     ]  # fmt: skip
     return draw_arms(arms)
 

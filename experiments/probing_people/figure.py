@@ -8,24 +8,27 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from physlm.analysis.experiment_figure import draw_experiment
+from physlm.results import Results
 
 TEXTS = ("single", "single_permute1", "single_permute5", "multi5", "multi5_permute", "redrawn")
 ATTRIBUTES = ("birth_city", "university", "major", "employer", "company_city")
 N_PLACES = 6
-ASKED = "qa/exact_match@out_of_distribution"
+ASKED = "qa/exact_match{split=out_of_distribution}"
+NAMED = "q_probe/accuracy{part=whole,split=test}"
+ALONG = "p_probe/accuracy{{attribute={},part=whole,place={},split=test}}"
 
 
-def told_as(results: pl.DataFrame, text: str, name: str) -> pl.DataFrame:
+def told_as(results: Results, text: str, name: str) -> Results:
     """The runs of an experiment that start from people told of in one way."""
     start = f"+experiment=people +text={text}"
     return results.filter((pl.col("name") == name) & (pl.col("init_from") == start))
 
 
-def draw_places(axes: Axes, probes: pl.DataFrame, text: str) -> None:
+def draw_places(axes: Axes, probes: Results, text: str) -> None:
     """Accuracy of whole values before the first, second, ... attribute of a biography."""
     accuracy = np.array(
         [
-            [probes[f"p_probe/whole/{name}/place_{place}"].mean() for place in range(N_PLACES)]
+            [probes.values(ALONG.format(name, place)).mean() for place in range(N_PLACES)]
             for name in ATTRIBUTES
         ]
     )
@@ -40,21 +43,21 @@ def draw_places(axes: Axes, probes: pl.DataFrame, text: str) -> None:
     axes.tick_params(labelsize="x-small")
 
 
-def draw_names(axes: Axes, results: pl.DataFrame, texts: list[str]) -> None:
+def draw_names(axes: Axes, results: Results, texts: list[str]) -> None:
     """What the name brings up against what can be asked for, a dot a run."""
     for i, text in enumerate(texts):
-        probes = told_as(results, text, "probing_people").sort("seed")
-        asked = told_as(results, text, "extraction").sort("seed")
-        axes.plot(probes["q_probe/whole"], asked[ASKED], "o", color=f"C{i}",
+        probes = told_as(results, text, "probing_people").table(NAMED).sort("seed")
+        asked = told_as(results, text, "extraction").table(ASKED).sort("seed")
+        axes.plot(probes[NAMED], asked[ASKED], "o", color=f"C{i}",
                   label=text.replace("_", " "))  # fmt: skip
     axes.set(xlabel="Q-probe, whole values", ylabel="answered, never asked about", ylim=(0, 1))
     axes.set_xlim(left=0)
     axes.legend(fontsize="x-small")
 
 
-def draw(results: pl.DataFrame) -> Figure:
+def draw(results: Results) -> Figure:
     """The figure of these runs."""
-    texts = [text for text in TEXTS if len(told_as(results, text, "probing_people"))]
+    texts = [text for text in TEXTS if len(told_as(results, text, "probing_people").runs)]
     figure = Figure(figsize=(12, 4.6), layout="constrained")
     left, right = figure.subfigures(1, 2, width_ratios=(2, 1))
     places = left.subplots(2, (len(texts) + 1) // 2, sharex=True, sharey=True)

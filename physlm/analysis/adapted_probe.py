@@ -16,7 +16,8 @@ from torch import Tensor, nn
 
 from physlm.models.adapter import adapted
 from physlm.models.inherited import Lora
-from physlm.models.transformer import Transformer
+from physlm.models.language_model import LanguageModel
+from physlm.models.transformer import transformer
 from physlm.rng import stream
 
 
@@ -74,7 +75,7 @@ class AdaptedProbe(nn.Module):
     """A classifier of states, with the model that makes them."""
 
     def __init__(
-        self, model: Transformer, n_classes: int, recipe: AdaptedProbeRecipe, seed: int
+        self, model: LanguageModel, n_classes: int, recipe: AdaptedProbeRecipe, seed: int
     ) -> None:
         super().__init__()
         lora = Lora(rank=0, embedding_rank=recipe.embedding_rank, alpha=recipe.embedding_rank)
@@ -83,7 +84,7 @@ class AdaptedProbe(nn.Module):
             if recipe.embedding_rank
             else copy.deepcopy(model).requires_grad_(requires_grad=False)
         )
-        width = model.config.d_model
+        width = transformer(model, "a probe").config.d_model
         norms = {StateNorm.layernorm: nn.LayerNorm, StateNorm.batchnorm: nn.BatchNorm1d}
         self.norm = norms[recipe.norm](width).to(model.device)
         self.classifier = nn.Linear(width, n_classes).to(model.device)
@@ -112,7 +113,7 @@ class AdaptedProbe(nn.Module):
 
 
 def fit_adapted_probe(
-    model: Transformer, inputs: Inputs, n_classes: int, recipe: AdaptedProbeRecipe, *, seed: int
+    model: LanguageModel, inputs: Inputs, n_classes: int, recipe: AdaptedProbeRecipe, *, seed: int
 ) -> AdaptedProbe:
     """Train a probe to give the class of each input at every place."""
     probe = AdaptedProbe(model, n_classes, recipe, seed).train()

@@ -46,6 +46,15 @@ class AttentionStatistics:
     adjacent: Float[np.ndarray, "layers heads levels levels apart"]
     n_strings: int
 
+    def arrays(self) -> dict[str, np.ndarray]:
+        """The means, by name."""
+        return {
+            "by_distance": self.by_distance,
+            "at_boundary": self.at_boundary,
+            "end_to_end": self.end_to_end,
+            "adjacent": self.adjacent,
+        }
+
 
 def attention_statistics(
     model: LanguageModel, corpus: CfgCorpus, strings: Strings

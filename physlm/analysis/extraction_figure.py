@@ -8,8 +8,9 @@ import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-_ANSWERED = "qa/exact_match"
-_OTHERS = "@out_of_distribution"
+from physlm.results import Results
+
+_IN, _OUT = "in_distribution", "out_of_distribution"
 _BARS = ("stored", "answered, asked about in training", "answered, never asked about", "chance")
 
 
@@ -19,12 +20,12 @@ class Arm(NamedTuple):
     Attributes:
         label: Written below the bars; an underscore breaks the line.
         stored: Share of attributes stored, one value a run.
-        asked: The runs that asked, as ``collate`` tabulates them.
+        asked: The runs that asked.
     """
 
     label: str
     stored: pl.Series
-    asked: pl.DataFrame
+    asked: Results
 
 
 def draw_arms(arms: Sequence[Arm]) -> Figure:
@@ -45,10 +46,10 @@ def draw_arms(arms: Sequence[Arm]) -> Figure:
 
 def _draw_totals(axes: Axes, arms: Sequence[Arm]) -> None:
     for i, arm in enumerate(arms):
-        groups = (arm.stored, arm.asked[f"{_ANSWERED}@in_distribution"],
-                  arm.asked[f"{_ANSWERED}{_OTHERS}"], arm.asked[f"qa/chance{_OTHERS}"])  # fmt: skip
+        asked = (("exact_match", _IN), ("exact_match", _OUT), ("chance", _OUT))
+        groups = (arm.stored, *(arm.asked.values(f"qa/{n}{{split={split}}}") for n, split in asked))
         for j, (label, column) in enumerate(zip(_BARS, groups, strict=True)):
-            place, values = i + 0.2 * (j - 1.5), column.drop_nulls().to_numpy()
+            place, values = i + 0.2 * (j - 1.5), column.to_numpy()
             axes.bar(place, values.mean(), 0.2, color=f"C{j}", label=label if i == 0 else None)
             axes.plot([place] * len(values), values, "k.", markersize=3)
     axes.set_xticks(range(len(arms)), [_lines(arm.label) for arm in arms], fontsize="small")
@@ -57,14 +58,20 @@ def _draw_totals(axes: Axes, arms: Sequence[Arm]) -> None:
 def _draw_attributes(axes: Axes, arms: Sequence[Arm]) -> None:
     width = 0.8 / len(arms)
     shades = np.linspace(0.75, 0.05, len(arms))
-    names = [n for n in arms[0].asked.columns
-             if n.startswith(f"{_ANSWERED}/") and n.endswith(_OTHERS)]  # fmt: skip
+    found = [_by_attribute(arm.asked) for arm in arms]
+    names = list(found[0])
     for i, (arm, shade) in enumerate(zip(arms, shades, strict=True)):
         places = np.arange(len(names)) + width * (i - (len(arms) - 1) / 2)
-        means = [arm.asked[name].drop_nulls().to_numpy().mean() for name in names]
+        means = [found[i][name].to_numpy().mean() for name in names]
         axes.bar(places, means, width, color=str(shade), label=arm.label)
-    attributes = [n.removeprefix(f"{_ANSWERED}/").removesuffix(_OTHERS) for n in names]
-    axes.set_xticks(range(len(names)), [_lines(name) for name in attributes], fontsize="small")
+    axes.set_xticks(range(len(names)), [_lines(name) for name in names], fontsize="small")
+
+
+def _by_attribute(asked: Results) -> dict[str, pl.Series]:
+    """What was answered of people never asked about, run by run, in the order of attributes."""
+    rows = asked.along("qa/exact_match").filter(split=_OUT).drop_nulls("attribute")
+    parts = rows.partition_by("attribute", as_dict=True, maintain_order=True)
+    return {str(name): own["value"] for (name,), own in parts.items()}
 
 
 def _lines(name: str) -> str:

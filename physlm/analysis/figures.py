@@ -1,7 +1,7 @@
 """Figures of runs."""
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import matplotlib
@@ -9,13 +9,14 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from physlm.record import Metric, RunRecord, by_name, replacing
+from physlm.measurement import Metric, by_text, parse_metric
+from physlm.record import RunRecord, replacing
 from physlm.science import caveat
 
 
 def draw_run(record: RunRecord, curves: Sequence[dict[str, float]], path: Path) -> None:
     """The learning curve of one run, and what it measured beside the published numbers, if any."""
-    measured = by_name(record.metrics)
+    measured = by_text(record.metrics)
     names = [name for name in record.published if name in measured]
     figure = Figure(figsize=(9 if names else 5, 3.5), layout="constrained")
     grid = figure.add_gridspec(max(1, len(names)), 2 if names else 1)
@@ -25,9 +26,8 @@ def draw_run(record: RunRecord, curves: Sequence[dict[str, float]], path: Path) 
     curve.set(xlabel="exposures", ylabel="training loss (nats per token)", title=record.name)
     for i, name in enumerate(names):
         axes = figure.add_subplot(grid[i, 1])
-        maximum = measured.get(name.replace("capacity/", "capacity/maximum_", 1))
-        is_bounded = name.startswith("capacity/") and maximum is not None
-        _draw_beside(axes, measured[name], record.published[name], maximum if is_bounded else None)
+        maximum = _most_possible(name, measured)
+        _draw_beside(axes, measured[name], record.published[name], maximum)
         if i == 0:
             axes.set_title(
                 f"{record.parameters['total']:,} parameters, {record.exposures:g} exposures"
@@ -38,13 +38,20 @@ def draw_run(record: RunRecord, curves: Sequence[dict[str, float]], path: Path) 
     save_figure(figure, path)
 
 
+def _most_possible(text: str, measured: Mapping[str, Metric]) -> Metric | None:
+    """The most that a capacity can be in this world; None for other metrics."""
+    name, _ = parse_metric(text)
+    kind, _, what = name.partition("/")
+    return measured.get(f"capacity/maximum_{what}") if kind == "capacity" else None
+
+
 def _draw_beside(axes: Axes, metric: Metric, published: float, maximum: Metric | None) -> None:
     """One metric on an axis of its own: measured, published, and the most there can be."""
     axes.barh(0, metric.value, xerr=metric.stderr, color="tab:blue", label="measured")
     axes.plot(published, 0, "D", color="tab:red", label="published")
     if maximum is not None:
         axes.axvline(maximum.value, color="black", linestyle="--", label="maximum in this world")
-    axes.set(yticks=[], ylim=(-0.8, 1.2), xlabel=f"{metric.name} ({metric.unit})")
+    axes.set(yticks=[], ylim=(-0.8, 1.2), xlabel=f"{metric.text} ({metric.unit})")
 
 
 def draw_histograms(records: Sequence[RunRecord], path: Path) -> bool:
@@ -54,7 +61,7 @@ def draw_histograms(records: Sequence[RunRecord], path: Path) -> bool:
     the runs have none in common, and nothing is drawn.
     """
     records = [record for record in records if record.metrics]
-    measured = [by_name(record.metrics) for record in records]
+    measured = [by_text(record.metrics) for record in records]
     common = [name for name in (measured or [{}])[0] if all(name in own for own in measured)]
     if not common:
         return False

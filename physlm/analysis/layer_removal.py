@@ -1,18 +1,18 @@
 """What a model still knows and tells without one of its layers."""
 
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
-from physlm.data.bio.questions import QuestionCorpus
-from physlm.data.corpus import Corpus
-from physlm.data.mixture import part_of
 from physlm.errors import InputError
 from physlm.eval.bio import BioConfig
 from physlm.eval.qa import QaConfig
 from physlm.eval.scorer import ScorerConfig
-from physlm.models.language_model import LanguageModel
-from physlm.models.transformer import Transformer, without_layer
-from physlm.record import Metric
+from physlm.measurement import Measurement
 from physlm.registry import register
+
+if TYPE_CHECKING:
+    from physlm.data.corpus import Corpus
+    from physlm.models.language_model import LanguageModel
 
 _TOTALS = ("bio/attribute_accuracy", "qa/exact_match")
 
@@ -30,27 +30,34 @@ class LayerRemovalConfig(ScorerConfig):
     bio: BioConfig = field(default_factory=BioConfig)
     qa: QaConfig = field(default_factory=QaConfig)
 
-    def check(self, model: LanguageModel, corpus: Corpus) -> None:
+    def check(self, model: "LanguageModel", corpus: "Corpus") -> None:
         """A transformer of several layers, and people that it was told of."""
-        if not isinstance(model, Transformer) or model.n_layers < 2:
+        from physlm.models.transformer import transformer
+
+        if transformer(model, "eval=layer_removal").n_layers < 2:
             raise InputError("eval=layer_removal takes layers from a transformer of at least two")
         for scorer in self._scorers(corpus):
             scorer.check(model, corpus)
 
-    def score(self, model: LanguageModel, corpus: Corpus) -> list[Metric]:
+    def measure(self, model: "LanguageModel", corpus: "Corpus") -> Measurement:
         """The totals of each scorer without layer 1, 2, ..."""
-        assert isinstance(model, Transformer)
+        from physlm.models.transformer import without_layer
+
         metrics = []
         for layer in range(model.n_layers):
             shorter = without_layer(model, layer)
             metrics += [
-                replace(metric, name=f"layer_removal/{layer + 1}/{metric.name}")
+                replace(metric, name=f"layer_removal/{metric.name}",
+                        dims={**metric.dims, "layer": layer + 1})
                 for scorer in self._scorers(corpus)
-                for metric in scorer.score(shorter, corpus)
-                if metric.name in _TOTALS
-            ]
-        return metrics
+                for metric in scorer.measure(shorter, corpus).metrics
+                if metric.name in _TOTALS and "attribute" not in metric.dims
+            ]  # fmt: skip
+        return Measurement(tuple(metrics))
 
-    def _scorers(self, corpus: Corpus) -> tuple[ScorerConfig, ...]:
+    def _scorers(self, corpus: "Corpus") -> tuple[ScorerConfig, ...]:
+        from physlm.data.bio.questions import QuestionCorpus
+        from physlm.data.mixture import part_of
+
         is_asked = part_of(corpus, QuestionCorpus) is not None
         return (self.bio, self.qa) if is_asked else (self.bio,)

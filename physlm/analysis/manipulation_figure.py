@@ -7,6 +7,8 @@ import numpy as np
 import polars as pl
 from matplotlib.axes import Axes
 
+from physlm.results import Results
+
 # Label, the share of training questions with facts that it is of, and which metric.
 _BARS = (
     ("chance", 0.0, "chance"),
@@ -19,26 +21,25 @@ _BARS = (
 _LABEL_WIDTH = 13  # characters
 
 
-def draw_tasks(axes: Axes, results: pl.DataFrame, tasks: Sequence[str], *, split: str) -> None:
+def draw_tasks(axes: Axes, results: Results, tasks: Sequence[str], *, split: str) -> None:
     """Bars of means over runs for each task, with the runs as dots.
 
     Args:
         axes: Where.
-        results: Runs, as ``collate`` tabulates them.
+        results: Of runs with facts in training, and without.
         tasks: From left to right.
         split: ``in_distribution`` or ``out_of_distribution``.
     """
     width = 0.8 / len(_BARS)
     for i, (label, share, kind) in enumerate(_BARS):
         text: str | None = label
+        runs = results.filter(pl.col("data.facts_share") == share)
+        measured = set(runs.texts)
         for j, task in enumerate(tasks):
-            name = f"manipulation/{task}/{kind}@{split}"
-            if name not in results.columns:
+            metric = f"manipulation/{kind}{{split={split},task={task}}}"
+            if metric not in measured:
                 continue
-            rows = results.filter(pl.col("data.facts_share") == share)
-            values = rows[name].drop_nulls().to_numpy()
-            if not len(values):
-                continue
+            values = runs.values(metric).to_numpy()
             place = j + width * (i - (len(_BARS) - 1) / 2)
             axes.bar(place, values.mean(), width, color=f"C{i}", label=text)
             text = None

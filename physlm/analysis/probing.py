@@ -7,27 +7,14 @@ label it finds is there, not computed by the probe.
 
 import math
 from dataclasses import dataclass
-from enum import Enum
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from physlm.analysis.reach import Reach
 from physlm.rng import stream, stream_key
 from physlm.schema import converted
-
-
-class Reach(str, Enum):
-    """Which states a probe sees for a position: all, its own, or its own and its neighbours'."""
-
-    full = "full"
-    diagonal = "diagonal"
-    tridiagonal = "tridiagonal"
-
-    @property
-    def n_beside(self) -> int | None:
-        """Positions to each side; None for all."""
-        return {Reach.full: None, Reach.diagonal: 0, Reach.tridiagonal: 1}[self]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

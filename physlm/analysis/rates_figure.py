@@ -7,13 +7,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from physlm.analysis.seeds_figure import draw_seeds
+from physlm.results import Results
 from physlm.selection import best_of
 
-RATE, BITS = "optim.learning_rate", "capacity/bits_per_parameter"
-LOSS = "capacity/validation_loss_nats"
+RATE = "optim.learning_rate"
+BITS, LOSS = "capacity/bits_per_parameter{split=train}", "capacity/loss_nats{split=validation}"
 
 
-def draw_rates(kinds: Mapping[str, pl.DataFrame]) -> Figure:
+def draw_rates(kinds: Mapping[str, Results]) -> Figure:
     """Capacity after 100 exposures against the rate, and after 100 and 1000 at the chosen rates.
 
     Names break at underscores.
@@ -28,10 +29,11 @@ def draw_rates(kinds: Mapping[str, pl.DataFrame]) -> Figure:
     return figure
 
 
-def _after(n_exposures: int, kinds: Mapping[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
+def _after(n_exposures: int, kinds: Mapping[str, Results]) -> dict[str, pl.DataFrame]:
     """The runs of so many exposures, of every kind that has some."""
     rows = {
-        name: runs.filter(pl.col("data.exposures") == n_exposures) for name, runs in kinds.items()
+        name: results.table(BITS, LOSS).filter(pl.col("data.exposures") == n_exposures)
+        for name, results in kinds.items()
     }
     return {name: found for name, found in rows.items() if len(found)}
 

@@ -1,19 +1,21 @@
 """Does a model hold the attributes of people? The control that what cannot be told is stored."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from physlm.data.bio.asked import world_of
-from physlm.data.bio.knowledge import KnowledgeCorpus
-from physlm.data.corpus import Corpus, require_at_least
+from physlm.data.corpus import require_at_least
 from physlm.errors import InputError
-from physlm.eval.capacity import measure_items, require_documents_fit
 from physlm.eval.scorer import ScorerConfig, mean, require_causal, sample
-from physlm.models.language_model import LanguageModel
-from physlm.record import Metric
+from physlm.measurement import Measurement
 from physlm.registry import register
 from physlm.rng import stream
+
+if TYPE_CHECKING:
+    from physlm.data.bio.knowledge import KnowledgeCorpus
+    from physlm.data.corpus import Corpus
+    from physlm.models.language_model import LanguageModel
 
 
 @register("eval", "bio")
@@ -36,14 +38,18 @@ class BioConfig(ScorerConfig):
         """Every value in its range."""
         require_at_least(self, 1, "n_renderings", "max_people", "batch_size")
 
-    def check(self, model: LanguageModel, corpus: Corpus) -> None:
+    def check(self, model: "LanguageModel", corpus: "Corpus") -> None:
         """There are people, and each document is read in one window."""
+        from physlm.eval.item_losses import require_documents_fit
+
         world = _world(corpus)
         require_causal("bio", model, "predicts no next token")
         require_documents_fit(model, world, self._people(world), self.n_renderings)
 
-    def score(self, model: LanguageModel, corpus: Corpus) -> list[Metric]:
+    def measure(self, model: "LanguageModel", corpus: "Corpus") -> Measurement:
         """Accuracy over all attributes, and of each; the gender is not counted."""
+        from physlm.eval.item_losses import measure_items
+
         world = _world(corpus)
         losses = measure_items(
             model, world, self._people(world),
@@ -54,23 +60,29 @@ class BioConfig(ScorerConfig):
         spans = documents.value_spans
         is_right = np.where(spans.any(axis=2), losses.is_right, np.nan)  # not told: not measured
         total = np.nanmean(is_right[:, list(columns.values())], axis=1)
-        accuracies = {"attribute_accuracy": total}
-        accuracies |= {f"attribute_accuracy/{name}": is_right[:, i] for name, i in columns.items()}
         is_named_last = documents.name_spans[:, 0] > spans[..., 1].max(axis=1)
-        accuracies["name_accuracy"] = np.where(is_named_last, losses.is_name_right, np.nan)
-        return [
-            mean(f"bio/{name}", values[~np.isnan(values)], "share", split="train")
-            for name, values in accuracies.items()
+        named = np.where(is_named_last, losses.is_name_right, np.nan)
+        accuracies = [
+            ("attribute_accuracy", total, {}),
+            *(("attribute_accuracy", is_right[:, i], {"attribute": name})
+              for name, i in columns.items()),
+            ("name_accuracy", named, {}),
+        ]  # fmt: skip
+        return Measurement(tuple(
+            mean(f"bio/{name}", values[~np.isnan(values)], "share", split="train", **dims)
+            for name, values, dims in accuracies
             if not np.isnan(values).all()
-        ]
+        ))  # fmt: skip
 
-    def _people(self, world: KnowledgeCorpus) -> np.ndarray:
+    def _people(self, world: "KnowledgeCorpus") -> np.ndarray:
         """Everyone, or a sample drawn once."""
         rng = stream(world.seed, "people read about")
         return sample(np.arange(world.n_people), self.max_people, rng)
 
 
-def _world(corpus: Corpus) -> KnowledgeCorpus:
+def _world(corpus: "Corpus") -> "KnowledgeCorpus":
+    from physlm.data.bio.asked import world_of
+
     world = world_of(corpus)
     if world is None:
         raise InputError(

@@ -1,29 +1,25 @@
 """Whether a model goes on as was meant when the beginning has mistakes."""
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-import numpy as np
-from jaxtyping import Int
-
-from physlm.data.cfg.corpus import CfgCorpus
-from physlm.data.cfg.corruption import CorruptionKind, corrupt
-from physlm.data.cfg.derivation import Strings
-from physlm.data.corpus import Corpus, require_at_least
+from physlm.data.corpus import require_at_least
 from physlm.errors import InputError
-from physlm.eval.cfg_accuracy import write
-from physlm.eval.cfg_distribution import (
+from physlm.eval.cfg_requirements import (
     require_beginning,
     require_cfg,
     require_inner_levels,
     require_room,
     require_strings,
 )
-from physlm.eval.generate import Sampling
-from physlm.eval.scorer import ScorerConfig, mean, require_causal
-from physlm.models.language_model import LanguageModel
-from physlm.record import Metric
+from physlm.eval.scorer import ScorerConfig, mean, require_causal, require_temperature
+from physlm.measurement import Measurement
 from physlm.registry import register
-from physlm.rng import stream_key
+
+if TYPE_CHECKING:
+    from physlm.data.cfg.corruption import CorruptionKind
+    from physlm.data.corpus import Corpus
+    from physlm.models.language_model import LanguageModel
 
 
 @register("eval", "cfg_robustness")
@@ -58,9 +54,9 @@ class CfgRobustnessConfig(ScorerConfig):
         if not names or len(names) < len(self.temperatures):
             raise ValueError(f"temperatures={self.temperatures}; one at least, and each once")
         for temperature in self.temperatures:
-            Sampling(max_new_tokens=1, temperature=temperature)
+            require_temperature(temperature)
 
-    def check(self, model: LanguageModel, corpus: Corpus) -> None:
+    def check(self, model: "LanguageModel", corpus: "Corpus") -> None:
         """The model generates, and some strings are longer than the beginning."""
         corpus = require_cfg("cfg_robustness", corpus)
         grammar = corpus.grammar
@@ -83,67 +79,31 @@ class CfgRobustnessConfig(ScorerConfig):
         require_beginning(f"eval.cfg_robustness.prefix={self.prefix}", model, grammar, self.prefix)
         require_strings("cfg_robustness", model, corpus, ["robustness"], n_samples=self.n_samples)
 
-    def score(self, model: LanguageModel, corpus: Corpus) -> list[Metric]:
+    def measure(self, model: "LanguageModel", corpus: "Corpus") -> Measurement:
         """Accuracy for every kind of corruption, and for none, at every temperature."""
-        assert isinstance(corpus, CfgCorpus)
+        from physlm.data.cfg.corruption import CorruptionKind
+        from physlm.eval.cfg_beginnings import beginnings_of, is_continued, longer_strings
+
+        corpus = require_cfg("cfg_robustness", corpus)
         metrics = []
-        clean = self._strings(corpus)
+        clean = longer_strings(corpus, self.n_samples, self.prefix)
         for kind in (None, *CorruptionKind):
-            prompts, meant = self._beginnings(corpus, clean, kind)
+            rate = 0.0 if kind is None else self._rate(kind)
+            begun = beginnings_of(corpus, clean, self.prefix, kind, rate)
             for temperature in self.temperatures:
-                is_right = self._is_right(model, corpus, prompts, meant, temperature)
-                name = "clean" if kind is None else kind.value
-                metrics.append(
-                    mean(f"cfg/robust/{name}/temperature_{temperature:g}", is_right, "share")
+                is_right = is_continued(
+                    model, corpus, begun, temperature=temperature, batch_size=self.batch_size
                 )
-        return metrics
+                metrics.append(mean(
+                    "cfg/robust_accuracy", is_right, "share", split="test",
+                    corruption="clean" if kind is None else kind.value, temperature=temperature,
+                ))  # fmt: skip
+        return Measurement(tuple(metrics))
 
-    def _strings(self, corpus: CfgCorpus) -> Strings:
-        """Clean strings that are longer than the beginning."""
-        likely = corpus.grammar.length_distribution[self.prefix + 1 :].sum()
-        n_drawn = int(self.n_samples / likely * 1.5) + 50
-        strings = corpus.measured(n_drawn, "robustness", derivations=True)
-        is_longer = strings.lengths > self.prefix
-        is_longer &= is_longer.cumsum() <= self.n_samples
-        return strings.chosen(is_longer)
-
-    def _beginnings(
-        self, corpus: CfgCorpus, clean: Strings, kind: CorruptionKind | None
-    ) -> tuple[list[Int[np.ndarray, " _tokens"]], list[Int[np.ndarray, " _meant"]]]:
-        """What the model reads, and what was meant, both with end-of-text before them, as ids."""
-        documents = corpus.documents(clean)
-        rows = [documents.tokens[a:] for a in documents.starts[:-1]]
-        if kind is None:
-            cut = [row[: self.prefix + 1] for row in rows]
-            return cut, cut
-        rate = {
-            CorruptionKind.terminal: self.rate_of_tokens,
-            CorruptionKind.nonterminal: self.rate_of_symbols,
-            CorruptionKind.nonterminal_fixed: self.rate_of_fixed_symbols,
-        }[kind]
-        key = stream_key(corpus.seed, "robustness", kind.value)
-        made = corrupt(corpus.grammar, clean, kind, rate, key)
-        corrupted = corpus.documents(made.strings)
-        prompts, meant = [], []
-        for i, start in enumerate(corrupted.starts[:-1]):
-            string = slice(made.strings.starts[i], made.strings.starts[i + 1])
-            n_meant = made.n_meant[string][: self.prefix]
-            n_read = int(np.flatnonzero(n_meant > 0)[-1]) + 1
-            prompts.append(corrupted.tokens[start : start + n_read + 1])
-            meant.append(rows[i][: n_meant[n_read - 1] + 1])
-        return prompts, meant
-
-    def _is_right(
-        self,
-        model: LanguageModel,
-        corpus: CfgCorpus,
-        prompts: list[np.ndarray],
-        meant: list[np.ndarray],
-        temperature: float,
-    ) -> np.ndarray:
-        n_read = max(map(len, prompts)) - 1
-        written = write(
-            model, corpus, prompts, meant, n_new=corpus.grammar.longest + self.prefix - n_read + 1,
-            temperature=temperature, batch_size=self.batch_size,
-        )  # fmt: skip
-        return written.is_valid(corpus.grammar)
+    def _rate(self, kind: "CorruptionKind") -> float:
+        rates = {
+            "terminal": self.rate_of_tokens,
+            "nonterminal": self.rate_of_symbols,
+            "nonterminal_fixed": self.rate_of_fixed_symbols,
+        }
+        return rates[kind.value]

@@ -3,7 +3,6 @@
 import contextlib
 import functools
 import itertools
-import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -13,6 +12,7 @@ from jaxtyping import Bool, Float, Int, Int64
 from torch import Tensor
 
 from physlm.errors import InputError
+from physlm.eval.scorer import require_temperature
 from physlm.models.compilation import CudaGraph, compiled
 from physlm.models.language_model import LanguageModel
 from physlm.models.state import DecodingState
@@ -61,10 +61,7 @@ class Sampling:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise InputError(f"{name}={value}; must be at least 1")
-        if not 0 <= self.temperature < math.inf:
-            raise InputError(
-                f"temperature={self.temperature}; must be finite and not negative, 0 for greedy"
-            )
+        require_temperature(self.temperature)
 
     def draw(
         self, logits: Float[Tensor, "batch vocab"], uniform: Float[Tensor, " batch"]

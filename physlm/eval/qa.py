@@ -1,23 +1,22 @@
 """Answers to questions about people: those that training asked about, and others."""
 
-from collections import Counter
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Bool, Int64
 
-from physlm.data.bio.questions import N_PHRASINGS, QuestionCorpus
-from physlm.data.corpus import Corpus, require_at_least
-from physlm.data.mixture import part_of
+from physlm.data.corpus import require_at_least
 from physlm.errors import InputError
-from physlm.eval.generate import Sampling, generate
+from physlm.eval.people_splits import IN, OUT
 from physlm.eval.scorer import ScorerConfig, mean, require_causal, require_window, sample
-from physlm.models.language_model import LanguageModel
-from physlm.record import Metric
+from physlm.measurement import Measurement, Metric
 from physlm.registry import register
 from physlm.rng import stream
 
-IN, OUT = "in_distribution", "out_of_distribution"
+if TYPE_CHECKING:
+    from physlm.data.bio.questions import QuestionCorpus
+    from physlm.data.corpus import Corpus
+    from physlm.models.language_model import LanguageModel
 
 
 @register("eval", "qa")
@@ -40,92 +39,57 @@ class QaConfig(ScorerConfig):
         """Every value in its range."""
         require_at_least(self, 1, "max_people", "batch_size")
 
-    def check(self, model: LanguageModel, corpus: Corpus) -> None:
+    def check(self, model: "LanguageModel", corpus: "Corpus") -> None:
         """The corpus asks questions, and the model reads and answers them."""
         questions = _questions(corpus)
         require_causal("qa", model, "does not answer")
         needed = questions.longest_question + questions.longest_answer
         require_window(model, "questions and answers", needed)
 
-    def score(self, model: LanguageModel, corpus: Corpus) -> list[Metric]:
+    def measure(self, model: "LanguageModel", corpus: "Corpus") -> Measurement:
         """Exact match in both splits, by attribute, and in untrained phrasings."""
         questions = _questions(corpus)
+        found = (self._of_split(model, questions, split) for split in (IN, OUT))
+        return Measurement(tuple(metric for metrics in found for metric in metrics))
+
+    def _of_split(
+        self, model: "LanguageModel", questions: "QuestionCorpus", split: str
+    ) -> list[Metric]:
+        from physlm.data.bio.questions import N_PHRASINGS
+        from physlm.eval.exact_match import grid, is_answered, likeliest
+
+        people, attributes = grid(self._people(questions, split), questions)
+        phrasings = np.zeros(len(people), dtype=np.int64)
+        size = self.batch_size
+        measured = {
+            "exact_match": is_answered(model, questions, people, attributes, phrasings, size),
+            "chance": likeliest(questions, people, attributes),
+        }
         metrics = []
-        for split in (IN, OUT):
-            people, attributes = _grid(self._people(questions, split), questions)
-            phrasings = np.zeros(len(people), dtype=np.int64)
-            is_right = self._is_right(model, questions, people, attributes, phrasings)
-            metrics.append(mean("qa/exact_match", is_right, "share", split=split))
+        for name, values in measured.items():
+            metrics.append(mean(f"qa/{name}", values, "share", split=split))
             metrics += [
-                mean(f"qa/exact_match/{name}", is_right[attributes == a], "share", split=split)
-                for a, name in enumerate(questions.attributes)
+                mean(f"qa/{name}", values[attributes == a], "share", split=split, attribute=of)
+                for a, of in enumerate(questions.attributes)
             ]
-            is_likeliest = _likeliest(questions, people, attributes)
-            metrics.append(mean("qa/chance", is_likeliest, "share", split=split))
-            metrics += [
-                mean(f"qa/chance/{name}", is_likeliest[attributes == a], "share", split=split)
-                for a, name in enumerate(questions.attributes)
-            ]
-            if questions.config.n_phrasings < N_PHRASINGS:
-                phrasings = stream(questions.world.seed, "phrasings measured").integers(
-                    questions.config.n_phrasings, N_PHRASINGS, len(people)
-                )
-                is_right = self._is_right(model, questions, people, attributes, phrasings)
-                metrics.append(mean("qa/untrained_phrasings", is_right, "share", split=split))
+        if questions.config.n_phrasings < N_PHRASINGS:
+            rng = stream(questions.world.seed, "phrasings measured")
+            phrasings = rng.integers(questions.config.n_phrasings, N_PHRASINGS, len(people))
+            others = is_answered(model, questions, people, attributes, phrasings, size)
+            metrics.append(mean("qa/untrained_phrasings", others, "share", split=split))
         return metrics
 
-    def _people(self, questions: QuestionCorpus, split: str) -> Int64[np.ndarray, " people"]:
+    def _people(self, questions: "QuestionCorpus", split: str) -> np.ndarray:
         """Everyone of a split, or a sample drawn once."""
         people = np.flatnonzero(questions.is_trained == (split == IN))
         return sample(people, self.max_people, stream(questions.world.seed, "people asked", split))
 
-    def _is_right(
-        self,
-        model: LanguageModel,
-        questions: QuestionCorpus,
-        people: Int64[np.ndarray, " questions"],
-        attributes: Int64[np.ndarray, " questions"],
-        phrasings: Int64[np.ndarray, " questions"],
-    ) -> Bool[np.ndarray, " questions"]:
-        """Whether the model's answer to each question, read as text, is the right one and ends."""
-        sampling = Sampling(
-            max_new_tokens=questions.longest_answer + 1, eos=questions.vocabulary.eos,
-            temperature=0.0, batch_size=self.batch_size, is_compiled=model.device.type == "cuda",
-        )  # fmt: skip
-        prompts = questions.prompts(people, attributes, phrasings)
-        written = generate(model, prompts, sampling, seed=0)
-        answers = [questions.vocabulary.decode(tokens).strip() for tokens in written.tokens]
-        truth = [questions.answer(p, a) for p, a in zip(people, attributes, strict=True)]
-        is_right: np.ndarray = (np.array(answers) == np.array(truth)) & written.is_ended
-        return is_right
 
+def _questions(corpus: "Corpus") -> "QuestionCorpus":
+    from physlm.data.bio.questions import QuestionCorpus
+    from physlm.data.mixture import part_of
 
-def _questions(corpus: Corpus) -> QuestionCorpus:
     questions = part_of(corpus, QuestionCorpus)
     if questions is None:
         raise InputError("eval=qa asks questions; use data=questions, alone or in a mixture")
     return questions
-
-
-def _likeliest(
-    questions: QuestionCorpus,
-    people: Int64[np.ndarray, " questions"],
-    attributes: Int64[np.ndarray, " questions"],
-) -> Bool[np.ndarray, " questions"]:
-    """Where the answer is the commonest one of those whom training asks about."""
-    trained = np.flatnonzero(questions.is_trained).tolist()
-    commonest = [
-        Counter(questions.answer(p, a) for p in trained).most_common(1)[0][0]
-        for a in range(len(questions.attributes))
-    ]
-    return np.array(
-        [questions.answer(p, a) == commonest[a] for p, a in zip(people, attributes, strict=True)]
-    )
-
-
-def _grid(
-    people: Int64[np.ndarray, " people"], questions: QuestionCorpus
-) -> tuple[Int64[np.ndarray, " questions"], Int64[np.ndarray, " questions"]]:
-    """Every attribute of every person, as one row of each."""
-    n = len(questions.attributes)
-    return np.repeat(people, n), np.tile(np.arange(n), len(people))

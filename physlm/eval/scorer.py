@@ -1,19 +1,26 @@
-"""What every scorer is: a configuration that, given a model and its corpus, measures."""
+"""What every scorer is: a configuration that, given a model and its corpus, measures.
+
+A configuration is composed of the schemas of all scorers, so that a scorer's file says what it
+measures, and imports what computes where it is used.
+"""
 
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from jaxtyping import Int64
-from matplotlib.figure import Figure
 
-from physlm.data.corpus import Corpus
 from physlm.errors import InputError
-from physlm.models.language_model import LanguageModel
-from physlm.record import Metric
+from physlm.measurement import Dim, Measurement, Metric
 from physlm.schema import Schema
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from physlm.data.corpus import Corpus
+    from physlm.models.language_model import LanguageModel
 
 
 @dataclass(kw_only=True, slots=True)
@@ -30,7 +37,7 @@ class ScorerConfig(Schema, ABC):
     figure_names: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
-    def check(self, model: LanguageModel, corpus: Corpus) -> None:
+    def check(self, model: "LanguageModel", corpus: "Corpus") -> None:
         """Refuse, before any training, a model or corpus that this scorer cannot measure.
 
         Raises:
@@ -38,28 +45,41 @@ class ScorerConfig(Schema, ABC):
         """
 
     @abstractmethod
-    def score(self, model: LanguageModel, corpus: Corpus) -> list[Metric]:
+    def measure(self, model: "LanguageModel", corpus: "Corpus") -> Measurement:
         """Measure a trained model against the truth."""
 
-    def curve(self, model: LanguageModel, corpus: Corpus) -> list[Metric]:  # noqa: ARG002
+    def curve(self, model: "LanguageModel", corpus: "Corpus") -> list[Metric]:  # noqa: ARG002
         """What is worth measuring again and again during training; nothing unless a scorer says."""
         return []
 
-    def figures(self, model: LanguageModel, corpus: Corpus) -> dict[str, Figure]:  # noqa: ARG002
-        """Pictures to keep beside the record, one for each of `figure_names`."""
+    def figures(self, measurement: Measurement) -> dict[str, "Figure"]:  # noqa: ARG002
+        """Pictures to keep beside the record, one for each of `figure_names`.
+
+        Args:
+            measurement: The metrics of the run, and the arrays of this scorer.
+        """
         return {}
 
 
-def mean(name: str, values: np.ndarray, unit: str, *, split: str = "test") -> Metric:
-    """A metric that is a mean over what was measured, with its standard error."""
+def mean(name: str, values: np.ndarray, unit: str, *, split: str, **dims: Dim) -> Metric:
+    """A metric that is a mean over what was measured, with its standard error.
+
+    Args:
+        name: Of the metric.
+        values: What was measured.
+        unit: What the values count.
+        split: Which part of the world it was measured on.
+        dims: Its other dimensions.
+    """
     n, numbers = len(values), values.astype(np.float64)
     stderr = float(numbers.std(ddof=1) / math.sqrt(n)) if n > 1 else None
     return Metric(
-        name=name, value=float(numbers.mean()), unit=unit, n=n, stderr=stderr, split=split
-    )
+        name=name, value=float(numbers.mean()), unit=unit, n=n, stderr=stderr,
+        dims={"split": split, **dims},
+    )  # fmt: skip
 
 
-def require_causal(name: str, model: LanguageModel, fault: str) -> None:
+def require_causal(name: str, model: "LanguageModel", fault: str) -> None:
     """The model reads from left to right.
 
     Raises:
@@ -69,7 +89,7 @@ def require_causal(name: str, model: LanguageModel, fault: str) -> None:
         raise InputError(f"eval={name}: {type(model).__name__} {fault}")
 
 
-def require_window(model: LanguageModel, what: str, n_tokens: int, *, n_unread: int = 0) -> None:
+def require_window(model: "LanguageModel", what: str, n_tokens: int, *, n_unread: int = 0) -> None:
     """The model's window holds what is read, which are all tokens but the last ``n_unread``.
 
     Raises:
@@ -79,6 +99,18 @@ def require_window(model: LanguageModel, what: str, n_tokens: int, *, n_unread: 
         raise InputError(
             f"{what} have up to {n_tokens} tokens, learned positions end at "
             f"data.seq_len={model.longest_window}; raise it or use model.position=rope"
+        )
+
+
+def require_temperature(temperature: float) -> None:
+    """Scores can be divided by it; 0 takes the likeliest.
+
+    Raises:
+        InputError: If they cannot.
+    """
+    if not 0 <= temperature < math.inf:
+        raise InputError(
+            f"temperature={temperature}; must be finite and not negative, 0 for greedy"
         )
 
 

@@ -13,7 +13,7 @@ from lightning.pytorch.loggers import Logger, WandbLogger
 from lightning.pytorch.utilities import rank_zero_only
 
 from physlm.errors import InputError
-from physlm.record import RunDirectory, flatten, read_curves, write_text
+from physlm.record import RunDirectory, flatten, read_curves, replacing, write_text
 from physlm.train.logger import LoggerConfig, Tracker, is_logged_in
 from physlm.watching import reason, tell
 
@@ -90,7 +90,8 @@ class CsvLogger(JsonLinesLogger):
             with path.open(encoding="utf-8", newline="") as file:
                 header, *rows = list(csv.reader(file)) or [[]]
             kept = [header, *(r for r in rows if len(r) == len(header) and int(r[0]) <= step)]
-            write_text(path, "".join(",".join(row) + "\n" for row in kept if row))
+            with replacing(path) as temporary, temporary.open("w", newline="") as file:
+                csv.writer(file).writerows(row for row in kept if row)
 
 
 class OutlivedLogger(Logger):

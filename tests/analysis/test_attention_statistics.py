@@ -3,11 +3,15 @@
 import numpy as np
 import pytest
 import torch
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
+from physlm.analysis.attention_metrics import attention_metrics
 from physlm.analysis.attention_statistics import MOST_APART, OFFSETS, attention_statistics
-from physlm.analysis.cfg_attention import CfgAttentionConfig, attention_metrics
+from physlm.analysis.cfg_attention import CfgAttentionConfig
+from physlm.arrays import keep_arrays, read_arrays
 from physlm.data.cfg.corpus import CfgConfig
 from physlm.errors import InputError
+from physlm.measurement import Measurement
 from physlm.models.architecture import EncoderConfig
 from tests.eval.oracle import Uniform
 
@@ -15,6 +19,14 @@ from tests.eval.oracle import Uniform
 @pytest.fixture(scope="module")
 def corpus():
     return CfgConfig(grammar="cfg3b", root=16).build(0)
+
+
+BOUNDARY = "attention/at_boundary{{level={},offset={},split=test}}"
+ADJACENT = "attention/adjacent{{apart={},key_level=3,query_level=3,split=test}}"
+
+
+def values(config, model, corpus):
+    return {metric.text: metric.value for metric in config.measure(model, corpus).metrics}
 
 
 class Planted(Uniform):
@@ -106,40 +118,70 @@ def looped(corpus, strings, pattern):
 
 def test_planted_attention_to_ends_peaks_there(corpus):
     config = CfgAttentionConfig(n_strings=20)
-    found = {m.name: m.value for m in config.score(Planted(corpus, to_ends), corpus)}
-    assert found["attention/boundary_peak"] > 0.3
-    assert found["attention/end_to_end_peak"] > 0.3
+    found = values(config, Planted(corpus, to_ends), corpus)
+    assert found["attention/boundary_peak{split=test}"] > 0.3
+    assert found["attention/end_to_end_peak{split=test}"] > 0.3
     for level in (2, 3, 4):
-        row = [found[f"attention/boundary/NT{level}/offset_{o}"] for o in OFFSETS]
+        row = [
+            found[f"attention/at_boundary{{level={level},offset={o},split=test}}"] for o in OFFSETS
+        ]
         assert np.argmax(row) == OFFSETS.index(0)
 
 
 def test_planted_attention_to_the_sibling_before_is_adjacent(corpus):
     config = CfgAttentionConfig(n_strings=20)
-    found = {m.name: m.value for m in config.score(Planted(corpus, to_nearest_sibling), corpus)}
-    assert found["attention/adjacent/NT3_to_NT3/apart_1"] > 0.7
-    assert found["attention/adjacent/NT3_to_NT3/apart_2"] <= 0
+    found = values(config, Planted(corpus, to_nearest_sibling), corpus)
+    assert found[ADJACENT.format(1)] > 0.7
+    assert found[ADJACENT.format(2)] <= 0
 
 
 def test_attention_without_a_pattern_has_no_peak(corpus):
     config = CfgAttentionConfig(n_strings=40)
-    found = {m.name: m.value for m in config.score(Planted(corpus, noise), corpus)}
+    found = values(config, Planted(corpus, noise), corpus)
     for name in ("boundary_peak", "end_to_end_peak", "adjacent_peak"):
-        assert abs(found[f"attention/{name}"]) < 0.02
+        assert abs(found[f"attention/{name}{{split=test}}"]) < 0.02
 
 
 def test_what_has_no_pairs_is_left_out(corpus):
     strings = corpus.measured(3, "few", derivations=True)
     found = attention_statistics(Planted(corpus, noise), corpus, strings)
-    names = [metric.name for metric in attention_metrics(found)]
-    # The root has three children at most.
-    assert "attention/adjacent/NT2_to_NT2/apart_4" not in names
+    apart = [m.dims["apart"] for m in attention_metrics(found)
+             if (m.dims.get("query_level"), m.dims.get("key_level")) == (2, 2)
+             and m.name == "attention/adjacent"]  # fmt: skip
+    assert 1 in apart
+    assert 4 not in apart  # the root has three children at most
 
 
-def test_figures_are_drawn(corpus):
-    figures = CfgAttentionConfig(n_strings=5).figures(Planted(corpus, to_ends), corpus)
-    assert set(figures) == {"attention", "attention_over_derivation"}
-    assert len(figures["attention"].axes) == 5
+def test_figures_are_drawn_of_what_was_kept_without_model_or_corpus(corpus, tmp_path):
+    scorer = CfgAttentionConfig(n_strings=5)
+    found = scorer.measure(Planted(corpus, to_ends), corpus)
+    digests = keep_arrays({"here": found.arrays}, tmp_path / "arrays.npz")
+    kept = Measurement(found.metrics, read_arrays(tmp_path / "arrays.npz", digests)["here"])
+    pictures = []
+    for measurement in (found, kept):
+        figures = scorer.figures(measurement)
+        assert set(figures) == set(scorer.figure_names)
+        assert len(figures["attention"].axes) == 5
+        pictures.append([pixels(figure) for figure in figures.values()])
+    for first, second in zip(*pictures, strict=True):
+        np.testing.assert_array_equal(first, second)
+
+
+def pixels(figure):
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())
+
+
+def test_the_string_that_is_drawn_has_the_derivation_that_a_parser_finds(corpus):
+    found = CfgAttentionConfig(n_strings=5).measure(Planted(corpus, to_ends), corpus).arrays
+    strings = corpus.measured(5, "attention", derivations=True)
+    shortest = min(strings, key=len)
+    truth = corpus.grammar.parse(shortest).derivations
+    np.testing.assert_array_equal(found["string_is_end"], truth.is_boundary)
+    names = [[corpus.grammar.rules.name(int(s)) for s in row] for row in truth.ancestors]
+    assert found["string_symbols"].tolist() == names
+    assert found["string_attention"].shape == (len(shortest), len(shortest))
 
 
 def test_a_model_that_shows_no_attention_is_refused(corpus):

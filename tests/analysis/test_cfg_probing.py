@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from physlm.analysis.cfg_probing import CfgProbingConfig, _states
-from physlm.analysis.probing import Reach
+from physlm.analysis.cfg_probes import _states
+from physlm.analysis.cfg_probing import CfgProbingConfig
+from physlm.analysis.reach import Reach
 from physlm.data.cfg.corpus import CfgConfig
 from physlm.errors import InputError
 from physlm.models.architecture import DecoderConfig, EncoderConfig
@@ -44,43 +45,49 @@ class Planted(Uniform):
 
 @pytest.fixture(scope="module")
 def found(corpus):
-    metrics = CONFIG.score(Planted(corpus), corpus)
-    return {metric.name: metric.value for metric in metrics}
+    return values(CONFIG.measure(Planted(corpus), corpus))
+
+
+def values(measurement):
+    """Each by metric, target, reach, positions and level."""
+    dims = ("target", "reach", "positions", "level")
+    return {
+        (m.name.removeprefix("probe/"), *(m.dims[dim] for dim in dims)): m.value
+        for m in measurement.metrics
+    }
 
 
 def test_a_planted_ancestor_is_found_at_its_ends_and_not_elsewhere(found):
-    assert found["probe/ancestor/diagonal_at_ends/NT3"] > 0.97
-    assert found["probe/ancestor/diagonal_elsewhere/NT3"] < 0.6
-    assert found["probe/boundary/diagonal/NT3"] > 0.97
+    assert found["accuracy", "ancestor", "diagonal", "ends", 3] > 0.97
+    assert found["accuracy", "ancestor", "diagonal", "elsewhere", 3] < 0.6
+    assert found["accuracy", "boundary", "diagonal", "all", 3] > 0.97
 
 
 def test_other_levels_and_the_untrained_model_hold_nothing(found):
-    assert found["probe/ancestor/diagonal_at_ends/NT4"] < 0.6
-    assert found["probe_untrained/ancestor/diagonal_at_ends/NT3"] < 0.6
-    gain = found["probe_gain/ancestor/diagonal_at_ends/NT3"]
-    difference = found["probe/ancestor/diagonal_at_ends/NT3"]
-    difference -= found["probe_untrained/ancestor/diagonal_at_ends/NT3"]
-    assert gain == pytest.approx(difference)
+    assert found["accuracy", "ancestor", "diagonal", "ends", 4] < 0.6
+    untrained = found["untrained_accuracy", "ancestor", "diagonal", "ends", 3]
+    assert untrained < 0.6
+    difference = found["accuracy", "ancestor", "diagonal", "ends", 3] - untrained
+    assert found["gain", "ancestor", "diagonal", "ends", 3] == pytest.approx(difference)
 
 
 def test_every_inner_level_is_asked_about(corpus):
     config = CfgProbingConfig(n_train=8, n_test=4, n_heads=2, n_steps=2, reaches=list(Reach))
-    found = {metric.name: metric.value for metric in config.score(Planted(corpus), corpus)}
+    found = values(config.measure(Planted(corpus), corpus))
     for level in (2, 3, 4):
-        for name in ("full", "diagonal_at_ends", "diagonal_elsewhere", "tridiagonal_at_ends"):
-            assert 0 <= found[f"probe/ancestor/{name}/NT{level}"] <= 1
+        for reach, positions in (("full", "all"), ("diagonal", "ends"), ("diagonal", "elsewhere"),
+                                 ("tridiagonal", "ends")):  # fmt: skip
+            assert 0 <= found["accuracy", "ancestor", reach, positions, level] <= 1
         for reach in Reach:
-            assert 0 <= found[f"probe/boundary/{reach.value}/NT{level}"] <= 1
-    assert "probe/ancestor/full/NT5" not in found
-    assert "probe/ancestor/full/NT1" not in found
+            assert 0 <= found["accuracy", "boundary", reach.value, "all", level] <= 1
+    assert {level for *_, level in found} == {2, 3, 4}
 
 
 def test_a_real_model_is_probed_with_its_untrained_twin(corpus):
     config = CfgProbingConfig(n_train=8, n_test=4, n_heads=2, n_steps=2, d_position=8)
     model = DecoderConfig(d_model=16, n_layers=1).build(4, 80, 0)
     config.check(model, corpus)
-    metrics = config.score(model, corpus)
-    assert {m.n for m in metrics} == {4}
+    assert {m.n for m in config.measure(model, corpus).metrics} == {4}
 
 
 def test_states_do_not_depend_on_what_fills_their_row_up(corpus):

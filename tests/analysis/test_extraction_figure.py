@@ -4,17 +4,23 @@ import polars as pl
 import pytest
 
 from physlm.analysis.extraction_figure import Arm, draw_arms
+from physlm.results import Results
 
 
-def asked(others: list[float], cities: list[float]) -> pl.DataFrame:
+def asked(others: list[float], cities: list[float]) -> Results:
     """Two runs that answer about everybody in training."""
-    return pl.DataFrame({
-        "qa/exact_match@in_distribution": [1.0, 1.0],
-        "qa/exact_match/city@in_distribution": [1.0, 1.0],
-        "qa/exact_match@out_of_distribution": others,
-        "qa/exact_match/city@out_of_distribution": cities,
-        "qa/chance@out_of_distribution": [0.1, 0.1],
-    })  # fmt: skip
+    values = {
+        ("qa/exact_match", "split=in_distribution"): [1.0, 1.0],
+        ("qa/exact_match", "attribute=city,split=in_distribution"): [1.0, 1.0],
+        ("qa/exact_match", "split=out_of_distribution"): others,
+        ("qa/exact_match", "attribute=city,split=out_of_distribution"): cities,
+        ("qa/chance", "split=out_of_distribution"): [0.1, 0.1],
+    }
+    rows = [
+        {"run_id": str(i), "metric": metric, "dims": dims, "value": value}
+        for (metric, dims), own in values.items() for i, value in enumerate(own)
+    ]  # fmt: skip
+    return Results.of(pl.DataFrame({"run_id": ["0", "1"]}), rows)
 
 
 def test_bars_are_means_of_an_arm_and_the_right_half_of_those_never_asked_about():

@@ -1,7 +1,7 @@
 from pathlib import Path
 
 from physlm.analysis.figures import draw_histograms, draw_learning_curve, draw_run
-from physlm.record import Metric
+from physlm.measurement import Metric
 from tests.test_record import make_record
 
 CURVES = [{"step": s, "train/loss_nats": 1 / (s + 1), "train/exposures": s} for s in range(5)]
@@ -20,11 +20,16 @@ def test_a_run_without_published_numbers_or_curves_is_drawn_too(tmp_path):
 def test_only_capacity_has_a_maximum_and_every_metric_an_axis(monkeypatch):
     figures = []
     monkeypatch.setattr("physlm.analysis.figures.save_figure", lambda f, _: figures.append(f))
-    metrics = [Metric(name=n, value=v, unit="", n=2) for n, v in (
-        ("cfg/accuracy", 0.9), ("cfg/kl_nats", 0.1), ("capacity/bits_per_parameter", 1.9),
-        ("capacity/maximum_bits_per_parameter", 2.4),
+    metrics = [Metric(name=n, value=v, unit="", n=2, dims=dims) for n, v, dims in (
+        ("cfg/accuracy", 0.9, {}), ("cfg/kl_nats", 0.1, {}),
+        ("capacity/bits_per_parameter", 1.9, {"split": "train"}),
+        ("capacity/maximum_bits_per_parameter", 2.4, {}),
     )]  # fmt: skip
-    published = {"cfg/accuracy": 1.0, "cfg/kl_nats": 0.0, "capacity/bits_per_parameter": 2.0}
+    published = {
+        "cfg/accuracy": 1.0,
+        "cfg/kl_nats": 0.0,
+        "capacity/bits_per_parameter{split=train}": 2.0,
+    }
     draw_run(make_record(metrics=tuple(metrics), published=published), CURVES, Path("none"))
     _, *panels = figures[0].axes
     labels = [{line.get_label() for line in axes.lines} for axes in panels]
@@ -58,8 +63,9 @@ def test_a_figure_drawn_again_is_the_same_file(tmp_path):
 
 
 def test_what_was_measured_during_training_is_drawn_where_something_was(tmp_path):
-    rows = [{"step": s, "curve/cfg/accuracy_prefix_0": s / 5, "curve/cfg/kl_nats": 0.1 / (s + 1),
-             "curve/tokens": 100.0 * s} for s in range(5)]  # fmt: skip
+    valid, kl = "curve/cfg/accuracy{prefix=0,split=test}", "curve/cfg/kl_nats{split=test}"
+    rows = [{"step": s, valid: s / 5, kl: 0.1 / (s + 1), "curve/tokens": 100.0 * s}
+            for s in range(5)]  # fmt: skip
     draw_learning_curve(make_record(), [*CURVES, *rows], tmp_path / "curve.png")
     assert (tmp_path / "curve.png").exists()
     draw_learning_curve(make_record(), CURVES, tmp_path / "none.png")

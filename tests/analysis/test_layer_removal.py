@@ -9,9 +9,10 @@ from physlm.data.bio.bios import BiosConfig
 from physlm.data.bio.questions import QuestionsConfig
 from physlm.errors import InputError
 from physlm.eval.generate import Sampling, generate
+from physlm.eval.people_splits import IN, OUT
+from physlm.measurement import by_text
 from physlm.models.architecture import DecoderConfig
 from physlm.models.transformer import without_layer
-from physlm.record import by_name
 
 
 @pytest.fixture(scope="module")
@@ -54,15 +55,15 @@ def test_every_layer_is_removed_and_measured(world):
     asked = QuestionsConfig().follow(world, 0)
     scorer, model = LayerRemovalConfig(), model_of(world, 2)
     scorer.check(model, asked)
-    metrics = by_name(scorer.score(model, asked))
+    metrics = by_text(scorer.measure(model, asked).metrics)
+    stored = "layer_removal/bio/attribute_accuracy{{layer={},split=train}}"
+    answered = "layer_removal/qa/exact_match{{layer={},split={}}}"
     assert set(metrics) == {
-        f"layer_removal/{layer}/{name}"
-        for layer in (1, 2)
-        for name in ("bio/attribute_accuracy", "qa/exact_match@in_distribution",
-                     "qa/exact_match@out_of_distribution")
-    }  # fmt: skip
-    only_bio = by_name(scorer.score(model, world))
-    assert set(only_bio) == {f"layer_removal/{layer}/bio/attribute_accuracy" for layer in (1, 2)}
+        *(stored.format(layer) for layer in (1, 2)),
+        *(answered.format(layer, split) for layer in (1, 2) for split in (IN, OUT)),
+    }
+    only_bio = by_text(scorer.measure(model, world).metrics)
+    assert set(only_bio) == {stored.format(layer) for layer in (1, 2)}
 
 
 def test_the_only_layer_is_not_removed(world):

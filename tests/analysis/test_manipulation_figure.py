@@ -5,19 +5,21 @@ import pytest
 from matplotlib.figure import Figure
 
 from physlm.analysis.manipulation_figure import draw_tasks
+from physlm.results import Results
 
 
 def test_bars_are_means_over_the_runs_with_and_without_facts_in_training():
-    name = "manipulation/parity"
-    results = pl.DataFrame({
-        "data.facts_share": [0.0, 0.0, 0.5],
-        f"{name}/chance@out_of_distribution": [0.5, 0.5, 0.5],
-        f"{name}/accuracy@out_of_distribution": [0.4, 0.6, 0.7],
-        f"{name}/accuracy_with_facts@out_of_distribution": [None, None, 0.9],
-        f"{name}/facts@out_of_distribution": [None, None, 0.3],
-        f"{name}/reliance@out_of_distribution": [None, None, 1.0],
-        f"{name}/accuracy@in_distribution": [1.0, 1.0, 1.0],
-    })  # fmt: skip
+    told = {"chance": 0.5, "accuracy": 0.7, "accuracy_with_facts": 0.9, "facts": 0.3, "reliance": 1}
+    values = [{"chance": 0.5, "accuracy": 0.4}, {"chance": 0.5, "accuracy": 0.6}, told]
+    rows = [
+        {"run_id": str(i), "metric": f"manipulation/{name}", "value": value,
+         "dims": "split=out_of_distribution,task=parity"}
+        for i, own in enumerate(values) for name, value in own.items()
+    ]  # fmt: skip
+    rows += [{"run_id": "0", "metric": "manipulation/accuracy", "value": 1.0,
+              "dims": "split=in_distribution,task=parity"}]  # fmt: skip
+    runs = pl.DataFrame({"run_id": ["0", "1", "2"], "data.facts_share": [0.0, 0.0, 0.5]})
+    results = Results.of(runs, rows)
     axes = Figure().subplots()
     draw_tasks(axes, results, ["never measured", "parity"], split="out_of_distribution")
     labels = [text.get_text() for text in axes.get_legend().get_texts()]

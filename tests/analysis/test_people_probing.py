@@ -4,17 +4,21 @@ import numpy as np
 import pytest
 import torch
 
-from physlm.analysis.people_probing import PProbeConfig, QProbeConfig, tasks
+from physlm.analysis.people_probes import tasks
+from physlm.analysis.people_probing import PProbeConfig, QProbeConfig
 from physlm.data.bio.bios import BiosConfig, TextConfig
 from physlm.data.bio.questions import QuestionsConfig, asked_about
 from physlm.data.bio.sentences import Order
 from physlm.data.tokens import TokenizerName
 from physlm.errors import InputError
+from physlm.measurement import by_text
 from physlm.models.architecture import DecoderConfig, EncoderConfig, PositionEncoding
 from physlm.models.decoder import Decoder
-from physlm.record import by_name
 
 N_PEOPLE = 240
+DATE = "q_probe/accuracy{attribute=birth_date,part=first_token,split=test}"
+CITY = "q_probe/accuracy{attribute=birth_city,part=whole,split=test}"
+P_PROBE = "p_probe/accuracy{{attribute=birth_date,part=first_token,place={},split=test}}"
 
 
 @pytest.fixture(scope="module")
@@ -69,22 +73,22 @@ def test_what_the_name_brings_up_is_found_and_nothing_else(world):
     scorer = QProbeConfig(n_steps=150, embedding_rank=0,
                           tasks=["first_token/birth_date", "whole/birth_city"])  # fmt: skip
     scorer.check(model, world)
-    metrics = by_name(scorer.score(model, world))
-    assert metrics["q_probe/first_token/birth_date"].value == 1
-    assert metrics["q_probe/first_token/birth_date"].n == N_PEOPLE // 2
-    assert metrics["q_probe/whole/birth_city"].value < 0.05
-    assert metrics["q_probe/whole"].value == metrics["q_probe/whole/birth_city"].value
+    metrics = by_text(scorer.measure(model, world).metrics)
+    assert metrics[DATE].value == 1
+    assert metrics[DATE].n == N_PEOPLE // 2
+    assert metrics[CITY].value < 0.05
+    assert metrics["q_probe/accuracy{part=whole,split=test}"].value == metrics[CITY].value
 
 
 def test_shuffled_answers_are_not_found(world):
     shuffled = np.random.default_rng(0).permutation(month_classes(world))
     scorer = QProbeConfig(n_steps=150, embedding_rank=0, tasks=["first_token/birth_date"])
-    metrics = by_name(scorer.score(Planted(world, shuffled, lambda _: 0), world))
-    chance = metrics["q_probe_chance/first_token/birth_date"]
+    metrics = by_text(scorer.measure(Planted(world, shuffled, lambda _: 0), world).metrics)
+    chance = metrics["q_probe/chance{attribute=birth_date,part=first_token,split=test}"]
     is_trained, months = asked_about(world, 0.5), month_classes(world)
     likeliest = np.bincount(months[is_trained]).argmax()
     assert chance.value == pytest.approx((months[~is_trained] == likeliest).mean())
-    assert metrics["q_probe/first_token/birth_date"].value < 0.25
+    assert metrics[DATE].value < 0.25
 
 
 def test_a_p_probe_finds_knowledge_from_the_place_on_where_it_is(world):
@@ -99,8 +103,8 @@ def test_a_p_probe_finds_knowledge_from_the_place_on_where_it_is(world):
     scorer = PProbeConfig(n_steps=200, embedding_rank=0, tasks=["first_token/birth_date"])
     model = Planted(world, month_classes(world), since)
     scorer.check(model, world)
-    metrics = by_name(scorer.score(model, QuestionsConfig().follow(world, 0)))
-    accuracies = [metrics[f"p_probe/first_token/birth_date/place_{k}"].value for k in range(6)]
+    metrics = by_text(scorer.measure(model, QuestionsConfig().follow(world, 0)).metrics)
+    accuracies = [metrics[P_PROBE.format(k)].value for k in range(6)]
     assert max(accuracies[:3]) < 0.3
     assert accuracies[3:] == [1, 1, 1]
 
@@ -169,7 +173,7 @@ def test_who_is_accepted_is_measured(scorer):
     model = DecoderConfig(d_model=16, n_layers=1).build(world.vocabulary.size, 128, 0).eval()
     probe = scorer(n_steps=2, batch_size=2, tasks=["whole/employer", "first_token/birth_date"])
     probe.check(model, world)
-    assert all(metric.n == 1 for metric in probe.score(model, world))
+    assert all(metric.n == 1 for metric in probe.measure(model, world).metrics)
 
 
 @pytest.mark.parametrize("scorer", [PProbeConfig, QProbeConfig])
@@ -203,7 +207,7 @@ def test_a_window_that_is_accepted_holds_all_that_is_read(scorer):
             assert "learned positions end at" in str(error)  # noqa: PT017 - of every short one
             continue
         assert n > 2
-        probe.score(model, world)
+        probe.measure(model, world)
         return
     raise AssertionError("no window is long enough")
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from physlm.analysis.probing import Labels, ProbeRecipe, Probes, Reach, fit_probes, is_found
+from physlm.analysis.probing import Labels, ProbeRecipe, Probes, fit_probes, is_found
+from physlm.analysis.reach import Reach
 
 RECIPE = ProbeRecipe(n_heads=4, d_position=64, n_steps=250, batch_size=40, learning_rate=2e-2)
 N, T, WIDTH = 400, 12, 24

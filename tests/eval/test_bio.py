@@ -11,9 +11,9 @@ from physlm.data.tokens import TokenizerName
 from physlm.errors import InputError
 from physlm.eval.bio import BioConfig
 from physlm.eval.capacity import CapacityConfig
+from physlm.measurement import by_text
 from physlm.models.architecture import DecoderConfig, PositionEncoding
 from physlm.models.language_model import LanguageModel
-from physlm.record import by_name
 
 
 @pytest.fixture(scope="module")
@@ -56,24 +56,25 @@ def test_of_texts_that_name_the_person_last_the_name_counts_too():
         return person % 2 == 0 and at == names[person, 1] - 1
 
     metrics = accuracies(world, wrong)
-    assert metrics["bio/name_accuracy"].value == pytest.approx(0.5)
-    assert metrics["bio/attribute_accuracy"].value == 1
+    assert metrics["bio/name_accuracy{split=train}"].value == pytest.approx(0.5)
+    assert metrics["bio/attribute_accuracy{split=train}"].value == 1
     early = TextConfig(n_wordings=2, name_after=2)
     world = BiosConfig(n_people=20, tokenizer=TokenizerName.compact, text=early).build(0)
-    assert "bio/name_accuracy" not in accuracies(world, lambda *_: False)
+    assert "bio/name_accuracy{split=train}" not in accuracies(world, lambda *_: False)
 
 
 def accuracies(world, wrong, corpus=None):
     model, scorer = Reciting(world, wrong), BioConfig(n_renderings=2)
     scorer.check(model, corpus or world)
-    return by_name(scorer.score(model, corpus or world))
+    return by_text(scorer.measure(model, corpus or world).metrics)
 
 
 def test_a_model_that_recites_all_stores_all(world):
     metrics = accuracies(world, lambda *_: False)
     assert {metric.value for metric in metrics.values()} == {1}
-    assert set(metrics) == {"bio/attribute_accuracy",
-                            *(f"bio/attribute_accuracy/{a}" for a in ATTRIBUTES)}  # fmt: skip
+    assert [(metric.name, metric.dims.get("attribute")) for metric in metrics.values()] == [
+        ("bio/attribute_accuracy", attribute) for attribute in (None, *ATTRIBUTES)
+    ]
 
 
 def test_one_wrong_token_of_a_value_loses_that_value_only(world):
@@ -81,16 +82,18 @@ def test_one_wrong_token_of_a_value_loses_that_value_only(world):
         return person < 10 and at == spans[0, 1] - 1
 
     metrics = accuracies(world, last_of_birth_dates, QuestionsConfig().follow(world, 0))
-    assert metrics["bio/attribute_accuracy/birth_date"].value == pytest.approx(0.5)
-    assert metrics["bio/attribute_accuracy/major"].value == 1
-    assert metrics["bio/attribute_accuracy"].value == pytest.approx(1 - 0.5 / 6)
+    assert metrics[
+        "bio/attribute_accuracy{attribute=birth_date,split=train}"
+    ].value == pytest.approx(0.5)
+    assert metrics["bio/attribute_accuracy{attribute=major,split=train}"].value == 1
+    assert metrics["bio/attribute_accuracy{split=train}"].value == pytest.approx(1 - 0.5 / 6)
 
 
 def test_words_between_values_do_not_count(world):
     def outside(person, spans, at):
         return not any(first <= at < last for first, last in spans[:6])
 
-    assert accuracies(world, outside)["bio/attribute_accuracy"].value == 1
+    assert accuracies(world, outside)["bio/attribute_accuracy{split=train}"].value == 1
 
 
 def test_other_worlds_and_short_windows_are_refused(world):
@@ -110,12 +113,12 @@ def test_what_is_not_told_is_not_measured():
     config = BiosConfig(n_people=20, n_minority=10, tokenizer=TokenizerName.compact, text=text,
                         minority_text=TextConfig(n_wordings=2, leaves_out_city=True))  # fmt: skip
     metrics = accuracies(config.build(0), lambda person, spans, at: person >= 20)
-    assert metrics["bio/attribute_accuracy"].value == pytest.approx(20 / 30)
-    city = metrics["bio/attribute_accuracy/company_city"]
+    assert metrics["bio/attribute_accuracy{split=train}"].value == pytest.approx(20 / 30)
+    city = metrics["bio/attribute_accuracy{attribute=company_city,split=train}"]
     assert (city.value, city.n) == (1, 20)
     world = BiosConfig(n_people=20, text=TextConfig(leaves_out_city=True)).build(0)
     model = DecoderConfig(n_layers=1, n_heads=1, d_model=8).build(world.vocabulary.size, 128, 0)
-    names = by_name(BioConfig().score(model.eval(), world))
-    assert "bio/attribute_accuracy/company_city" not in names
+    names = by_text(BioConfig().measure(model.eval(), world).metrics)
+    assert "bio/attribute_accuracy{attribute=company_city,split=train}" not in names
     with pytest.raises(InputError, match="eval=capacity measures all attributes"):
         CapacityConfig().check(model, world)

@@ -14,6 +14,7 @@ from physlm.data.bio.pools import employers, pool
 from physlm.data.tokens import TokenizerName
 from physlm.errors import InputError
 from physlm.eval.capacity import CapacityConfig
+from physlm.measurement import metric_text
 from physlm.models.architecture import DecoderConfig
 from physlm.models.language_model import LanguageModel
 from tests.conftest import tiny_biod_config
@@ -119,8 +120,14 @@ def bios_spaces(corpus):
 
 
 def score(corpus, model, **changes):
-    found = CapacityConfig(**({"n_renderings": N_RENDERINGS} | changes)).score(model, corpus)
-    return {metric.name.removeprefix("capacity/"): metric for metric in found}
+    found = CapacityConfig(**({"n_renderings": N_RENDERINGS} | changes)).measure(model, corpus)
+    return {_short(metric): metric for metric in found.metrics}
+
+
+def _short(metric):
+    """Without what all of them have."""
+    dims = {name: value for name, value in metric.dims.items() if name != "split"}
+    return metric_text(metric.name.removeprefix("capacity/"), dims)
 
 
 @pytest.fixture(scope="module")
@@ -145,7 +152,7 @@ def test_a_table_that_knows_a_fraction_of_values_scores_that_fraction(
     counted = [math.log2(a.n_values) for a in corpus.attributes if a.is_counted]
     assert found["value_bits"].value == pytest.approx(fraction * n * sum(counted), abs=1e-2)
     assert found["name_bits"].value == pytest.approx(0.0, abs=1e-2)
-    accuracies = [m.value for name, m in found.items() if name.startswith("accuracy/")]
+    accuracies = [m.value for name, m in found.items() if name.startswith("accuracy{")]
     assert all(fraction <= accuracy <= fraction + 0.85 for accuracy in accuracies)
 
 
@@ -178,7 +185,7 @@ def test_a_perfect_model_scores_the_maximum(small_biod, small_bios, world):
     most = found["maximum_bits_per_parameter"].value
     assert found["bits_per_parameter"].value == pytest.approx(most, rel=1e-5)
     assert most == pytest.approx(corpus.maximum_bits / N_PARAMETERS)
-    assert all(m.value == 1 for name, m in found.items() if name.startswith("accuracy/"))
+    assert all(m.value == 1 for name, m in found.items() if name.startswith("accuracy{"))
 
 
 def test_standard_errors_are_those_of_the_mean_over_people(small_biod):
@@ -207,7 +214,7 @@ def test_teacher_forced_accuracy_is_greedy_decoding():
             right[a, i] = np.array_equal(decoded[0, begin:].numpy(), tokens[begin:end])
     assert 0 < right.sum() < right.size  # otherwise the comparison says nothing
     found = score(corpus, model, n_renderings=1)
-    accuracies = [found[f"accuracy/id_{a + 1}"].value for a in range(3)]
+    accuracies = [found[f"accuracy{{attribute=id_{a + 1}}}"].value for a in range(3)]
     assert accuracies == pytest.approx(right.mean(axis=1))
 
 
@@ -249,7 +256,7 @@ def test_of_written_texts_a_uniform_model_scores_by_the_tokens_of_what_they_say(
     values = np.mean([own.sum(axis=1) for own in lengths])
     expected = 30 * (math.log2(12 * 28 * 10 * 10**4) - values * math.log2(size))
     assert found["value_bits"].value == pytest.approx(expected, rel=1e-4)
-    assert found["validation_loss_nats"].value == pytest.approx(math.log(size), rel=1e-4)
+    assert found["loss_nats"].value == pytest.approx(math.log(size), rel=1e-4)
 
 
 def test_people_of_each_frequency_are_measured_apart():
@@ -257,10 +264,10 @@ def test_people_of_each_frequency_are_measured_apart():
     knows = np.arange(36) < 24  # all of the first two groups
     spaces = biod_spaces(corpus)
     found = score(corpus, TableModel(corpus, knows, spaces, n_people=36))
-    shares = [found[f"frequency_{n}/learned_share"] for n in (1, 4, 9)]
+    shares = [found[f"learned_share{{frequency={n}}}"] for n in (1, 4, 9)]
     assert [share.value for share in shares] == pytest.approx([1.0, 1.0, 0.0], abs=1e-4)
     assert [share.n for share in shares] == [12, 12, 12]
-    parts = [found[f"frequency_{n}/bits_per_parameter"].value for n in (1, 4, 9)]
+    parts = [found[f"people_bits_per_parameter{{frequency={n}}}"].value for n in (1, 4, 9)]
     assert sum(parts) == pytest.approx(found["people_bits_per_parameter"].value, rel=1e-4)
     assert parts[0] == pytest.approx(12 * 9 / N_PARAMETERS, rel=1e-3)
 

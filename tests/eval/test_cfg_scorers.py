@@ -13,10 +13,14 @@ from physlm.data.cfg.corpus import CfgConfig
 from physlm.data.cfg.corruption import CorruptionKind
 from physlm.data.cfg.derivation import Strings
 from physlm.errors import InputError
-from physlm.eval.cfg_accuracy import CfgAccuracyConfig, joined
-from physlm.eval.cfg_distribution import CfgDistributionConfig, log_probabilities
+from physlm.eval.cfg_accuracy import CfgAccuracyConfig
+from physlm.eval.cfg_beginnings import beginnings_of, is_continued, longer_strings
+from physlm.eval.cfg_distribution import CfgDistributionConfig
 from physlm.eval.cfg_robustness import CfgRobustnessConfig
+from physlm.eval.cfg_scores import log_probabilities
+from physlm.eval.cfg_writing import joined
 from physlm.eval.generate import Generated
+from physlm.measurement import by_text
 from physlm.models.architecture import DecoderConfig, PositionEncoding
 from physlm.models.decoder import Decoder
 from tests.eval.oracle import Oracle, Read, Uniform
@@ -27,44 +31,44 @@ def corpus():
     return CfgConfig(grammar="cfg3b", root=16).build(0)
 
 
-def by_name(metrics):
-    return {metric.name: metric for metric in metrics}
+def measured(scorer, model, corpus):
+    return by_text(scorer.measure(model, corpus).metrics)
 
 
 @pytest.fixture(scope="module")
 def perfect(corpus):
     config = CfgAccuracyConfig(n_samples=60, prefixes=[0, 20])
-    return by_name(config.score(Oracle(corpus), corpus))
+    return measured(config, Oracle(corpus), corpus)
 
 
 def test_a_perfect_model_writes_strings_of_the_language_only(perfect):
     for prefix in (0, 20):
-        assert perfect[f"cfg/accuracy_prefix_{prefix}"].value == 1
-        assert perfect[f"cfg/unfinished_prefix_{prefix}"].value == 0
+        assert perfect[f"cfg/accuracy{{prefix={prefix},split=test}}"].value == 1
+        assert perfect[f"cfg/unfinished{{prefix={prefix},split=test}}"].value == 0
     assert not [name for name in perfect if "error" in name]
 
 
 def test_a_perfect_models_output_has_the_grammars_entropy(perfect, corpus):
-    measured = perfect["cfg/output_entropy_bits"]
+    measured = perfect["cfg/output_entropy_bits{split=test}"]
     truth = corpus.grammar.derivation_entropy_bits  # this language is not ambiguous
     assert corpus.grammar.ambiguity_bits(50, np.random.default_rng(0)).value < 1e-9
-    assert perfect["cfg/string_entropy_bits"].value == pytest.approx(truth)
+    assert perfect["cfg/string_entropy_bits{split=test}"].value == pytest.approx(truth)
     assert abs(measured.value - truth) < 4 * measured.stderr + 1e-6
-    assert perfect["cfg/collisions"].value == 0
+    assert perfect["cfg/collisions{split=test}"].value == 0
 
 
 def test_a_uniform_model_writes_nothing_of_the_language(corpus):
     config = CfgAccuracyConfig(n_samples=300, prefixes=[0, 20])
-    metrics = by_name(config.score(Uniform(corpus), corpus))
-    assert metrics["cfg/accuracy_prefix_0"].value == 0
-    assert metrics["cfg/accuracy_prefix_20"].value < 0.05
-    shares = [m.value for n, m in metrics.items() if n.startswith("cfg/error_on_level")
-              and n.endswith("prefix_0")]  # fmt: skip
+    metrics = measured(config, Uniform(corpus), corpus)
+    assert metrics["cfg/accuracy{prefix=0,split=test}"].value == 0
+    assert metrics["cfg/accuracy{prefix=20,split=test}"].value < 0.05
+    shares = [m.value for m in metrics.values()
+              if m.name == "cfg/error_share" and m.dims["prefix"] == 0]  # fmt: skip
     assert sum(shares) == pytest.approx(1)
     # A string of k tokens has probability 4^-(k+1): its length is geometric, with mean 3.
-    entropy = metrics["cfg/output_entropy_bits"]
+    entropy = metrics["cfg/output_entropy_bits{split=test}"]
     assert abs(entropy.value - 4 * 2) < 4 * entropy.stderr
-    assert metrics["cfg/collisions"].value > 100
+    assert metrics["cfg/collisions{split=test}"].value > 100
 
 
 def test_equal_strings_are_counted_in_pairs(corpus):
@@ -72,9 +76,15 @@ def test_equal_strings_are_counted_in_pairs(corpus):
         def _scores(self, row):
             return super()._scores(row) + 50 * torch.eye(4)[3]
 
-    metrics = by_name(CfgAccuracyConfig(n_samples=20, prefixes=[0]).score(Constant(corpus), corpus))
-    assert metrics["cfg/collisions"].value == metrics["cfg/collisions"].n == 190
-    assert metrics["cfg/output_entropy_bits"].value == pytest.approx(0, abs=1e-6)
+    metrics = by_text(
+        CfgAccuracyConfig(n_samples=20, prefixes=[0]).measure(Constant(corpus), corpus).metrics
+    )
+    assert (
+        metrics["cfg/collisions{split=test}"].value
+        == metrics["cfg/collisions{split=test}"].n
+        == 190
+    )
+    assert metrics["cfg/output_entropy_bits{split=test}"].value == pytest.approx(0, abs=1e-6)
 
 
 def test_an_unfinished_string_fails(corpus):
@@ -82,9 +92,11 @@ def test_an_unfinished_string_fails(corpus):
         def _scores(self, row):
             return super()._scores(row) - 3e9 * torch.eye(4)[3]
 
-    metrics = by_name(CfgAccuracyConfig(n_samples=20, prefixes=[0]).score(Endless(corpus), corpus))
-    assert metrics["cfg/unfinished_prefix_0"].value == 1
-    assert metrics["cfg/accuracy_prefix_0"].value == 0
+    metrics = by_text(
+        CfgAccuracyConfig(n_samples=20, prefixes=[0]).measure(Endless(corpus), corpus).metrics
+    )
+    assert metrics["cfg/unfinished{prefix=0,split=test}"].value == 1
+    assert metrics["cfg/accuracy{prefix=0,split=test}"].value == 0
 
 
 def test_the_whole_of_prompt_and_continuation_is_the_string(corpus):
@@ -96,26 +108,28 @@ def test_the_whole_of_prompt_and_continuation_is_the_string(corpus):
 
 def test_a_perfect_models_loss_is_the_floor(corpus):
     config = CfgDistributionConfig(n_strings=50, batch_size=7)
-    metrics = by_name(config.score(Oracle(corpus), corpus))
-    floor = metrics["cfg/floor_nats"].value
-    assert metrics["cfg/loss_nats"].value == pytest.approx(floor, rel=1e-5)
-    assert metrics["cfg/loss_over_floor"].value == pytest.approx(1, rel=1e-5)
-    assert abs(metrics["cfg/kl_nats"].value) < 1e-6
+    metrics = measured(config, Oracle(corpus), corpus)
+    floor = metrics["cfg/floor_nats{split=test}"].value
+    assert metrics["cfg/loss_nats{split=test}"].value == pytest.approx(floor, rel=1e-5)
+    assert metrics["cfg/loss_over_floor{split=test}"].value == pytest.approx(1, rel=1e-5)
+    assert abs(metrics["cfg/kl_nats{split=test}"].value) < 1e-6
     expected = corpus.grammar.floor_nats_per_token(50, np.random.default_rng(0)).value
-    assert metrics["cfg/floor_nats"].value == pytest.approx(expected, rel=0.05)
+    assert metrics["cfg/floor_nats{split=test}"].value == pytest.approx(expected, rel=0.05)
 
 
 def test_a_uniform_models_loss_and_divergence_are_their_closed_forms(corpus):
     config = CfgDistributionConfig(n_strings=50)
-    metrics = by_name(config.score(Uniform(corpus), corpus))
-    assert metrics["cfg/loss_nats"].value == pytest.approx(math.log(4), rel=1e-6)
+    metrics = measured(config, Uniform(corpus), corpus)
+    assert metrics["cfg/loss_nats{split=test}"].value == pytest.approx(math.log(4), rel=1e-6)
     strings = corpus.measured(50, "distribution")
     entropies = []
     for string in strings:
         p = corpus.grammar.next_token_distribution(string)
         logs = np.log(p, where=p > 0, out=np.zeros_like(p))
         entropies.append(-(p * logs).sum(axis=1).mean())
-    assert metrics["cfg/kl_nats"].value == pytest.approx(math.log(4) - np.mean(entropies), rel=1e-6)
+    assert metrics["cfg/kl_nats{split=test}"].value == pytest.approx(
+        math.log(4) - np.mean(entropies), rel=1e-6
+    )
 
 
 def test_log_probabilities_leave_out_ends_that_are_not_there(corpus):
@@ -127,9 +141,9 @@ def test_log_probabilities_leave_out_ends_that_are_not_there(corpus):
 
 def test_a_perfect_model_goes_on_from_clean_beginnings_and_not_from_corrupted_ones(corpus):
     config = CfgRobustnessConfig(n_samples=15, prefix=20, temperatures=[1.0], rate_of_tokens=0.3)
-    metrics = by_name(config.score(Oracle(corpus), corpus))
-    assert metrics["cfg/robust/clean/temperature_1"].value == 1
-    assert metrics["cfg/robust/terminal/temperature_1"].value < 0.5
+    metrics = measured(config, Oracle(corpus), corpus)
+    assert metrics["cfg/robust_accuracy{corruption=clean,split=test,temperature=1}"].value == 1
+    assert metrics["cfg/robust_accuracy{corruption=terminal,split=test,temperature=1}"].value < 0.5
 
 
 def test_what_was_meant_decides_not_what_was_read(corpus):
@@ -141,13 +155,13 @@ def test_what_was_meant_decides_not_what_was_read(corpus):
             cache = Read([row.tolist() for row in rows])
             return self._next(cache), cache
 
-    config = CfgRobustnessConfig(n_samples=30, prefix=20, temperatures=[1.0])
+    clean = longer_strings(corpus, 30, 20)
     for kind in CorruptionKind:
-        prompts, intended = config._beginnings(corpus, config._strings(corpus), kind)
-        meant = {tuple(p.tolist()): m for p, m in zip(prompts, intended, strict=True)}
-        if len(meant) == len(prompts):
-            is_right = config._is_right(Knowing(corpus), corpus, prompts, intended, 1.0)
-            assert is_right.all()
+        begun = beginnings_of(corpus, clean, 20, kind, 0.15)
+        meant = {tuple(p.tolist()): m for p, m in zip(begun.read, begun.meant, strict=True)}
+        if len(meant) == len(begun.read):
+            model = Knowing(corpus)
+            assert is_continued(model, corpus, begun, temperature=1.0, batch_size=500).all()
 
 
 @pytest.mark.parametrize("config", [CfgAccuracyConfig(), CfgDistributionConfig(),
@@ -221,8 +235,8 @@ def test_a_real_model_is_measured_whatever_its_batch(corpus):
     model = DecoderConfig(d_model=16, n_layers=1).build(4, 64, 0).eval()
     values = []
     for size in (3, 50):
-        metrics = CfgDistributionConfig(n_strings=20, batch_size=size).score(model, corpus)
-        values.append([metric.value for metric in metrics])
+        found = CfgDistributionConfig(n_strings=20, batch_size=size).measure(model, corpus)
+        values.append([metric.value for metric in found.metrics])
     np.testing.assert_allclose(*values, rtol=1e-5)
     assert CfgAccuracyConfig(n_samples=8, prefixes=[0]).curve(model, corpus)[0].n == 200
 
@@ -240,9 +254,9 @@ def test_learned_positions_score_what_they_left_unfinished(corpus):
     model = Endless(config, 4, 73, 0).eval()
     scorer = CfgAccuracyConfig(n_samples=5, prefixes=[0])
     scorer.check(model, corpus)
-    metrics = by_name(scorer.score(model, corpus))
-    assert metrics["cfg/unfinished_prefix_0"].value == 1
-    assert "cfg/output_entropy_bits" not in metrics
+    metrics = measured(scorer, model, corpus)
+    assert metrics["cfg/unfinished{prefix=0,split=test}"].value == 1
+    assert "cfg/output_entropy_bits{split=test}" not in metrics
     strings = corpus.measured(3, "long")
     window = model.longest_window
     long = Strings.of([np.resize(string, window) for string in strings])
@@ -252,15 +266,17 @@ def test_learned_positions_score_what_they_left_unfinished(corpus):
 
 def test_the_entropy_of_the_output_is_that_of_temperature_1_only(corpus):
     scorer = CfgAccuracyConfig(n_samples=5, prefixes=[0], temperature=0.5)
-    assert "cfg/output_entropy_bits" not in by_name(scorer.score(Oracle(corpus), corpus))
+    assert "cfg/output_entropy_bits{split=test}" not in by_text(
+        scorer.measure(Oracle(corpus), corpus).metrics
+    )
 
 
 def test_the_standard_error_of_a_ratio_is_that_of_its_spread(corpus):
     """Against the spread of the same scorer over many samples of strings."""
     model = DecoderConfig(d_model=16, n_layers=1).build(4, 80, 0).eval()
     corpora = [CfgConfig(grammar="cfg3b", root=16).build(seed) for seed in range(40)]
-    found = [by_name(CfgDistributionConfig(n_strings=25).score(model, c)) for c in corpora]
-    for name in ("cfg/loss_nats", "cfg/loss_over_floor"):
+    found = [measured(CfgDistributionConfig(n_strings=25), model, c) for c in corpora]
+    for name in ("cfg/loss_nats{split=test}", "cfg/loss_over_floor{split=test}"):
         spread = np.std([metrics[name].value for metrics in found], ddof=1)
         said = np.mean([metrics[name].stderr for metrics in found])
         assert 0.6 < said / spread < 1.6

@@ -15,9 +15,9 @@ from physlm.data.bio.tasks import Exercise, Task, tasks
 from physlm.data.tokens import TokenizerName
 from physlm.errors import InputError
 from physlm.eval.manipulation import ManipulationScorerConfig
-from physlm.eval.qa import IN, OUT
+from physlm.eval.people_splits import IN, OUT
+from physlm.measurement import by_text
 from physlm.models.architecture import DecoderConfig, PositionEncoding
-from physlm.record import by_name
 from tests.eval.oracle import saying
 
 N = 60
@@ -44,7 +44,17 @@ def corpus_of(world, *tasks, **values):
 
 
 def scored(corpus, says):
-    return by_name(ManipulationScorerConfig().score(saying(corpus.vocabulary, says), corpus))
+    return by_text(
+        ManipulationScorerConfig().measure(saying(corpus.vocabulary, says), corpus).metrics
+    )
+
+
+def parity(name, split):
+    return f"manipulation/{name}{{split={split},task=birth_month_mod_2}}"
+
+
+def name_of(name, split):
+    return f"manipulation/{name}{{split={split},task=full_name_from_birth_date}}"
 
 
 def months(text):
@@ -69,8 +79,8 @@ def test_a_model_that_knows_and_follows_facts_scores_100(world):
     metrics = scored(asked, answer_from)
     for split in (IN, OUT):
         for name in ("accuracy", "accuracy_with_facts", "facts", "reliance"):
-            assert metrics[f"manipulation/birth_month_mod_2/{name}@{split}"].value == 1, name
-        assert metrics[f"manipulation/birth_month_mod_2/accuracy@{split}"].n == N // 2
+            assert metrics[parity(name, split)].value == 1, name
+        assert metrics[parity("accuracy", split)].n == N // 2
 
 
 def test_a_model_that_ignores_facts_does_not_rely_on_them(world):
@@ -80,8 +90,8 @@ def test_a_model_that_ignores_facts_does_not_rely_on_them(world):
         return answer_from(re.sub(r"Facts: \w+\. Answer:", "Answer:", text))
 
     metrics = scored(asked, says)
-    assert metrics[f"manipulation/birth_month_mod_2/reliance@{OUT}"].value == 0
-    assert metrics[f"manipulation/birth_month_mod_2/accuracy@{OUT}"].value == 1
+    assert metrics[parity("reliance", OUT)].value == 0
+    assert metrics[parity("accuracy", OUT)].value == 1
 
 
 def test_facts_are_right_whatever_comes_after_them(world):
@@ -95,7 +105,7 @@ def test_facts_are_right_whatever_comes_after_them(world):
     metrics = scored(asked, says)
     for name, value in (("facts", 1), ("accuracy_with_facts", 0), ("unfinished_with_facts", 1),
                         ("accuracy", 1), ("unfinished", 0)):  # fmt: skip
-        assert metrics[f"manipulation/birth_month_mod_2/{name}@{OUT}"].value == value, name
+        assert metrics[parity(name, OUT)].value == value, name
 
 
 def test_facts_that_never_end_are_not_right(world):
@@ -106,8 +116,8 @@ def test_facts_that_never_end_are_not_right(world):
         return month + f" {month}" * 99
 
     metrics = scored(asked, says)
-    assert metrics[f"manipulation/birth_month_mod_2/facts@{OUT}"].value == 0
-    assert metrics[f"manipulation/birth_month_mod_2/unfinished_with_facts@{OUT}"].value == 1
+    assert metrics[parity("facts", OUT)].value == 0
+    assert metrics[parity("unfinished_with_facts", OUT)].value == 1
 
 
 @pytest.mark.parametrize("task", ["birth_day", "full_name_from_birth_date"])
@@ -127,9 +137,9 @@ def test_an_answer_after_facts_that_are_too_long_is_not_cut(world, task):
         return f"May{' May' * (2 * longest - 1)}. Answer: {answer}"
 
     metrics = scored(asked, says)
-    assert metrics[f"manipulation/{task}/facts@{OUT}"].value == 0
-    assert metrics[f"manipulation/{task}/accuracy_with_facts@{OUT}"].value == 1
-    assert metrics[f"manipulation/{task}/unfinished_with_facts@{OUT}"].value == 0
+    assert metrics[f"manipulation/facts{{split={OUT},task={task}}}"].value == 0
+    assert metrics[f"manipulation/accuracy_with_facts{{split={OUT},task={task}}}"].value == 1
+    assert metrics[f"manipulation/unfinished_with_facts{{split={OUT},task={task}}}"].value == 0
 
 
 def test_the_limit_on_new_tokens_is_of_everyone_who_may_be_right():
@@ -148,8 +158,8 @@ def test_the_limit_on_new_tokens_is_of_everyone_who_may_be_right():
             tasks=["full_name_from_birth_date"], train_share=0.3 + seed / 10
         )
         corpus = config.follow(world, 0)
-        metrics = by_name(scorer.score(saying(asked.vocabulary, says), corpus))
-        assert metrics[f"manipulation/full_name_from_birth_date/accuracy@{OUT}"].value == 1
+        metrics = by_text(scorer.measure(saying(asked.vocabulary, says), corpus).metrics)
+        assert metrics[name_of("accuracy", OUT)].value == 1
 
 
 @pytest.mark.parametrize("wrong", [
@@ -161,7 +171,7 @@ def test_a_model_that_is_wrong_scores_0(world, wrong):
     asked = corpus_of(world, "birth_month_mod_2")
     metrics = scored(asked, lambda text: wrong(answer_from(text)))
     for split in (IN, OUT):
-        assert metrics[f"manipulation/birth_month_mod_2/accuracy@{split}"].value == 0
+        assert metrics[parity("accuracy", split)].value == 0
     assert not any("facts" in name or "reliance" in name for name in metrics)
 
 
@@ -171,9 +181,9 @@ def test_chance_is_what_always_saying_the_commonest_answer_gets(world):
     commonest = "Yes" if 2 * n_even > len(asked.train) else "No"
     metrics = scored(asked, lambda text: commonest)
     for split in (IN, OUT):
-        name = f"manipulation/birth_month_mod_2/%s@{split}"
+        name = f"manipulation/%s{{split={split},task=birth_month_mod_2}}"
         assert metrics[name % "accuracy"].value == metrics[name % "chance"].value
-    assert 0.2 < metrics[f"manipulation/birth_month_mod_2/chance@{OUT}"].value < 0.8
+    assert 0.2 < metrics[parity("chance", OUT)].value < 0.8
 
 
 def test_anyone_who_fits_is_a_right_answer():
@@ -190,8 +200,8 @@ def test_anyone_who_fits_is_a_right_answer():
         return fitting[-1]
 
     metrics = scored(asked, says)
-    assert metrics[f"manipulation/full_name_from_birth_date/accuracy@{OUT}"].value == 1
-    assert metrics[f"manipulation/full_name_from_birth_date/chance@{OUT}"].value < 0.1
+    assert metrics[name_of("accuracy", OUT)].value == 1
+    assert metrics[name_of("chance", OUT)].value < 0.1
 
 
 def test_a_question_that_training_asks_too_is_no_test():
@@ -208,10 +218,10 @@ def test_a_question_that_training_asks_too_is_no_test():
         return next((name for date, name in names.items() if date in text), anybody)
 
     metrics = scored(asked, says)
-    accuracy = metrics[f"manipulation/full_name_from_birth_date/accuracy@{OUT}"]
+    accuracy = metrics[name_of("accuracy", OUT)]
     assert accuracy.value == 0
     assert accuracy.n == len(asked.test) - len(shared)
-    assert metrics[f"manipulation/full_name_from_birth_date/accuracy@{IN}"].value == 1
+    assert metrics[name_of("accuracy", IN)].value == 1
 
 
 def test_lists_are_right_when_whole(world):
@@ -224,10 +234,10 @@ def test_lists_are_right_when_whole(world):
 
     n_years = len({facts[i]["birth_date"][-4:] for i in asked.test})
     metrics = scored(asked, lambda text: ", ".join(names(text)))
-    assert metrics[f"manipulation/born_in_year/accuracy@{OUT}"].value == 1
-    assert metrics[f"manipulation/born_in_year/accuracy@{OUT}"].n == n_years
+    assert metrics[f"manipulation/accuracy{{split={OUT},task=born_in_year}}"].value == 1
+    assert metrics[f"manipulation/accuracy{{split={OUT},task=born_in_year}}"].n == n_years
     metrics = scored(asked, lambda text: ", ".join(names(text)[:-1]))
-    assert metrics[f"manipulation/born_in_year/accuracy@{OUT}"].value == 0
+    assert metrics[f"manipulation/accuracy{{split={OUT},task=born_in_year}}"].value == 0
 
 
 def test_pairs_are_of_one_split(world):
@@ -269,7 +279,7 @@ def test_a_window_that_is_accepted_holds_all_that_is_written(world, task, facts_
             scorer.check(model, asked)
         except InputError:
             continue
-        scorer.score(model, asked)
+        scorer.measure(model, asked)
         return
     raise AssertionError("no window is long enough")
 
@@ -311,6 +321,6 @@ def test_a_task_is_asked_once():
 def test_an_untrained_decoder_does_nothing_right(world):
     asked = corpus_of(world, "birth_day", "birth_city_then_employer", facts_share=0.5)
     model = DecoderConfig(n_layers=1, n_heads=1, d_model=8).build(world.vocabulary.size, 64, 0)
-    metrics = by_name(ManipulationScorerConfig().score(model.eval(), asked))
+    metrics = by_text(ManipulationScorerConfig().measure(model.eval(), asked).metrics)
     assert all(m.value == 0 for name, m in metrics.items() if "accuracy" in name)
     assert np.isfinite([m.value for m in metrics.values()]).all()

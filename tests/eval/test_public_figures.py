@@ -23,13 +23,15 @@ from physlm.data.public.figures import figures
 from physlm.data.public.questions import TASKS, line_of
 from physlm.data.tokens import END_OF_TEXT, WORD
 from physlm.errors import InputError
+from physlm.eval.figure_questions import prompts_of
 from physlm.eval.public_figures import PublicFiguresScorerConfig
 from physlm.inheritance import model_of
+from physlm.measurement import by_text
 from physlm.models.pretrained import load_pretrained
 from physlm.models.pretrained_text import _asked
 from physlm.models.transformers_format import save_transformers
 from physlm.pipeline import execute
-from physlm.record import RunDirectory, by_name
+from physlm.record import RunDirectory
 from physlm.weights import Weights
 from tests.eval.oracle import saying
 
@@ -115,9 +117,8 @@ def test_comparisons_are_of_dates():
 
 def test_examples_before_a_question_are_about_others():
     corpus = PublicFiguresConfig().build(0)
-    scorer = PublicFiguresScorerConfig(n_shots=3)
     for task in TASKS:
-        for figure, prompt in zip(figures(), scorer._prompts(task, corpus.seed), strict=True):
+        for figure, prompt in zip(figures(), prompts_of(task, corpus.seed, 3), strict=True):
             *shots, asked = re.split(r"\n?Question: ", prompt)[1:]
             assert len(shots) == 3
             assert asked.endswith("Answer:")
@@ -144,7 +145,7 @@ def scored(says):
     scorer = PublicFiguresScorerConfig(n_shots=2)
     model = saying(corpus.vocabulary, says)
     scorer.check(model, corpus)
-    return by_name(scorer.score(model, corpus))
+    return by_text(scorer.measure(model, corpus).metrics)
 
 
 def truths():
@@ -170,11 +171,12 @@ def test_a_model_that_knows_every_answer_scores_100_and_one_that_is_wrong_0():
     wrong = scored(lambda prompt: opposite.get(known[last_question(prompt)], "Which"))
     silent = scored(lambda prompt: "")
     for task in TASKS:
-        name = f"public_figures/{task.name}/accuracy"
+        split = "train" if task.is_trained else "test"
+        name = f"public_figures/accuracy{{split={split},task={task.name}}}"
         assert perfect[name].value == 1
         assert perfect[name].n == len(figures())
         assert wrong[name].value == silent[name].value == 0
-    chance = perfect["public_figures/birth_month_mod_2/chance"].value
+    chance = perfect["public_figures/chance{split=test,task=birth_month_mod_2}"].value
     n_odd = sum(figure.birth_date.month % 2 for figure in figures())
     assert chance == max(n_odd, len(figures()) - n_odd) / len(figures())
 
@@ -215,15 +217,20 @@ def test_a_model_of_ours_scores_alike_here_and_as_a_checkpoint(tmp_path):
     save_tokenizer(corpus.vocabulary, folder)
     theirs, again = run("+experiment=turing_facts", f"model.path={folder}",
                         "eval.public_figures.n_shots=0", f"runs_dir={tmp_path}")  # fmt: skip
-    assert {m.name: m.value for m in again.record.metrics} == {
-        m.name: m.value for m in outcome.record.metrics
-    }
-    splits = {m.name.split("/")[1]: m.split for m in outcome.record.metrics}
+    values = [
+        {(m.name, m.dims["task"]): m.value for m in done.record.metrics}
+        for done in (outcome, again)
+    ]
+    assert values[0] == values[1]
+    splits = {m.dims["task"]: m.dims["split"] for m in outcome.record.metrics}
     assert {task for task, split in splits.items() if split == "train"} == {
         "birth_date", "birth_year", "birthplace",
     }  # fmt: skip
-    assert {m.split for m in again.record.metrics} == {"test"}
-    assert by_name(again.record.metrics)["public_figures/birth_year/accuracy"].value > 0.1
+    assert {m.dims["split"] for m in again.record.metrics} == {"test"}
+    assert (
+        by_text(again.record.metrics)["public_figures/accuracy{split=test,task=birth_year}"].value
+        > 0.1
+    )
     assert not RunDirectory(theirs.run_dir).model.exists()
 
 
@@ -245,11 +252,12 @@ def checkpoint(folder, kind):
 def test_any_causal_model_is_asked(tmp_path, kind):
     """With random weights nothing is known, but everything is measured."""
     model, corpus = checkpoint(tmp_path, kind), PublicFiguresConfig().build(0)
-    metrics = PublicFiguresScorerConfig(max_new_tokens=4, batch_size=64).score(model, corpus)
-    assert {metric.name for metric in metrics} == {
-        f"public_figures/{task.name}/{what}" for task in TASKS for what in ("accuracy", "chance")
+    scorer = PublicFiguresScorerConfig(max_new_tokens=4, batch_size=64)
+    metrics = scorer.measure(model, corpus).metrics
+    assert {(metric.name, metric.dims["task"]) for metric in metrics} == {
+        (f"public_figures/{what}", task.name) for task in TASKS for what in ("accuracy", "chance")
     }
-    assert by_name(metrics)["public_figures/birth_date/accuracy"].value == 0
+    assert by_text(metrics)["public_figures/accuracy{split=train,task=birth_date}"].value == 0
     tokens = torch.tensor([[1, 2, 3]])
     with torch.no_grad():
         assert torch.equal(model(tokens), model.model(tokens).logits)
@@ -396,12 +404,12 @@ def test_questions_that_a_model_was_still_thinking_about_are_counted(bytewise, c
     model, corpus = load_pretrained(bytewise), PublicFiguresConfig().build(0)
     scorer = PublicFiguresScorerConfig(n_shots=0, batch_size=len(figures()), max_new_tokens=7)
     saying_this(model, *(["<think>It is", "Yes"] * len(figures()))[: len(figures())])
-    metrics = by_name(scorer.score(model, corpus))
-    share = metrics["public_figures/birth_month_mod_2/cut_off"].value
+    metrics = by_text(scorer.measure(model, corpus).metrics)
+    share = metrics["public_figures/cut_off{split=test,task=birth_month_mod_2}"].value
     assert share == (len(figures()) + 1) // 2 / len(figures())
     assert "answers were cut off in their thoughts" in capsys.readouterr().err
     saying_this(model, "Yes")
-    assert not any("cut_off" in m.name for m in scorer.score(model, corpus))
+    assert not any("cut_off" in m.name for m in scorer.measure(model, corpus).metrics)
     assert "cut off" not in capsys.readouterr().err
 
 

@@ -10,9 +10,10 @@ from physlm.data.bio.pools import ATTRIBUTES
 from physlm.data.bio.questions import QuestionsConfig
 from physlm.data.tokens import TokenizerName
 from physlm.errors import InputError
-from physlm.eval.qa import IN, OUT, QaConfig
+from physlm.eval.people_splits import IN, OUT
+from physlm.eval.qa import QaConfig
+from physlm.measurement import by_text
 from physlm.models.architecture import DecoderConfig, PositionEncoding
-from physlm.record import by_name
 from tests.eval.oracle import Scripted
 
 
@@ -37,16 +38,17 @@ def planted(corpus, changed):
 
 
 def scored(corpus, changed, **values):
-    return by_name(QaConfig(**values).score(planted(corpus, changed), corpus))
+    return by_text(QaConfig(**values).measure(planted(corpus, changed), corpus).metrics)
 
 
 def test_a_model_that_knows_every_answer_scores_100(corpus):
     metrics = scored(corpus, lambda answer, *_: answer)
     for split in (IN, OUT):
-        for name in ("qa/exact_match", "qa/untrained_phrasings",
-                     *(f"qa/exact_match/{a}" for a in ATTRIBUTES)):  # fmt: skip
-            assert metrics[f"{name}@{split}"].value == 1
-        assert metrics[f"qa/exact_match@{split}"].n == 15 * 6
+        for name in ("exact_match", "untrained_phrasings"):
+            assert metrics[f"qa/{name}{{split={split}}}"].value == 1
+        for a in ATTRIBUTES:
+            assert metrics[f"qa/exact_match{{attribute={a},split={split}}}"].value == 1
+        assert metrics[f"qa/exact_match{{split={split}}}"].n == 15 * 6
 
 
 @pytest.mark.parametrize("changed", [
@@ -71,8 +73,10 @@ def test_chance_is_what_the_commonest_answers_get(corpus):
     for split, is_in in ((IN, True), (OUT, False)):
         people = np.flatnonzero(corpus.is_trained == is_in)
         shares = [np.mean([facts[i][n] == commonest[n] for i in people]) for n in ATTRIBUTES]
-        assert metrics[f"qa/chance@{split}"].value == pytest.approx(np.mean(shares))
-        assert metrics[f"qa/chance/major@{split}"].value == pytest.approx(shares[3])
+        assert metrics[f"qa/chance{{split={split}}}"].value == pytest.approx(np.mean(shares))
+        assert metrics[f"qa/chance{{attribute=major,split={split}}}"].value == pytest.approx(
+            shares[3]
+        )
 
 
 def test_splits_attributes_and_phrasings_are_told_apart(corpus):
@@ -81,16 +85,16 @@ def test_splits_attributes_and_phrasings_are_told_apart(corpus):
         return answer if is_known else [corpus.vocabulary.eos]
 
     metrics = scored(corpus, only_some)
-    assert metrics[f"qa/exact_match@{IN}"].value == pytest.approx(5 / 6)
-    assert metrics[f"qa/exact_match@{OUT}"].value == 0
-    assert metrics[f"qa/exact_match/{ATTRIBUTES[2]}@{IN}"].value == 0
-    assert metrics[f"qa/exact_match/{ATTRIBUTES[3]}@{IN}"].value == 1
-    assert metrics[f"qa/untrained_phrasings@{IN}"].value == 0
+    assert metrics[f"qa/exact_match{{split={IN}}}"].value == pytest.approx(5 / 6)
+    assert metrics[f"qa/exact_match{{split={OUT}}}"].value == 0
+    assert metrics[f"qa/exact_match{{attribute={ATTRIBUTES[2]},split={IN}}}"].value == 0
+    assert metrics[f"qa/exact_match{{attribute={ATTRIBUTES[3]},split={IN}}}"].value == 1
+    assert metrics[f"qa/untrained_phrasings{{split={IN}}}"].value == 0
 
 
 def test_a_sample_of_people_is_asked(corpus):
     metrics = scored(corpus, lambda answer, *_: answer, max_people=4)
-    assert metrics[f"qa/exact_match@{OUT}"].n == 24
+    assert metrics[f"qa/exact_match{{split={OUT}}}"].n == 24
 
 
 def test_what_cannot_be_asked_is_refused(corpus, biod):
@@ -110,7 +114,7 @@ def test_the_longest_phrasing_must_fit_too(corpus):
     enough = corpus.longest_question + corpus.longest_answer
     model = config.build(corpus.vocabulary.size, enough, 0).eval()
     QaConfig().check(model, corpus)
-    QaConfig().score(model, corpus)
+    QaConfig().measure(model, corpus)
     with pytest.raises(InputError, match="questions and answers have up to"):
         QaConfig().check(config.build(corpus.vocabulary.size, enough - 1, 0), corpus)
 
@@ -118,4 +122,7 @@ def test_the_longest_phrasing_must_fit_too(corpus):
 def test_an_untrained_decoder_answers_nothing(corpus):
     model = DecoderConfig(d_model=16, n_layers=1).build(corpus.vocabulary.size, 64, 0).eval()
     QaConfig().check(model, corpus)
-    assert by_name(QaConfig().score(model, corpus))[f"qa/exact_match@{OUT}"].value == 0
+    assert (
+        by_text(QaConfig().measure(model, corpus).metrics)[f"qa/exact_match{{split={OUT}}}"].value
+        == 0
+    )

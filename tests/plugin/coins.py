@@ -7,7 +7,7 @@ import numpy as np
 from physlm.data.corpus import DataConfig, Documents
 from physlm.data.tokens import TokenizerName, Vocabulary
 from physlm.eval.scorer import ScorerConfig
-from physlm.record import Metric
+from physlm.measurement import Measurement, Metric
 from physlm.registry import register
 from physlm.rng import stream
 from physlm.run import main
@@ -68,10 +68,11 @@ class HeadsConfig(ScorerConfig):
     def check(self, model, corpus):
         assert isinstance(corpus, Coins)
 
-    def score(self, model, corpus):
+    def measure(self, model, corpus):
         tokens = corpus.epoch(0, 0, self.n_read).tokens
         share = float((tokens == corpus.vocabulary.encode(" heads")[0]).sum()) / self.n_read
-        return [Metric(name="heads/share", value=share, unit="share", n=self.n_read)]
+        metric = Metric(name="heads/share", value=share, unit="share", n=self.n_read)
+        return Measurement((metric,))
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ def test_a_compiled_model_trains_alike(plain, tmp_path):
     assert losses == pytest.approx(plain[1], rel=1e-3)
     assert record.steps == plain[0].steps
     assert (record.is_compiled, plain[0].is_compiled) == (True, False)
-    name = "capacity/bits_per_parameter"
+    name = "capacity/bits_per_parameter{split=train}"
     assert record.metric(name).value == pytest.approx(plain[0].metric(name).value, abs=0.01)
 
 

@@ -35,5 +35,5 @@ def test_two_processes_give_the_single_process_loss_curve(tmp_path, words):
     two, losses_two = run(tmp_path / "two", *words, "runtime.n_devices=2")
     assert losses_two == pytest.approx(losses_one, rel=1e-3)
     assert (two.steps, two.tokens, two.exposures) == (one.steps, one.tokens, one.exposures)
-    name = "capacity/bits_per_parameter"
+    name = "capacity/bits_per_parameter{split=train}"
     assert two.metric(name).value == pytest.approx(one.metric(name).value, abs=0.01)

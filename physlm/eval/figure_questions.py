@@ -1,0 +1,38 @@
+"""Questions about public figures, after others of their kind with answers."""
+
+import itertools
+from collections import Counter
+from collections.abc import Sequence
+from functools import cache
+
+from physlm.data.public.figures import figures
+from physlm.data.public.questions import PublicTask, Question, line_of
+from physlm.rng import stream
+
+
+@cache
+def questions_of(task: PublicTask, seed: int) -> tuple[Question, ...]:
+    """One about every person, with another where two are needed."""
+    people, rng = figures(), stream(seed, "pairs of figures", task.name)
+    others = [(i + int(rng.integers(1, len(people)))) % len(people) for i in range(len(people))]
+    return tuple(task.ask(figure, people[j]) for figure, j in zip(people, others, strict=True))
+
+
+def prompts_of(task: PublicTask, seed: int, n_shots: int) -> list[str]:
+    """Each question after others with their answers."""
+    questions = questions_of(task, seed)
+    rng = stream(seed, "shots", task.name)
+    prompts = []
+    for question in questions:
+        drawn = (questions[i] for i in rng.permutation(len(questions)))
+        apart = (other for other in drawn if question.is_apart_from(other))
+        shots = itertools.islice(apart, n_shots)
+        lines = [line_of(shot.text, shot.answer) for shot in shots]
+        prompts.append("\n".join([*lines, line_of(question.text)]))
+    return prompts
+
+
+def is_right_by_chance(task: PublicTask, questions: Sequence[Question]) -> list[bool]:
+    """Where the commonest answer is right."""
+    commonest, _ = Counter(q.answer for q in questions).most_common(1)[0]
+    return [task.is_right(question, commonest) for question in questions]
