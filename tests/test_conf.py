@@ -1,8 +1,10 @@
 """Every configuration that a user can name composes, builds and has one identity."""
 
 from dataclasses import asdict
+from pathlib import Path
 
 import pytest
+import yaml
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
@@ -16,7 +18,9 @@ from physlm.data.cfg.corpus import CfgConfig
 from physlm.data.mixture import part_of
 from physlm.data.public.corpus import PublicFiguresConfig
 from physlm.errors import InputError
+from physlm.measurement import metric_text, parse_metric
 from physlm.models.size import n_parameters
+from physlm.results import Results
 
 register()
 
@@ -27,6 +31,8 @@ def options_of(group):
 
 
 EXPERIMENTS = options_of("experiment")
+ROOT = Path(__file__).parent.parent
+RESULTS = [path.parent for path in ROOT.glob("experiments/*/metrics.csv")]
 # Without those that are built from a run or a folder.
 MODELS = sorted({*options_of("model")} - {"inherited", "checkpoint"})
 SCALES = ("laptop", "gpu", "paper")
@@ -118,6 +124,21 @@ def test_every_world_holds_the_bits_that_are_published(config, experiment, scale
     )
     published = chosen.published.get("capacity/bits_per_parameter{split=train}", 0.0)
     assert world.maximum_bits / size > published
+
+
+def test_published_numbers_are_of_metrics_as_scorers_write_them():
+    """One that is misspelt would stand beside nothing, without a word."""
+    known = {kind(text) for folder in RESULTS for text in Results.read(folder).texts}
+    for path in config_dir().rglob("*.yaml"):
+        for text in (yaml.safe_load(path.read_text()) or {}).get("published") or {}:
+            assert metric_text(*parse_metric(text)) == text
+            assert kind(text) in known, f"{path}: {text}"
+
+
+def kind(text):
+    """The name and which dimensions it has, whatever their values."""
+    name, dims = parse_metric(text)
+    return name, *dims
 
 
 @pytest.mark.parametrize("model", MODELS)

@@ -21,6 +21,7 @@ from physlm.arrays import read_arrays
 from physlm.config import RunConfig
 from physlm.errors import InputError, UnmeasuredError
 from physlm.eval.capacity import CapacityConfig
+from physlm.eval.scorer import ScorerConfig
 from physlm.measurement import Measurement, Metric, by_text
 from physlm.models.architecture import DecoderConfig
 from physlm.pipeline import execute

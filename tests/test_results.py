@@ -48,6 +48,7 @@ def test_a_selection_keeps_the_metrics_of_its_runs(results):
                                "cfg/robust{temperature=1}", "cfg/robust{temperature=0.1}",
                                "capacity/maximum"]  # fmt: skip
         assert found.values(CHANCE).to_list() == [0.1]
+        assert set(found.metrics["run_id"]) == set(found.runs["run_id"]) == {"12", "1e5"}
 
 
 def test_dims_become_columns_along_a_name(results):

@@ -174,7 +174,9 @@ def pixels(figure):
 
 
 def test_the_string_that_is_drawn_has_the_derivation_that_a_parser_finds(corpus):
-    found = CfgAttentionConfig(n_strings=5).measure(Planted(corpus, to_ends), corpus).arrays
+    scorer = CfgAttentionConfig(n_strings=5)
+    measurement = scorer.measure(Planted(corpus, to_ends), corpus)
+    found = measurement.arrays
     strings = corpus.measured(5, "attention", derivations=True)
     shortest = min(strings, key=len)
     truth = corpus.grammar.parse(shortest).derivations
@@ -182,6 +184,11 @@ def test_the_string_that_is_drawn_has_the_derivation_that_a_parser_finds(corpus)
     names = [[corpus.grammar.rules.name(int(s)) for s in row] for row in truth.ancestors]
     assert found["string_symbols"].tolist() == names
     assert found["string_attention"].shape == (len(shortest), len(shortest))
+    tree, matrix = scorer.figures(measurement)["attention_over_derivation"].axes
+    assert len(tree.patches) == truth.is_boundary.sum()  # a block for each subtree
+    deepest = truth.deepest_boundary
+    n_inner = ((deepest > 0) & (deepest < len(corpus.grammar.levels) - 1)).sum()
+    assert len(matrix.lines) == n_inner
 
 
 def test_a_model_that_shows_no_attention_is_refused(corpus):
