@@ -55,7 +55,7 @@ def run_plugin(folder, *words):
     script = folder / "plugin"
     if not script.exists():
         shutil.copytree(Path(__file__).parent / "plugin", script)
-    command = [sys.executable, "coins.py", "+experiment=coins", *words, f"runs_dir={folder}",
+    command = [sys.executable, "coins.py", "+experiment=coins", f"runs_dir={folder}", *words,
                "--config-dir", "conf"]  # fmt: skip
     done = subprocess.run(command, cwd=script, capture_output=True, text=True, check=False)
     return done.returncode, done.stdout, done.stderr
