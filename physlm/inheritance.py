@@ -12,7 +12,6 @@ from physlm.models.inherited import InheritedConfig, Lora
 from physlm.models.language_model import LanguageModel
 from physlm.models.quantised import quantised, require_quantisable
 from physlm.models.size import n_parameters
-from physlm.models.transformer import Transformer
 from physlm.weights import Weights, load_weights
 
 
@@ -49,12 +48,10 @@ def model_of(
     if weights is not None:
         load_weights(model, weights, seq_len=seq_len)
     if isinstance(config.model, InheritedConfig) and config.model.weight_bits is not None:
-        assert isinstance(model, Transformer)
         require_quantisable(model, config.model.group_size)
     lora = _lora(config)
     if lora is None:
         return model
-    assert isinstance(model, Transformer)
     return adapted(model, lora, config.seed)
 
 
@@ -111,12 +108,10 @@ def finished_model(config: RunConfig, model: LanguageModel) -> LanguageModel:
     if not isinstance(config.model, InheritedConfig):
         return model
     if config.model.weight_bits is not None:
-        assert isinstance(model, Transformer)
         bits, group_size = config.model.weight_bits, config.model.group_size
         return quantised(model, bits=bits, group_size=group_size)
     if config.model.lora is None:
         return model
-    assert isinstance(model, Transformer)
     return merged(model)
 
 

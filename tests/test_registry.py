@@ -54,7 +54,7 @@ PLUGIN = Path(__file__).parent / "plugin"
 
 def run(script, folder, *words):
     """The status of a user's script with a folder of YAML files, and what it prints."""
-    command = [sys.executable, script, *words, f"runs_dir={folder}", "--config-dir", "conf"]
+    command = [sys.executable, script, f"runs_dir={folder}", *words, "--config-dir", "conf"]
     done = subprocess.run(command, cwd=PLUGIN, capture_output=True, text=True, check=False)
     return done.returncode, done.stdout, done.stderr
 

@@ -45,7 +45,6 @@ def test_schemas_of_worlds_and_of_training_load_nothing_that_computes():
     assert loaded(code, *LIGHT)[0] == set()
 
 
-@pytest.mark.xfail(strict=True, reason="schemas of models and scorers load torch and matplotlib")
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -62,7 +61,6 @@ def test_help_and_refusals_load_nothing_that_computes(words, said):
     assert seconds < 5  # at most 2 on a machine that has nothing else to do
 
 
-@pytest.mark.xfail(strict=True, reason="schemas of models and scorers load torch and matplotlib")
 def test_a_finished_run_is_shown_without_anything_that_computes(tmp_path):
     words = ["data=biod", "data.n_people=24", "data.exposures=2", "data.seq_len=12",
              "trainer.batch_size=8", "optim.warmup_steps=2", "model.d_model=8", "model.n_heads=1",
