@@ -8,12 +8,13 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from physlm.collate import find_records, tabulate, varying, varying_science
+from physlm.collate import find_records, tabulate, varying
 from physlm.config import composed
 from physlm.errors import InputError
 from physlm.inheritance import corpus_of
 from physlm.pipeline import execute
 from physlm.record import RunDirectory, read_curves
+from physlm.summary import varying_science
 
 BIRTH = (
     "+experiment=capacity_1000x data.n_people=60 data.exposures=30 trainer.batch_size=8 "
@@ -182,11 +183,11 @@ def test_tables_keep_what_varies_among_starts(family, tmp_path):
     longer = BIRTH.replace("exposures=30", "exposures=31")
     other, _ = carried_out(child(runs_dir=tmp_path, init_from=longer))
     table = tabulate([record, other])
-    shown = varying(table, [record, other])
+    shown = varying(table, [record, other]).runs
     assert shown["ancestor.data.exposures"].to_list() == [30, 31]
     assert "ancestor.model.d_model" not in shown.columns
-    assert not any(".runtime." in name or ".published" in name for name in table.columns)
-    assert "ancestor.data.exposures" in varying_science(table)
+    assert not any(".runtime." in name or ".published" in name for name in table.runs.columns)
+    assert "ancestor.data.exposures" in varying_science(table.runs)
     assert folder.exists()
 
 
