@@ -1,5 +1,6 @@
 """Runs that start from runs: what they take, what names them, and what is refused."""
 
+import json
 import os
 import shutil
 import sys
@@ -13,7 +14,7 @@ from physlm.config import composed
 from physlm.errors import InputError
 from physlm.inheritance import corpus_of
 from physlm.pipeline import execute
-from physlm.record import RunDirectory, read_curves
+from physlm.record import RunDirectory, _seal, read_curves
 from physlm.summary import varying_science
 
 BIRTH = (
@@ -229,16 +230,17 @@ def test_a_changed_world_is_noticed(family, tmp_path):
     copy.mkdir()
     for path in chosen.parent.run_dir.iterdir():
         (copy / path.name).write_bytes(path.read_bytes())
-    record = "".join(  # unsealed, as earlier versions wrote it
-        line
-        for line in (copy / "record.json").read_text().splitlines(keepends=True)
-        if '"seal"' not in line
-    )
-    fingerprint = corpus_of(chosen.parent.config).fingerprint()
-    (copy / "record.json").write_text(record.replace(fingerprint, "0" * 64))
+    record = (copy / "record.json").read_text()
+
+    def write(text):
+        content = json.loads(text)
+        del content["seal"]
+        (copy / "record.json").write_text(json.dumps({**content, "seal": _seal(content)}))
+
+    write(record.replace(corpus_of(chosen.parent.config).fingerprint(), "0" * 64))
     with pytest.raises(InputError, match="was trained on another corpus; run it again"):
         carried_out(child(runs_dir=tmp_path, init_from=str(copy)))
-    (copy / "record.json").write_text(record.replace('"n_chunks": 1', '"n_chunks": 2'))
+    write(record.replace('"n_chunks": 1', '"n_chunks": 2'))
     with pytest.raises(InputError, match="is of another version of physlm; run it again"):
         carried_out(child(runs_dir=tmp_path, init_from=str(copy)))
 

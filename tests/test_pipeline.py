@@ -28,7 +28,8 @@ def test_measuring_leaves_the_model_that_is_trained_alone():
     tables = dict(prepared.model.named_buffers())
     weights = {name: tensor.clone() for name, tensor in prepared.model.named_parameters()}
     metrics = _curve(config, prepared)
-    assert set(metrics) == {"cfg/accuracy_prefix_0", "cfg/excess_loss_nats", "cfg/kl_nats"}
+    assert set(metrics) == {"cfg/accuracy{prefix=0,split=test}", "cfg/kl_nats{split=test}",
+                            "cfg/excess_loss_nats{split=test}"}  # fmt: skip
     assert prepared.model.training
     for name, tensor in prepared.model.named_buffers():
         assert tensor is tables[name]

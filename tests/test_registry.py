@@ -21,7 +21,8 @@ CONF = Path(__file__).parent.parent / "conf"
 def test_every_schema_that_a_file_names_is_registered_and_every_other_way_round():
     text = "\n".join(path.read_text() for path in CONF.rglob("*.yaml"))
     for group in FOLDERS:
-        for name, schema in schemas(group).items():
+        ours = (item for item in schemas(group).items() if item[1].__module__.startswith("physlm."))
+        for name, schema in ours:
             assert schema is schema_of(group, name)
             assert f"/schema/{group}/{name}@" in text, f"no file of conf/{group} uses {name}"
     assert schema_of("data", "bios") is BiosConfig
