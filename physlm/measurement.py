@@ -12,6 +12,7 @@ Dim = str | int | float
 _FORM = "write NAME or NAME{DIM=VALUE,DIM=VALUE}"
 _NAME = re.compile(r"[^\s{}=,]+")
 _KEY = re.compile(r"[a-z_]+")
+_NUMBER = re.compile(r"-?\d+(\.\d+)?(e[+-]?\d+)?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +39,10 @@ class Metric:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "dims", _ordered(self.dims))
+        object.__setattr__(self, "value", float(self.value))  # a record has no numbers of NumPy's
+        object.__setattr__(self, "n", int(self.n))
+        if self.stderr is not None:
+            object.__setattr__(self, "stderr", float(self.stderr))
         if not math.isfinite(self.value):
             raise ValueError(f"{self.text}={self.value}; what could not be measured is left out")
         if parse_metric(self.text) != (self.name, self.dims):
@@ -105,18 +110,18 @@ def by_text(metrics: Iterable[Metric]) -> dict[str, Metric]:
 
 
 def _ordered(dims: Mapping[str, Dim]) -> dict[str, Dim]:
-    """In alphabetical order; whole numbers without a point, so that 1.0 and 1 are one text."""
-    return {name: _whole(dims[name]) for name in sorted(dims)}
+    """In alphabetical order; what reads as a number is one, and 1.0 and 1 are the same."""
+    return {name: _dim(dims[name]) for name in sorted(dims)}
 
 
-def _whole(value: Dim) -> Dim:
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+def _dim(value: Dim) -> Dim:
+    """What its text reads as; what is neither number nor text is left for `Metric` to refuse."""
+    is_odd = isinstance(value, bool) or (isinstance(value, float) and not math.isfinite(value))
+    return value if is_odd else _value(str(value))
 
 
 def _value(text: str) -> Dim:
-    for kind in (int, float):
-        try:
-            return _whole(kind(text))
-        except ValueError:
-            continue
-    return text
+    if not _NUMBER.fullmatch(text):
+        return text
+    number = float(text)
+    return int(number) if number.is_integer() else number

@@ -1,7 +1,10 @@
 """A metric and its one text form."""
 
+import json
 import math
+from dataclasses import asdict
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -38,7 +41,7 @@ def test_a_metric_that_is_no_number_is_refused(value):
 
 @pytest.mark.parametrize(("name", "dims"), [
     ("qa{x}", {}), ("two words", {}), ("", {}), ("a=b", {}),
-    ("qa", {"layer": "3"}), ("qa", {"layer": True}), ("qa", {"Layer": 3}), ("qa", {"layer": "a,b"}),
+    ("qa", {"layer": True}), ("qa", {"Layer": 3}), ("qa", {"layer": "a,b"}),
     ("qa", {"layer": math.nan}), ("qa", {"layer": ""}),
 ])  # fmt: skip
 def test_what_would_be_read_otherwise_is_refused(name, dims):
@@ -53,3 +56,10 @@ def test_what_would_be_read_otherwise_is_refused(name, dims):
 def test_a_text_of_another_form_is_refused(text):
     with pytest.raises(ValueError, match=r"write NAME or NAME\{DIM=VALUE|write each once"):
         parse_metric(text)
+
+
+def test_a_text_that_reads_as_a_number_is_one_and_numpys_numbers_are_plain():
+    metric = Metric(name="qa", value=np.float64(0.5), unit="", n=np.int64(3), stderr=np.float32(1),
+                    dims={"layer": np.int64(3), "task": "12", "attribute": "1_0"})  # fmt: skip
+    assert metric.dims == {"attribute": "1_0", "layer": 3, "task": 12}
+    assert json.loads(json.dumps(asdict(metric)))["n"] == 3

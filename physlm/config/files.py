@@ -58,9 +58,7 @@ class ScaledFiles(FileConfigSource):
         folder = Path(self.path) / config_path
         names = {*self._options(config_path)}
         if folder.is_dir():
-            names |= {path.name.removesuffix(".yaml") for path in folder.iterdir()} - {
-                "__pycache__"
-            }
+            names |= {path.name.removesuffix(".yaml") for path in folder.iterdir()}
         prefix = f"{config_path}/" if config_path else ""
         names.discard("__pycache__")
         return sorted(name for name in names if self._is_listed(prefix + name, results_filter))
@@ -113,8 +111,15 @@ class ScaledConfigLoader(ConfigLoaderImpl):
     def load_configuration(self, config_name: str | None, overrides: list[str], *args: Any,
                            **options: Any) -> DictConfig:  # fmt: skip
         """Compose, as Hydra does, at the scale of the words."""
-        self.repository = ScaledRepository(self.config_search_path, chosen_scale(overrides))
-        return super().load_configuration(config_name, overrides, *args, **options)
+        scale = chosen_scale(overrides)
+        self.repository = ScaledRepository(self.config_search_path, scale)
+        found = super().load_configuration(config_name, overrides, *args, **options)
+        if found.get("scale", scale) != scale:
+            raise InputError(
+                f"a file says scale={found.scale.value}, which it cannot choose; write "
+                f"scale={found.scale.value} on the command line"
+            )
+        return found
 
     def get_group_options(
         self, group_name: str, results_filter: ObjectType | None = ObjectType.CONFIG,

@@ -62,12 +62,14 @@ def _words(init_from: str) -> tuple[str, ...]:
             f"init_from={init_from} is no directory of a finished run, and no words such as "
             f"'+experiment=NAME data.n_people=500'{reason}"
         )
-    if refused := [w for w in words if w.startswith(("scale=", "runs_dir="))]:
-        raise InputError(f"init_from: leave {refused[0]} to the run that starts from this one")
-    if refused := [w for w in words if w.startswith(("seeds=", "learning_rates="))]:
-        raise InputError(
-            f"init_from: {refused[0]} names many runs; name one by seed= or optim.learning_rate="
-        )
+    for word in words:
+        key = word.lstrip("+").partition("=")[0]
+        if key in {"scale", "runs_dir", "force", "rescore", "profile"}:
+            raise InputError(f"init_from: leave {word} to the run that starts from this one")
+        if key in {"seeds", "learning_rates"}:
+            raise InputError(
+                f"init_from: {word} names many runs; name one by seed= or optim.learning_rate="
+            )
     return tuple(words)
 
 

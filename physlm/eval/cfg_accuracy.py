@@ -70,12 +70,12 @@ class CfgAccuracyConfig(ScorerConfig):
         self, model: "LanguageModel", corpus: "Corpus", n: int, *, is_whole: bool
     ) -> list[Metric]:
         from physlm.eval.cfg_output import diversity_metrics, error_metrics
-        from physlm.eval.cfg_writing import beginnings_of, write
+        from physlm.eval.cfg_writing import sampled_beginnings, write
 
         corpus = require_cfg("cfg_accuracy", corpus)
         metrics = []
         for prefix in self.prefixes:
-            beginnings = list(beginnings_of(corpus, n, prefix))
+            beginnings = list(sampled_beginnings(corpus, n, prefix))
             written = write(
                 model, corpus, beginnings, beginnings, n_new=corpus.grammar.longest - prefix + 1,
                 temperature=self.temperature, batch_size=self.batch_size,

@@ -50,7 +50,7 @@ class CfgRobustnessConfig(ScorerConfig):
         for name in ("rate_of_tokens", "rate_of_symbols", "rate_of_fixed_symbols"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name}={getattr(self, name)}; must be from 0 to 1")
-        names = {f"{temperature:g}" for temperature in self.temperatures}  # as metrics have them
+        names = {f"{temperature:g}" for temperature in self.temperatures}
         if not names or len(names) < len(self.temperatures):
             raise ValueError(f"temperatures={self.temperatures}; one at least, and each once")
         for temperature in self.temperatures:

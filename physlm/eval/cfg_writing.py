@@ -63,8 +63,12 @@ def joined(corpus: CfgCorpus, prompts: Iterable[np.ndarray], generated: Generate
     return Written(strings, generated.is_ended)
 
 
-def beginnings_of(corpus: CfgCorpus, n: int, prefix: int) -> np.ndarray:
-    """End-of-text and the first tokens of n strings that have more of them."""
+def sampled_beginnings(corpus: CfgCorpus, n: int, prefix: int) -> np.ndarray:
+    """End-of-text and the first tokens of n strings that have more of them.
+
+    Raises:
+        InputError: If hardly any string has.
+    """
     rows = np.empty((0, prefix + 1), dtype=np.int64)
     for attempt in range(1, 1000):
         strings = corpus.measured(2 * n, "beginnings", str(attempt))

@@ -7,7 +7,7 @@ import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from physlm.identity import LATER
 from physlm.registry import register
@@ -108,7 +108,14 @@ class ExpertsShape(NamedTuple):
 
 @dataclass(kw_only=True, slots=True)
 class MixerConfig(Schema, ABC):
-    """What stands in the place of attention in every block; each kind has its own fields."""
+    """What stands in the place of attention in every block; each kind has its own fields.
+
+    Attributes:
+        reads: Which of ``position``, ``n_kv_heads`` and ``sliding_window`` of the architecture this
+            mixer goes by; the others have to be none.
+    """
+
+    reads: ClassVar[frozenset[str]] = frozenset()
 
     @abstractmethod
     def build(self, config: "TransformerConfig") -> "Mixer":
@@ -195,10 +202,28 @@ class TransformerConfig(ModelConfig):
                 f"heads of width {head_width} (d_model / n_heads) are too narrow to rotate "
                 f"rope_fraction={self.rope_fraction} of them; widen d_model or use fewer heads"
             )
+        self._check_mixer()
         if not self.mlp_ratio * self.d_model < 2**62:
             raise ValueError(f"mlp_ratio={self.mlp_ratio}; so many hidden units cannot be counted")
         if self.mlp is not MlpKind.none and self.d_hidden < 1:
             raise ValueError(f"mlp_ratio={self.mlp_ratio}; leaves no hidden unit")
+
+    def _check_mixer(self) -> None:
+        """A mixer goes by what is given; learned positions are in the stream that it reads."""
+        if self.mixer is None:
+            return
+        is_free = self.position in (PositionEncoding.none, PositionEncoding.learned)
+        if not is_free and "position" not in self.mixer.reads:
+            raise ValueError(
+                f"position={self.position.value}; {type(self.mixer).__name__} reads no positions, "
+                "set position=none or learned"
+            )
+        for name in ("n_kv_heads", "sliding_window"):
+            given = getattr(self, name, None)
+            if given is not None and name not in self.mixer.reads:
+                raise ValueError(
+                    f"{name}={given}; {type(self.mixer).__name__} has no use for it, leave it out"
+                )
 
 
 @register("model", "decoder")

@@ -24,7 +24,7 @@ class Encoder(Transformer):
         """Summed loss in nats over the masked tokens, divided by their share.
 
         So that, divided by the number of targets, it is the mean of a masked token. Which tokens
-        are masked follows from the windows; see ``masking``.
+        are masked follows from the windows; see ``mlm_masking``.
 
         Args:
             tokens: Token ids.

@@ -219,14 +219,15 @@ def chosen(numbers: Sequence[int] | None, n: int, what: str) -> list[int]:
         InputError: If one is not there, or none is asked for.
     """
     wanted = list(range(n)) if numbers is None else list(numbers)
-    outside = [number for number in wanted if not 0 <= number < n]
-    if outside or not wanted:
-        raise InputError(f"{what}s={wanted}; give at least one {what} from 0 to {n - 1}")
+    if not wanted:
+        raise InputError(f"{what}s=[]; give at least one {what}")
+    if outside := [number for number in wanted if not 0 <= number < n]:
+        raise InputError(f"{what} {outside[0]} is not there; this model has 0 to {n - 1}")
     return wanted
 
 
 def _keeps_nothing(model: LanguageModel) -> str:
-    return f"{type(model).__name__} has no cache to generate with; define its prefill and decode"
+    return f"{type(model).__name__} cannot generate text; define its prefill and decode"
 
 
 def _undefined(model: LanguageModel, member: str) -> str:

@@ -57,6 +57,7 @@ class Pretrained(LanguageModel):
         config = self.model.config.get_text_config()
         self.vocabulary_size = config.vocab_size
         self.longest_window = getattr(config, "max_position_embeddings", None)
+        self._goes_on: set[int] = set()  # states from which `forward_from` was found to be right
         self.text = PretrainedText(tokenizer, self.model, folder, self.longest_window)
         self.eval()
         self._require_causal(folder)
@@ -122,14 +123,36 @@ class Pretrained(LanguageModel):
         """State L from a given state k; see ``LanguageModel``.
 
         The blocks before run, too, on tokens that do not matter.
+
+        Raises:
+            InputError: If there is no such state, or later blocks read more than the stream, such
+                as the tokens themselves once more.
         """
         _require_whole(segments)
         chosen([k], self.n_layers + 1, "state")
         if k == self.n_layers:
             return residual
+        self._require_stream_alone(k)
+        return self._from(residual, k)
+
+    def _from(self, residual: Tensor, k: int) -> Tensor:
         tokens = torch.zeros(residual.shape[:2], dtype=torch.long, device=residual.device)
         last = self.n_layers
         return stream_of(self.model, self.parts.blocks, tokens, [last], given={k: residual})[last]
+
+    @torch.no_grad()
+    def _require_stream_alone(self, k: int) -> None:
+        """From a state of some tokens, the model comes to their last one though it reads others."""
+        if k in self._goes_on:
+            return
+        tokens = torch.arange(8, device=self.device)[None] % self.vocabulary_size
+        state, last = self.residuals(tokens, [k, self.n_layers])
+        if not torch.allclose(self._from(state, k), last, rtol=1e-4, atol=1e-4):
+            raise InputError(
+                f"{self._kind}: blocks behind state {k} read more than the residual stream; "
+                "nothing can go on from a state alone"
+            )
+        self._goes_on.add(k)
 
     def attention_patterns(
         self,

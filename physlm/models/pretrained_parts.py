@@ -252,11 +252,18 @@ def _pattern_hook(found: dict[int, Tensor], number: int, seq_len: int) -> Callab
 
     def hook(_: nn.Module, __: tuple[Any, ...], out: Any) -> None:
         for part in out if isinstance(out, tuple) else ():
-            is_map = isinstance(part, Tensor) and part.shape[2:] == (seq_len, seq_len)
-            if is_map and number not in found:
+            if number not in found and _is_map(part, seq_len):
                 found[number] = part.float()
 
     return hook
+
+
+def _is_map(part: Any, seq_len: int) -> bool:
+    """Whether rows are distributions over tokens."""
+    if not isinstance(part, Tensor) or part.dim() != 4 or part.shape[2:] != (seq_len, seq_len):
+        return False
+    sums = part.float().sum(dim=-1)
+    return bool((part >= 0).all() and torch.allclose(sums, torch.ones_like(sums), atol=0.02))
 
 
 @contextmanager
@@ -273,4 +280,4 @@ def _eager(model: Any) -> Iterator[None]:
 
 
 def _unknown(model: Any, reason: str) -> InputError:
-    return InputError(f"{type(model).__name__}: {reason}; nobody can look inside of it")
+    return InputError(f"{type(model).__name__}: {reason}; its states cannot be shown")

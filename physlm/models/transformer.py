@@ -133,6 +133,8 @@ class Transformer(LanguageModel):
     ) -> Float[Tensor, "batch seq width"]:
         """State L from a given state k; see ``LanguageModel``."""
         chosen([k], self.n_layers + 1, "state")
+        if self.positions is not None:
+            self._checked(residual.shape[1])
         return self.run(residual, self.context(residual.shape[1], segments), first=k)
 
     def attention_patterns(
@@ -206,7 +208,7 @@ class Transformer(LanguageModel):
     def untrained(self, seed: int) -> LanguageModel:
         """The same architecture with random weights; see ``LanguageModel``."""
         fresh = self.config.build(self.vocabulary_size, self.seq_len, seed)
-        return fresh.to(self.embedding.weight)
+        return fresh.to(self.embedding.weight).train(self.training)
 
     def n_parameters(self) -> dict[str, int]:
         """Parameters by role; tied embeddings count once."""

@@ -112,3 +112,10 @@ def test_a_folder_on_hydras_search_path_adds_scaled_experiments_and_options(tmp_
 def test_no_file_of_ours_repeats_another():
     texts = [path.read_text() for path in config_dir().rglob("*.yaml")]
     assert len(set(texts)) == len(texts) <= 150
+
+
+def test_a_scale_that_a_file_chooses_is_refused(tmp_path):
+    (tmp_path / "experiment").mkdir()
+    (tmp_path / "experiment/mine.yaml").write_text("# @package _global_\nscale: gpu\n")
+    with pytest.raises(InputError, match="a file says scale=gpu, which it cannot choose"):
+        composed((f"hydra.searchpath=[file://{tmp_path}]", "+experiment=mine"))

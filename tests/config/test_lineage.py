@@ -63,3 +63,11 @@ def test_runs_that_start_from_each_other_are_refused(tmp_path):
         (tmp_path / "experiment" / f"{name}.yaml").write_text(text)
     with pytest.raises(InputError, match=r"init_from=\+experiment=second .* starts from itself"):
         composed(("+experiment=first", f"hydra.searchpath=[{tmp_path}]"))
+
+
+@pytest.mark.parametrize(
+    "word", ["++seeds=3", "++learning_rates=[0.1]", "++runs_dir=x", "force=true"]
+)
+def test_words_that_are_not_theirs_to_say_are_refused_however_they_are_written(word):
+    with pytest.raises(InputError, match=r"init_from: "):
+        composed(("+experiment=extraction", f"init_from='+experiment=people {word}'"))

@@ -224,7 +224,7 @@ def test_what_cannot_be_continued_is_refused(prompts, changes, message):
 
 
 def test_models_that_cannot_generate_are_refused():
-    with pytest.raises(InputError, match="Forgetful has no cache"):
+    with pytest.raises(InputError, match="Forgetful cannot generate"):
         generate(Forgetful(), [[1]], Sampling(max_new_tokens=2), seed=0)
     diverged = build()
     with torch.no_grad():

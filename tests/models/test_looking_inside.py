@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from physlm.errors import InputError
-from physlm.models.architecture import DecoderConfig
+from physlm.models.architecture import DecoderConfig, PositionEncoding
 from physlm.models.size import n_parameters
 from tests.models.test_decoder import tokens
 from tests.models.test_transformer import KINDS, build
@@ -81,12 +81,15 @@ def test_no_block_runs_beyond_the_last_state_that_is_asked_for():
     [
         (
             lambda m: m.residuals(tokens(), [3]),
-            r"states=\[3\]; give at least one state from 0 to 2",
+            r"state 3 is not there; this model has 0 to 2",
         ),
-        (lambda m: m.residuals(tokens(), [-1]), r"states=\[-1\]"),
-        (lambda m: m.residuals(tokens(), []), r"states=\[\]"),
-        (lambda m: m.forward_from(torch.zeros(2, 12, 32), 3), r"states=\[3\]"),
-        (lambda m: m.attention_patterns(tokens(), [2]), r"layers=\[2\]; .* from 0 to 1"),
+        (lambda m: m.residuals(tokens(), [-1]), "state -1 is not there"),
+        (lambda m: m.residuals(tokens(), []), r"states=\[\]; give at least one"),
+        (lambda m: m.forward_from(torch.zeros(2, 12, 32), 3), "state 3 is not there"),
+        (
+            lambda m: m.attention_patterns(tokens(), [2]),
+            "layer 2 is not there",
+        ),
     ],
 )
 def test_states_and_layers_that_are_not_there_are_refused(look, message):
@@ -96,7 +99,7 @@ def test_states_and_layers_that_are_not_there_are_refused(look, message):
 
 @torch.no_grad()
 def test_a_mixer_of_somebody_else_generates_as_it_reads():
-    config = DecoderConfig(d_model=16, mixer=RunningMeanConfig())
+    config = DecoderConfig(d_model=16, position=PositionEncoding.none, mixer=RunningMeanConfig())
     model = config.build(20, 12, 0)
     assert model.n_parameters() == n_parameters(config, 20, 12)
     lengths, texts = [3, 5], tokens(2, 9)
@@ -110,3 +113,18 @@ def test_a_mixer_of_somebody_else_generates_as_it_reads():
     assert len(model.residuals(texts)) == 3
     with pytest.raises(InputError, match="RunningMean has no attention to show"):
         list(model.attention_patterns(texts))
+
+
+@pytest.mark.parametrize(
+    "given", [{"position": PositionEncoding.relative}, {"position": PositionEncoding.rope},
+              {"n_kv_heads": 1}, {"sliding_window": 4}],
+)  # fmt: skip
+def test_what_a_mixer_does_not_go_by_is_refused(given):
+    settings = {"position": PositionEncoding.none, "mixer": RunningMeanConfig()}
+    with pytest.raises(ValueError, match=f"{next(iter(given))}=.*RunningMeanConfig"):
+        DecoderConfig(**(settings | given))
+
+
+def test_an_untrained_control_is_in_the_mode_of_its_model():
+    model = build("gpt2").eval()
+    assert not model.untrained(0).training

@@ -130,3 +130,17 @@ def test_blocks_that_are_no_stream_are_refused(llama):
     )
     with pytest.raises(InputError, match="no list of 3 modules reads what the one before it wrote"):
         llama.residuals(TOKENS)
+
+
+def test_a_model_whose_blocks_read_the_tokens_again_cannot_go_on_from_a_state(llama):
+    """Its stream and its readout are as they should be."""
+    embedded, block = [], llama.model.model.layers[1]
+    inputs = llama.model.get_input_embeddings()
+    inputs.register_forward_hook(lambda _, __, out: embedded.append(out))
+    block.mlp.register_forward_hook(lambda _, __, out: out + embedded[-1])
+    states = llama.residuals(TOKENS)
+    torch.testing.assert_close(llama.forward_from(states[2], 2), states[3])
+    with pytest.raises(
+        InputError, match="blocks behind state 1 read more than the residual stream"
+    ):
+        llama.forward_from(states[1], 1)

@@ -172,5 +172,5 @@ def test_what_a_model_does_not_show_is_refused(name):
 
 def test_encoders_do_not_generate():
     model = EncoderConfig().build(20, 12, 0)
-    with pytest.raises(InputError, match="Encoder has no cache"):
+    with pytest.raises(InputError, match="Encoder cannot generate"):
         model.prefill(tokens(), torch.tensor([12, 12]), 20)

@@ -1,6 +1,6 @@
 """A mixer of somebody else.
 
-`python running_mean.py +model/mixer=running_mean --config-dir conf`
+`python running_mean.py +model/mixer=running_mean model.position=none --config-dir conf`
 """
 
 from dataclasses import dataclass
