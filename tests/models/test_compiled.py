@@ -17,6 +17,7 @@ from tests.conftest import printed
 
 SCRIPT = """
 import json, sys
+from physlm.models import decoder, encoder  # before shapes are checked, which cannot be traced
 from tests.models import test_compiled
 print(json.dumps(getattr(test_compiled, sys.argv[1])(*sys.argv[2:])))
 """
