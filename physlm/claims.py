@@ -80,7 +80,7 @@ def _turned(bound: float | None, by: str) -> float | None:
     return -bound
 
 
-def _measured(claim: Claim, verdict: Verdict) -> str:
+def measured(claim: Claim, verdict: Verdict) -> str:
     """The quantity with its intervals; of a comparison, both groups before it."""
     if verdict.value is None:
         return "-"
@@ -105,7 +105,7 @@ def _ledger_row(claim: Claim, verdict: Verdict) -> str:
     expected = ", ".join(f"{k.replace('_', ' ')} {v:g}" for k, v in claim.expect.items())
     cells = (
         f"**{claim.id}**: {claim.statement} ({claim.source})", claim.published,
-        _measured(claim, verdict), expected, claim.scale,
+        measured(claim, verdict), expected, claim.scale,
         f"**{word}**", f"`{claim.command}`",
     )  # fmt: skip
     return f"| {' | '.join(cells)} |"

@@ -16,8 +16,9 @@ from physlm.sweep import configurations
 
 EXPERIMENT = "experiment.yaml"
 
-# Words that say what experiment.yaml, --seeds and --scale say.
-_SAID_ELSEWHERE = ("seed=", "seeds=", "scale=", "runs_dir=")
+# Words for which there are fields and flags, hence no words of an arm.
+SAID_ELSEWHERE = {"seed=": "--seeds", "seeds=": "--seeds", "scale=": "--scale",
+                  "runs_dir=": "--runs-dir"}  # fmt: skip
 
 
 class Source(NamedTuple):
@@ -146,7 +147,7 @@ def _words(name: str, value: object) -> tuple[str, ...]:
     if not isinstance(value, list) or not value or not all(isinstance(w, str) for w in value):
         raise ValueError(f"{name}={value}; must be a list of words such as [+experiment=NAME]")
     for word in value:
-        if word.startswith(_SAID_ELSEWHERE) or word.startswith("-"):
+        if word.startswith((*SAID_ELSEWHERE, "-")):
             raise ValueError(f"{name}: {word} is no word of an arm; seeds and scale stand apart")
     return tuple(value)
 

@@ -13,6 +13,7 @@ from omegaconf.errors import OmegaConfBaseException
 from physlm.config import RunConfig, composed
 from physlm.config.registered import sweep_file
 from physlm.errors import InputError
+from physlm.messages import one_line
 
 
 @cache
@@ -31,7 +32,7 @@ def configurations(words: tuple[str, ...], scale: str) -> tuple[RunConfig, ...]:
         for point in _points(_without_seeds(words)):
             found += composed((*point, f"scale={scale}")).points
     except (HydraException, OmegaConfBaseException) as error:
-        raise InputError(f"{shlex.join(words)}: {' '.join(str(error).split())}") from error
+        raise InputError(f"{shlex.join(words)}: {one_line(error)}") from error
     return tuple(found)
 
 

@@ -189,11 +189,24 @@ def selected(
         table = results.table(*metrics)
     except InputError as error:
         raise InputError(f"claim {claim.id}: {error}") from error
-    wanted = {**select, "scale": claim.scale, "status": "finished"}
-    rows = table.filter(pl.all_horizontal(pl.col(k).eq_missing(v) for k, v in wanted.items()))
+    rows = _with_values(table, claim, select)
     if rows.is_empty():
         raise InputError(f"claim {claim.id}: no run with {dict(select)}; {claim.command}")
     return rows
+
+
+def has_runs(claim: Claim, results: Results) -> bool:
+    """Whether there is a finished run for each selection of a claim."""
+    columns = set(results.runs.columns)
+    return all(
+        columns.issuperset(select) and not _with_values(results.runs, claim, select).is_empty()
+        for select in claim.selections
+    )
+
+
+def _with_values(table: pl.DataFrame, claim: Claim, select: Mapping[str, Any]) -> pl.DataFrame:
+    wanted = {**select, "scale": claim.scale, "status": "finished"}
+    return table.filter(pl.all_horizontal(pl.col(k).eq_missing(v) for k, v in wanted.items()))
 
 
 def _in_pairs(claim: Claim, ours: pl.DataFrame, theirs: pl.DataFrame) -> list[pl.DataFrame]:
