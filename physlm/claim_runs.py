@@ -1,4 +1,4 @@
-"""The runs that a claim is about: those that its command makes, and no others."""
+"""The runs that a claim is about: those of its arms, and no others."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -7,19 +7,20 @@ from typing import Any
 
 import polars as pl
 
+from physlm.claim import Claim
 from physlm.config import RunConfig
 from physlm.errors import InputError
 from physlm.results import Results
 from physlm.science import differences, is_science, science_of
 from physlm.sweep import configurations
-from physlm.verdict import FOREIGN, Claim, Verdict, decide, selected
+from physlm.verdict import FOREIGN, Verdict, decide, selected
 
 
 def judged(claim: Claim, results: Results) -> Verdict:
     """Hold a claim against those results that are of its own runs, which their ids tell.
 
     Raises:
-        InputError: If the results do not name their runs, the command makes none, or the claim
+        InputError: If the results do not name their runs, its arms make none, or the claim
             cannot be decided.
     """
     own = own_results(claim, results)
@@ -37,7 +38,7 @@ def judged(claim: Claim, results: Results) -> Verdict:
 
 
 def own_results(claim: Claim, results: Results) -> Results:
-    """Those of runs that the claim's command makes with any seed, or that these start from."""
+    """Those of runs that the claim's arms make with any seed, or that these start from."""
     if missing := {"run_id", "seed"} - set(results.runs.columns):
         raise InputError(
             f"claim {claim.id}: results have no column {sorted(missing)[0]}, without which nothing "
@@ -51,17 +52,18 @@ def _runs_of(claim: Claim, seeds: Iterable[int]) -> dict[str, RunConfig]:
     found: dict[str, RunConfig] = {}
     try:
         for seed in seeds:
-            found |= _runs(claim.command, claim.scale, seed)
+            for words in claim.arms:
+                found |= _runs(words, claim.scale, seed)
     except InputError as error:
         raise InputError(f"claim {claim.id}: {error}") from error
     return found
 
 
 @cache
-def _runs(command: str, scale: str, seed: int) -> dict[str, RunConfig]:
+def _runs(words: tuple[str, ...], scale: str, seed: int) -> dict[str, RunConfig]:
     """By run id."""
     found = {}
-    for config in configurations(command, scale):
+    for config in configurations(words, scale):
         run: RunConfig | None = replace(config, seed=seed)
         while run is not None:
             found[run.run_id] = run

@@ -7,76 +7,15 @@ from collections.abc import Hashable, Sequence
 from pathlib import Path
 
 import polars as pl
-import yaml
 
+from physlm.claim import Claim
 from physlm.claim_runs import judged, own_results
 from physlm.errors import InputError
-from physlm.measurement import parse_metric
+from physlm.experiment import EXPERIMENT, read_experiment
 from physlm.record import replacing
 from physlm.results import METRICS, RUNS, Results
 from physlm.summary import mixed_code
-from physlm.verdict import FOREIGN, Claim, Verdict, decide, selected
-
-__all__ = ["Claim", "Verdict", "decide", "ledger", "main", "read_claims"]
-
-_FIELDS = {"id", "statement", "source", "published", "metric", "select", "scale", "expect",
-           "relative_to", "compared_to", "by", "times", "paired", "best_of", "follows",
-           "command"}  # fmt: skip
-
-
-def read_claims(path: Path) -> list[Claim]:
-    """The claims of one experiment.
-
-    Raises:
-        InputError: If the file is not a list of claims, or a field is unknown or missing.
-    """
-    try:
-        entries = yaml.safe_load(path.read_text(encoding="utf-8"))
-        if not isinstance(entries, list) or not all(isinstance(e, dict) for e in entries):
-            raise InputError(f"{path}: not a list of claims, each with its fields")
-        for entry in entries:
-            if unknown := set(entry) - _FIELDS:
-                raise InputError(f"{path}: claim {entry.get('id')}: unknown field {unknown.pop()}")
-        return [_checked(Claim(**entry), path) for entry in entries]
-    except (yaml.YAMLError, TypeError) as error:
-        raise InputError(f"{path}: {' '.join(str(error).split())}") from error
-
-
-def _checked(claim: Claim, path: Path) -> Claim:
-    """A misspelt rule would decide without a bound."""
-    if not claim.expect or not set(claim.expect) <= {"at_least", "at_most"}:
-        raise InputError(f"{path}: claim {claim.id}: expect={claim.expect}; at_least or at_most")
-    if not all(isinstance(bound, (int, float)) for bound in claim.expect.values()):
-        raise InputError(f"{path}: claim {claim.id}: expect={claim.expect}; bounds are numbers")
-    if claim.by not in {"difference", "ratio"}:
-        raise InputError(f"{path}: claim {claim.id}: by={claim.by}; difference or ratio")
-    if claim.times != 1 and (claim.by == "ratio" or claim.compared_to is None):
-        raise InputError(f"{path}: claim {claim.id}: times={claim.times} is of a difference only")
-    if claim.paired and claim.compared_to is None:
-        raise InputError(f"{path}: claim {claim.id}: paired is of a comparison only")
-    if claim.best_of is not None and set(claim.best_of) != {"over", "by"}:
-        raise InputError(f"{path}: claim {claim.id}: best_of needs over and by")
-    if claim.follows is not None and set(claim.follows) != {"metric", "select", "over"}:
-        raise InputError(f"{path}: claim {claim.id}: follows needs metric, select and over")
-    others = (claim.relative_to, claim.compared_to, claim.best_of)
-    if claim.follows is not None and others != (None, None, None):
-        raise InputError(
-            f"{path}: claim {claim.id}: follows stands alone, without relative_to, compared_to and "
-            "best_of"
-        )
-    _require_metrics(claim, path)
-    return claim
-
-
-def _require_metrics(claim: Claim, path: Path) -> None:
-    """Every metric that is named has the form of one."""
-    named = (claim.metric, claim.relative_to, (claim.best_of or {}).get("by"),
-             (claim.follows or {}).get("metric"))  # fmt: skip
-    for metric in filter(None, named):
-        try:
-            parse_metric(metric)
-        except ValueError as error:
-            raise InputError(f"{path}: claim {claim.id}: {error}") from error
+from physlm.verdict import FOREIGN, Verdict, selected
 
 
 def ledger(folders: Sequence[Path]) -> str:
@@ -93,7 +32,7 @@ def ledger(folders: Sequence[Path]) -> str:
     decided: dict[Hashable, str] = {}
     for folder in folders:
         results = Results.read(folder)
-        for claim in read_claims(folder / "claims.yaml"):
+        for claim in read_experiment(folder).claims:
             verdict = judged(claim, results)
             lines.append(_ledger_row(claim, verdict))
             if verdict.word != FOREIGN:
@@ -141,7 +80,7 @@ def _turned(bound: float | None, by: str) -> float | None:
     return -bound
 
 
-def _measured(claim: Claim, verdict: Verdict) -> str:
+def measured(claim: Claim, verdict: Verdict) -> str:
     """The quantity with its intervals; of a comparison, both groups before it."""
     if verdict.value is None:
         return "-"
@@ -166,7 +105,7 @@ def _ledger_row(claim: Claim, verdict: Verdict) -> str:
     expected = ", ".join(f"{k.replace('_', ' ')} {v:g}" for k, v in claim.expect.items())
     cells = (
         f"**{claim.id}**: {claim.statement} ({claim.source})", claim.published,
-        _measured(claim, verdict), expected, claim.scale,
+        measured(claim, verdict), expected, claim.scale,
         f"**{word}**", f"`{claim.command}`",
     )  # fmt: skip
     return f"| {' | '.join(cells)} |"
@@ -176,7 +115,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; its exit status."""
     parser = argparse.ArgumentParser(prog="python -m physlm.claims", description=__doc__)
     parser.add_argument("folders", nargs="+", type=Path,
-                        help="folders with claims.yaml, runs.csv and metrics.csv")  # fmt: skip
+                        help=f"folders with {EXPERIMENT}, runs.csv and metrics.csv")  # fmt: skip
     parser.add_argument("--ledger", type=Path,
                         help="also write the table into this markdown file")  # fmt: skip
     chosen = parser.parse_args(arguments)
@@ -184,8 +123,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     missing = [folder for folder in chosen.folders if folder not in measured]
     for folder in missing:
         print(
-            f"error: {folder} has no results; run the commands in its claims.yaml, then python "
-            f"-m physlm.collate runs --where name={folder.name} --output {folder}",
+            f"error: {folder} has no results; python -m physlm.reproduce {folder.name} --output "
+            f"{folder} makes them",
             file=sys.stderr,
         )
     try:

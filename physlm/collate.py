@@ -3,7 +3,7 @@
 import argparse
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +89,7 @@ def _curve_rows(curve: Mapping[str, float]) -> Iterator[dict[str, Any]]:
             yield {**times, "metric": name, "dims": dims_text(dims), "value": value}
 
 
-def varying(results: Results, records: Iterable[RunRecord]) -> Results:
+def varying(results: Results, records: Iterable[RunRecord], kept: Collection[str] = ()) -> Results:
     """The results without empty columns, and without configuration in which runs do not differ.
 
     What a run changes of its experiment stays, though all may have it.
@@ -97,10 +97,11 @@ def varying(results: Results, records: Iterable[RunRecord]) -> Results:
     Args:
         results: Of some of the records.
         records: They tell a value that is null from one that a kind of data does not have.
+        kept: Columns that stay, too.
     """
     table = results.runs
     values = defaultdict(set)
-    kept = {"seed", "scale"}
+    kept = {"seed", "scale", *kept}
     for record in _of(table, records):
         kept |= set(record.changed or ())
         for name, value in _config(record).items():

@@ -56,11 +56,11 @@ def explain(error: BaseException, prefix: str = "") -> int:
     if os.environ.get("PHYSLM_TRACEBACK") == "1":
         traceback.print_exception(error)
     kind, status, hint = _kind(error)
-    tell(f"{prefix}{kind}: {_text(error)}{hint}")
+    tell(f"{prefix}{kind}: {one_line(error)}{hint}")
     return status
 
 
-def _text(error: BaseException) -> str:
+def one_line(error: BaseException) -> str:
     """An error's message on one line, with the cause that Hydra wraps."""
     if isinstance(error, FailedPointError):
         return "not all ended well, as told above; the same command repeats none that did"

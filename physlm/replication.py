@@ -74,7 +74,9 @@ def replicate(config: RunConfig) -> Replication:
         except UnlikeReplicasError:
             if config.runtime.replicas:
                 raise
-    return _in_processes(points, directory)
+    outcomes, errors = in_processes(points)
+    ended = [outcomes[p.run_id] for p in points if p.run_id in outcomes]
+    return Replication(ended, errors, directory)
 
 
 def _name(points: Sequence[RunConfig]) -> str:
@@ -189,8 +191,14 @@ def _require_alike(points: Sequence[RunConfig], prepared: Sequence[Prepared]) ->
             )
 
 
-def _in_processes(points: Sequence[RunConfig], directory: Path) -> Replication:
-    """Each point by itself, on a GPU one after the other, else one for each core at a time."""
+def in_processes(
+    points: Sequence[RunConfig],
+) -> tuple[dict[str, Outcome], dict[str, BaseException]]:
+    """Each point by itself, on a GPU one after the other, else one for each core at a time.
+
+    Returns:
+        By run id, the outcomes of those that came to an end, and the errors of the others.
+    """
     if points[0].force or not all(RunDirectory(p.run_dir).record.exists() for p in points):
         prepare(points[0])  # what can be refused is refused once, not by every process
     runtime = points[0].runtime
@@ -213,8 +221,7 @@ def _in_processes(points: Sequence[RunConfig], directory: Path) -> Replication:
                     errors[run_id] = KilledProcessError() if was_killed else error
                 elif (outcome := future.result()) is not None:
                     outcomes[run_id] = outcome
-    ended = [outcomes[p.run_id] for p in points if p.run_id in outcomes]
-    return Replication(ended, errors, directory)
+    return outcomes, errors
 
 
 def _n_workers(runtime: RuntimeConfig, n_threads: int) -> int:

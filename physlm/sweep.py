@@ -1,4 +1,4 @@
-"""The runs that a command line makes: every point of its sweep."""
+"""The runs that the words of a command make: every point of its sweep."""
 
 import itertools
 import shlex
@@ -13,38 +13,32 @@ from omegaconf.errors import OmegaConfBaseException
 from physlm.config import RunConfig, composed
 from physlm.config.registered import sweep_file
 from physlm.errors import InputError
-
-_PROGRAM = ["python", "-m", "physlm.run"]
+from physlm.messages import one_line
 
 
 @cache
-def configurations(command: str, scale: str) -> tuple[RunConfig, ...]:
-    """Every run that a command makes, whatever its seed.
+def configurations(words: tuple[str, ...], scale: str) -> tuple[RunConfig, ...]:
+    """Every run that the words of a command make, whatever its seed.
 
     Args:
-        command: One or several, with semicolons between them, such as ``python -m physlm.run
-            +experiment=capacity_100x model.d_model=32,48 --multirun``.
+        words: Such as ``+experiment=capacity_100x`` and ``model.d_model=32,48``.
         scale: At which scale they are run.
 
     Raises:
-        InputError: If it is no such command, or a word is unknown.
+        InputError: If a word is unknown.
     """
     found: list[RunConfig] = []
-    for part in command.split(";"):
-        words = shlex.split(part)
-        if words[:3] != _PROGRAM:
-            raise InputError(f"{part.strip()!r} makes no run; write {shlex.join(_PROGRAM)} WORDS")
-        try:
-            for point in _points(_without_seeds(words[3:])):
-                found += composed((*point, f"scale={scale}")).points
-        except (HydraException, OmegaConfBaseException) as error:
-            raise InputError(f"{part.strip()}: {' '.join(str(error).split())}") from error
+    try:
+        for point in _points(_without_seeds(words)):
+            found += composed((*point, f"scale={scale}")).points
+    except (HydraException, OmegaConfBaseException) as error:
+        raise InputError(f"{shlex.join(words)}: {one_line(error)}") from error
     return tuple(found)
 
 
 def _without_seeds(words: Iterable[str]) -> list[str]:
     """Words, after those of the sweeps that they name, but for which seeds are run."""
-    words = [word for word in words if word != "--multirun"]
+    words = list(words)
     sweeps = [word.removeprefix("+sweeps=") for word in words if word.startswith("+sweeps=")]
     every = [*itertools.chain.from_iterable(map(_swept, sweeps)), *words]
     return [word for word in every if not word.startswith(("seed=", "seeds="))]

@@ -1,4 +1,4 @@
-"""Claims and their rules, and what runs say of them."""
+"""What runs say of a claim."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 from scipy import stats
 
+from physlm.claim import Claim
 from physlm.errors import InputError
 from physlm.intervals import compared, mean_interval, resampled_interval, within
 from physlm.results import Results
@@ -19,61 +20,6 @@ FOREIGN = "not this claim's configuration"
 
 # Metrics that are parts of a whole, hence from 0 to 1: tables of results have no units.
 _SHARES = re.compile(r"accuracy|exact_match|reliance")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
-    """A published statement and the rule that decides it.
-
-    The measured quantity is the mean of ``metric`` over the runs that ``select`` picks; divided,
-    run by run, by the metric ``relative_to`` if given; minus ``times`` or over the same mean of the
-    runs that ``compared_to`` picks, if given. With ``follows`` it is, seed by seed, the rank
-    correlation of ``metric`` with another metric of other runs.
-
-    Attributes:
-        id: Short name.
-        statement: What the paper says.
-        source: Paper, section, number.
-        published: The paper's number, as text.
-        metric: Text of a metric, as ``qa/exact_match{split=in_distribution}``.
-        select: Column to value, for the runs that count; null for those without one.
-        scale: At which scale it is tested.
-        expect: ``at_least`` and ``at_most`` bounds on the quantity.
-        relative_to: Metric to divide by.
-        compared_to: Selection of the runs to compare with.
-        by: ``difference`` or ``ratio``.
-        times: What the mean of the runs compared with is multiplied by in a difference.
-        paired: Whether runs of the same seed are compared with each other, as where one is the
-            other measured in another way.
-        best_of: ``over`` and ``by``: of runs that differ in the column ``over``, the learning rate
-            for one, that of each seed counts whose value has the least mean of the metric ``by``,
-            the validation loss for one, in all other seeds; chosen for each of the two groups.
-        follows: ``metric``, ``select`` and ``over``, the column whose values pair the runs.
-        command: What produces the runs.
-    """
-
-    id: str
-    statement: str
-    source: str
-    published: str
-    metric: str
-    select: Mapping[str, Any]
-    scale: str
-    expect: Mapping[str, float]
-    command: str
-    relative_to: str | None = None
-    compared_to: Mapping[str, Any] | None = None
-    by: str = "difference"
-    times: float = 1.0
-    paired: bool = False
-    best_of: Mapping[str, str] | None = None
-    follows: Mapping[str, Any] | None = None
-
-    @property
-    def selections(self) -> list[Mapping[str, Any]]:
-        """What picks the runs that count, and those that they are held against, if any."""
-        others = self.follows["select"] if self.follows is not None else self.compared_to
-        return [self.select] if others is None else [self.select, others]
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,11 +189,24 @@ def selected(
         table = results.table(*metrics)
     except InputError as error:
         raise InputError(f"claim {claim.id}: {error}") from error
-    wanted = {**select, "scale": claim.scale, "status": "finished"}
-    rows = table.filter(pl.all_horizontal(pl.col(k).eq_missing(v) for k, v in wanted.items()))
+    rows = _with_values(table, claim, select)
     if rows.is_empty():
         raise InputError(f"claim {claim.id}: no run with {dict(select)}; {claim.command}")
     return rows
+
+
+def has_runs(claim: Claim, results: Results) -> bool:
+    """Whether there is a finished run for each selection of a claim."""
+    columns = set(results.runs.columns)
+    return all(
+        columns.issuperset(select) and not _with_values(results.runs, claim, select).is_empty()
+        for select in claim.selections
+    )
+
+
+def _with_values(table: pl.DataFrame, claim: Claim, select: Mapping[str, Any]) -> pl.DataFrame:
+    wanted = {**select, "scale": claim.scale, "status": "finished"}
+    return table.filter(pl.all_horizontal(pl.col(k).eq_missing(v) for k, v in wanted.items()))
 
 
 def _in_pairs(claim: Claim, ours: pl.DataFrame, theirs: pl.DataFrame) -> list[pl.DataFrame]:

@@ -7,11 +7,13 @@ import pytest
 import yaml
 from scipy import stats
 
-from physlm.claims import Claim, decide, ledger, main, read_claims
+from physlm.claim import Claim
+from physlm.claims import ledger, main
 from physlm.errors import InputError
 from physlm.results import Results
 from physlm.selection import best_of
 from physlm.sweep import configurations
+from physlm.verdict import decide
 
 VALUES = {1000: [1.9, 1.95, 2.0], 100: [1.0, 1.1, 1.2], 10: [0.1]}
 RESULTS = pl.DataFrame(
@@ -241,19 +243,24 @@ def test_a_rate_with_fewer_seeds_is_not_chosen_from():
         decided(claim(best_of=best), rates()[1:])
 
 
-@pytest.mark.parametrize(("line", "message"), [
-    ("times: 0.5", "times=0.5 is of a difference only"),
-    ("paired: true", "paired is of a comparison only"),
-    ("best_of: {over: seed}", "best_of needs over and by"),
-    ("follows: {metric: m, select: {}, over: seed}, relative_to: most", "follows stands alone"),
+@pytest.mark.parametrize(("changes", "message"), [
+    ({"times": 0.5}, "times=0.5 is of a difference only"),
+    ({"paired": True}, "paired is of a comparison only"),
+    ({"best_of": {"over": "seed"}}, "best_of needs over and by"),
+    ({"follows": {"metric": "other"}}, "follows needs metric, select and over"),
+    ({"follows": {"metric": "m", "select": {}, "over": "seed"}, "relative_to": "most"},
+     "follows stands alone"),
+    ({"expect": {"atleast": 1}}, "expect={'atleast': 1}; at_least or at_most"),
+    ({"expect": {}}, "expect={}; at_least or at_most"),
+    ({"expect": {"at_least": "two"}}, "expect={'at_least': 'two'}; bounds are numbers"),
+    ({"by": "quotient"}, "by=quotient; difference or ratio"),
+    ({"published": 2}, "published=2; must be text, in quotes if it is a number"),
+    ({"select": "all"}, "select=all; must be keys with values"),
+    ({"scale": "large"}, "scale=large; one of laptop, gpu, paper"),
 ])  # fmt: skip
-def test_a_rule_that_cannot_be_is_named(tmp_path, line, message):
-    (tmp_path / "claims.yaml").write_text(
-        "- {id: two, statement: s, source: p, published: '2', metric: bits, select: {}, "
-        f"scale: laptop, expect: {{at_least: 1.8}}, command: go, {line}}}\n"
-    )
-    with pytest.raises(InputError, match=message):
-        read_claims(tmp_path / "claims.yaml")
+def test_a_rule_that_cannot_be_is_named(changes, message):
+    with pytest.raises(ValueError, match=message):
+        claim(**changes)
 
 
 def test_a_ratio_is_of_geometric_means():
@@ -302,14 +309,14 @@ def test_one_run_of_a_group_has_no_error(tmp_path):
     assert verdict.groups[1] == (0.1, None)
 
 
-RUN = "python -m physlm.run +experiment=capacity_1000x"
+RUN = "+experiment=capacity_1000x"
 
 
-def of_runs(command, values, **columns):
-    """Results of the runs of a command, one seed a value."""
+def of_runs(words, values, **columns):
+    """Results of the runs of some words, one seed a value."""
     rows = []
     for seed, value in enumerate(values):
-        for run in configurations(command, "laptop"):
+        for run in configurations(tuple(words.split()), "laptop"):
             run_id = replace(run, seed=seed).run_id
             rows.append({"run_id": run_id, "bits": value, "data.exposures": run.data.exposures,
                          "seed": seed, "scale": "laptop", "status": "finished",
@@ -317,16 +324,23 @@ def of_runs(command, values, **columns):
     return pl.DataFrame(rows, infer_schema_length=None)
 
 
-def folder_of(tmp_path, results, *claims):
+def folder_of(tmp_path, results, *claims, runs=(RUN,)):
     """As of an experiment."""
     tmp_path.mkdir(exist_ok=True)
     long(results).write(tmp_path)
     base = {"statement": "About 2 bits", "source": "Part 3.3", "published": "2", "metric": "bits",
             "select": {"data.exposures": 1000}, "scale": "laptop", "expect": {"at_least": 1.8},
-            "command": RUN}  # fmt: skip
+            }  # fmt: skip
     entries = [{"id": f"claim-{i}"} | base | changes for i, changes in enumerate(claims)]
-    (tmp_path / "claims.yaml").write_text(yaml.safe_dump(entries))
+    write_experiment(tmp_path, entries, runs)
     return tmp_path
+
+
+def write_experiment(folder, claims, runs=(RUN,)):
+    arms = {f"arm{i}": words.split() for i, words in enumerate(runs)}
+    content = {"title": "Capacity", "source": {"paper": "Part 3.3", "result": "result 1"},
+               "seeds": 3, "runs": arms, "claims": claims}  # fmt: skip
+    (folder / "experiment.yaml").write_text(yaml.safe_dump(content))
 
 
 def test_runs_of_another_configuration_decide_no_claim(tmp_path, capsys):
@@ -358,8 +372,8 @@ def test_both_sides_of_a_comparison_are_of_its_runs(tmp_path):
     rule = {"compared_to": {"data.exposures": 100}, "expect": {"at_least": 0}}
     folder = folder_of(tmp_path, pl.concat([ours, theirs]), rule)
     assert "not this claim's configuration: data.exposures=100" in ledger([folder])
-    rule["command"] = f"{RUN}; {RUN} data.exposures=10,100 seeds=2 --multirun"
-    folder = folder_of(tmp_path, pl.concat([ours, theirs]), rule)
+    runs = (RUN, f"{RUN} data.exposures=10,100")
+    folder = folder_of(tmp_path, pl.concat([ours, theirs]), rule, runs=runs)
     assert "**holds**" in ledger([folder])
 
 
@@ -370,13 +384,12 @@ def test_results_that_do_not_name_their_runs_are_refused(tmp_path):
         ledger([folder])
 
 
-@pytest.mark.parametrize(("command", "message"), [
-    ("make run", "'make run' makes no run; write python -m physlm.run WORDS"),
+@pytest.mark.parametrize(("words", "message"), [
     (f"{RUN} data.n_poeple=3", "n_poeple"),
-    ("python -m physlm.run +sweeps=nothing", r"\+sweeps=nothing: .* does not exist"),
+    ("+sweeps=nothing", r"\+sweeps=nothing: .* does not exist"),
 ])  # fmt: skip
-def test_a_command_that_makes_no_runs_is_refused(tmp_path, command, message):
-    folder = folder_of(tmp_path, of_runs(RUN, [1.9, 2.0]), {"command": command})
+def test_words_that_make_no_runs_are_refused(tmp_path, words, message):
+    folder = folder_of(tmp_path, of_runs(RUN, [1.9, 2.0]), {}, runs=[words])
     with pytest.raises(InputError, match=f"claim claim-0: .*{message}"):
         ledger([folder])
 
@@ -398,15 +411,15 @@ def test_two_claims_of_one_rule_and_the_same_runs_are_refused(tmp_path, repeat):
 
 def test_a_comparison_turned_round_is_the_same_rule(tmp_path):
     results = pl.concat([of_runs(f"{RUN} data.exposures={n}", VALUES[n]) for n in (1000, 100)])
-    command = f"{RUN} data.exposures=1000,100"
+    runs = [f"{RUN} data.exposures=1000,100"]
     sides = [{"data.exposures": n} for n in (1000, 100)]
     for by, low, high in (("difference", 0.5, -0.5), ("ratio", 2, 0.5)):
         rules = [
-            {"select": a, "compared_to": b, "by": by, "expect": {bound: value}, "command": command}
+            {"select": a, "compared_to": b, "by": by, "expect": {bound: value}}
             for a, b, bound, value in ((*sides, "at_least", low), (*sides[::-1], "at_most", high))
         ]
         with pytest.raises(InputError, match="claim-1 has the rule and the runs of .*/claim-0"):
-            ledger([folder_of(tmp_path, results, *rules)])
+            ledger([folder_of(tmp_path, results, *rules, runs=runs)])
 
 
 def test_results_of_mixed_code_are_told_below_the_ledger(tmp_path):
@@ -467,42 +480,8 @@ def test_a_folder_without_results_is_said_and_the_others_are_decided(tmp_path, c
     test_the_ledger_is_computed_from_files(tmp_path, capsys)
     assert main([str(tmp_path / "elsewhere"), str(tmp_path)]) == 2
     printed = capsys.readouterr()
-    assert "elsewhere has no results; run the commands" in printed.err
+    assert "elsewhere has no results; python -m physlm.reproduce elsewhere --output" in printed.err
     assert "**two**: About 2 bits" in printed.out
-
-
-def test_an_unknown_field_is_refused(tmp_path):
-    (tmp_path / "claims.yaml").write_text("- {id: a, verdict: holds}\n")
-    with pytest.raises(InputError, match="unknown field verdict"):
-        read_claims(tmp_path / "claims.yaml")
-
-
-def test_what_follows_must_say_what_and_over_what(tmp_path):
-    entry = {"id": "c", "statement": "s", "source": "p", "published": "2", "metric": "bits",
-             "select": {}, "scale": "laptop", "expect": {"at_least": 0}, "command": "run",
-             "follows": {"metric": "other"}}  # fmt: skip
-    (tmp_path / "claims.yaml").write_text(yaml.safe_dump([entry]))
-    with pytest.raises(InputError, match="claim c: follows needs metric, select and over"):
-        read_claims(tmp_path / "claims.yaml")
-
-
-@pytest.mark.parametrize("text", ["id: a", "- text", "none"])
-def test_what_is_no_list_of_claims_is_refused(tmp_path, text):
-    (tmp_path / "claims.yaml").write_text(text)
-    with pytest.raises(InputError, match="claims.yaml: not a list of claims"):
-        read_claims(tmp_path / "claims.yaml")
-
-
-@pytest.mark.parametrize("rule", ["expect: {atleast: 1}", "expect: {}", "by: quotient",
-                                  "expect: {at_least: two}"])  # fmt: skip
-def test_a_misspelt_rule_is_refused(tmp_path, rule):
-    fields = {"expect": "expect: {at_least: 1}"} | {rule.split(":")[0]: rule}
-    (tmp_path / "claims.yaml").write_text(
-        "- {id: a, statement: s, source: p, published: '2', metric: m, select: {}, scale: laptop,"
-        f" command: c, {', '.join(fields.values())}}}\n"
-    )
-    with pytest.raises(InputError, match="claim a: (expect|by)="):
-        read_claims(tmp_path / "claims.yaml")
 
 
 def test_runs_that_differ_in_more_than_their_seed_are_not_averaged():

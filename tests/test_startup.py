@@ -27,6 +27,9 @@ finally:
 """
 
 
+REPRODUCE = COMMAND.replace("physlm.run", "physlm.reproduce")
+
+
 def loaded(code, *words, cwd=None):
     """The heavy libraries that a process loaded, its CPU seconds, and what it printed."""
     done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True,
@@ -56,6 +59,21 @@ def test_schemas_of_worlds_and_of_training_load_nothing_that_computes():
 )
 def test_help_and_refusals_load_nothing_that_computes(words, said):
     heavy, seconds, printed = loaded(COMMAND, *words)
+    assert said in printed
+    assert heavy == set()
+    assert seconds < 5  # at most 2 on a machine that has nothing else to do
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--help"], "as of physlm.run"),
+        (["extraction", "--dry-run"], "36 runs at scale laptop"),
+        (["capacity", "--only", "100x", "data.n_peopel=5"], "unknown key data.n_peopel"),
+    ],
+)
+def test_an_experiment_is_listed_and_refused_without_what_computes(words, said, tmp_path):
+    heavy, seconds, printed = loaded(REPRODUCE, *words, cwd=tmp_path)
     assert said in printed
     assert heavy == set()
     assert seconds < 5  # at most 2 on a machine that has nothing else to do

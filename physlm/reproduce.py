@@ -1,0 +1,261 @@
+"""One experiment from its folder: run what is missing, collate, draw, hold against the claims.
+
+  python -m physlm.reproduce capacity                        # all its runs, with all its seeds
+  python -m physlm.reproduce capacity --dry-run              # its runs, and which are finished
+  python -m physlm.reproduce capacity --only 1000x --seeds 0,1
+  python -m physlm.reproduce capacity data.n_people=50       # changed: values without verdicts
+
+Runs that are finished in --runs-dir are not repeated; the same command goes on where it stopped.
+"""
+
+import argparse
+import difflib
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NoReturn
+
+from physlm.config import RunConfig, config_dir, register
+from physlm.config.scale import Scale
+from physlm.errors import DivergedError, InputError, InterruptedRunError, UnmeasuredError
+from physlm.experiment import EXPERIMENT, SAID_ELSEWHERE, Experiment, read_experiment
+from physlm.messages import explain
+from physlm.outcome import earlier_record, finished
+from physlm.record import RunDirectory
+from physlm.watching import outlive_readers, tell
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What of an experiment is to be reproduced, and where.
+
+    Attributes:
+        folder: Of the experiment.
+        experiment: What is in it.
+        arms: The names of those that are run.
+        runs: By run id, those of the arms.
+        is_changed: Overrides make other runs than the experiment's.
+        output: The folder for tables and figure.
+    """
+
+    folder: Path
+    experiment: Experiment
+    arms: tuple[str, ...]
+    runs: dict[str, RunConfig]
+    is_changed: bool
+    output: Path
+
+    @property
+    def needed(self) -> dict[str, RunConfig]:
+        """By run id, the runs with those that they start from, each after what it starts from."""
+        return {one.run_id: one for run in self.runs.values() for one in _lineage(run)}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; its exit status."""
+    outlive_readers()
+    try:
+        chosen = _parser().parse_intermixed_args(arguments)
+        register()
+        plan = _planned(chosen)
+        return show(plan) if chosen.dry_run else reproduce(plan, in_processes=chosen.processes)
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - every error becomes one line
+        return explain(error)
+
+
+def show(plan: Plan) -> int:
+    """List the runs, and which are finished; the exit status."""
+    missing = _missing(plan)
+    for run_id, run in plan.needed.items():
+        word = "to be run" if run_id in missing else "finished "
+        print(f"{run_id}  {word}  {run.name} seed={run.seed}{_arms_of(plan, run_id)}")
+    return 0
+
+
+def reproduce(plan: Plan, *, in_processes: bool = False) -> int:
+    """Carry out what is missing, and say what came of the whole; the exit status.
+
+    A run that fails says why, and stops no other.
+
+    Args:
+        plan: What is asked for.
+        in_processes: One run for each core at a time; else one after the other in this process.
+
+    Raises:
+        InputError: If an earlier record is damaged, or no run came to a record.
+        InterruptedRunError: If the process was asked to stop; what was done is kept.
+    """
+    missing = _missing(plan).values()
+    status = _side_by_side(missing) if in_processes else _one_by_one(missing)
+    from physlm.reproduced import present  # loads what tables and figures need
+
+    present(plan.experiment, plan.folder, list(plan.runs.values()), plan.output,
+            is_changed=plan.is_changed)  # fmt: skip
+    return status
+
+
+def _missing(plan: Plan) -> dict[str, RunConfig]:
+    """By run id, what is to be run; how much is said."""
+    needed = plan.needed
+    missing = {run_id: run for run_id, run in needed.items() if not _is_finished(run)}
+    scale = next(iter(needed.values())).scale.value
+    print(f"{plan.experiment.name}: {plan.experiment.title} ({', '.join(plan.experiment.source)})")
+    print(f"{len(needed)} runs at scale {scale}: {len(needed) - len(missing)} finished, "
+          f"{len(missing)} to be run", flush=True)  # fmt: skip
+    return missing
+
+
+def _one_by_one(runs: Iterable[RunConfig]) -> int:
+    """Carry out runs in this process; the worst exit status."""
+    waiting, status = list(runs), 0
+    for number, run in enumerate(waiting, 1):
+        tell(f"run {number} of {len(waiting)}: {run.name} seed={run.seed} ({run.run_id})")
+        from physlm.pipeline import execute  # loads torch
+
+        try:
+            outcome = execute(run, RunDirectory(run.run_dir), waits=True)
+            if outcome is not None:
+                outcome.record.raise_unless_finished()
+        except InterruptedRunError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the others can be run
+            status = max(status, explain(error, f"run {run.run_id}: "))
+    return status
+
+
+def _side_by_side(runs: Iterable[RunConfig]) -> int:
+    """Carry out runs in processes, first those that others start from; the worst exit status."""
+    generations: dict[int, list[RunConfig]] = {}
+    for run in runs:
+        generations.setdefault(len(_lineage(run)), []).append(run)
+    status = 0
+    for _, alike in sorted(generations.items()):
+        from physlm.replication import in_processes  # loads torch
+
+        outcomes, errors = in_processes(alike)
+        for run_id, outcome in outcomes.items():
+            try:
+                outcome.record.raise_unless_finished()
+            except (DivergedError, UnmeasuredError) as error:
+                errors[run_id] = error
+        told = [explain(error, f"run {run_id}: ") for run_id, error in sorted(errors.items())]
+        status = max([status, *told])
+    return status
+
+
+def _lineage(run: RunConfig) -> list[RunConfig]:
+    """A run after those that it starts from, but for what lies in a directory of its own."""
+    found = [run]
+    while found[0].parent is not None and found[0].parent.directory is None:
+        found.insert(0, found[0].parent.config)
+    return found
+
+
+def _is_finished(run: RunConfig) -> bool:
+    """A diverged run is not: it is not repeated, but says so every time."""
+    directory = RunDirectory(run.run_dir)
+    record = earlier_record(run, directory)
+    if record is None or record.status == "diverged":
+        return False
+    return finished(run, record, directory) is not None
+
+
+def _arms_of(plan: Plan, run_id: str) -> str:
+    if run_id not in plan.runs:
+        return "  (others start from it)"
+    if len(plan.experiment.runs) == 1 or plan.is_changed:
+        return ""
+    run = plan.runs[run_id]
+    own = [arm for arm in plan.arms
+           if run_id in plan.experiment.points(run.scale.value, [run.seed], [arm])]  # fmt: skip
+    return f"  {', '.join(own)}"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m physlm.reproduce", description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    parser.add_argument("experiment", help="its name in experiments/, or the path of its folder")
+    parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE",
+                        help="changes of every run, as of physlm.run")  # fmt: skip
+    parser.add_argument("--scale", choices=[scale.value for scale in Scale], default="laptop",
+                        help="of all runs (default: laptop)")  # fmt: skip
+    parser.add_argument("--seeds", metavar="SEED,...", help="(default: the experiment's)")
+    parser.add_argument("--only", metavar="ARM,...",
+                        help="some arms of the experiment, not all")  # fmt: skip
+    parser.add_argument("--runs-dir", default="runs", metavar="FOLDER",
+                        help="where run directories are (default: runs)")  # fmt: skip
+    parser.add_argument("--output", type=Path, metavar="FOLDER",
+                        help="for runs.csv, metrics.csv and the figure (default: "
+                             "reproduced/NAME)")  # fmt: skip
+    parser.add_argument("--processes", action="store_true",
+                        help="one run for each core at a time")  # fmt: skip
+    parser.add_argument("--dry-run", action="store_true",
+                        help="list the runs, and which are finished; run nothing")  # fmt: skip
+
+    def refuse(message: str) -> NoReturn:
+        raise InputError(f"{message}; --help lists what can be given")
+
+    parser.error = refuse  # type: ignore[method-assign]
+    return parser
+
+
+def _planned(chosen: argparse.Namespace) -> Plan:
+    """All that is asked for, composed.
+
+    Raises:
+        InputError: If an experiment, arm, seed or word is not known.
+    """
+    folder = _folder(chosen.experiment)
+    experiment = read_experiment(folder)
+    arms, seeds = _arms(chosen.only, experiment), _seeds(chosen.seeds, experiment)
+    for word in chosen.overrides:
+        if flag := SAID_ELSEWHERE.get(f"{word.partition('=')[0]}="):
+            raise InputError(f"{word}: write {flag}")
+    points = experiment.points(chosen.scale, seeds, arms, chosen.overrides)
+    own = experiment.points(chosen.scale, seeds, arms) if chosen.overrides else points
+    output = chosen.output or Path("reproduced") / experiment.name
+    plan = Plan(
+        folder=folder, experiment=experiment, arms=arms, is_changed=points.keys() != own.keys(),
+        runs={i: replace(point, runs_dir=chosen.runs_dir) for i, point in points.items()},
+        output=output,
+    )  # fmt: skip
+    is_whole = set(arms) == set(experiment.runs) and set(seeds) >= set(experiment.seeds)
+    if output.resolve() == folder.resolve() and (plan.is_changed or not is_whole):
+        raise InputError(
+            f"--output {output} holds the tables of the whole experiment; leave out --only, "
+            "--seeds and what changes the runs, or name another folder"
+        )
+    return plan
+
+
+def _folder(name: str) -> Path:
+    """A folder, or that of the experiment of a name in the checkout."""
+    home = config_dir().parent / "experiments"
+    for folder in (home / name, Path(name)):
+        if (folder / EXPERIMENT).is_file():
+            return folder
+    known = sorted(path.parent.name for path in home.glob(f"*/{EXPERIMENT}"))
+    near = difflib.get_close_matches(name, known, n=3) or known
+    raise InputError(f"{name}: no such experiment; {' or '.join(near) or 'give its folder'}")
+
+
+def _arms(names: str | None, experiment: Experiment) -> tuple[str, ...]:
+    chosen = tuple(experiment.runs) if names is None else tuple(names.split(","))
+    if unknown := [name for name in chosen if name not in experiment.runs]:
+        raise InputError(f"--only {unknown[0]}: no such arm; one of {', '.join(experiment.runs)}")
+    return chosen
+
+
+def _seeds(text: str | None, experiment: Experiment) -> tuple[int, ...]:
+    if text is None:
+        return experiment.seeds
+    if not all(part.isdecimal() for part in text.split(",")):
+        raise InputError(f"--seeds {text}; write integers from 0 up, such as --seeds 0,1")
+    return tuple(dict.fromkeys(int(part) for part in text.split(",")))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,221 @@
+"""An experiment is reproduced from its folder: what is missing is run, and claims are decided."""
+
+import signal
+import subprocess
+import sys
+import time
+
+import polars as pl
+import pytest
+import yaml
+from rich.console import Console
+
+from physlm.experiment import read_experiment
+from physlm.record import RunDirectory
+from physlm.reproduce import main
+from physlm.reproduced import verdicts
+from physlm.results import Results
+from tests.test_experiments import FOLDER
+
+TINY = ["+experiment=capacity_100x", "data.n_people=20", "model.d_model=16", "model.n_layers=1",
+        "trainer.batch_size=2", "optim.warmup_steps=2", "runtime.compile=false"]  # fmt: skip
+
+BITS = "capacity/bits_per_parameter{split=train}"
+
+FIGURE = f"""
+import sys
+from pathlib import Path
+from physlm.results import Results
+folder = Path(__file__).parent
+drawn = sorted(Results.read(folder).runs["data.exposures"].unique())
+assert drawn == [3, 6], drawn
+(folder / "figure.svg").write_text(str(len(Results.read(folder).values("{BITS}"))))
+"""
+
+
+def claim(name, **changes):
+    return {"id": name, "statement": "Bits", "source": "Part 3.3", "published": "2 bits",
+            "metric": BITS, "scale": "laptop", "expect": {"at_most": 1}} | changes  # fmt: skip
+
+
+@pytest.fixture(name="tiny")
+def made(tmp_path, monkeypatch):
+    """An experiment of two arms, each a fraction of a second, and its folder's parent."""
+    monkeypatch.chdir(tmp_path)
+    often, seldom = ({"data.exposures": n} for n in (6, 3))
+    content = {
+        "title": "A tiny law", "source": {"paper": "Part 3.3", "result": "result 1"},
+        "seeds": [0, 1],
+        "runs": {"often": [*TINY, "data.exposures=6"], "seldom": [*TINY, "data.exposures=3"]},
+        "claims": [claim("often-little", select=often), claim("seldom-little", select=seldom),
+                   claim("often-more", select=often, compared_to=seldom,
+                         expect={"at_least": -10})],
+    }  # fmt: skip
+    folder = tmp_path / "tiny"
+    folder.mkdir()
+    (folder / "experiment.yaml").write_text(yaml.safe_dump(content))
+    (folder / "figure.py").write_text(FIGURE)
+    return tmp_path
+
+
+def records(folder):
+    return {path: path.stat().st_mtime_ns for path in folder.glob("runs/*/record.json")}
+
+
+def row(text, name):
+    """The cells of a claim in what was printed."""
+    (line,) = [line for line in text.splitlines() if f" {name} " in line]
+    return [cell.strip() for cell in line.strip("│").split("│")]
+
+
+def test_runs_are_made_collated_drawn_and_held_against_the_claims(tiny, capsys):
+    assert main(["tiny"]) == 0
+    printed = capsys.readouterr().out
+    assert "4 runs at scale laptop: 0 finished, 4 to be run" in printed
+    assert len(records(tiny)) == 4
+    results = Results.read(tiny / "reproduced/tiny")
+    assert (tiny / "reproduced/tiny/figure.svg").read_text() == "4"
+    mean = results.filter(pl.col("data.exposures") == 6).values(BITS).mean()
+    _, published, committed, here, expected, word = row(printed, "often-little")
+    assert (published, committed, expected, word) == ("2 bits", "-", "at most 1", "holds")
+    assert here.startswith(f"{mean:.3f} (")
+    assert here.endswith("n = 2)")
+    assert row(printed, "often-more")[-1] == "holds"
+
+
+def test_what_is_finished_is_not_run_again_and_the_rest_is(tiny, capsys):
+    assert main(["tiny", "--seeds", "0"]) == 0
+    before = records(tiny)
+    assert main(["tiny"]) == 0
+    assert "4 runs at scale laptop: 2 finished, 2 to be run" in capsys.readouterr().out
+    assert before.items() <= records(tiny).items()
+    after = records(tiny)
+    assert main(["tiny"]) == 0
+    printed = capsys.readouterr()
+    assert "4 finished, 0 to be run" in printed.out
+    assert "run 1 of" not in printed.err
+    assert records(tiny) == after
+
+
+def test_a_part_of_the_arms_decides_its_own_claims_and_no_others(tiny, capsys):
+    assert main(["tiny", "--only", "often"]) == 0
+    printed = capsys.readouterr()
+    assert row(printed.out, "often-little")[-1] == "holds"
+    assert row(printed.out, "seldom-little")[3:] == ["-", "at most 1", "not run"]
+    assert row(printed.out, "often-more")[-1] == "not run"
+    assert "draws no figure of these runs: AssertionError: [6]" in printed.err
+    assert not (tiny / "reproduced/tiny/figure.svg").exists()
+
+
+def test_changed_runs_have_values_and_no_verdicts(tiny, capsys):
+    assert main(["tiny", "--seeds", "0", "data.n_people=24"]) == 0
+    printed = capsys.readouterr().out
+    assert "values of changed runs, hence no verdicts" in printed
+    assert "holds" not in printed
+    results = Results.read(tiny / "reproduced/tiny")
+    rows = [line for line in printed.splitlines() if line.startswith("| capacity_100x | ")]
+    values = sorted(float(line.split(" | ")[2]) for line in rows)
+    assert values == pytest.approx(sorted(results.values(BITS)), rel=1e-3)
+
+
+def test_overrides_of_how_runs_are_carried_out_change_nothing(tiny, capsys):
+    assert main(["tiny", "--seeds", "0", "--dry-run"]) == 0
+    ids = capsys.readouterr().out.splitlines()[2:]
+    assert main(["tiny", "--seeds", "0", "--dry-run", "runtime.progress_bar=false"]) == 0
+    assert capsys.readouterr().out.splitlines()[2:] == ids
+
+
+def test_a_dry_run_lists_runs_and_makes_none(tiny, capsys):
+    assert main(["tiny", "--seeds", "0", "--only", "seldom"]) == 0
+    before = records(tiny)
+    capsys.readouterr()
+    assert main(["tiny", "--seeds", "0", "--dry-run"]) == 0
+    _, _, *listed = capsys.readouterr().out.splitlines()
+    (done,) = before
+    assert listed[0].endswith("  to be run  capacity_100x seed=0  often")
+    assert listed[1] == f"{done.parent.name}  finished   capacity_100x seed=0  seldom"
+    assert records(tiny) == before
+
+
+def test_runs_that_others_start_from_come_before_them(tiny, capsys):
+    assert main(["manipulation_retrieval", "--seeds", "0", "--dry-run"]) == 0
+    _, counts, *listed = capsys.readouterr().out.splitlines()
+    assert counts.startswith("4 runs at scale laptop: 0 finished, 4 to be run")
+    names = [line.split()[4] for line in listed]
+    assert names == ["people", "extraction", "manipulation_retrieval", "manipulation_retrieval"]
+    assert ["others start from it" in line for line in listed] == [True, True, False, False]
+
+
+def test_a_run_that_fails_stops_no_other_and_is_told_every_time(tiny, capsys):
+    words = ["tiny", "--seeds", "0", "--only", "often", "optim.learning_rate=1e30"]
+    for _ in range(2):
+        assert main(words) == 1
+        printed = capsys.readouterr()
+        assert "diverged: the loss is not finite" in printed.err
+        assert "tables: " in printed.out
+
+
+@pytest.mark.parametrize(("words", "message"), [
+    (["capacitty"], "capacitty: no such experiment; capacity or "),
+    (["capacity", "--only", "10x"], "--only 10x: no such arm; one of 1000x, 100x, scaling"),
+    (["capacity", "--seeds", "-1"], "--seeds -1; write integers from 0 up"),
+    (["capacity", "--seeds", "a"], "--seeds a; write integers from 0 up, such as --seeds 0,1"),
+    (["capacity", "--scale", "big"], "argument --scale: invalid choice: 'big'"),
+    (["capacity", "--quick"], "unrecognized arguments: --quick; --help lists"),
+    (["capacity", "data.n_peopel=5"], "unknown key data.n_peopel; --help lists the keys"),
+    (["capacity", "data.n_people=0"], "n_people=0; "),
+    (["capacity", "seed=5"], "seed=5: write --seeds"),
+    (["tiny", "--output", "tiny", "--seeds", "0"], "--output tiny holds the tables of the whole"),
+    ([], "the following arguments are required: experiment"),
+])  # fmt: skip
+def test_what_cannot_be_is_one_line_before_anything_is_run(tiny, words, message, capsys):
+    assert main(words) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    (line,) = printed.err.splitlines()
+    assert message in line
+    assert not (tiny / "runs").exists()
+
+
+def test_committed_results_give_the_numbers_and_verdicts_of_the_ledger():
+    folder = FOLDER / "capacity"
+    table = verdicts(read_experiment(folder), folder, Results.read(folder), "laptop")
+    console = Console(width=300)
+    with console.capture() as captured:
+        console.print(table)
+    text = captured.get()
+    ledger = (FOLDER / "README.md").read_text().splitlines()
+    for one in read_experiment(folder).claims:
+        _, published, committed, here, expected, word = row(text, one.id)
+        (line,) = [line for line in ledger if line.startswith(f"| **{one.id}**")]
+        assert committed == here
+        assert f"| {published} | {here} | {expected} | laptop | **{word}" in line
+
+
+@pytest.mark.slow
+def test_an_interrupted_reproduction_goes_on(tiny):
+    words = [sys.executable, "-m", "physlm.reproduce", "tiny", "data.exposures=200",
+             "runtime.checkpoint_seconds=0"]  # fmt: skip
+    started = subprocess.Popen(words, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    for _ in range(600):
+        if list(tiny.glob("runs/*/last.ckpt")):
+            break
+        time.sleep(0.1)
+    started.send_signal(signal.SIGINT)
+    _, told = started.communicate(timeout=60)
+    assert started.returncode == 130, told
+    assert "interrupted: asked to stop; run the same command to go on" in told.splitlines()[-1]
+    assert not (tiny / "reproduced").exists()
+    done = subprocess.run(words[:-1], check=True, capture_output=True, text=True)
+    assert "values of changed runs" in done.stdout
+    assert len(records(tiny)) == 2
+
+
+@pytest.mark.slow
+def test_runs_side_by_side_are_those_one_after_the_other(tiny, capsys):
+    assert main(["tiny", "--processes", "--output", "together"]) == 0
+    assert main(["tiny", "--runs-dir", "others", "--output", "alone"]) == 0
+    together, alone = (Results.read(tiny / name).table(BITS) for name in ("together", "alone"))
+    ids = ["run_id", BITS]
+    assert together.select(ids).sort("run_id").equals(alone.select(ids).sort("run_id"))
+    assert all(RunDirectory(path.parent).record.exists() for path in records(tiny))
