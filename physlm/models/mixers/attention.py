@@ -6,14 +6,15 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from physlm.models.architecture import AttentionShape
-from physlm.models.context import Context, Mixer
+from physlm.models.context import Context
 from physlm.models.mixers.attention_kernels import attend, attend_once
+from physlm.models.mixers.key_values import KeyValueMixer
 from physlm.models.parameters import Declaration
 from physlm.models.position import Rotary
-from physlm.models.state import KeyValueState
+from physlm.models.state import KeyValueState, Place
 
 
-class Attention(Mixer):
+class Attention(KeyValueMixer):
     """Multi-head attention with one fused projection; keys may be shared between heads."""
 
     declares: ClassVar = {
@@ -28,24 +29,16 @@ class Attention(Mixer):
         self.qkv = nn.Linear(shape.d_model, shape.d_model + 2 * shape.d_kv, bias=has_bias)
         self.out = nn.Linear(shape.d_model, shape.d_model, bias=has_bias)
 
-    def forward(
-        self, x: Float[Tensor, "batch seq width"], context: Context
+    def _whole(
+        self, x: Float[Tensor, "batch seq width"], context: Context, state: KeyValueState | None
     ) -> Float[Tensor, "batch seq width"]:
-        """What each token gathers from the tokens it sees."""
-        if context.place is not None:
-            return self._step(x, context)
         n_batch, seq_len, _ = x.shape
         q, k, v = self._heads(x)
-        if context.state is not None:
-            assert isinstance(context.state, KeyValueState)
-            context.state.fill(k, v)
+        if state is not None:
+            state.fill(k, v)
         gathered = attend(q, k, v, context.mask)
         out: Tensor = self.out(gathered.transpose(1, 2).reshape(n_batch, seq_len, -1))
         return out
-
-    def new_state(self) -> KeyValueState:
-        """Keys and values."""
-        return KeyValueState()
 
     def patterns(
         self, x: Float[Tensor, "batch seq width"], context: Context
@@ -56,11 +49,8 @@ class Attention(Mixer):
         return context.mask.weights(q @ k.mT * self.shape.head_width**-0.5)
 
     def _step(
-        self, x: Float[Tensor, "batch 1 width"], context: Context
+        self, x: Float[Tensor, "batch 1 width"], state: KeyValueState, place: Place
     ) -> Float[Tensor, "batch 1 width"]:
-        """What one more token of each row gathers from the state, which then holds it too."""
-        state, place = context.state, context.place
-        assert isinstance(state, KeyValueState) and place is not None  # noqa: PT018
         n_batch, width = len(x), self.shape.head_width
         n_heads, n_kv = self.shape.n_heads, self.shape.n_kv_heads
         heads = self.qkv(x).view(n_batch, -1, 1, width)

@@ -8,13 +8,14 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from physlm.models.architecture import AttentionShape
-from physlm.models.context import Context, Mixer
+from physlm.models.context import Context
+from physlm.models.mixers.key_values import KeyValueMixer
 from physlm.models.parameters import Declaration
 from physlm.models.relative_position import by_pair
-from physlm.models.state import KeyValueState
+from physlm.models.state import KeyValueState, Place
 
 
-class PositionOnlyAttention(Mixer):
+class PositionOnlyAttention(KeyValueMixer):
     """Means of values, weighted by the softmax of a score that each head has for each distance.
 
     Scores are learned, or say that head h = 1, 2, ... looks at the last 2^(h-1) tokens alike, the
@@ -41,16 +42,12 @@ class PositionOnlyAttention(Mixer):
         )
         self.out = nn.Linear(shape.d_model, shape.d_model, bias=has_bias)
 
-    def forward(
-        self, x: Float[Tensor, "batch seq width"], context: Context
+    def _whole(
+        self, x: Float[Tensor, "batch seq width"], context: Context, state: KeyValueState | None
     ) -> Float[Tensor, "batch seq width"]:
-        """What each token gathers from the tokens it sees."""
-        if context.place is not None:
-            return self._step(x, context)
         v, scores = self._values(x), self._scores(context)
-        if context.state is not None:
-            assert isinstance(context.state, KeyValueState)
-            context.state.fill(v[..., :0], v, (scores,))
+        if state is not None:
+            state.fill(v[..., :0], v, (scores,))
         weights = _weights(scores, context, x.shape[1]).to(v.dtype)
         # Without masks all rows have the same weights: one product, with the rows side by side.
         gathered = (
@@ -58,10 +55,6 @@ class PositionOnlyAttention(Mixer):
         )
         out: Tensor = self.out(gathered.transpose(1, 2).flatten(2))
         return out
-
-    def new_state(self) -> KeyValueState:
-        """Values, whose keys have no width."""
-        return KeyValueState()
 
     def patterns(
         self, x: Float[Tensor, "batch seq width"], context: Context
@@ -71,11 +64,8 @@ class PositionOnlyAttention(Mixer):
         return weights.expand(len(x), -1, -1, -1)
 
     def _step(
-        self, x: Float[Tensor, "batch 1 width"], context: Context
+        self, x: Float[Tensor, "batch 1 width"], state: KeyValueState, place: Place
     ) -> Float[Tensor, "batch 1 width"]:
-        """What one more token of each row gathers from the state, which then holds it too."""
-        state, place = context.state, context.place
-        assert isinstance(state, KeyValueState) and place is not None  # noqa: PT018
         new_v = self._values(x)
         state.write(new_v[..., :0], new_v, place)
         (scores,) = state.of_distances

@@ -12,7 +12,7 @@ from physlm.models.context import Context
 from physlm.models.mixers.attention import Attention
 from physlm.models.parameters import Declaration
 from physlm.models.relative_position import by_pair
-from physlm.models.state import KeyValueState
+from physlm.models.state import KeyValueState, Place
 
 _N_TERMS = 3  # of a score: content with content, content with distance, distance with content
 
@@ -39,17 +39,13 @@ class RelativeAttention(Attention):
         self.distance_key = nn.Linear(shape.d_model, shape.d_kv, bias=False)
         self.distance_query = nn.Linear(shape.d_model, shape.d_model, bias=False)
 
-    def forward(
-        self, x: Float[Tensor, "batch seq width"], context: Context
+    def _whole(
+        self, x: Float[Tensor, "batch seq width"], context: Context, state: KeyValueState | None
     ) -> Float[Tensor, "batch seq width"]:
-        """What each token gathers from the tokens it sees."""
-        if context.place is not None:
-            return self._step(x, context)
         q, k, v = self._heads(x)
         of_distances = self._of_distances(context)
-        if context.state is not None:
-            assert isinstance(context.state, KeyValueState)
-            context.state.fill(k, v, of_distances)
+        if state is not None:
+            state.fill(k, v, of_distances)
         weights = context.mask.weights(self._scores(q, k, of_distances, context.mask))
         gathered = weights.to(v.dtype) @ self._for_all_heads(v)
         out: Tensor = self.out(gathered.transpose(1, 2).flatten(2))
@@ -64,11 +60,8 @@ class RelativeAttention(Attention):
         return context.mask.weights(scores)
 
     def _step(
-        self, x: Float[Tensor, "batch 1 width"], context: Context
+        self, x: Float[Tensor, "batch 1 width"], state: KeyValueState, place: Place
     ) -> Float[Tensor, "batch 1 width"]:
-        """What one more token of each row gathers from the state, which then holds it too."""
-        state, place = context.state, context.place
-        assert isinstance(state, KeyValueState) and place is not None  # noqa: PT018
         q, new_k, new_v = self._heads(x)
         state.write(new_k, new_v, place)
         k, v = state.keys[:, :, place.columns], state.values[:, :, place.columns]
