@@ -184,6 +184,7 @@ def test_nothing_fails_in_a_process_whose_output_nobody_reads(monkeypatch):
     sys.stdout.write("the last of it")
     for stream in (sys.stdout, sys.stderr):
         stream.close()  # writes what is left, as the end of a process does
+        assert stream.closed
 
 
 def test_a_full_disk_below_standard_output_is_told_once(monkeypatch):

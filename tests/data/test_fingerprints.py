@@ -121,16 +121,19 @@ LISTS = {
 LUCK = "ec064838c0d4a0af"
 
 
-def check_worlds(worlds):
-    for config, fingerprint, tokens in worlds:
+def built_again(worlds):
+    """The same configurations with the fingerprints and digests that they have now."""
+    found = []
+    for config, _, _ in worlds:
         world = config.build(SEED)
         parts = world.parts if isinstance(world, Mixture) else [world]
-        assert world.fingerprint()[:16] == fingerprint, config
-        assert " ".join(map(digest_of_tokens, parts)) == tokens, config
+        digests = " ".join(map(digest_of_tokens, parts))
+        found.append((config, world.fingerprint()[:16], digests))
+    return found
 
 
 def test_worlds_of_people_are_those_of_the_first_results():
-    check_worlds([*GPT2, *COMPACT])
+    assert built_again([*GPT2, *COMPACT]) == [*GPT2, *COMPACT]
 
 
 def test_questions_are_those_of_the_first_results():
@@ -182,7 +185,7 @@ def later_task(monkeypatch):
 
 @pytest.mark.usefixtures("later_task")
 def test_a_task_registered_later_changes_no_world_and_no_question():
-    check_worlds(COMPACT[:1])
+    assert built_again(COMPACT[:1]) == COMPACT[:1]
     corpus = ManipulationConfig(tasks=TASKS, facts_share=0.5).follow(bios().build(SEED), SEED)
     assert corpus.fingerprint()[:16] == MANIPULATION[0]
 
@@ -199,7 +202,7 @@ def test_a_task_is_asked_only_of_people_pretrained_with_its_words(monkeypatch):
         r"data.questions=true data.question_vocabulary=2$",
     ):
         ManipulationConfig(tasks=["zodiac"]).follow(first, SEED)
-    check_worlds(COMPACT[:1])
+    assert built_again(COMPACT[:1]) == COMPACT[:1]
     second = bios(question_vocabulary=2).build(SEED)
     assert second.fingerprint() != first.fingerprint()
     corpus = ManipulationConfig(tasks=["zodiac"]).follow(second, SEED)
