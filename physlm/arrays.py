@@ -17,19 +17,15 @@ _DAMAGE = (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.err
 _REMEDY = "rescore=true measures it again"
 
 
-def keep_arrays(arrays: Mapping[str, Arrays], path: Path) -> dict[str, str]:
+def keep_arrays(arrays: Mapping[str, Arrays], path: Path) -> None:
     """Write the arrays of every scorer into one file, as ``SCORER/NAME``.
 
     A record is written after its arrays. Where a process ends in between, the file has those of one
-    scorer more than the record says, and all that the record vouches for.
-
-    Returns:
-        The digest of each scorer's arrays, for the record.
+    scorer more than the record says, and all that the record vouches for by their `digest`.
     """
     flat = {f"{scorer}/{name}": a for scorer, own in arrays.items() for name, a in own.items()}
     with replacing(path) as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, allow_pickle=False, **flat)
-    return {scorer: digest(own) for scorer, own in arrays.items()}
 
 
 def read_arrays(path: Path, digests: Mapping[str, str]) -> dict[str, dict[str, np.ndarray]]:

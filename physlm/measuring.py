@@ -148,9 +148,11 @@ def draw_missing(config: RunConfig, record: RunRecord, directory: RunDirectory) 
         record: What it measured.
         directory: Where its arrays and figures are.
     """
+    missing = undrawn(config, record, directory)
+    if not missing:
+        return
     from physlm.analysis.figures import draw_learning_curve, draw_run, save_figure
 
-    missing = undrawn(config, record, directory)
     for name, draw in {"figure": draw_run, "learning_curve": draw_learning_curve}.items():
         if name in missing:
             path = directory.figure(name)

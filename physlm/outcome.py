@@ -1,10 +1,11 @@
 """What a run came to, and whether it was carried to its end before."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from physlm.config import RunConfig
-from physlm.errors import InputError
+from physlm.errors import DivergedError, InputError, UnmeasuredError
 from physlm.measuring import outdated, undrawn, unmeasured
 from physlm.record import SCIENCE, RunDirectory, RunRecord, flatten
 
@@ -38,14 +39,38 @@ def earlier_record(config: RunConfig, directory: RunDirectory) -> RunRecord | No
     return record
 
 
-def finished(config: RunConfig, record: RunRecord, directory: RunDirectory) -> Outcome | None:
-    """The outcome of a run that was trained before; None if it is still to be measured or drawn."""
-    if record.status == "diverged":
-        return Outcome(record, directory.record, was_done=True)
-    if config.rescore or unmeasured(config, record) or undrawn(config, record, directory):
+def earlier_outcome(config: RunConfig, directory: RunDirectory) -> Outcome | None:
+    """What a run came to before; None if any of it is still to be trained, measured or drawn.
+
+    Raises:
+        InputError: If its record is damaged, or of another run.
+    """
+    record = earlier_record(config, directory)
+    if record is None:
         return None
-    notes = tuple(outdated(config, record).values())
+    if record.status != "diverged" and (
+        config.rescore or unmeasured(config, record) or undrawn(config, record, directory)
+    ):
+        return None
+    return as_before(config, record, directory)
+
+
+def as_before(config: RunConfig, record: RunRecord, directory: RunDirectory) -> Outcome:
+    """The outcome of a run that is not repeated, and which scorers measure otherwise by now."""
+    is_diverged = record.status == "diverged"
+    notes = () if is_diverged else tuple(outdated(config, record).values())
     return Outcome(record, directory.record, was_done=True, outdated=notes)
+
+
+def faults(outcomes: Iterable[Outcome]) -> dict[str, DivergedError | UnmeasuredError]:
+    """By run id, why runs that have a record did not come to their end."""
+    found: dict[str, DivergedError | UnmeasuredError] = {}
+    for outcome in outcomes:
+        try:
+            outcome.record.raise_unless_finished()
+        except (DivergedError, UnmeasuredError) as error:
+            found[outcome.record.run_id] = error
+    return found
 
 
 def _require_alike(config: RunConfig, record: RunRecord, directory: RunDirectory) -> None:

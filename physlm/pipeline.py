@@ -12,9 +12,9 @@ from physlm.errors import InputError, refused_values
 from physlm.inheritance import corpus_of, finished_model, kept_model, model_of
 from physlm.interruption import stop_requests
 from physlm.measurement import by_text
-from physlm.measuring import Subject, draw_missing, measured, measured_anew, outdated, unmeasured
+from physlm.measuring import Subject, draw_missing, measured, measured_anew, unmeasured
 from physlm.models.language_model import LanguageModel
-from physlm.outcome import Outcome, earlier_record, finished
+from physlm.outcome import Outcome, as_before, earlier_record
 from physlm.preparation import Prepared, build_world, prepare
 from physlm.provenance import facts_of, software
 from physlm.record import RunDirectory, RunRecord, write_text
@@ -74,14 +74,11 @@ def finished_before(config: RunConfig, directory: RunDirectory) -> Outcome | Non
     record = earlier_record(config, directory)
     if record is None:
         return None
-    done = finished(config, record, directory)
-    if done is not None:
-        return done
-    if config.rescore or unmeasured(config, record):
-        return _measured_again(config, directory, record)
-    draw_missing(config, record, directory)
-    notes = tuple(outdated(config, record).values())
-    return Outcome(record, directory.record, was_done=True, outdated=notes)
+    if record.status != "diverged":
+        if config.rescore or unmeasured(config, record):
+            return _measured_again(config, directory, record)
+        draw_missing(config, record, directory)
+    return as_before(config, record, directory)
 
 
 def _measured_again(config: RunConfig, directory: RunDirectory, record: RunRecord) -> Outcome:

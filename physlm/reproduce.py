@@ -18,10 +18,10 @@ from typing import NoReturn
 
 from physlm.config import RunConfig, config_dir, register
 from physlm.config.scale import Scale
-from physlm.errors import DivergedError, InputError, InterruptedRunError, UnmeasuredError
+from physlm.errors import InputError, InterruptedRunError
 from physlm.experiment import EXPERIMENT, SAID_ELSEWHERE, Experiment, read_experiment
 from physlm.messages import explain
-from physlm.outcome import earlier_record, finished
+from physlm.outcome import earlier_outcome, faults
 from physlm.record import RunDirectory
 from physlm.watching import outlive_readers, tell
 
@@ -133,12 +133,8 @@ def _side_by_side(runs: Iterable[RunConfig]) -> int:
     for _, alike in sorted(generations.items()):
         from physlm.replication import in_processes  # loads torch
 
-        outcomes, errors = in_processes(alike)
-        for run_id, outcome in outcomes.items():
-            try:
-                outcome.record.raise_unless_finished()
-            except (DivergedError, UnmeasuredError) as error:
-                errors[run_id] = error
+        outcomes, killed = in_processes(alike)
+        errors = {**killed, **faults(outcomes.values())}
         told = [explain(error, f"run {run_id}: ") for run_id, error in sorted(errors.items())]
         status = max([status, *told])
     return status
@@ -154,11 +150,8 @@ def _lineage(run: RunConfig) -> list[RunConfig]:
 
 def _is_finished(run: RunConfig) -> bool:
     """A diverged run is not: it is not repeated, but says so every time."""
-    directory = RunDirectory(run.run_dir)
-    record = earlier_record(run, directory)
-    if record is None or record.status == "diverged":
-        return False
-    return finished(run, record, directory) is not None
+    before = earlier_outcome(run, RunDirectory(run.run_dir))
+    return before is not None and before.record.status != "diverged"
 
 
 def _arms_of(plan: Plan, run_id: str) -> str:

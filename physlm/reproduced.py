@@ -2,13 +2,11 @@
 
 import runpy
 import shutil
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
-from rich.console import Console
 from rich.table import Table
 
 from physlm.claim import Claim
@@ -22,9 +20,8 @@ from physlm.record import RunDirectory
 from physlm.results import METRICS, RUNS, Results
 from physlm.summary import mixed_code, summarise, varying_science
 from physlm.verdict import has_runs
-from physlm.watching import reason, tell
+from physlm.watching import reason, table_console, tell
 
-_WIDEST = 250  # columns of a table in a file or pipe, where nothing may be cut
 _CURVES = "curve.csv"
 
 
@@ -60,8 +57,7 @@ def present(
         print("values of changed runs, hence no verdicts:")
         write_table(_means(experiment, results), None)
     else:
-        console = Console(width=None if sys.stdout.isatty() else _WIDEST)
-        console.print(verdicts(experiment, folder, results, runs[0].scale.value))
+        table_console().print(verdicts(experiment, folder, results, runs[0].scale.value))
     print(f"tables: {output / RUNS}, {output / METRICS}", flush=True)
 
 

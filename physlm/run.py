@@ -12,29 +12,24 @@ from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
-from rich.console import Console
 from rich.table import Table
 
 from physlm.changes import changes_of
 from physlm.config import RunConfig, config_dir, register, run_config
 from physlm.errors import (
-    DivergedError,
     FailedPointError,
     InputError,
-    UnmeasuredError,
 )
 from physlm.measurement import by_text
 from physlm.messages import INTERRUPTED, explain
-from physlm.outcome import Outcome, earlier_record, finished
+from physlm.outcome import Outcome, earlier_outcome, faults
 from physlm.record import RunDirectory, RunRecord
 from physlm.science import caveat
 from physlm.train.runtime import is_main_process
-from physlm.watching import harmless, outlive_readers
+from physlm.watching import harmless, outlive_readers, table_console
 
 if TYPE_CHECKING:
     from physlm.replication import Replication
-
-_WIDEST = 250  # columns of a table in a file or pipe, where nothing may be cut
 
 
 def main() -> None:
@@ -118,10 +113,8 @@ def _run_point(composed: DictConfig) -> int:
 def _carried_out(config: RunConfig, *, waits: bool) -> Outcome | None:
     """What a run came to; of one that was done before, the record is all that is loaded."""
     directory = RunDirectory(config.run_dir)
-    if is_main_process() and (record := earlier_record(config, directory)) is not None:
-        done = finished(config, record, directory)
-        if done is not None:
-            return done
+    if is_main_process() and (done := earlier_outcome(config, directory)) is not None:
+        return done
     from physlm.pipeline import execute  # loads torch
 
     return execute(config, directory, waits=waits)
@@ -146,7 +139,7 @@ def _refuse_helpers_of_a_sweep(config: RunConfig) -> None:
 
 def show(outcome: Outcome, config: RunConfig) -> None:
     """The table of a run, and as the last line where its record is."""
-    console = Console(width=None if sys.stdout.isatty() else _WIDEST)
+    console = table_console()
     if outcome.was_done:
         console.print("finished before; force=true runs it again")
     if outcome.outdated:
@@ -163,7 +156,7 @@ def show_replication(replication: "Replication", config: RunConfig) -> None:
     Raises:
         FailedPointError: If some did not come to an end; why is told line by line.
     """
-    console = Console(width=None if sys.stdout.isatty() else _WIDEST)
+    console = table_console()
     records = [outcome.record for outcome in replication.outcomes]
     finished = [record for record in records if record.status == "finished"]
     if n_before := sum(outcome.was_done for outcome in replication.outcomes):
@@ -181,12 +174,7 @@ def show_replication(replication: "Replication", config: RunConfig) -> None:
 
         if draw_histograms(finished, path):
             print(f"histogram: {path}", flush=True)
-    errors = dict(replication.errors)
-    for record in records:
-        try:
-            record.raise_unless_finished()
-        except (DivergedError, UnmeasuredError) as error:
-            errors[record.run_id] = error
+    errors = {**replication.errors, **faults(replication.outcomes)}
     if errors:
         raise FailedPointError(max(explain(e, f"run {i}: ") for i, e in sorted(errors.items())))
 

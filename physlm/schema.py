@@ -4,6 +4,7 @@ OmegaConf converts what a command line gives; a configuration written in Python 
 alone. Without it a string would be taken for a kind that it does not name.
 """
 
+import inspect
 import math
 import types
 from collections.abc import Mapping
@@ -31,6 +32,14 @@ class Schema:
             setattr(self, field.name, converted(getattr(self, field.name), hints[field.name],
                                                 field.name))  # fmt: skip
         self.validate()
+
+    @property
+    def parts(self) -> "dict[str, Schema]":
+        """The fields that configurations of several kinds can fill, by name; none that is null."""
+        hints: dict[str, Any] = _hints(type(self))  # type: ignore[arg-type]
+        kinds = {name: get_args(hint) or (hint,) for name, hint in hints.items()}
+        chosen = [name for name, among in kinds.items() if any(map(inspect.isabstract, among))]
+        return {name: part for name in chosen if (part := getattr(self, name)) is not None}
 
     def validate(self) -> None:
         """Every value in its range; schemas with rules of their own extend this.

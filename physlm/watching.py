@@ -7,6 +7,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TextIO
 
+from rich.console import Console
+
+_WIDEST = 250  # columns of a table in a file or pipe, where nothing may be cut
+
 
 def tell(line: str) -> None:
     """Say one line on standard error, where somebody can read it."""
@@ -14,6 +18,11 @@ def tell(line: str) -> None:
         with suppress(OSError, ValueError):  # nobody reads it, or it is closed
             sys.stderr.write(f"{line}\n")
             sys.stderr.flush()
+
+
+def table_console() -> Console:
+    """Standard output for tables: as wide as the terminal, or as any table is."""
+    return Console(width=None if sys.stdout.isatty() else _WIDEST)
 
 
 def reason(error: BaseException) -> str:

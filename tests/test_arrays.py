@@ -12,13 +12,19 @@ ARRAYS = {
 }
 
 
+def kept(arrays, path):
+    """The digests of arrays that are written."""
+    keep_arrays(arrays, path)
+    return {scorer: digest(own) for scorer, own in arrays.items()}
+
+
 @pytest.fixture
 def path(tmp_path):
     return tmp_path / "arrays.npz"
 
 
 def test_arrays_are_read_again_as_they_were(path):
-    digests = keep_arrays(ARRAYS, path)
+    digests = kept(ARRAYS, path)
     found = read_arrays(path, digests)
     assert found.keys() == ARRAYS.keys()
     for scorer, arrays in ARRAYS.items():
@@ -31,14 +37,14 @@ def test_arrays_are_read_again_as_they_were(path):
 
 def test_a_scorer_more_than_the_record_says_harms_nothing(path):
     """As where a process ended after writing the arrays, and before the record."""
-    digests = keep_arrays({"attention": ARRAYS["attention"]}, path)
+    digests = kept({"attention": ARRAYS["attention"]}, path)
     keep_arrays(ARRAYS, path)
     assert read_arrays(path, digests).keys() == {"attention"}
     assert read_arrays(path.with_name("none.npz"), {}) == {}
 
 
 def test_every_change_is_noticed(path):
-    digests = keep_arrays(ARRAYS, path)
+    digests = kept(ARRAYS, path)
     means = ARRAYS["attention"]["means"]
     for changed in (means + 1e-15, means.astype(np.float32), means.T, means.ravel()):
         keep_arrays({**ARRAYS, "attention": {**ARRAYS["attention"], "means": changed}}, path)
@@ -54,7 +60,7 @@ def test_every_change_is_noticed(path):
     lambda content: content.replace(content[60:90], bytes(30)),
 ])  # fmt: skip
 def test_a_damaged_file_is_one_clear_line(path, damage):
-    digests = keep_arrays(ARRAYS, path)
+    digests = kept(ARRAYS, path)
     path.write_bytes(damage(path.read_bytes()))
     with pytest.raises(InputError, match="rescore=true measures it again") as error:
         read_arrays(path, digests)
@@ -63,14 +69,14 @@ def test_a_damaged_file_is_one_clear_line(path, damage):
 
 
 def test_a_missing_file_is_said(path):
-    digests = keep_arrays(ARRAYS, path)
+    digests = kept(ARRAYS, path)
     path.unlink()
     with pytest.raises(InputError, match="arrays.npz is missing; put it back, or rescore=true"):
         read_arrays(path, digests)
 
 
 def test_objects_are_never_unpickled(path):
-    digests = keep_arrays(ARRAYS, path)
+    digests = kept(ARRAYS, path)
     np.savez(path, allow_pickle=True, **{"attention/means": np.array([print], dtype=object)})
     with pytest.raises(InputError, match=r"cannot be read \(Object arrays cannot be loaded"):
         read_arrays(path, digests)

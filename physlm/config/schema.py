@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 from omegaconf import MISSING
 
 from physlm.config.scale import Scale
-from physlm.data.bio.junk import JunkConfig
 from physlm.data.corpus import DataConfig
 from physlm.data.public.corpus import PublicFiguresConfig
 from physlm.errors import InputError
@@ -150,12 +149,10 @@ class RunConfig(Schema):
 
     @property
     def kinds(self) -> dict[str, str]:
-        """Which world, model and scorers the sections configure."""
-        sections = {"data": self.data, "model": self.model}
-        if isinstance(self.data, JunkConfig):
-            sections["data.useful"] = self.data.useful
-        if isinstance(self.model, TransformerConfig) and self.model.mixer is not None:
-            sections["model.mixer"] = self.model.mixer
+        """Which world, model and scorers, and which parts of these, the sections configure."""
+        sections: dict[str, Schema] = {"data": self.data, "model": self.model}
+        for name, section in list(sections.items()):
+            sections |= {f"{name}.{part}": own for part, own in section.parts.items()}
         sections |= {f"eval.{name}": scorer for name, scorer in self.eval.items()}
         return {name: type(section).__name__ for name, section in sections.items()}
 
