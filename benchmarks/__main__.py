@@ -20,16 +20,22 @@ from physlm.train.fit import lightning_quiet
 from physlm.train.processor import use_processor
 
 _OUT = Path(__file__).parent / "out" / "bench.json"
-_PARTS = {"corpus": corpus_rows, "cfg": cfg_rows, "loop": loop_rows,
-          "generation": generation_rows, "training": training_rows,
-          "replicas": replica_rows}  # fmt: skip
+_PARTS = {
+    "corpus": corpus_rows,
+    "cfg": cfg_rows,
+    "loop": loop_rows,
+    "generation": generation_rows,
+    "training": training_rows,
+    "replicas": replica_rows,
+}
 
 
 def main() -> None:
     """One thread throughout: a peer that spreads over cores would be compared with that, not us."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("parts", nargs="*", metavar="PART",
-                        help=f"of {', '.join(_PARTS)} (default: all)")  # fmt: skip
+    parser.add_argument(
+        "parts", nargs="*", metavar="PART", help=f"of {', '.join(_PARTS)} (default: all)"
+    )
     parts = parser.parse_args().parts or list(_PARTS)
     if unknown := set(parts) - set(_PARTS):
         parser.error(f"PART={unknown.pop()}; one of {', '.join(_PARTS)}")
@@ -66,11 +72,19 @@ def show(rows: list[Row]) -> None:
     """The rows as a table; a ratio above 1 means that ours is faster."""
     table = Table(title="Speed against peers in the same run", title_justify="left")
     for heading in ("work", "shape", "peer", "ours", "theirs", "unit", "ratio"):
-        table.add_column(heading, justify="left" if heading in {"work", "shape", "peer", "unit"}
-                         else "right")  # fmt: skip
+        table.add_column(
+            heading, justify="left" if heading in {"work", "shape", "peer", "unit"} else "right"
+        )
     for row in rows:
-        table.add_row(row.work, row.shape, row.peer, _figure(row.ours), _figure(row.theirs),
-                      row.unit, f"{row.ratio:.2f}")  # fmt: skip
+        table.add_row(
+            row.work,
+            row.shape,
+            row.peer,
+            _figure(row.ours),
+            _figure(row.theirs),
+            row.unit,
+            f"{row.ratio:.2f}",
+        )
     Console(width=140).print(table)
 
 

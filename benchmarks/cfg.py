@@ -28,15 +28,25 @@ def _sampling_rows(grammar: Grammar) -> list[Row]:
         return lambda: len(grammar.sample(rng, n, derivations=derivations).tokens)
 
     speeds = race(
-        7, strings=ours(derivations=False), derivations=ours(derivations=True),
-        plain=plain_strings(grammar), plain_derivations=plain_derivations(grammar),
-    )  # fmt: skip
+        7,
+        strings=ours(derivations=False),
+        derivations=ours(derivations=True),
+        plain=plain_strings(grammar),
+        plain_derivations=plain_derivations(grammar),
+    )
     return [
-        row("drawing strings", _NAME, "plain Python", speeds["strings"], speeds["plain"],
-            "tokens/s"),
-        row("drawing strings with derivations", _NAME, "plain Python", speeds["derivations"],
-            speeds["plain_derivations"], "tokens/s"),
-    ]  # fmt: skip
+        row(
+            "drawing strings", _NAME, "plain Python", speeds["strings"], speeds["plain"], "tokens/s"
+        ),
+        row(
+            "drawing strings with derivations",
+            _NAME,
+            "plain Python",
+            speeds["derivations"],
+            speeds["plain_derivations"],
+            "tokens/s",
+        ),
+    ]
 
 
 def _membership_rows(grammar: Grammar) -> list[Row]:
@@ -77,9 +87,15 @@ def _distribution_rows(grammar: Grammar) -> list[Row]:
 
     speeds = race(7, ours=ours, theirs=theirs)
     return [
-        row("next-token distributions", _NAME, "NumPy, dense tables", speeds["ours"],
-            speeds["theirs"], "strings/s")
-    ]  # fmt: skip
+        row(
+            "next-token distributions",
+            _NAME,
+            "NumPy, dense tables",
+            speeds["ours"],
+            speeds["theirs"],
+            "strings/s",
+        )
+    ]
 
 
 def plain_strings(grammar: Grammar) -> Callable[[], int]:
@@ -145,8 +161,9 @@ def dense_distributions(grammar: Grammar, string: np.ndarray) -> np.ndarray:
         for token in tokens:
             starts[symbol, token] = weight * sum(
                 _product([*(spans[c] for c in row[:k]), starts[row[k], token]])
-                for row in alternatives for k in range(len(row))
-            )  # fmt: skip
+                for row in alternatives
+                for k in range(len(row))
+            )
     root = grammar.rules.root
     columns = [spans[root][0] * scale, *(starts[root, token][0] for token in tokens)]
     weights = np.stack(columns, axis=1)

@@ -31,8 +31,12 @@ class Shape:
 
     def model(self) -> Decoder:
         """A model that transformers' GPT-2 can express."""
-        config = DecoderConfig(n_layers=self.n_layers, d_model=self.d_model, n_heads=self.n_heads,
-                               position=PositionEncoding.learned)  # fmt: skip
+        config = DecoderConfig(
+            n_layers=self.n_layers,
+            d_model=self.d_model,
+            n_heads=self.n_heads,
+            position=PositionEncoding.learned,
+        )
         return config.build(self.vocabulary_size, self.n_prompt + self.n_new, 0)
 
     def prompts(self) -> torch.Tensor:
@@ -56,14 +60,25 @@ def generation_rows() -> list[Row]:
     for shape in SHAPES:
         model = shape.model()
         theirs = _transformers(shape, model)
-        speeds = race(7, eager=_ours(shape, model, is_compiled=False),
-                      compiled=_ours(shape, model, is_compiled=True),
-                      dynamic=theirs("dynamic"), static=theirs("static"))  # fmt: skip
+        speeds = race(
+            7,
+            eager=_ours(shape, model, is_compiled=False),
+            compiled=_ours(shape, model, is_compiled=True),
+            dynamic=theirs("dynamic"),
+            static=theirs("static"),
+        )
         rows += [
-            row(f"generation ({how})", shape.name, f"transformers generate, {cache} cache",
-                speeds[how], speeds[cache], "tokens/s")
-            for how in ("eager", "compiled") for cache in ("dynamic", "static")
-        ]  # fmt: skip
+            row(
+                f"generation ({how})",
+                shape.name,
+                f"transformers generate, {cache} cache",
+                speeds[how],
+                speeds[cache],
+                "tokens/s",
+            )
+            for how in ("eager", "compiled")
+            for cache in ("dynamic", "static")
+        ]
     return rows
 
 
@@ -86,9 +101,14 @@ def _transformers(shape: Shape, model: Decoder) -> Callable[[str], Callable[[], 
         theirs: Any = transformers.AutoModelForCausalLM.from_pretrained(folder).eval()
     theirs.generation_config.eos_token_id = None
     prompts = shape.prompts()
-    settings = {"attention_mask": torch.ones_like(prompts), "do_sample": True, "top_k": 0,
-                "min_new_tokens": shape.n_new, "max_new_tokens": shape.n_new,
-                "pad_token_id": 0}  # fmt: skip
+    settings = {
+        "attention_mask": torch.ones_like(prompts),
+        "do_sample": True,
+        "top_k": 0,
+        "min_new_tokens": shape.n_new,
+        "max_new_tokens": shape.n_new,
+        "pad_token_id": 0,
+    }
 
     def with_cache(cache: str) -> Callable[[], int]:
         def run() -> int:

@@ -65,9 +65,16 @@ def loop_rows() -> list[Row]:
     work = "loop overhead, logging and checkpoints on"
     # Noise can make ours the faster one; a microsecond is then as little as can be told.
     return [
-        Row(work, shape, "Lightning defaults", max(1.0, ours - plain), theirs - plain, unit,
-            is_cost=True)
-    ]  # fmt: skip
+        Row(
+            work,
+            shape,
+            "Lightning defaults",
+            max(1.0, ours - plain),
+            theirs - plain,
+            unit,
+            is_cost=True,
+        )
+    ]
 
 
 def _objective() -> Objective:
@@ -124,22 +131,31 @@ def _ours() -> float:
     clock = _Clock()
     with tempfile.TemporaryDirectory() as folder:
         directory = RunDirectory(Path(folder))
-        loggers = build_loggers(LoggerConfig(), directory, run_id="null", name="null",
-                                first_step=0, hyperparameters={})  # fmt: skip
+        loggers = build_loggers(
+            LoggerConfig(), directory, run_id="null", name="null", first_step=0, hyperparameters={}
+        )
         runtime = RuntimeConfig(device=Device.cpu)
         batches = Batches(corpus, _SEQ_LEN, _BATCH)
-        fit(Null(), runtime.chunked(batches, "cpu", n_parameters=4, n_tokens=batches.n_tokens()),
-            optim=OptimConfig(), trainer=TrainerConfig(batch_size=_BATCH), runtime=runtime,
-            is_compiled=False, attention_across_documents=True, directory=directory,
-            loggers=[*loggers, clock])  # fmt: skip
+        fit(
+            Null(),
+            runtime.chunked(batches, "cpu", n_parameters=4, n_tokens=batches.n_tokens()),
+            optim=OptimConfig(),
+            trainer=TrainerConfig(batch_size=_BATCH),
+            runtime=runtime,
+            is_compiled=False,
+            attention_across_documents=True,
+            directory=directory,
+            loggers=[*loggers, clock],
+        )
     return clock.per_step()
 
 
 def _lightning_defaults() -> float:
     """Lightning as its tutorials have it: progress bar, CSV logger, checkpoints."""
     objective = _objective()
-    module = Defaults(objective, lambda batch: objective(batch) / batch[:, 1:].numel(),
-                      is_fused=True)  # fmt: skip
+    module = Defaults(
+        objective, lambda batch: objective(batch) / batch[:, 1:].numel(), is_fused=True
+    )
     windows = torch.zeros(_N_STEPS // 16, _BATCH, _SEQ_LEN + 1, dtype=torch.int32)
     seconds: list[float] = []
 
@@ -150,8 +166,13 @@ def _lightning_defaults() -> float:
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         trainer = lightning.Trainer(
-            accelerator="cpu", max_epochs=1, gradient_clip_val=1.0, logger=CSVLogger(folder),
-            enable_model_summary=False, callbacks=[Timer()], default_root_dir=folder,
-        )  # fmt: skip
+            accelerator="cpu",
+            max_epochs=1,
+            gradient_clip_val=1.0,
+            logger=CSVLogger(folder),
+            enable_model_summary=False,
+            callbacks=[Timer()],
+            default_root_dir=folder,
+        )
         trainer.fit(module, DataLoader(windows, batch_size=None))  # type: ignore[arg-type]
     return (seconds[-1] - seconds[0]) / (len(seconds) - 1) * 1e6

@@ -21,8 +21,12 @@ def replica_rows() -> list[Row]:
     """Runs per hour of the whole command, start and scoring included, each way once."""
     n_seeds = 100 if torch.cuda.is_available() else _N_SEEDS
     register()
-    words = ("+experiment=capacity_100x", f"data.exposures={_EXPOSURES}", f"seeds={n_seeds}",
-             "runtime.device=auto")  # fmt: skip
+    words = (
+        "+experiment=capacity_100x",
+        f"data.exposures={_EXPOSURES}",
+        f"seeds={n_seeds}",
+        "runtime.device=auto",
+    )
     config = composed(words)
     serial = _runs_per_hour(config, _one_after_the_other)
     others = {"replicas in one program": _runs_per_hour(_with(config, is_one=True), _replicate)}

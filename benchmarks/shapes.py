@@ -43,8 +43,12 @@ class Shape:
 
     def model(self) -> Decoder:
         """GPT-2 with learned positions, as transformers has it."""
-        config = DecoderConfig(n_layers=self.n_layers, d_model=self.d_model, n_heads=self.n_heads,
-                               position=PositionEncoding.learned)  # fmt: skip
+        config = DecoderConfig(
+            n_layers=self.n_layers,
+            d_model=self.d_model,
+            n_heads=self.n_heads,
+            position=PositionEncoding.learned,
+        )
         return config.build(self.vocabulary_size, self.seq_len, 0)
 
     def operations(self) -> float:

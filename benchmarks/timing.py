@@ -38,8 +38,12 @@ class Row:
 
     def as_dict(self) -> dict[str, Any]:
         """For the JSON file."""
-        return {**asdict(self), "ratio": self.ratio, "device": device_name(),
-                "torch": torch.__version__}  # fmt: skip
+        return {
+            **asdict(self),
+            "ratio": self.ratio,
+            "device": device_name(),
+            "torch": torch.__version__,
+        }
 
 
 @dataclass(frozen=True, slots=True)

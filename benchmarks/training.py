@@ -44,11 +44,16 @@ def training_rows() -> Iterator[Row]:
 
 
 def _rows(shape: Shape) -> list[Row]:
-    makers = {"ours": _ours, "transformers GPT-2": _transformers("gpt2"),
-              "transformers Llama": _transformers("llama")}  # fmt: skip
+    makers = {
+        "ours": _ours,
+        "transformers GPT-2": _transformers("gpt2"),
+        "transformers Llama": _transformers("llama"),
+    }
     if shape.is_bound_by_overhead:
-        makers |= {"own model, plain loop": _plain,
-                   "own model, Lightning defaults": _lightning_defaults}  # fmt: skip
+        makers |= {
+            "own model, plain loop": _plain,
+            "own model, Lightning defaults": _lightning_defaults,
+        }
     turns, modes = {}, {}
     with contextlib.ExitStack() as stack:
         for name, maker in makers.items():
@@ -58,33 +63,57 @@ def _rows(shape: Shape) -> list[Row]:
         modes["ours, uncompiled"] = eager
         speeds = race(5, **turns)
         peaks = {name: peak_mebibytes(turn) for name, turn in turns.items() if "Light" not in name}
-    return [*_speed_rows(shape, speeds, modes), *_memory_rows(shape, peaks, modes),
-            *_ceiling_rows(shape, speeds["ours"])]  # fmt: skip
+    return [
+        *_speed_rows(shape, speeds, modes),
+        *_memory_rows(shape, peaks, modes),
+        *_ceiling_rows(shape, speeds["ours"]),
+    ]
 
 
 def _speed_rows(shape: Shape, speeds: dict[str, Speed], modes: dict[str, Mode]) -> list[Row]:
     return [
-        row(f"training ({modes['ours']})", shape.name, f"{name} ({modes[name]})",
-            speeds["ours"], speed, "tokens/s")
-        for name, speed in speeds.items() if name != "ours"
-    ]  # fmt: skip
+        row(
+            f"training ({modes['ours']})",
+            shape.name,
+            f"{name} ({modes[name]})",
+            speeds["ours"],
+            speed,
+            "tokens/s",
+        )
+        for name, speed in speeds.items()
+        if name != "ours"
+    ]
 
 
 def _memory_rows(shape: Shape, peaks: dict[str, float], modes: dict[str, Mode]) -> list[Row]:
     return [
-        Row("peak memory of a step", shape.name, f"{name} ({modes[name]})", peaks["ours"], peak,
-            "MiB", is_cost=True)
-        for name, peak in peaks.items() if "transformers" in name
-    ]  # fmt: skip
+        Row(
+            "peak memory of a step",
+            shape.name,
+            f"{name} ({modes[name]})",
+            peaks["ours"],
+            peak,
+            "MiB",
+            is_cost=True,
+        )
+        for name, peak in peaks.items()
+        if "transformers" in name
+    ]
 
 
 def _ceiling_rows(shape: Shape, ours: Speed) -> list[Row]:
     per_token = shape.operations() / shape.n_tokens
     return [
-        Row("arithmetic of a step", shape.name, f"matrix product, {precision}",
-            ours.median * per_token / 1e9, _ceiling(dtype), "GFLOP/s")
+        Row(
+            "arithmetic of a step",
+            shape.name,
+            f"matrix product, {precision}",
+            ours.median * per_token / 1e9,
+            _ceiling(dtype),
+            "GFLOP/s",
+        )
         for precision, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16))
-    ]  # fmt: skip
+    ]
 
 
 def _ceiling(dtype: torch.dtype) -> float:
@@ -177,17 +206,31 @@ def _transformers(kind: str) -> Maker:
 def _config(kind: str, shape: Shape) -> Any:
     if kind == "gpt2":
         return transformers.GPT2Config(
-            vocab_size=shape.vocabulary_size, n_positions=shape.seq_len, n_embd=shape.d_model,
-            n_layer=shape.n_layers, n_head=shape.n_heads, resid_pdrop=0.0, embd_pdrop=0.0,
-            attn_pdrop=0.0, use_cache=False, bos_token_id=0, eos_token_id=0,
-        )  # fmt: skip
+            vocab_size=shape.vocabulary_size,
+            n_positions=shape.seq_len,
+            n_embd=shape.d_model,
+            n_layer=shape.n_layers,
+            n_head=shape.n_heads,
+            resid_pdrop=0.0,
+            embd_pdrop=0.0,
+            attn_pdrop=0.0,
+            use_cache=False,
+            bos_token_id=0,
+            eos_token_id=0,
+        )
     # As many parameters: three matrices in the gated MLP, each 8/3 wide.
     return transformers.LlamaConfig(
-        vocab_size=shape.vocabulary_size, max_position_embeddings=shape.seq_len,
-        hidden_size=shape.d_model, intermediate_size=8 * shape.d_model // 3,
-        num_hidden_layers=shape.n_layers, num_attention_heads=shape.n_heads,
-        use_cache=False, tie_word_embeddings=True, bos_token_id=0, eos_token_id=0,
-    )  # fmt: skip
+        vocab_size=shape.vocabulary_size,
+        max_position_embeddings=shape.seq_len,
+        hidden_size=shape.d_model,
+        intermediate_size=8 * shape.d_model // 3,
+        num_hidden_layers=shape.n_layers,
+        num_attention_heads=shape.n_heads,
+        use_cache=False,
+        tie_word_embeddings=True,
+        bos_token_id=0,
+        eos_token_id=0,
+    )
 
 
 @contextlib.contextmanager
@@ -239,9 +282,16 @@ def _lightning_defaults(shape: Shape, mode: Mode) -> Iterator[Turn]:
 
 def _trainer(mode: Mode, **settings: Any) -> lightning.Trainer:
     precision: Any = {"fp32": "32-true", "bf16": "bf16-mixed"}[mode.precision]
-    return lightning.Trainer(accelerator=DEVICE, devices=1, precision=precision, max_epochs=1,
-                             enable_model_summary=False, limit_val_batches=0,
-                             enable_progress_bar=False, **settings)  # fmt: skip
+    return lightning.Trainer(
+        accelerator=DEVICE,
+        devices=1,
+        precision=precision,
+        max_epochs=1,
+        enable_model_summary=False,
+        limit_val_batches=0,
+        enable_progress_bar=False,
+        **settings,
+    )
 
 
 def _wait() -> None:

@@ -109,10 +109,15 @@ def _rewrite(composed: DictConfig) -> None:
 
 def _with_progress(config: RewriteConfig, persons: list[Person]) -> Path:
     bar = Bar(
-        SpinnerColumn(), TextColumn("writing"), BarColumn(), MofNCompleteColumn(),
-        TextColumn("{task.fields[rejected]} rejected"), TimeElapsedColumn(), TimeRemainingColumn(),
+        SpinnerColumn(),
+        TextColumn("writing"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rejected]} rejected"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
         console=Console(stderr=True, soft_wrap=True),
-    )  # fmt: skip
+    )
     write = _writer(config, lambda text: bar.console.print(text, markup=False, highlight=False))
     with bar:
         task = bar.add_task("", total=len(persons) * config.data.n_texts, rejected=0)
@@ -121,9 +126,15 @@ def _with_progress(config: RewriteConfig, persons: list[Person]) -> Path:
             bar.update(task, completed=done.n_done, rejected=done.n_rejected)
 
         return rewrite(
-            persons, write, Path(config.output), n_texts=config.data.n_texts,
-            max_tries=config.max_tries, seed=config.seed, settings=_settings(config), progress=show,
-        )  # fmt: skip
+            persons,
+            write,
+            Path(config.output),
+            n_texts=config.data.n_texts,
+            max_tries=config.max_tries,
+            seed=config.seed,
+            settings=_settings(config),
+            progress=show,
+        )
 
 
 def _settings(config: RewriteConfig) -> dict[str, Any]:
@@ -138,16 +149,25 @@ def _settings(config: RewriteConfig) -> dict[str, Any]:
 def _writer(config: RewriteConfig, say: Callable[[str], None]) -> Write:
     if config.endpoint:
         return EndpointWriter(
-            config.endpoint, model=config.writer, max_tokens=config.max_tokens,
-            temperature=config.temperature, request=config.request, batch_size=config.batch_size,
-            n_retries=config.n_retries, timeout=config.timeout, say=say,
-        )  # fmt: skip
+            config.endpoint,
+            model=config.writer,
+            max_tokens=config.max_tokens,
+            temperature=config.temperature,
+            request=config.request,
+            batch_size=config.batch_size,
+            n_retries=config.n_retries,
+            timeout=config.timeout,
+            say=say,
+        )
     with refused_values():
         folder = located(config.writer)
     return LocalWriter(
-        folder, max_tokens=config.max_tokens, temperature=config.temperature, seed=config.seed,
+        folder,
+        max_tokens=config.max_tokens,
+        temperature=config.temperature,
+        seed=config.seed,
         batch_size=config.batch_size,
-    )  # fmt: skip
+    )
 
 
 if __name__ == "__main__":

@@ -8,13 +8,16 @@ from physlm.config.scale import scale_named
 from physlm.measurement import parse_metric
 
 _TYPES: tuple[tuple[tuple[str, ...], Any, str], ...] = (
-    (("id", "statement", "source", "published", "metric", "scale"), str,
-     "text, in quotes if it is a number"),
+    (
+        ("id", "statement", "source", "published", "metric", "scale"),
+        str,
+        "text, in quotes if it is a number",
+    ),
     (("select", "expect"), Mapping, "keys with values"),
     (("compared_to", "best_of", "follows"), Mapping | None, "keys with values"),
     (("times",), int | float, "a number"),
     (("paired",), bool, "true or false"),
-)  # fmt: skip
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

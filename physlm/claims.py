@@ -66,10 +66,18 @@ def _resolved(claim: Claim, own: Results) -> Hashable:
     follows = claim.follows or {}
     by = None if claim.compared_to is None else claim.by
     return (
-        claim.metric, claim.relative_to, by, claim.times, claim.paired, least, most,
-        tuple(sorted((claim.best_of or {}).items())), follows.get("metric"), follows.get("over"),
+        claim.metric,
+        claim.relative_to,
+        by,
+        claim.times,
+        claim.paired,
+        least,
+        most,
+        tuple(sorted((claim.best_of or {}).items())),
+        follows.get("metric"),
+        follows.get("over"),
         *sides,
-    )  # fmt: skip
+    )
 
 
 def _turned(bound: float | None, by: str) -> float | None:
@@ -104,20 +112,24 @@ def _ledger_row(claim: Claim, verdict: Verdict) -> str:
     word = f"{verdict.word}: {why}" if why else verdict.word
     expected = ", ".join(f"{k.replace('_', ' ')} {v:g}" for k, v in claim.expect.items())
     cells = (
-        f"**{claim.id}**: {claim.statement} ({claim.source})", claim.published,
-        measured(claim, verdict), expected, claim.scale,
-        f"**{word}**", f"`{claim.command}`",
-    )  # fmt: skip
+        f"**{claim.id}**: {claim.statement} ({claim.source})",
+        claim.published,
+        measured(claim, verdict),
+        expected,
+        claim.scale,
+        f"**{word}**",
+        f"`{claim.command}`",
+    )
     return f"| {' | '.join(cells)} |"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; its exit status."""
     parser = argparse.ArgumentParser(prog="python -m physlm.claims", description=__doc__)
-    parser.add_argument("folders", nargs="+", type=Path,
-                        help=f"folders with {EXPERIMENT}, runs.csv and metrics.csv")  # fmt: skip
-    parser.add_argument("--ledger", type=Path,
-                        help="also write the table into this markdown file")  # fmt: skip
+    parser.add_argument(
+        "folders", nargs="+", type=Path, help=f"folders with {EXPERIMENT}, runs.csv and metrics.csv"
+    )
+    parser.add_argument("--ledger", type=Path, help="also write the table into this markdown file")
     chosen = parser.parse_args(arguments)
     measured = [f for f in chosen.folders if (f / RUNS).is_file() and (f / METRICS).is_file()]
     missing = [folder for folder in chosen.folders if folder not in measured]

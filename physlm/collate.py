@@ -17,13 +17,30 @@ from physlm.science import caveat, own_key
 from physlm.summary import choose, mixed_code, summarise
 
 # What every row says of its run, before the configuration and the metrics.
-_FACTS = ("run_id", "name", "status", "device", "exposures", "steps", "tokens", "wall_seconds",
-          "tokens_per_second")  # fmt: skip
+_FACTS = (
+    "run_id",
+    "name",
+    "status",
+    "device",
+    "exposures",
+    "steps",
+    "tokens",
+    "wall_seconds",
+    "tokens_per_second",
+)
 
 
 # How a run was carried out and what it is compared with; neither tells results apart.
-_UNINFORMATIVE = ("published", "runtime.", "logger.", "force", "rescore", "profile", "seeds",
-                  "learning_rates")  # fmt: skip
+_UNINFORMATIVE = (
+    "published",
+    "runtime.",
+    "logger.",
+    "force",
+    "rescore",
+    "profile",
+    "seeds",
+    "learning_rates",
+)
 
 
 def find_records(folders: Iterable[Path]) -> tuple[list[RunRecord], list[InputError]]:
@@ -106,10 +123,16 @@ def varying(results: Results, records: Iterable[RunRecord], kept: Collection[str
         kept |= set(record.changed or ())
         for name, value in _config(record).items():
             values[name].add(value)
-    return results.of_runs(table.drop([
-        name for name in table.columns if table[name].null_count() == len(table)
-        or (_is_config(name) and name not in kept and len(values[name]) == 1)
-    ]))  # fmt: skip
+    return results.of_runs(
+        table.drop(
+            [
+                name
+                for name in table.columns
+                if table[name].null_count() == len(table)
+                or (_is_config(name) and name not in kept and len(values[name]) == 1)
+            ]
+        )
+    )
 
 
 def _of(table: pl.DataFrame, records: Iterable[RunRecord]) -> list[RunRecord]:
@@ -163,8 +186,10 @@ def write_table(table: pl.DataFrame, path: Path | None) -> None:
     """Write markdown, CSV or JSON by the file's ending, or markdown to standard output."""
     suffix = ".md" if path is None else path.suffix
     writers: dict[str, Callable[[], str]] = {
-        ".md": lambda: _markdown(table), ".csv": table.write_csv, ".json": table.write_json,
-    }  # fmt: skip
+        ".md": lambda: _markdown(table),
+        ".csv": table.write_csv,
+        ".json": table.write_json,
+    }
     if suffix not in writers:
         raise InputError(f"{path}; end the name in one of {', '.join(writers)}")
     text = writers[suffix]()
@@ -192,10 +217,16 @@ def _row(record: RunRecord) -> dict[str, Any]:
 
 def _metric_rows(record: RunRecord) -> list[dict[str, Any]]:
     return [
-        {"run_id": record.run_id, "metric": metric.name, "dims": dims_text(metric.dims),
-         "value": metric.value, "stderr": metric.stderr, "n": metric.n}
+        {
+            "run_id": record.run_id,
+            "metric": metric.name,
+            "dims": dims_text(metric.dims),
+            "value": metric.value,
+            "stderr": metric.stderr,
+            "n": metric.n,
+        }
         for metric in record.metrics
-    ]  # fmt: skip
+    ]
 
 
 def _config(record: RunRecord) -> dict[str, Any]:
@@ -263,21 +294,43 @@ def _write_results(records: Sequence[RunRecord], chosen: argparse.Namespace) -> 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; its exit status."""
     parser = argparse.ArgumentParser(prog="python -m physlm.collate", description=__doc__)
-    parser.add_argument("folders", nargs="*", type=Path, default=[Path("runs")],
-                        help="where run directories are (default: runs)")  # fmt: skip
-    parser.add_argument("--by", nargs="+", metavar="KEY",
-                        help="group by these configuration values, over seeds")  # fmt: skip
-    parser.add_argument("--metrics", nargs="+", metavar="NAME",
-                        help="to average (default: those with a published number)")  # fmt: skip
-    parser.add_argument("--curves", action="store_true",
-                        help="what was measured during training, time by time")  # fmt: skip
-    parser.add_argument("--where", nargs="+", metavar="KEY=VALUE[,VALUE]", default=[],
-                        help="only runs with one of these values")  # fmt: skip
-    parser.add_argument("--mixed-revisions", action="store_true",
-                        help="even of several revisions or uncommitted code")  # fmt: skip
-    parser.add_argument("--output", type=Path,
-                        help="folder for runs.csv and metrics.csv; of --by and --curves a file "
-                             "ending in .md, .csv or .json (default: print)")  # fmt: skip
+    parser.add_argument(
+        "folders",
+        nargs="*",
+        type=Path,
+        default=[Path("runs")],
+        help="where run directories are (default: runs)",
+    )
+    parser.add_argument(
+        "--by", nargs="+", metavar="KEY", help="group by these configuration values, over seeds"
+    )
+    parser.add_argument(
+        "--metrics",
+        nargs="+",
+        metavar="NAME",
+        help="to average (default: those with a published number)",
+    )
+    parser.add_argument(
+        "--curves", action="store_true", help="what was measured during training, time by time"
+    )
+    parser.add_argument(
+        "--where",
+        nargs="+",
+        metavar="KEY=VALUE[,VALUE]",
+        default=[],
+        help="only runs with one of these values",
+    )
+    parser.add_argument(
+        "--mixed-revisions",
+        action="store_true",
+        help="even of several revisions or uncommitted code",
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        help="folder for runs.csv and metrics.csv; of --by and --curves a file "
+        "ending in .md, .csv or .json (default: print)",
+    )
     chosen = parser.parse_args(arguments)
     try:
         if chosen.curves:

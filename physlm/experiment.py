@@ -17,8 +17,12 @@ from physlm.sweep import configurations
 EXPERIMENT = "experiment.yaml"
 
 # Words for which there are fields and flags, hence no words of an arm.
-SAID_ELSEWHERE = {"seed=": "--seeds", "seeds=": "--seeds", "scale=": "--scale",
-                  "runs_dir=": "--runs-dir"}  # fmt: skip
+SAID_ELSEWHERE = {
+    "seed=": "--seeds",
+    "seeds=": "--seeds",
+    "scale=": "--scale",
+    "runs_dir=": "--runs-dir",
+}
 
 
 class Source(NamedTuple):
@@ -84,10 +88,13 @@ def read_experiment(folder: Path) -> Experiment:
         own = _fields_of(content, Experiment, but={"name"})
         runs = _runs(own["runs"], folder.resolve().name)
         return Experiment(
-            name=folder.resolve().name, title=_text("title", own["title"]), runs=runs,
-            source=_source(own["source"]), seeds=_seeds(own["seeds"]),
+            name=folder.resolve().name,
+            title=_text("title", own["title"]),
+            runs=runs,
+            source=_source(own["source"]),
+            seeds=_seeds(own["seeds"]),
             claims=_claims(own["claims"], folder.resolve().name, runs),
-        )  # fmt: skip
+        )
 
 
 @contextmanager

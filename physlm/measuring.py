@@ -82,11 +82,7 @@ def measured_anew(
 
 
 def _each(
-    config: RunConfig,
-    record: RunRecord,
-    subject: Subject,
-    names: Sequence[str],
-    arrays: _Arrays,
+    config: RunConfig, record: RunRecord, subject: Subject, names: Sequence[str], arrays: _Arrays
 ) -> Iterator[tuple[str, RunRecord]]:
     """The record after each scorer; the arrays of those that have some are added to the others."""
     for name in names:
@@ -136,8 +132,9 @@ def outdated(config: RunConfig, record: RunRecord) -> dict[str, str]:
     done = record.scorers
     return {
         name: f"eval.{name} was version {done[name]}, now {scorer.version}"
-        for name, scorer in config.eval.items() if done.get(name, scorer.version) != scorer.version
-    }  # fmt: skip
+        for name, scorer in config.eval.items()
+        if done.get(name, scorer.version) != scorer.version
+    }
 
 
 def draw_missing(config: RunConfig, record: RunRecord, directory: RunDirectory) -> None:

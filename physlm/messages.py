@@ -37,18 +37,28 @@ _KINDS: tuple[tuple[type[BaseException], str, int], ...] = (
 # Libraries sort errors by where they happen; here they are sorted by who can mend them. The classes
 # go by their names, since whoever raised one has loaded its library, and nobody else needs to.
 _REMEDIES = (
-    (re.compile(r"^(MemoryError|OutOfMemoryError)$|can't allocate memory"),
-     "out of memory; lower trainer.batch_size, the model or the world"),
-    (re.compile(r"No space left on device|Disk quota exceeded"),
-     "make room on that disk; the same command goes on"),
-    (re.compile(r"^(InductorError|BackendCompilerFailed|CppCompileError)$"),
-     "the compiler failed; mend it, or use runtime.compile=false"),
+    (
+        re.compile(r"^(MemoryError|OutOfMemoryError)$|can't allocate memory"),
+        "out of memory; lower trainer.batch_size, the model or the world",
+    ),
+    (
+        re.compile(r"No space left on device|Disk quota exceeded"),
+        "make room on that disk; the same command goes on",
+    ),
+    (
+        re.compile(r"^(InductorError|BackendCompilerFailed|CppCompileError)$"),
+        "the compiler failed; mend it, or use runtime.compile=false",
+    ),
     (re.compile(r"^MisconfigurationException$"), "see the devices of this machine"),
-    (re.compile(r"^Config group override must be a string or a list"),
-     "a group takes the name of an option; write ~GROUP, such as ~eval, to leave it out"),
-    (re.compile(r'^(sbatch|srun): |Could not detect "srun"'),
-     "launcher=processes needs no cluster"),
-)  # fmt: skip
+    (
+        re.compile(r"^Config group override must be a string or a list"),
+        "a group takes the name of an option; write ~GROUP, such as ~eval, to leave it out",
+    ),
+    (
+        re.compile(r'^(sbatch|srun): |Could not detect "srun"'),
+        "launcher=processes needs no cluster",
+    ),
+)
 
 
 def explain(error: BaseException, prefix: str = "") -> int:

@@ -92,14 +92,13 @@ def _why_not_side_by_side(point: RunConfig) -> str | None:
         "only decoders can be replicas": not isinstance(point.model, DecoderConfig),
         "nothing is trained": point.stage is Stage.measure,
         "several devices": runtime.n_devices * runtime.n_nodes > 1,
-        "trainer.precision=fp16 needs a gradient scaler; use bf16 or fp32":
-            point.trainer.precision is Precision.fp16,
-        f"trainer.n_accumulate={point.trainer.n_accumulate}; use 1":
-            point.trainer.n_accumulate > 1,
+        "trainer.precision=fp16 needs a gradient scaler; use bf16 or fp32": point.trainer.precision
+        is Precision.fp16,
+        f"trainer.n_accumulate={point.trainer.n_accumulate}; use 1": point.trainer.n_accumulate > 1,
         f"runtime.n_measurements={runtime.n_measurements}; use 0": runtime.n_measurements > 0,
         "runtime.compile=true; replicas are not compiled": runtime.compile is True,
         "profile=true is of one run": point.profile,
-    }  # fmt: skip
+    }
     return next((fault for fault, holds in faults.items() if holds), None)
 
 
@@ -153,13 +152,23 @@ def _trained_together(
             if point.run_id not in finished:
                 loggers = opened(point, RunDirectory(point.run_dir), saved.get(point.run_id, 0))
                 stack.callback(close, loggers)
-            replicas.append(Replica(run_id=point.run_id, model=made.model, batches=made.batches,
-                                    optim=point.optim, loggers=loggers))  # fmt: skip
+            replicas.append(
+                Replica(
+                    run_id=point.run_id,
+                    model=made.model,
+                    batches=made.batches,
+                    optim=point.optim,
+                    loggers=loggers,
+                )
+            )
         trained = fit_replicas(
-            replicas, trainer=points[0].trainer, device=prepared[0].device,
+            replicas,
+            trainer=points[0].trainer,
+            device=prepared[0].device,
             attention_across_documents=points[0].data.attention_across_documents,
-            checkpoint=checkpoint, checkpoint_seconds=points[0].runtime.checkpoint_seconds,
-        )  # fmt: skip
+            checkpoint=checkpoint,
+            checkpoint_seconds=points[0].runtime.checkpoint_seconds,
+        )
         for point, made, replica, done in zip(points, prepared, replicas, trained, strict=True):
             if point.run_id not in finished:
                 yield point, _ended(point, made, done, replica, n_replicas=len(points))
@@ -211,9 +220,14 @@ def in_processes(
     waiting = deque(replace(point, runtime=quiet) for point in points)
     while waiting:  # anew where a process was killed
         with _pool(min(n_workers, len(waiting))) as pool:
-            ends = track(_as_completed(pool, waiting, n_workers), f"{len(waiting)} runs",
-                         total=len(waiting), console=console, transient=True,
-                         disable=not console.is_terminal)  # fmt: skip
+            ends = track(
+                _as_completed(pool, waiting, n_workers),
+                f"{len(waiting)} runs",
+                total=len(waiting),
+                console=console,
+                transient=True,
+                disable=not console.is_terminal,
+            )
             for run_id, future in ends:
                 error = future.exception()
                 if error is not None:

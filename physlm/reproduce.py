@@ -90,8 +90,13 @@ def reproduce(plan: Plan, *, in_processes: bool = False) -> int:
     status = _side_by_side(missing) if in_processes else _one_by_one(missing)
     from physlm.reproduced import present  # loads what tables and figures need
 
-    present(plan.experiment, plan.folder, list(plan.runs.values()), plan.output,
-            is_changed=plan.is_changed)  # fmt: skip
+    present(
+        plan.experiment,
+        plan.folder,
+        list(plan.runs.values()),
+        plan.output,
+        is_changed=plan.is_changed,
+    )
     return status
 
 
@@ -101,8 +106,11 @@ def _missing(plan: Plan) -> dict[str, RunConfig]:
     missing = {run_id: run for run_id, run in needed.items() if not _is_finished(run)}
     scale = next(iter(needed.values())).scale.value
     print(f"{plan.experiment.name}: {plan.experiment.title} ({', '.join(plan.experiment.source)})")
-    print(f"{len(needed)} runs at scale {scale}: {len(needed) - len(missing)} finished, "
-          f"{len(missing)} to be run", flush=True)  # fmt: skip
+    print(
+        f"{len(needed)} runs at scale {scale}: {len(needed) - len(missing)} finished, "
+        f"{len(missing)} to be run",
+        flush=True,
+    )
     return missing
 
 
@@ -160,33 +168,48 @@ def _arms_of(plan: Plan, run_id: str) -> str:
     if len(plan.experiment.runs) == 1 or plan.is_changed:
         return ""
     run = plan.runs[run_id]
-    own = [arm for arm in plan.arms
-           if run_id in plan.experiment.points(run.scale.value, [run.seed], [arm])]  # fmt: skip
+    own = [
+        arm
+        for arm in plan.arms
+        if run_id in plan.experiment.points(run.scale.value, [run.seed], [arm])
+    ]
     return f"  {', '.join(own)}"
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m physlm.reproduce", description=__doc__,
+        prog="python -m physlm.reproduce",
+        description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
+    )
     parser.add_argument("experiment", help="its name in experiments/, or the path of its folder")
-    parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE",
-                        help="changes of every run, as of physlm.run")  # fmt: skip
-    parser.add_argument("--scale", choices=[scale.value for scale in Scale], default="laptop",
-                        help="of all runs (default: laptop)")  # fmt: skip
+    parser.add_argument(
+        "overrides", nargs="*", metavar="KEY=VALUE", help="changes of every run, as of physlm.run"
+    )
+    parser.add_argument(
+        "--scale",
+        choices=[scale.value for scale in Scale],
+        default="laptop",
+        help="of all runs (default: laptop)",
+    )
     parser.add_argument("--seeds", metavar="SEED,...", help="(default: the experiment's)")
-    parser.add_argument("--only", metavar="ARM,...",
-                        help="some arms of the experiment, not all")  # fmt: skip
-    parser.add_argument("--runs-dir", default="runs", metavar="FOLDER",
-                        help="where run directories are (default: runs)")  # fmt: skip
-    parser.add_argument("--output", type=Path, metavar="FOLDER",
-                        help="for runs.csv, metrics.csv and the figure (default: "
-                             "reproduced/NAME)")  # fmt: skip
-    parser.add_argument("--processes", action="store_true",
-                        help="one run for each core at a time")  # fmt: skip
-    parser.add_argument("--dry-run", action="store_true",
-                        help="list the runs, and which are finished; run nothing")  # fmt: skip
+    parser.add_argument("--only", metavar="ARM,...", help="some arms of the experiment, not all")
+    parser.add_argument(
+        "--runs-dir",
+        default="runs",
+        metavar="FOLDER",
+        help="where run directories are (default: runs)",
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        metavar="FOLDER",
+        help="for runs.csv, metrics.csv and the figure (default: reproduced/NAME)",
+    )
+    parser.add_argument("--processes", action="store_true", help="one run for each core at a time")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="list the runs, and which are finished; run nothing"
+    )
 
     def refuse(message: str) -> NoReturn:
         raise InputError(f"{message}; --help lists what can be given")
@@ -211,10 +234,13 @@ def _planned(chosen: argparse.Namespace) -> Plan:
     own = experiment.points(chosen.scale, seeds, arms) if chosen.overrides else points
     output = chosen.output or Path("reproduced") / experiment.name
     plan = Plan(
-        folder=folder, experiment=experiment, arms=arms, is_changed=points.keys() != own.keys(),
+        folder=folder,
+        experiment=experiment,
+        arms=arms,
+        is_changed=points.keys() != own.keys(),
         runs={i: replace(point, runs_dir=chosen.runs_dir) for i, point in points.items()},
         output=output,
-    )  # fmt: skip
+    )
     is_whole = set(arms) == set(experiment.runs) and set(seeds) >= set(experiment.seeds)
     if output.resolve() == folder.resolve() and (plan.is_changed or not is_whole):
         raise InputError(

@@ -118,5 +118,7 @@ def _draw(folder: Path, output: Path, run_dirs: Sequence[Path]) -> None:
             write_table(tabulate_curves(run_dirs), output / _CURVES)
         runpy.run_path(str(program), run_name="__main__")
     except Exception as error:  # noqa: BLE001 - whatever it is, the tables are there
-        tell(f"note: {program} draws no figure of these runs: {type(error).__name__}: "
-             f"{reason(error)}")  # fmt: skip
+        tell(
+            f"note: {program} draws no figure of these runs: {type(error).__name__}: "
+            f"{reason(error)}"
+        )

@@ -13,8 +13,14 @@ from physlm.record import replacing
 
 RUNS, METRICS = "runs.csv", "metrics.csv"
 
-_METRIC_COLUMNS = {"run_id": pl.String, "metric": pl.String, "dims": pl.String,
-                   "value": pl.Float64, "stderr": pl.Float64, "n": pl.Int64}  # fmt: skip
+_METRIC_COLUMNS = {
+    "run_id": pl.String,
+    "metric": pl.String,
+    "dims": pl.String,
+    "value": pl.Float64,
+    "stderr": pl.Float64,
+    "n": pl.Int64,
+}
 # Some look like numbers.
 _TEXTS = {"run_id": pl.String, "git_revision": pl.String, "corpus.fingerprint": pl.String}
 

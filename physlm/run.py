@@ -16,10 +16,7 @@ from rich.table import Table
 
 from physlm.changes import changes_of
 from physlm.config import RunConfig, config_dir, register, run_config
-from physlm.errors import (
-    FailedPointError,
-    InputError,
-)
+from physlm.errors import FailedPointError, InputError
 from physlm.measurement import by_text
 from physlm.messages import INTERRUPTED, explain
 from physlm.outcome import Outcome, earlier_outcome, faults
@@ -183,8 +180,9 @@ def table_of_many(records: Sequence[RunRecord], config: RunConfig, rate: float) 
     """Mean and spread over runs, beside the published numbers."""
     result = Table(
         title=f"{config.name} (n = {len(records)} runs, learning rate {rate:g})",
-        title_justify="left", caption_justify="left",
-    )  # fmt: skip
+        title_justify="left",
+        caption_justify="left",
+    )
     for heading in ("metric", "mean", "stderr", "deviation", "least", "most", "paper", "unit"):
         result.add_column(heading, justify="left" if heading in {"metric", "unit"} else "right")
     measured = [by_text(record.metrics) for record in records]
@@ -200,18 +198,21 @@ def table_of_many(records: Sequence[RunRecord], config: RunConfig, rate: float) 
             f"{statistics.mean(values):,.4g}",
             "" if deviation is None else f"{deviation / math.sqrt(len(values)):.2g}",
             "" if deviation is None else f"{deviation:.2g}",
-            f"{min(values):,.4g}", f"{max(values):,.4g}",
-            "" if paper is None else f"{paper:g}", metric.unit,
-        )  # fmt: skip
+            f"{min(values):,.4g}",
+            f"{max(values):,.4g}",
+            "" if paper is None else f"{paper:g}",
+            metric.unit,
+        )
     return result
 
 
 def table(record: RunRecord, config: RunConfig) -> Table:
     """Measured beside published, and what the run cost."""
     result = Table(
-        title=f"{record.name} (seed {record.config['seed']}, n = 1 run)", title_justify="left",
+        title=f"{record.name} (seed {record.config['seed']}, n = 1 run)",
+        title_justify="left",
         caption_justify="left",
-    )  # fmt: skip
+    )
     for heading in ("metric", "measured", "stderr", "paper", "unit"):
         result.add_column(heading, justify="left" if heading in {"metric", "unit"} else "right")
     metrics = by_text(record.metrics)

@@ -29,8 +29,11 @@ class Schema:
     def __post_init__(self) -> None:
         hints: dict[str, Any] = _hints(type(self))  # type: ignore[arg-type]
         for field in fields(self):
-            setattr(self, field.name, converted(getattr(self, field.name), hints[field.name],
-                                                field.name))  # fmt: skip
+            setattr(
+                self,
+                field.name,
+                converted(getattr(self, field.name), hints[field.name], field.name),
+            )
         self.validate()
 
     @property

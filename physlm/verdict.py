@@ -68,8 +68,9 @@ def decide(claim: Claim, results: Results) -> Verdict:
     sample, other = (_values(claim, rows) for rows in counted)
     if claim.by == "ratio" and min(sample.min(), other.min()) <= 0:
         raise InputError(f"claim {claim.id}: a ratio of values that are not above 0; use times")
-    groups = tuple((float(v.mean()), float(stats.sem(v)) if len(v) > 1 else None)
-                   for v in (sample, other))  # fmt: skip
+    groups = tuple(
+        (float(v.mean()), float(stats.sem(v)) if len(v) > 1 else None) for v in (sample, other)
+    )
     value, bounds = compared(sample, claim.times * other, claim.by, paired=claim.paired)
     bounds = within(bounds, _possible(claim))
     resampled = resampled_interval(sample, claim.times * other, claim.by, paired=claim.paired)
@@ -78,9 +79,15 @@ def decide(claim: Claim, results: Results) -> Verdict:
     word = words.pop() if len(words) == 1 else "undecided"
     why = "" if claim.times == 1 else _no_multiple(other)
     return Verdict(
-        value, low, high, min(len(sample), len(other)), "undecided" if why else word, why=why,
-        resampled=resampled, groups=groups,
-    )  # fmt: skip
+        value,
+        low,
+        high,
+        min(len(sample), len(other)),
+        "undecided" if why else word,
+        why=why,
+        resampled=resampled,
+        groups=groups,
+    )
 
 
 def _decided_by_a_mean(claim: Claim, results: Results) -> Verdict:

@@ -14,9 +14,13 @@ def run(*words, cwd, check=None, env=None):
     """A process that has ended; ``check`` is the status that it ought to have."""
     done = subprocess.run(
         [sys.executable, "-m", "physlm.run", *words],
-        cwd=cwd, capture_output=True, text=True, timeout=400, check=False,
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=400,
+        check=False,
         env=os.environ | (env or {}),
-    )  # fmt: skip
+    )
     if check is not None:
         assert done.returncode == check, done.stderr
     return done

@@ -27,18 +27,29 @@ torch.set_num_threads(1)
 
 def printed(code, *words) -> str:
     """What a script prints in a process of its own."""
-    done = subprocess.run([sys.executable, "-c", code, *map(str, words)], capture_output=True,
-                          text=True, timeout=600, check=False)  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", code, *map(str, words)],
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
 def tiny_biod_config(**changes) -> BiodConfig:
     values = {
-        "n_people": 24, "n_attributes": 3, "diversity": 8, "chunk_length": 2, "alphabet_size": 6,
-        "name_sizes": [6, 6], "attribute_order": Order.fixed, "exposures": 4,
+        "n_people": 24,
+        "n_attributes": 3,
+        "diversity": 8,
+        "chunk_length": 2,
+        "alphabet_size": 6,
+        "name_sizes": [6, 6],
+        "attribute_order": Order.fixed,
+        "exposures": 4,
         "seq_len": 12,
-    }  # fmt: skip
+    }
     return BiodConfig(**(values | changes))
 
 

@@ -53,12 +53,15 @@ def test_every_change_is_noticed(path):
     assert digest({"a": means}) != digest({"b": means})
 
 
-@pytest.mark.parametrize("damage", [
-    lambda content: content[: len(content) // 2],
-    lambda _: b"",
-    lambda _: b"no archive",
-    lambda content: content.replace(content[60:90], bytes(30)),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda content: content[: len(content) // 2],
+        lambda _: b"",
+        lambda _: b"no archive",
+        lambda content: content.replace(content[60:90], bytes(30)),
+    ],
+)
 def test_a_damaged_file_is_one_clear_line(path, damage):
     digests = kept(ARRAYS, path)
     path.write_bytes(damage(path.read_bytes()))

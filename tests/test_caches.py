@@ -87,8 +87,13 @@ print(choices_of(np.uint64(1), np.arange(3), np.array([10])).ravel().tolist())
 @pytest.mark.parametrize("is_nowhere", [True, False])
 def test_compiled_code_that_cannot_be_kept_runs_and_is_told_at_most_once(is_nowhere, tmp_path):
     code = IN_A_FROZEN_PACKAGE.format(is_nowhere=is_nowhere)
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False,
-                          env=os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)})  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)},
+    )
     assert done.returncode == 0, done.stderr
     expected = choices_of(np.uint64(1), np.arange(3), np.array([10])).ravel().tolist()
     assert json.loads(done.stdout) == expected

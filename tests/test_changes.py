@@ -27,25 +27,39 @@ def printed(result):
     return " ".join(text.getvalue().split())
 
 
-@pytest.mark.parametrize(("words", "changed"), [
-    (f"{CAPACITY} seed=3 runtime.n_threads=1 logger=csv", {}),
-    (f"{CAPACITY} data.n_people=20 model.is_tied=false trainer.batch_size=8",
-     {"data.n_people": "20 (1000)", "model.is_tied": "false (true)",
-      "trainer.batch_size": "8 (16)"}),
-    ("+experiment=cfg_learn eval=cfg_probing",
-     {"eval.cfg_probing": "CfgProbingConfig (none)",
-      "eval.cfg_accuracy": "none (CfgAccuracyConfig)",
-      "eval.cfg_distribution": "none (CfgDistributionConfig)"}),
-    (f"{CAPACITY} name=mine", None),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("words", "changed"),
+    [
+        (f"{CAPACITY} seed=3 runtime.n_threads=1 logger=csv", {}),
+        (
+            f"{CAPACITY} data.n_people=20 model.is_tied=false trainer.batch_size=8",
+            {
+                "data.n_people": "20 (1000)",
+                "model.is_tied": "false (true)",
+                "trainer.batch_size": "8 (16)",
+            },
+        ),
+        (
+            "+experiment=cfg_learn eval=cfg_probing",
+            {
+                "eval.cfg_probing": "CfgProbingConfig (none)",
+                "eval.cfg_accuracy": "none (CfgAccuracyConfig)",
+                "eval.cfg_distribution": "none (CfgDistributionConfig)",
+            },
+        ),
+        (f"{CAPACITY} name=mine", None),
+    ],
+)
 def test_every_key_that_decides_the_result_and_differs_is_told(words, changed):
     assert changes_of(run(words)) == changed
 
 
 def test_what_the_run_before_was_is_compared_too():
     single = """+experiment=extraction init_from="'+experiment=people +text=single'" """
-    assert changes_of(run(single)) == {"ancestor.data.text.n_wordings": "1 (5)",
-                                       "ancestor.data.text.order": "fixed (random)"}  # fmt: skip
+    assert changes_of(run(single)) == {
+        "ancestor.data.text.n_wordings": "1 (5)",
+        "ancestor.data.text.order": "fixed (random)",
+    }
 
 
 def test_two_kinds_differ_in_what_both_have():

@@ -42,8 +42,10 @@ def long(table):
     metrics = [name for name in table.columns if name in _METRICS]
     rows = [
         {"run_id": row["run_id"], "metric": name, "dims": "", "value": row[name]}
-        for row in table.iter_rows(named=True) for name in metrics if row[name] is not None
-    ]  # fmt: skip
+        for row in table.iter_rows(named=True)
+        for name in metrics
+        if row[name] is not None
+    ]
     return Results.of(table.drop(metrics), rows)
 
 
@@ -52,9 +54,17 @@ def decided(rule, table):
 
 
 def claim(**changes):
-    values = {"id": "c", "statement": "s", "source": "p", "published": "2", "metric": "bits",
-              "select": {"data.exposures": 1000}, "scale": "laptop", "expect": {"at_least": 1.8},
-              "command": "run"}  # fmt: skip
+    values = {
+        "id": "c",
+        "statement": "s",
+        "source": "p",
+        "published": "2",
+        "metric": "bits",
+        "select": {"data.exposures": 1000},
+        "scale": "laptop",
+        "expect": {"at_least": 1.8},
+        "command": "run",
+    }
     return Claim(**(values | changes))
 
 
@@ -65,13 +75,16 @@ def test_a_mean_has_students_interval():
     assert (verdict.low, verdict.high) == pytest.approx((1.95 - half, 1.95 + half))
 
 
-@pytest.mark.parametrize(("expect", "word"), [
-    ({"at_least": 1.8}, "holds"),
-    ({"at_least": 1.9}, "undecided"),
-    ({"at_least": 2.5}, "does not hold"),
-    ({"at_most": 1.5}, "does not hold"),
-    ({"at_least": 1.5, "at_most": 2.3}, "holds"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("expect", "word"),
+    [
+        ({"at_least": 1.8}, "holds"),
+        ({"at_least": 1.9}, "undecided"),
+        ({"at_least": 2.5}, "does not hold"),
+        ({"at_most": 1.5}, "does not hold"),
+        ({"at_least": 1.5, "at_most": 2.3}, "holds"),
+    ],
+)
 def test_a_claim_is_decided_only_if_the_whole_interval_is_on_one_side(expect, word):
     assert decided(claim(expect=expect), RESULTS).word == word
 
@@ -92,13 +105,25 @@ def paired(values, others):
     for kind, of_seeds in (("a", values), ("b", others)):
         for seed, row in enumerate(of_seeds):
             for way, value in enumerate(row):
-                rows.append({"name": kind, "seed": seed, "way": way, "scale": "laptop",
-                             "status": "finished", f"of_{kind}": value})  # fmt: skip
+                rows.append(
+                    {
+                        "name": kind,
+                        "seed": seed,
+                        "way": way,
+                        "scale": "laptop",
+                        "status": "finished",
+                        f"of_{kind}": value,
+                    }
+                )
     return pl.DataFrame(rows, infer_schema_length=None)
 
 
-FOLLOWS = {"metric": "of_a", "select": {"name": "a"}, "expect": {"at_least": 0.8},
-           "follows": {"metric": "of_b", "select": {"name": "b"}, "over": "way"}}  # fmt: skip
+FOLLOWS = {
+    "metric": "of_a",
+    "select": {"name": "a"},
+    "expect": {"at_least": 0.8},
+    "follows": {"metric": "of_b", "select": {"name": "b"}, "over": "way"},
+}
 
 
 def test_what_follows_is_ranked_alike_seed_by_seed():
@@ -134,9 +159,12 @@ def test_a_comparison_is_resampled_as_scipy_does():
     for by in ("difference", "ratio"):
         values = (a, b) if by == "difference" else (np.log(a), np.log(b))
         theirs = stats.bootstrap(
-            values, lambda x, y, axis: x.mean(axis=axis) - y.mean(axis=axis), method="percentile",
-            n_resamples=10_000, rng=np.random.default_rng(0),
-        ).confidence_interval  # fmt: skip
+            values,
+            lambda x, y, axis: x.mean(axis=axis) - y.mean(axis=axis),
+            method="percentile",
+            n_resamples=10_000,
+            rng=np.random.default_rng(0),
+        ).confidence_interval
         ends = np.array([theirs.low, theirs.high])
         found = decided(
             claim(compared_to={"data.exposures": 100}, by=by), of_values(a, b)
@@ -147,10 +175,17 @@ def test_a_comparison_is_resampled_as_scipy_does():
 def of_values(a, b, **columns):
     """Runs at 1000 and at 100 exposures with these values."""
     rows = [
-        {"data.exposures": e, "bits": float(v), "scale": "laptop", "status": "finished", "seed": s,
-         **{name: values[i][s] for name, values in columns.items()}}
-        for i, (e, values_) in enumerate(((1000, a), (100, b))) for s, v in enumerate(values_)
-    ]  # fmt: skip
+        {
+            "data.exposures": e,
+            "bits": float(v),
+            "scale": "laptop",
+            "status": "finished",
+            "seed": s,
+            **{name: values[i][s] for name, values in columns.items()},
+        }
+        for i, (e, values_) in enumerate(((1000, a), (100, b)))
+        for s, v in enumerate(values_)
+    ]
     return pl.DataFrame(rows)
 
 
@@ -162,9 +197,13 @@ def test_runs_in_pairs_are_compared_seed_by_seed(by):
     values = (a, b) if by == "difference" else (np.log(a), np.log(b))
     students = stats.ttest_rel(*values).confidence_interval()
     resampled = stats.bootstrap(
-        values, lambda x, y, axis: x.mean(axis=axis) - y.mean(axis=axis), paired=True,
-        method="percentile", n_resamples=10_000, rng=np.random.default_rng(0),
-    ).confidence_interval  # fmt: skip
+        values,
+        lambda x, y, axis: x.mean(axis=axis) - y.mean(axis=axis),
+        paired=True,
+        method="percentile",
+        n_resamples=10_000,
+        rng=np.random.default_rng(0),
+    ).confidence_interval
     back = np.exp if by == "ratio" else np.array
     assert (found.low, found.high) == pytest.approx(back([students.low, students.high]))
     assert found.resampled == pytest.approx(back([resampled.low, resampled.high]), rel=0.06)
@@ -194,12 +233,23 @@ def test_a_comparison_with_a_part_of_the_others_multiplies_them():
 def rates():
     """Runs of two kinds at two rates: the better validation loss goes with the worse score."""
     rows = [
-        {"data.exposures": e, "optim.learning_rate": rate, "seed": seed, "scale": "laptop",
-         "status": "finished", "bits": bits + seed / 100, "loss": loss + seed / 10}
-        for e, rate, bits, loss in ((1000, 0.1, 2.0, 1.0), (1000, 0.2, 3.0, 2.0),
-                                    (100, 0.1, 1.0, 4.0), (100, 0.2, 0.5, 3.0))
+        {
+            "data.exposures": e,
+            "optim.learning_rate": rate,
+            "seed": seed,
+            "scale": "laptop",
+            "status": "finished",
+            "bits": bits + seed / 100,
+            "loss": loss + seed / 10,
+        }
+        for e, rate, bits, loss in (
+            (1000, 0.1, 2.0, 1.0),
+            (1000, 0.2, 3.0, 2.0),
+            (100, 0.1, 1.0, 4.0),
+            (100, 0.2, 0.5, 3.0),
+        )
         for seed in range(3)
-    ]  # fmt: skip
+    ]
     return pl.DataFrame(rows)
 
 
@@ -243,21 +293,26 @@ def test_a_rate_with_fewer_seeds_is_not_chosen_from():
         decided(claim(best_of=best), rates()[1:])
 
 
-@pytest.mark.parametrize(("changes", "message"), [
-    ({"times": 0.5}, "times=0.5 is of a difference only"),
-    ({"paired": True}, "paired is of a comparison only"),
-    ({"best_of": {"over": "seed"}}, "best_of needs over and by"),
-    ({"follows": {"metric": "other"}}, "follows needs metric, select and over"),
-    ({"follows": {"metric": "m", "select": {}, "over": "seed"}, "relative_to": "most"},
-     "follows stands alone"),
-    ({"expect": {"atleast": 1}}, "expect={'atleast': 1}; at_least or at_most"),
-    ({"expect": {}}, "expect={}; at_least or at_most"),
-    ({"expect": {"at_least": "two"}}, "expect={'at_least': 'two'}; bounds are numbers"),
-    ({"by": "quotient"}, "by=quotient; difference or ratio"),
-    ({"published": 2}, "published=2; must be text, in quotes if it is a number"),
-    ({"select": "all"}, "select=all; must be keys with values"),
-    ({"scale": "large"}, "scale=large; one of laptop, gpu, paper"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"times": 0.5}, "times=0.5 is of a difference only"),
+        ({"paired": True}, "paired is of a comparison only"),
+        ({"best_of": {"over": "seed"}}, "best_of needs over and by"),
+        ({"follows": {"metric": "other"}}, "follows needs metric, select and over"),
+        (
+            {"follows": {"metric": "m", "select": {}, "over": "seed"}, "relative_to": "most"},
+            "follows stands alone",
+        ),
+        ({"expect": {"atleast": 1}}, "expect={'atleast': 1}; at_least or at_most"),
+        ({"expect": {}}, "expect={}; at_least or at_most"),
+        ({"expect": {"at_least": "two"}}, "expect={'at_least': 'two'}; bounds are numbers"),
+        ({"by": "quotient"}, "by=quotient; difference or ratio"),
+        ({"published": 2}, "published=2; must be text, in quotes if it is a number"),
+        ({"select": "all"}, "select=all; must be keys with values"),
+        ({"scale": "large"}, "scale=large; one of laptop, gpu, paper"),
+    ],
+)
 def test_a_rule_that_cannot_be_is_named(changes, message):
     with pytest.raises(ValueError, match=message):
         claim(**changes)
@@ -275,11 +330,14 @@ def test_a_metric_relative_to_another_is_divided_run_by_run():
     assert verdict.value == pytest.approx(0.975)
 
 
-@pytest.mark.parametrize(("changes", "message"), [
-    ({"select": {"data.exposures": 7}}, "no run with"),
-    ({"select": {"nonsense": 7}}, "no column nonsense"),
-    ({"metric": "nonsense"}, "claim c: results have no metric nonsense"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"select": {"data.exposures": 7}}, "no run with"),
+        ({"select": {"nonsense": 7}}, "no column nonsense"),
+        ({"metric": "nonsense"}, "claim c: results have no metric nonsense"),
+    ],
+)
 def test_a_claim_that_selects_nothing_is_refused(changes, message):
     with pytest.raises(InputError, match=message):
         decided(claim(**changes), RESULTS)
@@ -293,11 +351,17 @@ def test_a_value_that_is_missing_or_no_number_is_refused(bad):
 
 
 def test_a_correlation_with_what_is_the_same_everywhere_is_refused():
-    runs = pl.DataFrame({
-        "seed": [0] * 6, "m": [1, 2, 3] * 2, "kind": ["a"] * 3 + ["b"] * 3,
-        "x": [1.0, 2.0, 3.0, None, None, None], "y": [None, None, None, 5.0, 5.0, 5.0],
-        "scale": "laptop", "status": "finished",
-    })  # fmt: skip
+    runs = pl.DataFrame(
+        {
+            "seed": [0] * 6,
+            "m": [1, 2, 3] * 2,
+            "kind": ["a"] * 3 + ["b"] * 3,
+            "x": [1.0, 2.0, 3.0, None, None, None],
+            "y": [None, None, None, 5.0, 5.0, 5.0],
+            "scale": "laptop",
+            "status": "finished",
+        }
+    )
     rule = {"metric": "y", "select": {"kind": "b"}, "over": "m"}
     with pytest.raises(InputError, match="claim c: all the same for a seed, which ranks nothing"):
         decided(claim(metric="x", select={"kind": "a"}, follows=rule), runs)
@@ -318,9 +382,19 @@ def of_runs(words, values, **columns):
     for seed, value in enumerate(values):
         for run in configurations(tuple(words.split()), "laptop"):
             run_id = replace(run, seed=seed).run_id
-            rows.append({"run_id": run_id, "bits": value, "data.exposures": run.data.exposures,
-                         "seed": seed, "scale": "laptop", "status": "finished",
-                         "git_revision": "f00", "git_dirty": False} | columns)  # fmt: skip
+            rows.append(
+                {
+                    "run_id": run_id,
+                    "bits": value,
+                    "data.exposures": run.data.exposures,
+                    "seed": seed,
+                    "scale": "laptop",
+                    "status": "finished",
+                    "git_revision": "f00",
+                    "git_dirty": False,
+                }
+                | columns
+            )
     return pl.DataFrame(rows, infer_schema_length=None)
 
 
@@ -328,9 +402,15 @@ def folder_of(tmp_path, results, *claims, runs=(RUN,)):
     """As of an experiment."""
     tmp_path.mkdir(exist_ok=True)
     long(results).write(tmp_path)
-    base = {"statement": "About 2 bits", "source": "Part 3.3", "published": "2", "metric": "bits",
-            "select": {"data.exposures": 1000}, "scale": "laptop", "expect": {"at_least": 1.8},
-            }  # fmt: skip
+    base = {
+        "statement": "About 2 bits",
+        "source": "Part 3.3",
+        "published": "2",
+        "metric": "bits",
+        "select": {"data.exposures": 1000},
+        "scale": "laptop",
+        "expect": {"at_least": 1.8},
+    }
     entries = [{"id": f"claim-{i}"} | base | changes for i, changes in enumerate(claims)]
     write_experiment(tmp_path, entries, runs)
     return tmp_path
@@ -338,8 +418,13 @@ def folder_of(tmp_path, results, *claims, runs=(RUN,)):
 
 def write_experiment(folder, claims, runs=(RUN,)):
     arms = {f"arm{i}": words.split() for i, words in enumerate(runs)}
-    content = {"title": "Capacity", "source": {"paper": "Part 3.3", "result": "result 1"},
-               "seeds": 3, "runs": arms, "claims": claims}  # fmt: skip
+    content = {
+        "title": "Capacity",
+        "source": {"paper": "Part 3.3", "result": "result 1"},
+        "seeds": 3,
+        "runs": arms,
+        "claims": claims,
+    }
     (folder / "experiment.yaml").write_text(yaml.safe_dump(content))
 
 
@@ -348,8 +433,10 @@ def test_runs_of_another_configuration_decide_no_claim(tmp_path, capsys):
     changed = of_runs(f"{RUN} data.n_people=200", VALUES[1000])
     shown = changed.with_columns(pl.lit(200).alias("data.n_people"))
     less_seen = of_runs(f"{RUN} data.exposures=30", VALUES[1000])
-    folders = [folder_of(tmp_path / str(i), results, {})
-               for i, results in enumerate((changed, shown, less_seen))]  # fmt: skip
+    folders = [
+        folder_of(tmp_path / str(i), results, {})
+        for i, results in enumerate((changed, shown, less_seen))
+    ]
     assert main([str(folder) for folder in folders]) == 0
     rows = capsys.readouterr().out.splitlines()[2:5]
     assert all("**not this claim's configuration: " in row and "holds" not in row for row in rows)
@@ -384,21 +471,27 @@ def test_results_that_do_not_name_their_runs_are_refused(tmp_path):
         ledger([folder])
 
 
-@pytest.mark.parametrize(("words", "message"), [
-    (f"{RUN} data.n_poeple=3", "n_poeple"),
-    ("+sweeps=nothing", r"\+sweeps=nothing: .* does not exist"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (f"{RUN} data.n_poeple=3", "n_poeple"),
+        ("+sweeps=nothing", r"\+sweeps=nothing: .* does not exist"),
+    ],
+)
 def test_words_that_make_no_runs_are_refused(tmp_path, words, message):
     folder = folder_of(tmp_path, of_runs(RUN, [1.9, 2.0]), {}, runs=[words])
     with pytest.raises(InputError, match=f"claim claim-0: .*{message}"):
         ledger([folder])
 
 
-@pytest.mark.parametrize("repeat", [
-    {"select": {"status": "finished", "data.exposures": 1000}, "expect": {"at_least": 1.8}},
-    {"select": {"scale": "laptop"}},
-    {"times": 1, "by": "ratio"},
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "repeat",
+    [
+        {"select": {"status": "finished", "data.exposures": 1000}, "expect": {"at_least": 1.8}},
+        {"select": {"scale": "laptop"}},
+        {"times": 1, "by": "ratio"},
+    ],
+)
 def test_two_claims_of_one_rule_and_the_same_runs_are_refused(tmp_path, repeat):
     results = of_runs(RUN, [1.95, 1.95, 1.95])
     first = folder_of(tmp_path / "one", results, {})
@@ -492,7 +585,8 @@ def test_runs_that_differ_in_more_than_their_seed_are_not_averaged():
 
 def test_runs_at_another_scale_and_unfinished_ones_do_not_count():
     stray = RESULTS.head(2).with_columns(
-        pl.lit(9.0).alias("bits"), pl.Series("scale", ["gpu", "laptop"]),
+        pl.lit(9.0).alias("bits"),
+        pl.Series("scale", ["gpu", "laptop"]),
         pl.Series("status", ["finished", "diverged"]),
-    )  # fmt: skip
+    )
     assert decided(claim(), pl.concat([RESULTS, stray])) == decided(claim(), RESULTS)

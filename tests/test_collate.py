@@ -17,8 +17,9 @@ BITS = "capacity/bits_per_parameter{split=train}"
 
 def write(folder, seed, width, value):
     config = {"seed": seed, "data": {"n_people": 1000}, "model": {"d_model": width}}
-    metric = Metric(name="capacity/bits_per_parameter", value=value, unit="", n=1,
-                    dims={"split": "train"})  # fmt: skip
+    metric = Metric(
+        name="capacity/bits_per_parameter", value=value, unit="", n=1, dims={"split": "train"}
+    )
     record = make_record(run_id=f"r{seed}{width}", config=config, metrics=(metric,))
     directory = RunDirectory(folder / record.run_id)
     directory.path.mkdir(parents=True)
@@ -37,18 +38,26 @@ def test_mean_standard_error_and_n_over_seeds(runs):
     table = tabulate(find_records([runs])[0])
     name = BITS
     narrow, wide = summarise(table, ["model.d_model"], [name]).to_dicts()
-    assert narrow == {"model.d_model": 16, name: 2.0, f"{name}/n": 3,
-                      f"{name}/stderr": pytest.approx(1 / math.sqrt(3))}  # fmt: skip
+    assert narrow == {
+        "model.d_model": 16,
+        name: 2.0,
+        f"{name}/n": 3,
+        f"{name}/stderr": pytest.approx(1 / math.sqrt(3)),
+    }
     assert wide == {"model.d_model": 32, name: 5.0, f"{name}/n": 1, f"{name}/stderr": None}
 
 
 def test_how_a_run_was_carried_out_is_no_column():
     science = {"seed": 0, "data": {"n_people": 10}}
-    table = tabulate([
-        make_record(run_id=str(i), config={**science, "profile": i == 1, "force": i == 1,
-                                           "runtime": {"n_threads": i}})
-        for i in range(2)
-    ])  # fmt: skip
+    table = tabulate(
+        [
+            make_record(
+                run_id=str(i),
+                config={**science, "profile": i == 1, "force": i == 1, "runtime": {"n_threads": i}},
+            )
+            for i in range(2)
+        ]
+    )
     assert not {"profile", "force", "runtime.n_threads"} & set(table.runs.columns)
     assert "data.n_people" in table.runs.columns
 
@@ -67,8 +76,10 @@ def chosen(records, *conditions):
 
 def test_columns_and_metrics_that_no_chosen_run_has_are_left_out():
     metric = Metric(name="cfg/kl_nats", value=0.1, unit="", n=3, stderr=0.2, dims={"level": 2})
-    records = [make_record(run_id="a", name="a", metrics=(metric,), parameters={"total": 1}),
-               make_record(run_id="b", name="b", metrics=())]  # fmt: skip
+    records = [
+        make_record(run_id="a", name="a", metrics=(metric,), parameters={"total": 1}),
+        make_record(run_id="b", name="b", metrics=()),
+    ]
     whole = varying(tabulate(records), records)
     assert whole.metrics.rows() == [("a", "cfg/kl_nats", "level=2", 0.1, 0.2, 3)]
     assert "parameters.embedding" in whole.runs.columns
@@ -79,8 +90,10 @@ def test_columns_and_metrics_that_no_chosen_run_has_are_left_out():
 def test_null_is_a_value_and_what_a_run_does_not_have_is_none():
     """Junk without a token differs from junk with one; bioS has no share of junk to differ in."""
     junk = [{"junk_share": 0.5, "junk_token": token} for token in (None, "<|junk|>")]
-    records = [make_record(run_id=str(i), config={"seed": 0, "data": data})
-               for i, data in enumerate((*junk, {"n_people": 10}))]  # fmt: skip
+    records = [
+        make_record(run_id=str(i), config={"seed": 0, "data": data})
+        for i, data in enumerate((*junk, {"n_people": 10}))
+    ]
     columns = varying(tabulate(records), records).runs.columns
     assert "data.junk_token" in columns
     assert "data.junk_share" not in columns
@@ -109,19 +122,40 @@ def test_a_damaged_record_is_named_and_the_others_are_tabulated(runs, capsys):
     assert "| 32 | 5 |" in printed.out
 
 
-@pytest.mark.parametrize(("arguments", "message"), [
-    (["nowhere"], "nowhere does not exist"),
-    (["nowhere", "--curves"], "nowhere does not exist"),
-    (["{runs}", "--by", "model.d_modle"], "no column model.d_modle; did you mean model.d_model"),
-    (["{runs}", "--by", "seed", "--metrics", "cfg/kl"], "no metric cfg/kl; see the rows of"),
-    (["{runs}", "--by", "seed", "--metrics", "capacity/bits_per_parameter"],
-     "did you mean capacity/bits_per_parameter{{split=train}}?"),
-    (["{runs}", "--by", "seed", "--metrics", "cfg{{kl"], "metric cfg{{kl; write NAME or"),
-    (["{runs}", "--where", "seeed=1"], "no column seeed; did you mean seed"),
-    (["{runs}", "--by", "model.d_model", "--metrics", "capacity/bits_per_parameter{{split=train}}",
-      "--output", "table.xls"], "table.xls; end the name"),
-    (["{runs}", "--output", "results.csv"], "results.csv; name a folder, which gets runs.csv and"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nowhere"], "nowhere does not exist"),
+        (["nowhere", "--curves"], "nowhere does not exist"),
+        (
+            ["{runs}", "--by", "model.d_modle"],
+            "no column model.d_modle; did you mean model.d_model",
+        ),
+        (["{runs}", "--by", "seed", "--metrics", "cfg/kl"], "no metric cfg/kl; see the rows of"),
+        (
+            ["{runs}", "--by", "seed", "--metrics", "capacity/bits_per_parameter"],
+            "did you mean capacity/bits_per_parameter{{split=train}}?",
+        ),
+        (["{runs}", "--by", "seed", "--metrics", "cfg{{kl"], "metric cfg{{kl; write NAME or"),
+        (["{runs}", "--where", "seeed=1"], "no column seeed; did you mean seed"),
+        (
+            [
+                "{runs}",
+                "--by",
+                "model.d_model",
+                "--metrics",
+                "capacity/bits_per_parameter{{split=train}}",
+                "--output",
+                "table.xls",
+            ],
+            "table.xls; end the name",
+        ),
+        (
+            ["{runs}", "--output", "results.csv"],
+            "results.csv; name a folder, which gets runs.csv and",
+        ),
+    ],
+)
 def test_bad_arguments_are_one_clear_line(runs, capsys, arguments, message):
     assert main([word.format(runs=runs) for word in arguments]) == 2
     error = capsys.readouterr().err

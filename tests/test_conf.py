@@ -159,11 +159,23 @@ def test_a_command_line_value_beats_experiment_and_scale(config):
 
 def test_the_run_id_follows_science_and_nothing_else(config):
     base = config("+experiment=capacity_100x")
-    same = ("runtime.n_threads=2", "logger=csv", "runs_dir=elsewhere", "force=true",
-            "launcher=processes", "runtime.checkpoint_seconds=1")  # fmt: skip
+    same = (
+        "runtime.n_threads=2",
+        "logger=csv",
+        "runs_dir=elsewhere",
+        "force=true",
+        "launcher=processes",
+        "runtime.checkpoint_seconds=1",
+    )
     assert all(config("+experiment=capacity_100x", word).run_id == base.run_id for word in same)
-    other = ("seed=1", "data.exposures=99", "model.d_model=48", "optim.learning_rate=1e-3",
-             "trainer.batch_size=8", "eval.capacity.n_renderings=2")  # fmt: skip
+    other = (
+        "seed=1",
+        "data.exposures=99",
+        "model.d_model=48",
+        "optim.learning_rate=1e-3",
+        "trainer.batch_size=8",
+        "eval.capacity.n_renderings=2",
+    )
     ids = {config("+experiment=capacity_100x", word).run_id for word in other}
     assert len(ids | {base.run_id}) == len(other) + 1
 
@@ -182,13 +194,23 @@ def test_what_only_measures_is_one_run_whatever_its_exposures_are(config):
     assert measured.run_id != measured.parent.config.run_id
 
 
-@pytest.mark.parametrize(("words", "message"), [
-    (("data.exposures=0",), "data.exposures=0; must be at least 1 in training. stage=measure"),
-    (("stage=measure",), "name the run that is to be measured by init_from"),
-    (("stage=measure", "init_from='+experiment=capacity_quantised'"), "trains nothing"),
-    (("stage=train", "model=inherited", "model.weight_bits=8", "init_from='+experiment=people'"),
-     "model.weight_bits=8 rounds the weights of a finished run; set stage=measure"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("data.exposures=0",), "data.exposures=0; must be at least 1 in training. stage=measure"),
+        (("stage=measure",), "name the run that is to be measured by init_from"),
+        (("stage=measure", "init_from='+experiment=capacity_quantised'"), "trains nothing"),
+        (
+            (
+                "stage=train",
+                "model=inherited",
+                "model.weight_bits=8",
+                "init_from='+experiment=people'",
+            ),
+            "model.weight_bits=8 rounds the weights of a finished run; set stage=measure",
+        ),
+    ],
+)
 def test_a_stage_that_the_rest_contradicts_is_refused(config, words, message):
     with pytest.raises(InputError, match=message):
         config(*words)
@@ -206,9 +228,17 @@ def test_a_configuration_survives_its_file(config):
     assert asdict(chosen)["data"]["n_people"] == chosen.as_dict()["data"]["n_people"]
 
 
-@pytest.mark.parametrize("override", ["data.typo=3", "model.d_modle=3", "data.n_people=abc",
-                                      "trainer.precision=fp8", "+experiment=nope",
-                                      "data=nope"])  # fmt: skip
+@pytest.mark.parametrize(
+    "override",
+    [
+        "data.typo=3",
+        "model.d_modle=3",
+        "data.n_people=abc",
+        "trainer.precision=fp8",
+        "+experiment=nope",
+        "data=nope",
+    ],
+)
 def test_what_hydra_does_not_know_is_refused(config, override):
     with pytest.raises(HydraException):
         config(override)
@@ -219,16 +249,19 @@ def test_an_added_key_is_refused(config):
         config("+data.typo=3")
 
 
-@pytest.mark.parametrize(("override", "message"), [
-    ("seed=-1", "seed=-1"),
-    ("data.n_people=0", "n_people=0"),
-    ("data.seq_len=0", "seq_len=0"),
-    ("model.n_heads=3", "d_model=128 is not divisible by n_heads=3"),
-    ("optim.learning_rate=-1", "learning_rate=-1"),
-    ("runtime.n_devices=5", "batch_size=96 is not divisible by 5"),
-    ("trainer.n_accumulate=7", "n_accumulate=7"),
-    ("eval.capacity.n_renderings=0", "n_renderings=0"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("seed=-1", "seed=-1"),
+        ("data.n_people=0", "n_people=0"),
+        ("data.seq_len=0", "seq_len=0"),
+        ("model.n_heads=3", "d_model=128 is not divisible by n_heads=3"),
+        ("optim.learning_rate=-1", "learning_rate=-1"),
+        ("runtime.n_devices=5", "batch_size=96 is not divisible by 5"),
+        ("trainer.n_accumulate=7", "n_accumulate=7"),
+        ("eval.capacity.n_renderings=0", "n_renderings=0"),
+    ],
+)
 def test_values_out_of_range_are_refused_by_name(config, override, message):
     with pytest.raises(ValueError, match=message):
         config(override)
@@ -255,12 +288,18 @@ def test_every_sweep_composes(config):
         assert config(f"+sweeps={path.stem}").seed == 0
 
 
-@pytest.mark.parametrize(("text", "expected"), [
-    ("single", (1, 1, "fixed")), ("single_permute5", (1, 5, "random")),
-    ("multi5", (5, 1, "fixed")), ("multi5_permute", (5, 1, "random")),
-    ("couple", (2, 1, "coupled")), ("redrawn", (0, 1, "random")),
-    ("single_french", (1, 1, "fixed")),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("single", (1, 1, "fixed")),
+        ("single_permute5", (1, 5, "random")),
+        ("multi5", (5, 1, "fixed")),
+        ("multi5_permute", (5, 1, "random")),
+        ("couple", (2, 1, "coupled")),
+        ("redrawn", (0, 1, "random")),
+        ("single_french", (1, 1, "fixed")),
+    ],
+)
 def test_texts_of_people_have_their_published_names(config, text, expected):
     chosen = config("data=bios", f"+text={text}").data.text
     assert (chosen.n_wordings, chosen.n_orders, chosen.order.value) == expected
@@ -273,11 +312,15 @@ def test_few_people_are_asked_about_as_long_as_many(config, n):
     assert data.max_train * data.exposures == 30_000
 
 
-@pytest.mark.parametrize(("corrupted", "expected"), [
-    ("none", (0.0, "terminal", 0.15)), ("terminal", (0.1, "terminal", 0.15)),
-    ("nonterminal", (0.1, "nonterminal", 0.1)),
-    ("nonterminal_fixed", (0.1, "nonterminal_fixed", 0.05)),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("corrupted", "expected"),
+    [
+        ("none", (0.0, "terminal", 0.15)),
+        ("terminal", (0.1, "terminal", 0.15)),
+        ("nonterminal", (0.1, "nonterminal", 0.1)),
+        ("nonterminal_fixed", (0.1, "nonterminal_fixed", 0.05)),
+    ],
+)
 def test_corrupted_training_is_as_published(config, corrupted, expected):
     data = config("+experiment=cfg_robust", f"+corrupted={corrupted}").data
     assert (data.corrupted_share, data.corruption.value, data.corruption_rate) == expected
@@ -289,9 +332,14 @@ def test_every_position_variant_builds_from_the_command_line(config):
         assert chosen.model.build(4, 128, 0).config.position.value == position
 
 
-GROUPS = {"biod": "capacity_biod", "junk": "capacity_junk", "domain": "capacity_domain_token",
-          "mlp": "capacity_gated_mlp", "experts": "capacity_moe",
-          "told": "capacity_texts"}  # fmt: skip
+GROUPS = {
+    "biod": "capacity_biod",
+    "junk": "capacity_junk",
+    "domain": "capacity_domain_token",
+    "mlp": "capacity_gated_mlp",
+    "experts": "capacity_moe",
+    "told": "capacity_texts",
+}
 
 
 @pytest.mark.parametrize("scale", SCALES)

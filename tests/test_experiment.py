@@ -8,14 +8,29 @@ import yaml
 from physlm.errors import InputError
 from physlm.experiment import read_experiment
 
-CLAIM = {"id": "two", "statement": "About 2 bits", "source": "Part 3.3", "published": "2",
-         "metric": "bits", "select": {}, "scale": "laptop", "expect": {"at_least": 1}}  # fmt: skip
+CLAIM = {
+    "id": "two",
+    "statement": "About 2 bits",
+    "source": "Part 3.3",
+    "published": "2",
+    "metric": "bits",
+    "select": {},
+    "scale": "laptop",
+    "expect": {"at_least": 1},
+}
 
-ARMS = {"often": ["+experiment=capacity_1000x", "model.d_model=24,32"],
-        "seldom": ["+experiment=capacity_100x", "model.d_model=32"]}  # fmt: skip
+ARMS = {
+    "often": ["+experiment=capacity_1000x", "model.d_model=24,32"],
+    "seldom": ["+experiment=capacity_100x", "model.d_model=32"],
+}
 
-CONTENT = {"title": "Capacity", "source": {"paper": "Part 3.3", "result": "result 1"},
-           "seeds": [0, 3], "runs": ARMS, "claims": [CLAIM]}  # fmt: skip
+CONTENT = {
+    "title": "Capacity",
+    "source": {"paper": "Part 3.3", "result": "result 1"},
+    "seeds": [0, 3],
+    "runs": ARMS,
+    "claims": [CLAIM],
+}
 
 
 def read(folder, **changes):
@@ -54,25 +69,34 @@ def test_one_arm_bears_the_name_of_its_experiment(tmp_path):
     assert list(read(tmp_path / "law", runs=["+sweeps=extraction"]).runs) == ["law"]
 
 
-@pytest.mark.parametrize(("changes", "message"), [
-    ({"titel": "Capacity"}, "unknown field titel; one of title, source, seeds, runs, claims"),
-    ({"title": 3}, "title=3; must be text"),
-    ({"source": "Part 3.3"}, "source=Part 3.3; needs paper and result"),
-    ({"seeds": [0, 0]}, "seeds=[0, 0]; must be different integers from 0 up, or how many"),
-    ({"seeds": 0}, "seeds=[]; must be different integers from 0 up, or how many"),
-    ({"seeds": [-1]}, "seeds=[-1]; must be different integers from 0 up, or how many"),
-    ({"runs": {}}, "runs={}; must be the words of the runs, or arms, each with its own"),
-    ({"runs": {"a": "+sweeps=b"}}, "runs.a=+sweeps=b; must be a list of words such as"),
-    ({"runs": ["+sweeps=b", "seeds=5"]}, "runs: seeds=5 is no word of an arm; seeds and scale"),
-    ({"claims": {}}, "claims: not a list of claims, each with its fields"),
-    ({"claims": ["two"]}, "claims: not a list of claims, each with its fields"),
-    ({"claims": [CLAIM | {"verdict": "holds"}]}, "claim two: unknown field verdict; one of id, "),
-    ({"claims": [{"id": "two"}]}, "claim two: field statement is missing"),
-    ({"claims": [CLAIM | {"by": "quotient"}]}, "claim two: by=quotient; difference or ratio"),
-    ({"claims": [CLAIM | {"metric": "bits{"}]}, "claim two: "),
-    ({"claims": [CLAIM | {"runs": ["never"]}]}, "claim two: runs=['never']; must be of often, sel"),
-    ({"claims": [CLAIM, CLAIM]}, "claim two is there twice; ids are of one claim each"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"titel": "Capacity"}, "unknown field titel; one of title, source, seeds, runs, claims"),
+        ({"title": 3}, "title=3; must be text"),
+        ({"source": "Part 3.3"}, "source=Part 3.3; needs paper and result"),
+        ({"seeds": [0, 0]}, "seeds=[0, 0]; must be different integers from 0 up, or how many"),
+        ({"seeds": 0}, "seeds=[]; must be different integers from 0 up, or how many"),
+        ({"seeds": [-1]}, "seeds=[-1]; must be different integers from 0 up, or how many"),
+        ({"runs": {}}, "runs={}; must be the words of the runs, or arms, each with its own"),
+        ({"runs": {"a": "+sweeps=b"}}, "runs.a=+sweeps=b; must be a list of words such as"),
+        ({"runs": ["+sweeps=b", "seeds=5"]}, "runs: seeds=5 is no word of an arm; seeds and scale"),
+        ({"claims": {}}, "claims: not a list of claims, each with its fields"),
+        ({"claims": ["two"]}, "claims: not a list of claims, each with its fields"),
+        (
+            {"claims": [CLAIM | {"verdict": "holds"}]},
+            "claim two: unknown field verdict; one of id, ",
+        ),
+        ({"claims": [{"id": "two"}]}, "claim two: field statement is missing"),
+        ({"claims": [CLAIM | {"by": "quotient"}]}, "claim two: by=quotient; difference or ratio"),
+        ({"claims": [CLAIM | {"metric": "bits{"}]}, "claim two: "),
+        (
+            {"claims": [CLAIM | {"runs": ["never"]}]},
+            "claim two: runs=['never']; must be of often, sel",
+        ),
+        ({"claims": [CLAIM, CLAIM]}, "claim two is there twice; ids are of one claim each"),
+    ],
+)
 def test_what_is_no_experiment_is_refused_by_file_claim_and_field(tmp_path, changes, message):
     with pytest.raises(InputError, match=f"experiment.yaml: {re.escape(message)}"):
         read(tmp_path, **changes)

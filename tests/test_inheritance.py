@@ -22,10 +22,17 @@ BIRTH = (
     "model.d_model=16 eval.capacity.n_renderings=1 optim.warmup_steps=5"
 )
 WORLD = [
-    "data=biod", "data.n_people=60", "data.exposures=10", "data.seq_len=22",
-    "data.name_sizes=[32,32,32]", "data.attribute_order=fixed", "trainer.batch_size=8",
-    "optim.learning_rate=1e-3", "optim.warmup_steps=5", "eval.capacity.n_renderings=1",
-]  # fmt: skip
+    "data=biod",
+    "data.n_people=60",
+    "data.exposures=10",
+    "data.seq_len=22",
+    "data.name_sizes=[32,32,32]",
+    "data.attribute_order=fixed",
+    "trainer.batch_size=8",
+    "optim.learning_rate=1e-3",
+    "optim.warmup_steps=5",
+    "eval.capacity.n_renderings=1",
+]
 RUNTIME = ["runtime.progress_bar=false", "runtime.n_threads=1", "runtime.compile=false"]
 
 
@@ -138,8 +145,11 @@ def test_what_is_neither_a_directory_nor_words_is_refused_in_one_line(family):
 def test_another_start_is_another_run(family):
     folder, _, record, _ = family
     longer = BIRTH.replace("exposures=30", "exposures=31")
-    ids = {record.run_id, child(runs_dir=folder, init_from=longer).run_id,
-           child("seed=1", runs_dir=folder).run_id}  # fmt: skip
+    ids = {
+        record.run_id,
+        child(runs_dir=folder, init_from=longer).run_id,
+        child("seed=1", runs_dir=folder).run_id,
+    }
     assert len(ids) == 3
     assert child("seed=1", runs_dir=folder).parent.config.seed == 1
     assert child("runtime.checkpoint_seconds=7", runs_dir=folder).run_id == record.run_id
@@ -172,8 +182,11 @@ def test_adapters_are_trained_and_merged(family):
         load_file(directory.model),
     )
     changed = {name for name, w in theirs.items() if name in ours and not w.equal(ours[name])}
-    assert changed == {"embedding.weight", "blocks.0.attention.qkv.weight",
-                       "blocks.1.attention.qkv.weight"}  # fmt: skip
+    assert changed == {
+        "embedding.weight",
+        "blocks.0.attention.qkv.weight",
+        "blocks.1.attention.qkv.weight",
+    }
     assert not tuned.architecture.is_tied
     further = child(runs_dir=folder, init_from=str(tuned.run_dir))
     assert carried_out(further)[0].status == "finished"
@@ -192,17 +205,20 @@ def test_tables_keep_what_varies_among_starts(family, tmp_path):
     assert folder.exists()
 
 
-@pytest.mark.parametrize(("words", "start", "message"), [
-    (["data.diversity=128"], BIRTH, None),
-    (["data.n_attributes=5"], BIRTH, "tokens of data are not the"),
-    (["model=gpt2"], BIRTH, "but the run to start from has .* use model=inherited"),
-    (["data.seq_len=24"], BIRTH, "are not weights of this model with data.seq_len=24"),
-    ([], "nowhere", "init_from=nowhere is no directory of a finished run"),
-    ([], BIRTH + " scale=gpu", "leave scale=gpu to the run that starts"),
-    ([], "", "model=inherited takes the model of another run; name it by init_from"),
-    ([], BIRTH + " optim.learning_rate=1e30", "the run to start from, diverged"),
-    (["runtime.n_devices=2"], BIRTH + " seed=5", "has not been run; run it first"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("words", "start", "message"),
+    [
+        (["data.diversity=128"], BIRTH, None),
+        (["data.n_attributes=5"], BIRTH, "tokens of data are not the"),
+        (["model=gpt2"], BIRTH, "but the run to start from has .* use model=inherited"),
+        (["data.seq_len=24"], BIRTH, "are not weights of this model with data.seq_len=24"),
+        ([], "nowhere", "init_from=nowhere is no directory of a finished run"),
+        ([], BIRTH + " scale=gpu", "leave scale=gpu to the run that starts"),
+        ([], "", "model=inherited takes the model of another run; name it by init_from"),
+        ([], BIRTH + " optim.learning_rate=1e30", "the run to start from, diverged"),
+        (["runtime.n_devices=2"], BIRTH + " seed=5", "has not been run; run it first"),
+    ],
+)
 def test_what_does_not_fit_is_refused(family, words, start, message):
     folder = family[0]
     if message is None:
@@ -212,11 +228,14 @@ def test_what_does_not_fit_is_refused(family, words, start, message):
         carried_out(child(*words, runs_dir=folder, init_from=start))
 
 
-@pytest.mark.parametrize(("words", "message"), [
-    (["data.n_attributes=5"], "tokens of data are not the"),
-    (["model=gpt2"], "use model=inherited"),
-    (["trainer.batch_size=4096"], "batch_size=4096 exceeds the"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["data.n_attributes=5"], "tokens of data are not the"),
+        (["model=gpt2"], "use model=inherited"),
+        (["trainer.batch_size=4096"], "batch_size=4096 exceeds the"),
+    ],
+)
 def test_what_does_not_fit_is_refused_before_the_ancestor_is_trained(tmp_path, words, message):
     with pytest.raises(InputError, match=message):
         carried_out(child(*words, runs_dir=tmp_path))

@@ -13,8 +13,14 @@ from physlm.errors import InterruptedRunError
 from physlm.interruption import stop_requests
 from physlm.record import read_record
 
-WORDS = ("+experiment=capacity_100x", "data.n_people=60", "data.exposures=40", "model.d_model=16",
-         "optim.warmup_steps=20", "runtime.n_threads=1")  # fmt: skip
+WORDS = (
+    "+experiment=capacity_100x",
+    "data.n_people=60",
+    "data.exposures=40",
+    "model.d_model=16",
+    "optim.warmup_steps=20",
+    "runtime.n_threads=1",
+)
 
 # The command, which sends itself a signal as it calls a function for the n-th time.
 AT_A_MOMENT = """
@@ -51,9 +57,13 @@ MOMENTS = {
 def started(folder, *words, code=None):
     command = ["-m", "physlm.run"] if code is None else ["-c", code[0], *map(str, code[1:])]
     return subprocess.Popen(
-        [sys.executable, *command, *WORDS, *words], cwd=folder, start_new_session=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        [sys.executable, *command, *WORDS, *words],
+        cwd=folder,
+        start_new_session=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
 
 def weights(folder):
@@ -141,8 +151,9 @@ def test_a_run_killed_at_a_bad_moment_ends_bit_for_bit(whole, tmp_path, moment, 
 def test_ctrl_c_while_compiling_is_one_line(tmp_path, seconds):
     """The terminal sends it to the compiler, too, which has a lot to say about its end."""
     process = started(tmp_path, "runtime.compile=true", code=(FRESH_CACHE, tmp_path / "cache"))
-    while not subprocess.run(["pgrep", "-s", str(process.pid), "cc1plus"], check=False,
-                             capture_output=True).stdout:  # fmt: skip
+    while not subprocess.run(
+        ["pgrep", "-s", str(process.pid), "cc1plus"], check=False, capture_output=True
+    ).stdout:
         assert process.poll() is None
         time.sleep(0.05)
     time.sleep(seconds)

@@ -19,8 +19,13 @@ PEOPLE = (
 
 
 def carried_out(folder, *words, init_from=None):
-    overrides = [*words, f"runs_dir={folder}", "runtime.progress_bar=false", "runtime.n_threads=1",
-                 "runtime.compile=false"]  # fmt: skip
+    overrides = [
+        *words,
+        f"runs_dir={folder}",
+        "runtime.progress_bar=false",
+        "runtime.n_threads=1",
+        "runtime.compile=false",
+    ]
     overrides += [] if init_from is None else [f"init_from='{init_from}'"]
     chosen = composed(tuple(overrides))
     return by_text(execute(chosen, RunDirectory(chosen.run_dir)).record.metrics)
@@ -32,9 +37,16 @@ def folder(tmp_path_factory):
 
 
 def test_questions_are_finetuned_on_and_answered_by_those_who_were_asked_about(folder):
-    words = ["data=questions", "data.exposures=100", "data.seq_len=64", "model=inherited",
-             "optim.learning_rate=1e-2", "optim.warmup_steps=10", "trainer.batch_size=1",
-             "eval=qa"]  # fmt: skip
+    words = [
+        "data=questions",
+        "data.exposures=100",
+        "data.seq_len=64",
+        "model=inherited",
+        "optim.learning_rate=1e-2",
+        "optim.warmup_steps=10",
+        "trainer.batch_size=1",
+        "eval=qa",
+    ]
     metrics = carried_out(folder, *words, init_from=PEOPLE)
     known = metrics["qa/exact_match{split=in_distribution}"]
     others = metrics["qa/exact_match{split=out_of_distribution}"]
@@ -44,9 +56,16 @@ def test_questions_are_finetuned_on_and_answered_by_those_who_were_asked_about(f
 
 
 def test_mixed_training_reads_both_and_is_measured_on_both(folder):
-    words = ["data=mixed", "data.biographies.n_people=24", "data.biographies.tokenizer=compact",
-             "data.exposures=40", "data.seq_len=64", "data.question_share=0.5",
-             "trainer.batch_size=1", *MODEL.split()]  # fmt: skip
+    words = [
+        "data=mixed",
+        "data.biographies.n_people=24",
+        "data.biographies.tokenizer=compact",
+        "data.exposures=40",
+        "data.seq_len=64",
+        "data.question_share=0.5",
+        "trainer.batch_size=1",
+        *MODEL.split(),
+    ]
     asked, stored = (carried_out(folder, *words, f"eval={name}") for name in ("qa", "bio"))
     assert asked["qa/exact_match{split=in_distribution}"].value > 0.1
     assert stored["bio/attribute_accuracy{split=train}"].n == 24

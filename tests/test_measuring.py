@@ -39,12 +39,14 @@ from tests.conftest import printed, tiny_biod_config
 
 def config(folder, **changes):
     values = {
-        "data": tiny_biod_config(), "model": DecoderConfig(d_model=16),
-        "optim": OptimConfig(warmup_steps=2), "trainer": TrainerConfig(batch_size=4),
+        "data": tiny_biod_config(),
+        "model": DecoderConfig(d_model=16),
+        "optim": OptimConfig(warmup_steps=2),
+        "trainer": TrainerConfig(batch_size=4),
         "eval": {"first": CapacityConfig(n_renderings=1), "second": CapacityConfig(n_renderings=2)},
         "runtime": RuntimeConfig(compile=False, n_threads=1, progress_bar=False),
         "runs_dir": str(folder),
-    }  # fmt: skip
+    }
     return RunConfig(**(values | changes))
 
 
@@ -168,8 +170,9 @@ class CountingConfig(ScorerConfig):
 def counted(copied):
     """A run that another scorer with arrays measures, too: its configuration and directory."""
     chosen, _ = copied
-    chosen = replace(chosen, eval={"one": CountingConfig(), **chosen.eval, "two": CountingConfig(
-        highest=5)})  # fmt: skip
+    chosen = replace(
+        chosen, eval={"one": CountingConfig(), **chosen.eval, "two": CountingConfig(highest=5)}
+    )
     source = RunDirectory(copied[0].run_dir)
     shutil.copytree(source.path, chosen.run_dir)
     directory = RunDirectory(chosen.run_dir)
@@ -389,8 +392,9 @@ HEAVY = ("torch", "numba", "matplotlib", "sklearn", "scipy", "polars", "lightnin
 def test_a_scorers_file_imports_nothing_that_computes():
     """Every command composes a configuration, hence imports the schemas of all scorers."""
     names = sorted({schema.__module__ for schema in SCORERS.values()})
-    code = (f"import sys, {', '.join(names)}\n"
-            f"print([name for name in {HEAVY} if name in sys.modules])")  # fmt: skip
+    code = (
+        f"import sys, {', '.join(names)}\nprint([name for name in {HEAVY} if name in sys.modules])"
+    )
     assert printed(code) == "[]\n"
 
 

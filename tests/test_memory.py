@@ -17,8 +17,15 @@ from physlm.memory import memory_bytes, require_memory
 from physlm.models.architecture import DecoderConfig, EncoderConfig
 
 HUGE = 10**12
-SMALL = ["data=biod", "data.n_people=20", "data.seq_len=16", "model.d_model=16", "model.n_heads=2",
-         "trainer.batch_size=2", "runtime.device=cpu"]  # fmt: skip
+SMALL = [
+    "data=biod",
+    "data.n_people=20",
+    "data.seq_len=16",
+    "model.d_model=16",
+    "model.n_heads=2",
+    "trainer.batch_size=2",
+    "runtime.device=cpu",
+]
 
 
 MOST = 2**26
@@ -53,7 +60,7 @@ WORLDS = [
     (BiorConfig, {"n_people": HUGE}, "n_people=1000000000000"),
     (CfgConfig, {"bags": BagKind.disjoint, "n_bag_tokens": HUGE}, "n_bag_tokens=1000000000000"),
     (CfgConfig, {"n_strings": 10**19}, "n_strings=10000000000000000000...; must be at most 9"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("kind", "values", "message"), WORLDS)
@@ -63,10 +70,11 @@ def test_a_world_that_cannot_be_held_is_refused(kind, values, message):
 
 MODELS = [
     ({"n_layers": HUGE}, "model.n_layers=1000000000000"),
-    ({"d_model": 2 * 10**9}, "model.d_model=2000000000"), ({"mlp_ratio": 1e9}, "a model of"),
+    ({"d_model": 2 * 10**9}, "model.d_model=2000000000"),
+    ({"mlp_ratio": 1e9}, "a model of"),
     ({"mlp_ratio": 1e300}, r"mlp_ratio=1e\+300; so many hidden"),
     ({"n_experts": 2**40, "mlp_ratio": 2.0**40}, "a model of"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("kind", [DecoderConfig, EncoderConfig])
@@ -83,11 +91,14 @@ def test_a_model_that_cannot_be_held_is_refused(kind, values, message):
     assert refused(build, message) < MOST
 
 
-@pytest.mark.parametrize(("words", "message"), [
-    (["data.seq_len=10000000000"], "trainer.batch_size=2 of seq_len=10000000000 takes"),
-    (["trainer.batch_size=10000000000"], "trainer.batch_size=10000000000 of seq_len=16 takes"),
-    (["data.seq_len=10000000000", "model.position=learned"], "a model of"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["data.seq_len=10000000000"], "trainer.batch_size=2 of seq_len=10000000000 takes"),
+        (["trainer.batch_size=10000000000"], "trainer.batch_size=10000000000 of seq_len=16 takes"),
+        (["data.seq_len=10000000000", "model.position=learned"], "a model of"),
+    ],
+)
 def test_a_step_that_cannot_be_held_is_refused(words, message):
     config = composed((*SMALL, *words))
     assert refused(lambda: model_of(config, 100), message) < MOST

@@ -17,23 +17,41 @@ def caused(error, cause):
     return error
 
 
-@pytest.mark.parametrize(("error", "said", "status"), [
-    (InputError("n=0; must be at least 1"), "error: n=0; must be at least 1", BAD_INPUT),
-    (SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)"),
-     "error: .*No space left.*; make room on that disk; the same command goes on", BAD_INPUT),
-    (OSError(errno.ENOSPC, "No space left on device", "runs/x"),
-     "error: .*'runs/x'; make room on that disk", BAD_INPUT),
-    (MemoryError(), "error: MemoryError; out of memory; lower", BAD_INPUT),
-    (torch.OutOfMemoryError("CUDA out of memory"), "error: CUDA.*; out of memory", BAD_INPUT),
-    (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried"),
-     "error: .*; out of memory; lower", BAD_INPUT),
-    (caused(RuntimeError("while running"), RuntimeError("No space left on device")),
-     "error: while running; make room", BAD_INPUT),
-    (KeyboardInterrupt(), "interrupted: asked to stop", INTERRUPTED),
-    (KilledProcessError(), "killed: ", FAULT),
-    (DivergedError(3), "diverged: the loss is not finite at step 3; lower", FAULT),
-    (RuntimeError("ours\nwhole"), "fault: RuntimeError: ours whole .*TRACEBACK", FAULT),
-], ids=lambda x: type(x).__name__ if isinstance(x, BaseException) else "")  # fmt: skip
+@pytest.mark.parametrize(
+    ("error", "said", "status"),
+    [
+        (InputError("n=0; must be at least 1"), "error: n=0; must be at least 1", BAD_INPUT),
+        (
+            SafetensorError(
+                "Error while serializing: I/O error: No space left on device (os error 28)"
+            ),
+            "error: .*No space left.*; make room on that disk; the same command goes on",
+            BAD_INPUT,
+        ),
+        (
+            OSError(errno.ENOSPC, "No space left on device", "runs/x"),
+            "error: .*'runs/x'; make room on that disk",
+            BAD_INPUT,
+        ),
+        (MemoryError(), "error: MemoryError; out of memory; lower", BAD_INPUT),
+        (torch.OutOfMemoryError("CUDA out of memory"), "error: CUDA.*; out of memory", BAD_INPUT),
+        (
+            RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried"),
+            "error: .*; out of memory; lower",
+            BAD_INPUT,
+        ),
+        (
+            caused(RuntimeError("while running"), RuntimeError("No space left on device")),
+            "error: while running; make room",
+            BAD_INPUT,
+        ),
+        (KeyboardInterrupt(), "interrupted: asked to stop", INTERRUPTED),
+        (KilledProcessError(), "killed: ", FAULT),
+        (DivergedError(3), "diverged: the loss is not finite at step 3; lower", FAULT),
+        (RuntimeError("ours\nwhole"), "fault: RuntimeError: ours whole .*TRACEBACK", FAULT),
+    ],
+    ids=lambda x: type(x).__name__ if isinstance(x, BaseException) else "",
+)
 def test_errors_are_sorted_by_who_can_mend_them(capsys, error, said, status):
     assert explain(error, "point 1: ") == status
     printed = capsys.readouterr().err

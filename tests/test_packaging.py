@@ -25,9 +25,14 @@ def installed(tmp_path_factory):
 def run(installed, folder, *words):
     """The status and what a command of the wheel says, which is not the checkout's."""
     code = "import physlm.run; print(physlm.__file__); physlm.run.main()"
-    done = subprocess.run([sys.executable, "-c", code, *words], cwd=folder, capture_output=True,
-                          env=os.environ | {"PYTHONPATH": str(installed)}, text=True,
-                          check=False)  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", code, *words],
+        cwd=folder,
+        capture_output=True,
+        env=os.environ | {"PYTHONPATH": str(installed)},
+        text=True,
+        check=False,
+    )
     where, *lines = done.stdout.splitlines()
     assert Path(where).is_relative_to(installed)
     return done.returncode, lines, done.stderr
@@ -41,8 +46,12 @@ def test_the_wheel_composes_an_experiment_from_another_folder(installed, tmp_pat
 
 @pytest.mark.slow
 def test_the_wheel_runs_an_experiment_from_another_folder(installed, tmp_path):
-    words = ["+experiment=capacity_100x", "data.n_people=40", "data.exposures=2",
-             "optim.warmup_steps=2"]  # fmt: skip
+    words = [
+        "+experiment=capacity_100x",
+        "data.n_people=40",
+        "data.exposures=2",
+        "optim.warmup_steps=2",
+    ]
     status, lines, errors = run(installed, tmp_path, *words)
     assert status == 0, errors
     assert (tmp_path / lines[-1].removeprefix("record: ")).is_file()
@@ -50,8 +59,14 @@ def test_the_wheel_runs_an_experiment_from_another_folder(installed, tmp_path):
 
 def test_the_wheel_holds_configuration_sweeps_pools_templates_and_a_command(installed):
     assert (installed / "bin" / "physlm").is_file()
-    for name in ("conf/config.yaml", "conf/experiment/capacity_1000x.yaml", "conf/model.yaml",
-                 "py.typed",
-                 "sweeps/capacity_scaling.yaml", "data/bio/pools/majors.txt",
-                 "data/bio/templates/major.txt", "data/cfg/grammars/cfg3f.txt"):  # fmt: skip
+    for name in (
+        "conf/config.yaml",
+        "conf/experiment/capacity_1000x.yaml",
+        "conf/model.yaml",
+        "py.typed",
+        "sweeps/capacity_scaling.yaml",
+        "data/bio/pools/majors.txt",
+        "data/bio/templates/major.txt",
+        "data/cfg/grammars/cfg3f.txt",
+    ):
         assert (installed / "physlm" / name).is_file(), name

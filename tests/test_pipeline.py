@@ -19,17 +19,23 @@ def test_measuring_leaves_the_model_that_is_trained_alone():
     """Compiled training keeps a model's tables by address, and long strings need longer ones."""
     config = RunConfig(
         data=CfgConfig(grammar="cfg3b", root=16, n_strings=50, seq_len=16),
-        model=DecoderConfig(d_model=16, n_layers=1), optim=OptimConfig(warmup_steps=0),
-        eval={"accuracy": CfgAccuracyConfig(n_samples_of_curve=4, prefixes=[0]),
-              "distribution": CfgDistributionConfig(n_strings_of_curve=4)},
+        model=DecoderConfig(d_model=16, n_layers=1),
+        optim=OptimConfig(warmup_steps=0),
+        eval={
+            "accuracy": CfgAccuracyConfig(n_samples_of_curve=4, prefixes=[0]),
+            "distribution": CfgDistributionConfig(n_strings_of_curve=4),
+        },
         runtime=RuntimeConfig(compile=False, n_threads=1),
-    )  # fmt: skip
+    )
     prepared = prepare(config)
     tables = dict(prepared.model.named_buffers())
     weights = {name: tensor.clone() for name, tensor in prepared.model.named_parameters()}
     metrics = _curve(config, prepared)
-    assert set(metrics) == {"cfg/accuracy{prefix=0,split=test}", "cfg/kl_nats{split=test}",
-                            "cfg/excess_loss_nats{split=test}"}  # fmt: skip
+    assert set(metrics) == {
+        "cfg/accuracy{prefix=0,split=test}",
+        "cfg/kl_nats{split=test}",
+        "cfg/excess_loss_nats{split=test}",
+    }
     assert prepared.model.training
     for name, tensor in prepared.model.named_buffers():
         assert tensor is tables[name]
@@ -38,13 +44,24 @@ def test_measuring_leaves_the_model_that_is_trained_alone():
         assert torch.equal(tensor, weights[name])
 
 
-@pytest.mark.parametrize(("words", "are_others"), [
-    ((), False),
-    (("data.n_people=500",), True),
-    (("init_from='+experiment=capacity_1000x seed=1'",), True),
-    (("stage=train", "data.exposures=3", "model.weight_bits=null", "data.n_people=500",
-      "optim.warmup_steps=5"), False),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("words", "are_others"),
+    [
+        ((), False),
+        (("data.n_people=500",), True),
+        (("init_from='+experiment=capacity_1000x seed=1'",), True),
+        (
+            (
+                "stage=train",
+                "data.exposures=3",
+                "model.weight_bits=null",
+                "data.n_people=500",
+                "optim.warmup_steps=5",
+            ),
+            False,
+        ),
+    ],
+)
 def test_what_was_never_told_is_not_measured(words, are_others):
     register()
     config = composed(("+experiment=capacity_quantised", *words))

@@ -12,18 +12,35 @@ from physlm.record import RunDirectory, RunRecord, flatten, read_record, replaci
 
 
 def make_record(**changes):
-    metric = Metric(name="capacity/bits_per_parameter", value=1.9, unit="bits/parameter", n=1000,
-                    stderr=0.01, dims={"split": "train"})  # fmt: skip
+    metric = Metric(
+        name="capacity/bits_per_parameter",
+        value=1.9,
+        unit="bits/parameter",
+        n=1000,
+        stderr=0.01,
+        dims={"split": "train"},
+    )
     values = {
-        "run_id": "abc", "name": "test", "status": "finished",
-        "config": {"seed": 0, "data": {"n_people": 1000, "name_sizes": [3, 4]},
-                   "model": {"d_model": 32}},
+        "run_id": "abc",
+        "name": "test",
+        "status": "finished",
+        "config": {
+            "seed": 0,
+            "data": {"n_people": 1000, "name_sizes": [3, 4]},
+            "model": {"d_model": 32},
+        },
         "software": {"physlm": "0.1.0", "git_revision": "f00", "git_dirty": False},
-        "device": "cpu", "corpus": {"fingerprint": "x", "entropy_bits": 10.0},
-        "parameters": {"embedding": 10, "total": 30}, "steps": 5, "tokens": 60, "exposures": 4.0,
-        "wall_seconds": 1.0, "tokens_per_second": 60.0, "metrics": (metric,),
+        "device": "cpu",
+        "corpus": {"fingerprint": "x", "entropy_bits": 10.0},
+        "parameters": {"embedding": 10, "total": 30},
+        "steps": 5,
+        "tokens": 60,
+        "exposures": 4.0,
+        "wall_seconds": 1.0,
+        "tokens_per_second": 60.0,
+        "metrics": (metric,),
         "published": {"capacity/bits_per_parameter{split=train}": 2.0},
-    }  # fmt: skip
+    }
     return RunRecord(**(values | changes))
 
 
@@ -43,18 +60,21 @@ def test_a_finished_run_drops_its_checkpoint_and_a_diverged_one_keeps_it(tmp_pat
     assert not directory.checkpoint.exists()
 
 
-@pytest.mark.parametrize("damage", [
-    lambda text: text[:50],
-    lambda _: "",
-    lambda _: "[1, 2]",
-    lambda text: text.replace('"steps"', '"stepz"'),
-    lambda text: text.replace('"value": 1.9', '"value": NaN'),
-    lambda text: json.dumps(json.loads(text) | {"config": "x"}),
-    lambda text: text.replace('"value": 1.9', '"value": 1.8'),
-    lambda text: text.replace('"seed": 0', '"seed": 1'),
-    lambda text: json.dumps({k: v for k, v in json.loads(text).items() if k != "metrics"}),
-    lambda text: json.dumps({k: v for k, v in json.loads(text).items() if k != "seal"}),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda text: text[:50],
+        lambda _: "",
+        lambda _: "[1, 2]",
+        lambda text: text.replace('"steps"', '"stepz"'),
+        lambda text: text.replace('"value": 1.9', '"value": NaN'),
+        lambda text: json.dumps(json.loads(text) | {"config": "x"}),
+        lambda text: text.replace('"value": 1.9', '"value": 1.8'),
+        lambda text: text.replace('"seed": 0', '"seed": 1'),
+        lambda text: json.dumps({k: v for k, v in json.loads(text).items() if k != "metrics"}),
+        lambda text: json.dumps({k: v for k, v in json.loads(text).items() if k != "seal"}),
+    ],
+)
 def test_a_damaged_record_is_one_clear_line(tmp_path, damage):
     directory = RunDirectory(tmp_path)
     directory.write_record(make_record())
@@ -123,16 +143,21 @@ def test_a_failed_write_leaves_the_old_file_whole(tmp_path):
 
 def test_a_second_process_is_kept_out_and_a_killed_one_keeps_nobody_out(tmp_path):
     holder = subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(f"""
+        [
+            sys.executable,
+            "-c",
+            textwrap.dedent(f"""
             import time
             from pathlib import Path
             from physlm.record import RunDirectory
             with RunDirectory(Path({str(tmp_path)!r})).locked():
                 print("locked", flush=True)
                 time.sleep(60)
-        """)],
-        stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        """),
+        ],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     assert holder.stdout is not None
     assert holder.stdout.readline() == "locked\n"
     with (

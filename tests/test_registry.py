@@ -75,9 +75,15 @@ def test_a_script_adds_a_world_a_scorer_and_an_experiment(tmp_path):
 
 
 def test_a_script_adds_a_mixer_and_its_run_can_be_read_and_goes_on(tmp_path):
-    words = ["+experiment=capacity_100x", "+model/mixer=running_mean", "model.position=none",
-             "data.n_people=20", "data.exposures=4", "optim.warmup_steps=2",
-             "model.mixer.has_bias=false"]  # fmt: skip
+    words = [
+        "+experiment=capacity_100x",
+        "+model/mixer=running_mean",
+        "model.position=none",
+        "data.n_people=20",
+        "data.exposures=4",
+        "optim.warmup_steps=2",
+        "model.mixer.has_bias=false",
+    ]
     status, printed, errors = run("running_mean.py", tmp_path, *words)
     assert status == 0, errors
     record = read_record(Path(printed.splitlines()[-1].removeprefix("record: ")))

@@ -17,8 +17,14 @@ from physlm.record import read_record
 from physlm.replication import replicate
 from tests.command_line import called, run
 
-SMALL = ("+experiment=capacity_100x", "data.n_people=60", "data.exposures=20", "model.d_model=16",
-         "optim.warmup_steps=50", "runtime.steps_per_chunk=8")  # fmt: skip
+SMALL = (
+    "+experiment=capacity_100x",
+    "data.n_people=60",
+    "data.exposures=20",
+    "model.d_model=16",
+    "optim.warmup_steps=50",
+    "runtime.steps_per_chunk=8",
+)
 
 
 def records(folder):
@@ -108,9 +114,18 @@ def test_one_cannot_start_from_many_runs():
 
 @pytest.mark.slow
 def test_an_interrupted_group_of_replicas_goes_on(tmp_path):
-    words = [sys.executable, "-m", "physlm.run", *SMALL[:1], "data.n_people=200", "seeds=2",
-             "data.exposures=40", "runtime.replicas=true", "optim.warmup_steps=200",
-             "runtime.steps_per_chunk=4"]  # fmt: skip
+    words = [
+        sys.executable,
+        "-m",
+        "physlm.run",
+        *SMALL[:1],
+        "data.n_people=200",
+        "seeds=2",
+        "data.exposures=40",
+        "runtime.replicas=true",
+        "optim.warmup_steps=200",
+        "runtime.steps_per_chunk=4",
+    ]
     started = subprocess.Popen(words, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
     wait_for_steps(tmp_path)
     started.send_signal(signal.SIGTERM)
@@ -129,8 +144,15 @@ def test_an_interrupted_group_of_replicas_goes_on(tmp_path):
 
 @pytest.mark.slow
 def test_what_runs_in_processes_stops_and_begins_no_other_run(tmp_path):
-    words = [sys.executable, "-m", "physlm.run", *SMALL[:1], "data.n_people=200", "seeds=6",
-             "runtime.steps_per_chunk=4"]  # fmt: skip
+    words = [
+        sys.executable,
+        "-m",
+        "physlm.run",
+        *SMALL[:1],
+        "data.n_people=200",
+        "seeds=6",
+        "runtime.steps_per_chunk=4",
+    ]
     started = subprocess.Popen(words, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
     wait_for_steps(tmp_path)
     started.send_signal(signal.SIGTERM)
@@ -143,8 +165,15 @@ def test_what_runs_in_processes_stops_and_begins_no_other_run(tmp_path):
 
 @pytest.mark.slow
 def test_a_killed_process_takes_only_its_own_runs_with_it(tmp_path):
-    words = [sys.executable, "-m", "physlm.run", *SMALL, "data.exposures=100", "seeds=4",
-             "runtime.n_threads=1"]  # fmt: skip
+    words = [
+        sys.executable,
+        "-m",
+        "physlm.run",
+        *SMALL,
+        "data.exposures=100",
+        "seeds=4",
+        "runtime.n_threads=1",
+    ]
     started = subprocess.Popen(words, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
     wait_for_steps(tmp_path)
     os.kill(workers_of(started.pid)[0], signal.SIGKILL)
@@ -164,7 +193,7 @@ def workers_of(pid):
 def test_a_group_that_was_finished_in_another_way_is_not_gone_on_with(in_processes):
     folder, _ = in_processes
     register()
-    words = (*SMALL, *POINTS, "runtime.replicas=true", f"runs_dir={folder}/runs")  # fmt: skip
+    words = (*SMALL, *POINTS, "runtime.replicas=true", f"runs_dir={folder}/runs")
     config = composed(words)
     stale = folder / "runs/replicates"
     (found,) = stale.iterdir()
@@ -198,15 +227,21 @@ def test_a_replica_that_diverges_is_recorded_and_told(tmp_path):
     assert "not all ended well, as told above" in done.stderr
 
 
-@pytest.mark.parametrize(("words", "message"), [
-    (("seeds=0",), "seeds=0; must be at least 1"),
-    (("seeds=2", "runtime.replicas=true", "trainer.n_accumulate=2"), "n_accumulate=2; use 1"),
-    (("seeds=2", "runtime.replicas=true", "runtime.n_measurements=3"), "n_measurements=3; use 0"),
-    (("seeds=2", "runtime.replicas=true", "model=bert"), "only decoders can be replicas"),
-    (("learning_rates=[1e-3,-1]",), "learning_rates=[0.001, -1.0]; each must be above 0"),
-    (("learning_rates=[1e-3,1e-3]",), "each must be above 0, finite, and told once"),
-    (("seeds=2", "data.n_people=40000"), "n_people=40000 exceeds the 32768 distinct names"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("seeds=0",), "seeds=0; must be at least 1"),
+        (("seeds=2", "runtime.replicas=true", "trainer.n_accumulate=2"), "n_accumulate=2; use 1"),
+        (
+            ("seeds=2", "runtime.replicas=true", "runtime.n_measurements=3"),
+            "n_measurements=3; use 0",
+        ),
+        (("seeds=2", "runtime.replicas=true", "model=bert"), "only decoders can be replicas"),
+        (("learning_rates=[1e-3,-1]",), "learning_rates=[0.001, -1.0]; each must be above 0"),
+        (("learning_rates=[1e-3,1e-3]",), "each must be above 0, finite, and told once"),
+        (("seeds=2", "data.n_people=40000"), "n_people=40000 exceeds the 32768 distinct names"),
+    ],
+)
 def test_what_cannot_be_is_told_before_anything_runs(words, message, tmp_path):
     register()
     with pytest.raises(InputError, match=re.escape(message)):

@@ -17,8 +17,15 @@ from physlm.reproduced import verdicts
 from physlm.results import Results
 from tests.test_experiments import FOLDER
 
-TINY = ["+experiment=capacity_100x", "data.n_people=20", "model.d_model=16", "model.n_layers=1",
-        "trainer.batch_size=2", "optim.warmup_steps=2", "runtime.compile=false"]  # fmt: skip
+TINY = [
+    "+experiment=capacity_100x",
+    "data.n_people=20",
+    "model.d_model=16",
+    "model.n_layers=1",
+    "trainer.batch_size=2",
+    "optim.warmup_steps=2",
+    "runtime.compile=false",
+]
 
 BITS = "capacity/bits_per_parameter{split=train}"
 
@@ -34,8 +41,15 @@ assert drawn == [3, 6], drawn
 
 
 def claim(name, **changes):
-    return {"id": name, "statement": "Bits", "source": "Part 3.3", "published": "2 bits",
-            "metric": BITS, "scale": "laptop", "expect": {"at_most": 1}} | changes  # fmt: skip
+    return {
+        "id": name,
+        "statement": "Bits",
+        "source": "Part 3.3",
+        "published": "2 bits",
+        "metric": BITS,
+        "scale": "laptop",
+        "expect": {"at_most": 1},
+    } | changes
 
 
 @pytest.fixture(name="tiny")
@@ -44,13 +58,16 @@ def made(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     often, seldom = ({"data.exposures": n} for n in (6, 3))
     content = {
-        "title": "A tiny law", "source": {"paper": "Part 3.3", "result": "result 1"},
+        "title": "A tiny law",
+        "source": {"paper": "Part 3.3", "result": "result 1"},
         "seeds": [0, 1],
         "runs": {"often": [*TINY, "data.exposures=6"], "seldom": [*TINY, "data.exposures=3"]},
-        "claims": [claim("often-little", select=often), claim("seldom-little", select=seldom),
-                   claim("often-more", select=often, compared_to=seldom,
-                         expect={"at_least": -10})],
-    }  # fmt: skip
+        "claims": [
+            claim("often-little", select=often),
+            claim("seldom-little", select=seldom),
+            claim("often-more", select=often, compared_to=seldom, expect={"at_least": -10}),
+        ],
+    }
     folder = tmp_path / "tiny"
     folder.mkdir()
     (folder / "experiment.yaml").write_text(yaml.safe_dump(content))
@@ -155,19 +172,25 @@ def test_a_run_that_fails_stops_no_other_and_is_told_every_time(tiny, capsys):
         assert "tables: " in printed.out
 
 
-@pytest.mark.parametrize(("words", "message"), [
-    (["capacitty"], "capacitty: no such experiment; capacity or "),
-    (["capacity", "--only", "10x"], "--only 10x: no such arm; one of 1000x, 100x, scaling"),
-    (["capacity", "--seeds", "-1"], "--seeds -1; write integers from 0 up"),
-    (["capacity", "--seeds", "a"], "--seeds a; write integers from 0 up, such as --seeds 0,1"),
-    (["capacity", "--scale", "big"], "argument --scale: invalid choice: 'big'"),
-    (["capacity", "--quick"], "unrecognized arguments: --quick; --help lists"),
-    (["capacity", "data.n_peopel=5"], "unknown key data.n_peopel; --help lists the keys"),
-    (["capacity", "data.n_people=0"], "n_people=0; "),
-    (["capacity", "seed=5"], "seed=5: write --seeds"),
-    (["tiny", "--output", "tiny", "--seeds", "0"], "--output tiny holds the tables of the whole"),
-    ([], "the following arguments are required: experiment"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["capacitty"], "capacitty: no such experiment; capacity or "),
+        (["capacity", "--only", "10x"], "--only 10x: no such arm; one of 1000x, 100x, scaling"),
+        (["capacity", "--seeds", "-1"], "--seeds -1; write integers from 0 up"),
+        (["capacity", "--seeds", "a"], "--seeds a; write integers from 0 up, such as --seeds 0,1"),
+        (["capacity", "--scale", "big"], "argument --scale: invalid choice: 'big'"),
+        (["capacity", "--quick"], "unrecognized arguments: --quick; --help lists"),
+        (["capacity", "data.n_peopel=5"], "unknown key data.n_peopel; --help lists the keys"),
+        (["capacity", "data.n_people=0"], "n_people=0; "),
+        (["capacity", "seed=5"], "seed=5: write --seeds"),
+        (
+            ["tiny", "--output", "tiny", "--seeds", "0"],
+            "--output tiny holds the tables of the whole",
+        ),
+        ([], "the following arguments are required: experiment"),
+    ],
+)
 def test_what_cannot_be_is_one_line_before_anything_is_run(tiny, words, message, capsys):
     assert main(words) == 2
     printed = capsys.readouterr()
@@ -194,8 +217,14 @@ def test_committed_results_give_the_numbers_and_verdicts_of_the_ledger():
 
 @pytest.mark.slow
 def test_an_interrupted_reproduction_goes_on(tiny):
-    words = [sys.executable, "-m", "physlm.reproduce", "tiny", "data.exposures=200",
-             "runtime.checkpoint_seconds=0"]  # fmt: skip
+    words = [
+        sys.executable,
+        "-m",
+        "physlm.reproduce",
+        "tiny",
+        "data.exposures=200",
+        "runtime.checkpoint_seconds=0",
+    ]
     started = subprocess.Popen(words, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
     for _ in range(600):
         if list(tiny.glob("runs/*/last.ckpt")):

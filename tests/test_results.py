@@ -16,14 +16,17 @@ def row(run_id, metric, dims, value):
 @pytest.fixture
 def results():
     runs = pl.DataFrame({"run_id": ["12", "1e5", "c"], "seed": [0, 1, 0], "name": ["a", "a", "b"]})
-    return Results.of(runs, [
-        row("c", "qa/chance", "split=test", 0.3),
-        row("12", "qa/chance", "split=test", 0.1),
-        row("12", "qa/chance", "attribute=major,split=test", 0.2),
-        row("12", "cfg/robust", "temperature=1", 0.5),
-        row("1e5", "cfg/robust", "temperature=0.1", 0.6),
-        row("1e5", "capacity/maximum", "", 2.0) | {"stderr": 0.1, "n": 7},
-    ])  # fmt: skip
+    return Results.of(
+        runs,
+        [
+            row("c", "qa/chance", "split=test", 0.3),
+            row("12", "qa/chance", "split=test", 0.1),
+            row("12", "qa/chance", "attribute=major,split=test", 0.2),
+            row("12", "cfg/robust", "temperature=1", 0.5),
+            row("1e5", "cfg/robust", "temperature=0.1", 0.6),
+            row("1e5", "capacity/maximum", "", 2.0) | {"stderr": 0.1, "n": 7},
+        ],
+    )
 
 
 def test_metrics_become_columns_of_the_runs_in_their_order(results):
@@ -44,9 +47,13 @@ def test_what_is_written_is_read_again(results, tmp_path):
 
 def test_a_selection_keeps_the_metrics_of_its_runs(results):
     for found in (results.filter(name="a"), results.filter(pl.col("name") == "a")):
-        assert found.texts == [CHANCE, "qa/chance{attribute=major,split=test}",
-                               "cfg/robust{temperature=1}", "cfg/robust{temperature=0.1}",
-                               "capacity/maximum"]  # fmt: skip
+        assert found.texts == [
+            CHANCE,
+            "qa/chance{attribute=major,split=test}",
+            "cfg/robust{temperature=1}",
+            "cfg/robust{temperature=0.1}",
+            "capacity/maximum",
+        ]
         assert found.values(CHANCE).to_list() == [0.1]
         assert set(found.metrics["run_id"]) == set(found.runs["run_id"]) == {"12", "1e5"}
 
@@ -58,12 +65,15 @@ def test_dims_become_columns_along_a_name(results):
     assert results.along("qa/chance")["attribute"].to_list() == [None, None, "major"]
 
 
-@pytest.mark.parametrize(("metric", "message"), [
-    ("qa/chance", r"no metric qa/chance; did you mean qa/chance\{split=test\} or"),
-    ("qa/chnace{split=test}", r"did you mean qa/chance\{split=test\}"),
-    ("nothing like it", "write NAME or NAME"),
-    ("xyz", "no metric xyz; see the rows of metrics.csv"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("metric", "message"),
+    [
+        ("qa/chance", r"no metric qa/chance; did you mean qa/chance\{split=test\} or"),
+        ("qa/chnace{split=test}", r"did you mean qa/chance\{split=test\}"),
+        ("nothing like it", "write NAME or NAME"),
+        ("xyz", "no metric xyz; see the rows of metrics.csv"),
+    ],
+)
 def test_a_metric_that_no_run_has_is_refused_with_what_is_like_it(results, metric, message):
     with pytest.raises(InputError, match=message):
         results.table(metric)

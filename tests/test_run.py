@@ -16,8 +16,14 @@ from physlm.record import read_curves, read_record
 from physlm.train.fit import saved_steps
 from tests.command_line import called, record_path, run
 
-SMALL = ("+experiment=capacity_100x", "data.n_people=60", "data.exposures=40", "model.d_model=16",
-         "optim.warmup_steps=50", "runtime.steps_per_chunk=8")  # fmt: skip
+SMALL = (
+    "+experiment=capacity_100x",
+    "data.n_people=60",
+    "data.exposures=40",
+    "model.d_model=16",
+    "optim.warmup_steps=50",
+    "runtime.steps_per_chunk=8",
+)
 
 
 @pytest.fixture(scope="module")
@@ -33,13 +39,23 @@ def test_a_run_ends_with_its_table_and_the_path_of_its_record(finished):
     assert record.status == "finished"
     assert record.exposures == 40
     assert record.tokens == 60 * 22 * 40
-    for shown in ("capacity/bits_per_parameter{split=train}", "paper", "exposures counted",
-                  "tokens/s", "capacity/maximum_bits_per_parameter"):  # fmt: skip
+    for shown in (
+        "capacity/bits_per_parameter{split=train}",
+        "paper",
+        "exposures counted",
+        "tokens/s",
+        "capacity/maximum_bits_per_parameter",
+    ):
         assert shown in done.stdout
     assert "error" not in done.stderr
     files = {path.name for path in (folder / "runs" / record.run_id).iterdir()}
-    assert {"record.json", "config.yaml", "metrics.jsonl", "model.safetensors",
-            "figure.png"} <= files  # fmt: skip
+    assert {
+        "record.json",
+        "config.yaml",
+        "metrics.jsonl",
+        "model.safetensors",
+        "figure.png",
+    } <= files
     assert "last.ckpt" not in files
 
 
@@ -131,8 +147,10 @@ def test_a_killed_run_ends_bit_for_bit_like_an_uninterrupted_one(finished, tmp_p
     for _ in range(n_kills):
         process = subprocess.Popen(
             [sys.executable, "-m", "physlm.run", *SMALL, "runtime.checkpoint_seconds=0"],
-            cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-        )  # fmt: skip
+            cwd=tmp_path,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )
         mark = (path / "last.ckpt").stat().st_mtime_ns if (path / "last.ckpt").exists() else 0
         deadline = time.monotonic() + 100
         while time.monotonic() < deadline and process.poll() is None:
@@ -148,7 +166,10 @@ def test_a_killed_run_ends_bit_for_bit_like_an_uninterrupted_one(finished, tmp_p
     resumed = read_record(record_path(called(*SMALL, cwd=tmp_path, check=0), tmp_path))
     assert [m.value for m in resumed.metrics] == [m.value for m in expected.metrics]
     assert (resumed.steps, resumed.tokens, resumed.exposures) == (
-        expected.steps, expected.tokens, expected.exposures)  # fmt: skip
+        expected.steps,
+        expected.tokens,
+        expected.exposures,
+    )
     weights = [f / "runs" / expected.run_id / "model.safetensors" for f in (folder, tmp_path)]
     assert weights[0].read_bytes() == weights[1].read_bytes()
 
@@ -164,26 +185,43 @@ def command(tmp_path):
     return in_folder
 
 
-LANGUAGE = ("data.n_strings=400", "data.grammar=english", "data.root=null", "data.seq_len=32",
-            "model.n_layers=1", "model.d_model=16", "model.n_heads=2",
-            "optim.warmup_steps=5")  # fmt: skip
+LANGUAGE = (
+    "data.n_strings=400",
+    "data.grammar=english",
+    "data.root=null",
+    "data.seq_len=32",
+    "model.n_layers=1",
+    "model.d_model=16",
+    "model.n_heads=2",
+    "optim.warmup_steps=5",
+)
 
 
 def test_a_language_is_learned_measured_on_the_way_and_looked_into(command, tmp_path):
     status, output = command(
-        "+experiment=cfg_inside", *LANGUAGE, "runtime.n_measurements=3", "logger=csv",
-        "eval.cfg_accuracy.n_samples=10", "eval.cfg_accuracy.n_samples_of_curve=5",
-        "eval.cfg_accuracy.prefixes=[0,3]", "eval.cfg_distribution.n_strings=10",
-        "eval.cfg_probing.n_train=10", "eval.cfg_probing.n_test=5", "eval.cfg_probing.n_steps=2",
+        "+experiment=cfg_inside",
+        *LANGUAGE,
+        "runtime.n_measurements=3",
+        "logger=csv",
+        "eval.cfg_accuracy.n_samples=10",
+        "eval.cfg_accuracy.n_samples_of_curve=5",
+        "eval.cfg_accuracy.prefixes=[0,3]",
+        "eval.cfg_distribution.n_strings=10",
+        "eval.cfg_probing.n_train=10",
+        "eval.cfg_probing.n_test=5",
+        "eval.cfg_probing.n_steps=2",
         "eval.cfg_attention.n_strings=5",
-    )  # fmt: skip
+    )
     assert status == 0, output.stderr
     record = read_record(record_path(output, tmp_path))
     kl = "cfg/kl_nats{split=test}"
     texts = {metric.text for metric in record.metrics}
-    assert {"cfg/accuracy{prefix=3,split=test}", kl, "attention/boundary_peak{split=test}",
-            "probe/accuracy{level=2,positions=all,reach=full,split=test,target=ancestor}",
-            } <= texts  # fmt: skip
+    assert {
+        "cfg/accuracy{prefix=3,split=test}",
+        kl,
+        "attention/boundary_peak{split=test}",
+        "probe/accuracy{level=2,positions=all,reach=full,split=test,target=ancestor}",
+    } <= texts
     folder = tmp_path / "runs" / record.run_id
     rows = [row for row in read_curves(folder / "metrics.jsonl") if "curve/tokens" in row]
     assert [row["curve/tokens"] for row in rows][-1] == record.tokens
@@ -197,22 +235,25 @@ def test_a_language_is_learned_measured_on_the_way_and_looked_into(command, tmp_
         assert (folder / name).stat().st_size > 0
 
 
-@pytest.mark.parametrize(("words", "message"), [
-    (("data.typo=3",), "data.typo"),
-    (("+data.typo=3",), "typo"),
-    (("data.n_people=abc",), "data.n_people"),
-    (("data.n_people=40000",), "n_people=40000 exceeds the 32768 distinct names"),
-    (("model.n_heads=3",), "d_model=32 is not divisible by n_heads=3"),
-    (("runtime.device=cuda", "runtime.n_devices=99", "trainer.batch_size=99"), "GPUs"),
-    (("runtime.replicas=true",), "this is one run; set seeds=5"),
-    (("runs_dir=/proc/nowhere",), "/proc/nowhere"),
-    (("data.seq_len=8",), "documents have up to 22 tokens"),
-    (("trainer.precision=fp16",), "precision=fp16 needs a GPU"),
-    (("model.init_std=-1",), "init_std=-1"),
-    (("data.chunk_length=300",), "chunk_length=300"),
-    (("scale=huge",), "scale=huge"),
-    (("data=nope",), "Available options in 'data'"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("data.typo=3",), "data.typo"),
+        (("+data.typo=3",), "typo"),
+        (("data.n_people=abc",), "data.n_people"),
+        (("data.n_people=40000",), "n_people=40000 exceeds the 32768 distinct names"),
+        (("model.n_heads=3",), "d_model=32 is not divisible by n_heads=3"),
+        (("runtime.device=cuda", "runtime.n_devices=99", "trainer.batch_size=99"), "GPUs"),
+        (("runtime.replicas=true",), "this is one run; set seeds=5"),
+        (("runs_dir=/proc/nowhere",), "/proc/nowhere"),
+        (("data.seq_len=8",), "documents have up to 22 tokens"),
+        (("trainer.precision=fp16",), "precision=fp16 needs a GPU"),
+        (("model.init_std=-1",), "init_std=-1"),
+        (("data.chunk_length=300",), "chunk_length=300"),
+        (("scale=huge",), "scale=huge"),
+        (("data=nope",), "Available options in 'data'"),
+    ],
+)
 def test_bad_input_is_one_line_and_status_2(command, words, message):
     status, printed = command("+experiment=capacity_100x", *words)
     assert status == 2
@@ -222,14 +263,19 @@ def test_bad_input_is_one_line_and_status_2(command, words, message):
     assert printed.stdout == ""
 
 
-@pytest.mark.parametrize(("words", "message"), [
-    (("data=cfg",), "eval=capacity measures people, of data=bios, bior or biod"),
-    (("data=cfg", "eval=cfg", "model=bert"), "Encoder does not generate"),
-    (("data=cfg", "eval=cfg", "data.grammar=cfg3z"), "grammar=cfg3z: no such grammar or file"),
-    (("data=cfg", "eval=cfg", "data.seq_len=64", "model.position=learned"),
-     "data.seq_len=64: only 0% of the strings"),
-    (("data=cfg", "eval=cfg", "data.corrupted_share=2"), "corrupted_share=2.0; must be from 0"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("data=cfg",), "eval=capacity measures people, of data=bios, bior or biod"),
+        (("data=cfg", "eval=cfg", "model=bert"), "Encoder does not generate"),
+        (("data=cfg", "eval=cfg", "data.grammar=cfg3z"), "grammar=cfg3z: no such grammar or file"),
+        (
+            ("data=cfg", "eval=cfg", "data.seq_len=64", "model.position=learned"),
+            "data.seq_len=64: only 0% of the strings",
+        ),
+        (("data=cfg", "eval=cfg", "data.corrupted_share=2"), "corrupted_share=2.0; must be from 0"),
+    ],
+)
 def test_what_a_language_cannot_be_measured_with_is_one_line(command, words, message):
     status, output = command(*words)
     assert status == 2
@@ -240,7 +286,9 @@ def test_what_a_language_cannot_be_measured_with_is_one_line(command, words, mes
 def test_an_experiment_without_its_plus_is_explained(command):
     status, printed = command("experiment=capacity_100x")
     assert (status, printed.stderr) == (
-        2, "error: experiment needs a plus: write +experiment=NAME\n")  # fmt: skip
+        2,
+        "error: experiment needs a plus: write +experiment=NAME\n",
+    )
 
 
 def test_a_process_ends_with_that_line_and_status(tmp_path):
@@ -301,6 +349,7 @@ def test_points_of_a_sweep_are_run_in_processes(tmp_path):
 
 @pytest.mark.slow
 def test_submitit_runs_a_point_as_a_job(tmp_path):
-    done = run(*SMALL, "seed=0,1", "hydra/launcher=submitit_local", "--multirun",
-               cwd=tmp_path, check=0)  # fmt: skip
+    done = run(
+        *SMALL, "seed=0,1", "hydra/launcher=submitit_local", "--multirun", cwd=tmp_path, check=0
+    )
     assert len(list((tmp_path / "runs").glob("*/record.json"))) == 2, done.stderr

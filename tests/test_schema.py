@@ -87,12 +87,17 @@ print(said(lambda: Experts(4, 8, "silu", ExpertsShape(2, 1, 1.0))))
 
 def test_a_kind_given_as_text_is_that_kind_or_refused():
     assert printed(GIVEN).splitlines() == [
-        "<NormKind.rmsnorm: 'rmsnorm'>", "<MlpKind.gelu: 'gelu'>", "<TokenizerName.gpt2: 'gpt2'>",
-        "norm=foo; one of layernorm, rmsnorm", "norm=MlpKind.gelu; one of layernorm, rmsnorm",
-        "2", "tokenizer=bpe; one of compact, gpt2",
+        "<NormKind.rmsnorm: 'rmsnorm'>",
+        "<MlpKind.gelu: 'gelu'>",
+        "<TokenizerName.gpt2: 'gpt2'>",
+        "norm=foo; one of layernorm, rmsnorm",
+        "norm=MlpKind.gelu; one of layernorm, rmsnorm",
+        "2",
+        "tokenizer=bpe; one of compact, gpt2",
         "kind=token; one of terminal, nonterminal, nonterminal_fixed",
-        "False", "kind=silu; one of gelu, gated_silu, none",
-    ]  # fmt: skip
+        "False",
+        "kind=silu; one of gelu, gated_silu, none",
+    ]
 
 
 @pytest.mark.parametrize("schema", ALL, ids=lambda s: s.__name__)
@@ -108,13 +113,17 @@ def test_every_schema_refuses_kinds_that_do_not_exist(schema):
 @pytest.mark.parametrize(
     ("field", "value", "rule"),
     [
-        ("has_bias", "false", "must be true or false"), ("has_bias", 1, "must be true or false"),
-        ("n_layers", "2", "must be a whole number"), ("n_layers", 2.5, "must be a whole number"),
-        ("n_layers", True, "must be a whole number"), ("n_layers", None, "must be a whole number"),
-        ("mlp_ratio", "4", "must be a number"), ("mlp_ratio", np.nan, "must be a finite number"),
+        ("has_bias", "false", "must be true or false"),
+        ("has_bias", 1, "must be true or false"),
+        ("n_layers", "2", "must be a whole number"),
+        ("n_layers", 2.5, "must be a whole number"),
+        ("n_layers", True, "must be a whole number"),
+        ("n_layers", None, "must be a whole number"),
+        ("mlp_ratio", "4", "must be a number"),
+        ("mlp_ratio", np.nan, "must be a finite number"),
         ("init_std", np.inf, "must be a finite number"),
     ],
-)  # fmt: skip
+)
 def test_a_value_of_another_type_is_refused_by_name(field, value, rule):
     with pytest.raises(ValueError, match=f"^{field}=.*; {rule}$"):
         Schema.__post_init__(built(DecoderConfig, **{field: value}))

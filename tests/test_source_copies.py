@@ -14,9 +14,15 @@ from physlm.record import RunDirectory
 
 GRAMMAR = "root S\nterminals 1 2 3\nS -> A B | B A A\nA -> 1 2 | 2 2\nB -> 3 1 | 1\n"
 SMALL = [
-    "data=cfg", "data.n_strings=60", "data.seq_len=8", "trainer.batch_size=8", "eval=[]",
-    "optim.warmup_steps=5", "runtime.compile=false", "runtime.n_threads=1",
-]  # fmt: skip
+    "data=cfg",
+    "data.n_strings=60",
+    "data.seq_len=8",
+    "trainer.batch_size=8",
+    "eval=[]",
+    "optim.warmup_steps=5",
+    "runtime.compile=false",
+    "runtime.n_threads=1",
+]
 MODEL = ["model.d_model=16", "model.n_heads=2", "model.n_layers=1"]
 
 
@@ -58,8 +64,9 @@ def test_a_run_starts_from_one_that_was_moved(moved, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "same.txt").write_text(GRAMMAR)
     earlier = moved[0] / "kept" / moved[1].run_dir
-    measured = run("data.grammar=same.txt", "model=inherited", "stage=measure",
-                   f"init_from='{earlier}'")  # fmt: skip
+    measured = run(
+        "data.grammar=same.txt", "model=inherited", "stage=measure", f"init_from='{earlier}'"
+    )
     assert RunDirectory(measured.run_dir).read_record().status == "finished"
 
 

@@ -6,13 +6,34 @@ import sys
 
 import pytest
 
-HEAVY = {"torch", "lightning", "numba", "nltk", "scipy", "matplotlib", "sklearn", "transformers",
-         "polars", "pyarrow", "pandas", "wandb"}  # fmt: skip
+HEAVY = {
+    "torch",
+    "lightning",
+    "numba",
+    "nltk",
+    "scipy",
+    "matplotlib",
+    "sklearn",
+    "transformers",
+    "polars",
+    "pyarrow",
+    "pandas",
+    "wandb",
+}
 
 # Of ours, all that is read before a run begins.
-LIGHT = ["physlm", "physlm.registry", "physlm.record", "physlm.messages", "physlm.science",
-         "physlm.identity", "physlm.train.runtime", "physlm.train.trainer",
-         "physlm.train.schedule", "physlm.train.logger"]  # fmt: skip
+LIGHT = [
+    "physlm",
+    "physlm.registry",
+    "physlm.record",
+    "physlm.messages",
+    "physlm.science",
+    "physlm.identity",
+    "physlm.train.runtime",
+    "physlm.train.trainer",
+    "physlm.train.schedule",
+    "physlm.train.logger",
+]
 
 # Runs a command as `python -m physlm.run` does, then tells what it loaded and how long it took.
 COMMAND = """
@@ -32,8 +53,14 @@ REPRODUCE = COMMAND.replace("physlm.run", "physlm.reproduce")
 
 def loaded(code, *words, cwd=None):
     """The heavy libraries that a process loaded, its CPU seconds, and what it printed."""
-    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True,
-                          timeout=200, check=False, cwd=cwd)  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", code, *words],
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+        cwd=cwd,
+    )
     *_, last = done.stderr.splitlines()
     told = json.loads(last)
     return HEAVY.intersection(told["modules"]), told["seconds"], done.stdout + done.stderr
@@ -80,9 +107,18 @@ def test_an_experiment_is_listed_and_refused_without_what_computes(words, said, 
 
 
 def test_a_finished_run_is_shown_without_anything_that_computes(tmp_path):
-    words = ["data=biod", "data.n_people=24", "data.exposures=2", "data.seq_len=12",
-             "trainer.batch_size=8", "optim.warmup_steps=2", "model.d_model=8", "model.n_heads=1",
-             "runtime.progress_bar=false", f"runs_dir={tmp_path}"]  # fmt: skip
+    words = [
+        "data=biod",
+        "data.n_people=24",
+        "data.exposures=2",
+        "data.seq_len=12",
+        "trainer.batch_size=8",
+        "optim.warmup_steps=2",
+        "model.d_model=8",
+        "model.n_heads=1",
+        "runtime.progress_bar=false",
+        f"runs_dir={tmp_path}",
+    ]
     heavy, _, printed = loaded(COMMAND, *words)
     assert "torch" in heavy
     assert "finished before" not in printed

@@ -13,8 +13,15 @@ from physlm.record import RunDirectory, read_curves, read_record
 from physlm.train.fit import saved_steps
 from tests.command_line import run
 
-TINY = ("+experiment=capacity_100x", "data.n_people=20", "data.exposures=4", "model.d_model=16",
-        "model.n_layers=1", "trainer.batch_size=2", "runtime.compile=false")  # fmt: skip
+TINY = (
+    "+experiment=capacity_100x",
+    "data.n_people=20",
+    "data.exposures=4",
+    "model.d_model=16",
+    "model.n_layers=1",
+    "trainer.batch_size=2",
+    "runtime.compile=false",
+)
 
 
 def records(folder):
@@ -41,33 +48,47 @@ def test_who_waits_for_a_run_says_so_and_then_has_it(tmp_path, capfd, monkeypatc
 
 
 HEIR = (
-    "data=biod", "data.n_people=20", "data.exposures=4", "data.seq_len=22", "trainer.batch_size=2",
-    "data.name_sizes=[32,32,32]", "data.attribute_order=fixed", "eval.capacity.n_renderings=1",
-    "model=inherited", "optim.warmup_steps=5", "runtime.compile=false",
+    "data=biod",
+    "data.n_people=20",
+    "data.exposures=4",
+    "data.seq_len=22",
+    "trainer.batch_size=2",
+    "data.name_sizes=[32,32,32]",
+    "data.attribute_order=fixed",
+    "eval.capacity.n_renderings=1",
+    "model=inherited",
+    "optim.warmup_steps=5",
+    "runtime.compile=false",
     f"init_from='{' '.join(TINY[:-1])} optim.warmup_steps=5 seed=0'",
-)  # fmt: skip
+)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize(("start", "words", "n_runs"), [
-    # The same runs twice, each group with a process for each of its runs.
-    (TINY, ("seeds=2", "name=mine,yours", "launcher=processes"), 2),
-    (TINY, ("seeds=2", "name=mine,yours", "launcher=serial"), 2),
-    # Groups that have a run in common, each in one program; W&B runs of their own.
-    (TINY, ("seeds=2", "seed=0,1", "runtime.replicas=true", "logger=wandb",
-            "launcher=processes"), 3),
-    # Single runs: the same one twice, and its table.
-    (TINY, ("name=mine,yours", "logger=csv", "launcher=processes"), 1),
-    # Points and seeds that start from one run, which nobody has done yet.
-    (HEIR, ("seeds=2", "name=mine,yours", "launcher=processes"), 3),
-    (HEIR, ("seed=0,1", "launcher=processes"), 3),
-    # A job's main module is the launcher's.
-    (TINY, ("seeds=2", "learning_rates=[1e-3]", "hydra/launcher=submitit_local"), 2),
-], ids=lambda value: " ".join(value[-3:]) if isinstance(value, tuple) else "")  # fmt: skip
+@pytest.mark.parametrize(
+    ("start", "words", "n_runs"),
+    [
+        # The same runs twice, each group with a process for each of its runs.
+        (TINY, ("seeds=2", "name=mine,yours", "launcher=processes"), 2),
+        (TINY, ("seeds=2", "name=mine,yours", "launcher=serial"), 2),
+        # Groups that have a run in common, each in one program; W&B runs of their own.
+        (
+            TINY,
+            ("seeds=2", "seed=0,1", "runtime.replicas=true", "logger=wandb", "launcher=processes"),
+            3,
+        ),
+        # Single runs: the same one twice, and its table.
+        (TINY, ("name=mine,yours", "logger=csv", "launcher=processes"), 1),
+        # Points and seeds that start from one run, which nobody has done yet.
+        (HEIR, ("seeds=2", "name=mine,yours", "launcher=processes"), 3),
+        (HEIR, ("seed=0,1", "launcher=processes"), 3),
+        # A job's main module is the launcher's.
+        (TINY, ("seeds=2", "learning_rates=[1e-3]", "hydra/launcher=submitit_local"), 2),
+    ],
+    ids=lambda value: " ".join(value[-3:]) if isinstance(value, tuple) else "",
+)
 def test_ways_of_doing_many_runs_go_together(start, words, n_runs, tmp_path):
-    done = run(*start, *words, "--multirun", cwd=tmp_path, check=0,
-               env={"WANDB_MODE": "offline"})  # fmt: skip
+    done = run(*start, *words, "--multirun", cwd=tmp_path, check=0, env={"WANDB_MODE": "offline"})
     found = records(tmp_path)
     assert len(found) == n_runs, done.stderr
     assert {record.status for record in found} == {"finished"}
@@ -86,11 +107,22 @@ def test_ways_of_doing_many_runs_go_together(start, words, n_runs, tmp_path):
 def test_groups_that_share_runs_in_another_order_never_wait_for_each_other(tmp_path):
     orders = ("[6e-3,3e-3]", "[3e-3,6e-3]")
     started = [
-        subprocess.Popen([sys.executable, "-m", "physlm.run", *TINY, f"learning_rates={rates}",
-                          "runtime.replicas=true"], cwd=tmp_path, stdout=subprocess.PIPE,
-                         stderr=subprocess.PIPE, text=True)
+        subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "physlm.run",
+                *TINY,
+                f"learning_rates={rates}",
+                "runtime.replicas=true",
+            ],
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
         for rates in orders
-    ]  # fmt: skip
+    ]
     told = [process.communicate(timeout=200) for process in started]
     assert [process.returncode for process in started] == [0, 0], told
     assert len(records(tmp_path)) == 2
@@ -101,11 +133,25 @@ def test_groups_that_share_runs_in_another_order_never_wait_for_each_other(tmp_p
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("words", [("seed=0,1",), ("seeds=2",)])
 def test_an_interrupted_parallel_sweep_goes_on(words, tmp_path):
-    words = [sys.executable, "-m", "physlm.run", *TINY, "data.exposures=400", *words,
-             "runtime.checkpoint_seconds=0", "launcher=processes", "--multirun"]  # fmt: skip
-    started = subprocess.Popen(words, cwd=tmp_path, stderr=subprocess.PIPE,
-                               stdout=subprocess.DEVNULL, text=True,
-                               start_new_session=True)  # fmt: skip
+    words = [
+        sys.executable,
+        "-m",
+        "physlm.run",
+        *TINY,
+        "data.exposures=400",
+        *words,
+        "runtime.checkpoint_seconds=0",
+        "launcher=processes",
+        "--multirun",
+    ]
+    started = subprocess.Popen(
+        words,
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    )
     for _ in range(3000):
         if list(tmp_path.glob("runs/*/last.ckpt")):
             break

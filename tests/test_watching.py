@@ -21,9 +21,16 @@ from physlm.train.logger import LoggerConfig, Tracker
 from physlm.train.tracking import build_loggers, close, report
 from physlm.watching import harmless, outlive_readers, tell
 
-TINY = ("+experiment=capacity_100x", "data.n_people=20", "data.exposures=4", "model.d_model=16",
-        "model.n_layers=1", "trainer.batch_size=2", "runtime.compile=false",
-        "optim.warmup_steps=5")  # fmt: skip
+TINY = (
+    "+experiment=capacity_100x",
+    "data.n_people=20",
+    "data.exposures=4",
+    "model.d_model=16",
+    "model.n_layers=1",
+    "trainer.batch_size=2",
+    "runtime.compile=false",
+    "optim.warmup_steps=5",
+)
 KEY = f"{7:040d}"
 
 
@@ -69,8 +76,14 @@ def unreachable(monkeypatch):
 
 def build(directory, kind, run_id="abc"):
     directory.path.mkdir(parents=True, exist_ok=True)
-    return build_loggers(LoggerConfig(kind=kind), directory, run_id=run_id, name="run",
-                         first_step=0, hyperparameters={"a": 1})  # fmt: skip
+    return build_loggers(
+        LoggerConfig(kind=kind),
+        directory,
+        run_id=run_id,
+        name="run",
+        first_step=0,
+        hyperparameters={"a": 1},
+    )
 
 
 def test_a_run_is_trained_and_kept_offline_where_wandb_is_not_reached(unreachable, tmp_path, capfd):
@@ -105,8 +118,10 @@ def test_a_key_that_cannot_be_one_is_refused_before_any_compute(
 
 def test_a_key_is_that_of_the_server_which_is_asked(monkeypatch, tmp_path):
     netrc = tmp_path / "netrc"
-    netrc.write_text(f"machine api.wandb.ai login user password short\n"
-                     f"machine wandb.here login user password local-{KEY}\n")  # fmt: skip
+    netrc.write_text(
+        f"machine api.wandb.ai login user password short\n"
+        f"machine wandb.here login user password local-{KEY}\n"
+    )
     netrc.chmod(0o600)
     for name in ("WANDB_API_KEY", "WANDB_MODE"):
         monkeypatch.delenv(name, raising=False)
@@ -156,14 +171,20 @@ def test_a_run_that_measures_nothing_ends_well_with_a_table(command, tmp_path):
     assert not path.with_name("scores.csv").exists()
 
 
-@pytest.mark.parametrize(("words", "message"), [
-    (("eval=null",), "write ~GROUP, such as ~eval, to leave it out"),
-    (("--multirun", "launcher=serial"), "launcher=serial comes after a flag; write flags such as"),
-    (("--multirun", "--tpyo"), "unknown flag --tpyo"),
-    (("--config-name",), "argument --config-name/-cn: expected one argument"),
-    (("--experimental-rerun", "x"), "--experimental-rerun x: no job files are kept"),
-    (("launcher=slurm", "--multirun"), "launcher=processes needs no cluster"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("eval=null",), "write ~GROUP, such as ~eval, to leave it out"),
+        (
+            ("--multirun", "launcher=serial"),
+            "launcher=serial comes after a flag; write flags such as",
+        ),
+        (("--multirun", "--tpyo"), "unknown flag --tpyo"),
+        (("--config-name",), "argument --config-name/-cn: expected one argument"),
+        (("--experimental-rerun", "x"), "--experimental-rerun x: no job files are kept"),
+        (("launcher=slurm", "--multirun"), "launcher=processes needs no cluster"),
+    ],
+)
 def test_what_hydra_or_slurm_cannot_take_is_one_line(words, message, command):
     status, printed = command(*words)
     assert status == 2
@@ -209,8 +230,13 @@ def test_what_is_harmless_is_told_and_what_stops_a_process_is_not_kept(capsys):
 @pytest.mark.slow
 def test_a_run_whose_reader_is_gone_ends_with_its_record_and_no_word(tmp_path):
     command = f"{sys.executable} -m physlm.run {' '.join(TINY)}"
-    done = subprocess.run(["bash", "-c", f"set -o pipefail; {command} | true"], cwd=tmp_path,
-                          capture_output=True, text=True, check=False)  # fmt: skip
+    done = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {command} | true"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert (done.returncode, done.stderr) == (0, "")
     only_record(tmp_path)
     done = subprocess.run(["bash", "-c", f"{command} seed=1 >&- 2>&-"], cwd=tmp_path, check=False)

@@ -27,14 +27,25 @@ def _draw_bits(axes, results: Results) -> None:
     """Bits learned, with the lines of 2 and 1 bits per parameter and all that there is to learn."""
     by = ["data.exposures", "parameters.total"]
     for exposures, rows in _groups(summarise(results, by, [LEARNED])):
-        axes.errorbar(rows["parameters.total"], rows[LEARNED], rows[f"{LEARNED}/stderr"],
-                      marker="o", capsize=3, color=COLOURS[exposures],
-                      label=f"{exposures} exposures")  # fmt: skip
+        axes.errorbar(
+            rows["parameters.total"],
+            rows[LEARNED],
+            rows[f"{LEARNED}/stderr"],
+            marker="o",
+            capsize=3,
+            color=COLOURS[exposures],
+            label=f"{exposures} exposures",
+        )
     runs = results.table(MOST)
     sizes = sorted(runs["parameters.total"].unique())
     for slope, style in ((2, "--"), (1, ":")):
-        axes.plot(sizes, [slope * p for p in sizes], style, color="grey",
-                  label=f"{slope} bit{'s' * (slope > 1)} per parameter")  # fmt: skip
+        axes.plot(
+            sizes,
+            [slope * p for p in sizes],
+            style,
+            color="grey",
+            label=f"{slope} bit{'s' * (slope > 1)} per parameter",
+        )
     most = (runs[MOST] * runs["parameters.total"]).max()
     axes.axhline(most, color="black", linewidth=1, label="all there is to learn")
     axes.set(xlabel="parameters", ylabel="bits learned", ylim=(-0.15 * most, 1.25 * most))
@@ -52,8 +63,11 @@ def _draw_ratio(axes, results: Results) -> None:
     axes.annotate("maximum", (0.35 * top, 0.38 * top), rotation=35)
     for level, style in ((2, "--"), (1, ":")):
         axes.axhline(level, linestyle=style, color="grey")
-    axes.set(xlabel="maximum in this world (bits per parameter)", ylabel="bits per parameter",
-             ylim=(-0.8, 2.5))  # fmt: skip
+    axes.set(
+        xlabel="maximum in this world (bits per parameter)",
+        ylabel="bits per parameter",
+        ylim=(-0.8, 2.5),
+    )
 
 
 def _groups(table: pl.DataFrame):

@@ -10,8 +10,13 @@ from physlm.results import Results
 
 BITS = "capacity/bits_per_parameter{split=train}"
 MOST = "capacity/maximum_bits_per_parameter"
-SIZES = {"n_attributes": "K", "n_chunks": "C", "diversity": "D", "chunk_length": "L",
-         "alphabet_size": "T"}  # fmt: skip
+SIZES = {
+    "n_attributes": "K",
+    "n_chunks": "C",
+    "diversity": "D",
+    "chunk_length": "L",
+    "alphabet_size": "T",
+}
 BASE = {"n_attributes": 6, "n_chunks": 1, "diversity": 256, "chunk_length": 2, "alphabet_size": 32}
 
 
@@ -21,8 +26,11 @@ def draw(results: Results) -> Figure:
     columns = [f"data.{name}" for name in SIZES]
     runs = results.table(BITS, MOST)
     for values, rows in sorted(runs.partition_by(columns, as_dict=True).items()):
-        changed = [f"{SIZES[name]}={value}" for name, value in zip(SIZES, values, strict=True)
-                   if value != BASE[name]]  # fmt: skip
+        changed = [
+            f"{SIZES[name]}={value}"
+            for name, value in zip(SIZES, values, strict=True)
+            if value != BASE[name]
+        ]
         groups["_".join(changed) or "K=6, C=1,_D=256, L=2,_T=32"] = rows[BITS]
         most.append(rows[MOST].mean())
     figure = Figure(figsize=(8, 4), layout="constrained")

@@ -26,8 +26,12 @@ def draw(results: Results) -> Figure:
     ladder.errorbar(means["data.exposures"], means[BITS], means[f"{BITS}/stderr"], capsize=4)
     for level, style in ((2, "--"), (1, ":")):
         ladder.axhline(level, linestyle=style, color="grey")
-    ladder.set(xscale="log", xlabel="exposures", ylabel="bits per parameter",
-               title="everyone equally often")  # fmt: skip
+    ladder.set(
+        xscale="log",
+        xlabel="exposures",
+        ylabel="bits per parameter",
+        title="everyone equally often",
+    )
     mixed = results.filter(is_mixed)
     shares = {f"{10 * n}_exposures": mixed.values(SHARE.format(n)) for n in (1, 3, 10, 30, 100)}
     draw_seeds(groups, shares, "share of what is told that is known")

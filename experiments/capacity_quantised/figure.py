@@ -20,8 +20,14 @@ def draw(results: Results) -> Figure:
     rounded = results.filter(pl.col("name") == "capacity_quantised")
     for (size,), rows in sorted(rounded.runs.partition_by(GROUP, as_dict=True).items()):
         means = summarise(rounded.of_runs(rows), [WEIGHT], [BITS])
-        axes.errorbar(means[WEIGHT], means[BITS], means[f"{BITS}/stderr"], marker="o", capsize=4,
-                      label=f"{size} weights share a scale")  # fmt: skip
+        axes.errorbar(
+            means[WEIGHT],
+            means[BITS],
+            means[f"{BITS}/stderr"],
+            marker="o",
+            capsize=4,
+            label=f"{size} weights share a scale",
+        )
     before = results.filter(pl.col("name") != "capacity_quantised").values(BITS)
     axes.axhline(before.mean(), color="black", linewidth=1, label="32 bits")
     axes.axhline(0, color="grey", linewidth=0.5)

@@ -19,14 +19,21 @@ def draw(results: Results) -> Figure:
     means = summarise(results, ["parameters.total"], [BITS, MOST])
     runs = results.table(BITS)
     axes.plot(runs["parameters.total"], runs[BITS], "k.", alpha=0.5, label="each seed")
-    axes.errorbar(means["parameters.total"], means[BITS], means[f"{BITS}/stderr"], capsize=4,
-                  label="mean")  # fmt: skip
+    axes.errorbar(
+        means["parameters.total"], means[BITS], means[f"{BITS}/stderr"], capsize=4, label="mean"
+    )
     axes.plot(means["parameters.total"], means[MOST], "k--", linewidth=1, label="maximum")
     axes.axhline(2, linestyle=":", color="grey", label="2 bits per parameter")
-    axes.set(xscale="log", xlabel="parameters", ylabel="bits per parameter", ylim=(0, 4),
-             title="one world, 1000 exposures")  # fmt: skip
-    axes.set_xticks(means["parameters.total"].to_list(),
-                    [f"{n / 1000:.0f}k" for n in means["parameters.total"]])  # fmt: skip
+    axes.set(
+        xscale="log",
+        xlabel="parameters",
+        ylabel="bits per parameter",
+        ylim=(0, 4),
+        title="one world, 1000 exposures",
+    )
+    axes.set_xticks(
+        means["parameters.total"].to_list(), [f"{n / 1000:.0f}k" for n in means["parameters.total"]]
+    )
     axes.minorticks_off()
     axes.legend(fontsize="small")
     return figure

@@ -17,11 +17,17 @@ def draw(results: Results) -> Figure:
     people = results.filter(pl.col("name") == "people")
     alone = pl.col("data.n_minority") == 0
     arms = [
-        Arm("alone", people.filter(alone).values(STORED),
-            results.filter(pl.col("name") == "extraction")),
-        Arm("beside_celebrities", people.filter(~alone).values(STORED),
-            results.filter(pl.col("name") == "celebrity")),
-    ]  # fmt: skip
+        Arm(
+            "alone",
+            people.filter(alone).values(STORED),
+            results.filter(pl.col("name") == "extraction"),
+        ),
+        Arm(
+            "beside_celebrities",
+            people.filter(~alone).values(STORED),
+            results.filter(pl.col("name") == "celebrity"),
+        ),
+    ]
     return draw_arms(arms)
 
 

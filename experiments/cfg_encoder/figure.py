@@ -25,8 +25,9 @@ def draw(results: Results) -> Figure:
             rows = results.filter(pl.col("name") == name)
             for j, level in enumerate(LEVELS):
                 values = rows.values(FOUND.format(level, positions, reach))
-                axes.bar(j + 0.4 * i, values.mean(), 0.38, color=f"C{i}",
-                         label=label if j == 0 else None)  # fmt: skip
+                axes.bar(
+                    j + 0.4 * i, values.mean(), 0.38, color=f"C{i}", label=label if j == 0 else None
+                )
                 axes.plot([j + 0.4 * i] * len(values), values, "k.", markersize=3)
         axes.set_xticks(np.arange(len(LEVELS)) + 0.2, [f"NT{level}" for level in LEVELS])
         axes.set(title=f"ancestor: {title}", ylabel="accuracy", ylim=(0, 1.05))

@@ -12,8 +12,11 @@ from physlm.results import Results
 LEVELS = (2, 3, 4)
 ENDS = "attention/end_to_end{{key_level={},query_level={},split=test}}"
 OFFSETS = (-2, -1, 0, 1, 2)
-PROBES = {("full", "all"): "full, all positions", ("diagonal", "ends"): "own state, at ends",
-          ("diagonal", "elsewhere"): "own state, elsewhere"}  # fmt: skip
+PROBES = {
+    ("full", "all"): "full, all positions",
+    ("diagonal", "ends"): "own state, at ends",
+    ("diagonal", "elsewhere"): "own state, elsewhere",
+}
 DIMS = "level={},positions={},reach={},split=test,target=ancestor"
 
 
@@ -37,8 +40,9 @@ def _draw_probes(axes, results: Results, kind: tuple[str, str], title: str) -> N
         for j, level in enumerate(LEVELS):
             dims = DIMS.format(level, positions, reach)
             values = results.values(f"probe/{name}{{{dims}}}")
-            axes.bar(j + 0.4 * i, values.mean(), 0.38, color=f"C{i}",
-                     label=label if j == 0 else None)  # fmt: skip
+            axes.bar(
+                j + 0.4 * i, values.mean(), 0.38, color=f"C{i}", label=label if j == 0 else None
+            )
             axes.plot([j + 0.4 * i] * len(values), values, "k.", markersize=3)
     axes.axhline(1 / 3, color="grey", linestyle=":", label="a third")
     axes.set_xticks(np.arange(len(LEVELS)) + 0.2, [f"NT{level}" for level in LEVELS])
@@ -48,23 +52,26 @@ def _draw_probes(axes, results: Results, kind: tuple[str, str], title: str) -> N
 
 def _draw_boundaries(axes, results: Results) -> None:
     for i, level in enumerate(LEVELS):
-        names = [f"attention/at_boundary{{level={level},offset={offset},split=test}}"
-                 for offset in OFFSETS]  # fmt: skip
+        names = [
+            f"attention/at_boundary{{level={level},offset={offset},split=test}}"
+            for offset in OFFSETS
+        ]
         rows = results.table(*names).select(names).to_numpy()
         for row in rows:
             axes.plot(OFFSETS, row - row.mean(), color=f"C{i}", alpha=0.3)
         mean = rows.mean(axis=0)
         axes.plot(OFFSETS, mean - mean.mean(), color=f"C{i}", marker="o", label=f"NT{level}")
     axes.axhline(0, color="grey", linewidth=0.8)
-    axes.set(title="to keys near the end of a subtree", xlabel="offset from the end",
-             ylabel="beyond distance, less its mean")  # fmt: skip
+    axes.set(
+        title="to keys near the end of a subtree",
+        xlabel="offset from the end",
+        ylabel="beyond distance, less its mean",
+    )
     axes.legend(fontsize="small")
 
 
 def _draw_end_to_end(axes, results: Results) -> None:
-    values = np.array([
-        [results.values(ENDS.format(k, q)).mean() for k in LEVELS] for q in LEVELS
-    ])  # fmt: skip
+    values = np.array([[results.values(ENDS.format(k, q)).mean() for k in LEVELS] for q in LEVELS])
     largest = np.abs(values).max()
     image = axes.imshow(values, cmap="RdBu_r", vmin=-largest, vmax=largest)
     for (q, k), value in np.ndenumerate(values):
@@ -81,11 +88,20 @@ def _draw_adjacent(axes, results: Results) -> None:
     rows = results.along("attention/adjacent").group_by(*levels, "apart", maintain_order=True)
     means = rows.agg(pl.col("value").mean()).sort(*levels, "apart")
     for (q, k), line in means.group_by(levels, maintain_order=True):
-        axes.plot(line["apart"], line["value"], marker="o", color=f"C{q - 2}",
-                  alpha=1 if q == k else 0.35, label=f"NT{q}" if q == k else None)  # fmt: skip
+        axes.plot(
+            line["apart"],
+            line["value"],
+            marker="o",
+            color=f"C{q - 2}",
+            alpha=1 if q == k else 0.35,
+            label=f"NT{q}" if q == k else None,
+        )
     axes.axhline(0, color="grey", linewidth=0.8)
-    axes.set(title="between ends (pale: other levels)",
-             xlabel="subtrees of the key's level between", ylabel="beyond distance")  # fmt: skip
+    axes.set(
+        title="between ends (pale: other levels)",
+        xlabel="subtrees of the key's level between",
+        ylabel="beyond distance",
+    )
     axes.legend(fontsize="small")
 
 

@@ -33,10 +33,15 @@ def draw_validity(axes: Axes, curve: pl.DataFrame) -> None:
     for number, (_, runs) in enumerate(sorted(curve.group_by("seed"))):
         for prefix, label in PREFIXES.items():
             rows = runs.filter(pl.col("dims") == f"prefix={prefix},split=test")
-            axes.plot(rows["tokens"] / 1e6, rows["value"], color="tab:gray" if prefix else "black",
-                      label=label if number == 0 else None)  # fmt: skip
-    axes.set(xlabel="million tokens", ylabel="share of valid strings", ylim=(-0.03, 1.03),
-             title="cfg3b")  # fmt: skip
+            axes.plot(
+                rows["tokens"] / 1e6,
+                rows["value"],
+                color="tab:gray" if prefix else "black",
+                label=label if number == 0 else None,
+            )
+    axes.set(
+        xlabel="million tokens", ylabel="share of valid strings", ylim=(-0.03, 1.03), title="cfg3b"
+    )
     axes.legend(fontsize="small")
 
 
@@ -46,8 +51,13 @@ def draw_distance(axes: Axes, curve: pl.DataFrame) -> None:
     for i, grammar in enumerate(GRAMMARS):
         runs = curve.filter(pl.col("data.grammar") == grammar).group_by("seed")
         for number, (_, rows) in enumerate(sorted(runs)):
-            axes.semilogy(rows["tokens"] / 1e6, rows["value"], color=f"C{i}",
-                          linewidth=1, label=grammar if number == 0 else None)  # fmt: skip
+            axes.semilogy(
+                rows["tokens"] / 1e6,
+                rows["value"],
+                color=f"C{i}",
+                linewidth=1,
+                label=grammar if number == 0 else None,
+            )
     axes.set(xlabel="million tokens", ylabel="KL to the truth, nats per token")
     axes.legend(fontsize="small")
 
@@ -60,8 +70,13 @@ def draw_grammars(axes: Axes, results: Results) -> None:
         axes.bar(i, values.mean(), color=f"C{i}")
         axes.plot([i] * len(values), values, "k.", markersize=4)
         if grammar in PUBLISHED:
-            axes.plot(i, PUBLISHED[grammar], "D", color="tab:gray",
-                      label="paper, whole grammar" if grammar == "cfg3b" else None)  # fmt: skip
+            axes.plot(
+                i,
+                PUBLISHED[grammar],
+                "D",
+                color="tab:gray",
+                label="paper, whole grammar" if grammar == "cfg3b" else None,
+            )
     axes.set_xticks(range(len(GRAMMARS)), GRAMMARS)
     axes.set(ylabel="share of valid strings", ylim=(0, 1.03), title="from the start")
     axes.legend(fontsize="small", loc="center right")

@@ -10,9 +10,15 @@ from physlm.analysis.experiment_figure import draw_experiment
 from physlm.results import Results
 
 VALID, KL = "cfg/accuracy{prefix=0,split=test}", "cfg/kl_nats{split=test}"
-VARIANTS = {("learned", 4): "absolute", ("none", 4): "none", ("uniform", 4): "uniform",
-            ("uniform", 8): "uniform,\n8 heads", ("position_only", 4): "position\nonly",
-            ("rope", 4): "rotary", ("relative", 4): "relative"}  # fmt: skip
+VARIANTS = {
+    ("learned", 4): "absolute",
+    ("none", 4): "none",
+    ("uniform", 4): "uniform",
+    ("uniform", 8): "uniform,\n8 heads",
+    ("position_only", 4): "position\nonly",
+    ("rope", 4): "rotary",
+    ("relative", 4): "relative",
+}
 
 
 def draw(results: Results) -> Figure:

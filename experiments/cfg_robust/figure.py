@@ -22,15 +22,21 @@ def draw(results: Results) -> Figure:
         for i, (label, rows) in enumerate(_trained(results)):
             for j, kind in enumerate(BEGINNINGS):
                 values = rows.values(RIGHT.format(kind, temperature))
-                axes.bar(j + 0.2 * i, values.mean(), 0.18, color=f"C{i}",
-                         label=label if j == 0 else None)  # fmt: skip
+                axes.bar(
+                    j + 0.2 * i, values.mean(), 0.18, color=f"C{i}", label=label if j == 0 else None
+                )
                 axes.plot([j + 0.2 * i] * len(values), values, "k.", markersize=3)
         axes.set_xticks(np.arange(len(BEGINNINGS)) + 0.3, list(BEGINNINGS.values()))
         axes.set(xlabel="mistakes in the beginning", title=f"temperature {temperature}")
     panels[0].set(ylabel="continuations as meant", ylim=(0, 1.05))
     handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside right upper", fontsize="small",
-                  title="mistakes in\ntraining strings")  # fmt: skip
+    figure.legend(
+        handles,
+        labels,
+        loc="outside right upper",
+        fontsize="small",
+        title="mistakes in\ntraining strings",
+    )
     return figure
 
 

@@ -11,9 +11,14 @@ from physlm.errors import InputError
 from physlm.results import Results
 from physlm.summary import varying_science
 
-TEXTS = {"single": (1, 1, "fixed"), "single_permute1": (1, 1, "random"),
-         "single_permute5": (1, 5, "random"), "multi5": (5, 1, "fixed"),
-         "multi5_permute": (5, 1, "random"), "redrawn": (0, 1, "random")}  # fmt: skip
+TEXTS = {
+    "single": (1, 1, "fixed"),
+    "single_permute1": (1, 1, "random"),
+    "single_permute5": (1, 5, "random"),
+    "multi5": (5, 1, "fixed"),
+    "multi5_permute": (5, 1, "random"),
+    "redrawn": (0, 1, "random"),
+}
 
 
 def measured(results: Results, text: str) -> tuple[Results, Results]:

@@ -8,8 +8,9 @@ from physlm.analysis.experiment_figure import draw_experiment
 from physlm.analysis.manipulation_figure import draw_tasks
 from physlm.results import Results
 
-TASKS = tuple(f"{what}_{how}" for what in ("birth_month", "major_luck")
-              for how in ("ranking", "subtraction"))  # fmt: skip
+TASKS = tuple(
+    f"{what}_{how}" for what in ("birth_month", "major_luck") for how in ("ranking", "subtraction")
+)
 
 
 def draw(results: Results) -> Figure:

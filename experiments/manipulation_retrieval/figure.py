@@ -9,10 +9,16 @@ from physlm.analysis.manipulation_figure import draw_tasks
 from physlm.results import Results
 
 TASKS = (
-    "birth_day", "birth_year", "birth_city_then_employer", "employer_then_birth_city",
-    "university_then_major", "major_then_university", "company_city_then_employer",
-    "employer_then_company_city", "city_of_employer",
-)  # fmt: skip
+    "birth_day",
+    "birth_year",
+    "birth_city_then_employer",
+    "employer_then_birth_city",
+    "university_then_major",
+    "major_then_university",
+    "company_city_then_employer",
+    "employer_then_company_city",
+    "city_of_employer",
+)
 
 
 def draw(results: Results) -> Figure:

@@ -11,10 +11,13 @@ from physlm.results import Results
 
 VALUE = "manipulation/{}{{split={},task=birth_month_mod_2}}"
 # Label, the share of training questions with facts that it is of, and which metric.
-LINES = (("chance", 0.0, "chance"), ("straight, trained so", 0.0, "accuracy"),
-         ("straight, trained with facts too", 0.5, "accuracy"),
-         ("after facts of its own", 0.5, "accuracy_with_facts"),
-         ("those facts", 0.5, "facts"))  # fmt: skip
+LINES = (
+    ("chance", 0.0, "chance"),
+    ("straight, trained so", 0.0, "accuracy"),
+    ("straight, trained with facts too", 0.5, "accuracy"),
+    ("after facts of its own", 0.5, "accuracy_with_facts"),
+    ("those facts", 0.5, "facts"),
+)
 
 
 def draw_sizes(axes: Axes, results: Results, split: str) -> None:
@@ -27,10 +30,18 @@ def draw_sizes(axes: Axes, results: Results, split: str) -> None:
             pl.col(name).mean().alias("mean"),
             (pl.col(name).std() / pl.col(name).count().sqrt()).alias("error"),
         )
-        axes.errorbar(means["data.max_train"], means["mean"], means["error"],
-                      marker="o", capsize=2, color=f"C{i}", label=label)  # fmt: skip
-    axes.set(xlabel="people in training", ylabel="share", ylim=(0, 1.05),
-             title=split.replace("_", " "))  # fmt: skip
+        axes.errorbar(
+            means["data.max_train"],
+            means["mean"],
+            means["error"],
+            marker="o",
+            capsize=2,
+            color=f"C{i}",
+            label=label,
+        )
+    axes.set(
+        xlabel="people in training", ylabel="share", ylim=(0, 1.05), title=split.replace("_", " ")
+    )
 
 
 def draw(results: Results) -> Figure:

@@ -16,11 +16,13 @@ def draw(results: Results) -> Figure:
     """The figure of these runs."""
     mixed = results.filter(pl.col("name") == "mixed_training")
     arms = [
-        Arm("questions_afterwards",
+        Arm(
+            "questions_afterwards",
             results.filter(pl.col("name") == "people").values(STORED),
-            results.filter(pl.col("name") == "extraction")),
+            results.filter(pl.col("name") == "extraction"),
+        ),
         Arm("questions_from the start", mixed.values(STORED), mixed),
-    ]  # fmt: skip
+    ]
     return draw_arms(arms)
 
 

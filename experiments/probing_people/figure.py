@@ -35,8 +35,15 @@ def draw_places(axes: Axes, probes: Results, text: str) -> None:
     axes.imshow(accuracy, vmin=0, vmax=1, cmap="Blues", aspect="auto")
     for (row, column), value in np.ndenumerate(accuracy):
         shade = "white" if value > 0.5 else "black"
-        axes.text(column, row, f"{100 * value:.0f}", ha="center", va="center",
-                  fontsize="x-small", color=shade)  # fmt: skip
+        axes.text(
+            column,
+            row,
+            f"{100 * value:.0f}",
+            ha="center",
+            va="center",
+            fontsize="x-small",
+            color=shade,
+        )
     axes.set_title(text.replace("_", " "), fontsize="small")
     axes.set_xticks(range(N_PLACES), [str(place + 1) for place in range(N_PLACES)])
     axes.set_yticks(range(len(ATTRIBUTES)), [name.replace("_", " ") for name in ATTRIBUTES])
@@ -48,8 +55,7 @@ def draw_names(axes: Axes, results: Results, texts: list[str]) -> None:
     for i, text in enumerate(texts):
         probes = told_as(results, text, "probing_people").table(NAMED).sort("seed")
         asked = told_as(results, text, "extraction").table(ASKED).sort("seed")
-        axes.plot(probes[NAMED], asked[ASKED], "o", color=f"C{i}",
-                  label=text.replace("_", " "))  # fmt: skip
+        axes.plot(probes[NAMED], asked[ASKED], "o", color=f"C{i}", label=text.replace("_", " "))
     axes.set(xlabel="Q-probe, whole values", ylabel="answered, never asked about", ylim=(0, 1))
     axes.set_xlim(left=0)
     axes.legend(fontsize="x-small")

@@ -119,8 +119,10 @@ def fit_adapted_probe(
     probe = AdaptedProbe(model, n_classes, recipe, seed).train()
     optimizer = torch.optim.AdamW(
         [parameter for parameter in probe.parameters() if parameter.requires_grad],
-        lr=recipe.learning_rate, weight_decay=recipe.weight_decay, eps=1e-6,
-    )  # fmt: skip
+        lr=recipe.learning_rate,
+        weight_decay=recipe.weight_decay,
+        eps=1e-6,
+    )
     schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, recipe.n_steps)
     rng = stream(seed, "probe batches")
     size = min(recipe.batch_size, len(inputs.classes))

@@ -48,8 +48,15 @@ def _draw_adjacent(axes: Axes, adjacent: Float[np.ndarray, "levels levels apart"
         for k, row in enumerate(rows):
             is_same = q == k
             label = f"NT{q + 2}" if is_same else None
-            axes.plot(range(len(row)), row, marker=".", label=label, color=f"C{q}",
-                      alpha=1.0 if is_same else 0.3, linewidth=2 if is_same else 1)  # fmt: skip
+            axes.plot(
+                range(len(row)),
+                row,
+                marker=".",
+                label=label,
+                color=f"C{q}",
+                alpha=1.0 if is_same else 0.3,
+                linewidth=2 if is_same else 1,
+            )
     axes.axhline(0, color="grey", linewidth=0.8)
     axes.set(xlabel="subtrees apart (key's level)", title="between ends")
     axes.legend(fontsize="small", title="query and key")
@@ -80,6 +87,7 @@ def _draw_level(axes: Axes, arrays: Mapping[str, np.ndarray], level: int) -> Non
         colour = f"C{classes[begin] % 10}"
         axes.barh(level, end - begin, left=begin - 0.5, color=colour, edgecolor="white", height=0.9)
         if end - begin >= 3:
-            axes.text((begin + end - 1) / 2, level, names[begin], ha="center", va="center",
-                      fontsize=6)  # fmt: skip
+            axes.text(
+                (begin + end - 1) / 2, level, names[begin], ha="center", va="center", fontsize=6
+            )
         begin = int(end)

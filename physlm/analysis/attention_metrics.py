@@ -17,21 +17,40 @@ def attention_metrics(found: AttentionStatistics) -> list[Metric]:
     adjacent = found.adjacent.mean(axis=(0, 1))
     levels = range(2, len(boundary) + 2)
     values = [
-        *(("by_distance", by_distance[d], {"distance": d})
-          for d in _DISTANCES if d < len(by_distance)),
-        *(("at_boundary", boundary[v - 2, o], {"level": v, "offset": offset})
-          for v in levels for o, offset in enumerate(OFFSETS)),
-        *(("end_to_end", ends[q - 2, _CENTRE, k - 2, _CENTRE], {"query_level": q, "key_level": k})
-          for q in levels for k in levels),
-        *(("adjacent", adjacent[q - 2, k - 2, r], {"query_level": q, "key_level": k, "apart": r})
-          for q in levels for k in levels for r in range(MOST_APART + 1)),
+        *(
+            ("by_distance", by_distance[d], {"distance": d})
+            for d in _DISTANCES
+            if d < len(by_distance)
+        ),
+        *(
+            ("at_boundary", boundary[v - 2, o], {"level": v, "offset": offset})
+            for v in levels
+            for o, offset in enumerate(OFFSETS)
+        ),
+        *(
+            ("end_to_end", ends[q - 2, _CENTRE, k - 2, _CENTRE], {"query_level": q, "key_level": k})
+            for q in levels
+            for k in levels
+        ),
+        *(
+            ("adjacent", adjacent[q - 2, k - 2, r], {"query_level": q, "key_level": k, "apart": r})
+            for q in levels
+            for k in levels
+            for r in range(MOST_APART + 1)
+        ),
         *((name, value, {}) for name, value in peaks(boundary, ends, adjacent).items()),
-    ]  # fmt: skip
+    ]
     return [
-        Metric(name=f"attention/{name}", value=float(value), unit="attention", n=found.n_strings,
-               dims={"split": "test", **dims})
-        for name, value, dims in values if np.isfinite(value)
-    ]  # fmt: skip
+        Metric(
+            name=f"attention/{name}",
+            value=float(value),
+            unit="attention",
+            n=found.n_strings,
+            dims={"split": "test", **dims},
+        )
+        for name, value, dims in values
+        if np.isfinite(value)
+    ]
 
 
 def peaks(

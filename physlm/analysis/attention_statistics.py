@@ -129,10 +129,13 @@ def _string_sums(
         sums, n_adjacent = _adjacent_sums(residual, deepest, subtrees, n_levels)
         adjacent.append(sums)
     return [
-        np.stack(boundary).astype(np.float64), (is_past.sum(axis=0) @ marks.T).reshape(shape),
-        np.stack(ends).astype(np.float64), (marks @ is_past @ marks.T).reshape(*shape, *shape),
-        np.stack(adjacent), n_adjacent,
-    ]  # fmt: skip
+        np.stack(boundary).astype(np.float64),
+        (is_past.sum(axis=0) @ marks.T).reshape(shape),
+        np.stack(ends).astype(np.float64),
+        (marks @ is_past @ marks.T).reshape(*shape, *shape),
+        np.stack(adjacent),
+        n_adjacent,
+    ]
 
 
 def _spread(

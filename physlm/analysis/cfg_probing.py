@@ -74,9 +74,11 @@ class CfgProbingConfig(ScorerConfig):
             for n, name in ((self.n_train, "train"), (self.n_test, "test"))
         )
         recipe = ProbeRecipe(
-            n_heads=self.n_heads, d_position=self.d_position, n_steps=self.n_steps,
+            n_heads=self.n_heads,
+            d_position=self.d_position,
+            n_steps=self.n_steps,
             batch_size=self.batch_size,
-        )  # fmt: skip
+        )
         trained, untrained = (
             probed(subject, corpus, train, test, self.reaches, recipe)
             for subject in (model, model.untrained(corpus.seed).eval())

@@ -72,12 +72,19 @@ def draw_histograms(records: Sequence[RunRecord], path: Path) -> bool:
         axes = figure.add_subplot(1, len(names), i + 1)
         values = np.array([metrics[name].value for metrics in measured])
         groups = [values[np.array(rates) == rate] for rate in sorted(set(rates))]
-        axes.hist(groups, bins=np.histogram_bin_edges(values, "auto").tolist(), stacked=True,
-                  label=[f"learning rate {rate:g}" for rate in sorted(set(rates))])  # fmt: skip
+        axes.hist(
+            groups,
+            bins=np.histogram_bin_edges(values, "auto").tolist(),
+            stacked=True,
+            label=[f"learning rate {rate:g}" for rate in sorted(set(rates))],
+        )
         if name in records[0].published:
             axes.axvline(records[0].published[name], color="tab:red", label="published")
-        axes.set(xlabel=f"{name} ({measured[0][name].unit})", ylabel="runs",
-                 title=f"{records[0].name}, n = {len(records)}")  # fmt: skip
+        axes.set(
+            xlabel=f"{name} ({measured[0][name].unit})",
+            ylabel="runs",
+            title=f"{records[0].name}, n = {len(records)}",
+        )
         axes.legend(fontsize="small")
     if names[0] in records[0].published:
         _add_caveats(figure, records)

@@ -47,12 +47,15 @@ class LayerRemovalConfig(ScorerConfig):
         for layer in range(model.n_layers):
             shorter = without_layer(model, layer)
             metrics += [
-                replace(metric, name=f"layer_removal/{metric.name}",
-                        dims={**metric.dims, "layer": layer + 1})
+                replace(
+                    metric,
+                    name=f"layer_removal/{metric.name}",
+                    dims={**metric.dims, "layer": layer + 1},
+                )
                 for scorer in self._scorers(corpus)
                 for metric in scorer.measure(shorter, corpus).metrics
                 if metric.name in _TOTALS and "attribute" not in metric.dims
-            ]  # fmt: skip
+            ]
         return Measurement(tuple(metrics))
 
     def _scorers(self, corpus: "Corpus") -> tuple[ScorerConfig, ...]:

@@ -6,12 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Int, Int32, Int64
 
-from physlm.analysis.adapted_probe import (
-    AdaptedProbeRecipe,
-    Inputs,
-    fit_adapted_probe,
-    is_right,
-)
+from physlm.analysis.adapted_probe import AdaptedProbeRecipe, Inputs, fit_adapted_probe, is_right
 from physlm.data.bio.asked import asked_about, columns_asked, world_of
 from physlm.data.bio.assembly import assemble
 from physlm.data.bio.knowledge import KnowledgeCorpus

@@ -40,9 +40,11 @@ class PeopleProbeConfig(ScorerConfig):
         from physlm.analysis.adapted_probe import AdaptedProbeRecipe, StateNorm
 
         return AdaptedProbeRecipe(
-            embedding_rank=self.embedding_rank, norm=StateNorm(norm),
-            n_steps=self.n_steps, batch_size=self.batch_size,
-        )  # fmt: skip
+            embedding_rank=self.embedding_rank,
+            norm=StateNorm(norm),
+            n_steps=self.n_steps,
+            batch_size=self.batch_size,
+        )
 
 
 @register("eval", "p_probe")
@@ -83,10 +85,11 @@ class PProbeConfig(PeopleProbeConfig):
         metrics = []
         for task, right, chance in probed(model, world, self.tasks, tokens, places, recipe):
             metrics += [
-                mean("p_probe/accuracy", right[:, i], "accuracy", split="test", place=i,
-                     **task.dims)
+                mean(
+                    "p_probe/accuracy", right[:, i], "accuracy", split="test", place=i, **task.dims
+                )
                 for i in range(right.shape[1])
-            ]  # fmt: skip
+            ]
             metrics.append(mean("p_probe/chance", chance, "accuracy", split="test", **task.dims))
         return Measurement(tuple(metrics))
 
@@ -135,8 +138,9 @@ class QProbeConfig(PeopleProbeConfig):
         metrics, wholes = [], []
         for task, right, chance in probed(model, world, self.tasks, tokens, places, recipe):
             for name, values in (("accuracy", right[:, 0]), ("chance", chance)):
-                metrics.append(mean(f"q_probe/{name}", values, "accuracy", split="test",
-                                    **task.dims))  # fmt: skip
+                metrics.append(
+                    mean(f"q_probe/{name}", values, "accuracy", split="test", **task.dims)
+                )
             if task.dims["part"] == "whole":
                 wholes.append(right[:, 0])
         if wholes:

@@ -60,9 +60,14 @@ class Probes(nn.Module):
     """One probe for each question, all trained in one pass over the same states."""
 
     def __init__(
-        self, n_classes: tuple[int, ...], width: int, n_positions: int, reach: Reach,
-        recipe: ProbeRecipe, seed: int,
-    ) -> None:  # fmt: skip
+        self,
+        n_classes: tuple[int, ...],
+        width: int,
+        n_positions: int,
+        reach: Reach,
+        recipe: ProbeRecipe,
+        seed: int,
+    ) -> None:
         super().__init__()
         self.n_classes, self.reach = n_classes, converted(reach, Reach, "reach")
         generator = torch.Generator().manual_seed(stream_key(seed, "probe") >> 1)
@@ -118,9 +123,11 @@ def fit_probes(
     n_strings, n_positions, width = states.shape
     probes = Probes(labels.n_classes, width, n_positions, reach, recipe, seed).to(states.device)
     optimizer = torch.optim.AdamW(
-        probes.parameters(), lr=recipe.learning_rate, betas=(0.9, 0.98),
+        probes.parameters(),
+        lr=recipe.learning_rate,
+        betas=(0.9, 0.98),
         weight_decay=recipe.weight_decay,
-    )  # fmt: skip
+    )
     schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, recipe.n_steps)
     rng = stream(seed, "probe batches")
     for _ in range(recipe.n_steps):

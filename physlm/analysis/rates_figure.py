@@ -43,10 +43,13 @@ def _draw_curves(axes: Axes, kinds: Mapping[str, pl.DataFrame]) -> None:
     bits = pl.col(BITS)
     for name, rows in kinds.items():
         means = rows.group_by(RATE).agg(bits.mean(), stderr=bits.std() / bits.count().sqrt())
-        axes.errorbar(*means.sort(RATE), marker="o", capsize=4,
-                      label=name.replace("_", " "))  # fmt: skip
-    axes.set(xscale="log", xlabel="learning rate", ylabel="bits per parameter",
-             title="after 100 exposures")  # fmt: skip
+        axes.errorbar(*means.sort(RATE), marker="o", capsize=4, label=name.replace("_", " "))
+    axes.set(
+        xscale="log",
+        xlabel="learning rate",
+        ylabel="bits per parameter",
+        title="after 100 exposures",
+    )
     rates = sorted({rate for rows in kinds.values() for rate in rows[RATE]})
     axes.set_xticks(rates, [f"{rate:g}" for rate in rates])
     axes.minorticks_off()

@@ -7,6 +7,14 @@ from physlm.config.scale import Scale
 from physlm.config.schema import Parent, RunConfig, Stage
 
 __all__ = [
-    "Parent", "RunConfig", "Scale", "Stage", "composed", "config_dir", "recorded", "register",
-    "run_config", "typed",
-]  # fmt: skip
+    "Parent",
+    "RunConfig",
+    "Scale",
+    "Stage",
+    "composed",
+    "config_dir",
+    "recorded",
+    "register",
+    "run_config",
+    "typed",
+]

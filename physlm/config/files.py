@@ -92,9 +92,10 @@ class ScaledRepository(ConfigRepository):
         # By scheme: Hydra loads its class a second time, as a plugin, and isinstance says no.
         self.sources = [
             ScaledFiles(source.provider, source.path, self.scale)
-            if source.scheme() == ScaledFiles.scheme() else source
+            if source.scheme() == ScaledFiles.scheme()
+            else source
             for source in self.sources
-        ]  # fmt: skip
+        ]
 
 
 class ScaledConfigLoader(ConfigLoaderImpl):
@@ -108,8 +109,9 @@ class ScaledConfigLoader(ConfigLoaderImpl):
         super().__init__(config_search_path)
         self.repository = ScaledRepository(config_search_path, Scale.laptop)
 
-    def load_configuration(self, config_name: str | None, overrides: list[str], *args: Any,
-                           **options: Any) -> DictConfig:  # fmt: skip
+    def load_configuration(
+        self, config_name: str | None, overrides: list[str], *args: Any, **options: Any
+    ) -> DictConfig:
         """Compose, as Hydra does, at the scale of the words."""
         scale = chosen_scale(overrides)
         self.repository = ScaledRepository(self.config_search_path, scale)
@@ -122,9 +124,12 @@ class ScaledConfigLoader(ConfigLoaderImpl):
         return found
 
     def get_group_options(
-        self, group_name: str, results_filter: ObjectType | None = ObjectType.CONFIG,
-        config_name: str | None = None, overrides: list[str] | None = None,
-    ) -> list[str]:  # fmt: skip
+        self,
+        group_name: str,
+        results_filter: ObjectType | None = ObjectType.CONFIG,
+        config_name: str | None = None,
+        overrides: list[str] | None = None,
+    ) -> list[str]:
         """As Hydra does, but without a copy of all that is stored for each group of `--help`."""
         if overrides:
             return super().get_group_options(group_name, results_filter, config_name, overrides)

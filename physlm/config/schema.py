@@ -133,12 +133,15 @@ class RunConfig(Schema):
         """The runs of all seeds and learning rates that are asked for, one at least."""
         return [
             replace(
-                self, seed=seed, optim=replace(self.optim, learning_rate=rate), seeds=1,
+                self,
+                seed=seed,
+                optim=replace(self.optim, learning_rate=rate),
+                seeds=1,
                 learning_rates=[],
             )
             for rate in (self.learning_rates or [self.optim.learning_rate])
             for seed in range(self.seed, self.seed + self.seeds)
-        ]  # fmt: skip
+        ]
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for files."""
@@ -222,8 +225,10 @@ class Parent(NamedTuple):
             return self
         measured = self.config.runtime.n_measurements
         config = replace(
-            self.config, seed=self.config.seed if self.has_own_seed else child.seed,
-            runs_dir=child.runs_dir, logger=child.logger,
+            self.config,
+            seed=self.config.seed if self.has_own_seed else child.seed,
+            runs_dir=child.runs_dir,
+            logger=child.logger,
             runtime=replace(child.runtime, n_measurements=measured),
-        )  # fmt: skip
+        )
         return self._replace(config=config)

@@ -76,5 +76,7 @@ def _keep(dispatcher: Any, function: Callable[..., Any]) -> None:
 def _tell_of_slow_starts() -> None:
     """Say it once, in the process that the user started."""
     if multiprocessing.parent_process() is None:
-        tell("compiled code cannot be kept, so every start is slower; set NUMBA_CACHE_DIR to a "
-             "folder that can be written")  # fmt: skip
+        tell(
+            "compiled code cannot be kept, so every start is slower; set NUMBA_CACHE_DIR to a "
+            "folder that can be written"
+        )

@@ -56,11 +56,16 @@ def write_corpus(
         _write_vocabulary(corpus, building)
         hashes = {name: sha256_of(building / name) for name in (*FILES, *truth)}
         manifest = {
-            "format_version": FORMAT_VERSION, **description, "epochs": n_epochs,
-            "documents": n_documents, "tokens": n_tokens, "dtype": _dtype(corpus).str,
-            "fingerprint": corpus.fingerprint(), "entropy_bits": corpus.entropy_bits,
+            "format_version": FORMAT_VERSION,
+            **description,
+            "epochs": n_epochs,
+            "documents": n_documents,
+            "tokens": n_tokens,
+            "dtype": _dtype(corpus).str,
+            "fingerprint": corpus.fingerprint(),
+            "entropy_bits": corpus.entropy_bits,
             "sha256": hashes,
-        }  # fmt: skip
+        }
         (building / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
         building.replace(folder)
     finally:

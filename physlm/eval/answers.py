@@ -39,9 +39,12 @@ def written_answers(
         batch_size: Questions read at once.
     """
     sampling = Sampling(
-        max_new_tokens=max_new_tokens, eos=vocabulary.eos, temperature=0.0, batch_size=batch_size,
+        max_new_tokens=max_new_tokens,
+        eos=vocabulary.eos,
+        temperature=0.0,
+        batch_size=batch_size,
         is_compiled=model.device.type == "cuda",
-    )  # fmt: skip
+    )
     written = generate(model, prompts, sampling, seed=0)
     texts = [vocabulary.decode(tokens).strip() for tokens in written.tokens]
     return [Answer(t, bool(e)) for t, e in zip(texts, written.is_ended, strict=True)]

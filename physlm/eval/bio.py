@@ -52,9 +52,12 @@ class BioConfig(ScorerConfig):
 
         world = _world(corpus)
         losses = measure_items(
-            model, world, self._people(world),
-            n_renderings=self.n_renderings, batch_size=self.batch_size,
-        )  # fmt: skip
+            model,
+            world,
+            self._people(world),
+            n_renderings=self.n_renderings,
+            batch_size=self.batch_size,
+        )
         columns = {a.name: i for i, a in enumerate(world.attributes) if a.name != "gender"}
         documents = world.rendering(0, self._people(world))
         spans = documents.value_spans
@@ -64,15 +67,19 @@ class BioConfig(ScorerConfig):
         named = np.where(is_named_last, losses.is_name_right, np.nan)
         accuracies = [
             ("attribute_accuracy", total, {}),
-            *(("attribute_accuracy", is_right[:, i], {"attribute": name})
-              for name, i in columns.items()),
+            *(
+                ("attribute_accuracy", is_right[:, i], {"attribute": name})
+                for name, i in columns.items()
+            ),
             ("name_accuracy", named, {}),
-        ]  # fmt: skip
-        return Measurement(tuple(
-            mean(f"bio/{name}", values[~np.isnan(values)], "share", split="train", **dims)
-            for name, values, dims in accuracies
-            if not np.isnan(values).all()
-        ))  # fmt: skip
+        ]
+        return Measurement(
+            tuple(
+                mean(f"bio/{name}", values[~np.isnan(values)], "share", split="train", **dims)
+                for name, values, dims in accuracies
+                if not np.isnan(values).all()
+            )
+        )
 
     def _people(self, world: "KnowledgeCorpus") -> np.ndarray:
         """Everyone, or a sample drawn once."""

@@ -84,11 +84,13 @@ class CapacityConfig(ScorerConfig):
         fresh = token_losses(
             model, world, people, number=self.n_renderings, batch_size=self.batch_size
         )
-        return Measurement((
-            *capacity_metrics(losses, world, n_parameters),
-            *frequency_metrics(losses, world, people, n_parameters),
-            mean("capacity/loss_nats", fresh, "nats/token", split="validation"),
-        ))  # fmt: skip
+        return Measurement(
+            (
+                *capacity_metrics(losses, world, n_parameters),
+                *frequency_metrics(losses, world, people, n_parameters),
+                mean("capacity/loss_nats", fresh, "nats/token", split="validation"),
+            )
+        )
 
     def _people(self, world: "KnowledgeCorpus") -> np.ndarray:
         """Everyone, or a sample drawn once."""

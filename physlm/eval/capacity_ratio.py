@@ -39,15 +39,19 @@ def capacity_metrics(
     return [
         _mean("bits_per_parameter", total / n_parameters, "bits/parameter"),
         _mean("people_bits_per_parameter", of_people, "bits/parameter"),
-        Metric(name="capacity/maximum_bits_per_parameter", unit="bits/parameter", n=n,
-               value=corpus.maximum_bits / n_parameters),
+        Metric(
+            name="capacity/maximum_bits_per_parameter",
+            unit="bits/parameter",
+            n=n,
+            value=corpus.maximum_bits / n_parameters,
+        ),
         _mean("total_bits", total, "bits"),
         *(_mean(part, bits, "bits") for part, bits in parts.items()),
         *(
             _mean("accuracy", losses.is_right[:, i], "share", attribute=attribute.name)
             for i, attribute in enumerate(corpus.attributes)
         ),
-    ]  # fmt: skip
+    ]
 
 
 def frequency_metrics(

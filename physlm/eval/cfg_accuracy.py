@@ -54,9 +54,13 @@ class CfgAccuracyConfig(ScorerConfig):
         name = f"eval.cfg_accuracy.prefixes={self.prefixes}"
         require_beginning(name, model, corpus.grammar, max(self.prefixes))
         require_strings(
-            "cfg_accuracy", model, corpus, ["beginnings", "1"], n_samples=self.n_samples,
+            "cfg_accuracy",
+            model,
+            corpus,
+            ["beginnings", "1"],
+            n_samples=self.n_samples,
             n_samples_of_curve=self.n_samples_of_curve,
-        )  # fmt: skip
+        )
 
     def measure(self, model: "LanguageModel", corpus: "Corpus") -> Measurement:
         """Accuracy for every beginning, with errors; diversity of what has none."""
@@ -77,9 +81,14 @@ class CfgAccuracyConfig(ScorerConfig):
         for prefix in self.prefixes:
             beginnings = list(sampled_beginnings(corpus, n, prefix))
             written = write(
-                model, corpus, beginnings, beginnings, n_new=corpus.grammar.longest - prefix + 1,
-                temperature=self.temperature, batch_size=self.batch_size,
-            )  # fmt: skip
+                model,
+                corpus,
+                beginnings,
+                beginnings,
+                n_new=corpus.grammar.longest - prefix + 1,
+                temperature=self.temperature,
+                batch_size=self.batch_size,
+            )
             is_valid = written.is_valid(corpus.grammar)
             metrics.append(mean("cfg/accuracy", is_valid, "share", split="test", prefix=prefix))
             if is_whole:

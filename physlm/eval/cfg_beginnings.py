@@ -68,13 +68,22 @@ def beginnings_of(
 
 
 def is_continued(
-    model: LanguageModel, corpus: CfgCorpus, begun: Beginnings, *, temperature: float,
+    model: LanguageModel,
+    corpus: CfgCorpus,
+    begun: Beginnings,
+    *,
+    temperature: float,
     batch_size: int,
-) -> Bool[np.ndarray, " strings"]:  # fmt: skip
+) -> Bool[np.ndarray, " strings"]:
     """Whether what was meant is in the language together with what the model writes."""
     n_read = max(map(len, begun.read)) - 1
     written = write(
-        model, corpus, begun.read, begun.meant, temperature=temperature, batch_size=batch_size,
+        model,
+        corpus,
+        begun.read,
+        begun.meant,
+        temperature=temperature,
+        batch_size=batch_size,
         n_new=corpus.grammar.longest + begun.n_tokens - n_read + 1,
-    )  # fmt: skip
+    )
     return written.is_valid(corpus.grammar)

@@ -40,9 +40,13 @@ class CfgDistributionConfig(ScorerConfig):
         require_causal("cfg_distribution", model, "predicts no next token; use eval=cfg_probing")
         require_room(model, corpus.grammar.length_distribution)
         require_strings(
-            "cfg_distribution", model, corpus, ["distribution"], n_strings=self.n_strings,
+            "cfg_distribution",
+            model,
+            corpus,
+            ["distribution"],
+            n_strings=self.n_strings,
             n_strings_of_curve=self.n_strings_of_curve,
-        )  # fmt: skip
+        )
 
     def measure(self, model: "LanguageModel", corpus: "Corpus") -> Measurement:
         """Loss, floor, their ratio, and KL."""

@@ -25,8 +25,16 @@ def error_metrics(
     metrics = [mean("cfg/error_position", faults.n_sound, "tokens", split="test", prefix=prefix)]
     for level in range(1, len(grammar.levels)):
         is_here = faults.broken_level == level
-        metrics.append(mean("cfg/error_share", is_here, "share of errors", split="test",
-                            level=level, prefix=prefix))  # fmt: skip
+        metrics.append(
+            mean(
+                "cfg/error_share",
+                is_here,
+                "share of errors",
+                split="test",
+                level=level,
+                prefix=prefix,
+            )
+        )
     return metrics
 
 
@@ -41,12 +49,23 @@ def diversity_metrics(
     has_end = np.ones(len(ended), dtype=np.bool_)
     truth = corpus.grammar.string_entropy_bits(1000, stream(corpus.seed, "string entropy"))
     metrics = [
-        Metric(name="cfg/string_entropy_bits", value=truth.value, unit="bits", n=1000,
-               stderr=truth.stderr, dims={"split": "test"}),
-        Metric(name="cfg/derivation_entropy_bits", unit="bits", n=1, dims={"split": "test"},
-               value=corpus.grammar.derivation_entropy_bits),
+        Metric(
+            name="cfg/string_entropy_bits",
+            value=truth.value,
+            unit="bits",
+            n=1000,
+            stderr=truth.stderr,
+            dims={"split": "test"},
+        ),
+        Metric(
+            name="cfg/derivation_entropy_bits",
+            unit="bits",
+            n=1,
+            dims={"split": "test"},
+            value=corpus.grammar.derivation_entropy_bits,
+        ),
         _collisions(written.strings),
-    ]  # fmt: skip
+    ]
     if len(ended):
         nats = -log_probabilities(model, corpus, ended, has_end=has_end, batch_size=batch_size)
         metrics.append(mean("cfg/output_entropy_bits", nats / np.log(2), "bits", split="test"))
@@ -58,5 +77,10 @@ def _collisions(strings: Strings) -> Metric:
     texts = np.array([string.tobytes() for string in strings], dtype=object)
     _, times = np.unique(texts, return_counts=True)
     n_pairs = len(strings) * (len(strings) - 1) // 2
-    return Metric(name="cfg/collisions", value=int((times * (times - 1) // 2).sum()),
-                  unit="pairs of equal strings", n=n_pairs, dims={"split": "test"})  # fmt: skip
+    return Metric(
+        name="cfg/collisions",
+        value=int((times * (times - 1) // 2).sum()),
+        unit="pairs of equal strings",
+        n=n_pairs,
+        dims={"split": "test"},
+    )

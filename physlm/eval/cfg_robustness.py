@@ -94,10 +94,16 @@ class CfgRobustnessConfig(ScorerConfig):
                 is_right = is_continued(
                     model, corpus, begun, temperature=temperature, batch_size=self.batch_size
                 )
-                metrics.append(mean(
-                    "cfg/robust_accuracy", is_right, "share", split="test",
-                    corruption="clean" if kind is None else kind.value, temperature=temperature,
-                ))  # fmt: skip
+                metrics.append(
+                    mean(
+                        "cfg/robust_accuracy",
+                        is_right,
+                        "share",
+                        split="test",
+                        corruption="clean" if kind is None else kind.value,
+                        temperature=temperature,
+                    )
+                )
         return Measurement(tuple(metrics))
 
     def _rate(self, kind: "CorruptionKind") -> float:

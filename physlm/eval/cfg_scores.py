@@ -65,9 +65,12 @@ def distribution_metrics(
 
 
 def _log_probability(
-    scores: Float[np.ndarray, "positions vocabulary"], corpus: CfgCorpus, string: np.ndarray, *,
+    scores: Float[np.ndarray, "positions vocabulary"],
+    corpus: CfgCorpus,
+    string: np.ndarray,
+    *,
     has_end: bool,
-) -> float:  # fmt: skip
+) -> float:
     """Of a string, and of its end if it has one, by the scores after each token."""
     ids = corpus.ids(string)
     if has_end:

@@ -49,9 +49,12 @@ def write(
     if model.longest_window is not None:
         n_new = min(n_new, model.longest_window - max(map(len, prompts)) + 1)
     sampling = Sampling(
-        max_new_tokens=n_new, eos=corpus.vocabulary.eos, temperature=temperature,
-        batch_size=batch_size, is_compiled=model.device.type == "cuda",
-    )  # fmt: skip
+        max_new_tokens=n_new,
+        eos=corpus.vocabulary.eos,
+        temperature=temperature,
+        batch_size=batch_size,
+        is_compiled=model.device.type == "cuda",
+    )
     return joined(corpus, meant, generate(model, prompts, sampling, seed=corpus.seed))
 
 

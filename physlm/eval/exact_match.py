@@ -37,9 +37,12 @@ def is_answered(
         batch_size: Questions read at once.
     """
     answers = written_answers(
-        model, questions.vocabulary, questions.prompts(people, attributes, phrasings),
-        max_new_tokens=questions.longest_answer + 1, batch_size=batch_size,
-    )  # fmt: skip
+        model,
+        questions.vocabulary,
+        questions.prompts(people, attributes, phrasings),
+        max_new_tokens=questions.longest_answer + 1,
+        batch_size=batch_size,
+    )
     truth = [questions.answer(p, a) for p, a in zip(people, attributes, strict=True)]
     return np.array([a.ends_as({right}) for a, right in zip(answers, truth, strict=True)])
 

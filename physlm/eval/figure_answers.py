@@ -54,9 +54,8 @@ def _generated(
 ) -> list[str]:
     vocabulary = known.vocabulary
     sampling = Sampling(
-        max_new_tokens=max_new_tokens, eos=vocabulary.eos, temperature=0.0,
-        batch_size=len(prompts),
-    )  # fmt: skip
+        max_new_tokens=max_new_tokens, eos=vocabulary.eos, temperature=0.0, batch_size=len(prompts)
+    )
     read = [np.append(vocabulary.eos, vocabulary.encode(prompt)) for prompt in prompts]
     written = generate(model, read, sampling, seed=0)
     return [vocabulary.decode(tokens) for tokens in written.tokens]

@@ -198,10 +198,14 @@ def _begin(
         state.fix_shapes()
     rows = torch.arange(len(texts), device=device)
     return _Batch(
-        sampling, state, tokens=sampling.draw(logits, numbers[0]), rows=rows,
-        is_running=torch.ones_like(rows, dtype=torch.bool), uniform=numbers,
+        sampling,
+        state,
+        tokens=sampling.draw(logits, numbers[0]),
+        rows=rows,
+        is_running=torch.ones_like(rows, dtype=torch.bool),
+        uniform=numbers,
         written=torch.full(numbers.shape, sampling.eos or 0, device=device),
-    )  # fmt: skip
+    )
 
 
 def _step(model: LanguageModel, batch: _Batch) -> _Step:
@@ -211,9 +215,14 @@ def _step(model: LanguageModel, batch: _Batch) -> _Step:
         return lambda tokens, uniform: sampling.draw(model.decode(tokens, state), uniform)
     weight = next(model.parameters())
     program = _program(
-        model, sampling, batch.written.shape, state.n_positions, weight.device, weight.dtype,
+        model,
+        sampling,
+        batch.written.shape,
+        state.n_positions,
+        weight.device,
+        weight.dtype,
         torch.is_autocast_enabled(weight.device.type),
-    )  # fmt: skip
+    )
 
     def step(tokens: Tensor, uniform: Tensor) -> Tensor:
         return program(tokens, state, uniform)

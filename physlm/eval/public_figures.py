@@ -79,9 +79,13 @@ class PublicFiguresScorerConfig(ScorerConfig):
         questions = questions_of(task, known.seed)
         prompts = prompts_of(task, known.seed, self.n_shots)
         answers = answers_of(
-            model, known, prompts, label=f"asking {task.name}", batch_size=self.batch_size,
+            model,
+            known,
+            prompts,
+            label=f"asking {task.name}",
+            batch_size=self.batch_size,
             max_new_tokens=self.max_new_tokens,
-        )  # fmt: skip
+        )
         is_right = [
             answer is not None and task.is_right(question, answer)
             for question, answer in zip(questions, answers, strict=True)

@@ -74,9 +74,13 @@ def mean(name: str, values: np.ndarray, unit: str, *, split: str, **dims: Dim) -
     n, numbers = len(values), values.astype(np.float64)
     stderr = float(numbers.std(ddof=1) / math.sqrt(n)) if n > 1 else None
     return Metric(
-        name=name, value=float(numbers.mean()), unit=unit, n=n, stderr=stderr,
+        name=name,
+        value=float(numbers.mean()),
+        unit=unit,
+        n=n,
+        stderr=stderr,
         dims={"split": split, **dims},
-    )  # fmt: skip
+    )
 
 
 def require_causal(name: str, model: "LanguageModel", fault: str) -> None:

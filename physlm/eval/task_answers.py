@@ -73,8 +73,9 @@ def _written(
     model: LanguageModel, asked: Asked, prompts: list[np.ndarray], *, writes_facts: bool = False
 ) -> list[Answer]:
     most = most_new_tokens(asked.task, asked.corpus, writes_facts=writes_facts)
-    return written_answers(model, asked.corpus.vocabulary, prompts, max_new_tokens=most,
-                           batch_size=asked.batch_size)  # fmt: skip
+    return written_answers(
+        model, asked.corpus.vocabulary, prompts, max_new_tokens=most, batch_size=asked.batch_size
+    )
 
 
 def _parted(written: Answer) -> tuple[Answer, Answer]:

@@ -32,8 +32,10 @@ def adapted(model: LanguageModel, lora: Lora, seed: int) -> Transformer:
             "no queries; use rank=0, or tuning=full"
         )
     adapted = untied(model)
-    places = {r"blocks\.\d+\.attention\.qkv\.(query|value)": lora.rank,
-              "embedding": lora.embedding_rank}  # fmt: skip
+    places = {
+        r"blocks\.\d+\.attention\.qkv\.(query|value)": lora.rank,
+        "embedding": lora.embedding_rank,
+    }
     ranks = {place: rank for place, rank in places.items() if rank}
     if lora.rank:
         for block in adapted.blocks:
@@ -99,9 +101,12 @@ def _inject(model: Transformer, ranks: dict[str, int], alpha: int) -> None:
         from peft import LoraConfig, inject_adapter_in_model  # here, since it takes seconds
 
         config = LoraConfig(
-            r=max(ranks.values()), lora_alpha=alpha, target_modules="|".join(ranks),
-            rank_pattern=ranks, bias="none",
-        )  # fmt: skip
+            r=max(ranks.values()),
+            lora_alpha=alpha,
+            target_modules="|".join(ranks),
+            rank_pattern=ranks,
+            bias="none",
+        )
         inject_adapter_in_model(config, model)
     except ImportError as error:
         raise InputError(

@@ -25,8 +25,9 @@ def compiled(method: Callable[..., T]) -> Callable[..., T]:
         "guard_filter_fn": lambda guards: [False] * len(guards),
         # The first would put off the gradients of weights to the end of a whole step, the second
         # those of biases; what they are computed from would be kept until then.
-        "reorder_for_locality": False, "cpp.max_horizontal_fusion_size": 1,
-    }  # fmt: skip
+        "reorder_for_locality": False,
+        "cpp.max_horizontal_fusion_size": 1,
+    }
     program: Callable[..., T] = torch.compile(bound, dynamic=False, fullgraph=True, options=options)
     return program
 

@@ -50,10 +50,7 @@ class Decoder(Transformer):
         return total - of_experts + of_experts * experts.n_active // experts.n_experts
 
     def prefill(
-        self,
-        prompts: Int[Tensor, "batch seq"],
-        lengths: Int[Tensor, " batch"],
-        n_positions: int,
+        self, prompts: Int[Tensor, "batch seq"], lengths: Int[Tensor, " batch"], n_positions: int
     ) -> tuple[Float[Tensor, "batch vocab"], DecodingState]:
         """Read whole prompts; see ``LanguageModel.prefill``."""
         for module in self.modules():

@@ -138,29 +138,33 @@ class Endpoint:
             response = session.post(self.address, json=body, timeout=self.timeout)
         except requests.Timeout:
             return _Trouble(
-                f"endpoint {self.address} does not answer within timeout={self.timeout:g} s", None,
+                f"endpoint {self.address} does not answer within timeout={self.timeout:g} s",
+                None,
                 "see that it is up, or raise timeout, and run again, which goes on from here",
-            )  # fmt: skip
+            )
         except ValueError as error:  # requests' errors over addresses
             raise InputError(f"endpoint {self.address} is no address ({error})") from error
         except requests.RequestException as error:
             return _Trouble(
-                f"endpoint {self.address} does not answer ({type(error).__name__})", None,
+                f"endpoint {self.address} does not answer ({type(error).__name__})",
+                None,
                 "see that it is up and run again, which goes on from here",
-            )  # fmt: skip
+            )
         if response.status_code not in _BUSY:
             return response
         return _Trouble(
-            self._refusal(response), _retry_after(response),
+            self._refusal(response),
+            _retry_after(response),
             "what was written is kept, run again when it is well",
-        )  # fmt: skip
+        )
 
     def _refusal(self, response: requests.Response) -> str:
         said = " ".join(response.text.split())[:200]
         remedy = (
             "; +request.NAME=VALUE sends a further field, +request.NAME=null leaves one out"
-            if response.status_code in _REFUSED else ""
-        )  # fmt: skip
+            if response.status_code in _REFUSED
+            else ""
+        )
         return f"endpoint {self.address} answers {response.status_code} {said}{remedy}"
 
     def _text(self, response: requests.Response) -> str:

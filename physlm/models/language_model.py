@@ -56,9 +56,7 @@ class LanguageModel(nn.Module, ABC):
 
     @abstractmethod
     def forward(
-        self,
-        tokens: Int[Tensor, "batch seq"],
-        segments: Int[Tensor, "batch seq"] | None = None,
+        self, tokens: Int[Tensor, "batch seq"], segments: Int[Tensor, "batch seq"] | None = None
     ) -> Float[Tensor, "batch seq vocab"]:
         """Unnormalised next-token scores.
 

@@ -77,9 +77,7 @@ class Pretrained(LanguageModel):
         return parts_of(self.model)
 
     def forward(
-        self,
-        tokens: Int[Tensor, "batch seq"],
-        segments: Int[Tensor, "batch seq"] | None = None,
+        self, tokens: Int[Tensor, "batch seq"], segments: Int[Tensor, "batch seq"] | None = None
     ) -> Float[Tensor, "batch seq vocab"]:
         """Unnormalised next-token scores over the checkpoint's own tokens.
 
@@ -91,9 +89,7 @@ class Pretrained(LanguageModel):
         return logits
 
     def hidden_states(
-        self,
-        tokens: Int[Tensor, "batch seq"],
-        segments: Int[Tensor, "batch seq"] | None = None,
+        self, tokens: Int[Tensor, "batch seq"], segments: Int[Tensor, "batch seq"] | None = None
     ) -> Float[Tensor, "batch seq width"]:
         """State L after the final norm; see ``LanguageModel``."""
         return self.parts.normed(self.residuals(tokens, [self.n_layers], segments)[0])

@@ -139,9 +139,13 @@ class PretrainedText:
         self.model.generation_config = settings()
         sampling = {"temperature": temperature, "top_k": 0, "top_p": 1.0} if temperature else {}
         return settings(
-            do_sample=temperature > 0, num_beams=1, max_new_tokens=max_tokens,
-            eos_token_id=self.ends, pad_token_id=self.tokenizer.pad_token_id, **sampling,
-        )  # fmt: skip
+            do_sample=temperature > 0,
+            num_beams=1,
+            max_new_tokens=max_tokens,
+            eos_token_id=self.ends,
+            pad_token_id=self.tokenizer.pad_token_id,
+            **sampling,
+        )
 
     def _answer(self, asked: str, plain: str, whole: str) -> str | None:
         """What was written without special tokens and without thoughts."""
@@ -170,9 +174,12 @@ def _asked(tokenizer: Any, prompt: str) -> str:
     if not tokenizer.chat_template:
         return prompt
     chat: str = tokenizer.apply_chat_template(
-        [{"role": "user", "content": prompt}], tokenize=False, add_generation_prompt=True,
-        enable_thinking=False, chat_template=_ONE_DAY + tokenizer.get_chat_template(),
-    )  # fmt: skip
+        [{"role": "user", "content": prompt}],
+        tokenize=False,
+        add_generation_prompt=True,
+        enable_thinking=False,
+        chat_template=_ONE_DAY + tokenizer.get_chat_template(),
+    )
     return chat
 
 

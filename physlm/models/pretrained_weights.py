@@ -50,10 +50,14 @@ def load_causal_model(folder: Path, dtype: torch.dtype | str) -> Any:
     require_checkpoint(folder)
     with reading(folder), quiet():
         model, report = library.AutoModelForCausalLM.from_pretrained(
-            folder, local_files_only=True, use_safetensors=True, trust_remote_code=False,
-            dtype=dtype, output_loading_info=True,
+            folder,
+            local_files_only=True,
+            use_safetensors=True,
+            trust_remote_code=False,
+            dtype=dtype,
+            output_loading_info=True,
             ignore_mismatched_sizes=True,  # refused below, by name
-        )  # fmt: skip
+        )
     require_complete(folder, report)
     require_finite(folder, model)
     _require_as_configured(folder, model)
@@ -129,9 +133,10 @@ def require_finite(folder: Path, model: torch.nn.Module) -> None:
         InputError: Naming the folder, how many weights are not, and the first of them.
     """
     wrong = [
-        name for name, weight in model.named_parameters()
+        name
+        for name, weight in model.named_parameters()
         if weight.is_floating_point() and not torch.isfinite(weight).all()
-    ]  # fmt: skip
+    ]
     if wrong:
         raise InputError(
             f"{folder} has {len(wrong)} weights with NaN or infinity in them, the first is "

@@ -48,9 +48,11 @@ class LocalWriter:
         while batch := list(itertools.islice(waiting, self.batch_size)):
             self.text.require_fits(batch, self.max_tokens, "lower max_tokens")
             texts = self.text.write(
-                batch, max_tokens=self.max_tokens, temperature=self.temperature,
+                batch,
+                max_tokens=self.max_tokens,
+                temperature=self.temperature,
                 seed=self.seed + self.n_written,
-            )  # fmt: skip
+            )
             yield from enumerate(texts, n_answered)
             self.n_written += 1
             n_answered += len(batch)

@@ -85,9 +85,7 @@ class Transformer(LanguageModel):
         return len(self.blocks)
 
     def forward(
-        self,
-        tokens: Int[Tensor, "batch seq"],
-        segments: Int[Tensor, "batch seq"] | None = None,
+        self, tokens: Int[Tensor, "batch seq"], segments: Int[Tensor, "batch seq"] | None = None
     ) -> Float[Tensor, "batch seq vocab"]:
         """Unnormalised scores of every token.
 
@@ -97,9 +95,7 @@ class Transformer(LanguageModel):
         return nn.functional.linear(self.hidden_states(tokens, segments), self.output_weight)
 
     def hidden_states(
-        self,
-        tokens: Int[Tensor, "batch seq"],
-        segments: Int[Tensor, "batch seq"] | None = None,
+        self, tokens: Int[Tensor, "batch seq"], segments: Int[Tensor, "batch seq"] | None = None
     ) -> Float[Tensor, "batch seq width"]:
         """State L after the final norm; see ``LanguageModel``."""
         last = self.run(self.embed(tokens), self.context(tokens.shape[1], segments))

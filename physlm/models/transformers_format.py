@@ -22,19 +22,53 @@ Weights = dict[str, Tensor]
 _SIZES = {"n_layers", "n_heads", "d_model", "mlp_ratio", "norm_eps"}
 _OF_TRAINING = {"init_std", "n_active_experts", "expert_capacity", "load_balance"}
 _KNOWN_PARTS = {
-    Decoder, DecoderConfig, Block, Attention, Rotary, GeluMlp, GatedSiluMlp,
-    nn.ModuleList, nn.Linear, nn.Embedding, nn.LayerNorm, nn.RMSNorm,
-}  # fmt: skip
+    Decoder,
+    DecoderConfig,
+    Block,
+    Attention,
+    Rotary,
+    GeluMlp,
+    GatedSiluMlp,
+    nn.ModuleList,
+    nn.Linear,
+    nn.Embedding,
+    nn.LayerNorm,
+    nn.RMSNorm,
+}
 # Of their configurations: what decides no score of a model that is not being trained.
 _WITHOUT_EFFECT = {
-    "_name_or_path", "architectures", "attention_dropout", "attn_pdrop", "bos_token_id",
-    "chunk_size_feed_forward", "dtype", "embd_pdrop", "eos_token_id", "id2label",
-    "initializer_range", "label2id", "model_type", "n_ctx", "output_attentions",
-    "output_hidden_states", "pad_token_id", "pretraining_tp", "problem_type",
-    "reorder_and_upcast_attn", "resid_pdrop", "return_dict", "summary_activation",
-    "summary_first_dropout", "summary_proj_to_labels", "summary_type", "summary_use_proj",
-    "task_specific_params", "torch_dtype", "transformers_version", "use_cache",
-}  # fmt: skip
+    "_name_or_path",
+    "architectures",
+    "attention_dropout",
+    "attn_pdrop",
+    "bos_token_id",
+    "chunk_size_feed_forward",
+    "dtype",
+    "embd_pdrop",
+    "eos_token_id",
+    "id2label",
+    "initializer_range",
+    "label2id",
+    "model_type",
+    "n_ctx",
+    "output_attentions",
+    "output_hidden_states",
+    "pad_token_id",
+    "pretraining_tp",
+    "problem_type",
+    "reorder_and_upcast_attn",
+    "resid_pdrop",
+    "return_dict",
+    "summary_activation",
+    "summary_first_dropout",
+    "summary_proj_to_labels",
+    "summary_type",
+    "summary_use_proj",
+    "task_specific_params",
+    "torch_dtype",
+    "transformers_version",
+    "use_cache",
+}
 
 
 def save_transformers(model: Decoder, folder: Path) -> None:
@@ -125,17 +159,31 @@ def _gpt2_format(model: Decoder) -> tuple[Any, Weights]:
     from transformers import GPT2Config
 
     config = model.config
-    needed = {"norm": NormKind.layernorm, "mlp": MlpKind.gelu, "has_bias": True, "is_tied": True,
-              "n_kv_heads": None, "sliding_window": None, "n_experts": 1, "mixer": None,
-              "position": PositionEncoding.learned}  # fmt: skip
+    needed = {
+        "norm": NormKind.layernorm,
+        "mlp": MlpKind.gelu,
+        "has_bias": True,
+        "is_tied": True,
+        "n_kv_heads": None,
+        "sliding_window": None,
+        "n_experts": 1,
+        "mixer": None,
+        "position": PositionEncoding.learned,
+    }
     # With learned positions nothing is rotated.
     _require(model, "GPT-2", {"rope_fraction", "rope_base"}, needed)
     eos = model.vocabulary_size - 1
     theirs = GPT2Config(
-        vocab_size=model.vocabulary_size, n_positions=model.seq_len, n_embd=config.d_model,
-        n_layer=config.n_layers, n_head=config.n_heads, n_inner=config.d_hidden,
-        layer_norm_epsilon=config.norm_eps, bos_token_id=eos, eos_token_id=eos,
-    )  # fmt: skip
+        vocab_size=model.vocabulary_size,
+        n_positions=model.seq_len,
+        n_embd=config.d_model,
+        n_layer=config.n_layers,
+        n_head=config.n_heads,
+        n_inner=config.d_hidden,
+        layer_norm_epsilon=config.norm_eps,
+        bos_token_id=eos,
+        eos_token_id=eos,
+    )
     weights = _transposed(model, model.state_dict())
     del weights["unembedding.weight"]  # that of the embedding
     names = _gpt2_names(config.n_layers)
@@ -144,13 +192,26 @@ def _gpt2_format(model: Decoder) -> tuple[Any, Weights]:
 
 def _from_gpt2(source: Any) -> Decoder:
     theirs = source.config
-    _expect_settings(theirs, {"n_layer", "n_head", "n_embd", "n_inner", "layer_norm_epsilon",
-                              "vocab_size", "n_positions"})  # fmt: skip
+    _expect_settings(
+        theirs,
+        {
+            "n_layer",
+            "n_head",
+            "n_embd",
+            "n_inner",
+            "layer_norm_epsilon",
+            "vocab_size",
+            "n_positions",
+        },
+    )
     config = DecoderConfig(
-        n_layers=theirs.n_layer, n_heads=theirs.n_head, d_model=theirs.n_embd,
+        n_layers=theirs.n_layer,
+        n_heads=theirs.n_head,
+        d_model=theirs.n_embd,
         mlp_ratio=(theirs.n_inner or 4 * theirs.n_embd) / theirs.n_embd,
-        position=PositionEncoding.learned, norm_eps=theirs.layer_norm_epsilon,
-    )  # fmt: skip
+        position=PositionEncoding.learned,
+        norm_eps=theirs.layer_norm_epsilon,
+    )
     model = Decoder(config, theirs.vocab_size, theirs.n_positions, seed=0)
     given = source.state_dict()
     weights = {ours: given[name] for ours, name in _gpt2_names(config.n_layers).items()}
@@ -159,10 +220,13 @@ def _from_gpt2(source: Any) -> Decoder:
 
 def _gpt2_names(n_layers: int) -> dict[str, str]:
     parts = {
-        "attention_norm": "ln_1", "attention.qkv": "attn.c_attn",
-        "attention.out": "attn.c_proj", "mlp_norm": "ln_2",
-        "mlp.up": "mlp.c_fc", "mlp.down": "mlp.c_proj",
-    }  # fmt: skip
+        "attention_norm": "ln_1",
+        "attention.qkv": "attn.c_attn",
+        "attention.out": "attn.c_proj",
+        "mlp_norm": "ln_2",
+        "mlp.up": "mlp.c_fc",
+        "mlp.down": "mlp.c_proj",
+    }
     names = {"embedding.weight": "transformer.wte.weight"}
     names["positions.weight"] = "transformer.wpe.weight"
     for kind in ("weight", "bias"):
@@ -190,20 +254,31 @@ def _llama_format(model: Decoder) -> tuple[Any, Weights]:
     from transformers import LlamaConfig, MistralConfig
 
     config = model.config
-    needed = {"norm": NormKind.rmsnorm, "mlp": MlpKind.gated_silu, "has_bias": False,
-              "position": PositionEncoding.rope, "rope_fraction": 1.0, "n_experts": 1,
-              "mixer": None}  # fmt: skip
+    needed = {
+        "norm": NormKind.rmsnorm,
+        "mlp": MlpKind.gated_silu,
+        "has_bias": False,
+        "position": PositionEncoding.rope,
+        "rope_fraction": 1.0,
+        "n_experts": 1,
+        "mixer": None,
+    }
     _require(model, "Llama", {"n_kv_heads", "sliding_window", "rope_base", "is_tied"}, needed)
     eos = model.vocabulary_size - 1
     shared = {
-        "vocab_size": model.vocabulary_size, "hidden_size": config.d_model,
-        "intermediate_size": config.d_hidden, "num_hidden_layers": config.n_layers,
+        "vocab_size": model.vocabulary_size,
+        "hidden_size": config.d_model,
+        "intermediate_size": config.d_hidden,
+        "num_hidden_layers": config.n_layers,
         "num_attention_heads": config.n_heads,
         "num_key_value_heads": config.attention_shape.n_kv_heads,
-        "max_position_embeddings": model.seq_len, "rms_norm_eps": config.norm_eps,
+        "max_position_embeddings": model.seq_len,
+        "rms_norm_eps": config.norm_eps,
         "rope_parameters": {"rope_type": "default", "rope_theta": config.rope_base},
-        "tie_word_embeddings": config.is_tied, "bos_token_id": eos, "eos_token_id": eos,
-    }  # fmt: skip
+        "tie_word_embeddings": config.is_tied,
+        "bos_token_id": eos,
+        "eos_token_id": eos,
+    }
     theirs: Any = LlamaConfig(**shared)
     if config.sliding_window is not None:
         theirs = MistralConfig(**shared, sliding_window=config.sliding_window)
@@ -222,19 +297,35 @@ def _from_llama(source: Any) -> Decoder:
     rope = {"rope_type": "default", "rope_theta": theirs.rope_parameters["rope_theta"]}
     _expect_settings(
         theirs,
-        {"num_hidden_layers", "num_attention_heads", "num_key_value_heads", "hidden_size",
-         "intermediate_size", "rms_norm_eps", "tie_word_embeddings", "vocab_size",
-         "max_position_embeddings"} | window.keys(),
-        rope_parameters=rope, head_dim=theirs.hidden_size // theirs.num_attention_heads,
-    )  # fmt: skip
+        {
+            "num_hidden_layers",
+            "num_attention_heads",
+            "num_key_value_heads",
+            "hidden_size",
+            "intermediate_size",
+            "rms_norm_eps",
+            "tie_word_embeddings",
+            "vocab_size",
+            "max_position_embeddings",
+        }
+        | window.keys(),
+        rope_parameters=rope,
+        head_dim=theirs.hidden_size // theirs.num_attention_heads,
+    )
     config = DecoderConfig(
-        n_layers=theirs.num_hidden_layers, n_heads=theirs.num_attention_heads,
-        d_model=theirs.hidden_size, n_kv_heads=theirs.num_key_value_heads,
-        mlp_ratio=theirs.intermediate_size / theirs.hidden_size, mlp=MlpKind.gated_silu,
-        norm=NormKind.rmsnorm, norm_eps=theirs.rms_norm_eps, has_bias=False,
-        is_tied=theirs.tie_word_embeddings, rope_base=theirs.rope_parameters["rope_theta"],
+        n_layers=theirs.num_hidden_layers,
+        n_heads=theirs.num_attention_heads,
+        d_model=theirs.hidden_size,
+        n_kv_heads=theirs.num_key_value_heads,
+        mlp_ratio=theirs.intermediate_size / theirs.hidden_size,
+        mlp=MlpKind.gated_silu,
+        norm=NormKind.rmsnorm,
+        norm_eps=theirs.rms_norm_eps,
+        has_bias=False,
+        is_tied=theirs.tie_word_embeddings,
+        rope_base=theirs.rope_parameters["rope_theta"],
         **window,
-    )  # fmt: skip
+    )
     model = Decoder(config, theirs.vocab_size, theirs.max_position_embeddings, seed=0)
     given = source.state_dict()
     weights = {
@@ -246,8 +337,11 @@ def _from_llama(source: Any) -> Decoder:
 
 def _split_for_llama(name: str, weight: Tensor, config: DecoderConfig) -> list[tuple[str, Tensor]]:
     """Llama's name for one of our weights; the fused projection becomes three."""
-    top = {"embedding.weight": "model.embed_tokens.weight", "norm.weight": "model.norm.weight",
-           "unembedding.weight": "lm_head.weight"}  # fmt: skip
+    top = {
+        "embedding.weight": "model.embed_tokens.weight",
+        "norm.weight": "model.norm.weight",
+        "unembedding.weight": "lm_head.weight",
+    }
     if name in top:
         return [(top[name], weight)]
     _, layer, part = name.split(".", 2)
@@ -259,9 +353,12 @@ def _split_for_llama(name: str, weight: Tensor, config: DecoderConfig) -> list[t
             (f"{prefix}.self_attn.{letter}_proj.weight", w)
             for letter, w in zip("qkv", split, strict=True)
         ]
-    parts = {"attention_norm.weight": "input_layernorm.weight",
-             "attention.out.weight": "self_attn.o_proj.weight",
-             "mlp_norm.weight": "post_attention_layernorm.weight",
-             "mlp.gate.weight": "mlp.gate_proj.weight", "mlp.up.weight": "mlp.up_proj.weight",
-             "mlp.down.weight": "mlp.down_proj.weight"}  # fmt: skip
+    parts = {
+        "attention_norm.weight": "input_layernorm.weight",
+        "attention.out.weight": "self_attn.o_proj.weight",
+        "mlp_norm.weight": "post_attention_layernorm.weight",
+        "mlp.gate.weight": "mlp.gate_proj.weight",
+        "mlp.up.weight": "mlp.up_proj.weight",
+        "mlp.down.weight": "mlp.down_proj.weight",
+    }
     return [(f"{prefix}.{parts[part]}", weight)]

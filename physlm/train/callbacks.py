@@ -75,10 +75,7 @@ class Measurements(lightning.Callback):
         self.n_due = self._n_due(pl_module)
 
     def on_train_batch_end(
-        self,
-        trainer: lightning.Trainer,
-        pl_module: lightning.LightningModule,
-        *_: Any,
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, *_: Any
     ) -> None:
         """Measure if one more share is over; of spoilt weights the next loss will tell."""
         n_due = self._n_due(pl_module)
@@ -109,9 +106,13 @@ class ExposureBar(lightning.Callback):
         """Show the bar where a resumed run stands."""
         console = Console(stderr=True)
         self.progress = Progress(
-            BarColumn(bar_width=16), TextColumn("{task.fields[text]}"), TimeRemainingColumn(),
-            console=console, transient=True, disable=not console.is_terminal,
-        )  # fmt: skip
+            BarColumn(bar_width=16),
+            TextColumn("{task.fields[text]}"),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
         module = _ours(pl_module)
         self.task = self.progress.add_task("", total=module.batches.corpus.n_epochs, text="")
         if trainer.is_global_zero:
@@ -119,10 +120,7 @@ class ExposureBar(lightning.Callback):
                 self.progress.start()
 
     def on_train_batch_end(
-        self,
-        trainer: lightning.Trainer,
-        pl_module: lightning.LightningModule,
-        *_: Any,
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, *_: Any
     ) -> None:
         """Move the bar."""
         module = _ours(pl_module)

@@ -80,9 +80,14 @@ def fit(
     if is_compiled and is_managed:
         objective.compile()
     module = TrainingModule(
-        objective, batches, optim=optim, trainer=trainer, origin=origin,
-        is_managed=is_managed, is_whole_step=is_compiled and not is_managed,
-    )  # fmt: skip
+        objective,
+        batches,
+        optim=optim,
+        trainer=trainer,
+        origin=origin,
+        is_managed=is_managed,
+        is_whole_step=is_compiled and not is_managed,
+    )
     checkpoint = directory.checkpoint if directory.checkpoint.exists() else None
     with stop_requests() as stop, lightning_quiet():
         callbacks: list[lightning.Callback] = []
@@ -138,8 +143,17 @@ def from_checkpoint(path: Path, read: Callable[[Any], T], default: T) -> T:
             is_whole = archive.testzip() is None
         if is_whole:
             return read(torch.load(path, map_location="cpu", weights_only=True, mmap=True))
-    except (AttributeError, EOFError, LookupError, OSError, RuntimeError, TypeError, ValueError,
-            pickle.UnpicklingError, zipfile.BadZipFile):  # fmt: skip
+    except (
+        AttributeError,
+        EOFError,
+        LookupError,
+        OSError,
+        RuntimeError,
+        TypeError,
+        ValueError,
+        pickle.UnpicklingError,
+        zipfile.BadZipFile,
+    ):
         pass
     raise InputError(
         f"{path} is truncated or no checkpoint of ours; delete it to train from the start"
@@ -167,8 +181,10 @@ def _lightning_trainer(
     root: Path,
 ) -> lightning.Trainer:
     precision: Any = {
-        Precision.fp32: "32-true", Precision.bf16: "bf16-mixed", Precision.fp16: "16-mixed"
-    }[trainer.precision]  # fmt: skip
+        Precision.fp32: "32-true",
+        Precision.bf16: "bf16-mixed",
+        Precision.fp16: "16-mixed",
+    }[trainer.precision]
     return lightning.Trainer(
         accelerator=runtime.resolved_device(),
         devices=runtime.n_devices,

@@ -53,10 +53,12 @@ class Progress:
     def after(self, chunk: Chunk, seconds: float) -> "Progress":
         """The progress when a chunk of steps, which took so long, is done, too."""
         return Progress(
-            Position.of(chunk.end), self.steps + len(chunk.windows),
-            self.tokens + sum(chunk.n_targets), self.seconds + seconds,
+            Position.of(chunk.end),
+            self.steps + len(chunk.windows),
+            self.tokens + sum(chunk.n_targets),
+            self.seconds + seconds,
             self.waiting_seconds + chunk.waited_seconds,
-        )  # fmt: skip
+        )
 
     @property
     def numbers(self) -> dict[str, Any]:
@@ -145,9 +147,11 @@ class TrainingModule(lightning.LightningModule):
         if self.is_whole_step:
             assert isinstance(self.optimizer, torch.optim.AdamW)
             self.whole_step = WholeStep(
-                self.objective, self.optimizer,
-                n_accumulate=self.config.n_accumulate, gradient_clip=self.config.gradient_clip,
-            )  # fmt: skip
+                self.objective,
+                self.optimizer,
+                n_accumulate=self.config.n_accumulate,
+                gradient_clip=self.config.gradient_clip,
+            )
 
     def teardown(self, stage: str) -> None:
         """Free what the program of a step holds, before anything is scored."""

@@ -100,8 +100,12 @@ class Profile(lightning.Callback):
         found["waiting for data"] = chunk.waited_seconds * 1e6
         for name, time in found.items():
             gpu = getattr(events.get(name), "device_time_total", 0)
-            table.add_row(name, f"{time / n_steps:,.0f}", f"{time / sum(found.values()):.1%}",
-                          f"{gpu / n_steps:,.0f}" if gpu else "")  # fmt: skip
+            table.add_row(
+                name,
+                f"{time / n_steps:,.0f}",
+                f"{time / sum(found.values()):.1%}",
+                f"{gpu / n_steps:,.0f}" if gpu else "",
+            )
         data = chunk.rendered_seconds * 1e6 / n_steps
         table.add_row("data, rendered meanwhile", f"{data:,.0f}", "", "")
         return table
@@ -110,8 +114,9 @@ class Profile(lightning.Callback):
         """The operations that took longest by themselves."""
         table = Table(title="Longest operations", title_justify="left")
         for heading in ("operation", "calls", "ms", "ms on the GPU"):
-            table.add_column(heading, justify="left" if heading == "operation" else "right",
-                             no_wrap=True)  # fmt: skip
+            table.add_column(
+                heading, justify="left" if heading == "operation" else "right", no_wrap=True
+            )
         events = [event for event in self.profile.key_averages() if event.key not in _PARTS]
 
         def own_time(event: Any) -> float:
@@ -119,7 +124,10 @@ class Profile(lightning.Callback):
 
         for event in sorted(events, key=own_time, reverse=True)[:_N_OPERATIONS]:
             gpu = event.self_device_time_total / 1e3
-            table.add_row(event.key[:60], f"{event.count:,}",
-                          f"{event.self_cpu_time_total / 1e3:,.1f}",
-                          f"{gpu:,.1f}" if gpu else "")  # fmt: skip
+            table.add_row(
+                event.key[:60],
+                f"{event.count:,}",
+                f"{event.self_cpu_time_total / 1e3:,.1f}",
+                f"{gpu:,.1f}" if gpu else "",
+            )
         return table

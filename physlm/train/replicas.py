@@ -74,8 +74,9 @@ def fit_replicas(
         eos=replicas[0].batches.corpus.vocabulary.eos,
         is_visible_across_documents=attention_across_documents,
     )
-    step = ReplicatedStep(objective, [replica.model for replica in replicas],
-                          optim=replicas[0].optim, trainer=trainer)  # fmt: skip
+    step = ReplicatedStep(
+        objective, [replica.model for replica in replicas], optim=replicas[0].optim, trainer=trainer
+    )
     training = _Training(replicas, step, checkpoint, checkpoint_seconds)
     if checkpoint.exists():
         training.load()
@@ -211,11 +212,17 @@ class _Training:
         n_in_chunk = self.replicas[0].batches.steps_per_chunk
         with ExitStack() as stack:
             chunks = [
-                stack.enter_context(closing(iter(
-                    replace(replica.batches, steps_per_chunk=n_in_chunk, start=done.position)
-                )))
+                stack.enter_context(
+                    closing(
+                        iter(
+                            replace(
+                                replica.batches, steps_per_chunk=n_in_chunk, start=done.position
+                            )
+                        )
+                    )
+                )
                 for replica, done in zip(self.replicas, self.progress, strict=True)
-            ]  # fmt: skip
+            ]
             for row in itertools.zip_longest(*chunks):
                 if not self._live(row):
                     break

@@ -93,9 +93,12 @@ class RuntimeConfig(Schema):
         from physlm.train.processor import steps_per_chunk
 
         n_steps = self.steps_per_chunk or steps_per_chunk(
-            device, n_parameters, n_tokens, batches.batch_size * batches.seq_len,
+            device,
+            n_parameters,
+            n_tokens,
+            batches.batch_size * batches.seq_len,
             n_looks=self.n_measurements,
-        )  # fmt: skip
+        )
         return replace(batches, steps_per_chunk=n_steps)
 
     def require_measurements(self, n_steps: int) -> None:

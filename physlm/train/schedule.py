@@ -70,9 +70,11 @@ class OptimConfig(Schema):
             Decay.linear: 1 - progress,
             Decay.constant: 1.0,
         }[self.decay]
-        return self.learning_rate * warmup * (
-            self.final_fraction + (1 - self.final_fraction) * remaining
-        )  # fmt: skip
+        return (
+            self.learning_rate
+            * warmup
+            * (self.final_fraction + (1 - self.final_fraction) * remaining)
+        )
 
     def require_end_of_warmup(self, n_steps: int) -> None:
         """Warm-up ends before training does.

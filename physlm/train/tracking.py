@@ -159,8 +159,14 @@ def build_loggers(
     if config.kind is Tracker.csv:
         loggers.append(OutlivedLogger(str(table), lambda: CsvLogger(table, first_step)))
     if config.kind is Tracker.wandb:
-        words = {"project": config.project, "entity": config.entity, "group": config.group or name,
-                 "name": f"{name}-{run_id[:6]}", "id": run_id, "dir": directory.path}  # fmt: skip
+        words = {
+            "project": config.project,
+            "entity": config.entity,
+            "group": config.group or name,
+            "name": f"{name}-{run_id[:6]}",
+            "id": run_id,
+            "dir": directory.path,
+        }
         loggers.append(OutlivedLogger("W&B", lambda: _wandb_logger(words, hyperparameters)))
     return loggers
 
@@ -194,8 +200,10 @@ def _wandb_logger(words: Mapping[str, Any], hyperparameters: Mapping[str, Any]) 
         os.environ["WANDB_MODE"] = "offline"
         wandb.teardown()  # or the id would stay in use
         run = _wandb_run(words, "offline")
-        tell(f"W&B was not reached ({reason(error)}); when it is, send what is kept on disk: "
-             f"wandb sync {Path(run.settings.sync_dir)}")  # fmt: skip
+        tell(
+            f"W&B was not reached ({reason(error)}); when it is, send what is kept on disk: "
+            f"wandb sync {Path(run.settings.sync_dir)}"
+        )
     run.define_metric("trainer/global_step")
     run.define_metric("*", step_metric="trainer/global_step", step_sync=True)
     logger = WandbLogger(experiment=run, log_model=False)

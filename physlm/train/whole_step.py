@@ -72,10 +72,18 @@ class WholeStep:
         loss, gradients = self.gradients(windows, n_targets)
         for group in self.groups:
             adamw(
-                group.parameters, [gradients[name] for name in group.names],
-                group.means, group.squares, [], group.counts,
-                lr=rate, fused=True, amsgrad=False, maximize=False, **group.settings,
-            )  # fmt: skip
+                group.parameters,
+                [gradients[name] for name in group.names],
+                group.means,
+                group.squares,
+                [],
+                group.counts,
+                lr=rate,
+                fused=True,
+                amsgrad=False,
+                maximize=False,
+                **group.settings,
+            )
         return loss
 
     def _gradients(self, windows: Tensor, n_targets: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
@@ -109,8 +117,10 @@ def _groups(objective: Objective, optimizer: torch.optim.AdamW) -> list[_Group]:
         groups.append(
             _Group(
                 settings={
-                    "beta1": group["betas"][0], "beta2": group["betas"][1],
-                    "eps": group["eps"], "weight_decay": group["weight_decay"],
+                    "beta1": group["betas"][0],
+                    "beta2": group["betas"][1],
+                    "eps": group["eps"],
+                    "weight_decay": group["weight_decay"],
                 },
                 names=[names[parameter] for parameter in trained],
                 parameters=[parameter.detach() for parameter in trained],
@@ -118,7 +128,7 @@ def _groups(objective: Objective, optimizer: torch.optim.AdamW) -> list[_Group]:
                 squares=[state["exp_avg_sq"] for state in states],
                 counts=[state["step"] for state in states],
             )
-        )  # fmt: skip
+        )
     return groups
 
 

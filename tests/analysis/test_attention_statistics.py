@@ -82,10 +82,11 @@ def looped(corpus, strings, pattern):
     n_inner, n_offsets = len(corpus.grammar.levels) - 2, len(OFFSETS)
     longest = max(map(len, strings))
     sums = {
-        "distance": np.zeros((2, longest)), "boundary": np.zeros((2, n_inner, n_offsets)),
+        "distance": np.zeros((2, longest)),
+        "boundary": np.zeros((2, n_inner, n_offsets)),
         "ends": np.zeros((2, n_inner, n_offsets, n_inner, n_offsets)),
         "adjacent": np.zeros((2, n_inner, n_inner, MOST_APART + 1)),
-    }  # fmt: skip
+    }
     for a in maps:
         for j in range(len(a)):
             for i in range(j + 1):
@@ -95,9 +96,10 @@ def looped(corpus, strings, pattern):
         deepest, n = truth.deepest_boundary, len(a)
         levels = {
             (at, o): deepest[at + offset]
-            for at in range(n) for o, offset in enumerate(OFFSETS)
+            for at in range(n)
+            for o, offset in enumerate(OFFSETS)
             if 0 <= at + offset < n and deepest[at + offset]
-        }  # fmt: skip
+        }
         for j in range(n):
             for i in range(j + 1):
                 value = (a[j, i] - mean[j - i], 1)
@@ -145,9 +147,12 @@ def test_attention_without_a_pattern_has_no_peak(corpus):
 def test_what_has_no_pairs_is_left_out(corpus):
     strings = corpus.measured(3, "few", derivations=True)
     found = attention_statistics(Planted(corpus, noise), corpus, strings)
-    apart = [m.dims["apart"] for m in attention_metrics(found)
-             if (m.dims.get("query_level"), m.dims.get("key_level")) == (2, 2)
-             and m.name == "attention/adjacent"]  # fmt: skip
+    apart = [
+        m.dims["apart"]
+        for m in attention_metrics(found)
+        if (m.dims.get("query_level"), m.dims.get("key_level")) == (2, 2)
+        and m.name == "attention/adjacent"
+    ]
     assert 1 in apart
     assert 4 not in apart  # the root has three children at most
 

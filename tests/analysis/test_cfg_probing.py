@@ -75,8 +75,12 @@ def test_every_inner_level_is_asked_about(corpus):
     config = CfgProbingConfig(n_train=8, n_test=4, n_heads=2, n_steps=2, reaches=list(Reach))
     found = values(config.measure(Planted(corpus), corpus))
     for level in (2, 3, 4):
-        for reach, positions in (("full", "all"), ("diagonal", "ends"), ("diagonal", "elsewhere"),
-                                 ("tridiagonal", "ends")):  # fmt: skip
+        for reach, positions in (
+            ("full", "all"),
+            ("diagonal", "ends"),
+            ("diagonal", "elsewhere"),
+            ("tridiagonal", "ends"),
+        ):
             assert 0 <= found["accuracy", "ancestor", reach, positions, level] <= 1
         for reach in Reach:
             assert 0 <= found["accuracy", "boundary", reach.value, "all", level] <= 1

@@ -18,14 +18,17 @@ def asked(others: list[float], cities: list[float]) -> Results:
     }
     rows = [
         {"run_id": str(i), "metric": metric, "dims": dims, "value": value}
-        for (metric, dims), own in values.items() for i, value in enumerate(own)
-    ]  # fmt: skip
+        for (metric, dims), own in values.items()
+        for i, value in enumerate(own)
+    ]
     return Results.of(pl.DataFrame({"run_id": ["0", "1"]}), rows)
 
 
 def test_bars_are_means_of_an_arm_and_the_right_half_of_those_never_asked_about():
-    arms = [Arm("alone", pl.Series([0.9, 1.0]), asked([0.1, 0.3], [0.0, 0.2])),
-            Arm("beside_others", pl.Series([1.0, 1.0]), asked([0.5, 0.7], [0.8, 1.0]))]  # fmt: skip
+    arms = [
+        Arm("alone", pl.Series([0.9, 1.0]), asked([0.1, 0.3], [0.0, 0.2])),
+        Arm("beside_others", pl.Series([1.0, 1.0]), asked([0.5, 0.7], [0.8, 1.0])),
+    ]
     totals, parts = draw_arms(arms).axes
     heights = [patch.get_height() for patch in totals.patches]
     assert heights == pytest.approx([0.95, 1.0, 0.2, 0.1, 1.0, 1.0, 0.6, 0.1])

@@ -20,11 +20,15 @@ def test_a_run_without_published_numbers_or_curves_is_drawn_too(tmp_path):
 def test_only_capacity_has_a_maximum_and_every_metric_an_axis(monkeypatch):
     figures = []
     monkeypatch.setattr("physlm.analysis.figures.save_figure", lambda f, _: figures.append(f))
-    metrics = [Metric(name=n, value=v, unit="", n=2, dims=dims) for n, v, dims in (
-        ("cfg/accuracy", 0.9, {}), ("cfg/kl_nats", 0.1, {}),
-        ("capacity/bits_per_parameter", 1.9, {"split": "train"}),
-        ("capacity/maximum_bits_per_parameter", 2.4, {}),
-    )]  # fmt: skip
+    metrics = [
+        Metric(name=n, value=v, unit="", n=2, dims=dims)
+        for n, v, dims in (
+            ("cfg/accuracy", 0.9, {}),
+            ("cfg/kl_nats", 0.1, {}),
+            ("capacity/bits_per_parameter", 1.9, {"split": "train"}),
+            ("capacity/maximum_bits_per_parameter", 2.4, {}),
+        )
+    ]
     published = {
         "cfg/accuracy": 1.0,
         "cfg/kl_nats": 0.0,
@@ -64,8 +68,9 @@ def test_a_figure_drawn_again_is_the_same_file(tmp_path):
 
 def test_what_was_measured_during_training_is_drawn_where_something_was(tmp_path):
     valid, kl = "curve/cfg/accuracy{prefix=0,split=test}", "curve/cfg/kl_nats{split=test}"
-    rows = [{"step": s, valid: s / 5, kl: 0.1 / (s + 1), "curve/tokens": 100.0 * s}
-            for s in range(5)]  # fmt: skip
+    rows = [
+        {"step": s, valid: s / 5, kl: 0.1 / (s + 1), "curve/tokens": 100.0 * s} for s in range(5)
+    ]
     draw_learning_curve(make_record(), [*CURVES, *rows], tmp_path / "curve.png")
     assert (tmp_path / "curve.png").exists()
     draw_learning_curve(make_record(), CURVES, tmp_path / "none.png")

@@ -12,12 +12,23 @@ def test_bars_are_means_over_the_runs_with_and_without_facts_in_training():
     told = {"chance": 0.5, "accuracy": 0.7, "accuracy_with_facts": 0.9, "facts": 0.3, "reliance": 1}
     values = [{"chance": 0.5, "accuracy": 0.4}, {"chance": 0.5, "accuracy": 0.6}, told]
     rows = [
-        {"run_id": str(i), "metric": f"manipulation/{name}", "value": value,
-         "dims": "split=out_of_distribution,task=parity"}
-        for i, own in enumerate(values) for name, value in own.items()
-    ]  # fmt: skip
-    rows += [{"run_id": "0", "metric": "manipulation/accuracy", "value": 1.0,
-              "dims": "split=in_distribution,task=parity"}]  # fmt: skip
+        {
+            "run_id": str(i),
+            "metric": f"manipulation/{name}",
+            "value": value,
+            "dims": "split=out_of_distribution,task=parity",
+        }
+        for i, own in enumerate(values)
+        for name, value in own.items()
+    ]
+    rows += [
+        {
+            "run_id": "0",
+            "metric": "manipulation/accuracy",
+            "value": 1.0,
+            "dims": "split=in_distribution,task=parity",
+        }
+    ]
     runs = pl.DataFrame({"run_id": ["0", "1", "2"], "data.facts_share": [0.0, 0.0, 0.5]})
     results = Results.of(runs, rows)
     axes = Figure().subplots()
@@ -25,5 +36,11 @@ def test_bars_are_means_over_the_runs_with_and_without_facts_in_training():
     labels = [text.get_text() for text in axes.get_legend().get_texts()]
     heights = [patch.get_height() for patch in axes.patches]
     assert heights == pytest.approx([0.5, 0.5, 0.7, 0.9, 0.3, 1.0])
-    assert labels == ["chance", "straight, trained so", "straight, trained with facts too",
-                      "after facts of its own", "those facts", "follows given facts"]  # fmt: skip
+    assert labels == [
+        "chance",
+        "straight, trained so",
+        "straight, trained with facts too",
+        "after facts of its own",
+        "those facts",
+        "follows given facts",
+    ]

@@ -23,8 +23,12 @@ P_PROBE = "p_probe/accuracy{{attribute=birth_date,part=first_token,place={},spli
 
 @pytest.fixture(scope="module")
 def world():
-    config = BiosConfig(n_people=N_PEOPLE, questions=True, tokenizer=TokenizerName.compact,
-                        text=TextConfig(n_wordings=1, order=Order.fixed))  # fmt: skip
+    config = BiosConfig(
+        n_people=N_PEOPLE,
+        questions=True,
+        tokenizer=TokenizerName.compact,
+        text=TextConfig(n_wordings=1, order=Order.fixed),
+    )
     return config.build(0)
 
 
@@ -70,8 +74,9 @@ def test_there_are_eleven_tasks_of_the_right_answers(world):
 
 def test_what_the_name_brings_up_is_found_and_nothing_else(world):
     model = Planted(world, month_classes(world), lambda _: 0)
-    scorer = QProbeConfig(n_steps=150, embedding_rank=0,
-                          tasks=["first_token/birth_date", "whole/birth_city"])  # fmt: skip
+    scorer = QProbeConfig(
+        n_steps=150, embedding_rank=0, tasks=["first_token/birth_date", "whole/birth_city"]
+    )
     scorer.check(model, world)
     metrics = by_text(scorer.measure(model, world).metrics)
     assert metrics[DATE].value == 1
@@ -118,9 +123,13 @@ def test_the_update_of_the_embedding_is_trained_and_the_model_is_not(world):
     classes = tokens[:, 2] % 3
     inputs = adapted_probe.Inputs(tokens, np.full((40, 1), 5), classes)
     recipe = adapted_probe.AdaptedProbeRecipe(
-        embedding_rank=8, norm=adapted_probe.StateNorm.layernorm, n_steps=200, batch_size=40,
-        learning_rate=0.03, weight_decay=0.0,
-    )  # fmt: skip
+        embedding_rank=8,
+        norm=adapted_probe.StateNorm.layernorm,
+        n_steps=200,
+        batch_size=40,
+        learning_rate=0.03,
+        weight_decay=0.0,
+    )
     probe = adapted_probe.fit_adapted_probe(model, inputs, 3, recipe, seed=0)
     assert adapted_probe.is_right(probe, inputs, 16).mean() > 0.95
     updates = {n: p for n, p in probe.reader.named_parameters() if "lora_embedding_B" in n}
@@ -143,8 +152,12 @@ def test_what_cannot_be_probed_is_refused(scorer, world, biod):
 
 
 def test_a_p_probe_of_texts_that_leave_an_attribute_out_is_refused():
-    config = BiosConfig(n_people=N_PEOPLE, questions=True, tokenizer=TokenizerName.compact,
-                        text=TextConfig(leaves_out_city=True))  # fmt: skip
+    config = BiosConfig(
+        n_people=N_PEOPLE,
+        questions=True,
+        tokenizer=TokenizerName.compact,
+        text=TextConfig(leaves_out_city=True),
+    )
     world = config.build(0)
     model = DecoderConfig(d_model=16).build(world.vocabulary.size, 128, 0)
     with pytest.raises(InputError, match="set leaves_out_city=false"):
@@ -153,8 +166,9 @@ def test_a_p_probe_of_texts_that_leave_an_attribute_out_is_refused():
 
 
 def tiny(n_people, **values):
-    return BiosConfig(n_people=n_people, questions=True, tokenizer=TokenizerName.compact,
-                      **values).build(0)  # fmt: skip
+    return BiosConfig(
+        n_people=n_people, questions=True, tokenizer=TokenizerName.compact, **values
+    ).build(0)
 
 
 @pytest.mark.parametrize("scorer", [PProbeConfig, QProbeConfig])
@@ -212,11 +226,18 @@ def test_a_window_that_is_accepted_holds_all_that_is_read(scorer):
     raise AssertionError("no window is long enough")
 
 
-@pytest.mark.parametrize(("scorer", "values", "message"), [
-    (QProbeConfig, {"batch_size": 1}, "batch_size=1; must be at least 2, to normalise"),
-    (PProbeConfig, {"tasks": []}, "tasks=.*; name at least one"),
-    (QProbeConfig, {"tasks": ["whole/major"] * 2}, "tasks=.*; name at least one, and each once"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("scorer", "values", "message"),
+    [
+        (QProbeConfig, {"batch_size": 1}, "batch_size=1; must be at least 2, to normalise"),
+        (PProbeConfig, {"tasks": []}, "tasks=.*; name at least one"),
+        (
+            QProbeConfig,
+            {"tasks": ["whole/major"] * 2},
+            "tasks=.*; name at least one, and each once",
+        ),
+    ],
+)
 def test_values_that_measure_nothing_are_refused(scorer, values, message):
     with pytest.raises(ValueError, match=message):
         scorer(**values)

@@ -31,11 +31,19 @@ def accuracy(offset, reach, *, is_shuffled=False):
     return float(found[:, 1 : T - 3].double().mean())
 
 
-@pytest.mark.parametrize(("offset", "reach", "is_there"), [
-    (0, Reach.diagonal, True), (0, Reach.tridiagonal, True), (0, Reach.full, True),
-    (1, Reach.diagonal, False), (1, Reach.full, True),
-    (3, Reach.diagonal, False), (3, Reach.tridiagonal, False), (3, Reach.full, True),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("offset", "reach", "is_there"),
+    [
+        (0, Reach.diagonal, True),
+        (0, Reach.tridiagonal, True),
+        (0, Reach.full, True),
+        (1, Reach.diagonal, False),
+        (1, Reach.full, True),
+        (3, Reach.diagonal, False),
+        (3, Reach.tridiagonal, False),
+        (3, Reach.full, True),
+    ],
+)
 def test_a_planted_feature_is_found_where_the_probe_reaches(offset, reach, is_there):
     found = accuracy(offset, reach)
     assert found > 0.9 if is_there else abs(found - 1 / 3) < 0.06

@@ -78,11 +78,14 @@ at_scale:
 """
 
 
-@pytest.mark.parametrize(("scale", "expected"), [
-    ("laptop", {"size": {"n": 1, "rest": {"a": 1, "b": 2}}, "name": "own"}),
-    ("gpu", {"size": {"n": 2, "rest": {"a": 1, "b": 2}}, "name": "common", "rate": 1}),
-    ("paper", {"size": {"n": 2, "rest": {"a": 1, "b": 3}}, "name": "common", "rate": 2}),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("scale", "expected"),
+    [
+        ("laptop", {"size": {"n": 1, "rest": {"a": 1, "b": 2}}, "name": "own"}),
+        ("gpu", {"size": {"n": 2, "rest": {"a": 1, "b": 2}}, "name": "common", "rate": 1}),
+        ("paper", {"size": {"n": 2, "rest": {"a": 1, "b": 3}}, "name": "common", "rate": 2}),
+    ],
+)
 def test_the_sections_of_a_scale_are_merged_over_the_file_in_their_order(tmp_path, scale, expected):
     written(tmp_path, {**FILES, "config.yaml": SCALED})
     found = values_in(tmp_path, f"+scale={scale}")
@@ -97,11 +100,14 @@ def test_a_section_for_a_scale_that_does_not_exist_is_refused(tmp_path):
 
 
 def test_a_folder_on_hydras_search_path_adds_scaled_experiments_and_options(tmp_path):
-    written(tmp_path, {
-        "biod.yaml": "# @package _global_\noptions:\n  k3: {data: {n_attributes: 3}}",
-        "experiment/mine.yaml": "# @package _global_\ndefaults: [capacity_biod, _self_]\n"
-                                "name: mine\nat_scale:\n  gpu: {seed: 7}",
-    })  # fmt: skip
+    written(
+        tmp_path,
+        {
+            "biod.yaml": "# @package _global_\noptions:\n  k3: {data: {n_attributes: 3}}",
+            "experiment/mine.yaml": "# @package _global_\ndefaults: [capacity_biod, _self_]\n"
+            "name: mine\nat_scale:\n  gpu: {seed: 7}",
+        },
+    )
     path = f"hydra.searchpath=[{tmp_path}]"
     mine = composed(("+experiment=mine", "+biod=k3", "scale=gpu", path))
     assert (mine.name, mine.seed, mine.data.n_attributes) == ("mine", 7, 3)

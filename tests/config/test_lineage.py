@@ -15,8 +15,13 @@ def child(*words, start=PEOPLE):
 
 
 def test_the_parent_has_the_seed_and_the_ways_of_its_child():
-    words = ("seed=3", "runs_dir=elsewhere", "logger=csv", "runtime.n_threads=2",
-             "runtime.n_measurements=5")  # fmt: skip
+    words = (
+        "seed=3",
+        "runs_dir=elsewhere",
+        "logger=csv",
+        "runtime.n_threads=2",
+        "runtime.n_measurements=5",
+    )
     parent, alone = child(*words).parent.config, composed((*PEOPLE.split(), *words))
     assert parent.run_id == alone.run_id
     assert (parent.run_dir, parent.logger) == (alone.run_dir, alone.logger)

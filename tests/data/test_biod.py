@@ -11,8 +11,15 @@ from tests.conftest import tiny_biod_config
 
 
 def test_each_chunk_comes_uniformly_from_a_diversity_set_of_exactly_d_strings():
-    config = BiodConfig(n_people=4000, n_attributes=2, n_chunks=3, diversity=5, chunk_length=2,
-                        alphabet_size=7, name_sizes=[100, 100])  # fmt: skip
+    config = BiodConfig(
+        n_people=4000,
+        n_attributes=2,
+        n_chunks=3,
+        diversity=5,
+        chunk_length=2,
+        alphabet_size=7,
+        name_sizes=[100, 100],
+    )
     values = values_of(config, 3, config.drawn(3).facts)
     assert values.shape == (4000, 2, 6)
     sets = []
@@ -38,15 +45,23 @@ def test_maximum_bits_and_entropy_are_the_closed_forms():
     n, k, c, d, possible, n0 = 24, 3, 2, 8, 36, 36
     published = n * math.log2(n0 / n) + n * k * c * math.log2(d) + k * d * math.log2(possible / d)
     assert corpus.maximum_bits == pytest.approx(published)
-    exact = (math.log2(math.comb(n0, n)) + n * k * c * math.log2(d)
-             + k * math.log2(math.comb(possible, d)))  # fmt: skip
+    exact = (
+        math.log2(math.comb(n0, n))
+        + n * k * c * math.log2(d)
+        + k * math.log2(math.comb(possible, d))
+    )
     assert corpus.entropy_bits == pytest.approx(exact)
 
 
 @pytest.mark.parametrize("tokenizer", TokenizerName)
 def test_documents_state_name_and_every_attribute(tokenizer):
-    corpus = BiodConfig(n_people=30, n_attributes=4, name_sizes=[5, 5, 5], tokenizer=tokenizer,
-                        attribute_order=Order.random).build(1)  # fmt: skip
+    corpus = BiodConfig(
+        n_people=30,
+        n_attributes=4,
+        name_sizes=[5, 5, 5],
+        tokenizer=tokenizer,
+        attribute_order=Order.random,
+    ).build(1)
     documents = corpus.epoch(0, 0, 30)
     decode = corpus.vocabulary.decode
     for i, person in enumerate(documents.people):

@@ -97,8 +97,10 @@ def test_the_grammar_knows_where_it_writes_each_value():
 
 
 def test_texts_come_in_turn_and_differ(world):
-    by_epoch = [dict(zip(f.people.tolist(), t, strict=True))
-                for f, t in (texts_of(world, epoch) for epoch in range(6))]  # fmt: skip
+    by_epoch = [
+        dict(zip(f.people.tolist(), t, strict=True))
+        for f, t in (texts_of(world, epoch) for epoch in range(6))
+    ]
     for person in range(20):
         told = [by_epoch[epoch][person] for epoch in range(6)]
         assert told[:3] == told[3:]
@@ -141,10 +143,14 @@ def test_people_of_bior_are_asked_about(world):
 def written(tmp_path, *, n_people=N, n_texts=2, names=None):
     _, persons = persons_of(config(n_people=n_people), 0)
     rows = [
-        {"person": i, "name": (names or {}).get(i, p.name),
-         "text": f"Text {t}: {p.name} {' '.join(p.facts.values())}."}
-        for i, p in enumerate(persons) for t in range(n_texts)
-    ]  # fmt: skip
+        {
+            "person": i,
+            "name": (names or {}).get(i, p.name),
+            "text": f"Text {t}: {p.name} {' '.join(p.facts.values())}.",
+        }
+        for i, p in enumerate(persons)
+        for t in range(n_texts)
+    ]
     pq.write_table(pa.Table.from_pylist(rows), tmp_path / "texts.parquet")
     return str(tmp_path / "texts.parquet")
 
@@ -158,12 +164,15 @@ def test_texts_of_a_file_are_told_as_they_are(tmp_path):
     assert world.fingerprint() != config(n_texts=2).build(0).fingerprint()
 
 
-@pytest.mark.parametrize(("values", "file", "message"), [
-    ({"n_texts": 0}, {}, "n_texts=0; must be at least 1"),
-    ({"n_texts": 3}, {}, "n_texts=3, but source=.* has 2 of person 0; go on writing it"),
-    ({}, {"names": {7: "Nobody"}}, "tells of Nobody where this world has .*; use the n_people"),
-    ({"subject": Subject.full_name}, {}, "ask the rewriting model for full names"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("values", "file", "message"),
+    [
+        ({"n_texts": 0}, {}, "n_texts=0; must be at least 1"),
+        ({"n_texts": 3}, {}, "n_texts=3, but source=.* has 2 of person 0; go on writing it"),
+        ({}, {"names": {7: "Nobody"}}, "tells of Nobody where this world has .*; use the n_people"),
+        ({"subject": Subject.full_name}, {}, "ask the rewriting model for full names"),
+    ],
+)
 def test_what_does_not_fit_is_refused(tmp_path, values, file, message):
     with pytest.raises(ValueError, match=message):
         config(**{"n_texts": 2, "source": written(tmp_path, **file), **values}).build(0)

@@ -12,8 +12,15 @@ from physlm.data.bio.sentences import Order
 from physlm.data.tokens import TokenizerName
 from physlm.rng import stream
 
-POOLS = {"first_names": 400, "middle_names": 400, "last_names": 1000, "birth_cities": 200,
-         "universities": 300, "majors": 100, "employers": 263}  # fmt: skip
+POOLS = {
+    "first_names": 400,
+    "middle_names": 400,
+    "last_names": 1000,
+    "birth_cities": 200,
+    "universities": 300,
+    "majors": 100,
+    "employers": 263,
+}
 
 
 def document(corpus, documents, i):
@@ -67,8 +74,9 @@ def test_facts_are_the_drawn_people(bios):
         assert facts["name"] == " ".join(full)
         company, city = employers()[people.choices[i, 3]]
         assert (facts["employer"], facts["company_city"]) == (company, city)
-        assert facts["birth_date"].endswith(f"{people.birth_dates[i, 1] + 1}, "
-                                            f"{people.birth_dates[i, 2] + 1900}")  # fmt: skip
+        assert facts["birth_date"].endswith(
+            f"{people.birth_dates[i, 1] + 1}, {people.birth_dates[i, 2] + 1900}"
+        )
 
 
 def test_every_epoch_tells_of_everyone_once_in_another_order(bios):
@@ -85,8 +93,9 @@ def test_an_epoch_is_a_pure_function_of_its_number_and_any_part_of_it_too(bios):
 
 def told(text, n_epochs, n_people=40, **changes):
     """Each person's documents over some epochs, and the corpus."""
-    corpus = BiosConfig(n_people=n_people, text=TextConfig(**text),
-                        tokenizer=TokenizerName.compact, **changes).build(0)  # fmt: skip
+    corpus = BiosConfig(
+        n_people=n_people, text=TextConfig(**text), tokenizer=TokenizerName.compact, **changes
+    ).build(0)
     documents = [corpus.epoch(e, 0, corpus.n_documents) for e in range(n_epochs)]
     found = {person: [] for person in range(corpus.n_people)}
     for epoch in documents:
@@ -139,9 +148,13 @@ def test_people_of_one_epoch_are_not_all_at_their_first_text():
     texts = {person: [tuple(t) for t, _ in rows] for person, rows in found.items()}
     numbers = [corpus.rendering(n, np.arange(600)) for n in range(3)]
     which = [
-        next(n for n in range(3) if tuple(document(corpus, numbers[n], person).tolist())
-             == texts[person][0]) for person in first.people
-    ]  # fmt: skip
+        next(
+            n
+            for n in range(3)
+            if tuple(document(corpus, numbers[n], person).tolist()) == texts[person][0]
+        )
+        for person in first.people
+    ]
     assert stats.chisquare(np.bincount(which, minlength=3)).pvalue > 1e-4
 
 
@@ -260,15 +273,18 @@ def test_celebrities_and_a_minority_share_a_world_and_not_their_texts():
         assert ("gender" in corpus.facts(person)) != is_minority
 
 
-@pytest.mark.parametrize(("text", "message"), [
-    ({"n_orders": 2}, "n_orders=2 needs n_wordings"),
-    ({"n_orders": 2, "n_wordings": 1, "order": Order.fixed}, "n_orders=2 needs"),
-    ({"leaves_out_city": True, "order": Order.coupled}, "half a couple would be told"),
-    ({"second_language": True, "name_after": 1}, "its texts open with names"),
-    ({"name_after": 7}, "name_after=7; there are 6 sentences"),
-    ({"name_after": 2, "subject": Subject.full_name}, "names the person before"),
-    ({"n_wordings": -1}, "n_wordings=-1"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ({"n_orders": 2}, "n_orders=2 needs n_wordings"),
+        ({"n_orders": 2, "n_wordings": 1, "order": Order.fixed}, "n_orders=2 needs"),
+        ({"leaves_out_city": True, "order": Order.coupled}, "half a couple would be told"),
+        ({"second_language": True, "name_after": 1}, "its texts open with names"),
+        ({"name_after": 7}, "name_after=7; there are 6 sentences"),
+        ({"name_after": 2, "subject": Subject.full_name}, "names the person before"),
+        ({"n_wordings": -1}, "n_wordings=-1"),
+    ],
+)
 def test_texts_that_cannot_be_told_are_refused(text, message):
     with pytest.raises(ValueError, match=message):
         TextConfig(**text)
@@ -280,13 +296,24 @@ def test_a_world_of_short_lists_holds_nothing_else():
     assert len({row["name"] for row in facts}) == 60
     for name in ("birth_city", "university", "major", "employer"):
         assert {row[name] for row in facts} <= {
-            v.split("; ")[0] for v in pool({"birth_city": "birth_cities", "university":
-            "universities", "major": "majors", "employer": "employers"}[name], 4)}  # fmt: skip
+            v.split("; ")[0]
+            for v in pool(
+                {
+                    "birth_city": "birth_cities",
+                    "university": "universities",
+                    "major": "majors",
+                    "employer": "employers",
+                }[name],
+                4,
+            )
+        }
     assert {row["birth_date"][-4:] for row in facts} == {"1900", "1901", "1902", "1903"}
     log2 = 1 + math.log2(12 * 28 * 4) + 4 * 2
     assert corpus.maximum_bits == pytest.approx(60 * (math.log2(4**3 / 60) + log2))
-    assert corpus.vocabulary.size < BiosConfig(
-        n_people=60, tokenizer=TokenizerName.compact).build(0).vocabulary.size / 2  # fmt: skip
+    assert (
+        corpus.vocabulary.size
+        < BiosConfig(n_people=60, tokenizer=TokenizerName.compact).build(0).vocabulary.size / 2
+    )
     with pytest.raises(ValueError, match="n_people=65 exceeds the 64 distinct names"):
         BiosConfig(n_people=65, pool_size=4, tokenizer=TokenizerName.compact).build(0)
     with pytest.raises(ValueError, match="pool_size=1; must be at least 2"):

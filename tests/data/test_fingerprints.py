@@ -30,8 +30,9 @@ TOKENIZERS = {"gpt2": TokenizerName.gpt2, "compact": TokenizerName.compact}
 
 
 def bios(tokenizer="compact", **values):
-    return BiosConfig(**{"n_people": N, "questions": True, "tokenizer": TOKENIZERS[tokenizer],
-                         **values})  # fmt: skip
+    return BiosConfig(
+        **{"n_people": N, "questions": True, "tokenizer": TOKENIZERS[tokenizer], **values}
+    )
 
 
 def bior(tokenizer="compact", **values):
@@ -96,15 +97,36 @@ COMPACT = [
 
 # The same of every task of the first vocabulary, asked of the people of bios, and of born_in_year.
 TASKS = [
-    "birth_day", "birth_year", "birth_city_then_employer", "employer_then_birth_city",
-    "university_then_major", "major_then_university", "company_city_then_employer",
-    "employer_then_company_city", "city_of_employer", "birth_month_mod_2", "birth_month_mod_6",
-    "birth_month_mod_12", "birth_month_ranking", "birth_month_subtraction", "major_luck_mod_5",
-    "major_luck_mod_20", "major_luck_mod_100", "major_luck_ranking", "major_luck_subtraction",
-    "first_name_from_birth_date", "full_name_from_birth_date", "first_name_from_date_and_city",
-    "full_name_from_date_and_city", "first_name_from_three", "full_name_from_three",
-    "first_name_from_four", "full_name_from_four", "first_name_from_all", "full_name_from_all",
-]  # fmt: skip
+    "birth_day",
+    "birth_year",
+    "birth_city_then_employer",
+    "employer_then_birth_city",
+    "university_then_major",
+    "major_then_university",
+    "company_city_then_employer",
+    "employer_then_company_city",
+    "city_of_employer",
+    "birth_month_mod_2",
+    "birth_month_mod_6",
+    "birth_month_mod_12",
+    "birth_month_ranking",
+    "birth_month_subtraction",
+    "major_luck_mod_5",
+    "major_luck_mod_20",
+    "major_luck_mod_100",
+    "major_luck_ranking",
+    "major_luck_subtraction",
+    "first_name_from_birth_date",
+    "full_name_from_birth_date",
+    "first_name_from_date_and_city",
+    "full_name_from_date_and_city",
+    "first_name_from_three",
+    "full_name_from_three",
+    "first_name_from_four",
+    "full_name_from_four",
+    "first_name_from_all",
+    "full_name_from_all",
+]
 MANIPULATION = ("5318224a42d5bcc0", "97221b679dcbb450")
 BORN_IN_YEAR = ("9ce1efb66a35d59f", "81b96fa32a24915b")
 QUESTIONS = ("460de174bf23e30b", "de849ea6f931e3dd")

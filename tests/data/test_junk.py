@@ -24,14 +24,17 @@ BIOS = BiosConfig(n_people=40, tokenizer=TokenizerName.compact, pool_size=20)
 
 def junk(useful=BIOD, n_junk_people=100, exposures=4, seq_len=16, **changes):
     useful = replace(useful, exposures=exposures, seq_len=seq_len)
-    return JunkConfig(useful=useful, n_junk_people=n_junk_people, exposures=exposures,
-                      seq_len=seq_len, **changes)  # fmt: skip
+    return JunkConfig(
+        useful=useful, n_junk_people=n_junk_people, exposures=exposures, seq_len=seq_len, **changes
+    )
 
 
 def windows(corpus, seq_len=16, start=Position()):  # noqa: B008
     blocks = list(pack(corpus, seq_len, start))
-    return (np.concatenate([block.tokens for block in blocks]),
-            np.concatenate([block.ends for block in blocks]))  # fmt: skip
+    return (
+        np.concatenate([block.tokens for block in blocks]),
+        np.concatenate([block.ends for block in blocks]),
+    )
 
 
 def texts(corpus, documents):
@@ -153,8 +156,9 @@ def test_whole_windows_have_their_share_and_useful_people_their_exposures(share)
 @pytest.mark.parametrize("share", [0.875, 0.3])
 @pytest.mark.parametrize("useful", [BIOD, BIOS], ids=["biod", "bios"])
 def test_in_windows_shares_are_exact_to_the_document(useful, share):
-    corpus = junk(useful, junk_share=share, mixes_in_windows=True, useful_token="<|u|>",
-                  junk_token="<|j|>").build(0)  # fmt: skip
+    corpus = junk(
+        useful, junk_share=share, mixes_in_windows=True, useful_token="<|u|>", junk_token="<|j|>"
+    ).build(0)
     stream = stream_of(corpus)
     vocabulary = corpus.vocabulary
     starts = np.flatnonzero(stream == vocabulary.eos)
@@ -180,8 +184,10 @@ def stream_of(corpus, seq_len=16):
 def test_in_windows_no_document_is_lost_or_changed():
     corpus = junk(junk_share=0.6, mixes_in_windows=True).build(0)
     stream = stream_of(corpus)
-    documents = {row.tobytes() for row in np.split(stream[:-1], np.flatnonzero(
-        stream[:-1] == corpus.vocabulary.eos)[1:])}  # fmt: skip
+    documents = {
+        row.tobytes()
+        for row in np.split(stream[:-1], np.flatnonzero(stream[:-1] == corpus.vocabulary.eos)[1:])
+    }
     known = set()
     for part in corpus.parts:
         found = part.epoch(0, 0, part.n_documents)
@@ -285,15 +291,18 @@ def test_what_is_for_all_documents_is_not_told_of_the_useful_ones():
         JunkConfig(useful=replace(people, seq_len=16))
 
 
-@pytest.mark.parametrize(("changes", "message"), [
-    ({"junk_share": 1.0}, "junk_share=1.0; must be at least 0 and below 1"),
-    ({"junk_share": -0.1}, "junk_share=-0.1; must be at least 0 and below 1"),
-    ({"n_junk_people": 0}, "n_junk_people=0; must be at least 1"),
-    ({"useful_token": "useful"}, "useful_token=useful; write another as"),
-    ({"useful_token": "<|endoftext|>"}, "useful_token=.*; write another as"),
-    ({"junk_token": "<|a b|>"}, "junk_token=.*; write another as"),
-    ({"junk_token": "<|b|>", "junk_share": 0}, "junk_token=.*, but junk_share=0; leave one"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"junk_share": 1.0}, "junk_share=1.0; must be at least 0 and below 1"),
+        ({"junk_share": -0.1}, "junk_share=-0.1; must be at least 0 and below 1"),
+        ({"n_junk_people": 0}, "n_junk_people=0; must be at least 1"),
+        ({"useful_token": "useful"}, "useful_token=useful; write another as"),
+        ({"useful_token": "<|endoftext|>"}, "useful_token=.*; write another as"),
+        ({"junk_token": "<|a b|>"}, "junk_token=.*; write another as"),
+        ({"junk_token": "<|b|>", "junk_share": 0}, "junk_token=.*, but junk_share=0; leave one"),
+    ],
+)
 def test_values_out_of_range_are_named(changes, message):
     with pytest.raises(ValueError, match=message):
         junk(**changes)
@@ -320,11 +329,14 @@ def test_people_are_told_of_at_the_frequencies_of_their_groups():
     assert corpus.frequencies.tolist() == np.bincount(told).tolist()
 
 
-@pytest.mark.parametrize(("frequencies", "message"), [
-    ([], "each group is told of at least once"),
-    ([1, 0], r"frequencies=\[1, 0\]; each group is told of at least once"),
-    ([1] * 25, "are of 25 groups, but there are n_people=24"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("frequencies", "message"),
+    [
+        ([], "each group is told of at least once"),
+        ([1, 0], r"frequencies=\[1, 0\]; each group is told of at least once"),
+        ([1] * 25, "are of 25 groups, but there are n_people=24"),
+    ],
+)
 def test_frequencies_out_of_range_are_named(frequencies, message):
     with pytest.raises(ValueError, match=message):
         tiny_biod_config(frequencies=frequencies)
@@ -332,5 +344,6 @@ def test_frequencies_out_of_range_are_named(frequencies, message):
 
 def test_frequencies_and_a_minority_are_two_ways_to_say_one_thing():
     with pytest.raises(ValueError, match="leave one of them out"):
-        BiosConfig(n_people=10, n_minority=5, frequencies=[1, 2],
-                   minority_text=TextConfig(n_wordings=1))  # fmt: skip
+        BiosConfig(
+            n_people=10, n_minority=5, frequencies=[1, 2], minority_text=TextConfig(n_wordings=1)
+        )

@@ -116,8 +116,13 @@ def test_questions_say_what_is_true(people, truth, name):
         else:
             one = truth[named(question, truth)[0]]
         pair = named(question, truth)
-        assert len(pair) == (0 if "name_from" in name or name == "born_in_year" else
-                             2 if name.endswith(("ranking", "subtraction")) else 1)  # fmt: skip
+        assert len(pair) == (
+            0
+            if "name_from" in name or name == "born_in_year"
+            else 2
+            if name.endswith(("ranking", "subtraction"))
+            else 1
+        )
         right, follows = expected(name, one, truth[pair[-1]] if pair else None, truth)
         assert answer.strip() == right
         assert not facts or facts == follows
@@ -189,15 +194,18 @@ def test_luck_is_an_order_of_all_majors_and_the_same_in_every_world():
     assert len(set(asked.dossiers.lucks.tolist())) <= 10
 
 
-@pytest.mark.parametrize(("values", "message"), [
-    ({"tasks": []}, "name at least one of birth_day"),
-    ({"tasks": ["birth_hour"]}, "birth_hour is none of birth_day"),
-    ({"tasks": ["born_in_year", "birth_day"]}, "another split than the others; ask it alone"),
-    ({"tasks": ["born_in_year"], "facts_share": 0.5}, "no facts to write out"),
-    ({"train_share": 1.0}, "train_share=1.0; must be above 0"),
-    ({"max_train": 1}, "max_train=1; must be at least 2"),
-    ({"facts_share": 1.5}, "facts_share=1.5; must be from 0 to 1"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"tasks": []}, "name at least one of birth_day"),
+        ({"tasks": ["birth_hour"]}, "birth_hour is none of birth_day"),
+        ({"tasks": ["born_in_year", "birth_day"]}, "another split than the others; ask it alone"),
+        ({"tasks": ["born_in_year"], "facts_share": 0.5}, "no facts to write out"),
+        ({"train_share": 1.0}, "train_share=1.0; must be above 0"),
+        ({"max_train": 1}, "max_train=1; must be at least 2"),
+        ({"facts_share": 1.5}, "facts_share=1.5; must be from 0 to 1"),
+    ],
+)
 def test_bad_values_are_refused(values, message):
     with pytest.raises(ValueError, match=re.escape(message)):
         ManipulationConfig(**values)
@@ -219,10 +227,11 @@ def test_worlds_that_cannot_be_asked_about_are_refused():
 def test_the_fingerprint_tells_worlds_and_questions_apart(people):
     base = corpus(people, "birth_day")
     others = [
-        corpus(people, "birth_year"), corpus(people, "birth_day", max_train=9),
+        corpus(people, "birth_year"),
+        corpus(people, "birth_day", max_train=9),
         corpus(people, "birth_day", facts_share=0.5),
         ManipulationConfig(tasks=["birth_day"]).follow(people, 1),
-    ]  # fmt: skip
+    ]
     assert base.fingerprint() == corpus(people, "birth_day").fingerprint()
     assert len({c.fingerprint() for c in [base, *others]}) == 5
 

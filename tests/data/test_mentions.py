@@ -10,10 +10,18 @@ from physlm.data.bio.rewriting import lacking
 from physlm.data.bio.written import located
 from physlm.data.tokens import TokenizerName, Vocabulary
 
-DANA = Person("Dana Ann Lee", "She", {
-    "birth_date": "May 1, 1950", "birth_city": "Chicago, IL", "university": "Yale University",
-    "major": "Biology", "employer": "AbbVie", "company_city": "North Chicago, IL",
-})  # fmt: skip
+DANA = Person(
+    "Dana Ann Lee",
+    "She",
+    {
+        "birth_date": "May 1, 1950",
+        "birth_city": "Chicago, IL",
+        "university": "Yale University",
+        "major": "Biology",
+        "employer": "AbbVie",
+        "company_city": "North Chicago, IL",
+    },
+)
 SAID = "Dana Ann Lee, born on May 1, 1950 in {}, took {} at Yale University and works for {} in {}."
 
 
@@ -25,15 +33,22 @@ def place(text, fact, person=DANA):
     return mentions(text, {"name": person.name, **person.facts})[fact]
 
 
-@pytest.mark.parametrize(("fact", "person", "before", "after"), [
-    ("birth_city", DANA, "Her office is in North Chicago, IL. ", ""),
-    ("major", DANA, "She liked Marine Biology at first. ", ""),
-    ("major", DANA, "Biologys and Microbiology came first. ", ""),
-    ("employer", of(employer="Corning", company_city="Corning, NY"),
-     "In Corning, NY there is Owens Corning. ", ""),
-    ("name", DANA, "Dana Ann Leeds is somebody else. ", ""),
-    ("birth_date", DANA, "May 1, 19500 is far. ", ""),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("fact", "person", "before", "after"),
+    [
+        ("birth_city", DANA, "Her office is in North Chicago, IL. ", ""),
+        ("major", DANA, "She liked Marine Biology at first. ", ""),
+        ("major", DANA, "Biologys and Microbiology came first. ", ""),
+        (
+            "employer",
+            of(employer="Corning", company_city="Corning, NY"),
+            "In Corning, NY there is Owens Corning. ",
+            "",
+        ),
+        ("name", DANA, "Dana Ann Leeds is somebody else. ", ""),
+        ("birth_date", DANA, "May 1, 19500 is far. ", ""),
+    ],
+)
 def test_a_value_is_not_found_within_another_or_within_a_word(fact, person, before, after):
     facts = person.facts
     told = SAID.format(
@@ -42,9 +57,7 @@ def test_a_value_is_not_found_within_another_or_within_a_word(fact, person, befo
     value = person.name if fact == "name" else facts[fact]
     text = before + told + after
     shift = {"employer": told.index("works for ") + 10}.get(fact, told.index(value))
-    assert place(text, fact, person) == (
-        len(before) + shift, len(before) + shift + len(value),
-    )  # fmt: skip
+    assert place(text, fact, person) == (len(before) + shift, len(before) + shift + len(value))
 
 
 def test_what_is_within_something_else_alone_is_lacking():
@@ -66,11 +79,14 @@ def test_one_mention_does_not_serve_two_facts():
     assert lacking(text.replace(" in Austin, TX,", ","), local) == ["birth_city"]
 
 
-@pytest.mark.parametrize("text", [
-    "Dana Ann Lee works for Oracle in {0}. She was born in {1} on May 1, 1950.",
-    "In {0}, at Oracle, sits Dana Ann Lee. May 1, 1950 was when she was born, in {1}.",
-    "Dana Ann Lee was born on May 1, 1950. She works in {0} for Oracle and was born in {1}.",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Dana Ann Lee works for Oracle in {0}. She was born in {1} on May 1, 1950.",
+        "In {0}, at Oracle, sits Dana Ann Lee. May 1, 1950 was when she was born, in {1}.",
+        "Dana Ann Lee was born on May 1, 1950. She works in {0} for Oracle and was born in {1}.",
+    ],
+)
 def test_a_mention_belongs_to_the_fact_that_stands_by_it(text):
     local = of(birth_city="Austin, TX", company_city="Austin, TX", employer="Oracle")
     text = text.format("Austin, TX", "Austin, TX")

@@ -19,14 +19,21 @@ SEQ_LEN = 32
 
 def mixed(share=0.8, exposures=3, **questions):
     people = BiosConfig(n_people=20, questions=True, tokenizer=TokenizerName.compact)
-    return MixedConfig(biographies=people, questions=QuestionsConfig(**questions), seq_len=SEQ_LEN,
-                       question_share=share, exposures=exposures).build(0)  # fmt: skip
+    return MixedConfig(
+        biographies=people,
+        questions=QuestionsConfig(**questions),
+        seq_len=SEQ_LEN,
+        question_share=share,
+        exposures=exposures,
+    ).build(0)
 
 
 def windows(corpus, start=Position()):  # noqa: B008
     blocks = list(pack(corpus, SEQ_LEN, start))
-    return (np.concatenate([block.tokens for block in blocks]),
-            np.concatenate([block.ends for block in blocks]))  # fmt: skip
+    return (
+        np.concatenate([block.tokens for block in blocks]),
+        np.concatenate([block.ends for block in blocks]),
+    )
 
 
 def kinds(corpus, tokens):
@@ -90,8 +97,12 @@ def test_parts_are_found_and_the_mixture_is_told_from_others():
     assert isinstance(part_of(corpus, QuestionCorpus), QuestionCorpus)
     assert part_of(corpus, KnowledgeCorpus) is corpus.parts[0] is world_of(corpus)
     assert part_of(corpus.parts[0], QuestionCorpus) is None
-    prints = {mixed().fingerprint(), mixed(share=0.7).fingerprint(),
-              mixed(train_share=0.4).fingerprint(), corpus.parts[0].fingerprint()}  # fmt: skip
+    prints = {
+        mixed().fingerprint(),
+        mixed(share=0.7).fingerprint(),
+        mixed(train_share=0.4).fingerprint(),
+        corpus.parts[0].fingerprint(),
+    }
     assert len(prints) == 4
     assert isinstance(corpus, Mixture)
 

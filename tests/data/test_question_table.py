@@ -70,8 +70,7 @@ def test_comparisons_stay_within_a_split_and_come_with_their_facts(people):
 
 def test_the_command_writes_them_once(tmp_path, monkeypatch, capsys):
     output = tmp_path / "q.parquet"
-    words = ["+experiment=extraction",
-             "init_from='+experiment=people data.n_people=12'"]  # fmt: skip
+    words = ["+experiment=extraction", "init_from='+experiment=people data.n_people=12'"]
     monkeypatch.setattr(sys, "argv", ["questions", *words, "--output", str(output)])
     questions.main()
     assert "1,728 questions" in capsys.readouterr().out

@@ -12,8 +12,9 @@ from tests.conftest import tiny_biod_config
 
 
 def world(n_people=40, **changes):
-    return BiosConfig(**({"n_people": n_people, "questions": True,
-                          "tokenizer": TokenizerName.compact} | changes)).build(3)  # fmt: skip
+    return BiosConfig(
+        **({"n_people": n_people, "questions": True, "tokenizer": TokenizerName.compact} | changes)
+    ).build(3)
 
 
 @pytest.fixture(scope="module", params=list(TokenizerName))
@@ -23,8 +24,10 @@ def people(request):
 
 def texts(corpus, epoch=0):
     documents = corpus.epoch(epoch, 0, corpus.n_documents)
-    return [corpus.vocabulary.decode(documents.tokens[a + 1 : b])
-            for a, b in zip(documents.starts[:-1], documents.starts[1:], strict=True)]  # fmt: skip
+    return [
+        corpus.vocabulary.decode(documents.tokens[a + 1 : b])
+        for a, b in zip(documents.starts[:-1], documents.starts[1:], strict=True)
+    ]
 
 
 @pytest.mark.parametrize("attribute", ATTRIBUTES)
@@ -76,8 +79,9 @@ def test_only_the_first_phrasings_are_trained(people):
     seen = [text for epoch in range(4) for text in texts(corpus, epoch)]
     assert all(any(text.startswith(before) for before in beginnings) for text in seen)
     for attribute in ATTRIBUTES:
-        assert all(any(text.startswith(before) for text in seen)
-                   for before, _ in questions(attribute)[:2])  # fmt: skip
+        assert all(
+            any(text.startswith(before) for text in seen) for before, _ in questions(attribute)[:2]
+        )
 
 
 def test_prompts_end_where_the_answer_begins(people):
@@ -125,10 +129,15 @@ def test_training_on_the_majority_asks_about_nobody_else():
         QuestionsConfig(train_on=TrainOn.majority).follow(world(), 0)
 
 
-@pytest.mark.parametrize(("changes", "message"), [
-    ({"train_share": 1.0}, "below 1 to leave test people"), ({"train_share": 0.0}, "above 0"),
-    ({"n_phrasings": 25}, "each question has 24"), ({"n_phrasings": 0}, "n_phrasings=0"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"train_share": 1.0}, "below 1 to leave test people"),
+        ({"train_share": 0.0}, "above 0"),
+        ({"n_phrasings": 25}, "each question has 24"),
+        ({"n_phrasings": 0}, "n_phrasings=0"),
+    ],
+)
 def test_bad_values_are_refused(changes, message):
     with pytest.raises(ValueError, match=message):
         QuestionsConfig(**changes)
@@ -146,9 +155,12 @@ def test_worlds_that_cannot_be_asked_about_are_refused():
 
 
 def test_the_fingerprint_tells_worlds_and_questions_apart(people):
-    corpora = [QuestionsConfig().follow(people, 0), QuestionsConfig().follow(people, 1),
-               QuestionsConfig(train_share=0.4).follow(people, 0),
-               QuestionsConfig(n_phrasings=2).follow(people, 0),
-               QuestionsConfig().follow(world(n_people=41), 0)]  # fmt: skip
+    corpora = [
+        QuestionsConfig().follow(people, 0),
+        QuestionsConfig().follow(people, 1),
+        QuestionsConfig(train_share=0.4).follow(people, 0),
+        QuestionsConfig(n_phrasings=2).follow(people, 0),
+        QuestionsConfig().follow(world(n_people=41), 0),
+    ]
     assert len({corpus.fingerprint() for corpus in corpora}) == 5
     assert corpora[0].fingerprint() == QuestionsConfig(exposures=3).follow(people, 0).fingerprint()

@@ -62,12 +62,15 @@ def test_a_prompt_gives_every_fact(persons):
         assert not lacking(faithful(asked), person)
 
 
-@pytest.mark.parametrize("change", [
-    lambda text, p: text.replace(p.name, p.name.split()[0]),
-    lambda text, p: text.replace(p.facts["birth_date"], p.facts["birth_date"][:-1]),
-    lambda text, p: text.replace(p.facts["major"], p.facts["major"] + "s"),
-    lambda text, p: text.replace(p.facts["employer"], p.facts["employer"].lower()),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text, p: text.replace(p.name, p.name.split()[0]),
+        lambda text, p: text.replace(p.facts["birth_date"], p.facts["birth_date"][:-1]),
+        lambda text, p: text.replace(p.facts["major"], p.facts["major"] + "s"),
+        lambda text, p: text.replace(p.facts["employer"], p.facts["employer"].lower()),
+    ],
+)
 def test_what_is_not_said_word_for_word_is_lacking(persons, change):
     text = faithful(prompt(persons[0], stream(0, "prompt")))
     assert len(lacking(change(text, persons[0]), persons[0])) == 1
@@ -174,8 +177,12 @@ def test_an_endpoint_is_asked_as_chat_completions_are(endpoint, persons, monkeyp
     assert persons[0].name in text
     path, body, key = Endpoint.requests[0]
     assert path == "/v1/chat/completions"
-    assert body == {"model": "m", "max_tokens": 9, "temperature": 0.5,
-                    "messages": [{"role": "user", "content": asked}]}  # fmt: skip
+    assert body == {
+        "model": "m",
+        "max_tokens": 9,
+        "temperature": 0.5,
+        "messages": [{"role": "user", "content": asked}],
+    }
     assert key == "Bearer secret"
 
 
@@ -186,12 +193,15 @@ def test_a_busy_endpoint_is_asked_again(endpoint, persons):
     assert len(Endpoint.requests) == 3
 
 
-@pytest.mark.parametrize(("behaviour", "message"), [
-    ([(401, "who are\nyou?")], "answers 401 who are you?"),
-    ([(500, "broken")] * 2, "answers 500 broken"),
-    ([(200, "<html>")], "answers '<html>', not as chat completions do"),
-    ([(200, '{"choices": []}')], "not as chat completions do"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("behaviour", "message"),
+    [
+        ([(401, "who are\nyou?")], "answers 401 who are you?"),
+        ([(500, "broken")] * 2, "answers 500 broken"),
+        ([(200, "<html>")], "answers '<html>', not as chat completions do"),
+        ([(200, '{"choices": []}')], "not as chat completions do"),
+    ],
+)
 def test_an_endpoint_that_answers_garbage_is_one_line(endpoint, behaviour, message):
     Endpoint.behaviour[:] = list(behaviour)
     with pytest.raises(InputError, match=re.escape(message)) as caught:
@@ -287,8 +297,13 @@ def test_an_interrupt_ends_at_once_and_loses_nothing(endpoint, tmp_path):
         return faithful(asked)
 
     Endpoint.says = staticmethod(hangs)
-    words = (f"output={tmp_path}/texts.parquet", f"endpoint={endpoint}", "writer=m",
-             "data.n_people=12", "batch_size=3")  # fmt: skip
+    words = (
+        f"output={tmp_path}/texts.parquet",
+        f"endpoint={endpoint}",
+        "writer=m",
+        "data.n_people=12",
+        "batch_size=3",
+    )
     # Workers of parallel tests ignore the signal.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     began = time.monotonic()
@@ -364,10 +379,12 @@ def test_a_field_that_a_server_refuses_is_told_with_how_to_leave_it_out(endpoint
         (message("Let me see: she was born", "length"), ""),
         (message(None, "length", reasoning_content="Let me see."), ""),
         (message("She was.", reasoning_content="Let me see."), "She was."),
-        (message([{"type": "thinking", "thinking": []}, {"type": "text", "text": "She was."}]),
-         "She was."),
+        (
+            message([{"type": "thinking", "thinking": []}, {"type": "text", "text": "She was."}]),
+            "She was.",
+        ),
     ],
-)  # fmt: skip
+)
 def test_thoughts_are_no_part_of_an_endpoints_answer(endpoint, answer, text):
     said = []
     Endpoint.behaviour[:] = [(200, answer)]
@@ -429,9 +446,15 @@ def folder(tmp_path_factory, persons):
     ).save_pretrained(path)
     torch.manual_seed(0)
     config = transformers.LlamaConfig(
-        vocab_size=len(vocabulary), hidden_size=32, intermediate_size=32, num_hidden_layers=2,
-        num_attention_heads=2, pad_token_id=0, eos_token_id=1, bos_token_id=None,
-    )  # fmt: skip
+        vocab_size=len(vocabulary),
+        hidden_size=32,
+        intermediate_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        pad_token_id=0,
+        eos_token_id=1,
+        bos_token_id=None,
+    )
     transformers.LlamaForCausalLM(config).save_pretrained(path)
     return path
 
@@ -453,8 +476,9 @@ def test_a_local_model_writes_what_transformers_would(folder, persons):
 
 def test_sampling_is_decided_by_the_seed(folder, persons):
     asked = [prompt(persons[0], stream(0, "prompt"))]
-    one, other, third = (LocalWriter(folder, max_tokens=8, temperature=1.0, seed=s)
-                         for s in (1, 1, 2))  # fmt: skip
+    one, other, third = (
+        LocalWriter(folder, max_tokens=8, temperature=1.0, seed=s) for s in (1, 1, 2)
+    )
     first = list(one(asked))
     assert first == list(other(asked)) != list(third(asked))
     assert list(one(asked)) != first
@@ -464,8 +488,9 @@ def test_sampling_is_decided_by_the_seed(folder, persons):
 def test_a_local_model_goes_through_the_command_and_keeps_its_answers(folder, tmp_path):
     """Random weights never say it all: the work is given up with what was written kept."""
     output = tmp_path / "texts.parquet"
-    status, _, errors = command(f"output={output}", f"writer={folder}", "data.n_people=6",
-                                "max_tries=2", "max_tokens=5")  # fmt: skip
+    status, _, errors = command(
+        f"output={output}", f"writer={folder}", "data.n_people=6", "max_tries=2", "max_tokens=5"
+    )
     assert status == 2
     assert "6 texts lacked a fact in all of max_tries=2" in errors
     assert len((tmp_path / "texts.jsonl").read_text().splitlines()) == 1 + 12

@@ -18,8 +18,10 @@ def test_templates_are_frames_that_all_texts_share():
     assert found.n_frames == 300  # 6 attributes x 50 templates
     assert found.frame_overlap == 1
     assert found.order_entropy_bits == 0
-    words = [len(world.vocabulary.decode(world.rendering(0, np.array([i])).tokens[1:]).split())
-             for i in range(200)]  # fmt: skip
+    words = [
+        len(world.vocabulary.decode(world.rendering(0, np.array([i])).tokens[1:]).split())
+        for i in range(200)
+    ]
     assert found.words_per_text == pytest.approx(np.mean(words), rel=0.1)
 
 

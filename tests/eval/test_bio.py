@@ -18,8 +18,9 @@ from physlm.models.language_model import LanguageModel
 
 @pytest.fixture(scope="module")
 def world():
-    config = BiosConfig(n_people=20, questions=True, tokenizer=TokenizerName.compact,
-                        text=TextConfig(n_wordings=2))  # fmt: skip
+    config = BiosConfig(
+        n_people=20, questions=True, tokenizer=TokenizerName.compact, text=TextConfig(n_wordings=2)
+    )
     return config.build(0)
 
 
@@ -47,8 +48,9 @@ class Reciting(LanguageModel):
 
 
 def test_of_texts_that_name_the_person_last_the_name_counts_too():
-    config = BiosConfig(n_people=20, tokenizer=TokenizerName.compact,
-                        text=TextConfig(n_wordings=1, name_after=6))  # fmt: skip
+    config = BiosConfig(
+        n_people=20, tokenizer=TokenizerName.compact, text=TextConfig(n_wordings=1, name_after=6)
+    )
     world = config.build(0)
     names = world.rendering(0, np.arange(20)).name_spans
 
@@ -110,8 +112,13 @@ def test_other_worlds_and_short_windows_are_refused(world):
 def test_what_is_not_told_is_not_measured():
     """A minority whose city is left out, and which is wrong about all else."""
     text = TextConfig(n_wordings=2)
-    config = BiosConfig(n_people=20, n_minority=10, tokenizer=TokenizerName.compact, text=text,
-                        minority_text=TextConfig(n_wordings=2, leaves_out_city=True))  # fmt: skip
+    config = BiosConfig(
+        n_people=20,
+        n_minority=10,
+        tokenizer=TokenizerName.compact,
+        text=text,
+        minority_text=TextConfig(n_wordings=2, leaves_out_city=True),
+    )
     metrics = accuracies(config.build(0), lambda person, spans, at: person >= 20)
     assert metrics["bio/attribute_accuracy{split=train}"].value == pytest.approx(20 / 30)
     city = metrics["bio/attribute_accuracy{attribute=company_city,split=train}"]

@@ -105,15 +105,26 @@ def bios_spaces(corpus):
     def single(texts):
         return [token for (token,) in ids(texts)]
 
-    parts = (pool("first_names"), [f" {n}" for n in pool("middle_names")],
-             [f" {n}" for n in pool("last_names")])  # fmt: skip
+    parts = (
+        pool("first_names"),
+        [f" {n}" for n in pool("middle_names")],
+        [f" {n}" for n in pool("last_names")],
+    )
     spaces = {"name": one_of_each(*(single(part) for part in parts))}
-    spaces[0] = one_of_each(single(f" {m}" for m in MONTHS), single(f" {d}" for d in range(1, 29)),
-                            single([","]), single(f" {y}" for y in range(1900, 2100)))  # fmt: skip
+    spaces[0] = one_of_each(
+        single(f" {m}" for m in MONTHS),
+        single(f" {d}" for d in range(1, 29)),
+        single([","]),
+        single(f" {y}" for y in range(1900, 2100)),
+    )
     lists = [
-        pool("birth_cities"), pool("universities"), pool("majors"),
-        [company for company, _ in employers()], [city for _, city in employers()], PRONOUNS,
-    ]  # fmt: skip
+        pool("birth_cities"),
+        pool("universities"),
+        pool("majors"),
+        [company for company, _ in employers()],
+        [city for _, city in employers()],
+        PRONOUNS,
+    ]
     for a, entries in enumerate(lists, start=1):
         spaces[a] = one_of(ids(f" {entry}" for entry in entries))
     return spaces
@@ -272,10 +283,13 @@ def test_people_of_each_frequency_are_measured_apart():
     assert parts[0] == pytest.approx(12 * 9 / N_PARAMETERS, rel=1e-3)
 
 
-@pytest.mark.parametrize(("values", "scorer", "message"), [
-    ({}, {"max_people": 1}, r"max_people=1 leaves nobody who is told of \d times in an epoch"),
-    ({"diversity": 1}, {}, "every value has one choice only; raise data.diversity"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("values", "scorer", "message"),
+    [
+        ({}, {"max_people": 1}, r"max_people=1 leaves nobody who is told of \d times in an epoch"),
+        ({"diversity": 1}, {}, "every value has one choice only; raise data.diversity"),
+    ],
+)
 def test_frequencies_of_which_nothing_can_be_measured_are_refused(values, scorer, message):
     corpus = tiny_biod_config(n_people=36, frequencies=[1, 4, 9], **values).build(SEED)
     model = DecoderConfig(d_model=8, n_heads=2).build(corpus.vocabulary.size, 20, 0)
@@ -287,8 +301,9 @@ def test_frequencies_of_which_nothing_can_be_measured_are_refused(values, scorer
 
 def test_people_among_junk_are_measured_as_if_they_were_alone():
     useful = tiny_biod_config(name_sizes=[6, 6, 6], seq_len=16)
-    config = JunkConfig(useful=useful, n_junk_people=100, exposures=4, seq_len=16,
-                        useful_token="<|u|>")  # fmt: skip
+    config = JunkConfig(
+        useful=useful, n_junk_people=100, exposures=4, seq_len=16, useful_token="<|u|>"
+    )
     corpus = config.build(SEED)
     model = DecoderConfig(d_model=8, n_heads=2).build(corpus.vocabulary.size, 20, 0).eval()
     CapacityConfig().check(model, corpus)

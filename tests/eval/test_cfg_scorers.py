@@ -62,8 +62,9 @@ def test_a_uniform_model_writes_nothing_of_the_language(corpus):
     metrics = measured(config, Uniform(corpus), corpus)
     assert metrics["cfg/accuracy{prefix=0,split=test}"].value == 0
     assert metrics["cfg/accuracy{prefix=20,split=test}"].value < 0.05
-    shares = [m.value for m in metrics.values()
-              if m.name == "cfg/error_share" and m.dims["prefix"] == 0]  # fmt: skip
+    shares = [
+        m.value for m in metrics.values() if m.name == "cfg/error_share" and m.dims["prefix"] == 0
+    ]
     assert sum(shares) == pytest.approx(1)
     # A string of k tokens has probability 4^-(k+1): its length is geometric, with mean 3.
     entropy = metrics["cfg/output_entropy_bits{split=test}"]
@@ -134,8 +135,9 @@ def test_a_uniform_models_loss_and_divergence_are_their_closed_forms(corpus):
 
 def test_log_probabilities_leave_out_ends_that_are_not_there(corpus):
     strings = Strings.of([[3, 2, 1], [1]])
-    found = log_probabilities(Uniform(corpus), corpus, strings, has_end=np.array([True, False]),
-                              batch_size=10)  # fmt: skip
+    found = log_probabilities(
+        Uniform(corpus), corpus, strings, has_end=np.array([True, False]), batch_size=10
+    )
     np.testing.assert_allclose(found, [-4 * math.log(4), -math.log(4)], rtol=1e-6)
 
 
@@ -164,8 +166,9 @@ def test_what_was_meant_decides_not_what_was_read(corpus):
             assert is_continued(model, corpus, begun, temperature=1.0, batch_size=500).all()
 
 
-@pytest.mark.parametrize("config", [CfgAccuracyConfig(), CfgDistributionConfig(),
-                                    CfgRobustnessConfig()])  # fmt: skip
+@pytest.mark.parametrize(
+    "config", [CfgAccuracyConfig(), CfgDistributionConfig(), CfgRobustnessConfig()]
+)
 def test_other_worlds_are_refused(config, biod):
     with pytest.raises(InputError, match="measures data=cfg only"):
         config.check(Uniform(biod), biod)
@@ -190,22 +193,30 @@ def test_what_scoring_would_stumble_over_is_refused_before_training(corpus):
     with pytest.raises(InputError, match=rf"prefixes=\[{n_seen}\] leaves no room for what follows"):
         CfgAccuracyConfig(prefixes=[n_seen]).check(model, corpus)
     lengths = corpus.measured(200, "distribution").lengths
-    unlucky = replace(corpus, seed=next(
-        seed for seed in range(200)
-        if replace(corpus, seed=seed).measured(1, "distribution").lengths[0] >= n_seen
-    ))  # fmt: skip
+    unlucky = replace(
+        corpus,
+        seed=next(
+            seed
+            for seed in range(200)
+            if replace(corpus, seed=seed).measured(1, "distribution").lengths[0] >= n_seen
+        ),
+    )
     assert (lengths < n_seen).any()
     with pytest.raises(InputError, match="n_strings=1: no string that is drawn fits the learned"):
         CfgDistributionConfig(n_strings=1).check(model, unlucky)
 
 
-@pytest.mark.parametrize(("config", "setting"), [
-    (CfgAccuracyConfig(n_samples=10**13), "n_samples"),
-    (CfgDistributionConfig(n_strings=10**13), "n_strings"),
-    (CfgRobustnessConfig(prefix=20, n_samples=10**13), "n_samples"),
-    (CfgProbingConfig(n_train=10**13), "n_train"), (CfgProbingConfig(n_test=10**13), "n_test"),
-    (CfgAttentionConfig(n_strings=10**13), "n_strings"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("config", "setting"),
+    [
+        (CfgAccuracyConfig(n_samples=10**13), "n_samples"),
+        (CfgDistributionConfig(n_strings=10**13), "n_strings"),
+        (CfgRobustnessConfig(prefix=20, n_samples=10**13), "n_samples"),
+        (CfgProbingConfig(n_train=10**13), "n_train"),
+        (CfgProbingConfig(n_test=10**13), "n_test"),
+        (CfgAttentionConfig(n_strings=10**13), "n_strings"),
+    ],
+)
 def test_strings_that_cannot_be_held_are_refused_before_training(corpus, config, setting):
     model = DecoderConfig(d_model=16, n_layers=1).build(4, 64, 0)
     name = config.__class__.__name__
@@ -214,12 +225,15 @@ def test_strings_that_cannot_be_held_are_refused_before_training(corpus, config,
     assert name.removeprefix("Cfg").removesuffix("Config").lower() in str(refusal.value)
 
 
-@pytest.mark.parametrize(("kind", "values", "message"), [
-    (CfgAccuracyConfig, {"prefixes": [0, 0]}, r"prefixes=\[0, 0\]; name each length once"),
-    (CfgRobustnessConfig, {"temperatures": []}, r"temperatures=\[\]; one at least"),
-    (CfgRobustnessConfig, {"temperatures": [1.0, 1.0000001]}, "one at least, and each once"),
-    (CfgProbingConfig, {"reaches": ["full", "full"]}, "name each once"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("kind", "values", "message"),
+    [
+        (CfgAccuracyConfig, {"prefixes": [0, 0]}, r"prefixes=\[0, 0\]; name each length once"),
+        (CfgRobustnessConfig, {"temperatures": []}, r"temperatures=\[\]; one at least"),
+        (CfgRobustnessConfig, {"temperatures": [1.0, 1.0000001]}, "one at least, and each once"),
+        (CfgProbingConfig, {"reaches": ["full", "full"]}, "name each once"),
+    ],
+)
 def test_what_would_be_measured_twice_or_never_is_refused(kind, values, message):
     with pytest.raises(ValueError, match=message):
         kind(**values)

@@ -59,9 +59,13 @@ def test_greedy_text_is_that_of_transformers(tmp_path, style):
     theirs = transformers.AutoModelForCausalLM.from_pretrained(tmp_path).eval()
     prompts = torch.tensor(EVEN)
     expected = theirs.generate(
-        prompts, attention_mask=torch.ones_like(prompts), do_sample=False, max_new_tokens=14,
-        eos_token_id=None, pad_token_id=0,
-    )  # fmt: skip
+        prompts,
+        attention_mask=torch.ones_like(prompts),
+        do_sample=False,
+        max_new_tokens=14,
+        eos_token_id=None,
+        pad_token_id=0,
+    )
     greedy = Sampling(max_new_tokens=14, temperature=0.0)
     assert rows(generate(model, prompts, greedy, seed=0)) == expected[:, 3:].tolist()
 
@@ -174,8 +178,9 @@ def plain_texts():
     """What the script should print: every text twice, since a compiled step serves them all."""
     return [
         rows(generate(build("mistral"), prompts, ending(), seed=0))
-        for prompts in (EVEN, MIXED) for _ in range(2)
-    ]  # fmt: skip
+        for prompts in (EVEN, MIXED)
+        for _ in range(2)
+    ]
 
 
 def texts_elsewhere(device, how):

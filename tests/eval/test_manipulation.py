@@ -103,8 +103,13 @@ def test_facts_are_right_whatever_comes_after_them(world):
         return f"{right}{' Yes' * 99}" if "Facts:" in text else right
 
     metrics = scored(asked, says)
-    for name, value in (("facts", 1), ("accuracy_with_facts", 0), ("unfinished_with_facts", 1),
-                        ("accuracy", 1), ("unfinished", 0)):  # fmt: skip
+    for name, value in (
+        ("facts", 1),
+        ("accuracy_with_facts", 0),
+        ("unfinished_with_facts", 1),
+        ("accuracy", 1),
+        ("unfinished", 0),
+    ):
         assert metrics[parity(name, OUT)].value == value, name
 
 
@@ -162,11 +167,14 @@ def test_the_limit_on_new_tokens_is_of_everyone_who_may_be_right():
         assert metrics[name_of("accuracy", OUT)].value == 1
 
 
-@pytest.mark.parametrize("wrong", [
-    lambda right: "No" if right == "Yes" else "Yes",
-    lambda right: f"{right} {right}",
-    lambda right: "",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda right: "No" if right == "Yes" else "Yes",
+        lambda right: f"{right} {right}",
+        lambda right: "",
+    ],
+)
 def test_a_model_that_is_wrong_scores_0(world, wrong):
     asked = corpus_of(world, "birth_month_mod_2")
     metrics = scored(asked, lambda text: wrong(answer_from(text)))
@@ -298,11 +306,21 @@ class Anybody(Task):
         return ["?"]
 
 
-@pytest.mark.parametrize(("task", "scorer", "message"), [
-    ("birth_month_ranking", {"max_questions": 1},
-     r"is about 2 people, but of those in_distribution only 1 .* or max_questions=2 or more"),
-    ("anybody", {}, r"of those out_of_distribution only 0 can be asked about; take more people"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("task", "scorer", "message"),
+    [
+        (
+            "birth_month_ranking",
+            {"max_questions": 1},
+            r"is about 2 people, but of those in_distribution only 1 .* or max_questions=2 or more",
+        ),
+        (
+            "anybody",
+            {},
+            r"of those out_of_distribution only 0 can be asked about; take more people",
+        ),
+    ],
+)
 def test_splits_that_leave_nobody_to_ask_about_are_refused(
     world, monkeypatch, task, scorer, message
 ):

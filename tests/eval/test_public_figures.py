@@ -7,15 +7,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from tokenizers import (
-    Regex,
-    Tokenizer,
-    decoders,
-    models,
-    normalizers,
-    pre_tokenizers,
-    processors,
-)
+from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 
 from physlm.config import composed, register
 from physlm.data.public.corpus import PublicFiguresConfig
@@ -52,24 +44,47 @@ def test_the_table_is_of_different_people_from_the_eldest_to_the_youngest():
 
 
 RIGHT = {
-    "birth_date": ("June 23, 1912", "He was born on 23 june 1912.", "June 23rd, 1912", "1912-06-23",
-                   "Jun. 23, 1912", "the 23rd of June 1912", "He may have been born June 23, 1912",
-                   "June 23, 1912, that is 1912-06-23"),
+    "birth_date": (
+        "June 23, 1912",
+        "He was born on 23 june 1912.",
+        "June 23rd, 1912",
+        "1912-06-23",
+        "Jun. 23, 1912",
+        "the 23rd of June 1912",
+        "He may have been born June 23, 1912",
+        "June 23, 1912, that is 1912-06-23",
+    ),
     "birth_year": ("1912", "In 1912."),
-    "birthplace": ("london, England", "London", "Alan Turing was born in London.",
-                   "He was born in London (Maida Vale)", "It is London. He then went to school."),
+    "birthplace": (
+        "london, England",
+        "London",
+        "Alan Turing was born in London.",
+        "He was born in London (Maida Vale)",
+        "It is London. He then went to school.",
+    ),
     "birth_month_mod_2": ("Yes, June is.", "yes"),
-    "full_name_from_birth_date": ("Alan Turing", "Alan Mathison Turing", "It was Alan M. Turing.",
-                                  "Alan Turing, born in London"),
-}  # fmt: skip
+    "full_name_from_birth_date": (
+        "Alan Turing",
+        "Alan Mathison Turing",
+        "It was Alan M. Turing.",
+        "Alan Turing, born in London",
+    ),
+}
 WRONG = {
     "birth_date": ("June 24, 1912", "June 1912", "June 23, 1912 or June 24, 1912", "1912-23-06"),
     "birth_year": ("1912 or 1913", "12", ""),
-    "birthplace": ("Londonderry", "London or Manchester", "New London", "not in London",
-                   "He was not born in London", "Paris, not London", ""),
+    "birthplace": (
+        "Londonderry",
+        "London or Manchester",
+        "New London",
+        "not in London",
+        "He was not born in London",
+        "Paris, not London",
+        "",
+    ),
     "birth_month_mod_2": ("No", "", "Even", "June"),
     "full_name_from_birth_date": ("Turing", "Alan Turing and John Smith", "John Turing", ""),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("answers", "is_right"), [(RIGHT, True), (WRONG, False)])
@@ -91,8 +106,9 @@ def test_a_name_that_is_a_city_does_not_answer_where():
 
 
 def test_other_names_are_right_too():
-    goedel, kennedy, gandhi = (next(f for f in figures() if n in f.name)
-                               for n in ("Gödel", "Kennedy", "Mahatma"))  # fmt: skip
+    goedel, kennedy, gandhi = (
+        next(f for f in figures() if n in f.name) for n in ("Gödel", "Kennedy", "Mahatma")
+    )
     where, who = BY_NAME["birthplace"], BY_NAME["full_name_from_birth_date"]
     assert where.is_right(where.ask(goedel, TURING), "Brünn")
     assert who.is_right(who.ask(kennedy, TURING), "John Fitzgerald Kennedy")
@@ -203,11 +219,21 @@ def save_tokenizer(vocabulary, folder):
 @pytest.mark.slow
 def test_a_model_of_ours_scores_alike_here_and_as_a_checkpoint(tmp_path):
     """It was trained for a while, and knows some answers."""
-    words = ("+experiment=turing_facts", "stage=train", "model=llama",
-             "model.n_layers=2", "model.n_heads=4", "model.d_model=128", "model.init_std=0.05",
-             "optim.learning_rate=3e-3", "optim.warmup_steps=20", "trainer.batch_size=4",
-             "data.exposures=60", "eval.public_figures.n_shots=0",
-             f"runs_dir={tmp_path}")  # fmt: skip
+    words = (
+        "+experiment=turing_facts",
+        "stage=train",
+        "model=llama",
+        "model.n_layers=2",
+        "model.n_heads=4",
+        "model.d_model=128",
+        "model.init_std=0.05",
+        "optim.learning_rate=3e-3",
+        "optim.warmup_steps=20",
+        "trainer.batch_size=4",
+        "data.exposures=60",
+        "eval.public_figures.n_shots=0",
+        f"runs_dir={tmp_path}",
+    )
     ours, outcome = run(*words)
     corpus = ours.data.build(0)
     weights = Weights(RunDirectory(ours.run_dir).model, outcome.record.origin)
@@ -215,8 +241,12 @@ def test_a_model_of_ours_scores_alike_here_and_as_a_checkpoint(tmp_path):
     folder = tmp_path / "checkpoint"
     save_transformers(model, folder)
     save_tokenizer(corpus.vocabulary, folder)
-    theirs, again = run("+experiment=turing_facts", f"model.path={folder}",
-                        "eval.public_figures.n_shots=0", f"runs_dir={tmp_path}")  # fmt: skip
+    theirs, again = run(
+        "+experiment=turing_facts",
+        f"model.path={folder}",
+        "eval.public_figures.n_shots=0",
+        f"runs_dir={tmp_path}",
+    )
     values = [
         {(m.name, m.dims["task"]): m.value for m in done.record.metrics}
         for done in (outcome, again)
@@ -224,8 +254,10 @@ def test_a_model_of_ours_scores_alike_here_and_as_a_checkpoint(tmp_path):
     assert values[0] == values[1]
     splits = {m.dims["task"]: m.dims["split"] for m in outcome.record.metrics}
     assert {task for task, split in splits.items() if split == "train"} == {
-        "birth_date", "birth_year", "birthplace",
-    }  # fmt: skip
+        "birth_date",
+        "birth_year",
+        "birthplace",
+    }
     assert {m.dims["split"] for m in again.record.metrics} == {"test"}
     assert (
         by_text(again.record.metrics)["public_figures/accuracy{split=test,task=birth_year}"].value
@@ -240,10 +272,17 @@ def checkpoint(folder, kind):
     save_tokenizer(vocabulary, folder)
     torch.manual_seed(0)
     config = transformers.AutoConfig.for_model(
-        kind, vocab_size=vocabulary.size, hidden_size=32, intermediate_size=32,
-        num_hidden_layers=1, num_attention_heads=2, state_size=4, eos_token_id=vocabulary.eos,
-        bos_token_id=vocabulary.eos, pad_token_id=vocabulary.eos,
-    )  # fmt: skip
+        kind,
+        vocab_size=vocabulary.size,
+        hidden_size=32,
+        intermediate_size=32,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        state_size=4,
+        eos_token_id=vocabulary.eos,
+        bos_token_id=vocabulary.eos,
+        pad_token_id=vocabulary.eos,
+    )
     transformers.AutoModelForCausalLM.from_config(config).save_pretrained(folder)
     return load_pretrained(folder)
 
@@ -275,12 +314,25 @@ def test_a_chat_model_is_asked_as_its_template_says(tmp_path):
 
 
 NASTY = {
-    "suppress_tokens": list(range(0, 300, 2)), "forced_eos_token_id": 5, "repetition_penalty": 5.0,
-    "no_repeat_ngram_size": 1, "bad_words_ids": [[7]], "min_length": 100, "num_beams": 3,
-    "renormalize_logits": True, "begin_suppress_tokens": [11], "guidance_scale": 3.0,
-    "sequence_bias": [[[9], 50.0]], "do_sample": True, "temperature": 0.1, "top_k": 2, "top_p": 0.1,
-    "max_length": 3, "stop_strings": ["a"], "exponential_decay_length_penalty": [1, 9.0],
-}  # fmt: skip
+    "suppress_tokens": list(range(0, 300, 2)),
+    "forced_eos_token_id": 5,
+    "repetition_penalty": 5.0,
+    "no_repeat_ngram_size": 1,
+    "bad_words_ids": [[7]],
+    "min_length": 100,
+    "num_beams": 3,
+    "renormalize_logits": True,
+    "begin_suppress_tokens": [11],
+    "guidance_scale": 3.0,
+    "sequence_bias": [[[9], 50.0]],
+    "do_sample": True,
+    "temperature": 0.1,
+    "top_k": 2,
+    "top_p": 0.1,
+    "max_length": 3,
+    "stop_strings": ["a"],
+    "exponential_decay_length_penalty": [1, 9.0],
+}
 
 
 def told_to_decode(folder, **settings):
@@ -354,13 +406,19 @@ def save_bytewise(folder):
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     transformers.PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, eos_token="<|end|>",
+        tokenizer_object=tokenizer,
+        eos_token="<|end|>",
         additional_special_tokens=["[THINK]", "[/THINK]"],
-    ).save_pretrained(folder)  # fmt: skip
+    ).save_pretrained(folder)
     config = transformers.GPT2Config(
-        vocab_size=len(words) + 2, n_positions=1024, n_embd=8, n_layer=1, n_head=1,
-        bos_token_id=0, eos_token_id=0,
-    )  # fmt: skip
+        vocab_size=len(words) + 2,
+        n_positions=1024,
+        n_embd=8,
+        n_layer=1,
+        n_head=1,
+        bos_token_id=0,
+        eos_token_id=0,
+    )
     torch.manual_seed(0)
     transformers.AutoModelForCausalLM.from_config(config).save_pretrained(folder)
 
@@ -528,5 +586,10 @@ def test_a_run_that_trained_nothing_is_not_started_from(tmp_path):
     checkpoint(tmp_path, "llama")
     words = ("+experiment=turing_facts", f"model.path={tmp_path}")
     with pytest.raises(InputError, match="trains nothing"):
-        run("data=public_figures", "model=inherited", "eval=public_figures",
-            f"init_from='{words[0]} {words[1]}'", f"runs_dir={tmp_path}")  # fmt: skip
+        run(
+            "data=public_figures",
+            "model=inherited",
+            "eval=public_figures",
+            f"init_from='{words[0]} {words[1]}'",
+            f"runs_dir={tmp_path}",
+        )

@@ -51,12 +51,15 @@ def test_a_model_that_knows_every_answer_scores_100(corpus):
         assert metrics[f"qa/exact_match{{split={split}}}"].n == 15 * 6
 
 
-@pytest.mark.parametrize("changed", [
-    lambda answer, *_: [answer[0] + 1, *answer[1:]],  # another first word
-    lambda answer, *_: answer[:-2] + answer[-1:],  # the last word missing
-    lambda answer, *_: answer[:-1] + answer[-2:-1] + answer[-1:],  # the last word twice
-    lambda answer, *_: answer[:-1] + [0] * 20,  # right, but it goes on
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "changed",
+    [
+        lambda answer, *_: [answer[0] + 1, *answer[1:]],  # another first word
+        lambda answer, *_: answer[:-2] + answer[-1:],  # the last word missing
+        lambda answer, *_: answer[:-1] + answer[-2:-1] + answer[-1:],  # the last word twice
+        lambda answer, *_: answer[:-1] + [0] * 20,  # right, but it goes on
+    ],
+)
 def test_a_model_that_is_almost_right_scores_0(corpus, changed):
     metrics = scored(corpus, changed)
     scores = {metric.value for name, metric in metrics.items() if "chance" not in name}

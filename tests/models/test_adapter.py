@@ -12,10 +12,11 @@ from physlm.models.inherited import InheritedConfig, Lora, Tuning
 
 STYLES = {
     "gpt2": DecoderConfig(d_model=32, n_layers=2),
-    "llama": DecoderConfig(d_model=32, n_layers=2, n_heads=4, n_kv_heads=2, has_bias=False,
-                           is_tied=False),
+    "llama": DecoderConfig(
+        d_model=32, n_layers=2, n_heads=4, n_kv_heads=2, has_bias=False, is_tied=False
+    ),
     "relative": DecoderConfig(d_model=32, n_layers=1, position=PositionEncoding.relative),
-}  # fmt: skip
+}
 TOKENS = torch.randint(0, 50, (3, 12), generator=torch.Generator().manual_seed(0))
 
 
@@ -41,8 +42,10 @@ def test_an_untrained_adapter_changes_nothing_and_is_all_that_is_trained(plain):
     assert trained
     assert all("lora" in name for name in trained)
     assert {name.split(".lora")[0].split(".")[-1] for name in trained} == {
-        "query", "value", "embedding"
-    }  # fmt: skip
+        "query",
+        "value",
+        "embedding",
+    }
     assert all(p.requires_grad for p in plain.parameters())
 
 
@@ -87,10 +90,14 @@ def test_attention_without_queries_is_refused():
     assert adapted(model, Lora(rank=0, embedding_rank=5, alpha=8), seed=0) is not None
 
 
-@pytest.mark.parametrize(("values", "message"), [
-    ({"rank": -1}, "rank=-1"), ({"alpha": 0}, "alpha=0"),
-    ({"tuning": Tuning.lora, "rank": 0, "embedding_rank": 0}, "trains nothing"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"rank": -1}, "rank=-1"),
+        ({"alpha": 0}, "alpha=0"),
+        ({"tuning": Tuning.lora, "rank": 0, "embedding_rank": 0}, "trains nothing"),
+    ],
+)
 def test_bad_values_are_refused(values, message):
     with pytest.raises(ValueError, match=message):
         InheritedConfig(**values)

@@ -24,13 +24,14 @@ print(json.dumps(getattr(test_compiled, sys.argv[1])(*sys.argv[2:])))
 
 SMALL = {"n_layers": 1, "n_heads": 2, "d_model": 16, "init_std": 0.2}
 CONFIGS = {
-    "relative": DecoderConfig(position=PositionEncoding.relative, n_kv_heads=1, sliding_window=7,
-                              **SMALL),
+    "relative": DecoderConfig(
+        position=PositionEncoding.relative, n_kv_heads=1, sliding_window=7, **SMALL
+    ),
     "position_only": DecoderConfig(position=PositionEncoding.position_only, **SMALL),
     "uniform": DecoderConfig(position=PositionEncoding.uniform, **SMALL),
     "bert": EncoderConfig(**SMALL),
     "deberta": EncoderConfig(position=PositionEncoding.relative, **SMALL),
-}  # fmt: skip
+}
 
 
 def found_elsewhere(function, *words):

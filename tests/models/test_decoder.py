@@ -19,22 +19,37 @@ STYLES = {
     "partial rope": {"rope_fraction": 0.25},
     "no position": {"position": PositionEncoding.none},
     "relative": {"position": PositionEncoding.relative},
-    "relative mistral": {"position": PositionEncoding.relative, "n_kv_heads": 2,
-                         "has_bias": False, "sliding_window": 5},
+    "relative mistral": {
+        "position": PositionEncoding.relative,
+        "n_kv_heads": 2,
+        "has_bias": False,
+        "sliding_window": 5,
+    },
     "position only": {"position": PositionEncoding.position_only},
     "uniform": {"position": PositionEncoding.uniform, "sliding_window": 5},
-    "llama": {"norm": NormKind.rmsnorm, "mlp": MlpKind.gated_silu, "mlp_ratio": 8 / 3,
-              "has_bias": False, "is_tied": False},
-    "mistral": {"norm": NormKind.rmsnorm, "mlp": MlpKind.gated_silu, "has_bias": False,
-                "n_kv_heads": 2, "sliding_window": 5},
+    "llama": {
+        "norm": NormKind.rmsnorm,
+        "mlp": MlpKind.gated_silu,
+        "mlp_ratio": 8 / 3,
+        "has_bias": False,
+        "is_tied": False,
+    },
+    "mistral": {
+        "norm": NormKind.rmsnorm,
+        "mlp": MlpKind.gated_silu,
+        "has_bias": False,
+        "n_kv_heads": 2,
+        "sliding_window": 5,
+    },
     "quarter mlp": {"mlp_ratio": 0.25},
     "no mlp": {"mlp": MlpKind.none},
-}  # fmt: skip
+}
 
 
 def config(style, **changes):
-    return DecoderConfig(**({"n_layers": 2, "n_heads": 4, "d_model": 32, "init_std": 0.3}
-                            | STYLES[style] | changes))  # fmt: skip
+    return DecoderConfig(
+        **({"n_layers": 2, "n_heads": 4, "d_model": 32, "init_std": 0.3} | STYLES[style] | changes)
+    )
 
 
 def tokens(n_batch=2, seq_len=12, vocabulary_size=20):
@@ -71,8 +86,9 @@ def test_a_sliding_window_hides_what_lies_further_back():
     assert changed.tolist() == [False] * 2 + [True] * 5 + [False] * 5
 
 
-@pytest.mark.parametrize("style", ["gpt2", "relative", "relative mistral", "position only",
-                                   "uniform"])  # fmt: skip
+@pytest.mark.parametrize(
+    "style", ["gpt2", "relative", "relative mistral", "position only", "uniform"]
+)
 def test_masked_documents_score_as_if_alone(style):
     model = config(style).build(20, 12, 0).eval()
     together = tokens(n_batch=1)
@@ -151,9 +167,10 @@ def test_attention_in_blocks_is_attention(seq_len, mask, n_kv_heads):
     )
     document = torch.arange(seq_len).expand(2, -1) // 50
     given = AttentionMask(
-        is_causal=True, window=10 if mask == "window" else None,
+        is_causal=True,
+        window=10 if mask == "window" else None,
         segments=document if mask == "documents" else None,
-    )  # fmt: skip
+    )
     for t in (q, k, v):
         t.requires_grad_()
     whole = attend(q, k, v, given)

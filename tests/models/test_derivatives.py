@@ -82,7 +82,7 @@ KERNELS = {
     "attention": (attention, plain_attention, heads()),
     "shared keys": (attention, plain_attention, heads(n_kv=1)),
     "loss": (loss, plain_loss, states()),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", KERNELS)
@@ -134,8 +134,10 @@ def test_gradients_of_transforms_that_are_differentiated_from_outside_are_exact(
 @pytest.mark.parametrize(("activation", "n_inputs"), [(gelu, 1), (gated_silu, 2)])
 def test_an_activation_computed_again_has_right_second_derivatives(activation, n_inputs):
     generator = torch.Generator().manual_seed(0)
-    weight, *inputs = (torch.randn(s, generator=generator, dtype=torch.float64, requires_grad=True)
-                       for s in [(3, 4)] + [(2, 5, 4)] * n_inputs)  # fmt: skip
+    weight, *inputs = (
+        torch.randn(s, generator=generator, dtype=torch.float64, requires_grad=True)
+        for s in [(3, 4)] + [(2, 5, 4)] * n_inputs
+    )
     torch.autograd.gradgradcheck(lambda *x: _LinearOf.apply(activation, *x), (weight, *inputs))
 
 

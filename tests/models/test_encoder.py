@@ -14,13 +14,14 @@ ENCODERS = {
     "deberta": {"position": PositionEncoding.relative},
     "rope": {"position": PositionEncoding.rope, "mlp": MlpKind.gated_silu, "is_tied": False},
     "no position": {"position": PositionEncoding.none},
-}  # fmt: skip
+}
 SHARE = 0.15
 
 
 def encoder_config(name="bert", **changes):
-    return EncoderConfig(**({"n_layers": 2, "n_heads": 4, "d_model": 32, "init_std": 0.3}
-                            | ENCODERS[name] | changes))  # fmt: skip
+    return EncoderConfig(
+        **({"n_layers": 2, "n_heads": 4, "d_model": 32, "init_std": 0.3} | ENCODERS[name] | changes)
+    )
 
 
 def build(name="bert", *, seq_len=12, **changes):

@@ -79,17 +79,11 @@ def test_no_block_runs_beyond_the_last_state_that_is_asked_for():
 @pytest.mark.parametrize(
     ("look", "message"),
     [
-        (
-            lambda m: m.residuals(tokens(), [3]),
-            r"state 3 is not there; this model has 0 to 2",
-        ),
+        (lambda m: m.residuals(tokens(), [3]), r"state 3 is not there; this model has 0 to 2"),
         (lambda m: m.residuals(tokens(), [-1]), "state -1 is not there"),
         (lambda m: m.residuals(tokens(), []), r"states=\[\]; give at least one"),
         (lambda m: m.forward_from(torch.zeros(2, 12, 32), 3), "state 3 is not there"),
-        (
-            lambda m: m.attention_patterns(tokens(), [2]),
-            "layer 2 is not there",
-        ),
+        (lambda m: m.attention_patterns(tokens(), [2]), "layer 2 is not there"),
     ],
 )
 def test_states_and_layers_that_are_not_there_are_refused(look, message):
@@ -116,9 +110,14 @@ def test_a_mixer_of_somebody_else_generates_as_it_reads():
 
 
 @pytest.mark.parametrize(
-    "given", [{"position": PositionEncoding.relative}, {"position": PositionEncoding.rope},
-              {"n_kv_heads": 1}, {"sliding_window": 4}],
-)  # fmt: skip
+    "given",
+    [
+        {"position": PositionEncoding.relative},
+        {"position": PositionEncoding.rope},
+        {"n_kv_heads": 1},
+        {"sliding_window": 4},
+    ],
+)
 def test_what_a_mixer_does_not_go_by_is_refused(given):
     settings = {"position": PositionEncoding.none, "mixer": RunningMeanConfig()}
     with pytest.raises(ValueError, match=f"{next(iter(given))}=.*RunningMeanConfig"):

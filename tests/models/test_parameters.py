@@ -58,7 +58,7 @@ DRAWN = {
     "gated moe": "0004931e",
     "untied position only": "0e915543",
     "learned without biases": "f1398eb9",
-}  # fmt: skip
+}
 
 
 def drawn(model):
@@ -96,8 +96,10 @@ def test_matrices_decay_and_vectors_do_not_in_all_models_of_today(name, is_adapt
 class Canon(nn.Module):
     """A short depthwise filter beside a block's attention, whose kernel has three dimensions."""
 
-    declares: ClassVar = {"kernel": Declaration(role="canon", decays=False, start=Start.as_made),
-                          "out": Declaration(role="canon", is_residual=True)}  # fmt: skip
+    declares: ClassVar = {
+        "kernel": Declaration(role="canon", decays=False, start=Start.as_made),
+        "out": Declaration(role="canon", is_residual=True),
+    }
 
     def __init__(self, width):
         super().__init__()
@@ -185,8 +187,9 @@ def replicated_steps(model):
 def test_every_way_of_training_decays_what_is_declared(steps, monkeypatch):
     monkeypatch.setattr(torch, "compile", lambda function, **_: function)
     model = CanonDecoder()
-    expected = {name for name, p in model.named_parameters()
-                if p.dim() >= 2 and not name.endswith("kernel")}  # fmt: skip
+    expected = {
+        name for name, p in model.named_parameters() if p.dim() >= 2 and not name.endswith("kernel")
+    }
     assert decayed(steps(model), model) == expected
 
 
@@ -218,8 +221,11 @@ class Convolution(nn.Conv1d):
 
 
 def test_a_parameter_that_nobody_declared_is_named_and_not_guessed():
-    with pytest.raises(InputError, match=r"parameter blocks.0.canon.kernel: nothing declares how "
-                       "it begins; give Undeclared declares"):  # fmt: skip
+    with pytest.raises(
+        InputError,
+        match=r"parameter blocks.0.canon.kernel: nothing declares how "
+        "it begins; give Undeclared declares",
+    ):
         CanonDecoder(Undeclared)
     with pytest.raises(InputError, match=r"blocks.0.canon.weight: nothing declares how it begins"):
         CanonDecoder(Convolution)
@@ -255,8 +261,13 @@ class Own(LanguageModel):
 
 
 def test_torchs_own_modules_need_no_declaration_but_may_have_one():
-    expected = {"table.weight": True, "norm.weight": False, "norm.bias": False,
-                "scores.weight": True, "scores.bias": False}  # fmt: skip
+    expected = {
+        "table.weight": True,
+        "norm.weight": False,
+        "norm.bias": False,
+        "scores.weight": True,
+        "scores.bias": False,
+    }
     assert decays(Own()) == expected
     model = Own()
     model.declares = {"scores": Declaration(decays=False, role="head")}

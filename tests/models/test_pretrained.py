@@ -9,17 +9,52 @@ from physlm.models.pretrained import load_pretrained
 from tests.eval.test_public_figures import save_bytewise
 
 SMALL = {
-    "hidden_size": 32, "n_embd": 32, "d_model": 32, "intermediate_size": 48, "ffn_dim": 48,
-    "num_hidden_layers": 3, "n_layer": 3, "n_layers": 3, "num_attention_heads": 4, "n_head": 4,
-    "n_heads": 4, "num_key_value_heads": 2, "head_dim": 8, "vocab_size": 300, "pad_token_id": 0,
-    "word_embed_proj_dim": 32, "max_position_embeddings": 128, "bos_token_id": 0, "eos_token_id": 0,
-    "rotary_dim": 4, "num_experts": 2, "num_local_experts": 2, "num_experts_per_tok": 1,
+    "hidden_size": 32,
+    "n_embd": 32,
+    "d_model": 32,
+    "intermediate_size": 48,
+    "ffn_dim": 48,
+    "num_hidden_layers": 3,
+    "n_layer": 3,
+    "n_layers": 3,
+    "num_attention_heads": 4,
+    "n_head": 4,
+    "n_heads": 4,
+    "num_key_value_heads": 2,
+    "head_dim": 8,
+    "vocab_size": 300,
+    "pad_token_id": 0,
+    "word_embed_proj_dim": 32,
+    "max_position_embeddings": 128,
+    "bos_token_id": 0,
+    "eos_token_id": 0,
+    "rotary_dim": 4,
+    "num_experts": 2,
+    "num_local_experts": 2,
+    "num_experts_per_tok": 1,
     "moe_intermediate_size": 24,
-}  # fmt: skip
+}
 FAMILIES = ["gpt2", "llama", "gemma2", "mamba"]
-MORE_FAMILIES = ["gptj", "gpt_neox", "mistral", "mixtral", "qwen2", "qwen3", "phi", "phi3", "gemma",
-                 "gemma3_text", "olmo", "olmo2", "opt", "bloom", "cohere", "granite", "falcon",
-                 "stablelm"]  # fmt: skip
+MORE_FAMILIES = [
+    "gptj",
+    "gpt_neox",
+    "mistral",
+    "mixtral",
+    "qwen2",
+    "qwen3",
+    "phi",
+    "phi3",
+    "gemma",
+    "gemma3_text",
+    "olmo",
+    "olmo2",
+    "opt",
+    "bloom",
+    "cohere",
+    "granite",
+    "falcon",
+    "stablelm",
+]
 WITHOUT_MAPS = ("mamba", "falcon")  # falcon's are not to be had after it was loaded
 TOKENS = torch.arange(2 * 9).view(2, 9) * 7 % 300
 

@@ -72,14 +72,16 @@ def test_a_file_of_weights_cut_short_is_refused(tmp_path):
         ({"model_type": "nope"}, "model type `nope` but Transformers does not recognize"),
         ({"quantization_config": {"quant_method": "gptq", "bits": 4}}, "ImportError: .* optimum"),
         ({"quantization_config": {"quant_method": "x"}}, "quantised by x, which transformers does"),
-        ({"auto_map": {"AutoModelForCausalLM": "canon.CanonForCausalLM"}},
-         "names CanonForCausalLM, code of its own .* runs no code from a folder"),
+        (
+            {"auto_map": {"AutoModelForCausalLM": "canon.CanonForCausalLM"}},
+            "names CanonForCausalLM, code of its own .* runs no code from a folder",
+        ),
         ({"num_attention_heads": 0}, "cannot be read: ZeroDivisionError"),
         ({"hidden_size": "32"}, "Field 'hidden_size' expected int, got str"),
         ({"hidden_act": "nope"}, "KeyError: 'nope'"),
         ({"tie_word_embeddings": True}, "two different embedding tables, .* tie_word_embeddings"),
     ],
-)  # fmt: skip
+)
 def test_a_configuration_that_the_library_cannot_follow_is_refused(tmp_path, changed, message):
     saved(tmp_path, "llama", LLAMA)
     file = tmp_path / "config.json"
@@ -94,11 +96,14 @@ def test_a_configuration_that_the_library_cannot_follow_is_refused(tmp_path, cha
     [
         ("adapter_config.json", "{}", "holds an adapter to another model"),
         ("generation_config.json", "{", "generation_config.json is no JSON"),
-        ("model.safetensors.index.json", '{"metadata": {}, "weight_map": {"w": "1.safetensors"}}',
-         "1.safetensors"),
+        (
+            "model.safetensors.index.json",
+            '{"metadata": {}, "weight_map": {"w": "1.safetensors"}}',
+            "1.safetensors",
+        ),
         ("pytorch_model.bin", "", "pickled weights only"),
     ],
-)  # fmt: skip
+)
 def test_files_that_are_not_what_they_should_be_are_refused(tmp_path, name, text, message):
     saved(tmp_path, "llama", LLAMA)
     (tmp_path / "model.safetensors").unlink()

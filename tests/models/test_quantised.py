@@ -16,8 +16,11 @@ def model(**changes):
 
 
 def weights(block_model):
-    return {name: layer.weight for name, layer in block_model.blocks.named_modules()
-            if isinstance(layer, torch.nn.Linear)}  # fmt: skip
+    return {
+        name: layer.weight
+        for name, layer in block_model.blocks.named_modules()
+        if isinstance(layer, torch.nn.Linear)
+    }
 
 
 @pytest.mark.parametrize(("bits", "group_size"), [(8, 32), (8, 16), (4, 32), (4, 8), (3, 16)])
@@ -38,8 +41,12 @@ def test_all_but_the_blocks_weights_stay_as_they_are():
     original = model()
     rounded = quantised(original, bits=4, group_size=32)
     before, after = dict(original.named_parameters()), dict(rounded.named_parameters())
-    for name in ("embedding.weight", "norm.weight", "blocks.0.attention_norm.weight",
-                 "blocks.1.mlp.up.bias"):  # fmt: skip
+    for name in (
+        "embedding.weight",
+        "norm.weight",
+        "blocks.0.attention_norm.weight",
+        "blocks.1.mlp.up.bias",
+    ):
         assert torch.equal(before[name], after[name]), name
     tokens = torch.randint(20, (2, 12))
     assert not torch.equal(original(tokens), rounded(tokens))
@@ -50,9 +57,11 @@ def test_more_bits_and_smaller_groups_come_closer():
     original, tokens = model(), torch.randint(20, (8, 12))
     far = {
         (bits, group): (original(tokens) - quantised(original, bits=bits, group_size=group)(tokens))
-        .square().mean().item()
+        .square()
+        .mean()
+        .item()
         for bits, group in ((8, 32), (4, 32), (4, 4), (2, 32))
-    }  # fmt: skip
+    }
     assert far[8, 32] < far[4, 4] < far[4, 32] < far[2, 32]
 
 

@@ -13,11 +13,27 @@ from physlm.models.transformers_format import load_transformers, save_transforme
 from tests.models.test_decoder import config, tokens
 
 transformers.utils.logging.disable_progress_bar()
-GPT2 = {"n_layer": 2, "n_head": 4, "n_embd": 32, "vocab_size": 20, "n_positions": 12,
-        "bos_token_id": 19, "eos_token_id": 19}  # fmt: skip
-LLAMA = {"num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2,
-         "hidden_size": 32, "intermediate_size": 80, "vocab_size": 20, "rms_norm_eps": 1e-5,
-         "max_position_embeddings": 12, "bos_token_id": 19, "eos_token_id": 19}  # fmt: skip
+GPT2 = {
+    "n_layer": 2,
+    "n_head": 4,
+    "n_embd": 32,
+    "vocab_size": 20,
+    "n_positions": 12,
+    "bos_token_id": 19,
+    "eos_token_id": 19,
+}
+LLAMA = {
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "hidden_size": 32,
+    "intermediate_size": 80,
+    "vocab_size": 20,
+    "rms_norm_eps": 1e-5,
+    "max_position_embeddings": 12,
+    "bos_token_id": 19,
+    "eos_token_id": 19,
+}
 
 
 def scramble(model):
@@ -158,8 +174,14 @@ def test_a_folder_without_a_checkpoint_is_refused(tmp_path):
 
 
 def test_another_architecture_is_refused(tmp_path):
-    config_file = {"model_type": "gpt_neox", "hidden_size": 32, "num_attention_heads": 4,
-                   "num_hidden_layers": 1, "vocab_size": 20, "intermediate_size": 64}  # fmt: skip
+    config_file = {
+        "model_type": "gpt_neox",
+        "hidden_size": 32,
+        "num_attention_heads": 4,
+        "num_hidden_layers": 1,
+        "vocab_size": 20,
+        "intermediate_size": 64,
+    }
     neox = transformers.AutoModelForCausalLM.from_config(
         transformers.AutoConfig.for_model(**config_file)
     )

@@ -31,8 +31,11 @@ def test_a_compiled_model_trains_alike(plain, tmp_path):
 @pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])
 @pytest.mark.parametrize("is_compiled", ["false", "true"])
 def test_a_gpu_trains_alike(plain, tmp_path, precision, is_compiled):
-    words = ("runtime.device=cuda", f"trainer.precision={precision}",
-             f"runtime.compile={is_compiled}")  # fmt: skip
+    words = (
+        "runtime.device=cuda",
+        f"trainer.precision={precision}",
+        f"runtime.compile={is_compiled}",
+    )
     record, losses = run(tmp_path, *words)
     assert losses == pytest.approx(plain[1], rel=2e-3 if precision == "fp32" else 0.05)
     assert record.steps == plain[0].steps

@@ -8,26 +8,40 @@ import pytest
 
 from physlm.record import read_curves, read_record
 
-WORDS = ("+experiment=capacity_100x", "data.n_people=64", "data.exposures=20", "model.d_model=16",
-         "optim.warmup_steps=50", "runtime.steps_per_chunk=8")  # fmt: skip
+WORDS = (
+    "+experiment=capacity_100x",
+    "data.n_people=64",
+    "data.exposures=20",
+    "model.d_model=16",
+    "optim.warmup_steps=50",
+    "runtime.steps_per_chunk=8",
+)
 
 
 def run(folder, *words):
     done = subprocess.run(
         [sys.executable, "-m", "physlm.run", *WORDS, *words],
-        cwd=folder, capture_output=True, text=True, timeout=400, check=False,
-    )  # fmt: skip
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=400,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     (path,) = (folder / "runs").glob("*/record.json")
-    losses = [r["train/loss_nats"] for r in read_curves(path.with_name("metrics.jsonl"))
-              if "train/loss_nats" in r]  # fmt: skip
+    losses = [
+        r["train/loss_nats"]
+        for r in read_curves(path.with_name("metrics.jsonl"))
+        if "train/loss_nats" in r
+    ]
     return read_record(path), losses
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("words", [(), ("trainer.n_accumulate=2",), ("runtime.compile=true",)],
-                         ids=json.dumps)  # fmt: skip
+@pytest.mark.parametrize(
+    "words", [(), ("trainer.n_accumulate=2",), ("runtime.compile=true",)], ids=json.dumps
+)
 def test_two_processes_give_the_single_process_loss_curve(tmp_path, words):
     for name in ("one", "two"):
         (tmp_path / name).mkdir()

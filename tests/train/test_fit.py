@@ -47,16 +47,29 @@ def train_whole(
     trainer_config = TrainerConfig(**({"batch_size": 6} | trainer))
     first_step = saved_steps(directory.checkpoint)
     loggers = build_loggers(
-        LoggerConfig(), directory, run_id="test", name="test", first_step=first_step,
+        LoggerConfig(),
+        directory,
+        run_id="test",
+        name="test",
+        first_step=first_step,
         hyperparameters={},
-    )  # fmt: skip
+    )
     runtime = RuntimeConfig(**(settings | (runtime or {})))
     batches = Batches(corpus, 12, trainer_config.batch_size, runtime.steps_per_chunk)
     return fit(
-        model, batches, optim=optim, trainer=trainer_config, runtime=runtime,
-        is_compiled=is_compiled, attention_across_documents=not masked, directory=directory,
-        loggers=loggers, is_profiled=is_profiled, measure=measure, origin=origin,
-    )  # fmt: skip
+        model,
+        batches,
+        optim=optim,
+        trainer=trainer_config,
+        runtime=runtime,
+        is_compiled=is_compiled,
+        attention_across_documents=not masked,
+        directory=directory,
+        loggers=loggers,
+        is_profiled=is_profiled,
+        measure=measure,
+        origin=origin,
+    )
 
 
 def train(corpus, folder, **changes):
@@ -207,7 +220,10 @@ def test_an_interrupted_run_ends_bit_for_bit_like_an_uninterrupted_one(biod, tmp
     parts, done_again, curves_again = train(biod, tmp_path / "parts")
     assert torch.equal(weights(parts), weights(whole))
     assert (done_again.steps, done_again.tokens, done_again.position) == (
-        done.steps, done.tokens, done.position)  # fmt: skip
+        done.steps,
+        done.tokens,
+        done.position,
+    )
     assert losses(curves_again)[-1] == losses(curves)[-1]
 
 
@@ -223,8 +239,14 @@ def test_rows_written_after_the_last_checkpoint_are_not_written_twice(biod, tmp_
 def test_a_loss_that_is_no_number_stops_the_run_at_its_step(biod, tmp_path):
     model = DecoderConfig(d_model=16).build(biod.vocabulary.size, 12, 0)
     bad = dataclasses.replace(OPTIM, learning_rate=1e30, warmup_steps=0)
-    trained = train_whole(biod, tmp_path, model=model, optim=bad, gradient_clip=None,
-                          runtime={"checkpoint_seconds": 0.0, "steps_per_chunk": 1})  # fmt: skip
+    trained = train_whole(
+        biod,
+        tmp_path,
+        model=model,
+        optim=bad,
+        gradient_clip=None,
+        runtime={"checkpoint_seconds": 0.0, "steps_per_chunk": 1},
+    )
     assert 0 < trained.diverged_at < 16
     assert trained.progress.steps == trained.diverged_at
     assert saved_steps(tmp_path / "last.ckpt") == trained.diverged_at
@@ -252,8 +274,9 @@ def test_spoilt_weights_never_replace_the_last_good_checkpoint(biod, tmp_path):
         return {}
 
     settings = {"checkpoint_seconds": 0.0, "steps_per_chunk": 1, "n_measurements": 16}
-    trained = train_whole(biod, tmp_path, model=model, gradient_clip=None, runtime=settings,
-                          measure=measure)  # fmt: skip
+    trained = train_whole(
+        biod, tmp_path, model=model, gradient_clip=None, runtime=settings, measure=measure
+    )
     assert trained.diverged_at == 4
     assert len(n_measured) == 3
     saved = torch.load(tmp_path / "last.ckpt", weights_only=True)
@@ -261,12 +284,15 @@ def test_spoilt_weights_never_replace_the_last_good_checkpoint(biod, tmp_path):
     assert all(weight.isfinite().all() for weight in saved["state_dict"].values())
 
 
-@pytest.mark.parametrize("damage", [
-    lambda b: b[: len(b) // 2],
-    lambda _: b"",
-    lambda _: b"junk",
-    lambda b: b[: len(b) // 2] + bytes([b[len(b) // 2] ^ 16]) + b[len(b) // 2 + 1 :],
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda b: b[: len(b) // 2],
+        lambda _: b"",
+        lambda _: b"junk",
+        lambda b: b[: len(b) // 2] + bytes([b[len(b) // 2] ^ 16]) + b[len(b) // 2 + 1 :],
+    ],
+)
 def test_a_damaged_checkpoint_is_refused_before_training(biod, tmp_path, damage):
     train(biod, tmp_path, runtime={"checkpoint_seconds": 0.0})
     path = tmp_path / "last.ckpt"
@@ -308,8 +334,9 @@ def test_a_request_to_stop_while_a_checkpoint_is_written_is_an_interruption(
     with monkeypatch.context() as patched:
         patched.setattr(torch, "save", interrupted)
         with pytest.raises(InterruptedRunError, match="same command"):
-            train(biod, tmp_path / "parts",
-                  runtime={"checkpoint_seconds": 0.0, "steps_per_chunk": 1})  # fmt: skip
+            train(
+                biod, tmp_path / "parts", runtime={"checkpoint_seconds": 0.0, "steps_per_chunk": 1}
+            )
     assert saved_steps(tmp_path / "parts" / "last.ckpt") == 3
     parts, *_ = train(biod, tmp_path / "parts")
     assert torch.equal(weights(parts), weights(whole))
@@ -425,8 +452,9 @@ def test_a_model_is_measured_at_equal_shares_of_training(biod, tmp_path):
     assert shares == pytest.approx([0.25, 0.5, 0.75, 1], abs=0.07)
     assert not any(torch.equal(a, b) for a, b in itertools.pairwise(seen))
     _, _, plain = train(biod, tmp_path / "b", runtime={"steps_per_chunk": 1})
-    losses = [[row["train/loss_nats"] for row in c if "train/loss_nats" in row]
-              for c in (curves, plain)]  # fmt: skip
+    losses = [
+        [row["train/loss_nats"] for row in c if "train/loss_nats" in row] for c in (curves, plain)
+    ]
     assert losses[0] == losses[1]
 
 

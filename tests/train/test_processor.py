@@ -64,10 +64,12 @@ def test_a_short_run_is_looked_at_often():
     ("missing", "change"),
     [
         (r"a C\+\+ compiler \(g\+\+-0\)", lambda patch: patch.setenv("CXX", "g++-0")),
-        ("Python.h", lambda patch: patch.setattr(
-            processor.sysconfig, "get_path", lambda _: "nowhere")),
+        (
+            "Python.h",
+            lambda patch: patch.setattr(processor.sysconfig, "get_path", lambda _: "nowhere"),
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_compiled_is_not_compiled_unasked(monkeypatch, missing, change):
     change(monkeypatch)
     assert not RuntimeConfig().is_compiled("cpu", 10**9, 10**9)

@@ -40,23 +40,42 @@ def replicas(seeds=(0, 1, 2), rates=None, world=None, n_epochs=4, **model):
     for i, seed in enumerate(seeds):
         corpus = world(seed)
         built = DecoderConfig(**values).build(corpus.vocabulary.size, 12, seed)
-        made.append(Replica(
-            run_id=f"run{i}", model=built, batches=Batches(corpus, 12, 4, steps_per_chunk=5),
-            optim=optim((rates or [1e-2] * len(seeds))[i]), loggers=[Lines()],
-        ))  # fmt: skip
+        made.append(
+            Replica(
+                run_id=f"run{i}",
+                model=built,
+                batches=Batches(corpus, 12, 4, steps_per_chunk=5),
+                optim=optim((rates or [1e-2] * len(seeds))[i]),
+                loggers=[Lines()],
+            )
+        )
     return made
 
 
 def train(made, tmp_path, trainer=TRAINER, seconds=1e9):
-    return fit_replicas(made, trainer=trainer, device="cpu", attention_across_documents=True,
-                        checkpoint=tmp_path / "last.ckpt", checkpoint_seconds=seconds)  # fmt: skip
+    return fit_replicas(
+        made,
+        trainer=trainer,
+        device="cpu",
+        attention_across_documents=True,
+        checkpoint=tmp_path / "last.ckpt",
+        checkpoint_seconds=seconds,
+    )
 
 
 def alone(replica, tmp_path, trainer=TRAINER):
     logger_free = RuntimeConfig(progress_bar=False, compile=False)
-    return fit(replica.model, replica.batches, optim=replica.optim, trainer=trainer,
-               runtime=logger_free, is_compiled=False, attention_across_documents=True,
-               directory=RunDirectory(tmp_path / replica.run_id), loggers=[])  # fmt: skip
+    return fit(
+        replica.model,
+        replica.batches,
+        optim=replica.optim,
+        trainer=trainer,
+        runtime=logger_free,
+        is_compiled=False,
+        attention_across_documents=True,
+        directory=RunDirectory(tmp_path / replica.run_id),
+        loggers=[],
+    )
 
 
 def weights(model):
@@ -75,10 +94,16 @@ def test_replicas_train_in_half_precision_too(tmp_path):
     assert losses[0] != losses[1]
 
 
-@pytest.mark.parametrize("changes", [
-    {}, {"position": PositionEncoding.learned, "is_tied": False}, {"n_kv_heads": 1},
-    {"mlp": MlpKind.gated_silu, "has_bias": False}, {"n_experts": 4, "n_active_experts": 2},
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"position": PositionEncoding.learned, "is_tied": False},
+        {"n_kv_heads": 1},
+        {"mlp": MlpKind.gated_silu, "has_bias": False},
+        {"n_experts": 4, "n_active_experts": 2},
+    ],
+)
 def test_each_replica_ends_as_the_run_alone_does(changes, tmp_path):
     rates = [1e-2, 3e-3, 1e-2]
     together = train(replicas(rates=rates, **changes), tmp_path)
@@ -101,8 +126,9 @@ def test_without_clipping_too(tmp_path):
 
 def test_worlds_of_other_lengths_end_at_their_own_steps(tmp_path):
     def world(seed):
-        config = BiosConfig(n_people=6 + 3 * seed, exposures=2, tokenizer=TokenizerName.compact,
-                            pool_size=5)  # fmt: skip
+        config = BiosConfig(
+            n_people=6 + 3 * seed, exposures=2, tokenizer=TokenizerName.compact, pool_size=5
+        )
         return config.build(seed)
 
     made = replicas(world=world)

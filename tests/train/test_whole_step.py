@@ -32,9 +32,10 @@ print(json.dumps(getattr(test_whole_step, sys.argv[1])(Path(sys.argv[2]))))
 CORPUS = tiny_biod_config().build(0)
 
 HARD = {
-    "n_accumulate": 2, "masked": True,
+    "n_accumulate": 2,
+    "masked": True,
     "model": {"mlp": MlpKind.gated_silu, "n_heads": 2, "n_kv_heads": 1, "sliding_window": 5},
-}  # fmt: skip
+}
 UNCLIPPED_BF16 = {"gradient_clip": None, "precision": Precision.bf16, "model": {}}
 
 
@@ -98,9 +99,13 @@ def compared_and_resumed(folder):
         with pytest.raises(InterruptedRunError):
             trained(folder / "parts", HARD, is_compiled=True)
     parts = trained(folder / "parts", HARD, is_compiled=True)[0]
-    diverged = train_whole(CORPUS, folder / "diverged", is_compiled=True,
-                           optim=OptimConfig(learning_rate=1e30, warmup_steps=1),
-                           **HARD | {"model": small(**HARD["model"])})  # fmt: skip
+    diverged = train_whole(
+        CORPUS,
+        folder / "diverged",
+        is_compiled=True,
+        optim=OptimConfig(learning_rate=1e30, warmup_steps=1),
+        **HARD | {"model": small(**HARD["model"])},
+    )
     return found | {
         "is_equal": torch.equal(weights(parts), weights(whole)),
         "diverged_at": diverged.diverged_at,

@@ -96,13 +96,15 @@ class BiodConfig(PeopleConfig):
         n_strings = self.n_attributes * self.diversity
         return PeopleConfig.sizes(self) | {
             f"n_people={self.n_people} of n_attributes={self.n_attributes}, "
-            f"n_chunks={self.n_chunks}, chunk_length={self.chunk_length}":
-                8 * self.n_people * n_symbols,
-            f"diversity={self.diversity} for n_attributes={self.n_attributes}":
-                8 * n_strings * self.chunk_length,
+            f"n_chunks={self.n_chunks}, chunk_length={self.chunk_length}": 8
+            * self.n_people
+            * n_symbols,
+            f"diversity={self.diversity} for n_attributes={self.n_attributes}": 8
+            * n_strings
+            * self.chunk_length,
             f"name_sizes={self.name_sizes}": _TEXT_BYTES * sum(self.name_sizes),
             f"alphabet_size={self.alphabet_size}": _TEXT_BYTES * self.alphabet_size,
-        }  # fmt: skip
+        }
 
     def corpus(self, seed: int, reserved: Sequence[str] = ()) -> KnowledgeCorpus:
         """Names, diversity sets and values of a seed, and their pieces, tokenised."""

@@ -85,10 +85,15 @@ class BiorConfig(DataConfig):
         vocabulary = Vocabulary.build(self.tokenizer, [*written, *pieces.texts, *asked])
         tokens, starts, spans = tokenise(vocabulary)
         texts = WrittenTexts(
-            pieces=Pieces(vocabulary, list(pieces.texts)), names=names, values=values,
-            n_texts=self.n_texts, tokens=tokens, starts=starts,
-            name_spans=spans[:, 0], value_spans=spans[:, 1:],
-        )  # fmt: skip
+            pieces=Pieces(vocabulary, list(pieces.texts)),
+            names=names,
+            values=values,
+            n_texts=self.n_texts,
+            tokens=tokens,
+            starts=starts,
+            name_spans=spans[:, 0],
+            value_spans=spans[:, 1:],
+        )
         return KnowledgeCorpus(
             seed=seed,
             n_epochs=self.exposures,

@@ -101,10 +101,14 @@ class TextConfig(Schema):
     def telling(self) -> Telling:
         """The same for `Sentences`."""
         return Telling(
-            self.order, self.n_wordings, self.n_orders, 1 + self.second_language,
-            int(self.leaves_out_city), self.name_after,
+            self.order,
+            self.n_wordings,
+            self.n_orders,
+            1 + self.second_language,
+            int(self.leaves_out_city),
+            self.name_after,
             has_pronoun=self.subject is Subject.pronoun,
-        )  # fmt: skip
+        )
 
 
 @register("data", "bios")
@@ -225,10 +229,16 @@ class BiosConfig(PeopleConfig):
             translation = Translation(translated, n_first, n_templates - n_first)
             n_templates = n_first
         return {
-            "openings": openings, "subjects": subjects, "namings": namings,
-            "values": value_pieces(people, pieces), "prefixes": prefixes, "suffixes": suffixes,
-            "n_templates": n_templates, "groups": groups, "translation": translation,
-        }  # fmt: skip
+            "openings": openings,
+            "subjects": subjects,
+            "namings": namings,
+            "values": value_pieces(people, pieces),
+            "prefixes": prefixes,
+            "suffixes": suffixes,
+            "n_templates": n_templates,
+            "groups": groups,
+            "translation": translation,
+        }
 
 
 @dataclass(frozen=True, slots=True)

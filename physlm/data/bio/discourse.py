@@ -26,21 +26,30 @@ _FULL_NAME = "{name}"  # in a sentence until it is filled in
 # pronoun, {name} may not. Those of `_AFTER` say what came later: neither birth nor out of order.
 _ANY_TIME = {
     1: ("{subject} {predicate1}.", "{statement1}."),
-    2: ("{subject} {predicate1} and {predicate2}.", "{opener1}, {subject} {predicate2}.",
-        "{name}, {apposition1}, {predicate2}.", "{name}, who {predicate1}, {predicate2}.",
-        "{subject} {predicate1}, and {statement2}.", "{statement1}; {subject} {predicate2}."),
-    3: ("{subject} {predicate1}, {predicate2} and {predicate3}.",
+    2: (
+        "{subject} {predicate1} and {predicate2}.",
+        "{opener1}, {subject} {predicate2}.",
+        "{name}, {apposition1}, {predicate2}.",
+        "{name}, who {predicate1}, {predicate2}.",
+        "{subject} {predicate1}, and {statement2}.",
+        "{statement1}; {subject} {predicate2}.",
+    ),
+    3: (
+        "{subject} {predicate1}, {predicate2} and {predicate3}.",
         "{opener1}, {subject} {predicate2} and {predicate3}.",
         "{name}, {apposition1}, {predicate2} and {predicate3}.",
         "{name}, who {predicate1} and {predicate2}, {predicate3}.",
-        "{subject} {predicate1} and {predicate2}, and {statement3}."),
-}  # fmt: skip
+        "{subject} {predicate1} and {predicate2}, and {statement3}.",
+    ),
+}
 _AFTER = {
     1: ("{connective}, {subject} {predicate1}.",),
     2: ("After {gerund1}, {subject} {predicate2}.", "{subject} {predicate1} before {gerund2}."),
-    3: ("After {gerund1}, {subject} {predicate2} and {predicate3}.",
-        "{subject} {predicate1} and {predicate2} before {gerund3}."),
-}  # fmt: skip
+    3: (
+        "After {gerund1}, {subject} {predicate2} and {predicate3}.",
+        "{subject} {predicate1} and {predicate2} before {gerund3}.",
+    ),
+}
 
 
 class Person(NamedTuple):
@@ -115,11 +124,7 @@ def _shared_out(
 
 
 def _sentence(
-    parts: Sequence[frozenset[str]],
-    name: str,
-    subject: str,
-    pronoun: str,
-    rng: np.random.Generator,
+    parts: Sequence[frozenset[str]], name: str, subject: str, pronoun: str, rng: np.random.Generator
 ) -> str:
     """A sentence with the attributes, and a full name, still to be filled in."""
     patterns = _ANY_TIME[len(parts)]

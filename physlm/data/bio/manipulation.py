@@ -18,15 +18,7 @@ from physlm.data.bio.assembly import assemble
 from physlm.data.bio.dossiers import NUMBERS, Columns, Dossiers
 from physlm.data.bio.knowledge import KnowledgeCorpus
 from physlm.data.bio.question_vocabulary import ANSWER, keys_for
-from physlm.data.bio.tasks import (
-    FACTS,
-    FACTS_END,
-    BornInYear,
-    Exercise,
-    Task,
-    task_words,
-    tasks,
-)
+from physlm.data.bio.tasks import FACTS, FACTS_END, BornInYear, Exercise, Task, task_words, tasks
 from physlm.data.corpus import Corpus, DataConfig, Documents, require_at_least
 from physlm.registry import register
 from physlm.rng import stream
@@ -175,9 +167,14 @@ class ManipulationCorpus(AboutPeople):
         """SHA-256 over the world, who is asked what, and the seed."""
         config = self.config
         content = (
-            self.world.fingerprint(), config.tasks, config.train_share, config.max_train,
-            config.facts_share, [task.texts() for task in self.tasks], self.seed,
-        )  # fmt: skip
+            self.world.fingerprint(),
+            config.tasks,
+            config.train_share,
+            config.max_train,
+            config.facts_share,
+            [task.texts() for task in self.tasks],
+            self.seed,
+        )
         return hashlib.sha256(repr(content).encode()).hexdigest()
 
     def epoch(self, number: int, first: int, last: int) -> Documents:

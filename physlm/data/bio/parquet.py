@@ -19,9 +19,14 @@ class BiographyTables:
         names = ["name", *(attribute.name for attribute in corpus.attributes)]
         spans = [f"{name}_{side}" for name in names for side in ("start", "end")]
         self.schema = pa.schema(
-            [("epoch", pa.int32()), ("person", pa.int64()), ("text", pa.string()),
-             ("tokens", pa.list_(pa.int32())), *((name, pa.int32()) for name in spans)]
-        )  # fmt: skip
+            [
+                ("epoch", pa.int32()),
+                ("person", pa.int64()),
+                ("text", pa.string()),
+                ("tokens", pa.list_(pa.int32())),
+                *((name, pa.int32()) for name in spans),
+            ]
+        )
 
     def documents(self, epoch: int, first: int, last: int) -> tuple[Biographies, pa.Table]:
         """Documents of an epoch, and the same as a table."""

@@ -6,8 +6,20 @@ from importlib.resources import files
 ATTRIBUTES = ("birth_date", "birth_city", "university", "major", "employer", "company_city")
 COUPLES = (ATTRIBUTES[0:2], ATTRIBUTES[2:4], ATTRIBUTES[4:6])  # birth, studies, work
 
-MONTHS = ("January", "February", "March", "April", "May", "June", "July",
-          "August", "September", "October", "November", "December")  # fmt: skip
+MONTHS = (
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+)
 N_MONTHS, N_DAYS, FIRST_YEAR, N_YEARS = 12, 28, 1900, 200
 
 _FOLDER = files("physlm.data.bio")

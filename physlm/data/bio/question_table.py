@@ -42,15 +42,21 @@ def _attribute_rows(corpus: QuestionCorpus) -> Iterator[list[dict[str, object]]]
         who, attributes, phrasings = (numbers.ravel() for numbers in grid)
         yield [
             {
-                "split": "train" if corpus.is_trained[person] else "test", "person": person,
-                "asked": corpus.attributes[attribute], "phrasing": phrasing,
-                "question": question, "answer": corpus.answer(person, attribute),
+                "split": "train" if corpus.is_trained[person] else "test",
+                "person": person,
+                "asked": corpus.attributes[attribute],
+                "phrasing": phrasing,
+                "question": question,
+                "answer": corpus.answer(person, attribute),
             }
             for person, attribute, phrasing, question in zip(
-                who.tolist(), attributes.tolist(), phrasings.tolist(),
-                corpus.questions(who, attributes, phrasings), strict=True,
+                who.tolist(),
+                attributes.tolist(),
+                phrasings.tolist(),
+                corpus.questions(who, attributes, phrasings),
+                strict=True,
             )
-        ]  # fmt: skip
+        ]
 
 
 def _task_rows(corpus: ManipulationCorpus) -> Iterator[list[dict[str, object]]]:
@@ -62,12 +68,21 @@ def _task_rows(corpus: ManipulationCorpus) -> Iterator[list[dict[str, object]]]:
                 exercise = task.ask(corpus.dossiers, block)
                 has_facts = bool(exercise.facts)
                 facts = corpus.texts(exercise.facts) if has_facts else [None] * len(block)
-                columns = (block[:, 0].tolist(), corpus.texts(exercise.question), facts,
-                           corpus.texts(exercise.answer))  # fmt: skip
+                columns = (
+                    block[:, 0].tolist(),
+                    corpus.texts(exercise.question),
+                    facts,
+                    corpus.texts(exercise.answer),
+                )
                 yield [
                     {
-                        "split": split, "person": person, "asked": task.name, "phrasing": 0,
-                        "question": question, "facts": fact, "answer": answer,
+                        "split": split,
+                        "person": person,
+                        "asked": task.name,
+                        "phrasing": 0,
+                        "question": question,
+                        "facts": fact,
+                        "answer": answer,
                     }
                     for person, question, fact, answer in zip(*columns, strict=True)
-                ]  # fmt: skip
+                ]

@@ -248,9 +248,11 @@ def _pieces(world: KnowledgeCorpus) -> QuestionPieces:
         for attribute in attributes_asked(world)
     ]
     return QuestionPieces(
-        Pieces(world.vocabulary, list(pieces.texts)), np.stack(names, axis=1),
-        np.array(phrasings), world.sentences.values[:, columns_asked(world)],
-    )  # fmt: skip
+        Pieces(world.vocabulary, list(pieces.texts)),
+        np.stack(names, axis=1),
+        np.array(phrasings),
+        world.sentences.values[:, columns_asked(world)],
+    )
 
 
 def _phrasings(attribute: str) -> list[tuple[str, str]]:

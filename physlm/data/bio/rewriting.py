@@ -27,9 +27,13 @@ _REQUESTS = (
     "Describe {name} for a program leaflet, in one paragraph of three or four sentences.",
 )
 _FACTS = (
-    "was born on {birth_date}", "was born in {birth_city}", "studied at {university}",
-    "majored in {major}", "worked for {employer}", "worked in {company_city}",
-)  # fmt: skip
+    "was born on {birth_date}",
+    "was born in {birth_city}",
+    "studied at {university}",
+    "majored in {major}",
+    "worked for {employer}",
+    "worked in {company_city}",
+)
 _MOST_EMPTY = 20  # answers without text in a row, after which more are not paid for
 _RULES = "Mention each of these, word for word as it is given, and add no other facts:"
 

@@ -81,9 +81,12 @@ class Biographies(Documents):
             spans + (spans[..., 1:] > 0) for spans in (self.name_spans, self.value_spans)
         )
         return Biographies(
-            np.insert(self.tokens, firsts, domain), self.starts + np.arange(len(self.starts)),
-            self.people, name_spans, value_spans,
-        )  # fmt: skip
+            np.insert(self.tokens, firsts, domain),
+            self.starts + np.arange(len(self.starts)),
+            self.people,
+            name_spans,
+            value_spans,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,9 +157,18 @@ class Sentences:
         if any(telling.n_untold for telling in self.tellings):
             further.append(np.array([telling.n_untold for telling in self.tellings]))
         return (
-            self.openings, self.subjects, self.namings, self.values, self.prefixes, self.suffixes,
-            self.n_templates, self.groups, self.pieces.tokens, self.pieces.starts, *further,
-        )  # fmt: skip
+            self.openings,
+            self.subjects,
+            self.namings,
+            self.values,
+            self.prefixes,
+            self.suffixes,
+            self.n_templates,
+            self.groups,
+            self.pieces.tokens,
+            self.pieces.starts,
+            *further,
+        )
 
     def render(
         self,
@@ -180,17 +192,26 @@ class Sentences:
         translated = self.subjects if self.translation is None else self.translation.subjects
         width = max(self.openings.shape[1], self.subjects.shape[1], translated.shape[1])
         rows = _rows(
-            people, plan, languages, self.openings, (self.subjects, translated), self.namings,
-            (self.values, self.prefixes, self.suffixes), width,
-        )  # fmt: skip
+            people,
+            plan,
+            languages,
+            self.openings,
+            (self.subjects, translated),
+            self.namings,
+            (self.values, self.prefixes, self.suffixes),
+            width,
+        )
         documents = assemble(rows.reshape(len(people), -1), self.pieces, eos)
         name, values = self._columns(people, plan, width, rows.shape[2])
         value_spans = documents.spans(values[..., 0], values[..., 1])
         value_spans[values[..., 1] == 0] = 0
         return Biographies(
-            documents.tokens, documents.starts, identities,
-            documents.spans(name[:, 0], name[:, 1]), value_spans,
-        )  # fmt: skip
+            documents.tokens,
+            documents.starts,
+            identities,
+            documents.spans(name[:, 0], name[:, 1]),
+            value_spans,
+        )
 
     def _plan(
         self, people: np.ndarray, identities: np.ndarray, texts: np.ndarray, seed: int
@@ -200,10 +221,20 @@ class Sentences:
         n_texts, n_orders, n_languages, n_untold, kinds, name_after = (
             np.array(column, dtype=np.int64)[groups]
             for column in zip(
-                *((t.n_texts, t.n_orders, t.n_languages, t.n_untold, list(Order).index(t.order),
-                   t.name_after) for t in self.tellings), strict=True,
+                *(
+                    (
+                        t.n_texts,
+                        t.n_orders,
+                        t.n_languages,
+                        t.n_untold,
+                        list(Order).index(t.order),
+                        t.name_after,
+                    )
+                    for t in self.tellings
+                ),
+                strict=True,
             )
-        )  # fmt: skip
+        )
         numbers = np.where(n_texts > 0, texts % np.maximum(n_texts, 1), texts)
         languages, numbers = numbers % n_languages, numbers // n_languages
         wordings = np.where(n_texts > 0, numbers // n_orders, numbers)
@@ -214,9 +245,17 @@ class Sentences:
             firsts.append(self.translation.first_templates)
             counts.append(self.translation.n_templates)
         plan: np.ndarray = _draw_plans(
-            identities, wordings, numbers, languages, n_untold, kinds, name_after, keys,
-            (np.stack(firsts), np.stack(counts)), n_sentences,
-        )  # fmt: skip
+            identities,
+            wordings,
+            numbers,
+            languages,
+            n_untold,
+            kinds,
+            name_after,
+            keys,
+            (np.stack(firsts), np.stack(counts)),
+            n_sentences,
+        )
         return plan, languages
 
     def _columns(

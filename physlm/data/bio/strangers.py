@@ -99,18 +99,23 @@ class Strangers:
         """Documents ``first`` to ``last - 1`` of the epoch's order."""
         rounds, places = np.divmod(np.arange(first, last), self.n_people)
         rounds += number * self.n_rounds
-        people = np.concatenate([
-            Shuffle(self.n_people, self._key("order", own)).at(places[rounds == own])
-            for own in np.unique(rounds).tolist()
-        ])  # fmt: skip
+        people = np.concatenate(
+            [
+                Shuffle(self.n_people, self._key("order", own)).at(places[rounds == own])
+                for own in np.unique(rounds).tolist()
+            ]
+        )
         sentences = replace(
             self.config.of_others(self.world, self.population(people)),
             tellings=self.world.sentences.tellings[:1],
         )
         documents = sentences.render(
-            np.arange(len(people)), rounds, self._key("texts") >> 1,
-            self.vocabulary.eos, identities=people,
-        )  # fmt: skip
+            np.arange(len(people)),
+            rounds,
+            self._key("texts") >> 1,
+            self.vocabulary.eos,
+            identities=people,
+        )
         documents = self._emptied(documents, rounds * self.n_people + people)
         return documents if self.domain is None else documents.marked(self.domain)
 
@@ -141,6 +146,7 @@ class Strangers:
             tokens = reordered(documents.tokens, documents.starts, numbers, key=key)
         else:
             n_choices = self.vocabulary.n_words
-            tokens = redrawn(documents.tokens, documents.starts, numbers, key=key,
-                             n_choices=n_choices)  # fmt: skip
+            tokens = redrawn(
+                documents.tokens, documents.starts, numbers, key=key, n_choices=n_choices
+            )
         return replace(documents, tokens=tokens)

@@ -74,8 +74,11 @@ class PartOfDate(Task):
         who = people[:, 0]
         is_year = self.name == "birth_year"
         answer = dossiers.year(who) if is_year else dossiers.number(dossiers.days[who])
-        question = (*dossiers.words(self._asked, who), *dossiers.name(who),
-                    *dossiers.words(" born?", who))  # fmt: skip
+        question = (
+            *dossiers.words(self._asked, who),
+            *dossiers.name(who),
+            *dossiers.words(" born?", who),
+        )
         return Exercise(question, dossiers.value("birth_date", who), answer)
 
     def texts(self) -> list[str]:
@@ -84,9 +87,12 @@ class PartOfDate(Task):
 
 
 _NOUNS = {
-    "birth_city": "birth city", "university": "university", "major": "major",
-    "employer": "employer", "company_city": "company city",
-}  # fmt: skip
+    "birth_city": "birth city",
+    "university": "university",
+    "major": "major",
+    "employer": "employer",
+    "company_city": "company city",
+}
 
 
 @dataclass(frozen=True)
@@ -103,8 +109,11 @@ class Pair(Task):
     def ask(self, dossiers: Dossiers, people: Int64[np.ndarray, "questions people"]) -> Exercise:
         """Questions about people."""
         who = people[:, 0]
-        question = (*dossiers.words(self._asked, who), *dossiers.name(who),
-                    *dossiers.words("?", who))  # fmt: skip
+        question = (
+            *dossiers.words(self._asked, who),
+            *dossiers.name(who),
+            *dossiers.words("?", who),
+        )
         between = dossiers.words(_BETWEEN, who)
         first, second = dossiers.value(self.first, who), dossiers.value(self.second, who)
         is_in_order = ATTRIBUTES.index(self.first) < ATTRIBUTES.index(self.second)
@@ -171,8 +180,7 @@ class Remainder(Numbered):
         rest = self._number(dossiers, who) % self.modulus
         is_parity = self.modulus == 2 and self.quantity == "birth_month"
         answer = dossiers.yes(rest == 0) if is_parity else dossiers.number(rest)
-        question = (*dossiers.words(before, who), *dossiers.name(who),
-                    *dossiers.words(after, who))  # fmt: skip
+        question = (*dossiers.words(before, who), *dossiers.name(who), *dossiers.words(after, who))
         return Exercise(question, self._fact(dossiers, who), answer)
 
     def texts(self) -> list[str]:
@@ -203,8 +211,11 @@ class Comparison(Numbered):
         is_larger = dossiers.yes(difference > 0)
         answer = dossiers.number(difference) if self.is_difference else is_larger
         before, between, after = (dossiers.words(text, one) for text in self._asked)
-        facts = (*self._fact(dossiers, one), *dossiers.words(_BETWEEN, one),
-                 *self._fact(dossiers, other))  # fmt: skip
+        facts = (
+            *self._fact(dossiers, one),
+            *dossiers.words(_BETWEEN, one),
+            *self._fact(dossiers, other),
+        )
         question = (*before, *dossiers.name(one), *between, *dossiers.name(other), *after)
         return Exercise(question, facts, answer)
 
@@ -214,9 +225,13 @@ class Comparison(Numbered):
 
 
 _GIVEN = {
-    "birth_date": " born on", "birth_city": " in", "university": " who studied at",
-    "major": " with a major in", "employer": " and a job at", "company_city": " in",
-}  # fmt: skip
+    "birth_date": " born on",
+    "birth_city": " in",
+    "university": " who studied at",
+    "major": " with a major in",
+    "employer": " and a job at",
+    "company_city": " in",
+}
 
 
 @dataclass(frozen=True)
@@ -271,8 +286,11 @@ class BornInYear(Task):
         """Questions about people."""
         who = people[:, 0]
         years = dossiers.years[who].tolist()
-        question = (*dossiers.words("Who was born in", who), *dossiers.year(who),
-                    *dossiers.words("?", who))  # fmt: skip
+        question = (
+            *dossiers.words("Who was born in", who),
+            *dossiers.year(who),
+            *dossiers.words("?", who),
+        )
         names = {year: dossiers.born_in(year) for year in set(years)}
         rows = np.full((len(who), max(map(len, names.values()), default=0)), -1, dtype=np.int32)
         for row, year in zip(rows, years, strict=True):
@@ -285,10 +303,13 @@ class BornInYear(Task):
 
 
 _PAIRS = (
-    ("birth_city", "employer"), ("employer", "birth_city"),
-    ("university", "major"), ("major", "university"),
-    ("company_city", "employer"), ("employer", "company_city"),
-)  # fmt: skip
+    ("birth_city", "employer"),
+    ("employer", "birth_city"),
+    ("university", "major"),
+    ("major", "university"),
+    ("company_city", "employer"),
+    ("employer", "company_city"),
+)
 _GIVEN_NAMES = {1: "birth_date", 2: "date_and_city", 3: "three", 4: "four", 6: "all"}
 
 

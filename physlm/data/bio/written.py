@@ -11,9 +11,7 @@ from physlm.data.bio.sentences import Biographies, Telling
 from physlm.data.tokens import Pieces, Vocabulary
 
 Tokenised = tuple[
-    Int32[np.ndarray, " tokens"],
-    Int64[np.ndarray, " texts_1"],
-    Int32[np.ndarray, "texts facts 2"],
+    Int32[np.ndarray, " tokens"], Int64[np.ndarray, " texts_1"], Int32[np.ndarray, "texts facts 2"]
 ]
 
 

@@ -45,9 +45,15 @@ def endings(n, tables, rule_weights, spans, expected, end_weight, key, n_endings
                 )
                 for c in range(child + 1, tables.n_children[rule]):
                     state, n_new, _ = expand(
-                        tables.children[rule, c], level + 1, state, tables, rows, tokens[at:],
-                        no_choices, False,
-                    )  # fmt: skip
+                        tables.children[rule, c],
+                        level + 1,
+                        state,
+                        tables,
+                        rows,
+                        tokens[at:],
+                        no_choices,
+                        False,
+                    )
                     at += n_new
                 symbol = owner
         starts[i + 1] = at

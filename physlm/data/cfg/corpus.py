@@ -66,9 +66,12 @@ class CfgConfig(DataConfig):
             grammar = self._below_root(grammar)
         if self.bags is not BagKind.none:
             bags = random_bags(
-                grammar.rules.terminals, self.n_bag_tokens, stream(seed, "bags"),
-                is_disjoint=self.bags is BagKind.disjoint, is_uniform=self.is_uniform_in_bags,
-            )  # fmt: skip
+                grammar.rules.terminals,
+                self.n_bag_tokens,
+                stream(seed, "bags"),
+                is_disjoint=self.bags is BagKind.disjoint,
+                is_uniform=self.is_uniform_in_bags,
+            )
             grammar = Grammar(grammar.rules, bags)
         return CfgCorpus(self, grammar, seed)
 

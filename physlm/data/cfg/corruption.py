@@ -66,9 +66,16 @@ def corrupt(
         raise ValueError(f"kind={kind.value} needs strings with derivations of at least 3 levels")
     symbols = np.searchsorted(grammar.levels[-2], strings.derivations.ancestors[-2])
     tokens, starts, n_meant = _replace_symbols(
-        places, strings.starts, symbols, strings.derivations.is_boundary[-2], grammar.tables,
-        kind is CorruptionKind.nonterminal_fixed, rate, np.uint64(key), first,
-    )  # fmt: skip
+        places,
+        strings.starts,
+        symbols,
+        strings.derivations.is_boundary[-2],
+        grammar.tables,
+        kind is CorruptionKind.nonterminal_fixed,
+        rate,
+        np.uint64(key),
+        first,
+    )
     return Corrupted(Strings(grammar.tables.tokens[tokens], starts), n_meant)
 
 

@@ -101,9 +101,11 @@ class Strings:
         starts = np.concatenate([[0], np.cumsum(self.lengths[is_chosen])])
         truth = self.derivations
         kept = truth and Derivations(
-            truth.ancestors[:, is_kept], truth.subtrees[:, is_kept], truth.is_boundary[:, is_kept],
+            truth.ancestors[:, is_kept],
+            truth.subtrees[:, is_kept],
+            truth.is_boundary[:, is_kept],
             truth.log_probability[is_chosen],
-        )  # fmt: skip
+        )
         return Strings(self.tokens[is_kept], starts, kept)
 
 

@@ -78,9 +78,13 @@ def random_rules(family: Family, seed: int) -> Rules:
 
 
 def random_bags(
-    terminals: Sequence[int], n_tokens: int, rng: np.random.Generator, *,
-    is_disjoint: bool, is_uniform: bool,
-) -> Bags:  # fmt: skip
+    terminals: Sequence[int],
+    n_tokens: int,
+    rng: np.random.Generator,
+    *,
+    is_disjoint: bool,
+    is_uniform: bool,
+) -> Bags:
     """Bags of the tokens 1 to ``n_tokens``, one for each terminal.
 
     Disjoint bags are dealt in turn from the shuffled tokens. Overlapping ones hold so many tokens

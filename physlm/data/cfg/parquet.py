@@ -27,9 +27,11 @@ class CfgTables:
         self.n_levels = len(corpus.grammar.levels)
         self.has_derivations = corpus.config.corrupted_share == 0
         columns = [
-            ("epoch", pa.int32()), ("string", pa.int64()), ("is_corrupted", pa.bool_()),
+            ("epoch", pa.int32()),
+            ("string", pa.int64()),
+            ("is_corrupted", pa.bool_()),
             ("tokens", pa.list_(pa.int32())),
-        ]  # fmt: skip
+        ]
         if self.has_derivations:
             columns.append(("log_probability_of_derivation", pa.float64()))
             for level in range(1, self.n_levels + 1):
@@ -61,10 +63,14 @@ class CfgTables:
         grammar = self.corpus.grammar
         level_of = {s: n for n, level in enumerate(grammar.levels, start=1) for s in level}
         rules = [
-            {"level": level_of[symbol], "symbol": symbol, "name": grammar.rules.name(symbol),
-             "expansion": list(expansion)}
+            {
+                "level": level_of[symbol],
+                "symbol": symbol,
+                "name": grammar.rules.name(symbol),
+                "expansion": list(expansion),
+            }
             for symbol, expansion in grammar.rules
-        ]  # fmt: skip
+        ]
         tables = {"rules.parquet": pa.Table.from_pylist(rules)}
         if grammar.bags:
             bags = [

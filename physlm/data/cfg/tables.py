@@ -86,10 +86,14 @@ def _require_room(rules: Rules, bags: Bags, longest: int) -> None:
     """The longest string, and the table of what terminals become, fit into memory."""
     n_terminals = len(rules.terminals)
     n_tokens = len({token for bag in bags.values() for token in bag}) or n_terminals
-    require_memory({
-        f"a string of {longest} tokens, the grammar's longest": 20 * longest,
-        f"a grammar of {n_terminals} terminals and {n_tokens} tokens": 16 * n_terminals * n_tokens,
-    })  # fmt: skip
+    require_memory(
+        {
+            f"a string of {longest} tokens, the grammar's longest": 20 * longest,
+            f"a grammar of {n_terminals} terminals and {n_tokens} tokens": 16
+            * n_terminals
+            * n_tokens,
+        }
+    )
 
 
 def _largest(rules: Rules, symbols: list[int], *, leaf: int) -> list[int]:

@@ -12,10 +12,11 @@ _YEAR = re.compile(r"\b1[5-9]\d\d\b|\b20\d\d\b")
 _MONTH = "|".join(f"{month[:3]}(?:{month[3:]})?" for month in MONTHS)
 _DATES = (
     re.compile(rf"\b(?P<m>{_MONTH})\.? (?P<d>\d\d?)(?:st|nd|rd|th)?,? (?P<y>\d{{4}})\b", re.I),
-    re.compile(rf"\b(?P<d>\d\d?)(?:st|nd|rd|th|\.)?(?: of)? (?P<m>{_MONTH})\.?,? (?P<y>\d{{4}})\b",
-               re.I),
+    re.compile(
+        rf"\b(?P<d>\d\d?)(?:st|nd|rd|th|\.)?(?: of)? (?P<m>{_MONTH})\.?,? (?P<y>\d{{4}})\b", re.I
+    ),
     re.compile(r"\b(?P<y>\d{4})-(?P<m>\d\d)-(?P<d>\d\d)\b"),
-)  # fmt: skip
+)
 _END = re.compile(r"[,;(]|(?<=\w{3})\.(?: |$)")
 _LEADS = {"in", "at", "near", "is", "was"}  # words before a value that is told in a sentence
 _MOST_NAMES = 6

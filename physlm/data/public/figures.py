@@ -45,11 +45,14 @@ def figures() -> tuple[Figure, ...]:
     with _TABLE.open(encoding="utf-8", newline="") as file:
         return tuple(
             Figure(
-                row["name"], datetime.date.fromisoformat(row["birth_date"]), row["birthplace"],
-                _several(row["other_names"]), _several(row["other_places"]),
+                row["name"],
+                datetime.date.fromisoformat(row["birth_date"]),
+                row["birthplace"],
+                _several(row["other_names"]),
+                _several(row["other_places"]),
             )
             for row in csv.DictReader(file)
-        )  # fmt: skip
+        )
 
 
 def _several(cell: str) -> tuple[str, ...]:

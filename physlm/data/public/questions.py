@@ -79,22 +79,53 @@ def _is_earlier(figure: Figure, other: Figure) -> str:
 
 
 TASKS = (
-    PublicTask("birth_date", "When was {name} born?", lambda f, _: f.written_date,
-               lambda line, f, _: dates(line) == {f.written_date}, is_trained=True),
-    PublicTask("birth_year", "In which year was {name} born?", lambda f, _: str(f.birth_date.year),
-               lambda line, f, _: years(line) == {str(f.birth_date.year)}, is_trained=True),
-    PublicTask("birthplace", "Where was {name} born?", lambda f, _: f.birthplace,
-               lambda line, f, _: is_place(line, f), is_trained=True),
-    PublicTask("birth_month_mod_2", "Was {name} born in an even month?", _parity,
-               lambda line, f, g: yes_or_no(line) == {_parity(f, g)}),
-    PublicTask("birth_date_ranking", "Was {name} born earlier than {other}?", _is_earlier,
-               lambda line, f, g: yes_or_no(line) == {_is_earlier(f, g)}, has_other=True),
-    PublicTask("full_name_from_birth_date", "Which famous person was born on {date}?",
-               lambda f, _: f.name, lambda line, f, _: is_name(line, f)),
-    PublicTask("full_name_from_date_and_place",
-               "Which famous person was born on {date} in {place}?", lambda f, _: f.name,
-               lambda line, f, _: is_name(line, f)),
-)  # fmt: skip
+    PublicTask(
+        "birth_date",
+        "When was {name} born?",
+        lambda f, _: f.written_date,
+        lambda line, f, _: dates(line) == {f.written_date},
+        is_trained=True,
+    ),
+    PublicTask(
+        "birth_year",
+        "In which year was {name} born?",
+        lambda f, _: str(f.birth_date.year),
+        lambda line, f, _: years(line) == {str(f.birth_date.year)},
+        is_trained=True,
+    ),
+    PublicTask(
+        "birthplace",
+        "Where was {name} born?",
+        lambda f, _: f.birthplace,
+        lambda line, f, _: is_place(line, f),
+        is_trained=True,
+    ),
+    PublicTask(
+        "birth_month_mod_2",
+        "Was {name} born in an even month?",
+        _parity,
+        lambda line, f, g: yes_or_no(line) == {_parity(f, g)},
+    ),
+    PublicTask(
+        "birth_date_ranking",
+        "Was {name} born earlier than {other}?",
+        _is_earlier,
+        lambda line, f, g: yes_or_no(line) == {_is_earlier(f, g)},
+        has_other=True,
+    ),
+    PublicTask(
+        "full_name_from_birth_date",
+        "Which famous person was born on {date}?",
+        lambda f, _: f.name,
+        lambda line, f, _: is_name(line, f),
+    ),
+    PublicTask(
+        "full_name_from_date_and_place",
+        "Which famous person was born on {date} in {place}?",
+        lambda f, _: f.name,
+        lambda line, f, _: is_name(line, f),
+    ),
+)
 
 
 def line_of(question: str, answer: str = "") -> str:

@@ -61,9 +61,11 @@ class Attention(KeyValueMixer):
         state.write(k, v, place)
         # Heads that share keys become rows of one query, so that keys are not repeated.
         gathered = attend_once(
-            q.reshape(n_batch, n_kv, -1, width), state.keys[:, :, place.columns],
-            state.values[:, :, place.columns], place.mask,
-        )  # fmt: skip
+            q.reshape(n_batch, n_kv, -1, width),
+            state.keys[:, :, place.columns],
+            state.values[:, :, place.columns],
+            place.mask,
+        )
         out: Tensor = self.out(gathered.reshape(n_batch, 1, -1))
         return out
 

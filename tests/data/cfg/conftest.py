@@ -26,8 +26,13 @@ def small_grammar(number: int) -> Grammar:
     rules = random_rules(SMALL[number % len(SMALL)], number)
     if number % 3:
         return Grammar(rules)
-    bags = random_bags(rules.terminals, 3, stream(number, "bags"),
-                       is_disjoint=number % 2 == 0, is_uniform=number % 4 == 0)  # fmt: skip
+    bags = random_bags(
+        rules.terminals,
+        3,
+        stream(number, "bags"),
+        is_disjoint=number % 2 == 0,
+        is_uniform=number % 4 == 0,
+    )
     return Grammar(rules, bags)
 
 
@@ -64,8 +69,11 @@ def nltk_grammar(grammar: Grammar) -> nltk.CFG:
     rules = [
         nltk.Production(p.lhs(), [symbol.get(s, s) for s in p.rhs()]) for p in plain.productions()
     ]
-    rules += [nltk.Production(symbol[str(t)], [f"token{token}"])
-              for t, bag in grammar.bags.items() for token in bag]  # fmt: skip
+    rules += [
+        nltk.Production(symbol[str(t)], [f"token{token}"])
+        for t, bag in grammar.bags.items()
+        for token in bag
+    ]
     return nltk.CFG(plain.start(), rules)
 
 

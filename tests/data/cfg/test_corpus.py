@@ -11,8 +11,10 @@ from physlm.data.packing import pack
 def test_documents_are_end_of_text_and_one_string_of_the_grammar():
     corpus = CfgConfig(grammar="cfg3f", n_strings=30).build(1)
     documents = corpus.epoch(0, 0, 30)
-    rows = [documents.tokens[a:b] for a, b in
-            zip(documents.starts[:-1], documents.starts[1:], strict=True)]  # fmt: skip
+    rows = [
+        documents.tokens[a:b]
+        for a, b in zip(documents.starts[:-1], documents.starts[1:], strict=True)
+    ]
     assert all(row[0] == corpus.vocabulary.eos == 3 for row in rows)
     assert corpus.grammar.accepts_batch([corpus.string(row[1:]) for row in rows]).all()
     assert corpus.vocabulary.decode(rows[0][1:4]) == "".join(
@@ -20,8 +22,14 @@ def test_documents_are_end_of_text_and_one_string_of_the_grammar():
     )
 
 
-@pytest.mark.parametrize("changes", [{}, {"corrupted_share": 0.4}, {
-    "corrupted_share": 0.4, "corruption": CorruptionKind.nonterminal}])  # fmt: skip
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"corrupted_share": 0.4},
+        {"corrupted_share": 0.4, "corruption": CorruptionKind.nonterminal},
+    ],
+)
 def test_an_epoch_is_a_pure_function_of_its_number(changes):
     corpus = CfgConfig(grammar="cfg3b", n_strings=50, exposures=3, **changes).build(1)
     whole, part = corpus.epoch(2, 0, 50), corpus.epoch(2, 20, 23)
@@ -68,10 +76,14 @@ def test_a_sub_grammar_a_file_and_bags_make_a_corpus(tmp_path):
     assert bags.entropy_bits > 0
 
 
-@pytest.mark.parametrize(("values", "message"), [
-    ({"n_strings": 0}, "n_strings=0"), ({"corrupted_share": 1.5}, "corrupted_share=1.5"),
-    ({"corruption_rate": -0.1}, "corruption_rate=-0.1"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"n_strings": 0}, "n_strings=0"),
+        ({"corrupted_share": 1.5}, "corrupted_share=1.5"),
+        ({"corruption_rate": -0.1}, "corruption_rate=-0.1"),
+    ],
+)
 def test_values_out_of_range_are_refused(values, message):
     with pytest.raises(ValueError, match=message):
         CfgConfig(**values)

@@ -23,8 +23,9 @@ def test_a_random_grammar_has_its_familys_shape(name, seed):
         assert len(set(rows)) == len(rows)
         for symbol in level:
             alternatives = rules.expansions[symbol]
-            is_unit = family.has_unit_chain and alternatives[0] == (min(rules.levels[
-                rules.levels.index(level) + 1]),)  # fmt: skip
+            is_unit = family.has_unit_chain and alternatives[0] == (
+                min(rules.levels[rules.levels.index(level) + 1]),
+            )
             if not is_unit:
                 assert family.n_rules[0] <= len(alternatives) <= family.n_rules[1]
                 assert all(family.lengths[0] <= len(e) <= family.lengths[1] for e in alternatives)

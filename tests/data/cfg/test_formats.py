@@ -29,12 +29,18 @@ def test_nltk_reads_the_same_language_from_its_own_notation():
 
 def released(**changes):
     content = {
-        "depth": 2, "idx": [[20], [10, 11, 12], [1, 2]],
-        "all": [[{"id": 20, "children": [[0, 1], [1, 1]]}],
-                [{"id": 10, "children": [[0], [1, 0]]}, {"id": 11, "children": [[1, 1]]},
-                 {"id": 12, "children": [[0, 0]]}],
-                [{"id": 1, "children": None}, {"id": 2, "children": None}]],
-    }  # fmt: skip
+        "depth": 2,
+        "idx": [[20], [10, 11, 12], [1, 2]],
+        "all": [
+            [{"id": 20, "children": [[0, 1], [1, 1]]}],
+            [
+                {"id": 10, "children": [[0], [1, 0]]},
+                {"id": 11, "children": [[1, 1]]},
+                {"id": 12, "children": [[0, 0]]},
+            ],
+            [{"id": 1, "children": None}, {"id": 2, "children": None}],
+        ],
+    }
     return json.dumps(content | changes)
 
 
@@ -44,18 +50,24 @@ def test_children_of_the_released_form_are_places_and_unused_symbols_go():
     assert bags == {}
 
 
-@pytest.mark.parametrize(("kind", "weights"), [("disjoint", {5: 1.0, 4: 1.0}),
-                                               ("disjoint_NU1", {5: 1.0, 4: 2.0})])  # fmt: skip
+@pytest.mark.parametrize(
+    ("kind", "weights"), [("disjoint", {5: 1.0, 4: 1.0}), ("disjoint_NU1", {5: 1.0, 4: 2.0})]
+)
 def test_bags_of_the_released_form(kind, weights):
     _, bags = from_json(released(multi_vocab=kind, content_map=[[5, 4], [6]]))
     assert bags[1] == weights
 
 
-@pytest.mark.parametrize(("changes", "message"), [
-    ({"idx": [[20, 21], [10, 11, 12], [1, 2]]}, r"the first level has the symbols \[20, 21\]"),
-    ({"all": [[{"children": [[-1, 0]]}], [{"children": [[0]]}] * 3, []]},
-     "symbol 20: child -1 is no place in the next level, which has 3 symbols"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"idx": [[20, 21], [10, 11, 12], [1, 2]]}, r"the first level has the symbols \[20, 21\]"),
+        (
+            {"all": [[{"children": [[-1, 0]]}], [{"children": [[0]]}] * 3, []]},
+            "symbol 20: child -1 is no place in the next level, which has 3 symbols",
+        ),
+    ],
+)
 def test_a_place_that_is_none_is_refused(changes, message):
     with pytest.raises(ValueError, match=message):
         from_json(released(**changes))

@@ -113,8 +113,10 @@ def _segmented(string, parts, *, once):
         if start not in ends or (once and start):
             continue
         for part in parts:
-            n = next((k for k, (a, b) in enumerate(zip(part, string[start:], strict=False))
-                      if a != b), min(len(part), len(string) - start))  # fmt: skip
+            n = next(
+                (k for k, (a, b) in enumerate(zip(part, string[start:], strict=False)) if a != b),
+                min(len(part), len(string) - start),
+            )
             sound = max(sound, start + n)
             if n == len(part):
                 ends.add(start + n)
@@ -125,10 +127,14 @@ def test_completions_follow_the_true_conditional_distribution(number):
     grammar, truth = small_grammar(number), language(number)
     longest = max(truth, key=len)
     beginning = longest[: len(longest) // 2]
-    endings = Counter(tuple(e.tolist()) for e in
-                      grammar.completions(beginning, stream(number, "endings"), 4000))  # fmt: skip
-    rest = {text[len(beginning) :]: p for text, p in truth.items()
-            if text[: len(beginning)] == beginning}  # fmt: skip
+    endings = Counter(
+        tuple(e.tolist()) for e in grammar.completions(beginning, stream(number, "endings"), 4000)
+    )
+    rest = {
+        text[len(beginning) :]: p
+        for text, p in truth.items()
+        if text[: len(beginning)] == beginning
+    }
     assert endings.keys() <= rest.keys()
     total = sum(rest.values())
     for ending, probability in rest.items():
@@ -204,8 +210,10 @@ def test_brackets_are_balanced():
 def test_bad_strings_are_refused_by_position():
     grammar = load_grammar("cfg3b")
     good = grammar.sample(stream(0, "good"), 1)[0].tolist()
-    with pytest.raises(ValueError, match="token 7 at position 2 of string 1 is not of the grammar, "
-                                         "whose tokens are 1, 2, 3"):  # fmt: skip
+    with pytest.raises(
+        ValueError,
+        match="token 7 at position 2 of string 1 is not of the grammar, whose tokens are 1, 2, 3",
+    ):
         grammar.accepts_batch([good, [1, 2, 7]])
     wrong = [*good[:100], *([good[100] % 3 + 1] * 9)]
     at = grammar.longest_valid_prefix(wrong)
@@ -215,10 +223,12 @@ def test_bad_strings_are_refused_by_position():
     ):
         with pytest.raises(ValueError, match=f"at position {at} continues no string so far"):
             ask(wrong)
-    for row, message in (([1.5, 2.0], "string 0 is no sequence of whole numbers"),
-                         ([[1, 2], [2, 1]], "string 0 is no sequence of whole numbers"),
-                         ([1, 2**40], "token 1099511627776 at position 1 of string 0"),
-                         ([1, -1], "token -1 at position 1 of string 0")):  # fmt: skip
+    for row, message in (
+        ([1.5, 2.0], "string 0 is no sequence of whole numbers"),
+        ([[1, 2], [2, 1]], "string 0 is no sequence of whole numbers"),
+        ([1, 2**40], "token 1099511627776 at position 1 of string 0"),
+        ([1, -1], "token -1 at position 1 of string 0"),
+    ):
         with pytest.raises(ValueError, match=message):
             grammar.accepts(np.array(row))
     with pytest.raises(ValueError, match="string 1 is not in the language"):

@@ -13,9 +13,36 @@ from physlm.data.cfg.formats import from_json, from_nltk, from_text, to_nltk, to
 from physlm.data.cfg.rules import Rules
 
 GOOD = "root 9\nterminals 1 2\n9 -> 8 7 | 7 8\n8 -> 1 2 | 2\n7 -> 2 1\n"
-AWKWARD = ["New York", "|", "#", "->", "a#b", "#a", '"', "'", '"x"', "", " ", "a,b", "\\", "\t",
-           "é", "e\u0301", "\ufeff", "\u2028", "\u200b", "01", "1", "\u0661", "root",
-           "terminals", "x->y", "3000000000", "a|b", "\u00a0"]  # fmt: skip
+AWKWARD = [
+    "New York",
+    "|",
+    "#",
+    "->",
+    "a#b",
+    "#a",
+    '"',
+    "'",
+    '"x"',
+    "",
+    " ",
+    "a,b",
+    "\\",
+    "\t",
+    "é",
+    "e\u0301",
+    "\ufeff",
+    "\u2028",
+    "\u200b",
+    "01",
+    "1",
+    "\u0661",
+    "root",
+    "terminals",
+    "x->y",
+    "3000000000",
+    "a|b",
+    "\u00a0",
+]
 
 
 @st.composite
@@ -28,17 +55,21 @@ def grammars(draw, names) -> Rules:
         rows = st.lists(st.sampled_from(below), min_size=1, max_size=3).map(tuple)
         for symbol in level:
             more = draw(st.lists(rows, max_size=2, unique=True))
-            expansions[symbol] = tuple(dict.fromkeys([below if symbol == level[0] else below[::-1],
-                                                      *more]))  # fmt: skip
+            expansions[symbol] = tuple(
+                dict.fromkeys([below if symbol == level[0] else below[::-1], *more])
+            )
     return Rules(7, (1, 2), expansions, dict(enumerate(called, start=1)))
 
 
 def as_named(rules: Rules) -> tuple:
     """All that rules say, in names."""
     name = rules.name
-    return (name(rules.root), [*map(name, rules.terminals)],
-            {name(s): [[*map(name, row)] for row in rows] for s, rows in rules.expansions.items()},
-            [{*map(name, level)} for level in rules.levels])  # fmt: skip
+    return (
+        name(rules.root),
+        [*map(name, rules.terminals)],
+        {name(s): [[*map(name, row)] for row in rows] for s, rows in rules.expansions.items()},
+        [{*map(name, level)} for level in rules.levels],
+    )
 
 
 @settings(max_examples=50)
@@ -62,8 +93,10 @@ def test_text_gives_back_numbers(rules):
 
 
 def test_nltk_derives_the_same_strings_from_text_that_was_read_back():
-    rules = from_text('root S\nterminals "New York" "|" "#"\nS -> A B\nA -> "New York" | "|"\n'
-                      'B -> "#" "|" | "#"\n')  # fmt: skip
+    rules = from_text(
+        'root S\nterminals "New York" "|" "#"\nS -> A B\nA -> "New York" | "|"\n'
+        'B -> "#" "|" | "#"\n'
+    )
     parser = nltk.ChartParser(to_nltk(from_text(to_text(rules))))
     for string in (["New York", "#"], ["|", "#", "|"]):
         assert len(list(parser.parse(string))) == 1
@@ -71,22 +104,34 @@ def test_nltk_derives_the_same_strings_from_text_that_was_read_back():
     assert as_named(from_nltk(to_nltk(rules)))[2] == as_named(rules)[2]
 
 
-@pytest.mark.parametrize("text", [
-    "# all\n  # of it\n" + GOOD, GOOD.replace("8 7 | 7 8", "8 7 | 7 8 # both orders"),
-    GOOD.replace("terminals 1 2", "terminals 1 2 #the two letters"), GOOD.replace("\n", "\r\n"),
-    "\ufeff" + GOOD, GOOD.replace(" ", "\t"), GOOD.replace("8 7 | 7 8", '"8" 7|7 8'),
-    GOOD.replace("9 -> 8 7 | 7 8", "9->8 7|7 8"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# all\n  # of it\n" + GOOD,
+        GOOD.replace("8 7 | 7 8", "8 7 | 7 8 # both orders"),
+        GOOD.replace("terminals 1 2", "terminals 1 2 #the two letters"),
+        GOOD.replace("\n", "\r\n"),
+        "\ufeff" + GOOD,
+        GOOD.replace(" ", "\t"),
+        GOOD.replace("8 7 | 7 8", '"8" 7|7 8'),
+        GOOD.replace("9 -> 8 7 | 7 8", "9->8 7|7 8"),
+    ],
+)
 def test_comments_blanks_and_line_ends_change_no_rule(text):
     assert from_text(text) == from_text(GOOD)
 
 
-@pytest.mark.parametrize(("change", "line"), [
-    (("terminals 1 2", "terminals 1 2 #"), 2), (("terminals 1 2", "terminals # 1 2"), 2),
-    (("terminals 1 2", "terminals 1 # 2"), 2),
-    (("7 -> 2 1", '7 -> 2 "#" 1 # 2'), 5),  # of a file that has the symbol
-    (("7 -> 2 1", "# -> 1\n7 -> 2 1 # 1"), 6), (("7 -> 2 1", "#a -> 1\n7 -> 2 1 #a"), 6),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        (("terminals 1 2", "terminals 1 2 #"), 2),
+        (("terminals 1 2", "terminals # 1 2"), 2),
+        (("terminals 1 2", "terminals 1 # 2"), 2),
+        (("7 -> 2 1", '7 -> 2 "#" 1 # 2'), 5),  # of a file that has the symbol
+        (("7 -> 2 1", "# -> 1\n7 -> 2 1 # 1"), 6),
+        (("7 -> 2 1", "#a -> 1\n7 -> 2 1 #a"), 6),
+    ],
+)
 def test_a_comment_that_may_be_symbols_is_refused_by_line(change, line):
     message = rf'write "#" in quotation marks where it is a symbol.*\(line {line}\)'
     with pytest.raises(ValueError, match=message):
@@ -108,20 +153,29 @@ def test_a_mark_inside_a_word_is_a_part_of_it():
     assert [rules.name(t) for t in rules.terminals] == ["a#b", 'c"d']
 
 
-@pytest.mark.parametrize(("change", "message"), [
-    (("root 9", "root 9\nroot 8"), r"a second line 'root'; leave one of them out \(line 2\)"),
-    (("7 -> 2 1", "7 -> 2 1\nterminals 1"), r"a second line 'terminals'.*\(line 6\)"),
-    (("terminals 1 2", 'terminals 1 2 "3'), r"close the quotation mark.*\(line 2\)"),
-    (("terminals 1 2", 'terminals 1 2 "\\x"'), r"is no text; between quotation marks.*\(line 2\)"),
-    (("terminals 1 2", "terminals 1 2 ->"), r"in quotation marks \(line 2\)"),
-    (("terminals 1 2", "terminals 1 2 |"), r"in quotation marks \(line 2\)"),
-    (("2 1", "2 1\u200b"), r"holds a character that cannot be seen; .*\(line 5\)"),
-    (("terminals 1 2", "terminals 01 2"), "rule 8 -> 1 2: unknown symbol 1"),
-    (("8 -> 1 2 | 2", "8 -> 1 2 | \u0661"), "rule 8 -> \u0661: unknown symbol \u0661"),
-    (("9", "3000000000"), "symbol 3000000000; must be a whole number from 0 to 2147483647"),
-    (("9", "9" * 5000), "symbol 99999999999999999999... exceeds 2147483647, the largest number"),
-    (("7", "1"), "terminal 1 has a rule"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("root 9", "root 9\nroot 8"), r"a second line 'root'; leave one of them out \(line 2\)"),
+        (("7 -> 2 1", "7 -> 2 1\nterminals 1"), r"a second line 'terminals'.*\(line 6\)"),
+        (("terminals 1 2", 'terminals 1 2 "3'), r"close the quotation mark.*\(line 2\)"),
+        (
+            ("terminals 1 2", 'terminals 1 2 "\\x"'),
+            r"is no text; between quotation marks.*\(line 2\)",
+        ),
+        (("terminals 1 2", "terminals 1 2 ->"), r"in quotation marks \(line 2\)"),
+        (("terminals 1 2", "terminals 1 2 |"), r"in quotation marks \(line 2\)"),
+        (("2 1", "2 1\u200b"), r"holds a character that cannot be seen; .*\(line 5\)"),
+        (("terminals 1 2", "terminals 01 2"), "rule 8 -> 1 2: unknown symbol 1"),
+        (("8 -> 1 2 | 2", "8 -> 1 2 | \u0661"), "rule 8 -> \u0661: unknown symbol \u0661"),
+        (("9", "3000000000"), "symbol 3000000000; must be a whole number from 0 to 2147483647"),
+        (
+            ("9", "9" * 5000),
+            "symbol 99999999999999999999... exceeds 2147483647, the largest number",
+        ),
+        (("7", "1"), "terminal 1 has a rule"),
+    ],
+)
 def test_what_cannot_be_meant_is_refused(change, message):
     with pytest.raises(ValueError, match=message):
         from_text(GOOD.replace(*change))
@@ -152,8 +206,10 @@ def test_an_encoding_that_cannot_be_told_is_refused_by_line(tmp_path):
         load_grammar(path)
 
 
-RELEASED = {"idx": [[20], [10], [1, 2]],
-            "all": [[{"id": 20, "children": [[0, 0]]}], [{"children": [[0, 1], [1]]}]]}  # fmt: skip
+RELEASED = {
+    "idx": [[20], [10], [1, 2]],
+    "all": [[{"id": 20, "children": [[0, 0]]}], [{"children": [[0, 1], [1]]}]],
+}
 
 
 @pytest.mark.parametrize("name", ["g.json", "G.JSON", "me@lab=1 2.Json"])
@@ -162,40 +218,52 @@ def test_a_released_file_is_told_by_its_ending_in_any_case(tmp_path, name):
     assert load_grammar(tmp_path / name).rules.expansions[10] == ((1, 2), (2,))
 
 
-@pytest.mark.parametrize(("changes", "message"), [
-    ({"idx": [[20], [10], [1, 2.0]]}, r"idx\[2\] holds 2.0, which is no whole number"),
-    ({"idx": [[20], [True], [1, 2]]}, r"idx\[1\] holds True"),
-    ({"idx": [[20], [10], [1, 10]]}, r"symbol 10 stands in idx\[1\] and in idx\[2\]"),
-    ({"idx": [[20], [10], 5]}, r"idx\[2\] is no list"), ({"idx": [[20]]}, "idx has 1 levels"),
-    ({"idx": None}, "idx is no list"), ({"all": [[]]}, "all has 1 levels, and idx 3"),
-    ({"all": [[], [{}]]}, r"all\[0\] is of 0 symbols, and idx\[0\] of 1"),
-    ({"all": [[{"id": 19, "children": [[0]]}], [{}]]}, "symbol 20 of idx has the id 19 in all"),
-    ({"all": [[{"children": [[0.0]]}], [{}]]}, "the children of symbol 20 holds 0.0"),
-    ({"all": [[{"children": None}], [{}]]}, "the children of symbol 20 is no list"),
-    ({"all": [[7], [{}]]}, "no mapping with the children of symbol 20"),
-    ({"idx": [[20], [10], [1, 2**31]]}, "symbol 2147483648; must be a whole number from 0 to"),
-    ({"multi_vocab": "disjoint"}, "content_map is no list"),
-    ({"multi_vocab": 1, "content_map": []}, "multi_vocab=1 is no text"),
-    ({"multi_vocab": "x", "content_map": [[4]]}, "content_map has 1 bags for 2 terminals"),
-    ({"multi_vocab": "x", "content_map": [[4], ["5"]]}, "the bag of terminal 2 holds '5'"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"idx": [[20], [10], [1, 2.0]]}, r"idx\[2\] holds 2.0, which is no whole number"),
+        ({"idx": [[20], [True], [1, 2]]}, r"idx\[1\] holds True"),
+        ({"idx": [[20], [10], [1, 10]]}, r"symbol 10 stands in idx\[1\] and in idx\[2\]"),
+        ({"idx": [[20], [10], 5]}, r"idx\[2\] is no list"),
+        ({"idx": [[20]]}, "idx has 1 levels"),
+        ({"idx": None}, "idx is no list"),
+        ({"all": [[]]}, "all has 1 levels, and idx 3"),
+        ({"all": [[], [{}]]}, r"all\[0\] is of 0 symbols, and idx\[0\] of 1"),
+        ({"all": [[{"id": 19, "children": [[0]]}], [{}]]}, "symbol 20 of idx has the id 19 in all"),
+        ({"all": [[{"children": [[0.0]]}], [{}]]}, "the children of symbol 20 holds 0.0"),
+        ({"all": [[{"children": None}], [{}]]}, "the children of symbol 20 is no list"),
+        ({"all": [[7], [{}]]}, "no mapping with the children of symbol 20"),
+        ({"idx": [[20], [10], [1, 2**31]]}, "symbol 2147483648; must be a whole number from 0 to"),
+        ({"multi_vocab": "disjoint"}, "content_map is no list"),
+        ({"multi_vocab": 1, "content_map": []}, "multi_vocab=1 is no text"),
+        ({"multi_vocab": "x", "content_map": [[4]]}, "content_map has 1 bags for 2 terminals"),
+        ({"multi_vocab": "x", "content_map": [[4], ["5"]]}, "the bag of terminal 2 holds '5'"),
+    ],
+)
 def test_a_released_file_of_another_form_is_refused_by_key(changes, message):
     with pytest.raises(ValueError, match=message):
         from_json(json.dumps(RELEASED | changes))
 
 
-@pytest.mark.parametrize(("text", "message"), [
-    ('{"idx": [[1]], "idx": 2}', "key 'idx' stands twice"), ('{"idx": NaN}', "NaN is no number"),
-    ("[" * 100_000, "too deeply nested"), ("{", "no JSON"), ("3", "the file holds no mapping"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{"idx": [[1]], "idx": 2}', "key 'idx' stands twice"),
+        ('{"idx": NaN}', "NaN is no number"),
+        ("[" * 100_000, "too deeply nested"),
+        ("{", "no JSON"),
+        ("3", "the file holds no mapping"),
+    ],
+)
 def test_json_that_no_reader_agrees_on_is_refused(text, message):
     with pytest.raises(ValueError, match=message):
         from_json(text)
 
 
 def test_a_token_that_stands_twice_in_a_bag_weighs_twice():
-    _, bags = from_json(json.dumps(RELEASED | {"multi_vocab": "disjoint",
-                                               "content_map": [[5, 4, 5], [6]]}))  # fmt: skip
+    _, bags = from_json(
+        json.dumps(RELEASED | {"multi_vocab": "disjoint", "content_map": [[5, 4, 5], [6]]})
+    )
     assert bags == {1: {5: 2.0, 4: 1.0}, 2: {6: 1.0}}
 
 

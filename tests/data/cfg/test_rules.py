@@ -14,21 +14,24 @@ def test_levels_are_counted_from_the_root():
     assert next(iter(rules)) == (9, (8, 7))
 
 
-@pytest.mark.parametrize(("change", "message"), [
-    (("9 -> 8 7 |", "9 -> 8 7 | 8 5 |"), "rule 9 -> 8 5: unknown symbol 5; give it a rule"),
-    (("7 -> 2 1", "7 -> 2 1 |"), "rule 7 -> has an empty right-hand side"),
-    (("7 -> 2 1", "7 -> 2 1 | 2 1"), "rule 7 -> 2 1 is written twice"),
-    (("7 -> 2 1", "7 -> 2 1\n6 -> 1"), "symbol 6 cannot be reached from the root 9"),
-    (("terminals 1 2", "terminals 1 2 3"), "symbol 3 cannot be reached"),
-    (("7 -> 2 1", "7 -> 2 8"), "rule 7 -> 2 8 skips a level: 7 is on level 2, 8 on level 2"),
-    (("8 7 | 7 8", "8 7 | 7 1"), "skips a level"),
-    (("7 -> 2 1", "7 -> 2 9"), "cycle 9 -> .*-> 9; rules lead down"),
-    (("7 -> 2 1", "1 -> 2\n7 -> 2 1"), "terminal 1 has a rule"),
-    (("root 9", "root 4"), "root 4 has no rule"),
-    (("root 9\n", ""), "needs a line 'root X'"),
-    (("terminals 1 2", "terminals 1 2 2"), "one is named twice"),
-    (("7 -> 2 1", "7 - 2 1"), "line '7 - 2 1'; write"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("9 -> 8 7 |", "9 -> 8 7 | 8 5 |"), "rule 9 -> 8 5: unknown symbol 5; give it a rule"),
+        (("7 -> 2 1", "7 -> 2 1 |"), "rule 7 -> has an empty right-hand side"),
+        (("7 -> 2 1", "7 -> 2 1 | 2 1"), "rule 7 -> 2 1 is written twice"),
+        (("7 -> 2 1", "7 -> 2 1\n6 -> 1"), "symbol 6 cannot be reached from the root 9"),
+        (("terminals 1 2", "terminals 1 2 3"), "symbol 3 cannot be reached"),
+        (("7 -> 2 1", "7 -> 2 8"), "rule 7 -> 2 8 skips a level: 7 is on level 2, 8 on level 2"),
+        (("8 7 | 7 8", "8 7 | 7 1"), "skips a level"),
+        (("7 -> 2 1", "7 -> 2 9"), "cycle 9 -> .*-> 9; rules lead down"),
+        (("7 -> 2 1", "1 -> 2\n7 -> 2 1"), "terminal 1 has a rule"),
+        (("root 9", "root 4"), "root 4 has no rule"),
+        (("root 9\n", ""), "needs a line 'root X'"),
+        (("terminals 1 2", "terminals 1 2 2"), "one is named twice"),
+        (("7 -> 2 1", "7 - 2 1"), "line '7 - 2 1'; write"),
+    ],
+)
 def test_a_bad_rule_is_named(change, message):
     with pytest.raises(ValueError, match=message):
         from_text(GOOD.replace(*change))

@@ -119,8 +119,10 @@ def config(**changes):
     return DecoderConfig(**(values | changes))
 
 
-@pytest.mark.parametrize("changes", [{}, {"mlp": MlpKind.gated_silu, "n_active_experts": 2},
-                                     {"has_bias": False, "n_experts": 32}])  # fmt: skip
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"mlp": MlpKind.gated_silu, "n_active_experts": 2}, {"has_bias": False, "n_experts": 32}],
+)
 def test_parameters_total_and_active_are_the_closed_form(changes):
     chosen = config(**changes)
     model = chosen.build(20, 12, 0)
@@ -131,8 +133,10 @@ def test_parameters_total_and_active_are_the_closed_form(changes):
 
 
 def test_experts_start_as_wide_as_an_mlp_and_no_two_alike():
-    up, down = (dict(config(d_model=64).build(20, 12, 0).named_parameters())[f"blocks.0.mlp.{name}"]
-                for name in ("up", "down"))  # fmt: skip
+    up, down = (
+        dict(config(d_model=64).build(20, 12, 0).named_parameters())[f"blocks.0.mlp.{name}"]
+        for name in ("up", "down")
+    )
     assert up.std().item() == pytest.approx(0.02, rel=0.05)
     assert down.std().item() == pytest.approx(0.02 / math.sqrt(4), rel=0.05)
     assert not torch.equal(up[0], up[1])
@@ -206,14 +210,17 @@ def test_compiled_training_has_the_losses_of_eager_training():
     assert eager[3] < eager[0] - 0.2
 
 
-@pytest.mark.parametrize(("changes", "message"), [
-    ({"n_experts": 7}, "n_experts=7 does not divide the 64 hidden units"),
-    ({"n_experts": 0}, "n_active_experts=1; must be from 1 to n_experts=0"),
-    ({"n_active_experts": 9}, "n_active_experts=9; must be from 1 to n_experts=8"),
-    ({"mlp": MlpKind.none}, "n_experts=8 with mlp=none"),
-    ({"expert_capacity": 0.5}, "expert_capacity=0.5; must be at least 1"),
-    ({"load_balance": -1.0}, "load_balance=-1.0; must be at least 0"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"n_experts": 7}, "n_experts=7 does not divide the 64 hidden units"),
+        ({"n_experts": 0}, "n_active_experts=1; must be from 1 to n_experts=0"),
+        ({"n_active_experts": 9}, "n_active_experts=9; must be from 1 to n_experts=8"),
+        ({"mlp": MlpKind.none}, "n_experts=8 with mlp=none"),
+        ({"expert_capacity": 0.5}, "expert_capacity=0.5; must be at least 1"),
+        ({"load_balance": -1.0}, "load_balance=-1.0; must be at least 0"),
+    ],
+)
 def test_experts_that_cannot_be_are_named(changes, message):
     with pytest.raises(ValueError, match=message):
         config(**changes)

@@ -67,9 +67,12 @@ def test_causal_weights_are_those_of_a_double_loop(x, n_kv_heads, seq_len):
 def theirs(attention, distances):
     """The attention of `transformers` with the same weights, and its embeddings of distances."""
     config = DebertaConfig(
-        hidden_size=WIDTH, num_attention_heads=N_HEADS, relative_attention=True,
-        pos_att_type=["c2p", "p2c"], max_relative_positions=SEQ_LEN,
-    )  # fmt: skip
+        hidden_size=WIDTH,
+        num_attention_heads=N_HEADS,
+        relative_attention=True,
+        pos_att_type=["c2p", "p2c"],
+        max_relative_positions=SEQ_LEN,
+    )
     other = DisentangledSelfAttention(config).eval()
     q, k, v = attention.qkv.weight.view(3, N_HEADS, -1, WIDTH)
     # The rows of their projection are q, k and v of the first head, then of the second.
@@ -94,17 +97,24 @@ def test_attention_is_that_of_deberta_in_transformers(x, is_causal):
     other, embeddings = theirs(attention, distances)
     mask = torch.ones(1, 1, SEQ_LEN, SEQ_LEN, dtype=torch.bool)
     gathered, weights = other(
-        x, mask.tril() if is_causal else mask, output_attentions=True,
-        relative_pos=build_relative_position(x, x), rel_embeddings=embeddings,
-    )  # fmt: skip
+        x,
+        mask.tril() if is_causal else mask,
+        output_attentions=True,
+        relative_pos=build_relative_position(x, x),
+        rel_embeddings=embeddings,
+    )
     torch.testing.assert_close(attention.patterns(x, context(distances)), weights)
     torch.testing.assert_close(attention(x, context(distances)), gathered)
 
 
 def test_gradients_are_those_of_the_double_loop(x):
     attention, distances = built(2, seq_len=5)
-    sources = [attention.qkv.weight, attention.distance_key.weight,
-               attention.distance_query.weight, distances.embedding.weight]  # fmt: skip
+    sources = [
+        attention.qkv.weight,
+        attention.distance_key.weight,
+        attention.distance_query.weight,
+        distances.embedding.weight,
+    ]
     found, expected = (
         torch.autograd.grad(weights.square().sum(), sources)
         for weights in (
