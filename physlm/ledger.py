@@ -148,7 +148,8 @@ def _counts(verdicts: Sequence[Verdict]) -> str:
     known = [f"{found[word]} {_plural(word, found[word])}" for word in WORDS]
     foreign = len(verdicts) - sum(found[word] for word in WORDS)
     others = [f"{foreign} without runs of their configuration"] if foreign else []
-    return f"Of {len(verdicts)} claims, {', '.join([*known, *others])}."
+    claims = "1 claim" if len(verdicts) == 1 else f"{len(verdicts)} claims"
+    return f"Of {claims}, {', '.join([*known, *others])}."
 
 
 def _plural(word: str, n: int) -> str:
@@ -170,9 +171,8 @@ def _in_short(claim: Claim, verdict: Verdict) -> str:
     """Means, standard errors and n."""
     if verdict.value is None:
         return "-"
-    difference = (
-        f"; {claim.by} {verdict.value:.3f}" if claim.compared_to and claim.times == 1 else ""
-    )
+    is_whole = claim.compared_to is not None and claim.times == 1
+    difference = f"; {claim.by} {verdict.value:.3f}" if is_whole else ""
     return f"{_groups(verdict)}{difference} (n = {verdict.n})"
 
 

@@ -465,7 +465,7 @@ def test_both_sides_of_a_comparison_are_of_its_runs(tmp_path):
     ours, theirs = (of_runs(f"{RUN} data.exposures={n}", VALUES[n]) for n in (1000, 100))
     rule = {"compared_to": {"data.exposures": 100}, "expect": {"at_least": 0}}
     folder = folder_of(tmp_path, pl.concat([ours, theirs]), rule)
-    assert "not this claim's configuration: data.exposures=100" in ledger([folder])
+    assert "not this claim's configuration**: data.exposures=100" in ledger([folder])
     runs = (RUN, f"{RUN} data.exposures=10,100")
     folder = folder_of(tmp_path, pl.concat([ours, theirs]), rule, runs=runs)
     assert "**holds**" in ledger([folder])
@@ -561,7 +561,7 @@ def test_a_folder_without_results_is_said_and_the_others_are_decided(tmp_path, c
     assert main([str(tmp_path / "elsewhere"), str(tmp_path)]) == 2
     printed = capsys.readouterr()
     assert "elsewhere has no results; python -m physlm.reproduce elsewhere --output" in printed.err
-    assert "| About 2 bits | 2 | 1.950 ± 0.029 (n = 3) | laptop | **undecided** |" in printed.out
+    assert "| About 2 bits | 2 | 1.950 ± 0.029 (n = 3) | laptop | **holds** |" in printed.out
 
 
 def test_runs_that_differ_in_more_than_their_seed_are_not_averaged():

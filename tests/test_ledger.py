@@ -165,7 +165,16 @@ def test_a_ledger_elsewhere_would_have_dead_links(tmp_path, capsys):
     assert "old" in (tmp_path / "capacity_seeds/README.md").read_text()
 
 
-@pytest.mark.parametrize("text", ["", f"{END}\n{BEGIN}\n", f"{BEGIN}\n{END}\n" * 2, f"{BEGIN}\n"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        f"{BEGIN}\n",
+        f"{END}\n{BEGIN}\n",
+        f"{BEGIN}\n{BEGIN}\n{END}\n",
+        f"{BEGIN}\n{END}\n{END}\n",
+    ],
+)
 def test_a_file_without_one_place_for_claims_is_left_alone(tmp_path, text):
     path = tmp_path / "README.md"
     path.write_text(text)
