@@ -16,7 +16,7 @@ _TYPES: tuple[tuple[tuple[str, ...], Any, str], ...] = (
     (("select", "expect"), Mapping, "keys with values"),
     (("compared_to", "best_of", "follows"), Mapping | None, "keys with values"),
     (("times",), int | float, "a number"),
-    (("paired",), bool, "true or false"),
+    (("headline", "paired"), bool, "true or false"),
 )
 
 
@@ -48,6 +48,7 @@ class Claim:
             for one, that of each seed counts whose value has the least mean of the metric ``by``,
             the validation loss for one, in all other seeds; chosen for each of the two groups.
         follows: ``metric``, ``select`` and ``over``, the column whose values pair the runs.
+        headline: Whether the ledger's short table has it; one or two of each result of a paper do.
         command: What produces its runs.
         arms: The same as words for each arm that it is about; no other runs decide it.
 
@@ -70,6 +71,7 @@ class Claim:
     paired: bool = False
     best_of: Mapping[str, str] | None = None
     follows: Mapping[str, Any] | None = None
+    headline: bool = False
     command: str
     arms: tuple[tuple[str, ...], ...] = ()
 

@@ -1,4 +1,4 @@
-"""Published claims and what became of them here: `python -m physlm.claims experiments/capacity`."""
+"""Published claims, decided by results: `python -m physlm.claims experiments/capacity`."""
 
 import argparse
 import math
@@ -12,45 +12,39 @@ from physlm.claim import Claim
 from physlm.claim_runs import judged, own_results
 from physlm.errors import InputError
 from physlm.experiment import EXPERIMENT, read_experiment
-from physlm.record import replacing
+from physlm.ledger import DecidedExperiment, all_claims, ledger, write_section
 from physlm.results import METRICS, RUNS, Results
 from physlm.summary import mixed_code
-from physlm.verdict import FOREIGN, Verdict, selected
+from physlm.verdict import FOREIGN, selected
 
 
-def ledger(folders: Sequence[Path]) -> str:
-    """A markdown table of every claim with its verdict, and which revisions the runs are of.
+def decided_experiments(folders: Sequence[Path]) -> list[DecidedExperiment]:
+    """The experiments of some folders, each with the verdicts on its claims.
 
     Raises:
         InputError: If a claim cannot be decided, or two have one rule and the same runs.
     """
-    lines = [
-        "| claim | published | measured (95% intervals) | expected | scale | verdict | command |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
-    ]
-    notes = []
-    decided: dict[Hashable, str] = {}
+    found = []
+    rules: dict[Hashable, str] = {}
     for folder in folders:
-        results = Results.read(folder)
-        for claim in read_experiment(folder).claims:
-            verdict = judged(claim, results)
-            lines.append(_ledger_row(claim, verdict))
-            if verdict.word != FOREIGN:
+        experiment, results = read_experiment(folder), Results.read(folder)
+        verdicts = []
+        for claim in experiment.claims:
+            verdicts.append(judged(claim, results))
+            if verdicts[-1].word != FOREIGN:
                 rule = _resolved(claim, own_results(claim, results))
-                _refuse_a_repeat(rule, f"{folder.name}/{claim.id}", decided)
-        notes += [f"{folder.name} of {text}" for text in [mixed_code(results.runs)] if text]
-    if notes:
-        lines += ["", f"Not all runs are of one revision of the code: {'; '.join(notes)}."]
-    return "\n".join(lines) + "\n"
+                _refuse_a_repeat(rule, f"{folder.name}/{claim.id}", rules)
+        found.append(DecidedExperiment(experiment, tuple(verdicts), mixed_code(results.runs)))
+    return found
 
 
-def _refuse_a_repeat(rule: Hashable, name: str, decided: dict[Hashable, str]) -> None:
+def _refuse_a_repeat(rule: Hashable, name: str, rules: dict[Hashable, str]) -> None:
     """What is decided twice looks like evidence twice."""
-    if rule in decided:
+    if rule in rules:
         raise InputError(
-            f"claim {name} has the rule and the runs of {decided[rule]}; keep one of them"
+            f"claim {name} has the rule and the runs of {rules[rule]}; keep one of them"
         )
-    decided[rule] = name
+    rules[rule] = name
 
 
 def _resolved(claim: Claim, own: Results) -> Hashable:
@@ -88,48 +82,18 @@ def _turned(bound: float | None, by: str) -> float | None:
     return -bound
 
 
-def measured(claim: Claim, verdict: Verdict) -> str:
-    """The quantity with its intervals; of a comparison, both groups before it."""
-    if verdict.value is None:
-        return "-"
-    intervals = "" if verdict.low is None else f"{verdict.low:.3f} to {verdict.high:.3f}, "
-    if verdict.resampled is not None:
-        intervals += f"resampled {verdict.resampled[0]:.3f} to {verdict.resampled[1]:.3f}, "
-    others = f", {verdict.n_left_out} of other configurations left out" * bool(verdict.n_left_out)
-    quantity = f"{verdict.value:.3f} ({intervals}n = {verdict.n}{others})"
-    if not verdict.groups:
-        return quantity
-    ours, theirs = (
-        f"{mean:.3f}" if stderr is None else f"{mean:.3f} ± {stderr:.3f}"
-        for mean, stderr in verdict.groups
-    )
-    part = "" if claim.times == 1 else f" from {claim.times:g} times that"
-    return f"{ours} against {theirs}; {claim.by}{part} {quantity}"
-
-
-def _ledger_row(claim: Claim, verdict: Verdict) -> str:
-    why = verdict.why or "needs more seeds or scale" * (verdict.word == "undecided")
-    word = f"{verdict.word}: {why}" if why else verdict.word
-    expected = ", ".join(f"{k.replace('_', ' ')} {v:g}" for k, v in claim.expect.items())
-    cells = (
-        f"**{claim.id}**: {claim.statement} ({claim.source})",
-        claim.published,
-        measured(claim, verdict),
-        expected,
-        claim.scale,
-        f"**{word}**",
-        f"`{claim.command}`",
-    )
-    return f"| {' | '.join(cells)} |"
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; its exit status."""
     parser = argparse.ArgumentParser(prog="python -m physlm.claims", description=__doc__)
     parser.add_argument(
         "folders", nargs="+", type=Path, help=f"folders with {EXPERIMENT}, runs.csv and metrics.csv"
     )
-    parser.add_argument("--ledger", type=Path, help="also write the table into this markdown file")
+    parser.add_argument(
+        "--ledger",
+        type=Path,
+        help="also write the headline claims into this Markdown file beside the folders, and all "
+        "claims of each folder into its README.md",
+    )
     chosen = parser.parse_args(arguments)
     measured = [f for f in chosen.folders if (f / RUNS).is_file() and (f / METRICS).is_file()]
     missing = [folder for folder in chosen.folders if folder not in measured]
@@ -140,16 +104,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
     try:
-        text = ledger(measured)
+        found = decided_experiments(measured)
         if chosen.ledger is not None:
-            heading = chosen.ledger.read_text(encoding="utf-8").split("\n| claim |")[0].rstrip("\n")
-            with replacing(chosen.ledger) as temporary:
-                temporary.write_text(f"{heading}\n\n{text}", encoding="utf-8")
+            _write(chosen.ledger, measured, found)
     except (InputError, OSError, pl.exceptions.PolarsError) as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
-    sys.stdout.write(text)
+    sys.stdout.write(ledger(found, headlines_only=False))
     return 2 if missing else 0
+
+
+def _write(path: Path, folders: Sequence[Path], found: Sequence[DecidedExperiment]) -> None:
+    """The ledger links to the README of each experiment, and leaves most claims to it."""
+    for folder in folders:
+        if folder.resolve().parent != path.resolve().parent:
+            raise InputError(f"{folder} is not beside {path}, which links to it; move either")
+    for folder, experiment in zip(folders, found, strict=True):
+        write_section(folder / "README.md", all_claims(experiment))
+    write_section(path, ledger(found, headlines_only=True))
 
 
 if __name__ == "__main__":

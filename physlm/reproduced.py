@@ -11,11 +11,11 @@ from rich.table import Table
 
 from physlm.claim import Claim
 from physlm.claim_runs import judged
-from physlm.claims import measured
 from physlm.collate import tabulate, tabulate_curves, varying, write_table
 from physlm.config import RunConfig
 from physlm.errors import InputError
 from physlm.experiment import Experiment
+from physlm.ledger import bound, measured
 from physlm.record import RunDirectory
 from physlm.results import METRICS, RUNS, Results
 from physlm.summary import mixed_code, summarise, varying_science
@@ -74,14 +74,13 @@ def _tell_of_mixed_code(results: Results, output: Path, *, may_be_kept: bool) ->
 def verdicts(experiment: Experiment, folder: Path, results: Results, scale: str) -> Table:
     """The claims: published, as measured before, and as measured by these runs."""
     table = Table(title=f"{experiment.title} (scale {scale})", title_justify="left")
-    for heading in ("claim", "published", "committed", "here", "expected", "verdict"):
+    for heading in ("claim", "paper", "committed", "here", "bound", "verdict"):
         table.add_column(heading)
     before = Results.read(folder) if (folder / METRICS).is_file() else None
     for claim in experiment.claims:
         committed = "-" if before is None else _said(claim, before)[0]
         here, word = _said(replace(claim, scale=scale), results)
-        expected = ", ".join(f"{k.replace('_', ' ')} {v:g}" for k, v in claim.expect.items())
-        table.add_row(claim.id, claim.published, committed, here, expected, word)
+        table.add_row(claim.id, claim.published, committed, here, bound(claim), word)
     return table
 
 

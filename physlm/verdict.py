@@ -16,6 +16,7 @@ from physlm.results import Results
 from physlm.selection import best_of
 from physlm.summary import varying_science
 
+WORDS = ("holds", "does not hold", "undecided")
 FOREIGN = "not this claim's configuration"
 
 # Metrics that are parts of a whole, hence from 0 to 1: tables of results have no units.
@@ -31,9 +32,10 @@ class Verdict:
         low: Lower end of its 95% interval over seeds; None where n is 1.
         high: Upper end.
         resampled: The interval of a comparison by the bootstrap; None for others, or where n is 1.
-        groups: Of a comparison, the mean and standard error of each group; no error of one run.
+        groups: Mean and standard error of the runs, or of each of two groups that are compared; no
+            error of one run.
         n: Runs, of the smaller group where two are compared.
-        word: ``holds``, ``does not hold``, ``undecided``, or ``not this claim's configuration``.
+        word: One of ``WORDS``, or ``not this claim's configuration``.
         why: What else than too few seeds leaves it undecided, or which configuration was found.
         n_left_out: Selected runs that do not count, since they are of another configuration.
     """
@@ -68,9 +70,6 @@ def decide(claim: Claim, results: Results) -> Verdict:
     sample, other = (_values(claim, rows) for rows in counted)
     if claim.by == "ratio" and min(sample.min(), other.min()) <= 0:
         raise InputError(f"claim {claim.id}: a ratio of values that are not above 0; use times")
-    groups = tuple(
-        (float(v.mean()), float(stats.sem(v)) if len(v) > 1 else None) for v in (sample, other)
-    )
     value, bounds = compared(sample, claim.times * other, claim.by, paired=claim.paired)
     bounds = within(bounds, _possible(claim))
     resampled = resampled_interval(sample, claim.times * other, claim.by, paired=claim.paired)
@@ -86,7 +85,7 @@ def decide(claim: Claim, results: Results) -> Verdict:
         "undecided" if why else word,
         why=why,
         resampled=resampled,
-        groups=groups,
+        groups=(_mean_and_error(sample), _mean_and_error(other)),
     )
 
 
@@ -102,7 +101,12 @@ def _decided_by_a_mean(claim: Claim, results: Results) -> Verdict:
             why = _no_ratio(*(_all_numbers(claim, part) for part in parts))
     low, high = within(mean_interval(sample), _possible(claim)) or (None, None)
     word = "undecided" if why else _word(claim.expect, low, high)
-    return Verdict(float(sample.mean()), low, high, len(sample), word, why=why)
+    groups = (_mean_and_error(sample),)
+    return Verdict(groups[0][0], low, high, len(sample), word, why=why, groups=groups)
+
+
+def _mean_and_error(sample: np.ndarray) -> tuple[float, float | None]:
+    return float(sample.mean()), float(stats.sem(sample)) if len(sample) > 1 else None
 
 
 def _no_multiple(other: np.ndarray) -> str:

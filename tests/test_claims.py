@@ -8,8 +8,9 @@ import yaml
 from scipy import stats
 
 from physlm.claim import Claim
-from physlm.claims import ledger, main
+from physlm.claims import decided_experiments, main
 from physlm.errors import InputError
+from physlm.ledger import all_claims
 from physlm.results import Results
 from physlm.selection import best_of
 from physlm.sweep import configurations
@@ -376,6 +377,11 @@ def test_one_run_of_a_group_has_no_error(tmp_path):
 RUN = "+experiment=capacity_1000x"
 
 
+def ledger(folders):
+    """Every claim of some folders, in full."""
+    return "".join(all_claims(decided) for decided in decided_experiments(folders))
+
+
 def of_runs(words, values, **columns):
     """Results of the runs of some words, one seed a value."""
     rows = []
@@ -438,8 +444,9 @@ def test_runs_of_another_configuration_decide_no_claim(tmp_path, capsys):
         for i, results in enumerate((changed, shown, less_seen))
     ]
     assert main([str(folder) for folder in folders]) == 0
-    rows = capsys.readouterr().out.splitlines()[2:5]
-    assert all("**not this claim's configuration: " in row and "holds" not in row for row in rows)
+    assert "3 without runs of their configuration" in capsys.readouterr().out
+    rows = [row for row in ledger(folders).splitlines() if "`: About 2 bits" in row]
+    assert all("**not this claim's configuration**: " in row for row in rows)
     assert "what differs is the same in all rows" in rows[0]
     assert "data.n_people=200, this claim's experiment has 1000" in rows[1]
     assert "data.exposures=30, this claim's experiment has 1000" in rows[2]
@@ -458,7 +465,7 @@ def test_both_sides_of_a_comparison_are_of_its_runs(tmp_path):
     ours, theirs = (of_runs(f"{RUN} data.exposures={n}", VALUES[n]) for n in (1000, 100))
     rule = {"compared_to": {"data.exposures": 100}, "expect": {"at_least": 0}}
     folder = folder_of(tmp_path, pl.concat([ours, theirs]), rule)
-    assert "not this claim's configuration: data.exposures=100" in ledger([folder])
+    assert "not this claim's configuration**: data.exposures=100" in ledger([folder])
     runs = (RUN, f"{RUN} data.exposures=10,100")
     folder = folder_of(tmp_path, pl.concat([ours, theirs]), rule, runs=runs)
     assert "**holds**" in ledger([folder])
@@ -515,16 +522,6 @@ def test_a_comparison_turned_round_is_the_same_rule(tmp_path):
             ledger([folder_of(tmp_path, results, *rules, runs=runs)])
 
 
-def test_results_of_mixed_code_are_told_below_the_ledger(tmp_path):
-    results = of_runs(RUN, [1.9, 1.95, 2.0])
-    assert "revision" not in ledger([folder_of(tmp_path / "one", results, {})])
-    revisions = pl.Series(["f00", "ba7", None])
-    mixed = results.with_columns(git_revision=revisions, git_dirty=pl.Series([True, False, None]))
-    text = ledger([folder_of(tmp_path / "two", mixed, {})]).splitlines()[-1]
-    assert "two of 2 git revisions and no known revision (1 of 3 runs)" in text
-    assert "uncommitted code (1 of 3 runs)" in text
-
-
 def test_no_interval_ends_where_the_quantity_cannot_be():
     """Of a correlation beyond 1; of accuracies beyond 0 and 1, and their ratio below 0."""
     results = paired([[1, 2, 3, 4], [1, 2, 4, 3]], [[5, 6, 8, 9]] * 2)
@@ -559,22 +556,12 @@ def test_a_part_of_less_than_nothing_is_no_ratio():
     assert (verdict.word, verdict.why[:22]) == ("undecided", "-0.150 is not above 0,")
 
 
-def test_the_ledger_is_computed_from_files(tmp_path, capsys):
-    folder_of(tmp_path, of_runs(RUN, VALUES[1000]), {"id": "two"})
-    readme = tmp_path / "README.md"
-    readme.write_text("# Ledger\n\nText.\n\n| claim | old |\n| --- | --- |\n")
-    assert main([str(tmp_path), "--ledger", str(readme)]) == 0
-    row = "| **two**: About 2 bits (Part 3.3) | 2 | 1.950 (1.826 to 2.074, n = 3) |"
-    assert row in capsys.readouterr().out
-    assert readme.read_text() == f"# Ledger\n\nText.\n\n{ledger([tmp_path])}"
-
-
 def test_a_folder_without_results_is_said_and_the_others_are_decided(tmp_path, capsys):
-    test_the_ledger_is_computed_from_files(tmp_path, capsys)
+    folder_of(tmp_path, of_runs(RUN, VALUES[1000]), {"id": "two"})
     assert main([str(tmp_path / "elsewhere"), str(tmp_path)]) == 2
     printed = capsys.readouterr()
     assert "elsewhere has no results; python -m physlm.reproduce elsewhere --output" in printed.err
-    assert "**two**: About 2 bits" in printed.out
+    assert "| About 2 bits | 2 | 1.950 ± 0.029 (n = 3) | laptop | **holds** |" in printed.out
 
 
 def test_runs_that_differ_in_more_than_their_seed_are_not_averaged():

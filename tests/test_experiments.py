@@ -1,14 +1,14 @@
 """What is committed of experiments agrees with itself."""
 
-import re
 import runpy
 import sys
 from pathlib import Path
 
 import pytest
 
-from physlm.claims import ledger
+from physlm.claims import decided_experiments
 from physlm.experiment import read_experiment
+from physlm.ledger import BEGIN, END, all_claims, ledger
 from physlm.results import Results
 
 FOLDER = Path(__file__).parent.parent / "experiments"
@@ -50,14 +50,6 @@ def test_results_are_of_the_runs_of_the_experiment(folder):
     assert set(runs["run_id"]) == set(own) or folder.name in IN_PART
 
 
-def test_a_claim_can_be_read_without_the_one_before():
-    claims = [claim for folder in EXPERIMENTS for claim in read_experiment(folder).claims]
-    assert len({claim.id for claim in claims}) == len(claims)
-    leans = re.compile(r"^(Indeed|So|Nor|They|It|At least half of it|And|With 1 of 20, too|Its)\b")
-    assert [claim.id for claim in claims if leans.match(claim.statement)] == []
-    assert [claim.id for claim in claims if "the above" in claim.statement] == []
-
-
 @pytest.mark.parametrize("folder", EXPERIMENTS, ids=lambda p: p.name)
 def test_the_figure_is_drawn_from_the_results(folder, tmp_path, monkeypatch):
     for path in (folder / "figure.py", *folder.glob("*.csv")):
@@ -68,5 +60,9 @@ def test_the_figure_is_drawn_from_the_results(folder, tmp_path, monkeypatch):
 
 
 # Last, since the tests above have composed what it needs, folder by folder.
-def test_the_ledger_is_what_claims_and_results_give():
-    assert (FOLDER / "README.md").read_text().endswith(f"\n\n{ledger(EXPERIMENTS)}")
+def test_the_ledger_and_every_readme_are_what_claims_and_results_give():
+    found = decided_experiments(EXPERIMENTS)
+    texts = {FOLDER: ledger(found, headlines_only=True)}
+    texts |= {FOLDER / one.experiment.name: all_claims(one) for one in found}
+    for folder, text in texts.items():
+        assert (folder / "README.md").read_text().endswith(f"{BEGIN}\n\n{text}\n{END}\n"), folder

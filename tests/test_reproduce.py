@@ -207,12 +207,13 @@ def test_committed_results_give_the_numbers_and_verdicts_of_the_ledger():
     with console.capture() as captured:
         console.print(table)
     text = captured.get()
-    ledger = (FOLDER / "README.md").read_text().splitlines()
+    lines = (folder / "README.md").read_text().splitlines()
     for one in read_experiment(folder).claims:
         _, published, committed, here, expected, word = row(text, one.id)
-        (line,) = [line for line in ledger if line.startswith(f"| **{one.id}**")]
+        (line,) = [line for line in lines if line.startswith(f"| `{one.id}`: ")]
         assert committed == here
-        assert f"| {published} | {here} | {expected} | laptop | **{word}" in line
+        assert f"| {here} | {expected} (laptop) | **{word.split(':')[0]}**" in line
+        assert f"| {published} (" in line
 
 
 @pytest.mark.slow
