@@ -8,11 +8,11 @@ from pathlib import Path
 
 import polars as pl
 
+from physlm.atomic import replacing
 from physlm.claim import Claim
 from physlm.claim_runs import judged, own_results
 from physlm.errors import InputError
 from physlm.experiment import EXPERIMENT, read_experiment
-from physlm.record import replacing
 from physlm.results import METRICS, RUNS, Results
 from physlm.summary import mixed_code
 from physlm.verdict import FOREIGN, Verdict, selected

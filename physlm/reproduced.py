@@ -12,13 +12,14 @@ from rich.table import Table
 from physlm.claim import Claim
 from physlm.claim_runs import judged
 from physlm.claims import measured
-from physlm.collate import tabulate, tabulate_curves, varying, write_table
+from physlm.collate import write_table
 from physlm.config import RunConfig
 from physlm.errors import InputError
 from physlm.experiment import Experiment
-from physlm.record import RunDirectory
 from physlm.results import METRICS, RUNS, Results
+from physlm.run_directory import RunDirectory
 from physlm.summary import mixed_code, summarise, varying_science
+from physlm.tables import tabulate, tabulate_curves, varying
 from physlm.verdict import has_runs
 from physlm.watching import reason, table_console, tell
 
