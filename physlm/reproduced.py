@@ -73,7 +73,14 @@ def _tell_of_mixed_code(results: Results, output: Path, *, may_be_kept: bool) ->
 
 
 def verdicts(experiment: Experiment, folder: Path, results: Results, scale: str) -> Table:
-    """The claims: published, as measured before, and as measured by these runs."""
+    """The claims: published, as measured before, and as measured by these runs.
+
+    Args:
+        experiment: Whose claims they are.
+        folder: Where it is, with what was measured before.
+        results: Of these runs.
+        scale: At which they were run.
+    """
     table = Table(title=f"{experiment.title} (scale {scale})", title_justify="left")
     for heading in ("claim", "published", "committed", "here", "expected", "verdict"):
         table.add_column(heading)

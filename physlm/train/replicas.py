@@ -280,7 +280,14 @@ class _Training:
         return [optim.rate(before + step, done) for step, done in enumerate(chunk.progress)]
 
     def _note(self, i: int, chunk: Chunk, losses_nats: list[float], seconds: float) -> None:
-        """Count and log; a replica is given up where its loss stops being a number."""
+        """Count and log; a replica is given up where its loss stops being a number.
+
+        Args:
+            i: Of which replica.
+            chunk: Which it was trained on.
+            losses_nats: Mean loss of each step.
+            seconds: Its share of the time.
+        """
         bad = [step for step, loss in enumerate(losses_nats) if not math.isfinite(loss)]
         if bad:
             self.diverged_at[i] = self.progress[i].steps + bad[0]
