@@ -18,7 +18,7 @@ from benchmarks.shapes import Noise
 from benchmarks.timing import Row
 from physlm.models.language_model import LanguageModel
 from physlm.models.parameters import Declaration
-from physlm.record import RunDirectory
+from physlm.run_directory import RunDirectory
 from physlm.train.batches import Batches
 from physlm.train.fit import fit
 from physlm.train.logger import LoggerConfig

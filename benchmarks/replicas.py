@@ -11,8 +11,8 @@ import torch
 from benchmarks.timing import Row
 from physlm.config import RunConfig, composed, register
 from physlm.pipeline import execute
-from physlm.record import RunDirectory
 from physlm.replication import replicate
+from physlm.run_directory import RunDirectory
 
 _N_SEEDS, _EXPOSURES = 8, 30
 

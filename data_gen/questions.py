@@ -11,6 +11,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from data_gen.words import configured
+from physlm.atomic import replacing
 from physlm.config import register
 from physlm.data.bio.manipulation import ManipulationCorpus
 from physlm.data.bio.question_table import QUESTIONS, question_tables
@@ -18,7 +19,6 @@ from physlm.data.bio.questions import QuestionCorpus
 from physlm.errors import InputError, refused_values
 from physlm.inheritance import corpus_of
 from physlm.messages import explain
-from physlm.record import replacing
 
 
 def main() -> None:

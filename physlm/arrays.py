@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from physlm.atomic import replacing
 from physlm.errors import InputError
-from physlm.record import replacing
 
 Arrays = Mapping[str, np.ndarray]
 

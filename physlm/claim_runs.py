@@ -9,6 +9,7 @@ import polars as pl
 
 from physlm.claim import Claim
 from physlm.config import RunConfig
+from physlm.config.lineage import lineage
 from physlm.errors import InputError
 from physlm.results import Results
 from physlm.science import differences, is_science, science_of
@@ -62,13 +63,8 @@ def _runs_of(claim: Claim, seeds: Iterable[int]) -> dict[str, RunConfig]:
 @cache
 def _runs(words: tuple[str, ...], scale: str, seed: int) -> dict[str, RunConfig]:
     """By run id."""
-    found = {}
-    for config in configurations(words, scale):
-        run: RunConfig | None = replace(config, seed=seed)
-        while run is not None:
-            found[run.run_id] = run
-            run = None if run.parent is None else run.parent.config
-    return found
+    made = (replace(config, seed=seed) for config in configurations(words, scale))
+    return {run.run_id: run for last in made for run in lineage(last)}
 
 
 def _nearest(row: Mapping[str, Any], runs: Mapping[str, RunConfig]) -> str:

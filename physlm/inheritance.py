@@ -2,17 +2,16 @@
 
 from dataclasses import asdict
 
-from physlm.config import RunConfig, Stage
+from physlm.config import Parent, RunConfig, Stage
 from physlm.data.corpus import Corpus
-from physlm.errors import InputError
+from physlm.errors import InputError, refused_values
 from physlm.memory import require_memory
-from physlm.models.adapter import adapted, merged
 from physlm.models.architecture import ModelConfig, TransformerConfig
-from physlm.models.inherited import InheritedConfig, Lora
+from physlm.models.inherited import InheritedConfig
 from physlm.models.language_model import LanguageModel
-from physlm.models.quantised import quantised, require_quantisable
 from physlm.models.size import n_parameters
-from physlm.weights import Weights, load_weights
+from physlm.run_directory import RunDirectory
+from physlm.weights import Weights, kept_weights, load_weights
 
 
 def corpus_of(config: RunConfig) -> Corpus:
@@ -24,6 +23,27 @@ def corpus_of(config: RunConfig) -> Corpus:
     if config.parent is None:
         return config.data.build(config.seed)
     return config.data.follow(corpus_of(config.parent.config), config.seed)
+
+
+def started_model(
+    config: RunConfig, parent: Parent, directory: RunDirectory, vocabulary_size: int
+) -> LanguageModel:
+    """The model that a run trains, with the weights of the run that it starts from.
+
+    Args:
+        config: Of the run.
+        parent: The run that it starts from, which has come to its end.
+        directory: Of that run.
+        vocabulary_size: Number of tokens.
+
+    Raises:
+        InputError: If that run diverged, was made by other code, or its weights have changed.
+    """
+    record = directory.read_record(parent.config.run_id)
+    assert record is not None
+    with refused_values():
+        weights = kept_weights(record, corpus_of(parent.config).fingerprint(), directory)
+    return model_of(config, vocabulary_size, weights=weights)
 
 
 def model_of(
@@ -47,12 +67,7 @@ def model_of(
     model = architecture.build(vocabulary_size, seq_len, config.seed)
     if weights is not None:
         load_weights(model, weights, seq_len=seq_len)
-    if isinstance(config.model, InheritedConfig) and config.model.weight_bits is not None:
-        require_quantisable(model, config.model.group_size)
-    lora = _lora(config)
-    if lora is None:
-        return model
-    return adapted(model, lora, config.seed)
+    return config.model.to_train(model, config.seed)
 
 
 def _require_room(config: RunConfig, architecture: ModelConfig, vocabulary_size: int) -> None:
@@ -70,7 +85,8 @@ def _require_room(config: RunConfig, architecture: ModelConfig, vocabulary_size:
         ranks = config.runtime.n_devices * config.trainer.n_accumulate
         n_tokens = config.trainer.batch_size * config.data.seq_len // ranks
         name = f"trainer.batch_size={config.trainer.batch_size} of seq_len={config.data.seq_len}"
-        n_kept = 1 if _lora(config) else 4
+        is_adapted = isinstance(config.model, InheritedConfig) and config.model.lora is not None
+        n_kept = 1 if is_adapted else 4
         parts = {part: n_kept * n_bytes for part, n_bytes in parts.items()}
         parts[name] = 2 * n_tokens * d * n
     require_memory(parts)
@@ -101,19 +117,3 @@ def kept_model(config: RunConfig, vocabulary_size: int, weights: Weights) -> Lan
     model = config.architecture.build(vocabulary_size, seq_len, config.seed)
     load_weights(model, weights, seq_len=seq_len)
     return model
-
-
-def finished_model(config: RunConfig, model: LanguageModel) -> LanguageModel:
-    """What is measured: what training came to, with adapters merged, or with weights rounded."""
-    if not isinstance(config.model, InheritedConfig):
-        return model
-    if config.model.weight_bits is not None:
-        bits, group_size = config.model.weight_bits, config.model.group_size
-        return quantised(model, bits=bits, group_size=group_size)
-    if config.model.lora is None:
-        return model
-    return merged(model)
-
-
-def _lora(config: RunConfig) -> Lora | None:
-    return config.model.lora if isinstance(config.model, InheritedConfig) else None

@@ -8,10 +8,10 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from physlm.atomic import replacing
 from physlm.claim import Claim
 from physlm.errors import InputError
 from physlm.experiment import EXPERIMENT, Experiment
-from physlm.record import replacing
 from physlm.verdict import WORDS, Verdict
 
 BEGIN = "<!-- claims: written by `make figures`, from here -->"

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from physlm.config import RunConfig
-from physlm.errors import DivergedError, InputError, UnmeasuredError
-from physlm.measuring import outdated, undrawn, unmeasured
-from physlm.record import SCIENCE, RunDirectory, RunRecord, flatten
+from physlm.drawing import undrawn
+from physlm.errors import DivergedError, UnmeasuredError
+from physlm.record import RunRecord
+from physlm.run_directory import RunDirectory
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,39 +28,35 @@ class Outcome:
     outdated: tuple[str, ...] = ()
 
 
-def earlier_record(config: RunConfig, directory: RunDirectory) -> RunRecord | None:
-    """The record of a run that was trained before; None if it is to be trained.
+def earlier_outcome(config: RunConfig, directory: RunDirectory) -> Outcome | None:
+    """What a run came to that was trained before; None if it is to be trained.
 
     Raises:
-        InputError: If it is damaged, or of another run.
+        InputError: If its record is damaged, or of another run.
     """
-    record = None if config.force else directory.read_record(config.run_id)
-    if record is not None:
-        _require_alike(config, record, directory)
-    return record
+    record = None if config.force else directory.read_record(config.run_id, config.as_dict())
+    if record is None:
+        return None
+    outdated = record.outdated({name: scorer.version for name, scorer in config.eval.items()})
+    return Outcome(record, directory.record, was_done=True, outdated=outdated)
 
 
-def earlier_outcome(config: RunConfig, directory: RunDirectory) -> Outcome | None:
+def is_measured(config: RunConfig, record: RunRecord) -> bool:
+    """Whether nothing of a run is to be measured, or measured again; a diverged one cannot be."""
+    return record.status == "diverged" or not (config.rescore or record.unmeasured(config.eval))
+
+
+def settled_outcome(config: RunConfig, directory: RunDirectory) -> Outcome | None:
     """What a run came to before; None if any of it is still to be trained, measured or drawn.
 
     Raises:
         InputError: If its record is damaged, or of another run.
     """
-    record = earlier_record(config, directory)
-    if record is None:
+    outcome = earlier_outcome(config, directory)
+    if outcome is None or not is_measured(config, outcome.record):
         return None
-    if record.status != "diverged" and (
-        config.rescore or unmeasured(config, record) or undrawn(config, record, directory)
-    ):
-        return None
-    return as_before(config, record, directory)
-
-
-def as_before(config: RunConfig, record: RunRecord, directory: RunDirectory) -> Outcome:
-    """The outcome of a run that is not repeated, and which scorers measure otherwise by now."""
-    is_diverged = record.status == "diverged"
-    notes = () if is_diverged else tuple(outdated(config, record).values())
-    return Outcome(record, directory.record, was_done=True, outdated=notes)
+    is_drawn = not undrawn(config.eval, outcome.record, directory)
+    return outcome if is_drawn or outcome.record.status == "diverged" else None
 
 
 def faults(outcomes: Iterable[Outcome]) -> dict[str, DivergedError | UnmeasuredError]:
@@ -71,14 +68,3 @@ def faults(outcomes: Iterable[Outcome]) -> dict[str, DivergedError | UnmeasuredE
         except (DivergedError, UnmeasuredError) as error:
             found[outcome.record.run_id] = error
     return found
-
-
-def _require_alike(config: RunConfig, record: RunRecord, directory: RunDirectory) -> None:
-    """A record's configuration is that of its run id, wherever both have a value."""
-    theirs, ours = flatten(record.config), flatten(config.as_dict())
-    for name, value in ours.items():
-        if name.split(".")[0] in SCIENCE and name in theirs and theirs[name] != value:
-            raise InputError(
-                f"{directory.record} says {name}={theirs[name]}, but run {config.run_id} has "
-                f"{value}; delete it to run this point again"
-            )

@@ -1,30 +1,30 @@
 """One run, from configuration to record; finished runs are skipped, interrupted ones resumed."""
 
 import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-import yaml
-
-from physlm.config import Parent, RunConfig, Stage
-from physlm.data.corpus import Corpus
+from physlm.config import RunConfig, Stage
+from physlm.drawing import draw_anew, draw_missing
 from physlm.errors import InputError, refused_values
-from physlm.inheritance import corpus_of, finished_model, kept_model, model_of
+from physlm.inheritance import kept_model, started_model
 from physlm.interruption import stop_requests
-from physlm.measurement import by_text
-from physlm.measuring import Subject, draw_missing, measured, measured_anew, unmeasured
+from physlm.measuring import Subject, measured
 from physlm.models.language_model import LanguageModel
-from physlm.outcome import Outcome, as_before, earlier_record
-from physlm.preparation import Prepared, build_world, prepare
-from physlm.provenance import facts_of, software
-from physlm.record import RunDirectory, RunRecord, write_text
+from physlm.outcome import Outcome, earlier_outcome, is_measured
+from physlm.preparation import Prepared, World, build_world, prepare
+from physlm.provenance import software
+from physlm.record import RunRecord
+from physlm.run_directory import RunDirectory
 from physlm.sources import files_of, sha256
 from physlm.train.fit import Trained, fit, saved_steps
 from physlm.train.module import Progress
-from physlm.train.runtime import RuntimeConfig, is_main_process
-from physlm.train.tracking import build_loggers, close, report
+from physlm.train.runtime import is_main_process
+from physlm.train.tracking import Loggers, build_loggers, close, report
 from physlm.watching import harmless
-from physlm.weights import Weights, keep_weights
+from physlm.weights import keep_weights, kept_weights
 
 
 @stop_requests(at_once=True)
@@ -46,20 +46,10 @@ def execute(config: RunConfig, directory: RunDirectory, *, waits: bool = False) 
         UnmeasuredError: If a run is to be measured again and a scorer fails.
     """
     if not is_main_process():
-        if config.force or not directory.record.exists():
-            _train(config, directory, _started(config, prepare(config)), loggers=[])
-        return None
+        is_done = directory.record.exists() and not config.force
+        return None if is_done else _run(config, directory)
     with directory.locked(waits=waits):
-        done = finished_before(config, directory)
-        if done is not None:
-            return done
-        prepared = prepare(config)
-        is_replaced = directory.record.exists()
-        first_step = 0 if is_replaced else saved_steps(directory.checkpoint, prepared.origin)
-        prepared = _started(config, prepared)
-        if is_replaced:
-            directory.clear()
-        return _run(config, directory, prepared, first_step)
+        return finished_before(config, directory) or _run(config, directory)
 
 
 def finished_before(config: RunConfig, directory: RunDirectory) -> Outcome | None:
@@ -71,112 +61,81 @@ def finished_before(config: RunConfig, directory: RunDirectory) -> Outcome | Non
         InputError: If its record or its weights are damaged, or of another run.
         UnmeasuredError: If it is to be measured again and a scorer fails; the record stays.
     """
-    record = earlier_record(config, directory)
-    if record is None:
+    before = earlier_outcome(config, directory)
+    if before is None:
         return None
-    if record.status != "diverged":
-        if config.rescore or unmeasured(config, record):
-            return _measured_again(config, directory, record)
-        draw_missing(config, record, directory)
-    return as_before(config, record, directory)
-
-
-def _measured_again(config: RunConfig, directory: RunDirectory, record: RunRecord) -> Outcome:
-    """A trained run with what was missing, or with everything anew; then the old stays on failure.
-
-    Raises:
-        UnmeasuredError: If a scorer fails where everything was to be measured anew.
-    """
-    subject = _subject(config, record, directory)
-    record = replace(record, scoring_software=software(config))
-    if config.rescore:
-        record = measured_anew(config, record, subject, directory)
-    else:
-        record = measured(config, record, subject, unmeasured(config, record), directory)
-    loggers = _loggers(config, directory, record.steps)
-    try:
+    record = before.record
+    if is_measured(config, record):
+        if record.status != "diverged":
+            draw_missing(config.eval, record, directory)
+        return before
+    subject = _kept(config, record, directory)
+    record = replace(record, scoring_software=software(config.model))
+    record = measured(config.eval, record, subject, directory, is_anew=config.rescore)
+    with _logged(config, directory, record.steps) as loggers:
         return _shown(config, directory, record, loggers)
-    finally:
-        close(loggers)
 
 
-def _subject(config: RunConfig, record: RunRecord, directory: RunDirectory) -> Subject:
+def _kept(config: RunConfig, record: RunRecord, directory: RunDirectory) -> Subject:
     """The trained model of a run, as it was kept, and its corpus."""
-    device, corpus, model = build_world(config)
-    _require_corpus(record, corpus, directory)
+    world = build_world(config)
+    corpus = world.corpus
     if config.stage is Stage.train:
-        path = directory.vouched(directory.model, record)
-        model = kept_model(config, corpus.vocabulary.size, Weights(path, record.origin))
+        weights = kept_weights(record, corpus.fingerprint(), directory)
+        model = kept_model(config, corpus.vocabulary.size, weights)
     else:
-        model = finished_model(config, _with_start(config, model, corpus))
-    return model.to(device).eval(), corpus
+        model = config.model.to_measure(_started(config, world))
+    return model.to(world.device).eval(), corpus
 
 
-def _started(config: RunConfig, prepared: Prepared) -> Prepared:
-    """With the weights of the run to start from, if there is one."""
-    return replace(prepared, model=_with_start(config, prepared.model, prepared.corpus))
+def _run(config: RunConfig, directory: RunDirectory) -> Outcome | None:
+    """Train and measure; helpers of a distributed run only train."""
+    prepared = prepare(config)
+    is_replaced = directory.record.exists()
+    first_step = 0 if is_replaced else saved_steps(directory.checkpoint, prepared.origin)
+    prepared = replace(prepared, model=_started(config, prepared))
+    if not is_main_process():
+        _trained(config, directory, prepared, loggers=[])
+        return None
+    with opened(config, directory, first_step) as loggers:
+        trained = _trained(config, directory, prepared, loggers)
+        return finish(config, directory, prepared, trained, loggers)
 
 
-def _with_start(config: RunConfig, model: LanguageModel, corpus: Corpus) -> LanguageModel:
-    if config.parent is None:
-        return model
-    weights = _weights(config.parent, config.runtime)
-    return model_of(config, corpus.vocabulary.size, weights=weights)
-
-
-def _weights(parent: Parent, runtime: RuntimeConfig) -> Weights:
-    """The weights of a run to start from, which is carried out now if it is not there.
+def _started(config: RunConfig, world: World) -> LanguageModel:
+    """With the weights of the run to start from, which is carried out now if it is not there.
 
     Raises:
-        InputError: If it diverged, was made by other code, its weights have changed, or it would
-            have to be made by several devices.
+        InputError: If that run cannot be started from, or would have to be made by several devices.
     """
-    directory = RunDirectory(parent.run_dir)
-    record = directory.read_record(parent.config.run_id)
-    if record is None:
-        if runtime.n_devices * runtime.n_nodes > 1:
+    if config.parent is None:
+        return world.model
+    earlier = RunDirectory(config.parent.run_dir)
+    if not earlier.record.exists():
+        if config.runtime.n_devices * config.runtime.n_nodes > 1:
             raise InputError(
-                f"init_from: {parent.config.name} has not been run; run it first, several "
+                f"init_from: {config.parent.config.name} has not been run; run it first, several "
                 "devices cannot run one after the other"
             )
-        outcome = execute(parent.config, directory, waits=True)
-        assert outcome is not None
-        record = outcome.record
-    if record.status == "diverged":
-        raise InputError(f"{directory.path}, the run to start from, {record.status}")
+        execute(config.parent.config, earlier, waits=True)
+    return started_model(config, config.parent, earlier, world.corpus.vocabulary.size)
+
+
+@contextmanager
+def opened(config: RunConfig, directory: RunDirectory, first_step: int) -> Iterator[Loggers]:
+    """The run's loggers, and its configuration written down; a run that begins anew forgets."""
+    if first_step == 0 and directory.record.exists():
+        directory.clear()
     with refused_values():
-        _require_corpus(record, corpus_of(parent.config), directory)
-    return Weights(directory.vouched(directory.model, record), record.origin)
+        directory.keep_config(config.described(), files_of(config))
+    with _logged(config, directory, first_step) as loggers:
+        yield loggers
 
 
-def _require_corpus(record: RunRecord, corpus: Corpus, directory: RunDirectory) -> None:
-    if corpus.fingerprint() != record.origin.corpus:
-        raise InputError(f"{directory.path} was trained on another corpus; run it again")
-
-
-def _run(
-    config: RunConfig, directory: RunDirectory, prepared: Prepared, first_step: int
-) -> Outcome:
-    loggers = opened(config, directory, first_step)
-    try:
-        trained = _train(config, directory, prepared, loggers)
-        outcome = finish(config, directory, prepared, trained, loggers)
-        close(loggers, outcome.record.status)
-    finally:
-        close(loggers)
-    return outcome
-
-
-def opened(config: RunConfig, directory: RunDirectory, first_step: int) -> list[Any]:
-    """The configuration and its files written down, and the loggers, from a step on."""
-    with refused_values():
-        directory.keep_sources(files_of(config))
-    write_text(directory.config, yaml.safe_dump(config.described(), sort_keys=False))
-    return _loggers(config, directory, first_step)
-
-
-def _loggers(config: RunConfig, directory: RunDirectory, first_step: int) -> list[Any]:
-    return build_loggers(
+@contextmanager
+def _logged(config: RunConfig, directory: RunDirectory, first_step: int) -> Iterator[Loggers]:
+    """The loggers from a step on, of which none stays open."""
+    loggers = build_loggers(
         config.logger,
         directory,
         run_id=config.run_id,
@@ -184,6 +143,10 @@ def _loggers(config: RunConfig, directory: RunDirectory, first_step: int) -> lis
         first_step=first_step,
         hyperparameters=config.described(),
     )
+    try:
+        yield loggers
+    finally:
+        close(loggers)
 
 
 def finish(
@@ -191,7 +154,7 @@ def finish(
     directory: RunDirectory,
     prepared: Prepared,
     trained: Trained,
-    loggers: list[Any],
+    loggers: Loggers,
     *,
     n_replicas: int = 1,
 ) -> Outcome:
@@ -199,48 +162,65 @@ def finish(
 
     The record is written as soon as weights are kept, and again after each scorer: what is there
     is never computed twice, however the process ends.
+
+    Args:
+        config: Of the run.
+        directory: Where its files are.
+        prepared: What was trained, and on what.
+        trained: What training came to.
+        loggers: They are told what is measured, and closed.
+        n_replicas: Runs that were trained together in one program.
     """
+    is_diverged = trained.diverged_at is not None
     record = RunRecord(
-        **facts_of(config, prepared.model, prepared.device, is_compiled=prepared.is_compiled),
+        **prepared.facts,
         **_counts(trained.progress, prepared),
-        status="trained" if trained.diverged_at is None else "diverged",
+        status="diverged" if is_diverged else "trained",
+        is_compiled=prepared.is_compiled,
         stopped_at_step=trained.diverged_at,
         n_replicas=n_replicas,
         metrics=(),
     )
-    if record.status == "diverged":
+    if is_diverged:
         directory.write_record(record)
-        return _drawn(config, directory, record)
-    model = finished_model(config, trained.model).to(prepared.device).eval()
-    if config.stage is Stage.train:
-        keep_weights(model, directory.model, prepared.origin)
-        record = replace(record, sha256={directory.model.name: sha256(directory.model)})
-    subject = model, prepared.corpus
-    record = measured(config, record, subject, list(config.eval), directory)
+    else:
+        model = config.model.to_measure(trained.model).to(prepared.device).eval()
+        if config.stage is Stage.train:
+            keep_weights(model, directory.model, prepared.origin)
+            record = replace(record, sha256={directory.model.name: sha256(directory.model)})
+        record = measured(config.eval, record, (model, prepared.corpus), directory)
     return _shown(config, directory, record, loggers)
 
 
 def _shown(
-    config: RunConfig, directory: RunDirectory, record: RunRecord, loggers: list[Any]
+    config: RunConfig, directory: RunDirectory, record: RunRecord, loggers: Loggers
 ) -> Outcome:
-    """What was measured, where it is looked at: with the loggers, and drawn anew."""
-    values = {text: metric.value for text, metric in by_text(record.metrics).items()}
-    if values:
-        with harmless(f"logging what {directory.path} measured"):
-            report(loggers, values, record.steps)
-    return _drawn(config, directory, record)
+    """What a run came to, where it is looked at: with the loggers, and drawn anew.
 
-
-def _drawn(config: RunConfig, directory: RunDirectory, record: RunRecord) -> Outcome:
-    with harmless(f"removing old figures of {directory.path}"):
-        directory.forget_figures()
-    draw_missing(config, record, directory)
+    Args:
+        config: Of the run.
+        directory: Where its files are.
+        record: What it came to.
+        loggers: They are told what was measured, and closed.
+    """
+    with harmless(f"logging what {directory.path} measured"):
+        report(loggers, {metric.text: metric.value for metric in record.metrics}, record.steps)
+    close(loggers, record.status)
+    draw_anew(config.eval, record, directory)
     return Outcome(record, directory.record, was_done=False)
 
 
-def _train(
-    config: RunConfig, directory: RunDirectory, prepared: Prepared, loggers: list[Any]
+def _trained(
+    config: RunConfig, directory: RunDirectory, prepared: Prepared, loggers: Loggers
 ) -> Trained:
+    """What training comes to; a run that only measures goes on with the model as it is.
+
+    Args:
+        config: Of the run.
+        directory: Where its files are.
+        prepared: What is trained, and on what.
+        loggers: Where curves go.
+    """
     if config.stage is Stage.measure:
         return Trained(prepared.model, Progress())
     return fit(
@@ -265,7 +245,7 @@ def _curve(config: RunConfig, prepared: Prepared) -> dict[str, float]:
     model = copy.deepcopy(prepared.model).eval()
     scorers = config.eval.values()
     found = [m for scorer in scorers for m in scorer.curve(model, prepared.corpus)]
-    return {text: metric.value for text, metric in by_text(found).items()}
+    return {metric.text: metric.value for metric in found}
 
 
 def _counts(done: Progress, prepared: Prepared) -> dict[str, Any]:

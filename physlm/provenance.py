@@ -11,24 +11,27 @@ import torch
 from physlm import __version__
 from physlm.changes import changes_of
 from physlm.config import RunConfig
-from physlm.models.checkpoint import CheckpointConfig
+from physlm.models.architecture import ModelConfig
 from physlm.models.language_model import LanguageModel
 from physlm.train.processor import processor_name
 
 _LIBRARIES = ("torch", "lightning", "numpy", "numba", "hydra-core", "tokenizers")
 
 
-def facts_of(
-    config: RunConfig, model: LanguageModel, device: str, *, is_compiled: bool
-) -> dict[str, Any]:
-    """The fields of a record that are known before training."""
+def facts_of(config: RunConfig, model: LanguageModel, device: str) -> dict[str, Any]:
+    """The fields of a record that are known before training.
+
+    Args:
+        config: Of the run.
+        model: What is trained.
+        device: Where, ``cpu`` or ``cuda``.
+    """
     return {
         "run_id": config.run_id,
         "name": config.name,
         "config": config.described(),
-        "software": software(config),
+        "software": software(config.model),
         "device": torch.cuda.get_device_name() if device == "cuda" else _processor(),
-        "is_compiled": is_compiled,
         "parameters": {**model.n_parameters(), **_totals(model)},
         "published": dict(config.published),
         "published_of": config.published_of,
@@ -36,9 +39,9 @@ def facts_of(
     }
 
 
-def software(config: RunConfig) -> dict[str, Any]:
-    """Versions of what computes, and the revision of our own code."""
-    versions = {name: version(name) for name in _libraries(config)}
+def software(model: ModelConfig) -> dict[str, Any]:
+    """Versions of what computes a kind of model, and the revision of our own code."""
+    versions = {name: version(name) for name in (*_LIBRARIES, *model.libraries)}
     return {"physlm": __version__, **versions, **_git_revision()}
 
 
@@ -46,11 +49,6 @@ def _totals(model: LanguageModel) -> dict[str, int]:
     """All parameters, and those that one token is computed with where these are fewer."""
     total, active = sum(model.n_parameters().values()), model.n_active_parameters()
     return {"total": total} if active == total else {"total": total, "active": active}
-
-
-def _libraries(config: RunConfig) -> tuple[str, ...]:
-    is_read = isinstance(config.model, CheckpointConfig)
-    return (*_LIBRARIES, "transformers") if is_read else _LIBRARIES
 
 
 @cache

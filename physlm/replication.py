@@ -1,35 +1,24 @@
 """One experiment with many seeds or learning rates: in one program, or in a process each."""
 
 import hashlib
-import multiprocessing
-import signal
-from collections import deque
 from collections.abc import Iterator, Mapping, Sequence, Set
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from rich.console import Console
-from rich.progress import track
-
-from physlm.config import RunConfig, Stage, register
-from physlm.errors import InputError, InterruptedRunError, KilledProcessError
+from physlm.config import RunConfig, Stage
+from physlm.errors import InputError
 from physlm.interruption import stop_requests
 from physlm.models.architecture import DecoderConfig
 from physlm.outcome import Outcome
-from physlm.pipeline import execute, finish, finished_before, opened
+from physlm.pipeline import finish, finished_before, opened
 from physlm.preparation import Prepared, prepare
-from physlm.record import RunDirectory
+from physlm.processes import in_processes
+from physlm.run_directory import RunDirectory
 from physlm.train.fit import Trained
-from physlm.train.processor import n_cores
 from physlm.train.replicas import Replica, fit_replicas, saved_replicas
-from physlm.train.runtime import RuntimeConfig
-from physlm.train.tracking import close
+from physlm.train.tracking import Loggers
 from physlm.train.trainer import Precision
-from physlm.watching import outlive_readers
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,20 +127,25 @@ def _side_by_side(points: Sequence[RunConfig], directory: Path) -> Replication:
 def _trained_together(
     points: Sequence[RunConfig], checkpoint: Path, saved: Mapping[str, int], finished: Set[str]
 ) -> Iterator[tuple[RunConfig, Outcome | Exception]]:
-    """What becomes of points that are trained as replicas, but for those finished before."""
+    """What becomes of points that are trained as replicas, but for those finished before.
+
+    Args:
+        points: In the order of their replicas.
+        checkpoint: Of all of them together.
+        saved: The steps that each has taken before, by run id.
+        finished: Run ids of those that need not be told again.
+    """
     prepared = [replace(prepare(point), is_compiled=False) for point in points]
     _require_alike(points, prepared)
-    for point in points:
-        directory = RunDirectory(point.run_dir)
-        if directory.record.exists() and not saved:
-            directory.clear()
     with ExitStack() as stack:
         replicas = []
         for point, made in zip(points, prepared, strict=True):
-            loggers = []
+            loggers: Loggers = []
             if point.run_id not in finished:
-                loggers = opened(point, RunDirectory(point.run_dir), saved.get(point.run_id, 0))
-                stack.callback(close, loggers)
+                first_step = saved.get(point.run_id, 0)
+                loggers = stack.enter_context(
+                    opened(point, RunDirectory(point.run_dir), first_step)
+                )
             replicas.append(
                 Replica(
                     run_id=point.run_id,
@@ -177,14 +171,20 @@ def _trained_together(
 def _ended(
     point: RunConfig, prepared: Prepared, trained: Trained, replica: Replica, *, n_replicas: int
 ) -> Outcome | Exception:
-    """The outcome of a trained replica, or what went wrong in measuring it."""
+    """The outcome of a trained replica, or what went wrong in measuring it.
+
+    Args:
+        point: Its run.
+        prepared: What was trained, and on what.
+        trained: What training came to.
+        replica: Whose loggers are told.
+        n_replicas: Trained together in one program.
+    """
     directory = RunDirectory(point.run_dir)
     try:
-        end = finish(point, directory, prepared, trained, replica.loggers, n_replicas=n_replicas)
+        return finish(point, directory, prepared, trained, replica.loggers, n_replicas=n_replicas)
     except Exception as error:  # noqa: BLE001 - the others have been trained, and are measured
         return error
-    close(replica.loggers, end.record.status)
-    return end
 
 
 def _require_alike(points: Sequence[RunConfig], prepared: Sequence[Prepared]) -> None:
@@ -198,106 +198,3 @@ def _require_alike(points: Sequence[RunConfig], prepared: Sequence[Prepared]) ->
                 f"runtime.replicas=true: seed {point.seed} has other shapes of weights than seed "
                 f"{points[0].seed}, as its world has other tokens; use runtime.replicas=false"
             )
-
-
-def in_processes(
-    points: Sequence[RunConfig],
-) -> tuple[dict[str, Outcome], dict[str, BaseException]]:
-    """Each point by itself, on a GPU one after the other, else one for each core at a time.
-
-    Returns:
-        By run id, the outcomes of those that came to an end, and the errors of the others.
-    """
-    if points[0].force or not all(RunDirectory(p.run_dir).record.exists() for p in points):
-        prepare(points[0])  # what can be refused is refused once, not by every process
-    runtime = points[0].runtime
-    n_threads = runtime.n_threads or 1
-    n_workers = _n_workers(runtime, n_threads)
-    quiet = replace(runtime, progress_bar=False, n_threads=n_threads)
-    outcomes: dict[str, Outcome] = {}
-    errors: dict[str, BaseException] = {}
-    console = Console(stderr=True)
-    waiting = deque(replace(point, runtime=quiet) for point in points)
-    while waiting:  # anew where a process was killed
-        with _pool(min(n_workers, len(waiting))) as pool:
-            ends = track(
-                _as_completed(pool, waiting, n_workers),
-                f"{len(waiting)} runs",
-                total=len(waiting),
-                console=console,
-                transient=True,
-                disable=not console.is_terminal,
-            )
-            for run_id, future in ends:
-                error = future.exception()
-                if error is not None:
-                    was_killed = isinstance(error, BrokenProcessPool)
-                    errors[run_id] = KilledProcessError() if was_killed else error
-                elif (outcome := future.result()) is not None:
-                    outcomes[run_id] = outcome
-    return outcomes, errors
-
-
-def _n_workers(runtime: RuntimeConfig, n_threads: int) -> int:
-    """How many points at a time.
-
-    One where they share a GPU, or where each needs all processes of a distributed run.
-    """
-    is_alone = runtime.n_devices * runtime.n_nodes == 1
-    if runtime.resolved_device() == "cuda" or not is_alone:
-        return 1
-    return max(1, n_cores() // n_threads)
-
-
-def _as_completed(
-    pool: ProcessPoolExecutor, waiting: deque[RunConfig], n_workers: int
-) -> Iterator[tuple[str, Future[Outcome | None]]]:
-    """Runs by id as they end; none waits in a process, where it would begin after a stop."""
-    running: dict[Future[Outcome | None], str] = {}
-    while True:
-        with suppress(BrokenProcessPool):  # which takes no more; they go on waiting
-            while waiting and len(running) < n_workers:
-                running[pool.submit(_execute, waiting[0])] = waiting[0].run_id
-                waiting.popleft()
-        if not running:
-            return
-        done, _ = wait(running, return_when=FIRST_COMPLETED)
-        for future in done:
-            yield running.pop(future), future
-
-
-def _execute(point: RunConfig) -> Outcome | None:
-    return execute(point, RunDirectory(point.run_dir), waits=True)
-
-
-def _begin() -> None:
-    """What a new process needs, wherever the first one's main module was."""
-    outlive_readers()
-    register()
-
-
-@contextmanager
-def _pool(n_workers: int) -> Iterator[ProcessPoolExecutor]:
-    """Processes that are asked to stop, and then save their state, when this one is."""
-    before = signal.signal(signal.SIGTERM, _interrupt)
-    # Children take over the parent's start method, and do not know that of a process of joblib's.
-    start_method = multiprocessing.get_start_method(allow_none=True)
-    multiprocessing.set_start_method("spawn", force=True)
-    pool = ProcessPoolExecutor(
-        n_workers, mp_context=multiprocessing.get_context("spawn"), initializer=_begin
-    )
-    try:
-        yield pool
-    except KeyboardInterrupt as error:
-        for child in multiprocessing.active_children():
-            child.terminate()
-        pool.shutdown(cancel_futures=True)
-        raise InterruptedRunError("asked to stop; run the same command to go on") from error
-    finally:
-        signal.signal(signal.SIGTERM, before)
-        pool.shutdown(cancel_futures=True)
-        multiprocessing.set_start_method(start_method, force=True)
-
-
-def _interrupt(*_: Any) -> None:
-    raise KeyboardInterrupt

@@ -17,12 +17,13 @@ from pathlib import Path
 from typing import NoReturn
 
 from physlm.config import RunConfig, config_dir, register
+from physlm.config.lineage import lineage
 from physlm.config.scale import Scale
 from physlm.errors import InputError, InterruptedRunError
 from physlm.experiment import EXPERIMENT, SAID_ELSEWHERE, Experiment, read_experiment
 from physlm.messages import explain
-from physlm.outcome import earlier_outcome, faults
-from physlm.record import RunDirectory
+from physlm.outcome import faults, settled_outcome
+from physlm.run_directory import RunDirectory
 from physlm.watching import outlive_readers, tell
 
 
@@ -49,7 +50,7 @@ class Plan:
     @property
     def needed(self) -> dict[str, RunConfig]:
         """By run id, the runs with those that they start from, each after what it starts from."""
-        return {one.run_id: one for run in self.runs.values() for one in _lineage(run)}
+        return {one.run_id: one for run in self.runs.values() for one in _to_be_made(run)}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -136,10 +137,10 @@ def _side_by_side(runs: Iterable[RunConfig]) -> int:
     """Carry out runs in processes, first those that others start from; the worst exit status."""
     generations: dict[int, list[RunConfig]] = {}
     for run in runs:
-        generations.setdefault(len(_lineage(run)), []).append(run)
+        generations.setdefault(len(_to_be_made(run)), []).append(run)
     status = 0
     for _, alike in sorted(generations.items()):
-        from physlm.replication import in_processes  # loads torch
+        from physlm.processes import in_processes  # loads torch
 
         outcomes, killed = in_processes(alike)
         errors = {**killed, **faults(outcomes.values())}
@@ -148,17 +149,14 @@ def _side_by_side(runs: Iterable[RunConfig]) -> int:
     return status
 
 
-def _lineage(run: RunConfig) -> list[RunConfig]:
+def _to_be_made(run: RunConfig) -> list[RunConfig]:
     """A run after those that it starts from, but for what lies in a directory of its own."""
-    found = [run]
-    while found[0].parent is not None and found[0].parent.directory is None:
-        found.insert(0, found[0].parent.config)
-    return found
+    return lineage(run, with_found=False)
 
 
 def _is_finished(run: RunConfig) -> bool:
     """A diverged run is not: it is not repeated, but says so every time."""
-    before = earlier_outcome(run, RunDirectory(run.run_dir))
+    before = settled_outcome(run, RunDirectory(run.run_dir))
     return before is not None and before.record.status != "diverged"
 
 

@@ -11,14 +11,15 @@ from rich.table import Table
 
 from physlm.claim import Claim
 from physlm.claim_runs import judged
-from physlm.collate import tabulate, tabulate_curves, varying, write_table
+from physlm.collate import write_table
 from physlm.config import RunConfig
 from physlm.errors import InputError
 from physlm.experiment import Experiment
 from physlm.ledger import bound, measured
-from physlm.record import RunDirectory
 from physlm.results import METRICS, RUNS, Results
+from physlm.run_directory import RunDirectory
 from physlm.summary import mixed_code, summarise, varying_science
+from physlm.tables import tabulate, tabulate_curves, varying
 from physlm.verdict import has_runs
 from physlm.watching import reason, table_console, tell
 
@@ -72,7 +73,14 @@ def _tell_of_mixed_code(results: Results, output: Path, *, may_be_kept: bool) ->
 
 
 def verdicts(experiment: Experiment, folder: Path, results: Results, scale: str) -> Table:
-    """The claims: published, as measured before, and as measured by these runs."""
+    """The claims: published, as measured before, and as measured by these runs.
+
+    Args:
+        experiment: Whose claims they are.
+        folder: Where it is, with what was measured before.
+        results: Of these runs.
+        scale: At which they were run.
+    """
     table = Table(title=f"{experiment.title} (scale {scale})", title_justify="left")
     for heading in ("claim", "paper", "committed", "here", "bound", "verdict"):
         table.add_column(heading)

@@ -7,9 +7,9 @@ from typing import Any
 
 import polars as pl
 
+from physlm.atomic import replacing
 from physlm.errors import InputError
 from physlm.measurement import dims_text, metric_text, parse_dims, parse_metric
-from physlm.record import replacing
 
 RUNS, METRICS = "runs.csv", "metrics.csv"
 

@@ -19,8 +19,9 @@ from physlm.config import RunConfig, config_dir, register, run_config
 from physlm.errors import FailedPointError, InputError
 from physlm.measurement import by_text
 from physlm.messages import INTERRUPTED, explain
-from physlm.outcome import Outcome, earlier_outcome, faults
-from physlm.record import RunDirectory, RunRecord
+from physlm.outcome import Outcome, faults, settled_outcome
+from physlm.record import RunRecord
+from physlm.run_directory import RunDirectory
 from physlm.science import caveat
 from physlm.train.runtime import is_main_process
 from physlm.watching import harmless, outlive_readers, table_console
@@ -110,7 +111,7 @@ def _run_point(composed: DictConfig) -> int:
 def _carried_out(config: RunConfig, *, waits: bool) -> Outcome | None:
     """What a run came to; of one that was done before, the record is all that is loaded."""
     directory = RunDirectory(config.run_dir)
-    if is_main_process() and (done := earlier_outcome(config, directory)) is not None:
+    if is_main_process() and (done := settled_outcome(config, directory)) is not None:
         return done
     from physlm.pipeline import execute  # loads torch
 

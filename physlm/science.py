@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from physlm.record import SCIENCE, flatten
-
+# What of a configuration decides a result, and hence names the run; the rest only says how it is
+# carried out.
+SCIENCE = ("seed", "data", "model", "optim", "trainer", "eval")
 _KINDS = "kinds."
 
 
@@ -53,6 +54,15 @@ def caveat(changed: Mapping[str, str] | None) -> str:
         return "whether the configuration is the experiment's own is not known"
     values = ", ".join(f"{key}={both}" for key, both in changed.items())
     return f"changed from the experiment: {values}" if changed else ""
+
+
+def flatten(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested mappings as one, with dotted keys as one types them on the command line."""
+    flat: dict[str, Any] = {}
+    for key, value in nested.items():
+        name = f"{prefix}{key}"
+        flat |= flatten(value, f"{name}.") if isinstance(value, Mapping) else {name: value}
+    return flat
 
 
 def is_science(name: str) -> bool:

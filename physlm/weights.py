@@ -10,8 +10,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_model, save_model
 from torch import nn
 
+from physlm.atomic import replacing
 from physlm.errors import InputError
-from physlm.record import Origin, replacing
+from physlm.record import Origin, RunRecord
+from physlm.run_directory import RunDirectory
 
 _KEY = "physlm"  # of the metadata
 
@@ -26,6 +28,25 @@ class Weights(NamedTuple):
 
     path: Path
     origin: Origin
+
+
+def kept_weights(record: RunRecord, corpus: str, directory: RunDirectory) -> Weights:
+    """The weights of a trained run, which are as they were kept.
+
+    Args:
+        record: Of the run.
+        corpus: The fingerprint of what it was trained on, as the code of today makes it.
+        directory: Of the run.
+
+    Raises:
+        InputError: If the run diverged, that corpus is another one by now, or the weights are
+            missing or have changed.
+    """
+    if record.status == "diverged":
+        raise InputError(f"{directory.path}, the run to start from, {record.status}")
+    if corpus != record.origin.corpus:
+        raise InputError(f"{directory.path} was trained on another corpus; run it again")
+    return Weights(directory.vouched(directory.model, record), record.origin)
 
 
 def keep_weights(model: nn.Module, path: Path, origin: Origin) -> None:

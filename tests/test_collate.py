@@ -4,12 +4,13 @@ import math
 import polars as pl
 import pytest
 
-from physlm.collate import find_records, main, tabulate, varying
+from physlm.collate import main
 from physlm.errors import InputError
 from physlm.measurement import Metric
-from physlm.record import RunDirectory
 from physlm.results import Results
+from physlm.run_directory import RunDirectory
 from physlm.summary import choose, summarise
+from physlm.tables import find_records, tabulate, varying
 from tests.test_record import make_record
 
 BITS = "capacity/bits_per_parameter{split=train}"

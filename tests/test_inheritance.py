@@ -9,13 +9,14 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from physlm.collate import find_records, tabulate, varying
 from physlm.config import composed
 from physlm.errors import InputError
 from physlm.inheritance import corpus_of
 from physlm.pipeline import execute
-from physlm.record import RunDirectory, _seal, read_curves
+from physlm.record import _seal
+from physlm.run_directory import RunDirectory, read_curves
 from physlm.summary import varying_science
+from physlm.tables import find_records, tabulate, varying
 
 BIRTH = (
     "+experiment=capacity_1000x data.n_people=60 data.exposures=30 trainer.batch_size=8 "

@@ -5,7 +5,7 @@ import pytest
 from physlm.config import composed, register
 from physlm.measurement import by_text
 from physlm.pipeline import execute
-from physlm.record import RunDirectory
+from physlm.run_directory import RunDirectory
 
 register()
 

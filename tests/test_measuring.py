@@ -26,9 +26,10 @@ from physlm.measurement import Measurement, Metric, by_text
 from physlm.models.architecture import DecoderConfig
 from physlm.pipeline import execute
 from physlm.preparation import prepare
-from physlm.record import Origin, RunDirectory, read_record
+from physlm.record import Origin, read_record
 from physlm.registry import schemas
 from physlm.run import explain, table
+from physlm.run_directory import RunDirectory
 from physlm.train.logger import LoggerConfig, Tracker
 from physlm.train.runtime import RuntimeConfig
 from physlm.train.schedule import OptimConfig

@@ -6,9 +6,12 @@ import textwrap
 
 import pytest
 
+from physlm.atomic import replacing
 from physlm.errors import InputError
 from physlm.measurement import Metric
-from physlm.record import RunDirectory, RunRecord, flatten, read_record, replacing
+from physlm.record import RunRecord, read_record
+from physlm.run_directory import RunDirectory
+from physlm.science import flatten
 
 
 def make_record(**changes):
@@ -149,7 +152,7 @@ def test_a_second_process_is_kept_out_and_a_killed_one_keeps_nobody_out(tmp_path
             textwrap.dedent(f"""
             import time
             from pathlib import Path
-            from physlm.record import RunDirectory
+            from physlm.run_directory import RunDirectory
             with RunDirectory(Path({str(tmp_path)!r})).locked():
                 print("locked", flush=True)
                 time.sleep(60)

@@ -11,10 +11,10 @@ import yaml
 from rich.console import Console
 
 from physlm.experiment import read_experiment
-from physlm.record import RunDirectory
 from physlm.reproduce import main
 from physlm.reproduced import verdicts
 from physlm.results import Results
+from physlm.run_directory import RunDirectory
 from tests.test_experiments import FOLDER
 
 TINY = [

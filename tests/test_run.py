@@ -12,7 +12,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from physlm.record import read_curves, read_record
+from physlm.record import read_record
+from physlm.run_directory import read_curves
 from physlm.train.fit import saved_steps
 from tests.command_line import called, record_path, run
 

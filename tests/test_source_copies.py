@@ -10,7 +10,7 @@ from physlm.data.cfg.formats import from_text
 from physlm.errors import InputError
 from physlm.inheritance import corpus_of
 from physlm.pipeline import execute
-from physlm.record import RunDirectory
+from physlm.run_directory import RunDirectory
 
 GRAMMAR = "root S\nterminals 1 2 3\nS -> A B | B A A\nA -> 1 2 | 2 2\nB -> 3 1 | 1\n"
 SMALL = [

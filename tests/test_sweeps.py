@@ -9,7 +9,8 @@ from threading import Thread
 
 import pytest
 
-from physlm.record import RunDirectory, read_curves, read_record
+from physlm.record import read_record
+from physlm.run_directory import RunDirectory, read_curves
 from physlm.train.fit import saved_steps
 from tests.command_line import run
 

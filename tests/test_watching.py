@@ -15,8 +15,9 @@ import wandb
 
 from physlm.config import composed, register
 from physlm.errors import InputError
-from physlm.record import RunDirectory, read_curves, read_record
+from physlm.record import read_record
 from physlm.run import main
+from physlm.run_directory import RunDirectory, read_curves
 from physlm.train.logger import LoggerConfig, Tracker
 from physlm.train.tracking import build_loggers, close, report
 from physlm.watching import harmless, outlive_readers, tell

@@ -1,12 +1,10 @@
 """Remainders of months and of luck, straight and after facts, from its results."""
 
+from functools import partial
 from pathlib import Path
 
-from matplotlib.figure import Figure
-
 from physlm.analysis.experiment_figure import draw_experiment
-from physlm.analysis.manipulation_figure import draw_tasks
-from physlm.results import Results
+from physlm.analysis.manipulation_figure import draw_held_out
 
 TASKS = (
     *(f"birth_month_mod_{m}" for m in (2, 6, 12)),
@@ -14,12 +12,5 @@ TASKS = (
 )
 
 
-def draw(results: Results) -> Figure:
-    """The figure of these runs."""
-    figure = Figure(figsize=(10, 3.8), layout="constrained")
-    draw_tasks(figure.subplots(), results, TASKS, split="out_of_distribution")
-    return figure
-
-
 if __name__ == "__main__":
-    draw_experiment(Path(__file__).parent, draw)
+    draw_experiment(Path(__file__).parent, partial(draw_held_out, tasks=TASKS, width=10))

@@ -1,12 +1,10 @@
 """Parts of dates and pairs of attributes, straight and after facts, from its results."""
 
+from functools import partial
 from pathlib import Path
 
-from matplotlib.figure import Figure
-
 from physlm.analysis.experiment_figure import draw_experiment
-from physlm.analysis.manipulation_figure import draw_tasks
-from physlm.results import Results
+from physlm.analysis.manipulation_figure import draw_held_out
 
 TASKS = (
     "birth_day",
@@ -21,12 +19,5 @@ TASKS = (
 )
 
 
-def draw(results: Results) -> Figure:
-    """The figure of these runs."""
-    figure = Figure(figsize=(11, 4), layout="constrained")
-    draw_tasks(figure.subplots(), results, TASKS, split="out_of_distribution")
-    return figure
-
-
 if __name__ == "__main__":
-    draw_experiment(Path(__file__).parent, draw)
+    draw_experiment(Path(__file__).parent, partial(draw_held_out, tasks=TASKS, width=11, height=4))

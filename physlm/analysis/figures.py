@@ -9,8 +9,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from physlm.atomic import replacing
 from physlm.measurement import Metric, by_text, parse_metric
-from physlm.record import RunRecord, replacing
+from physlm.record import RunRecord
 from physlm.science import caveat
 
 

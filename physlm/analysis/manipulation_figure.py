@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from physlm.results import Results
 
@@ -19,6 +20,22 @@ _BARS = (
     ("follows given facts", 0.5, "reliance"),
 )
 _LABEL_WIDTH = 13  # characters
+
+
+def draw_held_out(
+    results: Results, tasks: Sequence[str], *, width: float, height: float = 3.8
+) -> Figure:
+    """One row of bars, of the people whom training does not ask about.
+
+    Args:
+        results: Of runs with facts in training, and without.
+        tasks: From left to right.
+        width: In inches.
+        height: In inches.
+    """
+    figure = Figure(figsize=(width, height), layout="constrained")
+    draw_tasks(figure.subplots(), results, tasks, split="out_of_distribution")
+    return figure
 
 
 def draw_tasks(axes: Axes, results: Results, tasks: Sequence[str], *, split: str) -> None:

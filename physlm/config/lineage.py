@@ -1,4 +1,4 @@
-"""The run that a run starts from, looked up once: a finished one's directory, or words."""
+"""The runs that a run starts from, looked up once: a finished one's directory, or words."""
 
 import shlex
 from collections.abc import Callable
@@ -43,6 +43,19 @@ def with_parent(config: RunConfig, compose: Compose, *, before: tuple[str, ...] 
         parent = Parent(earlier, has_own_seed=has_own_seed)
     _require_trained(parent.config)
     return replace(config, init_from=start, parent=parent)
+
+
+def lineage(run: RunConfig, *, with_found: bool = True) -> list[RunConfig]:
+    """A run after those that it starts from, each after the one before it.
+
+    Args:
+        run: The last of them.
+        with_found: Also those that lie in a directory which was named, hence are there already.
+    """
+    parent = run.parent
+    if parent is None or (parent.directory is not None and not with_found):
+        return [run]
+    return [*lineage(parent.config, with_found=with_found), run]
 
 
 def _words(init_from: str) -> tuple[str, ...]:

@@ -10,8 +10,9 @@ from omegaconf.errors import OmegaConfBaseException
 
 from physlm.config.schema import Parent, RunConfig
 from physlm.errors import InputError, refused_values
-from physlm.record import RunDirectory, read_record
+from physlm.record import read_record
 from physlm.registry import FOLDERS, schemas
+from physlm.run_directory import RunDirectory
 from physlm.sources import take_copies
 
 

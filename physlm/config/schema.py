@@ -21,8 +21,8 @@ from physlm.memory import require_memory
 from physlm.models.architecture import ModelConfig, TransformerConfig
 from physlm.models.checkpoint import CheckpointConfig
 from physlm.models.inherited import InheritedConfig
-from physlm.record import SCIENCE
 from physlm.schema import Schema
+from physlm.science import SCIENCE
 from physlm.train.logger import LoggerConfig
 from physlm.train.runtime import RuntimeConfig
 from physlm.train.schedule import OptimConfig

@@ -5,12 +5,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from physlm.data.corpus import require_at_least
 from physlm.errors import InputError
-from physlm.eval.scorer import ScorerConfig, mean, require_causal, sample
+from physlm.eval.people_texts import PeopleTextsConfig
+from physlm.eval.scorer import mean, require_causal
 from physlm.measurement import Measurement
 from physlm.registry import register
-from physlm.rng import stream
 
 if TYPE_CHECKING:
     from physlm.data.bio.knowledge import KnowledgeCorpus
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 
 @register("eval", "bio")
 @dataclass(kw_only=True, slots=True)
-class BioConfig(ScorerConfig):
+class BioConfig(PeopleTextsConfig):
     """Share of attribute values that greedy decoding gives whole, after the words before them.
 
     People are read about in the texts of training where these are few (``n_wordings`` above 0).
@@ -29,14 +28,6 @@ class BioConfig(ScorerConfig):
     Source:
         Physics of Language Models, Part 3.1, section 2.1 (attribute accuracy).
     """
-
-    n_renderings: int = 1  # texts of each person
-    max_people: int = 2000  # people measured; above that, a sample
-    batch_size: int = 512  # documents per forward pass
-
-    def validate(self) -> None:
-        """Every value in its range."""
-        require_at_least(self, 1, "n_renderings", "max_people", "batch_size")
 
     def check(self, model: "LanguageModel", corpus: "Corpus") -> None:
         """There are people, and each document is read in one window."""
@@ -82,9 +73,7 @@ class BioConfig(ScorerConfig):
         )
 
     def _people(self, world: "KnowledgeCorpus") -> np.ndarray:
-        """Everyone, or a sample drawn once."""
-        rng = stream(world.seed, "people read about")
-        return sample(np.arange(world.n_people), self.max_people, rng)
+        return self.people(world, "people read about")
 
 
 def _world(corpus: "Corpus") -> "KnowledgeCorpus":

@@ -5,12 +5,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from physlm.data.corpus import require_at_least
 from physlm.errors import InputError
-from physlm.eval.scorer import ScorerConfig, mean, require_causal, sample
+from physlm.eval.people_texts import PeopleTextsConfig
+from physlm.eval.scorer import mean, require_causal
 from physlm.measurement import Measurement
 from physlm.registry import register
-from physlm.rng import stream
 
 if TYPE_CHECKING:
     from physlm.data.bio.knowledge import KnowledgeCorpus
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 
 @register("eval", "capacity")
 @dataclass(kw_only=True, slots=True)
-class CapacityConfig(ScorerConfig):
+class CapacityConfig(PeopleTextsConfig):
     """The capacity ratio R of a model trained on biographies, with its parts and its maximum.
 
     Losses are summed over the tokens of an item: the name at a document's start, each value after
@@ -38,11 +37,6 @@ class CapacityConfig(ScorerConfig):
 
     n_renderings: int = 4  # texts drawn per person
     max_people: int = 100_000  # people measured; above that, a sample
-    batch_size: int = 512  # documents per forward pass
-
-    def validate(self) -> None:
-        """Every value in its range."""
-        require_at_least(self, 1, "n_renderings", "max_people", "batch_size")
 
     def check(self, model: "LanguageModel", corpus: "Corpus") -> None:
         """Only worlds of people have a capacity, and each document is read in one window."""
@@ -93,9 +87,7 @@ class CapacityConfig(ScorerConfig):
         )
 
     def _people(self, world: "KnowledgeCorpus") -> np.ndarray:
-        """Everyone, or a sample drawn once."""
-        rng = stream(world.seed, "capacity sample")
-        return sample(np.arange(world.n_people), self.max_people, rng)
+        return self.people(world, "capacity sample")
 
 
 def _world(corpus: "Corpus") -> "KnowledgeCorpus":

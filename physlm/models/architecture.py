@@ -22,11 +22,25 @@ if TYPE_CHECKING:
 
 @dataclass(kw_only=True, slots=True)
 class ModelConfig(Schema, ABC):
-    """What a model is built from; each architecture has its own fields."""
+    """What a model is built from; each architecture has its own fields.
+
+    Attributes:
+        libraries: Those that compute it, beside the ones that compute every model.
+    """
+
+    libraries: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     def build(self, vocabulary_size: int, seq_len: int, seed: int) -> "LanguageModel":
         """A freshly initialised model."""
+
+    def to_train(self, model: "LanguageModel", seed: int) -> "LanguageModel":  # noqa: ARG002
+        """What is trained, of a model with the weights that it begins with."""
+        return model
+
+    def to_measure(self, model: "LanguageModel") -> "LanguageModel":
+        """What is measured, of a model that was trained."""
+        return model
 
 
 class NormKind(str, Enum):

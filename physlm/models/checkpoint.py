@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from physlm.errors import InputError
 from physlm.models.architecture import ModelConfig
@@ -24,6 +24,8 @@ class WeightFormat(str, Enum):
 @dataclass(kw_only=True, slots=True)
 class CheckpointConfig(ModelConfig):
     """A published model, measured as it is."""
+
+    libraries: ClassVar = ("transformers",)
 
     path: str = field(default="", metadata=SOURCE)  # with config.json, *.safetensors, a tokenizer
     weights: WeightFormat = WeightFormat.fp32

@@ -89,3 +89,31 @@ class InheritedConfig(ModelConfig):
             InputError: Always.
         """
         raise InputError("model=inherited takes the model of another run; name it by init_from")
+
+    def to_train(self, model: "LanguageModel", seed: int) -> "LanguageModel":
+        """The model itself, or its adapters.
+
+        Raises:
+            InputError: If its weights cannot be rounded or adapted, where they are to be.
+        """
+        if self.weight_bits is not None:
+            from physlm.models.quantised import require_quantisable  # loads torch
+
+            require_quantisable(model, self.group_size)
+        if self.lora is None:
+            return model
+        from physlm.models.adapter import adapted  # loads torch
+
+        return adapted(model, self.lora, seed)
+
+    def to_measure(self, model: "LanguageModel") -> "LanguageModel":
+        """The model itself, its weights rounded, or with its adapters merged into them."""
+        if self.weight_bits is not None:
+            from physlm.models.quantised import quantised  # loads torch
+
+            return quantised(model, bits=self.weight_bits, group_size=self.group_size)
+        if self.lora is None:
+            return model
+        from physlm.models.adapter import merged  # loads torch
+
+        return merged(model)

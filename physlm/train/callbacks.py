@@ -11,9 +11,9 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from physlm.atomic import replacing
 from physlm.errors import InterruptedRunError
 from physlm.interruption import StopRequests
-from physlm.record import replacing
 from physlm.train.module import TrainingModule
 from physlm.watching import harmless
 

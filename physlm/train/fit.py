@@ -5,7 +5,7 @@ import logging
 import pickle
 import warnings
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,8 @@ from lightning.pytorch.strategies import FSDPStrategy, Strategy
 from physlm.errors import DivergedError, InputError
 from physlm.interruption import stop_requests
 from physlm.models.language_model import LanguageModel
-from physlm.record import Origin, RunDirectory
+from physlm.record import Origin
+from physlm.run_directory import RunDirectory
 from physlm.train.batches import Batches
 from physlm.train.callbacks import Checkpoints, ExposureBar, Measurements
 from physlm.train.module import Progress as TrainingProgress
@@ -58,14 +59,26 @@ def fit(
     is_compiled: bool,
     attention_across_documents: bool,
     directory: RunDirectory,
-    loggers: list[Logger],
+    loggers: Sequence[Logger],
     origin: Origin | None = None,
     measure: Callable[[], Mapping[str, float]] = dict,
     is_profiled: bool = False,
 ) -> Trained:
     """Train to the end of the corpus, or to where the loss stops being a number.
 
-    ``measure`` is called ``runtime.n_measurements`` times on the way; checkpoints carry ``origin``.
+    Args:
+        model: Trained in place, unless it is sharded.
+        batches: The corpus in steps.
+        optim: The optimizer and its schedule.
+        trainer: What of the loop decides the result.
+        runtime: How it is carried out.
+        is_compiled: Whether as compiled programs.
+        attention_across_documents: Whether a token sees earlier documents of its window.
+        directory: Of the run; its checkpoint is gone on from, and replaced.
+        loggers: Where curves go.
+        origin: The run that checkpoints say they are of.
+        measure: Called ``runtime.n_measurements`` times on the way, for curves.
+        is_profiled: Whether to write down where the time goes.
 
     Raises:
         InterruptedRunError: If the process was asked to stop; its last state is saved.
@@ -176,7 +189,7 @@ def lightning_quiet() -> Iterator[None]:
 def _lightning_trainer(
     trainer: TrainerConfig,
     runtime: RuntimeConfig,
-    loggers: list[Logger],
+    loggers: Sequence[Logger],
     callbacks: list[lightning.Callback],
     root: Path,
 ) -> lightning.Trainer:
@@ -192,7 +205,7 @@ def _lightning_trainer(
         strategy=_strategy(runtime),
         precision=precision,
         max_epochs=1,
-        logger=loggers,
+        logger=list(loggers),
         callbacks=callbacks,
         default_root_dir=root,
         enable_checkpointing=False,

@@ -18,13 +18,13 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from physlm.atomic import replacing
 from physlm.data.packing import IGNORED
 from physlm.errors import InputError, InterruptedRunError
 from physlm.interruption import StopRequests, stop_requests
 from physlm.models.compilation import CudaGraph
 from physlm.models.language_model import LanguageModel
 from physlm.models.parameters import decays
-from physlm.record import replacing
 from physlm.train.batches import Batches, Chunk
 from physlm.train.fit import Trained, from_checkpoint
 from physlm.train.module import Progress, mean_loss
@@ -65,6 +65,14 @@ def fit_replicas(
     checkpoint_seconds: float,
 ) -> list[Trained]:
     """Train all of them to the ends of their corpora; one that diverges leaves the others alone.
+
+    Args:
+        replicas: Of one architecture.
+        trainer: What of the loop decides the result.
+        device: Where to compute, ``cpu`` or ``cuda``.
+        attention_across_documents: Whether a token sees earlier documents of its window.
+        checkpoint: Of the group; gone on from, and replaced.
+        checkpoint_seconds: Between checkpoints.
 
     Raises:
         InterruptedRunError: If the process was asked to stop; the state of all is saved.
@@ -272,7 +280,14 @@ class _Training:
         return [optim.rate(before + step, done) for step, done in enumerate(chunk.progress)]
 
     def _note(self, i: int, chunk: Chunk, losses_nats: list[float], seconds: float) -> None:
-        """Count and log; a replica is given up where its loss stops being a number."""
+        """Count and log; a replica is given up where its loss stops being a number.
+
+        Args:
+            i: Of which replica.
+            chunk: Which it was trained on.
+            losses_nats: Mean loss of each step.
+            seconds: Its share of the time.
+        """
         bad = [step for step, loss in enumerate(losses_nats) if not math.isfinite(loss)]
         if bad:
             self.diverged_at[i] = self.progress[i].steps + bad[0]

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from lightning.pytorch.loggers import Logger, WandbLogger
 from lightning.pytorch.utilities import rank_zero_only
 
+from physlm.atomic import replacing, write_text
 from physlm.errors import InputError
-from physlm.record import RunDirectory, flatten, read_curves, replacing, write_text
+from physlm.run_directory import RunDirectory, read_curves
+from physlm.science import flatten
 from physlm.train.logger import LoggerConfig, Tracker, is_logged_in
 from physlm.watching import reason, tell
 
@@ -144,6 +146,9 @@ class OutlivedLogger(Logger):
             tell(f"{self.label}: {reason(error)}; the run goes on without it")
 
 
+Loggers = list[OutlivedLogger]
+
+
 def build_loggers(
     config: LoggerConfig,
     directory: RunDirectory,
@@ -152,8 +157,17 @@ def build_loggers(
     name: str,
     first_step: int,
     hyperparameters: Mapping[str, Any],
-) -> list[OutlivedLogger]:
-    """The run's loggers, cut back to the step that training goes on from."""
+) -> Loggers:
+    """The run's loggers, cut back to the step that training goes on from.
+
+    Args:
+        config: Which of them.
+        directory: Of the run.
+        run_id: Of the run, by which W&B goes on with it.
+        name: Of the experiment.
+        first_step: From which on they are told.
+        hyperparameters: The configuration, for W&B.
+    """
     curves, table = directory.metrics, directory.metrics.with_suffix(".csv")
     loggers = [OutlivedLogger(str(curves), lambda: JsonLinesLogger(curves, first_step))]
     if config.kind is Tracker.csv:
@@ -171,13 +185,13 @@ def build_loggers(
     return loggers
 
 
-def report(loggers: list[OutlivedLogger], metrics: Mapping[str, float], step: int) -> None:
+def report(loggers: Loggers, metrics: Mapping[str, float], step: int) -> None:
     """Log final metrics, if there are any."""
     for logger in loggers if metrics else []:
         logger.log_metrics(metrics, step=step)
 
 
-def close(loggers: list[OutlivedLogger], status: str = "interrupted") -> None:
+def close(loggers: Loggers, status: str = "interrupted") -> None:
     """Close every logger that is still open, so that the next run starts its own."""
     for logger in loggers:
         logger.close(status)

@@ -23,7 +23,7 @@ from physlm.models.pretrained import load_pretrained
 from physlm.models.pretrained_text import _asked
 from physlm.models.transformers_format import save_transformers
 from physlm.pipeline import execute
-from physlm.record import RunDirectory
+from physlm.run_directory import RunDirectory
 from physlm.weights import Weights
 from tests.eval.oracle import saying
 

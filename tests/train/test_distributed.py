@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from physlm.record import read_curves, read_record
+from physlm.record import read_record
+from physlm.run_directory import read_curves
 
 WORDS = (
     "+experiment=capacity_100x",

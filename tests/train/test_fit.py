@@ -12,7 +12,8 @@ from physlm.data.packing import IGNORED, pack
 from physlm.errors import InputError, InterruptedRunError
 from physlm.models.architecture import DecoderConfig
 from physlm.models.decoder import Decoder
-from physlm.record import Origin, RunDirectory, read_curves
+from physlm.record import Origin
+from physlm.run_directory import RunDirectory, read_curves
 from physlm.train.batches import Batches
 from physlm.train.fit import fit, saved_steps
 from physlm.train.logger import LoggerConfig

@@ -1,7 +1,7 @@
 import gzip
 import json
 
-from physlm.record import RunDirectory
+from physlm.run_directory import RunDirectory
 from physlm.train.profile import Profile
 from tests.train.test_fit import train
 

@@ -10,7 +10,7 @@ from physlm.data.bio.bios import BiosConfig
 from physlm.data.tokens import TokenizerName
 from physlm.errors import InputError, InterruptedRunError
 from physlm.models.architecture import DecoderConfig, MlpKind, PositionEncoding
-from physlm.record import RunDirectory
+from physlm.run_directory import RunDirectory
 from physlm.train.batches import Batches
 from physlm.train.fit import fit
 from physlm.train.replicas import Replica, fit_replicas, saved_replicas

@@ -2,16 +2,36 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Bool
 
 from physlm.data.bio.knowledge import KnowledgeCorpus
 from physlm.data.bio.pools import ATTRIBUTES
-from physlm.data.corpus import Corpus
+from physlm.data.corpus import Corpus, DataConfig
 from physlm.data.mixture import part_of
 from physlm.data.tokens import Vocabulary
 from physlm.rng import stream
+
+
+@dataclass(kw_only=True, slots=True)
+class AskingConfig(DataConfig):
+    """Questions about the people of the run that a run starts from.
+
+    Attributes:
+        kind: As which data it is chosen.
+    """
+
+    kind: ClassVar[str]
+
+    def build(self, seed: int) -> Corpus:  # noqa: ARG002
+        """Refused: there is nobody to ask about.
+
+        Raises:
+            ValueError: Always.
+        """
+        raise ValueError(f"data={self.kind} asks about the people of a run; name it by init_from")
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,14 @@
 import hashlib
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
+from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Bool, Int32, Int64
 
 from physlm.data.bio.asked import (
     AboutPeople,
+    AskingConfig,
     asked_about,
     asked_so_far,
     people_to_ask_about,
@@ -26,7 +28,7 @@ from physlm.rng import stream
 
 @register("data", "manipulation")
 @dataclass(kw_only=True, slots=True)
-class ManipulationConfig(DataConfig):
+class ManipulationConfig(AskingConfig):
     """Questions of some tasks about the people of an earlier run, each asked once in an epoch.
 
     A question ends with one of two words: after ``Answer`` comes the answer, after ``Facts`` what
@@ -36,6 +38,7 @@ class ManipulationConfig(DataConfig):
         Physics of Language Models, Part 3.2, sections 3 to 5.
     """
 
+    kind: ClassVar = "manipulation"
     tasks: list[str] = field(default_factory=lambda: ["birth_month_mod_2"])
     exposures: int = 100
     train_share: float = 0.5  # of the people, who may be asked about in training
@@ -63,21 +66,13 @@ class ManipulationConfig(DataConfig):
         if not 0 <= self.facts_share <= 1:
             raise ValueError(f"facts_share={self.facts_share}; must be from 0 to 1")
 
-    def build(self, seed: int) -> Corpus:  # noqa: ARG002
-        """Refused: there is nobody to ask about.
-
-        Raises:
-            ValueError: Always.
-        """
-        raise ValueError("data=manipulation asks about the people of a run; name it by init_from")
-
     def follow(self, earlier: Corpus, seed: int) -> "ManipulationCorpus":
         """Ask about the people of an earlier corpus.
 
         Raises:
             ValueError: If it has no people, too few to split, or no words for questions.
         """
-        world = people_to_ask_about("manipulation", earlier)
+        world = people_to_ask_about(self.kind, earlier)
         dossiers = self._dossiers(world)
         corpus = ManipulationCorpus(world, asked_so_far(earlier, world), self, seed, dossiers)
         for split in (corpus.train, corpus.test):

@@ -4,13 +4,14 @@ import hashlib
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property, lru_cache
-from typing import SupportsIndex
+from typing import ClassVar, SupportsIndex
 
 import numpy as np
 from jaxtyping import Bool, Int32, Int64
 
 from physlm.data.bio.asked import (
     AboutPeople,
+    AskingConfig,
     asked_about,
     asked_so_far,
     attributes_asked,
@@ -39,7 +40,7 @@ class TrainOn(str, Enum):
 
 @register("data", "questions")
 @dataclass(kw_only=True, slots=True)
-class QuestionsConfig(DataConfig):
+class QuestionsConfig(AskingConfig):
     """Questions about the people of an earlier run: one epoch asks for every fact of some once.
 
     The other people are for tests: no text asks about them.
@@ -48,6 +49,7 @@ class QuestionsConfig(DataConfig):
         Physics of Language Models, Part 3.1, section 2.2.
     """
 
+    kind: ClassVar = "questions"
     exposures: int = 20
     train_on: TrainOn = TrainOn.share
     train_share: float = 0.5  # of the people, who are asked about in training (train_on=share)
@@ -61,21 +63,13 @@ class QuestionsConfig(DataConfig):
             raise ValueError(f"n_phrasings={self.n_phrasings}; each question has {N_PHRASINGS}")
         require_test_people(self.train_share)
 
-    def build(self, seed: int) -> Corpus:  # noqa: ARG002
-        """Refused: there is nobody to ask about.
-
-        Raises:
-            ValueError: Always.
-        """
-        raise ValueError("data=questions asks about the people of a run; name it by init_from")
-
     def follow(self, earlier: Corpus, seed: int) -> "QuestionCorpus":
         """Ask about the people of an earlier corpus.
 
         Raises:
             ValueError: If it has no people, too few to split, or no words for questions.
         """
-        world = people_to_ask_about("questions", earlier)
+        world = people_to_ask_about(self.kind, earlier)
         if self.train_on is TrainOn.majority and not world.sentences.groups.any():
             raise ValueError("train_on=majority, but nobody else is there; set data.n_minority")
         n_train = round(self.train_share * world.n_people)

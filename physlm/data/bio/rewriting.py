@@ -11,10 +11,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from physlm.atomic import replacing
 from physlm.data.bio.discourse import Person
 from physlm.data.bio.mentions import mentions
 from physlm.errors import InputError
-from physlm.record import replacing
 from physlm.rng import stream
 
 # Answers prompts: the number of each with its text, in any order; a text may be empty.

@@ -1,6 +1,7 @@
 """The per-token network of a block."""
 
 import math
+from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -11,8 +12,29 @@ from torch import Tensor, nn
 from physlm.models.context import Channel, Context
 from physlm.models.parameters import Declaration
 
+Activation = Callable[..., Tensor]
 
-class GeluMlp(Channel):
+
+class Mlp(Channel):
+    """Up, an activation, down; what goes up and how is said by subclasses."""
+
+    down: nn.Linear
+
+    @abstractmethod
+    def hidden(self, x: Float[Tensor, "batch seq width"]) -> tuple[Activation, *tuple[Tensor, ...]]:
+        """The activation, and what it is of."""
+
+    def forward(
+        self,
+        x: Float[Tensor, "batch seq width"],
+        context: Context,  # noqa: ARG002
+    ) -> Float[Tensor, "batch seq width"]:
+        """Each token on its own."""
+        activation, *inputs = self.hidden(x)
+        return _linear_of(activation, self.down, *inputs)
+
+
+class GeluMlp(Mlp):
     """Up, GELU (tanh form, as in GPT-2), down."""
 
     declares: ClassVar = {
@@ -25,16 +47,12 @@ class GeluMlp(Channel):
         self.up = nn.Linear(d_model, d_hidden, bias=has_bias)
         self.down = nn.Linear(d_hidden, d_model, bias=has_bias)
 
-    def forward(
-        self,
-        x: Float[Tensor, "batch seq width"],
-        context: Context,  # noqa: ARG002
-    ) -> Float[Tensor, "batch seq width"]:
-        """Each token on its own."""
-        return _linear_of(gelu, self.down, self.up(x))
+    def hidden(self, x: Float[Tensor, "batch seq width"]) -> tuple[Activation, Tensor]:
+        """GELU of what goes up."""
+        return gelu, self.up(x)
 
 
-class GatedSiluMlp(Channel):
+class GatedSiluMlp(Mlp):
     """Up multiplied by SiLU of a gate, then down.
 
     Source:
@@ -49,16 +67,9 @@ class GatedSiluMlp(Channel):
         self.up = nn.Linear(d_model, d_hidden, bias=has_bias)
         self.down = nn.Linear(d_hidden, d_model, bias=has_bias)
 
-    def forward(
-        self,
-        x: Float[Tensor, "batch seq width"],
-        context: Context,  # noqa: ARG002
-    ) -> Float[Tensor, "batch seq width"]:
-        """Each token on its own."""
-        return _linear_of(gated_silu, self.down, self.gate(x), self.up(x))
-
-
-Activation = Callable[..., Tensor]
+    def hidden(self, x: Float[Tensor, "batch seq width"]) -> tuple[Activation, Tensor, Tensor]:
+        """SiLU of the gate, and what it is multiplied with."""
+        return gated_silu, self.gate(x), self.up(x)
 
 
 def _linear_of(

@@ -1,0 +1,35 @@
+"""Files that are replaced in one step: a reader sees the old content or the new, whole."""
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace a file's content."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary file that takes the place of ``path`` once the block has succeeded.
+
+    Raises:
+        OSError: Naming the file, if it cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
+        temporary.chmod(0o644)  # some writers keep others out
+        temporary.replace(path)
+    except OSError as error:  # of a full disk it does not say which file
+        number, told = error.errno or errno.EIO, error.strerror or str(error)
+        raise OSError(number, f"{path} could not be written: {told}") from error
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,127 @@
+"""Runs side by side, in a process each."""
+
+import multiprocessing
+import signal
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from typing import Any
+
+from rich.console import Console
+from rich.progress import track
+
+from physlm.config import RunConfig, register
+from physlm.errors import InterruptedRunError, KilledProcessError
+from physlm.outcome import Outcome
+from physlm.pipeline import execute
+from physlm.preparation import prepare
+from physlm.run_directory import RunDirectory
+from physlm.train.processor import n_cores
+from physlm.train.runtime import RuntimeConfig
+from physlm.watching import outlive_readers
+
+
+def in_processes(
+    points: Sequence[RunConfig],
+) -> tuple[dict[str, Outcome], dict[str, BaseException]]:
+    """Each point by itself, on a GPU one after the other, else one for each core at a time.
+
+    Returns:
+        By run id, the outcomes of those that came to an end, and the errors of the others.
+    """
+    if points[0].force or not all(RunDirectory(p.run_dir).record.exists() for p in points):
+        prepare(points[0])  # what can be refused is refused once, not by every process
+    runtime = points[0].runtime
+    n_threads = runtime.n_threads or 1
+    n_workers = _n_workers(runtime, n_threads)
+    quiet = replace(runtime, progress_bar=False, n_threads=n_threads)
+    outcomes: dict[str, Outcome] = {}
+    errors: dict[str, BaseException] = {}
+    console = Console(stderr=True)
+    waiting = deque(replace(point, runtime=quiet) for point in points)
+    while waiting:  # anew where a process was killed
+        with _pool(min(n_workers, len(waiting))) as pool:
+            ends = track(
+                _as_completed(pool, waiting, n_workers),
+                f"{len(waiting)} runs",
+                total=len(waiting),
+                console=console,
+                transient=True,
+                disable=not console.is_terminal,
+            )
+            for run_id, future in ends:
+                error = future.exception()
+                if error is not None:
+                    was_killed = isinstance(error, BrokenProcessPool)
+                    errors[run_id] = KilledProcessError() if was_killed else error
+                elif (outcome := future.result()) is not None:
+                    outcomes[run_id] = outcome
+    return outcomes, errors
+
+
+def _n_workers(runtime: RuntimeConfig, n_threads: int) -> int:
+    """How many points at a time.
+
+    One where they share a GPU, or where each needs all processes of a distributed run.
+    """
+    is_alone = runtime.n_devices * runtime.n_nodes == 1
+    if runtime.resolved_device() == "cuda" or not is_alone:
+        return 1
+    return max(1, n_cores() // n_threads)
+
+
+def _as_completed(
+    pool: ProcessPoolExecutor, waiting: deque[RunConfig], n_workers: int
+) -> Iterator[tuple[str, Future[Outcome | None]]]:
+    """Runs by id as they end; none waits in a process, where it would begin after a stop."""
+    running: dict[Future[Outcome | None], str] = {}
+    while True:
+        with suppress(BrokenProcessPool):  # which takes no more; they go on waiting
+            while waiting and len(running) < n_workers:
+                running[pool.submit(_execute, waiting[0])] = waiting[0].run_id
+                waiting.popleft()
+        if not running:
+            return
+        done, _ = wait(running, return_when=FIRST_COMPLETED)
+        for future in done:
+            yield running.pop(future), future
+
+
+def _execute(point: RunConfig) -> Outcome | None:
+    return execute(point, RunDirectory(point.run_dir), waits=True)
+
+
+def _begin() -> None:
+    """What a new process needs, wherever the first one's main module was."""
+    outlive_readers()
+    register()
+
+
+@contextmanager
+def _pool(n_workers: int) -> Iterator[ProcessPoolExecutor]:
+    """Processes that are asked to stop, and then save their state, when this one is."""
+    before = signal.signal(signal.SIGTERM, _interrupt)
+    # Children take over the parent's start method, and do not know that of a process of joblib's.
+    start_method = multiprocessing.get_start_method(allow_none=True)
+    multiprocessing.set_start_method("spawn", force=True)
+    pool = ProcessPoolExecutor(
+        n_workers, mp_context=multiprocessing.get_context("spawn"), initializer=_begin
+    )
+    try:
+        yield pool
+    except KeyboardInterrupt as error:
+        for child in multiprocessing.active_children():
+            child.terminate()
+        pool.shutdown(cancel_futures=True)
+        raise InterruptedRunError("asked to stop; run the same command to go on") from error
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        pool.shutdown(cancel_futures=True)
+        multiprocessing.set_start_method(start_method, force=True)
+
+
+def _interrupt(*_: Any) -> None:
+    raise KeyboardInterrupt

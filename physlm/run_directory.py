@@ -1,0 +1,169 @@
+"""Run directories: the only code that writes into them, always atomically."""
+
+import json
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+from filelock import FileLock, Timeout
+
+from physlm.atomic import replacing, write_text
+from physlm.errors import InputError
+from physlm.record import RunRecord, read_record
+from physlm.science import SCIENCE, flatten
+from physlm.sources import copy_of, located, sha256
+from physlm.watching import tell
+
+
+class RunDirectory:
+    """One run's files: ``record.json`` means that training is over, and says what was measured.
+
+    Attributes:
+        path: The directory.
+        record: What is known of the trained run.
+        checkpoint: The last good state of an unfinished run.
+        model: The trained weights, as safetensors.
+        metrics: Curves, one JSON object per line.
+        arrays: What scorers measured beside numbers, as NumPy's ``npz``.
+        config: The full configuration, as YAML.
+        sources: Copies of the files that decide the result.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.record = path / "record.json"
+        self.checkpoint = path / "last.ckpt"
+        self.model = path / "model.safetensors"
+        self.metrics = path / "metrics.jsonl"
+        self.arrays = path / "arrays.npz"
+        self.config = path / "config.yaml"
+        self.sources = path / "sources"
+
+    @contextmanager
+    def locked(self, *, waits: bool = False) -> Iterator[None]:
+        """Keep other processes out; the lock is gone as soon as its process is, however it ends.
+
+        Args:
+            waits: Whether to wait, with a word, for another process that works on this run.
+
+        Raises:
+            InputError: If another process is working on this run, unless one waits for it.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.path / "lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            if not waits:
+                raise InputError(
+                    f"{self.path} is in use by another process; wait for it or stop it"
+                ) from None
+            tell(f"{self.path} is in use by another process; waiting for it")
+            lock.acquire()
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def figure(self, name: str) -> Path:
+        """Where a figure is, or would be."""
+        return self.path / f"{name}.png"
+
+    def forget_figures(self) -> None:
+        """Remove figures that show what is no longer so."""
+        for path in self.path.glob("*.png"):
+            path.unlink()
+
+    def clear(self) -> None:
+        """Forget an earlier run of the same point."""
+        for path in (self.record, self.checkpoint, self.model, self.metrics, self.arrays):
+            path.unlink(missing_ok=True)
+        self.forget_figures()
+
+    def keep_config(self, described: Mapping[str, Any], sources: Iterable[str]) -> None:
+        """Write down the configuration, and copy the pinned files that it names.
+
+        The run can then be started from wherever these are by then.
+
+        Raises:
+            ValueError: If one of them is no longer what it was when it was pinned.
+        """
+        for name in sources:
+            copy = copy_of(name, self.sources)
+            if not copy.exists():
+                with replacing(copy) as temporary:
+                    shutil.copyfile(located(name), temporary)
+        write_text(self.config, yaml.safe_dump(described, sort_keys=False))
+
+    def write_record(self, record: RunRecord) -> None:
+        """Write the record, sealed, and drop the checkpoint that it makes needless."""
+        write_text(self.record, record.as_json())
+        if record.status != "diverged":
+            self.checkpoint.unlink(missing_ok=True)
+
+    def read_record(
+        self, run_id: str | None = None, config: Mapping[str, Any] | None = None
+    ) -> RunRecord | None:
+        """The record, or None where training is not over.
+
+        Args:
+            run_id: Of the run whose directory this is; None reads whatever is there.
+            config: That run's configuration, in plain values; None takes any.
+
+        Raises:
+            InputError: If the file is there but is no record, or that of another run.
+        """
+        if not self.record.exists():
+            return None
+        record = read_record(self.record)
+        if run_id is not None and record.run_id != run_id:
+            raise InputError(
+                f"{self.record} is of another run ({record.run_id}, here {run_id}); delete it to "
+                "run this point, or put back the file that was here"
+            )
+        theirs, ours = flatten(record.config), flatten(config or {})
+        for name, value in ours.items():
+            if name.split(".")[0] in SCIENCE and name in theirs and theirs[name] != value:
+                raise InputError(
+                    f"{self.record} says {name}={theirs[name]}, but run {run_id} has {value}; "
+                    "delete it to run this point again"
+                )
+        return record
+
+    def vouched(self, path: Path, record: RunRecord) -> Path:
+        """A kept file, which is as it was when it was kept, if the record has its hash.
+
+        Raises:
+            InputError: If it is missing or has changed.
+        """
+        if not path.is_file():
+            raise InputError(f"{path} is missing; put it back, or run again with force=true")
+        expected = record.sha256.get(path.name)
+        if expected is not None and sha256(path) != expected:
+            raise InputError(
+                f"{path} has changed since {self.record} was written (its sha256 is not "
+                f"{expected[:12]}...); put it back, or run again with force=true"
+            )
+        return path
+
+
+def read_curves(path: Path) -> list[dict[str, float]]:
+    """The rows of a ``metrics.jsonl``; a last line cut short by a crash is left out.
+
+    Raises:
+        InputError: If any other line is not a row.
+    """
+    lines = path.read_text(encoding="utf-8").splitlines()
+    rows = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            row = json.loads(line)
+            rows.append({"step": row.pop("step"), **row})
+        except (json.JSONDecodeError, KeyError, AttributeError) as error:
+            if number == len(lines):
+                break
+            raise InputError(f"{path} line {number} is corrupt; delete the file") from error
+    return rows
