@@ -3,18 +3,25 @@
 import argparse
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
 
-from physlm.atomic import replacing
 from physlm.errors import InputError
 from physlm.record import RunRecord
 from physlm.results import METRICS, RUNS, Results
 from physlm.science import caveat
 from physlm.summary import choose, mixed_code, summarise
-from physlm.tables import find_records, records_of, tabulate, tabulate_curves, varying
+from physlm.tables import (
+    find_records,
+    markdown,
+    records_of,
+    tabulate,
+    tabulate_curves,
+    varying,
+    write_table,
+)
 
 
 def _require_one_revision(table: pl.DataFrame, *, may_be_mixed: bool) -> None:
@@ -52,29 +59,11 @@ def write_results(results: Results, folder: Path | None) -> None:
         InputError: If a file is named.
     """
     if folder is None:
-        sys.stdout.write(f"{_markdown(results.runs)}\n{_markdown(results.metrics)}")
+        sys.stdout.write(f"{markdown(results.runs)}\n{markdown(results.metrics)}")
         return
     if folder.suffix or folder.is_file():
         raise InputError(f"--output {folder}; name a folder, which gets {RUNS} and {METRICS}")
     results.write(folder)
-
-
-def write_table(table: pl.DataFrame, path: Path | None) -> None:
-    """Write markdown, CSV or JSON by the file's ending, or markdown to standard output."""
-    suffix = ".md" if path is None else path.suffix
-    writers: dict[str, Callable[[], str]] = {
-        ".md": lambda: _markdown(table),
-        ".csv": table.write_csv,
-        ".json": table.write_json,
-    }
-    if suffix not in writers:
-        raise InputError(f"{path}; end the name in one of {', '.join(writers)}")
-    text = writers[suffix]()
-    if path is None:
-        sys.stdout.write(text)
-        return
-    with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
 
 
 def _published(records: Sequence[RunRecord], results: Results) -> list[str]:
@@ -90,18 +79,6 @@ def _published(records: Sequence[RunRecord], results: Results) -> list[str]:
     if not texts:
         raise InputError("these runs have no published numbers; say which metrics by --metrics")
     return list(texts)
-
-
-def _markdown(table: pl.DataFrame) -> str:
-    rows = [table.columns, ["---"] * table.width]
-    rows += [[_cell(value) for value in row] for row in table.iter_rows()]
-    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
-
-
-def _cell(value: object) -> str:
-    if value is None:
-        return ""
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _write_curves(chosen: argparse.Namespace) -> None:

@@ -11,7 +11,6 @@ from rich.table import Table
 
 from physlm.claim import Claim
 from physlm.claim_runs import judged
-from physlm.collate import write_table
 from physlm.config import RunConfig
 from physlm.errors import InputError
 from physlm.experiment import Experiment
@@ -19,7 +18,7 @@ from physlm.ledger import bound, measured
 from physlm.results import METRICS, RUNS, Results
 from physlm.run_directory import RunDirectory
 from physlm.summary import mixed_code, summarise, varying_science
-from physlm.tables import tabulate, tabulate_curves, varying
+from physlm.tables import tabulate, tabulate_curves, varying, write_table
 from physlm.verdict import has_runs
 from physlm.watching import reason, table_console, tell
 

@@ -1,12 +1,14 @@
-"""Records of many runs as tables."""
+"""Records of many runs as tables, and these written to files."""
 
+import sys
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from physlm.atomic import replacing
 from physlm.errors import InputError
 from physlm.measurement import dims_text, parse_metric
 from physlm.record import RunRecord, read_record
@@ -139,6 +141,31 @@ def records_of(table: pl.DataFrame, records: Iterable[RunRecord]) -> list[RunRec
     return [record for record in records if record.run_id in run_ids]
 
 
+def write_table(table: pl.DataFrame, path: Path | None) -> None:
+    """Write markdown, CSV or JSON by the file's ending, or markdown to standard output."""
+    suffix = ".md" if path is None else path.suffix
+    writers: dict[str, Callable[[], str]] = {
+        ".md": lambda: markdown(table),
+        ".csv": table.write_csv,
+        ".json": table.write_json,
+    }
+    if suffix not in writers:
+        raise InputError(f"{path}; end the name in one of {', '.join(writers)}")
+    text = writers[suffix]()
+    if path is None:
+        sys.stdout.write(text)
+        return
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def markdown(table: pl.DataFrame) -> str:
+    """A table in Markdown, numbers with four digits."""
+    rows = [table.columns, ["---"] * table.width]
+    rows += [[_cell(value) for value in row] for row in table.iter_rows()]
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
 def _record_paths(folders: Iterable[Path]) -> Iterator[Path]:
     for folder in folders:
         if not folder.exists():
@@ -178,3 +205,9 @@ def _config(record: RunRecord) -> dict[str, Any]:
 
 def _is_config(name: str) -> bool:
     return own_key(name).partition(".")[0] in {*SCIENCE, "kinds", "scale", "init_from"}
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
