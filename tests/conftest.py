@@ -1,5 +1,6 @@
 """Shape checks on every annotated tensor, and tiny worlds that several tests share."""
 
+import gc
 import subprocess
 import sys
 
@@ -23,6 +24,15 @@ hypothesis.settings.load_profile("patient")
 
 # Tiny tensors: a second thread costs more than it brings.
 torch.set_num_threads(1)
+
+
+def pytest_collection_finish() -> None:
+    """Leave what is imported by now out of garbage collection.
+
+    Every training ends with a collection, half a second of it for the libraries that are loaded.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def printed(code, *words) -> str:
