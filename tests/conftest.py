@@ -3,6 +3,7 @@
 import gc
 import subprocess
 import sys
+from collections.abc import Iterator
 
 from tests.annotations import check_shapes
 
@@ -13,10 +14,13 @@ import pytest  # noqa: E402
 import torch  # noqa: E402
 
 from physlm.data.bio.biod import BiodConfig  # noqa: E402
+from physlm.data.bio.bior import BiorConfig, persons_of  # noqa: E402
 from physlm.data.bio.bios import BiosConfig  # noqa: E402
+from physlm.data.bio.discourse import Person  # noqa: E402
 from physlm.data.bio.knowledge import KnowledgeCorpus  # noqa: E402
 from physlm.data.bio.sentences import Order  # noqa: E402
 from physlm.data.tokens import TokenizerName  # noqa: E402
+from tests.chat_server import serving  # noqa: E402
 
 # A busy machine is no fault of what is tested.
 hypothesis.settings.register_profile("patient", deadline=None)
@@ -72,3 +76,16 @@ def biod() -> KnowledgeCorpus:
 def bios(request: pytest.FixtureRequest) -> KnowledgeCorpus:
     config = BiosConfig(n_people=300, exposures=3, tokenizer=request.param)
     return config.build(7)
+
+
+@pytest.fixture(scope="session")
+def persons() -> list[Person]:
+    """Six people, for models that write their biographies anew."""
+    return persons_of(BiorConfig(n_people=6), 0)[1]
+
+
+@pytest.fixture
+def endpoint() -> Iterator[str]:
+    """The address of a server of chat completions."""
+    with serving() as address:
+        yield address
