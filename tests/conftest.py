@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from tests.annotations import check_shapes
 
+gc.disable()  # until all is imported; see pytest_collection_finish
 check_shapes("physlm.analysis", "physlm.data", "physlm.eval", "physlm.models", "physlm.train")
 
 import hypothesis  # noqa: E402
@@ -37,6 +38,7 @@ def pytest_collection_finish() -> None:
     """
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 def printed(code, *words) -> str:
