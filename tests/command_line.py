@@ -1,7 +1,6 @@
 """The command line as a user meets it: in a process of its own or, to spare imports, in ours."""
 
 import io
-import os
 import subprocess
 import sys
 from contextlib import chdir, redirect_stderr, redirect_stdout
@@ -10,7 +9,7 @@ from unittest.mock import patch
 from physlm.run import main
 
 
-def run(*words, cwd, check=None, env=None):
+def run(*words, cwd, check=None):
     """A process that has ended; ``check`` is the status that it ought to have."""
     done = subprocess.run(
         [sys.executable, "-m", "physlm.run", *words],
@@ -19,7 +18,6 @@ def run(*words, cwd, check=None, env=None):
         text=True,
         timeout=400,
         check=False,
-        env=os.environ | (env or {}),
     )
     if check is not None:
         assert done.returncode == check, done.stderr

@@ -1,10 +1,13 @@
 """Shape checks on every annotated tensor, and tiny worlds that several tests share."""
 
+import gc
 import subprocess
 import sys
+from collections.abc import Iterator
 
 from tests.annotations import check_shapes
 
+gc.disable()  # until all is imported; see pytest_collection_finish
 check_shapes("physlm.analysis", "physlm.data", "physlm.eval", "physlm.models", "physlm.train")
 
 import hypothesis  # noqa: E402
@@ -12,10 +15,13 @@ import pytest  # noqa: E402
 import torch  # noqa: E402
 
 from physlm.data.bio.biod import BiodConfig  # noqa: E402
+from physlm.data.bio.bior import BiorConfig, persons_of  # noqa: E402
 from physlm.data.bio.bios import BiosConfig  # noqa: E402
+from physlm.data.bio.discourse import Person  # noqa: E402
 from physlm.data.bio.knowledge import KnowledgeCorpus  # noqa: E402
 from physlm.data.bio.sentences import Order  # noqa: E402
 from physlm.data.tokens import TokenizerName  # noqa: E402
+from tests.chat_server import serving  # noqa: E402
 
 # A busy machine is no fault of what is tested.
 hypothesis.settings.register_profile("patient", deadline=None)
@@ -23,6 +29,16 @@ hypothesis.settings.load_profile("patient")
 
 # Tiny tensors: a second thread costs more than it brings.
 torch.set_num_threads(1)
+
+
+def pytest_collection_finish() -> None:
+    """Leave what is imported by now out of garbage collection.
+
+    Every training ends with a collection, half a second of it for the libraries that are loaded.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.enable()
 
 
 def printed(code, *words) -> str:
@@ -62,3 +78,16 @@ def biod() -> KnowledgeCorpus:
 def bios(request: pytest.FixtureRequest) -> KnowledgeCorpus:
     config = BiosConfig(n_people=300, exposures=3, tokenizer=request.param)
     return config.build(7)
+
+
+@pytest.fixture(scope="session")
+def persons() -> list[Person]:
+    """Six people, for models that write their biographies anew."""
+    return persons_of(BiorConfig(n_people=6), 0)[1]
+
+
+@pytest.fixture
+def endpoint() -> Iterator[str]:
+    """The address of a server of chat completions."""
+    with serving() as address:
+        yield address

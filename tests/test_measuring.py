@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from matplotlib.figure import Figure
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
@@ -26,7 +25,7 @@ from physlm.measurement import Measurement, Metric, by_text
 from physlm.models.architecture import DecoderConfig
 from physlm.pipeline import execute
 from physlm.preparation import prepare
-from physlm.record import Origin, read_record
+from physlm.record import read_record
 from physlm.registry import schemas
 from physlm.run import explain, table
 from physlm.run_directory import RunDirectory
@@ -34,7 +33,6 @@ from physlm.train.logger import LoggerConfig, Tracker
 from physlm.train.runtime import RuntimeConfig
 from physlm.train.schedule import OptimConfig
 from physlm.train.trainer import TrainerConfig
-from physlm.weights import Weights, keep_weights, load_weights
 from tests.conftest import printed, tiny_biod_config
 
 
@@ -326,25 +324,6 @@ def test_what_is_shorter_than_its_parts_is_refused_before_compute(tmp_path):
     runtime = RuntimeConfig(n_measurements=1000)
     with pytest.raises(InputError, match="n_measurements=1000, but training has about"):
         prepare(config(tmp_path, runtime=runtime))
-
-
-def test_the_same_weights_are_the_same_file_though_metadata_has_no_order(tmp_path):
-    """Tied weights are in the metadata, too; a process draws the order once for each file."""
-    first = torch.nn.ModuleDict({name: torch.nn.Linear(2, 2) for name in "abcde"})
-    for linear in first.values():
-        linear.weight = first["a"].weight
-    files = []
-    for i in range(8):
-        keep_weights(first, tmp_path / str(i), Origin("run", "corpus"))
-        files.append((tmp_path / str(i)).read_bytes())
-    assert len(set(files)) == 1
-    second = torch.nn.ModuleDict({name: torch.nn.Linear(2, 2) for name in "abcde"})
-    for linear in second.values():
-        linear.weight = second["a"].weight
-    load_weights(second, Weights(tmp_path / "0", Origin("run", "corpus")), seq_len=1)
-    assert torch.equal(second["e"].weight, first["a"].weight)
-    with pytest.raises(InputError, match="is of another run"):
-        load_weights(second, Weights(tmp_path / "0", Origin("run", "words")), seq_len=1)
 
 
 UNMEASURING = {"physlm.eval.scorer", "physlm.analysis.figures", "physlm.analysis.attention_figure"}

@@ -1,5 +1,6 @@
 """Schemas are found by name, those of a user's own script as well as ours."""
 
+import importlib
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from physlm.data.corpus import DataConfig
 from physlm.errors import InputError
 from physlm.record import read_record
 from physlm.registry import FOLDERS, names, register, schema_of, schemas
+from tests.command_line import called, record_path
 from tests.conftest import printed
 
 CONF = Path(__file__).parent.parent / "conf"
@@ -53,6 +55,9 @@ def test_an_unknown_group_or_schema_is_refused_in_one_line():
 PLUGIN = Path(__file__).parent / "plugin"
 
 
+SMALL = ("data.n_people=20", "data.exposures=4", "optim.warmup_steps=2")
+
+
 def run(script, folder, *words):
     """The status of a user's script with a folder of YAML files, and what it prints."""
     command = [sys.executable, script, f"runs_dir={folder}", *words, "--config-dir", "conf"]
@@ -74,26 +79,31 @@ def test_a_script_adds_a_world_a_scorer_and_an_experiment(tmp_path):
         recorded(tmp_path / record.run_id)
 
 
-def test_a_script_adds_a_mixer_and_its_run_can_be_read_and_goes_on(tmp_path):
+def test_a_mixer_of_somebody_else_is_trained_and_its_run_goes_on(tmp_path):
     words = [
         "+experiment=capacity_100x",
         "+model/mixer=running_mean",
         "model.position=none",
-        "data.n_people=20",
-        "data.exposures=4",
-        "optim.warmup_steps=2",
+        *SMALL,
         "model.mixer.has_bias=false",
+        "--config-dir",
+        f"{PLUGIN}/conf",
     ]
-    status, printed, errors = run("running_mean.py", tmp_path, *words)
-    assert status == 0, errors
-    record = read_record(Path(printed.splitlines()[-1].removeprefix("record: ")))
+    importlib.import_module("tests.plugin.running_mean")
+    record = read_record(record_path(called(*words, cwd=tmp_path, check=0), tmp_path))
     d, n_layers = record.config["model"]["d_model"], record.config["model"]["n_layers"]
     assert record.parameters["attention"] == n_layers * d * d
     assert record.config["kinds"]["model.mixer"] == "RunningMeanConfig"
-    status, printed, errors = run("running_mean.py", tmp_path, *words)
-    assert (status, errors) == (0, ""), "it is not finished"
+    assert "finished before" in called(*words, cwd=tmp_path, check=0).stdout
     plain = composed(("+experiment=capacity_100x", "data.n_people=20"))
     assert plain.run_id != record.run_id
+
+
+@pytest.mark.slow
+def test_a_script_with_a_mixer_is_a_command(tmp_path):
+    words = ["+experiment=capacity_100x", "+model/mixer=running_mean", "model.position=none"]
+    status, _, errors = run("running_mean.py", tmp_path, *words, *SMALL)
+    assert status == 0, errors
 
 
 @pytest.mark.slow

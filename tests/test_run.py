@@ -30,7 +30,9 @@ SMALL = (
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     folder = tmp_path_factory.mktemp("finished")
-    done = run(*SMALL, "logger=wandb", cwd=folder, check=0, env={"WANDB_MODE": "offline"})
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("WANDB_MODE", "offline")
+        done = called(*SMALL, "logger=wandb", cwd=folder, check=0)
     return folder, done
 
 

@@ -1,51 +1,22 @@
 """Rewriting by a model: what is wrong is asked for again, and nothing that was written is lost."""
 
-import contextlib
-import email.utils
-import io
 import itertools
-import json
-import re
 import signal
-import sys
 import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pyarrow.parquet as pq
 import pytest
-import torch
-from tokenizers import Tokenizer, models, pre_tokenizers
 
-from data_gen.rewrite import RewriteConfig, main
+from data_gen.rewrite import RewriteConfig
 from physlm.data.bio.bior import BiorConfig, persons_of
 from physlm.data.bio.rewriting import lacking, prompt, rewrite
 from physlm.errors import InputError
-from physlm.models import endpoint as endpoints
-from physlm.models.text_generator import EndpointWriter, LocalWriter
+from physlm.models.text_generator import LocalWriter
 from physlm.rng import stream
+from tests.chat_server import Endpoint, command, faithful, forgetful, message, writer
 
-N = 6
-
-
-@pytest.fixture(scope="module")
-def persons():
-    return persons_of(BiorConfig(n_people=N), 0)[1]
-
-
-def faithful(asked):
-    """A biography with all that a prompt gives."""
-    name = re.search(r"(?:of|about|Describe) ([A-Z]\S* [A-Z]\S* [A-Z][\w']*)", asked)[1]
-    return f'"{name}: {"; ".join(re.findall(r"^- (.*)$", asked, re.M))}."'
-
-
-N_CALLS = itertools.count()
-
-
-def forgetful(asked):
-    """Every other time, a fact is missing."""
-    text = faithful(asked)
-    return text if next(N_CALLS) % 2 else re.sub(r"majored in [^;.]*", "studied", text)
+N = 6  # people that the fixture `persons` has
 
 
 def rewritten(persons, write, path, **values):
@@ -127,93 +98,6 @@ def test_answers_about_others_are_not_taken(persons, tmp_path):
         rewritten(persons, faithful, tmp_path / "texts.parquet")
 
 
-class Endpoint(BaseHTTPRequestHandler):
-    """Chat completions; ``behaviour`` is a list of what to do next, ``says`` when it is empty."""
-
-    behaviour: list = []  # noqa: RUF012 - set by each test
-    requests: list = []  # noqa: RUF012
-    says = staticmethod(forgetful)
-
-    def do_POST(self):
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.requests.append((self.path, body, self.headers.get("Authorization")))
-        status, answer, *headers = self.behaviour.pop(0) if self.behaviour else (200, None)
-        if answer is None:
-            answer = message(type(self).says(body["messages"][0]["content"]))
-        self.send_response(status)
-        for name, value in headers:
-            self.send_header(name, value)
-        self.end_headers()
-        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            self.wfile.write(answer.encode())
-
-    def log_message(self, *_):
-        """Silent."""
-
-
-def message(content, finish_reason="stop", **more):
-    choice = {"message": {"content": content, **more}, "finish_reason": finish_reason}
-    return json.dumps({"choices": [choice]})
-
-
-@pytest.fixture
-def endpoint():
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Endpoint)
-    Endpoint.behaviour, Endpoint.requests, Endpoint.says = [], [], staticmethod(forgetful)
-    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_address[1]}/v1"
-    server.shutdown()
-    server.server_close()
-
-
-def writer(address, **values):
-    return EndpointWriter(address, model="m", max_tokens=9, temperature=0.5, **values)
-
-
-def test_an_endpoint_is_asked_as_chat_completions_are(endpoint, persons, monkeypatch):
-    monkeypatch.setenv("OPENAI_API_KEY", "secret")
-    asked = prompt(persons[0], stream(0, "prompt"))
-    ((_, text),) = writer(endpoint)([asked])
-    assert persons[0].name in text
-    path, body, key = Endpoint.requests[0]
-    assert path == "/v1/chat/completions"
-    assert body == {
-        "model": "m",
-        "max_tokens": 9,
-        "temperature": 0.5,
-        "messages": [{"role": "user", "content": asked}],
-    }
-    assert key == "Bearer secret"
-
-
-def test_a_busy_endpoint_is_asked_again(endpoint, persons):
-    Endpoint.behaviour[:] = [(503, "busy"), (429, "slow down")]
-    ((_, text),) = writer(endpoint, n_retries=3)([prompt(persons[0], stream(0, "prompt"))])
-    assert persons[0].name in text
-    assert len(Endpoint.requests) == 3
-
-
-@pytest.mark.parametrize(
-    ("behaviour", "message"),
-    [
-        ([(401, "who are\nyou?")], "answers 401 who are you?"),
-        ([(500, "broken")] * 2, "answers 500 broken"),
-        ([(200, "<html>")], "answers '<html>', not as chat completions do"),
-        ([(200, '{"choices": []}')], "not as chat completions do"),
-    ],
-)
-def test_an_endpoint_that_answers_garbage_is_one_line(endpoint, behaviour, message):
-    Endpoint.behaviour[:] = list(behaviour)
-    with pytest.raises(InputError, match=re.escape(message)) as caught:
-        list(writer(endpoint, n_retries=1)(["Tell."]))
-    assert "\n" not in str(caught.value)
-
-
-def test_an_endpoint_that_is_down_is_one_line():
-    with pytest.raises(InputError, match="does not answer .*; see that it is up and run again"):
-        list(writer("http://127.0.0.1:9/v1", n_retries=0)(["Tell."]))
-
-
 def rewritten_by(persons, address, path, **values):
     """As many texts as there are people, by the endpoint."""
     return rewrite(persons, writer(address, **values), path, n_texts=1, max_tries=5, seed=0)
@@ -265,20 +149,6 @@ def test_an_answer_is_kept_while_others_are_waited_for(endpoint, persons, tmp_pa
     assert len(n_kept) == N - 1
 
 
-def command(*words):
-    """The exit status and what is printed."""
-    out, err, argv = io.StringIO(), io.StringIO(), sys.argv
-    sys.argv = ["rewrite", *words]
-    try:
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            main()
-    except SystemExit as exited:
-        return exited.code, out.getvalue(), err.getvalue()
-    finally:
-        sys.argv = argv
-    return 0, out.getvalue(), err.getvalue()
-
-
 def test_an_interrupt_ends_at_once_and_loses_nothing(endpoint, tmp_path):
     """Three requests hang, and five answers are kept, when it comes."""
     n_asked, is_over = itertools.count(1), threading.Event()
@@ -320,78 +190,6 @@ def test_an_interrupt_ends_at_once_and_loses_nothing(endpoint, tmp_path):
     assert n_kept() == 5
 
 
-@pytest.mark.parametrize(
-    "wait",
-    ["3600", email.utils.formatdate(time.time() + 3600, usegmt=True)],
-    ids=["seconds", "date"],
-)
-def test_a_long_wait_that_a_server_asks_for_ends_the_attempt_with_its_words(endpoint, wait):
-    Endpoint.behaviour[:] = [(429, "quota of the hour used up", ("Retry-After", wait))]
-    with pytest.raises(InputError, match=r"quota of the hour used up, .* back in 3\d\d\d s; what"):
-        list(writer(endpoint)(["Tell."]))
-    assert len(Endpoint.requests) == 1
-
-
-def test_waits_are_said(endpoint, monkeypatch):
-    said = []
-    monkeypatch.setattr(endpoints, "_SILENCE", 0.2)
-    Endpoint.behaviour[:] = [(503, "busy", ("Retry-After", "0")), (429, "slow down")]
-    list(writer(endpoint, say=said.append)(["Tell of Ann B. C."]))
-    (line,) = said
-    assert re.search(r"answers 429 slow down; asks again in 1 s \(2 of n_retries=5\), Ctrl-C", line)
-
-
-def test_a_server_that_takes_too_long_is_told_by_the_key_that_waits_longer(endpoint):
-    Endpoint.says = staticmethod(lambda _: time.sleep(0.5) or "Late.")
-    with pytest.raises(InputError, match=r"answer within timeout=0\.1 s; .* raise timeout"):
-        list(writer(endpoint, timeout=0.1, n_retries=0)(["Tell."]))
-
-
-def test_what_is_sent_can_be_chosen(endpoint):
-    more = {"temperature": None, "max_tokens": None, "max_completion_tokens": 50, "top_p": 0.9}
-    list(writer(endpoint, request=more)(["Tell of Ann B. C."]))
-    sent = {name: value for name, value in Endpoint.requests[0][1].items() if name != "messages"}
-    assert sent == {"model": "m", "max_completion_tokens": 50, "top_p": 0.9}
-
-
-def test_the_word_that_a_server_names_instead_is_used_from_then_on(endpoint):
-    refusal = "unsupported parameter max_tokens; it is max_completion_tokens now"
-    Endpoint.behaviour[:] = [(400, refusal)]
-    texts = list(writer(endpoint, batch_size=1)(["Tell of Ann B. C.", "Tell of Dan E. F."]))
-    assert len(texts) == 2
-    first, *others = [body for _, body, _ in Endpoint.requests]
-    assert first["max_tokens"] == 9
-    assert [(b["max_completion_tokens"], "max_tokens" in b) for b in others] == [(9, False)] * 2
-
-
-def test_a_field_that_a_server_refuses_is_told_with_how_to_leave_it_out(endpoint):
-    Endpoint.behaviour[:] = [(400, "no temperature for this model")]
-    with pytest.raises(InputError, match=r"no temperature .*\+request\.NAME=null leaves one out"):
-        list(writer(endpoint)(["Tell."]))
-
-
-@pytest.mark.parametrize(
-    ("answer", "text"),
-    [
-        (message("<think>Let me see.</think>\n\nShe was."), "She was."),
-        (message("Let me see.</think> She was."), "She was."),
-        (message("<think>Let me", "length"), ""),
-        (message("Let me see: she was born", "length"), ""),
-        (message(None, "length", reasoning_content="Let me see."), ""),
-        (message("She was.", reasoning_content="Let me see."), "She was."),
-        (
-            message([{"type": "thinking", "thinking": []}, {"type": "text", "text": "She was."}]),
-            "She was.",
-        ),
-    ],
-)
-def test_thoughts_are_no_part_of_an_endpoints_answer(endpoint, answer, text):
-    said = []
-    Endpoint.behaviour[:] = [(200, answer)]
-    assert [t.strip() for _, t in writer(endpoint, say=said.append)(["Tell."])] == [text]
-    assert ["raise max_tokens" in line for line in said] == [True] * (not text)
-
-
 def test_a_model_that_gives_no_text_at_all_is_told_so(endpoint, persons, tmp_path):
     """Before every text was asked for as often as may be; later attempts have all their tries."""
     Endpoint.behaviour[:] = [(200, message(None, "length"))] * 50
@@ -428,72 +226,6 @@ def test_the_command_writes_a_file_that_bior_reads(endpoint, tmp_path):
     world = BiorConfig(n_people=6, n_texts=2, source=str(output)).build(0)
     assert len(Endpoint.requests) > 12
     assert world.facts(3)["name"] in world.vocabulary.decode(world.epoch(0, 0, 6).tokens)
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory, persons):
-    """A local checkpoint of a model with random weights, which knows the words of prompts."""
-    transformers = pytest.importorskip("transformers")
-    path = tmp_path_factory.mktemp("model")
-    words = sorted(
-        {w for p in persons for w in re.findall(r"\w+|\S", prompt(p, stream(0, "prompt")))}
-    )
-    vocabulary = {word: i for i, word in enumerate(["<pad>", "<eos>", "<unk>", *words])}
-    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
-    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
-    transformers.PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, pad_token="<pad>", eos_token="<eos>", unk_token="<unk>"
-    ).save_pretrained(path)
-    torch.manual_seed(0)
-    config = transformers.LlamaConfig(
-        vocab_size=len(vocabulary),
-        hidden_size=32,
-        intermediate_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        pad_token_id=0,
-        eos_token_id=1,
-        bos_token_id=None,
-    )
-    transformers.LlamaForCausalLM(config).save_pretrained(path)
-    return path
-
-
-def test_a_local_model_writes_what_transformers_would(folder, persons):
-    """Greedily, prompts of many lengths at once as one by one."""
-    transformers = pytest.importorskip("transformers")
-    prompts = [prompt(p, stream(0, "prompt"))[: 40 * (i + 1)] for i, p in enumerate(persons)]
-    writer = LocalWriter(folder, max_tokens=8, temperature=0.0, seed=0, batch_size=4)
-    written = [text for _, text in writer(prompts)]
-    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
-    model = transformers.AutoModelForCausalLM.from_pretrained(folder).eval()
-    for asked, text in zip(prompts, written, strict=True):
-        read = tokenizer(asked, return_tensors="pt")
-        alone = model.generate(**read, max_new_tokens=8, do_sample=False)
-        expected = tokenizer.decode(alone[0, read["input_ids"].shape[1] :])
-        assert text == expected.replace("<eos>", "").strip()
-
-
-def test_sampling_is_decided_by_the_seed(folder, persons):
-    asked = [prompt(persons[0], stream(0, "prompt"))]
-    one, other, third = (
-        LocalWriter(folder, max_tokens=8, temperature=1.0, seed=s) for s in (1, 1, 2)
-    )
-    first = list(one(asked))
-    assert first == list(other(asked)) != list(third(asked))
-    assert list(one(asked)) != first
-
-
-@pytest.mark.slow
-def test_a_local_model_goes_through_the_command_and_keeps_its_answers(folder, tmp_path):
-    """Random weights never say it all: the work is given up with what was written kept."""
-    output = tmp_path / "texts.parquet"
-    status, _, errors = command(
-        f"output={output}", f"writer={folder}", "data.n_people=6", "max_tries=2", "max_tokens=5"
-    )
-    assert status == 2
-    assert "6 texts lacked a fact in all of max_tries=2" in errors
-    assert len((tmp_path / "texts.jsonl").read_text().splitlines()) == 1 + 12
 
 
 def test_bad_values_are_refused(tmp_path):

@@ -1,15 +1,24 @@
 """Orders found place by place are permutations, and look like random ones."""
 
 import numpy as np
-import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import stats
 
 from physlm.data.shuffle import Shuffle
 
 
-@pytest.mark.parametrize("n", [1, 2, 3, 17, 64, 65, 1000, 4097])
-def test_every_number_comes_once(n):
-    assert sorted(Shuffle(n, key=7).at(np.arange(n)).tolist()) == list(range(n))
+@given(st.integers(1, 4097), st.integers(0, 2**64 - 1))
+def test_every_number_comes_once(n, key):
+    assert sorted(Shuffle(n, key).at(np.arange(n)).tolist()) == list(range(n))
+
+
+@given(st.integers(1, 2**62), st.integers(0, 2**64 - 1), st.data())
+def test_places_of_the_largest_shuffles_hold_different_numbers_below_n(n, key, data):
+    places = data.draw(st.lists(st.integers(0, n - 1), unique=True, min_size=1, max_size=20))
+    found = Shuffle(n, key).at(np.array(places)).tolist()
+    assert len(set(found)) == len(places)
+    assert all(0 <= number < n for number in found)
 
 
 def test_a_place_holds_the_same_number_whatever_else_is_asked_for():

@@ -6,7 +6,7 @@ import transformers
 
 from physlm.errors import InputError
 from physlm.models.pretrained import load_pretrained
-from tests.eval.test_public_figures import save_bytewise
+from tests.models.checkpoints import save_bytewise
 
 SMALL = {
     "hidden_size": 32,

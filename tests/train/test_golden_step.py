@@ -11,7 +11,7 @@ from physlm.data.packing import pack
 from physlm.models.architecture import DecoderConfig
 from physlm.train.schedule import OptimConfig
 from tests.conftest import tiny_biod_config
-from tests.train.test_fit import losses, train, weights
+from tests.train.training import losses, train, weights
 
 GOLDEN = {
     "loss": 2.623473,

@@ -3,7 +3,7 @@ import json
 
 from physlm.run_directory import RunDirectory
 from physlm.train.profile import Profile
-from tests.train.test_fit import train
+from tests.train.training import train
 
 
 def breakdown(folder):

@@ -17,7 +17,7 @@ from physlm.train.schedule import OptimConfig
 from physlm.train.trainer import Precision
 from physlm.train.whole_step import WholeStep
 from tests.conftest import printed, tiny_biod_config
-from tests.train.test_fit import losses, stop_after, train, train_whole, weights
+from tests.train.training import losses, stop_after, train, train_whole, weights
 
 SCRIPT = """
 import json, sys
