@@ -16,8 +16,8 @@ from benchmarks.loop import loop_rows
 from benchmarks.replicas import replica_rows
 from benchmarks.timing import Row
 from benchmarks.training import training_rows
+from physlm.train.cpu import use_processor
 from physlm.train.fit import lightning_quiet
-from physlm.train.processor import use_processor
 
 _OUT = Path(__file__).parent / "out" / "bench.json"
 _PARTS = {

@@ -4,9 +4,9 @@ import random
 from collections.abc import Callable
 
 from benchmarks.timing import Row, compare
-from physlm.data.bio.bios import BiosConfig
-from physlm.data.bio.knowledge import KnowledgeCorpus
-from physlm.data.bio.pools import ATTRIBUTES, templates
+from physlm.data.people.bios import BiosConfig
+from physlm.data.people.knowledge import KnowledgeCorpus
+from physlm.data.people.pools import ATTRIBUTES, templates
 from physlm.data.tokens import gpt2_tokenizer
 
 _N_PEOPLE = 20_000

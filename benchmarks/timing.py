@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from physlm.train.processor import processor_name
+from physlm.train.cpu import processor_name
 
 
 @dataclass(frozen=True, slots=True)

@@ -171,7 +171,7 @@ def _ours(shape: Shape, mode: Mode) -> Iterator[Turn]:
     chunks: Any = iter(batches)
     trainer = _trainer(mode, logger=False, enable_checkpointing=False)
     trainer.fit(module, _Once(next(chunks)))
-    _go_on(module, trainer, is_whole_step=mode.is_compiled)
+    _go_on(module, trainer, is_compiled_step=mode.is_compiled)
 
     def turn() -> int:
         chunk = module.transfer_batch_to_device(next(chunks), module.device, 0)
@@ -183,12 +183,12 @@ def _ours(shape: Shape, mode: Mode) -> Iterator[Turn]:
     chunks.close()
 
 
-def _go_on(module: TrainingModule, trainer: lightning.Trainer, *, is_whole_step: bool) -> None:
+def _go_on(module: TrainingModule, trainer: lightning.Trainer, *, is_compiled_step: bool) -> None:
     """Undo the end of Lightning's fit, which takes everything off the device."""
     module.to(DEVICE)
     for state in trainer.optimizers[0].state.values():
         state.update({name: value.to(DEVICE) for name, value in state.items()})
-    module.is_whole_step = is_whole_step
+    module.is_compiled_step = is_compiled_step
     module.on_train_start()
 
 

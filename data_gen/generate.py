@@ -10,10 +10,10 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
 
 from physlm.config import config_dir, register, typed
-from physlm.data.bio.knowledge import KnowledgeCorpus
 from physlm.data.cfg.corpus import CfgCorpus
 from physlm.data.corpus import DataConfig, require_at_least
 from physlm.data.export import write_corpus
+from physlm.data.people.knowledge import KnowledgeCorpus
 from physlm.errors import InputError, refused_values
 from physlm.messages import explain
 from physlm.schema import Schema

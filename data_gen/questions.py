@@ -1,7 +1,7 @@
 """Write questions: `python -m data_gen.questions +experiment=extraction --output q.parquet`.
 
 The words are those of a run that asks, such as +experiment=manipulation_comparison; nothing is
-trained. The columns are split, person, asked, phrasing, question, facts, answer.
+trained. The columns are split, person, asked, paraphrase, question, facts, answer.
 """
 
 import argparse
@@ -13,9 +13,9 @@ import pyarrow.parquet as pq
 from data_gen.words import configured
 from physlm.atomic import replacing
 from physlm.config import register
-from physlm.data.bio.manipulation import ManipulationCorpus
-from physlm.data.bio.question_table import QUESTIONS, question_tables
-from physlm.data.bio.questions import QuestionCorpus
+from physlm.data.people.question_table import QUESTIONS, question_tables
+from physlm.data.people.questions import QuestionCorpus
+from physlm.data.tasks.manipulation import ManipulationCorpus
 from physlm.errors import InputError, refused_values
 from physlm.inheritance import corpus_of
 from physlm.messages import explain

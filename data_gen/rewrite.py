@@ -22,10 +22,10 @@ from rich.progress import Progress as Bar
 
 from data_gen.generate import require_output
 from physlm.config import config_dir, register, typed
-from physlm.data.bio.bior import BiorConfig, persons_of
-from physlm.data.bio.discourse import Person
-from physlm.data.bio.rewriting import Progress, Write, rewrite
 from physlm.data.corpus import require_at_least
+from physlm.data.people.bior import BiorConfig, persons_of
+from physlm.data.texts.discourse import Person
+from physlm.data.texts.rewriting import Progress, Write, rewrite
 from physlm.errors import InterruptedRunError, refused_values
 from physlm.messages import explain
 from physlm.models.text_generator import EndpointWriter, LocalWriter

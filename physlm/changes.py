@@ -14,10 +14,10 @@ def changes_of(config: RunConfig) -> dict[str, str] | None:
         Key to the run's value and, in brackets, the experiment's; None where there is no experiment
         of that name to compare with.
     """
-    if not (config_dir() / "experiment" / f"{config.name}.yaml").is_file():
+    if not (config_dir() / "experiment" / f"{config.experiment}.yaml").is_file():
         return None
     # Without the seed among the words, so that a hundred seeds compose the experiment once.
-    words = (f"+experiment={config.name}", f"scale={config.scale.value}")
+    words = (f"+experiment={config.experiment}", f"scale={config.scale.value}")
     own = replace(composed(words), seed=config.seed)
     if own.run_id == config.run_id:
         return {}

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import polars as pl
 
-from physlm.claim import Claim
-from physlm.claim_runs import judged, own_results
 from physlm.errors import InputError
-from physlm.experiment import EXPERIMENT, read_experiment
-from physlm.ledger import DecidedExperiment, all_claims, ledger, write_section
-from physlm.results import METRICS, RUNS, Results
-from physlm.summary import mixed_code
-from physlm.verdict import FOREIGN, selected
+from physlm.report.claim import Claim
+from physlm.report.claim_runs import judged, own_results
+from physlm.report.experiment import EXPERIMENT, read_experiment
+from physlm.report.ledger import DecidedExperiment, all_claims, ledger, write_section
+from physlm.report.results import METRICS, RUNS, Results
+from physlm.report.summary import mixed_code
+from physlm.report.verdict import FOREIGN, selected
 
 
 def decided_experiments(folders: Sequence[Path]) -> list[DecidedExperiment]:

@@ -10,10 +10,9 @@ import polars as pl
 
 from physlm.errors import InputError
 from physlm.record import RunRecord
-from physlm.results import METRICS, RUNS, Results
-from physlm.science import caveat
-from physlm.summary import choose, mixed_code, summarise
-from physlm.tables import (
+from physlm.report.results import METRICS, RUNS, Results
+from physlm.report.summary import choose, mixed_code, summarise
+from physlm.report.tables import (
     find_records,
     markdown,
     records_of,
@@ -22,6 +21,7 @@ from physlm.tables import (
     varying,
     write_table,
 )
+from physlm.science import caveat
 
 
 def _require_one_revision(table: pl.DataFrame, *, may_be_mixed: bool) -> None:

@@ -82,7 +82,7 @@ def _require_room(config: RunConfig, architecture: ModelConfig, vocabulary_size:
     size = sum(n_parameters(architecture, vocabulary_size, config.data.seq_len).values())
     parts = {f"a model of {size} parameters (model.n_layers={n}, model.d_model={d})": 4 * size}
     if config.stage is Stage.train and config.runtime.resolved_device() == "cpu":
-        ranks = config.runtime.n_devices * config.trainer.n_accumulate
+        ranks = config.runtime.n_devices * config.trainer.gradient_accumulation_steps
         n_tokens = config.trainer.batch_size * config.data.seq_len // ranks
         name = f"trainer.batch_size={config.trainer.batch_size} of seq_len={config.data.seq_len}"
         is_adapted = isinstance(config.model, InheritedConfig) and config.model.lora is not None

@@ -114,8 +114,8 @@ def _started(config: RunConfig, world: World) -> LanguageModel:
     if not earlier.record.exists():
         if config.runtime.n_devices * config.runtime.n_nodes > 1:
             raise InputError(
-                f"init_from: {config.parent.config.name} has not been run; run it first, several "
-                "devices cannot run one after the other"
+                f"init_from: {config.parent.config.experiment} has not been run; run it first, "
+                "several devices cannot run one after the other"
             )
         execute(config.parent.config, earlier, waits=True)
     return started_model(config, config.parent, earlier, world.corpus.vocabulary.size)
@@ -139,7 +139,7 @@ def _logged(config: RunConfig, directory: RunDirectory, first_step: int) -> Iter
         config.logger,
         directory,
         run_id=config.run_id,
-        name=config.name,
+        experiment=config.experiment,
         first_step=first_step,
         hyperparameters=config.described(),
     )
@@ -257,6 +257,6 @@ def _counts(done: Progress, prepared: Prepared) -> dict[str, Any]:
         "tokens": done.tokens,
         "exposures": done.position.exposures(corpus.n_documents),
         "wall_seconds": done.seconds,
-        "waiting_share": done.waiting_share,
+        "data_wait_fraction": done.data_wait_fraction,
         "tokens_per_second": done.tokens / done.seconds if done.seconds else 0.0,
     }

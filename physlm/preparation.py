@@ -12,7 +12,7 @@ from physlm.models.language_model import LanguageModel
 from physlm.provenance import facts_of
 from physlm.record import Origin
 from physlm.train.batches import Batches
-from physlm.train.processor import use_processor
+from physlm.train.cpu import use_processor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

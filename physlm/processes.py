@@ -19,7 +19,7 @@ from physlm.outcome import Outcome
 from physlm.pipeline import execute
 from physlm.preparation import prepare
 from physlm.run_directory import RunDirectory
-from physlm.train.processor import n_cores
+from physlm.train.cpu import n_cores
 from physlm.train.runtime import RuntimeConfig
 from physlm.watching import outlive_readers
 

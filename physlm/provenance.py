@@ -13,7 +13,7 @@ from physlm.changes import changes_of
 from physlm.config import RunConfig
 from physlm.models.architecture import ModelConfig
 from physlm.models.language_model import LanguageModel
-from physlm.train.processor import processor_name
+from physlm.train.cpu import processor_name
 
 _LIBRARIES = ("torch", "lightning", "numpy", "numba", "hydra-core", "tokenizers")
 
@@ -28,7 +28,7 @@ def facts_of(config: RunConfig, model: LanguageModel, device: str) -> dict[str, 
     """
     return {
         "run_id": config.run_id,
-        "name": config.name,
+        "experiment": config.experiment,
         "config": config.described(),
         "software": software(config.model),
         "device": torch.cuda.get_device_name() if device == "cuda" else _processor(),

@@ -49,7 +49,7 @@ class RunRecord:
             ``active`` for one token.
         exposures: Presentations of each piece of knowledge, counted by the loader.
         is_compiled: Whether training ran as compiled programs; None where that was not recorded.
-        waiting_share: Share of the time in which training waited for data; None likewise.
+        data_wait_fraction: Share of the time in which training waited for data; None likewise.
         n_replicas: Runs trained together in one program; seconds are this one's share of its time.
         stopped_at_step: Where the loss stopped being finite, if it did.
         published: The numbers in the paper, by the texts of metrics.
@@ -64,7 +64,7 @@ class RunRecord:
     """
 
     run_id: str
-    name: str
+    experiment: str
     status: str
     config: dict[str, Any]
     software: dict[str, Any]
@@ -79,7 +79,7 @@ class RunRecord:
     metrics: tuple[Metric, ...]
     published: dict[str, float]
     is_compiled: bool | None = None
-    waiting_share: float | None = None
+    data_wait_fraction: float | None = None
     n_replicas: int = 1
     stopped_at_step: int | None = None
     published_of: str = ""
@@ -141,7 +141,7 @@ class RunRecord:
         return json.dumps(content, indent=2, sort_keys=True) + "\n"
 
     def metric(self, text: str) -> Metric:
-        """The metric of that text, such as ``qa/chance{split=in_distribution}``.
+        """The metric of that text, such as ``qa/chance{split=train_people}``.
 
         Raises:
             KeyError: If the run did not measure it.

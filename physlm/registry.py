@@ -23,6 +23,7 @@ FOLDERS = {
 _DECORATOR = re.compile(r'^@register\("(\w+)", "(\w+)"\)$', re.MULTILINE)
 
 _registered: dict[tuple[str, str], type[Schema]] = {}
+_tags: dict[type[Schema], str] = {}
 
 
 def register(group: str, name: str) -> Callable[[T], T]:
@@ -45,6 +46,7 @@ def register(group: str, name: str) -> Callable[[T], T]:
                 f"{schema.__module__} registers {group}/{name}, as {taken} does; take another name"
             )
         _registered[group, name] = schema
+        _tags[schema] = f"{group}/{name}"
         return schema
 
     return registered
@@ -61,6 +63,20 @@ def schema_of(group: str, name: str) -> type[Schema]:
     if (group, name) not in _registered:
         importlib.import_module(_modules()[group, name])
     return _registered[group, name]
+
+
+def tag_of(schema: type[Schema]) -> str:
+    """The name of a schema in run ids and records, such as ``data/bios``; its class may change.
+
+    Raises:
+        InputError: If it is not registered.
+    """
+    if schema not in _tags:
+        raise InputError(
+            f"{schema.__module__}.{schema.__qualname__} has no name; write "
+            '@register("GROUP", "NAME") above its @dataclass'
+        )
+    return _tags[schema]
 
 
 def names(group: str) -> list[str]:

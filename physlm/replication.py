@@ -70,12 +70,12 @@ def replicate(config: RunConfig) -> Replication:
 
 def _name(points: Sequence[RunConfig]) -> str:
     digest = hashlib.sha256(" ".join(sorted(point.run_id for point in points)).encode())
-    return f"{points[0].name}-{digest.hexdigest()[:8]}"
+    return f"{points[0].experiment}-{digest.hexdigest()[:8]}"
 
 
 def _why_not_side_by_side(point: RunConfig) -> str | None:
     """What keeps these runs from being replicas, if anything."""
-    runtime = point.runtime
+    runtime, n_steps = point.runtime, point.trainer.gradient_accumulation_steps
     faults = {
         "it starts from another run": bool(point.init_from),
         "only decoders can be replicas": not isinstance(point.model, DecoderConfig),
@@ -83,8 +83,8 @@ def _why_not_side_by_side(point: RunConfig) -> str | None:
         "several devices": runtime.n_devices * runtime.n_nodes > 1,
         "trainer.precision=fp16 needs a gradient scaler; use bf16 or fp32": point.trainer.precision
         is Precision.fp16,
-        f"trainer.n_accumulate={point.trainer.n_accumulate}; use 1": point.trainer.n_accumulate > 1,
-        f"runtime.n_measurements={runtime.n_measurements}; use 0": runtime.n_measurements > 0,
+        f"trainer.gradient_accumulation_steps={n_steps}; use 1": n_steps > 1,
+        f"runtime.n_evaluations={runtime.n_evaluations}; use 0": runtime.n_evaluations > 0,
         "runtime.compile=true; replicas are not compiled": runtime.compile is True,
         "profile=true is of one run": point.profile,
     }

@@ -20,9 +20,9 @@ from physlm.config import RunConfig, config_dir, register
 from physlm.config.lineage import lineage
 from physlm.config.scale import Scale
 from physlm.errors import InputError, InterruptedRunError
-from physlm.experiment import EXPERIMENT, SAID_ELSEWHERE, Experiment, read_experiment
 from physlm.messages import explain
 from physlm.outcome import faults, settled_outcome
+from physlm.report.experiment import EXPERIMENT, SAID_ELSEWHERE, Experiment, read_experiment
 from physlm.run_directory import RunDirectory
 from physlm.watching import outlive_readers, tell
 
@@ -70,7 +70,7 @@ def show(plan: Plan) -> int:
     missing = _missing(plan)
     for run_id, run in plan.needed.items():
         word = "to be run" if run_id in missing else "finished "
-        print(f"{run_id}  {word}  {run.name} seed={run.seed}{_arms_of(plan, run_id)}")
+        print(f"{run_id}  {word}  {run.experiment} seed={run.seed}{_arms_of(plan, run_id)}")
     return 0
 
 
@@ -89,7 +89,7 @@ def reproduce(plan: Plan, *, in_processes: bool = False) -> int:
     """
     missing = _missing(plan).values()
     status = _side_by_side(missing) if in_processes else _one_by_one(missing)
-    from physlm.reproduced import present  # loads what tables and figures need
+    from physlm.report.reproduced import present  # loads what tables and figures need
 
     present(
         plan.experiment,
@@ -119,7 +119,7 @@ def _one_by_one(runs: Iterable[RunConfig]) -> int:
     """Carry out runs in this process; the worst exit status."""
     waiting, status = list(runs), 0
     for number, run in enumerate(waiting, 1):
-        tell(f"run {number} of {len(waiting)}: {run.name} seed={run.seed} ({run.run_id})")
+        tell(f"run {number} of {len(waiting)}: {run.experiment} seed={run.seed} ({run.run_id})")
         from physlm.pipeline import execute  # loads torch
 
         try:

@@ -180,7 +180,7 @@ def show_replication(replication: "Replication", config: RunConfig) -> None:
 def table_of_many(records: Sequence[RunRecord], config: RunConfig, rate: float) -> Table:
     """Mean and spread over runs, beside the published numbers."""
     result = Table(
-        title=f"{config.name} (n = {len(records)} runs, learning rate {rate:g})",
+        title=f"{config.experiment} (n = {len(records)} runs, learning rate {rate:g})",
         title_justify="left",
         caption_justify="left",
     )
@@ -210,7 +210,7 @@ def table_of_many(records: Sequence[RunRecord], config: RunConfig, rate: float) 
 def table(record: RunRecord, config: RunConfig) -> Table:
     """Measured beside published, and what the run cost."""
     result = Table(
-        title=f"{record.name} (seed {record.config['seed']}, n = 1 run)",
+        title=f"{record.experiment} (seed {record.config['seed']}, n = 1 run)",
         title_justify="left",
         caption_justify="left",
     )

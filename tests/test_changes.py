@@ -32,22 +32,22 @@ def printed(result):
     [
         (f"{CAPACITY} seed=3 runtime.n_threads=1 logger=csv", {}),
         (
-            f"{CAPACITY} data.n_people=20 model.is_tied=false trainer.batch_size=8",
+            f"{CAPACITY} data.n_people=20 model.tie_embeddings=false trainer.batch_size=8",
             {
                 "data.n_people": "20 (1000)",
-                "model.is_tied": "false (true)",
+                "model.tie_embeddings": "false (true)",
                 "trainer.batch_size": "8 (16)",
             },
         ),
         (
             "+experiment=cfg_learn eval=cfg_probing",
             {
-                "eval.cfg_probing": "CfgProbingConfig (none)",
-                "eval.cfg_accuracy": "none (CfgAccuracyConfig)",
-                "eval.cfg_distribution": "none (CfgDistributionConfig)",
+                "eval.cfg_probing": "eval/cfg_probing (none)",
+                "eval.cfg_accuracy": "none (eval/cfg_accuracy)",
+                "eval.cfg_distribution": "none (eval/cfg_distribution)",
             },
         ),
-        (f"{CAPACITY} name=mine", None),
+        ("data=biod data.exposures=5", None),
     ],
 )
 def test_every_key_that_decides_the_result_and_differs_is_told(words, changed):
@@ -55,10 +55,10 @@ def test_every_key_that_decides_the_result_and_differs_is_told(words, changed):
 
 
 def test_what_the_run_before_was_is_compared_too():
-    single = """+experiment=extraction init_from="'+experiment=people +text=single'" """
+    single = """+experiment=extraction init_from="'+experiment=people +augmentation=single'" """
     assert changes_of(run(single)) == {
-        "ancestor.data.text.n_wordings": "1 (5)",
-        "ancestor.data.text.order": "fixed (random)",
+        "ancestor.data.augmentation.n_paraphrases": "1 (5)",
+        "ancestor.data.augmentation.order": "fixed (random)",
     }
 
 

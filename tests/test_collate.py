@@ -7,10 +7,10 @@ import pytest
 from physlm.collate import main
 from physlm.errors import InputError
 from physlm.measurement import Metric
-from physlm.results import Results
+from physlm.report.results import Results
+from physlm.report.summary import choose, summarise
+from physlm.report.tables import find_records, tabulate, varying
 from physlm.run_directory import RunDirectory
-from physlm.summary import choose, summarise
-from physlm.tables import find_records, tabulate, varying
 from tests.test_record import make_record
 
 BITS = "capacity/bits_per_parameter{split=train}"
@@ -78,26 +78,26 @@ def chosen(records, *conditions):
 def test_columns_and_metrics_that_no_chosen_run_has_are_left_out():
     metric = Metric(name="cfg/kl_nats", value=0.1, unit="", n=3, stderr=0.2, dims={"level": 2})
     records = [
-        make_record(run_id="a", name="a", metrics=(metric,), parameters={"total": 1}),
-        make_record(run_id="b", name="b", metrics=()),
+        make_record(run_id="a", experiment="a", metrics=(metric,), parameters={"total": 1}),
+        make_record(run_id="b", experiment="b", metrics=()),
     ]
     whole = varying(tabulate(records), records)
     assert whole.metrics.rows() == [("a", "cfg/kl_nats", "level=2", 0.1, 0.2, 3)]
     assert "parameters.embedding" in whole.runs.columns
-    assert chosen(records, "name=b").metrics.is_empty()
-    assert "parameters.embedding" not in chosen(records, "name=a").runs.columns
+    assert chosen(records, "experiment=b").metrics.is_empty()
+    assert "parameters.embedding" not in chosen(records, "experiment=a").runs.columns
 
 
 def test_null_is_a_value_and_what_a_run_does_not_have_is_none():
     """Junk without a token differs from junk with one; bioS has no share of junk to differ in."""
-    junk = [{"junk_share": 0.5, "junk_token": token} for token in (None, "<|junk|>")]
+    junk = [{"junk_fraction": 0.5, "junk_token": token} for token in (None, "<|junk|>")]
     records = [
         make_record(run_id=str(i), config={"seed": 0, "data": data})
         for i, data in enumerate((*junk, {"n_people": 10}))
     ]
     columns = varying(tabulate(records), records).runs.columns
     assert "data.junk_token" in columns
-    assert "data.junk_share" not in columns
+    assert "data.junk_fraction" not in columns
     assert "data.junk_token" not in chosen(records, "run_id=0,2").runs.columns
 
 
@@ -168,8 +168,10 @@ def test_means_are_of_the_metrics_with_published_numbers_unless_named(runs, caps
     assert main([str(runs), "--by", "model.d_model"]) == 0
     assert BITS in capsys.readouterr().out
     RunDirectory(runs / "other").path.mkdir()
-    RunDirectory(runs / "other").write_record(make_record(run_id="other", published={}, name="o"))
-    assert main([str(runs), "--by", "seed", "--where", "name=o"]) == 2
+    RunDirectory(runs / "other").write_record(
+        make_record(run_id="other", published={}, experiment="o")
+    )
+    assert main([str(runs), "--by", "seed", "--where", "experiment=o"]) == 2
     assert "no published numbers; say which metrics by --metrics" in capsys.readouterr().err
 
 
@@ -212,7 +214,16 @@ def test_curves_of_all_runs_are_one_table(runs, capsys):
     path = runs.parent / "curve.csv"
     assert main([str(runs), "--curves", "--output", str(path)]) == 0
     table = pl.read_csv(path)
-    assert table.columns == ["run_id", "name", "seed", "step", "tokens", "metric", "dims", "value"]
+    assert table.columns == [
+        "run_id",
+        "experiment",
+        "seed",
+        "step",
+        "tokens",
+        "metric",
+        "dims",
+        "value",
+    ]
     assert table["seed"].to_list() == [0] * 4 + [1] * 4
     found = table.filter(metric="cfg/kl_nats", dims="split=test")
     assert found["value"].to_list() == [1.0, 0.5] * 2
@@ -236,7 +247,7 @@ def test_runs_and_metrics_are_two_tables_in_a_folder(runs, capsys):
 
 def test_no_curves_is_said(runs, capsys):
     assert main([str(runs), "--curves"]) == 2
-    assert "no curves found; run with runtime.n_measurements=20" in capsys.readouterr().err
+    assert "no curves found; run with runtime.n_evaluations=20" in capsys.readouterr().err
 
 
 def write_record(folder, **changes):

@@ -11,16 +11,16 @@ from hydra.errors import HydraException
 from hydra.types import RunMode
 
 from physlm.config import RunConfig, composed, config_dir, register, run_config
-from physlm.data.bio.junk import JunkConfig
-from physlm.data.bio.knowledge import KnowledgeCorpus
-from physlm.data.bio.mixed import MixedConfig
 from physlm.data.cfg.corpus import CfgConfig
 from physlm.data.mixture import part_of
+from physlm.data.people.junk import JunkConfig
+from physlm.data.people.knowledge import KnowledgeCorpus
+from physlm.data.people.mixed import MixedConfig
 from physlm.data.public.corpus import PublicFiguresConfig
 from physlm.errors import InputError
 from physlm.measurement import metric_text, parse_metric
 from physlm.models.size import n_parameters
-from physlm.results import Results
+from physlm.report.results import Results
 
 register()
 
@@ -47,7 +47,7 @@ def config():
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
 def test_every_experiment_composes_at_every_scale(config, experiment, scale):
     chosen = config(f"+experiment={experiment}", f"scale={scale}")
-    assert (chosen.name, chosen.scale.value) == (experiment, scale)
+    assert (chosen.experiment, chosen.scale.value) == (experiment, scale)
     if isinstance(chosen.data, PublicFiguresConfig):
         return  # there is one table; the model that is asked makes the scale
     is_small = size_of_world(chosen) < 10_000
@@ -61,7 +61,7 @@ def size_of_world(chosen: RunConfig) -> int:
     if isinstance(chosen.data, MixedConfig):
         return chosen.data.biographies.n_people
     if isinstance(chosen.data, JunkConfig):
-        return chosen.data.useful.n_people
+        return chosen.data.target.n_people
     return chosen.data.n_people if chosen.parent is None else size_of_world(chosen.parent.config)
 
 
@@ -82,7 +82,7 @@ def test_paper_scale_of_grammars_is_the_published_recipe(config):
     assert (chosen.model.n_layers, chosen.model.n_heads, chosen.model.d_model) == (12, 12, 768)
     optim = chosen.optim
     assert (optim.learning_rate, optim.weight_decay, optim.warmup_steps) == (3e-4, 0.1, 0)
-    assert (optim.beta_1, optim.beta_2, optim.final_fraction) == (0.9, 0.98, 0)
+    assert (optim.beta_1, optim.beta_2, optim.min_lr_ratio) == (0.9, 0.98, 0)
     assert (chosen.trainer.batch_size, chosen.trainer.precision.value) == (96, "fp32")
     grammar = chosen.data.build(0).grammar
     n_steps = chosen.data.n_strings * (grammar.mean_length + 1) / (96 * 512)
@@ -97,7 +97,7 @@ def test_paper_scale_of_people_is_the_published_recipe(config):
     assert (people.model.n_layers, people.model.n_heads, people.model.d_model) == (12, 12, 768)
     optim, tuned = people.optim, chosen.optim
     assert (optim.learning_rate, optim.weight_decay, optim.warmup_steps) == (1e-3, 0.1, 1000)
-    assert (optim.final_fraction, optim.epsilon, people.trainer.batch_size) == (0.1, 1e-6, 96)
+    assert (optim.min_lr_ratio, optim.epsilon, people.trainer.batch_size) == (0.1, 1e-6, 96)
     n_steps = people.data.exposures * people.data.n_people * 73 / (96 * 512)
     assert n_steps == pytest.approx(80_000, rel=0.01)
     assert (tuned.learning_rate, tuned.weight_decay, chosen.trainer.batch_size) == (3e-4, 0.01, 48)
@@ -181,9 +181,9 @@ def test_the_run_id_follows_science_and_nothing_else(config):
 
 
 def test_what_came_later_names_only_the_runs_that_use_it(config):
-    plain = config("data=bios", "data.text.second_language=false")
+    plain = config("data=bios", "data.augmentation.second_language=false")
     assert plain.run_id == config("data=bios").run_id
-    assert config("data=bios", "data.text.second_language=true").run_id != plain.run_id
+    assert config("data=bios", "data.augmentation.second_language=true").run_id != plain.run_id
 
 
 def test_what_only_measures_is_one_run_whatever_its_exposures_are(config):
@@ -258,7 +258,7 @@ def test_an_added_key_is_refused(config):
         ("model.n_heads=3", "d_model=128 is not divisible by n_heads=3"),
         ("optim.learning_rate=-1", "learning_rate=-1"),
         ("runtime.n_devices=5", "batch_size=96 is not divisible by 5"),
-        ("trainer.n_accumulate=7", "n_accumulate=7"),
+        ("trainer.gradient_accumulation_steps=7", "gradient_accumulation_steps=7"),
         ("eval.capacity.n_renderings=0", "n_renderings=0"),
     ],
 )
@@ -269,7 +269,7 @@ def test_values_out_of_range_are_refused_by_name(config, override, message):
 
 @pytest.mark.parametrize("launcher", ["serial", "processes", "slurm"])
 def test_every_launcher_composes(config, launcher):
-    assert config("+experiment=capacity_100x", f"launcher={launcher}").name == "capacity_100x"
+    assert config("+experiment=capacity_100x", f"launcher={launcher}").experiment == "capacity_100x"
 
 
 def test_a_sweep_takes_the_keys_of_its_experiment(config):
@@ -301,15 +301,8 @@ def test_every_sweep_composes(config):
     ],
 )
 def test_texts_of_people_have_their_published_names(config, text, expected):
-    chosen = config("data=bios", f"+text={text}").data.text
-    assert (chosen.n_wordings, chosen.n_orders, chosen.order.value) == expected
-
-
-@pytest.mark.parametrize("n", [25, 50, 100, 150])
-def test_few_people_are_asked_about_as_long_as_many(config, n):
-    data = config("+experiment=manipulation_classification", f"+asked=of_{n}").data
-    assert data.max_train == n
-    assert data.max_train * data.exposures == 30_000
+    chosen = config("data=bios", f"+augmentation={text}").data.augmentation
+    assert (chosen.n_paraphrases, chosen.n_permutations, chosen.order.value) == expected
 
 
 @pytest.mark.parametrize(
@@ -323,7 +316,7 @@ def test_few_people_are_asked_about_as_long_as_many(config, n):
 )
 def test_corrupted_training_is_as_published(config, corrupted, expected):
     data = config("+experiment=cfg_robust", f"+corrupted={corrupted}").data
-    assert (data.corrupted_share, data.corruption.value, data.corruption_rate) == expected
+    assert (data.corrupted_fraction, data.corruption.value, data.corruption_rate) == expected
 
 
 def test_every_position_variant_builds_from_the_command_line(config):
@@ -338,7 +331,7 @@ GROUPS = {
     "domain": "capacity_domain_token",
     "mlp": "capacity_gated_mlp",
     "experts": "capacity_moe",
-    "told": "capacity_texts",
+    "told": "capacity_augmentation",
 }
 
 
@@ -373,7 +366,7 @@ def test_a_scale_means_the_same_wherever_words_are_composed():
     words = ("+experiment=extraction", "scale=gpu")
     with initialize_config_dir(str(config_dir()), version_base="1.3"):
         assert run_config(compose("config", overrides=list(words))) == composed(words)
-    people = ("+experiment=people", "+text=multi5_permute")
+    people = ("+experiment=people", "+augmentation=multi5_permute")
     assert composed(words).parent.config.data == composed((*people, "scale=gpu")).data
     assert composed(words[:1]).parent.config.data == composed(people).data
     assert composed(people).data.n_people < composed((*people, "scale=gpu")).data.n_people

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from physlm.claims import decided_experiments
-from physlm.experiment import read_experiment
-from physlm.ledger import BEGIN, END, all_claims, ledger
-from physlm.results import Results
+from physlm.report.experiment import read_experiment
+from physlm.report.ledger import BEGIN, END, all_claims, ledger
+from physlm.report.results import Results
 
 FOLDER = Path(__file__).parent.parent / "experiments"
 EXPERIMENTS = sorted(path.parent for path in FOLDER.glob("*/experiment.yaml"))

@@ -14,9 +14,9 @@ from physlm.errors import InputError
 from physlm.inheritance import corpus_of
 from physlm.pipeline import execute
 from physlm.record import _seal
+from physlm.report.summary import varying_science
+from physlm.report.tables import find_records, tabulate, varying
 from physlm.run_directory import RunDirectory, read_curves
-from physlm.summary import varying_science
-from physlm.tables import find_records, tabulate, varying
 
 BIRTH = (
     "+experiment=capacity_1000x data.n_people=60 data.exposures=30 trainer.batch_size=8 "
@@ -188,7 +188,7 @@ def test_adapters_are_trained_and_merged(family):
         "blocks.0.attention.qkv.weight",
         "blocks.1.attention.qkv.weight",
     }
-    assert not tuned.architecture.is_tied
+    assert not tuned.architecture.tie_embeddings
     further = child(runs_dir=folder, init_from=str(tuned.run_dir))
     assert carried_out(further)[0].status == "finished"
 

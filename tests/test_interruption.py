@@ -45,7 +45,7 @@ MOMENTS = {
     "while weights are written": ("physlm.weights.save_model", 1),
     "between weights and record": ("physlm.pipeline.sha256", 1),
     "while the record is written": ("physlm.record._seal", 2),
-    "while scoring": ("physlm.eval.capacity#CapacityConfig.measure", 1),
+    "while scoring": ("physlm.eval.people.capacity#CapacityConfig.measure", 1),
     "between scores and record": ("physlm.record#RunRecord.unmeasured", 3),
     "between record and figure": ("physlm.analysis.figures.draw_run", 1),
     "while a figure is drawn": ("matplotlib.figure#Figure.savefig", 1),

@@ -12,9 +12,12 @@ register()
 pytestmark = pytest.mark.slow
 
 MODEL = "model.d_model=32 model.n_layers=1 optim.learning_rate=5e-3 optim.warmup_steps=5"
-TOLD = "data.n_people=24 data.tokenizer=compact data.questions=true +text=multi2_permute"
+TOLD = (
+    "data.n_people=24 data.tokenizer=compact data.include_question_vocabulary=true "
+    "+augmentation=multi2_permute"
+)
 PEOPLE = (
-    f"data=bios {TOLD} data.exposures=60 data.seq_len=128 eval=bio trainer.batch_size=4 {MODEL}"
+    f"data=bios {TOLD} data.exposures=60 data.seq_len=128 eval=recall trainer.batch_size=4 {MODEL}"
 )
 
 
@@ -48,8 +51,8 @@ def test_questions_are_finetuned_on_and_answered_by_those_who_were_asked_about(f
         "eval=qa",
     ]
     metrics = carried_out(folder, *words, init_from=PEOPLE)
-    known = metrics["qa/exact_match{split=in_distribution}"]
-    others = metrics["qa/exact_match{split=out_of_distribution}"]
+    known = metrics["qa/exact_match{split=train_people}"]
+    others = metrics["qa/exact_match{split=held_out_people}"]
     assert known.n == others.n == 12 * 6
     assert known.value > 0.5
     assert others.value < 0.25
@@ -62,16 +65,16 @@ def test_mixed_training_reads_both_and_is_measured_on_both(folder):
         "data.biographies.tokenizer=compact",
         "data.exposures=40",
         "data.seq_len=64",
-        "data.question_share=0.5",
+        "data.question_fraction=0.5",
         "trainer.batch_size=1",
         *MODEL.split(),
     ]
     asked, stored = (carried_out(folder, *words, f"eval={name}") for name in ("qa", "bio"))
-    assert asked["qa/exact_match{split=in_distribution}"].value > 0.1
-    assert stored["bio/attribute_accuracy{split=train}"].n == 24
+    assert asked["qa/exact_match{split=train_people}"].value > 0.1
+    assert stored["recall/accuracy{split=train}"].n == 24
 
 
 def test_probes_run_on_what_was_trained(folder):
-    words = [*PEOPLE.replace("eval=bio", "eval=q_probe").split(), "eval.q_probe.n_steps=20"]
+    words = [*PEOPLE.replace("eval=recall", "eval=q_probe").split(), "eval.q_probe.n_steps=20"]
     metrics = carried_out(folder, *words, "eval.q_probe.tasks=[whole/major]")
     assert metrics["q_probe/accuracy{attribute=major,part=whole,split=test}"].n == 12

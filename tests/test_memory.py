@@ -6,12 +6,12 @@ from functools import partial
 import pytest
 
 from physlm.config import RunConfig, composed
-from physlm.data.bio.biod import BiodConfig
-from physlm.data.bio.bior import BiorConfig
-from physlm.data.bio.bios import BiosConfig
 from physlm.data.cfg.corpus import BagKind, CfgConfig
 from physlm.data.cfg.formats import from_text
 from physlm.data.cfg.tables import tables
+from physlm.data.people.biod import BiodConfig
+from physlm.data.people.bior import BiorConfig
+from physlm.data.people.bios import BiosConfig
 from physlm.inheritance import corpus_of, model_of
 from physlm.memory import memory_bytes, require_memory
 from physlm.models.architecture import DecoderConfig, EncoderConfig
@@ -55,7 +55,11 @@ WORLDS = [
     (BiodConfig, {"frequencies": [HUGE]}, r"frequencies=\[1000000000000\] takes"),
     (BiosConfig, {"n_people": HUGE}, "n_people=1000000000000 exceeds the 160000000 distinct names"),
     (BiosConfig, {"n_minority": HUGE}, "n_people=1000000010000 exceeds the 160000000 distinct"),
-    (BiosConfig, {"n_minority": 1, "times": HUGE}, "times=1000000000000 for n_people=10000 takes"),
+    (
+        BiosConfig,
+        {"n_minority": 1, "majority_repeats": HUGE},
+        "majority_repeats=1000000000000 for n_people=10000 takes",
+    ),
     (BiorConfig, {"n_texts": HUGE}, "n_texts=1000000000000 for n_people=10000 takes"),
     (BiorConfig, {"n_people": HUGE}, "n_people=1000000000000"),
     (CfgConfig, {"bags": BagKind.disjoint, "n_bag_tokens": HUGE}, "n_bag_tokens=1000000000000"),

@@ -41,7 +41,7 @@ def run(installed, folder, *words):
 def test_the_wheel_composes_an_experiment_from_another_folder(installed, tmp_path):
     status, lines, _ = run(installed, tmp_path, "+experiment=capacity_100x", "--cfg", "job")
     assert status == 0
-    assert "name: capacity_100x" in lines
+    assert "experiment: capacity_100x" in lines
 
 
 @pytest.mark.slow
@@ -65,8 +65,8 @@ def test_the_wheel_holds_configuration_sweeps_pools_templates_and_a_command(inst
         "conf/model.yaml",
         "py.typed",
         "sweeps/capacity_scaling.yaml",
-        "data/bio/pools/majors.txt",
-        "data/bio/templates/major.txt",
+        "data/people/pools/majors.txt",
+        "data/people/templates/major.txt",
         "data/cfg/grammars/cfg3f.txt",
     ):
         assert (installed / "physlm" / name).is_file(), name

@@ -6,8 +6,8 @@ import torch
 from physlm.config import RunConfig, composed, register
 from physlm.data.cfg.corpus import CfgConfig
 from physlm.errors import InputError
-from physlm.eval.cfg_accuracy import CfgAccuracyConfig
-from physlm.eval.cfg_distribution import CfgDistributionConfig
+from physlm.eval.cfg.accuracy import CfgAccuracyConfig
+from physlm.eval.cfg.distribution import CfgDistributionConfig
 from physlm.models.architecture import DecoderConfig
 from physlm.pipeline import _curve
 from physlm.preparation import prepare

@@ -25,7 +25,7 @@ def make_record(**changes):
     )
     values = {
         "run_id": "abc",
-        "name": "test",
+        "experiment": "test",
         "status": "finished",
         "config": {
             "seed": 0,

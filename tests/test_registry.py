@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from physlm.config import composed, recorded
-from physlm.data.bio.bios import BiosConfig
 from physlm.data.corpus import DataConfig
+from physlm.data.people.bios import BiosConfig
 from physlm.errors import InputError
 from physlm.record import read_record
 from physlm.registry import FOLDERS, names, register, schema_of, schemas
@@ -39,7 +39,9 @@ def test_one_schema_is_asked_for_without_importing_the_others():
 
 
 def test_a_name_that_is_taken_is_refused_in_one_line():
-    with pytest.raises(InputError, match=r"registers data/bios, as physlm\.data\.bio\.bios does"):
+    with pytest.raises(
+        InputError, match=r"registers data/bios, as physlm\.data\.people\.bios does"
+    ):
         register("data", "bios")(dataclass(type("Other", (DataConfig,), {"__module__": "mine"})))
     assert schema_of("data", "bios") is BiosConfig
 
@@ -75,7 +77,9 @@ def test_a_script_adds_a_world_a_scorer_and_an_experiment(tmp_path):
     assert record.config["data"]["n_throws"] == 200
     status, _, errors = run("coins.py", tmp_path, "+experiment=coins", "data.n_thorws=3")
     assert (status, errors) == (2, "error: unknown key data.n_thorws; --help lists the keys\n")
-    with pytest.raises(InputError, match="is of another version"):  # its script is not loaded here
+    with pytest.raises(
+        InputError, match="registered here; use the script that registers it"
+    ):  # its script is not loaded here
         recorded(tmp_path / record.run_id)
 
 
@@ -93,7 +97,7 @@ def test_a_mixer_of_somebody_else_is_trained_and_its_run_goes_on(tmp_path):
     record = read_record(record_path(called(*words, cwd=tmp_path, check=0), tmp_path))
     d, n_layers = record.config["model"]["d_model"], record.config["model"]["n_layers"]
     assert record.parameters["attention"] == n_layers * d * d
-    assert record.config["kinds"]["model.mixer"] == "RunningMeanConfig"
+    assert record.config["kinds"]["model.mixer"] == "mixer/running_mean"
     assert "finished before" in called(*words, cwd=tmp_path, check=0).stdout
     plain = composed(("+experiment=capacity_100x", "data.n_people=20"))
     assert plain.run_id != record.run_id

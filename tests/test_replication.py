@@ -231,11 +231,11 @@ def test_a_replica_that_diverges_is_recorded_and_told(tmp_path):
     ("words", "message"),
     [
         (("seeds=0",), "seeds=0; must be at least 1"),
-        (("seeds=2", "runtime.replicas=true", "trainer.n_accumulate=2"), "n_accumulate=2; use 1"),
         (
-            ("seeds=2", "runtime.replicas=true", "runtime.n_measurements=3"),
-            "n_measurements=3; use 0",
+            ("seeds=2", "runtime.replicas=true", "trainer.gradient_accumulation_steps=2"),
+            "gradient_accumulation_steps=2; use 1",
         ),
+        (("seeds=2", "runtime.replicas=true", "runtime.n_evaluations=3"), "n_evaluations=3; use 0"),
         (("seeds=2", "runtime.replicas=true", "model=bert"), "only decoders can be replicas"),
         (("learning_rates=[1e-3,-1]",), "learning_rates=[0.001, -1.0]; each must be above 0"),
         (("learning_rates=[1e-3,1e-3]",), "each must be above 0, finite, and told once"),

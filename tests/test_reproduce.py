@@ -10,10 +10,10 @@ import pytest
 import yaml
 from rich.console import Console
 
-from physlm.experiment import read_experiment
+from physlm.report.experiment import read_experiment
+from physlm.report.reproduced import verdicts
+from physlm.report.results import Results
 from physlm.reproduce import main
-from physlm.reproduced import verdicts
-from physlm.results import Results
 from physlm.run_directory import RunDirectory
 from tests.test_experiments import FOLDER
 
@@ -32,7 +32,7 @@ BITS = "capacity/bits_per_parameter{split=train}"
 FIGURE = f"""
 import sys
 from pathlib import Path
-from physlm.results import Results
+from physlm.report.results import Results
 folder = Path(__file__).parent
 drawn = sorted(Results.read(folder).runs["data.exposures"].unique())
 assert drawn == [3, 6], drawn

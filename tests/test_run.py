@@ -204,7 +204,7 @@ def test_a_language_is_learned_measured_on_the_way_and_looked_into(command, tmp_
     status, output = command(
         "+experiment=cfg_inside",
         *LANGUAGE,
-        "runtime.n_measurements=3",
+        "runtime.n_evaluations=3",
         "logger=csv",
         "eval.cfg_accuracy.n_samples=10",
         "eval.cfg_accuracy.n_samples_of_curve=5",
@@ -276,7 +276,10 @@ def test_bad_input_is_one_line_and_status_2(command, words, message):
             ("data=cfg", "eval=cfg", "data.seq_len=64", "model.position=learned"),
             "data.seq_len=64: only 0% of the strings",
         ),
-        (("data=cfg", "eval=cfg", "data.corrupted_share=2"), "corrupted_share=2.0; must be from 0"),
+        (
+            ("data=cfg", "eval=cfg", "data.corrupted_fraction=2"),
+            "corrupted_fraction=2.0; must be from 0",
+        ),
     ],
 )
 def test_what_a_language_cannot_be_measured_with_is_one_line(command, words, message):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from physlm.config import RunConfig
-from physlm.data.bio.bios import TextConfig
+from physlm.data.people.bios import AugmentationConfig
 from physlm.models.architecture import DecoderConfig
 from physlm.registry import FOLDERS, schemas
 from physlm.schema import Schema, converted
@@ -20,7 +20,15 @@ from physlm.train.trainer import TrainerConfig
 from tests.conftest import printed
 
 REGISTERED = [schema for group in FOLDERS for schema in schemas(group).values()]
-ALL = [*REGISTERED, RunConfig, TextConfig, RuntimeConfig, TrainerConfig, OptimConfig, LoggerConfig]
+ALL = [
+    *REGISTERED,
+    RunConfig,
+    AugmentationConfig,
+    RuntimeConfig,
+    TrainerConfig,
+    OptimConfig,
+    LoggerConfig,
+]
 
 
 def kinds_of(hint):
@@ -55,7 +63,7 @@ def built(schema, **values):
 # The shape checks of these tests refuse wrong arguments themselves, so a process of its own.
 GIVEN = """
 import numpy as np
-from physlm.data.bio.biod import BiodConfig
+from physlm.data.people.biod import BiodConfig
 from physlm.data.cfg.corruption import corrupt
 from physlm.data.cfg.library import load_grammar
 from physlm.data.tokens import Vocabulary

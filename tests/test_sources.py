@@ -7,7 +7,7 @@ from hashlib import sha256
 import pytest
 
 from physlm import sources
-from physlm.identity import identity
+from physlm.run_id import identity
 from physlm.sources import SOURCE, located, pinned
 
 

@@ -30,7 +30,7 @@ LIGHT = [
     "physlm.record",
     "physlm.messages",
     "physlm.science",
-    "physlm.identity",
+    "physlm.run_id",
     "physlm.train.runtime",
     "physlm.train.trainer",
     "physlm.train.schedule",
@@ -88,7 +88,7 @@ def test_schemas_of_worlds_and_of_training_load_nothing_that_computes():
         (["--help"], "Groups (choose with group=option"),
         (["+experiment=capacity_1000x", "data.n_peopel=5"], "unknown key data.n_peopel; --help"),
         (["+experiment=cfg_learn", "data.n_strings=0"], "n_strings=0; must be at least 1"),
-        (["+experiment=mixed_training", "data.questions.train_share=2"], "train_share=2"),
+        (["+experiment=mixed_training", "data.questions.train_fraction=2"], "train_fraction=2"),
     ],
 )
 def test_help_and_refusals_load_nothing_that_computes(words, said):

@@ -81,7 +81,7 @@ def build(directory, kind, run_id="abc"):
         LoggerConfig(kind=kind),
         directory,
         run_id=run_id,
-        name="run",
+        experiment="run",
         first_step=0,
         hyperparameters={"a": 1},
     )

@@ -5,9 +5,9 @@ from pathlib import Path
 import polars as pl
 from matplotlib.figure import Figure
 
-from physlm.analysis.experiment_figure import draw_experiment
-from physlm.results import Results
-from physlm.summary import summarise
+from physlm.report.figures.experiment import draw_experiment
+from physlm.report.results import Results
+from physlm.report.summary import summarise
 
 LEARNED, MOST = "capacity/total_bits{split=train}", "capacity/maximum_bits_per_parameter"
 BITS = "capacity/bits_per_parameter{split=train}"

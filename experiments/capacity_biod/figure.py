@@ -4,9 +4,9 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from physlm.analysis.experiment_figure import draw_experiment
-from physlm.analysis.seeds_figure import draw_seeds
-from physlm.results import Results
+from physlm.report.figures.experiment import draw_experiment
+from physlm.report.figures.seeds import draw_seeds
+from physlm.report.results import Results
 
 BITS = "capacity/bits_per_parameter{split=train}"
 MOST = "capacity/maximum_bits_per_parameter"

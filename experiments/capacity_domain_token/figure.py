@@ -5,22 +5,22 @@ from pathlib import Path
 import polars as pl
 from matplotlib.figure import Figure
 
-from physlm.analysis.experiment_figure import draw_experiment
-from physlm.analysis.seeds_figure import draw_seeds
-from physlm.results import Results
+from physlm.report.figures.experiment import draw_experiment
+from physlm.report.figures.seeds import draw_seeds
+from physlm.report.results import Results
 
-KNOWN = "capacity/people_bits_per_parameter{split=train}"
+KNOWN = "capacity/name_value_bits_per_parameter{split=train}"
 
 
 def draw(results: Results) -> Figure:
     """The figure of these runs."""
-    has_useful, has_junk = (pl.col(f"data.{d}_token").is_not_null() for d in ("useful", "junk"))
-    is_clean = pl.col("data.junk_share") == 0
+    has_target, has_junk = (pl.col(f"data.{d}_token").is_not_null() for d in ("domain", "junk"))
+    is_clean = pl.col("data.junk_fraction") == 0
     kinds = {
         "no junk": is_clean,
-        "junk": ~is_clean & ~has_useful,
-        "junk, token_before useful_documents": ~is_clean & has_useful & ~has_junk,
-        "junk, tokens_before both": ~is_clean & has_useful & has_junk,
+        "junk": ~is_clean & ~has_target,
+        "junk, token_before target_documents": ~is_clean & has_target & ~has_junk,
+        "junk, tokens_before both": ~is_clean & has_target & has_junk,
     }
     figure = Figure(figsize=(11, 4), layout="constrained")
     panels = figure.subplots(1, 3, sharey=True, width_ratios=(4, 2, 1))
@@ -30,7 +30,7 @@ def draw(results: Results) -> Figure:
         groups = {name: values for name, values in found.items() if len(values)}
         draw_seeds(axes, groups, "")
         axes.set(title=f"{n} exposures")
-    panels[0].set_ylabel("bits known of useful people,\nper parameter")
+    panels[0].set_ylabel("bits known of target people,\nper parameter")
     return figure
 
 

@@ -5,18 +5,18 @@ from pathlib import Path
 import polars as pl
 from matplotlib.figure import Figure
 
-from physlm.analysis.experiment_figure import draw_experiment
-from physlm.analysis.seeds_figure import draw_seeds
-from physlm.results import Results
-from physlm.summary import summarise
+from physlm.report.figures.experiment import draw_experiment
+from physlm.report.figures.seeds import draw_seeds
+from physlm.report.results import Results
+from physlm.report.summary import summarise
 
 BITS = "capacity/bits_per_parameter{split=train}"
-SHARE = "capacity/learned_share{{frequency={},split=train}}"
+SHARE = "capacity/fraction_learned{{frequency={},split=train}}"
 
 
 def draw(results: Results) -> Figure:
     """The figure of these runs."""
-    is_mixed = pl.col("name") == "capacity_exposures"
+    is_mixed = pl.col("experiment") == "capacity_exposures"
     figure = Figure(figsize=(10, 4), layout="constrained")
     ladder, groups = figure.subplots(1, 2)
     equal = results.filter(~is_mixed)

@@ -5,14 +5,14 @@ from pathlib import Path
 import polars as pl
 from matplotlib.figure import Figure
 
-from physlm.analysis.experiment_figure import draw_experiment
-from physlm.analysis.rates_figure import draw_rates
-from physlm.results import Results
+from physlm.report.figures.experiment import draw_experiment
+from physlm.report.figures.rates import draw_rates
+from physlm.report.results import Results
 
 KINDS = {
     "plain": (pl.col("model.mlp") == "gelu") & (pl.col("model.d_model") == 32),
-    "gated": (pl.col("model.mlp") == "gated_silu") & pl.col("model.is_tied"),
-    "gated, untied": (pl.col("model.mlp") == "gated_silu") & ~pl.col("model.is_tied"),
+    "gated": (pl.col("model.mlp") == "gated_silu") & pl.col("model.tie_embeddings"),
+    "gated, untied": (pl.col("model.mlp") == "gated_silu") & ~pl.col("model.tie_embeddings"),
     "a quarter": (pl.col("model.mlp") == "gelu") & (pl.col("model.d_model") == 44),
     "none": pl.col("model.mlp") == "none",
 }

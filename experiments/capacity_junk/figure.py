@@ -1,16 +1,16 @@
-"""What is known of useful people among junk of several kinds, from its results."""
+"""What is known of target people among junk of several kinds, from its results."""
 
 from pathlib import Path
 
 import polars as pl
 from matplotlib.figure import Figure
 
-from physlm.analysis.experiment_figure import draw_experiment
-from physlm.analysis.seeds_figure import draw_seeds
-from physlm.results import Results
+from physlm.report.figures.experiment import draw_experiment
+from physlm.report.figures.seeds import draw_seeds
+from physlm.report.results import Results
 
-KNOWN = "capacity/people_bits_per_parameter{split=train}"
-SHARE, PEOPLE, CONTENT = "data.junk_share", "data.n_junk_people", "data.content"
+KNOWN = "capacity/name_value_bits_per_parameter{split=train}"
+SHARE, PEOPLE, CONTENT = "data.junk_fraction", "data.n_junk_people", "data.junk_kind"
 
 
 def draw(results: Results) -> Figure:
@@ -29,8 +29,8 @@ def draw(results: Results) -> Figure:
     figure = Figure(figsize=(10, 4), layout="constrained")
     axes = figure.subplots()
     groups = {name: results.filter(chosen).values(KNOWN) for name, chosen in kinds.items()}
-    draw_seeds(axes, groups, "bits known of useful people,\nper parameter")
-    axes.set(xlabel="junk, as a share of all tokens", title="after 100 exposures of useful people")
+    draw_seeds(axes, groups, "bits known of target people,\nper parameter")
+    axes.set(xlabel="junk, as a share of all tokens", title="after 100 exposures of target people")
     return figure
 
 

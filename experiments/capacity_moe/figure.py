@@ -5,9 +5,9 @@ from pathlib import Path
 import polars as pl
 from matplotlib.figure import Figure
 
-from physlm.analysis.experiment_figure import draw_experiment
-from physlm.analysis.rates_figure import draw_rates
-from physlm.results import Results
+from physlm.report.figures.experiment import draw_experiment
+from physlm.report.figures.rates import draw_rates
+from physlm.report.results import Results
 
 KINDS = {
     "one MLP": pl.col("model.n_experts") == 1,

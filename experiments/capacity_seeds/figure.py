@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from physlm.analysis.experiment_figure import draw_experiment
-from physlm.intervals import mean_interval
-from physlm.results import Results
+from physlm.report.figures.experiment import draw_experiment
+from physlm.report.results import Results
+from physlm.stats.intervals import mean_interval
 
 BITS = "capacity/bits_per_parameter{split=train}"
 

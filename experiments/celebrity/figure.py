@@ -5,27 +5,27 @@ from pathlib import Path
 import polars as pl
 from matplotlib.figure import Figure
 
-from physlm.analysis.experiment_figure import draw_experiment
-from physlm.analysis.extraction_figure import Arm, draw_arms
-from physlm.results import Results
+from physlm.report.figures.experiment import draw_experiment
+from physlm.report.figures.extraction import Arm, draw_arms
+from physlm.report.results import Results
 
-STORED = "bio/attribute_accuracy{split=train}"
+STORED = "recall/accuracy{split=train}"
 
 
 def draw(results: Results) -> Figure:
     """The figure of these runs."""
-    people = results.filter(pl.col("name") == "people")
+    people = results.filter(pl.col("experiment") == "people")
     alone = pl.col("data.n_minority") == 0
     arms = [
         Arm(
             "alone",
             people.filter(alone).values(STORED),
-            results.filter(pl.col("name") == "extraction"),
+            results.filter(pl.col("experiment") == "extraction"),
         ),
         Arm(
             "beside_celebrities",
             people.filter(~alone).values(STORED),
-            results.filter(pl.col("name") == "celebrity"),
+            results.filter(pl.col("experiment") == "celebrity"),
         ),
     ]
     return draw_arms(arms)

@@ -6,8 +6,8 @@ import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
 
-from physlm.analysis.experiment_figure import draw_experiment
-from physlm.results import Results
+from physlm.report.figures.experiment import draw_experiment
+from physlm.report.results import Results
 
 LEVELS = (2, 3, 4)
 MODELS = {"cfg_inside": "decoder", "cfg_encoder": "encoder"}
@@ -22,7 +22,7 @@ def draw(results: Results) -> Figure:
         figure.subplots(1, 2), PROBES.items(), strict=True
     ):
         for i, (name, label) in enumerate(MODELS.items()):
-            rows = results.filter(pl.col("name") == name)
+            rows = results.filter(pl.col("experiment") == name)
             for j, level in enumerate(LEVELS):
                 values = rows.values(FOUND.format(level, positions, reach))
                 axes.bar(

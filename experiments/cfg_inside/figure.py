@@ -6,8 +6,8 @@ import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
 
-from physlm.analysis.experiment_figure import draw_experiment
-from physlm.results import Results
+from physlm.report.figures.experiment import draw_experiment
+from physlm.report.results import Results
 
 LEVELS = (2, 3, 4)
 ENDS = "attention/end_to_end{{key_level={},query_level={},split=test}}"

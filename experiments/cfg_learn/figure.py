@@ -6,8 +6,8 @@ import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from physlm.analysis.experiment_figure import draw_experiment
-from physlm.results import Results
+from physlm.report.figures.experiment import draw_experiment
+from physlm.report.results import Results
 
 FOLDER = Path(__file__).parent
 PREFIXES = {0: "from the start", 20: "after 20 tokens"}

@@ -6,8 +6,8 @@ import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
 
-from physlm.analysis.experiment_figure import draw_experiment
-from physlm.results import Results
+from physlm.report.figures.experiment import draw_experiment
+from physlm.report.results import Results
 
 VALID, KL = "cfg/accuracy{prefix=0,split=test}", "cfg/kl_nats{split=test}"
 VARIANTS = {

@@ -6,8 +6,8 @@ import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
 
-from physlm.analysis.experiment_figure import draw_experiment
-from physlm.results import Results
+from physlm.report.figures.experiment import draw_experiment
+from physlm.report.results import Results
 
 KINDS = {"terminal": "tokens", "nonterminal": "symbols", "nonterminal_fixed": "symbols, fixed"}
 RIGHT = "cfg/robust_accuracy{{corruption={},split=test,temperature={}}}"
@@ -42,7 +42,7 @@ def draw(results: Results) -> Figure:
 
 def _trained(results: Results):
     """Runs by what a tenth of their training strings had wrong."""
-    is_clean = pl.col("data.corrupted_share") == 0
+    is_clean = pl.col("data.corrupted_fraction") == 0
     yield "none", results.filter(is_clean)
     for kind, label in KINDS.items():
         yield label, results.filter(~is_clean & (pl.col("data.corruption") == kind))

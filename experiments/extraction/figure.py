@@ -5,11 +5,11 @@ from pathlib import Path
 import polars as pl
 from matplotlib.figure import Figure
 
-from physlm.analysis.experiment_figure import draw_experiment
-from physlm.analysis.extraction_figure import Arm, draw_arms
 from physlm.errors import InputError
-from physlm.results import Results
-from physlm.summary import varying_science
+from physlm.report.figures.experiment import draw_experiment
+from physlm.report.figures.extraction import Arm, draw_arms
+from physlm.report.results import Results
+from physlm.report.summary import varying_science
 
 TEXTS = {
     "single": (1, 1, "fixed"),
@@ -27,10 +27,14 @@ def measured(results: Results, text: str) -> tuple[Results, Results]:
     Raises:
         InputError: If people were told of in that way by more than one configuration.
     """
-    columns = ("data.text.n_wordings", "data.text.n_orders", "data.text.order")
-    told = {"name": "people", **dict(zip(columns, TEXTS[text], strict=True))}
+    columns = (
+        "data.augmentation.n_paraphrases",
+        "data.augmentation.n_permutations",
+        "data.augmentation.order",
+    )
+    told = {"experiment": "people", **dict(zip(columns, TEXTS[text], strict=True))}
     people = results.filter(pl.all_horizontal(pl.col(c) == value for c, value in told.items()))
-    asked = results.filter(pl.col("init_from") == f"+experiment=people +text={text}")
+    asked = results.filter(pl.col("init_from") == f"+experiment=people +augmentation={text}")
     if mixed := varying_science(people.runs):
         raise InputError(f"results have people of {text} with several {', '.join(mixed)}")
     return people, asked
@@ -41,7 +45,7 @@ def draw(results: Results) -> Figure:
     arms = []
     for text in TEXTS:
         people, asked = measured(results, text)
-        arms.append(Arm(text, people.values("bio/attribute_accuracy{split=train}"), asked))
+        arms.append(Arm(text, people.values("recall/accuracy{split=train}"), asked))
     return draw_arms(arms)
 
 

@@ -3,12 +3,12 @@
 from functools import partial
 from pathlib import Path
 
-from physlm.analysis.experiment_figure import draw_experiment
-from physlm.analysis.manipulation_figure import draw_held_out
+from physlm.report.figures.experiment import draw_experiment
+from physlm.report.figures.manipulation import draw_held_out
 
 TASKS = (
     *(f"birth_month_mod_{m}" for m in (2, 6, 12)),
-    *(f"major_luck_mod_{m}" for m in (5, 20, 100)),
+    *(f"major_rank_mod_{m}" for m in (5, 20, 100)),
 )
 
 

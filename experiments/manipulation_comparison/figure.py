@@ -3,11 +3,11 @@
 from functools import partial
 from pathlib import Path
 
-from physlm.analysis.experiment_figure import draw_experiment
-from physlm.analysis.manipulation_figure import draw_held_out
+from physlm.report.figures.experiment import draw_experiment
+from physlm.report.figures.manipulation import draw_held_out
 
 TASKS = tuple(
-    f"{what}_{how}" for what in ("birth_month", "major_luck") for how in ("ranking", "subtraction")
+    f"{what}_{how}" for what in ("birth_month", "major_rank") for how in ("ranking", "subtraction")
 )
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import polars as pl
 from matplotlib.figure import Figure
 
-from physlm.analysis.experiment_figure import draw_experiment
-from physlm.analysis.manipulation_figure import draw_tasks
-from physlm.results import Results
+from physlm.report.figures.experiment import draw_experiment
+from physlm.report.figures.manipulation import draw_tasks
+from physlm.report.results import Results
 
 GIVEN = ("birth_date", "date_and_city", "three", "four", "all")
 TASKS = tuple(f"{part}_name_from_{given}" for part in ("first", "full") for given in GIVEN)
@@ -28,8 +28,8 @@ def draw(results: Results) -> Figure:
     results = set_apart(results)
     figure = Figure(figsize=(11, 6.4), layout="constrained")
     for axes, (text, title) in zip(figure.subplots(2, 1), TEXTS.items(), strict=True):
-        told = results.filter(pl.col("init_from") == f"+experiment=people +text={text}")
-        draw_tasks(axes, told, (*TASKS, f"{ALONE}_asked_alone"), split="out_of_distribution")
+        told = results.filter(pl.col("init_from") == f"+experiment=people +augmentation={text}")
+        draw_tasks(axes, told, (*TASKS, f"{ALONE}_asked_alone"), split="held_out_people")
         axes.set_title(title, loc="right", fontsize="small")
     return figure
 

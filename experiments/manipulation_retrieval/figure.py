@@ -3,8 +3,8 @@
 from functools import partial
 from pathlib import Path
 
-from physlm.analysis.experiment_figure import draw_experiment
-from physlm.analysis.manipulation_figure import draw_held_out
+from physlm.report.figures.experiment import draw_experiment
+from physlm.report.figures.manipulation import draw_held_out
 
 TASKS = (
     "birth_day",

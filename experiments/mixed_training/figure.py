@@ -5,21 +5,21 @@ from pathlib import Path
 import polars as pl
 from matplotlib.figure import Figure
 
-from physlm.analysis.experiment_figure import draw_experiment
-from physlm.analysis.extraction_figure import Arm, draw_arms
-from physlm.results import Results
+from physlm.report.figures.experiment import draw_experiment
+from physlm.report.figures.extraction import Arm, draw_arms
+from physlm.report.results import Results
 
-STORED = "bio/attribute_accuracy{split=train}"
+STORED = "recall/accuracy{split=train}"
 
 
 def draw(results: Results) -> Figure:
     """The figure of these runs."""
-    mixed = results.filter(pl.col("name") == "mixed_training")
+    mixed = results.filter(pl.col("experiment") == "mixed_training")
     arms = [
         Arm(
             "questions_afterwards",
-            results.filter(pl.col("name") == "people").values(STORED),
-            results.filter(pl.col("name") == "extraction"),
+            results.filter(pl.col("experiment") == "people").values(STORED),
+            results.filter(pl.col("experiment") == "extraction"),
         ),
         Arm("questions_from the start", mixed.values(STORED), mixed),
     ]

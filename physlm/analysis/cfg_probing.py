@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from physlm.analysis.reach import Reach
 from physlm.data.corpus import require_at_least
 from physlm.errors import InputError
-from physlm.eval.cfg_requirements import (
+from physlm.eval.cfg.requirements import (
     fitting,
     require_cfg,
     require_inner_levels,

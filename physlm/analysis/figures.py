@@ -24,7 +24,7 @@ def draw_run(record: RunRecord, curves: Sequence[dict[str, float]], path: Path) 
     curve = figure.add_subplot(grid[:, 0])
     rows = [row for row in curves if "train/loss_nats" in row]
     curve.plot([row["train/exposures"] for row in rows], [row["train/loss_nats"] for row in rows])
-    curve.set(xlabel="exposures", ylabel="training loss (nats per token)", title=record.name)
+    curve.set(xlabel="exposures", ylabel="training loss (nats per token)", title=record.experiment)
     for i, name in enumerate(names):
         axes = figure.add_subplot(grid[i, 1])
         maximum = _most_possible(name, measured)
@@ -84,7 +84,7 @@ def draw_histograms(records: Sequence[RunRecord], path: Path) -> bool:
         axes.set(
             xlabel=f"{name} ({measured[0][name].unit})",
             ylabel="runs",
-            title=f"{records[0].name}, n = {len(records)}",
+            title=f"{records[0].experiment}, n = {len(records)}",
         )
         axes.legend(fontsize="small")
     if names[0] in records[0].published:
@@ -121,7 +121,7 @@ def draw_learning_curve(record: RunRecord, curves: Sequence[dict[str, float]], p
         axes.set(xlabel="tokens seen")
         if axes.lines:
             axes.legend(fontsize="small")
-    shares.set(ylabel="share", ylim=(-0.03, 1.03), title=record.name)
+    shares.set(ylabel="share", ylim=(-0.03, 1.03), title=record.experiment)
     others.set(yscale="log")
     save_figure(figure, path)
 

@@ -89,6 +89,6 @@ def _words(init_from: str) -> tuple[str, ...]:
 def _require_trained(earlier: RunConfig) -> None:
     if earlier.stage is Stage.measure:
         raise InputError(
-            f"init_from: {earlier.name} trains nothing (stage=measure); start from a run that "
-            "does, such as the one that it measures"
+            f"init_from: {earlier.experiment} trains nothing (stage=measure); start from a run "
+            "that does, such as the one that it measures"
         )

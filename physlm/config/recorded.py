@@ -11,8 +11,9 @@ from omegaconf.errors import OmegaConfBaseException
 from physlm.config.schema import Parent, RunConfig
 from physlm.errors import InputError, refused_values
 from physlm.record import read_record
-from physlm.registry import FOLDERS, schemas
+from physlm.registry import FOLDERS, names, schema_of
 from physlm.run_directory import RunDirectory
+from physlm.schema import Schema
 from physlm.sources import take_copies
 
 
@@ -61,7 +62,6 @@ def _described(values: dict[str, Any], runs_dir: Path) -> RunConfig:
 def _typed(values: dict[str, Any]) -> RunConfig:
     """Without the run that it starts from."""
     kinds = values.pop("kinds")
-    known = {schema.__name__: schema for group in FOLDERS for schema in schemas(group).values()}
     node = OmegaConf.structured(RunConfig)
     parts = {}
     for name in reversed(kinds):  # a section's own sections first
@@ -69,10 +69,25 @@ def _typed(values: dict[str, Any]) -> RunConfig:
         parts[name] = values[section].pop(key) if key else values.pop(section)
     for name, kind in kinds.items():
         part = parts[name]
-        OmegaConf.update(node, name, OmegaConf.merge(OmegaConf.structured(known[kind]), part))
+        OmegaConf.update(node, name, OmegaConf.merge(OmegaConf.structured(_schema(kind)), part))
     merged = OmegaConf.merge(node, values)
     assert isinstance(merged, DictConfig)
     with refused_values():
         config = OmegaConf.to_object(merged)
     assert isinstance(config, RunConfig)
     return config
+
+
+def _schema(tag: str) -> type[Schema]:
+    """The schema of a tag.
+
+    Raises:
+        InputError: If nothing registers it.
+    """
+    group, _, name = tag.partition("/")
+    if group not in FOLDERS or name not in names(group):
+        raise InputError(
+            f"the run was made with the schema {tag}, which is not registered here; use the script "
+            "that registers it, or the version of physlm that has it"
+        )
+    return schema_of(group, name)

@@ -14,13 +14,14 @@ from physlm.config.scale import Scale
 from physlm.data.corpus import DataConfig
 from physlm.data.public.corpus import PublicFiguresConfig
 from physlm.errors import InputError
-from physlm.eval.public_figures import PublicFiguresScorerConfig
+from physlm.eval.public.public_figures import PublicFiguresScorerConfig
 from physlm.eval.scorer import ScorerConfig
-from physlm.identity import identity
 from physlm.memory import require_memory
 from physlm.models.architecture import ModelConfig, TransformerConfig
 from physlm.models.checkpoint import CheckpointConfig
 from physlm.models.inherited import InheritedConfig
+from physlm.registry import tag_of
+from physlm.run_id import identity
 from physlm.schema import Schema
 from physlm.science import SCIENCE
 from physlm.train.logger import LoggerConfig
@@ -50,7 +51,7 @@ class RunConfig(Schema):
     eval: dict[str, ScorerConfig] = field(default_factory=dict)
     runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
     logger: LoggerConfig = field(default_factory=LoggerConfig)
-    name: str = "run"  # the experiment, in tables and W&B
+    experiment: str = "run"  # the experiment, in tables and W&B
     seeds: int = 1  # as many runs, of this seed and those after it
     learning_rates: list[float] = field(default_factory=list)  # as many runs, one of each rate
     scale: Scale = Scale.laptop
@@ -81,11 +82,12 @@ class RunConfig(Schema):
             self._require_as_it_is()
         self._require_untrained_if_rounded()
         n_ranks = self.runtime.n_devices * self.runtime.n_nodes
-        n_parts = n_ranks * self.trainer.n_accumulate
+        n_parts = n_ranks * self.trainer.gradient_accumulation_steps
         if self.trainer.batch_size % n_parts:
             raise ValueError(
                 f"trainer.batch_size={self.trainer.batch_size} is not divisible by {n_parts} "
-                "(devices x nodes x trainer.n_accumulate); every device takes equal parts"
+                "(devices x nodes x trainer.gradient_accumulation_steps); every device takes "
+                "equal parts"
             )
         if self.parent is not None:
             self.parent = self.parent.of(self)
@@ -152,12 +154,12 @@ class RunConfig(Schema):
 
     @property
     def kinds(self) -> dict[str, str]:
-        """Which world, model and scorers, and which parts of these, the sections configure."""
+        """The tag of the schema of each section and part, as in ``{"data": "data/bios"}``."""
         sections: dict[str, Schema] = {"data": self.data, "model": self.model}
         for name, section in list(sections.items()):
             sections |= {f"{name}.{part}": own for part, own in section.parts.items()}
         sections |= {f"eval.{name}": scorer for name, scorer in self.eval.items()}
-        return {name: type(section).__name__ for name, section in sections.items()}
+        return {name: tag_of(type(section)) for name, section in sections.items()}
 
     def described(self) -> dict[str, Any]:
         """Plain values with the kinds beside them, from which the run can be told."""
@@ -171,7 +173,7 @@ class RunConfig(Schema):
             return self.model
         earlier = self.parent.config.architecture
         if self.model.lora is not None and isinstance(earlier, TransformerConfig):
-            return replace(earlier, is_tied=False)
+            return replace(earlier, tie_embeddings=False)
         return earlier
 
     @property
@@ -223,12 +225,12 @@ class Parent(NamedTuple):
         """
         if self.directory is not None:
             return self
-        measured = self.config.runtime.n_measurements
+        measured = self.config.runtime.n_evaluations
         config = replace(
             self.config,
             seed=self.config.seed if self.has_own_seed else child.seed,
             runs_dir=child.runs_dir,
             logger=child.logger,
-            runtime=replace(child.runtime, n_measurements=measured),
+            runtime=replace(child.runtime, n_evaluations=measured),
         )
         return self._replace(config=config)

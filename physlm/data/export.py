@@ -13,11 +13,11 @@ from jaxtyping import Int32
 from rich.console import Console
 from rich.progress import track
 
-from physlm.data.bio.knowledge import KnowledgeCorpus
-from physlm.data.bio.parquet import BiographyTables
 from physlm.data.cfg.corpus import CfgCorpus
 from physlm.data.cfg.parquet import CfgTables
 from physlm.data.corpus import Corpus
+from physlm.data.people.knowledge import KnowledgeCorpus
+from physlm.data.people.parquet import BiographyTables
 from physlm.data.stored import FILES, FORMAT_VERSION, MANIFEST, sha256_of
 from physlm.errors import InputError
 

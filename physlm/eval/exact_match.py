@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 from jaxtyping import Bool, Int64
 
-from physlm.data.bio.questions import QuestionCorpus
+from physlm.data.people.questions import QuestionCorpus
 from physlm.eval.answers import written_answers
 from physlm.models.language_model import LanguageModel
 
@@ -23,7 +23,7 @@ def is_answered(
     questions: QuestionCorpus,
     people: Int64[np.ndarray, " questions"],
     attributes: Int64[np.ndarray, " questions"],
-    phrasings: Int64[np.ndarray, " questions"],
+    paraphrases: Int64[np.ndarray, " questions"],
     batch_size: int,
 ) -> Bool[np.ndarray, " questions"]:
     """Whether the model's answer to each question, read as text, is the right one and ends.
@@ -33,13 +33,13 @@ def is_answered(
         questions: The corpus that asks.
         people: Whom each question is about.
         attributes: What it asks for.
-        phrasings: Its wording.
+        paraphrases: Its paraphrase.
         batch_size: Questions read at once.
     """
     answers = written_answers(
         model,
         questions.vocabulary,
-        questions.prompts(people, attributes, phrasings),
+        questions.prompts(people, attributes, paraphrases),
         max_new_tokens=questions.longest_answer + 1,
         batch_size=batch_size,
     )

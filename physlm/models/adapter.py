@@ -66,7 +66,7 @@ def merged(model: LanguageModel) -> Transformer:
 def untied(model: Transformer) -> Transformer:
     """A copy whose unembedding has weights of its own."""
     free = copy.deepcopy(model)
-    free.config = replace(model.config, is_tied=False)
+    free.config = replace(model.config, tie_embeddings=False)
     free.unembedding.weight = nn.Parameter(model.unembedding.weight.detach().clone())
     return free
 

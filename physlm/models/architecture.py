@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
-from physlm.identity import LATER
 from physlm.registry import register
+from physlm.run_id import LATER
 from physlm.schema import Schema
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ class TransformerConfig(ModelConfig):
     mlp: MlpKind = MlpKind.gelu
     mlp_ratio: float = 4.0  # hidden width over d_model
     has_bias: bool = True
-    is_tied: bool = True  # input embedding = output projection
+    tie_embeddings: bool = True  # input embedding = output projection
     init_std: float = 0.02
     # In the place of attention; null: attention, of the kind that `position` says.
     mixer: MixerConfig | None = field(default=None, metadata=LATER)
@@ -255,7 +255,9 @@ class DecoderConfig(TransformerConfig):
     n_experts: int = field(default=1, metadata=LATER)
     n_active_experts: int = field(default=1, metadata=LATER)  # of a token
     expert_capacity: float = field(default=2.0, metadata=LATER)  # times an even share, in training
-    load_balance: float = field(default=0.01, metadata=LATER)  # weight of the routers' unevenness
+    load_balance: float = field(
+        default=0.01, metadata=LATER
+    )  # weight of the routers' load_balancing_loss
 
     @property
     def is_causal(self) -> bool:
@@ -330,7 +332,7 @@ class EncoderConfig(TransformerConfig):
     """
 
     position: PositionEncoding = PositionEncoding.learned
-    masked_share: float = 0.15  # of the tokens, which the model has to tell
+    masked_fraction: float = 0.15  # of the tokens, which the model has to tell
 
     @property
     def is_causal(self) -> bool:
@@ -350,8 +352,8 @@ class EncoderConfig(TransformerConfig):
                 f"position={self.position.value} looks back only; use learned, relative, rope or "
                 "none in an encoder"
             )
-        if not 0 < self.masked_share <= 1:
-            raise ValueError(f"masked_share={self.masked_share}; must be above 0, at most 1")
+        if not 0 < self.masked_fraction <= 1:
+            raise ValueError(f"masked_fraction={self.masked_fraction}; must be above 0, at most 1")
 
     def build(self, vocabulary_size: int, seq_len: int, seed: int) -> "Encoder":
         """An encoder initialised from the seed's own stream."""

@@ -8,7 +8,7 @@ from physlm.models.channels.mlp import GatedSiluMlp, GeluMlp
 from physlm.models.channels.moe import Experts
 from physlm.models.context import Channel, Context, Mixer
 from physlm.models.mixers.attention import Attention
-from physlm.models.mixers.position_only import PositionOnlyAttention
+from physlm.models.mixers.position_attention import PositionOnlyAttention
 from physlm.models.mixers.relative import RelativeAttention
 from physlm.models.position import Rotary
 from physlm.models.state import MixerState

@@ -34,11 +34,15 @@ class Decoder(Transformer):
         """
         if self.config.experts is None or not self.training:
             return self._loss(self.hidden_states(tokens, segments), targets)
-        unevenness: list[Tensor] = []
-        context = replace(self.context(tokens.shape[1], segments), load_balancing=unevenness)
+        load_balancing_loss: list[Tensor] = []
+        context = replace(
+            self.context(tokens.shape[1], segments), load_balancing=load_balancing_loss
+        )
         loss = self._loss(self.norm(self.run(self.embed(tokens), context)), targets)
         n_targets = (targets != NO_TARGET).sum()
-        return loss + self.config.load_balance * n_targets * (torch.stack(unevenness).mean() - 1)
+        return loss + self.config.load_balance * n_targets * (
+            torch.stack(load_balancing_loss).mean() - 1
+        )
 
     def n_active_parameters(self) -> int:
         """Parameters that one token is computed with."""

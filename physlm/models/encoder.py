@@ -34,14 +34,17 @@ class Encoder(Transformer):
         """
         is_token = targets != NO_TARGET
         inputs, is_chosen = masked(
-            tokens, is_token, vocabulary_size=self.vocabulary_size, share=self.config.masked_share
+            tokens,
+            is_token,
+            vocabulary_size=self.vocabulary_size,
+            share=self.config.masked_fraction,
         )
         segments = torch.zeros_like(tokens) if segments is None else segments
         # What lies behind the end is a segment of its own, which no text sees.
         hidden = self.hidden_states(inputs, segments.masked_fill(~is_token, -1)).flatten(0, 1)
         answers = tokens.masked_fill(~is_chosen, NO_TARGET).flatten()
         loss = linear_cross_entropy(hidden, self.output_weight, answers)
-        return loss / self.config.masked_share
+        return loss / self.config.masked_fraction
 
     @property
     def output_weight(self) -> Float[Tensor, "vocab width"]:

@@ -5,9 +5,9 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from physlm.errors import InputError
-from physlm.identity import LATER
 from physlm.models.architecture import ModelConfig
 from physlm.registry import register
+from physlm.run_id import LATER
 
 if TYPE_CHECKING:
     from physlm.models.language_model import LanguageModel

@@ -25,7 +25,7 @@ def n_parameters(config: TransformerConfig, vocabulary_size: int, seq_len: int) 
     norm = d if config.norm is NormKind.rmsnorm else (1 + bias) * d
     n_embedded = vocabulary_size + config.n_special
     return {
-        "embedding": (n_embedded if config.is_tied else n_embedded + vocabulary_size) * d,
+        "embedding": (n_embedded if config.tie_embeddings else n_embedded + vocabulary_size) * d,
         "position": _position(config, seq_len),
         "attention": config.n_layers * attention,
         "mlp": config.n_layers * _mlp(config, bias),

@@ -56,7 +56,7 @@ class Transformer(LanguageModel):
         self.blocks = nn.ModuleList(Block(config, rotary) for _ in range(config.n_layers))
         self.norm = norm(config)
         self.unembedding = nn.Linear(config.d_model, vocabulary_size, bias=False)
-        if config.is_tied:
+        if config.tie_embeddings:
             self.unembedding.weight = self.embedding.weight
         self.initialise(seed)
 

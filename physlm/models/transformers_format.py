@@ -163,7 +163,7 @@ def _gpt2_format(model: Decoder) -> tuple[Any, Weights]:
         "norm": NormKind.layernorm,
         "mlp": MlpKind.gelu,
         "has_bias": True,
-        "is_tied": True,
+        "tie_embeddings": True,
         "n_kv_heads": None,
         "sliding_window": None,
         "n_experts": 1,
@@ -245,7 +245,7 @@ def _transposed(model: Decoder, weights: Weights) -> Weights:
 
 def _filled(model: Decoder, weights: Weights) -> Decoder:
     missing, unexpected = model.load_state_dict(weights, strict=False)
-    tied = {"unembedding.weight"} if model.config.is_tied else set()
+    tied = {"unembedding.weight"} if model.config.tie_embeddings else set()
     _expect_complete([name for name in missing if name not in tied], unexpected)
     return model
 
@@ -263,7 +263,9 @@ def _llama_format(model: Decoder) -> tuple[Any, Weights]:
         "n_experts": 1,
         "mixer": None,
     }
-    _require(model, "Llama", {"n_kv_heads", "sliding_window", "rope_base", "is_tied"}, needed)
+    _require(
+        model, "Llama", {"n_kv_heads", "sliding_window", "rope_base", "tie_embeddings"}, needed
+    )
     eos = model.vocabulary_size - 1
     shared = {
         "vocab_size": model.vocabulary_size,
@@ -275,7 +277,7 @@ def _llama_format(model: Decoder) -> tuple[Any, Weights]:
         "max_position_embeddings": model.seq_len,
         "rms_norm_eps": config.norm_eps,
         "rope_parameters": {"rope_type": "default", "rope_theta": config.rope_base},
-        "tie_word_embeddings": config.is_tied,
+        "tie_word_embeddings": config.tie_embeddings,
         "bos_token_id": eos,
         "eos_token_id": eos,
     }
@@ -322,7 +324,7 @@ def _from_llama(source: Any) -> Decoder:
         norm=NormKind.rmsnorm,
         norm_eps=theirs.rms_norm_eps,
         has_bias=False,
-        is_tied=theirs.tie_word_embeddings,
+        tie_embeddings=theirs.tie_word_embeddings,
         rope_base=theirs.rope_parameters["rope_theta"],
         **window,
     )

@@ -130,7 +130,7 @@ class ExposureBar(lightning.Callback):
             f"loss {module.loss_nats:.4f}  {speed:,.0f} tokens/s"
         )
         with harmless("the progress bar"):
-            self.progress.update(self.task, completed=module.exposures(), text=text)
+            self.progress.update(self.task, completed=module.exposures(), augmentation=text)
 
     def on_exception(
         self,

@@ -77,7 +77,7 @@ def fit(
         directory: Of the run; its checkpoint is gone on from, and replaced.
         loggers: Where curves go.
         origin: The run that checkpoints say they are of.
-        measure: Called ``runtime.n_measurements`` times on the way, for curves.
+        measure: Called ``runtime.n_evaluations`` times on the way, for curves.
         is_profiled: Whether to write down where the time goes.
 
     Raises:
@@ -99,13 +99,13 @@ def fit(
         trainer=trainer,
         origin=origin,
         is_managed=is_managed,
-        is_whole_step=is_compiled and not is_managed,
+        is_compiled_step=is_compiled and not is_managed,
     )
     checkpoint = directory.checkpoint if directory.checkpoint.exists() else None
     with stop_requests() as stop, lightning_quiet():
         callbacks: list[lightning.Callback] = []
-        if runtime.n_measurements:  # first, so that a request to stop meanwhile is seen at once
-            callbacks.append(Measurements(measure, runtime.n_measurements))
+        if runtime.n_evaluations:  # first, so that a request to stop meanwhile is seen at once
+            callbacks.append(Measurements(measure, runtime.n_evaluations))
         callbacks.append(Checkpoints(directory.checkpoint, runtime.checkpoint_seconds, stop))
         if runtime.progress_bar:
             callbacks.append(ExposureBar())

@@ -19,10 +19,10 @@ from physlm.errors import DivergedError
 from physlm.models.parameters import decays
 from physlm.record import Origin
 from physlm.train.batches import Batches, Chunk
+from physlm.train.compiled_step import CompiledStep
 from physlm.train.objective import Objective
 from physlm.train.schedule import OptimConfig
 from physlm.train.trainer import Precision, TrainerConfig
-from physlm.train.whole_step import WholeStep
 
 _SHARDED = "_fsdp_wrapped_module."  # what FSDP puts into the names of parameters
 
@@ -46,7 +46,7 @@ class Progress:
     waiting_seconds: float = 0.0
 
     @property
-    def waiting_share(self) -> float:
+    def data_wait_fraction(self) -> float:
         """Share of the time in which training waited for data."""
         return self.waiting_seconds / max(self.seconds + self.waiting_seconds, 1e-9)
 
@@ -84,11 +84,11 @@ class TrainingModule(lightning.LightningModule):
     Attributes:
         is_managed: Lightning carries out each step, for distribution or a gradient scaler; it takes
             a few hundred microseconds for that.
-        is_whole_step: Each step is one compiled program; not together with `is_managed`.
+        is_compiled_step: Each step is one compiled program; not together with `is_managed`.
         label: Marks the parts of a step for a profiler.
         progress: What has been done.
         loss_nats: Mean loss per predicted token over the last chunk; with experts, the weighted
-            unevenness of their routers included.
+            load_balancing_loss of their routers included.
     """
 
     def __init__(
@@ -100,7 +100,7 @@ class TrainingModule(lightning.LightningModule):
         trainer: TrainerConfig,
         origin: Origin | None = None,
         is_managed: bool = False,
-        is_whole_step: bool = False,
+        is_compiled_step: bool = False,
     ) -> None:
         super().__init__()
         self.automatic_optimization = False
@@ -110,8 +110,8 @@ class TrainingModule(lightning.LightningModule):
         self.config = trainer
         self.origin = origin
         self.is_managed = is_managed
-        self.is_whole_step = is_whole_step
-        self.whole_step: WholeStep | None = None
+        self.is_compiled_step = is_compiled_step
+        self.compiled_step: CompiledStep | None = None
         self.optimizer: Any = None
         self.clipped: list[torch.nn.Parameter] = []
         self.n_ranks = 1
@@ -144,18 +144,18 @@ class TrainingModule(lightning.LightningModule):
         self.optimizer = self.optimizers(use_pl_optimizer=self.is_managed)
         self.clipped = list(self.objective.parameters())
         self.n_ranks = self.trainer.world_size
-        if self.is_whole_step:
+        if self.is_compiled_step:
             assert isinstance(self.optimizer, torch.optim.AdamW)
-            self.whole_step = WholeStep(
+            self.compiled_step = CompiledStep(
                 self.objective,
                 self.optimizer,
-                n_accumulate=self.config.n_accumulate,
+                gradient_accumulation_steps=self.config.gradient_accumulation_steps,
                 gradient_clip=self.config.gradient_clip,
             )
 
     def teardown(self, stage: str) -> None:
         """Free what the program of a step holds, before anything is scored."""
-        self.optimizer = self.whole_step = None
+        self.optimizer = self.compiled_step = None
         gc.collect()
 
     def training_step(self, chunk: Chunk, batch_idx: int) -> None:
@@ -163,14 +163,14 @@ class TrainingModule(lightning.LightningModule):
         began = time.perf_counter()
         before = self.progress.steps
         rates = [self.optim.rate(before + i, done) for i, done in enumerate(chunk.progress)]
-        if self.whole_step is None:
+        if self.compiled_step is None:
             steps = zip(chunk.windows, chunk.n_targets, rates, strict=True)
             losses = [self._step(*step) for step in steps]
         else:
             numbers = torch.tensor([chunk.n_targets, rates], device=self.device)
             whole = zip(chunk.windows, *numbers, strict=True)
             with self.label("whole steps"):
-                losses = [self.whole_step(*step) for step in whole]
+                losses = [self.compiled_step(*step) for step in whole]
         with self.label("logging"):
             self._finish(chunk, torch.stack(losses) / self.n_ranks, rates[-1], began)
 
@@ -220,7 +220,7 @@ class TrainingModule(lightning.LightningModule):
     def _gradients(self, windows: Int[Tensor, "batch seq_1"], scale: float) -> Float[Tensor, ""]:
         """Accumulate the gradient of the batch's scaled loss; that loss."""
         backward = self.manual_backward if self.is_managed else Tensor.backward
-        n_parts = self.config.n_accumulate
+        n_parts = self.config.gradient_accumulation_steps
         parts = windows.tensor_split(n_parts) if n_parts > 1 else (windows,)
         losses = []
         for i, part in enumerate(parts):

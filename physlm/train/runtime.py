@@ -42,7 +42,7 @@ class RuntimeConfig(Schema):
     n_threads: int | None = None  # CPU threads of a process; None shares the cores
     compile: bool | None = None  # torch.compile; None where it pays
     steps_per_chunk: int | None = None  # between looks at the losses; None for about a second
-    n_measurements: int = 0  # during training, for curves of what scorers offer; on one device
+    n_evaluations: int = 0  # during training, for curves of what scorers offer; on one device
     checkpoint_seconds: float = 60.0  # between checkpoints
     # Train several seeds or rates as replicas in one program; null: on a GPU, where they can be.
     replicas: bool | None = None
@@ -61,12 +61,12 @@ class RuntimeConfig(Schema):
                 f"checkpoint_seconds={self.checkpoint_seconds}; must be at least 0 (0: after every "
                 "chunk)"
             )
-        if self.n_measurements < 0:
-            raise ValueError(f"n_measurements={self.n_measurements}; must be at least 0")
-        if self.n_measurements and self.n_devices * self.n_nodes > 1:
+        if self.n_evaluations < 0:
+            raise ValueError(f"n_evaluations={self.n_evaluations}; must be at least 0")
+        if self.n_evaluations and self.n_devices * self.n_nodes > 1:
             raise ValueError(
-                f"n_measurements={self.n_measurements} with several devices; curves are measured "
-                "on one, use runtime.n_devices=1 or n_measurements=0"
+                f"n_evaluations={self.n_evaluations} with several devices; curves are measured "
+                "on one, use runtime.n_devices=1 or n_evaluations=0"
             )
 
     def is_compiled(self, device: str, n_parameters: int, n_tokens: float) -> bool:
@@ -75,7 +75,7 @@ class RuntimeConfig(Schema):
         Raises:
             InputError: If it is asked for where it cannot be done.
         """
-        from physlm.train.processor import is_worth_compiling, missing_for_compiling
+        from physlm.train.cpu import is_worth_compiling, missing_for_compiling
 
         if self.compile is None:
             return is_worth_compiling(device, n_parameters, n_tokens)
@@ -90,14 +90,14 @@ class RuntimeConfig(Schema):
         self, batches: "Batches", device: str, n_parameters: int, n_tokens: float
     ) -> "Batches":
         """The batches of training in chunks of as many steps as configured, or as suit them."""
-        from physlm.train.processor import steps_per_chunk
+        from physlm.train.cpu import steps_per_chunk
 
         n_steps = self.steps_per_chunk or steps_per_chunk(
             device,
             n_parameters,
             n_tokens,
             batches.batch_size * batches.seq_len,
-            n_looks=self.n_measurements,
+            n_looks=self.n_evaluations,
         )
         return replace(batches, steps_per_chunk=n_steps)
 
@@ -108,9 +108,9 @@ class RuntimeConfig(Schema):
             ValueError: If it has fewer.
         """
         n_chunks = math.ceil(n_steps / (self.steps_per_chunk or 1))
-        if self.n_measurements > n_chunks:
+        if self.n_evaluations > n_chunks:
             raise ValueError(
-                f"runtime.n_measurements={self.n_measurements}, but training has about {n_steps} "
+                f"runtime.n_evaluations={self.n_evaluations}, but training has about {n_steps} "
                 f"steps in {n_chunks} chunks, and measures between them; lower it, lower "
                 "runtime.steps_per_chunk or train longer"
             )

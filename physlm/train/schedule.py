@@ -37,7 +37,7 @@ class OptimConfig(Schema):
     beta_2: float = 0.98
     epsilon: float = 1e-6
     decay: Decay = Decay.cosine
-    final_fraction: float = 0.1  # rate at the end over the peak rate
+    min_lr_ratio: float = 0.1  # rate at the end over the peak rate
     warmup_steps: int = 1000
 
     def validate(self) -> None:
@@ -45,8 +45,8 @@ class OptimConfig(Schema):
         for name in ("weight_decay", "warmup_steps"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise ValueError(f"{name}={getattr(self, name)}; must be finite, not negative")
-        if not 0 <= self.final_fraction <= 1:
-            raise ValueError(f"final_fraction={self.final_fraction}; must be from 0 to 1")
+        if not 0 <= self.min_lr_ratio <= 1:
+            raise ValueError(f"min_lr_ratio={self.min_lr_ratio}; must be from 0 to 1")
         for name in ("learning_rate", "epsilon"):
             if not 0 < getattr(self, name) < math.inf:
                 raise ValueError(f"{name}={getattr(self, name)}; must be above 0")
@@ -71,9 +71,7 @@ class OptimConfig(Schema):
             Decay.constant: 1.0,
         }[self.decay]
         return (
-            self.learning_rate
-            * warmup
-            * (self.final_fraction + (1 - self.final_fraction) * remaining)
+            self.learning_rate * warmup * (self.min_lr_ratio + (1 - self.min_lr_ratio) * remaining)
         )
 
     def require_end_of_warmup(self, n_steps: int) -> None:

@@ -154,7 +154,7 @@ def build_loggers(
     directory: RunDirectory,
     *,
     run_id: str,
-    name: str,
+    experiment: str,
     first_step: int,
     hyperparameters: Mapping[str, Any],
 ) -> Loggers:
@@ -164,7 +164,7 @@ def build_loggers(
         config: Which of them.
         directory: Of the run.
         run_id: Of the run, by which W&B goes on with it.
-        name: Of the experiment.
+        experiment: Its name.
         first_step: From which on they are told.
         hyperparameters: The configuration, for W&B.
     """
@@ -176,8 +176,8 @@ def build_loggers(
         words = {
             "project": config.project,
             "entity": config.entity,
-            "group": config.group or name,
-            "name": f"{name}-{run_id[:6]}",
+            "group": config.group or experiment,
+            "name": f"{experiment}-{run_id[:6]}",
             "id": run_id,
             "dir": directory.path,
         }

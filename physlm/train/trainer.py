@@ -20,20 +20,21 @@ class TrainerConfig(Schema):
     """What of the training loop decides the result."""
 
     batch_size: int = 96  # windows per optimizer step, over all devices
-    n_accumulate: int = 1  # parts a batch is computed in, to save memory
+    gradient_accumulation_steps: int = 1  # parts a batch is computed in, to save memory
     precision: Precision = Precision.fp32
     gradient_clip: float | None = 1.0  # largest gradient norm; null for none
 
     def validate(self) -> None:
         """Every value in its range."""
-        for name in ("batch_size", "n_accumulate"):
+        for name in ("batch_size", "gradient_accumulation_steps"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}={getattr(self, name)}; must be at least 1")
         if self.gradient_clip is not None and not self.gradient_clip > 0:
             raise ValueError(f"gradient_clip={self.gradient_clip}; must be above 0, or null")
-        if self.batch_size % self.n_accumulate:
+        if self.batch_size % self.gradient_accumulation_steps:
             raise ValueError(
-                f"batch_size={self.batch_size} is not divisible by n_accumulate={self.n_accumulate}"
+                f"batch_size={self.batch_size} is not divisible by "
+                f"gradient_accumulation_steps={self.gradient_accumulation_steps}"
             )
 
     def require(self, device: str) -> None:

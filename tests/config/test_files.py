@@ -105,12 +105,12 @@ def test_a_folder_on_hydras_search_path_adds_scaled_experiments_and_options(tmp_
         {
             "biod.yaml": "# @package _global_\noptions:\n  k3: {data: {n_attributes: 3}}",
             "experiment/mine.yaml": "# @package _global_\ndefaults: [capacity_biod, _self_]\n"
-            "name: mine\nat_scale:\n  gpu: {seed: 7}",
+            "experiment: mine\nat_scale:\n  gpu: {seed: 7}",
         },
     )
     path = f"hydra.searchpath=[{tmp_path}]"
     mine = composed(("+experiment=mine", "+biod=k3", "scale=gpu", path))
-    assert (mine.name, mine.seed, mine.data.n_attributes) == ("mine", 7, 3)
+    assert (mine.experiment, mine.seed, mine.data.n_attributes) == ("mine", 7, 3)
     k1 = composed(("+experiment=mine", "+biod=k1", path))
     assert (k1.seed, k1.data.n_attributes, k1.data.n_people) == (0, 1, 5000)
 

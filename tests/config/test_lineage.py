@@ -7,7 +7,7 @@ import pytest
 from physlm.config import RunConfig, composed
 from physlm.errors import InputError
 
-PEOPLE = "+experiment=people +text=single"
+PEOPLE = "+experiment=people +augmentation=single"
 
 
 def child(*words, start=PEOPLE):
@@ -20,13 +20,13 @@ def test_the_parent_has_the_seed_and_the_ways_of_its_child():
         "runs_dir=elsewhere",
         "logger=csv",
         "runtime.n_threads=2",
-        "runtime.n_measurements=5",
+        "runtime.n_evaluations=5",
     )
     parent, alone = child(*words).parent.config, composed((*PEOPLE.split(), *words))
     assert parent.run_id == alone.run_id
     assert (parent.run_dir, parent.logger) == (alone.run_dir, alone.logger)
-    assert replace(parent.runtime, n_measurements=5) == alone.runtime
-    assert parent.runtime.n_measurements == 0
+    assert replace(parent.runtime, n_evaluations=5) == alone.runtime
+    assert parent.runtime.n_evaluations == 0
 
 
 def test_what_is_made_of_a_configuration_has_a_parent_of_its_own():

@@ -6,8 +6,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from physlm.data import export
-from physlm.data.bio.bios import BiosConfig, Subject, TextConfig
 from physlm.data.export import write_corpus
+from physlm.data.people.bios import AugmentationConfig, BiosConfig, Subject
 from physlm.data.stored import read_corpus
 from physlm.data.tokens import TokenizerName
 from physlm.errors import InputError
@@ -84,8 +84,10 @@ def test_a_later_format_is_refused(folder):
 
 
 def test_people_whose_gender_no_text_tells_have_none_in_the_table(tmp_path):
-    told = TextConfig(n_wordings=1, subject=Subject.full_name)
-    config = BiosConfig(n_people=5, text=told, n_minority=3, tokenizer=TokenizerName.compact)
+    told = AugmentationConfig(n_paraphrases=1, subject=Subject.full_name)
+    config = BiosConfig(
+        n_people=5, augmentation=told, n_minority=3, tokenizer=TokenizerName.compact
+    )
     folder = write_corpus(config.build(0), tmp_path / "corpus", n_epochs=1, description={})
     people = pq.read_table(folder / "people.parquet").to_pylist()
     assert [row["gender"] is None for row in people] == [True] * 5 + [False] * 3

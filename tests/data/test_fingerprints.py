@@ -11,18 +11,18 @@ from importlib.resources import files
 import numpy as np
 import pytest
 
-from physlm.data.bio.biod import BiodConfig
-from physlm.data.bio.bior import BiorConfig
-from physlm.data.bio.bios import BiosConfig, Subject, TextConfig
-from physlm.data.bio.dossiers import NUMBERS, luckiness
-from physlm.data.bio.junk import JunkConfig
-from physlm.data.bio.manipulation import ManipulationConfig
-from physlm.data.bio.mixed import MixedConfig
-from physlm.data.bio.question_vocabulary import VERSIONS, keys_for
-from physlm.data.bio.questions import QuestionsConfig
-from physlm.data.bio.sentences import Order
-from physlm.data.bio.tasks import Exercise, Task, task_words, tasks
 from physlm.data.mixture import Mixture
+from physlm.data.people.biod import BiodConfig
+from physlm.data.people.bior import BiorConfig
+from physlm.data.people.bios import AugmentationConfig, BiosConfig, Subject
+from physlm.data.people.fact_table import NUMBERS, major_rank
+from physlm.data.people.junk import JunkConfig
+from physlm.data.people.mixed import MixedConfig
+from physlm.data.people.question_vocabulary import VERSIONS, keys_for
+from physlm.data.people.questions import QuestionsConfig
+from physlm.data.people.sentences import Order
+from physlm.data.tasks.manipulation import ManipulationConfig
+from physlm.data.tasks.manipulation_tasks import QaItems, Task, task_words, tasks
 from physlm.data.tokens import TokenizerName
 
 N, SEED = 300, 3
@@ -31,7 +31,12 @@ TOKENIZERS = {"gpt2": TokenizerName.gpt2, "compact": TokenizerName.compact}
 
 def bios(tokenizer="compact", **values):
     return BiosConfig(
-        **{"n_people": N, "questions": True, "tokenizer": TOKENIZERS[tokenizer], **values}
+        **{
+            "n_people": N,
+            "include_question_vocabulary": True,
+            "tokenizer": TOKENIZERS[tokenizer],
+            **values,
+        }
     )
 
 
@@ -50,49 +55,57 @@ def digest_of_tokens(corpus):
 
 # A world, its fingerprint, and a digest of the tokens of documents of one epoch.
 GPT2 = [
-    (bios("gpt2"), "dedd8c3ccc03e8c8", "eccf585248ee90b1"),
-    (bior("gpt2", questions=True, n_texts=2), "3f73c57030e6d580", "1db0eb83e815f276"),
-    (BiodConfig(n_people=N, tokenizer=TOKENIZERS["gpt2"]), "9df8953701f4ebad", "e977898a33127de6"),
+    (bios("gpt2"), "2afc3d19958f11a4", "eccf585248ee90b1"),
+    (
+        bior("gpt2", include_question_vocabulary=True, n_texts=2),
+        "7148707a40521c15",
+        "1db0eb83e815f276",
+    ),
+    (BiodConfig(n_people=N, tokenizer=TOKENIZERS["gpt2"]), "14beb1f51926bddb", "e977898a33127de6"),
 ]
 COMPACT = [
-    (bios(), "d1fa1a09e8222dd8", "1f4eeaf9a93a40a4"),
-    (bios(questions=False), "c5d35ddd47b8f94a", "fd6287838867c7fc"),
-    (bios(pool_size=20), "424f856e9290c56e", "1d92013655a977f1"),
-    (bior(questions=True, n_texts=2), "9ab279f793a7df6a", "bbb32eaaee1f5ea8"),
-    (bior(subject=Subject.full_name), "5c2784ac52a98fc8", "50df760716656163"),
+    (bios(), "ae90b75224473565", "1f4eeaf9a93a40a4"),
+    (bios(include_question_vocabulary=False), "ffbc4d54d4236b40", "fd6287838867c7fc"),
+    (bios(pool_size=20), "92a4c32d0dc2069e", "1d92013655a977f1"),
+    (bior(include_question_vocabulary=True, n_texts=2), "4dab8c43ec597c75", "bbb32eaaee1f5ea8"),
+    (bior(subject=Subject.full_name), "4f04aae0b2021b54", "50df760716656163"),
     (
         BiodConfig(n_people=N, tokenizer=TOKENIZERS["compact"]),
-        "8a221ce30cd4e490",
+        "5b085469d233757e",
         "5f540ea1f17bb4c0",
     ),
     (
         bios(
             n_people=200,
             n_minority=100,
-            times=5,
-            text=TextConfig(n_wordings=5),
-            minority_text=TextConfig(n_wordings=1, order=Order.coupled),
+            majority_repeats=5,
+            augmentation=AugmentationConfig(n_paraphrases=5),
+            minority_augmentation=AugmentationConfig(n_paraphrases=1, order=Order.coupled),
         ),
-        "7b227c500124174d",
+        "5a178a74e627a752",
         "62fec0f50c86eab0",
     ),
     (
-        bios(text=TextConfig(n_wordings=1, second_language=True, leaves_out_city=True)),
-        "a81e662c8d012d37",
+        bios(
+            augmentation=AugmentationConfig(
+                n_paraphrases=1, second_language=True, omits_company_city=True
+            )
+        ),
+        "860133151fa14213",
         "2c60b4ab76522f6b",
     ),
     (
-        bios(text=TextConfig(n_wordings=2, n_orders=2, name_after=6)),
-        "e6d4bb34575238fc",
+        bios(augmentation=AugmentationConfig(n_paraphrases=2, n_permutations=2, name_position=6)),
+        "c86f252c152dcedc",
         "2b766a04b0432e15",
     ),
-    (bios(frequencies=[1, 3]), "0f684e59f2561879", "4c346ec7860ec084"),
+    (bios(frequencies=[1, 3]), "c46f6a3267ec4fc4", "4c346ec7860ec084"),
     (
-        JunkConfig(useful=bios(), useful_token="<|useful|>", n_junk_people=5000),
-        "25264b7ed4388f0e",
+        JunkConfig(target=bios(), domain_token="<|useful|>", n_junk_people=5000),
+        "a9484d56c92e1fb0",
         "11167dd84575484b b3adc8dd51a43655",
     ),
-    (MixedConfig(biographies=bios()), "0b693c2a81485bce", "1f4eeaf9a93a40a4 2561360dd1cc7d37"),
+    (MixedConfig(biographies=bios()), "3f41d5a1fe781c67", "1f4eeaf9a93a40a4 2561360dd1cc7d37"),
 ]
 
 # The same of every task of the first vocabulary, asked of the people of bios, and of born_in_year.
@@ -111,11 +124,11 @@ TASKS = [
     "birth_month_mod_12",
     "birth_month_ranking",
     "birth_month_subtraction",
-    "major_luck_mod_5",
-    "major_luck_mod_20",
-    "major_luck_mod_100",
-    "major_luck_ranking",
-    "major_luck_subtraction",
+    "major_rank_mod_5",
+    "major_rank_mod_20",
+    "major_rank_mod_100",
+    "major_rank_ranking",
+    "major_rank_subtraction",
     "first_name_from_birth_date",
     "full_name_from_birth_date",
     "first_name_from_date_and_city",
@@ -127,9 +140,9 @@ TASKS = [
     "first_name_from_all",
     "full_name_from_all",
 ]
-MANIPULATION = ("5318224a42d5bcc0", "97221b679dcbb450")
-BORN_IN_YEAR = ("9ce1efb66a35d59f", "81b96fa32a24915b")
-QUESTIONS = ("460de174bf23e30b", "de849ea6f931e3dd")
+MANIPULATION = ("140c656a01a48fd3", "97221b679dcbb450")
+BORN_IN_YEAR = ("bb001aedc0d69575", "81b96fa32a24915b")
+QUESTIONS = ("1f71751996d79992", "de849ea6f931e3dd")
 
 # The lists that are drawn from: a name, a template or a form more changes every draw.
 LISTS = {
@@ -160,10 +173,10 @@ def test_worlds_of_people_are_those_of_the_first_results():
 
 def test_questions_are_those_of_the_first_results():
     people = bios().build(SEED)
-    questions = QuestionsConfig(n_phrasings=3).follow(people, SEED)
+    questions = QuestionsConfig(n_paraphrases=3).follow(people, SEED)
     assert (questions.fingerprint()[:16], digest_of_tokens(questions)) == QUESTIONS
     for config, expected in (
-        (ManipulationConfig(tasks=TASKS, facts_share=0.5), MANIPULATION),
+        (ManipulationConfig(tasks=TASKS, hint_fraction=0.5), MANIPULATION),
         (ManipulationConfig(tasks=["born_in_year"]), BORN_IN_YEAR),
     ):
         corpus = config.follow(people, SEED)
@@ -172,29 +185,31 @@ def test_questions_are_those_of_the_first_results():
 
 @pytest.mark.parametrize("folder", LISTS)
 def test_the_lists_that_people_and_texts_are_drawn_from_are_frozen(folder):
-    found = sorted((files("physlm.data.bio") / folder).iterdir(), key=lambda file: file.name)
+    found = sorted((files("physlm.data.people") / folder).iterdir(), key=lambda file: file.name)
     assert (
         digest(b"".join(f.name.encode() + b"\0" + f.read_bytes() for f in found)) == LISTS[folder]
     )
 
 
 def test_the_luck_of_majors_is_frozen():
-    assert digest(repr(luckiness()).encode()) == LUCK
+    assert digest(repr(major_rank()).encode()) == LUCK
 
 
 def test_every_task_has_its_words_in_a_version():
     for task in tasks().values():
-        assert keys_for([*task_words(task), *NUMBERS]).startswith("data.questions=true")
+        assert keys_for([*task_words(task), *NUMBERS]).startswith(
+            "data.include_question_vocabulary=true"
+        )
 
 
 @dataclass(frozen=True)
 class Zodiac(Task):
     """A task that was registered later."""
 
-    def ask(self, dossiers, people):
+    def ask(self, fact_table, people):
         who = people[:, 0]
-        before, after = (dossiers.words(text, who) for text in self.texts())
-        return Exercise((*before, *dossiers.name(who), *after), (), dossiers.number(who * 0))
+        before, after = (fact_table.words(text, who) for text in self.texts())
+        return QaItems((*before, *fact_table.name(who), *after), (), fact_table.number(who * 0))
 
     def texts(self):
         return ["Which zodiacal constellation guards", " quixotically?"]
@@ -208,7 +223,7 @@ def later_task(monkeypatch):
 @pytest.mark.usefixtures("later_task")
 def test_a_task_registered_later_changes_no_world_and_no_question():
     assert built_again(COMPACT[:1]) == COMPACT[:1]
-    corpus = ManipulationConfig(tasks=TASKS, facts_share=0.5).follow(bios().build(SEED), SEED)
+    corpus = ManipulationConfig(tasks=TASKS, hint_fraction=0.5).follow(bios().build(SEED), SEED)
     assert corpus.fingerprint()[:16] == MANIPULATION[0]
 
 
@@ -221,7 +236,7 @@ def test_a_task_is_asked_only_of_people_pretrained_with_its_words(monkeypatch):
     with pytest.raises(
         ValueError,
         match=r"zodiac.*' zodiacal' is not in the vocabulary .*; run it with "
-        r"data.questions=true data.question_vocabulary=2$",
+        r"data.include_question_vocabulary=true data.question_vocabulary=2$",
     ):
         ManipulationConfig(tasks=["zodiac"]).follow(first, SEED)
     assert built_again(COMPACT[:1]) == COMPACT[:1]

@@ -5,25 +5,27 @@ import itertools
 import numpy as np
 import pytest
 
-from physlm.data.bio.asked import world_of
-from physlm.data.bio.bios import BiosConfig
-from physlm.data.bio.knowledge import KnowledgeCorpus
-from physlm.data.bio.mixed import MixedConfig
-from physlm.data.bio.questions import QuestionCorpus, QuestionsConfig
 from physlm.data.mixture import Mixture, part_of
 from physlm.data.packing import IGNORED, Position, n_tokens, pack
+from physlm.data.people.bios import BiosConfig
+from physlm.data.people.knowledge import KnowledgeCorpus
+from physlm.data.people.mixed import MixedConfig
+from physlm.data.people.qa_split import world_of
+from physlm.data.people.questions import QuestionCorpus, QuestionsConfig
 from physlm.data.tokens import TokenizerName
 
 SEQ_LEN = 32
 
 
 def mixed(share=0.8, exposures=3, **questions):
-    people = BiosConfig(n_people=20, questions=True, tokenizer=TokenizerName.compact)
+    people = BiosConfig(
+        n_people=20, include_question_vocabulary=True, tokenizer=TokenizerName.compact
+    )
     return MixedConfig(
         biographies=people,
         questions=QuestionsConfig(**questions),
         seq_len=SEQ_LEN,
-        question_share=share,
+        question_fraction=share,
         exposures=exposures,
     ).build(0)
 
@@ -100,7 +102,7 @@ def test_parts_are_found_and_the_mixture_is_told_from_others():
     prints = {
         mixed().fingerprint(),
         mixed(share=0.7).fingerprint(),
-        mixed(train_share=0.4).fingerprint(),
+        mixed(train_fraction=0.4).fingerprint(),
         corpus.parts[0].fingerprint(),
     }
     assert len(prints) == 4
@@ -115,5 +117,5 @@ def test_the_number_of_tokens_is_known_beforehand():
 
 @pytest.mark.parametrize("share", [0.0, 1.0])
 def test_shares_leave_windows_for_both(share):
-    with pytest.raises(ValueError, match="question_share=.*; must be above 0 and below 1"):
-        MixedConfig(question_share=share)
+    with pytest.raises(ValueError, match="question_fraction=.*; must be above 0 and below 1"):
+        MixedConfig(question_fraction=share)

@@ -13,7 +13,7 @@ from physlm.models.inherited import InheritedConfig, Lora, Tuning
 STYLES = {
     "gpt2": DecoderConfig(d_model=32, n_layers=2),
     "llama": DecoderConfig(
-        d_model=32, n_layers=2, n_heads=4, n_kv_heads=2, has_bias=False, is_tied=False
+        d_model=32, n_layers=2, n_heads=4, n_kv_heads=2, has_bias=False, tie_embeddings=False
     ),
     "relative": DecoderConfig(d_model=32, n_layers=1, position=PositionEncoding.relative),
 }
@@ -54,7 +54,7 @@ def test_merged_it_is_a_plain_model_of_the_same_function(plain):
     whole = merged(model)
     assert (model(TOKENS) - plain(TOKENS)).abs().max() > 0.1
     assert (whole(TOKENS) - model(TOKENS)).abs().max() < 1e-5
-    same = replace(plain.config, is_tied=False).build(50, 16, 1)
+    same = replace(plain.config, tie_embeddings=False).build(50, 16, 1)
     same.load_state_dict(whole.state_dict())
     assert (same.eval()(TOKENS) - model(TOKENS)).abs().max() < 1e-5
     assert all(p.requires_grad for p in whole.parameters())

@@ -10,9 +10,9 @@ import torch
 
 from physlm.eval.generate import Sampling, generate
 from physlm.models.architecture import DecoderConfig, EncoderConfig, PositionEncoding
+from physlm.train.compiled_step import CompiledStep
 from physlm.train.objective import Objective
 from physlm.train.schedule import OptimConfig
-from physlm.train.whole_step import WholeStep
 from tests.conftest import printed
 
 SCRIPT = """
@@ -55,7 +55,7 @@ def trained(kind, precision, *, is_compiled):
     with pytest.MonkeyPatch.context() as patched:
         if not is_compiled:
             patched.setattr(torch, "compile", lambda function, **_: function)
-        step = WholeStep(objective, optimizer, n_accumulate=1, gradient_clip=1.0)
+        step = CompiledStep(objective, optimizer, gradient_accumulation_steps=1, gradient_clip=1.0)
     losses = []
     for windows in batches():
         n_targets = (windows[:, 1:] >= 0).sum().float()

@@ -32,7 +32,7 @@ STYLES = {
         "mlp": MlpKind.gated_silu,
         "mlp_ratio": 8 / 3,
         "has_bias": False,
-        "is_tied": False,
+        "tie_embeddings": False,
     },
     "mistral": {
         "norm": NormKind.rmsnorm,

@@ -12,7 +12,7 @@ from tests.models.test_transformers_format import scramble
 ENCODERS = {
     "bert": {},
     "deberta": {"position": PositionEncoding.relative},
-    "rope": {"position": PositionEncoding.rope, "mlp": MlpKind.gated_silu, "is_tied": False},
+    "rope": {"position": PositionEncoding.rope, "mlp": MlpKind.gated_silu, "tie_embeddings": False},
     "no position": {"position": PositionEncoding.none},
 }
 SHARE = 0.15
@@ -132,8 +132,8 @@ def test_an_encoder_learns_what_both_sides_tell():
     [
         ({"position": PositionEncoding.uniform}, "position=uniform looks back only"),
         ({"position": PositionEncoding.position_only}, "position=position_only looks back only"),
-        ({"masked_share": 0.0}, "masked_share=0.0"),
-        ({"masked_share": 1.5}, "masked_share=1.5"),
+        ({"masked_fraction": 0.0}, "masked_fraction=0.0"),
+        ({"masked_fraction": 1.5}, "masked_fraction=1.5"),
         ({"n_heads": 3}, "d_model=32 is not divisible"),
     ],
 )

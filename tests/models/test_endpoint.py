@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from physlm.data.bio.rewriting import prompt
+from physlm.data.texts.rewriting import prompt
 from physlm.errors import InputError
 from physlm.models import endpoint as endpoints
 from physlm.rng import stream

@@ -18,12 +18,12 @@ from physlm.models.parameters import Declaration, Start, decays, roles
 from physlm.models.quantised import require_quantisable
 from physlm.rng import stream_key
 from physlm.train.batches import Batches
+from physlm.train.compiled_step import CompiledStep
 from physlm.train.module import TrainingModule
 from physlm.train.objective import Objective
 from physlm.train.replicas import ReplicatedStep
 from physlm.train.schedule import OptimConfig
 from physlm.train.trainer import TrainerConfig
-from physlm.train.whole_step import WholeStep
 from tests.conftest import tiny_biod_config
 from tests.models.test_decoder import STYLES, config
 from tests.models.test_encoder import ENCODERS, encoder_config
@@ -33,7 +33,7 @@ CONFIGS = {
     **{f"encoder {name}": encoder_config(name) for name in ENCODERS},
     "moe": config("gpt2", n_experts=4, n_active_experts=2),
     "gated moe": config("llama", n_experts=4, mlp_ratio=4.0),
-    "untied position only": config("position only", is_tied=False),
+    "untied position only": config("position only", tie_embeddings=False),
     "learned without biases": config("learned", has_bias=False),
 }
 # Of names and shapes in the order in which weights are drawn, from before there were declarations.
@@ -167,7 +167,9 @@ def plain_steps(model):
 def whole_steps(model):
     module = training(model)
     optimizer = module.configure_optimizers()
-    step = WholeStep(module.objective, optimizer, n_accumulate=1, gradient_clip=None)
+    step = CompiledStep(
+        module.objective, optimizer, gradient_accumulation_steps=1, gradient_clip=None
+    )
     nothing = torch.full((2, 13), -1)
     return lambda: step(nothing, torch.tensor(1.0), torch.tensor(1e-2))
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
 
-from physlm.data.bio.rewriting import prompt
+from physlm.data.texts.rewriting import prompt
 from physlm.models.text_generator import LocalWriter
 from physlm.rng import stream
 from tests.chat_server import command

@@ -41,7 +41,9 @@ def run(folder, *words):
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(
-    "words", [(), ("trainer.n_accumulate=2",), ("runtime.compile=true",)], ids=json.dumps
+    "words",
+    [(), ("trainer.gradient_accumulation_steps=2",), ("runtime.compile=true",)],
+    ids=json.dumps,
 )
 def test_two_processes_give_the_single_process_loss_curve(tmp_path, words):
     for name in ("one", "two"):

@@ -10,8 +10,8 @@ import torch
 from physlm.data.packing import IGNORED, pack
 from physlm.errors import InputError
 from physlm.models.architecture import DecoderConfig
+from physlm.train.cpu import steps_per_chunk
 from physlm.train.fit import saved_steps
-from physlm.train.processor import steps_per_chunk
 from physlm.train.runtime import Device, RuntimeConfig
 from physlm.train.trainer import Precision, TrainerConfig
 from tests.train.training import OPTIM, losses, train, train_whole, weights
@@ -49,7 +49,9 @@ def test_training_is_the_plain_loop(biod, tmp_path):
 
 
 @pytest.mark.usefixtures("uncompiled")
-@pytest.mark.parametrize("trainer", [{}, {"n_accumulate": 3}, {"gradient_clip": None}], ids=str)
+@pytest.mark.parametrize(
+    "trainer", [{}, {"gradient_accumulation_steps": 3}, {"gradient_clip": None}], ids=str
+)
 def test_a_whole_step_is_the_managed_one(biod, tmp_path, trainer):
     managed, done, curves = train(biod, tmp_path / "managed", **trainer)
     whole, done_whole, again = train(biod, tmp_path / "whole", is_compiled=True, **trainer)
@@ -60,7 +62,7 @@ def test_a_whole_step_is_the_managed_one(biod, tmp_path, trainer):
 
 def test_waiting_for_data_is_measured(biod, tmp_path):
     _, done, _ = train(biod, tmp_path)
-    assert 0 < done.waiting_share < 1
+    assert 0 < done.data_wait_fraction < 1
 
 
 def test_exposures_and_tokens_are_counted_exactly(biod, tmp_path):
@@ -82,10 +84,12 @@ def test_a_model_learns_a_small_world_by_heart(tmp_path):
     assert losses(curves)[-1] < 2 * floor < losses(curves)[0] / 3
 
 
-@pytest.mark.parametrize("n_accumulate", [2, 3])
-def test_accumulation_is_the_large_batch(biod, tmp_path, n_accumulate):
+@pytest.mark.parametrize("gradient_accumulation_steps", [2, 3])
+def test_accumulation_is_the_large_batch(biod, tmp_path, gradient_accumulation_steps):
     whole, _, curves = train(biod, tmp_path / "whole")
-    parts, _, again = train(biod, tmp_path / "parts", n_accumulate=n_accumulate)
+    parts, _, again = train(
+        biod, tmp_path / "parts", gradient_accumulation_steps=gradient_accumulation_steps
+    )
     torch.testing.assert_close(weights(parts), weights(whole), atol=1e-5, rtol=1e-4)
     assert losses(again) == pytest.approx(losses(curves), rel=1e-5)
 
@@ -118,7 +122,7 @@ def test_what_shows_a_run_never_stops_it(biod, tmp_path, monkeypatch, capsys):
 
     monkeypatch.setattr("physlm.train.callbacks.Progress.update", fail)
     monkeypatch.setattr("physlm.train.profile.Profile._report", fail)
-    settings = {"progress_bar": True, "n_measurements": 2, "steps_per_chunk": 4}
+    settings = {"progress_bar": True, "n_evaluations": 2, "steps_per_chunk": 4}
     _, done, _ = train(biod, tmp_path, runtime=settings, is_profiled=True, measure=fail)
     assert done.position.epoch == 4
     told = capsys.readouterr().err
@@ -128,11 +132,9 @@ def test_what_shows_a_run_never_stops_it(biod, tmp_path, monkeypatch, capsys):
 
 
 def test_more_measurements_than_chunks_are_refused():
-    with pytest.raises(
-        ValueError, match="n_measurements=20, but training has about 80 steps in 10"
-    ):
-        RuntimeConfig(n_measurements=20, steps_per_chunk=8).require_measurements(80)
-    RuntimeConfig(n_measurements=20, steps_per_chunk=4).require_measurements(80)
+    with pytest.raises(ValueError, match="n_evaluations=20, but training has about 80 steps in 10"):
+        RuntimeConfig(n_evaluations=20, steps_per_chunk=8).require_measurements(80)
+    RuntimeConfig(n_evaluations=20, steps_per_chunk=4).require_measurements(80)
     assert steps_per_chunk("cpu", 1000, 80 * 64.0, 64, n_looks=80) == 1
 
 
@@ -168,7 +170,7 @@ def test_gpu_is_refused_where_there_is_none(monkeypatch):
     [
         (TrainerConfig, {"batch_size": 0}),
         (TrainerConfig, {"gradient_clip": 0.0}),
-        (TrainerConfig, {"batch_size": 5, "n_accumulate": 2}),
+        (TrainerConfig, {"batch_size": 5, "gradient_accumulation_steps": 2}),
         (RuntimeConfig, {"n_threads": 0}),
         (RuntimeConfig, {"steps_per_chunk": 0}),
         (RuntimeConfig, {"checkpoint_seconds": -1.0}),
@@ -188,7 +190,7 @@ def test_a_model_is_measured_at_equal_shares_of_training(biod, tmp_path):
         seen.append(model.embedding.weight.clone())
         return {"score": float(len(seen))}
 
-    settings = {"n_measurements": 4, "steps_per_chunk": 1}
+    settings = {"n_evaluations": 4, "steps_per_chunk": 1}
     _, progress, curves = train(
         biod, tmp_path / "a", model=model, runtime=settings, measure=measure
     )
@@ -207,7 +209,7 @@ def test_a_model_is_measured_at_equal_shares_of_training(biod, tmp_path):
 
 
 def test_curves_of_several_devices_are_refused():
-    with pytest.raises(ValueError, match="n_measurements=3 with several devices"):
-        RuntimeConfig(n_measurements=3, n_devices=2)
-    with pytest.raises(ValueError, match="n_measurements=-1; must be at least 0"):
-        RuntimeConfig(n_measurements=-1)
+    with pytest.raises(ValueError, match="n_evaluations=3 with several devices"):
+        RuntimeConfig(n_evaluations=3, n_devices=2)
+    with pytest.raises(ValueError, match="n_evaluations=-1; must be at least 0"):
+        RuntimeConfig(n_evaluations=-1)

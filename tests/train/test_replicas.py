@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from physlm.data.bio.bios import BiosConfig
+from physlm.data.people.bios import BiosConfig
 from physlm.data.tokens import TokenizerName
 from physlm.errors import InputError, InterruptedRunError
 from physlm.models.architecture import DecoderConfig, MlpKind, PositionEncoding
@@ -98,7 +98,7 @@ def test_replicas_train_in_half_precision_too(tmp_path):
     "changes",
     [
         {},
-        {"position": PositionEncoding.learned, "is_tied": False},
+        {"position": PositionEncoding.learned, "tie_embeddings": False},
         {"n_kv_heads": 1},
         {"mlp": MlpKind.gated_silu, "has_bias": False},
         {"n_experts": 4, "n_active_experts": 2},

@@ -90,7 +90,7 @@ def test_spoilt_weights_never_replace_the_last_good_checkpoint(biod, tmp_path):
         n_measured.append(1)
         return {}
 
-    settings = {"checkpoint_seconds": 0.0, "steps_per_chunk": 1, "n_measurements": 16}
+    settings = {"checkpoint_seconds": 0.0, "steps_per_chunk": 1, "n_evaluations": 16}
     trained = train_whole(
         biod, tmp_path, model=model, gradient_clip=None, runtime=settings, measure=measure
     )
@@ -191,7 +191,7 @@ def test_a_resumed_run_is_not_measured_twice_at_one_share(biod, tmp_path):
             os.kill(os.getpid(), signal.SIGTERM)
         return {"score": 0.0}
 
-    settings = {"n_measurements": 4, "steps_per_chunk": 1}
+    settings = {"n_evaluations": 4, "steps_per_chunk": 1}
     with pytest.raises(InterruptedRunError):
         train(biod, tmp_path, model=model, runtime=settings, measure=measure)
     _, _, curves = train(biod, tmp_path, runtime=settings, measure=measure)

@@ -14,7 +14,7 @@ def test_cosine_falls_from_the_peak_to_a_tenth():
 
 
 def test_linear_and_constant():
-    linear = OptimConfig(learning_rate=2.0, warmup_steps=0, decay=Decay.linear, final_fraction=0)
+    linear = OptimConfig(learning_rate=2.0, warmup_steps=0, decay=Decay.linear, min_lr_ratio=0)
     assert [linear.rate(0, p) for p in (0, 0.25, 1)] == pytest.approx([2, 1.5, 0])
     constant = OptimConfig(learning_rate=2.0, warmup_steps=0, decay=Decay.constant)
     assert constant.rate(0, 0.9) == 2.0
@@ -81,7 +81,7 @@ def test_only_matrices_decay():
         {"weight_decay": math.nan},
         {"beta_2": 1.0},
         {"warmup_steps": -1},
-        {"final_fraction": 1.5},
+        {"min_lr_ratio": 1.5},
     ],
 )
 def test_values_out_of_range_are_refused(changes):

@@ -43,7 +43,7 @@ def train_whole(
         LoggerConfig(),
         directory,
         run_id="test",
-        name="test",
+        experiment="test",
         first_step=first_step,
         hyperparameters={},
     )

@@ -47,14 +47,14 @@ class CfgConfig(DataConfig):
     n_bag_tokens: int = 300  # tokens of all bags
     is_uniform_in_bags: bool = True  # else the n-th token of a bag has weight n
     corruption: CorruptionKind = CorruptionKind.terminal
-    corrupted_share: float = 0.0  # of the strings
+    corrupted_fraction: float = 0.0  # of the strings
     corruption_rate: float = 0.15  # of the tokens or symbols of a corrupted string
 
     def validate(self) -> None:
         """Counts and shares in range; a grammar's file is pinned to its content."""
         DataConfig.validate(self)
         require_at_least(self, 1, "n_strings", "n_bag_tokens")
-        for name in ("corrupted_share", "corruption_rate"):
+        for name in ("corrupted_fraction", "corruption_rate"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name}={getattr(self, name)}; must be from 0 to 1")
         self.grammar = pinned(self.grammar)
@@ -120,7 +120,7 @@ class CfgCorpus:
     def fingerprint(self) -> str:
         """SHA-256 over rules, bags, corruption and seed."""
         config = self.config
-        corruption = (config.corruption.value, config.corrupted_share, config.corruption_rate)
+        corruption = (config.corruption.value, config.corrupted_fraction, config.corruption_rate)
         bags = sorted((t, sorted(bag.items())) for t, bag in self.grammar.bags.items())
         content = (self.grammar.to_text(), bags, corruption, self.seed, self.n_documents)
         return hashlib.sha256(repr(content).encode()).hexdigest()
@@ -135,9 +135,9 @@ class CfgCorpus:
         Raises:
             ValueError: If strings are corrupted and derivations asked for, which then fit none.
         """
-        share = self.config.corrupted_share
+        share = self.config.corrupted_fraction
         if share and derivations:
-            raise ValueError(f"corrupted_share={share}: corrupted strings have no derivations")
+            raise ValueError(f"corrupted_fraction={share}: corrupted strings have no derivations")
         key = stream_key(self.seed, "epoch", number, "strings")
         needs_symbols = share > 0 and self.config.corruption is not CorruptionKind.terminal
         strings = self.grammar.numbered(
@@ -178,4 +178,4 @@ class CfgCorpus:
         """Which documents of an epoch are corrupted."""
         key = stream_key(self.seed, "epoch", number, "corrupted")
         uniform: np.ndarray = uniform_of(np.uint64(key), first, last)
-        return uniform < self.config.corrupted_share
+        return uniform < self.config.corrupted_fraction

@@ -25,7 +25,7 @@ class CfgTables:
     def __init__(self, corpus: CfgCorpus) -> None:
         self.corpus = corpus
         self.n_levels = len(corpus.grammar.levels)
-        self.has_derivations = corpus.config.corrupted_share == 0
+        self.has_derivations = corpus.config.corrupted_fraction == 0
         columns = [
             ("epoch", pa.int32()),
             ("string", pa.int64()),

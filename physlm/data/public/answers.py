@@ -5,7 +5,7 @@ import datetime
 import re
 import unicodedata
 
-from physlm.data.bio.pools import MONTHS
+from physlm.data.people.pools import MONTHS
 from physlm.data.public.figures import Figure, written
 
 _YEAR = re.compile(r"\b1[5-9]\d\d\b|\b20\d\d\b")

@@ -7,8 +7,8 @@ from functools import cached_property
 
 import numpy as np
 
-from physlm.data.bio.assembly import assemble
 from physlm.data.corpus import DataConfig, Documents
+from physlm.data.people.assembly import assemble
 from physlm.data.public.figures import figures
 from physlm.data.public.questions import TASKS, line_of
 from physlm.data.tokens import Pieces, TokenizerName, Vocabulary

@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from physlm.data.bio.pools import MONTHS
+from physlm.data.people.pools import MONTHS
 
 _TABLE = Path(__file__).parent / "figures.csv"
 

@@ -34,7 +34,7 @@ class PublicTask:
 
     Attributes:
         name: In metrics.
-        wording: The question; its fields are those of a person and, of two, ``other``.
+        paraphrase: The question; its fields are those of a person and, of two, ``other``.
         answer: To the question about a person and, where it needs one, another.
         reads: Whether a line of text gives the right answer about a person and another.
         has_other: A question compares a person with another.
@@ -42,7 +42,7 @@ class PublicTask:
     """
 
     name: str
-    wording: str
+    paraphrase: str
     answer: Callable[[Figure, Figure], str]
     reads: Callable[[str, Figure, Figure], bool]
     has_other: bool = False
@@ -61,7 +61,7 @@ class PublicTask:
         return any(self.reads(line, f, question.other or f) for f in question.fitting)
 
     def _text(self, figure: Figure, other: Figure) -> str:
-        return self.wording.format(
+        return self.paraphrase.format(
             name=figure.name, date=figure.written_date, place=figure.birthplace, other=other.name
         )
 

@@ -26,8 +26,8 @@ def test_documents_are_end_of_text_and_one_string_of_the_grammar():
     "changes",
     [
         {},
-        {"corrupted_share": 0.4},
-        {"corrupted_share": 0.4, "corruption": CorruptionKind.nonterminal},
+        {"corrupted_fraction": 0.4},
+        {"corrupted_fraction": 0.4, "corruption": CorruptionKind.nonterminal},
     ],
 )
 def test_an_epoch_is_a_pure_function_of_its_number(changes):
@@ -43,7 +43,7 @@ def test_an_epoch_is_a_pure_function_of_its_number(changes):
 
 
 def test_strings_for_measurement_are_not_those_of_training():
-    corpus = CfgConfig(grammar="cfg3b", n_strings=500, corrupted_share=1.0).build(0)
+    corpus = CfgConfig(grammar="cfg3b", n_strings=500, corrupted_fraction=1.0).build(0)
     training = {string.tobytes() for string in corpus.strings(0, 0, 500)}
     measured = corpus.measured(500, "accuracy")
     assert corpus.grammar.accepts_batch(measured).all()
@@ -80,7 +80,7 @@ def test_a_sub_grammar_a_file_and_bags_make_a_corpus(tmp_path):
     ("values", "message"),
     [
         ({"n_strings": 0}, "n_strings=0"),
-        ({"corrupted_share": 1.5}, "corrupted_share=1.5"),
+        ({"corrupted_fraction": 1.5}, "corrupted_fraction=1.5"),
         ({"corruption_rate": -0.1}, "corruption_rate=-0.1"),
     ],
 )
@@ -90,14 +90,16 @@ def test_values_out_of_range_are_refused(values, message):
 
 
 def test_corrupted_strings_have_no_derivations():
-    corpus = CfgConfig(corrupted_share=0.5).build(0)
-    with pytest.raises(ValueError, match=r"corrupted_share=0.5: corrupted strings have no deriv"):
+    corpus = CfgConfig(corrupted_fraction=0.5).build(0)
+    with pytest.raises(
+        ValueError, match=r"corrupted_fraction=0.5: corrupted strings have no deriv"
+    ):
         corpus.strings(0, 0, 5, derivations=True)
 
 
 @pytest.mark.parametrize("kind", list(CorruptionKind))
 def test_the_share_of_corrupted_strings_and_mistakes_is_as_asked(kind):
-    config = CfgConfig(grammar="cfg3f", n_strings=3000, corrupted_share=0.3, corruption=kind)
+    config = CfgConfig(grammar="cfg3f", n_strings=3000, corrupted_fraction=0.3, corruption=kind)
     corpus = config.build(0)
     is_corrupted = corpus.is_corrupted(0, 0, 3000)
     assert abs(is_corrupted.mean() - 0.3) < 0.04

@@ -49,7 +49,7 @@ def test_corruption_keeps_to_tokens_of_the_grammar_and_to_what_was_meant(grammar
 def test_an_epoch_is_one_string_a_document_and_follows_from_its_number(
     grammar, seed, n, epoch, share, data
 ):
-    config = CfgConfig(grammar=grammar, n_strings=n, corrupted_share=share, exposures=4)
+    config = CfgConfig(grammar=grammar, n_strings=n, corrupted_fraction=share, exposures=4)
     corpus, again = config.build(seed), config.build(seed)
     whole = corpus.epoch(epoch, 0, n)
     cut = data.draw(st.integers(0, n - 1))

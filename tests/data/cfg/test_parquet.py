@@ -37,7 +37,7 @@ def test_reading_back_gives_strings_and_derivations_exactly(tmp_path, changes):
 
 def test_a_corrupted_corpus_says_which_strings_are(tmp_path):
     corpus = CfgConfig(
-        n_strings=40, corrupted_share=0.5, corruption=CorruptionKind.nonterminal
+        n_strings=40, corrupted_fraction=0.5, corruption=CorruptionKind.nonterminal
     ).build(0)
     folder = write_corpus(corpus, tmp_path / "corpus", n_epochs=1, description={})
     strings = read_strings(folder)

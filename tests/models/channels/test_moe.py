@@ -84,10 +84,10 @@ def test_a_full_expert_leaves_out_the_tokens_that_come_last():
         mixture.router.weight.zero_()
         mixture.router.weight[2] = 1.0
     x = torch.rand(1, 8, 6) + 0.1  # all of them to expert 2, which has room for two
-    out, unevenness = balanced(mixture, x)
+    out, load_balancing_loss = balanced(mixture, x)
     assert (out[0, :2].abs().sum(dim=1) > 0).all()
     assert (out[0, 2:] == 0).all()
-    assert unevenness > 2
+    assert load_balancing_loss > 2
     mixture.eval()
     assert (balanced(mixture, x)[0].abs().sum(dim=-1) > 0).all()
 
@@ -171,13 +171,13 @@ def test_training_adds_the_weighted_unevenness_for_each_target():
     targets[:, 9:] = -1
     plain = model.eval().loss(tokens, targets)
     x = model.embed(tokens)
-    unevenness = []
+    load_balancing_loss = []
     for block in model.blocks:
         normed = block.mlp_norm(x + block.attention(block.attention_norm(x), model.context(12)))
-        unevenness.append(balanced(block.mlp, normed)[1].item())
+        load_balancing_loss.append(balanced(block.mlp, normed)[1].item())
         x = block(x, model.context(12))
     added = model.train().loss(tokens, targets) - plain
-    assert added.item() == pytest.approx(0.5 * 27 * (np.mean(unevenness) - 1), rel=1e-4)
+    assert added.item() == pytest.approx(0.5 * 27 * (np.mean(load_balancing_loss) - 1), rel=1e-4)
 
 
 LOSSES = """
@@ -187,14 +187,15 @@ from physlm.train.module import TrainingModule
 from physlm.train.trainer import TrainerConfig
 from physlm.train.objective import Objective
 from physlm.train.schedule import OptimConfig
-from physlm.train.whole_step import WholeStep
+from physlm.train.compiled_step import CompiledStep
 
 for is_compiled in (False, True):
     config = DecoderConfig(d_model=16, n_experts=8, n_active_experts=2)
     model = config.build(20, 12, 0)
     objective = Objective(model, eos=19, is_visible_across_documents=True)
     module = TrainingModule(objective, None, optim=OptimConfig(), trainer=TrainerConfig())
-    step = WholeStep(objective, module.configure_optimizers(), n_accumulate=1, gradient_clip=1.0)
+    optimizer = module.configure_optimizers()
+    step = CompiledStep(objective, optimizer, gradient_accumulation_steps=1, gradient_clip=1.0)
     if not is_compiled:
         step.gradients = step._gradients
     windows = torch.randint(20, (4, 13), generator=torch.Generator().manual_seed(0))

@@ -1,1 +1,0 @@
-"""Biographies: people, their attributes, and the texts that state them."""

@@ -1,0 +1,1 @@
+"""Worlds of people: bioS, bioR, bioD, junk people, and questions about them."""

@@ -1,0 +1,107 @@
+"""What is known of people, as pieces of text and as the numbers behind them."""
+
+from collections.abc import Sequence
+from functools import cache
+
+import numpy as np
+from jaxtyping import Bool, Int, Int32, Int64
+
+from physlm.data.people.knowledge import KnowledgeCorpus, PieceList
+from physlm.data.people.pools import ATTRIBUTES, MONTHS, pool
+from physlm.data.people.qa_split import question_columns
+from physlm.data.tokens import Pieces
+from physlm.rng import stream
+
+YES, NO, NEXT = " Yes", " No", ","
+_MOST = 99  # the largest number that an answer is
+
+NUMBERS = [f" minus {number}" for number in range(_MOST, 0, -1)]
+NUMBERS += [f" {number}" for number in range(_MOST + 1)]
+
+Columns = tuple[Int32[np.ndarray, " questions"], ...]
+
+
+class FactTable:
+    """What questions are put together from: pieces of text, and the numbers behind them.
+
+    Args:
+        world: The people; they have names and dates of birth.
+        words: Further pieces of text, for questions.
+
+    Attributes:
+        pieces: Every piece that a question, its facts or its answer may need.
+        n_people: People there are.
+        months: Of birth, from 1.
+        days: Of birth, from 1.
+        years: Of birth.
+        major_ranks: How lucky the major of each is.
+
+    Raises:
+        ValueError: If the vocabulary of the world has no words for questions.
+    """
+
+    def __init__(self, world: KnowledgeCorpus, words: Sequence[str]) -> None:
+        texts = world.sentences.pieces.texts
+        self._values = world.sentences.values[:, question_columns(world)]
+        dates = [texts[piece].split() for piece in self._values[:, 0, 0]]
+        self.n_people = world.n_people
+        self.months = np.array([MONTHS.index(month) for month, _ in dates]) + 1
+        self.days = np.array([int(day) for _, day in dates])
+        self.years = np.array([int(texts[piece][2:]) for piece in self._values[:, 0, 1]])
+        self.major_ranks = np.array([major_rank()[texts[p].strip()] for p in self._values[:, 3, 0]])
+        pieces = PieceList(texts)
+        parts = zip(*world.name_parts(), strict=True)
+        self._names = tuple(pieces.add([f" {part}" for part in column]) for column in parts)
+        self._month_names = pieces.add([f" {month}" for month in MONTHS])
+        self._year_names = {y: pieces.add([f" {y}"])[0] for y in np.unique(self.years).tolist()}
+        self._numbers = pieces.add(NUMBERS)
+        pieces.add([*words, YES, NO, NEXT])
+        self._number_of = pieces.texts
+        self.pieces = Pieces(world.vocabulary, list(pieces.texts))
+
+    def words(self, text: str, people: Int[np.ndarray, " questions"]) -> Columns:
+        """The same words for everyone."""
+        return (np.full(len(people), self._number_of[text], dtype=np.int32),)
+
+    def value(self, attribute: str, people: Int64[np.ndarray, " questions"]) -> Columns:
+        """Someone's value of an attribute."""
+        return tuple(self._values[people, ATTRIBUTES.index(attribute)].T)
+
+    def name(self, people: Int64[np.ndarray, " questions"]) -> Columns:
+        """Someone's full name."""
+        return tuple(part[people] for part in self._names)
+
+    def month(self, people: Int64[np.ndarray, " questions"]) -> Columns:
+        """The name of someone's month of birth."""
+        return (self._month_names[self.months[people] - 1],)
+
+    def year(self, people: Int64[np.ndarray, " questions"]) -> Columns:
+        """The year that someone was born in."""
+        return (np.array([self._year_names[y] for y in self.years[people].tolist()], np.int32),)
+
+    def number(self, values: Int64[np.ndarray, " questions"]) -> Columns:
+        """Numbers from -99 to 99, the sign as a word."""
+        return (self._numbers[values + _MOST],)
+
+    def yes(self, is_true: Bool[np.ndarray, " questions"]) -> Columns:
+        """Yes, or no."""
+        return (np.where(is_true, self._number_of[YES], self._number_of[NO]).astype(np.int32),)
+
+    def born_in(self, year: int) -> list[int]:
+        """The names of all who were born in a year, in the order of the alphabet."""
+        born = np.flatnonzero(self.years == year)
+        names = np.stack(self.name(born), axis=1).tolist()
+        names.sort(key=lambda row: [self.pieces.texts[piece] for piece in row])
+        following = self._number_of[NEXT]
+        return [piece for i, name in enumerate(names) for piece in ([following] * (i > 0) + name)]
+
+
+@cache
+def major_rank() -> dict[str, int]:
+    """How lucky each major is, from 0 up: one order of all, drawn once for every world.
+
+    Source:
+        Physics of Language Models, Part 3.2, section 4.
+    """
+    majors = pool("majors")
+    return dict(zip(majors, stream(0, "luckiness").permutation(len(majors)).tolist(), strict=True))

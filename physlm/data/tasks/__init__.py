@@ -1,0 +1,1 @@
+"""Tasks: questions whose answers are computed from what is known."""

@@ -1,0 +1,180 @@
+"""Biographies without fixed sentence frames, from a grammar of discourse.
+
+A biography is planned first and worded after. Of each couple of attributes (birth, studies, work)
+the two are told together or apart; what is told is put in order and shared out among sentences;
+every sentence takes a pattern that fits what it has to say, in which each part takes one of the
+forms that a part can have: a predicate, what opens a sentence, an apposition, a gerund, or a
+statement with a subject of its own.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+
+from physlm.data.people.pools import ATTRIBUTES, COUPLES, lines
+from physlm.data.texts.mentions import Span
+
+_BIRTH = frozenset(COUPLES[0])
+_TOGETHER, _IN_ORDER, _BY_NAME = 0.6, 0.5, 0.25  # probabilities
+_SENTENCE_SIZES = (1, 2, 3)
+_FULL_NAME = "{name}"  # in a sentence until it is filled in
+
+# Patterns for one, two and three parts. A digit is the part a form is of; {subject} may become a
+# pronoun, {name} may not. Those of `_AFTER` say what came later: neither birth nor out of order.
+_ANY_TIME = {
+    1: ("{subject} {predicate1}.", "{statement1}."),
+    2: (
+        "{subject} {predicate1} and {predicate2}.",
+        "{opener1}, {subject} {predicate2}.",
+        "{name}, {apposition1}, {predicate2}.",
+        "{name}, who {predicate1}, {predicate2}.",
+        "{subject} {predicate1}, and {statement2}.",
+        "{statement1}; {subject} {predicate2}.",
+    ),
+    3: (
+        "{subject} {predicate1}, {predicate2} and {predicate3}.",
+        "{opener1}, {subject} {predicate2} and {predicate3}.",
+        "{name}, {apposition1}, {predicate2} and {predicate3}.",
+        "{name}, who {predicate1} and {predicate2}, {predicate3}.",
+        "{subject} {predicate1} and {predicate2}, and {statement3}.",
+    ),
+}
+_AFTER = {
+    1: ("{connective}, {subject} {predicate1}.",),
+    2: ("After {gerund1}, {subject} {predicate2}.", "{subject} {predicate1} before {gerund2}."),
+    3: (
+        "After {gerund1}, {subject} {predicate2} and {predicate3}.",
+        "{subject} {predicate1} and {predicate2} before {gerund3}.",
+    ),
+}
+
+
+class Person(NamedTuple):
+    """Who is told about.
+
+    Attributes:
+        name: The full name.
+        pronoun: ``He`` or ``She``.
+        facts: The value of each attribute, as it stands in the text.
+    """
+
+    name: str
+    pronoun: str
+    facts: Mapping[str, str]
+
+
+class Biography(NamedTuple):
+    """A text about somebody, and where it says what.
+
+    Attributes:
+        text: The words.
+        places: First and last character, end exclusive, of the name and of each attribute's value.
+    """
+
+    text: str
+    places: Mapping[str, Span]
+
+
+def biography(
+    person: Person, rng: np.random.Generator, *, is_named_always: bool = False
+) -> Biography:
+    """One biography that states all six attributes of a person word for word.
+
+    Args:
+        person: Who is told about.
+        rng: What to draw from.
+        is_named_always: Whether every sentence has the full name where others have a pronoun.
+    """
+    sentences: list[str] = []
+    for parts in _shared_out(_plan(rng), rng):
+        name = _FULL_NAME
+        if sentences and not is_named_always and rng.random() < 0.5:
+            name = person.name.split()[-1]
+        is_named = not sentences or is_named_always or rng.random() < _BY_NAME
+        subject = name if is_named else person.pronoun.lower()
+        sentences.append(_sentence(parts, name, subject, person.pronoun.lower(), rng))
+    return _filled(" ".join(sentences), {"name": person.name, **person.facts})
+
+
+def _plan(rng: np.random.Generator) -> list[frozenset[str]]:
+    """What is told together, in which order."""
+    parts: list[frozenset[str]] = []
+    for couple in COUPLES:
+        together = [frozenset(couple)]
+        apart = [frozenset([attribute]) for attribute in rng.permutation(couple).tolist()]
+        parts += together if rng.random() < _TOGETHER else apart
+    if rng.random() < _IN_ORDER:
+        return parts
+    return [parts[i] for i in rng.permutation(len(parts))]
+
+
+def _shared_out(
+    parts: Sequence[frozenset[str]], rng: np.random.Generator
+) -> list[Sequence[frozenset[str]]]:
+    """The parts of each sentence."""
+    sentences = []
+    while parts:
+        size = int(rng.choice(_SENTENCE_SIZES))
+        sentences.append(parts[:size])
+        parts = parts[size:]
+    return sentences
+
+
+def _sentence(
+    parts: Sequence[frozenset[str]], name: str, subject: str, pronoun: str, rng: np.random.Generator
+) -> str:
+    """A sentence with the attributes, and a full name, still to be filled in."""
+    patterns = _ANY_TIME[len(parts)]
+    if _is_a_course_of_events(parts) and (len(parts) > 1 or subject != _FULL_NAME):
+        patterns += _AFTER[len(parts)]
+    pattern = patterns[rng.integers(len(patterns))]
+    own = {"he": "his", "she": "her"}[pronoun]
+    is_own = subject == pronoun or not pattern.startswith("{statement")
+    possessive = own if is_own else f"{name}'s"
+
+    def worded(match: re.Match[str]) -> str:
+        form, number = match[1], match[2]
+        if not number:
+            found = forms("connective")[frozenset()] if form == "connective" else ()
+            words = {"subject": subject, "name": name}
+            return words[form] if form in words else found[rng.integers(len(found))]
+        options = forms(form)[parts[int(number) - 1]]
+        text = options[rng.integers(len(options))].replace("{possessive}", possessive)
+        if match.start() and text[0].isupper() and not text.startswith(name):
+            text = text[0].lower() + text[1:]
+        return text
+
+    text = re.sub(r"{([a-z]+)(\d?)}", worded, pattern)
+    return text[0].upper() + text[1:]
+
+
+def _filled(text: str, values: Mapping[str, str]) -> Biography:
+    """A text with its values, and where each came to stand first."""
+    written, places = "", dict[str, Span]()
+    for i, part in enumerate(re.split(r"{(\w+)}", text)):
+        is_value = i % 2 == 1
+        said = values[part] if is_value else part
+        if is_value:
+            places.setdefault(part, (len(written), len(written) + len(said)))
+        written += said
+    assert places.keys() == values.keys()
+    return Biography(written, {key: places[key] for key in values})
+
+
+def _is_a_course_of_events(parts: Sequence[frozenset[str]]) -> bool:
+    """After birth, and in the order of life."""
+    places = [min(map(ATTRIBUTES.index, part)) for part in parts]
+    return places == sorted(places) and not any(part & _BIRTH for part in parts)
+
+
+@cache
+def forms(kind: str) -> dict[frozenset[str], tuple[str, ...]]:
+    """The paraphrases of a form, by the attributes that they state."""
+    found: dict[frozenset[str], list[str]] = {}
+    for line in lines("discourse", kind):
+        stated = frozenset(re.findall(r"{(\w+)}", line)) - {"possessive"}
+        found.setdefault(stated, []).append(line)
+    return {stated: tuple(texts) for stated, texts in found.items()}

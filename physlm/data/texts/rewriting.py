@@ -1,0 +1,234 @@
+"""bioR as in the paper: biographies by a language model, every answer kept as it arrives."""
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from physlm.atomic import replacing
+from physlm.data.texts.discourse import Person
+from physlm.data.texts.mentions import mentions
+from physlm.errors import InputError
+from physlm.rng import stream
+
+# Answers prompts: the number of each with its text, in any order; a text may be empty.
+Write = Callable[[Iterable[str]], Iterator[tuple[int, str]]]
+
+_REQUESTS = (
+    "Write a short biography of {name} in one paragraph of about 50 words.",
+    "Tell the life of {name} in one short paragraph.",
+    "Write a brief encyclopedia entry about {name}, in one paragraph.",
+    "Describe {name} for a program leaflet, in one paragraph of three or four sentences.",
+)
+_FACTS = (
+    "was born on {birth_date}",
+    "was born in {birth_city}",
+    "studied at {university}",
+    "majored in {major}",
+    "worked for {employer}",
+    "worked in {company_city}",
+)
+_MOST_EMPTY = 20  # answers without text in a row, after which more are not paid for
+_RULES = "Mention each of these, word for word as it is given, and add no other facts:"
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far rewriting has come.
+
+    Attributes:
+        n_done: Texts that are right.
+        n_wanted: Texts in all.
+        n_rejected: Texts that lacked a name or an attribute.
+    """
+
+    n_done: int
+    n_wanted: int
+    n_rejected: int
+
+
+def rewrite(
+    persons: Sequence[Person],
+    write: Write,
+    path: Path,
+    *,
+    n_texts: int,
+    max_tries: int,
+    seed: int,
+    settings: Mapping[str, object] | None = None,
+    progress: Callable[[Progress], None] = lambda _: None,
+) -> Path:
+    """Have biographies written until each says all attributes of its person; returns the file.
+
+    Every answer is kept in a file beside ``path`` at once, so that whatever stops the work, it goes
+    on from there. In which order answers came does not show in the file.
+
+    Args:
+        persons: Who is told about.
+        write: Answers prompts.
+        path: A Parquet file of columns person, name and text.
+        n_texts: Texts of each person.
+        max_tries: For each text, over all attempts at the work.
+        seed: Of the prompts.
+        settings: What else decides the texts, such as who writes them; no file has texts by two.
+        progress: Told after every answer.
+
+    Raises:
+        InputError: If ``write`` raises it, the answers kept are about other people or were written
+            otherwise, a text was not right in any of its tries, or many answers in a row had no
+            text at all.
+    """
+    answers = _Answers(path.with_suffix(".jsonl"), persons, settings or {})
+    places = [(i, t) for i in range(len(persons)) for t in range(n_texts)]
+    n_empty = 0
+    while missing := [place for place in places if place not in answers.right]:
+        answers.require_hope(missing, max_tries)
+        asked = (
+            prompt(persons[i], stream(seed, "prompt", i, t, answers.tries.get((i, t), 0)))
+            for i, t in missing
+        )
+        for number, text in write(asked):
+            answers.add(missing[number], cleaned(text))
+            progress(Progress(len(answers.right), len(places), answers.n_rejected))
+            n_empty = 0 if text.strip() else n_empty + 1
+            if n_empty == _MOST_EMPTY:
+                raise InputError(
+                    f"{n_empty} answers in a row had no text at all, or were cut off: the model's "
+                    "thoughts may take all of max_tokens; raise it"
+                )
+    rows = [{"person": i, "name": persons[i].name, "text": answers.right[i, t]} for i, t in places]
+    with replacing(path) as temporary:
+        pq.write_table(pa.Table.from_pylist(rows), temporary)
+    return path
+
+
+def prompt(person: Person, rng: np.random.Generator) -> str:
+    """A request for one biography, with the facts in an order of its own."""
+    request = _REQUESTS[rng.integers(len(_REQUESTS))].format(name=person.name)
+    told = [_FACTS[i].format(**person.facts) for i in rng.permutation(len(_FACTS))]
+    pronoun = person.pronoun.lower()
+    lines = "\n".join(f"- {pronoun} {fact}" for fact in told)
+    return f"{request} {_RULES}\n{lines}\n"
+
+
+def lacking(text: str, person: Person) -> list[str]:
+    """What a text does not say word for word."""
+    wanted = {"name": person.name, **person.facts}
+    said = mentions(text, wanted)
+    return [name for name in wanted if name not in said]
+
+
+def cleaned(text: str) -> str:
+    """One paragraph, without the quotation marks that models put around."""
+    return re.sub(r"\s+", " ", text).strip().strip('"').strip()
+
+
+class _Answers:
+    """All answers so far, right or not, as lines of a file; its head says what they are of."""
+
+    def __init__(
+        self, path: Path, persons: Sequence[Person], settings: Mapping[str, object]
+    ) -> None:
+        self.path, self.persons = path, persons
+        told = repr([(p.name, p.pronoun, sorted(p.facts.items())) for p in persons])
+        asked = repr((_REQUESTS, _FACTS, _RULES))
+        head = {"people": _digest(told), "prompts": _digest(asked), **settings}
+        self._forget()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists() or not path.stat().st_size:
+            self._append(head)
+            return
+        try:
+            found, *answers = [json.loads(line) for line in self._whole_lines()]
+            if found["people"] != head["people"]:
+                raise InputError(f"{path} has texts about other people; take another output")
+            for answer in answers:
+                self._take((answer["person"], answer["text_number"]), answer["text"])
+        except (ValueError, KeyError, TypeError, IndexError) as error:
+            if isinstance(error, InputError):
+                raise
+            raise InputError(f"{path} holds no answers ({error}); take another output") from error
+        # A file of an earlier version says less of how it was written, and is gone on with.
+        if others := sorted(name for name in found if head.get(name) != found[name]):
+            self._begin_anew(found, head, others)
+
+    def add(self, place: tuple[int, int], text: str) -> None:
+        """One more answer."""
+        self._append({"person": place[0], "text_number": place[1], "text": text})
+        self._take(place, text)
+        if not text:  # of this attempt: the next one may leave the model more tokens
+            self.tries[place] = self.tries.get(place, 0) + 1
+            self.lacking[place] = ["any text; raise max_tokens"]
+
+    def require_hope(self, missing: Sequence[tuple[int, int]], max_tries: int) -> None:
+        """Every missing text has tries left.
+
+        Raises:
+            InputError: If one has none.
+        """
+        hopeless = [place for place in missing if self.tries.get(place, 0) >= max_tries]
+        if hopeless:
+            name, lacked = self.persons[hopeless[0][0]].name, self.lacking[hopeless[0]]
+            raise InputError(
+                f"{len(hopeless)} texts lacked a fact in all of max_tries={max_tries}, such as one "
+                f"of {name} ({', '.join(lacked)}); raise max_tries, or take a better model and "
+                f"another output; what is right is kept in {self.path}"
+            )
+
+    def _forget(self) -> None:
+        self.right: dict[tuple[int, int], str] = {}
+        self.tries: dict[tuple[int, int], int] = {}
+        self.lacking: dict[tuple[int, int], list[str]] = {}
+        self.n_rejected = 0
+
+    def _begin_anew(
+        self, found: Mapping[str, object], head: Mapping[str, object], others: Sequence[str]
+    ) -> None:
+        """Other settings are free to choose as long as nothing is right."""
+        if self.right:
+            was, wanted = (
+                ", ".join(f"{name}={one.get(name)}" for name in others) for one in (found, head)
+            )
+            raise InputError(
+                f"{self.path} has {len(self.right)} texts written with {was}, this is {wanted}; "
+                "take another output, or go on as before"
+            )
+        self._forget()
+        with replacing(self.path) as temporary:
+            temporary.write_text(json.dumps(head) + "\n", encoding="utf-8")
+
+    def _whole_lines(self) -> list[str]:
+        """Those that end; the last one may be cut off, and is not kept."""
+        lines = self.path.read_text(encoding="utf-8").splitlines(keepends=True)
+        whole = [line for line in lines if line.endswith("\n")]
+        if len(whole) < len(lines):
+            with replacing(self.path) as temporary:
+                temporary.write_text("".join(whole), encoding="utf-8")
+        return whole
+
+    def _take(self, place: tuple[int, int], text: str) -> None:
+        missing = lacking(text, self.persons[place[0]])
+        if not missing:
+            self.right.setdefault(place, text)
+            return
+        self.n_rejected += 1
+        if text:
+            self.tries[place] = self.tries.get(place, 0) + 1
+            self.lacking[place] = missing
+
+    def _append(self, line: Mapping[str, object]) -> None:
+        try:
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(line) + "\n")
+        except OSError as error:
+            raise InputError(f"{self.path} cannot be written: {error.strerror}") from error
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

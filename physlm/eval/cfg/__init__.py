@@ -1,0 +1,1 @@
+"""Scorers of models of context-free languages."""

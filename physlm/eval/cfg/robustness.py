@@ -1,0 +1,115 @@
+"""Whether a model goes on as was meant when the beginning has mistakes."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from physlm.data.corpus import require_at_least
+from physlm.errors import InputError
+from physlm.eval.cfg.requirements import (
+    require_beginning,
+    require_cfg,
+    require_inner_levels,
+    require_room,
+    require_strings,
+)
+from physlm.eval.scorer import ScorerConfig, mean, require_causal, require_temperature
+from physlm.measurement import Measurement
+from physlm.registry import register
+
+if TYPE_CHECKING:
+    from physlm.data.cfg.corruption import CorruptionKind
+    from physlm.data.corpus import Corpus
+    from physlm.models.language_model import LanguageModel
+
+
+@register("eval", "cfg_robustness")
+@dataclass(kw_only=True, slots=True)
+class CfgRobustnessConfig(ScorerConfig):
+    """Share of continuations of corrupted beginnings that fit what was meant.
+
+    A beginning of about ``prefix`` tokens is corrupted, the model goes on, and the clean beginning
+    with the model's continuation must be in the language. Where nonterminals are replaced the
+    beginning is cut where one of them ends, so that what it was meant to be is known. The same
+    without corruption is measured beside.
+
+    Source:
+        Physics of Language Models, Part 1, results 11 to 13.
+    """
+
+    n_samples: int = 500
+    prefix: int = 50
+    rate_of_tokens: float = 0.15  # redrawn
+    rate_of_symbols: float = 0.10  # replaced by any of their level
+    rate_of_fixed_symbols: float = 0.05  # replaced by the next of their level
+    temperatures: list[float] = field(default_factory=lambda: [1.0, 0.1])
+    batch_size: int = 500
+
+    def validate(self) -> None:
+        """Every value in its range."""
+        require_at_least(self, 1, "n_samples", "prefix", "batch_size")
+        for name in ("rate_of_tokens", "rate_of_symbols", "rate_of_fixed_symbols"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name}={getattr(self, name)}; must be from 0 to 1")
+        names = {f"{temperature:g}" for temperature in self.temperatures}
+        if not names or len(names) < len(self.temperatures):
+            raise ValueError(f"temperatures={self.temperatures}; one at least, and each once")
+        for temperature in self.temperatures:
+            require_temperature(temperature)
+
+    def check(self, model: "LanguageModel", corpus: "Corpus") -> None:
+        """The model generates, and some strings are longer than the beginning."""
+        corpus = require_cfg("cfg_robustness", corpus)
+        grammar = corpus.grammar
+        require_causal("cfg_robustness", model, "does not generate; use eval=cfg_probing")
+        require_inner_levels("cfg_robustness", grammar)
+        require_room(model, grammar.length_distribution)
+        inner = slice(grammar.tables.level_starts[-3], grammar.tables.level_starts[-2])
+        least = int(grammar.tables.longest[inner].max())
+        if self.prefix < least:
+            raise InputError(
+                f"eval.cfg_robustness.prefix={self.prefix}; at least {least}, so that one symbol "
+                "above the terminals ends in it"
+            )
+        longer = grammar.length_distribution[self.prefix + 1 :].sum()
+        if longer < 0.1:
+            raise InputError(
+                f"eval.cfg_robustness.prefix={self.prefix}: only {longer:.0%} of the strings are "
+                "longer; use a shorter beginning"
+            )
+        require_beginning(f"eval.cfg_robustness.prefix={self.prefix}", model, grammar, self.prefix)
+        require_strings("cfg_robustness", model, corpus, ["robustness"], n_samples=self.n_samples)
+
+    def measure(self, model: "LanguageModel", corpus: "Corpus") -> Measurement:
+        """Accuracy for every kind of corruption, and for none, at every temperature."""
+        from physlm.data.cfg.corruption import CorruptionKind
+        from physlm.eval.cfg.prefixes import is_continued, longer_strings, prefixes_of
+
+        corpus = require_cfg("cfg_robustness", corpus)
+        metrics = []
+        clean = longer_strings(corpus, self.n_samples, self.prefix)
+        for kind in (None, *CorruptionKind):
+            rate = 0.0 if kind is None else self._rate(kind)
+            begun = prefixes_of(corpus, clean, self.prefix, kind, rate)
+            for temperature in self.temperatures:
+                is_right = is_continued(
+                    model, corpus, begun, temperature=temperature, batch_size=self.batch_size
+                )
+                metrics.append(
+                    mean(
+                        "cfg/robust_accuracy",
+                        is_right,
+                        "share",
+                        split="test",
+                        corruption="clean" if kind is None else kind.value,
+                        temperature=temperature,
+                    )
+                )
+        return Measurement(tuple(metrics))
+
+    def _rate(self, kind: "CorruptionKind") -> float:
+        rates = {
+            "terminal": self.rate_of_tokens,
+            "nonterminal": self.rate_of_symbols,
+            "nonterminal_fixed": self.rate_of_fixed_symbols,
+        }
+        return rates[kind.value]

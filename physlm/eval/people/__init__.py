@@ -1,0 +1,1 @@
+"""Scorers of knowledge about people: capacity, recall, QA."""

@@ -1,0 +1,123 @@
+"""Bits of knowledge that a model holds, per parameter."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from physlm.errors import InputError
+from physlm.eval.people.texts import PeopleTextsConfig
+from physlm.eval.scorer import mean, require_causal
+from physlm.measurement import Measurement
+from physlm.registry import register
+
+if TYPE_CHECKING:
+    from physlm.data.corpus import Corpus
+    from physlm.data.people.knowledge import KnowledgeCorpus
+    from physlm.models.language_model import LanguageModel
+
+
+@register("eval", "capacity")
+@dataclass(kw_only=True, slots=True)
+class CapacityConfig(PeopleTextsConfig):
+    """The capacity ratio R of a model trained on biographies, with its parts and its maximum.
+
+    Losses are summed over the tokens of an item: the name at a document's start, each value after
+    the words before it. They are means over several renderings of each person. Of a mixture the
+    people are measured, not what they are mixed with; people told of at different frequencies are
+    reported by frequency, too. The validation loss is over all tokens of one more rendering; of a
+    world whose texts do not vary, that is the text of training.
+
+    Written texts may state a value before the name; names and values then tell of each other, and
+    only their sum is what is known of the people.
+
+    Source:
+        Physics of Language Models, Part 3.3, definition 2.2 and theorem 3.2.
+    """
+
+    n_renderings: int = 4  # texts drawn per person
+    max_people: int = 100_000  # people measured; above that, a sample
+
+    def check(self, model: "LanguageModel", corpus: "Corpus") -> None:
+        """Only worlds of people have a capacity, and each document is read in one window."""
+        from physlm.eval.people.item_losses import require_documents_fit
+
+        world = _world(corpus)
+        require_causal("capacity", model, "predicts no next token")
+        _require_texts(world)
+        people = self._people(world)
+        self._require_frequencies(world, people)
+        require_documents_fit(model, world, people, self.n_renderings)
+
+    def _require_frequencies(self, world: "KnowledgeCorpus", people: np.ndarray) -> None:
+        """Somebody is measured of every group, and there is something to know of them."""
+        every = np.unique(world.frequencies)
+        if len(every) == 1:
+            return
+        if missing := [f for f in every.tolist() if f not in world.frequencies[people]]:
+            raise InputError(
+                f"eval.capacity.max_people={self.max_people} leaves nobody who is told of "
+                f"{missing[0]} times in an epoch; raise it"
+            )
+        if not world.value_bits:
+            raise InputError(
+                "eval=capacity measures what is known by frequency, but every value has one "
+                "choice only; raise data.diversity or leave out data.frequencies"
+            )
+
+    def measure(self, model: "LanguageModel", corpus: "Corpus") -> Measurement:
+        """The capacity ratio, its parts and its maximum; the validation loss."""
+        from physlm.eval.people.capacity_ratio import capacity_metrics, frequency_metrics
+        from physlm.eval.people.item_losses import measure_items, token_losses
+
+        world = _world(corpus)
+        people, n_parameters = self._people(world), sum(model.n_parameters().values())
+        losses = measure_items(
+            model, world, people, n_renderings=self.n_renderings, batch_size=self.batch_size
+        )
+        fresh = token_losses(
+            model, world, people, number=self.n_renderings, batch_size=self.batch_size
+        )
+        return Measurement(
+            (
+                *capacity_metrics(losses, world, n_parameters),
+                *frequency_metrics(losses, world, people, n_parameters),
+                mean("capacity/loss_nats", fresh, "nats/token", split="validation"),
+            )
+        )
+
+    def _people(self, world: "KnowledgeCorpus") -> np.ndarray:
+        return self.people(world, "capacity sample")
+
+
+def _world(corpus: "Corpus") -> "KnowledgeCorpus":
+    from physlm.data.mixture import part_of
+    from physlm.data.people.knowledge import KnowledgeCorpus
+
+    world = part_of(corpus, KnowledgeCorpus)
+    if world is None:
+        raise InputError(
+            "eval=capacity measures people, of data=bios, bior or biod, alone or among junk"
+        )
+    return world
+
+
+def _require_texts(world: "KnowledgeCorpus") -> None:
+    """All is told in every text, and where names and values stand is the same in all of them.
+
+    Raises:
+        InputError: If it is not.
+    """
+    from physlm.data.texts.fixed_texts import FixedTexts
+
+    augmentations = world.sentences.augmentations
+    if any(t.n_omitted for t in augmentations):
+        raise InputError("eval=capacity measures all attributes; set omits_company_city=false")
+    is_written = isinstance(world.sentences, FixedTexts)
+    is_named_later = any(t.name_position for t in augmentations) and not is_written
+    if is_named_later or any(t.has_pronoun != augmentations[0].has_pronoun for t in augmentations):
+        raise InputError(
+            "eval=capacity reads the name at the start of every text and the gender in all or "
+            "none of them; set name_position=0, and the same subject in data.text and "
+            "data.minority_augmentation"
+        )

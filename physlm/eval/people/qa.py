@@ -1,0 +1,95 @@
+"""Answers to questions about people: those that training asked about, and others."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from physlm.data.corpus import require_at_least
+from physlm.errors import InputError
+from physlm.eval.people.splits import IN, OUT
+from physlm.eval.scorer import ScorerConfig, mean, require_causal, require_window, sample
+from physlm.measurement import Measurement, Metric
+from physlm.registry import register
+from physlm.rng import stream
+
+if TYPE_CHECKING:
+    from physlm.data.corpus import Corpus
+    from physlm.data.people.questions import QuestionCorpus
+    from physlm.models.language_model import LanguageModel
+
+
+@register("eval", "qa")
+@dataclass(kw_only=True, slots=True)
+class QaConfig(ScorerConfig):
+    """Exact match of whole answers, decoded greedily to their end.
+
+    The split is ``train_people``, whose questions were trained on, or ``held_out_people``. Every
+    attribute is asked for in the first paraphrase; then all of them in paraphrases held out from
+    training, if there are any. Chance is always giving the answer commonest in training.
+
+    Source:
+        Physics of Language Models, Part 3.1, section 2.2.
+    """
+
+    max_people: int = 1000  # of each split; above that, a sample
+    batch_size: int = 512  # questions read at once
+
+    def validate(self) -> None:
+        """Every value in its range."""
+        require_at_least(self, 1, "max_people", "batch_size")
+
+    def check(self, model: "LanguageModel", corpus: "Corpus") -> None:
+        """The corpus asks questions, and the model reads and answers them."""
+        questions = _questions(corpus)
+        require_causal("qa", model, "does not answer")
+        needed = questions.longest_question + questions.longest_answer
+        require_window(model, "questions and answers", needed)
+
+    def measure(self, model: "LanguageModel", corpus: "Corpus") -> Measurement:
+        """Exact match in both splits, by attribute, and in untrained paraphrases."""
+        questions = _questions(corpus)
+        found = (self._of_split(model, questions, split) for split in (IN, OUT))
+        return Measurement(tuple(metric for metrics in found for metric in metrics))
+
+    def _of_split(
+        self, model: "LanguageModel", questions: "QuestionCorpus", split: str
+    ) -> list[Metric]:
+        from physlm.data.people.questions import N_PARAPHRASES
+        from physlm.eval.exact_match import grid, is_answered, likeliest
+
+        people, attributes = grid(self._people(questions, split), questions)
+        paraphrases = np.zeros(len(people), dtype=np.int64)
+        size = self.batch_size
+        measured = {
+            "exact_match": is_answered(model, questions, people, attributes, paraphrases, size),
+            "chance": likeliest(questions, people, attributes),
+        }
+        metrics = []
+        for name, values in measured.items():
+            metrics.append(mean(f"qa/{name}", values, "share", split=split))
+            metrics += [
+                mean(f"qa/{name}", values[attributes == a], "share", split=split, attribute=of)
+                for a, of in enumerate(questions.attributes)
+            ]
+        if questions.config.n_paraphrases < N_PARAPHRASES:
+            rng = stream(questions.world.seed, "phrasings measured")
+            paraphrases = rng.integers(questions.config.n_paraphrases, N_PARAPHRASES, len(people))
+            others = is_answered(model, questions, people, attributes, paraphrases, size)
+            metrics.append(mean("qa/held_out_paraphrases", others, "share", split=split))
+        return metrics
+
+    def _people(self, questions: "QuestionCorpus", split: str) -> np.ndarray:
+        """Everyone of a split, or a sample drawn once."""
+        people = np.flatnonzero(questions.is_trained == (split == IN))
+        return sample(people, self.max_people, stream(questions.world.seed, "people asked", split))
+
+
+def _questions(corpus: "Corpus") -> "QuestionCorpus":
+    from physlm.data.mixture import part_of
+    from physlm.data.people.questions import QuestionCorpus
+
+    questions = part_of(corpus, QuestionCorpus)
+    if questions is None:
+        raise InputError("eval=qa asks questions; use data=questions, alone or in a mixture")
+    return questions

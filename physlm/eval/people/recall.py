@@ -1,0 +1,84 @@
+"""Does a model hold the attributes of people? The control that what cannot be told is stored."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from physlm.errors import InputError
+from physlm.eval.people.texts import PeopleTextsConfig
+from physlm.eval.scorer import mean, require_causal
+from physlm.measurement import Measurement
+from physlm.registry import register
+
+if TYPE_CHECKING:
+    from physlm.data.corpus import Corpus
+    from physlm.data.people.knowledge import KnowledgeCorpus
+    from physlm.models.language_model import LanguageModel
+
+
+@register("eval", "recall")
+@dataclass(kw_only=True, slots=True)
+class RecallConfig(PeopleTextsConfig):
+    """Share of attribute values that greedy decoding gives whole, after the words before them.
+
+    People are read about in the texts of training where these are few (``n_paraphrases`` above 0).
+    Of texts that name the person last, ``recall/name_accuracy`` is the same for the name.
+
+    Source:
+        Physics of Language Models, Part 3.1, section 2.1 (attribute accuracy).
+    """
+
+    def check(self, model: "LanguageModel", corpus: "Corpus") -> None:
+        """There are people, and each document is read in one window."""
+        from physlm.eval.people.item_losses import require_documents_fit
+
+        world = _world(corpus)
+        require_causal("recall", model, "predicts no next token")
+        require_documents_fit(model, world, self._people(world), self.n_renderings)
+
+    def measure(self, model: "LanguageModel", corpus: "Corpus") -> Measurement:
+        """Accuracy over all attributes, and of each; the gender is not counted."""
+        from physlm.eval.people.item_losses import measure_items
+
+        world = _world(corpus)
+        losses = measure_items(
+            model,
+            world,
+            self._people(world),
+            n_renderings=self.n_renderings,
+            batch_size=self.batch_size,
+        )
+        columns = {a.name: i for i, a in enumerate(world.attributes) if a.name != "gender"}
+        documents = world.rendering(0, self._people(world))
+        spans = documents.value_spans
+        is_right = np.where(spans.any(axis=2), losses.is_right, np.nan)  # not told: not measured
+        total = np.nanmean(is_right[:, list(columns.values())], axis=1)
+        is_named_last = documents.name_spans[:, 0] > spans[..., 1].max(axis=1)
+        named = np.where(is_named_last, losses.is_name_right, np.nan)
+        accuracies = [
+            ("accuracy", total, {}),
+            *(("accuracy", is_right[:, i], {"attribute": name}) for name, i in columns.items()),
+            ("name_accuracy", named, {}),
+        ]
+        return Measurement(
+            tuple(
+                mean(f"recall/{name}", values[~np.isnan(values)], "share", split="train", **dims)
+                for name, values, dims in accuracies
+                if not np.isnan(values).all()
+            )
+        )
+
+    def _people(self, world: "KnowledgeCorpus") -> np.ndarray:
+        return self.people(world, "people read about")
+
+
+def _world(corpus: "Corpus") -> "KnowledgeCorpus":
+    from physlm.data.people.qa_split import world_of
+
+    world = world_of(corpus)
+    if world is None:
+        raise InputError(
+            "eval=recall measures worlds of people only: data=bios, bior, biod, questions"
+        )
+    return world

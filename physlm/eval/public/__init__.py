@@ -1,0 +1,1 @@
+"""The scorer of questions about public figures."""

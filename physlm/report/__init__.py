@@ -1,0 +1,1 @@
+"""Results over many runs: tables, claims with their verdicts, the ledger, figures."""

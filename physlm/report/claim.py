@@ -1,0 +1,123 @@
+"""A published claim and the rule that decides it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from physlm.config.scale import scale_named
+from physlm.measurement import parse_metric
+
+_TYPES: tuple[tuple[tuple[str, ...], Any, str], ...] = (
+    (
+        ("id", "statement", "source", "published", "metric", "scale"),
+        str,
+        "text, in quotes if it is a number",
+    ),
+    (("select", "expect"), Mapping, "keys with values"),
+    (("compared_to", "best_of", "follows"), Mapping | None, "keys with values"),
+    (("times",), int | float, "a number"),
+    (("headline", "paired"), bool, "true or false"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A published statement and the rule that decides it.
+
+    The measured quantity is the mean of ``metric`` over the runs that ``select`` picks; divided,
+    run by run, by the metric ``relative_to`` if given; minus ``times`` or over the same mean of the
+    runs that ``compared_to`` picks, if given. With ``follows`` it is, seed by seed, the rank
+    correlation of ``metric`` with another metric of other runs.
+
+    Attributes:
+        id: Short name.
+        statement: What the paper says.
+        source: Paper, section, number.
+        published: The paper's number, as text.
+        metric: Text of a metric, as ``qa/exact_match{split=train_people}``.
+        select: Column to value, for the runs that count; null for those without one.
+        scale: At which scale it is tested.
+        expect: ``at_least`` and ``at_most`` bounds on the quantity.
+        relative_to: Metric to divide by.
+        compared_to: Selection of the runs to compare with.
+        by: ``difference`` or ``ratio``.
+        times: What the mean of the runs compared with is multiplied by in a difference.
+        paired: Whether runs of the same seed are compared with each other, as where one is the
+            other measured in another way.
+        best_of: ``over`` and ``by``: of runs that differ in the column ``over``, the learning rate
+            for one, that of each seed counts whose value has the least mean of the metric ``by``,
+            the validation loss for one, in all other seeds; chosen for each of the two groups.
+        follows: ``metric``, ``select`` and ``over``, the column whose values pair the runs.
+        headline: Whether the ledger's short table has it; one or two of each result of a paper do.
+        command: What produces its runs.
+        arms: The same as words for each arm that it is about; no other runs decide it.
+
+    Raises:
+        ValueError: If a field is of another type, or the rule cannot be.
+    """
+
+    id: str
+    statement: str
+    source: str
+    published: str
+    metric: str
+    select: Mapping[str, Any]
+    scale: str
+    expect: Mapping[str, float]
+    relative_to: str | None = None
+    compared_to: Mapping[str, Any] | None = None
+    by: str = "difference"
+    times: float = 1.0
+    paired: bool = False
+    best_of: Mapping[str, str] | None = None
+    follows: Mapping[str, Any] | None = None
+    headline: bool = False
+    command: str
+    arms: tuple[tuple[str, ...], ...] = ()
+
+    def __post_init__(self) -> None:
+        """A misspelt rule would decide without a bound."""
+        self._require_types()
+        self._require_bounds()
+        if self.by not in {"difference", "ratio"}:
+            raise ValueError(f"by={self.by}; difference or ratio")
+        if self.times != 1 and (self.by == "ratio" or self.compared_to is None):
+            raise ValueError(f"times={self.times} is of a difference only")
+        if self.paired and self.compared_to is None:
+            raise ValueError("paired is of a comparison only")
+        if self.best_of is not None and set(self.best_of) != {"over", "by"}:
+            raise ValueError("best_of needs over and by")
+        if self.follows is not None:
+            self._require_correlation(self.follows)
+        for metric in self.metrics:
+            parse_metric(metric)
+
+    def _require_types(self) -> None:
+        for names, kind, rule in _TYPES:
+            if wrong := [name for name in names if not isinstance(getattr(self, name), kind)]:
+                raise ValueError(f"{wrong[0]}={getattr(self, wrong[0])}; must be {rule}")
+        scale_named(self.scale, "scale=")
+
+    def _require_bounds(self) -> None:
+        if not self.expect or not set(self.expect) <= {"at_least", "at_most"}:
+            raise ValueError(f"expect={self.expect}; at_least or at_most")
+        if not all(isinstance(bound, int | float) for bound in self.expect.values()):
+            raise ValueError(f"expect={self.expect}; bounds are numbers")
+
+    def _require_correlation(self, follows: Mapping[str, Any]) -> None:
+        if set(follows) != {"metric", "select", "over"}:
+            raise ValueError("follows needs metric, select and over")
+        if (self.relative_to, self.compared_to, self.best_of) != (None, None, None):
+            raise ValueError("follows stands alone, without relative_to, compared_to and best_of")
+
+    @property
+    def metrics(self) -> list[str]:
+        """The text of every metric that it names."""
+        by, other = (self.best_of or {}).get("by"), (self.follows or {}).get("metric")
+        return [name for name in (self.metric, self.relative_to, by, other) if name is not None]
+
+    @property
+    def selections(self) -> list[Mapping[str, Any]]:
+        """What picks the runs that count, and those that they are held against, if any."""
+        others = self.follows["select"] if self.follows is not None else self.compared_to
+        return [self.select] if others is None else [self.select, others]

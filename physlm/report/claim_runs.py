@@ -1,0 +1,81 @@
+"""The runs that a claim is about: those of its arms, and no others."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import polars as pl
+
+from physlm.config import RunConfig
+from physlm.config.lineage import lineage
+from physlm.errors import InputError
+from physlm.report.claim import Claim
+from physlm.report.results import Results
+from physlm.report.verdict import FOREIGN, Verdict, decide, selected
+from physlm.science import differences, is_science, science_of
+from physlm.sweep import configurations
+
+
+def judged(claim: Claim, results: Results) -> Verdict:
+    """Hold a claim against those results that are of its own runs, which their ids tell.
+
+    Raises:
+        InputError: If the results do not name their runs, its arms make none, or the claim
+            cannot be decided.
+    """
+    own = own_results(claim, results)
+    n_left_out = 0
+    for select in claim.selections:
+        rows = results.runs if own.runs.is_empty() else selected(claim, select, results)
+        if rows.is_empty():
+            raise InputError(f"claim {claim.id}: no run at all; {claim.command}")
+        foreign = rows.join(own.runs, on="run_id", how="anti")
+        if len(foreign) == len(rows):
+            why = _nearest(foreign.row(0, named=True), _runs_of(claim, foreign["seed"][:1]))
+            return Verdict(None, None, None, 0, FOREIGN, why=why)
+        n_left_out += len(foreign)
+    return replace(decide(claim, own), n_left_out=n_left_out)
+
+
+def own_results(claim: Claim, results: Results) -> Results:
+    """Those of runs that the claim's arms make with any seed, or that these start from."""
+    if missing := {"run_id", "seed"} - set(results.runs.columns):
+        raise InputError(
+            f"claim {claim.id}: results have no column {sorted(missing)[0]}, without which nothing "
+            "tells whose they are; write them with python -m physlm.collate"
+        )
+    runs = _runs_of(claim, results.runs["seed"].unique())
+    return results.filter(pl.col("run_id").is_in(list(runs)))
+
+
+def _runs_of(claim: Claim, seeds: Iterable[int]) -> dict[str, RunConfig]:
+    found: dict[str, RunConfig] = {}
+    try:
+        for seed in seeds:
+            for words in claim.arms:
+                found |= _runs(words, claim.scale, seed)
+    except InputError as error:
+        raise InputError(f"claim {claim.id}: {error}") from error
+    return found
+
+
+@cache
+def _runs(words: tuple[str, ...], scale: str, seed: int) -> dict[str, RunConfig]:
+    """By run id."""
+    made = (replace(config, seed=seed) for config in configurations(words, scale))
+    return {run.run_id: run for last in made for run in lineage(last)}
+
+
+def _nearest(row: Mapping[str, Any], runs: Mapping[str, RunConfig]) -> str:
+    """In what a row is not the run that is most like it, as far as its columns show."""
+    shown = {name: value for name, value in row.items() if is_science(name) or name == "scale"}
+    shown.setdefault("data.exposures", row.get("exposures"))
+    found = min((_differing(shown, run) for run in runs.values()), key=len)
+    pairs = [f"{k}={ours}, this claim's experiment has {own}" for k, (ours, own) in found.items()]
+    return "; ".join(pairs) or "what differs is the same in all rows, hence no column"
+
+
+def _differing(shown: Mapping[str, Any], run: RunConfig) -> dict[str, tuple[Any, Any]]:
+    values = {**science_of(run.described()), "scale": run.scale.value}
+    return differences(shown, {name: values.get(name) for name in shown})

@@ -1,0 +1,192 @@
+"""An experiment that is kept: its runs, in words and seeds, and the claims that they decide."""
+
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import MISSING, Field, dataclass, fields, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+from physlm.config import RunConfig
+from physlm.errors import InputError
+from physlm.report.claim import Claim
+from physlm.sweep import configurations
+
+EXPERIMENT = "experiment.yaml"
+
+# Words for which there are fields and flags, hence no words of an arm.
+SAID_ELSEWHERE = {
+    "seed=": "--seeds",
+    "seeds=": "--seeds",
+    "scale=": "--scale",
+    "runs_dir=": "--runs-dir",
+}
+
+
+class Source(NamedTuple):
+    """Where it was published: in which paper, as which result."""
+
+    paper: str
+    result: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Experiment:
+    """The runs that belong together, and what is claimed of them.
+
+    Attributes:
+        name: Of its folder.
+        title: What is varied, or asked.
+        source: Paper and result.
+        seeds: Every run is made with each of these.
+        runs: By the name of an arm, the words of its runs, such as ``+sweeps=extraction``.
+        claims: Each about all arms, or about those that it names.
+    """
+
+    name: str
+    title: str
+    source: Source
+    seeds: tuple[int, ...]
+    runs: Mapping[str, tuple[str, ...]]
+    claims: tuple[Claim, ...]
+
+    def points(
+        self, scale: str, seeds: Sequence[int], arms: Sequence[str], words: Sequence[str] = ()
+    ) -> dict[str, RunConfig]:
+        """Every run of some arms, by run id, seed by seed.
+
+        Args:
+            scale: At which scale.
+            seeds: With which seeds.
+            arms: Of which arms.
+            words: Overrides, after those of each arm.
+
+        Raises:
+            InputError: If words do not compose.
+        """
+        configs = [c for arm in arms for c in configurations((*self.runs[arm], *words), scale)]
+        points = [replace(config, seed=seed) for seed in seeds for config in configs]
+        return {point.run_id: point for point in points}
+
+
+def read_experiment(folder: Path) -> Experiment:
+    """The experiment of a folder.
+
+    Raises:
+        InputError: If its file is missing, or a field is unknown, missing or breaks its rule.
+    """
+    path = folder / EXPERIMENT
+    with _told_of(path):
+        if not path.is_file():
+            raise ValueError("does not exist; see CONTRIBUTING.md, An experiment")
+        try:
+            content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except yaml.YAMLError as error:
+            raise ValueError(" ".join(str(error).split())) from error
+        own = _fields_of(content, Experiment, but={"name"})
+        runs = _runs(own["runs"], folder.resolve().name)
+        return Experiment(
+            name=folder.resolve().name,
+            title=_text("title", own["title"]),
+            runs=runs,
+            source=_source(own["source"]),
+            seeds=_seeds(own["seeds"]),
+            claims=_claims(own["claims"], folder.resolve().name, runs),
+        )
+
+
+@contextmanager
+def _told_of(what: object) -> Iterator[None]:
+    """Errors begin with what they are of: the file, the claim, the field."""
+    try:
+        yield
+    except ValueError as error:
+        raise InputError(f"{what}: {error}") from error
+
+
+def _fields_of(content: object, kind: type[Any], *, but: set[str]) -> Mapping[str, Any]:
+    """A mapping with all fields that a schema needs, and none that it does not have."""
+    if not isinstance(content, Mapping):
+        raise ValueError(f"{content!r} is not a list of fields with values")  # noqa: TRY004
+    known: dict[str, Field[Any]] = {f.name: f for f in fields(kind) if f.name not in but}
+    if unknown := [name for name in content if name not in known]:
+        raise ValueError(f"unknown field {unknown[0]}; one of {', '.join(known)}")
+    needed = [name for name, field in known.items() if field.default is MISSING]
+    if missing := [name for name in needed if name not in content]:
+        raise ValueError(f"field {missing[0]} is missing")
+    return content
+
+
+def _text(name: str, value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise ValueError(f"{name}={value}; must be text")
+    return value
+
+
+def _source(value: object) -> Source:
+    if not isinstance(value, Mapping) or set(value) != set(Source._fields):
+        raise ValueError(f"source={value}; needs paper and result")
+    return Source(**{name: _text(f"source.{name}", text) for name, text in value.items()})
+
+
+def _seeds(value: object) -> tuple[int, ...]:
+    """A list, or how many from 0 up."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = list(range(value))
+    is_list = isinstance(value, list) and all(type(seed) is int and seed >= 0 for seed in value)
+    if not isinstance(value, list) or not value or not is_list or len(set(value)) < len(value):
+        raise ValueError(f"seeds={value}; must be different integers from 0 up, or how many")
+    return tuple(value)
+
+
+def _runs(value: object, name: str) -> dict[str, tuple[str, ...]]:
+    """By name; of one arm, which is not named, the experiment's."""
+    if isinstance(value, list):
+        return {name: _words("runs", value)}
+    if not isinstance(value, Mapping) or not value:
+        raise ValueError(f"runs={value}; must be the words of the runs, or arms, each with its own")
+    return {str(arm): _words(f"runs.{arm}", words) for arm, words in value.items()}
+
+
+def _words(name: str, value: object) -> tuple[str, ...]:
+    if not isinstance(value, list) or not value or not all(isinstance(w, str) for w in value):
+        raise ValueError(f"{name}={value}; must be a list of words such as [+experiment=NAME]")
+    for word in value:
+        if word.startswith((*SAID_ELSEWHERE, "-")):
+            raise ValueError(f"{name}: {word} is no word of an arm; seeds and scale stand apart")
+    return tuple(value)
+
+
+def _claims(value: object, name: str, runs: Mapping[str, tuple[str, ...]]) -> tuple[Claim, ...]:
+    if not isinstance(value, list) or not value:
+        raise ValueError("claims: not a list of claims, each with its fields")
+    claims = []
+    for entry in value:
+        if not isinstance(entry, Mapping):
+            raise ValueError("claims: not a list of claims, each with its fields")  # noqa: TRY004
+        with _told_of(f"claim {entry.get('id')}"):
+            claims.append(_claim(entry, name, runs))
+    ids = [claim.id for claim in claims]
+    if repeated := [i for i in ids if ids.count(i) > 1]:
+        raise ValueError(f"claim {repeated[0]} is there twice; ids are of one claim each")
+    return tuple(claims)
+
+
+def _claim(entry: Mapping[str, Any], name: str, runs: Mapping[str, tuple[str, ...]]) -> Claim:
+    rule = {key: value for key, value in entry.items() if key != "runs"}
+    own = _fields_of(rule, Claim, but={"command", "arms"})
+    arms = _arms(entry.get("runs", list(runs)), runs)
+    command = ["python", "-m", "physlm.reproduce", name]
+    if len(arms) < len(runs):
+        command += ["--only", ",".join(arms)]
+    return Claim(**own, command=shlex.join(command), arms=tuple(runs[arm] for arm in arms))
+
+
+def _arms(value: object, runs: Mapping[str, tuple[str, ...]]) -> list[str]:
+    """The names of arms that a claim is about."""
+    names = [value] if isinstance(value, str) else value
+    if not isinstance(names, list) or not names or not all(arm in runs for arm in names):
+        raise ValueError(f"runs={value}; must be of {', '.join(runs)}")
+    return names

@@ -1,0 +1,223 @@
+"""The ledger: claims beside their verdicts, as short tables by paper and in full by experiment."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from physlm.atomic import replacing
+from physlm.errors import InputError
+from physlm.report.claim import Claim
+from physlm.report.experiment import EXPERIMENT, Experiment
+from physlm.report.verdict import WORDS, Verdict
+
+BEGIN = "<!-- claims: written by `make figures`, from here -->"
+END = "<!-- claims: to here -->"
+
+PAPERS = {
+    "Part 1": ("Learning hierarchical language structures", "2305.13673"),
+    "Part 2.1": ("Grade-school math and the hidden reasoning process", "2407.20311"),
+    "Part 2.2": ("How to learn from mistakes on grade-school math problems", "2408.16293"),
+    "Part 3.1": ("Knowledge storage and extraction", "2309.14316"),
+    "Part 3.2": ("Knowledge manipulation", "2309.14402"),
+    "Part 3.3": ("Knowledge capacity scaling laws", "2404.05405"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class DecidedExperiment:
+    """An experiment with the verdicts on its claims.
+
+    Attributes:
+        experiment: Its title, source and claims.
+        verdicts: One for each claim, in their order.
+        mixed_code: Why its runs are not of one revision of the code; empty where they are.
+    """
+
+    experiment: Experiment
+    verdicts: tuple[Verdict, ...]
+    mixed_code: str
+
+    @property
+    def decided(self) -> list[tuple[Claim, Verdict]]:
+        """Each claim with its verdict."""
+        return list(zip(self.experiment.claims, self.verdicts, strict=True))
+
+
+def ledger(experiments: Iterable[DecidedExperiment], *, headlines_only: bool) -> str:
+    """A section for each paper, its results in their order: counts, links and one short table.
+
+    Args:
+        experiments: Decided before.
+        headlines_only: Leave the other claims to the README of each experiment.
+    """
+    in_order = sorted(experiments, key=_place)
+    sections = [
+        _section(paper, list(group), headlines_only=headlines_only)
+        for paper, group in groupby(in_order, key=lambda decided: decided.experiment.source.paper)
+    ]
+    mixed = [f"{d.experiment.name} of {d.mixed_code}" for d in in_order if d.mixed_code]
+    if mixed:
+        sections.append(f"Not all runs are of one revision of the code: {'; '.join(mixed)}.\n")
+    return "\n".join(sections)
+
+
+def all_claims(decided: DecidedExperiment) -> str:
+    """A section with every claim of an experiment: interval, bound, verdict, rule and command."""
+    name = decided.experiment.name
+    results = [_full_row(claim, verdict) for claim, verdict in decided.decided]
+    rules = [_rule_row(claim) for claim in decided.experiment.claims]
+    return f"""## Claims
+
+{_counts(decided.verdicts)}
+A claim is decided only if its whole 95% interval over seeds lies within its bound or outside it.
+
+{_table(("claim", "paper", "here", "bound", "verdict"), results)}
+<details><summary>How each claim is decided</summary>
+
+The rules stand in [{EXPERIMENT}]({EXPERIMENT}); `python -m physlm.reproduce {name}` makes all runs.
+
+{_table(("claim", "quantity", "runs", "command"), rules)}
+</details>
+"""
+
+
+def measured(claim: Claim, verdict: Verdict) -> str:
+    """The quantity with its intervals; of a comparison, both groups before it."""
+    if verdict.value is None:
+        return "-"
+    intervals = "" if verdict.low is None else f"{verdict.low:.3f} to {verdict.high:.3f}, "
+    if verdict.resampled is not None:
+        intervals += f"resampled {verdict.resampled[0]:.3f} to {verdict.resampled[1]:.3f}, "
+    others = f", {verdict.n_left_out} of other configurations left out" * bool(verdict.n_left_out)
+    quantity = f"{verdict.value:.3f} ({intervals}n = {verdict.n}{others})"
+    if claim.compared_to is None:
+        return quantity
+    part = "" if claim.times == 1 else f" from {claim.times:g} times that"
+    return f"{_groups(verdict)}; {claim.by}{part} {quantity}"
+
+
+def bound(claim: Claim) -> str:
+    """What is expected of the quantity."""
+    return ", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in claim.expect.items())
+
+
+def write_section(path: Path, section: str) -> None:
+    """Put a section into a Markdown file, between the two lines that mark its place.
+
+    Raises:
+        InputError: If the file does not have each of these lines once, in their order.
+    """
+    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    found = re.fullmatch(f"(.*^{BEGIN}\n).*(^{END}\n.*)", text, re.DOTALL | re.MULTILINE)
+    if found is None or text.count(BEGIN) != 1 or text.count(END) != 1:
+        raise InputError(f"{path} has no place for claims; write the lines {BEGIN} and {END} there")
+    with replacing(path) as temporary:
+        temporary.write_text(f"{found[1]}\n{section}\n{found[2]}", encoding="utf-8")
+
+
+def _place(decided: DecidedExperiment) -> tuple[str, int, str]:
+    """In the order of papers, and of the first result that an experiment is about."""
+    source = decided.experiment.source
+    number = re.search(r"\d+", source.result)
+    return source.paper, int(number[0]) if number else 0, decided.experiment.name
+
+
+def _section(paper: str, experiments: Sequence[DecidedExperiment], *, headlines_only: bool) -> str:
+    title, arxiv = PAPERS.get(paper, ("", ""))
+    heading = f"## {paper}: {title}" if title else f"## {paper}"
+    source = f"[arXiv {arxiv}](https://arxiv.org/abs/{arxiv}). " if arxiv else ""
+    counts = _counts([verdict for decided in experiments for verdict in decided.verdicts])
+    rows = [
+        _short_row(claim, verdict, decided.experiment.name)
+        for decided in experiments
+        for claim, verdict in decided.decided
+        if claim.headline or not headlines_only
+    ]
+    table = _table(("claim", "paper", "here", "scale", "verdict", "details"), rows)
+    every = ", ".join(f"{_link(d.experiment.name)} ({len(d.verdicts)})" for d in experiments)
+    return f"{heading}\n\n{source}{counts}\n\n{table}\nAll claims: {every}.\n"
+
+
+def _counts(verdicts: Sequence[Verdict]) -> str:
+    """How many of each verdict there are."""
+    found = Counter(verdict.word for verdict in verdicts)
+    known = [f"{found[word]} {_plural(word, found[word])}" for word in WORDS]
+    foreign = len(verdicts) - sum(found[word] for word in WORDS)
+    others = [f"{foreign} without runs of their configuration"] if foreign else []
+    claims = "1 claim" if len(verdicts) == 1 else f"{len(verdicts)} claims"
+    return f"Of {claims}, {', '.join([*known, *others])}."
+
+
+def _plural(word: str, n: int) -> str:
+    if n == 1:
+        return {"undecided": "is undecided"}.get(word, word)
+    return {"holds": "hold", "does not hold": "do not hold"}.get(word, "are undecided")
+
+
+def _link(name: str) -> str:
+    return f"[{name}]({name}/README.md#claims)"
+
+
+def _short_row(claim: Claim, verdict: Verdict, name: str) -> Sequence[str]:
+    here = _in_short(claim, verdict)
+    return claim.statement, claim.published, here, claim.scale, f"**{verdict.word}**", _link(name)
+
+
+def _in_short(claim: Claim, verdict: Verdict) -> str:
+    """Means, standard errors and n."""
+    if verdict.value is None:
+        return "-"
+    is_whole = claim.compared_to is not None and claim.times == 1
+    difference = f"; {claim.by} {verdict.value:.3f}" if is_whole else ""
+    return f"{_groups(verdict)}{difference} (n = {verdict.n})"
+
+
+def _groups(verdict: Verdict) -> str:
+    return " against ".join(
+        f"{mean:.3f}" if stderr is None else f"{mean:.3f} ± {stderr:.3f}"
+        for mean, stderr in verdict.groups
+    )
+
+
+def _full_row(claim: Claim, verdict: Verdict) -> Sequence[str]:
+    paper = f"{claim.published} ({claim.source})"
+    why = verdict.why or "needs more seeds or scale" * (verdict.word == "undecided")
+    word = f"**{verdict.word}**: {why}" if why else f"**{verdict.word}**"
+    statement = f"`{claim.id}`: {claim.statement}"
+    return statement, paper, measured(claim, verdict), f"{bound(claim)} ({claim.scale})", word
+
+
+def _rule_row(claim: Claim) -> Sequence[str]:
+    runs = " against ".join(_selection(select) for select in claim.selections)
+    return f"`{claim.id}`", _quantity(claim), runs, f"`{claim.command}`"
+
+
+def _quantity(claim: Claim) -> str:
+    """What is computed of the runs."""
+    quantity = f"`{claim.metric}`"
+    if claim.relative_to is not None:
+        quantity += f" over `{claim.relative_to}`"
+    if claim.follows is not None:
+        follows = claim.follows
+        return f"rank correlation of {quantity} with `{follows['metric']}` by `{follows['over']}`"
+    if claim.compared_to is not None:
+        part = "" if claim.times == 1 else f" from {claim.times:g} times that of the others"
+        quantity = f"{claim.by} of {quantity}{part}{', seed by seed' * claim.paired}"
+    if claim.best_of is not None:
+        over, by = claim.best_of["over"], claim.best_of["by"]
+        quantity += f", each at the `{over}` of least `{by}` in the other seeds"
+    return quantity
+
+
+def _selection(select: Mapping[str, Any]) -> str:
+    return " ".join(f"`{name}={value}`" for name, value in select.items()) or "all"
+
+
+def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [heads, ["---"] * len(heads), *rows]
+    cells = [[cell.replace("|", "\\|") for cell in line] for line in lines]
+    return "".join(f"| {' | '.join(line)} |\n" for line in cells)

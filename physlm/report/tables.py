@@ -1,0 +1,219 @@
+"""Records of many runs as tables, and these written to files."""
+
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from physlm.atomic import replacing
+from physlm.errors import InputError
+from physlm.measurement import dims_text, parse_metric
+from physlm.record import RunRecord, read_record
+from physlm.report.results import Results
+from physlm.run_directory import read_curves
+from physlm.science import SCIENCE, flatten, own_key
+
+# What every row says of its run, before the configuration and the metrics.
+_FACTS = (
+    "run_id",
+    "experiment",
+    "status",
+    "device",
+    "exposures",
+    "steps",
+    "tokens",
+    "wall_seconds",
+    "tokens_per_second",
+)
+
+
+# How a run was carried out and what it is compared with; neither tells results apart.
+_UNINFORMATIVE = (
+    "published",
+    "runtime.",
+    "logger.",
+    "force",
+    "rescore",
+    "profile",
+    "seeds",
+    "learning_rates",
+)
+
+
+def find_records(folders: Iterable[Path]) -> tuple[list[RunRecord], list[InputError]]:
+    """Every record below the folders, in order of run id, and what could not be read.
+
+    Raises:
+        InputError: If a folder does not exist, or two of them have different records of one run.
+    """
+    records: dict[str, RunRecord] = {}
+    unreadable = []
+    for path in _record_paths(folders):
+        try:
+            record = read_record(path)
+        except InputError as error:
+            unreadable.append(error)
+            continue
+        if records.setdefault(record.run_id, record) != record:
+            raise InputError(
+                f"{path}: run {record.run_id} is recorded elsewhere in these folders with other "
+                "results; give one of the two folders"
+            )
+    return [records[run_id] for run_id in sorted(records)], unreadable
+
+
+def tabulate(records: Sequence[RunRecord]) -> Results:
+    """The runs, with their facts, configuration in dotted keys and parameter counts; the metrics.
+
+    Raises:
+        InputError: If there is no record.
+    """
+    if not records:
+        raise InputError("no record.json found; run something first")
+    runs = pl.DataFrame([_row(record) for record in records], infer_schema_length=None)
+    return Results.of(runs, [row for record in records for row in _metric_rows(record)])
+
+
+def tabulate_curves(folders: Iterable[Path]) -> pl.DataFrame:
+    """What scorers measured during training, one row a metric and time, of every finished run.
+
+    Raises:
+        InputError: If a folder does not exist, a record cannot be read, or no run measured
+            anything during training.
+    """
+    rows = []
+    for path in _record_paths(folders):
+        record, metrics = read_record(path), path.with_name("metrics.jsonl")
+        facts = {
+            "run_id": record.run_id,
+            "experiment": record.experiment,
+            "seed": record.config["seed"],
+        }
+        curves = read_curves(metrics) if metrics.exists() else []
+        rows += [{**facts, **row} for curve in curves for row in _curve_rows(curve)]
+    if not rows:
+        raise InputError("no curves found; run with runtime.n_evaluations=20")
+    return pl.DataFrame(rows, infer_schema_length=None)
+
+
+def _curve_rows(curve: Mapping[str, float]) -> Iterator[dict[str, Any]]:
+    """One for each metric that was measured at a time."""
+    if "curve/tokens" not in curve:
+        return
+    times = {"step": curve["step"], "tokens": curve["curve/tokens"]}
+    for text, value in curve.items():
+        if text.startswith("curve/") and text != "curve/tokens":
+            name, dims = parse_metric(text.removeprefix("curve/"))
+            yield {**times, "metric": name, "dims": dims_text(dims), "value": value}
+
+
+def varying(results: Results, records: Iterable[RunRecord], kept: Collection[str] = ()) -> Results:
+    """The results without empty columns, and without configuration in which runs do not differ.
+
+    What a run changes of its experiment stays, though all may have it.
+
+    Args:
+        results: Of some of the records.
+        records: They tell a value that is null from one that a kind of data does not have.
+        kept: Columns that stay, too.
+    """
+    table = results.runs
+    values = defaultdict(set)
+    kept = {"seed", "scale", *kept}
+    for record in records_of(table, records):
+        kept |= set(record.changed or ())
+        for name, value in _config(record).items():
+            values[name].add(value)
+    return results.of_runs(
+        table.drop(
+            [
+                name
+                for name in table.columns
+                if table[name].null_count() == len(table)
+                or (_is_config(name) and name not in kept and len(values[name]) == 1)
+            ]
+        )
+    )
+
+
+def records_of(table: pl.DataFrame, records: Iterable[RunRecord]) -> list[RunRecord]:
+    """The records of those runs that a table has rows of."""
+    run_ids = set(table["run_id"])
+    return [record for record in records if record.run_id in run_ids]
+
+
+def write_table(table: pl.DataFrame, path: Path | None) -> None:
+    """Write markdown, CSV or JSON by the file's ending, or markdown to standard output."""
+    suffix = ".md" if path is None else path.suffix
+    writers: dict[str, Callable[[], str]] = {
+        ".md": lambda: markdown(table),
+        ".csv": table.write_csv,
+        ".json": table.write_json,
+    }
+    if suffix not in writers:
+        raise InputError(f"{path}; end the name in one of {', '.join(writers)}")
+    text = writers[suffix]()
+    if path is None:
+        sys.stdout.write(text)
+        return
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def markdown(table: pl.DataFrame) -> str:
+    """A table in Markdown, numbers with four digits."""
+    rows = [table.columns, ["---"] * table.width]
+    rows += [[_cell(value) for value in row] for row in table.iter_rows()]
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
+def _record_paths(folders: Iterable[Path]) -> Iterator[Path]:
+    for folder in folders:
+        if not folder.exists():
+            raise InputError(f"{folder} does not exist; give folders that hold run directories")
+        yield from sorted(folder.rglob("record.json"))
+
+
+def _row(record: RunRecord) -> dict[str, Any]:
+    facts = {name: getattr(record, name) for name in _FACTS}
+    parameters = {f"parameters.{role}": n for role, n in record.parameters.items()}
+    corpus = {f"corpus.{name}": value for name, value in record.corpus.items()}
+    git = {name: record.software.get(name) for name in ("git_revision", "git_dirty")}
+    return {**facts, **_config(record), **parameters, **corpus, **git}
+
+
+def _metric_rows(record: RunRecord) -> list[dict[str, Any]]:
+    return [
+        {
+            "run_id": record.run_id,
+            "metric": metric.name,
+            "dims": dims_text(metric.dims),
+            "value": metric.value,
+            "stderr": metric.stderr,
+            "n": metric.n,
+        }
+        for metric in record.metrics
+    ]
+
+
+def _config(record: RunRecord) -> dict[str, Any]:
+    config = {
+        k: v
+        for k, v in flatten(record.config).items()
+        if own_key(k) not in {"experiment", "runs_dir"}
+    }
+    config = {k: str(v) if isinstance(v, list) else v for k, v in config.items()}
+    return {k: v for k, v in config.items() if not own_key(k).startswith(_UNINFORMATIVE)}
+
+
+def _is_config(name: str) -> bool:
+    return own_key(name).partition(".")[0] in {*SCIENCE, "kinds", "scale", "init_from"}
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

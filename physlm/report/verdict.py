@@ -1,0 +1,251 @@
+"""What runs say of a claim."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+from scipy import stats
+
+from physlm.errors import InputError
+from physlm.report.claim import Claim
+from physlm.report.results import Results
+from physlm.report.summary import varying_science
+from physlm.stats.intervals import compared, mean_interval, resampled_interval, within
+from physlm.stats.model_selection import best_of
+
+WORDS = ("holds", "does not hold", "undecided")
+FOREIGN = "not this claim's configuration"
+
+# Metrics that are parts of a whole, hence from 0 to 1: tables of results have no units.
+_SHARES = re.compile(r"accuracy|exact_match|hint_faithfulness")
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the runs say of a claim.
+
+    Attributes:
+        value: The measured quantity; None where no run is of the claim's configuration.
+        low: Lower end of its 95% interval over seeds; None where n is 1.
+        high: Upper end.
+        resampled: The interval of a comparison by the bootstrap; None for others, or where n is 1.
+        groups: Mean and standard error of the runs, or of each of two groups that are compared; no
+            error of one run.
+        n: Runs, of the smaller group where two are compared.
+        word: One of ``WORDS``, or ``not this claim's configuration``.
+        why: What else than too few seeds leaves it undecided, or which configuration was found.
+        n_left_out: Selected runs that do not count, since they are of another configuration.
+    """
+
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int
+    word: str
+    why: str = ""
+    n_left_out: int = 0
+    resampled: tuple[float, float] | None = None
+    groups: tuple[tuple[float, float | None], ...] = ()
+
+
+def decide(claim: Claim, results: Results) -> Verdict:
+    """Hold a claim against results: decided only if the whole interval is on one side.
+
+    Intervals are Student's for a mean and Welch's for a difference, or Student's of the differences
+    of pairs; a ratio is a difference of logarithms. A comparison is resampled, too, and decided
+    only if both intervals are on that side: of a few seeds the bootstrap's are too narrow, and the
+    others rest on normal errors.
+
+    Raises:
+        InputError: If no run was selected, or the quantity is no number for some.
+    """
+    if claim.compared_to is None:
+        return _decided_by_a_mean(claim, results)
+    counted = [_counted(claim, s, results) for s in (claim.select, claim.compared_to)]
+    if claim.paired:
+        counted = _in_pairs(claim, *counted)
+    sample, other = (_values(claim, rows) for rows in counted)
+    if claim.by == "ratio" and min(sample.min(), other.min()) <= 0:
+        raise InputError(f"claim {claim.id}: a ratio of values that are not above 0; use times")
+    value, bounds = compared(sample, claim.times * other, claim.by, paired=claim.paired)
+    bounds = within(bounds, _possible(claim))
+    resampled = resampled_interval(sample, claim.times * other, claim.by, paired=claim.paired)
+    words = {_word(claim.expect, *(ends or (None, None))) for ends in (bounds, resampled)}
+    low, high = bounds or (None, None)
+    word = words.pop() if len(words) == 1 else "undecided"
+    why = "" if claim.times == 1 else _no_multiple(other)
+    return Verdict(
+        value,
+        low,
+        high,
+        min(len(sample), len(other)),
+        "undecided" if why else word,
+        why=why,
+        resampled=resampled,
+        groups=(_mean_and_error(sample), _mean_and_error(other)),
+    )
+
+
+def _decided_by_a_mean(claim: Claim, results: Results) -> Verdict:
+    why = ""
+    if claim.follows is not None:
+        sample = _rank_correlations(claim, claim.follows, results)
+    else:
+        rows = _counted(claim, claim.select, results)
+        sample = _values(claim, rows)
+        if claim.relative_to is not None:
+            parts = (rows[claim.metric], rows[claim.relative_to])
+            why = _no_ratio(*(_all_numbers(claim, part) for part in parts))
+    low, high = within(mean_interval(sample), _possible(claim)) or (None, None)
+    word = "undecided" if why else _word(claim.expect, low, high)
+    groups = (_mean_and_error(sample),)
+    return Verdict(groups[0][0], low, high, len(sample), word, why=why, groups=groups)
+
+
+def _mean_and_error(sample: np.ndarray) -> tuple[float, float | None]:
+    return float(sample.mean()), float(stats.sem(sample)) if len(sample) > 1 else None
+
+
+def _no_multiple(other: np.ndarray) -> str:
+    """A tenth of what is below 0 is more than it, so that `ten times less` has no sense there."""
+    mean = float(other.mean())
+    return "" if mean > 0 else f"{mean:.3f} is not above 0, so that it has no multiple"
+
+
+def _no_ratio(sample: np.ndarray, other: np.ndarray) -> str:
+    """None of it is a ratio; less than none, or a part of none, is not."""
+    worst = min(float(sample.mean()), float(other.min()))
+    is_ratio = sample.mean() >= 0 and other.min() > 0
+    return "" if is_ratio else f"{worst:.3f} is not above 0, so that it has no ratio"
+
+
+def _possible(claim: Claim) -> tuple[float, float]:
+    """Between which values the quantity lies whatever the runs."""
+    metrics = (claim.metric, claim.relative_to or claim.metric)
+    if claim.follows is not None:
+        return -1.0, 1.0
+    if not all(_SHARES.search(metric) for metric in metrics):
+        return -np.inf, np.inf
+    if claim.relative_to is not None:
+        return 0.0, np.inf
+    if claim.compared_to is None:
+        return 0.0, 1.0
+    return (0.0, np.inf) if claim.by == "ratio" else (-claim.times, 1.0)
+
+
+def _word(expect: Mapping[str, float], low: float | None, high: float | None) -> str:
+    if low is None or high is None:
+        return "undecided"
+    least, most = expect.get("at_least", -np.inf), expect.get("at_most", np.inf)
+    if low >= least and high <= most:
+        return "holds"
+    return "does not hold" if high < least or low > most else "undecided"
+
+
+def _rank_correlations(claim: Claim, follows: Mapping[str, Any], results: Results) -> np.ndarray:
+    """Spearman's, of each seed, over the runs that have a value of ``over`` in common."""
+    keys, name = ["seed", follows["over"]], follows["metric"]
+    ours = selected(claim, claim.select, results, claim.metric, columns=keys)
+    theirs = selected(claim, follows["select"], results, name, columns=keys)
+    ours, theirs = ours.select(*keys, claim.metric), theirs.select(*keys, other=name)
+    pairs = ours.join(theirs, on=keys)
+    if not len(ours) == len(theirs) == len(pairs) == len(pairs.unique(keys)):
+        raise InputError(f"claim {claim.id}: not one run of each kind for every {', '.join(keys)}")
+    found = []
+    for rows in pairs.sort(keys).partition_by("seed"):
+        sides = [_all_numbers(claim, rows[side]) for side in (claim.metric, "other")]
+        if any(len(np.unique(side)) == 1 for side in sides):
+            raise InputError(f"claim {claim.id}: all the same for a seed, which ranks nothing")
+        found.append(stats.spearmanr(*sides).statistic)
+    return np.array(found, dtype=np.float64)
+
+
+def _all_numbers(claim: Claim, values: pl.Series) -> np.ndarray:
+    """More seeds would mend no mean of what is missing."""
+    quantities = values.cast(pl.Float64).to_numpy()
+    if n_missing := int((~np.isfinite(quantities)).sum()):
+        raise InputError(
+            f"claim {claim.id}: {n_missing} of {len(quantities)} values of {claim.metric} or what "
+            "it is held against are no numbers; run those again, or leave them out of select"
+        )
+    return quantities
+
+
+def selected(
+    claim: Claim,
+    select: Mapping[str, Any],
+    results: Results,
+    *metrics: str,
+    columns: Sequence[str] = (),
+) -> pl.DataFrame:
+    """The finished runs of the claim's scale that have the values of a selection.
+
+    Args:
+        claim: Whose runs they are.
+        select: Column to value.
+        results: Of runs of this claim and others.
+        metrics: Their values become columns.
+        columns: Others that are needed.
+
+    Raises:
+        InputError: If there is none, or a column or metric does not exist.
+    """
+    needed = {*select, "scale", "status", *columns}
+    if missing := needed - set(results.runs.columns):
+        raise InputError(f"claim {claim.id}: results have no column {sorted(missing)[0]}")
+    try:
+        table = results.table(*metrics)
+    except InputError as error:
+        raise InputError(f"claim {claim.id}: {error}") from error
+    rows = _with_values(table, claim, select)
+    if rows.is_empty():
+        raise InputError(f"claim {claim.id}: no run with {dict(select)}; {claim.command}")
+    return rows
+
+
+def has_runs(claim: Claim, results: Results) -> bool:
+    """Whether there is a finished run for each selection of a claim."""
+    columns = set(results.runs.columns)
+    return all(
+        columns.issuperset(select) and not _with_values(results.runs, claim, select).is_empty()
+        for select in claim.selections
+    )
+
+
+def _with_values(table: pl.DataFrame, claim: Claim, select: Mapping[str, Any]) -> pl.DataFrame:
+    wanted = {**select, "scale": claim.scale, "status": "finished"}
+    return table.filter(pl.all_horizontal(pl.col(k).eq_missing(v) for k, v in wanted.items()))
+
+
+def _in_pairs(claim: Claim, ours: pl.DataFrame, theirs: pl.DataFrame) -> list[pl.DataFrame]:
+    """The runs of both groups, those of one seed at the same place."""
+    groups = [rows.sort("seed") for rows in (ours, theirs)]
+    seeds = [rows["seed"].to_list() for rows in groups]
+    if seeds[0] != seeds[1] or len(set(seeds[0])) < len(seeds[0]):
+        raise InputError(f"claim {claim.id}: paired, but not one run of every seed in both groups")
+    return groups
+
+
+def _counted(claim: Claim, select: Mapping[str, Any], results: Results) -> pl.DataFrame:
+    """The selected runs, all of one kind."""
+    metrics = [claim.metric, claim.relative_to, (claim.best_of or {}).get("by")]
+    rows = selected(claim, select, results, *(metric for metric in metrics if metric))
+    mixed = varying_science(rows)
+    if claim.best_of is not None:
+        over = claim.best_of["over"]
+        rows = best_of(rows, over=over, by=claim.best_of["by"])
+        mixed = [name for name in varying_science(rows) if name != over]
+    if mixed:
+        raise InputError(f"claim {claim.id}: {mixed[0]} varies among its runs; select one value")
+    return rows
+
+
+def _values(claim: Claim, rows: pl.DataFrame) -> np.ndarray:
+    """The quantity of each run."""
+    values = rows[claim.metric]
+    if claim.relative_to is not None:
+        values = values / rows[claim.relative_to]
+    return _all_numbers(claim, values)

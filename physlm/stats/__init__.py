@@ -1,0 +1,1 @@
+"""Statistics: intervals over seeds, choice of hyperparameters."""

@@ -1,0 +1,144 @@
+"""An optimizer step as one program: forward, backward and clipping seen together, then AdamW.
+
+The compiler then fuses across their borders, and a GPU replays the step without waiting for Python.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.nn.utils import get_total_norm
+from torch.optim.adamw import adamw
+
+from physlm.models.compilation import CudaGraph, compiled
+from physlm.train.objective import Objective
+
+Step = Callable[[Tensor, Tensor, Tensor], Tensor]
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Parameters with one weight decay, and AdamW's state of each."""
+
+    settings: dict[str, Any]
+    names: list[str]
+    parameters: list[Tensor]
+    means: list[Tensor]
+    squares: list[Tensor]
+    counts: list[Tensor]
+
+
+class CompiledStep:
+    """Takes optimizer steps on the parameters and the optimizer's state, in place.
+
+    The state is that of the optimizer, which can go on with it and whose checkpoints hold it.
+    """
+
+    def __init__(
+        self,
+        objective: Objective,
+        optimizer: torch.optim.AdamW,
+        *,
+        gradient_accumulation_steps: int,
+        gradient_clip: float | None,
+    ) -> None:
+        self.objective = objective
+        self.gradient_accumulation_steps = gradient_accumulation_steps
+        self.gradient_clip = gradient_clip
+        self.groups = _groups(objective, optimizer)
+        self.parameters = {
+            name: parameter
+            for group in self.groups
+            for name, parameter in zip(group.names, group.parameters, strict=True)
+        }
+        self.gradients = compiled(self._gradients)
+        is_cuda = next(iter(self.parameters.values())).is_cuda
+        self.step: Step = CudaGraph(self._take) if is_cuda else self._take
+
+    @torch.no_grad()
+    def __call__(
+        self,
+        windows: Int[Tensor, "batch seq_1"],
+        n_targets: Float[Tensor, ""],
+        rate: Float[Tensor, ""],
+    ) -> Float[Tensor, ""]:
+        """Take one step; the batch's mean loss in nats before it."""
+        return self.step(windows, n_targets, rate)
+
+    def _take(self, windows: Tensor, n_targets: Tensor, rate: Tensor) -> Tensor:
+        loss, gradients = self.gradients(windows, n_targets)
+        for group in self.groups:
+            adamw(
+                group.parameters,
+                [gradients[name] for name in group.names],
+                group.means,
+                group.squares,
+                [],
+                group.counts,
+                lr=rate,
+                fused=True,
+                amsgrad=False,
+                maximize=False,
+                **group.settings,
+            )
+        return loss
+
+    def _gradients(self, windows: Tensor, n_targets: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """The mean loss and its gradient by name, added up over the parts and clipped."""
+        differentiate = torch.func.grad_and_value(self._loss)
+        parts = [
+            differentiate(self.parameters, part, n_targets)
+            for part in windows.tensor_split(self.gradient_accumulation_steps)
+        ]
+        gradients, loss = parts[0]
+        for more, further in parts[1:]:
+            gradients = {name: gradient + more[name] for name, gradient in gradients.items()}
+            loss = loss + further
+        if self.gradient_clip is not None:
+            norm = get_total_norm(list(gradients.values()))
+            scale = (self.gradient_clip / (norm + 1e-6)).clamp(max=1.0)
+            gradients = {name: gradient * scale for name, gradient in gradients.items()}
+        return loss, gradients
+
+    def _loss(self, parameters: dict[str, Tensor], windows: Tensor, n_targets: Tensor) -> Tensor:
+        loss: Tensor = torch.func.functional_call(self.objective, parameters, (windows,))
+        return loss / n_targets
+
+
+def _groups(objective: Objective, optimizer: torch.optim.AdamW) -> list[_Group]:
+    names = {parameter: name for name, parameter in objective.named_parameters()}
+    groups = []
+    for group in optimizer.param_groups:
+        trained = [parameter for parameter in group["params"] if parameter.requires_grad]
+        states = [_state(optimizer, parameter) for parameter in trained]
+        groups.append(
+            _Group(
+                settings={
+                    "beta1": group["betas"][0],
+                    "beta2": group["betas"][1],
+                    "eps": group["eps"],
+                    "weight_decay": group["weight_decay"],
+                },
+                names=[names[parameter] for parameter in trained],
+                parameters=[parameter.detach() for parameter in trained],
+                means=[state["exp_avg"] for state in states],
+                squares=[state["exp_avg_sq"] for state in states],
+                counts=[state["step"] for state in states],
+            )
+        )
+    return groups
+
+
+def _state(optimizer: torch.optim.AdamW, parameter: torch.nn.Parameter) -> dict[str, Tensor]:
+    """AdamW's state of a parameter, made as AdamW would at its first step."""
+    if not optimizer.state[parameter]:
+        optimizer.state[parameter] = {
+            "step": torch.zeros((), device=parameter.device),
+            "exp_avg": torch.zeros_like(parameter, memory_format=torch.preserve_format),
+            "exp_avg_sq": torch.zeros_like(parameter, memory_format=torch.preserve_format),
+        }
+    state: dict[str, Tensor] = optimizer.state[parameter]
+    return state

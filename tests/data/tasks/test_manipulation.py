@@ -1,0 +1,259 @@
+"""Questions about months, luck, pairs and names, against facts read from the biographies."""
+
+import re
+
+import numpy as np
+import pytest
+
+from physlm.data.people.biod import BiodConfig
+from physlm.data.people.bios import BiosConfig
+from physlm.data.people.fact_table import major_rank
+from physlm.data.people.pools import ATTRIBUTES, MONTHS
+from physlm.data.people.qa_split import world_of
+from physlm.data.people.questions import QuestionsConfig
+from physlm.data.tasks.manipulation import ManipulationConfig
+from physlm.data.tasks.manipulation_tasks import tasks
+from physlm.data.tokens import TokenizerName
+
+N = 40
+
+
+@pytest.fixture(scope="module", params=["compact", "gpt2"])
+def people(request):
+    return BiosConfig(
+        n_people=N, include_question_vocabulary=True, tokenizer=TokenizerName(request.param)
+    ).build(0)
+
+
+@pytest.fixture(scope="module")
+def truth(people):
+    return [people.facts(i) for i in range(N)]
+
+
+def corpus(people, *names, **values):
+    return ManipulationConfig(tasks=list(names), **values).follow(people, 0)
+
+
+def documents_of(asked, number=0):
+    found = asked.epoch(number, 0, asked.n_documents)
+    eos = asked.vocabulary.eos
+    rows = np.split(found.tokens, found.starts[1:-1])
+    assert all(row[0] == eos for row in rows)
+    return [asked.vocabulary.decode(row[1:]).strip() for row in rows]
+
+
+def month_of(facts):
+    return MONTHS.index(facts["birth_date"].split()[0]) + 1
+
+
+def luck_of(facts):
+    return major_rank()[facts["major"]]
+
+
+def signed(number):
+    return f"minus {-number}" if number < 0 else str(number)
+
+
+def expected(name, one, other, everyone):
+    """What the answer to a task is, and what it follows from."""
+    year = one["birth_date"][-4:]
+    if name == "born_in_year":
+        born = sorted(p["name"] for p in everyone if p["birth_date"].endswith(year))
+        return ", ".join(born), ""
+    if "_then_" in name:
+        a, b = name.split("_then_")
+        first, second = sorted((a, b), key=ATTRIBUTES.index)
+        return f"{one[a]}; {one[b]}", f"{one[first]}; {one[second]}"
+    if "name_from" in name:
+        full = one["name"]
+        facts = "; ".join(one[a] for a in ATTRIBUTES)
+        return (full if name.startswith("full") else full.split()[0]), facts
+    if name == "city_of_employer":
+        return one["company_city"], one["employer"]
+    if name in ("birth_day", "birth_year"):
+        day = re.fullmatch(r"\w+ (\d+), \d+", one["birth_date"])[1]
+        return (day if name == "birth_day" else year), one["birth_date"]
+    return computed(name, one, other)
+
+
+def computed(name, one, other):
+    """What follows from months or luck."""
+    is_month = name.startswith("birth_month")
+    number = month_of if is_month else luck_of
+    told = [MONTHS[month_of(p) - 1] if is_month else p["major"] for p in (one, other)]
+    if name.endswith("ranking"):
+        answer = "Yes" if number(one) > number(other) else "No"
+    elif name.endswith("subtraction"):
+        answer = signed(number(one) - number(other))
+    else:
+        rest = number(one) % int(name.rsplit("_", 1)[1])
+        is_parity = name == "birth_month_mod_2"
+        return (("No" if rest else "Yes") if is_parity else str(rest)), told[0]
+    return answer, "; ".join(told)
+
+
+def named(text, truth):
+    """The people whose names stand in a text, in their order."""
+    found = [(text.index(p["name"]), i) for i, p in enumerate(truth) if p["name"] in text]
+    return [i for _, i in sorted(found)]
+
+
+@pytest.mark.parametrize("name", tasks())
+def test_questions_say_what_is_true(people, truth, name):
+    share = 0.0 if name == "born_in_year" else 0.5
+    asked = corpus(people, name, hint_fraction=share)
+    with_hint = 0
+    for text in documents_of(asked):
+        question, answer = re.split(r" Answer:|\. Answer:", text)
+        question, _, facts = question.partition(" Facts: ")
+        if name == "born_in_year":
+            year = re.search(r"in (\d{4})\?", question)[1]
+            one = next(p for p in truth if p["birth_date"].endswith(year))
+        elif "name_from" in name:
+            given = [p for p in truth if p["birth_date"] in question]
+            one = next(p for p in given if p["name"].startswith(answer.strip()))
+            n = {"birth_date": 1, "date_and_city": 2, "three": 3, "four": 4, "all": 6}
+            for i, attribute in enumerate(ATTRIBUTES):
+                assert i >= n[name.partition("_from_")[2]] or one[attribute] in question
+        else:
+            one = truth[named(question, truth)[0]]
+        pair = named(question, truth)
+        assert len(pair) == (
+            0
+            if "name_from" in name or name == "born_in_year"
+            else 2
+            if name.endswith(("ranking", "subtraction"))
+            else 1
+        )
+        right, follows = expected(name, one, truth[pair[-1]] if pair else None, truth)
+        assert answer.strip() == right
+        assert not facts or facts == follows
+        with_hint += bool(facts)
+    assert share * 0.2 <= with_hint / asked.n_documents <= share * 1.8
+
+
+@pytest.mark.parametrize("names", [["birth_day", "birth_month_ranking"], ["born_in_year"]])
+def test_nobody_of_the_test_split_is_named_in_any_training_text(people, truth, names):
+    asked = corpus(people, *names)
+    tested = {truth[i]["name"] for i in asked.test}
+    assert tested
+    assert len(tested) + len(asked.train) == N
+    texts = [text for number in range(30) for text in documents_of(asked, number)]
+    assert not any(name in text for name in tested for text in texts)
+    assert all(any(truth[i]["name"] in text for text in texts) for i in asked.train)
+
+
+def test_the_split_is_that_of_questions(people):
+    questions = QuestionsConfig().follow(people, 0)
+    asked = corpus(people, "birth_day")
+    assert set(np.flatnonzero(questions.is_trained)) == set(asked.train)
+
+
+def test_an_epoch_asks_everyone_each_task_once_with_others_that_vary(people, truth):
+    asked = corpus(people, "birth_year", "birth_month_ranking")
+    first, second = documents_of(asked), documents_of(asked, 1)
+    for texts in (first, second):
+        alone = [named(t, truth)[0] for t in texts if "year" in t]
+        pairs = [named(t, truth) for t in texts if "month" in t]
+        assert sorted(alone) == asked.train.tolist()
+        assert sorted(p[0] for p in pairs) == asked.train.tolist()
+        assert all(len(p) == 2 for p in pairs)
+    assert first != second
+    assert set(first) != set(second)
+
+
+def test_fewer_people_are_a_part_of_more(people):
+    few, more = (corpus(people, "birth_day", n_train_people=n).train for n in (5, 9))
+    assert len(few) == 5
+    assert set(few) < set(more) < set(corpus(people, "birth_day").train)
+
+
+def test_prompts_end_where_what_is_asked_for_begins(people):
+    asked = corpus(people, "birth_month_mod_6")
+    items = asked.tasks[0].ask(asked.fact_table, np.arange(N)[:, None])
+    decode = asked.vocabulary.decode
+    straight = [decode(p) for p in asked.prompts(items, wants_hint=False)]
+    first = [decode(p) for p in asked.prompts(items, wants_hint=True)]
+    told = [decode(p) for p in asked.prompts_with_hint(items, items.hint)]
+    facts = asked.texts(items.hint)
+    for a, b, c, fact in zip(straight, first, told, facts, strict=True):
+        assert a.endswith("? Answer:")
+        assert b == a.replace(" Answer:", " Facts:")
+        assert c == f"{b} {fact}. Answer:"
+
+
+def test_any_part_of_an_epoch_is_the_same_as_in_the_whole(people):
+    asked = corpus(people, "birth_year", "major_rank_ranking", hint_fraction=0.5)
+    whole = asked.epoch(3, 0, asked.n_documents)
+    part = asked.epoch(3, 7, 15)
+    np.testing.assert_array_equal(part.tokens, whole.tokens[whole.starts[7] : whole.starts[15]])
+
+
+def test_luck_is_an_order_of_all_majors_and_the_same_in_every_world():
+    assert sorted(major_rank().values()) == list(range(100))
+    small = BiosConfig(n_people=N, include_question_vocabulary=True, pool_size=10).build(3)
+    asked = corpus(small, "major_rank_mod_100")
+    assert len(set(asked.fact_table.major_ranks.tolist())) <= 10
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"tasks": []}, "name at least one of birth_day"),
+        ({"tasks": ["birth_hour"]}, "birth_hour is none of birth_day"),
+        ({"tasks": ["born_in_year", "birth_day"]}, "another split than the others; ask it alone"),
+        ({"tasks": ["born_in_year"], "hint_fraction": 0.5}, "no facts to write out"),
+        ({"train_fraction": 1.0}, "train_fraction=1.0; must be above 0"),
+        ({"n_train_people": 1}, "n_train_people=1; must be at least 2"),
+        ({"hint_fraction": 1.5}, "hint_fraction=1.5; must be from 0 to 1"),
+    ],
+)
+def test_bad_values_are_refused(values, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        ManipulationConfig(**values)
+
+
+def test_worlds_that_cannot_be_asked_about_are_refused():
+    with pytest.raises(ValueError, match="name it by init_from"):
+        ManipulationConfig().build(0)
+    with pytest.raises(ValueError, match="asks about people of data=bios"):
+        ManipulationConfig().follow(BiodConfig(n_people=N).build(0), 0)
+    compact = BiosConfig(n_people=N, tokenizer=TokenizerName.compact).build(0)
+    with pytest.raises(ValueError, match="run it with data.include_question_vocabulary=true"):
+        ManipulationConfig().follow(compact, 0)
+    few = BiosConfig(n_people=3, include_question_vocabulary=True).build(0)
+    with pytest.raises(ValueError, match="train_fraction=0.5 of 3 people leaves fewer than two"):
+        ManipulationConfig().follow(few, 0)
+
+
+def test_the_fingerprint_tells_worlds_and_questions_apart(people):
+    base = corpus(people, "birth_day")
+    others = [
+        corpus(people, "birth_year"),
+        corpus(people, "birth_day", n_train_people=9),
+        corpus(people, "birth_day", hint_fraction=0.5),
+        ManipulationConfig(tasks=["birth_day"]).follow(people, 1),
+    ]
+    assert base.fingerprint() == corpus(people, "birth_day").fingerprint()
+    assert len({c.fingerprint() for c in [base, *others]}) == 5
+
+
+def test_other_questions_follow_about_the_same_people(people):
+    earlier = corpus(people, "birth_day")
+    assert world_of(earlier) is people
+    later = QuestionsConfig().follow(earlier, 0)
+    assert later.world is people
+    assert set(np.flatnonzero(later.is_trained)) == set(earlier.train)
+
+
+def test_nobody_is_tested_whom_an_earlier_run_asked_about(people):
+    earlier = corpus(people, "birth_day", train_fraction=0.5)
+    assert corpus(earlier, "birth_year").was_trained.sum() == N // 2
+    with pytest.raises(ValueError, match="asked about 10 of the 30 people held out"):
+        corpus(earlier, "birth_year", train_fraction=0.25)
+    with pytest.raises(ValueError, match="asked about 10 of the 30 people held out"):
+        QuestionsConfig(train_fraction=0.25).follow(earlier, 0)
+    with pytest.raises(ValueError, match="held out"):
+        corpus(earlier, "born_in_year")
+    later = corpus(corpus(earlier, "birth_year"), "birth_day", n_train_people=5)
+    assert later.was_trained.sum() == N // 2

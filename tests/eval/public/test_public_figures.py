@@ -1,0 +1,226 @@
+"""Models are asked about public figures: those of ours, and checkpoints of others."""
+
+import re
+
+import pytest
+import torch
+
+from physlm.config import composed, register
+from physlm.data.public.corpus import PublicFiguresConfig
+from physlm.data.public.figures import figures
+from physlm.data.public.questions import TASKS
+from physlm.errors import InputError
+from physlm.eval.public.public_figures import PublicFiguresScorerConfig
+from physlm.eval.public.questions import prompts_of
+from physlm.inheritance import model_of
+from physlm.measurement import by_text
+from physlm.models.pretrained import load_pretrained
+from physlm.models.transformers_format import save_transformers
+from physlm.pipeline import execute
+from physlm.run_directory import RunDirectory
+from physlm.weights import Weights
+from tests.eval.oracle import saying
+from tests.models.checkpoints import checkpoint, save_bytewise, save_tokenizer, saying_this
+
+register()
+
+
+def test_examples_before_a_question_are_about_others():
+    corpus = PublicFiguresConfig().build(0)
+    for task in TASKS:
+        for figure, prompt in zip(figures(), prompts_of(task, corpus.seed, 3), strict=True):
+            *shots, asked = re.split(r"\n?Question: ", prompt)[1:]
+            assert len(shots) == 3
+            assert asked.endswith("Answer:")
+            needle = figure.name if "{name}" in task.paraphrase else figure.written_date
+            assert needle in asked
+            assert not any(needle in shot for shot in shots)
+
+
+def scored(says):
+    corpus = PublicFiguresConfig().build(0)
+    scorer = PublicFiguresScorerConfig(n_shots=2)
+    model = saying(corpus.vocabulary, says)
+    scorer.check(model, corpus)
+    return by_text(scorer.measure(model, corpus).metrics)
+
+
+def truths():
+    """The answer to every question that there is."""
+    people = figures()
+    return {
+        question.text: question.answer
+        for task in TASKS
+        for figure in people
+        for other in (people if task.has_other else people[:1])
+        for question in [task.ask(figure, other)]
+    }
+
+
+def last_question(prompt):
+    return prompt.rpartition("Question: ")[2].partition("\n")[0]
+
+
+def test_a_model_that_knows_every_answer_scores_100_and_one_that_is_wrong_0():
+    known = truths()
+    perfect = scored(lambda prompt: f"{known[last_question(prompt)]}\nQuestion")
+    opposite = {"Yes": "No", "No": "Yes"}
+    wrong = scored(lambda prompt: opposite.get(known[last_question(prompt)], "Which"))
+    silent = scored(lambda prompt: "")
+    for task in TASKS:
+        split = "train" if task.is_trained else "test"
+        name = f"public_figures/accuracy{{split={split},task={task.name}}}"
+        assert perfect[name].value == 1
+        assert perfect[name].n == len(figures())
+        assert wrong[name].value == silent[name].value == 0
+    chance = perfect["public_figures/chance{split=test,task=birth_month_mod_2}"].value
+    n_odd = sum(figure.birth_date.month % 2 for figure in figures())
+    assert chance == max(n_odd, len(figures()) - n_odd) / len(figures())
+
+
+def run(*words):
+    config = composed(words)
+    return config, execute(config, RunDirectory(config.run_dir))
+
+
+@pytest.mark.slow
+def test_a_model_of_ours_scores_alike_here_and_as_a_checkpoint(tmp_path):
+    """It was trained for a while, and knows some answers."""
+    words = (
+        "+experiment=turing_facts",
+        "stage=train",
+        "model=llama",
+        "model.n_layers=2",
+        "model.n_heads=4",
+        "model.d_model=128",
+        "model.init_std=0.05",
+        "optim.learning_rate=3e-3",
+        "optim.warmup_steps=20",
+        "trainer.batch_size=4",
+        "data.exposures=60",
+        "eval.public_figures.n_shots=0",
+        f"runs_dir={tmp_path}",
+    )
+    ours, outcome = run(*words)
+    corpus = ours.data.build(0)
+    weights = Weights(RunDirectory(ours.run_dir).model, outcome.record.origin)
+    model = model_of(ours, corpus.vocabulary.size, weights=weights)
+    folder = tmp_path / "checkpoint"
+    save_transformers(model, folder)
+    save_tokenizer(corpus.vocabulary, folder)
+    theirs, again = run(
+        "+experiment=turing_facts",
+        f"model.path={folder}",
+        "eval.public_figures.n_shots=0",
+        f"runs_dir={tmp_path}",
+    )
+    values = [
+        {(m.name, m.dims["task"]): m.value for m in done.record.metrics}
+        for done in (outcome, again)
+    ]
+    assert values[0] == values[1]
+    splits = {m.dims["task"]: m.dims["split"] for m in outcome.record.metrics}
+    assert {task for task, split in splits.items() if split == "train"} == {
+        "birth_date",
+        "birth_year",
+        "birthplace",
+    }
+    assert {m.dims["split"] for m in again.record.metrics} == {"test"}
+    assert (
+        by_text(again.record.metrics)["public_figures/accuracy{split=test,task=birth_year}"].value
+        > 0.1
+    )
+    assert not RunDirectory(theirs.run_dir).model.exists()
+
+
+@pytest.mark.parametrize("kind", ["llama", "gpt_neox", "mamba"])
+def test_any_causal_model_is_asked(tmp_path, kind):
+    """With random weights nothing is known, but everything is measured."""
+    model, corpus = checkpoint(tmp_path, kind), PublicFiguresConfig().build(0)
+    scorer = PublicFiguresScorerConfig(max_new_tokens=4, batch_size=64)
+    metrics = scorer.measure(model, corpus).metrics
+    assert {(metric.name, metric.dims["task"]) for metric in metrics} == {
+        (f"public_figures/{what}", task.name) for task in TASKS for what in ("accuracy", "chance")
+    }
+    assert by_text(metrics)["public_figures/accuracy{split=train,task=birth_date}"].value == 0
+    tokens = torch.tensor([[1, 2, 3]])
+    with torch.no_grad():
+        assert torch.equal(model(tokens), model.model(tokens).logits)
+
+
+def test_questions_that_a_model_was_still_thinking_about_are_counted(tmp_path, capsys):
+    save_bytewise(tmp_path)
+    model, corpus = load_pretrained(tmp_path), PublicFiguresConfig().build(0)
+    scorer = PublicFiguresScorerConfig(n_shots=0, batch_size=len(figures()), max_new_tokens=7)
+    saying_this(model, *(["<think>It is", "Yes"] * len(figures()))[: len(figures())])
+    metrics = by_text(scorer.measure(model, corpus).metrics)
+    share = metrics["public_figures/cut_off{split=test,task=birth_month_mod_2}"].value
+    assert share == (len(figures()) + 1) // 2 / len(figures())
+    assert "answers were cut off in their thoughts" in capsys.readouterr().err
+    saying_this(model, "Yes")
+    assert not any("cut_off" in m.name for m in scorer.measure(model, corpus).metrics)
+    assert "cut off" not in capsys.readouterr().err
+
+
+def test_a_checkpoint_that_cannot_read_the_questions_is_refused_before(tmp_path):
+    model, corpus = checkpoint(tmp_path, "llama"), PublicFiguresConfig().build(0)
+    model.text.longest_window = 100
+    with pytest.raises(InputError, match="this model reads 100; lower n_shots"):
+        PublicFiguresScorerConfig(n_shots=20).check(model, corpus)
+    model.model.resize_token_embeddings(50)
+    with pytest.raises(InputError, match="the model only 50"):
+        PublicFiguresScorerConfig(n_shots=0).check(model, corpus)
+
+
+@pytest.mark.parametrize(
+    ("words", "fault"),
+    [
+        (("model.path=nowhere",), "nowhere does not exist"),
+        (("model.path=",), "model.path is empty"),
+        (("model.path=nowhere", "stage=train"), "measured as it is; set stage=measure"),
+        (("model.path=nowhere", "eval.public_figures.n_shots=-1"), "n_shots=-1"),
+        (("model.path=nowhere", "eval.public_figures.n_shots=200"), "n_shots=200; must be at most"),
+        (("model.path=nowhere", "eval=capacity"), "reads tokens of its own"),
+        (("model.path=nowhere", "data=bios"), "reads tokens of its own"),
+        (("model.path=nowhere", "init_from='+experiment=people'"), "leave init_from out"),
+        (("model=gpt2",), "stage=measure trains nothing"),
+        (("model=gpt2", "stage=train", "eval=qa"), "eval=qa asks questions"),
+        (("model=gpt2", "stage=train", "data=biod"), "use it"),
+    ],
+)
+def test_what_cannot_be_asked_is_refused_in_one_line(tmp_path, words, fault):
+    with pytest.raises(InputError, match=fault):
+        run("+experiment=turing_facts", *words, f"runs_dir={tmp_path}")
+
+
+def test_a_folder_names_the_run_by_what_it_holds(tmp_path, monkeypatch):
+    for name in ("a", "b/c"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "weights").write_text("one")
+
+    def named(path):
+        return composed(("+experiment=turing_facts", f"model.path={path}"))
+
+    monkeypatch.chdir(tmp_path)
+    first = named("a")
+    assert re.fullmatch(rf"{tmp_path}/a@[0-9a-f]{{16}}", first.described()["model"]["path"])
+    assert named("b/c").run_id == first.run_id
+    monkeypatch.chdir(tmp_path / "a")
+    assert named(".").run_id == first.run_id
+    (tmp_path / "a" / "weights").write_text("two")
+    assert named(".").run_id != first.run_id
+    with pytest.raises(ValueError, match=f"{tmp_path}/a has changed"):
+        first.model.build(0, 0, 0)
+
+
+def test_a_run_that_trained_nothing_is_not_started_from(tmp_path):
+    checkpoint(tmp_path, "llama")
+    words = ("+experiment=turing_facts", f"model.path={tmp_path}")
+    with pytest.raises(InputError, match="trains nothing"):
+        run(
+            "data=public_figures",
+            "model=inherited",
+            "eval=public_figures",
+            f"init_from='{words[0]} {words[1]}'",
+            f"runs_dir={tmp_path}",
+        )
