@@ -8,8 +8,9 @@ from physlm.analysis.layer_ablation import LayerAblationConfig
 from physlm.data.people.bios import BiosConfig
 from physlm.data.people.questions import QuestionsConfig
 from physlm.errors import InputError
-from physlm.eval.generate import Sampling, generate
-from physlm.eval.people.splits import IN, OUT
+from physlm.eval.generate import generate
+from physlm.eval.sampling import Sampling
+from physlm.eval.splits import HELD_OUT_PEOPLE, TRAIN_PEOPLE
 from physlm.measurement import by_text
 from physlm.models.architecture import DecoderConfig
 from physlm.models.transformer import without_layer
@@ -60,7 +61,11 @@ def test_every_layer_is_removed_and_measured(world):
     answered = "layer_ablation/qa/exact_match{{layer={},split={}}}"
     assert set(metrics) == {
         *(stored.format(layer) for layer in (1, 2)),
-        *(answered.format(layer, split) for layer in (1, 2) for split in (IN, OUT)),
+        *(
+            answered.format(layer, split)
+            for layer in (1, 2)
+            for split in (TRAIN_PEOPLE, HELD_OUT_PEOPLE)
+        ),
     }
     only_bio = by_text(scorer.measure(model, world).metrics)
     assert set(only_bio) == {stored.format(layer) for layer in (1, 2)}
