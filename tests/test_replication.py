@@ -180,7 +180,7 @@ def test_a_killed_process_takes_only_its_own_runs_with_it(tmp_path):
     _, told = started.communicate(timeout=240)
     assert started.returncode == 1, told
     assert "killed: its process or one beside it is gone" in told
-    assert "not all ended well, as told above; the same command repeats none that did" in told
+    assert "some runs failed, as reported above; the same command repeats only these" in told
     assert len(records(tmp_path)) >= 2
 
 
@@ -224,7 +224,7 @@ def test_a_replica_that_diverges_is_recorded_and_told(tmp_path):
     assert found[0, 6e-3].status == "finished"
     assert found[0, 1e30].status == "diverged"
     assert "diverged: the loss is not finite at step" in done.stderr
-    assert "not all ended well, as told above" in done.stderr
+    assert "some runs failed, as reported above" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Layers taken out, one at a time."""
+"""Ablation of layers, one at a time."""
 
 import numpy as np
 import pytest
@@ -26,7 +26,7 @@ def model_of(world, n_layers=3):
     return config.build(world.vocabulary.size, 128, 0).eval()
 
 
-def test_without_a_layer_its_residual_branch_adds_nothing(world):
+def test_an_ablated_layer_adds_nothing_to_the_residual_stream(world):
     """The same as a layer whose output projections are zero; the model itself stays as it is."""
     model = model_of(world)
     tokens = torch.arange(20)[None]
@@ -42,7 +42,7 @@ def test_without_a_layer_its_residual_branch_adds_nothing(world):
     torch.testing.assert_close(model.hidden_states(tokens), before)
 
 
-def test_a_shorter_model_decodes_as_it_reads(world):
+def test_an_ablated_model_decodes_as_it_reads(world):
     shorter = without_layer(model_of(world), 1)
     sampling = Sampling(max_new_tokens=5, eos=0, temperature=0.0, batch_size=1, is_compiled=False)
     prompt = np.arange(4, dtype=np.int32)
@@ -71,6 +71,6 @@ def test_every_layer_is_removed_and_measured(world):
     assert set(only_bio) == {stored.format(layer) for layer in (1, 2)}
 
 
-def test_the_only_layer_is_not_removed(world):
+def test_a_model_of_one_layer_is_refused(world):
     with pytest.raises(InputError, match="from a transformer of at least two"):
         LayerAblationConfig().check(model_of(world, 1), world)
