@@ -238,7 +238,7 @@ def test_a_replica_that_diverges_is_recorded_and_told(tmp_path):
         (("seeds=2", "runtime.replicas=true", "runtime.n_evaluations=3"), "n_evaluations=3; use 0"),
         (("seeds=2", "runtime.replicas=true", "model=bert"), "only decoders can be replicas"),
         (("learning_rates=[1e-3,-1]",), "learning_rates=[0.001, -1.0]; each must be above 0"),
-        (("learning_rates=[1e-3,1e-3]",), "each must be above 0, finite, and told once"),
+        (("learning_rates=[1e-3,1e-3]",), "each must be above 0, finite, and given once"),
         (("seeds=2", "data.n_people=40000"), "n_people=40000 exceeds the 32768 distinct names"),
     ],
 )
