@@ -10,7 +10,8 @@ import torch
 import transformers
 
 from benchmarks.timing import Row, race, row
-from physlm.eval.generate import Sampling, generate
+from physlm.eval.generate import generate
+from physlm.eval.sampling import Sampling
 from physlm.models.architecture import DecoderConfig, PositionEncoding
 from physlm.models.decoder import Decoder
 from physlm.models.transformers_format import save_transformers

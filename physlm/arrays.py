@@ -1,4 +1,4 @@
-"""The arrays of a run on disk, ``arrays.npz``: what its metrics sum up, and figures show."""
+"""The arrays of a run on disk, ``arrays.npz``, which its figures are drawn from."""
 
 import hashlib
 import zipfile
@@ -20,8 +20,8 @@ _REMEDY = "rescore=true measures it again"
 def keep_arrays(arrays: Mapping[str, Arrays], path: Path) -> None:
     """Write the arrays of every scorer into one file, as ``SCORER/NAME``.
 
-    A record is written after its arrays. Where a process ends in between, the file has those of one
-    scorer more than the record says, and all that the record vouches for by their `digest`.
+    A record is written after its arrays. If the process ends in between, the file has the arrays of
+    one more scorer than the record, and all arrays whose `digest` is in the record.
     """
     flat = {f"{scorer}/{name}": a for scorer, own in arrays.items() for name, a in own.items()}
     with replacing(path) as temporary, temporary.open("wb") as file:
@@ -29,14 +29,14 @@ def keep_arrays(arrays: Mapping[str, Arrays], path: Path) -> None:
 
 
 def read_arrays(path: Path, digests: Mapping[str, str]) -> dict[str, dict[str, np.ndarray]]:
-    """The arrays of the scorers that a record vouches for, to the last bit.
+    """The arrays of each scorer, verified by the digests in the record.
 
     Args:
-        path: Of the file.
-        digests: Of the arrays of each scorer, as the record has them.
+        path: The file.
+        digests: Digest of the arrays of each scorer, from the record.
 
     Raises:
-        InputError: If they are missing, cannot be read, or have changed.
+        InputError: If they are missing, unreadable, or changed.
     """
     if not digests:
         return {}
@@ -45,13 +45,13 @@ def read_arrays(path: Path, digests: Mapping[str, str]) -> dict[str, dict[str, n
     for scorer, expected in digests.items():
         if digest(found[scorer]) != expected:
             raise InputError(
-                f"{path}: the arrays of eval.{scorer} have changed since they were kept; {_REMEDY}"
+                f"{path}: the arrays of eval.{scorer} have changed since they were saved; {_REMEDY}"
             )
     return found
 
 
 def digest(arrays: Arrays) -> str:
-    """A hash of names, types, shapes and values."""
+    """A hash over names, types, shapes and values."""
     found = hashlib.sha256()
     for name, array in sorted(arrays.items()):
         found.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
@@ -61,13 +61,13 @@ def digest(arrays: Arrays) -> str:
 
 def _read(path: Path) -> dict[str, np.ndarray]:
     if not path.is_file():
-        raise InputError(f"{path} is missing; put it back, or {_REMEDY}")
+        raise InputError(f"{path} is missing; restore it, or {_REMEDY}")
     try:
         with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
     except _DAMAGE as error:
-        told = " ".join(str(error).split())
-        raise InputError(f"{path} cannot be read ({told}); {_REMEDY}") from error
+        reason = " ".join(str(error).split())
+        raise InputError(f"{path} cannot be read ({reason}); {_REMEDY}") from error
 
 
 def _of(scorer: str, flat: Arrays) -> dict[str, np.ndarray]:

@@ -1,4 +1,4 @@
-"""Where libraries keep what they need not compute again, if the home folder cannot be written."""
+"""Caches of libraries, for users whose home folder cannot be written."""
 
 import os
 import stat
@@ -7,10 +7,10 @@ from pathlib import Path
 
 
 def settle_caches() -> None:
-    """Send caches to a private temporary folder where the user's cache folder cannot be written.
+    """Move caches to a private temporary folder if the user's cache folder cannot be written.
 
-    This process and those that it starts find it in their environment, where Numba, matplotlib,
-    W&B and others look. Without such a folder each library is left to itself.
+    The folder is set in the environment of this process and its children, where Numba, matplotlib,
+    W&B and others look for it. If it cannot be made, the libraries keep their defaults.
     """
     if os.name != "posix" or _is_writable(_users_folder()):
         return
@@ -25,15 +25,15 @@ def _users_folder() -> Path:
 
 
 def _is_writable(folder: Path) -> bool:
-    """Whether the folder can be written, or made."""
+    """Whether the folder exists and is writable, or can be made."""
     if not folder.is_absolute():  # a user without a home folder
         return False
-    there = next(path for path in (folder, *folder.parents) if path.exists())
-    return there.is_dir() and os.access(there, os.W_OK | os.X_OK)
+    nearest = next(path for path in (folder, *folder.parents) if path.exists())
+    return nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK)
 
 
 def _private_folder() -> Path | None:
-    """A temporary folder that nobody else can write: the code in it is run."""
+    """A temporary folder that no other user can write, since compiled code in it is executed."""
     try:
         folder = Path(tempfile.gettempdir()) / f"physlm-cache-{os.getuid()}"
         folder.mkdir(mode=0o700, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Published claims, decided by results: `python -m physlm.claims experiments/capacity`."""
+"""Verdicts on published claims: `python -m physlm.claims experiments/capacity`."""
 
 import argparse
 import math
@@ -19,10 +19,10 @@ from physlm.report.verdict import FOREIGN, selected
 
 
 def decided_experiments(folders: Sequence[Path]) -> list[DecidedExperiment]:
-    """The experiments of some folders, each with the verdicts on its claims.
+    """The experiments in some folders, each with the verdicts on its claims.
 
     Raises:
-        InputError: If a claim cannot be decided, or two have one rule and the same runs.
+        InputError: If a claim cannot be decided, or two have the same rule and runs.
     """
     found = []
     rules: dict[Hashable, str] = {}
@@ -33,30 +33,30 @@ def decided_experiments(folders: Sequence[Path]) -> list[DecidedExperiment]:
             verdicts.append(judged(claim, results))
             if verdicts[-1].word != FOREIGN:
                 rule = _resolved(claim, own_results(claim, results))
-                _refuse_a_repeat(rule, f"{folder.name}/{claim.id}", rules)
+                _require_new(rule, f"{folder.name}/{claim.id}", rules)
         found.append(DecidedExperiment(experiment, tuple(verdicts), mixed_code(results.runs)))
     return found
 
 
-def _refuse_a_repeat(rule: Hashable, name: str, rules: dict[Hashable, str]) -> None:
-    """What is decided twice looks like evidence twice."""
+def _require_new(rule: Hashable, name: str, rules: dict[Hashable, str]) -> None:
+    """Refuse two claims with the same rule and runs, which would count evidence twice."""
     if rule in rules:
         raise InputError(
-            f"claim {name} has the rule and the runs of {rules[rule]}; keep one of them"
+            f"claim {name} has the same rule and runs as {rules[rule]}; keep one of them"
         )
     rules[rule] = name
 
 
 def _resolved(claim: Claim, own: Results) -> Hashable:
-    """The rule with the runs that it selects, by which two claims are the same.
+    """The rule with the ids of the selected runs, equal for two claims that are the same.
 
-    A comparison the other way round, with its bounds turned round, is the same.
+    A comparison of two groups equals the reverse comparison with reversed bounds.
     """
     sides = [tuple(sorted(selected(claim, s, own)["run_id"])) for s in claim.selections]
     least, most = (claim.expect.get(bound) for bound in ("at_least", "at_most"))
     if claim.compared_to is not None and claim.times == 1 and sides[0] > sides[1]:
         sides.reverse()
-        least, most = (_turned(bound, claim.by) for bound in (most, least))
+        least, most = (_reversed(bound, claim.by) for bound in (most, least))
     follows = claim.follows or {}
     by = None if claim.compared_to is None else claim.by
     return (
@@ -74,7 +74,7 @@ def _resolved(claim: Claim, own: Results) -> Hashable:
     )
 
 
-def _turned(bound: float | None, by: str) -> float | None:
+def _reversed(bound: float | None, by: str) -> float | None:
     if bound is None:
         return None
     if by == "ratio":
@@ -115,10 +115,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _write(path: Path, folders: Sequence[Path], found: Sequence[DecidedExperiment]) -> None:
-    """The ledger links to the README of each experiment, and leaves most claims to it."""
+    """Write the ledger with headline claims, and all claims into each experiment's README."""
     for folder in folders:
         if folder.resolve().parent != path.resolve().parent:
-            raise InputError(f"{folder} is not beside {path}, which links to it; move either")
+            raise InputError(f"{folder} is not beside {path}, which links to it; move one of them")
     for folder, experiment in zip(folders, found, strict=True):
         write_section(folder / "README.md", all_claims(experiment))
     write_section(path, ledger(found, headlines_only=True))

@@ -1,4 +1,4 @@
-"""Records of many runs as tables: `python -m physlm.collate`."""
+"""Tables of many runs: `python -m physlm.collate`."""
 
 import argparse
 import sys
@@ -25,7 +25,7 @@ from physlm.science import caveat
 
 
 def _require_one_revision(table: pl.DataFrame, *, may_be_mixed: bool) -> None:
-    """Means over runs of different code mix what the code changed with chance."""
+    """Refuse runs of different code, whose means would mix changes of the code with noise."""
     if not (fault := mixed_code(table)):
         return
     if not may_be_mixed and not _is_all_unknown(table):
@@ -37,12 +37,12 @@ def _require_one_revision(table: pl.DataFrame, *, may_be_mixed: bool) -> None:
 
 
 def _is_all_unknown(table: pl.DataFrame) -> bool:
-    """As where physlm was installed from a package, and not from a checkout."""
+    """Whether no run has a revision, as if physlm was installed as a package."""
     return table["git_revision"].null_count() == len(table)
 
 
 def _changed(records: Sequence[RunRecord], by: Sequence[str]) -> str:
-    """The line that goes with means of what papers published: changes that are no column of it."""
+    """The caveat to published numbers beside means: changed keys that are no columns."""
     if any(record.changed is None for record in records):
         return caveat(None)
     found: dict[str, set[str]] = defaultdict(set)
@@ -67,7 +67,7 @@ def write_results(results: Results, folder: Path | None) -> None:
 
 
 def _published(records: Sequence[RunRecord], results: Results) -> list[str]:
-    """The metrics of results that the experiments compare with a paper's number.
+    """The measured metrics for which the experiments have a published number.
 
     Raises:
         InputError: If there is none.
@@ -77,7 +77,7 @@ def _published(records: Sequence[RunRecord], results: Results) -> list[str]:
         metric for record in records for metric in record.published if metric in measured
     )
     if not texts:
-        raise InputError("these runs have no published numbers; say which metrics by --metrics")
+        raise InputError("these runs have no published numbers; name the metrics by --metrics")
     return list(texts)
 
 
@@ -96,7 +96,7 @@ def _write_results(records: Sequence[RunRecord], chosen: argparse.Namespace) -> 
         write_results(varying(results, records), chosen.output)
         return
     if n_left_out := (results.runs["status"] != "finished").sum():
-        print(f"note: {n_left_out} diverged runs left out of means", file=sys.stderr)
+        print(f"note: {n_left_out} diverged runs are left out of means", file=sys.stderr)
     tabulated = records_of(results.runs, records)
     means = summarise(results, chosen.by, chosen.metrics or _published(tabulated, results))
     if not chosen.metrics and (line := _changed(tabulated, chosen.by)):
@@ -112,19 +112,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         nargs="*",
         type=Path,
         default=[Path("runs")],
-        help="where run directories are (default: runs)",
+        help="folders with run directories (default: runs)",
     )
     parser.add_argument(
-        "--by", nargs="+", metavar="KEY", help="group by these configuration values, over seeds"
+        "--by",
+        nargs="+",
+        metavar="KEY",
+        help="average over seeds, grouped by these configuration values",
     )
     parser.add_argument(
         "--metrics",
         nargs="+",
         metavar="NAME",
-        help="to average (default: those with a published number)",
+        help="metrics to average (default: those with a published number)",
     )
     parser.add_argument(
-        "--curves", action="store_true", help="what was measured during training, time by time"
+        "--curves", action="store_true", help="tabulate the metrics measured during training"
     )
     parser.add_argument(
         "--where",
@@ -136,12 +139,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--mixed-revisions",
         action="store_true",
-        help="even of several revisions or uncommitted code",
+        help="accept runs of several revisions or uncommitted code",
     )
     parser.add_argument(
         "--output",
         type=Path,
-        help="folder for runs.csv and metrics.csv; of --by and --curves a file "
+        help="folder for runs.csv and metrics.csv; with --by or --curves a file "
         "ending in .md, .csv or .json (default: print)",
     )
     chosen = parser.parse_args(arguments)

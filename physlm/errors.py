@@ -1,16 +1,16 @@
-"""The errors a user can cause or must know of; everything else is our own fault."""
+"""Errors that are reported to users; all others are faults of physlm."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 
 class InputError(ValueError):
-    """Something the user gave cannot be used; the message is one line that says what to do."""
+    """Input that cannot be used; the message is one line with the remedy."""
 
 
 @contextmanager
 def refused_values() -> Iterator[None]:
-    """Around code that builds what the user described: a value it refuses is theirs to change.
+    """A context in which refused values are errors of the user's input.
 
     Raises:
         InputError: For every ValueError inside.
@@ -22,11 +22,11 @@ def refused_values() -> Iterator[None]:
 
 
 class DivergedError(ArithmeticError):
-    """The loss stopped being a number; carries the step at which it was first seen.
+    """The loss is not finite.
 
     Args:
-        step: The step.
-        remedy: What may keep it a number.
+        step: The first step at which it is not.
+        remedy: What may prevent it.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class DivergedError(ArithmeticError):
 
 
 class FailedPointError(RuntimeError):
-    """A point of a sweep failed, and has said why."""
+    """A point of a sweep failed, and has reported its error."""
 
     def __init__(self, status: int) -> None:
         super().__init__(status)
@@ -49,18 +49,18 @@ class FailedPointError(RuntimeError):
 
 
 class KilledProcessError(RuntimeError):
-    """A process that worked on a run is gone, and took what others of its pool did with it."""
+    """A process of a pool was killed, which loses the unsaved work of the whole pool."""
 
     def __init__(self) -> None:
         super().__init__(
-            "its process or one beside it is gone, for want of memory perhaps; the same command "
-            "goes on, runtime.n_threads=2 or more has fewer at a time"
+            "its process or one beside it was killed, perhaps for lack of memory; the same command "
+            "resumes, and runtime.n_threads=2 or more starts fewer processes at a time"
         )
 
 
 class InterruptedRunError(RuntimeError):
-    """The run was asked to stop; the same command goes on from its last saved state."""
+    """The run was asked to stop; the same command resumes from its last saved state."""
 
 
 class UnmeasuredError(RuntimeError):
-    """A run was trained and kept, but a scorer failed; says which and why."""
+    """A scorer failed after training; the message says which and why."""

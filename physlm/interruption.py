@@ -1,4 +1,4 @@
-"""Requests to stop a run, by SIGTERM or Ctrl-C: however far it is, it ends as one error."""
+"""Requests to stop a run, by SIGTERM or Ctrl-C, which always end as one error."""
 
 import signal
 from collections.abc import Iterator
@@ -10,10 +10,10 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class StopRequests:
-    """Whether SIGTERM or Ctrl-C has come.
+    """Handlers of SIGTERM and Ctrl-C.
 
     Attributes:
-        was_requested: It has.
+        was_requested: Whether either signal was received.
     """
 
     def __init__(self, *, at_once: bool = False) -> None:
@@ -21,7 +21,7 @@ class StopRequests:
         self._only_noted = set() if at_once else set(_SIGNALS)
 
     def listen(self) -> None:
-        """Hear of both from now on, instead of whoever did before."""
+        """Install the handlers, in place of previous ones."""
         with suppress(ValueError):  # signals reach the main thread only
             for number in _SIGNALS:
                 signal.signal(number, self._note)
@@ -35,14 +35,14 @@ class StopRequests:
 
 @contextmanager
 def stop_requests(*, at_once: bool = False) -> Iterator[StopRequests]:
-    """Around a run, or a part of it: SIGTERM and Ctrl-C end it as one error.
+    """A context in which SIGTERM and Ctrl-C end a run as one error.
 
-    Unless it is to end ``at_once``, the first of a kind is noted only: training looks for it
-    between chunks, and saves its state. The second of a kind does not wait.
+    Unless ``at_once``, the first signal of a kind only sets a flag, which training checks between
+    chunks to save its state. The second signal of a kind interrupts immediately.
 
     Raises:
-        InterruptedRunError: If a request has come, whatever became of it inside: a library may
-            leave with a status of success, or with all that a killed compiler had to say.
+        InterruptedRunError: If a signal was received, whatever happened inside: a library may exit
+            with success, or raise the error of a killed compiler.
     """
     requests = StopRequests(at_once=at_once)
     previous = {number: signal.getsignal(number) for number in _SIGNALS}

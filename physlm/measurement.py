@@ -1,4 +1,4 @@
-"""A measurement: metrics, each with its dimensions, and the arrays that they sum up."""
+"""Measurements: metrics with dimensions, and the arrays behind them."""
 
 import math
 import re
@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
+
+from physlm.errors import InputError
 
 Dim = str | int | float
 
@@ -20,14 +22,14 @@ class Metric:
     """One measured number.
 
     Attributes:
-        name: As in ``qa/exact_match``; no dimension is part of it.
-        value: The measurement; a number, never NaN.
-        unit: What it counts.
-        n: How many things it was measured on.
-        stderr: Standard error of the mean over these, where it is a mean.
-        dims: Which part of the whole it is of, as ``{"layer": 3}`` or ``{"attribute": "major",
-            "split": "train"}``; without a dimension that other metrics of its name have, it is of
-            all along that dimension. In alphabetical order of their names.
+        name: As in ``qa/exact_match``, without any dimension.
+        value: The measured value, always finite.
+        unit: Unit of the value.
+        n: Number of measured items.
+        stderr: Standard error of the mean over these items, if the metric is a mean.
+        dims: The part of the whole that was measured, as ``{"layer": 3}`` or ``{"attribute":
+            "major", "split": "train"}``, in alphabetical order. A metric without a dimension that
+            others of its name have is the total along that dimension.
     """
 
     name: str
@@ -39,32 +41,37 @@ class Metric:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "dims", _ordered(self.dims))
-        object.__setattr__(self, "value", float(self.value))  # a record has no numbers of NumPy's
+        object.__setattr__(self, "value", float(self.value))  # NumPy numbers are not JSON
         object.__setattr__(self, "n", int(self.n))
         if self.stderr is not None:
             object.__setattr__(self, "stderr", float(self.stderr))
         if not math.isfinite(self.value):
-            raise ValueError(f"{self.text}={self.value}; what could not be measured is left out")
+            raise ValueError(f"{self.text}={self.value}; leave out what could not be measured")
         if parse_metric(self.text) != (self.name, self.dims):
-            raise ValueError(f"metric {self.text} reads otherwise than it was written; {_FORM}")
+            raise ValueError(
+                f"metric {self.text} does not parse back to its name and dims; {_FORM}"
+            )
 
     @property
     def text(self) -> str:
-        """Name and dimensions as one text, by which tables, claims and W&B know the metric."""
+        """Name and dimensions as one text, which names the metric in tables, claims and W&B."""
         return metric_text(self.name, self.dims)
 
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """What a scorer found: numbers, and arrays too large for a record.
+    """The result of one scorer: metrics, and arrays too large for a record.
 
     Attributes:
-        metrics: The numbers.
+        metrics: The metrics, of which no two have the same name and dims.
         arrays: Arrays of numbers or texts, by name.
     """
 
     metrics: tuple[Metric, ...]
     arrays: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        by_text(self.metrics)
 
 
 def metric_text(name: str, dims: Mapping[str, Dim]) -> str:
@@ -90,7 +97,7 @@ def dims_text(dims: Mapping[str, Dim]) -> str:
 
 
 def parse_dims(text: str) -> dict[str, Dim]:
-    """Dimensions from their text; what reads as a number is one.
+    """Dimensions from their text; values that look like numbers are numbers.
 
     Raises:
         ValueError: If the text has another form, or names a dimension twice.
@@ -105,17 +112,28 @@ def parse_dims(text: str) -> dict[str, Dim]:
 
 
 def by_text(metrics: Iterable[Metric]) -> dict[str, Metric]:
-    """Metrics by their texts."""
-    return {metric.text: metric for metric in metrics}
+    """Metrics by their texts.
+
+    Raises:
+        InputError: If two metrics have the same name and dims.
+    """
+    found: dict[str, Metric] = {}
+    for metric in metrics:
+        if found.setdefault(metric.text, metric) is not metric:
+            raise InputError(
+                f"metric {metric.text} was measured twice; leave out one of the scorers, or give "
+                "the metrics different dims"
+            )
+    return found
 
 
 def _ordered(dims: Mapping[str, Dim]) -> dict[str, Dim]:
-    """In alphabetical order; what reads as a number is one, and 1.0 and 1 are the same."""
+    """In alphabetical order, with numbers for texts that look like them; 1.0 becomes 1."""
     return {name: _dim(dims[name]) for name in sorted(dims)}
 
 
 def _dim(value: Dim) -> Dim:
-    """What its text reads as; what is neither number nor text is left for `Metric` to refuse."""
+    """The value that its text parses to; other types are left for `Metric` to refuse."""
     is_odd = isinstance(value, bool) or (isinstance(value, float) and not math.isfinite(value))
     return value if is_odd else _value(str(value))
 

@@ -1,4 +1,4 @@
-"""What this machine can hold: what cannot fit is refused before any of it is allocated."""
+"""Memory limits, checked before anything is allocated."""
 
 import os
 from collections.abc import Mapping
@@ -9,13 +9,13 @@ _LIMIT_OF_CONTAINER = Path("/sys/fs/cgroup/memory.max")
 
 
 def require_memory(n_bytes: Mapping[str, int]) -> None:
-    """What is to be built fits into memory.
+    """Require that parts fit into memory together.
 
     Args:
-        n_bytes: How much each part takes at least, by what decides its size: ``n_people=100``.
+        n_bytes: Minimum size of each part, by the setting that decides it, as ``n_people=100``.
 
     Raises:
-        ValueError: Naming the largest part, if they do not fit together.
+        ValueError: If they do not fit; names the largest part.
     """
     if sum(n_bytes.values()) > memory_bytes():
         largest = max(n_bytes, key=lambda name: n_bytes[name])
@@ -27,12 +27,14 @@ def require_memory(n_bytes: Mapping[str, int]) -> None:
 
 @cache
 def memory_bytes() -> int:
-    """Of this machine, or of the container that we are in."""
+    """Memory of this machine, or the limit of its container."""
     found = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     limit = _LIMIT_OF_CONTAINER.read_text().strip() if _LIMIT_OF_CONTAINER.is_file() else "max"
     return found if limit == "max" else min(found, int(limit))
 
 
 def _gib(n_bytes: int) -> str:
-    tenths = n_bytes * 10 // 2**30  # whole numbers: floats end before what a user may ask for
+    tenths = (
+        n_bytes * 10 // 2**30
+    )  # integers, since a requested size may exceed the range of floats
     return f"{tenths // 10:,}.{tenths % 10}"

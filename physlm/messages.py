@@ -1,4 +1,4 @@
-"""What a user reads when something went wrong: one line, and the exit status that goes with it."""
+"""Error messages of one line, and exit statuses."""
 
 import os
 import re
@@ -19,13 +19,13 @@ from physlm.errors import (
 )
 from physlm.watching import tell
 
-# Exit statuses: what the user gave, our own fault, asked to stop.
+# Exit statuses: bad input, a fault of physlm or the machine, a requested stop.
 BAD_INPUT, FAULT, INTERRUPTED = 2, 1, 130
 
-# Errors that a user can cause and mend, before or while computing.
+# Errors that users can cause and fix, before or during computation.
 _USER_ERRORS = (InputError, OSError, HydraException, OmegaConfBaseException, yaml.YAMLError)
 
-# What to call other errors, and their exit statuses; the first that fits counts.
+# Labels and exit statuses of other errors; the first match counts.
 _KINDS: tuple[tuple[type[BaseException], str, int], ...] = (
     (InterruptedRunError, "interrupted", INTERRUPTED),
     (KeyboardInterrupt, "interrupted", INTERRUPTED),
@@ -34,25 +34,25 @@ _KINDS: tuple[tuple[type[BaseException], str, int], ...] = (
     (UnmeasuredError, "not measured", FAULT),
 )
 
-# Libraries sort errors by where they happen; here they are sorted by who can mend them. The classes
-# go by their names, since whoever raised one has loaded its library, and nobody else needs to.
+# Remedies for errors of libraries. Classes are matched by name, so that no library is imported only
+# to compare with its error classes.
 _REMEDIES = (
     (
         re.compile(r"^(MemoryError|OutOfMemoryError)$|can't allocate memory"),
-        "out of memory; lower trainer.batch_size, the model or the world",
+        "out of memory; lower trainer.batch_size, or the size of the model or the world",
     ),
     (
         re.compile(r"No space left on device|Disk quota exceeded"),
-        "make room on that disk; the same command goes on",
+        "free space on that disk; the same command resumes",
     ),
     (
         re.compile(r"^(InductorError|BackendCompilerFailed|CppCompileError)$"),
-        "the compiler failed; mend it, or use runtime.compile=false",
+        "the compiler failed; fix its installation, or use runtime.compile=false",
     ),
-    (re.compile(r"^MisconfigurationException$"), "see the devices of this machine"),
+    (re.compile(r"^MisconfigurationException$"), "check the devices of this machine"),
     (
         re.compile(r"^Config group override must be a string or a list"),
-        "a group takes the name of an option; write ~GROUP, such as ~eval, to leave it out",
+        "a group takes the name of an option; write ~GROUP, such as ~eval, to remove it",
     ),
     (
         re.compile(r'^(sbatch|srun): |Could not detect "srun"'),
@@ -62,7 +62,7 @@ _REMEDIES = (
 
 
 def explain(error: BaseException, prefix: str = "") -> int:
-    """One line on standard error, and the exit status that goes with it."""
+    """Print an error as one line on standard error; its exit status."""
     if os.environ.get("PHYSLM_TRACEBACK") == "1":
         traceback.print_exception(error)
     kind, status, hint = _kind(error)
@@ -71,15 +71,15 @@ def explain(error: BaseException, prefix: str = "") -> int:
 
 
 def one_line(error: BaseException) -> str:
-    """An error's message on one line, with the cause that Hydra wraps."""
+    """The message of an error on one line, with the cause that Hydra wraps."""
     if isinstance(error, FailedPointError):
-        return "not all ended well, as told above; the same command repeats none that did"
+        return "some runs failed, as reported above; the same command repeats only these"
     if isinstance(error, KeyboardInterrupt):
         return "asked to stop; run the same command to go on"
     text = " ".join(str(error).split())
     if found := re.match(r"Could not override '([^']*)'", text):
         key = found.group(1)
-        if key in {"experiment", "sweeps"}:
+        if key in {"experiment", "sweeps"} or "/" in key:
             return f"{key} needs a plus: write +{key}=NAME"
         return f"unknown key {key}; --help lists the keys"
     if isinstance(error, HydraException) and error.__cause__ is not None:
@@ -88,7 +88,7 @@ def one_line(error: BaseException) -> str:
 
 
 def _kind(error: BaseException) -> tuple[str, int, str]:
-    """What to call an error, its exit status, and a hint."""
+    """The label of an error, its exit status, and a hint."""
     if isinstance(error, FailedPointError):
         return "sweep", error.status, ""
     for known, kind, status in _KINDS:
@@ -102,14 +102,14 @@ def _kind(error: BaseException) -> tuple[str, int, str]:
 
 
 def _remedy(error: BaseException) -> str:
-    """What a user can do about what a library raised; empty if nothing is known."""
-    said = [text for cause in _chain(error) for text in (type(cause).__name__, str(cause))]
-    found = (remedy for rule, remedy in _REMEDIES if any(rule.search(text) for text in said))
+    """What a user can do about a library's error; empty if unknown."""
+    texts = [text for cause in _chain(error) for text in (type(cause).__name__, str(cause))]
+    found = (remedy for rule, remedy in _REMEDIES if any(rule.search(text) for text in texts))
     return next(found, "")
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """An error and what it came of."""
+    """An error and its causes."""
     found: BaseException | None = error
     while found is not None:
         yield found

@@ -1,4 +1,4 @@
-"""The schemas of worlds, models and scorers by name, each loaded when it is asked for."""
+"""Registry of the schemas of worlds, models, mixers and scorers, loaded on demand."""
 
 import importlib
 import re
@@ -12,7 +12,7 @@ from physlm.schema import Schema
 
 T = TypeVar("T", bound=type[Schema])
 
-# The groups of conf/ whose options schemas configure, and the folders of physlm that hold ours.
+# The groups that have schemas, and the folders of physlm with the schemas of each.
 FOLDERS = {
     "data": ("data",),
     "model": ("models",),
@@ -27,13 +27,13 @@ _tags: dict[type[Schema], str] = {}
 
 
 def register(group: str, name: str) -> Callable[[T], T]:
-    """Make a schema known, as ``/schema/GROUP/NAME`` in the defaults of a YAML file.
+    """Register a schema, for ``/schema/GROUP/NAME`` in the defaults of a YAML file.
 
     Written ``@register("data", "coins")`` on a line above ``@dataclass``, in a module of physlm or
     in any script that calls `physlm.run.main`.
 
     Raises:
-        InputError: If there is no such group, or another schema has that name.
+        InputError: If the group is unknown, or another schema has the name.
     """
     if group not in FOLDERS:
         raise InputError(f"register({group!r}, {name!r}): the groups are {', '.join(FOLDERS)}")
@@ -53,10 +53,10 @@ def register(group: str, name: str) -> Callable[[T], T]:
 
 
 def schema_of(group: str, name: str) -> type[Schema]:
-    """The schema of a name; its module is imported now.
+    """The schema of a name, whose module is imported if necessary.
 
     Raises:
-        InputError: If there is none.
+        InputError: If the name is unknown.
     """
     if name not in names(group):
         raise InputError(f"no schema {group}/{name}; one of {', '.join(names(group))}")
@@ -66,37 +66,37 @@ def schema_of(group: str, name: str) -> type[Schema]:
 
 
 def tag_of(schema: type[Schema]) -> str:
-    """The name of a schema in run ids and records, such as ``data/bios``; its class may change.
+    """The tag of a schema in run ids and records, as ``data/bios``, independent of its class name.
 
     Raises:
         InputError: If it is not registered.
     """
     if schema not in _tags:
         raise InputError(
-            f"{schema.__module__}.{schema.__qualname__} has no name; write "
+            f"{schema.__module__}.{schema.__qualname__} is not registered; write "
             '@register("GROUP", "NAME") above its @dataclass'
         )
     return _tags[schema]
 
 
 def names(group: str) -> list[str]:
-    """The schemas of a group, those of scripts included."""
+    """The names of a group's schemas, including those registered by scripts."""
     return sorted(name for known, name in {**_modules(), **_registered} if known == group)
 
 
 def schemas(group: str) -> dict[str, type[Schema]]:
-    """All schemas of a group, whose modules are imported now."""
+    """All schemas of a group, whose modules are imported."""
     return {name: schema_of(group, name) for name in names(group)}
 
 
 def schemas_of_scripts() -> dict[tuple[str, str], type[Schema]]:
-    """Those that no module of ours registers, by group and name."""
+    """The schemas registered outside physlm, by group and name."""
     return {key: schema for key, schema in _registered.items() if key not in _modules()}
 
 
 @cache
 def _modules() -> dict[tuple[str, str], str]:
-    """The module of every schema of ours, as its source says: to import them all takes seconds.
+    """The module of every schema of physlm, found in the sources, since importing takes seconds.
 
     Raises:
         InputError: If two have one name.

@@ -22,7 +22,7 @@ from physlm.config.scale import Scale
 from physlm.errors import InputError, InterruptedRunError
 from physlm.messages import explain
 from physlm.outcome import faults, settled_outcome
-from physlm.report.experiment import EXPERIMENT, SAID_ELSEWHERE, Experiment, read_experiment
+from physlm.report.experiment import EXPERIMENT, SET_BY_FLAGS, Experiment, read_experiment
 from physlm.run_directory import RunDirectory
 from physlm.watching import outlive_readers, tell
 
@@ -226,7 +226,7 @@ def _planned(chosen: argparse.Namespace) -> Plan:
     experiment = read_experiment(folder)
     arms, seeds = _arms(chosen.only, experiment), _seeds(chosen.seeds, experiment)
     for word in chosen.overrides:
-        if flag := SAID_ELSEWHERE.get(f"{word.partition('=')[0]}="):
+        if flag := SET_BY_FLAGS.get(f"{word.partition('=')[0]}="):
             raise InputError(f"{word}: write {flag}")
     points = experiment.points(chosen.scale, seeds, arms, chosen.overrides)
     own = experiment.points(chosen.scale, seeds, arms) if chosen.overrides else points

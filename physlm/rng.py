@@ -6,10 +6,10 @@ import numpy as np
 
 
 def stream(seed: int, *purpose: str | int) -> np.random.Generator:
-    """The generator for one purpose, the same on every machine and in every process.
+    """The random generator of one purpose, the same on every machine and in every process.
 
-    Two purposes never disturb each other, whoever draws first:
-    ``stream(seed, "people")`` and ``stream(seed, "epoch", 3, "order")`` are independent.
+    Streams of different purposes are independent of each other and of the order of use, as
+    ``stream(seed, "people")`` and ``stream(seed, "epoch", 3, "order")``.
 
     Raises:
         ValueError: If ``seed`` is negative or no purpose is named.

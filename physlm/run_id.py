@@ -1,4 +1,4 @@
-"""What of a configuration names a run, so that the names of earlier runs stay as they are."""
+"""The configuration values that enter the run id."""
 
 from dataclasses import Field, fields, is_dataclass
 from enum import Enum
@@ -10,11 +10,11 @@ LATER = {"later": True}
 
 
 def identity(config: Any) -> Any:
-    """Plain values of all that decides the result.
+    """Plain values of all fields that decide the result.
 
-    A field that a schema got after its first results, ``field(default=..., metadata=LATER)``, is
-    left out where it has its default: runs from before it keep their names. Of a file, its content
-    counts and not its place.
+    A field added to a schema after its first results, ``field(default=..., metadata=LATER)``, is
+    left out at its default value, so that earlier runs keep their ids. Files count by their content
+    and not by their path.
     """
     if is_dataclass(config):
         return {

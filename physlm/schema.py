@@ -1,7 +1,7 @@
-"""What every part of a configuration is: fields converted to their types or refused, then checked.
+"""The base of configuration schemas: fields are converted to their types, or refused, then checked.
 
-OmegaConf converts what a command line gives; a configuration written in Python comes through here
-alone. Without it a string would be taken for a kind that it does not name.
+OmegaConf converts the values of a command line. Configurations written in Python are converted here
+only; without it a string would pass for an enum.
 """
 
 import inspect
@@ -15,7 +15,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 
-_LARGEST = 2**63 - 1  # arrays count no further
+_LARGEST = 2**63 - 1  # of NumPy's integers
 
 
 @dataclass(kw_only=True, slots=True)
@@ -23,7 +23,7 @@ class Schema:
     """The base of every configuration.
 
     Raises:
-        ValueError: If a field is given what its type does not hold, or breaks a rule of the class.
+        ValueError: If the value of a field has another type, or breaks a rule of the class.
     """
 
     def __post_init__(self) -> None:
@@ -38,27 +38,27 @@ class Schema:
 
     @property
     def parts(self) -> "dict[str, Schema]":
-        """The fields that configurations of several kinds can fill, by name; none that is null."""
+        """Nested configurations of fields that accept several schemas, by name, without nulls."""
         hints: dict[str, Any] = _hints(type(self))  # type: ignore[arg-type]
         kinds = {name: get_args(hint) or (hint,) for name, hint in hints.items()}
         chosen = [name for name, among in kinds.items() if any(map(inspect.isabstract, among))]
         return {name: part for name in chosen if (part := getattr(self, name)) is not None}
 
     def validate(self) -> None:
-        """Every value in its range; schemas with rules of their own extend this.
+        """Check that every value is in its range; schemas with rules override this.
 
         Raises:
-            ValueError: Naming the field, its value, the rule and the remedy.
+            ValueError: If not; names the field, its value, the rule and the remedy.
         """
 
 
 def converted(value: Any, hint: Any, name: str) -> Any:
-    """A value as its annotation has it: an enum's member for its name, a float for an int.
+    """A value converted to its annotation, such as an enum member from its value.
 
     Args:
-        value: What was given.
+        value: The given value.
         hint: The annotation.
-        name: Of the field, for the error.
+        name: Name of the field, for the error.
 
     Raises:
         ValueError: If the value is of another type, or a number that is not finite.
@@ -84,7 +84,7 @@ def converted(value: Any, hint: Any, name: str) -> Any:
 
 
 def _one_of(value: Any, hints: tuple[Any, ...], name: str) -> Any:
-    """The first type that takes the value; the last one says what is wrong with it."""
+    """Convert to the first type that accepts the value; the error is that of the last type."""
     if value is None and type(None) in hints:
         return None
     *others, last = (hint for hint in hints if hint is not type(None))
@@ -105,7 +105,7 @@ def _member(value: Any, kind: type[Enum], name: str) -> Enum:
 
 
 def _plain(value: Any, hint: Any, name: str) -> Any:
-    """Numbers, texts, and parts that are configurations themselves."""
+    """Convert numbers, texts, and nested configurations."""
     if hint is float and isinstance(value, int | float) and not isinstance(value, bool):
         if not math.isfinite(value):
             raise ValueError(f"{name}={value}; must be a finite number")

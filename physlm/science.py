@@ -1,30 +1,29 @@
-"""Which values of a configuration decide a result, and in which of them two runs differ."""
+"""The configuration values that decide a result, and how two runs differ in them."""
 
 from collections.abc import Mapping
 from typing import Any
 
-# What of a configuration decides a result, and hence names the run; the rest only says how it is
-# carried out.
+# The sections that decide a result, and hence enter the run id; the others only set how a run is
+# executed.
 SCIENCE = ("seed", "data", "model", "optim", "trainer", "eval")
 _KINDS = "kinds."
 
 
 def science_of(described: Mapping[str, Any]) -> dict[str, Any]:
-    """All that decides a result, with dotted keys; lists as text.
+    """All values that decide a result, with dotted keys; lists as text.
 
     Args:
-        described: A configuration in plain values, with its kinds and ancestors, as records have
-            it.
+        described: A configuration in plain values with its kinds and ancestors, as in records.
     """
     flat = flatten(described)
     return {k: str(v) if isinstance(v, list) else v for k, v in flat.items() if is_science(k)}
 
 
 def differences(values: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """Keys whose values differ, with both values; None for what one side does not have.
+    """Keys whose values differ, with both values; None on the side without the key.
 
-    A section that one side lacks altogether is one key. Where a section is of two kinds, the kinds
-    differ, and those of its keys that both have; keys of one kind alone go with it.
+    A section that one side lacks is one key. If a section has two kinds, the result has the kinds,
+    and those differing keys that both kinds have.
     """
     found = {}
     for key in {**values, **others}:
@@ -45,10 +44,10 @@ def differences(values: Mapping[str, Any], others: Mapping[str, Any]) -> dict[st
 
 
 def caveat(changed: Mapping[str, str] | None) -> str:
-    """The line that goes with published numbers beside a run; none if it is the experiment's own.
+    """The caveat to published numbers beside a run; empty if its configuration is the experiment's.
 
     Args:
-        changed: As in a record.
+        changed: Changed keys with both values, as in a record.
     """
     if changed is None:
         return "whether the configuration is the experiment's own is not known"
@@ -57,7 +56,7 @@ def caveat(changed: Mapping[str, str] | None) -> str:
 
 
 def flatten(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested mappings as one, with dotted keys as one types them on the command line."""
+    """A nested mapping as a flat one, with dotted keys as on the command line."""
     flat: dict[str, Any] = {}
     for key, value in nested.items():
         name = f"{prefix}{key}"
@@ -66,25 +65,25 @@ def flatten(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def is_science(name: str) -> bool:
-    """Whether a key or column is of what decides a result, in this run or those before it."""
+    """Whether a key or column decides the result, of this run or an ancestor."""
     section, dot, _ = own_key(name).partition(".")
     return bool(dot) and section in {*SCIENCE, "kinds"}
 
 
 def own_key(name: str) -> str:
-    """A key without what says that it is of a run that this one started from."""
+    """A key without its ``ancestor.`` prefixes."""
     while name.startswith("ancestor."):
         name = name.removeprefix("ancestor.")
     return name
 
 
 def _section(key: str) -> str:
-    """What a key of kinds is the kind of."""
+    """The section of a key of kinds."""
     return key.replace(_KINDS, "", 1)
 
 
 def _lacking(key: str, others: Mapping[str, Any]) -> str:
-    """The outermost section around a key of which the other side has nothing."""
+    """The outermost section of a key that the other side lacks."""
     parts = _section(key).split(".") if own_key(key).startswith(_KINDS) else key.split(".")
     for i in range(1, len(parts)):
         section = ".".join(parts[:i])

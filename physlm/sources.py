@@ -1,7 +1,7 @@
-"""Files and folders that decide a result: named by where they are and by what they hold.
+"""Source files and folders of a configuration, identified by their content.
 
-A field of a configuration that names one is ``field(default="", metadata=SOURCE)``, and holds
-``/folder/file@digest`` once it is `pinned`. Where the file lies is no part of what names a run.
+A field that names one is ``field(default="", metadata=SOURCE)``, and holds ``/folder/file@digest``
+once it is `pinned`. The path does not enter the run id, the digest does.
 """
 
 import hashlib
@@ -19,9 +19,9 @@ _LARGE = 2**26
 
 
 def pinned(name: str) -> str:
-    """A path made absolute, with the digest of what is there now behind it.
+    """The absolute path of a source, followed by the digest of its present content.
 
-    What is pinned already, and what does not exist, stays as it is.
+    Names that are pinned already, or do not exist, are returned unchanged.
     """
     path = Path(name)
     if not name or not path.exists():
@@ -30,44 +30,44 @@ def pinned(name: str) -> str:
 
 
 def content_of(name: str) -> str:
-    """What of a source names a run: its digest where it has one, else the name itself."""
+    """The part of a source that enters the run id: its digest if pinned, else the name."""
     found = _PINNED.fullmatch(name)
     return name if found is None else f"@{found['digest']}"
 
 
 def path_of(name: str) -> Path:
-    """Where a source is, or was when it was pinned."""
+    """The path of a source, at which it may no longer exist."""
     found = _PINNED.fullmatch(name)
     return Path(name if found is None or Path(name).exists() else found["path"])
 
 
 def located(name: str) -> Path:
-    """The path of a source, which holds what it did when it was pinned.
+    """The path of a source, whose content is verified if it is pinned.
 
     Raises:
-        ValueError: If nothing is there, or something else.
+        ValueError: If it does not exist, or its content has changed.
     """
     path = path_of(name)
     if not path.exists():
-        raise ValueError(f"{path} does not exist; give the path of what is there")
+        raise ValueError(f"{path} does not exist; give an existing path")
     if path != Path(name) and content_of(name) != f"@{digest(path)}":
-        raise ValueError(f"{path} has changed; restore it, or give its path anew")
+        raise ValueError(f"{path} has changed; restore it, or give its path again")
     return path
 
 
 def files_of(config: Any) -> list[str]:
-    """The pinned files of a configuration and its sections; folders are not among them."""
+    """The pinned files of a configuration and its sections, without folders."""
     names = [name for *_, name in _held(config)]
     return [name for name in names if content_of(name) != name and path_of(name).is_file()]
 
 
 def copy_of(name: str, folder: Path) -> Path:
-    """Where among copies that of a pinned file is."""
+    """The path of the copy of a pinned file in a folder of copies."""
     return folder / f"{content_of(name).removeprefix('@')}{path_of(name).suffix}"
 
 
 def take_copies(config: Any, folder: Path) -> None:
-    """Let a configuration's sources be their copies in a folder, of those that have one there."""
+    """Replace the sources of a configuration by their copies in a folder, if these exist."""
     for owner, field, name in _held(config):
         copy = copy_of(name, folder)
         if content_of(name) != name and copy.is_file():
@@ -75,7 +75,7 @@ def take_copies(config: Any, folder: Path) -> None:
 
 
 def _held(config: Any) -> Iterator[tuple[Any, str, str]]:
-    """Every source of a configuration: the section that has it, the field, the name."""
+    """Every source of a configuration: its section, its field, and its name."""
     if isinstance(config, dict):
         for section in config.values():
             yield from _held(section)
@@ -91,7 +91,7 @@ def _held(config: Any) -> Iterator[tuple[Any, str, str]]:
 def digest(path: Path) -> str:
     """16 hexadecimal digits of SHA-256 over a file, or over all files of a folder and their names.
 
-    Hidden ones are left out: programs that copy folders keep notes of their own there.
+    Hidden files are left out, since programs that copy folders keep their metadata there.
     """
     if path.is_file():
         return _hash_of(path)[:16]
@@ -111,13 +111,13 @@ def sha256(path: Path) -> str:
 
 
 def _hash_of(file: Path) -> str:
-    """Large files, whose weights take seconds, are read once by a process."""
+    """The hash of a file; large files, which take seconds, are hashed once a process."""
     found = file.stat()
-    if found.st_size < _LARGE:  # such as can be written twice within a tick of the clock
+    if found.st_size < _LARGE:  # small files may be rewritten within the clock's resolution
         return sha256(file)
     return _hashed_once(file, found.st_ino, found.st_mtime_ns, found.st_size)
 
 
 @cache
-def _hashed_once(file: Path, *version: int) -> str:  # noqa: ARG001 - what the hash is kept by
+def _hashed_once(file: Path, *version: int) -> str:  # noqa: ARG001 - the key of the cache
     return sha256(file)

@@ -1,4 +1,4 @@
-"""The runs that the words of a command make: every point of its sweep."""
+"""The points of a sweep, as configurations."""
 
 import itertools
 import shlex
@@ -18,14 +18,14 @@ from physlm.messages import one_line
 
 @cache
 def configurations(words: tuple[str, ...], scale: str) -> tuple[RunConfig, ...]:
-    """Every run that the words of a command make, whatever its seed.
+    """The configuration of every point of a command, regardless of seeds.
 
     Args:
-        words: Such as ``+experiment=capacity_100x`` and ``model.d_model=32,48``.
-        scale: At which scale they are run.
+        words: Overrides such as ``+experiment=capacity_100x`` and ``model.d_model=32,48``.
+        scale: Scale of the runs.
 
     Raises:
-        InputError: If a word is unknown.
+        InputError: If an override is unknown.
     """
     found: list[RunConfig] = []
     try:
@@ -37,7 +37,7 @@ def configurations(words: tuple[str, ...], scale: str) -> tuple[RunConfig, ...]:
 
 
 def _without_seeds(words: Iterable[str]) -> list[str]:
-    """Words, after those of the sweeps that they name, but for which seeds are run."""
+    """The overrides, preceded by those of the sweeps that they name, without seeds."""
     words = list(words)
     sweeps = [word.removeprefix("+sweeps=") for word in words if word.startswith("+sweeps=")]
     every = [*itertools.chain.from_iterable(map(_swept, sweeps)), *words]
@@ -53,7 +53,7 @@ def _swept(name: str) -> list[str]:
 
 
 def _points(words: Sequence[str]) -> Iterator[tuple[str, ...]]:
-    """The words of each run, one value in the place of several, as Hydra's own sweeper does."""
+    """The overrides of each point, with one value each, as in Hydra's basic sweeper."""
     choices = []
     for override in OverridesParser.create().parse_overrides(list(words)):
         is_swept = override.is_sweep_override()

@@ -1,4 +1,4 @@
-"""What watches a run never stops it: lines, prints, figures and trackers that fail are outlived."""
+"""Output that never stops a run: failing prints, figures and trackers are tolerated."""
 
 import os
 import sys
@@ -9,40 +9,40 @@ from typing import Any, TextIO
 
 from rich.console import Console
 
-_WIDEST = 250  # columns of a table in a file or pipe, where nothing may be cut
+_WIDEST = 250  # columns of a table in a file or pipe, wide enough to cut nothing
 
 
 def tell(line: str) -> None:
-    """Say one line on standard error, where somebody can read it."""
+    """Print one line on standard error; ignored if that fails."""
     if sys.stderr is not None:
-        with suppress(OSError, ValueError):  # nobody reads it, or it is closed
+        with suppress(OSError, ValueError):  # its reader is gone, or it is closed
             sys.stderr.write(f"{line}\n")
             sys.stderr.flush()
 
 
 def table_console() -> Console:
-    """Standard output for tables: as wide as the terminal, or as any table is."""
+    """Standard output for tables: as wide as the terminal, or as any table."""
     return Console(width=None if sys.stdout.isatty() else _WIDEST)
 
 
 def reason(error: BaseException) -> str:
-    """What an error says, on one line."""
+    """The message of an error on one line."""
     return " ".join(str(error).split()) or type(error).__name__
 
 
 @contextmanager
 def harmless(what: str) -> Iterator[None]:
-    """Around what only shows a run: an error in it is told in one line, and ends nothing else."""
+    """A context for code that only displays a run: an error in it is reported in one line."""
     try:
         yield
-    except Exception as error:  # noqa: BLE001 - whatever it is, the run itself is sound
-        tell(f"note: {what} failed, the run goes on: {reason(error)}")
+    except Exception as error:  # noqa: BLE001 - no error of display affects the run
+        tell(f"note: {what} failed, the run continues: {reason(error)}")
 
 
 def outlive_readers() -> None:
-    """Let nothing that this process prints from now on fail.
+    """Make printing in this process never fail.
 
-    Where it cannot be written, as its reader is gone or a disk is full, the rest goes nowhere.
+    If output cannot be written, since its reader is gone or a disk is full, the rest is discarded.
     """
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
@@ -53,7 +53,7 @@ def outlive_readers() -> None:
 
 
 class _Outliving:
-    """A stream that is led to nowhere by its first error."""
+    """A stream that discards its output after the first error."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -75,9 +75,9 @@ class _Outliving:
         try:
             yield
         except OSError as error:
-            # What is in the buffer is written again when the process ends, and must not fail then.
+            # The buffer is flushed again when the process ends, and must not fail then.
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self._stream.fileno())
             os.close(nowhere)
             if not isinstance(error, BrokenPipeError):
-                tell(f"{self._stream.name}: {reason(error)}; the rest of it is not shown")
+                tell(f"{self._stream.name}: {reason(error)}; further output is discarded")

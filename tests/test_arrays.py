@@ -74,7 +74,7 @@ def test_a_damaged_file_is_one_clear_line(path, damage):
 def test_a_missing_file_is_said(path):
     digests = kept(ARRAYS, path)
     path.unlink()
-    with pytest.raises(InputError, match="arrays.npz is missing; put it back, or rescore=true"):
+    with pytest.raises(InputError, match="arrays.npz is missing; restore it, or rescore=true"):
         read_arrays(path, digests)
 
 

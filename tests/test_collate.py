@@ -172,7 +172,7 @@ def test_means_are_of_the_metrics_with_published_numbers_unless_named(runs, caps
         make_record(run_id="other", published={}, experiment="o")
     )
     assert main([str(runs), "--by", "seed", "--where", "experiment=o"]) == 2
-    assert "no published numbers; say which metrics by --metrics" in capsys.readouterr().err
+    assert "no published numbers; name the metrics by --metrics" in capsys.readouterr().err
 
 
 def test_no_record_is_said(tmp_path):
@@ -201,7 +201,7 @@ def test_diverged_runs_are_left_out_of_means_and_that_is_said(runs, capsys):
     )
     assert main([str(runs), "--by", "model.d_model"]) == 0
     printed = capsys.readouterr()
-    assert "1 diverged runs left out" in printed.err
+    assert "1 diverged runs are left out" in printed.err
     assert "| 32 | 5 |  | 1 |" in printed.out
 
 
@@ -305,7 +305,7 @@ def test_one_run_with_two_records_is_refused(tmp_path, capsys):
     assert main([str(tmp_path)]) == 0
     write_record(tmp_path / "b", run_id="r", steps=7)
     assert main([str(tmp_path)]) == 2
-    assert "run r is recorded elsewhere in these folders with other" in capsys.readouterr().err
+    assert "run r has another record in these folders with different" in capsys.readouterr().err
 
 
 def test_what_was_changed_stays_a_column_and_is_told_of_means(tmp_path, capsys):

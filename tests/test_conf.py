@@ -198,7 +198,7 @@ def test_what_only_measures_is_one_run_whatever_its_exposures_are(config):
     ("words", "message"),
     [
         (("data.exposures=0",), "data.exposures=0; must be at least 1 in training. stage=measure"),
-        (("stage=measure",), "name the run that is to be measured by init_from"),
+        (("stage=measure",), "name the run to be measured by init_from"),
         (("stage=measure", "init_from='+experiment=capacity_quantised'"), "trains nothing"),
         (
             (

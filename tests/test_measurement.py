@@ -1,4 +1,4 @@
-"""A metric and its one text form."""
+"""Metrics and their text form."""
 
 import json
 import math
@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from physlm.measurement import Metric, metric_text, parse_metric
+from physlm.errors import InputError
+from physlm.measurement import Measurement, Metric, by_text, metric_text, parse_metric
 
 NUMBERS = st.integers(-99, 99) | st.floats(-9, 9).map(lambda x: round(x, 3))
 WORDS = st.from_regex(r"[a-z]+_[a-z]+", fullmatch=True)
@@ -17,13 +18,13 @@ DIMS = st.dictionaries(st.from_regex(r"[a-z_]+", fullmatch=True), NUMBERS | WORD
 
 
 @given(WORDS, DIMS)
-def test_what_is_written_is_read_again(name, dims):
+def test_every_metric_text_parses_to_its_name_and_dims(name, dims):
     metric = Metric(name=name, value=0.0, unit="", n=1, dims=dims)
     assert parse_metric(metric.text) == (name, dims)
     assert list(metric.dims) == sorted(dims)
 
 
-def test_the_order_of_dims_makes_no_other_text():
+def test_the_text_does_not_depend_on_the_order_of_dims():
     text = "qa/exact_match{attribute=major,layer=3,split=train}"
     for dims in (
         {"split": "train", "layer": 3, "attribute": "major"},
@@ -36,8 +37,8 @@ def test_the_order_of_dims_makes_no_other_text():
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
-def test_a_metric_that_is_no_number_is_refused(value):
-    with pytest.raises(ValueError, match=r"x\{layer=3\}=.*left out"):
+def test_a_value_that_is_not_finite_is_refused(value):
+    with pytest.raises(ValueError, match=r"x\{layer=3\}=.*leave out"):
         Metric(name="x", value=value, unit="", n=1, dims={"layer": 3})
 
 
@@ -55,7 +56,7 @@ def test_a_metric_that_is_no_number_is_refused(value):
         ("qa", {"layer": ""}),
     ],
 )
-def test_what_would_be_read_otherwise_is_refused(name, dims):
+def test_names_and_dims_that_would_parse_differently_are_refused(name, dims):
     with pytest.raises(ValueError, match=r"metric|dimensions"):
         Metric(name=name, value=0.0, unit="", n=1, dims=dims)
 
@@ -75,12 +76,12 @@ def test_what_would_be_read_otherwise_is_refused(name, dims):
         "qa@train x",
     ],
 )
-def test_a_text_of_another_form_is_refused(text):
+def test_malformed_texts_are_refused(text):
     with pytest.raises(ValueError, match=r"write NAME or NAME\{DIM=VALUE|write each once"):
         parse_metric(text)
 
 
-def test_a_text_that_reads_as_a_number_is_one_and_numpys_numbers_are_plain():
+def test_texts_that_look_like_numbers_become_numbers_and_numpy_numbers_plain_ones():
     metric = Metric(
         name="qa",
         value=np.float64(0.5),
@@ -91,3 +92,16 @@ def test_a_text_that_reads_as_a_number_is_one_and_numpys_numbers_are_plain():
     )
     assert metric.dims == {"attribute": "1_0", "layer": 3, "task": 12}
     assert json.loads(json.dumps(asdict(metric)))["n"] == 3
+
+
+def test_two_metrics_of_one_name_and_dims_are_refused():
+    metrics = [
+        Metric(name="x", value=value, unit="", n=1, dims={"layer": layer})
+        for value, layer in ((0.0, 1), (1.0, 1.0))
+    ]
+    message = r"metric x\{layer=1\} was measured twice; leave out one of the scorers"
+    with pytest.raises(InputError, match=message):
+        by_text(metrics)
+    with pytest.raises(InputError, match=message):
+        Measurement(tuple(metrics))
+    assert list(by_text(metrics[:1])) == ["x{layer=1}"]

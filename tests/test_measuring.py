@@ -20,6 +20,7 @@ from physlm.arrays import read_arrays
 from physlm.config import RunConfig
 from physlm.errors import InputError, UnmeasuredError
 from physlm.eval.people.capacity import CapacityConfig
+from physlm.eval.people.recall import RecallConfig
 from physlm.eval.scorer import ScorerConfig
 from physlm.measurement import Measurement, Metric, by_text
 from physlm.models.architecture import DecoderConfig
@@ -42,7 +43,7 @@ def config(folder, **changes):
         "model": DecoderConfig(d_model=16),
         "optim": OptimConfig(warmup_steps=2),
         "trainer": TrainerConfig(batch_size=4),
-        "eval": {"first": CapacityConfig(n_renderings=1), "second": CapacityConfig(n_renderings=2)},
+        "eval": {"first": CapacityConfig(n_renderings=1), "second": RecallConfig(n_renderings=2)},
         "runtime": RuntimeConfig(compile=False, n_threads=1, progress_bar=False),
         "runs_dir": str(folder),
     }
@@ -71,16 +72,13 @@ def copied(done, tmp_path):
 
 @pytest.fixture
 def failing(monkeypatch):
-    """The second scorer fails, or any that renders each person twice."""
-    measure = CapacityConfig.measure
+    """The second scorer fails."""
 
     def fail(self, model, corpus):
-        if self.n_renderings == 2:
-            raise RuntimeError("no memory left\nat all")
-        return measure(self, model, corpus)
+        raise RuntimeError("no memory left\nat all")
 
     with monkeypatch.context() as patched:
-        patched.setattr(CapacityConfig, "measure", fail)
+        patched.setattr(RecallConfig, "measure", fail)
         yield patched
 
 
@@ -121,7 +119,8 @@ def test_rescoring_measures_again_what_training_came_to(done, copied, monkeypatc
     assert again.record.metrics == done[1].metrics
     assert again.record.software == done[1].software
     assert again.record.scoring_software["torch"]
-    monkeypatch.setattr(CapacityConfig, "version", 2)
+    for scorer in (CapacityConfig, RecallConfig):
+        monkeypatch.setattr(scorer, "version", 2)
     outdated = carried_out(chosen)
     assert outdated.was_done
     assert outdated.outdated == (
@@ -214,7 +213,7 @@ def test_arrays_that_were_measured_before_a_failure_are_kept_and_come_to_the_sam
     again = carried_out(chosen).record
     assert again.status == "finished"
     assert again.arrays == record.arrays
-    assert len(by_text(again.metrics)) == len(by_text((*record.metrics, *again.metrics)))
+    assert by_text(again.metrics).keys() >= by_text(record.metrics).keys()
     assert read_arrays(directory.arrays, again.arrays).keys() == {"one", "two"}
 
 
@@ -239,7 +238,7 @@ def test_a_scorer_that_fails_anew_leaves_the_old_arrays(counted, monkeypatch):
     carried_out(chosen)
     before = directory.record.read_bytes(), directory.arrays.read_bytes()
     with monkeypatch.context() as patched:
-        patched.setattr(CapacityConfig, "measure", None)
+        patched.setattr(RecallConfig, "measure", None)
         with pytest.raises(UnmeasuredError):
             carried_out(replace(chosen, rescore=True))
     assert (directory.record.read_bytes(), directory.arrays.read_bytes()) == before

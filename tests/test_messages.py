@@ -1,4 +1,4 @@
-"""What a user can mend is an error with a remedy, whatever a library calls it."""
+"""Errors that users can fix come with a remedy, whichever library raised them."""
 
 import errno
 import pickle
@@ -25,12 +25,12 @@ def caused(error, cause):
             SafetensorError(
                 "Error while serializing: I/O error: No space left on device (os error 28)"
             ),
-            "error: .*No space left.*; make room on that disk; the same command goes on",
+            "error: .*No space left.*; free space on that disk; the same command resumes",
             BAD_INPUT,
         ),
         (
             OSError(errno.ENOSPC, "No space left on device", "runs/x"),
-            "error: .*'runs/x'; make room on that disk",
+            "error: .*'runs/x'; free space on that disk",
             BAD_INPUT,
         ),
         (MemoryError(), "error: MemoryError; out of memory; lower", BAD_INPUT),
@@ -42,7 +42,7 @@ def caused(error, cause):
         ),
         (
             caused(RuntimeError("while running"), RuntimeError("No space left on device")),
-            "error: while running; make room",
+            "error: while running; free space",
             BAD_INPUT,
         ),
         (KeyboardInterrupt(), "interrupted: asked to stop", INTERRUPTED),
@@ -52,13 +52,13 @@ def caused(error, cause):
     ],
     ids=lambda x: type(x).__name__ if isinstance(x, BaseException) else "",
 )
-def test_errors_are_sorted_by_who_can_mend_them(capsys, error, said, status):
+def test_errors_are_sorted_by_who_can_fix_them(capsys, error, said, status):
     assert explain(error, "point 1: ") == status
     printed = capsys.readouterr().err
     assert printed.count("\n") == 1
     assert re.match(f"point 1: {said}", printed), printed
 
 
-def test_an_error_of_divergence_survives_the_way_back_from_a_process():
+def test_a_divergence_error_survives_pickling():
     error = pickle.loads(pickle.dumps(DivergedError(3, "lower it")))
     assert (error.step, str(error)) == (3, "the loss is not finite at step 3; lower it")

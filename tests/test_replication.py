@@ -180,7 +180,7 @@ def test_a_killed_process_takes_only_its_own_runs_with_it(tmp_path):
     _, told = started.communicate(timeout=240)
     assert started.returncode == 1, told
     assert "killed: its process or one beside it is gone" in told
-    assert "not all ended well, as told above; the same command repeats none that did" in told
+    assert "some runs failed, as reported above; the same command repeats only these" in told
     assert len(records(tmp_path)) >= 2
 
 
@@ -224,7 +224,7 @@ def test_a_replica_that_diverges_is_recorded_and_told(tmp_path):
     assert found[0, 6e-3].status == "finished"
     assert found[0, 1e30].status == "diverged"
     assert "diverged: the loss is not finite at step" in done.stderr
-    assert "not all ended well, as told above" in done.stderr
+    assert "some runs failed, as reported above" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -238,7 +238,7 @@ def test_a_replica_that_diverges_is_recorded_and_told(tmp_path):
         (("seeds=2", "runtime.replicas=true", "runtime.n_evaluations=3"), "n_evaluations=3; use 0"),
         (("seeds=2", "runtime.replicas=true", "model=bert"), "only decoders can be replicas"),
         (("learning_rates=[1e-3,-1]",), "learning_rates=[0.001, -1.0]; each must be above 0"),
-        (("learning_rates=[1e-3,1e-3]",), "each must be above 0, finite, and told once"),
+        (("learning_rates=[1e-3,1e-3]",), "each must be above 0, finite, and given once"),
         (("seeds=2", "data.n_people=40000"), "n_people=40000 exceeds the 32768 distinct names"),
     ],
 )

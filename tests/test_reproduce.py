@@ -120,14 +120,14 @@ def test_a_part_of_the_arms_decides_its_own_claims_and_no_others(tiny, capsys):
     assert row(printed.out, "often-little")[-1] == "holds"
     assert row(printed.out, "seldom-little")[3:] == ["-", "at most 1", "not run"]
     assert row(printed.out, "often-more")[-1] == "not run"
-    assert "draws no figure of these runs: AssertionError: [6]" in printed.err
+    assert "cannot draw these runs: AssertionError: [6]" in printed.err
     assert not (tiny / "reproduced/tiny/figure.svg").exists()
 
 
 def test_changed_runs_have_values_and_no_verdicts(tiny, capsys):
     assert main(["tiny", "--seeds", "0", "data.n_people=24"]) == 0
     printed = capsys.readouterr().out
-    assert "values of changed runs, hence no verdicts" in printed
+    assert "values of changed runs, without verdicts" in printed
     assert "holds" not in printed
     results = Results.read(tiny / "reproduced/tiny")
     rows = [line for line in printed.splitlines() if line.startswith("| capacity_100x | ")]

@@ -269,7 +269,7 @@ def test_bad_input_is_one_line_and_status_2(command, words, message):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("data=cfg",), "eval=capacity measures people, of data=bios, bior or biod"),
+        (("data=cfg",), "eval=capacity measures worlds of people; use data=bios, bior or biod"),
         (("data=cfg", "eval=cfg", "model=bert"), "Encoder does not generate"),
         (("data=cfg", "eval=cfg", "data.grammar=cfg3z"), "grammar=cfg3z: no such grammar or file"),
         (

@@ -37,7 +37,7 @@ def test_another_content_is_another_point_and_no_longer_read_under_the_old_name(
     (folder / "weights").write_text("two")
     assert all(pinned(str(p)) != old for p, old in zip((path, folder), before, strict=True))
     for old in before:
-        with pytest.raises(ValueError, match="has changed; restore it, or give its path anew"):
+        with pytest.raises(ValueError, match="has changed; restore it, or give its path again"):
             located(old)
 
 

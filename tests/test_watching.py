@@ -175,7 +175,7 @@ def test_a_run_that_measures_nothing_ends_well_with_a_table(command, tmp_path):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("eval=null",), "write ~GROUP, such as ~eval, to leave it out"),
+        (("eval=null",), "write ~GROUP, such as ~eval, to remove it"),
         (
             ("--multirun", "launcher=serial"),
             "launcher=serial comes after a flag; write flags such as",
@@ -223,7 +223,7 @@ def test_a_full_disk_below_standard_output_is_told_once(monkeypatch):
 def test_what_is_harmless_is_told_and_what_stops_a_process_is_not_kept(capsys):
     with harmless("figures"):
         raise ValueError("two\nlines")
-    assert capsys.readouterr().err == "note: figures failed, the run goes on: two lines\n"
+    assert capsys.readouterr().err == "note: figures failed, the run continues: two lines\n"
     with pytest.raises(KeyboardInterrupt), harmless("figures"):
         raise KeyboardInterrupt
 

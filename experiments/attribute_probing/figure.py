@@ -1,4 +1,4 @@
-"""What states along a biography and at the end of a name tell: Part 3.1, figures 5 and 7."""
+"""P-probing along a biography and Q-probing after the name: Part 3.1, figures 5 and 7."""
 
 from pathlib import Path
 
@@ -13,19 +13,19 @@ from physlm.report.results import Results
 TEXTS = ("single", "single_permute1", "single_permute5", "multi5", "multi5_permute", "redrawn")
 ATTRIBUTES = ("birth_city", "university", "major", "employer", "company_city")
 N_PLACES = 6
-ASKED = "qa/exact_match{split=held_out_people}"
+HELD_OUT = "qa/exact_match{split=held_out_people}"
 NAMED = "q_probe/accuracy{part=whole,split=test}"
 ALONG = "p_probe/accuracy{{attribute={},part=whole,place={},split=test}}"
 
 
-def told_as(results: Results, text: str, name: str) -> Results:
-    """The runs of an experiment that start from people told of in one way."""
+def of_augmentation(results: Results, text: str, name: str) -> Results:
+    """The runs of an experiment that start from pretraining with one augmentation."""
     start = f"+experiment=people +augmentation={text}"
     return results.filter((pl.col("experiment") == name) & (pl.col("init_from") == start))
 
 
 def draw_places(axes: Axes, probes: Results, text: str) -> None:
-    """Accuracy of whole values before the first, second, ... attribute of a biography."""
+    """Accuracy of P-probes for whole values before each attribute of a biography."""
     accuracy = np.array(
         [
             [probes.values(ALONG.format(name, place)).mean() for place in range(N_PLACES)]
@@ -51,25 +51,29 @@ def draw_places(axes: Axes, probes: Results, text: str) -> None:
 
 
 def draw_names(axes: Axes, results: Results, texts: list[str]) -> None:
-    """What the name brings up against what can be asked for, a dot a run."""
+    """QA accuracy on held-out people against Q-probe accuracy, one dot per run."""
     for i, text in enumerate(texts):
-        probes = told_as(results, text, "attribute_probing").table(NAMED).sort("seed")
-        asked = told_as(results, text, "extraction").table(ASKED).sort("seed")
-        axes.plot(probes[NAMED], asked[ASKED], "o", color=f"C{i}", label=text.replace("_", " "))
-    axes.set(xlabel="Q-probe, whole values", ylabel="answered, never asked about", ylim=(0, 1))
+        probes = of_augmentation(results, text, "attribute_probing").table(NAMED).sort("seed")
+        qa = of_augmentation(results, text, "extraction").table(HELD_OUT).sort("seed")
+        axes.plot(probes[NAMED], qa[HELD_OUT], "o", color=f"C{i}", label=text.replace("_", " "))
+    axes.set(
+        xlabel="Q-probe accuracy, whole values", ylabel="QA accuracy, held-out people", ylim=(0, 1)
+    )
     axes.set_xlim(left=0)
     axes.legend(fontsize="x-small")
 
 
 def draw(results: Results) -> Figure:
-    """The figure of these runs."""
-    texts = [text for text in TEXTS if len(told_as(results, text, "attribute_probing").runs)]
+    """Draw the figure from the results."""
+    texts = [
+        text for text in TEXTS if len(of_augmentation(results, text, "attribute_probing").runs)
+    ]
     figure = Figure(figsize=(12, 4.6), layout="constrained")
     left, right = figure.subfigures(1, 2, width_ratios=(2, 1))
     places = left.subplots(2, (len(texts) + 1) // 2, sharex=True, sharey=True)
     for axes, text in zip(places.flat, texts, strict=False):
-        draw_places(axes, told_as(results, text, "attribute_probing"), text)
-    left.supxlabel("P-probe before the ... attribute of the text, % right", fontsize="small")
+        draw_places(axes, of_augmentation(results, text, "attribute_probing"), text)
+    left.supxlabel("P-probe accuracy (%) before the n-th attribute of the text", fontsize="small")
     draw_names(right.subplots(), results, texts)
     return figure
 

@@ -1,4 +1,4 @@
-"""Bits learned against parameters, from its results: Part 3.3, figure 1, at our scale."""
+"""Bits learned against parameters: Part 3.3, figure 1, at laptop scale."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ COLOURS = {1000: "tab:blue", 300: "tab:green", 100: "tab:orange"}
 
 
 def draw(results: Results) -> Figure:
-    """The figure of these runs."""
+    """Draw the figure from the results."""
     figure = Figure(figsize=(10, 4.2), layout="constrained")
     bits, ratio = figure.subplots(1, 2)
     _draw_bits(bits, results)
@@ -24,7 +24,7 @@ def draw(results: Results) -> Figure:
 
 
 def _draw_bits(axes, results: Results) -> None:
-    """Bits learned, with the lines of 2 and 1 bits per parameter and all that there is to learn."""
+    """Bits learned, with lines of 2 and 1 bits per parameter, and the entropy of the world."""
     by = ["data.exposures", "parameters.total"]
     for exposures, rows in _groups(summarise(results, by, [LEARNED])):
         axes.errorbar(
@@ -47,24 +47,24 @@ def _draw_bits(axes, results: Results) -> None:
             label=f"{slope} bit{'s' * (slope > 1)} per parameter",
         )
     most = (runs[MOST] * runs["parameters.total"]).max()
-    axes.axhline(most, color="black", linewidth=1, label="all there is to learn")
+    axes.axhline(most, color="black", linewidth=1, label="entropy of the world")
     axes.set(xlabel="parameters", ylabel="bits learned", ylim=(-0.15 * most, 1.25 * most))
     axes.set_xticks(sizes, [f"{p:,}" for p in sizes])
     axes.legend(fontsize="small", loc="lower right")
 
 
 def _draw_ratio(axes, results: Results) -> None:
-    """Bits per parameter against the most that the world holds, for every run."""
+    """Bits per parameter against the upper bound of the world, one dot per run."""
     runs = results.table(BITS, MOST)
     for exposures, rows in _groups(runs):
         axes.plot(rows[MOST], rows[BITS], "o", alpha=0.6, color=COLOURS[exposures])
     top = runs[MOST].max()
     axes.plot([0, top], [0, top], color="black", linewidth=1)
-    axes.annotate("maximum", (0.35 * top, 0.38 * top), rotation=35)
+    axes.annotate("upper bound", (0.35 * top, 0.38 * top), rotation=35)
     for level, style in ((2, "--"), (1, ":")):
         axes.axhline(level, linestyle=style, color="grey")
     axes.set(
-        xlabel="maximum in this world (bits per parameter)",
+        xlabel="upper bound of the world (bits per parameter)",
         ylabel="bits per parameter",
         ylim=(-0.8, 2.5),
     )

@@ -1,4 +1,4 @@
-"""Capacity by the texts that people are told of in, from its results."""
+"""Capacity by augmentation of the biographies."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ TEXTS = {
 
 
 def draw(results: Results) -> Figure:
-    """The figure of these runs."""
+    """Draw the figure from the results."""
     figure = Figure(figsize=(5, 4), layout="constrained")
     axes = figure.subplots()
     groups = {n: results.filter(c).values(BITS) for n, c in TEXTS.items()}

@@ -1,4 +1,4 @@
-"""Capacity whatever the sizes of bioD are, from its results."""
+"""Capacity for different sizes of bioD."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ BASE = {"n_attributes": 6, "n_chunks": 1, "diversity": 256, "chunk_length": 2, "
 
 
 def draw(results: Results) -> Figure:
-    """The figure of these runs."""
+    """Draw the figure from the results."""
     groups, most = {}, []
     columns = [f"data.{name}" for name in SIZES]
     runs = results.table(BITS, MOST)
@@ -36,9 +36,9 @@ def draw(results: Results) -> Figure:
     figure = Figure(figsize=(8, 4), layout="constrained")
     axes = figure.subplots()
     draw_seeds(axes, groups, "bits per parameter")
-    axes.plot(range(len(most)), most, "k_", markersize=30, label="maximum in this world")
+    axes.plot(range(len(most)), most, "k_", markersize=30, label="upper bound of the world")
     axes.axhline(2, linestyle=":", color="grey", label="2 bits per parameter")
-    axes.set(title="one size of bioD changed at a time, 1000 exposures")
+    axes.set(title="one parameter of bioD varied at a time, 1000 exposures")
     axes.legend(fontsize="small", loc="lower right")
     return figure
 

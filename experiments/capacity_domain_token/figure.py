@@ -1,4 +1,4 @@
-"""What tokens of domains undo of what junk costs, from its results."""
+"""Capacity for target people among junk, with and without domain tokens."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ KNOWN = "capacity/name_value_bits_per_parameter{split=train}"
 
 
 def draw(results: Results) -> Figure:
-    """The figure of these runs."""
+    """Draw the figure from the results."""
     has_target, has_junk = (pl.col(f"data.{d}_token").is_not_null() for d in ("domain", "junk"))
     is_clean = pl.col("data.junk_fraction") == 0
     kinds = {
@@ -30,7 +30,7 @@ def draw(results: Results) -> Figure:
         groups = {name: values for name, values in found.items() if len(values)}
         draw_seeds(axes, groups, "")
         axes.set(title=f"{n} exposures")
-    panels[0].set_ylabel("bits known of target people,\nper parameter")
+    panels[0].set_ylabel("bits about target people\nper parameter")
     return figure
 
 

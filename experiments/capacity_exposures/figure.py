@@ -1,4 +1,4 @@
-"""Capacity against exposures, and of frequent and rare people in one world, from its results."""
+"""Capacity against exposures, and of frequent and rare people in one world."""
 
 from pathlib import Path
 
@@ -11,11 +11,11 @@ from physlm.report.results import Results
 from physlm.report.summary import summarise
 
 BITS = "capacity/bits_per_parameter{split=train}"
-SHARE = "capacity/fraction_learned{{frequency={},split=train}}"
+FRACTION = "capacity/fraction_learned{{frequency={},split=train}}"
 
 
 def draw(results: Results) -> Figure:
-    """The figure of these runs."""
+    """Draw the figure from the results."""
     is_mixed = pl.col("experiment") == "capacity_exposures"
     figure = Figure(figsize=(10, 4), layout="constrained")
     ladder, groups = figure.subplots(1, 2)
@@ -30,11 +30,13 @@ def draw(results: Results) -> Figure:
         xscale="log",
         xlabel="exposures",
         ylabel="bits per parameter",
-        title="everyone equally often",
+        title="all people equally often",
     )
     mixed = results.filter(is_mixed)
-    shares = {f"{10 * n}_exposures": mixed.values(SHARE.format(n)) for n in (1, 3, 10, 30, 100)}
-    draw_seeds(groups, shares, "share of what is told that is known")
+    fractions = {
+        f"{10 * n}_exposures": mixed.values(FRACTION.format(n)) for n in (1, 3, 10, 30, 100)
+    }
+    draw_seeds(groups, fractions, "fraction of value bits learned")
     groups.set(title="frequent and rare people in one world")
     return figure
 

@@ -1,4 +1,4 @@
-"""Capacity with MLPs of four kinds after 100 exposures and 1000, from its results."""
+"""Capacity with different MLPs after 100 and 1000 exposures."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ KINDS = {
 
 
 def draw(results: Results) -> Figure:
-    """The figure of these runs."""
+    """Draw the figure from the results."""
     return draw_rates({name: results.filter(chosen) for name, chosen in KINDS.items()})
 
 

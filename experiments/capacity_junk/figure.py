@@ -1,4 +1,4 @@
-"""What is known of target people among junk of several kinds, from its results."""
+"""Capacity for target people among several kinds of junk."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ SHARE, PEOPLE, CONTENT = "data.junk_fraction", "data.n_junk_people", "data.junk_
 
 
 def draw(results: Results) -> Figure:
-    """The figure of these runs."""
+    """Draw the figure from the results."""
     is_fresh = (pl.col(PEOPLE) == 1_000_000) & (pl.col(CONTENT) == "biographies")
     most = pl.col(SHARE) == 0.875
     kinds = {
@@ -30,7 +30,9 @@ def draw(results: Results) -> Figure:
     axes = figure.subplots()
     groups = {name: results.filter(chosen).values(KNOWN) for name, chosen in kinds.items()}
     draw_seeds(axes, groups, "bits known of target people,\nper parameter")
-    axes.set(xlabel="junk, as a share of all tokens", title="after 100 exposures of target people")
+    axes.set(
+        xlabel="junk, as a fraction of all tokens", title="after 100 exposures of target people"
+    )
     return figure
 
 

@@ -1,4 +1,4 @@
-"""Capacity of mixtures of experts and of one MLP after 100 exposures and 1000."""
+"""Capacity of mixtures of experts and of one MLP after 100 and 1000 exposures."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ KINDS = {
 
 
 def draw(results: Results) -> Figure:
-    """The figure of these runs."""
+    """Draw the figure from the results."""
     return draw_rates({name: results.filter(chosen) for name, chosen in KINDS.items()})
 
 

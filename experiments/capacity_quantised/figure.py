@@ -1,4 +1,4 @@
-"""Capacity against bits of a weight, from its results."""
+"""Capacity against bits per weight after quantisation."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ WEIGHT, GROUP = "model.weight_bits", "model.group_size"
 
 
 def draw(results: Results) -> Figure:
-    """The figure of these runs."""
+    """Draw the figure from the results."""
     figure = Figure(figsize=(6, 4.2), layout="constrained")
     axes = figure.subplots()
     rounded = results.filter(pl.col("experiment") == "capacity_quantised")
@@ -31,7 +31,7 @@ def draw(results: Results) -> Figure:
     before = results.filter(pl.col("experiment") != "capacity_quantised").values(BITS)
     axes.axhline(before.mean(), color="black", linewidth=1, label="32 bits")
     axes.axhline(0, color="grey", linewidth=0.5)
-    axes.set(xlabel="bits of a weight", ylabel="bits per parameter", title="1000 exposures")
+    axes.set(xlabel="bits per weight", ylabel="bits per parameter", title="1000 exposures")
     axes.legend(fontsize="small")
     return figure
 

@@ -1,4 +1,4 @@
-"""Bits stored against the size of the model, in one world, from its results."""
+"""Capacity against model size in one world."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ MOST = "capacity/maximum_bits_per_parameter"
 
 
 def draw(results: Results) -> Figure:
-    """The figure of these runs."""
+    """Draw the figure from the results."""
     figure = Figure(figsize=(6, 4.2), layout="constrained")
     axes = figure.subplots()
     means = summarise(results, ["parameters.total"], [BITS, MOST])
@@ -22,7 +22,7 @@ def draw(results: Results) -> Figure:
     axes.errorbar(
         means["parameters.total"], means[BITS], means[f"{BITS}/stderr"], capsize=4, label="mean"
     )
-    axes.plot(means["parameters.total"], means[MOST], "k--", linewidth=1, label="maximum")
+    axes.plot(means["parameters.total"], means[MOST], "k--", linewidth=1, label="upper bound")
     axes.axhline(2, linestyle=":", color="grey", label="2 bits per parameter")
     axes.set(
         xscale="log",

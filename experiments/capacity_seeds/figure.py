@@ -1,4 +1,4 @@
-"""How far seeds of one experiment lie apart, from its results."""
+"""Spread of capacity over 100 seeds."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ BITS = "capacity/bits_per_parameter{split=train}"
 
 
 def draw(results: Results) -> Figure:
-    """The figure of these runs."""
+    """Draw the figure from the results."""
     bits = results.values(BITS).to_numpy()
     low, high = mean_interval(bits)
     figure = Figure(figsize=(6, 4), layout="constrained")

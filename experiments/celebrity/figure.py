@@ -1,4 +1,4 @@
-"""A minority told of once, alone and beside celebrities, from its results: Part 3.1, result 5."""
+"""Extraction for a minority with one biography each: Part 3.1, result 5."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ STORED = "recall/accuracy{split=train}"
 
 
 def draw(results: Results) -> Figure:
-    """The figure of these runs."""
+    """Draw the figure from the results."""
     people = results.filter(pl.col("experiment") == "people")
     alone = pl.col("data.n_minority") == 0
     arms = [

@@ -1,4 +1,4 @@
-"""What probes find in an encoder and in a decoder, from its results, as Part 1, figure 6."""
+"""Probing of an encoder and a decoder, as in Part 1, figure 6."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ FOUND = "probe/accuracy{{level={},positions={},reach={},split=test,target=ancest
 
 
 def draw(results: Results) -> Figure:
-    """The figure of these runs."""
+    """Draw the figure from the results."""
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     for axes, ((reach, positions), title) in zip(
         figure.subplots(1, 2), PROBES.items(), strict=True

@@ -1,4 +1,4 @@
-"""What probes find, and where attention goes, from its results, as Part 1, figures 6 to 9."""
+"""Probing and attention statistics of a decoder, as in Part 1, figures 6 to 9."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ DIMS = "level={},positions={},reach={},split=test,target=ancestor"
 
 
 def draw(results: Results) -> Figure:
-    """The figure of these runs."""
+    """Draw the figure from the results."""
     figure = Figure(figsize=(12, 7), layout="constrained")
     probes, attention = figure.subplots(2, 3)
     for axes, (kind, title) in zip(probes, PROBES.items(), strict=True):
@@ -33,7 +33,7 @@ def draw(results: Results) -> Figure:
 
 
 def _draw_probes(axes, results: Results, kind: tuple[str, str], title: str) -> None:
-    """Accuracy on every level, of the trained model and of random weights."""
+    """Probe accuracy on every level, for the trained model and random weights."""
     reach, positions = kind
     weights = (("accuracy", "trained"), ("untrained_accuracy", "random"))
     for i, (name, label) in enumerate(weights):
@@ -44,7 +44,7 @@ def _draw_probes(axes, results: Results, kind: tuple[str, str], title: str) -> N
                 j + 0.4 * i, values.mean(), 0.38, color=f"C{i}", label=label if j == 0 else None
             )
             axes.plot([j + 0.4 * i] * len(values), values, "k.", markersize=3)
-    axes.axhline(1 / 3, color="grey", linestyle=":", label="a third")
+    axes.axhline(1 / 3, color="grey", linestyle=":", label="1/3")
     axes.set_xticks(np.arange(len(LEVELS)) + 0.2, [f"NT{level}" for level in LEVELS])
     axes.set(title=f"ancestor: {title}", ylabel="accuracy", ylim=(0, 1.05))
     axes.legend(fontsize="small", loc="lower right")

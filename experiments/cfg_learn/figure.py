@@ -1,4 +1,4 @@
-"""Validity and distance from the truth while decoders learn, from curve.csv and its results."""
+"""Validity and KL during and after training."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ GRAMMARS = ("cfg3b", "cfg3i", "cfg3h", "cfg3g", "cfg3f")
 
 
 def draw(results: Results) -> Figure:
-    """The figure of these runs."""
+    """Draw the figure from the results."""
     curve = pl.read_csv(FOLDER / "curve.csv", schema_overrides={"run_id": pl.String})
     curve = curve.join(results.runs.select("run_id", "data.grammar"), on="run_id")
     figure = Figure(figsize=(13, 3.8), layout="constrained")
@@ -28,7 +28,7 @@ def draw(results: Results) -> Figure:
 
 
 def draw_validity(axes: Axes, curve: pl.DataFrame) -> None:
-    """Share of valid strings against tokens, a line for each seed."""
+    """Fraction of valid strings against tokens, one line per seed."""
     curve = curve.filter(pl.col("metric") == "cfg/accuracy")
     for number, (_, runs) in enumerate(sorted(curve.group_by("seed"))):
         for prefix, label in PREFIXES.items():
@@ -40,13 +40,16 @@ def draw_validity(axes: Axes, curve: pl.DataFrame) -> None:
                 label=label if number == 0 else None,
             )
     axes.set(
-        xlabel="million tokens", ylabel="share of valid strings", ylim=(-0.03, 1.03), title="cfg3b"
+        xlabel="million tokens",
+        ylabel="fraction of valid strings",
+        ylim=(-0.03, 1.03),
+        title="cfg3b",
     )
     axes.legend(fontsize="small")
 
 
 def draw_distance(axes: Axes, curve: pl.DataFrame) -> None:
-    """KL to the truth against tokens, a line for each grammar and seed."""
+    """KL against tokens, one line per grammar and seed."""
     curve = curve.filter(pl.col("metric") == "cfg/kl_nats")
     for i, grammar in enumerate(GRAMMARS):
         runs = curve.filter(pl.col("data.grammar") == grammar).group_by("seed")
@@ -58,12 +61,12 @@ def draw_distance(axes: Axes, curve: pl.DataFrame) -> None:
                 linewidth=1,
                 label=grammar if number == 0 else None,
             )
-    axes.set(xlabel="million tokens", ylabel="KL to the truth, nats per token")
+    axes.set(xlabel="million tokens", ylabel="KL, nats per token")
     axes.legend(fontsize="small")
 
 
 def draw_grammars(axes: Axes, results: Results) -> None:
-    """Share of valid strings written from the start, at the end of training."""
+    """Fraction of valid strings generated from scratch, after training."""
     for i, grammar in enumerate(GRAMMARS):
         runs = results.filter(pl.col("data.grammar") == grammar)
         values = runs.values("cfg/accuracy{prefix=0,split=test}")
@@ -78,7 +81,7 @@ def draw_grammars(axes: Axes, results: Results) -> None:
                 label="paper, whole grammar" if grammar == "cfg3b" else None,
             )
     axes.set_xticks(range(len(GRAMMARS)), GRAMMARS)
-    axes.set(ylabel="share of valid strings", ylim=(0, 1.03), title="from the start")
+    axes.set(ylabel="fraction of valid strings", ylim=(0, 1.03), title="from scratch")
     axes.legend(fontsize="small", loc="center right")
 
 

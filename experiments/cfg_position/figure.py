@@ -1,4 +1,4 @@
-"""Validity by position variant, from its results: Part 1, figure 4, at our scale."""
+"""Validity and KL by position encoding: Part 1, figure 4, at laptop scale."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ VARIANTS = {
 
 
 def draw(results: Results) -> Figure:
-    """The figure of these runs."""
+    """Draw the figure from the results."""
     figure = Figure(figsize=(10, 3.6), layout="constrained")
     validity, distance = figure.subplots(1, 2)
     for axes, metric in (
@@ -37,8 +37,8 @@ def draw(results: Results) -> Figure:
             axes.bar(i, values.mean(), color=f"C{i}")
             axes.plot([i] * len(values), values, "k.", markersize=4)
         axes.set_xticks(np.arange(len(VARIANTS)), list(VARIANTS.values()), fontsize="small")
-    validity.set(ylabel="share of valid strings", ylim=(0, 1), title="written from the start")
-    distance.set(ylabel="nats per token", yscale="log", title="KL to the truth")
+    validity.set(ylabel="fraction of valid strings", ylim=(0, 1), title="generated from scratch")
+    distance.set(ylabel="nats per token", yscale="log", title="KL")
     return figure
 
 

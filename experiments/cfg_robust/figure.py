@@ -1,4 +1,4 @@
-"""Accuracy after corrupted beginnings, by what training strings were like, from its results."""
+"""Accuracy after corrupted prefixes, by corruption of the training strings."""
 
 from pathlib import Path
 
@@ -11,37 +11,37 @@ from physlm.report.results import Results
 
 KINDS = {"terminal": "tokens", "nonterminal": "symbols", "nonterminal_fixed": "symbols, fixed"}
 RIGHT = "cfg/robust_accuracy{{corruption={},split=test,temperature={}}}"
-BEGINNINGS = {"clean": "clean", **KINDS}
+PREFIXES = {"clean": "clean", **KINDS}
 
 
 def draw(results: Results) -> Figure:
-    """The figure of these runs."""
+    """Draw the figure from the results."""
     figure = Figure(figsize=(11, 3.6), layout="constrained")
     panels = figure.subplots(1, 2, sharey=True)
     for axes, temperature in zip(panels, (0.1, 1), strict=True):
         for i, (label, rows) in enumerate(_trained(results)):
-            for j, kind in enumerate(BEGINNINGS):
+            for j, kind in enumerate(PREFIXES):
                 values = rows.values(RIGHT.format(kind, temperature))
                 axes.bar(
                     j + 0.2 * i, values.mean(), 0.18, color=f"C{i}", label=label if j == 0 else None
                 )
                 axes.plot([j + 0.2 * i] * len(values), values, "k.", markersize=3)
-        axes.set_xticks(np.arange(len(BEGINNINGS)) + 0.3, list(BEGINNINGS.values()))
-        axes.set(xlabel="mistakes in the beginning", title=f"temperature {temperature}")
-    panels[0].set(ylabel="continuations as meant", ylim=(0, 1.05))
+        axes.set_xticks(np.arange(len(PREFIXES)) + 0.3, list(PREFIXES.values()))
+        axes.set(xlabel="corruption of the prefix", title=f"temperature {temperature}")
+    panels[0].set(ylabel="accuracy", ylim=(0, 1.05))
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(
         handles,
         labels,
         loc="outside right upper",
         fontsize="small",
-        title="mistakes in\ntraining strings",
+        title="corruption of\ntraining strings",
     )
     return figure
 
 
 def _trained(results: Results):
-    """Runs by what a tenth of their training strings had wrong."""
+    """Runs by the corruption of a tenth of their training strings."""
     is_clean = pl.col("data.corrupted_fraction") == 0
     yield "none", results.filter(is_clean)
     for kind, label in KINDS.items():

@@ -1,4 +1,4 @@
-"""What is stored and what can be told, by augmentation, from its results: Part 3.1, figure 3."""
+"""Knowledge storage and extraction by augmentation: Part 3.1, figure 3."""
 
 from pathlib import Path
 
@@ -22,30 +22,30 @@ TEXTS = {
 
 
 def measured(results: Results, text: str) -> tuple[Results, Results]:
-    """The runs that were told in one way, and those that were then asked about.
+    """The pretraining runs of one augmentation, and the QA finetuning runs that start from them.
 
     Raises:
-        InputError: If people were told of in that way by more than one configuration.
+        InputError: If the pretraining runs have more than one configuration.
     """
     columns = (
         "data.augmentation.n_paraphrases",
         "data.augmentation.n_permutations",
         "data.augmentation.order",
     )
-    told = {"experiment": "people", **dict(zip(columns, TEXTS[text], strict=True))}
-    people = results.filter(pl.all_horizontal(pl.col(c) == value for c, value in told.items()))
-    asked = results.filter(pl.col("init_from") == f"+experiment=people +augmentation={text}")
+    values = {"experiment": "people", **dict(zip(columns, TEXTS[text], strict=True))}
+    people = results.filter(pl.all_horizontal(pl.col(c) == value for c, value in values.items()))
+    qa = results.filter(pl.col("init_from") == f"+experiment=people +augmentation={text}")
     if mixed := varying_science(people.runs):
         raise InputError(f"results have people of {text} with several {', '.join(mixed)}")
-    return people, asked
+    return people, qa
 
 
 def draw(results: Results) -> Figure:
-    """The figure of these runs."""
+    """Draw the figure from the results."""
     arms = []
     for text in TEXTS:
-        people, asked = measured(results, text)
-        arms.append(Arm(text, people.values("recall/accuracy{split=train}"), asked))
+        people, qa = measured(results, text)
+        arms.append(Arm(text, people.values("recall/accuracy{split=train}"), qa))
     return draw_arms(arms)
 
 

@@ -1,4 +1,4 @@
-"""Remainders of months and of luck, straight and after facts, from its results."""
+"""Classification by birth month and rank of the major, without and with a hint."""
 
 from functools import partial
 from pathlib import Path

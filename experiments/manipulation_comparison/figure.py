@@ -1,4 +1,4 @@
-"""Pairs of people ranked and told apart, straight and after facts, from its results."""
+"""Ranking and subtraction of two people, without and with a hint."""
 
 from functools import partial
 from pathlib import Path

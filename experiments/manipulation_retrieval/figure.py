@@ -1,4 +1,4 @@
-"""Parts of dates and pairs of attributes, straight and after facts, from its results."""
+"""Retrieval of parts of dates and of two attributes, without and with a hint."""
 
 from functools import partial
 from pathlib import Path

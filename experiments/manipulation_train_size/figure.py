@@ -1,4 +1,4 @@
-"""Parity of months by how many people training asks about, from its results: Part 3.2, result 2."""
+"""Birth-month parity by number of train people: Part 3.2, result 2."""
 
 from pathlib import Path
 
@@ -10,21 +10,21 @@ from physlm.report.figures.experiment import draw_experiment
 from physlm.report.results import Results
 
 VALUE = "manipulation/{}{{split={},task=birth_month_mod_2}}"
-# Label, the share of training questions with facts that it is of, and which metric.
+# Label, the hint_fraction of training, and the metric.
 LINES = (
     ("chance", 0.0, "chance"),
-    ("straight, trained so", 0.0, "accuracy"),
-    ("straight, trained with facts too", 0.5, "accuracy"),
-    ("after facts of its own", 0.5, "accuracy_with_hint"),
-    ("those facts", 0.5, "hint_accuracy"),
+    ("without hint, trained without hints", 0.0, "accuracy"),
+    ("without hint, trained with hints", 0.5, "accuracy"),
+    ("with hint, generated", 0.5, "accuracy_with_hint"),
+    ("hint accuracy", 0.5, "hint_accuracy"),
 )
 
 
 def draw_sizes(axes: Axes, results: Results, split: str) -> None:
-    """Means over seeds with standard errors, by the number of people in training."""
-    for i, (label, share, kind) in enumerate(LINES):
+    """Means over seeds with standard errors, by number of train people."""
+    for i, (label, hint_fraction, kind) in enumerate(LINES):
         name = VALUE.format(kind, split)
-        runs = results.filter(pl.col("data.hint_fraction") == share)
+        runs = results.filter(pl.col("data.hint_fraction") == hint_fraction)
         rows = runs.table(name).sort("data.n_train_people")
         means = rows.group_by("data.n_train_people", maintain_order=True).agg(
             pl.col(name).mean().alias("mean"),
@@ -40,12 +40,12 @@ def draw_sizes(axes: Axes, results: Results, split: str) -> None:
             label=label,
         )
     axes.set(
-        xlabel="people in training", ylabel="share", ylim=(0, 1.05), title=split.replace("_", " ")
+        xlabel="train people", ylabel="fraction", ylim=(0, 1.05), title=split.replace("_", " ")
     )
 
 
 def draw(results: Results) -> Figure:
-    """The figure of these runs."""
+    """Draw the figure from the results."""
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     left, right = figure.subplots(1, 2)
     draw_sizes(left, results, "held_out_people")

@@ -1,4 +1,4 @@
-"""Questions after the biographies and beside them, from its results: Part 3.1, result 1."""
+"""QA finetuning after pretraining, and mixed training: Part 3.1, result 1."""
 
 from pathlib import Path
 
@@ -13,15 +13,15 @@ STORED = "recall/accuracy{split=train}"
 
 
 def draw(results: Results) -> Figure:
-    """The figure of these runs."""
+    """Draw the figure from the results."""
     mixed = results.filter(pl.col("experiment") == "mixed_training")
     arms = [
         Arm(
-            "questions_afterwards",
+            "QA_finetuning",
             results.filter(pl.col("experiment") == "people").values(STORED),
             results.filter(pl.col("experiment") == "extraction"),
         ),
-        Arm("questions_from the start", mixed.values(STORED), mixed),
+        Arm("mixed_training", mixed.values(STORED), mixed),
     ]
     return draw_arms(arms)
 

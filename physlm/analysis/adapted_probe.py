@@ -1,7 +1,7 @@
-"""Linear classifiers on the states of a model that reads its tokens a little differently.
+"""Linear probes of hidden states with a low-rank update of the embedding.
 
-A low-rank update of the embedding is trained together with the classifier; everything else of the
-model stays as it is. So the probe may learn how to ask, but must find the answer in the states.
+The update is trained together with the classifier; all other weights of the model are frozen. The
+probe can thus adapt to its input format, but must find the answer in the states.
 """
 
 import copy
@@ -22,7 +22,7 @@ from physlm.rng import stream
 
 
 class StateNorm(str, Enum):
-    """What states go through before the classifier."""
+    """Normalisation of states before the classifier."""
 
     layernorm = "layernorm"
     batchnorm = "batchnorm"
@@ -33,11 +33,11 @@ class AdaptedProbeRecipe:
     """Size and training of a probe.
 
     Attributes:
-        embedding_rank: Of the update to the embedding; 0 leaves the model as it is.
-        norm: What states go through first.
+        embedding_rank: Rank of the update to the embedding; 0 for no update.
+        norm: Normalisation before the classifier.
         n_steps: Optimizer steps; 30,000 in the paper.
         batch_size: Inputs per step.
-        learning_rate: Of AdamW, falling linearly to 0.
+        learning_rate: Of AdamW, decayed linearly to 0.
         weight_decay: Of AdamW.
 
     Source:
@@ -54,12 +54,12 @@ class AdaptedProbeRecipe:
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """What a probe reads, and where it is asked.
+    """Inputs of a probe, with the positions at which it classifies and the labels.
 
     Attributes:
-        tokens: Token ids, filled up behind each end.
-        places: Positions of each input at which the question is put.
-        classes: The right answer, the same at every place.
+        tokens: Token ids, padded at the end.
+        places: Positions of each input at which the state is classified.
+        classes: The correct class, the same at every position.
     """
 
     tokens: Int[np.ndarray, "inputs seq"]
@@ -72,7 +72,7 @@ class Inputs:
 
 
 class AdaptedProbe(nn.Module):
-    """A classifier of states, with the model that makes them."""
+    """A classifier of hidden states, with the model that computes them."""
 
     def __init__(
         self, model: LanguageModel, n_classes: int, recipe: AdaptedProbeRecipe, seed: int
@@ -94,20 +94,20 @@ class AdaptedProbe(nn.Module):
     def forward(
         self, tokens: Int[Tensor, "inputs seq"], places: Int[Tensor, "inputs places"]
     ) -> Float[Tensor, "inputs places classes"]:
-        """Unnormalised scores of the answers at every place."""
+        """Logits of the classes at every position."""
         return self.classified(self.states(tokens, places))
 
     def states(
         self, tokens: Int[Tensor, "inputs seq"], places: Int[Tensor, "inputs places"]
     ) -> Float[Tensor, "inputs places width"]:
-        """What the model makes of its inputs, at every place."""
+        """Hidden states at every position."""
         states = self.reader.hidden_states(tokens)
         return states.gather(1, places[..., None].expand(-1, -1, states.shape[-1]))
 
     def classified(
         self, states: Float[Tensor, "inputs places width"]
     ) -> Float[Tensor, "inputs places classes"]:
-        """Unnormalised scores of the answers, from states."""
+        """Logits of the classes, from states."""
         scores: Tensor = self.classifier(self.norm(states.flatten(0, 1)))
         return scores.view(*states.shape[:2], -1)
 
@@ -115,7 +115,15 @@ class AdaptedProbe(nn.Module):
 def fit_adapted_probe(
     model: LanguageModel, inputs: Inputs, n_classes: int, recipe: AdaptedProbeRecipe, *, seed: int
 ) -> AdaptedProbe:
-    """Train a probe to give the class of each input at every place."""
+    """Train a probe to classify each input at every position.
+
+    Args:
+        model: The model whose states are probed; it is copied.
+        inputs: Training inputs.
+        n_classes: Number of classes.
+        recipe: Size and training of the probe.
+        seed: Of the initial update and of the batches.
+    """
     probe = AdaptedProbe(model, n_classes, recipe, seed).train()
     optimizer = torch.optim.AdamW(
         [parameter for parameter in probe.parameters() if parameter.requires_grad],
@@ -145,7 +153,7 @@ def fit_adapted_probe(
 def _all_states(
     probe: AdaptedProbe, inputs: Inputs, batch_size: int
 ) -> Float[Tensor, "inputs places width"]:
-    """The states of a model that is not adapted: they stay the same, so they are made once."""
+    """The states of a model without an update, which are constant and hence computed once."""
     batches = (_tensors(b, probe.reader.device) for b in _batches(inputs, batch_size))
     return torch.cat([probe.states(tokens, places) for tokens, places, _ in batches])
 
@@ -154,7 +162,7 @@ def _all_states(
 def is_right(
     probe: AdaptedProbe, inputs: Inputs, batch_size: int
 ) -> Bool[np.ndarray, "inputs places"]:
-    """Whether the likeliest answer is the right one, at every place of each input."""
+    """Whether the most likely class is the correct one, at every position of each input."""
     rows = []
     for batch in _batches(inputs, batch_size):
         tokens, places, classes = _tensors(batch, probe.reader.device)

@@ -1,4 +1,4 @@
-"""Pictures of attention in a model that learnt a grammar, from the arrays that were measured."""
+"""Figures of attention in models trained on grammars, from measured arrays."""
 
 from collections.abc import Mapping
 
@@ -13,17 +13,17 @@ _CENTRE = OFFSETS.index(0)
 
 
 def draw_statistics(arrays: Mapping[str, np.ndarray]) -> Figure:
-    """By distance, at boundaries, from end to end, and by subtrees apart."""
+    """Attention by distance, to boundaries, between ends, and by number of subtrees apart."""
     figure = Figure(figsize=(13, 3.4), layout="constrained")
     distance, boundary, ends, adjacent = figure.subplots(1, 4)
     curves = arrays["by_distance"].reshape(-1, arrays["by_distance"].shape[-1])
     for curve in curves:
         distance.loglog(np.arange(1, len(curve) + 1), np.maximum(curve, 1e-6), linewidth=0.8)
-    distance.set(xlabel="distance + 1", ylabel="mean attention", title="every head, by distance")
+    distance.set(xlabel="distance + 1", ylabel="mean attention", title="each head, by distance")
     names = [f"NT{v + 2}" for v in range(arrays["at_boundary"].shape[2])]
     for row, name in zip(arrays["at_boundary"].mean(axis=(0, 1)), names, strict=True):
         boundary.plot(OFFSETS, row, marker="o", label=name)
-    boundary.set(xlabel="offset from a subtree's end", title="beyond the distance")
+    boundary.set(xlabel="offset from a subtree's end", title="attention beyond distance")
     boundary.legend(fontsize="small")
     centre = arrays["end_to_end"].mean(axis=(0, 1))[:, _CENTRE, :, _CENTRE]
     _draw_matrix(ends, centre, names, "from end to end")
@@ -43,7 +43,7 @@ def _draw_matrix(
 
 
 def _draw_adjacent(axes: Axes, adjacent: Float[np.ndarray, "levels levels apart"]) -> None:
-    """A curve for each pair of levels, bold where the levels are the same."""
+    """One curve per pair of levels, bold for equal levels."""
     for q, rows in enumerate(adjacent):
         for k, row in enumerate(rows):
             is_same = q == k

@@ -1,4 +1,4 @@
-"""Attention statistics as metrics: means over layers and heads, and the peaks that sum them up."""
+"""Attention statistics as metrics: means over layers and heads, and peaks."""
 
 import numpy as np
 from jaxtyping import Float
@@ -11,7 +11,7 @@ _DISTANCES = (0, 1, 2, 3, 4, 8, 16, 32, 64, 128, 256)
 
 
 def attention_metrics(found: AttentionStatistics) -> list[Metric]:
-    """The means over layers and heads, and the peaks, as metrics; what has no pairs is left out."""
+    """Means over layers and heads, and peaks, as metrics; statistics without pairs are left out."""
     by_distance = found.by_distance.mean(axis=(0, 1))
     boundary, ends = found.at_boundary.mean(axis=(0, 1)), found.end_to_end.mean(axis=(0, 1))
     adjacent = found.adjacent.mean(axis=(0, 1))
@@ -58,18 +58,19 @@ def peaks(
     ends: Float[np.ndarray, "levels offsets levels offsets"],
     adjacent: Float[np.ndarray, "levels levels apart"],
 ) -> dict[str, float]:
-    """Each pattern as one difference, a mean over levels.
+    """Each attention pattern as one difference, averaged over levels.
 
-    At boundaries: keys there minus keys beside. From end to end: both at ends minus one or both
-    beside. Adjacent: the nearest end of a level minus the next.
+    ``boundary_peak`` is attention to keys at a boundary minus to keys next to it.
+    ``end_to_end_peak`` is attention with query and key at ends minus with one or both next to an
+    end. ``adjacent_peak`` is attention to the nearest end of a level minus to the second nearest.
     """
-    beside = np.delete(boundary, _CENTRE, axis=1).mean(axis=1)
+    next_to = np.delete(boundary, _CENTRE, axis=1).mean(axis=1)
     centre = ends[:, _CENTRE, :, _CENTRE]
     n_others = len(OFFSETS) ** 2 - 1
     around = (ends.sum(axis=(1, 3)) - centre) / n_others
     nearest, following = _two_nearest(adjacent)
     differences = {
-        "boundary_peak": boundary[:, _CENTRE] - beside,
+        "boundary_peak": boundary[:, _CENTRE] - next_to,
         "end_to_end_peak": centre - around,
         "adjacent_peak": nearest - following,
     }
@@ -83,7 +84,7 @@ def peaks(
 def _two_nearest(
     adjacent: Float[np.ndarray, "levels levels apart"],
 ) -> tuple[Float[np.ndarray, " pairs"], Float[np.ndarray, " pairs"]]:
-    """For every pair of levels that has two, the means at the smallest numbers apart."""
+    """Means at the two smallest numbers of subtrees apart, for each pair of levels with both."""
     rows = [row[np.isfinite(row)] for row in adjacent.reshape(-1, adjacent.shape[-1])]
     pairs = np.array([row[:2] for row in rows if len(row) > 1]).reshape(-1, 2)
     return pairs[:, 0], pairs[:, 1]

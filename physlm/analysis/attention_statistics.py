@@ -1,8 +1,8 @@
-"""Where attention runs in a model that learnt a grammar, beyond what the distance explains.
+"""Attention statistics of models trained on grammars, with the effect of distance removed.
 
-A[j, i] is how much a token j attends to an earlier token i. From each entry the mean over all pairs
-at the same distance is subtracted; what is left, B, is averaged over pairs that the true derivation
-picks. Levels are those of the deepest boundary b#, from 2 to L - 1.
+A[j, i] is the attention of token j to an earlier token i. B[j, i] is A[j, i] minus the mean of A
+over all pairs at the same distance. B is averaged over pairs that the true derivation selects.
+Levels are those of the deepest boundary b#, from 2 to L - 1.
 """
 
 from collections.abc import Iterator
@@ -17,24 +17,24 @@ from physlm.data.cfg.derivation import Strings
 from physlm.models.language_model import LanguageModel
 
 OFFSETS = (-2, -1, 0, 1, 2)
-MOST_APART = 4  # subtrees between two ends, for adjacency
+MOST_APART = 4  # maximum number of subtrees between two ends
 
 # L layers, H heads, T positions, D distances, V inner levels, O offsets, R subtrees apart.
 
 
 @dataclass(frozen=True, slots=True)
 class AttentionStatistics:
-    """Means over strings, for every layer and head.
+    """Means over strings, for every layer and head; NaN where no pair exists.
 
     Attributes:
-        by_distance: Of A over pairs so far apart.
-        n_strings: Strings measured.
-        at_boundary: Of B over queries j anywhere after, and keys i such that position i + offset is
+        by_distance: Mean of A over pairs at each distance.
+        at_boundary: Mean of B over all later queries j, and keys i such that position i + offset is
             a boundary of the level.
-        end_to_end: Of B over keys i and queries j such that i + offset and j + offset are
-            boundaries: axes are the query's level and offset, then the key's.
-        adjacent: Of B over boundaries j and i, by the levels of both and by how many subtrees of
-            the key's level lie from one to the other. NaN where no such pair exists.
+        end_to_end: Mean of B over keys i and queries j such that i + offset and j + offset are
+            boundaries; axes are the query's level and offset, then the key's.
+        adjacent: Mean of B over boundaries j and i, by the levels of both and the number of
+            subtrees of the key's level between them.
+        n_strings: Number of measured strings.
 
     Source:
         Physics of Language Models, Part 1, results 6 to 9.
@@ -47,7 +47,7 @@ class AttentionStatistics:
     n_strings: int
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """The means, by name."""
+        """The means as arrays, by name."""
         return {
             "by_distance": self.by_distance,
             "at_boundary": self.at_boundary,
@@ -59,7 +59,7 @@ class AttentionStatistics:
 def attention_statistics(
     model: LanguageModel, corpus: CfgCorpus, strings: Strings
 ) -> AttentionStatistics:
-    """Measure a model's attention over strings with their derivations."""
+    """Measure a model's attention on strings whose derivations are known."""
     assert strings.derivations is not None
     longest = int(strings.lengths.max())
     by_distance = _means_by_distance(model, corpus, strings, longest)
@@ -84,7 +84,7 @@ def attention_statistics(
 def attention_of(
     model: LanguageModel, corpus: CfgCorpus, strings: Strings
 ) -> Iterator[Float[np.ndarray, "layers heads seq seq"]]:
-    """Attention among the tokens of each string, end-of-text before it left out."""
+    """Attention between the tokens of each string, without the end-of-text before it."""
     documents = corpus.documents(strings)
     for i in range(len(strings)):
         row = documents.tokens[documents.starts[i] : documents.starts[i + 1]]
@@ -115,14 +115,14 @@ def _string_sums(
     subtrees: np.ndarray,
     n_levels: int,
 ) -> list[np.ndarray]:
-    """Sums and numbers of pairs, for the boundary, end-to-end and adjacent means."""
+    """Sums and pair counts of the boundary, end-to-end and adjacent means, over one string."""
     n = len(deepest)
     is_end = deepest == np.arange(2, n_levels)[:, None]  # V T
     shifted = np.stack([_shifted(is_end, offset) for offset in OFFSETS], axis=1)  # V O T
     marks, shape = shifted.reshape(-1, n).astype(np.float32), shifted.shape[:2]
     is_past = np.tri(n, dtype=np.float32)
     boundary, ends, adjacent = [], [], []
-    for layer, means in zip(maps, by_distance, strict=True):  # one at a time, to save memory
+    for layer, means in zip(maps, by_distance, strict=True):  # one layer at a time, to save memory
         residual = layer - _spread(means, n)
         boundary.append((residual.sum(axis=1) @ marks.T).reshape(-1, *shape))
         ends.append((marks @ residual @ marks.T).reshape(-1, *shape, *shape))
@@ -141,14 +141,14 @@ def _string_sums(
 def _spread(
     by_distance: Float[np.ndarray, "heads distances"], n: int
 ) -> Float[np.ndarray, "heads seq seq"]:
-    """The mean of every pair's distance; 0 after the query."""
+    """The mean attention at the distance of each pair; 0 for keys after the query."""
     distance = np.arange(n)[:, None] - np.arange(n)
     spread = np.where(distance >= 0, by_distance[:, np.maximum(distance, 0)], 0.0)
     return spread.astype(np.float32)
 
 
 def _shifted(marks: np.ndarray, offset: int) -> np.ndarray:
-    """True at i where ``marks`` is at i + offset."""
+    """True at i if ``marks`` is true at i + offset."""
     out = np.zeros_like(marks)
     n = marks.shape[1]
     if offset >= 0:
@@ -175,6 +175,7 @@ def _adjacent_sums(
         rows, columns = np.nonzero(is_near)
         values = residual[:, ends[rows], keys[columns]]
         at = (deepest[ends[rows]] - 2, apart[rows, columns])
+        # np.add.at, since several pairs fall into one cell, of which += would add one only.
         np.add.at(n_pairs[:, key_level], at, 1.0)
         target = np.moveaxis(sums[:, :, key_level], 0, -1)
         np.add.at(target, at, values.T)
@@ -182,6 +183,6 @@ def _adjacent_sums(
 
 
 def _ratio(total: np.ndarray, n: np.ndarray) -> np.ndarray:
-    """Means; NaN where there is nothing to average."""
+    """Means; NaN where there are no pairs."""
     means: np.ndarray = np.divide(total, n, out=np.full(total.shape, np.nan), where=n > 0)
     return means

@@ -1,4 +1,4 @@
-"""Attention over one string of a grammar, with its derivation, as arrays."""
+"""Attention on one string of a grammar, with its derivation, as arrays."""
 
 import numpy as np
 
@@ -11,12 +11,12 @@ from physlm.models.language_model import LanguageModel
 def attention_over(
     model: LanguageModel, corpus: CfgCorpus, string: Strings
 ) -> dict[str, np.ndarray]:
-    """The mean over layers and heads, and on every level the symbol above each token.
+    """Mean attention over layers and heads, and the ancestor of each token on every level.
 
     Returns:
-        ``string_attention`` of shape (query, key); and of shape (level, token) ``string_symbols``,
-        the names, ``string_classes``, their places among the symbols of the level, and
-        ``string_is_end``, true where a subtree of the level ends.
+        ``string_attention`` of shape (query, key), and three arrays of shape (level, token):
+        ``string_symbols``, the names of the ancestors; ``string_classes``, their indices among the
+        symbols of the level; ``string_is_end``, true where a subtree of the level ends.
     """
     truth, grammar = string.derivations, corpus.grammar
     assert truth is not None

@@ -1,4 +1,4 @@
-"""Tasks of probing people, and probes that are trained on half of them."""
+"""Probing tasks on people's attributes, with probes trained on half of the people."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -20,11 +20,11 @@ from physlm.models.transformer import transformer
 
 
 class Task(NamedTuple):
-    """One thing to tell of a person.
+    """One attribute, or its first token, to be predicted for each person.
 
     Attributes:
         name: As in ``whole/major`` or ``first_token/major``.
-        classes: The right answer for each person.
+        classes: The correct class of each person.
     """
 
     name: str
@@ -32,18 +32,18 @@ class Task(NamedTuple):
 
     @property
     def dims(self) -> dict[str, Dim]:
-        """What is told of, and how much of it."""
+        """The attribute, and which part of it is predicted."""
         part, attribute = self.name.split("/")
         return {"attribute": attribute, "part": part}
 
     @property
     def n_classes(self) -> int:
-        """Answers that occur in the world."""
+        """Number of classes in the world."""
         return int(self.classes.max()) + 1
 
 
 def tasks(world: KnowledgeCorpus) -> list[Task]:
-    """The eleven: first tokens of six attributes, whole values of all but the birth date."""
+    """The eleven tasks: first tokens of six attributes, whole values of all but the birth date."""
     found = []
     values, pieces = world.sentences.values, world.sentences.pieces
     for column, attribute in enumerate(world.attributes):
@@ -64,9 +64,19 @@ def probed(
     places: Int64[np.ndarray, "people places"],
     recipe: AdaptedProbeRecipe,
 ) -> Iterator[tuple[Task, Bool[np.ndarray, "tested places"], Bool[np.ndarray, " tested"]]]:
-    """Each task with what was measured on people that its probe was not trained on.
+    """Train a probe for each task, and test it on the other half of the people.
 
-    Where the probe is right, and where the answer is right that is likeliest in training.
+    Args:
+        model: The model whose states are probed.
+        world: The world of the people.
+        names: Names of the tasks; None for all.
+        tokens: Token ids of one input per person.
+        places: Positions at which states are classified.
+        recipe: Size and training of the probes.
+
+    Returns:
+        For each task, whether the probe is correct at each position, and whether the most common
+        class of the training people is correct.
     """
     is_trained = _trains(world)
     for task in chosen_tasks(names, world):
@@ -74,13 +84,13 @@ def probed(
         probe = fit_adapted_probe(
             model, inputs.chosen(is_trained), task.n_classes, recipe, seed=world.seed
         )
-        likeliest = np.bincount(task.classes[is_trained]).argmax()
+        most_common = np.bincount(task.classes[is_trained]).argmax()
         tested = inputs.chosen(~is_trained)
-        yield task, is_right(probe, tested, recipe.batch_size), tested.classes == likeliest
+        yield task, is_right(probe, tested, recipe.batch_size), tested.classes == most_common
 
 
 def require_people(name: str, model: LanguageModel, corpus: Corpus) -> KnowledgeCorpus:
-    """The corpus is of people with attributes, and the model a transformer that reads them.
+    """The world of people in a corpus, which must suit the probes, and a causal transformer.
 
     Raises:
         InputError: If it is not.
@@ -94,40 +104,40 @@ def require_people(name: str, model: LanguageModel, corpus: Corpus) -> Knowledge
 
 
 def chosen_tasks(names: list[str] | None, world: KnowledgeCorpus) -> list[Task]:
-    """The tasks of these names, or all.
+    """The tasks of the given names, or all tasks.
 
     Raises:
-        InputError: If there is none of a name.
+        InputError: If a name is unknown.
     """
     every = {task.name: task for task in tasks(world)}
     if unknown := [name for name in names or () if name not in every]:
-        raise InputError(f"tasks: {unknown[0]} is none; one of {', '.join(every)}")
+        raise InputError(f"tasks: no task {unknown[0]}; one of {', '.join(every)}")
     return list(every.values()) if names is None else [every[name] for name in names]
 
 
 def _trains(world: KnowledgeCorpus) -> Bool[np.ndarray, " people"]:
-    """The half of the people that trains the probes; the others are measured."""
+    """The half of the people that probes are trained on; the others are tested."""
     return train_people_of(world, 0.5)
 
 
 def require_training(name: str, chosen: list[Task], world: KnowledgeCorpus) -> None:
-    """Both halves have people, and those that train a probe have more than one answer.
+    """Require people in both halves, and at least two classes among the training people.
 
     Raises:
-        InputError: If they do not.
+        InputError: If there are fewer.
     """
     is_trained = _trains(world)
     n_train = int(is_trained.sum())
     if n_train < 2:
         raise InputError(
-            f"eval={name} needs at least 3 people, not {world.n_people}: half of them, two or "
-            "more, train the probes, and the others are measured; take more people"
+            f"eval={name}: n_people={world.n_people}; must be at least 3, since half of the people "
+            "(two or more) train the probes and the others test them; use more people"
         )
     for task in chosen:
         if len(np.unique(task.classes[is_trained])) < 2:
             raise InputError(
-                f"eval={name}: the {n_train} people who train the probe {task.name} all have one "
-                "answer; take more people, a larger data.pool_size, or leave it out of tasks"
+                f"eval={name}: the {n_train} people who train the probe {task.name} all have the "
+                "same value; use more people, a larger data.pool_size, or leave it out of tasks"
             )
 
 
@@ -139,7 +149,7 @@ def _classes(rows: Int32[np.ndarray, "people parts"]) -> Int64[np.ndarray, " peo
 def names_of(
     world: KnowledgeCorpus,
 ) -> tuple[Int64[np.ndarray, "people seq"], Int64[np.ndarray, "people 1"]]:
-    """End-of-text, the name and end-of-text of each person, and where the last one is."""
+    """End-of-text, name, end-of-text of each person, and the position of the last token."""
     eos = world.vocabulary.eos
     documents = assemble(world.sentences.names, world.sentences.pieces, eos)
     rows = np.pad(documents.rows(eos), ((0, 0), (0, 1)), constant_values=eos)
@@ -149,7 +159,7 @@ def names_of(
 def places_of(
     world: KnowledgeCorpus,
 ) -> tuple[Int[np.ndarray, "people seq"], Int64[np.ndarray, "people places"]]:
-    """A biography of each person, and the last token before each of the six attributes."""
+    """A biography of each person, and the position before each of the six attributes."""
     documents = world.rendering(0, np.arange(world.n_people))
     values = documents.value_spans[:, question_columns(world)]
     places = np.sort(values[..., 0] - 1, axis=1).astype(np.int64)

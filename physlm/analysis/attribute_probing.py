@@ -1,4 +1,4 @@
-"""What states tell of people: P-probes along a biography, Q-probes at the end of a name."""
+"""Probing for people's attributes: P-probes along a biography, Q-probes after the name."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(kw_only=True, slots=True)
 class PeopleProbeConfig(ScorerConfig):
-    """What P-probes and Q-probes have in common: size, training, and what they are asked."""
+    """Size, training and tasks, which P-probes and Q-probes share."""
 
     n_steps: int
     batch_size: int
@@ -36,7 +36,7 @@ class PeopleProbeConfig(ScorerConfig):
             )
 
     def recipe(self, norm: str) -> "AdaptedProbeRecipe":
-        """How each probe is trained, on states that go through a norm first."""
+        """The recipe of each probe, for a normalisation of the states."""
         from physlm.analysis.adapted_probe import AdaptedProbeRecipe, StateNorm
 
         return AdaptedProbeRecipe(
@@ -50,11 +50,11 @@ class PeopleProbeConfig(ScorerConfig):
 @register("eval", "p_probe")
 @dataclass(kw_only=True, slots=True)
 class PProbeConfig(PeopleProbeConfig):
-    """Where along a biography its attributes can be read from the states.
+    """P-probing: where along a biography the attributes can be predicted from hidden states.
 
-    Before the first occurrence of each of the six attributes, in the order of the text, each of
-    them is asked for: its first token, and but for the birth date its whole value. Half of the
-    people train the probes, the others are measured.
+    At the token before each of the six attributes, in text order, probes predict the first token
+    of every attribute, and its whole value except for the birth date. Half of the people train the
+    probes, the others test them.
 
     Source:
         Physics of Language Models, Part 3.1, section 5.
@@ -65,20 +65,20 @@ class PProbeConfig(PeopleProbeConfig):
     embedding_rank: int = 2
 
     def check(self, model: "LanguageModel", corpus: "Corpus") -> None:
-        """There are people of ``data=bios``, and a transformer that shows its states."""
+        """The world is of ``data=bios``, and the model a transformer with hidden states."""
         from physlm.analysis.attribute_probes import chosen_tasks, require_people, require_training
         from physlm.eval.people.item_losses import require_documents_fit
 
         world = require_people("p_probe", model, corpus)
         if any(augmentation.n_omitted for augmentation in world.sentences.augmentations):
             raise InputError(
-                "eval=p_probe reads before every attribute; set omits_company_city=false"
+                "eval=p_probe needs all attributes in every text; set omits_company_city=false"
             )
         require_documents_fit(model, world, np.arange(world.n_people), 1, n_unread=0)
         require_training("p_probe", chosen_tasks(self.tasks, world), world)
 
     def measure(self, model: "LanguageModel", corpus: "Corpus") -> Measurement:
-        """Accuracy of each task at each of the six places, and of the likeliest answer."""
+        """Accuracy of each task at each of the six positions, and of the most common class."""
         from physlm.analysis.attribute_probes import places_of, probed, require_people
 
         world = require_people("p_probe", model, corpus)
@@ -99,7 +99,7 @@ class PProbeConfig(PeopleProbeConfig):
 @register("eval", "q_probe")
 @dataclass(kw_only=True, slots=True)
 class QProbeConfig(PeopleProbeConfig):
-    """Which attributes the name alone brings up, in the state at the end of the name.
+    """Q-probing: which attributes can be predicted from the hidden state after the name alone.
 
     Source:
         Physics of Language Models, Part 3.1, section 6.
@@ -110,15 +110,15 @@ class QProbeConfig(PeopleProbeConfig):
     embedding_rank: int = 16
 
     def validate(self) -> None:
-        """Every value in its range, and batches that have a variance."""
+        """Every value in its range, and batches large enough for batch normalisation."""
         PeopleProbeConfig.validate(self)
         if self.batch_size < 2:
             raise ValueError(
-                f"batch_size={self.batch_size}; must be at least 2, to normalise states over"
+                f"batch_size={self.batch_size}; must be at least 2, for batch normalisation"
             )
 
     def check(self, model: "LanguageModel", corpus: "Corpus") -> None:
-        """There are people of ``data=bios``, and a transformer that shows its states."""
+        """The world is of ``data=bios``, and the model a transformer with hidden states."""
         from physlm.analysis.attribute_probes import (
             chosen_tasks,
             names_of,
@@ -131,7 +131,7 @@ class QProbeConfig(PeopleProbeConfig):
         require_training("q_probe", chosen_tasks(self.tasks, world), world)
 
     def measure(self, model: "LanguageModel", corpus: "Corpus") -> Measurement:
-        """Accuracy of each task, of the likeliest answer, and the mean over whole values."""
+        """Accuracy of each task, of the most common class, and the mean over whole values."""
         from physlm.analysis.attribute_probes import names_of, probed, require_people
 
         world = require_people("q_probe", model, corpus)

@@ -1,4 +1,4 @@
-"""Whether attention runs from subtree end to subtree end, as in a parser's dynamic programme."""
+"""Attention between subtree ends, as in a dynamic-programming parser."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 @register("eval", "cfg_attention")
 @dataclass(kw_only=True, slots=True)
 class CfgAttentionConfig(ScorerConfig):
-    """Attention by distance, and what of it the distance does not explain, at boundaries.
+    """Attention by distance, and at subtree boundaries after the effect of distance is removed.
 
-    Metrics are means over layers and heads; the peaks sum them up, each as a difference that is
-    above 0 if the paper's pattern is there. Arrays have every layer and head, and the attention
-    over one string with its derivation.
+    Metrics are means over layers and heads. Each peak summarises a pattern by one difference, which
+    is positive if the paper's pattern is present. The arrays hold every layer and head, and the
+    attention on one string with its derivation.
 
     Source:
         Physics of Language Models, Part 1, results 6 to 9.
@@ -47,17 +47,19 @@ class CfgAttentionConfig(ScorerConfig):
         require_at_least(self, 1, "n_strings")
 
     def check(self, model: "LanguageModel", corpus: "Corpus") -> None:
-        """The grammar has levels between root and terminals, and the model shows its attention."""
+        """The grammar has inner levels, and the model exposes its attention."""
         corpus = require_cfg("cfg_attention", corpus)
         require_inner_levels("cfg_attention", corpus.grammar)
         require_causal("cfg_attention", model, "attends to both sides")
         require_room(model, corpus.grammar.length_distribution)
         require_strings("cfg_attention", model, corpus, ["attention"], n_strings=self.n_strings)
         if not model.shows("attention_patterns"):
-            raise InputError(f"eval=cfg_attention: {type(model).__name__} shows no attention")
+            raise InputError(
+                f"eval=cfg_attention: {type(model).__name__} has no attention patterns"
+            )
 
     def measure(self, model: "LanguageModel", corpus: "Corpus") -> Measurement:
-        """Every mean, and the peaks; of the shortest string attention itself."""
+        """All means and peaks, and the attention on the shortest string."""
         from physlm.analysis.attention_metrics import attention_metrics
         from physlm.analysis.attention_statistics import attention_statistics
         from physlm.analysis.attention_string import attention_over
@@ -71,7 +73,7 @@ class CfgAttentionConfig(ScorerConfig):
         return Measurement(tuple(attention_metrics(found)), arrays)
 
     def figures(self, measurement: Measurement) -> dict[str, "Figure"]:
-        """Heat maps of the means, and attention over one string below its derivation."""
+        """Plots of the means, and attention on one string below its derivation."""
         from physlm.analysis.attention_figure import draw_statistics, draw_string
 
         return {

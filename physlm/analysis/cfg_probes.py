@@ -1,4 +1,4 @@
-"""Probes of a model's states for the ancestors of tokens, and for the ends of subtrees."""
+"""Probes of hidden states for the ancestors of tokens and the ends of subtrees."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -25,24 +25,25 @@ def probed(
     reaches: Sequence[Reach],
     recipe: ProbeRecipe,
 ) -> dict[Reach, Bool[np.ndarray, "questions strings positions"]]:
-    """Where probes trained on a model's states of some strings are right about others.
+    """Whether probes trained on the states of some strings are correct on others, by reach.
 
     Args:
-        model: Whose states are probed.
-        corpus: Of the strings.
-        train: Strings that probes are trained on.
-        test: Others.
-        reaches: A set of probes for each.
-        recipe: How they are trained.
+        model: The model whose states are probed.
+        corpus: The corpus of the grammar.
+        train: Strings that the probes are trained on.
+        test: Strings that they are tested on.
+        reaches: One set of probes is trained for each.
+        recipe: Size and training of the probes.
     """
     longest = int(max(train.lengths.max(), test.lengths.max()))
-    taught, asked = (_states(model, corpus, part, longest) for part in (train, test))
-    lessons = _labels(corpus, train, longest, taught.device)
-    questions = _labels(corpus, test, longest, taught.device)
+    states, labels = {}, {}
+    for name, strings in (("train", train), ("test", test)):
+        states[name] = _states(model, corpus, strings, longest)
+        labels[name] = _labels(corpus, strings, longest, states[name].device)
     found = {}
     for reach in reaches:
-        probes = fit_probes(taught, lessons, reach, recipe, seed=corpus.seed)
-        found[reach] = is_found(probes, asked, questions).cpu().numpy()
+        probes = fit_probes(states["train"], labels["train"], reach, recipe, seed=corpus.seed)
+        found[reach] = is_found(probes, states["test"], labels["test"]).cpu().numpy()
     return found
 
 
@@ -53,20 +54,21 @@ def compared_metrics(
     corpus: CfgCorpus,
     reach: Reach,
 ) -> Iterator[Metric]:
-    """Accuracies of both and their difference, string by string, where anything was asked.
+    """Accuracy on the trained and the untrained model, and the gain, averaged over strings.
 
     Args:
-        trained: Where probes of the model are right.
-        untrained: Where those of random weights are.
-        strings: What they were asked about.
-        corpus: Of the strings.
-        reach: Of the probes.
+        trained: Whether probes of the trained model are correct.
+        untrained: Whether probes of the same architecture with random weights are correct.
+        strings: Strings that they were tested on.
+        corpus: The corpus of the grammar.
+        reach: Reach of the probes.
     """
     for question in _questions(strings, corpus, reach, trained.shape[2]):
-        shares, others = (
-            _share(is_right[question.row], question.is_asked) for is_right in (trained, untrained)
+        accuracy, control = (
+            _accuracy(is_right[question.row], question.is_asked)
+            for is_right in (trained, untrained)
         )
-        if len(shares) == 0:  # no string has such a position
+        if len(accuracy) == 0:  # no string has such a position
             continue
         dims: dict[str, Dim] = {
             "level": question.level,
@@ -74,18 +76,18 @@ def compared_metrics(
             "reach": reach.value,
             "target": question.target,
         }
-        yield mean("probe/accuracy", shares, "accuracy", split="test", **dims)
-        yield mean("probe/untrained_accuracy", others, "accuracy", split="test", **dims)
-        yield mean("probe/gain", shares - others, "accuracy", split="test", **dims)
+        yield mean("probe/accuracy", accuracy, "accuracy", split="test", **dims)
+        yield mean("probe/untrained_accuracy", control, "accuracy", split="test", **dims)
+        yield mean("probe/gain", accuracy - control, "accuracy", split="test", **dims)
 
 
 @torch.no_grad()
 def _states(
     model: LanguageModel, corpus: CfgCorpus, strings: Strings, longest: int
 ) -> Float[Tensor, "strings positions width"]:
-    """The last hidden state at every token; 0 behind a string's end.
+    """The last hidden state at every token; 0 after the end of a string.
 
-    What stands behind it is hidden from encoders, which would read it.
+    Padding is a segment of its own for encoders, which would attend to it otherwise.
     """
     rows = torch.from_numpy(corpus.documents(strings).rows(corpus.vocabulary.eos)).long()
     tokens = rows.to(model.device)
@@ -100,7 +102,7 @@ def _states(
 
 
 def _labels(corpus: CfgCorpus, strings: Strings, longest: int, device: torch.device) -> Labels:
-    """For every inner level which of its symbols is the ancestor, then whether its subtree ends."""
+    """For every inner level the ancestor of each token, then whether a subtree ends there."""
     truth, levels = strings.derivations, corpus.grammar.levels
     assert truth is not None
     inner = range(1, len(levels) - 1)
@@ -117,7 +119,7 @@ def _labels(corpus: CfgCorpus, strings: Strings, longest: int, device: torch.dev
 
 
 class _Question(NamedTuple):
-    """What was asked at which positions; ``row`` is its place among the questions."""
+    """A target at some positions; ``row`` is its index among the labels."""
 
     target: str
     level: int
@@ -129,7 +131,7 @@ class _Question(NamedTuple):
 def _questions(
     strings: Strings, corpus: CfgCorpus, reach: Reach, longest: int
 ) -> Iterator[_Question]:
-    """Level by level: the ancestor, everywhere or at ends and elsewhere, then the boundary."""
+    """For each level the ancestor, at all positions or at ends and elsewhere, then the boundary."""
     truth, n_levels = strings.derivations, len(corpus.grammar.levels)
     assert truth is not None
     is_token = np.arange(longest) < strings.lengths[:, None]
@@ -145,10 +147,10 @@ def _questions(
         yield _Question("boundary", level, "all", n_levels - 2 + k, is_token)
 
 
-def _share(
+def _accuracy(
     is_right: Bool[np.ndarray, "strings positions"], is_asked: Bool[np.ndarray, "strings positions"]
 ) -> Float[np.ndarray, " asked"]:
-    """Of the positions asked, for each string; without those where none is."""
+    """Accuracy of each string over its positions; strings without any are left out."""
     n_asked = is_asked.sum(axis=1)
-    shares: np.ndarray = (is_right & is_asked).sum(axis=1)[n_asked > 0] / n_asked[n_asked > 0]
-    return shares
+    accuracy: np.ndarray = (is_right & is_asked).sum(axis=1)[n_asked > 0] / n_asked[n_asked > 0]
+    return accuracy

@@ -1,4 +1,4 @@
-"""Whether a model that learnt a grammar holds its nonterminals, and where their subtrees end."""
+"""Probing for nonterminals and the ends of their subtrees in models trained on grammars."""
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 @register("eval", "cfg_probing")
 @dataclass(kw_only=True, slots=True)
 class CfgProbingConfig(ScorerConfig):
-    """Accuracy of probes for the ancestor on each level, and for the ends of its subtrees.
+    """Accuracy of linear probes for the ancestor on each level and for the ends of subtrees.
 
-    Full probes are scored at all positions, the others where a subtree of the level ends, and, as
-    a control, where none does. All are trained on the model and on the same architecture with
-    random weights; what the first finds beyond the second, training has put there.
+    Full probes are scored at all positions; diagonal and tridiagonal ones where a subtree of the
+    level ends and, as a control, elsewhere. All are also trained on the same architecture with
+    random weights; the gain in accuracy over these is due to training.
 
     Source:
         Physics of Language Models, Part 1, results 4 and 5 (NT6 is the level above the terminals).
@@ -53,7 +53,7 @@ class CfgProbingConfig(ScorerConfig):
             raise ValueError(f"reaches={[r.value for r in self.reaches]}; name each once")
 
     def check(self, model: "LanguageModel", corpus: "Corpus") -> None:
-        """The grammar has levels to look for, and the model's window holds most strings."""
+        """The grammar has inner levels, and the model's window holds most strings."""
         corpus = require_cfg("cfg_probing", corpus)
         require_inner_levels("cfg_probing", corpus.grammar)
         require_room(model, corpus.grammar.length_distribution)
@@ -64,7 +64,7 @@ class CfgProbingConfig(ScorerConfig):
                 raise InputError(f"eval=cfg_probing: {type(model).__name__} has no {method}")
 
     def measure(self, model: "LanguageModel", corpus: "Corpus") -> Measurement:
-        """Accuracies of the model, of the untrained one, and their differences."""
+        """Accuracies of the trained and the untrained model, and their differences."""
         from physlm.analysis.cfg_probes import compared_metrics, probed
         from physlm.analysis.probing import ProbeRecipe
 

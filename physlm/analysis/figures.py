@@ -16,7 +16,7 @@ from physlm.science import caveat
 
 
 def draw_run(record: RunRecord, curves: Sequence[dict[str, float]], path: Path) -> None:
-    """The learning curve of one run, and what it measured beside the published numbers, if any."""
+    """The training loss of one run, and its metrics beside the published numbers, if any."""
     measured = by_text(record.metrics)
     names = [name for name in record.published if name in measured]
     figure = Figure(figsize=(9 if names else 5, 3.5), layout="constrained")
@@ -27,7 +27,7 @@ def draw_run(record: RunRecord, curves: Sequence[dict[str, float]], path: Path) 
     curve.set(xlabel="exposures", ylabel="training loss (nats per token)", title=record.experiment)
     for i, name in enumerate(names):
         axes = figure.add_subplot(grid[i, 1])
-        maximum = _most_possible(name, measured)
+        maximum = _upper_bound(name, measured)
         _draw_beside(axes, measured[name], record.published[name], maximum)
         if i == 0:
             axes.set_title(
@@ -39,15 +39,15 @@ def draw_run(record: RunRecord, curves: Sequence[dict[str, float]], path: Path) 
     save_figure(figure, path)
 
 
-def _most_possible(text: str, measured: Mapping[str, Metric]) -> Metric | None:
-    """The most that a capacity can be in this world; None for other metrics."""
+def _upper_bound(text: str, measured: Mapping[str, Metric]) -> Metric | None:
+    """The upper bound of a capacity metric in this world; None for other metrics."""
     name, _ = parse_metric(text)
     kind, _, what = name.partition("/")
     return measured.get(f"capacity/maximum_{what}") if kind == "capacity" else None
 
 
 def _draw_beside(axes: Axes, metric: Metric, published: float, maximum: Metric | None) -> None:
-    """One metric on an axis of its own: measured, published, and the most there can be."""
+    """One metric on its own axis: measured, published, and the upper bound."""
     axes.barh(0, metric.value, xerr=metric.stderr, color="tab:blue", label="measured")
     axes.plot(published, 0, "D", color="tab:red", label="published")
     if maximum is not None:
@@ -56,10 +56,10 @@ def _draw_beside(axes: Axes, metric: Metric, published: float, maximum: Metric |
 
 
 def draw_histograms(records: Sequence[RunRecord], path: Path) -> bool:
-    """How runs spread that differ in seed and learning rate, of those that measured anything.
+    """Histograms over runs that differ in seed and learning rate.
 
-    Of every metric with a published number; of the first metric where there is none. False where
-    the runs have none in common, and nothing is drawn.
+    Each metric with a published number is drawn, or the first metric if none has one. Returns
+    False, and draws nothing, if the runs have no metric in common.
     """
     records = [record for record in records if record.metrics]
     measured = [by_text(record.metrics) for record in records]
@@ -94,7 +94,7 @@ def draw_histograms(records: Sequence[RunRecord], path: Path) -> bool:
 
 
 def _add_caveats(figure: Figure, records: Sequence[RunRecord]) -> None:
-    """Below, in what the runs are not the experiment that the published numbers stand beside."""
+    """Below the axes, how the runs differ from the experiment of the published numbers."""
     lines = dict.fromkeys(caveat(record.changed) for record in records)
     width = int(figure.get_figwidth() * 18)
     text = "\n".join(textwrap.fill(line, width) for line in lines if line)
@@ -102,9 +102,9 @@ def _add_caveats(figure: Figure, records: Sequence[RunRecord]) -> None:
 
 
 def draw_learning_curve(record: RunRecord, curves: Sequence[dict[str, float]], path: Path) -> None:
-    """What scorers measured during training, against tokens; nothing where they did not.
+    """Metrics measured during training, against tokens; nothing is drawn if there are none.
 
-    Shares, such as accuracies, are on the left; on the right the rest, on a logarithmic axis.
+    Accuracies are on the left; other metrics are on the right, on a logarithmic axis.
     """
     rows = [row for row in curves if "curve/tokens" in row]
     names = [name for name in (rows[0] if rows else {}) if name.startswith("curve/")]
@@ -112,22 +112,22 @@ def draw_learning_curve(record: RunRecord, curves: Sequence[dict[str, float]], p
         return
     tokens = [row["curve/tokens"] for row in rows]
     figure = Figure(figsize=(9, 3.5), layout="constrained")
-    shares, others = figure.subplots(1, 2)
+    accuracies, others = figure.subplots(1, 2)
     for name in (name for name in names if name != "curve/tokens"):
         values = [row[name] for row in rows]
-        axes = shares if "accuracy" in name else others
+        axes = accuracies if "accuracy" in name else others
         axes.plot(tokens, values, marker=".", label=name.removeprefix("curve/"))
-    for axes in (shares, others):
+    for axes in (accuracies, others):
         axes.set(xlabel="tokens seen")
         if axes.lines:
             axes.legend(fontsize="small")
-    shares.set(ylabel="share", ylim=(-0.03, 1.03), title=record.experiment)
+    accuracies.set(ylabel="accuracy", ylim=(-0.03, 1.03), title=record.experiment)
     others.set(yscale="log")
     save_figure(figure, path)
 
 
 def save_figure(figure: Figure, path: Path) -> None:
-    """Write a figure in the format of the file's ending; drawn again it is the same file."""
+    """Save a figure in the format of the file's suffix, reproducibly to the byte."""
     metadata = {"Date": None} if path.suffix == ".svg" else None
     with replacing(path) as temporary, matplotlib.rc_context({"svg.hashsalt": path.stem}):
         figure.savefig(temporary, format=path.suffix.removeprefix("."), dpi=120, metadata=metadata)

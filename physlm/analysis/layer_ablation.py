@@ -1,4 +1,4 @@
-"""What a model still knows and tells without one of its layers."""
+"""Recall and QA accuracy after ablating one layer."""
 
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -20,27 +20,27 @@ _TOTALS = ("recall/accuracy", "qa/exact_match")
 @register("eval", "layer_ablation")
 @dataclass(kw_only=True, slots=True)
 class LayerAblationConfig(ScorerConfig):
-    """Memory accuracy, and that of answers where questions are trained, layer by layer removed.
+    """Recall, and QA accuracy if questions are trained, with each layer removed in turn.
 
     Source:
         Physics of Language Models, Part 3.1 (which layers facts pass through); the residual stream
-        goes around the layer that is removed.
+        skips the removed layer.
     """
 
     bio: RecallConfig = field(default_factory=RecallConfig)
     qa: QaConfig = field(default_factory=QaConfig)
 
     def check(self, model: "LanguageModel", corpus: "Corpus") -> None:
-        """A transformer of several layers, and people that it was told of."""
+        """The model is a transformer of several layers, and the corpus suits both scorers."""
         from physlm.models.transformer import transformer
 
         if transformer(model, "eval=layer_ablation").n_layers < 2:
-            raise InputError("eval=layer_ablation takes layers from a transformer of at least two")
+            raise InputError("eval=layer_ablation needs a transformer of at least two layers")
         for scorer in self._scorers(corpus):
             scorer.check(model, corpus)
 
     def measure(self, model: "LanguageModel", corpus: "Corpus") -> Measurement:
-        """The totals of each scorer without layer 1, 2, ..."""
+        """The totals of each scorer without layer 1, 2, and so on."""
         from physlm.models.transformer import without_layer
 
         metrics = []
@@ -62,5 +62,5 @@ class LayerAblationConfig(ScorerConfig):
         from physlm.data.mixture import part_of
         from physlm.data.people.questions import QuestionCorpus
 
-        is_asked = part_of(corpus, QuestionCorpus) is not None
-        return (self.bio, self.qa) if is_asked else (self.bio,)
+        has_questions = part_of(corpus, QuestionCorpus) is not None
+        return (self.bio, self.qa) if has_questions else (self.bio,)

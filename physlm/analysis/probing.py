@@ -1,8 +1,8 @@
-"""Linear probes with attention by position, for labels that may be linear in hidden states.
+"""Linear probes of hidden states with position-only attention.
 
-A probe's answer at position i is a sum over positions k and heads h of a weight that depends on
-i, k and h alone, times a linear function of the state at k. So it is linear in the states, and a
-label it finds is there, not computed by the probe.
+A probe's output at position i is a sum over positions k and heads h of a weight that depends on
+i, k and h alone, times a linear function of the state at k. The probe is therefore linear in the
+states: a label that it predicts is encoded in them, and not computed by the probe.
 """
 
 import math
@@ -19,11 +19,11 @@ from physlm.schema import converted
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ProbeRecipe:
-    """Size and training of probes; the defaults are the paper's but for size and steps.
+    """Size and training of probes; defaults as in the paper, except for size and steps.
 
     Attributes:
         n_heads: Heads of each probe.
-        d_position: Width of a position's vector, all heads together; 1024 in the paper.
+        d_position: Width of the position vectors, over all heads; 1024 in the paper.
         n_steps: Optimizer steps; 30,000 in the paper.
         batch_size: Strings per step.
         learning_rate: Of AdamW.
@@ -43,12 +43,12 @@ class ProbeRecipe:
 
 @dataclass(frozen=True, slots=True)
 class Labels:
-    """What probes are asked, one question per row, for every position of every string.
+    """Labels of several probes, one per row, for every position of every string.
 
     Attributes:
-        n_classes: Answers of each question.
-        classes: The right one; what it is where no question is asked does not matter.
-        is_asked: False behind a string's end.
+        n_classes: Number of classes of each probe.
+        classes: The correct class; ignored at positions without a label.
+        is_asked: Whether a position has a label; false after the end of a string.
     """
 
     n_classes: tuple[int, ...]
@@ -57,7 +57,7 @@ class Labels:
 
 
 class Probes(nn.Module):
-    """One probe for each question, all trained in one pass over the same states."""
+    """One probe for each row of labels, all trained on the same states at once."""
 
     def __init__(
         self,
@@ -72,7 +72,7 @@ class Probes(nn.Module):
         self.n_classes, self.reach = n_classes, converted(reach, Reach, "reach")
         generator = torch.Generator().manual_seed(stream_key(seed, "probe") >> 1)
         n_questions, n_heads = len(n_classes), recipe.n_heads
-        # Of a diagonal probe all heads see the same, so one is enough.
+        # All heads of a diagonal probe see the same state, so one is enough.
         self.n_heads = 1 if self.reach is Reach.diagonal else n_heads
         shape = (n_questions, self.n_heads, n_positions, max(1, recipe.d_position // n_heads))
         self.positions = nn.Parameter(torch.randn(shape, generator=generator))
@@ -83,7 +83,7 @@ class Probes(nn.Module):
     def forward(
         self, states: Float[Tensor, "strings positions width"]
     ) -> list[Float[Tensor, "strings positions classes"]]:
-        """Unnormalised scores of the answers to each question."""
+        """Logits of the classes of each probe."""
         values = torch.einsum("ntd,dhc->nhtc", states, self.functions)
         scores = []
         for question, part in enumerate(torch.split(values, list(self.n_classes), dim=-1)):
@@ -98,7 +98,7 @@ class Probes(nn.Module):
     def _weights(
         self, question: int, n_positions: int
     ) -> Float[Tensor, "heads positions positions"] | None:
-        """How much each position looks at each other; None where each looks at itself alone."""
+        """Attention weights between positions; None if each sees itself only."""
         n_beside = self.reach.n_beside
         if n_beside == 0:
             return None
@@ -119,7 +119,15 @@ def fit_probes(
     *,
     seed: int,
 ) -> Probes:
-    """Train probes on states that stay as they are; states behind a string's end must be 0."""
+    """Train probes on fixed states.
+
+    Args:
+        states: Hidden states; those after the end of a string must be 0.
+        labels: The correct classes.
+        reach: Which states a probe sees.
+        recipe: Size and training of the probes.
+        seed: Of the initial weights and the batches.
+    """
     n_strings, n_positions, width = states.shape
     probes = Probes(labels.n_classes, width, n_positions, reach, recipe, seed).to(states.device)
     optimizer = torch.optim.AdamW(
@@ -150,7 +158,7 @@ def fit_probes(
 def is_found(
     probes: Probes, states: Float[Tensor, "strings positions width"], labels: Labels
 ) -> Bool[Tensor, "questions strings positions"]:
-    """Where probes give the right answer."""
+    """Whether each probe predicts the correct class."""
     answers = [
         torch.cat([scores.argmax(dim=-1) for scores in parts])
         for parts in zip(*(probes(part) for part in torch.split(states, 64)), strict=True)

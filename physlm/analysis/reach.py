@@ -1,10 +1,10 @@
-"""Which states a probe sees."""
+"""Reach of a probe: the positions whose states it sees."""
 
 from enum import Enum
 
 
 class Reach(str, Enum):
-    """Which states a probe sees for a position: all, its own, or its own and its neighbours'."""
+    """The states that a probe sees at a position: all, its own, or its own and its neighbours'."""
 
     full = "full"
     diagonal = "diagonal"
@@ -12,5 +12,5 @@ class Reach(str, Enum):
 
     @property
     def n_beside(self) -> int | None:
-        """Positions to each side; None for all."""
+        """Number of positions seen on each side; None for all."""
         return {Reach.full: None, Reach.diagonal: 0, Reach.tridiagonal: 1}[self]

@@ -1,4 +1,4 @@
-"""The configuration of a run: its schema, its files, and the run that it starts from."""
+"""The configuration of a run: its schema, its YAML files, and its lineage."""
 
 from physlm.config.compose import composed, register, run_config, typed
 from physlm.config.files import config_dir

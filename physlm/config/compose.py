@@ -1,4 +1,4 @@
-"""From the words of a command line to the configuration of a run."""
+"""Composition of a run's configuration from command-line overrides."""
 
 import os
 from functools import cache
@@ -14,21 +14,24 @@ from physlm.config.lineage import with_parent
 from physlm.config.registered import use_sources
 from physlm.config.schema import RunConfig
 from physlm.errors import InputError, refused_values
+from physlm.registry import FOLDERS, names
 
 T = TypeVar("T")
 
 
 @cache
 def register() -> None:
-    """Make schemas, sweeps and scales known to Hydra in this process, and errors one line each."""
-    os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # else Hydra prints a report of its own
+    """Make schemas, sweeps and scales known to Hydra in this process."""
+    os.environ.setdefault(
+        "HYDRA_FULL_ERROR", "1"
+    )  # so that errors reach us instead of Hydra's own report
     use_scales()
     use_sources()
     ConfigStore.instance().store(name="run_schema", node=RunConfig)
 
 
 def composed(words: tuple[str, ...]) -> RunConfig:
-    """The configuration of the words of a command line, with the run that it starts from.
+    """The configuration of command-line overrides, with the run that it starts from.
 
     Raises:
         InputError: If a key is unknown, a value breaks a rule of its field, or ``init_from`` names
@@ -38,7 +41,7 @@ def composed(words: tuple[str, ...]) -> RunConfig:
 
 
 def run_config(composed: DictConfig) -> RunConfig:
-    """The configuration that Hydra composed, with the run that it starts from.
+    """The typed configuration of what Hydra composed, with the run that it starts from.
 
     Raises:
         InputError: As `composed` does.
@@ -50,7 +53,7 @@ def run_config(composed: DictConfig) -> RunConfig:
 
 
 def typed(composed: DictConfig, kind: type[T]) -> T:
-    """The typed configuration; below this point nothing knows Hydra.
+    """The typed configuration, below which no code knows Hydra.
 
     Raises:
         InputError: If a key is unknown, or a value breaks a rule of its field.
@@ -58,17 +61,30 @@ def typed(composed: DictConfig, kind: type[T]) -> T:
     try:
         with refused_values():
             config = OmegaConf.to_object(composed)
-    except AttributeError as error:  # slots refuse what `+key=value` smuggled in
-        raise InputError(f"unknown key: {error}; --help lists the keys") from error
+    except AttributeError as error:  # `+key=value` added a key that the slots do not have
+        raise InputError(_unknown_key(composed, error)) from error
     assert isinstance(config, kind)
     return config
 
 
+def _unknown_key(composed: DictConfig, error: AttributeError) -> str:
+    """The error for an added key; Hydra takes the option of a group without files for a value."""
+    group = next((key for key in map(str, composed) if "/" in key), None)
+    kind = (group or "").rpartition("/")[2]
+    if group is None or kind not in FOLDERS:
+        return f"unknown key: {error}; --help lists the keys"
+    known = ", ".join(names(kind)) or "none but attention, the default"
+    return (
+        f"+{group}={composed[group]}: no file {group}/{composed[group]}.yaml in conf or in "
+        f"--config-dir; the registered {kind} schemas are: {known}"
+    )
+
+
 @cache
 def _composed(words: tuple[str, ...]) -> DictConfig:
-    """Words once a process; what they name is typed anew each time, as files may have changed."""
+    """Composed once a process; typed each time, since the files that it names may change."""
     register()
-    if GlobalHydra.instance().is_initialized():  # within a command, which Hydra composed
+    if GlobalHydra.instance().is_initialized():  # within a Hydra application
         return compose("config", overrides=list(words))
     with initialize_config_dir(str(config_dir()), version_base="1.3"):
         return compose("config", overrides=list(words))

@@ -1,4 +1,4 @@
-"""The YAML files of a configuration: where they are, and what they say at a scale."""
+"""YAML files of the configuration: their location, and their content at a scale."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -21,12 +21,12 @@ _AT_SCALE, _OPTIONS = "at_scale", "options"
 
 
 class ScaledFiles(FileConfigSource):
-    """A folder of YAML files, read as Hydra reads them, but for two keys at the top of a file.
+    """A folder of YAML files, read by Hydra, with two additional keys at the top of a file.
 
-    ``at_scale`` has sections named by a scale or several, ``gpu,paper``; those of the scale that is
-    composed are merged over the rest of the file in their order, and a defaults list in one takes
-    the place of the list before it. ``options`` makes ``GROUP.yaml`` a whole group: what is below
-    each name is what ``GROUP/NAME.yaml`` would hold.
+    ``at_scale`` has sections named by one or several scales, as ``gpu,paper``. The sections of the
+    composed scale are merged in order over the rest of the file; a defaults list in a section
+    replaces the previous one. ``options`` makes ``GROUP.yaml`` a whole group: the content below
+    each name is that of ``GROUP/NAME.yaml``.
     """
 
     def __init__(self, provider: str, path: str, scale: Scale) -> None:
@@ -34,7 +34,7 @@ class ScaledFiles(FileConfigSource):
         self.scale = scale
 
     def load_config(self, config_path: str) -> ConfigResult:
-        """What a file, or an option in the file of its group, says at the scale."""
+        """The content of a file, or of an option in the file of its group, at the scale."""
         group, name = _split(config_path)
         options = self._options(group)
         path = self._file(group if name in options else config_path)
@@ -43,18 +43,18 @@ class ScaledFiles(FileConfigSource):
         return ConfigResult(self.provider, self.full_path(), values, dict(header))
 
     def is_group(self, config_path: str) -> bool:
-        """Whether there is such a folder, or such a file of options."""
+        """Whether the path is a folder, or a file with options."""
         return super().is_group(config_path) or bool(self._options(config_path))
 
     def is_config(self, config_path: str) -> bool:
-        """Whether there is such an option, or such a file that is no group."""
+        """Whether the path is an option, or a file without options."""
         group, name = _split(config_path)
         if name in self._options(group):
             return True
         return super().is_config(config_path) and not self._options(config_path)
 
     def list(self, config_path: str, results_filter: ObjectType | None) -> list[str]:
-        """The names of what is in a group: of options, of groups, or of both."""
+        """The names in a group: of options, of groups, or of both."""
         folder = Path(self.path) / config_path
         names = {*self._options(config_path)}
         if folder.is_dir():
@@ -68,7 +68,7 @@ class ScaledFiles(FileConfigSource):
         return is_config or (results_filter is not ObjectType.CONFIG and self.is_group(config_path))
 
     def _options(self, group: str) -> Mapping[str, Any]:
-        """By name, what the file of a group holds; nothing if it is none."""
+        """The options in the file of a group, by name; empty if there is none."""
         path = self._file(group)
         if not path.is_file():
             return {}
@@ -80,16 +80,16 @@ class ScaledFiles(FileConfigSource):
 
 
 class ScaledRepository(ConfigRepository):
-    """Hydra's configuration files at one scale, a user's own folders included."""
+    """Hydra's configuration files at one scale, including the user's folders."""
 
     def __init__(self, config_search_path: ConfigSearchPath, scale: Scale) -> None:
         self.scale = scale
         super().__init__(config_search_path)
 
     def initialize_sources(self, config_search_path: ConfigSearchPath) -> None:
-        """Hydra calls this again where a command line adds folders to its search path."""
+        """Called again by Hydra when a command line adds folders to the search path."""
         super().initialize_sources(config_search_path)
-        # By scheme: Hydra loads its class a second time, as a plugin, and isinstance says no.
+        # Compared by scheme: Hydra loads the class a second time as a plugin, so isinstance fails.
         self.sources = [
             ScaledFiles(source.provider, source.path, self.scale)
             if source.scheme() == ScaledFiles.scheme()
@@ -99,10 +99,10 @@ class ScaledRepository(ConfigRepository):
 
 
 class ScaledConfigLoader(ConfigLoaderImpl):
-    """Reads files at the scale that the words to compose choose.
+    """Reads files at the scale that the overrides choose.
 
-    A command line, a point of a sweep, the words of ``init_from`` and Hydra's ``compose`` all come
-    through here, so that a scale means the same in each of them.
+    A command line, a point of a sweep, the overrides of ``init_from`` and Hydra's ``compose`` all
+    use this loader, so that a scale means the same in each of them.
     """
 
     def __init__(self, config_search_path: ConfigSearchPath) -> None:
@@ -112,14 +112,14 @@ class ScaledConfigLoader(ConfigLoaderImpl):
     def load_configuration(
         self, config_name: str | None, overrides: list[str], *args: Any, **options: Any
     ) -> DictConfig:
-        """Compose, as Hydra does, at the scale of the words."""
+        """Compose, as Hydra does, at the scale that the overrides choose."""
         scale = chosen_scale(overrides)
         self.repository = ScaledRepository(self.config_search_path, scale)
         found = super().load_configuration(config_name, overrides, *args, **options)
         if found.get("scale", scale) != scale:
             raise InputError(
-                f"a file says scale={found.scale.value}, which it cannot choose; write "
-                f"scale={found.scale.value} on the command line"
+                f"a file sets scale={found.scale.value}, which only the command line can; write "
+                f"scale={found.scale.value} there"
             )
         return found
 
@@ -130,22 +130,32 @@ class ScaledConfigLoader(ConfigLoaderImpl):
         config_name: str | None = None,
         overrides: list[str] | None = None,
     ) -> list[str]:
-        """As Hydra does, but without a copy of all that is stored for each group of `--help`."""
+        """The options of a group, as Hydra lists them.
+
+        Hydra copies its whole store for each group, which takes seconds for `--help`. Without
+        overrides no copy is needed.
+
+        Args:
+            group_name: The group.
+            results_filter: Options, groups, or both.
+            config_name: The primary configuration.
+            overrides: They may add folders to the search path.
+        """
         if overrides:
             return super().get_group_options(group_name, results_filter, config_name, overrides)
         return self.repository.get_group_options(group_name, results_filter)
 
 
 def use_scales() -> None:
-    """Have Hydra read files by scale; its search path is otherwise fixed before words are known."""
+    """Let Hydra read files by scale; its search path is fixed before it knows the overrides."""
     hydra_internals.ConfigLoaderImpl = ScaledConfigLoader  # type: ignore[attr-defined]
 
 
 def config_dir() -> Path:
-    """The folder of YAML files: packaged beside the code, or the checkout's sibling.
+    """The folder of YAML files: inside the package, or beside it in a checkout.
 
     Raises:
-        InputError: If neither is there.
+        InputError: If neither exists.
     """
     package = Path(__file__).resolve().parent.parent
     for folder in (package / "conf", package.parent / "conf"):
@@ -155,23 +165,23 @@ def config_dir() -> Path:
 
 
 def _split(config_path: str) -> tuple[str, str]:
-    """The group that a configuration is an option of, and its name there."""
+    """The group of a configuration, and its name in the group."""
     group, _, name = config_path.removesuffix(".yaml").rpartition("/")
     return group, name
 
 
 @cache
 def _read(path: Path) -> tuple[Mapping[str, str | None], Any]:
-    """A file's header and plain content, once a process."""
+    """Header and plain content of a file, read once a process."""
     found = FileConfigSource("", str(path.parent)).load_config(path.name)
     return found.header, OmegaConf.to_container(found.config)
 
 
 def _at_scale(content: Any, scale: Scale, path: Path) -> Container:
-    """What a file, or an option in it, says at a scale.
+    """The content of a file, or of an option in it, at a scale.
 
     Raises:
-        InputError: If there is a section for a scale that does not exist.
+        InputError: If a section names an unknown scale.
     """
     if not isinstance(content, dict):
         return OmegaConf.create(content or {})

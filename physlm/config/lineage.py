@@ -1,4 +1,4 @@
-"""The runs that a run starts from, looked up once: a finished one's directory, or words."""
+"""Lineage: the run that a run starts from, given by its directory or by overrides."""
 
 import shlex
 from collections.abc import Callable
@@ -13,28 +13,30 @@ Compose = Callable[[tuple[str, ...]], RunConfig]
 
 
 def with_parent(config: RunConfig, compose: Compose, *, before: tuple[str, ...] = ()) -> RunConfig:
-    """A configuration with the run that its ``init_from`` names, and the one before that.
+    """A configuration with its parent: the run that ``init_from`` names, and that run's parents.
 
-    Words leave the seed, the scale and how runs are carried out to the run that starts from it, but
-    may have an ``init_from`` of their own, quoted once more.
+    Overrides in ``init_from`` cannot set the scale or how runs are executed: these follow the
+    child. The seed follows the child unless it is given. The overrides may have an ``init_from`` of
+    their own, quoted once more.
 
     Args:
-        config: Of the run that starts from another.
-        compose: Gives the configuration of words.
-        before: What named the runs that start from this one, which it cannot start from.
+        config: Configuration of the child.
+        compose: The function from overrides to a configuration.
+        before: ``init_from`` of the descendants, which the parent must not start from.
 
     Raises:
-        InputError: If there is no such run and these are no words, or it trains nothing.
+        InputError: If ``init_from`` is neither a run directory nor overrides, or the parent trains
+            nothing.
     """
     start = config.init_from
     if not start:
         return config
     if start in before:
         raise InputError(f"init_from={start} starts from itself; name the run before it")
-    if holds_a_record(start):  # whatever its name
+    if holds_a_record(start):  # even if its name looks like overrides
         path = Path(start)
         parent = Parent(recorded(path), path)
-        start = str(path.resolve())  # another folder may be the present one by then
+        start = str(path.resolve())  # the working directory may change
     else:
         words = _words(start)
         earlier = compose((*words, f"scale={config.scale.value}"))
@@ -46,11 +48,11 @@ def with_parent(config: RunConfig, compose: Compose, *, before: tuple[str, ...] 
 
 
 def lineage(run: RunConfig, *, with_found: bool = True) -> list[RunConfig]:
-    """A run after those that it starts from, each after the one before it.
+    """A run preceded by its ancestors, the oldest first.
 
     Args:
-        run: The last of them.
-        with_found: Also those that lie in a directory which was named, hence are there already.
+        run: The last run.
+        with_found: Include ancestors given by a directory, which are finished already.
     """
     parent = run.parent
     if parent is None or (parent.directory is not None and not with_found):
@@ -59,10 +61,10 @@ def lineage(run: RunConfig, *, with_found: bool = True) -> list[RunConfig]:
 
 
 def _words(init_from: str) -> tuple[str, ...]:
-    """The words of a command line, quoted as for a shell, that name one run of another's scale.
+    """The overrides in ``init_from``, quoted as for a shell, which must name one run.
 
     Raises:
-        InputError: If they are none, or say what is not theirs to say.
+        InputError: If they are no overrides, or set what the child sets.
     """
     try:
         words = shlex.split(init_from)
@@ -72,13 +74,15 @@ def _words(init_from: str) -> tuple[str, ...]:
         reason = ""
     if not words or not all("=" in word for word in words):
         raise InputError(
-            f"init_from={init_from} is no directory of a finished run, and no words such as "
-            f"'+experiment=NAME data.n_people=500'{reason}"
+            f"init_from={init_from} is neither the directory of a finished run nor overrides such "
+            f"as '+experiment=NAME data.n_people=500'{reason}"
         )
     for word in words:
         key = word.lstrip("+").partition("=")[0]
         if key in {"scale", "runs_dir", "force", "rescore", "profile"}:
-            raise InputError(f"init_from: leave {word} to the run that starts from this one")
+            raise InputError(
+                f"init_from: {word} is set by the run that starts from it; leave it out"
+            )
         if key in {"seeds", "learning_rates"}:
             raise InputError(
                 f"init_from: {word} names many runs; name one by seed= or optim.learning_rate="
@@ -90,5 +94,5 @@ def _require_trained(earlier: RunConfig) -> None:
     if earlier.stage is Stage.measure:
         raise InputError(
             f"init_from: {earlier.experiment} trains nothing (stage=measure); start from a run "
-            "that does, such as the one that it measures"
+            "that does, such as the run that it measures"
         )

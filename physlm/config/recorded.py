@@ -1,4 +1,4 @@
-"""The configuration of a finished run, from its record alone."""
+"""The configuration of a finished run, read from its record."""
 
 import copy
 from dataclasses import replace
@@ -18,21 +18,21 @@ from physlm.sources import take_copies
 
 
 def holds_a_record(folder: str) -> bool:
-    """Whether this is the directory of a finished run, and no words."""
+    """Whether a text is the directory of a finished run, rather than overrides."""
     try:
         return bool(folder) and (Path(folder) / "record.json").is_file()
-    except (OSError, ValueError):  # longer than any path, or with characters that none has
+    except (OSError, ValueError):  # too long for a path, or with a null character
         return False
 
 
 def recorded(run_dir: Path) -> RunConfig:
-    """The configuration that the record in a run's directory describes.
+    """The configuration that the record in a run directory describes.
 
-    A file that decided the result is the copy in there, and a run that this one starts from is the
-    one beside it, if they are there: paths and words hold where the command was given.
+    Source files are replaced by their copies in the directory, and a parent by the run directory
+    beside it, if these exist: the recorded paths are valid only where the command was given.
 
     Raises:
-        InputError: If this version would run it as another run.
+        InputError: If this version of physlm gives the configuration another run id.
     """
     record = read_record(run_dir / "record.json")
     try:
@@ -46,7 +46,7 @@ def recorded(run_dir: Path) -> RunConfig:
 
 
 def _described(values: dict[str, Any], runs_dir: Path) -> RunConfig:
-    """The configuration of plain values, as `RunConfig.described` tells of a run."""
+    """The configuration of plain values, as written by `RunConfig.described`."""
     earlier = values.pop("ancestor", None)
     config = _typed(values)
     if earlier is None:
@@ -60,11 +60,11 @@ def _described(values: dict[str, Any], runs_dir: Path) -> RunConfig:
 
 
 def _typed(values: dict[str, Any]) -> RunConfig:
-    """Without the run that it starts from."""
+    """The typed configuration of plain values, without its parent."""
     kinds = values.pop("kinds")
     node = OmegaConf.structured(RunConfig)
     parts = {}
-    for name in reversed(kinds):  # a section's own sections first
+    for name in reversed(kinds):  # nested sections first
         section, _, key = name.partition(".")
         parts[name] = values[section].pop(key) if key else values.pop(section)
     for name, kind in kinds.items():

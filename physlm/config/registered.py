@@ -1,4 +1,4 @@
-"""What Hydra finds beside the files of conf/: registered schemas, and the grids of sweeps/."""
+"""Hydra config sources in addition to conf/: registered schemas, and the grids of sweeps/."""
 
 from functools import cache
 from pathlib import Path
@@ -19,7 +19,7 @@ _SCHEMAS, _SWEEPS = "schema", "sweeps"
 
 @cache
 def use_sources() -> None:
-    """Let Hydra find schemas and grids in this process, each loaded when it is composed."""
+    """Make schemas and grids known to Hydra in this process; each is loaded when composed."""
     for plugin in (RegisteredSource, RegisteredPath):
         Plugins.instance().register(plugin)
 
@@ -27,11 +27,11 @@ def use_sources() -> None:
 class RegisteredSource(ConfigSource):
     """Schemas at ``schema/GROUP/NAME``, as classes, and grids at ``sweeps/NAME``.
 
-    Hydra's own store would hold all of them in memory, and be copied for every composition.
+    Hydra's own store would load all of them, and is copied for every composition.
     """
 
     def __getstate__(self) -> dict[str, Any]:
-        """With what a user's script registered, for processes of a sweep that never run it."""
+        """Include the schemas of a user's script, which the processes of a sweep do not run."""
         return {**self.__dict__, "of_scripts": schemas_of_scripts()}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -41,7 +41,7 @@ class RegisteredSource(ConfigSource):
 
     @staticmethod
     def scheme() -> str:
-        """What search paths call it."""
+        """The scheme of this source in search paths."""
         return "physlm"
 
     def available(self) -> bool:
@@ -49,7 +49,7 @@ class RegisteredSource(ConfigSource):
         return True
 
     def load_config(self, config_path: str) -> ConfigResult:
-        """The typed node of a schema, or the values of a grid, which are of the whole command."""
+        """The typed node of a schema, or the values of a grid in the global package."""
         group, _, name = config_path.removesuffix(".yaml").rpartition("/")
         node: Container
         if group == _SWEEPS:
@@ -79,7 +79,7 @@ class RegisteredSource(ConfigSource):
 
 
 class RegisteredPath(SearchPathPlugin):
-    """Has Hydra look there last."""
+    """Appends the source to Hydra's search path."""
 
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
         """Called by Hydra before anything is composed."""
@@ -87,13 +87,13 @@ class RegisteredPath(SearchPathPlugin):
 
 
 def sweep_file(name: str) -> Path:
-    """Where a grid is: `sweeps/` lies beside `conf/`."""
+    """The file of a grid in `sweeps/`, beside `conf/`."""
     return config_dir().parent / "sweeps" / f"{name}.yaml"
 
 
 def _options(group: str) -> list[str]:
-    """What a group holds; nothing where there is none."""
-    if not group:  # where --help begins, which leaves out schemas: it is files that choose them
+    """The options of a group; empty if there is no such group."""
+    if not group:  # the root in --help, which lists no schemas: YAML files choose them
         return [_SWEEPS]
     if group == _SWEEPS:
         return sorted(path.stem for path in sweep_file("").parent.glob("*.yaml"))

@@ -1,4 +1,4 @@
-"""The size at which a configuration is composed."""
+"""The scale at which a configuration is composed."""
 
 from collections.abc import Sequence
 from enum import Enum
@@ -7,7 +7,7 @@ from physlm.errors import InputError
 
 
 class Scale(str, Enum):
-    """How large: two CPU cores and minutes, one GPU and an hour, or as published."""
+    """Two CPU cores for minutes, one GPU for an hour, or the published size."""
 
     laptop = "laptop"
     gpu = "gpu"
@@ -15,7 +15,7 @@ class Scale(str, Enum):
 
 
 def chosen_scale(words: Sequence[str]) -> Scale:
-    """The scale that words choose; of several to sweep over, the first.
+    """The scale that overrides choose; the first of several in a sweep.
 
     Raises:
         InputError: If there is no such scale.
@@ -27,10 +27,10 @@ def chosen_scale(words: Sequence[str]) -> Scale:
 
 
 def scale_named(name: str, where: str) -> Scale:
-    """The scale of that name.
+    """The scale of a name.
 
     Raises:
-        InputError: Beginning with where the name was read, if there is none.
+        InputError: If there is none; the message begins with ``where`` the name was read.
     """
     known = [scale.value for scale in Scale]
     if name not in known:

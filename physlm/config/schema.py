@@ -1,4 +1,4 @@
-"""The configuration of a run: its fields, the rules they keep, and the name they give the run."""
+"""The configuration of a run: its fields, their rules, and the run id."""
 
 import hashlib
 import json
@@ -29,11 +29,11 @@ from physlm.train.runtime import RuntimeConfig
 from physlm.train.schedule import OptimConfig
 from physlm.train.trainer import TrainerConfig
 
-_RUN_BYTES = 10_000  # that one configuration of many takes at least
+_RUN_BYTES = 10_000  # minimum memory of one configuration of many
 
 
 class Stage(str, Enum):
-    """What a run does: train a model and measure it, or measure one as it is."""
+    """What a run does: train and measure a model, or only measure it."""
 
     train = "train"
     measure = "measure"
@@ -41,7 +41,7 @@ class Stage(str, Enum):
 
 @dataclass(kw_only=True, slots=True)
 class RunConfig(Schema):
-    """One run, whole."""
+    """The complete configuration of one run."""
 
     seed: int = 0
     data: DataConfig = MISSING
@@ -52,18 +52,18 @@ class RunConfig(Schema):
     runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
     logger: LoggerConfig = field(default_factory=LoggerConfig)
     experiment: str = "run"  # the experiment, in tables and W&B
-    seeds: int = 1  # as many runs, of this seed and those after it
-    learning_rates: list[float] = field(default_factory=list)  # as many runs, one of each rate
+    seeds: int = 1  # number of runs, with consecutive seeds from `seed`
+    learning_rates: list[float] = field(default_factory=list)  # one run for each rate
     scale: Scale = Scale.laptop
-    stage: Stage = Stage.train  # measure: a finished run or a checkpoint; data.exposures is then 0
-    runs_dir: str = "runs"  # where run directories are made
-    force: bool = False  # run again although the record exists
+    stage: Stage = Stage.train  # measure: only measures a finished run or a checkpoint
+    runs_dir: str = "runs"  # folder of run directories
+    force: bool = False  # run again even if the record exists
     rescore: bool = False  # measure a finished run again, without training
-    profile: bool = False  # show where the time of training goes, and write a trace
-    init_from: str = ""  # a run to start from: its directory, or words such as +experiment=NAME
-    published: dict[str, float] = field(default_factory=dict)  # metric name: the paper's number
-    published_of: str = ""  # what the paper measured it on
-    # What init_from names, looked up once when words are composed (lineage.py); nobody's to give.
+    profile: bool = False  # profile training, and write a trace
+    init_from: str = ""  # parent run: its directory, or overrides such as +experiment=NAME
+    published: dict[str, float] = field(default_factory=dict)  # metric to the paper's number
+    published_of: str = ""  # the paper's world and models
+    # The run that init_from names, set when overrides are composed (lineage.py); not a key.
     parent: "Parent | None" = field(default=None, metadata={"omegaconf_ignore": True})
 
     def validate(self) -> None:
@@ -76,7 +76,9 @@ class RunConfig(Schema):
         require_memory({f"seeds={self.seeds} for each learning rate": _RUN_BYTES * n_runs})
         rates = self.learning_rates
         if not all(0 < rate < math.inf for rate in rates) or len(set(rates)) < len(rates):
-            raise ValueError(f"learning_rates={rates}; each must be above 0, finite, and told once")
+            raise ValueError(
+                f"learning_rates={rates}; each must be above 0, finite, and given once"
+            )
         self._require_stage()
         if isinstance(self.model, CheckpointConfig):
             self._require_as_it_is()
@@ -93,21 +95,21 @@ class RunConfig(Schema):
             self.parent = self.parent.of(self)
 
     def _require_stage(self) -> None:
-        """Training sees the world at least once; what only measures sees it in one way, never."""
+        """Training has at least one exposure; stage=measure sets data.exposures to 0."""
         if self.stage is Stage.measure:
             self.data = replace(self.data, exposures=0)
             if not self.init_from and not isinstance(self.model, CheckpointConfig):
                 raise ValueError(
-                    "stage=measure trains nothing; name the run that is to be measured by init_from"
+                    "stage=measure trains nothing; name the run to be measured by init_from"
                 )
         elif self.data.exposures == 0:
             raise ValueError(
-                "data.exposures=0; must be at least 1 in training. stage=measure measures the run "
-                "of init_from as it is"
+                "data.exposures=0; must be at least 1 in training; stage=measure measures the run "
+                "of init_from without training"
             )
 
     def _require_untrained_if_rounded(self) -> None:
-        """Rounded weights are measured, not trained on."""
+        """Quantised weights are measured, but not trained."""
         bits = self.model.weight_bits if isinstance(self.model, InheritedConfig) else None
         if bits is not None and self.stage is Stage.train:
             raise ValueError(
@@ -116,23 +118,23 @@ class RunConfig(Schema):
             )
 
     def _require_as_it_is(self) -> None:
-        """A checkpoint is not trained, and reads tokens of its own."""
+        """A checkpoint is not trained, and has its own tokenizer."""
         if self.stage is Stage.train:
-            raise ValueError("model=checkpoint is measured as it is; set stage=measure")
+            raise ValueError("model=checkpoint cannot be trained; set stage=measure")
         if self.init_from:
-            raise ValueError("model=checkpoint is a start of its own; leave init_from out")
+            raise ValueError("model=checkpoint has its own weights; leave init_from out")
         scorers = self.eval.values()
         if not isinstance(self.data, PublicFiguresConfig) or not all(
             isinstance(scorer, PublicFiguresScorerConfig) for scorer in scorers
         ):
             raise ValueError(
-                "model=checkpoint reads tokens of its own; use data=public_figures and "
+                "model=checkpoint has its own tokenizer; use data=public_figures and "
                 "eval=public_figures"
             )
 
     @property
     def points(self) -> "list[RunConfig]":
-        """The runs of all seeds and learning rates that are asked for, one at least."""
+        """One run for each seed and learning rate, at least one."""
         return [
             replace(
                 self,
@@ -146,7 +148,7 @@ class RunConfig(Schema):
         ]
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values, for files."""
+        """Plain values, for JSON."""
         own = {field.name: getattr(self, field.name) for field in fields(self)}
         del own["parent"]
         values: dict[str, Any] = json.loads(json.dumps(own, default=asdict))
@@ -162,13 +164,13 @@ class RunConfig(Schema):
         return {name: tag_of(type(section)) for name, section in sections.items()}
 
     def described(self) -> dict[str, Any]:
-        """Plain values with the kinds beside them, from which the run can be told."""
+        """Plain values with the kinds and ancestors, from which the run can be rebuilt."""
         earlier = {} if self.parent is None else {"ancestor": self.parent.config.described()}
         return {**self.as_dict(), "kinds": self.kinds, **earlier}
 
     @property
     def architecture(self) -> ModelConfig:
-        """The model's, of whichever run built it."""
+        """The architecture of the model, from the ancestor that built it if there is one."""
         if self.parent is None or not isinstance(self.model, InheritedConfig):
             return self.model
         earlier = self.parent.config.architecture
@@ -178,14 +180,14 @@ class RunConfig(Schema):
 
     @property
     def run_id(self) -> str:
-        """A hash of what decides the result; the same point has the same name wherever it runs.
+        """A hash of the fields that decide the result, whatever machine the run is on.
 
         Raises:
-            InputError: If the run that it starts from has not been looked up.
+            InputError: If ``init_from`` is given but its run was not looked up.
         """
         if self.init_from and self.parent is None:
             raise InputError(
-                f"init_from={self.init_from} was given to RunConfig itself; compose words by "
+                f"init_from={self.init_from} was given to RunConfig itself; compose overrides by "
                 "physlm.config.composed, which looks that run up"
             )
         science = {name: identity(getattr(self, name)) for name in SCIENCE}
@@ -195,7 +197,7 @@ class RunConfig(Schema):
 
     @property
     def run_dir(self) -> Path:
-        """Where the run's files are."""
+        """The run directory."""
         return Path(self.runs_dir) / self.run_id
 
 
@@ -204,9 +206,8 @@ class Parent(NamedTuple):
 
     Attributes:
         config: Its configuration.
-        directory: Where it lies, if a directory was named; else it is, or will be, where its own
-            configuration says.
-        has_own_seed: Whether words named its seed; else it has that of the run that starts from it.
+        directory: Its run directory, if ``init_from`` names one; else that of its configuration.
+        has_own_seed: Whether the overrides give its seed; else it has the seed of the child.
     """
 
     config: RunConfig
@@ -215,14 +216,11 @@ class Parent(NamedTuple):
 
     @property
     def run_dir(self) -> Path:
-        """Where its files are."""
+        """Its run directory."""
         return self.config.run_dir if self.directory is None else self.directory
 
     def of(self, child: RunConfig) -> "Parent":
-        """As it is for a child: of its seed, and carried out in the way that the child is.
-
-        One that lies in a directory is as it was made.
-        """
+        """The parent with the seed, runtime and logger of a child, unless it is a directory."""
         if self.directory is not None:
             return self
         measured = self.config.runtime.n_evaluations

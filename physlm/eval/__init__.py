@@ -1,1 +1,1 @@
-"""Scorers: a model and a world in, metrics out."""
+"""Scorers: from a model and a world to metrics."""

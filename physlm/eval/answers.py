@@ -1,27 +1,34 @@
-"""Answers that a model writes: decoded greedily, to their end."""
+"""Greedily decoded answers to questions, and the baseline of always giving one answer."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from physlm.data.tokens import Vocabulary
-from physlm.eval.generate import Sampling, generate
+from physlm.eval.generate import generate
+from physlm.eval.sampling import Sampling
 from physlm.models.language_model import LanguageModel
 
 
 class Answer(NamedTuple):
-    """A text, and whether it came to an end before it was cut."""
+    """A decoded answer.
+
+    Attributes:
+        text: Without surrounding spaces.
+        is_ended: Whether the model ended it; else it was cut at the maximum length.
+    """
 
     text: str
     is_ended: bool
 
-    def ends_as(self, right: set[str]) -> bool:
-        """Whether it is one of the right texts, to its end."""
-        return self.is_ended and self.text in right
+    def matches(self, accepted: set[str]) -> bool:
+        """Exact match: the answer is ended, and is one of the accepted texts."""
+        return self.is_ended and self.text in accepted
 
 
-def written_answers(
+def greedy_answers(
     model: LanguageModel,
     vocabulary: Vocabulary,
     prompts: Sequence[np.ndarray],
@@ -29,14 +36,14 @@ def written_answers(
     max_new_tokens: int,
     batch_size: int,
 ) -> list[Answer]:
-    """What the model writes after each prompt.
+    """The model's greedily decoded answer to each prompt.
 
     Args:
-        model: What answers.
+        model: The model that answers.
         vocabulary: Of prompts and answers.
         prompts: Token ids of each question.
-        max_new_tokens: Where an answer is cut, its end included.
-        batch_size: Questions read at once.
+        max_new_tokens: Maximum length of an answer, including its end.
+        batch_size: Questions per batch.
     """
     sampling = Sampling(
         max_new_tokens=max_new_tokens,
@@ -45,6 +52,11 @@ def written_answers(
         batch_size=batch_size,
         is_compiled=model.device.type == "cuda",
     )
-    written = generate(model, prompts, sampling, seed=0)
-    texts = [vocabulary.decode(tokens).strip() for tokens in written.tokens]
-    return [Answer(t, bool(e)) for t, e in zip(texts, written.is_ended, strict=True)]
+    generated = generate(model, prompts, sampling, seed=0)
+    texts = [vocabulary.decode(tokens).strip() for tokens in generated.tokens]
+    return [Answer(t, bool(e)) for t, e in zip(texts, generated.is_ended, strict=True)]
+
+
+def most_common_answer(answers: Iterable[str]) -> str:
+    """The answer that occurs most often; of several, the first one."""
+    return Counter(answers).most_common(1)[0][0]

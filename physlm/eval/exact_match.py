@@ -1,24 +1,22 @@
-"""Questions about people, and which of them a model answers exactly."""
-
-from collections import Counter
+"""Exact match of answers to questions about people, and its chance level."""
 
 import numpy as np
 from jaxtyping import Bool, Int64
 
 from physlm.data.people.questions import QuestionCorpus
-from physlm.eval.answers import written_answers
+from physlm.eval.answers import greedy_answers, most_common_answer
 from physlm.models.language_model import LanguageModel
 
 
-def grid(
+def all_questions(
     people: Int64[np.ndarray, " people"], questions: QuestionCorpus
 ) -> tuple[Int64[np.ndarray, " questions"], Int64[np.ndarray, " questions"]]:
-    """Every attribute of every person, as one row of each."""
+    """Indices of person and attribute for every pair of the two."""
     n = len(questions.attributes)
     return np.repeat(people, n), np.tile(np.arange(n), len(people))
 
 
-def is_answered(
+def is_exact_match(
     model: LanguageModel,
     questions: QuestionCorpus,
     people: Int64[np.ndarray, " questions"],
@@ -26,38 +24,38 @@ def is_answered(
     paraphrases: Int64[np.ndarray, " questions"],
     batch_size: int,
 ) -> Bool[np.ndarray, " questions"]:
-    """Whether the model's answer to each question, read as text, is the right one and ends.
+    """Whether the model's answer to each question matches the correct one as text, and is ended.
 
     Args:
-        model: What answers.
-        questions: The corpus that asks.
-        people: Whom each question is about.
-        attributes: What it asks for.
-        paraphrases: Its paraphrase.
-        batch_size: Questions read at once.
+        model: The model that answers.
+        questions: The QA corpus.
+        people: Index of the person in each question.
+        attributes: Index of the attribute in each question.
+        paraphrases: Index of the paraphrase of each question.
+        batch_size: Questions per batch.
     """
-    answers = written_answers(
+    answers = greedy_answers(
         model,
         questions.vocabulary,
         questions.prompts(people, attributes, paraphrases),
         max_new_tokens=questions.longest_answer + 1,
         batch_size=batch_size,
     )
-    truth = [questions.answer(p, a) for p, a in zip(people, attributes, strict=True)]
-    return np.array([a.ends_as({right}) for a, right in zip(answers, truth, strict=True)])
+    correct = [questions.answer(p, a) for p, a in zip(people, attributes, strict=True)]
+    return np.array([a.matches({text}) for a, text in zip(answers, correct, strict=True)])
 
 
-def likeliest(
+def is_most_common(
     questions: QuestionCorpus,
     people: Int64[np.ndarray, " questions"],
     attributes: Int64[np.ndarray, " questions"],
 ) -> Bool[np.ndarray, " questions"]:
-    """Where the answer is the commonest one of those whom training asks about."""
+    """Whether the correct answer is the most common answer of the QA training set."""
     trained = np.flatnonzero(questions.is_trained).tolist()
-    commonest = [
-        Counter(questions.answer(p, a) for p in trained).most_common(1)[0][0]
+    most_common = [
+        most_common_answer(questions.answer(p, a) for p in trained)
         for a in range(len(questions.attributes))
     ]
     return np.array(
-        [questions.answer(p, a) == commonest[a] for p, a in zip(people, attributes, strict=True)]
+        [questions.answer(p, a) == most_common[a] for p, a in zip(people, attributes, strict=True)]
     )

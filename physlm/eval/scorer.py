@@ -1,7 +1,7 @@
-"""What every scorer is: a configuration that, given a model and its corpus, measures.
+"""The interface of scorers, and the checks and statistics that they share.
 
-A configuration is composed of the schemas of all scorers, so that a scorer's file says what it
-measures, and imports what computes where it is used.
+Composing a configuration imports the schema of every scorer. A scorer's file therefore states what
+is measured, and imports the modules that compute inside its methods.
 """
 
 import math
@@ -28,9 +28,9 @@ class ScorerConfig(Schema, ABC):
     """One measurement; each scorer adds its own fields.
 
     Attributes:
-        version: To be raised whenever the same model would get other numbers; a run that an earlier
-            version measured says so, and ``rescore=true`` measures it again.
-        figure_names: Of what `figures` draws.
+        version: Raise it whenever the same model would get different numbers. Runs measured by an
+            earlier version then report it, and ``rescore=true`` measures them again.
+        figure_names: Names of the figures that `figures` draws.
     """
 
     version: ClassVar[int] = 1
@@ -38,7 +38,7 @@ class ScorerConfig(Schema, ABC):
 
     @abstractmethod
     def check(self, model: "LanguageModel", corpus: "Corpus") -> None:
-        """Refuse, before any training, a model or corpus that this scorer cannot measure.
+        """Refuse a model or corpus that this scorer cannot measure, before any training.
 
         Raises:
             InputError: Naming the scorer and what it can measure.
@@ -46,30 +46,30 @@ class ScorerConfig(Schema, ABC):
 
     @abstractmethod
     def measure(self, model: "LanguageModel", corpus: "Corpus") -> Measurement:
-        """Measure a trained model against the truth."""
+        """Measure a trained model against its world."""
 
     def curve(self, model: "LanguageModel", corpus: "Corpus") -> list[Metric]:  # noqa: ARG002
-        """What is worth measuring again and again during training; nothing unless a scorer says."""
+        """Metrics to measure repeatedly during training; none by default."""
         return []
 
     def figures(self, measurement: Measurement) -> dict[str, "Figure"]:  # noqa: ARG002
-        """Pictures to keep beside the record, one for each of `figure_names`.
+        """Figures to save beside the record, one for each of `figure_names`.
 
         Args:
-            measurement: The metrics of the run, and the arrays of this scorer.
+            measurement: All metrics of the run, and the arrays of this scorer.
         """
         return {}
 
 
 def mean(name: str, values: np.ndarray, unit: str, *, split: str, **dims: Dim) -> Metric:
-    """A metric that is a mean over what was measured, with its standard error.
+    """A metric that is the mean of values, with its standard error.
 
     Args:
-        name: Of the metric.
-        values: What was measured.
-        unit: What the values count.
-        split: Which part of the world it was measured on.
-        dims: Its other dimensions.
+        name: Name of the metric.
+        values: One value per measured item.
+        unit: Unit of the values.
+        split: The part of the world that was measured.
+        dims: Other dimensions of the metric.
     """
     n, numbers = len(values), values.astype(np.float64)
     stderr = float(numbers.std(ddof=1) / math.sqrt(n)) if n > 1 else None
@@ -84,20 +84,31 @@ def mean(name: str, values: np.ndarray, unit: str, *, split: str, **dims: Dim) -
 
 
 def require_causal(name: str, model: "LanguageModel", fault: str) -> None:
-    """The model reads from left to right.
+    """Require a causal model.
+
+    Args:
+        name: Name of the scorer.
+        model: The model to be measured.
+        fault: What a model that is not causal cannot do.
 
     Raises:
-        InputError: Naming the scorer, the model, and what it therefore cannot do.
+        InputError: If the model is not causal.
     """
     if not model.is_causal:
         raise InputError(f"eval={name}: {type(model).__name__} {fault}")
 
 
 def require_window(model: "LanguageModel", what: str, n_tokens: int, *, n_unread: int = 0) -> None:
-    """The model's window holds what is read, which are all tokens but the last ``n_unread``.
+    """Require that the model's window holds all tokens but the last ``n_unread``.
+
+    Args:
+        model: The model that reads them.
+        what: What the tokens belong to, for the error.
+        n_tokens: Length of the longest sequence.
+        n_unread: How many tokens at its end are predicted but never read.
 
     Raises:
-        InputError: If its learned positions end before.
+        InputError: If the model has fewer learned positions.
     """
     if model.longest_window is not None and n_tokens - n_unread > model.longest_window:
         raise InputError(
@@ -107,10 +118,10 @@ def require_window(model: "LanguageModel", what: str, n_tokens: int, *, n_unread
 
 
 def require_temperature(temperature: float) -> None:
-    """Scores can be divided by it; 0 takes the likeliest.
+    """Require a temperature that is finite and not negative.
 
     Raises:
-        InputError: If they cannot.
+        InputError: If it is not.
     """
     if not 0 <= temperature < math.inf:
         raise InputError(
@@ -121,5 +132,5 @@ def require_temperature(temperature: float) -> None:
 def sample(
     values: Int64[np.ndarray, " values"], n_most: int, rng: np.random.Generator
 ) -> Int64[np.ndarray, " sampled"]:
-    """All of the ascending values, or so many of them, drawn and still ascending."""
+    """All of the sorted values, or a sorted random sample of ``n_most`` of them."""
     return values if len(values) <= n_most else np.sort(rng.permutation(values)[:n_most])

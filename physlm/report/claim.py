@@ -31,29 +31,28 @@ class Claim:
 
     Attributes:
         id: Short name.
-        statement: What the paper says.
+        statement: The statement of the paper.
         source: Paper, section, number.
         published: The paper's number, as text.
         metric: Text of a metric, as ``qa/exact_match{split=train_people}``.
-        select: Column to value, for the runs that count; null for those without one.
-        scale: At which scale it is tested.
+        select: Column to value, for the selected runs; null selects runs without a value.
+        scale: Scale at which it is tested.
         expect: ``at_least`` and ``at_most`` bounds on the quantity.
         relative_to: Metric to divide by.
         compared_to: Selection of the runs to compare with.
         by: ``difference`` or ``ratio``.
-        times: What the mean of the runs compared with is multiplied by in a difference.
-        paired: Whether runs of the same seed are compared with each other, as where one is the
-            other measured in another way.
-        best_of: ``over`` and ``by``: of runs that differ in the column ``over``, the learning rate
-            for one, that of each seed counts whose value has the least mean of the metric ``by``,
-            the validation loss for one, in all other seeds; chosen for each of the two groups.
+        times: Factor of the mean of ``compared_to`` in a difference.
+        paired: Compare runs of equal seeds with each other, such as two measurements of one run.
+        best_of: ``over`` and ``by``: of runs that differ in the column ``over``, such as the
+            learning rate, the run of each seed counts whose value has the lowest mean of the metric
+            ``by``, such as the validation loss, in all other seeds; selected for each group.
         follows: ``metric``, ``select`` and ``over``, the column whose values pair the runs.
-        headline: Whether the ledger's short table has it; one or two of each result of a paper do.
-        command: What produces its runs.
-        arms: The same as words for each arm that it is about; no other runs decide it.
+        headline: Whether the claim is in the short table of the ledger.
+        command: The command that makes its runs.
+        arms: Overrides of each arm that it is about; no other runs decide it.
 
     Raises:
-        ValueError: If a field is of another type, or the rule cannot be.
+        ValueError: If a field has another type, or the rule is inconsistent.
     """
 
     id: str
@@ -76,15 +75,15 @@ class Claim:
     arms: tuple[tuple[str, ...], ...] = ()
 
     def __post_init__(self) -> None:
-        """A misspelt rule would decide without a bound."""
+        """Check types and rule: a misspelt bound would decide a claim silently."""
         self._require_types()
         self._require_bounds()
         if self.by not in {"difference", "ratio"}:
             raise ValueError(f"by={self.by}; difference or ratio")
         if self.times != 1 and (self.by == "ratio" or self.compared_to is None):
-            raise ValueError(f"times={self.times} is of a difference only")
+            raise ValueError(f"times={self.times} needs a comparison by difference")
         if self.paired and self.compared_to is None:
-            raise ValueError("paired is of a comparison only")
+            raise ValueError("paired needs a comparison by compared_to")
         if self.best_of is not None and set(self.best_of) != {"over", "by"}:
             raise ValueError("best_of needs over and by")
         if self.follows is not None:
@@ -108,16 +107,16 @@ class Claim:
         if set(follows) != {"metric", "select", "over"}:
             raise ValueError("follows needs metric, select and over")
         if (self.relative_to, self.compared_to, self.best_of) != (None, None, None):
-            raise ValueError("follows stands alone, without relative_to, compared_to and best_of")
+            raise ValueError("follows excludes relative_to, compared_to and best_of")
 
     @property
     def metrics(self) -> list[str]:
-        """The text of every metric that it names."""
+        """The texts of all metrics that it names."""
         by, other = (self.best_of or {}).get("by"), (self.follows or {}).get("metric")
         return [name for name in (self.metric, self.relative_to, by, other) if name is not None]
 
     @property
     def selections(self) -> list[Mapping[str, Any]]:
-        """What picks the runs that count, and those that they are held against, if any."""
+        """The selection of the runs, and of those that they are compared with, if any."""
         others = self.follows["select"] if self.follows is not None else self.compared_to
         return [self.select] if others is None else [self.select, others]

@@ -1,4 +1,4 @@
-"""The runs that a claim is about: those of its arms, and no others."""
+"""The runs that decide a claim: those of its arms."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -18,18 +18,18 @@ from physlm.sweep import configurations
 
 
 def judged(claim: Claim, results: Results) -> Verdict:
-    """Hold a claim against those results that are of its own runs, which their ids tell.
+    """Decide a claim by those results that are of its own runs, identified by run id.
 
     Raises:
-        InputError: If the results do not name their runs, its arms make none, or the claim
-            cannot be decided.
+        InputError: If the results have no run ids, the overrides of its arms are invalid, or the
+            claim cannot be decided.
     """
     own = own_results(claim, results)
     n_left_out = 0
     for select in claim.selections:
         rows = results.runs if own.runs.is_empty() else selected(claim, select, results)
         if rows.is_empty():
-            raise InputError(f"claim {claim.id}: no run at all; {claim.command}")
+            raise InputError(f"claim {claim.id}: no runs; make them by {claim.command}")
         foreign = rows.join(own.runs, on="run_id", how="anti")
         if len(foreign) == len(rows):
             why = _nearest(foreign.row(0, named=True), _runs_of(claim, foreign["seed"][:1]))
@@ -39,11 +39,11 @@ def judged(claim: Claim, results: Results) -> Verdict:
 
 
 def own_results(claim: Claim, results: Results) -> Results:
-    """Those of runs that the claim's arms make with any seed, or that these start from."""
+    """The results of the runs of the claim's arms, with any seed, and of their ancestors."""
     if missing := {"run_id", "seed"} - set(results.runs.columns):
         raise InputError(
-            f"claim {claim.id}: results have no column {sorted(missing)[0]}, without which nothing "
-            "tells whose they are; write them with python -m physlm.collate"
+            f"claim {claim.id}: results have no column {sorted(missing)[0]}, which identifies "
+            "their runs; write them with python -m physlm.collate"
         )
     runs = _runs_of(claim, results.runs["seed"].unique())
     return results.filter(pl.col("run_id").is_in(list(runs)))
@@ -62,13 +62,13 @@ def _runs_of(claim: Claim, seeds: Iterable[int]) -> dict[str, RunConfig]:
 
 @cache
 def _runs(words: tuple[str, ...], scale: str, seed: int) -> dict[str, RunConfig]:
-    """By run id."""
-    made = (replace(config, seed=seed) for config in configurations(words, scale))
-    return {run.run_id: run for last in made for run in lineage(last)}
+    """The runs of some overrides and their ancestors, by run id."""
+    runs = (replace(config, seed=seed) for config in configurations(words, scale))
+    return {one.run_id: one for run in runs for one in lineage(run)}
 
 
 def _nearest(row: Mapping[str, Any], runs: Mapping[str, RunConfig]) -> str:
-    """In what a row is not the run that is most like it, as far as its columns show."""
+    """How a row differs from the most similar run, as far as its columns show."""
     shown = {name: value for name, value in row.items() if is_science(name) or name == "scale"}
     shown.setdefault("data.exposures", row.get("exposures"))
     found = min((_differing(shown, run) for run in runs.values()), key=len)

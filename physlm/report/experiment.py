@@ -1,4 +1,4 @@
-"""An experiment that is kept: its runs, in words and seeds, and the claims that they decide."""
+"""An experiment folder: its runs, given by overrides and seeds, and the claims that they decide."""
 
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,8 +16,8 @@ from physlm.sweep import configurations
 
 EXPERIMENT = "experiment.yaml"
 
-# Words for which there are fields and flags, hence no words of an arm.
-SAID_ELSEWHERE = {
+# Keys that fields of the experiment or flags set, hence not allowed in the overrides of an arm.
+SET_BY_FLAGS = {
     "seed=": "--seeds",
     "seeds=": "--seeds",
     "scale=": "--scale",
@@ -26,7 +26,7 @@ SAID_ELSEWHERE = {
 
 
 class Source(NamedTuple):
-    """Where it was published: in which paper, as which result."""
+    """The paper, and the result in it."""
 
     paper: str
     result: str
@@ -34,15 +34,15 @@ class Source(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Experiment:
-    """The runs that belong together, and what is claimed of them.
+    """The runs of an experiment, and the claims about them.
 
     Attributes:
-        name: Of its folder.
-        title: What is varied, or asked.
+        name: Name of its folder.
+        title: The question, or what is varied.
         source: Paper and result.
-        seeds: Every run is made with each of these.
-        runs: By the name of an arm, the words of its runs, such as ``+sweeps=extraction``.
-        claims: Each about all arms, or about those that it names.
+        seeds: Seeds of every run.
+        runs: Overrides of each arm, such as ``+sweeps=extraction``, by the name of the arm.
+        claims: Claims about all arms, or about those that they name.
     """
 
     name: str
@@ -58,13 +58,13 @@ class Experiment:
         """Every run of some arms, by run id, seed by seed.
 
         Args:
-            scale: At which scale.
-            seeds: With which seeds.
-            arms: Of which arms.
-            words: Overrides, after those of each arm.
+            scale: Scale of the runs.
+            seeds: Seeds of the runs.
+            arms: Names of the arms.
+            words: Overrides that follow those of each arm.
 
         Raises:
-            InputError: If words do not compose.
+            InputError: If the overrides do not compose.
         """
         configs = [c for arm in arms for c in configurations((*self.runs[arm], *words), scale)]
         points = [replace(config, seed=seed) for seed in seeds for config in configs]
@@ -72,13 +72,13 @@ class Experiment:
 
 
 def read_experiment(folder: Path) -> Experiment:
-    """The experiment of a folder.
+    """Read the experiment of a folder.
 
     Raises:
         InputError: If its file is missing, or a field is unknown, missing or breaks its rule.
     """
     path = folder / EXPERIMENT
-    with _told_of(path):
+    with _errors_of(path):
         if not path.is_file():
             raise ValueError("does not exist; see CONTRIBUTING.md, An experiment")
         try:
@@ -98,8 +98,8 @@ def read_experiment(folder: Path) -> Experiment:
 
 
 @contextmanager
-def _told_of(what: object) -> Iterator[None]:
-    """Errors begin with what they are of: the file, the claim, the field."""
+def _errors_of(what: object) -> Iterator[None]:
+    """A context whose errors begin with the file or claim that they are about."""
     try:
         yield
     except ValueError as error:
@@ -107,9 +107,9 @@ def _told_of(what: object) -> Iterator[None]:
 
 
 def _fields_of(content: object, kind: type[Any], *, but: set[str]) -> Mapping[str, Any]:
-    """A mapping with all fields that a schema needs, and none that it does not have."""
+    """A mapping, checked to have all required fields and no unknown ones."""
     if not isinstance(content, Mapping):
-        raise ValueError(f"{content!r} is not a list of fields with values")  # noqa: TRY004
+        raise ValueError(f"{content!r} is not a mapping of fields to values")  # noqa: TRY004
     known: dict[str, Field[Any]] = {f.name: f for f in fields(kind) if f.name not in but}
     if unknown := [name for name in content if name not in known]:
         raise ValueError(f"unknown field {unknown[0]}; one of {', '.join(known)}")
@@ -132,45 +132,49 @@ def _source(value: object) -> Source:
 
 
 def _seeds(value: object) -> tuple[int, ...]:
-    """A list, or how many from 0 up."""
+    """Seeds as a list, or as their number, counted from 0."""
     if isinstance(value, int) and not isinstance(value, bool):
         value = list(range(value))
     is_list = isinstance(value, list) and all(type(seed) is int and seed >= 0 for seed in value)
     if not isinstance(value, list) or not value or not is_list or len(set(value)) < len(value):
-        raise ValueError(f"seeds={value}; must be different integers from 0 up, or how many")
+        raise ValueError(f"seeds={value}; must be different integers from 0 up, or their number")
     return tuple(value)
 
 
 def _runs(value: object, name: str) -> dict[str, tuple[str, ...]]:
-    """By name; of one arm, which is not named, the experiment's."""
+    """Overrides by arm; a single unnamed arm has the name of the experiment."""
     if isinstance(value, list):
         return {name: _words("runs", value)}
     if not isinstance(value, Mapping) or not value:
-        raise ValueError(f"runs={value}; must be the words of the runs, or arms, each with its own")
+        raise ValueError(
+            f"runs={value}; must be the overrides of the runs, or arms, each with its own"
+        )
     return {str(arm): _words(f"runs.{arm}", words) for arm, words in value.items()}
 
 
 def _words(name: str, value: object) -> tuple[str, ...]:
     if not isinstance(value, list) or not value or not all(isinstance(w, str) for w in value):
-        raise ValueError(f"{name}={value}; must be a list of words such as [+experiment=NAME]")
+        raise ValueError(f"{name}={value}; must be a list of overrides such as [+experiment=NAME]")
     for word in value:
-        if word.startswith((*SAID_ELSEWHERE, "-")):
-            raise ValueError(f"{name}: {word} is no word of an arm; seeds and scale stand apart")
+        if word.startswith((*SET_BY_FLAGS, "-")):
+            raise ValueError(
+                f"{name}: {word} is not allowed in an arm; use the fields and flags for it"
+            )
     return tuple(value)
 
 
 def _claims(value: object, name: str, runs: Mapping[str, tuple[str, ...]]) -> tuple[Claim, ...]:
     if not isinstance(value, list) or not value:
-        raise ValueError("claims: not a list of claims, each with its fields")
+        raise ValueError("claims: must be a list of claims, each with its fields")
     claims = []
     for entry in value:
         if not isinstance(entry, Mapping):
-            raise ValueError("claims: not a list of claims, each with its fields")  # noqa: TRY004
-        with _told_of(f"claim {entry.get('id')}"):
+            raise ValueError("claims: must be a list of claims, each with its fields")  # noqa: TRY004
+        with _errors_of(f"claim {entry.get('id')}"):
             claims.append(_claim(entry, name, runs))
     ids = [claim.id for claim in claims]
     if repeated := [i for i in ids if ids.count(i) > 1]:
-        raise ValueError(f"claim {repeated[0]} is there twice; ids are of one claim each")
+        raise ValueError(f"claim {repeated[0]} occurs twice; give each claim its own id")
     return tuple(claims)
 
 
@@ -185,8 +189,8 @@ def _claim(entry: Mapping[str, Any], name: str, runs: Mapping[str, tuple[str, ..
 
 
 def _arms(value: object, runs: Mapping[str, tuple[str, ...]]) -> list[str]:
-    """The names of arms that a claim is about."""
+    """Names of the arms that a claim is about."""
     names = [value] if isinstance(value, str) else value
     if not isinstance(names, list) or not names or not all(arm in runs for arm in names):
-        raise ValueError(f"runs={value}; must be of {', '.join(runs)}")
+        raise ValueError(f"runs={value}; must be some of {', '.join(runs)}")
     return names

@@ -1,4 +1,4 @@
-"""The ledger: claims beside their verdicts, as short tables by paper and in full by experiment."""
+"""The ledger of claims with verdicts: short tables by paper, full tables by experiment."""
 
 import re
 from collections import Counter
@@ -34,7 +34,7 @@ class DecidedExperiment:
     Attributes:
         experiment: Its title, source and claims.
         verdicts: One for each claim, in their order.
-        mixed_code: Why its runs are not of one revision of the code; empty where they are.
+        mixed_code: Why its runs are not of one revision of the code; empty if they are.
     """
 
     experiment: Experiment
@@ -48,11 +48,11 @@ class DecidedExperiment:
 
 
 def ledger(experiments: Iterable[DecidedExperiment], *, headlines_only: bool) -> str:
-    """A section for each paper, its results in their order: counts, links and one short table.
+    """One section per paper, in order of results: counts, links, and one short table.
 
     Args:
-        experiments: Decided before.
-        headlines_only: Leave the other claims to the README of each experiment.
+        experiments: Experiments with verdicts.
+        headlines_only: Omit claims that are no headlines.
     """
     in_order = sorted(experiments, key=_place)
     sections = [
@@ -66,7 +66,7 @@ def ledger(experiments: Iterable[DecidedExperiment], *, headlines_only: bool) ->
 
 
 def all_claims(decided: DecidedExperiment) -> str:
-    """A section with every claim of an experiment: interval, bound, verdict, rule and command."""
+    """A section with all claims of an experiment: interval, bound, verdict, rule and command."""
     name = decided.experiment.name
     results = [_full_row(claim, verdict) for claim, verdict in decided.decided]
     rules = [_rule_row(claim) for claim in decided.experiment.claims]
@@ -86,7 +86,7 @@ The rules stand in [{EXPERIMENT}]({EXPERIMENT}); `python -m physlm.reproduce {na
 
 
 def measured(claim: Claim, verdict: Verdict) -> str:
-    """The quantity with its intervals; of a comparison, both groups before it."""
+    """The quantity with its intervals, and both groups of a comparison."""
     if verdict.value is None:
         return "-"
     intervals = "" if verdict.low is None else f"{verdict.low:.3f} to {verdict.high:.3f}, "
@@ -101,26 +101,26 @@ def measured(claim: Claim, verdict: Verdict) -> str:
 
 
 def bound(claim: Claim) -> str:
-    """What is expected of the quantity."""
+    """The expected bounds of the quantity."""
     return ", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in claim.expect.items())
 
 
 def write_section(path: Path, section: str) -> None:
-    """Put a section into a Markdown file, between the two lines that mark its place.
+    """Write a section into a Markdown file, between two marker lines.
 
     Raises:
-        InputError: If the file does not have each of these lines once, in their order.
+        InputError: If the file does not have each marker line exactly once, in order.
     """
     text = path.read_text(encoding="utf-8") if path.is_file() else ""
     found = re.fullmatch(f"(.*^{BEGIN}\n).*(^{END}\n.*)", text, re.DOTALL | re.MULTILINE)
     if found is None or text.count(BEGIN) != 1 or text.count(END) != 1:
-        raise InputError(f"{path} has no place for claims; write the lines {BEGIN} and {END} there")
+        raise InputError(f"{path} has no place for claims; add the lines {BEGIN} and {END}")
     with replacing(path) as temporary:
         temporary.write_text(f"{found[1]}\n{section}\n{found[2]}", encoding="utf-8")
 
 
 def _place(decided: DecidedExperiment) -> tuple[str, int, str]:
-    """In the order of papers, and of the first result that an experiment is about."""
+    """Sort key: the paper, the first result that the experiment is about, and its name."""
     source = decided.experiment.source
     number = re.search(r"\d+", source.result)
     return source.paper, int(number[0]) if number else 0, decided.experiment.name
@@ -143,7 +143,7 @@ def _section(paper: str, experiments: Sequence[DecidedExperiment], *, headlines_
 
 
 def _counts(verdicts: Sequence[Verdict]) -> str:
-    """How many of each verdict there are."""
+    """Counts of the verdicts."""
     found = Counter(verdict.word for verdict in verdicts)
     known = [f"{found[word]} {_plural(word, found[word])}" for word in WORDS]
     foreign = len(verdicts) - sum(found[word] for word in WORDS)
@@ -197,7 +197,7 @@ def _rule_row(claim: Claim) -> Sequence[str]:
 
 
 def _quantity(claim: Claim) -> str:
-    """What is computed of the runs."""
+    """The quantity that is computed from the runs."""
     quantity = f"`{claim.metric}`"
     if claim.relative_to is not None:
         quantity += f" over `{claim.relative_to}`"

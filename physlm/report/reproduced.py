@@ -1,4 +1,4 @@
-"""What became of an experiment's runs: its tables, its figure, and its claims."""
+"""Output of a reproduced experiment: tables, figure, and verdicts."""
 
 import runpy
 import shutil
@@ -33,35 +33,35 @@ def present(
     *,
     is_changed: bool,
 ) -> None:
-    """Write tables and figure, and print what the claims come to.
+    """Write tables and figure, and print the verdicts.
 
     Args:
-        experiment: Whose runs they are.
-        folder: Where it is, with its figure and what was measured before.
-        runs: All that are asked for; those without a record are left out.
+        experiment: The experiment.
+        folder: Its folder, with its figure and committed results.
+        runs: The requested runs; those without a record are left out.
         output: The folder that is written.
-        is_changed: The runs are not the experiment's; then no claim is decided.
+        is_changed: Whether the runs differ from the experiment's, so that no claim is decided.
 
     Raises:
-        InputError: If there is no record at all, or what is kept for the experiment would be of
+        InputError: If there is no record, or the committed results of the experiment would be of
             several revisions of the code.
     """
     records = [RunDirectory(run.run_dir).read_record(run.run_id) for run in runs]
     known = [record for record in records if record is not None]
     results = tabulate(known)
-    _tell_of_mixed_code(results, output, may_be_kept=output.resolve() != folder.resolve())
+    _report_mixed_code(results, output, may_be_kept=output.resolve() != folder.resolve())
     selected = {key for claim in experiment.claims for s in claim.selections for key in s}
     varying(results, known, kept=selected).write(output)
     _draw(folder, output, [run.run_dir for run in runs])
     if is_changed:
-        print("values of changed runs, hence no verdicts:")
+        print("values of changed runs, without verdicts:")
         write_table(_means(experiment, results), None)
     else:
         table_console().print(verdicts(experiment, folder, results, runs[0].scale.value))
     print(f"tables: {output / RUNS}, {output / METRICS}", flush=True)
 
 
-def _tell_of_mixed_code(results: Results, output: Path, *, may_be_kept: bool) -> None:
+def _report_mixed_code(results: Results, output: Path, *, may_be_kept: bool) -> None:
     if fault := mixed_code(results.runs):
         if not may_be_kept:
             raise InputError(
@@ -72,26 +72,26 @@ def _tell_of_mixed_code(results: Results, output: Path, *, may_be_kept: bool) ->
 
 
 def verdicts(experiment: Experiment, folder: Path, results: Results, scale: str) -> Table:
-    """The claims: published, as measured before, and as measured by these runs.
+    """The claims with published, committed and present values.
 
     Args:
-        experiment: Whose claims they are.
-        folder: Where it is, with what was measured before.
-        results: Of these runs.
-        scale: At which they were run.
+        experiment: The experiment.
+        folder: Its folder, with committed results.
+        results: Results of the present runs.
+        scale: Scale of the present runs.
     """
     table = Table(title=f"{experiment.title} (scale {scale})", title_justify="left")
     for heading in ("claim", "paper", "committed", "here", "bound", "verdict"):
         table.add_column(heading)
     before = Results.read(folder) if (folder / METRICS).is_file() else None
     for claim in experiment.claims:
-        committed = "-" if before is None else _said(claim, before)[0]
-        here, word = _said(replace(claim, scale=scale), results)
+        committed = "-" if before is None else _decided(claim, before)[0]
+        here, word = _decided(replace(claim, scale=scale), results)
         table.add_row(claim.id, claim.published, committed, here, bound(claim), word)
     return table
 
 
-def _said(claim: Claim, results: Results) -> tuple[str, str]:
+def _decided(claim: Claim, results: Results) -> tuple[str, str]:
     """The quantity and the verdict of a claim."""
     if not has_runs(claim, results):
         return "-", "not run"
@@ -103,28 +103,25 @@ def _said(claim: Claim, results: Results) -> tuple[str, str]:
 
 
 def _means(experiment: Experiment, results: Results) -> pl.DataFrame:
-    """The metrics of claims, over seeds, by all in which the runs differ."""
+    """Means over seeds of the claims' metrics, by all keys in which the runs differ."""
     known = results.texts
     metrics = dict.fromkeys(m for claim in experiment.claims for m in claim.metrics if m in known)
     return summarise(results, ["experiment", *varying_science(results.runs)], list(metrics))
 
 
 def _draw(folder: Path, output: Path, run_dirs: Sequence[Path]) -> None:
-    """The experiment's own figure, of the tables beside which its program is put.
+    """Draw the experiment's figure from the tables in the output folder.
 
-    A figure may need arms that were not run; then there is none, and a line says so.
+    A figure may need arms that were not run; then none is drawn, and a line reports it.
     """
     program = output / "figure.py"
     if output.resolve() != folder.resolve():
-        (output / "figure.svg").unlink(missing_ok=True)  # of other runs
+        (output / "figure.svg").unlink(missing_ok=True)  # drawn from other runs
         if (folder / program.name).is_file():
             shutil.copy(folder / program.name, program)
     try:
         if (folder / _CURVES).is_file():
             write_table(tabulate_curves(run_dirs), output / _CURVES)
         runpy.run_path(str(program), run_name="__main__")
-    except Exception as error:  # noqa: BLE001 - whatever it is, the tables are there
-        tell(
-            f"note: {program} draws no figure of these runs: {type(error).__name__}: "
-            f"{reason(error)}"
-        )
+    except Exception as error:  # noqa: BLE001 - the tables are written whatever fails here
+        tell(f"note: {program} cannot draw these runs: {type(error).__name__}: {reason(error)}")

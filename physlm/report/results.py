@@ -1,4 +1,4 @@
-"""Results of many runs as two tables: a row for each run, and one for each metric of each."""
+"""Results as two tables: one row per run, and one row per metric of each run."""
 
 import difflib
 from dataclasses import dataclass
@@ -21,18 +21,18 @@ _METRIC_COLUMNS = {
     "stderr": pl.Float64,
     "n": pl.Int64,
 }
-# Some look like numbers.
+# Texts that may look like numbers.
 _TEXTS = {"run_id": pl.String, "git_revision": pl.String, "corpus.fingerprint": pl.String}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Results:
-    """What runs came to; every selection of them is one, too.
+    """Results of several runs.
 
     Attributes:
-        runs: One row a run: its id, cost and size, the configuration in which the runs differ, and
-            the revision of the code.
-        metrics: One row a metric of a run: ``run_id``, ``metric``, ``dims`` as text such as
+        runs: One row per run: its id, cost and size, the configuration in which the runs differ,
+            and the revision of the code.
+        metrics: One row per metric of a run: ``run_id``, ``metric``, ``dims`` as text such as
             ``attribute=major,split=train``, ``value``, ``stderr`` and ``n``.
     """
 
@@ -44,7 +44,7 @@ class Results:
         """The results in a folder.
 
         Raises:
-            InputError: If one of its two tables is missing or is not one.
+            InputError: If one of the two tables is missing or malformed.
         """
         runs = _read(folder / RUNS, overrides=_TEXTS)
         metrics = _read(folder / METRICS, overrides=_METRIC_COLUMNS)
@@ -54,43 +54,43 @@ class Results:
 
     @classmethod
     def of(cls, runs: pl.DataFrame, rows: list[dict[str, Any]]) -> "Results":
-        """Runs with the rows of their metrics."""
+        """Results from a table of runs and the rows of their metrics."""
         return cls(runs, pl.DataFrame(rows, schema=_METRIC_COLUMNS))
 
     def write(self, folder: Path) -> None:
-        """Both tables, as CSV."""
+        """Write both tables as CSV."""
         for name, table in ((RUNS, self.runs), (METRICS, self.metrics)):
             with replacing(folder / name) as temporary:
                 table.write_csv(temporary)
 
     def filter(self, *conditions: pl.Expr, **values: object) -> "Results":
-        """The runs for which all conditions hold, and whose columns have these values."""
+        """The results of the runs that satisfy all conditions and have these values in columns."""
         return self.of_runs(self.runs.filter(*conditions, **values))
 
     def of_runs(self, runs: pl.DataFrame) -> "Results":
-        """Some of the runs, with their metrics."""
+        """The results of some of the runs."""
         own = self.metrics.join(runs.select("run_id"), on="run_id", how="semi")
         return Results(runs, own)
 
     @property
     def texts(self) -> list[str]:
-        """The metrics that some run has, as ``qa/chance{split=train_people}``."""
+        """The texts of all metrics, as ``qa/chance{split=train_people}``."""
         kinds = self.metrics.select("metric", "dims").unique(maintain_order=True)
         return [metric_text(name, parse_dims(dims)) for name, dims in kinds.iter_rows()]
 
     def values(self, metric: str) -> pl.Series:
-        """The values of a metric, run by run, of the runs that have it.
+        """The values of a metric over the runs that have it.
 
         Raises:
-            InputError: If there is none.
+            InputError: If no run has it.
         """
         return self.table(metric)[metric].drop_nulls()
 
     def table(self, *metrics: str) -> pl.DataFrame:
-        """The runs, with a column of values for each of these metrics; null where a run has none.
+        """The runs with a column for each of these metrics, null if a run does not have it.
 
         Raises:
-            InputError: If no run has one of them, or one was measured twice.
+            InputError: If no run has one of them, or a run has one twice.
         """
         table = self.runs
         for metric in dict.fromkeys(metrics):
@@ -98,7 +98,7 @@ class Results:
         return table
 
     def along(self, name: str) -> pl.DataFrame:
-        """All metrics of a name: run, value, and a column for each dimension."""
+        """All metrics of a name: run id, value, and a column for each dimension."""
         rows = self.metrics.filter(pl.col("metric") == name)
         dims = [parse_dims(text) for text in rows["dims"]]
         keys = dict.fromkeys(key for own in dims for key in own)
@@ -112,7 +112,9 @@ class Results:
         if found.is_empty():
             raise InputError(f"results have no metric {metric}; {self._nearest(metric)}")
         if found["run_id"].is_duplicated().any():
-            raise InputError(f"results have {metric} twice of a run; leave out one of the scorers")
+            raise InputError(
+                f"results have {metric} twice for one run; leave out one of the scorers"
+            )
         return found
 
     def _nearest(self, metric: str) -> str:
@@ -136,5 +138,5 @@ def _read(path: Path, overrides: dict[str, Any]) -> pl.DataFrame:
     try:
         table = pl.read_csv(path, infer_schema_length=None, schema_overrides=overrides)
     except (pl.exceptions.PolarsError, OSError) as error:
-        raise InputError(f"{path} is no table: {' '.join(str(error).split())}") from error
+        raise InputError(f"{path} is not a table: {' '.join(str(error).split())}") from error
     return table

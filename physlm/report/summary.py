@@ -1,4 +1,4 @@
-"""Runs chosen, grouped and averaged over their seeds; and whether they are of one code."""
+"""Selection of runs, means over seeds, and checks of code revisions."""
 
 import difflib
 from collections.abc import Sequence
@@ -11,13 +11,13 @@ from physlm.science import is_science
 
 
 def summarise(results: Results, by: Sequence[str], metrics: Sequence[str]) -> pl.DataFrame:
-    """Mean, standard error and n of metrics over the finished runs that share the values of ``by``.
+    """Mean, standard error and n of metrics over finished runs, grouped by columns.
 
     The standard error is missing where n is 1.
 
     Raises:
-        InputError: If a column or metric does not exist, or if runs that differ in more than their
-            seed would be averaged.
+        InputError: If a column or metric does not exist, or runs of one group differ in more than
+            their seed.
     """
     for name in by:
         _require_column(name, results.runs)
@@ -39,16 +39,16 @@ def summarise(results: Results, by: Sequence[str], metrics: Sequence[str]) -> pl
 
 
 def varying_science(table: pl.DataFrame) -> list[str]:
-    """Configuration other than the seed that differs between rows and may change a result."""
+    """Columns other than the seed that differ between rows and may change a result."""
     science = [name for name in table.columns if is_science(name)]
     return [name for name in science if table[name].n_unique() > 1]
 
 
 def choose(table: pl.DataFrame, conditions: Sequence[str]) -> pl.DataFrame:
-    """The rows whose columns have the values of conditions such as ``model.d_model=32,64``.
+    """The rows that satisfy all conditions, such as ``model.d_model=32,64``.
 
     Raises:
-        InputError: If a condition is not of that form, its column unknown, or no row is left.
+        InputError: If a condition is malformed, its column unknown, or no row is left.
     """
     for condition in conditions:
         name, _, value = condition.partition("=")
@@ -63,7 +63,7 @@ def choose(table: pl.DataFrame, conditions: Sequence[str]) -> pl.DataFrame:
 
 
 def _require_column(name: str, table: pl.DataFrame) -> None:
-    """The error names what is like it, or where to look: a table may have hundreds of columns."""
+    """Require a column; the error lists similar names, since a table may have hundreds."""
     if name in table.columns:
         return
     near = difflib.get_close_matches(name, table.columns, n=5, cutoff=0.4)
@@ -72,7 +72,7 @@ def _require_column(name: str, table: pl.DataFrame) -> None:
 
 
 def mixed_code(table: pl.DataFrame) -> str:
-    """Why the runs of a table are not of one revision of the code; empty where they are."""
+    """Why the runs of a table are not of one revision of the code; empty if they are."""
     revision = _column(table, "git_revision", pl.String())
     is_clean = (~_column(table, "git_dirty", pl.Boolean())).fill_null(value=False)
     n, n_unknown = revision.drop_nulls().n_unique(), revision.null_count()
@@ -86,6 +86,6 @@ def mixed_code(table: pl.DataFrame) -> str:
 
 
 def _column(table: pl.DataFrame, name: str, kind: pl.DataType) -> pl.Series:
-    """Empty where the table was written without it."""
+    """A column of a table, of nulls if the table does not have it."""
     known = name in table.columns
     return table[name].cast(kind) if known else pl.Series([None] * len(table), dtype=kind)

@@ -1,4 +1,4 @@
-"""Records of many runs as tables, and these written to files."""
+"""Tables of many records, and their output as files."""
 
 import sys
 from collections import defaultdict
@@ -16,7 +16,7 @@ from physlm.report.results import Results
 from physlm.run_directory import read_curves
 from physlm.science import SCIENCE, flatten, own_key
 
-# What every row says of its run, before the configuration and the metrics.
+# Columns of every run, before the configuration.
 _FACTS = (
     "run_id",
     "experiment",
@@ -30,7 +30,7 @@ _FACTS = (
 )
 
 
-# How a run was carried out and what it is compared with; neither tells results apart.
+# Keys of how a run was executed and what it is compared with, which do not change its result.
 _UNINFORMATIVE = (
     "published",
     "runtime.",
@@ -44,10 +44,10 @@ _UNINFORMATIVE = (
 
 
 def find_records(folders: Iterable[Path]) -> tuple[list[RunRecord], list[InputError]]:
-    """Every record below the folders, in order of run id, and what could not be read.
+    """All records below the folders, in order of run id, and the errors of unreadable ones.
 
     Raises:
-        InputError: If a folder does not exist, or two of them have different records of one run.
+        InputError: If a folder does not exist, or has another record of the same run.
     """
     records: dict[str, RunRecord] = {}
     unreadable = []
@@ -59,14 +59,14 @@ def find_records(folders: Iterable[Path]) -> tuple[list[RunRecord], list[InputEr
             continue
         if records.setdefault(record.run_id, record) != record:
             raise InputError(
-                f"{path}: run {record.run_id} is recorded elsewhere in these folders with other "
-                "results; give one of the two folders"
+                f"{path}: run {record.run_id} has another record in these folders with different "
+                "results; give only one of the two folders"
             )
     return [records[run_id] for run_id in sorted(records)], unreadable
 
 
 def tabulate(records: Sequence[RunRecord]) -> Results:
-    """The runs, with their facts, configuration in dotted keys and parameter counts; the metrics.
+    """Results of records: runs with configuration and parameter counts, and their metrics.
 
     Raises:
         InputError: If there is no record.
@@ -78,11 +78,11 @@ def tabulate(records: Sequence[RunRecord]) -> Results:
 
 
 def tabulate_curves(folders: Iterable[Path]) -> pl.DataFrame:
-    """What scorers measured during training, one row a metric and time, of every finished run.
+    """Metrics measured during training, one row per run, metric and time.
 
     Raises:
-        InputError: If a folder does not exist, a record cannot be read, or no run measured
-            anything during training.
+        InputError: If a folder does not exist, a record cannot be read, or no run was measured
+            during training.
     """
     rows = []
     for path in _record_paths(folders):
@@ -100,7 +100,7 @@ def tabulate_curves(folders: Iterable[Path]) -> pl.DataFrame:
 
 
 def _curve_rows(curve: Mapping[str, float]) -> Iterator[dict[str, Any]]:
-    """One for each metric that was measured at a time."""
+    """One row for each metric measured at one time."""
     if "curve/tokens" not in curve:
         return
     times = {"step": curve["step"], "tokens": curve["curve/tokens"]}
@@ -113,12 +113,12 @@ def _curve_rows(curve: Mapping[str, float]) -> Iterator[dict[str, Any]]:
 def varying(results: Results, records: Iterable[RunRecord], kept: Collection[str] = ()) -> Results:
     """The results without empty columns, and without configuration in which runs do not differ.
 
-    What a run changes of its experiment stays, though all may have it.
+    Keys that a run changes in its experiment are kept even if all runs have the same value.
 
     Args:
-        results: Of some of the records.
-        records: They tell a value that is null from one that a kind of data does not have.
-        kept: Columns that stay, too.
+        results: Results of some of the records.
+        records: Records of the runs, which distinguish null values from missing keys.
+        kept: Other columns to keep.
     """
     table = results.runs
     values = defaultdict(set)
@@ -140,13 +140,13 @@ def varying(results: Results, records: Iterable[RunRecord], kept: Collection[str
 
 
 def records_of(table: pl.DataFrame, records: Iterable[RunRecord]) -> list[RunRecord]:
-    """The records of those runs that a table has rows of."""
+    """The records of the runs in a table."""
     run_ids = set(table["run_id"])
     return [record for record in records if record.run_id in run_ids]
 
 
 def write_table(table: pl.DataFrame, path: Path | None) -> None:
-    """Write markdown, CSV or JSON by the file's ending, or markdown to standard output."""
+    """Write Markdown, CSV or JSON by the file's suffix, or print Markdown."""
     suffix = ".md" if path is None else path.suffix
     writers: dict[str, Callable[[], str]] = {
         ".md": lambda: markdown(table),
@@ -164,7 +164,7 @@ def write_table(table: pl.DataFrame, path: Path | None) -> None:
 
 
 def markdown(table: pl.DataFrame) -> str:
-    """A table in Markdown, numbers with four digits."""
+    """A table in Markdown, with four digits per number."""
     rows = [table.columns, ["---"] * table.width]
     rows += [[_cell(value) for value in row] for row in table.iter_rows()]
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)

@@ -1,4 +1,4 @@
-"""What runs say of a claim."""
+"""The verdict on a claim, from the results of its runs."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -19,25 +19,24 @@ from physlm.stats.model_selection import best_of
 WORDS = ("holds", "does not hold", "undecided")
 FOREIGN = "not this claim's configuration"
 
-# Metrics that are parts of a whole, hence from 0 to 1: tables of results have no units.
-_SHARES = re.compile(r"accuracy|exact_match|hint_faithfulness")
+# Metrics that are fractions, hence from 0 to 1; tables of results have no units.
+_FRACTIONS = re.compile(r"accuracy|exact_match|hint_faithfulness")
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the runs say of a claim.
+    """The verdict on a claim.
 
     Attributes:
-        value: The measured quantity; None where no run is of the claim's configuration.
-        low: Lower end of its 95% interval over seeds; None where n is 1.
-        high: Upper end.
-        resampled: The interval of a comparison by the bootstrap; None for others, or where n is 1.
-        groups: Mean and standard error of the runs, or of each of two groups that are compared; no
-            error of one run.
-        n: Runs, of the smaller group where two are compared.
+        value: The measured quantity; None if no run has the claim's configuration.
+        low: Lower end of its 95% interval over seeds; None if n is 1.
+        high: Upper end of the interval.
+        n: Number of runs, of the smaller group in a comparison.
         word: One of ``WORDS``, or ``not this claim's configuration``.
-        why: What else than too few seeds leaves it undecided, or which configuration was found.
-        n_left_out: Selected runs that do not count, since they are of another configuration.
+        why: Why it is undecided, other than too few seeds, or which configuration was found.
+        n_left_out: Selected runs that do not count, since they have another configuration.
+        resampled: Bootstrap interval of a comparison; None for others, or if n is 1.
+        groups: Mean and standard error of each group; a single run has no standard error.
     """
 
     value: float | None
@@ -52,15 +51,14 @@ class Verdict:
 
 
 def decide(claim: Claim, results: Results) -> Verdict:
-    """Hold a claim against results: decided only if the whole interval is on one side.
+    """Decide a claim, if the whole interval is on one side of its bound.
 
-    Intervals are Student's for a mean and Welch's for a difference, or Student's of the differences
-    of pairs; a ratio is a difference of logarithms. A comparison is resampled, too, and decided
-    only if both intervals are on that side: of a few seeds the bootstrap's are too narrow, and the
-    others rest on normal errors.
+    Intervals are Student's for a mean and for paired differences, and Welch's for a difference; a
+    ratio is a difference of logarithms. A comparison is decided only if its bootstrap interval
+    agrees: with few seeds bootstrap intervals are too narrow, and the others assume normal errors.
 
     Raises:
-        InputError: If no run was selected, or the quantity is no number for some.
+        InputError: If no run is selected, or the quantity is not finite for some run.
     """
     if claim.compared_to is None:
         return _decided_by_a_mean(claim, results)
@@ -110,24 +108,24 @@ def _mean_and_error(sample: np.ndarray) -> tuple[float, float | None]:
 
 
 def _no_multiple(other: np.ndarray) -> str:
-    """A tenth of what is below 0 is more than it, so that `ten times less` has no sense there."""
+    """Why a multiple is meaningless: a tenth of a negative value is larger than the value."""
     mean = float(other.mean())
     return "" if mean > 0 else f"{mean:.3f} is not above 0, so that it has no multiple"
 
 
 def _no_ratio(sample: np.ndarray, other: np.ndarray) -> str:
-    """None of it is a ratio; less than none, or a part of none, is not."""
+    """Why a ratio is meaningless: negative numerator, or a denominator that is not positive."""
     worst = min(float(sample.mean()), float(other.min()))
     is_ratio = sample.mean() >= 0 and other.min() > 0
     return "" if is_ratio else f"{worst:.3f} is not above 0, so that it has no ratio"
 
 
 def _possible(claim: Claim) -> tuple[float, float]:
-    """Between which values the quantity lies whatever the runs."""
+    """The range of possible values of the quantity."""
     metrics = (claim.metric, claim.relative_to or claim.metric)
     if claim.follows is not None:
         return -1.0, 1.0
-    if not all(_SHARES.search(metric) for metric in metrics):
+    if not all(_FRACTIONS.search(metric) for metric in metrics):
         return -np.inf, np.inf
     if claim.relative_to is not None:
         return 0.0, np.inf
@@ -146,7 +144,7 @@ def _word(expect: Mapping[str, float], low: float | None, high: float | None) ->
 
 
 def _rank_correlations(claim: Claim, follows: Mapping[str, Any], results: Results) -> np.ndarray:
-    """Spearman's, of each seed, over the runs that have a value of ``over`` in common."""
+    """Spearman's correlation of each seed, over runs with equal values of ``over``."""
     keys, name = ["seed", follows["over"]], follows["metric"]
     ours = selected(claim, claim.select, results, claim.metric, columns=keys)
     theirs = selected(claim, follows["select"], results, name, columns=keys)
@@ -158,18 +156,20 @@ def _rank_correlations(claim: Claim, follows: Mapping[str, Any], results: Result
     for rows in pairs.sort(keys).partition_by("seed"):
         sides = [_all_numbers(claim, rows[side]) for side in (claim.metric, "other")]
         if any(len(np.unique(side)) == 1 for side in sides):
-            raise InputError(f"claim {claim.id}: all the same for a seed, which ranks nothing")
+            raise InputError(
+                f"claim {claim.id}: all values of a seed are equal, so they have no ranks"
+            )
         found.append(stats.spearmanr(*sides).statistic)
     return np.array(found, dtype=np.float64)
 
 
 def _all_numbers(claim: Claim, values: pl.Series) -> np.ndarray:
-    """More seeds would mend no mean of what is missing."""
+    """Values as an array; the error names missing ones, which more seeds would not fix."""
     quantities = values.cast(pl.Float64).to_numpy()
     if n_missing := int((~np.isfinite(quantities)).sum()):
         raise InputError(
             f"claim {claim.id}: {n_missing} of {len(quantities)} values of {claim.metric} or what "
-            "it is held against are no numbers; run those again, or leave them out of select"
+            "it is compared with are not finite; run these again, or leave them out of select"
         )
     return quantities
 
@@ -181,17 +181,17 @@ def selected(
     *metrics: str,
     columns: Sequence[str] = (),
 ) -> pl.DataFrame:
-    """The finished runs of the claim's scale that have the values of a selection.
+    """The finished runs at the claim's scale that match a selection.
 
     Args:
-        claim: Whose runs they are.
+        claim: The claim.
         select: Column to value.
-        results: Of runs of this claim and others.
-        metrics: Their values become columns.
-        columns: Others that are needed.
+        results: Results of runs, of this claim and others.
+        metrics: Metrics that become columns.
+        columns: Other required columns.
 
     Raises:
-        InputError: If there is none, or a column or metric does not exist.
+        InputError: If no run matches, or a column or metric does not exist.
     """
     needed = {*select, "scale", "status", *columns}
     if missing := needed - set(results.runs.columns):
@@ -207,7 +207,7 @@ def selected(
 
 
 def has_runs(claim: Claim, results: Results) -> bool:
-    """Whether there is a finished run for each selection of a claim."""
+    """Whether each selection of a claim has a finished run."""
     columns = set(results.runs.columns)
     return all(
         columns.issuperset(select) and not _with_values(results.runs, claim, select).is_empty()
@@ -221,7 +221,7 @@ def _with_values(table: pl.DataFrame, claim: Claim, select: Mapping[str, Any]) -
 
 
 def _in_pairs(claim: Claim, ours: pl.DataFrame, theirs: pl.DataFrame) -> list[pl.DataFrame]:
-    """The runs of both groups, those of one seed at the same place."""
+    """The runs of both groups, in the same order of seeds."""
     groups = [rows.sort("seed") for rows in (ours, theirs)]
     seeds = [rows["seed"].to_list() for rows in groups]
     if seeds[0] != seeds[1] or len(set(seeds[0])) < len(seeds[0]):
@@ -230,7 +230,7 @@ def _in_pairs(claim: Claim, ours: pl.DataFrame, theirs: pl.DataFrame) -> list[pl
 
 
 def _counted(claim: Claim, select: Mapping[str, Any], results: Results) -> pl.DataFrame:
-    """The selected runs, all of one kind."""
+    """The selected runs, all of one configuration but for the seed."""
     metrics = [claim.metric, claim.relative_to, (claim.best_of or {}).get("by")]
     rows = selected(claim, select, results, *(metric for metric in metrics if metric))
     mixed = varying_science(rows)
@@ -244,7 +244,7 @@ def _counted(claim: Claim, select: Mapping[str, Any], results: Results) -> pl.Da
 
 
 def _values(claim: Claim, rows: pl.DataFrame) -> np.ndarray:
-    """The quantity of each run."""
+    """The quantity for each run."""
     values = rows[claim.metric]
     if claim.relative_to is not None:
         values = values / rows[claim.relative_to]

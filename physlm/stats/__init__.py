@@ -1,1 +1,1 @@
-"""Statistics: intervals over seeds, choice of hyperparameters."""
+"""Statistics: intervals over seeds, and selection of hyperparameters."""

@@ -10,7 +10,7 @@ _N_RESAMPLES = 10_000
 
 
 def mean_interval(sample: np.ndarray) -> tuple[float, float] | None:
-    """Of a mean; no wider than a point where all values are the same."""
+    """Student's interval of a mean; a single point if all values are equal, None for one value."""
     if len(sample) < 2:
         return None
     if np.ptp(sample) == 0:
@@ -22,13 +22,13 @@ def mean_interval(sample: np.ndarray) -> tuple[float, float] | None:
 def within(
     bounds: tuple[float, float] | None, possible: tuple[float, float]
 ) -> tuple[float, float] | None:
-    """The part of an interval where the quantity can be, such as -1 to 1 of a correlation.
+    """An interval clipped to the possible values, such as -1 to 1 of a correlation.
 
-    It holds the true value as often as the whole does, since that is never elsewhere.
+    Clipping keeps the coverage, since the true value is always within the possible values.
 
     Source:
         Mandelkern (2002), Setting confidence intervals for bounded parameters, Statistical Science
-        17. Fisher's z has no value at a rank correlation of 1, which few texts often have.
+        17. Fisher's z is undefined at a rank correlation of 1, which is common with few texts.
     """
     if bounds is None:
         return None
@@ -39,9 +39,14 @@ def within(
 def compared(
     a: np.ndarray, b: np.ndarray, by: str, *, paired: bool = False
 ) -> tuple[float, tuple[float, float] | None]:
-    """Difference or ratio of two means, and its interval.
+    """Difference or ratio of two means, and its interval; a ratio is one of geometric means.
 
-    Student's of the differences where entries of one number belong together, else Welch's.
+    Args:
+        a: Values of the first group.
+        b: Values of the second group.
+        by: ``difference`` or ``ratio``.
+        paired: Entries of one index belong together: Student's interval of their differences
+            instead of Welch's.
     """
     if by == "ratio":
         a, b = np.log(a), np.log(b)
@@ -61,7 +66,14 @@ def _welch(a: np.ndarray, b: np.ndarray) -> tuple[float, float]:
 def resampled_interval(
     a: np.ndarray, b: np.ndarray, by: str, *, paired: bool = False
 ) -> tuple[float, float] | None:
-    """The interval of a difference or ratio of means between percentiles of resampled ones."""
+    """Percentile bootstrap interval of a difference or ratio of means.
+
+    Args:
+        a: Values of the first group.
+        b: Values of the second group.
+        by: ``difference`` or ``ratio``.
+        paired: Entries of one index belong together, and are resampled together.
+    """
     if min(len(a), len(b)) < 2:
         return None
     if by == "ratio":

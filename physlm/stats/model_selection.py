@@ -1,4 +1,4 @@
-"""Which of several settings counts, chosen by something that no result is drawn from."""
+"""Selection of hyperparameters by validation metrics of other seeds."""
 
 import numpy as np
 import polars as pl
@@ -7,14 +7,14 @@ from physlm.errors import InputError
 
 
 def best_of(table: pl.DataFrame, *, over: str, by: str) -> pl.DataFrame:
-    """The run of every seed at that value of a column which did best in all other seeds.
+    """For every seed its run at the value of a column that is best in all other seeds.
 
-    Each seed is a world of its own, so that what is chosen for it rests on no text of its own.
+    Each seed is a separate world, so the selection for a seed uses no text of that seed.
 
     Args:
-        table: Runs of one kind.
-        over: The column that is chosen, such as the learning rate.
-        by: A metric, such as the validation loss; the least mean is best.
+        table: Runs of one configuration, but for the seed and the column.
+        over: The column to select over, such as the learning rate.
+        by: The metric to select by, such as the validation loss; the lowest mean is best.
 
     Raises:
         InputError: If a column does not exist, a metric is missing, or not every value has one run

@@ -1,4 +1,4 @@
-"""Means over pairs, against loops, and patterns planted in a model's attention."""
+"""Attention statistics against loops over pairs, and on planted patterns."""
 
 import numpy as np
 import pytest
@@ -65,7 +65,7 @@ def noise(truth):
 
 
 @pytest.mark.parametrize("pattern", [noise, to_ends, to_nearest_sibling])
-def test_means_are_those_of_loops_over_pairs(corpus, pattern):
+def test_means_equal_those_of_loops_over_pairs(corpus, pattern):
     strings = corpus.measured(4, "loops", derivations=True)
     model = Planted(corpus, pattern)
     found = attention_statistics(model, corpus, strings)
@@ -118,7 +118,7 @@ def looped(corpus, strings, pattern):
         return {name: total / n for name, (total, n) in sums.items()}
 
 
-def test_planted_attention_to_ends_peaks_there(corpus):
+def test_planted_attention_to_ends_is_a_peak(corpus):
     config = CfgAttentionConfig(n_strings=20)
     found = values(config, Planted(corpus, to_ends), corpus)
     assert found["attention/boundary_peak{split=test}"] > 0.3
@@ -144,7 +144,7 @@ def test_attention_without_a_pattern_has_no_peak(corpus):
         assert abs(found[f"attention/{name}{{split=test}}"]) < 0.02
 
 
-def test_what_has_no_pairs_is_left_out(corpus):
+def test_statistics_without_pairs_are_left_out(corpus):
     strings = corpus.measured(3, "few", derivations=True)
     found = attention_statistics(Planted(corpus, noise), corpus, strings)
     apart = [
@@ -157,7 +157,7 @@ def test_what_has_no_pairs_is_left_out(corpus):
     assert 4 not in apart  # the root has three children at most
 
 
-def test_figures_are_drawn_of_what_was_kept_without_model_or_corpus(corpus, tmp_path):
+def test_figures_are_drawn_from_arrays_without_model_or_corpus(corpus, tmp_path):
     scorer = CfgAttentionConfig(n_strings=5)
     found = scorer.measure(Planted(corpus, to_ends), corpus)
     keep_arrays({"here": found.arrays}, tmp_path / "arrays.npz")
@@ -179,7 +179,7 @@ def pixels(figure):
     return np.asarray(canvas.buffer_rgba())
 
 
-def test_the_string_that_is_drawn_has_the_derivation_that_a_parser_finds(corpus):
+def test_the_drawn_string_has_the_derivation_that_a_parser_finds(corpus):
     scorer = CfgAttentionConfig(n_strings=5)
     measurement = scorer.measure(Planted(corpus, to_ends), corpus)
     found = measurement.arrays
@@ -197,8 +197,8 @@ def test_the_string_that_is_drawn_has_the_derivation_that_a_parser_finds(corpus)
     assert len(matrix.lines) == n_inner
 
 
-def test_a_model_that_shows_no_attention_is_refused(corpus):
-    with pytest.raises(InputError, match="eval=cfg_attention: Uniform shows no attention"):
+def test_a_model_without_attention_patterns_is_refused(corpus):
+    with pytest.raises(InputError, match="eval=cfg_attention: Uniform has no attention patterns"):
         CfgAttentionConfig().check(Uniform(corpus), corpus)
     encoder = EncoderConfig(d_model=16, n_layers=1).build(4, 80, 0)
     with pytest.raises(InputError, match="Encoder attends to both sides"):

@@ -1,4 +1,4 @@
-"""Probes of people: planted knowledge is found where it is, and nothing where there is none."""
+"""Probes find planted attributes where they are planted, and nothing elsewhere."""
 
 import numpy as np
 import pytest
@@ -57,7 +57,7 @@ def month_classes(world):
     return next(t for t in tasks(world) if t.name == "first_token/birth_date").classes
 
 
-def test_there_are_eleven_tasks_of_the_right_answers(world):
+def test_there_are_eleven_tasks_with_correct_classes(world):
     found = tasks(world)
     assert len(found) == 11
     assert sorted(t.name for t in found if "birth_date" in t.name) == ["first_token/birth_date"]
@@ -72,7 +72,7 @@ def test_there_are_eleven_tasks_of_the_right_answers(world):
                 assert (heads[i] == heads[j]) == (task.classes[i] == task.classes[j])
 
 
-def test_what_the_name_brings_up_is_found_and_nothing_else(world):
+def test_a_q_probe_finds_planted_attributes_only(world):
     model = Planted(world, month_classes(world), lambda _: 0)
     scorer = QProbeConfig(
         n_steps=150, embedding_rank=0, tasks=["first_token/birth_date", "whole/birth_city"]
@@ -85,18 +85,18 @@ def test_what_the_name_brings_up_is_found_and_nothing_else(world):
     assert metrics["q_probe/accuracy{part=whole,split=test}"].value == metrics[CITY].value
 
 
-def test_shuffled_answers_are_not_found(world):
+def test_shuffled_classes_are_not_found(world):
     shuffled = np.random.default_rng(0).permutation(month_classes(world))
     scorer = QProbeConfig(n_steps=150, embedding_rank=0, tasks=["first_token/birth_date"])
     metrics = by_text(scorer.measure(Planted(world, shuffled, lambda _: 0), world).metrics)
     chance = metrics["q_probe/chance{attribute=birth_date,part=first_token,split=test}"]
     is_trained, months = train_people_of(world, 0.5), month_classes(world)
-    likeliest = np.bincount(months[is_trained]).argmax()
-    assert chance.value == pytest.approx((months[~is_trained] == likeliest).mean())
+    most_common = np.bincount(months[is_trained]).argmax()
+    assert chance.value == pytest.approx((months[~is_trained] == most_common).mean())
     assert metrics[DATE].value < 0.25
 
 
-def test_a_p_probe_finds_knowledge_from_the_place_on_where_it_is(world):
+def test_a_p_probe_finds_an_attribute_from_where_it_is_planted(world):
     """Known from before the fourth attribute on, in texts that keep their order."""
     documents = world.rendering(0, np.arange(N_PEOPLE))
     rows = zip(world.sentences.names, documents.value_spans, strict=True)
@@ -139,11 +139,11 @@ def test_the_update_of_the_embedding_is_trained_and_the_model_is_not(world):
 
 
 @pytest.mark.parametrize("scorer", [PProbeConfig, QProbeConfig])
-def test_what_cannot_be_probed_is_refused(scorer, world, biod):
+def test_unsuitable_worlds_models_and_tasks_are_refused(scorer, world, biod):
     model = DecoderConfig(d_model=16).build(world.vocabulary.size, 128, 0)
     with pytest.raises(InputError, match="probes for people's attributes; use data=bios"):
         scorer().check(model, biod)
-    with pytest.raises(InputError, match="tasks: whole/birth_date is none; one of first_token/bir"):
+    with pytest.raises(InputError, match="tasks: no task whole/birth_date; one of first_token/bir"):
         scorer(tasks=["whole/birth_date"]).check(model, world)
     with pytest.raises(InputError, match="Encoder attends to both sides"):
         scorer().check(EncoderConfig(d_model=16).build(world.vocabulary.size, 128, 0), world)
@@ -151,7 +151,7 @@ def test_what_cannot_be_probed_is_refused(scorer, world, biod):
         scorer(n_steps=0)
 
 
-def test_a_p_probe_of_texts_that_leave_an_attribute_out_is_refused():
+def test_a_p_probe_of_texts_without_an_attribute_is_refused():
     config = BiosConfig(
         n_people=N_PEOPLE,
         include_question_vocabulary=True,
@@ -176,15 +176,15 @@ def tiny(n_people, **values):
 
 @pytest.mark.parametrize("scorer", [PProbeConfig, QProbeConfig])
 @pytest.mark.parametrize("n_people", [1, 2])
-def test_halves_of_hardly_anybody_are_refused(scorer, n_people):
+def test_halves_without_enough_people_are_refused(scorer, n_people):
     world = tiny(n_people)
     model = DecoderConfig(d_model=16, n_layers=1).build(world.vocabulary.size, 128, 0)
-    with pytest.raises(InputError, match=f"needs at least 3 people, not {n_people}: half of them"):
+    with pytest.raises(InputError, match=f"n_people={n_people}; must be at least 3, since half"):
         scorer().check(model, world)
 
 
 @pytest.mark.parametrize("scorer", [PProbeConfig, QProbeConfig])
-def test_who_is_accepted_is_measured(scorer):
+def test_the_smallest_accepted_world_is_measured(scorer):
     """The fewest people, in batches of two."""
     world = tiny(3)
     model = DecoderConfig(d_model=16, n_layers=1).build(world.vocabulary.size, 128, 0).eval()
@@ -194,7 +194,7 @@ def test_who_is_accepted_is_measured(scorer):
 
 
 @pytest.mark.parametrize("scorer", [PProbeConfig, QProbeConfig])
-def test_a_probe_of_one_answer_is_refused(scorer):
+def test_a_probe_with_a_single_class_is_refused(scorer):
     """With two entries in every list, the three people of a half may all have studied the same."""
     for seed in range(20):
         world = BiosConfig(n_people=6, pool_size=2, tokenizer=TokenizerName.compact).build(seed)
@@ -205,14 +205,14 @@ def test_a_probe_of_one_answer_is_refused(scorer):
         if len(set(major.classes[is_trained].tolist())) > 1:
             probe.check(model, world)
             continue
-        with pytest.raises(InputError, match="3 people who train the probe whole/major all have o"):
+        with pytest.raises(InputError, match="3 people who train the probe whole/major all have"):
             probe.check(model, world)
         return
     raise AssertionError("no world with one answer was drawn")
 
 
 @pytest.mark.parametrize("scorer", [PProbeConfig, QProbeConfig])
-def test_a_window_that_is_accepted_holds_all_that_is_read(scorer):
+def test_an_accepted_window_holds_the_inputs(scorer):
     world = tiny(6)
     config = DecoderConfig(d_model=16, n_layers=1, position=PositionEncoding.learned)
     probe = scorer(n_steps=1, batch_size=2, tasks=["whole/employer"])
@@ -241,6 +241,6 @@ def test_a_window_that_is_accepted_holds_all_that_is_read(scorer):
         ),
     ],
 )
-def test_values_that_measure_nothing_are_refused(scorer, values, message):
+def test_values_out_of_range_are_refused(scorer, values, message):
     with pytest.raises(ValueError, match=message):
         scorer(**values)

@@ -1,4 +1,4 @@
-"""What a model holds of a grammar, on states in which it is planted."""
+"""Probes for a grammar, on states with planted ancestors."""
 
 import numpy as np
 import pytest
@@ -63,7 +63,7 @@ def test_a_planted_ancestor_is_found_at_its_ends_and_not_elsewhere(found):
     assert found["accuracy", "boundary", "diagonal", "all", 3] > 0.97
 
 
-def test_other_levels_and_the_untrained_model_hold_nothing(found):
+def test_other_levels_and_the_untrained_model_show_nothing(found):
     assert found["accuracy", "ancestor", "diagonal", "ends", 4] < 0.6
     untrained = found["untrained_accuracy", "ancestor", "diagonal", "ends", 3]
     assert untrained < 0.6
@@ -71,7 +71,7 @@ def test_other_levels_and_the_untrained_model_hold_nothing(found):
     assert found["gain", "ancestor", "diagonal", "ends", 3] == pytest.approx(difference)
 
 
-def test_every_inner_level_is_asked_about(corpus):
+def test_every_inner_level_is_probed(corpus):
     config = CfgProbingConfig(n_train=8, n_test=4, n_heads=2, n_steps=2, reaches=list(Reach))
     found = values(config.measure(Planted(corpus), corpus))
     for level in (2, 3, 4):
@@ -87,14 +87,14 @@ def test_every_inner_level_is_asked_about(corpus):
     assert {level for *_, level in found} == {2, 3, 4}
 
 
-def test_a_real_model_is_probed_with_its_untrained_twin(corpus):
+def test_a_model_is_compared_with_its_untrained_architecture(corpus):
     config = CfgProbingConfig(n_train=8, n_test=4, n_heads=2, n_steps=2, d_position=8)
     model = DecoderConfig(d_model=16, n_layers=1).build(4, 80, 0)
     config.check(model, corpus)
     assert {m.n for m in config.measure(model, corpus).metrics} == {4}
 
 
-def test_states_do_not_depend_on_what_fills_their_row_up(corpus):
+def test_states_do_not_depend_on_padding(corpus):
     strings = corpus.measured(6, "padding", derivations=True)
     shortest = strings.chosen(strings.lengths == strings.lengths.min())
     n, longest = int(strings.lengths.min()), int(strings.lengths.max())

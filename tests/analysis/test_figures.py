@@ -12,12 +12,12 @@ def test_a_run_is_drawn_as_png(tmp_path):
     assert (tmp_path / "figure.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_run_without_published_numbers_or_curves_is_drawn_too(tmp_path):
+def test_a_run_without_published_numbers_or_curves_is_drawn(tmp_path):
     draw_run(make_record(published={}), [], tmp_path / "figure.svg")
     assert "<svg" in (tmp_path / "figure.svg").read_text()
 
 
-def test_only_capacity_has_a_maximum_and_every_metric_an_axis(monkeypatch):
+def test_only_capacity_has_an_upper_bound_and_every_metric_an_axis(monkeypatch):
     figures = []
     monkeypatch.setattr("physlm.analysis.figures.save_figure", lambda f, _: figures.append(f))
     metrics = [
@@ -41,7 +41,7 @@ def test_only_capacity_has_a_maximum_and_every_metric_an_axis(monkeypatch):
     assert panels[2].lines[-1].get_xdata()[0] == 2.4
 
 
-def test_a_published_number_is_drawn_with_what_was_changed(monkeypatch):
+def test_a_published_number_is_drawn_with_the_changes_of_the_run(monkeypatch):
     figures = []
     monkeypatch.setattr("physlm.analysis.figures.save_figure", lambda f, _: figures.append(f))
     changes = [{}, {"data.n_people": "20 (1000)"}, None]
@@ -58,7 +58,7 @@ def test_a_published_number_is_drawn_with_what_was_changed(monkeypatch):
     assert told[6] == ""
 
 
-def test_a_figure_drawn_again_is_the_same_file(tmp_path):
+def test_figures_are_reproducible_to_the_byte(tmp_path):
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
         draw_run(make_record(), CURVES, tmp_path / name / "figure.svg")
@@ -66,7 +66,7 @@ def test_a_figure_drawn_again_is_the_same_file(tmp_path):
     assert first == second
 
 
-def test_what_was_measured_during_training_is_drawn_where_something_was(tmp_path):
+def test_learning_curves_are_drawn_if_anything_was_measured(tmp_path):
     valid, kl = "curve/cfg/accuracy{prefix=0,split=test}", "curve/cfg/kl_nats{split=test}"
     rows = [
         {"step": s, valid: s / 5, kl: 0.1 / (s + 1), "curve/tokens": 100.0 * s} for s in range(5)

@@ -1,4 +1,4 @@
-"""Layers taken out, one at a time."""
+"""Ablation of layers, one at a time."""
 
 import numpy as np
 import pytest
@@ -8,8 +8,9 @@ from physlm.analysis.layer_ablation import LayerAblationConfig
 from physlm.data.people.bios import BiosConfig
 from physlm.data.people.questions import QuestionsConfig
 from physlm.errors import InputError
-from physlm.eval.generate import Sampling, generate
-from physlm.eval.people.splits import IN, OUT
+from physlm.eval.generate import generate
+from physlm.eval.sampling import Sampling
+from physlm.eval.splits import HELD_OUT_PEOPLE, TRAIN_PEOPLE
 from physlm.measurement import by_text
 from physlm.models.architecture import DecoderConfig
 from physlm.models.transformer import without_layer
@@ -25,7 +26,7 @@ def model_of(world, n_layers=3):
     return config.build(world.vocabulary.size, 128, 0).eval()
 
 
-def test_without_a_layer_its_residual_branch_adds_nothing(world):
+def test_an_ablated_layer_adds_nothing_to_the_residual_stream(world):
     """The same as a layer whose output projections are zero; the model itself stays as it is."""
     model = model_of(world)
     tokens = torch.arange(20)[None]
@@ -41,7 +42,7 @@ def test_without_a_layer_its_residual_branch_adds_nothing(world):
     torch.testing.assert_close(model.hidden_states(tokens), before)
 
 
-def test_a_shorter_model_decodes_as_it_reads(world):
+def test_an_ablated_model_decodes_as_it_reads(world):
     shorter = without_layer(model_of(world), 1)
     sampling = Sampling(max_new_tokens=5, eos=0, temperature=0.0, batch_size=1, is_compiled=False)
     prompt = np.arange(4, dtype=np.int32)
@@ -60,12 +61,16 @@ def test_every_layer_is_removed_and_measured(world):
     answered = "layer_ablation/qa/exact_match{{layer={},split={}}}"
     assert set(metrics) == {
         *(stored.format(layer) for layer in (1, 2)),
-        *(answered.format(layer, split) for layer in (1, 2) for split in (IN, OUT)),
+        *(
+            answered.format(layer, split)
+            for layer in (1, 2)
+            for split in (TRAIN_PEOPLE, HELD_OUT_PEOPLE)
+        ),
     }
     only_bio = by_text(scorer.measure(model, world).metrics)
     assert set(only_bio) == {stored.format(layer) for layer in (1, 2)}
 
 
-def test_the_only_layer_is_not_removed(world):
+def test_a_model_of_one_layer_is_refused(world):
     with pytest.raises(InputError, match="from a transformer of at least two"):
         LayerAblationConfig().check(model_of(world, 1), world)

@@ -61,7 +61,7 @@ def test_a_probe_is_linear_in_the_states():
         torch.testing.assert_close(ab + bias, pa + pb, atol=1e-4, rtol=1e-4)
 
 
-def test_a_probes_answer_is_the_sum_of_the_definition():
+def test_the_output_of_a_probe_is_the_sum_of_its_definition():
     probes = Probes((3, 2), WIDTH, T, Reach.tridiagonal, RECIPE, seed=0)
     states = torch.randn((1, T, WIDTH))
     answer = probes(states)[1]
@@ -76,7 +76,7 @@ def test_a_probes_answer_is_the_sum_of_the_definition():
         torch.testing.assert_close(answer[0, i], expected)
 
 
-def test_each_question_has_a_probe_of_its_own():
+def test_each_row_of_labels_has_its_own_probe():
     """Asked together or alone, questions are answered alike."""
     states, labels = planted(0)
     both = Labels((3, 3), labels.classes.expand(2, -1, -1), labels.is_asked)
@@ -84,7 +84,7 @@ def test_each_question_has_a_probe_of_its_own():
     assert (found.double().mean(dim=(1, 2)) > 0.95).all()
 
 
-def test_positions_without_a_question_teach_nothing():
+def test_positions_without_a_label_do_not_train_the_probe():
     states, labels = planted(0)
     is_asked = torch.from_numpy(np.arange(T) < 6).expand(N, T)
     classes = torch.where(is_asked, labels.classes, 0)

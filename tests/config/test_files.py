@@ -1,4 +1,4 @@
-"""One YAML file holds what Hydra wants in several: a group's options, an experiment's scales."""
+"""Options of a group, and scales of an experiment, in one YAML file."""
 
 import pytest
 from hydra import compose, initialize_config_dir
@@ -49,7 +49,7 @@ def values_in(folder, *words):
         return OmegaConf.to_container(compose("config", overrides=list(words)))
 
 
-def test_options_in_one_file_are_what_files_of_a_folder_are(folder):
+def test_options_in_one_file_equal_the_files_of_a_folder(folder):
     small = {"size": {"n": 1, "rest": {"a": 1, "b": 2}}, "shade": "red", "name": "none"}
     large = {"size": {"n": 9, "rest": {"a": 1, "b": 3}}, "shade": "red", "name": "none"}
     assert values_in(folder) == small
@@ -57,7 +57,7 @@ def test_options_in_one_file_are_what_files_of_a_folder_are(folder):
     assert values_in(folder, "size=large", "colour=blue") == {**large, "shade": "blue"}
 
 
-def test_options_in_one_file_are_listed_as_files_of_a_folder_are(folder):
+def test_options_in_one_file_are_listed_like_the_files_of_a_folder(folder):
     with initialize_config_dir(str(folder), version_base="1.3"):
         loader = GlobalHydra.instance().config_loader()
         assert loader.get_group_options("size") == ["large", "small"]
@@ -115,7 +115,7 @@ def test_a_folder_on_hydras_search_path_adds_scaled_experiments_and_options(tmp_
     assert (k1.seed, k1.data.n_attributes, k1.data.n_people) == (0, 1, 5000)
 
 
-def test_no_file_of_ours_repeats_another():
+def test_no_two_configuration_files_are_equal():
     texts = [path.read_text() for path in config_dir().rglob("*.yaml")]
     assert len(set(texts)) == len(texts) <= 150
 
@@ -123,5 +123,5 @@ def test_no_file_of_ours_repeats_another():
 def test_a_scale_that_a_file_chooses_is_refused(tmp_path):
     (tmp_path / "experiment").mkdir()
     (tmp_path / "experiment/mine.yaml").write_text("# @package _global_\nscale: gpu\n")
-    with pytest.raises(InputError, match="a file says scale=gpu, which it cannot choose"):
+    with pytest.raises(InputError, match="a file sets scale=gpu, which only the command line can"):
         composed((f"hydra.searchpath=[file://{tmp_path}]", "+experiment=mine"))

@@ -1,4 +1,4 @@
-"""The run that a run starts from is looked up once, and goes with whatever is made of its child."""
+"""The parent of a run is looked up once, and follows copies of its child."""
 
 from dataclasses import replace
 
@@ -14,7 +14,7 @@ def child(*words, start=PEOPLE):
     return composed(("+experiment=extraction", f"init_from='{start}'", *words))
 
 
-def test_the_parent_has_the_seed_and_the_ways_of_its_child():
+def test_the_parent_has_the_seed_and_runtime_of_its_child():
     words = (
         "seed=3",
         "runs_dir=elsewhere",
@@ -29,7 +29,7 @@ def test_the_parent_has_the_seed_and_the_ways_of_its_child():
     assert parent.runtime.n_evaluations == 0
 
 
-def test_what_is_made_of_a_configuration_has_a_parent_of_its_own():
+def test_a_copy_of_a_configuration_has_its_own_parent():
     chosen = child("seeds=2")
     again = [child(f"seed={seed}") for seed in (0, 1)]
     assert [point.parent.config.seed for point in chosen.points] == [0, 1]
@@ -38,7 +38,7 @@ def test_what_is_made_of_a_configuration_has_a_parent_of_its_own():
     assert not quiet.parent.config.runtime.progress_bar
 
 
-def test_a_parent_of_its_own_seed_keeps_it():
+def test_a_parent_with_a_seed_keeps_it():
     fixed = child(start=f"{PEOPLE} seed=4")
     assert replace(fixed, seed=1).parent.config.seed == 4
 
@@ -48,14 +48,14 @@ def test_grandparents_follow_too():
     assert replace(nested, seed=2).parent.config.parent.config.seed == 2
 
 
-def test_a_start_that_was_never_looked_up_is_refused():
+def test_a_parent_that_was_never_looked_up_is_refused():
     sections = child()
     alone = RunConfig(data=sections.data, model=sections.model, init_from=PEOPLE)
-    with pytest.raises(InputError, match="compose words by physlm.config.composed"):
+    with pytest.raises(InputError, match="compose overrides by physlm.config.composed"):
         _ = alone.run_id
 
 
-def test_nobody_gives_a_parent():
+def test_the_parent_is_not_a_key():
     with pytest.raises(InputError, match="unknown key: parent; name the run to start from by init"):
         child("+parent=3")
 
@@ -73,6 +73,6 @@ def test_runs_that_start_from_each_other_are_refused(tmp_path):
 @pytest.mark.parametrize(
     "word", ["++seeds=3", "++learning_rates=[0.1]", "++runs_dir=x", "force=true"]
 )
-def test_words_that_are_not_theirs_to_say_are_refused_however_they_are_written(word):
+def test_overrides_that_the_child_sets_are_refused_in_every_form(word):
     with pytest.raises(InputError, match=r"init_from: "):
         composed(("+experiment=extraction", f"init_from='+experiment=people {word}'"))

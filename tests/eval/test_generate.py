@@ -8,7 +8,8 @@ import torch
 import transformers
 
 from physlm.errors import InputError
-from physlm.eval.generate import Sampling, generate
+from physlm.eval.generate import generate
+from physlm.eval.sampling import Sampling
 from physlm.models.language_model import LanguageModel
 from physlm.models.transformers_format import save_transformers
 from tests.conftest import printed
@@ -37,14 +38,14 @@ def greedily_without_cache(model, prompt, n):
 
 @pytest.mark.parametrize("prompts", [EVEN, MIXED], ids=["even", "mixed"])
 @pytest.mark.parametrize("style", [*STYLES, "gqa"])
-def test_greedy_text_is_that_of_reading_everything_again_for_every_token(style, prompts):
+def test_greedy_text_equals_that_of_a_full_forward_pass_for_every_token(style, prompts):
     model = build("gpt2", n_kv_heads=2) if style == "gqa" else build(style)
     greedy = Sampling(max_new_tokens=14, temperature=0.0)
     expected = [greedily_without_cache(model, prompt, 14) for prompt in prompts]
     assert rows(generate(model, prompts, greedy, seed=0)) == expected
 
 
-def test_text_goes_on_beyond_the_rotary_table_and_the_first_block_and_the_model_still_trains():
+def test_text_continues_beyond_the_rotary_table_and_the_model_still_trains():
     model = build("gpt2")
     greedy = Sampling(max_new_tokens=90, temperature=0.0)
     written = rows(generate(model, MIXED, greedy, seed=0))
@@ -53,7 +54,7 @@ def test_text_goes_on_beyond_the_rotary_table_and_the_first_block_and_the_model_
 
 
 @pytest.mark.parametrize("style", ["learned", "mistral"])
-def test_greedy_text_is_that_of_transformers(tmp_path, style):
+def test_greedy_text_equals_that_of_transformers(tmp_path, style):
     model = build(style)
     save_transformers(model, tmp_path)
     theirs = transformers.AutoModelForCausalLM.from_pretrained(tmp_path).eval()
@@ -99,7 +100,7 @@ def test_second_tokens_follow_the_probabilities_after_the_first():
 
 
 @pytest.mark.parametrize("uniform", [2.0**-24, 0.5, 1.0])
-def test_what_has_probability_zero_is_never_drawn(uniform):
+def test_tokens_of_probability_zero_are_never_drawn(uniform):
     scores = torch.tensor([[-torch.inf, 0.0, -torch.inf, 0.0, -torch.inf]])
     drawn = Sampling(max_new_tokens=1).draw(scores, torch.tensor([uniform]))
     assert drawn.tolist() == [3 if uniform > 0.5 else 1]
@@ -122,7 +123,7 @@ def test_dropping_ended_rows_changes_nothing_but_their_ends(style, prompts, batc
     assert generated.is_ended.tolist() == [eos in row for row in all_tokens]
 
 
-def test_reading_stops_and_shrinks_as_rows_end(monkeypatch):
+def test_the_batch_shrinks_as_rows_end_and_decoding_stops(monkeypatch):
     model, sizes = build("gpt2", init_std=0.02), []  # about 1 in 20 tokens is the end
     decode = model.decode
     monkeypatch.setattr(
@@ -135,7 +136,7 @@ def test_reading_stops_and_shrinks_as_rows_end(monkeypatch):
     assert sizes[-1] <= 4
 
 
-def test_the_same_seed_gives_the_same_text_and_another_another():
+def test_equal_seeds_give_equal_text_and_different_seeds_different_text():
     model, sampling = build(), Sampling(max_new_tokens=10)
     state = torch.get_rng_state()
     first, again, other = (rows(generate(model, EVEN, sampling, seed=s)) for s in (4, 4, 5))
@@ -145,7 +146,7 @@ def test_the_same_seed_gives_the_same_text_and_another_another():
 
 
 @pytest.mark.parametrize("is_training", [True, False])
-def test_every_module_trains_again_that_did_before(is_training):
+def test_every_module_returns_to_its_mode(is_training):
     model = build().train(is_training)
     model.blocks[0].train(not is_training)
     before = [module.training for module in model.modules()]
@@ -189,14 +190,14 @@ def texts_elsewhere(device, how):
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_a_compiled_step_writes_the_same_text():
+def test_a_compiled_step_generates_the_same_text():
     assert texts_elsewhere("cpu", "compiled") == plain_texts()
 
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @pytest.mark.parametrize("how", ["plain", "compiled"])
-def test_a_gpu_writes_the_same_text(how):
+def test_a_gpu_generates_the_same_text(how):
     assert texts_elsewhere("cuda", how) == plain_texts()
 
 
@@ -223,7 +224,7 @@ class Forgetful(LanguageModel):
         ([[1]], {"batch_size": 0}, "batch_size=0"),
     ],
 )
-def test_what_cannot_be_continued_is_refused(prompts, changes, message):
+def test_prompts_and_settings_that_cannot_be_used_are_refused(prompts, changes, message):
     with pytest.raises(InputError, match=message):
         generate(build(), prompts, Sampling(**({"max_new_tokens": 2} | changes)), seed=0)
 
@@ -234,5 +235,5 @@ def test_models_that_cannot_generate_are_refused():
     diverged = build()
     with torch.no_grad():
         diverged.embedding.weight.fill_(torch.nan)
-    with pytest.raises(InputError, match="scores are not finite"):
+    with pytest.raises(InputError, match="logits are not finite"):
         generate(diverged, [[1]], Sampling(max_new_tokens=2), seed=0)

@@ -8,7 +8,8 @@ import json
 import pytest
 import torch
 
-from physlm.eval.generate import Sampling, generate
+from physlm.eval.generate import generate
+from physlm.eval.sampling import Sampling
 from physlm.models.architecture import DecoderConfig, EncoderConfig, PositionEncoding
 from physlm.train.compiled_step import CompiledStep
 from physlm.train.objective import Objective

@@ -1,4 +1,4 @@
-"""Claims against the results of their own runs, and the ledger of all of them."""
+"""Claims are decided by the results of their own runs, and by no others."""
 
 from dataclasses import replace
 
@@ -109,7 +109,7 @@ def test_both_sides_of_a_comparison_are_of_its_runs(tmp_path):
     assert "**holds**" in ledger([folder])
 
 
-def test_results_that_do_not_name_their_runs_are_refused(tmp_path):
+def test_results_without_run_ids_are_refused(tmp_path):
     folder = folder_of(tmp_path, of_runs(RUN, [1.9, 2.0]), {})
     pl.read_csv(folder / "runs.csv").drop("run_id").write_csv(folder / "runs.csv")
     with pytest.raises(InputError, match="claim claim-0: results have no column run_id"):
@@ -123,7 +123,7 @@ def test_results_that_do_not_name_their_runs_are_refused(tmp_path):
         ("+sweeps=nothing", r"\+sweeps=nothing: .* does not exist"),
     ],
 )
-def test_words_that_make_no_runs_are_refused(tmp_path, words, message):
+def test_overrides_that_do_not_compose_are_refused(tmp_path, words, message):
     folder = folder_of(tmp_path, of_runs(RUN, [1.9, 2.0]), {}, runs=[words])
     with pytest.raises(InputError, match=f"claim claim-0: .*{message}"):
         ledger([folder])
@@ -141,13 +141,13 @@ def test_two_claims_of_one_rule_and_the_same_runs_are_refused(tmp_path, repeat):
     results = of_runs(RUN, [1.95, 1.95, 1.95])
     first = folder_of(tmp_path / "one", results, {})
     second = folder_of(tmp_path / "two", results, repeat)
-    message = "claim two/claim-0 has the rule and the runs of one/claim-0"
+    message = "claim two/claim-0 has the same rule and runs as one/claim-0"
     with pytest.raises(InputError, match=message):
         ledger([first, second])
     ledger([first, folder_of(tmp_path / "two", results, {"expect": {"at_most": 2.3}})])
 
 
-def test_a_comparison_turned_round_is_the_same_rule(tmp_path):
+def test_a_reversed_comparison_is_the_same_rule(tmp_path):
     results = pl.concat([of_runs(f"{RUN} data.exposures={n}", VALUES[n]) for n in (1000, 100)])
     runs = [f"{RUN} data.exposures=1000,100"]
     sides = [{"data.exposures": n} for n in (1000, 100)]
@@ -156,11 +156,11 @@ def test_a_comparison_turned_round_is_the_same_rule(tmp_path):
             {"select": a, "compared_to": b, "by": by, "expect": {bound: value}}
             for a, b, bound, value in ((*sides, "at_least", low), (*sides[::-1], "at_most", high))
         ]
-        with pytest.raises(InputError, match="claim-1 has the rule and the runs of .*/claim-0"):
+        with pytest.raises(InputError, match="claim-1 has the same rule and runs as .*/claim-0"):
             ledger([folder_of(tmp_path, results, *rules, runs=runs)])
 
 
-def test_a_folder_without_results_is_said_and_the_others_are_decided(tmp_path, capsys):
+def test_a_folder_without_results_is_reported_and_the_others_are_decided(tmp_path, capsys):
     folder_of(tmp_path, of_runs(RUN, VALUES[1000]), {"id": "two"})
     assert main([str(tmp_path / "elsewhere"), str(tmp_path)]) == 2
     printed = capsys.readouterr()

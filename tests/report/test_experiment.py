@@ -1,4 +1,4 @@
-"""What an experiment is: its file, the runs of its arms, and the refusal of all that is not one."""
+"""Experiment files: the runs of their arms, and the refusal of malformed ones."""
 
 import re
 
@@ -46,17 +46,17 @@ def test_every_point_of_every_arm_is_run_with_every_seed(tmp_path):
     assert all(run_id == point.run_id for run_id, point in points.items())
 
 
-def test_overrides_come_after_the_words_of_arms(tmp_path):
+def test_overrides_follow_those_of_the_arms(tmp_path):
     points = read(tmp_path).points("laptop", [0], ["often"], ["model.d_model=16"])
     assert [point.model.d_model for point in points.values()] == [16]
 
 
-def test_seeds_are_a_list_or_how_many(tmp_path):
+def test_seeds_are_a_list_or_their_number(tmp_path):
     assert read(tmp_path).seeds == (0, 3)
     assert read(tmp_path, seeds=3).seeds == (0, 1, 2)
 
 
-def test_a_claim_is_about_all_arms_or_those_that_it_names(tmp_path):
+def test_a_claim_is_about_all_arms_or_the_named_ones(tmp_path):
     claims = [CLAIM, CLAIM | {"id": "few", "runs": "seldom"}]
     both, few = read(tmp_path / "law", claims=claims).claims
     assert both.arms == (tuple(ARMS["often"]), tuple(ARMS["seldom"]))
@@ -65,7 +65,7 @@ def test_a_claim_is_about_all_arms_or_those_that_it_names(tmp_path):
     assert few.command == "python -m physlm.reproduce law --only seldom"
 
 
-def test_one_arm_bears_the_name_of_its_experiment(tmp_path):
+def test_a_single_arm_has_the_name_of_its_experiment(tmp_path):
     assert list(read(tmp_path / "law", runs=["+sweeps=extraction"]).runs) == ["law"]
 
 
@@ -75,14 +75,17 @@ def test_one_arm_bears_the_name_of_its_experiment(tmp_path):
         ({"titel": "Capacity"}, "unknown field titel; one of title, source, seeds, runs, claims"),
         ({"title": 3}, "title=3; must be text"),
         ({"source": "Part 3.3"}, "source=Part 3.3; needs paper and result"),
-        ({"seeds": [0, 0]}, "seeds=[0, 0]; must be different integers from 0 up, or how many"),
-        ({"seeds": 0}, "seeds=[]; must be different integers from 0 up, or how many"),
-        ({"seeds": [-1]}, "seeds=[-1]; must be different integers from 0 up, or how many"),
-        ({"runs": {}}, "runs={}; must be the words of the runs, or arms, each with its own"),
-        ({"runs": {"a": "+sweeps=b"}}, "runs.a=+sweeps=b; must be a list of words such as"),
-        ({"runs": ["+sweeps=b", "seeds=5"]}, "runs: seeds=5 is no word of an arm; seeds and scale"),
-        ({"claims": {}}, "claims: not a list of claims, each with its fields"),
-        ({"claims": ["two"]}, "claims: not a list of claims, each with its fields"),
+        ({"seeds": [0, 0]}, "seeds=[0, 0]; must be different integers from 0 up, or their number"),
+        ({"seeds": 0}, "seeds=[]; must be different integers from 0 up, or their number"),
+        ({"seeds": [-1]}, "seeds=[-1]; must be different integers from 0 up, or their number"),
+        ({"runs": {}}, "runs={}; must be the overrides of the runs, or arms, each with its own"),
+        ({"runs": {"a": "+sweeps=b"}}, "runs.a=+sweeps=b; must be a list of overrides such as"),
+        (
+            {"runs": ["+sweeps=b", "seeds=5"]},
+            "runs: seeds=5 is not allowed in an arm; use the fields",
+        ),
+        ({"claims": {}}, "claims: must be a list of claims, each with its fields"),
+        ({"claims": ["two"]}, "claims: must be a list of claims, each with its fields"),
         (
             {"claims": [CLAIM | {"verdict": "holds"}]},
             "claim two: unknown field verdict; one of id, ",
@@ -92,18 +95,18 @@ def test_one_arm_bears_the_name_of_its_experiment(tmp_path):
         ({"claims": [CLAIM | {"metric": "bits{"}]}, "claim two: "),
         (
             {"claims": [CLAIM | {"runs": ["never"]}]},
-            "claim two: runs=['never']; must be of often, sel",
+            "claim two: runs=['never']; must be some of often, sel",
         ),
-        ({"claims": [CLAIM, CLAIM]}, "claim two is there twice; ids are of one claim each"),
+        ({"claims": [CLAIM, CLAIM]}, "claim two occurs twice; give each claim its own id"),
     ],
 )
-def test_what_is_no_experiment_is_refused_by_file_claim_and_field(tmp_path, changes, message):
+def test_malformed_experiments_are_refused_by_file_claim_and_field(tmp_path, changes, message):
     with pytest.raises(InputError, match=f"experiment.yaml: {re.escape(message)}"):
         read(tmp_path, **changes)
 
 
 @pytest.mark.parametrize("text", ["- text", "none", "title: [", ""])
-def test_what_is_no_mapping_is_refused(tmp_path, text):
+def test_a_file_without_a_mapping_is_refused(tmp_path, text):
     (tmp_path / "experiment.yaml").write_text(text)
     with pytest.raises(InputError, match="experiment.yaml: "):
         read_experiment(tmp_path)

@@ -1,4 +1,4 @@
-"""Claims as a reader meets them: statements, the short tables of the ledger and the full ones."""
+"""Statements of claims, the short tables of the ledger, and the full tables of experiments."""
 
 import re
 import shutil
@@ -59,7 +59,7 @@ def test_a_statement_can_be_read_alone():
     assert len({claim.statement for claim in CLAIMS}) == len(CLAIMS)
 
 
-def test_an_id_is_of_one_claim_and_kebab_case():
+def test_ids_are_unique_and_kebab_case():
     assert len({claim.id for claim in CLAIMS}) == len(CLAIMS)
     kebab = re.compile(r"[a-z0-9.]+(-[a-z0-9.]+)*")
     assert [claim.id for claim in CLAIMS if not kebab.fullmatch(claim.id)] == []
@@ -100,7 +100,7 @@ def test_all_claims_of_a_paper_are_counted_and_only_headlines_shown():
     assert [len(t) - 1 for t in tables(ledger([decided], headlines_only=False))] == [4]
 
 
-def test_results_of_mixed_code_are_told_below_the_ledger():
+def test_results_of_mixed_code_are_listed_below_the_ledger():
     assert "revision" not in ledger([of("one", HOLDS)], headlines_only=True)
     text = ledger([of("one", HOLDS), of("two", HOLDS, mixed="2 revisions")], headlines_only=True)
     assert text.endswith("Not all runs are of one revision of the code: two of 2 revisions.\n")
@@ -178,7 +178,7 @@ def test_a_ledger_elsewhere_would_have_dead_links(tmp_path, capsys):
 def test_a_file_without_one_place_for_claims_is_left_alone(tmp_path, text):
     path = tmp_path / "README.md"
     path.write_text(text)
-    with pytest.raises(InputError, match="README.md has no place for claims; write the lines <!--"):
+    with pytest.raises(InputError, match="README.md has no place for claims; add the lines <!--"):
         write_section(path, "new")
     assert path.read_text() == text
 

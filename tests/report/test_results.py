@@ -1,4 +1,4 @@
-"""Results in two tables: what is selected of them."""
+"""Results in two tables, and selections of them."""
 
 import polars as pl
 import pytest
@@ -39,7 +39,7 @@ def test_metrics_become_columns_of_the_runs_in_their_order(results):
     assert results.values(CHANCE).to_list() == [0.1, 0.3]
 
 
-def test_what_is_written_is_read_again(results, tmp_path):
+def test_written_results_are_read_back(results, tmp_path):
     results.write(tmp_path)
     found = Results.read(tmp_path)
     assert found.runs.equals(results.runs)
@@ -76,18 +76,18 @@ def test_dims_become_columns_along_a_name(results):
         ("xyz", "no metric xyz; see the rows of metrics.csv"),
     ],
 )
-def test_a_metric_that_no_run_has_is_refused_with_what_is_like_it(results, metric, message):
+def test_an_unknown_metric_is_refused_with_similar_names(results, metric, message):
     with pytest.raises(InputError, match=message):
         results.table(metric)
 
 
 def test_a_metric_that_was_measured_twice_is_refused(results):
     twice = Results(results.runs, pl.concat([results.metrics, results.metrics[:1]]))
-    with pytest.raises(InputError, match="twice of a run; leave out one of the scorers"):
+    with pytest.raises(InputError, match="twice for one run; leave out one of the scorers"):
         twice.values(CHANCE)
 
 
-def test_tables_that_are_missing_or_none_are_said(results, tmp_path):
+def test_missing_and_malformed_tables_are_refused(results, tmp_path):
     with pytest.raises(InputError, match=r"runs.csv is missing; python -m physlm.collate runs"):
         Results.read(tmp_path)
     results.write(tmp_path)

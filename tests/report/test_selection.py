@@ -1,4 +1,4 @@
-"""The best rate is chosen without looking at the runs that are then judged."""
+"""Learning rates are selected without the runs that are then compared."""
 
 import polars as pl
 import pytest

@@ -1,4 +1,4 @@
-"""A claim is decided by the interval of its runs, against scipy."""
+"""Claims are decided by the intervals of their runs, compared with scipy."""
 
 import math
 
@@ -42,7 +42,7 @@ def test_null_selects_the_runs_without_a_value():
     assert marked.value == pytest.approx(np.mean(VALUES[100]))
 
 
-def test_what_follows_is_ranked_alike_seed_by_seed():
+def test_rank_correlations_are_computed_seed_by_seed():
     alike = decided(claim(**FOLLOWS), paired([[1, 2, 3], [3, 1, 2]], [[5, 6, 9], [9, 0, 2]]))
     assert (alike.value, alike.word, alike.n) == (1.0, "holds", 2)
     swapped = decided(claim(**FOLLOWS), paired([[1, 2, 3], [3, 1, 2]], [[6, 5, 9], [9, 0, 2]]))
@@ -50,7 +50,7 @@ def test_what_follows_is_ranked_alike_seed_by_seed():
     assert swapped.word == "undecided"
 
 
-def test_what_follows_needs_a_run_of_each_kind():
+def test_a_rank_correlation_needs_a_run_of_each_kind():
     results = paired([[1, 2, 3], [3, 1, 2]], [[5, 6, 9], [9, 0, 2]])
     with pytest.raises(InputError, match="not one run of each kind for every seed, way"):
         decided(claim(**FOLLOWS), results[:-1])
@@ -122,14 +122,14 @@ def test_a_comparison_is_decided_only_if_both_intervals_are_on_one_side():
     assert verdict.word == "undecided"
 
 
-def test_a_comparison_with_a_part_of_the_others_multiplies_them():
+def test_times_multiplies_the_mean_that_is_compared_with():
     results = of_values([1.0, 1.1, 1.2], [3.0, 3.1, 3.2])
     half = claim(compared_to={"data.exposures": 100}, times=0.5, expect={"at_most": 0})
     assert decided(half, results).value == pytest.approx(1.1 - 1.55)
     assert decided(half, results).word == "holds"
 
 
-def test_a_ratio_of_what_is_not_above_zero_is_refused():
+def test_a_ratio_of_values_that_are_not_positive_is_refused():
     results = of_values([1.0, 1.2, 1.4], [0.7, -0.1, 1.1])
     with pytest.raises(InputError, match="a ratio of values that are not above 0; use times"):
         decided(claim(compared_to={"data.exposures": 100}, by="ratio"), results)
@@ -138,13 +138,13 @@ def test_a_ratio_of_what_is_not_above_zero_is_refused():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"times": 0.5}, "times=0.5 is of a difference only"),
-        ({"paired": True}, "paired is of a comparison only"),
+        ({"times": 0.5}, "times=0.5 needs a comparison by difference"),
+        ({"paired": True}, "paired needs a comparison by compared_to"),
         ({"best_of": {"over": "seed"}}, "best_of needs over and by"),
         ({"follows": {"metric": "other"}}, "follows needs metric, select and over"),
         (
             {"follows": {"metric": "m", "select": {}, "over": "seed"}, "relative_to": "most"},
-            "follows stands alone",
+            "follows excludes",
         ),
         ({"expect": {"atleast": 1}}, "expect={'atleast': 1}; at_least or at_most"),
         ({"expect": {}}, "expect={}; at_least or at_most"),
@@ -155,7 +155,7 @@ def test_a_ratio_of_what_is_not_above_zero_is_refused():
         ({"scale": "large"}, "scale=large; one of laptop, gpu, paper"),
     ],
 )
-def test_a_rule_that_cannot_be_is_named(changes, message):
+def test_inconsistent_rules_are_refused(changes, message):
     with pytest.raises(ValueError, match=message):
         claim(**changes)
 
@@ -186,13 +186,13 @@ def test_a_claim_that_selects_nothing_is_refused(changes, message):
 
 
 @pytest.mark.parametrize("bad", [None, math.nan, math.inf])
-def test_a_value_that_is_missing_or_no_number_is_refused(bad):
+def test_missing_and_infinite_values_are_refused(bad):
     values = pl.Series([*RESULTS["bits"][:2], bad, *RESULTS["bits"][3:]], dtype=pl.Float64)
-    with pytest.raises(InputError, match="claim c: 1 of 3 values of bits .*are no numbers"):
+    with pytest.raises(InputError, match="claim c: 1 of 3 values of bits .*are not finite"):
         decided(claim(), RESULTS.with_columns(bits=values))
 
 
-def test_a_correlation_with_what_is_the_same_everywhere_is_refused():
+def test_a_correlation_with_a_constant_is_refused():
     runs = pl.DataFrame(
         {
             "seed": [0] * 6,
@@ -205,17 +205,17 @@ def test_a_correlation_with_what_is_the_same_everywhere_is_refused():
         }
     )
     rule = {"metric": "y", "select": {"kind": "b"}, "over": "m"}
-    with pytest.raises(InputError, match="claim c: all the same for a seed, which ranks nothing"):
+    with pytest.raises(InputError, match="claim c: all values of a seed are equal"):
         decided(claim(metric="x", select={"kind": "a"}, follows=rule), runs)
 
 
-def test_one_run_of_a_group_has_no_error(tmp_path):
+def test_a_single_run_has_no_standard_error(tmp_path):
     verdict = decided(claim(compared_to={"data.exposures": 10}), RESULTS)
     assert verdict.groups[0][1] == pytest.approx(stats.sem(VALUES[1000]))
     assert verdict.groups[1] == (0.1, None)
 
 
-def test_no_interval_ends_where_the_quantity_cannot_be():
+def test_intervals_stay_within_the_possible_values():
     """Of a correlation beyond 1; of accuracies beyond 0 and 1, and their ratio below 0."""
     results = paired([[1, 2, 3, 4], [1, 2, 4, 3]], [[5, 6, 8, 9]] * 2)
     assert decided(claim(**FOLLOWS), results).high == 1.0
@@ -229,7 +229,7 @@ def test_no_interval_ends_where_the_quantity_cannot_be():
     assert ratio.low == 0.0 < ratio.value < ratio.high
 
 
-def test_what_is_not_above_zero_has_no_multiple():
+def test_a_value_that_is_not_positive_has_no_multiple():
     """A twentieth of -3 is above it: `20 times less` would hold of 0.1, and 0.1 is more than -3."""
     for expect in ({"at_most": 0}, {"at_least": 0}):
         rule = claim(compared_to={"data.exposures": 100}, times=0.05, expect=expect)
@@ -238,12 +238,12 @@ def test_what_is_not_above_zero_has_no_multiple():
         assert verdict.why == "-3.100 is not above 0, so that it has no multiple"
 
 
-def test_less_than_nothing_is_less_than_any_part_of_something():
+def test_a_negative_value_is_less_than_any_fraction_of_a_positive_one():
     rule = claim(compared_to={"data.exposures": 100}, times=0.05, expect={"at_most": 0})
     assert decided(rule, of_values([-0.2, -0.1, -0.15], [3.0, 3.1, 3.2])).word == "holds"
 
 
-def test_a_part_of_less_than_nothing_is_no_ratio():
+def test_a_fraction_of_a_negative_value_is_no_ratio():
     results = of_values([-0.2, -0.1, -0.15], [1.0], most=([2.0, 2.0, 2.0], [1.0]))
     verdict = decided(claim(relative_to="most", expect={"at_most": 0.5}), results)
     assert (verdict.word, verdict.why[:22]) == ("undecided", "-0.150 is not above 0,")

@@ -1,1 +1,1 @@
-"""Scorers of models of context-free languages."""
+"""Scorers of models trained on context-free grammars."""

@@ -1,15 +1,10 @@
-"""Is what a model writes in the language? Validity, diversity, and how errors look."""
+"""Generation accuracy on a grammar: validity, diversity, and where errors occur."""
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from physlm.data.corpus import require_at_least
-from physlm.eval.cfg.requirements import (
-    require_beginning,
-    require_cfg,
-    require_room,
-    require_strings,
-)
+from physlm.eval.cfg.requirements import require_cfg, require_prefix, require_room, require_strings
 from physlm.eval.scorer import ScorerConfig, mean, require_causal, require_temperature
 from physlm.measurement import Measurement, Metric
 from physlm.registry import register
@@ -22,20 +17,23 @@ if TYPE_CHECKING:
 @register("eval", "cfg_accuracy")
 @dataclass(kw_only=True, slots=True)
 class CfgAccuracyConfig(ScorerConfig):
-    """Share of valid strings among those a model writes, from their start and from true beginnings.
+    """Fraction of generated strings in the language, from scratch and from valid prefixes.
 
-    A string counts if the model ends it and all of it, its beginning included, is in the language;
-    one that is not ended within the grammar's longest length, or the model's window, is a failure.
+    A string is valid if the model ends it and the whole string, prefix included, is in the
+    language. A string not ended within the grammar's maximum length, or the model's window, is
+    invalid.
 
     Source:
         Physics of Language Models, Part 1, section 3 (cut 0 and 50, temperature 1, no top-k).
     """
 
     n_samples: int = 2000  # 20,000 in the paper
-    prefixes: list[int] = field(default_factory=lambda: [0, 50])  # tokens of the true beginning
+    prefixes: list[int] = field(
+        default_factory=lambda: [0, 50]
+    )  # tokens of a valid string that are given
     temperature: float = 1.0
     batch_size: int = 500
-    n_samples_of_curve: int = 200  # when measured during training
+    n_samples_of_curve: int = 200  # number when measured during training
 
     def validate(self) -> None:
         """Every value in its range."""
@@ -47,12 +45,12 @@ class CfgAccuracyConfig(ScorerConfig):
         require_temperature(self.temperature)
 
     def check(self, model: "LanguageModel", corpus: "Corpus") -> None:
-        """The model generates, and strings reach beyond the longest beginning."""
+        """The model generates, and strings are longer than the longest prefix."""
         corpus = require_cfg("cfg_accuracy", corpus)
         require_causal("cfg_accuracy", model, "does not generate; use eval=cfg_probing")
         require_room(model, corpus.grammar.length_distribution)
         name = f"eval.cfg_accuracy.prefixes={self.prefixes}"
-        require_beginning(name, model, corpus.grammar, max(self.prefixes))
+        require_prefix(name, model, corpus.grammar, max(self.prefixes))
         require_strings(
             "cfg_accuracy",
             model,
@@ -63,7 +61,7 @@ class CfgAccuracyConfig(ScorerConfig):
         )
 
     def measure(self, model: "LanguageModel", corpus: "Corpus") -> Measurement:
-        """Accuracy for every beginning, with errors; diversity of what has none."""
+        """Accuracy and errors for every prefix length; diversity of strings from scratch."""
         return Measurement(tuple(self._measured(model, corpus, self.n_samples, is_whole=True)))
 
     def curve(self, model: "LanguageModel", corpus: "Corpus") -> list[Metric]:
@@ -73,18 +71,18 @@ class CfgAccuracyConfig(ScorerConfig):
     def _measured(
         self, model: "LanguageModel", corpus: "Corpus", n: int, *, is_whole: bool
     ) -> list[Metric]:
-        from physlm.eval.cfg.generation import sampled_beginnings, write
+        from physlm.eval.cfg.generation import sampled_prefixes, write
         from physlm.eval.cfg.output import diversity_metrics, error_metrics
 
         corpus = require_cfg("cfg_accuracy", corpus)
         metrics = []
         for prefix in self.prefixes:
-            beginnings = list(sampled_beginnings(corpus, n, prefix))
+            prompts = list(sampled_prefixes(corpus, n, prefix))
             written = write(
                 model,
                 corpus,
-                beginnings,
-                beginnings,
+                prompts,
+                prompts,
                 n_new=corpus.grammar.longest - prefix + 1,
                 temperature=self.temperature,
                 batch_size=self.batch_size,

@@ -1,4 +1,4 @@
-"""How far a model's next-token distribution is from the true one: loss, its floor, and KL."""
+"""Distance between a model's next-token distribution and the true one: loss, floor, and KL."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 @register("eval", "cfg_distribution")
 @dataclass(kw_only=True, slots=True)
 class CfgDistributionConfig(ScorerConfig):
-    """Loss of fresh strings beside its exact floor, and KL to the true next-token distribution.
+    """Loss on fresh strings with its exact floor, and KL from the true next-token distribution.
 
-    The floor is the loss of the true distribution on the same strings, so that the two share their
-    chance. KL is the mean over the positions of a string, its end included, then over strings.
+    The floor is the loss of the true distribution on the same strings, so that sampling noise
+    cancels in their difference. KL is averaged over the positions of a string, its end included,
+    then over strings.
 
     Source:
         Physics of Language Models, Part 1, section 3 (KL-divergence); the oracle is exact here.
@@ -28,14 +29,14 @@ class CfgDistributionConfig(ScorerConfig):
 
     n_strings: int = 1000
     batch_size: int = 100  # strings per forward pass
-    n_strings_of_curve: int = 100  # when measured during training
+    n_strings_of_curve: int = 100  # number when measured during training
 
     def validate(self) -> None:
         """Every value in its range."""
         require_at_least(self, 1, "n_strings", "batch_size", "n_strings_of_curve")
 
     def check(self, model: "LanguageModel", corpus: "Corpus") -> None:
-        """The model reads from left to right, and its window holds most strings."""
+        """The model is causal, and its window holds most strings."""
         corpus = require_cfg("cfg_distribution", corpus)
         require_causal("cfg_distribution", model, "predicts no next token; use eval=cfg_probing")
         require_room(model, corpus.grammar.length_distribution)

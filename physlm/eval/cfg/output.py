@@ -1,4 +1,4 @@
-"""How strings that a model wrote err, and how they differ from each other."""
+"""Errors and diversity of generated strings."""
 
 import numpy as np
 from jaxtyping import Bool
@@ -17,7 +17,14 @@ from physlm.rng import stream
 def error_metrics(
     grammar: Grammar, written: Written, is_valid: Bool[np.ndarray, " strings"], prefix: int
 ) -> list[Metric]:
-    """Where invalid strings first go wrong, and on which level; missing where there is none."""
+    """Position and level of the first error of invalid strings; empty if all are valid.
+
+    Args:
+        grammar: The grammar of the language.
+        written: Generated strings.
+        is_valid: Whether each is in the language.
+        prefix: Tokens of the prefix from which they were generated.
+    """
     wrong = written.strings.chosen(~is_valid)
     if len(wrong) == 0:
         return []
@@ -41,9 +48,16 @@ def error_metrics(
 def diversity_metrics(
     model: LanguageModel, corpus: CfgCorpus, written: Written, batch_size: int
 ) -> list[Metric]:
-    """Entropy of what the model writes, beside the grammar's, and how many strings come twice.
+    """Entropy of the model's output with that of the grammar, and the number of repeated strings.
 
-    The entropy is over strings that the model ended; of others it is not known.
+    The entropy is estimated from the strings that the model ended, the only ones whose probability
+    is known.
+
+    Args:
+        model: The model that generated them.
+        corpus: The corpus of the grammar.
+        written: Strings generated from scratch at temperature 1.
+        batch_size: Strings per forward pass.
     """
     ended = written.strings.chosen(written.is_ended)
     has_end = np.ones(len(ended), dtype=np.bool_)
@@ -73,7 +87,7 @@ def diversity_metrics(
 
 
 def _collisions(strings: Strings) -> Metric:
-    """How many pairs of strings are equal, of all pairs."""
+    """The number of pairs of equal strings, among all pairs."""
     texts = np.array([string.tobytes() for string in strings], dtype=object)
     _, times = np.unique(texts, return_counts=True)
     n_pairs = len(strings) * (len(strings) - 1) // 2

@@ -1,4 +1,4 @@
-"""Prefixes of strings, clean and corrupted, with what was meant, and how a model goes on."""
+"""Clean and corrupted prefixes of strings, and whether a model continues them correctly."""
 
 from typing import NamedTuple
 
@@ -14,12 +14,12 @@ from physlm.rng import stream_key
 
 
 class Prefixes(NamedTuple):
-    """Token ids, with end-of-text before them.
+    """Prefixes as token ids, end-of-text first.
 
     Attributes:
         read: What the model reads.
-        meant: What stands for it.
-        n_tokens: About so many tokens of a clean string.
+        meant: The clean prefix that each stands for.
+        n_tokens: Approximate length of the clean prefixes.
     """
 
     read: list[Int[np.ndarray, " _tokens"]]
@@ -28,9 +28,9 @@ class Prefixes(NamedTuple):
 
 
 def longer_strings(corpus: CfgCorpus, n: int, n_tokens: int) -> Strings:
-    """Clean strings, n at most, that have more than so many tokens."""
-    likely = corpus.grammar.length_distribution[n_tokens + 1 :].sum()
-    n_drawn = int(n / likely * 1.5) + 50
+    """At most n clean strings of more than ``n_tokens`` tokens."""
+    fraction = corpus.grammar.length_distribution[n_tokens + 1 :].sum()
+    n_drawn = int(n / fraction * 1.5) + 50
     strings = corpus.measured(n_drawn, "robustness", derivations=True)
     is_longer = strings.lengths > n_tokens
     is_longer &= is_longer.cumsum() <= n
@@ -40,14 +40,14 @@ def longer_strings(corpus: CfgCorpus, n: int, n_tokens: int) -> Strings:
 def prefixes_of(
     corpus: CfgCorpus, clean: Strings, n_tokens: int, kind: CorruptionKind | None, rate: float
 ) -> Prefixes:
-    """Corrupted beginnings of strings, or clean ones, beside what was meant.
+    """Prefixes of strings, corrupted if asked for, with the clean prefixes that they stand for.
 
     Args:
-        corpus: Of the strings.
-        clean: They are longer than their beginnings.
-        n_tokens: Of a clean beginning.
+        corpus: The corpus of the grammar.
+        clean: Strings of more than ``n_tokens`` tokens.
+        n_tokens: Length of a clean prefix.
         kind: What is corrupted; None for nothing.
-        rate: Share of it.
+        rate: Fraction of tokens or symbols that are corrupted.
     """
     documents = corpus.documents(clean)
     rows = [documents.tokens[a:] for a in documents.starts[:-1]]
@@ -55,12 +55,13 @@ def prefixes_of(
         cut = [row[: n_tokens + 1] for row in rows]
         return Prefixes(cut, cut, n_tokens)
     key = stream_key(corpus.seed, "robustness", kind.value)
-    made = corrupt(corpus.grammar, clean, kind, rate, key)
-    corrupted = corpus.documents(made.strings)
+    result = corrupt(corpus.grammar, clean, kind, rate, key)
+    corrupted = corpus.documents(result.strings)
     read, meant = [], []
     for i, start in enumerate(corrupted.starts[:-1]):
-        string = slice(made.strings.starts[i], made.strings.starts[i + 1])
-        n_meant = made.n_meant[string][:n_tokens]
+        string = slice(result.strings.starts[i], result.strings.starts[i + 1])
+        n_meant = result.n_meant[string][:n_tokens]
+        # Cut where a replaced symbol ends: only there is the clean prefix known.
         n_read = int(np.flatnonzero(n_meant > 0)[-1]) + 1
         read.append(corrupted.tokens[start : start + n_read + 1])
         meant.append(rows[i][: n_meant[n_read - 1] + 1])
@@ -68,17 +69,30 @@ def prefixes_of(
 
 
 def is_continued(
-    model: LanguageModel, corpus: CfgCorpus, begun: Prefixes, *, temperature: float, batch_size: int
+    model: LanguageModel,
+    corpus: CfgCorpus,
+    prefixes: Prefixes,
+    *,
+    temperature: float,
+    batch_size: int,
 ) -> Bool[np.ndarray, " strings"]:
-    """Whether what was meant is in the language together with what the model writes."""
-    n_read = max(map(len, begun.read)) - 1
+    """Whether each clean prefix with the model's continuation is in the language.
+
+    Args:
+        model: The model that generates.
+        corpus: The corpus of the grammar.
+        prefixes: What the model reads, and the clean prefixes.
+        temperature: Of sampling.
+        batch_size: Strings per batch.
+    """
+    n_read = max(map(len, prefixes.read)) - 1
     written = write(
         model,
         corpus,
-        begun.read,
-        begun.meant,
+        prefixes.read,
+        prefixes.meant,
         temperature=temperature,
         batch_size=batch_size,
-        n_new=corpus.grammar.longest + begun.n_tokens - n_read + 1,
+        n_new=corpus.grammar.longest + prefixes.n_tokens - n_read + 1,
     )
     return written.is_valid(corpus.grammar)

@@ -1,4 +1,4 @@
-"""What scorers of grammars require: strings to measure, and a model that can read them."""
+"""Requirements of grammar scorers: strings to measure, and a model that can read them."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from physlm.data.corpus import Corpus
     from physlm.models.language_model import LanguageModel
 
-_LEAST_FITTING = 0.9  # share of strings that a window must hold
-_LEAST_LONGER = 0.001  # share of strings that must be longer than a beginning
-_MOST_LOOKED_AT = 1000  # strings, of which nine in ten fit
+_MIN_FITTING = 0.9  # fraction of strings that the window must hold
+_MIN_LONGER = 0.001  # fraction of strings that must be longer than a prefix
+_MAX_DRAWN = 1000  # strings drawn for a check
 
 
 def require_cfg(name: str, corpus: "Corpus") -> "CfgCorpus":
-    """A corpus whose grammar is known.
+    """The corpus, which must be that of a grammar.
 
     Raises:
         InputError: If it is of another world.
@@ -34,57 +34,57 @@ def require_cfg(name: str, corpus: "Corpus") -> "CfgCorpus":
 
 
 def require_room(model: "LanguageModel", length_distribution: np.ndarray) -> None:
-    """Learned positions reach over most strings.
+    """Require that the model's learned positions hold most strings.
 
     Raises:
         InputError: If they do not.
     """
     window = model.longest_window
-    if window is None or length_distribution[:window].sum() >= _LEAST_FITTING:
+    if window is None or length_distribution[:window].sum() >= _MIN_FITTING:
         return
-    share = length_distribution[:window].sum()
+    fraction = length_distribution[:window].sum()
     raise InputError(
-        f"data.seq_len={window}: only {share:.0%} of the strings, with end-of-text, fit the "
+        f"data.seq_len={window}: only {fraction:.0%} of the strings, with end-of-text, fit the "
         "learned positions; raise it or use model.position=rope"
     )
 
 
-def require_beginning(name: str, model: "LanguageModel", grammar: "Grammar", n_tokens: int) -> None:
-    """Strings go on after so many tokens, and the model's window holds more than these.
+def require_prefix(name: str, model: "LanguageModel", grammar: "Grammar", n_tokens: int) -> None:
+    """Require strings longer than a prefix, and a window longer than it.
 
     Args:
-        name: Of the setting, with its value.
-        model: What reads them.
-        grammar: Whose strings they are.
-        n_tokens: Of the beginning.
+        name: The setting that gives the length, with its value.
+        model: The model that reads the prefix.
+        grammar: The grammar of the strings.
+        n_tokens: Length of the prefix.
 
     Raises:
-        InputError: If hardly any string does, or the window ends before.
+        InputError: If hardly any string is longer, or the window is not.
     """
-    share = grammar.length_distribution[n_tokens + 1 :].sum()
-    if share < _LEAST_LONGER:
+    fraction = grammar.length_distribution[n_tokens + 1 :].sum()
+    if fraction < _MIN_LONGER:
         raise InputError(
             f"{name}; the longest string of this grammar has {grammar.longest} tokens, and "
-            f"{share:.2%} of all go on after {n_tokens}; use shorter beginnings"
+            f"{fraction:.2%} of all are longer than {n_tokens}; use shorter prefixes"
         )
     if model.longest_window is not None and n_tokens >= model.longest_window:
         raise InputError(
             f"{name} leaves no room for what follows: learned positions end at "
-            f"data.seq_len={model.longest_window}; raise it or use shorter beginnings"
+            f"data.seq_len={model.longest_window}; raise it or use shorter prefixes"
         )
 
 
 def require_strings(
     name: str, model: "LanguageModel", corpus: "CfgCorpus", purpose: Sequence[str], **counts: int
 ) -> None:
-    """Strings of every count fit into memory, and of the fewest one at least the model's window.
+    """Require that each number of strings fits memory, and that some string fits the window.
 
     Args:
-        name: Of the scorer.
-        model: What reads them.
-        corpus: Where they are drawn.
+        name: Name of the scorer.
+        model: The model that reads the strings.
+        corpus: The corpus that they are drawn from.
         purpose: As in ``CfgCorpus.measured``.
-        counts: How many are drawn, by setting.
+        counts: Number of strings that each setting asks for.
 
     Raises:
         InputError: Naming the setting.
@@ -94,26 +94,26 @@ def require_strings(
         for setting, n in counts.items():
             require_memory({f"eval.{name}.{setting}={n}": 8 * n * mean_length})
     setting = min(counts, key=lambda setting: counts[setting])
-    drawn = corpus.measured(min(counts[setting], _MOST_LOOKED_AT), *purpose)
+    drawn = corpus.measured(min(counts[setting], _MAX_DRAWN), *purpose)
     if len(fitting(model, drawn)) == 0:
         raise InputError(
-            f"eval.{name}.{setting}={counts[setting]}: no string that is drawn fits the learned "
+            f"eval.{name}.{setting}={counts[setting]}: none of these strings fits the learned "
             f"positions, which end at data.seq_len={model.longest_window}; raise one of them"
         )
 
 
 def require_inner_levels(name: str, grammar: "Grammar") -> None:
-    """The grammar has nonterminals between its root and its terminals.
+    """Require nonterminals between the root and the terminals.
 
     Raises:
-        InputError: If it has none.
+        InputError: If the grammar has none.
     """
     if len(grammar.levels) < 3:
         raise InputError(f"eval={name} needs a grammar of at least 3 levels")
 
 
 def fitting(model: "LanguageModel", strings: "Strings") -> "Strings":
-    """The strings that the model's window holds, with end-of-text before them."""
+    """The strings that fit the model's window after end-of-text."""
     if model.longest_window is None:
         return strings
     return strings.chosen(strings.lengths < model.longest_window)

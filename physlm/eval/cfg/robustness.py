@@ -1,4 +1,4 @@
-"""Whether a model goes on as was meant when the beginning has mistakes."""
+"""Robustness of generation to corrupted prefixes."""
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 from physlm.data.corpus import require_at_least
 from physlm.errors import InputError
 from physlm.eval.cfg.requirements import (
-    require_beginning,
     require_cfg,
     require_inner_levels,
+    require_prefix,
     require_room,
     require_strings,
 )
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 @register("eval", "cfg_robustness")
 @dataclass(kw_only=True, slots=True)
 class CfgRobustnessConfig(ScorerConfig):
-    """Share of continuations of corrupted beginnings that fit what was meant.
+    """Fraction of continuations of corrupted prefixes that fit the clean prefix.
 
-    A beginning of about ``prefix`` tokens is corrupted, the model goes on, and the clean beginning
-    with the model's continuation must be in the language. Where nonterminals are replaced the
-    beginning is cut where one of them ends, so that what it was meant to be is known. The same
-    without corruption is measured beside.
+    A prefix of about ``prefix`` tokens is corrupted, the model continues it, and the clean prefix
+    with the model's continuation must be in the language. If nonterminals are replaced, the prefix
+    is cut where one of them ends, so that the clean prefix is known. Clean prefixes are measured
+    as a control.
 
     Source:
         Physics of Language Models, Part 1, results 11 to 13.
@@ -38,9 +38,9 @@ class CfgRobustnessConfig(ScorerConfig):
 
     n_samples: int = 500
     prefix: int = 50
-    rate_of_tokens: float = 0.15  # redrawn
-    rate_of_symbols: float = 0.10  # replaced by any of their level
-    rate_of_fixed_symbols: float = 0.05  # replaced by the next of their level
+    rate_of_tokens: float = 0.15  # tokens redrawn at random
+    rate_of_symbols: float = 0.10  # nonterminals replaced by a random one of their level
+    rate_of_fixed_symbols: float = 0.05  # nonterminals replaced by the next one of their level
     temperatures: list[float] = field(default_factory=lambda: [1.0, 0.1])
     batch_size: int = 500
 
@@ -57,7 +57,7 @@ class CfgRobustnessConfig(ScorerConfig):
             require_temperature(temperature)
 
     def check(self, model: "LanguageModel", corpus: "Corpus") -> None:
-        """The model generates, and some strings are longer than the beginning."""
+        """The model generates, and enough strings are longer than the prefix."""
         corpus = require_cfg("cfg_robustness", corpus)
         grammar = corpus.grammar
         require_causal("cfg_robustness", model, "does not generate; use eval=cfg_probing")
@@ -67,20 +67,20 @@ class CfgRobustnessConfig(ScorerConfig):
         least = int(grammar.tables.longest[inner].max())
         if self.prefix < least:
             raise InputError(
-                f"eval.cfg_robustness.prefix={self.prefix}; at least {least}, so that one symbol "
-                "above the terminals ends in it"
+                f"eval.cfg_robustness.prefix={self.prefix}; must be at least {least}, so that a "
+                "symbol above the terminals ends in it"
             )
         longer = grammar.length_distribution[self.prefix + 1 :].sum()
         if longer < 0.1:
             raise InputError(
                 f"eval.cfg_robustness.prefix={self.prefix}: only {longer:.0%} of the strings are "
-                "longer; use a shorter beginning"
+                "longer; use a shorter prefix"
             )
-        require_beginning(f"eval.cfg_robustness.prefix={self.prefix}", model, grammar, self.prefix)
+        require_prefix(f"eval.cfg_robustness.prefix={self.prefix}", model, grammar, self.prefix)
         require_strings("cfg_robustness", model, corpus, ["robustness"], n_samples=self.n_samples)
 
     def measure(self, model: "LanguageModel", corpus: "Corpus") -> Measurement:
-        """Accuracy for every kind of corruption, and for none, at every temperature."""
+        """Accuracy with clean prefixes and every kind of corruption, at every temperature."""
         from physlm.data.cfg.corruption import CorruptionKind
         from physlm.eval.cfg.prefixes import is_continued, longer_strings, prefixes_of
 
@@ -89,10 +89,10 @@ class CfgRobustnessConfig(ScorerConfig):
         clean = longer_strings(corpus, self.n_samples, self.prefix)
         for kind in (None, *CorruptionKind):
             rate = 0.0 if kind is None else self._rate(kind)
-            begun = prefixes_of(corpus, clean, self.prefix, kind, rate)
+            prefixes = prefixes_of(corpus, clean, self.prefix, kind, rate)
             for temperature in self.temperatures:
                 is_right = is_continued(
-                    model, corpus, begun, temperature=temperature, batch_size=self.batch_size
+                    model, corpus, prefixes, temperature=temperature, batch_size=self.batch_size
                 )
                 metrics.append(
                     mean(

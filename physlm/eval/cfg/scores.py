@@ -1,4 +1,4 @@
-"""Log-probabilities that a model gives to strings of a grammar, against the true ones."""
+"""Log-probabilities of strings under a model, compared with the true ones."""
 
 import math
 from collections.abc import Iterator
@@ -17,11 +17,17 @@ from physlm.models.language_model import LanguageModel
 def next_token_scores(
     model: LanguageModel, corpus: CfgCorpus, strings: Strings, batch_size: int
 ) -> Iterator[tuple[int, Float[np.ndarray, "strings positions vocabulary"]]]:
-    """Log-probabilities after end-of-text and each token of strings, a batch at a time.
+    """Next-token log-probabilities after end-of-text and each token of strings, batch by batch.
 
     Columns are token ids: the grammar's tokens in ascending order, then end-of-text. Each batch
-    comes with the number of its first string; behind a string's end its rows mean nothing. Of
-    strings longer than the model's window, what follows the window's last token is the last row.
+    comes with the index of its first string. Rows after the end of a string have no meaning. Of a
+    string longer than the model's window, the last row is the one after the window's last token.
+
+    Args:
+        model: The model to be measured.
+        corpus: The corpus of the grammar.
+        strings: Strings to read.
+        batch_size: Strings per forward pass.
     """
     rows = corpus.documents(strings).rows(corpus.vocabulary.eos)
     longest = strings.lengths + 1
@@ -41,7 +47,15 @@ def log_probabilities(
     has_end: Bool[np.ndarray, " strings"],
     batch_size: int,
 ) -> Float[np.ndarray, " strings"]:
-    """A model's log-probability, in nats, of strings and of the ends of those that have one."""
+    """Log-probability of each string under a model, in nats.
+
+    Args:
+        model: The model to be measured.
+        corpus: The corpus of the grammar.
+        strings: Strings to score.
+        has_end: Whether the probability of a string includes that of its end.
+        batch_size: Strings per forward pass.
+    """
     found = np.empty(len(strings))
     for first, log_p in next_token_scores(model, corpus, strings, batch_size):
         for i, scores in enumerate(log_p, start=first):
@@ -52,7 +66,14 @@ def log_probabilities(
 def distribution_metrics(
     model: LanguageModel, corpus: CfgCorpus, strings: Strings, batch_size: int
 ) -> list[Metric]:
-    """Loss, floor, their ratio and difference, and KL, over strings."""
+    """Loss, floor, their ratio and difference, and KL, over strings.
+
+    Args:
+        model: The model to be measured.
+        corpus: The corpus of the grammar.
+        strings: Fresh strings.
+        batch_size: Strings per forward pass.
+    """
     losses, divergences = [], []
     for first, log_p in next_token_scores(model, corpus, strings, batch_size):
         for i, rows in enumerate(log_p, start=first):
@@ -71,7 +92,7 @@ def _log_probability(
     *,
     has_end: bool,
 ) -> float:
-    """Of a string, and of its end if it has one, by the scores after each token."""
+    """Log-probability of a string, and of its end if it has one, from next-token scores."""
     ids = corpus.ids(string)
     if has_end:
         ids = np.append(ids, corpus.vocabulary.eos)
@@ -82,7 +103,7 @@ def _kl(
     truth: Float[np.ndarray, "positions vocabulary"],
     log_p: Float[np.ndarray, "positions vocabulary"],
 ) -> Float[np.ndarray, " positions"]:
-    """KL(truth || model) in nats; what is impossible adds nothing."""
+    """KL(truth || model) in nats; impossible tokens contribute 0."""
     log_truth = np.log(truth, where=truth > 0, out=np.zeros_like(truth))
     divergence: np.ndarray = (truth * (log_truth - log_p)).sum(axis=1)
     return divergence
@@ -94,7 +115,7 @@ def _loss_metrics(
     n_tokens: np.ndarray,
     divergences: Float[np.ndarray, " strings"],
 ) -> list[Metric]:
-    """Losses per token are sums over strings by sums of tokens, as training counts them."""
+    """Losses per token are sums over all strings divided by all tokens, as in training."""
     return [
         _ratio("cfg/loss_nats", losses, n_tokens, "nats/token"),
         _ratio("cfg/floor_nats", floors, n_tokens, "nats/token"),

@@ -1,4 +1,4 @@
-"""Bits of knowledge that a model holds, per parameter."""
+"""Knowledge capacity: bits of knowledge stored per parameter."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -20,26 +20,26 @@ if TYPE_CHECKING:
 @register("eval", "capacity")
 @dataclass(kw_only=True, slots=True)
 class CapacityConfig(PeopleTextsConfig):
-    """The capacity ratio R of a model trained on biographies, with its parts and its maximum.
+    """The capacity ratio R of a model trained on biographies, its parts, and its upper bound R^max.
 
     Losses are summed over the tokens of an item: the name at a document's start, each value after
-    the words before it. They are means over several renderings of each person. Of a mixture the
-    people are measured, not what they are mixed with; people told of at different frequencies are
-    reported by frequency, too. The validation loss is over all tokens of one more rendering; of a
-    world whose texts do not vary, that is the text of training.
+    the text that precedes it. They are means over several renderings of each person. In a mixture
+    only the people are measured. If people appear at different frequencies, results are also
+    reported by frequency. The validation loss is that of all tokens of one more rendering; if the
+    texts of a world do not vary, this is the training text.
 
-    Written texts may state a value before the name; names and values then tell of each other, and
-    only their sum is what is known of the people.
+    Fixed texts may state a value before the name. Name and values then predict each other, and only
+    the sum of their bits is meaningful.
 
     Source:
         Physics of Language Models, Part 3.3, definition 2.2 and theorem 3.2.
     """
 
-    n_renderings: int = 4  # texts drawn per person
-    max_people: int = 100_000  # people measured; above that, a sample
+    n_renderings: int = 4  # renderings per person
+    max_people: int = 100_000  # people measured; more are sampled
 
     def check(self, model: "LanguageModel", corpus: "Corpus") -> None:
-        """Only worlds of people have a capacity, and each document is read in one window."""
+        """The corpus has people, and each document fits the model's window."""
         from physlm.eval.people.item_losses import require_documents_fit
 
         world = _world(corpus)
@@ -50,23 +50,23 @@ class CapacityConfig(PeopleTextsConfig):
         require_documents_fit(model, world, people, self.n_renderings)
 
     def _require_frequencies(self, world: "KnowledgeCorpus", people: np.ndarray) -> None:
-        """Somebody is measured of every group, and there is something to know of them."""
+        """Each frequency group has a person in the sample, and values that carry information."""
         every = np.unique(world.frequencies)
         if len(every) == 1:
             return
         if missing := [f for f in every.tolist() if f not in world.frequencies[people]]:
             raise InputError(
-                f"eval.capacity.max_people={self.max_people} leaves nobody who is told of "
-                f"{missing[0]} times in an epoch; raise it"
+                f"eval.capacity.max_people={self.max_people}: the sample has no person of "
+                f"frequency {missing[0]} (biographies per epoch); raise it"
             )
         if not world.value_bits:
             raise InputError(
-                "eval=capacity measures what is known by frequency, but every value has one "
-                "choice only; raise data.diversity or leave out data.frequencies"
+                "eval=capacity reports value bits by frequency, but each attribute has a single "
+                "value; raise data.diversity or leave out data.frequencies"
             )
 
     def measure(self, model: "LanguageModel", corpus: "Corpus") -> Measurement:
-        """The capacity ratio, its parts and its maximum; the validation loss."""
+        """The capacity ratio, its parts and its upper bound; the validation loss."""
         from physlm.eval.people.capacity_ratio import capacity_metrics, frequency_metrics
         from physlm.eval.people.item_losses import measure_items, token_losses
 
@@ -97,13 +97,14 @@ def _world(corpus: "Corpus") -> "KnowledgeCorpus":
     world = part_of(corpus, KnowledgeCorpus)
     if world is None:
         raise InputError(
-            "eval=capacity measures people, of data=bios, bior or biod, alone or among junk"
+            "eval=capacity measures worlds of people; use data=bios, bior or biod, with or "
+            "without junk"
         )
     return world
 
 
 def _require_texts(world: "KnowledgeCorpus") -> None:
-    """All is told in every text, and where names and values stand is the same in all of them.
+    """Every text states all attributes, with the name and the gender at the same place in each.
 
     Raises:
         InputError: If it is not.
@@ -118,6 +119,6 @@ def _require_texts(world: "KnowledgeCorpus") -> None:
     if is_named_later or any(t.has_pronoun != augmentations[0].has_pronoun for t in augmentations):
         raise InputError(
             "eval=capacity reads the name at the start of every text and the gender in all or "
-            "none of them; set name_position=0, and the same subject in data.text and "
+            "none of them; set name_position=0, and the same subject in data.augmentation and "
             "data.minority_augmentation"
         )

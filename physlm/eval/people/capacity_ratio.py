@@ -1,4 +1,4 @@
-"""The capacity ratio of a model and its parts, from its losses."""
+"""The capacity ratio and its parts, from item losses."""
 
 import math
 
@@ -22,8 +22,9 @@ def capacity_metrics(
     name bits = N (log2 N0 - name loss), value bits = N sum over counted attributes of
     (log2 of the number of values - value loss), and for bioD
     diversity bits = K D (log2(T^L / D) - first-chunk loss), losses in bits. Nothing is clipped:
-    a model that knows less than nothing scores below zero. Names and values alone are reported,
-    too: of people among junk from the same diversity sets, these are what is known of them.
+    a model worse than the uniform one scores below zero. The ratio of name and value bits alone is
+    also reported: if junk people share the diversity sets, it is what the model knows about the
+    target people.
     """
     n = corpus.n_people
     name, value = _bits_known(losses, corpus)
@@ -60,10 +61,16 @@ def frequency_metrics(
     people: Int64[np.ndarray, " people"],
     n_parameters: int,
 ) -> list[Metric]:
-    """What is known of people told of equally often in an epoch; nothing where all are.
+    """Knowledge by the number of biographies per epoch; empty if it is the same for all people.
 
-    ``fraction_learned`` is of the bits of their values, ``name_value_bits_per_parameter`` their
-    part of the capacity ratio, names and values.
+    ``fraction_learned`` is the fraction of value bits learned, and
+    ``name_value_bits_per_parameter`` the group's part of the capacity ratio.
+
+    Args:
+        losses: Of the measured people.
+        corpus: The world of the people.
+        people: Indices of the measured people.
+        n_parameters: Of the model.
     """
     frequencies = corpus.frequencies
     every = np.unique(frequencies)
@@ -86,7 +93,7 @@ def frequency_metrics(
 def _bits_known(
     losses: ItemLosses, corpus: KnowledgeCorpus
 ) -> tuple[Float[np.ndarray, " people"], Float[np.ndarray, " people"]]:
-    """Bits known of each person's name and values."""
+    """Bits known about each person's name and values."""
     counted = [i for i, a in enumerate(corpus.attributes) if a.is_counted]
     name = math.log2(corpus.n_names) - losses.name * BITS_PER_NAT
     return name, corpus.value_bits - losses.value[:, counted].sum(axis=1) * BITS_PER_NAT

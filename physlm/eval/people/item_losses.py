@@ -1,4 +1,4 @@
-"""Losses of names and values of people, each document alone in its window."""
+"""Losses of people's names and attribute values, each document alone in its window."""
 
 from dataclasses import dataclass
 
@@ -15,14 +15,14 @@ from physlm.models.language_model import LanguageModel
 
 @dataclass(frozen=True, slots=True)
 class ItemLosses:
-    """Losses in nats summed over each item's tokens, averaged over renderings, per person.
+    """Losses of each item of each person, in nats, summed over tokens, averaged over renderings.
 
     Attributes:
-        name: Of the name.
-        value: Of each attribute's value.
-        first_chunk: Of the first chunk of each value; empty without diversity sets.
-        is_right: Share of renderings in which greedy decoding gives the whole value.
-        is_name_right: Share in which it gives the whole name.
+        name: Loss of the name.
+        value: Loss of each attribute's value.
+        first_chunk: Loss of the first chunk of each value; empty without diversity sets.
+        is_right: Fraction of renderings in which greedy decoding gives the whole value.
+        is_name_right: Fraction of renderings in which it gives the whole name.
     """
 
     name: Float[np.ndarray, " people"]
@@ -40,10 +40,17 @@ def require_documents_fit(
     *,
     n_unread: int = 1,
 ) -> None:
-    """The model reads each document in one window, but for its last ``n_unread`` tokens.
+    """Require that the model's window holds each document, but for its last ``n_unread`` tokens.
+
+    Args:
+        model: The model that reads the documents.
+        corpus: The world of the people.
+        people: Indices of the people whose documents are read.
+        n_renderings: Documents of each person.
+        n_unread: How many tokens at the end of a document are never read.
 
     Raises:
-        InputError: If its learned positions end before.
+        InputError: If the model has fewer learned positions.
     """
     if model.longest_window is None:
         return
@@ -62,8 +69,15 @@ def measure_items(
 ) -> ItemLosses:
     """Score every item of every person, each document alone in its window.
 
-    Greedy decoding gives the value exactly when every one of its tokens is the most likely one
-    after the true tokens before it, so no decoding is needed.
+    Greedy decoding gives a value exactly if each of its tokens is the most likely one after the
+    true tokens before it, so that one forward pass replaces decoding.
+
+    Args:
+        model: The model to be measured.
+        corpus: The world of the people.
+        people: Indices of the people.
+        n_renderings: Documents of each person.
+        batch_size: Documents per forward pass.
     """
     n = len(people)
     chunk_length = 0 if corpus.diversity is None else corpus.diversity.chunk_length
@@ -79,12 +93,12 @@ def measure_items(
         for first in range(0, n, batch_size):
             rows = slice(first, first + batch_size)
             documents = corpus.rendering(number, people[rows])
-            nats, is_likeliest = _token_losses(model, documents, corpus.vocabulary.eos)
+            nats, is_most_likely = _token_losses(model, documents, corpus.vocabulary.eos)
             names, spans = documents.name_spans[:, None], documents.value_spans
             sums["name"][rows] += _span_sums(nats, names)[:, 0]
-            sums["is_name_right"][rows] += _span_sums(~is_likeliest, names)[:, 0] == 0
+            sums["is_name_right"][rows] += _span_sums(~is_most_likely, names)[:, 0] == 0
             sums["value"][rows] += _span_sums(nats, spans)
-            n_wrong = _span_sums(~is_likeliest, spans)
+            n_wrong = _span_sums(~is_most_likely, spans)
             sums["is_right"][rows] += n_wrong == 0
             if chunk_length:
                 chunk = np.stack([spans[..., 0], spans[..., 0] + chunk_length], axis=-1)
@@ -103,10 +117,10 @@ def token_losses(
     """Mean loss per token, in nats, of one rendering of each person.
 
     Args:
-        model: What reads them.
-        corpus: Where the people are from.
-        people: Their numbers.
-        number: Of the rendering.
+        model: The model to be measured.
+        corpus: The world of the people.
+        people: Indices of the people.
+        number: Number of the rendering.
         batch_size: Documents per forward pass.
     """
     per_document = []
@@ -123,10 +137,10 @@ def _span_sums(
     per_token: Float[np.ndarray, "documents tokens"] | Bool[np.ndarray, "documents tokens"],
     spans: np.ndarray,
 ) -> Float[np.ndarray, "documents spans"]:
-    """Sums over token spans (start, end) of each document."""
-    upto = np.pad(per_token.astype(np.float64).cumsum(axis=1), ((0, 0), (1, 0)))
-    ends = np.take_along_axis(upto, spans[..., 1], axis=1)
-    sums: np.ndarray = ends - np.take_along_axis(upto, spans[..., 0], axis=1)
+    """Sums over the token spans (start, end) of each document."""
+    cumulative = np.pad(per_token.astype(np.float64).cumsum(axis=1), ((0, 0), (1, 0)))
+    ends = np.take_along_axis(cumulative, spans[..., 1], axis=1)
+    sums: np.ndarray = ends - np.take_along_axis(cumulative, spans[..., 0], axis=1)
     return sums
 
 
@@ -134,13 +148,13 @@ def _span_sums(
 def _token_losses(
     model: LanguageModel, documents: Biographies, eos: int
 ) -> tuple[Float[np.ndarray, "documents tokens"], Bool[np.ndarray, "documents tokens"]]:
-    """Loss of each token in nats, and whether it is the likeliest; 0 and True at position 0."""
+    """Loss of each token in nats, and whether it is the most likely; 0 and True at position 0."""
     tokens = torch.from_numpy(documents.rows(eos)).long().to(model.device)
     logits: Tensor = model(tokens[:, :-1]).float()
     targets = tokens[:, 1:]
     nats = torch.nn.functional.cross_entropy(logits.mT, targets, reduction="none")
-    is_likeliest = logits.argmax(dim=-1) == targets
+    is_most_likely = logits.argmax(dim=-1) == targets
     return (
         np.pad(nats.cpu().double().numpy(), ((0, 0), (1, 0))),
-        np.pad(is_likeliest.cpu().numpy(), ((0, 0), (1, 0)), constant_values=True),
+        np.pad(is_most_likely.cpu().numpy(), ((0, 0), (1, 0)), constant_values=True),
     )

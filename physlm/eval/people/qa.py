@@ -1,4 +1,4 @@
-"""Answers to questions about people: those that training asked about, and others."""
+"""QA accuracy on train people and on held-out people."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -7,8 +7,8 @@ import numpy as np
 
 from physlm.data.corpus import require_at_least
 from physlm.errors import InputError
-from physlm.eval.people.splits import IN, OUT
 from physlm.eval.scorer import ScorerConfig, mean, require_causal, require_window, sample
+from physlm.eval.splits import HELD_OUT_PEOPLE, TRAIN_PEOPLE
 from physlm.measurement import Measurement, Metric
 from physlm.registry import register
 from physlm.rng import stream
@@ -24,46 +24,49 @@ if TYPE_CHECKING:
 class QaConfig(ScorerConfig):
     """Exact match of whole answers, decoded greedily to their end.
 
-    The split is ``train_people``, whose questions were trained on, or ``held_out_people``. Every
-    attribute is asked for in the first paraphrase; then all of them in paraphrases held out from
-    training, if there are any. Chance is always giving the answer commonest in training.
+    The split is ``train_people``, whose questions are in the QA training set, or
+    ``held_out_people``. All attributes are queried in the first paraphrase, and once more in a
+    random held-out paraphrase if there are any. Chance is the accuracy of always giving the most
+    common answer of the training set.
 
     Source:
         Physics of Language Models, Part 3.1, section 2.2.
     """
 
-    max_people: int = 1000  # of each split; above that, a sample
-    batch_size: int = 512  # questions read at once
+    max_people: int = 1000  # of each split; more are sampled
+    batch_size: int = 512  # questions per batch
 
     def validate(self) -> None:
         """Every value in its range."""
         require_at_least(self, 1, "max_people", "batch_size")
 
     def check(self, model: "LanguageModel", corpus: "Corpus") -> None:
-        """The corpus asks questions, and the model reads and answers them."""
+        """The corpus has questions, and the model can read and answer them."""
         questions = _questions(corpus)
         require_causal("qa", model, "does not answer")
         needed = questions.longest_question + questions.longest_answer
         require_window(model, "questions and answers", needed)
 
     def measure(self, model: "LanguageModel", corpus: "Corpus") -> Measurement:
-        """Exact match in both splits, by attribute, and in untrained paraphrases."""
+        """Exact match in both splits, overall, by attribute, and in held-out paraphrases."""
         questions = _questions(corpus)
-        found = (self._of_split(model, questions, split) for split in (IN, OUT))
+        found = (
+            self._of_split(model, questions, split) for split in (TRAIN_PEOPLE, HELD_OUT_PEOPLE)
+        )
         return Measurement(tuple(metric for metrics in found for metric in metrics))
 
     def _of_split(
         self, model: "LanguageModel", questions: "QuestionCorpus", split: str
     ) -> list[Metric]:
         from physlm.data.people.questions import N_PARAPHRASES
-        from physlm.eval.exact_match import grid, is_answered, likeliest
+        from physlm.eval.exact_match import all_questions, is_exact_match, is_most_common
 
-        people, attributes = grid(self._people(questions, split), questions)
+        people, attributes = all_questions(self._people(questions, split), questions)
         paraphrases = np.zeros(len(people), dtype=np.int64)
         size = self.batch_size
         measured = {
-            "exact_match": is_answered(model, questions, people, attributes, paraphrases, size),
-            "chance": likeliest(questions, people, attributes),
+            "exact_match": is_exact_match(model, questions, people, attributes, paraphrases, size),
+            "chance": is_most_common(questions, people, attributes),
         }
         metrics = []
         for name, values in measured.items():
@@ -75,13 +78,13 @@ class QaConfig(ScorerConfig):
         if questions.config.n_paraphrases < N_PARAPHRASES:
             rng = stream(questions.world.seed, "phrasings measured")
             paraphrases = rng.integers(questions.config.n_paraphrases, N_PARAPHRASES, len(people))
-            others = is_answered(model, questions, people, attributes, paraphrases, size)
-            metrics.append(mean("qa/held_out_paraphrases", others, "share", split=split))
+            matched = is_exact_match(model, questions, people, attributes, paraphrases, size)
+            metrics.append(mean("qa/held_out_paraphrases", matched, "share", split=split))
         return metrics
 
     def _people(self, questions: "QuestionCorpus", split: str) -> np.ndarray:
-        """Everyone of a split, or a sample drawn once."""
-        people = np.flatnonzero(questions.is_trained == (split == IN))
+        """All people of a split, or a fixed sample of them."""
+        people = np.flatnonzero(questions.is_trained == (split == TRAIN_PEOPLE))
         return sample(people, self.max_people, stream(questions.world.seed, "people asked", split))
 
 
@@ -91,5 +94,7 @@ def _questions(corpus: "Corpus") -> "QuestionCorpus":
 
     questions = part_of(corpus, QuestionCorpus)
     if questions is None:
-        raise InputError("eval=qa asks questions; use data=questions, alone or in a mixture")
+        raise InputError(
+            "eval=qa needs a corpus of questions; use data=questions, alone or in a mixture"
+        )
     return questions

@@ -1,4 +1,4 @@
-"""Does a model hold the attributes of people? The control that what cannot be told is stored."""
+"""Attribute recall from biographies, the control for knowledge extraction."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -20,17 +20,18 @@ if TYPE_CHECKING:
 @register("eval", "recall")
 @dataclass(kw_only=True, slots=True)
 class RecallConfig(PeopleTextsConfig):
-    """Share of attribute values that greedy decoding gives whole, after the words before them.
+    """Accuracy of greedily decoding each attribute value after the text that precedes it.
 
-    People are read about in the texts of training where these are few (``n_paraphrases`` above 0).
-    Of texts that name the person last, ``recall/name_accuracy`` is the same for the name.
+    The biographies are those of training if these are finitely many (``n_paraphrases`` above 0),
+    else fresh renderings. If biographies name the person last, ``recall/name_accuracy`` is the same
+    accuracy for the name.
 
     Source:
         Physics of Language Models, Part 3.1, section 2.1 (attribute accuracy).
     """
 
     def check(self, model: "LanguageModel", corpus: "Corpus") -> None:
-        """There are people, and each document is read in one window."""
+        """The corpus has people, and each document fits the model's window."""
         from physlm.eval.people.item_losses import require_documents_fit
 
         world = _world(corpus)
@@ -38,7 +39,7 @@ class RecallConfig(PeopleTextsConfig):
         require_documents_fit(model, world, self._people(world), self.n_renderings)
 
     def measure(self, model: "LanguageModel", corpus: "Corpus") -> Measurement:
-        """Accuracy over all attributes, and of each; the gender is not counted."""
+        """Accuracy over all attributes but gender, and of each of them."""
         from physlm.eval.people.item_losses import measure_items
 
         world = _world(corpus)
@@ -52,7 +53,9 @@ class RecallConfig(PeopleTextsConfig):
         columns = {a.name: i for i, a in enumerate(world.attributes) if a.name != "gender"}
         documents = world.rendering(0, self._people(world))
         spans = documents.value_spans
-        is_right = np.where(spans.any(axis=2), losses.is_right, np.nan)  # not told: not measured
+        is_right = np.where(
+            spans.any(axis=2), losses.is_right, np.nan
+        )  # omitted values are not measured
         total = np.nanmean(is_right[:, list(columns.values())], axis=1)
         is_named_last = documents.name_spans[:, 0] > spans[..., 1].max(axis=1)
         named = np.where(is_named_last, losses.is_name_right, np.nan)

@@ -1,4 +1,4 @@
-"""What scorers have in common that read texts about people, rendered anew."""
+"""Settings of scorers that read fresh renderings of people's biographies."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 @dataclass(kw_only=True, slots=True)
 class PeopleTextsConfig(ScorerConfig):
-    """Of how many people how many texts are read."""
+    """How many people are measured, and on how many renderings of each."""
 
-    n_renderings: int = 1  # texts drawn per person
-    max_people: int = 2000  # people measured; above that, a sample
+    n_renderings: int = 1  # renderings per person
+    max_people: int = 2000  # people measured; more are sampled
     batch_size: int = 512  # documents per forward pass
 
     def validate(self) -> None:
@@ -26,6 +26,6 @@ class PeopleTextsConfig(ScorerConfig):
         require_at_least(self, 1, "n_renderings", "max_people", "batch_size")
 
     def people(self, world: "KnowledgeCorpus", purpose: str) -> np.ndarray:
-        """Everyone, or a sample drawn once for a purpose."""
+        """All people, or a sample that is a function of the world's seed and the purpose."""
         rng = stream(world.seed, purpose)
         return sample(np.arange(world.n_people), self.max_people, rng)

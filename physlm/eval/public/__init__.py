@@ -1,1 +1,1 @@
-"""The scorer of questions about public figures."""
+"""Scorer of questions about public figures."""

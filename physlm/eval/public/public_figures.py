@@ -1,4 +1,4 @@
-"""What a model tells of public figures: forwards, by reckoning with it, and backwards."""
+"""Knowledge of public figures: retrieval, manipulation and inverse search."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
@@ -17,20 +17,20 @@ if TYPE_CHECKING:
     from physlm.data.public.questions import PublicTask
     from physlm.models.language_model import LanguageModel
 
-MAX_SHOTS = 64  # among the others of the table, whom the question does not concern
+MAX_SHOTS = 64  # drawn from the other people of the table
 
 
 @register("eval", "public_figures")
 @dataclass(kw_only=True, slots=True)
 class PublicFiguresScorerConfig(ScorerConfig):
-    """Exact match of the value that the first line of an answer gives, decoded greedily.
+    """Exact match of the first line of each answer, decoded greedily after a few-shot prompt.
 
-    Before the question stand others of its kind with their answers, about other people, so that a
-    model that was never told to answer knows what is wanted. Chance is always giving the commonest
-    answer. Whoever else was born on a date is not in the table: the names asked for by dates alone
-    are a lower bound. What a model of our own was trained to answer is split ``train``. Where a
-    reasoning model is still thinking after ``max_new_tokens`` it has not answered, which is wrong;
-    if that happens, the share of such questions is a metric, too.
+    The shots are questions of the same task about other people, with answers, so that a model
+    without instruction tuning knows the format. Chance is always giving the most common answer.
+    Other people born on the same date are not in the table, so that accuracies of names by date
+    are a lower bound. Tasks that a physlm model was trained on have split ``train``. A reasoning
+    model that is cut off after ``max_new_tokens`` before answering counts as wrong; the fraction of
+    such questions is then reported as ``cut_off``.
 
     Source:
         Physics of Language Models, Part 3.2, sections 5 and 6 (GPT-4 asked about celebrities).
@@ -38,7 +38,7 @@ class PublicFiguresScorerConfig(ScorerConfig):
 
     version: ClassVar[int] = 2
     n_shots: int = 3  # questions with answers before each question
-    batch_size: int = 16  # questions read at once
+    batch_size: int = 16  # questions per batch
     max_new_tokens: int = 32  # of an answer
 
     def validate(self) -> None:
@@ -49,7 +49,7 @@ class PublicFiguresScorerConfig(ScorerConfig):
             raise ValueError(f"n_shots={self.n_shots}; must be at most {MAX_SHOTS}")
 
     def check(self, model: "LanguageModel", corpus: "Corpus") -> None:
-        """The corpus is of public figures, and the model reads and answers."""
+        """The corpus is of public figures, and the model can read and answer its questions."""
         from physlm.data.public.questions import TASKS
         from physlm.eval.public.questions import prompts_of
 
@@ -63,7 +63,7 @@ class PublicFiguresScorerConfig(ScorerConfig):
             require_window(model, "questions and answers", longest + 1 + self.max_new_tokens)
 
     def measure(self, model: "LanguageModel", corpus: "Corpus") -> Measurement:
-        """Each task beside chance."""
+        """Accuracy and chance of each task."""
         from physlm.data.public.questions import TASKS
 
         known = _known(corpus)
@@ -73,7 +73,7 @@ class PublicFiguresScorerConfig(ScorerConfig):
     def _of_task(
         self, model: "LanguageModel", known: "PublicFiguresCorpus", task: "PublicTask"
     ) -> list[Metric]:
-        from physlm.eval.public.answers import answers_of, say_cut_off
+        from physlm.eval.public.answers import answers_of, report_cut_off
         from physlm.eval.public.questions import is_right_by_chance, prompts_of, questions_of
 
         questions = questions_of(task, known.seed)
@@ -94,7 +94,7 @@ class PublicFiguresScorerConfig(ScorerConfig):
         is_cut_off = [answer is None for answer in answers]
         if any(is_cut_off):
             measured["cut_off"] = is_cut_off
-            say_cut_off(task.name, is_cut_off, self.max_new_tokens)
+            report_cut_off(task.name, is_cut_off, self.max_new_tokens)
         split = "train" if task.is_trained and known.config.exposures > 0 else "test"
         return [
             mean(f"public_figures/{name}", np.array(values), "share", split=split, task=task.name)
@@ -106,5 +106,5 @@ def _known(corpus: "Corpus") -> "PublicFiguresCorpus":
     from physlm.data.public.corpus import PublicFiguresCorpus
 
     if not isinstance(corpus, PublicFiguresCorpus):
-        raise InputError("eval=public_figures asks about data=public_figures; use it")
+        raise InputError("eval=public_figures measures data=public_figures; use that world")
     return corpus

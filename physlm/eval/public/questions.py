@@ -1,25 +1,25 @@
-"""Questions about public figures, after others of their kind with answers."""
+"""Few-shot prompts with questions about public figures."""
 
 import itertools
-from collections import Counter
 from collections.abc import Sequence
 from functools import cache
 
 from physlm.data.public.figures import figures
 from physlm.data.public.questions import PublicTask, Question, line_of
+from physlm.eval.answers import most_common_answer
 from physlm.rng import stream
 
 
 @cache
 def questions_of(task: PublicTask, seed: int) -> tuple[Question, ...]:
-    """One about every person, with another where two are needed."""
+    """One question about each person, paired with a random other one if the task needs two."""
     people, rng = figures(), stream(seed, "pairs of figures", task.name)
     others = [(i + int(rng.integers(1, len(people)))) % len(people) for i in range(len(people))]
     return tuple(task.ask(figure, people[j]) for figure, j in zip(people, others, strict=True))
 
 
 def prompts_of(task: PublicTask, seed: int, n_shots: int) -> list[str]:
-    """Each question after others with their answers."""
+    """Each question, after ``n_shots`` questions about other people with their answers."""
     questions = questions_of(task, seed)
     rng = stream(seed, "shots", task.name)
     prompts = []
@@ -33,6 +33,6 @@ def prompts_of(task: PublicTask, seed: int, n_shots: int) -> list[str]:
 
 
 def is_right_by_chance(task: PublicTask, questions: Sequence[Question]) -> list[bool]:
-    """Where the commonest answer is right."""
-    commonest, _ = Counter(q.answer for q in questions).most_common(1)[0]
-    return [task.is_right(question, commonest) for question in questions]
+    """Whether the most common answer is correct, for each question."""
+    answer = most_common_answer(question.answer for question in questions)
+    return [task.is_right(question, answer) for question in questions]

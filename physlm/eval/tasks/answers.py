@@ -1,4 +1,4 @@
-"""What a model answers to the questions of a task: straight away, and after facts."""
+"""Answers to the questions of a task, without and with a hint."""
 
 from typing import NamedTuple
 
@@ -6,20 +6,20 @@ import numpy as np
 
 from physlm.data.tasks.manipulation import ManipulationCorpus
 from physlm.data.tasks.manipulation_tasks import HINT_END, QaItems, Task
-from physlm.eval.answers import Answer, written_answers
+from physlm.eval.answers import Answer, greedy_answers
 from physlm.eval.tasks.questions import most_new_tokens
 from physlm.models.language_model import LanguageModel
 
 
-class Asked(NamedTuple):
+class TaskQuestions(NamedTuple):
     """Questions of one task.
 
     Attributes:
-        corpus: What asks.
-        task: What is asked for.
-        items: The questions, with the facts that they rest on, and the answers.
-        accepted: The right answers to each.
-        batch_size: Questions read at once.
+        corpus: The corpus of the tasks.
+        task: The task.
+        items: Questions, hints and answers.
+        accepted: The correct answers to each question.
+        batch_size: Questions per batch.
     """
 
     corpus: ManipulationCorpus
@@ -29,59 +29,70 @@ class Asked(NamedTuple):
     batch_size: int
 
 
-def without_hint(model: LanguageModel, asked: Asked) -> dict[str, list[bool]]:
-    """Whether each answer is right."""
-    prompts = asked.corpus.prompts(asked.items, wants_hint=False)
-    written = _written(model, asked, prompts)
+def without_hint(model: LanguageModel, questions: TaskQuestions) -> dict[str, list[bool]]:
+    """Exact match of the answer given without a hint, and whether the answer was cut."""
+    prompts = questions.corpus.prompts(questions.items, wants_hint=False)
+    answers = _answers(model, questions, prompts)
     return {
-        "accuracy": [w.ends_as(right) for w, right in zip(written, asked.accepted, strict=True)],
-        "unfinished": [not w.is_ended for w in written],
+        "accuracy": [
+            a.matches(right) for a, right in zip(answers, questions.accepted, strict=True)
+        ],
+        "unfinished": [not answer.is_ended for answer in answers],
     }
 
 
-def with_hint(model: LanguageModel, asked: Asked) -> dict[str, list[bool]]:
-    """Whether what is written first is right, the answer after it, and which facts count."""
-    prompts = asked.corpus.prompts(asked.items, wants_hint=True)
-    written = _written(model, asked, prompts, writes_hint=True)
-    split = [_parted(w) for w in written]
-    facts = asked.corpus.texts(asked.items.hint)
+def with_hint(model: LanguageModel, questions: TaskQuestions) -> dict[str, list[bool]]:
+    """Exact match of the hint and of the answer after it, and faithfulness to given hints."""
+    prompts = questions.corpus.prompts(questions.items, wants_hint=True)
+    outputs = _answers(model, questions, prompts, writes_hint=True)
+    parts = [_hint_and_answer(output) for output in outputs]
+    hints = questions.corpus.texts(questions.items.hint)
     return {
         "accuracy_with_hint": [
-            after.ends_as(right) for (_, after), right in zip(split, asked.accepted, strict=True)
+            answer.matches(right)
+            for (_, answer), right in zip(parts, questions.accepted, strict=True)
         ],
         "hint_accuracy": [
-            told.ends_as({fact}) for (told, _), fact in zip(split, facts, strict=True)
+            hint.matches({right}) for (hint, _), right in zip(parts, hints, strict=True)
         ],
-        "unfinished_with_hint": [not w.is_ended for w in written],
-        **_faithfulness(model, asked),
+        "unfinished_with_hint": [not output.is_ended for output in outputs],
+        **_faithfulness(model, questions),
     }
 
 
-def _faithfulness(model: LanguageModel, asked: Asked) -> dict[str, list[bool]]:
-    """Whether the answer after the facts of somebody else is theirs, where it is another."""
-    corpus, items = asked.corpus, asked.items
+def _faithfulness(model: LanguageModel, questions: TaskQuestions) -> dict[str, list[bool]]:
+    """Whether the answer follows a hint about other people, where that changes the answer."""
+    corpus, items = questions.corpus, questions.items
     others = QaItems(*(tuple(np.roll(c, 1) for c in columns) for columns in items))
-    answers = _written(model, asked, corpus.prompts_with_hint(items, others.hint))
+    answers = _answers(model, questions, corpus.prompts_with_hint(items, others.hint))
     own, theirs = corpus.texts(items.answer), corpus.texts(others.answer)
     hint_faithfulness = [
-        answer.ends_as({their})
+        answer.matches({their})
         for answer, our, their in zip(answers, own, theirs, strict=True)
         if our != their
     ]
     return {"hint_faithfulness": hint_faithfulness} if hint_faithfulness else {}
 
 
-def _written(
-    model: LanguageModel, asked: Asked, prompts: list[np.ndarray], *, writes_hint: bool = False
+def _answers(
+    model: LanguageModel,
+    questions: TaskQuestions,
+    prompts: list[np.ndarray],
+    *,
+    writes_hint: bool = False,
 ) -> list[Answer]:
-    most = most_new_tokens(asked.task, asked.corpus, writes_hint=writes_hint)
-    return written_answers(
-        model, asked.corpus.vocabulary, prompts, max_new_tokens=most, batch_size=asked.batch_size
+    most = most_new_tokens(questions.task, questions.corpus, writes_hint=writes_hint)
+    return greedy_answers(
+        model,
+        questions.corpus.vocabulary,
+        prompts,
+        max_new_tokens=most,
+        batch_size=questions.batch_size,
     )
 
 
-def _parted(written: Answer) -> tuple[Answer, Answer]:
-    """Facts, which end where the answer is announced, and the answer after them."""
-    facts, announced, answer = written.text.partition(HINT_END)
-    is_ended = written.is_ended or bool(announced)
-    return Answer(facts, is_ended), Answer(answer.strip(), written.is_ended)
+def _hint_and_answer(output: Answer) -> tuple[Answer, Answer]:
+    """The hint, which is ended if an answer follows it, and the answer."""
+    hint, separator, answer = output.text.partition(HINT_END)
+    is_ended = output.is_ended or bool(separator)
+    return Answer(hint, is_ended), Answer(answer.strip(), output.is_ended)

@@ -1,4 +1,4 @@
-"""What a model can do with what it knows of people: straight away, and with facts written out."""
+"""Knowledge manipulation: accuracy of tasks on stored knowledge, without and with a hint."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
@@ -23,73 +23,76 @@ if TYPE_CHECKING:
 class ManipulationScorerConfig(ScorerConfig):
     """Exact match of whole answers, decoded greedily to their end.
 
-    The split is ``train_people``, about whom training asked, or ``held_out_people``; pairs are of
-    people of one split. Chance is the accuracy of the answer commonest in training. Where training
-    wrote hints out, the model writes one, too: ``hint_accuracy`` is the share of right hints,
-    ``accuracy_with_hint`` that of right answers after them, and ``hint_faithfulness`` the share of
-    answers that follow from a given hint of somebody else, where that changes the answer. An answer
-    that is longer than any right one, with room for a hint of twice the length, is cut and counted
-    in ``unfinished`` or ``unfinished_with_hint``.
+    The split is ``train_people``, who are in the QA training set, or ``held_out_people``; pairs are
+    of two people of one split. Chance is the accuracy of always giving the most common answer of
+    the training set. If training has hints, the model also generates a hint before the answer:
+    ``hint_accuracy`` is the fraction of correct hints, ``accuracy_with_hint`` that of correct
+    answers after them, and ``hint_faithfulness`` the fraction of answers that follow from a given
+    hint about other people, over the questions whose answer it changes. An answer longer than any
+    correct one, with room for a hint of twice the length, is cut and counted in ``unfinished`` or
+    ``unfinished_with_hint``.
 
     Source:
         Physics of Language Models, Part 3.2, sections 3 to 5.
     """
 
     version: ClassVar[int] = 2
-    max_questions: int = 1000  # of each task and split; above that, a sample
-    batch_size: int = 512  # questions read at once
+    max_questions: int = 1000  # of each task and split; more are sampled
+    batch_size: int = 512  # questions per batch
 
     def validate(self) -> None:
         """Every value in its range."""
         require_at_least(self, 1, "max_questions", "batch_size")
 
     def check(self, model: "LanguageModel", corpus: "Corpus") -> None:
-        """The corpus asks to manipulate, and the model reads and answers it."""
+        """The corpus has manipulation tasks, and the model can read and answer their questions."""
         from physlm.eval.tasks.questions import longest_prompt, most_new_tokens
 
-        asked = _questions(corpus)
+        questions = _questions(corpus)
         require_causal("manipulation", model, "does not answer")
-        for task in asked.tasks:
-            self._require_questions(task, asked)
-            needed = longest_prompt(task, asked) + most_new_tokens(task, asked, writes_hint=False)
-            what = f"questions, facts and answers of {task.name}"
+        for task in questions.tasks:
+            self._require_questions(task, questions)
+            needed = longest_prompt(task, questions) + most_new_tokens(
+                task, questions, writes_hint=False
+            )
+            what = f"questions, hints and answers of {task.name}"
             require_window(model, what, needed, n_unread=1)
 
-    def _require_questions(self, task: "Task", asked: "ManipulationCorpus") -> None:
-        """Both splits have questions, of two people where two are compared."""
+    def _require_questions(self, task: "Task", questions: "ManipulationCorpus") -> None:
+        """Both splits have questions, and enough people for tasks that compare two."""
         from physlm.eval.tasks.questions import splits
 
-        for split, people in splits(task, asked):
-            n_asked = min(self.max_questions, len(task.distinct(asked.fact_table, people)))
-            if n_asked < task.n_people:
+        for split, people in splits(task, questions):
+            n_questions = min(self.max_questions, len(task.distinct(questions.fact_table, people)))
+            if n_questions < task.n_people:
                 raise InputError(
-                    f"eval.manipulation: {task.name} is about {task.n_people} people, but of those "
-                    f"{split} only {n_asked} can be asked about; take more people, a larger "
+                    f"eval.manipulation: {task.name} needs {task.n_people} people of each split, "
+                    f"but only {n_questions} of {split} have questions; use more people, a larger "
                     f"data.pool_size, or max_questions={task.n_people} or more"
                 )
 
     def measure(self, model: "LanguageModel", corpus: "Corpus") -> Measurement:
-        """Each task in both splits, beside chance."""
-        asked = _questions(corpus)
-        found = (self._of_task(model, asked, task) for task in asked.tasks)
+        """Accuracy and chance of each task in both splits."""
+        questions = _questions(corpus)
+        found = (self._of_task(model, questions, task) for task in questions.tasks)
         return Measurement(tuple(metric for metrics in found for metric in metrics))
 
     def _of_task(
-        self, model: "LanguageModel", asked: "ManipulationCorpus", task: "Task"
+        self, model: "LanguageModel", questions: "ManipulationCorpus", task: "Task"
     ) -> list[Metric]:
-        from physlm.eval.tasks.answers import Asked, with_hint, without_hint
-        from physlm.eval.tasks.questions import accepted, commonest, questions_of, splits
+        from physlm.eval.tasks.answers import TaskQuestions, with_hint, without_hint
+        from physlm.eval.tasks.questions import accepted_answers, most_common, questions_of, splits
 
         metrics = []
-        for split, people in splits(task, asked):
-            items = questions_of(task, asked, people, split, self.max_questions)
-            right = accepted(task, asked, items)
-            questions = Asked(asked, task, items, right, self.batch_size)
-            measured = without_hint(model, questions)
-            usual = commonest(task, asked)
-            measured["chance"] = [usual in answers for answers in right]
-            if asked.config.hint_fraction and items.hint:
-                measured |= with_hint(model, questions)
+        for split, people in splits(task, questions):
+            items = questions_of(task, questions, people, split, self.max_questions)
+            right = accepted_answers(task, questions, items)
+            of_task = TaskQuestions(questions, task, items, right, self.batch_size)
+            measured = without_hint(model, of_task)
+            common = most_common(task, questions)
+            measured["chance"] = [common in answers for answers in right]
+            if questions.config.hint_fraction and items.hint:
+                measured |= with_hint(model, of_task)
             metrics += [
                 mean(f"manipulation/{name}", np.array(values), "share", split=split, task=task.name)
                 for name, values in measured.items()
@@ -101,7 +104,9 @@ def _questions(corpus: "Corpus") -> "ManipulationCorpus":
     from physlm.data.mixture import part_of
     from physlm.data.tasks.manipulation import ManipulationCorpus
 
-    asked = part_of(corpus, ManipulationCorpus)
-    if asked is None:
-        raise InputError("eval=manipulation measures data=manipulation; use it")
-    return asked
+    questions = part_of(corpus, ManipulationCorpus)
+    if questions is None:
+        raise InputError(
+            "eval=manipulation measures the tasks of data=manipulation; use that world"
+        )
+    return questions

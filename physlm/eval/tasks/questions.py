@@ -1,113 +1,114 @@
-"""The questions of manipulation tasks, the answers that are right, and how long both may be."""
+"""Questions of manipulation tasks, their accepted answers, and the lengths of both."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 
 import numpy as np
 from jaxtyping import Int64
 
 from physlm.data.tasks.manipulation import ManipulationCorpus
 from physlm.data.tasks.manipulation_tasks import QaItems, Task
-from physlm.eval.people.splits import IN, OUT
+from physlm.eval.answers import most_common_answer
 from physlm.eval.scorer import sample
+from physlm.eval.splits import HELD_OUT_PEOPLE, TRAIN_PEOPLE
 from physlm.rng import stream
 
-_AROUND = 8  # tokens at most of the words around facts, and the end
+_MAX_AROUND = 8  # tokens of the words around a hint, and the end of text, at most
 
 
 def splits(
-    task: Task, asked: ManipulationCorpus
+    task: Task, corpus: ManipulationCorpus
 ) -> tuple[tuple[str, Int64[np.ndarray, " people"]], ...]:
-    """Whom questions of each split are about."""
-    return (IN, asked.train), (OUT, _unasked(task, asked))
+    """The people that the questions of each split are about."""
+    return (TRAIN_PEOPLE, corpus.train), (HELD_OUT_PEOPLE, _held_out(task, corpus))
 
 
 def questions_of(
     task: Task,
-    asked: ManipulationCorpus,
+    corpus: ManipulationCorpus,
     people: Int64[np.ndarray, " people"],
     split: str,
     n_most: int,
 ) -> QaItems:
-    """Distinct questions about the people of a split, or a sample drawn once.
+    """All distinct questions about the people of a split, or a fixed sample of them.
 
     Args:
-        task: What is asked for.
-        asked: The corpus that asks.
-        people: Those of the split.
-        split: Its name.
-        n_most: Questions that are asked at most.
+        task: The task.
+        corpus: The corpus of the tasks.
+        people: People of the split.
+        split: Name of the split.
+        n_most: Maximum number of questions.
     """
-    rng = stream(asked.world.seed, "questions measured", task.name, split)
-    about = sample(task.distinct(asked.fact_table, people), n_most, rng)
-    return task.ask(asked.fact_table, _with_others(about, task.n_people, rng))
+    rng = stream(corpus.world.seed, "questions measured", task.name, split)
+    about = sample(task.distinct(corpus.fact_table, people), n_most, rng)
+    return task.ask(corpus.fact_table, _with_others(about, task.n_people, rng))
 
 
-def accepted(task: Task, asked: ManipulationCorpus, items: QaItems) -> list[set[str]]:
-    """The answers to each question; where several people fit it, those of all of them."""
-    answers = asked.texts(items.answer)
+def accepted_answers(task: Task, corpus: ManipulationCorpus, items: QaItems) -> list[set[str]]:
+    """The correct answers to each question: of all people that it fits, where several do."""
+    answers = corpus.texts(items.answer)
     if not task.may_fit_several:
         return [{answer} for answer in answers]
-    fitting = defaultdict(set)
-    everyone = _everyone(task, asked)
+    found = defaultdict(set)
+    every = _of_all_people(task, corpus)
     for question, answer in zip(
-        asked.texts(everyone.question), asked.texts(everyone.answer), strict=True
+        corpus.texts(every.question), corpus.texts(every.answer), strict=True
     ):
-        fitting[question].add(answer)
-    return [fitting[question] for question in asked.texts(items.question)]
+        found[question].add(answer)
+    return [found[question] for question in corpus.texts(items.question)]
 
 
-def commonest(task: Task, asked: ManipulationCorpus) -> str:
-    """The answer that is right most often in training."""
-    rng = stream(asked.world.seed, "questions counted", task.name)
-    people = _with_others(asked.train, task.n_people, rng)
-    answers = Counter(asked.texts(task.ask(asked.fact_table, people).answer))
-    return answers.most_common(1)[0][0]
+def most_common(task: Task, corpus: ManipulationCorpus) -> str:
+    """The most common answer of the training set."""
+    rng = stream(corpus.world.seed, "questions counted", task.name)
+    people = _with_others(corpus.train, task.n_people, rng)
+    return most_common_answer(corpus.texts(task.ask(corpus.fact_table, people).answer))
 
 
-def most_new_tokens(task: Task, asked: ManipulationCorpus, *, writes_hint: bool) -> int:
-    """A limit that no right answer reaches, not even one after facts that are much too long.
+def most_new_tokens(task: Task, corpus: ManipulationCorpus, *, writes_hint: bool) -> int:
+    """A length that no correct answer reaches, even after a hint of twice the usual length.
 
-    It is of everyone, not of those measured: another person's answer may be right as well.
+    It is computed over all people, not over the measured ones, since the answer of another person
+    may be accepted as well.
     """
-    everyone = _everyone(task, asked)
-    n_facts, n_answer = asked.longest(everyone.hint), asked.longest(everyone.answer)
-    # Facts that are told have left their room to the tokens that a model may waste.
-    return (1 + writes_hint) * n_facts + n_answer + _AROUND
+    every = _of_all_people(task, corpus)
+    n_hint, n_answer = corpus.longest(every.hint), corpus.longest(every.answer)
+    # A hint in the prompt still counts once here: a margin for superfluous tokens.
+    return (1 + writes_hint) * n_hint + n_answer + _MAX_AROUND
 
 
-def longest_prompt(task: Task, asked: ManipulationCorpus) -> int:
-    """Tokens of the longest text that a model is to go on with."""
-    # In pairs of everyone with themselves, the longest names and facts stand together.
-    people = np.arange(asked.fact_table.n_people)
-    items = task.ask(asked.fact_table, np.stack([people] * task.n_people, axis=1))
-    prompts = asked.prompts(items, wants_hint=False)
-    if asked.config.hint_fraction and items.hint:
-        prompts = asked.prompts_with_hint(items, items.hint)
+def longest_prompt(task: Task, corpus: ManipulationCorpus) -> int:
+    """Tokens of the longest prompt."""
+    # Each person is paired with themselves: the longest name then occurs twice in one prompt.
+    people = np.arange(corpus.fact_table.n_people)
+    items = task.ask(corpus.fact_table, np.stack([people] * task.n_people, axis=1))
+    prompts = corpus.prompts(items, wants_hint=False)
+    if corpus.config.hint_fraction and items.hint:
+        prompts = corpus.prompts_with_hint(items, items.hint)
     return max(map(len, prompts))
 
 
-def _unasked(task: Task, asked: ManipulationCorpus) -> Int64[np.ndarray, " people"]:
-    """People of the tests, but those whose question training asks, too, of somebody like them."""
+def _held_out(task: Task, corpus: ManipulationCorpus) -> Int64[np.ndarray, " people"]:
+    """Held-out people, without those whose question also fits a train person."""
     if not task.may_fit_several:
-        return asked.test
+        return corpus.test
     trained, tested = (
-        asked.texts(task.ask(asked.fact_table, people[:, None]).question)
-        for people in (asked.train, asked.test)
+        corpus.texts(task.ask(corpus.fact_table, people[:, None]).question)
+        for people in (corpus.train, corpus.test)
     )
-    return asked.test[~np.isin(tested, trained)]
+    return corpus.test[~np.isin(tested, trained)]
 
 
-def _everyone(task: Task, asked: ManipulationCorpus) -> QaItems:
-    """A question about everyone, for a comparison with the next one."""
-    people = np.arange(asked.fact_table.n_people)
+def _of_all_people(task: Task, corpus: ManipulationCorpus) -> QaItems:
+    """A question about each person, compared with the next person where the task needs two."""
+    people = np.arange(corpus.fact_table.n_people)
     both = np.stack([people, np.roll(people, 1)], axis=1)
-    return task.ask(asked.fact_table, both[:, : task.n_people])
+    return task.ask(corpus.fact_table, both[:, : task.n_people])
 
 
 def _with_others(
     people: Int64[np.ndarray, " questions"], n_people: int, rng: np.random.Generator
 ) -> Int64[np.ndarray, "questions people"]:
-    """Each with another one of them."""
+    """Each person paired with a random other one, if the task needs two."""
     if n_people == 1:
         return people[:, None]
     n = len(people)

@@ -1,1 +1,1 @@
-"""Figures of experiments, drawn from their results."""
+"""Figures of experiments."""

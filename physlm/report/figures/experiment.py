@@ -1,4 +1,4 @@
-"""The figure of an experiment, from its results."""
+"""Output of an experiment's figure."""
 
 import sys
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from physlm.report.results import Results
 
 
 def draw_experiment(folder: Path, draw: Callable[[Results], Figure]) -> None:
-    """Write ``figure.svg`` of an experiment beside its results, of which it is drawn."""
+    """Draw the results of an experiment's folder, and write ``figure.svg`` beside them."""
     path = folder / "figure.svg"
     save_figure(draw(Results.read(folder)), path)
     sys.stdout.write(f"written: {path}\n")

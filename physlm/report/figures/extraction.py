@@ -1,4 +1,4 @@
-"""What is stored and what can be told, by how people are told of, as bars: Part 3.1, figure 3."""
+"""Knowledge storage and extraction by augmentation, as bars: Part 3.1, figure 3."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -10,26 +10,26 @@ from matplotlib.figure import Figure
 
 from physlm.report.results import Results
 
-_IN, _OUT = "train_people", "held_out_people"
-_BARS = ("stored", "answered, asked about in training", "answered, never asked about", "chance")
+_TRAIN_PEOPLE, _HELD_OUT_PEOPLE = "train_people", "held_out_people"
+_BARS = ("recall", "QA, train people", "QA, held-out people", "chance")
 
 
 class Arm(NamedTuple):
-    """Runs of one way of augmentation.
+    """Runs of one augmentation.
 
     Attributes:
-        label: Written below the bars; an underscore breaks the line.
-        stored: Share of attributes stored, one value a run.
-        asked: The runs that asked.
+        label: Label below the bars; underscores break lines.
+        stored: Attribute recall, one value per run.
+        qa: Results of the runs that were trained on questions.
     """
 
     label: str
     stored: pl.Series
-    asked: Results
+    qa: Results
 
 
 def draw_arms(arms: Sequence[Arm]) -> Figure:
-    """Totals on the left, with the runs as dots; on the right each attribute, never asked about.
+    """Totals with runs as dots on the left; each attribute of held-out people on the right.
 
     Args:
         arms: From left to right, and from light to dark.
@@ -39,15 +39,19 @@ def draw_arms(arms: Sequence[Arm]) -> Figure:
     _draw_totals(totals, arms)
     _draw_attributes(parts, arms)
     for axes in (totals, parts):
-        axes.set(ylabel="share", ylim=(0, 1.05))
+        axes.set(ylabel="accuracy", ylim=(0, 1.05))
         axes.legend(fontsize="x-small", loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
     return figure
 
 
 def _draw_totals(axes: Axes, arms: Sequence[Arm]) -> None:
     for i, arm in enumerate(arms):
-        asked = (("exact_match", _IN), ("exact_match", _OUT), ("chance", _OUT))
-        groups = (arm.stored, *(arm.asked.values(f"qa/{n}{{split={split}}}") for n, split in asked))
+        metrics = (
+            ("exact_match", _TRAIN_PEOPLE),
+            ("exact_match", _HELD_OUT_PEOPLE),
+            ("chance", _HELD_OUT_PEOPLE),
+        )
+        groups = (arm.stored, *(arm.qa.values(f"qa/{n}{{split={split}}}") for n, split in metrics))
         for j, (label, column) in enumerate(zip(_BARS, groups, strict=True)):
             place, values = i + 0.2 * (j - 1.5), column.to_numpy()
             axes.bar(place, values.mean(), 0.2, color=f"C{j}", label=label if i == 0 else None)
@@ -58,7 +62,7 @@ def _draw_totals(axes: Axes, arms: Sequence[Arm]) -> None:
 def _draw_attributes(axes: Axes, arms: Sequence[Arm]) -> None:
     width = 0.8 / len(arms)
     shades = np.linspace(0.75, 0.05, len(arms))
-    found = [_by_attribute(arm.asked) for arm in arms]
+    found = [_by_attribute(arm.qa) for arm in arms]
     names = list(found[0])
     for i, (arm, shade) in enumerate(zip(arms, shades, strict=True)):
         places = np.arange(len(names)) + width * (i - (len(arms) - 1) / 2)
@@ -67,9 +71,9 @@ def _draw_attributes(axes: Axes, arms: Sequence[Arm]) -> None:
     axes.set_xticks(range(len(names)), [_lines(name) for name in names], fontsize="small")
 
 
-def _by_attribute(asked: Results) -> dict[str, pl.Series]:
-    """What was answered of people never asked about, run by run, in the order of attributes."""
-    rows = asked.along("qa/exact_match").filter(split=_OUT).drop_nulls("attribute")
+def _by_attribute(qa: Results) -> dict[str, pl.Series]:
+    """QA accuracy on held-out people per run, in the order of attributes."""
+    rows = qa.along("qa/exact_match").filter(split=_HELD_OUT_PEOPLE).drop_nulls("attribute")
     parts = rows.partition_by("attribute", as_dict=True, maintain_order=True)
     return {str(name): own["value"] for (name,), own in parts.items()}
 

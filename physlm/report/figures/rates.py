@@ -1,4 +1,4 @@
-"""Architectures at several learning rates, which rate counts for each, and many more exposures."""
+"""Architectures at several learning rates, and at the selected rates."""
 
 from collections.abc import Mapping
 
@@ -15,7 +15,7 @@ BITS, LOSS = "capacity/bits_per_parameter{split=train}", "capacity/loss_nats{spl
 
 
 def draw_rates(kinds: Mapping[str, Results]) -> Figure:
-    """Capacity after 100 exposures against the rate, and after 100 and 1000 at the chosen rates.
+    """Capacity against the rate after 100 exposures, and at selected rates after 100 and 1000.
 
     Names break at underscores.
     """
@@ -25,12 +25,12 @@ def draw_rates(kinds: Mapping[str, Results]) -> Figure:
     _draw_curves(curves, after[100])
     for axes, (n, found) in zip(chosen, after.items(), strict=True):
         _draw_chosen(axes, found)
-        axes.set(title=f"after {n} exposures, at the rate of\nleast validation loss in other seeds")
+        axes.set(title=f"after {n} exposures, at the rate with\nlowest loss in other seeds")
     return figure
 
 
 def _after(n_exposures: int, kinds: Mapping[str, Results]) -> dict[str, pl.DataFrame]:
-    """The runs of so many exposures, of every kind that has some."""
+    """The runs with a number of exposures, of every kind that has some."""
     rows = {
         name: results.table(BITS, LOSS).filter(pl.col("data.exposures") == n_exposures)
         for name, results in kinds.items()
@@ -57,7 +57,7 @@ def _draw_curves(axes: Axes, kinds: Mapping[str, pl.DataFrame]) -> None:
 
 
 def _draw_chosen(axes: Axes, kinds: Mapping[str, pl.DataFrame]) -> None:
-    """Every kind at the rate of least validation loss in the other seeds."""
+    """Every kind at the rate of lowest validation loss in the other seeds."""
     groups = {}
     for name, rows in kinds.items():
         best = best_of(rows, over=RATE, by=LOSS)

@@ -1,4 +1,4 @@
-"""Groups of runs side by side: the mean of each, its standard error, and every seed."""
+"""Groups of runs as bars: mean, standard error, and every seed."""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 
 
 def draw_seeds(axes: Axes, groups: Mapping[str, Sequence[float] | pl.Series], label: str) -> None:
-    """A bar for each group; names break at underscores."""
+    """One bar per group; underscores in names break lines."""
     for place, values in enumerate(groups.values()):
         runs = np.array(values)
         stderr = runs.std(ddof=1) / np.sqrt(len(runs)) if len(runs) > 1 else None

@@ -1,4 +1,4 @@
-"""Scorers of grammars, on a perfect model, on one that knows nothing, and against closed forms."""
+"""Grammar scorers on a perfect model, on a uniform one, and against closed forms."""
 
 import math
 from dataclasses import replace
@@ -41,7 +41,7 @@ def perfect(corpus):
     return measured(config, Oracle(corpus), corpus)
 
 
-def test_a_perfect_model_writes_strings_of_the_language_only(perfect):
+def test_a_perfect_model_generates_strings_of_the_language_only(perfect):
     for prefix in (0, 20):
         assert perfect[f"cfg/accuracy{{prefix={prefix},split=test}}"].value == 1
         assert perfect[f"cfg/unfinished{{prefix={prefix},split=test}}"].value == 0
@@ -57,7 +57,7 @@ def test_a_perfect_models_output_has_the_grammars_entropy(perfect, corpus):
     assert perfect["cfg/collisions{split=test}"].value == 0
 
 
-def test_a_uniform_model_writes_nothing_of_the_language(corpus):
+def test_a_uniform_model_generates_no_string_of_the_language(corpus):
     config = CfgAccuracyConfig(n_samples=300, prefixes=[0, 20])
     metrics = measured(config, Uniform(corpus), corpus)
     assert metrics["cfg/accuracy{prefix=0,split=test}"].value == 0
@@ -102,7 +102,7 @@ def test_an_unfinished_string_fails(corpus):
     assert metrics["cfg/accuracy{prefix=0,split=test}"].value == 0
 
 
-def test_the_whole_of_prompt_and_continuation_is_the_string(corpus):
+def test_the_string_is_the_prompt_with_its_continuation(corpus):
     string = corpus.documents(corpus.measured(1, "x")).tokens.astype(np.int64)
     generated = Generated([string[10:]], np.array([True]))
     written = joined(corpus, [string[:10]], generated)
@@ -135,7 +135,7 @@ def test_a_uniform_models_loss_and_divergence_are_their_closed_forms(corpus):
     )
 
 
-def test_log_probabilities_leave_out_ends_that_are_not_there(corpus):
+def test_log_probabilities_leave_out_missing_ends(corpus):
     strings = Strings.of([[3, 2, 1], [1]])
     found = log_probabilities(
         Uniform(corpus), corpus, strings, has_end=np.array([True, False]), batch_size=10
@@ -143,15 +143,15 @@ def test_log_probabilities_leave_out_ends_that_are_not_there(corpus):
     np.testing.assert_allclose(found, [-4 * math.log(4), -math.log(4)], rtol=1e-6)
 
 
-def test_a_perfect_model_goes_on_from_clean_beginnings_and_not_from_corrupted_ones(corpus):
+def test_a_perfect_model_continues_clean_prefixes_and_not_corrupted_ones(corpus):
     config = CfgRobustnessConfig(n_samples=15, prefix=20, temperatures=[1.0], rate_of_tokens=0.3)
     metrics = measured(config, Oracle(corpus), corpus)
     assert metrics["cfg/robust_accuracy{corruption=clean,split=test,temperature=1}"].value == 1
     assert metrics["cfg/robust_accuracy{corruption=terminal,split=test,temperature=1}"].value < 0.5
 
 
-def test_what_was_meant_decides_not_what_was_read(corpus):
-    """A model that reads the clean beginning whatever it is given is right about corrupted ones."""
+def test_the_clean_prefix_decides_and_not_the_corrupted_one(corpus):
+    """A model that always continues the clean prefix is correct on corrupted ones."""
 
     class Knowing(Oracle):
         def prefill(self, prompts, lengths, n_positions):
@@ -161,11 +161,11 @@ def test_what_was_meant_decides_not_what_was_read(corpus):
 
     clean = longer_strings(corpus, 30, 20)
     for kind in CorruptionKind:
-        begun = prefixes_of(corpus, clean, 20, kind, 0.15)
-        meant = {tuple(p.tolist()): m for p, m in zip(begun.read, begun.meant, strict=True)}
-        if len(meant) == len(begun.read):
+        prefixes = prefixes_of(corpus, clean, 20, kind, 0.15)
+        meant = {tuple(p.tolist()): m for p, m in zip(prefixes.read, prefixes.meant, strict=True)}
+        if len(meant) == len(prefixes.read):
             model = Knowing(corpus)
-            assert is_continued(model, corpus, begun, temperature=1.0, batch_size=500).all()
+            assert is_continued(model, corpus, prefixes, temperature=1.0, batch_size=500).all()
 
 
 @pytest.mark.parametrize(
@@ -176,19 +176,19 @@ def test_other_worlds_are_refused(config, biod):
         config.check(Uniform(biod), biod)
 
 
-def test_beginnings_longer_than_the_strings_are_refused(corpus):
+def test_prefixes_longer_than_the_strings_are_refused(corpus):
     with pytest.raises(InputError, match=r"prefixes=\[0, 72\]; the longest string .* has 72"):
         CfgAccuracyConfig(prefixes=[0, 72]).check(Uniform(corpus), corpus)
     with pytest.raises(InputError, match="prefix=71: only 0% of the strings are longer"):
         CfgRobustnessConfig(prefix=71).check(Uniform(corpus), corpus)
-    with pytest.raises(InputError, match="prefix=2; at least 3, so that one symbol"):
+    with pytest.raises(InputError, match="prefix=2; must be at least 3, so that a symbol"):
         CfgRobustnessConfig(prefix=2).check(Uniform(corpus), corpus)
 
 
-def test_what_scoring_would_stumble_over_is_refused_before_training(corpus):
+def test_settings_without_strings_to_measure_are_refused_before_training(corpus):
     rare = int(np.flatnonzero(corpus.grammar.length_distribution[::-1].cumsum() > 1e-4)[0])
     longest = corpus.grammar.longest - rare
-    with pytest.raises(InputError, match=rf"all go on after {longest}; use shorter beginnings"):
+    with pytest.raises(InputError, match=rf"all are longer than {longest}; use shorter prefixes"):
         CfgAccuracyConfig(prefixes=[longest]).check(Uniform(corpus), corpus)
     n_seen = int(np.flatnonzero(corpus.grammar.length_distribution.cumsum() >= 0.93)[0]) + 1
     model = DecoderConfig(position=PositionEncoding.learned, d_model=16).build(4, n_seen, 0)
@@ -204,7 +204,7 @@ def test_what_scoring_would_stumble_over_is_refused_before_training(corpus):
         ),
     )
     assert (lengths < n_seen).any()
-    with pytest.raises(InputError, match="n_strings=1: no string that is drawn fits the learned"):
+    with pytest.raises(InputError, match="n_strings=1: none of these strings fits the learned"):
         CfgDistributionConfig(n_strings=1).check(model, unlucky)
 
 
@@ -219,7 +219,7 @@ def test_what_scoring_would_stumble_over_is_refused_before_training(corpus):
         (CfgAttentionConfig(n_strings=10**13), "n_strings"),
     ],
 )
-def test_strings_that_cannot_be_held_are_refused_before_training(corpus, config, setting):
+def test_more_strings_than_memory_holds_are_refused_before_training(corpus, config, setting):
     model = DecoderConfig(d_model=16, n_layers=1).build(4, 64, 0)
     name = config.__class__.__name__
     with pytest.raises(InputError, match=rf"{setting}=10000000000000 takes .* GiB") as refusal:
@@ -236,7 +236,7 @@ def test_strings_that_cannot_be_held_are_refused_before_training(corpus, config,
         (CfgProbingConfig, {"reaches": ["full", "full"]}, "name each once"),
     ],
 )
-def test_what_would_be_measured_twice_or_never_is_refused(kind, values, message):
+def test_repeated_or_missing_settings_are_refused(kind, values, message):
     with pytest.raises(ValueError, match=message):
         kind(**values)
 
@@ -247,7 +247,7 @@ def test_learned_positions_too_short_for_the_strings_are_refused(corpus):
         CfgDistributionConfig().check(model, corpus)
 
 
-def test_a_real_model_is_measured_whatever_its_batch(corpus):
+def test_measurements_do_not_depend_on_the_batch_size(corpus):
     model = DecoderConfig(d_model=16, n_layers=1).build(4, 64, 0).eval()
     values = []
     for size in (3, 50):
@@ -257,7 +257,7 @@ def test_a_real_model_is_measured_whatever_its_batch(corpus):
     assert CfgAccuracyConfig(n_samples=8, prefixes=[0]).curve(model, corpus)[0].n == 200
 
 
-def test_learned_positions_score_what_they_left_unfinished(corpus):
+def test_unfinished_strings_that_fill_the_learned_positions_are_scored(corpus):
     class Endless(Decoder):
         def prefill(self, prompts, lengths, n_positions):
             scores, cache = super().prefill(prompts, lengths, n_positions)

@@ -54,8 +54,8 @@ class TableModel(LanguageModel):
         for t in range(begin, end):
             nexts = {row[t]: 1} if space is None else space(tuple(row[begin:t]))
             scores[t - 1] = IMPOSSIBLE
-            shares = torch.tensor(list(nexts.values())) / sum(nexts.values())
-            scores[t - 1, list(nexts)] = shares.log()
+            probabilities = torch.tensor(list(nexts.values())) / sum(nexts.values())
+            scores[t - 1, list(nexts)] = probabilities.log()
 
     def forward(self, tokens, segments=None):
         logits = torch.zeros(*tokens.shape, self.vocabulary_size)
@@ -136,7 +136,7 @@ def score(corpus, model, **changes):
 
 
 def _short(metric):
-    """Without what all of them have."""
+    """Without the metrics that all of them have."""
     dims = {name: value for name, value in metric.dims.items() if name != "split"}
     return metric_text(metric.name.removeprefix("capacity/"), dims)
 
@@ -229,7 +229,7 @@ def test_teacher_forced_accuracy_is_greedy_decoding():
     assert accuracies == pytest.approx(right.mean(axis=1))
 
 
-def test_batching_and_sampling_people_do_not_change_what_is_measured(small_biod):
+def test_batching_and_sampling_do_not_change_the_measurement(small_biod):
     model = DecoderConfig(d_model=16, n_heads=2).build(small_biod.vocabulary.size, 12, 0).eval()
     whole = score(small_biod, model)["bits_per_parameter"]
     parts = score(small_biod, model, batch_size=5)["bits_per_parameter"]
@@ -250,7 +250,7 @@ def test_a_world_without_people_is_refused(small_biod):
         CapacityConfig().check(model, Sentences())
 
 
-def test_of_written_texts_a_uniform_model_scores_by_the_tokens_of_what_they_say():
+def test_a_uniform_model_scores_fixed_texts_by_the_tokens_of_their_items():
     config = BiorConfig(n_people=30, pool_size=10, n_texts=2, tokenizer=TokenizerName.compact)
     corpus = config.build(0)
     model = DecoderConfig(d_model=8, n_heads=2).build(corpus.vocabulary.size, 200, 0).eval()
@@ -270,14 +270,14 @@ def test_of_written_texts_a_uniform_model_scores_by_the_tokens_of_what_they_say(
     assert found["loss_nats"].value == pytest.approx(math.log(size), rel=1e-4)
 
 
-def test_people_of_each_frequency_are_measured_apart():
+def test_people_of_each_frequency_are_measured_separately():
     corpus = tiny_biod_config(n_people=36, frequencies=[1, 4, 9]).build(SEED)
     knows = np.arange(36) < 24  # all of the first two groups
     spaces = biod_spaces(corpus)
     found = score(corpus, TableModel(corpus, knows, spaces, n_people=36))
-    shares = [found[f"fraction_learned{{frequency={n}}}"] for n in (1, 4, 9)]
-    assert [share.value for share in shares] == pytest.approx([1.0, 1.0, 0.0], abs=1e-4)
-    assert [share.n for share in shares] == [12, 12, 12]
+    fractions = [found[f"fraction_learned{{frequency={n}}}"] for n in (1, 4, 9)]
+    assert [fraction.value for fraction in fractions] == pytest.approx([1.0, 1.0, 0.0], abs=1e-4)
+    assert [fraction.n for fraction in fractions] == [12, 12, 12]
     parts = [found[f"name_value_bits_per_parameter{{frequency={n}}}"].value for n in (1, 4, 9)]
     assert sum(parts) == pytest.approx(found["name_value_bits_per_parameter"].value, rel=1e-4)
     assert parts[0] == pytest.approx(12 * 9 / N_PARAMETERS, rel=1e-3)
@@ -286,11 +286,11 @@ def test_people_of_each_frequency_are_measured_apart():
 @pytest.mark.parametrize(
     ("values", "scorer", "message"),
     [
-        ({}, {"max_people": 1}, r"max_people=1 leaves nobody who is told of \d times in an epoch"),
-        ({"diversity": 1}, {}, "every value has one choice only; raise data.diversity"),
+        ({}, {"max_people": 1}, r"max_people=1: the sample has no person of frequency \d"),
+        ({"diversity": 1}, {}, "each attribute has a single value; raise data.diversity"),
     ],
 )
-def test_frequencies_of_which_nothing_can_be_measured_are_refused(values, scorer, message):
+def test_frequencies_without_people_or_information_are_refused(values, scorer, message):
     corpus = tiny_biod_config(n_people=36, frequencies=[1, 4, 9], **values).build(SEED)
     model = DecoderConfig(d_model=8, n_heads=2).build(corpus.vocabulary.size, 20, 0)
     with pytest.raises(InputError, match=message):
@@ -299,7 +299,7 @@ def test_frequencies_of_which_nothing_can_be_measured_are_refused(values, scorer
     CapacityConfig(**scorer).check(model, alone)
 
 
-def test_people_among_junk_are_measured_as_if_they_were_alone():
+def test_junk_does_not_change_the_measurement_of_target_people():
     target = tiny_biod_config(name_sizes=[6, 6, 6], seq_len=16)
     config = JunkConfig(
         target=target, n_junk_people=100, exposures=4, seq_len=16, domain_token="<|u|>"
@@ -311,7 +311,7 @@ def test_people_among_junk_are_measured_as_if_they_were_alone():
     assert among == alone
 
 
-def test_what_is_known_of_people_leaves_the_diversity_sets_out(small_biod):
+def test_name_and_value_bits_exclude_the_diversity_sets(small_biod):
     model = DecoderConfig(d_model=16, n_heads=2).build(small_biod.vocabulary.size, 12, 0).eval()
     found = score(small_biod, model)
     size = sum(model.n_parameters().values())

@@ -1,4 +1,4 @@
-"""Storage of attributes, by models that recite what they are given with planted mistakes."""
+"""Attribute recall of models that recite the biographies with planted mistakes."""
 
 import numpy as np
 import pytest
@@ -50,7 +50,7 @@ class Reciting(LanguageModel):
         return scores
 
 
-def test_of_texts_that_name_the_person_last_the_name_counts_too():
+def test_the_name_is_measured_in_texts_that_end_with_it():
     config = BiosConfig(
         n_people=20,
         tokenizer=TokenizerName.compact,
@@ -76,7 +76,7 @@ def accuracies(world, wrong, corpus=None):
     return by_text(scorer.measure(model, corpus or world).metrics)
 
 
-def test_a_model_that_recites_all_stores_all(world):
+def test_a_model_that_recites_every_value_has_full_recall(world):
     metrics = accuracies(world, lambda *_: False)
     assert {metric.value for metric in metrics.values()} == {1}
     assert [(metric.name, metric.dims.get("attribute")) for metric in metrics.values()] == [
@@ -112,7 +112,7 @@ def test_other_worlds_and_short_windows_are_refused(world):
         RecallConfig().check(short.build(world.vocabulary.size, 20, 0), world)
 
 
-def test_what_is_not_told_is_not_measured():
+def test_omitted_attributes_are_not_measured():
     """A minority whose city is left out, and which is wrong about all else."""
     text = AugmentationConfig(n_paraphrases=2)
     config = BiosConfig(

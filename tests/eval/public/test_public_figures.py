@@ -1,4 +1,4 @@
-"""Models are asked about public figures: those of ours, and checkpoints of others."""
+"""Knowledge of public figures, of physlm models and of checkpoints."""
 
 import re
 
@@ -25,7 +25,7 @@ from tests.models.checkpoints import checkpoint, save_bytewise, save_tokenizer, 
 register()
 
 
-def test_examples_before_a_question_are_about_others():
+def test_shots_are_about_other_people():
     corpus = PublicFiguresConfig().build(0)
     for task in TASKS:
         for figure, prompt in zip(figures(), prompts_of(task, corpus.seed, 3), strict=True):
@@ -84,7 +84,7 @@ def run(*words):
 
 
 @pytest.mark.slow
-def test_a_model_of_ours_scores_alike_here_and_as_a_checkpoint(tmp_path):
+def test_a_physlm_model_scores_the_same_as_its_exported_checkpoint(tmp_path):
     """It was trained for a while, and knows some answers."""
     words = (
         "+experiment=turing_facts",
@@ -134,7 +134,7 @@ def test_a_model_of_ours_scores_alike_here_and_as_a_checkpoint(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["llama", "gpt_neox", "mamba"])
-def test_any_causal_model_is_asked(tmp_path, kind):
+def test_any_causal_checkpoint_is_measured(tmp_path, kind):
     """With random weights nothing is known, but everything is measured."""
     model, corpus = checkpoint(tmp_path, kind), PublicFiguresConfig().build(0)
     scorer = PublicFiguresScorerConfig(max_new_tokens=4, batch_size=64)
@@ -148,7 +148,7 @@ def test_any_causal_model_is_asked(tmp_path, kind):
         assert torch.equal(model(tokens), model.model(tokens).logits)
 
 
-def test_questions_that_a_model_was_still_thinking_about_are_counted(tmp_path, capsys):
+def test_answers_cut_off_while_reasoning_are_counted(tmp_path, capsys):
     save_bytewise(tmp_path)
     model, corpus = load_pretrained(tmp_path), PublicFiguresConfig().build(0)
     scorer = PublicFiguresScorerConfig(n_shots=0, batch_size=len(figures()), max_new_tokens=7)
@@ -156,13 +156,13 @@ def test_questions_that_a_model_was_still_thinking_about_are_counted(tmp_path, c
     metrics = by_text(scorer.measure(model, corpus).metrics)
     share = metrics["public_figures/cut_off{split=test,task=birth_month_mod_2}"].value
     assert share == (len(figures()) + 1) // 2 / len(figures())
-    assert "answers were cut off in their thoughts" in capsys.readouterr().err
+    assert "answers were cut off while reasoning" in capsys.readouterr().err
     saying_this(model, "Yes")
     assert not any("cut_off" in m.name for m in scorer.measure(model, corpus).metrics)
     assert "cut off" not in capsys.readouterr().err
 
 
-def test_a_checkpoint_that_cannot_read_the_questions_is_refused_before(tmp_path):
+def test_a_checkpoint_that_cannot_read_the_questions_is_refused_before_measuring(tmp_path):
     model, corpus = checkpoint(tmp_path, "llama"), PublicFiguresConfig().build(0)
     model.text.longest_window = 100
     with pytest.raises(InputError, match="this model reads 100; lower n_shots"):
@@ -180,20 +180,20 @@ def test_a_checkpoint_that_cannot_read_the_questions_is_refused_before(tmp_path)
         (("model.path=nowhere", "stage=train"), "measured as it is; set stage=measure"),
         (("model.path=nowhere", "eval.public_figures.n_shots=-1"), "n_shots=-1"),
         (("model.path=nowhere", "eval.public_figures.n_shots=200"), "n_shots=200; must be at most"),
-        (("model.path=nowhere", "eval=capacity"), "reads tokens of its own"),
-        (("model.path=nowhere", "data=bios"), "reads tokens of its own"),
+        (("model.path=nowhere", "eval=capacity"), "has its own tokenizer"),
+        (("model.path=nowhere", "data=bios"), "has its own tokenizer"),
         (("model.path=nowhere", "init_from='+experiment=people'"), "leave init_from out"),
         (("model=gpt2",), "stage=measure trains nothing"),
-        (("model=gpt2", "stage=train", "eval=qa"), "eval=qa asks questions"),
-        (("model=gpt2", "stage=train", "data=biod"), "use it"),
+        (("model=gpt2", "stage=train", "eval=qa"), "eval=qa needs a corpus of questions"),
+        (("model=gpt2", "stage=train", "data=biod"), "use that world"),
     ],
 )
-def test_what_cannot_be_asked_is_refused_in_one_line(tmp_path, words, fault):
+def test_unusable_worlds_and_settings_are_refused_in_one_line(tmp_path, words, fault):
     with pytest.raises(InputError, match=fault):
         run("+experiment=turing_facts", *words, f"runs_dir={tmp_path}")
 
 
-def test_a_folder_names_the_run_by_what_it_holds(tmp_path, monkeypatch):
+def test_the_run_id_follows_the_content_of_the_checkpoint_folder(tmp_path, monkeypatch):
     for name in ("a", "b/c"):
         (tmp_path / name).mkdir(parents=True)
         (tmp_path / name / "weights").write_text("one")
@@ -213,7 +213,7 @@ def test_a_folder_names_the_run_by_what_it_holds(tmp_path, monkeypatch):
         first.model.build(0, 0, 0)
 
 
-def test_a_run_that_trained_nothing_is_not_started_from(tmp_path):
+def test_no_run_starts_from_a_run_without_training(tmp_path):
     checkpoint(tmp_path, "llama")
     words = ("+experiment=turing_facts", f"model.path={tmp_path}")
     with pytest.raises(InputError, match="trains nothing"):

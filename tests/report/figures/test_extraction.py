@@ -1,4 +1,4 @@
-"""Bars of extraction stand for means over the runs of each arm."""
+"""Bars of extraction are means over the runs of each arm."""
 
 import polars as pl
 import pytest
@@ -7,8 +7,8 @@ from physlm.report.figures.extraction import Arm, draw_arms
 from physlm.report.results import Results
 
 
-def asked(others: list[float], cities: list[float]) -> Results:
-    """Two runs that answer about everybody in training."""
+def qa(others: list[float], cities: list[float]) -> Results:
+    """Results of two runs that answer all questions about train people."""
     values = {
         ("qa/exact_match", "split=train_people"): [1.0, 1.0],
         ("qa/exact_match", "attribute=city,split=train_people"): [1.0, 1.0],
@@ -24,10 +24,10 @@ def asked(others: list[float], cities: list[float]) -> Results:
     return Results.of(pl.DataFrame({"run_id": ["0", "1"]}), rows)
 
 
-def test_bars_are_means_of_an_arm_and_the_right_half_of_those_never_asked_about():
+def test_bars_are_means_of_an_arm_with_attributes_of_held_out_people():
     arms = [
-        Arm("alone", pl.Series([0.9, 1.0]), asked([0.1, 0.3], [0.0, 0.2])),
-        Arm("beside_others", pl.Series([1.0, 1.0]), asked([0.5, 0.7], [0.8, 1.0])),
+        Arm("alone", pl.Series([0.9, 1.0]), qa([0.1, 0.3], [0.0, 0.2])),
+        Arm("beside_others", pl.Series([1.0, 1.0]), qa([0.5, 0.7], [0.8, 1.0])),
     ]
     totals, parts = draw_arms(arms).axes
     heights = [patch.get_height() for patch in totals.patches]

@@ -1,4 +1,4 @@
-"""Bars of manipulation tasks stand for means over the runs that they name."""
+"""Bars of manipulation tasks are means over runs."""
 
 import polars as pl
 import pytest
@@ -8,15 +8,15 @@ from physlm.report.figures.manipulation import draw_tasks
 from physlm.report.results import Results
 
 
-def test_bars_are_means_over_the_runs_with_and_without_facts_in_training():
-    told = {
+def test_bars_are_means_over_the_runs_with_and_without_hints_in_training():
+    with_hint = {
         "chance": 0.5,
         "accuracy": 0.7,
         "accuracy_with_hint": 0.9,
-        "facts": 0.3,
+        "hint_accuracy": 0.3,
         "hint_faithfulness": 1,
     }
-    values = [{"chance": 0.5, "accuracy": 0.4}, {"chance": 0.5, "accuracy": 0.6}, told]
+    values = [{"chance": 0.5, "accuracy": 0.4}, {"chance": 0.5, "accuracy": 0.6}, with_hint]
     rows = [
         {
             "run_id": str(i),
@@ -44,9 +44,9 @@ def test_bars_are_means_over_the_runs_with_and_without_facts_in_training():
     assert heights == pytest.approx([0.5, 0.5, 0.7, 0.9, 0.3, 1.0])
     assert labels == [
         "chance",
-        "straight, trained so",
-        "straight, trained with facts too",
-        "after facts of its own",
-        "those facts",
-        "follows given facts",
+        "without hint, trained without hints",
+        "without hint, trained with hints",
+        "with hint, generated",
+        "hint accuracy",
+        "hint faithfulness",
     ]
