@@ -7,7 +7,8 @@ import pytest
 
 from physlm.data import export
 from physlm.data.export import write_corpus
-from physlm.data.people.bios import AugmentationConfig, BiosConfig, Subject
+from physlm.data.people.augmentation import AugmentationConfig, Subject
+from physlm.data.people.bios import BiosConfig
 from physlm.data.stored import read_corpus
 from physlm.data.tokens import TokenizerName
 from physlm.errors import InputError

@@ -12,17 +12,18 @@ import numpy as np
 import pytest
 
 from physlm.data.mixture import Mixture
+from physlm.data.people.augmentation import AugmentationConfig, Order, Subject
 from physlm.data.people.biod import BiodConfig
 from physlm.data.people.bior import BiorConfig
-from physlm.data.people.bios import AugmentationConfig, BiosConfig, Subject
+from physlm.data.people.bios import BiosConfig
 from physlm.data.people.fact_table import NUMBERS, major_rank
 from physlm.data.people.junk import JunkConfig
 from physlm.data.people.mixed import MixedConfig
 from physlm.data.people.question_vocabulary import VERSIONS, keys_for
 from physlm.data.people.questions import QuestionsConfig
-from physlm.data.people.sentences import Order
 from physlm.data.tasks.manipulation import ManipulationConfig
-from physlm.data.tasks.manipulation_tasks import QaItems, Task, task_words, tasks
+from physlm.data.tasks.manipulation_tasks import task_words, tasks
+from physlm.data.tasks.task import QaItems, Task
 from physlm.data.tokens import TokenizerName
 
 N, SEED = 300, 3
@@ -249,8 +250,8 @@ def test_a_task_is_asked_only_of_people_pretrained_with_its_words(monkeypatch):
 
 
 def test_versions_that_are_not_there_or_change_nothing_are_refused(monkeypatch):
-    with pytest.raises(ValueError, match="question_vocabulary=2; there is 1$"):
+    with pytest.raises(ValueError, match="question_vocabulary=2; known versions: 1$"):
         bios(question_vocabulary=2)
     monkeypatch.setitem(VERSIONS, 2, ())
-    with pytest.raises(ValueError, match="question_vocabulary=2 without questions=true"):
+    with pytest.raises(ValueError, match="question_vocabulary=2 has no effect without"):
         bior(question_vocabulary=2)

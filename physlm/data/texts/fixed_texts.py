@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Int8, Int32, Int64
 
-from physlm.data.people.sentences import Augmentation, Biographies
+from physlm.data.people.augmentation import Augmentation
+from physlm.data.people.sentences import Biographies
 from physlm.data.texts.mentions import Span, mentions
 from physlm.data.tokens import Pieces, Vocabulary
 

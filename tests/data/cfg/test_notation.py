@@ -165,7 +165,7 @@ def test_a_mark_inside_a_word_is_a_part_of_it():
         ),
         (("terminals 1 2", "terminals 1 2 ->"), r"in quotation marks \(line 2\)"),
         (("terminals 1 2", "terminals 1 2 |"), r"in quotation marks \(line 2\)"),
-        (("2 1", "2 1\u200b"), r"holds a character that cannot be seen; .*\(line 5\)"),
+        (("2 1", "2 1\u200b"), r"holds an invisible character; .*\(line 5\)"),
         (("terminals 1 2", "terminals 01 2"), "rule 8 -> 1 2: unknown symbol 1"),
         (("8 -> 1 2 | 2", "8 -> 1 2 | \u0661"), "rule 8 -> \u0661: unknown symbol \u0661"),
         (("9", "3000000000"), "symbol 3000000000; must be a whole number from 0 to 2147483647"),

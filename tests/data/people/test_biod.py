@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from physlm.data.people.augmentation import Order
 from physlm.data.people.biod import BiodConfig, syllables, values_of
-from physlm.data.people.sentences import Order
 from physlm.data.tokens import TokenizerName
 from tests.conftest import tiny_biod_config
 

@@ -9,8 +9,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from physlm.data.export import write_corpus
+from physlm.data.people.augmentation import Subject
 from physlm.data.people.bior import BiorConfig, persons_of
-from physlm.data.people.bios import BiosConfig, Subject
+from physlm.data.people.bios import BiosConfig
 from physlm.data.people.pools import ATTRIBUTES, lines
 from physlm.data.people.questions import QuestionsConfig
 from physlm.data.tasks.manipulation import ManipulationConfig
@@ -174,7 +175,7 @@ def test_texts_of_a_file_are_told_as_they_are(tmp_path):
         ({"n_texts": 0}, {}, "n_texts=0; must be at least 1"),
         ({"n_texts": 3}, {}, "n_texts=3, but source=.* has 2 of person 0; go on writing it"),
         ({}, {"names": {7: "Nobody"}}, "tells of Nobody where this world has .*; use the n_people"),
-        ({"subject": Subject.full_name}, {}, "ask the rewriting model for full names"),
+        ({"subject": Subject.full_name}, {}, "prompt the rewriting model for full names"),
     ],
 )
 def test_what_does_not_fit_is_refused(tmp_path, values, file, message):

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from physlm.data.people.bios import AugmentationConfig, BiosConfig, Subject, draw_people
+from physlm.data.people.augmentation import AugmentationConfig, Order, Subject
+from physlm.data.people.bios import BiosConfig, draw_people
 from physlm.data.people.pools import ATTRIBUTES, employers, pool, templates
-from physlm.data.people.sentences import Order
 from physlm.data.tokens import TokenizerName
 from physlm.rng import stream
 
@@ -291,14 +291,14 @@ def test_celebrities_and_a_minority_share_a_world_and_not_their_texts():
     [
         ({"n_permutations": 2}, "n_permutations=2 needs n_paraphrases"),
         ({"n_permutations": 2, "n_paraphrases": 1, "order": Order.fixed}, "n_permutations=2 needs"),
-        ({"omits_company_city": True, "order": Order.coupled}, "half a couple would be told"),
-        ({"second_language": True, "name_position": 1}, "its texts open with names"),
-        ({"name_position": 7}, "name_position=7; there are 6 sentences"),
-        ({"name_position": 2, "subject": Subject.full_name}, "names the person before"),
+        ({"omits_company_city": True, "order": Order.coupled}, "would state half a couple"),
+        ({"second_language": True, "name_position": 1}, "translated texts open with the name"),
+        ({"name_position": 7}, "name_position=7; a text has 6 sentences"),
+        ({"name_position": 2, "subject": Subject.full_name}, "names the person earlier"),
         ({"n_paraphrases": -1}, "n_paraphrases=-1"),
     ],
 )
-def test_texts_that_cannot_be_told_are_refused(text, message):
+def test_contradictory_augmentations_are_refused(text, message):
     with pytest.raises(ValueError, match=message):
         AugmentationConfig(**text)
 

@@ -9,13 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from physlm.data.packing import Position, pack
+from physlm.data.people.augmentation import AugmentationConfig, Order
 from physlm.data.people.bior import BiorConfig
-from physlm.data.people.bios import AugmentationConfig, BiosConfig
+from physlm.data.people.bios import BiosConfig
 from physlm.data.people.junk import JunkConfig
 from physlm.data.people.mixed import MixedConfig
 from physlm.data.people.pools import ATTRIBUTES, MONTHS, questions
 from physlm.data.people.questions import N_PARAPHRASES, QuestionsConfig
-from physlm.data.people.sentences import Order
 from physlm.data.tasks.manipulation import ManipulationConfig
 from physlm.data.tokens import TokenizerName
 from tests.conftest import tiny_biod_config

@@ -11,8 +11,9 @@ from scipy import stats
 
 from physlm.data.mixture import Mixture
 from physlm.data.packing import IGNORED, Position, n_tokens, pack
+from physlm.data.people.augmentation import AugmentationConfig
 from physlm.data.people.biod import BiodConfig
-from physlm.data.people.bios import AugmentationConfig, BiosConfig
+from physlm.data.people.bios import BiosConfig
 from physlm.data.people.junk import JunkConfig
 from physlm.data.people.junk_people import JunkKind, JunkPeople
 from physlm.data.tokens import TokenizerName
@@ -287,8 +288,8 @@ def test_without_a_share_the_useful_people_are_alone():
 
 def test_what_is_for_all_documents_is_not_told_of_the_useful_ones():
     people = BiodConfig(n_people=50, name_sizes=[16, 16])
-    told = JunkConfig(target=people, exposures=2, n_junk_people=100)
-    assert told.build(0).n_epochs == 2
+    config = JunkConfig(target=people, exposures=2, n_junk_people=100)
+    assert config.build(0).n_epochs == 2
     with pytest.raises(ValueError, match=r"target.exposures=9; set data.exposures, which is"):
         JunkConfig(target=replace(people, exposures=9), exposures=2)
     with pytest.raises(ValueError, match=r"target.seq_len=16; set data.seq_len"):
@@ -301,9 +302,9 @@ def test_what_is_for_all_documents_is_not_told_of_the_useful_ones():
         ({"junk_fraction": 1.0}, "junk_fraction=1.0; must be at least 0 and below 1"),
         ({"junk_fraction": -0.1}, "junk_fraction=-0.1; must be at least 0 and below 1"),
         ({"n_junk_people": 0}, "n_junk_people=0; must be at least 1"),
-        ({"domain_token": "target"}, "domain_token=target; write another as"),
-        ({"domain_token": "<|endoftext|>"}, "domain_token=.*; write another as"),
-        ({"junk_token": "<|a b|>"}, "junk_token=.*; write another as"),
+        ({"domain_token": "target"}, "domain_token=target; write <.name.>"),
+        ({"domain_token": "<|endoftext|>"}, "domain_token=.*; write <.name.>"),
+        ({"junk_token": "<|a b|>"}, "junk_token=.*; write <.name.>"),
         (
             {"junk_token": "<|b|>", "junk_fraction": 0},
             "junk_token=.*, but junk_fraction=0; leave one",
@@ -318,7 +319,7 @@ def test_values_out_of_range_are_named(changes, message):
 def test_shares_that_do_not_add_up_are_named(biod):
     with pytest.raises(ValueError, match=r"shares=\(0.5, 0.4\) sum to 0.9; must sum to 1"):
         Mixture((biod, biod), (0.5, 0.4))
-    with pytest.raises(ValueError, match="of 2 parts; one above 0 each"):
+    with pytest.raises(ValueError, match="for 2 parts; give each a share above 0"):
         Mixture((biod, biod), (1.0,))
 
 
@@ -331,17 +332,17 @@ def test_entropy_of_strangers_is_the_closed_form():
 
 def test_people_are_told_of_at_the_frequencies_of_their_groups():
     corpus = tiny_biod_config(n_people=24, frequencies=[1, 3, 10]).build(0)
-    told = corpus.epoch(0, 0, corpus.n_documents).people
-    assert np.bincount(told).tolist() == [1] * 8 + [3] * 8 + [10] * 8
-    assert corpus.frequencies.tolist() == np.bincount(told).tolist()
+    people = corpus.epoch(0, 0, corpus.n_documents).people
+    assert np.bincount(people).tolist() == [1] * 8 + [3] * 8 + [10] * 8
+    assert corpus.frequencies.tolist() == np.bincount(people).tolist()
 
 
 @pytest.mark.parametrize(
     ("frequencies", "message"),
     [
-        ([], "each group is told of at least once"),
-        ([1, 0], r"frequencies=\[1, 0\]; each group is told of at least once"),
-        ([1] * 25, "are of 25 groups, but there are n_people=24"),
+        ([], "needs entries of at least 1"),
+        ([1, 0], r"frequencies=\[1, 0\]; needs entries of at least 1"),
+        ([1] * 25, "has 25 groups for n_people=24"),
     ],
 )
 def test_frequencies_out_of_range_are_named(frequencies, message):

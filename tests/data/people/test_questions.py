@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from physlm.data.people.bios import AugmentationConfig, BiosConfig
+from physlm.data.people.augmentation import AugmentationConfig, Order
+from physlm.data.people.bios import BiosConfig
 from physlm.data.people.pools import ATTRIBUTES, questions
 from physlm.data.people.questions import N_PARAPHRASES, QuestionsConfig, TrainOn
-from physlm.data.people.sentences import Order
 from physlm.data.tokens import TokenizerName
 from tests.conftest import tiny_biod_config
 
@@ -136,14 +136,14 @@ def test_training_on_the_majority_asks_about_nobody_else():
     assert asked.n_documents == 40 * 6
     texts = corpus.vocabulary.decode(asked.epoch(0, 0, 240).tokens)
     assert all((corpus.facts(i)["name"] in texts) == (i < 40) for i in range(50))
-    with pytest.raises(ValueError, match="train_on=majority, but nobody else is there"):
+    with pytest.raises(ValueError, match="train_on=majority without a minority"):
         QuestionsConfig(train_on=TrainOn.majority).follow(world(), 0)
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"train_fraction": 1.0}, "below 1 to leave test people"),
+        ({"train_fraction": 1.0}, "below 1 to hold people out"),
         ({"train_fraction": 0.0}, "above 0"),
         ({"n_paraphrases": 25}, "each question has 24"),
         ({"n_paraphrases": 0}, "n_paraphrases=0"),

@@ -201,8 +201,11 @@ def test_luck_is_an_order_of_all_majors_and_the_same_in_every_world():
     [
         ({"tasks": []}, "name at least one of birth_day"),
         ({"tasks": ["birth_hour"]}, "birth_hour is none of birth_day"),
-        ({"tasks": ["born_in_year", "birth_day"]}, "another split than the others; ask it alone"),
-        ({"tasks": ["born_in_year"], "hint_fraction": 0.5}, "no facts to write out"),
+        (
+            {"tasks": ["born_in_year", "birth_day"]},
+            "splits years instead of people; make it the only task",
+        ),
+        ({"tasks": ["born_in_year"], "hint_fraction": 0.5}, "born_in_year has no hint"),
         ({"train_fraction": 1.0}, "train_fraction=1.0; must be above 0"),
         ({"n_train_people": 1}, "n_train_people=1; must be at least 2"),
         ({"hint_fraction": 1.5}, "hint_fraction=1.5; must be from 0 to 1"),
@@ -249,11 +252,11 @@ def test_other_questions_follow_about_the_same_people(people):
 def test_nobody_is_tested_whom_an_earlier_run_asked_about(people):
     earlier = corpus(people, "birth_day", train_fraction=0.5)
     assert corpus(earlier, "birth_year").was_trained.sum() == N // 2
-    with pytest.raises(ValueError, match="asked about 10 of the 30 people held out"):
+    with pytest.raises(ValueError, match="trained on questions about 10 of the 30 held-out people"):
         corpus(earlier, "birth_year", train_fraction=0.25)
-    with pytest.raises(ValueError, match="asked about 10 of the 30 people held out"):
+    with pytest.raises(ValueError, match="trained on questions about 10 of the 30 held-out people"):
         QuestionsConfig(train_fraction=0.25).follow(earlier, 0)
-    with pytest.raises(ValueError, match="held out"):
+    with pytest.raises(ValueError, match="held-out people"):
         corpus(earlier, "born_in_year")
     later = corpus(corpus(earlier, "birth_year"), "birth_day", n_train_people=5)
     assert later.was_trained.sum() == N // 2

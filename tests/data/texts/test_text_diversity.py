@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pytest
 
+from physlm.data.people.augmentation import AugmentationConfig, Order
 from physlm.data.people.bior import BiorConfig
-from physlm.data.people.bios import AugmentationConfig, BiosConfig
-from physlm.data.people.sentences import Order
+from physlm.data.people.bios import BiosConfig
 from physlm.data.texts.text_diversity import text_diversity
 
 
