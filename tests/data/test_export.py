@@ -84,7 +84,7 @@ def test_a_later_format_is_refused(folder):
         read_corpus(folder)
 
 
-def test_people_whose_gender_no_text_tells_have_none_in_the_table(tmp_path):
+def test_a_gender_that_no_text_states_is_null_in_the_table(tmp_path):
     told = AugmentationConfig(n_paraphrases=1, subject=Subject.full_name)
     config = BiosConfig(
         n_people=5, augmentation=told, n_minority=3, tokenizer=TokenizerName.compact

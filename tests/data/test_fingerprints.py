@@ -168,11 +168,11 @@ def built_again(worlds):
     return found
 
 
-def test_worlds_of_people_are_those_of_the_first_results():
+def test_worlds_of_people_have_not_changed_since_the_first_results():
     assert built_again([*GPT2, *COMPACT]) == [*GPT2, *COMPACT]
 
 
-def test_questions_are_those_of_the_first_results():
+def test_questions_have_not_changed_since_the_first_results():
     people = bios().build(SEED)
     questions = QuestionsConfig(n_paraphrases=3).follow(people, SEED)
     assert (questions.fingerprint()[:16], digest_of_tokens(questions)) == QUESTIONS
@@ -192,11 +192,11 @@ def test_the_lists_that_people_and_texts_are_drawn_from_are_frozen(folder):
     )
 
 
-def test_the_luck_of_majors_is_frozen():
+def test_major_ranks_are_frozen():
     assert digest(repr(major_rank()).encode()) == LUCK
 
 
-def test_every_task_has_its_words_in_a_version():
+def test_a_version_of_the_vocabulary_has_the_words_of_every_task():
     for task in tasks().values():
         assert keys_for([*task_words(task), *NUMBERS]).startswith(
             "data.include_question_vocabulary=true"
@@ -229,7 +229,7 @@ def test_a_task_registered_later_changes_no_world_and_no_question():
 
 
 @pytest.mark.usefixtures("later_task")
-def test_a_task_is_asked_only_of_people_pretrained_with_its_words(monkeypatch):
+def test_a_new_task_needs_pretraining_with_its_words(monkeypatch):
     first = bios().build(SEED)
     with pytest.raises(ValueError, match="'Which zodiacal .*' is in no version of the question"):
         ManipulationConfig(tasks=["zodiac"]).follow(first, SEED)
@@ -249,7 +249,7 @@ def test_a_task_is_asked_only_of_people_pretrained_with_its_words(monkeypatch):
     )
 
 
-def test_versions_that_are_not_there_or_change_nothing_are_refused(monkeypatch):
+def test_unknown_and_unused_versions_are_refused(monkeypatch):
     with pytest.raises(ValueError, match="question_vocabulary=2; known versions: 1$"):
         bios(question_vocabulary=2)
     monkeypatch.setitem(VERSIONS, 2, ())

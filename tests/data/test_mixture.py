@@ -45,7 +45,7 @@ def kinds(corpus, tokens):
 
 
 @pytest.mark.parametrize("share", [0.8, 0.5, 1 / 3, 0.05])
-def test_shares_are_exact_to_the_window_at_any_time(share):
+def test_shares_are_exact_to_one_window_at_any_time(share):
     corpus = mixed(share)
     tokens, ends = windows(corpus)
     so_far = kinds(corpus, tokens).cumsum()
@@ -54,7 +54,7 @@ def test_shares_are_exact_to_the_window_at_any_time(share):
     assert np.array_equal(ends[:, -1], so_far)
 
 
-def test_the_first_part_is_as_it_would_be_alone():
+def test_windows_of_the_first_part_are_those_without_a_mixture():
     corpus = mixed()
     tokens, ends = windows(corpus)
     alone, alone_ends = windows(corpus.parts[0])
@@ -63,7 +63,7 @@ def test_the_first_part_is_as_it_would_be_alone():
     assert np.array_equal(ends[is_first, :3], alone_ends)
 
 
-def test_the_other_part_begins_anew_as_often_as_needed():
+def test_the_second_part_repeats_as_often_as_needed():
     corpus = mixed(share=0.9, exposures=20)
     tokens, ends = windows(corpus)
     questions = tokens[kinds(corpus, tokens) == 1]
@@ -88,13 +88,13 @@ def test_training_resumes_after_any_window():
         assert np.array_equal(rest_ends, ends[i + 1 :])
 
 
-def test_a_positions_numbers_are_all_of_it():
+def test_a_position_is_restored_from_its_numbers():
     position = Position.of([1, 2, 3, 4, 5, 6, 7, 8])
     assert position == Position(1, 2, 3, (4, 5, 6, 7, 8))
     assert position.numbers == (1, 2, 3, 4, 5, 6, 7, 8)
 
 
-def test_parts_are_found_and_the_mixture_is_told_from_others():
+def test_parts_are_found_by_kind_and_fingerprints_differ():
     corpus = mixed()
     assert isinstance(part_of(corpus, QuestionCorpus), QuestionCorpus)
     assert part_of(corpus, KnowledgeCorpus) is corpus.parts[0] is world_of(corpus)

@@ -178,7 +178,7 @@ def test_the_parse_is_the_most_probable_derivation(number):
 
 
 @pytest.mark.parametrize("name", ["cfg3b", "cfg3e1", "cfg3e2", "brackets"])
-def test_parsing_finds_the_derivation_where_there_is_one_only(name):
+def test_parsing_restores_a_unique_derivation(name):
     grammar = load_grammar(name)
     strings = grammar.sample(stream(0, name), 50, derivations=True)
     parsed = grammar.parse_batch(strings).derivations
@@ -278,7 +278,7 @@ def test_a_subgrammar_has_its_root_by_number_or_name():
         grammar.subgrammar("clause")
 
 
-def test_fewer_strings_than_none_are_refused():
+def test_a_negative_number_of_strings_is_refused():
     with pytest.raises(ValueError, match="n=-1; must be at least 0"):
         load_grammar("cfg3b").sample(np.random.default_rng(0), -1)
 

@@ -25,7 +25,7 @@ PUBLISHED = {
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
-def test_the_published_statistics_are_met(name):
+def test_statistics_equal_the_published_ones(name):
     shortest, longest, mean, quantiles, entropy, ambiguity, stderr, floor = PUBLISHED[name]
     grammar = load_grammar(name)
     lengths = grammar.length_distribution
@@ -58,7 +58,7 @@ def test_the_floor_follows_from_the_ambiguity_to_a_ten_thousandth(name, toleranc
 
 
 @pytest.mark.parametrize(("name", "n_strings"), [("cfg3g", 4000), ("cfg3k", 1500)])
-def test_ambiguity_is_met_to_a_tenth_of_a_bit(name, n_strings):
+def test_ambiguity_is_within_a_tenth_of_a_bit_of_the_reference(name, n_strings):
     """As precisely as both are estimated, each of its own strings."""
     *_, ambiguity, stderr, _ = PUBLISHED[name]
     measured = load_grammar(name).ambiguity_bits(n_strings, stream(3, name))

@@ -54,7 +54,7 @@ def test_maximum_bits_and_entropy_are_the_closed_forms():
 
 
 @pytest.mark.parametrize("tokenizer", TokenizerName)
-def test_documents_state_name_and_every_attribute(tokenizer):
+def test_documents_state_the_name_and_every_attribute(tokenizer):
     corpus = BiodConfig(
         n_people=30,
         n_attributes=4,

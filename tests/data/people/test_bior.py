@@ -41,7 +41,7 @@ def texts_of(world, epoch=0):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_part_can_take_every_form(kind):
+def test_every_form_has_a_paraphrase_for_every_part(kind):
     couples = [ATTRIBUTES[i : i + 2] for i in (0, 2, 4)]
     parts = {frozenset(couple) for couple in couples} | {frozenset([a]) for a in ATTRIBUTES}
     assert set(forms(kind)) == parts
@@ -49,7 +49,7 @@ def test_every_part_can_take_every_form(kind):
     assert len(set(texts)) == len(texts)
 
 
-def test_every_text_says_all_six_attributes_of_the_same_people_as_bios(world):
+def test_every_text_states_all_six_attributes_of_the_people_of_bios(world):
     bios = BiosConfig(n_people=N).build(0)
     for epoch in range(3):
         found, texts = texts_of(world, epoch)
@@ -64,7 +64,7 @@ def test_every_text_says_all_six_attributes_of_the_same_people_as_bios(world):
             assert text.endswith(".")
 
 
-def test_every_span_is_of_its_value(world):
+def test_every_span_spells_its_value(world):
     found, texts = texts_of(world)
     for i, text in enumerate(texts):
         row = found.tokens[found.starts[i] : found.starts[i + 1]]
@@ -76,7 +76,7 @@ def test_every_span_is_of_its_value(world):
             assert text.startswith(world.vocabulary.decode(row[1:first]))
 
 
-def test_each_attribute_has_a_place_of_its_own():
+def test_equal_values_have_distinct_spans():
     """Of so many people some are born where they work, and some work for Corning in Corning."""
     world = config(
         n_people=1500, n_texts=1, include_question_vocabulary=False, tokenizer="compact"
@@ -88,7 +88,7 @@ def test_each_attribute_has_a_place_of_its_own():
         assert not ((spans[:, i, 0] < spans[:, j, 1]) & (spans[:, j, 0] < spans[:, i, 1])).any()
 
 
-def test_the_grammar_knows_where_it_writes_each_value():
+def test_places_of_the_grammar_spell_the_values():
     """Filled with what occurs nowhere else, its forms give each value in the place that it says."""
     facts = {name: f"<{name}>" for name in ATTRIBUTES}
     rng = np.random.default_rng(0)
@@ -101,7 +101,7 @@ def test_the_grammar_knows_where_it_writes_each_value():
             assert last == first + len(value)
 
 
-def test_texts_come_in_turn_and_differ(world):
+def test_texts_of_a_person_take_turns_and_differ(world):
     by_epoch = [
         dict(zip(f.people.tolist(), t, strict=True))
         for f, t in (texts_of(world, epoch) for epoch in range(6))
@@ -112,7 +112,7 @@ def test_texts_come_in_turn_and_differ(world):
         assert len(set(told[:3])) == 3
 
 
-def test_frames_do_not_come_again_as_those_of_bios_do():
+def test_sentence_frames_repeat_less_than_those_of_bios():
     """What is left of a text without its names and values: of bioS nearly all is shared."""
     frames = {}
     for name, world in (("bior", config().build(0)), ("bios", BiosConfig(n_people=N).build(0))):
@@ -126,7 +126,7 @@ def test_frames_do_not_come_again_as_those_of_bios_do():
     assert frames["bior"] > 1.5 * frames["bios"]
 
 
-def test_the_full_name_is_in_every_sentence_when_asked_for():
+def test_subject_full_name_puts_the_full_name_into_every_sentence():
     world = config(subject=Subject.full_name).build(0)
     found, texts = texts_of(world)
     for person, text in zip(found.people, texts, strict=True):
@@ -136,7 +136,7 @@ def test_the_full_name_is_in_every_sentence_when_asked_for():
             assert name in sentence
 
 
-def test_people_of_bior_are_asked_about(world):
+def test_questions_about_people_of_bior_have_their_answers(world):
     questions = QuestionsConfig().follow(world, 0)
     asked = ManipulationConfig(tasks=["birth_month_ranking"]).follow(world, 0)
     text = world.vocabulary.decode(questions.documents(*np.zeros((3, 1), int)).tokens)
@@ -160,7 +160,7 @@ def written(tmp_path, *, n_people=N, n_texts=2, names=None):
     return str(tmp_path / "texts.parquet")
 
 
-def test_texts_of_a_file_are_told_as_they_are(tmp_path):
+def test_texts_of_a_file_are_rendered_unchanged(tmp_path):
     world = config(n_texts=2, source=written(tmp_path)).build(0)
     found, texts = texts_of(world, 1)
     for person, text in zip(found.people, texts, strict=True):
@@ -173,17 +173,21 @@ def test_texts_of_a_file_are_told_as_they_are(tmp_path):
     ("values", "file", "message"),
     [
         ({"n_texts": 0}, {}, "n_texts=0; must be at least 1"),
-        ({"n_texts": 3}, {}, "n_texts=3, but source=.* has 2 of person 0; go on writing it"),
-        ({}, {"names": {7: "Nobody"}}, "tells of Nobody where this world has .*; use the n_people"),
+        ({"n_texts": 3}, {}, "n_texts=3, but source=.* has 2 of person 0; write more texts"),
+        (
+            {},
+            {"names": {7: "Nobody"}},
+            "is about Nobody, but the person of this world is .*; use the n_people",
+        ),
         ({"subject": Subject.full_name}, {}, "prompt the rewriting model for full names"),
     ],
 )
-def test_what_does_not_fit_is_refused(tmp_path, values, file, message):
+def test_values_and_files_that_do_not_fit_are_refused(tmp_path, values, file, message):
     with pytest.raises(ValueError, match=message):
         config(**{"n_texts": 2, "source": written(tmp_path, **file), **values}).build(0)
 
 
-def test_a_file_of_something_else_is_refused(tmp_path):
+def test_files_of_other_content_are_refused(tmp_path):
     path = tmp_path / "garbage.parquet"
     path.write_text("no table")
     with pytest.raises(ValueError, match="is no file of biographies"):
@@ -194,7 +198,7 @@ def test_a_file_of_something_else_is_refused(tmp_path):
         config(source=str(tmp_path)).build(0)
 
 
-def test_a_file_of_texts_names_a_run_by_its_content(tmp_path):
+def test_a_file_of_texts_enters_the_run_id_by_its_content(tmp_path):
     first = config(n_texts=1, source=written(tmp_path))
     moved = tmp_path / "elsewhere.parquet"
     moved.write_bytes((tmp_path / "texts.parquet").read_bytes())
@@ -216,7 +220,7 @@ def test_a_corpus_on_disk_has_texts_and_spans(tmp_path):
         assert value.strip() in row["text"]
 
 
-def test_the_fingerprint_is_of_texts_and_seed():
+def test_the_fingerprint_depends_on_texts_and_seed():
     worlds = [config().build(0), config().build(1), config(n_texts=2).build(0)]
     assert len({world.fingerprint() for world in worlds}) == 3
     assert config().build(0).fingerprint() == worlds[0].fingerprint()

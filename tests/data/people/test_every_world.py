@@ -75,7 +75,7 @@ def require_purity(corpus, again, epoch, cut):
 
 @few_examples
 @given(st.one_of(biod_configs, bios_configs, bior_configs), SEEDS, st.integers(0, 5), st.data())
-def test_an_epoch_tells_of_everyone_once_and_follows_from_its_number(config, seed, epoch, data):
+def test_an_epoch_has_each_person_once_and_is_a_function_of_its_number(config, seed, epoch, data):
     world = config.build(seed)
     people = world.epoch(epoch, 0, world.n_documents).people
     assert sorted(people.tolist()) == list(range(config.n_people))
@@ -100,7 +100,7 @@ def test_every_span_spells_the_persons_own_value(config, seed, epoch):
 
 @few_examples
 @given(bios_configs, SEEDS, st.integers(1, N_PARAPHRASES), st.floats(0.2, 0.8), st.integers(0, 5))
-def test_an_epoch_asks_for_every_fact_of_training_people_once(config, seed, n, share, epoch):
+def test_an_epoch_asks_once_for_every_fact_of_training_people(config, seed, n, share, epoch):
     world = config.build(seed)
     corpus = QuestionsConfig(train_fraction=share, n_paraphrases=n).follow(world, seed)
     asked = {}
@@ -154,7 +154,7 @@ mixed_configs = st.builds(
 
 @few_examples
 @given(st.one_of(junk_configs, mixed_configs), st.integers(0, 1000), st.data())
-def test_a_mixture_keeps_its_shares_and_goes_on_from_any_window(config, seed, data):
+def test_a_mixture_keeps_its_shares_and_resumes_from_any_window(config, seed, data):
     corpus = config.build(seed)
     tokens, ends = packed(corpus, 128)
     n_of_each = ends[:, -2:]
@@ -180,7 +180,7 @@ def packed(corpus, seq_len, start=Position()):  # noqa: B008
 
 @few_examples
 @given(junk_configs, st.integers(0, 1000))
-def test_names_of_junk_people_are_their_own_and_nobodys_of_the_world(config, seed):
+def test_names_of_junk_people_are_distinct_and_not_in_the_world(config, seed):
     _, junk_people = config.build(seed).parts
     numbers = np.arange(config.n_junk_people)
     names = {tuple(name) for name in junk_people.population(numbers).names.tolist()}

@@ -99,7 +99,7 @@ def named(text, truth):
 
 
 @pytest.mark.parametrize("name", tasks())
-def test_questions_say_what_is_true(people, truth, name):
+def test_answers_and_hints_follow_from_the_biographies(people, truth, name):
     share = 0.0 if name == "born_in_year" else 0.5
     asked = corpus(people, name, hint_fraction=share)
     with_hint = 0
@@ -133,7 +133,7 @@ def test_questions_say_what_is_true(people, truth, name):
 
 
 @pytest.mark.parametrize("names", [["birth_day", "birth_month_ranking"], ["born_in_year"]])
-def test_nobody_of_the_test_split_is_named_in_any_training_text(people, truth, names):
+def test_no_training_question_names_a_held_out_person(people, truth, names):
     asked = corpus(people, *names)
     tested = {truth[i]["name"] for i in asked.test}
     assert tested
@@ -143,13 +143,13 @@ def test_nobody_of_the_test_split_is_named_in_any_training_text(people, truth, n
     assert all(any(truth[i]["name"] in text for text in texts) for i in asked.train)
 
 
-def test_the_split_is_that_of_questions(people):
+def test_the_split_equals_that_of_data_questions(people):
     questions = QuestionsConfig().follow(people, 0)
     asked = corpus(people, "birth_day")
     assert set(np.flatnonzero(questions.is_trained)) == set(asked.train)
 
 
-def test_an_epoch_asks_everyone_each_task_once_with_others_that_vary(people, truth):
+def test_an_epoch_asks_each_task_once_per_person_with_varying_partners(people, truth):
     asked = corpus(people, "birth_year", "birth_month_ranking")
     first, second = documents_of(asked), documents_of(asked, 1)
     for texts in (first, second):
@@ -162,13 +162,13 @@ def test_an_epoch_asks_everyone_each_task_once_with_others_that_vary(people, tru
     assert set(first) != set(second)
 
 
-def test_fewer_people_are_a_part_of_more(people):
+def test_smaller_training_sets_are_subsets_of_larger_ones(people):
     few, more = (corpus(people, "birth_day", n_train_people=n).train for n in (5, 9))
     assert len(few) == 5
     assert set(few) < set(more) < set(corpus(people, "birth_day").train)
 
 
-def test_prompts_end_where_what_is_asked_for_begins(people):
+def test_prompts_end_where_the_answer_or_hint_begins(people):
     asked = corpus(people, "birth_month_mod_6")
     items = asked.tasks[0].ask(asked.fact_table, np.arange(N)[:, None])
     decode = asked.vocabulary.decode
@@ -182,14 +182,14 @@ def test_prompts_end_where_what_is_asked_for_begins(people):
         assert c == f"{b} {fact}. Answer:"
 
 
-def test_any_part_of_an_epoch_is_the_same_as_in_the_whole(people):
+def test_parts_of_an_epoch_match_the_whole(people):
     asked = corpus(people, "birth_year", "major_rank_ranking", hint_fraction=0.5)
     whole = asked.epoch(3, 0, asked.n_documents)
     part = asked.epoch(3, 7, 15)
     np.testing.assert_array_equal(part.tokens, whole.tokens[whole.starts[7] : whole.starts[15]])
 
 
-def test_luck_is_an_order_of_all_majors_and_the_same_in_every_world():
+def test_major_ranks_are_one_permutation_of_all_majors_in_every_world():
     assert sorted(major_rank().values()) == list(range(100))
     small = BiosConfig(n_people=N, include_question_vocabulary=True, pool_size=10).build(3)
     asked = corpus(small, "major_rank_mod_100")
@@ -216,7 +216,7 @@ def test_bad_values_are_refused(values, message):
         ManipulationConfig(**values)
 
 
-def test_worlds_that_cannot_be_asked_about_are_refused():
+def test_worlds_without_people_or_words_for_questions_are_refused():
     with pytest.raises(ValueError, match="name it by init_from"):
         ManipulationConfig().build(0)
     with pytest.raises(ValueError, match="asks about people of data=bios"):
@@ -229,7 +229,7 @@ def test_worlds_that_cannot_be_asked_about_are_refused():
         ManipulationConfig().follow(few, 0)
 
 
-def test_the_fingerprint_tells_worlds_and_questions_apart(people):
+def test_fingerprints_of_different_worlds_and_questions_differ(people):
     base = corpus(people, "birth_day")
     others = [
         corpus(people, "birth_year"),
@@ -241,7 +241,7 @@ def test_the_fingerprint_tells_worlds_and_questions_apart(people):
     assert len({c.fingerprint() for c in [base, *others]}) == 5
 
 
-def test_other_questions_follow_about_the_same_people(people):
+def test_a_later_run_can_ask_other_questions_about_the_same_people(people):
     earlier = corpus(people, "birth_day")
     assert world_of(earlier) is people
     later = QuestionsConfig().follow(earlier, 0)
@@ -249,7 +249,7 @@ def test_other_questions_follow_about_the_same_people(people):
     assert set(np.flatnonzero(later.is_trained)) == set(earlier.train)
 
 
-def test_nobody_is_tested_whom_an_earlier_run_asked_about(people):
+def test_holding_out_training_people_of_an_earlier_run_is_refused(people):
     earlier = corpus(people, "birth_day", train_fraction=0.5)
     assert corpus(earlier, "birth_year").was_trained.sum() == N // 2
     with pytest.raises(ValueError, match="trained on questions about 10 of the 30 held-out people"):

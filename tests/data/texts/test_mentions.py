@@ -60,7 +60,7 @@ def test_a_value_is_not_found_within_another_or_within_a_word(fact, person, befo
     assert place(text, fact, person) == (len(before) + shift, len(before) + shift + len(value))
 
 
-def test_what_is_within_something_else_alone_is_lacking():
+def test_a_value_only_within_another_is_lacking():
     told = SAID.format("Chicago, IL", "Biology", "AbbVie", "North Chicago, IL")
     assert lacking(told, DANA) == []
     assert lacking(told.replace(" in Chicago, IL", ""), DANA) == ["birth_city"]
@@ -87,14 +87,14 @@ def test_one_mention_does_not_serve_two_facts():
         "Dana Ann Lee was born on May 1, 1950. She works in {0} for Oracle and was born in {1}.",
     ],
 )
-def test_a_mention_belongs_to_the_fact_that_stands_by_it(text):
+def test_a_mention_belongs_to_the_nearest_fact_of_its_couple(text):
     local = of(birth_city="Austin, TX", company_city="Austin, TX", employer="Oracle")
     text = text.format("Austin, TX", "Austin, TX")
     assert place(text, "company_city", local)[0] == text.index("Austin")
     assert place(text, "birth_city", local)[0] == text.rindex("Austin")
 
 
-def test_what_the_grammar_wrote_is_read_as_it_was_meant():
+def test_mentions_in_texts_of_the_grammar_are_the_intended_ones():
     """Of people born where they work nearly always, of all others always."""
     _, persons = persons_of(BiorConfig(n_people=300), 0)
     rng, n_right = np.random.default_rng(0), 0
@@ -111,7 +111,7 @@ def test_what_the_grammar_wrote_is_read_as_it_was_meant():
     assert n_right > 0.9 * len(persons)
 
 
-def test_spans_of_written_texts_are_of_their_own_mentions():
+def test_token_spans_of_fixed_texts_spell_their_mentions():
     text = "She liked Marine Biology at first. " + SAID.format(
         "Chicago, IL", "Biology", "AbbVie", "North Chicago, IL"
     )
@@ -120,5 +120,7 @@ def test_spans_of_written_texts_are_of_their_own_mentions():
     facts = ["name", *DANA.facts]
     first, last = spans[0, facts.index("major")]
     assert vocabulary.decode(tokens[first - 1 : last]) == " took Biology"
-    with pytest.raises(ValueError, match=r"text 0 does not say the employer AbbVie in whole words"):
+    with pytest.raises(
+        ValueError, match=r"text 0 does not state the employer AbbVie in whole words"
+    ):
         located([text.replace("AbbVie", "AbbVies")], [DANA.facts], vocabulary)

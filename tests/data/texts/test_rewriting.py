@@ -42,12 +42,12 @@ def test_a_prompt_gives_every_fact(persons):
         lambda text, p: text.replace(p.facts["employer"], p.facts["employer"].lower()),
     ],
 )
-def test_what_is_not_said_word_for_word_is_lacking(persons, change):
+def test_facts_not_stated_word_for_word_are_lacking(persons, change):
     text = faithful(prompt(persons[0], stream(0, "prompt")))
     assert len(lacking(change(text, persons[0]), persons[0])) == 1
 
 
-def test_texts_lacking_a_fact_are_asked_for_again(persons, tmp_path):
+def test_texts_lacking_a_fact_are_requested_again(persons, tmp_path):
     path = rewritten(persons, forgetful, tmp_path / "texts.parquet")
     table = pq.read_table(path).to_pylist()
     assert [(row["person"], row["name"]) for row in table] == [
@@ -59,7 +59,7 @@ def test_texts_lacking_a_fact_are_asked_for_again(persons, tmp_path):
     assert len(answers) > 1 + 2 * N
 
 
-def test_interrupted_work_goes_on(persons, tmp_path):
+def test_interrupted_work_resumes(persons, tmp_path):
     """The writer fails in the middle; what it wrote is kept, a line cut in two is not."""
     asked = []
 
@@ -82,14 +82,14 @@ def test_interrupted_work_goes_on(persons, tmp_path):
     rewritten(persons, pytest.fail, tmp_path / "texts.parquet")
 
 
-def test_a_model_that_never_says_it_all_is_given_up_on(persons, tmp_path):
+def test_rewriting_stops_after_max_tries(persons, tmp_path):
     with pytest.raises(InputError, match=r"12 texts lacked a fact in all of max_tries=3, such as"):
         rewritten(persons, lambda _: "A life.", tmp_path / "texts.parquet", max_tries=3)
     path = rewritten(persons, faithful, tmp_path / "texts.parquet", max_tries=4)
     assert pq.read_table(path).num_rows == 2 * N
 
 
-def test_answers_about_others_are_not_taken(persons, tmp_path):
+def test_answers_about_other_people_are_refused(persons, tmp_path):
     rewritten(persons, faithful, tmp_path / "texts.parquet")
     with pytest.raises(InputError, match="has texts about other people; take another output"):
         rewritten(persons[:-1], faithful, tmp_path / "texts.parquet")
@@ -103,7 +103,7 @@ def rewritten_by(persons, address, path, **values):
     return rewrite(persons, writer(address, **values), path, n_texts=1, max_tries=5, seed=0)
 
 
-def test_answers_are_kept_before_a_refusal_and_only_the_others_asked_for(endpoint, tmp_path):
+def test_answers_before_a_refusal_are_kept_and_only_missing_ones_requested(endpoint, tmp_path):
     people = persons_of(BiorConfig(n_people=16), 0)[1]
     Endpoint.says = staticmethod(faithful)
     Endpoint.behaviour[:] = [(200, None)] * 9 + [(401, "quota used up")] * 7
@@ -115,7 +115,7 @@ def test_answers_are_kept_before_a_refusal_and_only_the_others_asked_for(endpoin
     assert len(Endpoint.requests) == 7
 
 
-def test_requests_are_sent_at_once_and_the_order_of_answers_does_not_show(
+def test_requests_run_concurrently_and_the_order_of_answers_has_no_effect(
     endpoint, persons, tmp_path
 ):
     """The server answers when three are there, the last one first."""
@@ -133,7 +133,7 @@ def test_requests_are_sent_at_once_and_the_order_of_answers_does_not_show(
     assert pq.read_table(at_once).equals(pq.read_table(in_turn))
 
 
-def test_an_answer_is_kept_while_others_are_waited_for(endpoint, persons, tmp_path):
+def test_an_answer_is_saved_while_others_are_pending(endpoint, persons, tmp_path):
     """The server does not answer the last request before it has seen the other answers kept."""
     n_asked, n_kept = itertools.count(1), []
 
@@ -149,7 +149,7 @@ def test_an_answer_is_kept_while_others_are_waited_for(endpoint, persons, tmp_pa
     assert len(n_kept) == N - 1
 
 
-def test_an_interrupt_ends_at_once_and_loses_nothing(endpoint, tmp_path):
+def test_an_interrupt_takes_effect_at_once_and_loses_nothing(endpoint, tmp_path):
     """Three requests hang, and five answers are kept, when it comes."""
     n_asked, is_over = itertools.count(1), threading.Event()
 
@@ -184,13 +184,11 @@ def test_an_interrupt_ends_at_once_and_loses_nothing(endpoint, tmp_path):
         is_over.set()
     assert time.monotonic() - began < 30
     assert status == 130
-    assert errors.splitlines()[-1] == (
-        "interrupted: what was written is kept; the same command goes on"
-    )
+    assert errors.splitlines()[-1] == ("interrupted: answers are kept; the same command resumes")
     assert n_kept() == 5
 
 
-def test_a_model_that_gives_no_text_at_all_is_told_so(endpoint, persons, tmp_path):
+def test_a_model_that_answers_without_text_is_reported(endpoint, persons, tmp_path):
     """Before every text was asked for as often as may be; later attempts have all their tries."""
     Endpoint.behaviour[:] = [(200, message(None, "length"))] * 50
     with pytest.raises(InputError, match="20 answers in a row had no text at all.* max_tokens"):
@@ -200,7 +198,7 @@ def test_a_model_that_gives_no_text_at_all_is_told_so(endpoint, persons, tmp_pat
     rewritten_by(persons, endpoint, tmp_path / "texts.parquet")
 
 
-def test_no_file_has_texts_that_were_written_in_two_ways(persons, tmp_path):
+def test_a_file_has_texts_of_one_setting_only(persons, tmp_path):
     path = tmp_path / "texts.parquet"
     one, other = {"writer": "m", "temperature": 1.0}, {"writer": "m", "temperature": 0.5}
     with pytest.raises(InputError, match="lacked a fact"):
@@ -232,7 +230,7 @@ def test_bad_values_are_refused(tmp_path):
     people = BiorConfig(n_people=N)
     with pytest.raises(ValueError, match=r"output=a.txt; end the name in .parquet"):
         RewriteConfig(output="a.txt", writer="m", data=people)
-    with pytest.raises(ValueError, match=r"data.source=b is written already"):
+    with pytest.raises(ValueError, match=r"data.source=b already has texts"):
         RewriteConfig(output="a.parquet", writer="m", data=BiorConfig(source="b"))
     with pytest.raises(InputError, match="has no config.json; give the folder of a checkpoint"):
         LocalWriter(tmp_path, max_tokens=8, temperature=0.0, seed=0)
