@@ -22,7 +22,7 @@ def written(tmp_path_factory, bios):
 
 @pytest.fixture
 def folder(tmp_path, written):
-    """A copy that a test may spoil."""
+    """A copy that a test may damage."""
     return shutil.copytree(written, tmp_path / "corpus")
 
 
@@ -85,9 +85,9 @@ def test_a_later_format_is_refused(folder):
 
 
 def test_a_gender_that_no_text_states_is_null_in_the_table(tmp_path):
-    told = AugmentationConfig(n_paraphrases=1, subject=Subject.full_name)
+    augmentation = AugmentationConfig(n_paraphrases=1, subject=Subject.full_name)
     config = BiosConfig(
-        n_people=5, augmentation=told, n_minority=3, tokenizer=TokenizerName.compact
+        n_people=5, augmentation=augmentation, n_minority=3, tokenizer=TokenizerName.compact
     )
     folder = write_corpus(config.build(0), tmp_path / "corpus", n_epochs=1, description={})
     people = pq.read_table(folder / "people.parquet").to_pylist()

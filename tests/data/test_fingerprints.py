@@ -1,4 +1,4 @@
-"""Worlds stay what they were, bit for bit, whatever is registered beside them later.
+"""Worlds stay the same bit for bit, whatever is registered later.
 
 The numbers are those of the code before the vocabulary of questions had versions. A change that
 fails here makes other people of every finished run, and other texts: give it a key of its own.
@@ -109,7 +109,7 @@ COMPACT = [
     (MixedConfig(biographies=bios()), "3f41d5a1fe781c67", "1f4eeaf9a93a40a4 2561360dd1cc7d37"),
 ]
 
-# The same of every task of the first vocabulary, asked of the people of bios, and of born_in_year.
+# The same for every task of the first vocabulary on the people of bios, and for born_in_year.
 TASKS = [
     "birth_day",
     "birth_year",
@@ -145,7 +145,7 @@ MANIPULATION = ("140c656a01a48fd3", "97221b679dcbb450")
 BORN_IN_YEAR = ("bb001aedc0d69575", "81b96fa32a24915b")
 QUESTIONS = ("1f71751996d79992", "de849ea6f931e3dd")
 
-# The lists that are drawn from: a name, a template or a form more changes every draw.
+# The lists that are drawn from: one more name, template or form changes every draw.
 LISTS = {
     "pools": "dad45096bb81b80a",
     "templates": "aa5e56e9d5f7dd1c",
@@ -154,11 +154,11 @@ LISTS = {
     "discourse": "dffe12b745f23a12",
     "question_words": "f5b6fd8b7c03d5e7",
 }
-LUCK = "ec064838c0d4a0af"
+MAJOR_RANKS = "ec064838c0d4a0af"
 
 
 def built_again(worlds):
-    """The same configurations with the fingerprints and digests that they have now."""
+    """The same configurations with their current fingerprints and digests."""
     found = []
     for config, _, _ in worlds:
         world = config.build(SEED)
@@ -193,7 +193,7 @@ def test_the_lists_that_people_and_texts_are_drawn_from_are_frozen(folder):
 
 
 def test_major_ranks_are_frozen():
-    assert digest(repr(major_rank()).encode()) == LUCK
+    assert digest(repr(major_rank()).encode()) == MAJOR_RANKS
 
 
 def test_a_version_of_the_vocabulary_has_the_words_of_every_task():
@@ -208,9 +208,9 @@ class Zodiac(Task):
     """A task that was registered later."""
 
     def ask(self, fact_table, people):
-        who = people[:, 0]
-        before, after = (fact_table.words(text, who) for text in self.texts())
-        return QaItems((*before, *fact_table.name(who), *after), (), fact_table.number(who * 0))
+        named = people[:, 0]
+        before, after = (fact_table.words(text, named) for text in self.texts())
+        return QaItems((*before, *fact_table.name(named), *after), (), fact_table.number(named * 0))
 
     def texts(self):
         return ["Which zodiacal constellation guards", " quixotically?"]

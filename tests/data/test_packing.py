@@ -17,7 +17,7 @@ class Vocabulary:
 
 @dataclass
 class ListCorpus:
-    """Documents of given lengths; every token is different from all others of its epoch."""
+    """Documents of given lengths; all tokens of an epoch are distinct."""
 
     lengths: list[int]
     n_epochs: int = 2

@@ -1,4 +1,4 @@
-"""Public figures: the table of them, and which answers about them are right."""
+"""Public figures: the table, and the correct answers to questions about them."""
 
 import pytest
 
@@ -86,10 +86,10 @@ def test_alternative_names_are_accepted():
     goedel, kennedy, gandhi = (
         next(f for f in figures() if n in f.name) for n in ("Gödel", "Kennedy", "Mahatma")
     )
-    where, who = BY_NAME["birthplace"], BY_NAME["full_name_from_birth_date"]
+    where, by_date = BY_NAME["birthplace"], BY_NAME["full_name_from_birth_date"]
     assert where.is_right(where.ask(goedel, TURING), "Brünn")
-    assert who.is_right(who.ask(kennedy, TURING), "John Fitzgerald Kennedy")
-    assert who.is_right(who.ask(gandhi, TURING), "Mohandas K. Gandhi")
+    assert by_date.is_right(by_date.ask(kennedy, TURING), "John Fitzgerald Kennedy")
+    assert by_date.is_right(by_date.ask(gandhi, TURING), "Mohandas K. Gandhi")
 
 
 def test_accents_are_ignored_and_every_fitting_person_is_accepted():

@@ -1,4 +1,4 @@
-"""Orders found place by place are permutations, and look like random ones."""
+"""Shuffles computed entry by entry are permutations, and uniform."""
 
 import numpy as np
 from hypothesis import given

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float64, Int32, Int64
 
+from physlm.data.cfg.completion import endings
 from physlm.data.cfg.spans import Spans, Weights, forward, inside, root_weights
 from physlm.data.cfg.tables import Tables
 
@@ -44,6 +45,29 @@ class Continuations(NamedTuple):
     def n_valid(self) -> int:
         """Length of the longest prefix that something can follow."""
         return int((self.next_weights.sum(axis=1) > 0).sum()) - 1
+
+    def drawn(
+        self, tables: Tables, rule_weights: np.ndarray, key: int, n: int
+    ) -> tuple[Int32[np.ndarray, " tokens"], Int64[np.ndarray, " starts"]]:
+        """Tokens and starts of ``n`` continuations of the whole string, by their probability.
+
+        Args:
+            tables: The grammar.
+            rule_weights: Of every rule, as in ``weights.rules``.
+            key: Of the random streams.
+            n: Number of continuations.
+        """
+        drawn, starts = endings(
+            len(self.places),
+            tables,
+            rule_weights,
+            self.spans,
+            self.symbols,
+            self.next_weights[-1, 0],
+            np.uint64(key),
+            n,
+        )
+        return self.tokens[drawn], starts
 
     def require_valid_prefix(self) -> None:
         """The whole string begins some string of the language.

@@ -88,6 +88,7 @@ def corrupt(
 
 @compiled
 def _replace_tokens(tokens, starts, n_tokens, rate, key, first):  # type: ignore[no-untyped-def]
+    """Replace each token, with probability ``rate``, by one below ``n_tokens``."""
     out = tokens.copy()
     for i in range(len(starts) - 1):
         # A stream for each string: any part of an epoch is corrupted as in the whole.

@@ -1,6 +1,5 @@
 """A context-free grammar: sampling, entropies, membership, probabilities and parses, all exact."""
 
-import itertools
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -11,7 +10,6 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
 from physlm.data.cfg import notation, statistics
-from physlm.data.cfg.completion import endings
 from physlm.data.cfg.continuations import Continuations
 from physlm.data.cfg.derivation import Strings, Tokens
 from physlm.data.cfg.formats import to_nltk, to_text
@@ -98,7 +96,7 @@ class Grammar:
         tokens = {self.rules.name(token): token for token in self.tokens}
         words = notation.symbols(text)
         if unknown := [word for word in words if word not in tokens]:
-            known = ", ".join(itertools.islice(tokens, 20))
+            known = ", ".join(list(tokens)[:20])
             raise ValueError(f"{unknown[0]} is no token of the grammar; its tokens are {known}")
         return np.array([tokens[word] for word in words], dtype=np.int64)
 
@@ -163,6 +161,12 @@ class Grammar:
     def numbered(self, key: int, first: int, n: int, *, derivations: bool = False) -> Strings:
         """Strings ``first`` to ``first + n - 1`` of the infinite sequence of draws of a key.
 
+        Args:
+            key: Chooses the sequence.
+            first: Number of the first string.
+            n: Number of strings.
+            derivations: Whether to return derivations too.
+
         Raises:
             ValueError: If ``n`` is below 0.
         """
@@ -178,18 +182,8 @@ class Grammar:
         """
         found = self._continuations(tokens)
         found.require_valid_prefix()
-        key = np.uint64(rng.integers(2**63))
-        drawn, starts = endings(
-            len(found.places),
-            self.tables,
-            self._weights.rules,
-            found.spans,
-            found.symbols,
-            found.next_weights[-1, 0],
-            key,
-            n,
-        )
-        return Strings(self.tables.tokens[drawn], starts)
+        key = int(rng.integers(2**63))
+        return Strings(*found.drawn(self.tables, self._weights.rules, key, n))
 
     # Membership, probabilities and parses.
 

@@ -31,7 +31,14 @@ class Faults(NamedTuple):
 
 @compiled
 def whole_strings(tokens, starts, tables, weights):  # type: ignore[no-untyped-def]
-    """Whether the root derives each string, and its weight."""
+    """Whether the root derives each string, and its weight.
+
+    Args:
+        tokens: Indices into the grammar's tokens, all strings end to end.
+        starts: String i is ``tokens[starts[i]:starts[i + 1]]``.
+        tables: The grammar.
+        weights: Factors of the weight of a derivation.
+    """
     n_strings = len(starts) - 1
     is_derived = np.zeros(n_strings, dtype=np.bool_)
     values = np.zeros(n_strings)
@@ -87,7 +94,15 @@ def anatomy(tokens, starts, tables, weights):  # type: ignore[no-untyped-def]
 
 @compiled_within
 def _sound(level, n, tables, rule_weights, spans):  # type: ignore[no-untyped-def]
-    """Length of the prefix that is sound on a level, and whether a constituent ends the string."""
+    """Length of the prefix that is sound on a level, and whether a constituent ends the string.
+
+    Args:
+        level: The level, from 0.
+        n: Tokens of the string.
+        tables: The grammar.
+        rule_weights: Of every rule.
+        spans: Constituents of the string.
+    """
     firsts, lasts, ends, _ = spans
     first, last = tables.level_starts[level], tables.level_starts[level + 1]
     is_reached = np.zeros(n + 1, dtype=np.bool_)
@@ -218,8 +233,15 @@ def _best_choices(n, tables, weights, spans):  # type: ignore[no-untyped-def]
 def _split(rule, start, end, tables, weight, spans, best, back):  # type: ignore[no-untyped-def]
     """The best weight of a rule over ``start`` to ``end``, with the start of each of its children.
 
-    ``best[c, p]`` is the best weight of the first c children if they end at p, and ``back[c, p]``
-    the start of the last of them then.
+    Args:
+        rule: The rule.
+        start: First position.
+        end: Last position, exclusive.
+        tables: The grammar.
+        weight: Of the rule.
+        spans: Best spans of the string.
+        best: Receives, at [c, p], the best weight of the first c children if they end at p.
+        back: Receives, at [c, p], the start of the last of them then.
     """
     firsts, lasts, ends, values = spans
     length = tables.n_children[rule]

@@ -172,7 +172,16 @@ def new_positions(n):  # type: ignore[no-untyped-def]
 
 @inlined
 def reach(position, weight, side, n, is_best, positions):  # type: ignore[no-untyped-def]
-    """Add a weight to a position of a set with n members; returns the new number of members."""
+    """Add a weight to a position of a set; returns the new number of members.
+
+    Args:
+        position: The position.
+        weight: Its weight; weights of one position add up, or the largest counts if ``is_best``.
+        side: Which of the two sets.
+        n: Members of this set so far.
+        is_best: As in `Weights`.
+        positions: The two sets, from `new_positions`.
+    """
     listed, weights, is_in = positions
     if not is_in[side, position]:
         is_in[side, position] = True
@@ -201,9 +210,18 @@ def begin_path(start, weight, paths):  # type: ignore[no-untyped-def]
 
 @inlined
 def extend_paths(symbol, side, n, is_best, spans, paths):  # type: ignore[no-untyped-def]
-    """Extend the paths of a set by one symbol, into the other set.
+    """Extend the paths of a set by one symbol, into the other set; empties the set.
 
-    Returns the number of members of the other set; the first one is empty then.
+    Args:
+        symbol: The next symbol of the paths.
+        side: The set to read from.
+        n: Its number of members.
+        is_best: As in `Weights`.
+        spans: Constituents of the string.
+        paths: The two sets, from `new_positions`.
+
+    Returns:
+        Number of members of the other set.
     """
     firsts, lasts, ends, values = spans
     n_next = 0

@@ -84,7 +84,14 @@ class Texts(Protocol):
         seed: int,
         eos: int,
     ) -> Biographies:
-        """Text number ``texts[i]`` of each of ``people``: a pure function of the arguments."""
+        """Text number ``texts[i]`` of each of ``people``: a pure function of the arguments.
+
+        Args:
+            people: Rows of the arrays.
+            texts: Text number of each document.
+            seed: Of whatever is drawn.
+            eos: The token that begins every document.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -184,22 +184,8 @@ class Sentences:
             seed: Of paraphrases and orders.
         """
         groups = self.groups[people]
-        n_texts, n_permutations, n_languages, n_omitted, kinds, name_position = (
-            np.array(column, dtype=np.int64)[groups]
-            for column in zip(
-                *(
-                    (
-                        a.n_texts,
-                        a.n_permutations,
-                        a.n_languages,
-                        a.n_omitted,
-                        list(Order).index(a.order),
-                        a.name_position,
-                    )
-                    for a in self.augmentations
-                ),
-                strict=True,
-            )
+        n_texts, n_permutations, n_languages, n_omitted, kinds, name_position = self._settings(
+            groups
         )
         # A text number counts languages fastest, then permutations, then paraphrases.
         numbers = np.where(n_texts > 0, texts % np.maximum(n_texts, 1), texts)
@@ -224,6 +210,22 @@ class Sentences:
             n_sentences,
         )
         return plan, languages
+
+    def _settings(self, groups: np.ndarray) -> tuple[Int64[np.ndarray, " documents"], ...]:
+        """The settings of the augmentation of each group, as arrays for compiled code."""
+        rows = [
+            (
+                a.n_texts,
+                a.n_permutations,
+                a.n_languages,
+                a.n_omitted,
+                list(Order).index(a.order),
+                a.name_position,
+            )
+            for a in self.augmentations
+        ]
+        columns = zip(*rows, strict=True)
+        return tuple(np.array(column, dtype=np.int64)[groups] for column in columns)
 
     def _columns(
         self, people: np.ndarray, plan: np.ndarray, width: int, n_columns: int

@@ -118,7 +118,7 @@ def test_tokens_are_redrawn_at_their_rate():
 
 @pytest.mark.parametrize("kind", [CorruptionKind.nonterminal, CorruptionKind.nonterminal_fixed])
 def test_replaced_symbols_derive_the_tokens_at_their_place(kind):
-    """Cut where symbols end, each part is derived by the symbol it replaces, or by another."""
+    """Each part between boundaries is derived by the original symbol or by its replacement."""
     grammar = CfgConfig(grammar="cfg3b").build(0).grammar
     strings = grammar.numbered(0, 0, 20, derivations=True)
     made = corrupt(grammar, strings, kind, 0.2, key=5)

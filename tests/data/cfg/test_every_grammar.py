@@ -1,4 +1,4 @@
-"""What holds of strings of any grammar, sampled, corrupted and as training documents."""
+"""Properties of strings of any grammar: sampled, corrupted, and as training documents."""
 
 import numpy as np
 import pytest
@@ -47,9 +47,9 @@ def test_corruption_uses_tokens_of_the_grammar_and_keeps_alignment(grammar, key,
 @given(KEYS, st.integers(1, 40), st.integers(0, 3), st.floats(0, 1), st.data())
 @pytest.mark.parametrize("grammar", ["english", "cfg3b"])
 def test_an_epoch_is_one_string_a_document_and_follows_from_its_number(
-    grammar, seed, n, epoch, share, data
+    grammar, seed, n, epoch, fraction, data
 ):
-    config = CfgConfig(grammar=grammar, n_strings=n, corrupted_fraction=share, exposures=4)
+    config = CfgConfig(grammar=grammar, n_strings=n, corrupted_fraction=fraction, exposures=4)
     corpus, again = config.build(seed), config.build(seed)
     whole = corpus.epoch(epoch, 0, n)
     cut = data.draw(st.integers(0, n - 1))

@@ -1,4 +1,4 @@
-"""Random grammars have the shapes asked for."""
+"""Random grammars have the shapes of their families."""
 
 from itertools import pairwise
 

@@ -1,4 +1,4 @@
-"""Grammars survive every form they are written in."""
+"""Grammars are read back from every format that they are written in."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Exact answers, against nltk's chart parser and whole languages written down."""
+"""Exact answers, compared with nltk's chart parser and enumerated languages."""
 
 import math
 from collections import Counter
@@ -19,7 +19,7 @@ N_GRAMMARS, N_STRINGS = 100, 10
 
 
 def cases(number):
-    """Strings in the language, near it, and of any tokens."""
+    """Strings in the language, strings close to it, and random tokens."""
     grammar, rng = small_grammar(number), stream(number, "cases")
     drawn = [string.tolist() for string in grammar.sample(rng, N_STRINGS)]
     for i, string in enumerate(drawn):
@@ -49,7 +49,7 @@ def test_membership_parses_and_probabilities_are_nltks_on_a_thousand_cases():
 
 
 def tree_probability(grammar: Grammar, tree: nltk.Tree) -> float:
-    """The product of a tree's choices."""
+    """The probability of a tree, as the product of its choices."""
     if not isinstance(tree[0], nltk.Tree) and grammar.bags:
         bag = grammar.bags[int(tree.label().removeprefix("t"))]
         return bag[int(tree[0].removeprefix("token"))] / sum(bag.values())
@@ -88,7 +88,7 @@ def test_the_longest_valid_prefix_is_that_of_the_whole_language(number):
 
 
 def test_the_broken_level_is_the_deepest_that_breaks_at_the_same_place(number):
-    """Against prefixes of all sequences of a level's constituents, written down."""
+    """Compared with the prefixes of all enumerated sequences of a level's constituents."""
     grammar = small_grammar(number)
     rows = cases(number)
     faults = grammar.faults(rows)
@@ -107,7 +107,7 @@ def test_the_broken_level_is_the_deepest_that_breaks_at_the_same_place(number):
 
 
 def _segmented(string, parts, *, once):
-    """Up to where a string is a sequence of parts and the beginning of one more."""
+    """Length of the longest prefix that is a sequence of parts and the beginning of one more."""
     ends, sound = {0}, 0
     for start in range(len(string) + 1):
         if start not in ends or (once and start):

@@ -1,4 +1,4 @@
-"""A grammar's file holds any symbol, and is read as a person sees it or refused by line."""
+"""Grammar files can hold any symbol; they are read as they look, or refused by line."""
 
 import json
 from itertools import pairwise
@@ -47,7 +47,7 @@ AWKWARD = [
 
 @st.composite
 def grammars(draw, names) -> Rules:
-    """Three levels of two symbols each below the root, called by any distinct names."""
+    """Three levels of two symbols each below the root, with arbitrary distinct names."""
     called = draw(st.lists(names, min_size=7, max_size=7, unique=True))
     levels = [(7,), (5, 6), (3, 4), (1, 2)]
     expansions = {}
@@ -62,7 +62,7 @@ def grammars(draw, names) -> Rules:
 
 
 def as_named(rules: Rules) -> tuple:
-    """All that rules say, in names."""
+    """The content of rules, in names."""
     name = rules.name
     return (
         name(rules.root),

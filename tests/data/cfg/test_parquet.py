@@ -1,4 +1,4 @@
-"""Corpora with derivations survive the disk."""
+"""Corpora with derivations are read back from disk unchanged."""
 
 import numpy as np
 import pyarrow.parquet as pq

@@ -1,4 +1,4 @@
-"""Strings follow the grammar's distribution, and their derivations are derivations."""
+"""Strings follow the grammar's distribution, and their derivations are valid."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""bioR: what our grammar of discourse writes, and texts that are read from a file."""
+"""bioR: texts of the grammar of discourse, and texts from a file."""
 
 import itertools
 import re
@@ -77,7 +77,7 @@ def test_every_span_spells_its_value(world):
 
 
 def test_equal_values_have_distinct_spans():
-    """Of so many people some are born where they work, and some work for Corning in Corning."""
+    """The people include some who work where they were born, and some at Corning in Corning."""
     world = config(
         n_people=1500, n_texts=1, include_question_vocabulary=False, tokenizer="compact"
     ).build(0)
@@ -89,15 +89,15 @@ def test_equal_values_have_distinct_spans():
 
 
 def test_places_of_the_grammar_spell_the_values():
-    """Filled with what occurs nowhere else, its forms give each value in the place that it says."""
+    """With values that occur nowhere else, each is at its place in the text."""
     facts = {name: f"<{name}>" for name in ATTRIBUTES}
     rng = np.random.default_rng(0)
     for _ in range(300):
         marked = Person("<name> <of> Somebody", "She", facts)
-        told = biography(marked, rng)
+        text = biography(marked, rng)
         for name, value in {"name": marked.name, **facts}.items():
-            first, last = told.places[name]
-            assert first == told.text.index(value)
+            first, last = text.places[name]
+            assert first == text.text.index(value)
             assert last == first + len(value)
 
 
@@ -107,13 +107,13 @@ def test_texts_of_a_person_take_turns_and_differ(world):
         for f, t in (texts_of(world, epoch) for epoch in range(6))
     ]
     for person in range(20):
-        told = [by_epoch[epoch][person] for epoch in range(6)]
-        assert told[:3] == told[3:]
-        assert len(set(told[:3])) == 3
+        texts = [by_epoch[epoch][person] for epoch in range(6)]
+        assert texts[:3] == texts[3:]
+        assert len(set(texts[:3])) == 3
 
 
 def test_sentence_frames_repeat_less_than_those_of_bios():
-    """What is left of a text without its names and values: of bioS nearly all is shared."""
+    """Sentence frames are texts without names and values; in bioS nearly all repeat."""
     frames = {}
     for name, world in (("bior", config().build(0)), ("bios", BiosConfig(n_people=N).build(0))):
         found, texts = texts_of(world)
@@ -138,11 +138,11 @@ def test_subject_full_name_puts_the_full_name_into_every_sentence():
 
 def test_questions_about_people_of_bior_have_their_answers(world):
     questions = QuestionsConfig().follow(world, 0)
-    asked = ManipulationConfig(tasks=["birth_month_ranking"]).follow(world, 0)
+    ranking = ManipulationConfig(tasks=["birth_month_ranking"]).follow(world, 0)
     text = world.vocabulary.decode(questions.documents(*np.zeros((3, 1), int)).tokens)
     facts = world.facts(0)
     assert text.endswith(f"{facts['name']}? Answer: {facts['birth_date']}")
-    assert asked.n_documents == N // 2
+    assert ranking.n_documents == N // 2
 
 
 def written(tmp_path, *, n_people=N, n_texts=2, names=None):

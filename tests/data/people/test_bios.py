@@ -91,7 +91,7 @@ def test_epochs_and_their_parts_are_pure_functions_of_the_epoch_number(bios):
     assert np.array_equal(whole.tokens, np.concatenate([part.tokens for part in parts]))
 
 
-def told(text, n_epochs, n_people=40, **changes):
+def rendered(text, n_epochs, n_people=40, **changes):
     """Each person's documents over some epochs, and the corpus."""
     corpus = BiosConfig(
         n_people=n_people,
@@ -124,7 +124,7 @@ AUGMENTATIONS = {  # (text, texts of a person, paraphrases, orders)
 @pytest.mark.parametrize("name", AUGMENTATIONS)
 def test_training_shows_all_texts_of_the_augmentation(name):
     text, n_texts, n_paraphrases, n_permutations = AUGMENTATIONS[name]
-    corpus, found = told(text, n_epochs=6)
+    corpus, found = rendered(text, n_epochs=6)
     n_found = []
     for rows in found.values():
         texts = [tuple(tokens) for tokens, _ in rows]
@@ -135,7 +135,7 @@ def test_training_shows_all_texts_of_the_augmentation(name):
             assert orders == {(0, 1, 2, 3, 4, 5)}
         paraphrases = {wording_of(corpus, *row) for row in rows}
         n_found.append((len(set(texts)), len(paraphrases)))
-    # Two orders drawn of 720 are the same now and then.
+    # Two draws out of 720 orders are sometimes equal.
     assert np.mean(n_found, axis=0) == pytest.approx((n_texts, n_paraphrases), abs=0.1)
 
 
@@ -146,7 +146,7 @@ def wording_of(corpus, tokens, spans):
 
 
 def test_people_of_one_epoch_are_at_different_texts():
-    corpus, found = told({"n_paraphrases": 1, "n_permutations": 3}, n_epochs=3, n_people=600)
+    corpus, found = rendered({"n_paraphrases": 1, "n_permutations": 3}, n_epochs=3, n_people=600)
     first = corpus.epoch(0, 0, 600)
     texts = {person: [tuple(t) for t, _ in rows] for person, rows in found.items()}
     numbers = [corpus.rendering(n, np.arange(600)) for n in range(3)]
@@ -162,14 +162,16 @@ def test_people_of_one_epoch_are_at_different_texts():
 
 
 def test_couples_are_permuted_and_keep_their_inner_order():
-    _, found = told({"n_paraphrases": 1, "n_permutations": 30, "order": Order.coupled}, n_epochs=30)
+    _, found = rendered(
+        {"n_paraphrases": 1, "n_permutations": 30, "order": Order.coupled}, n_epochs=30
+    )
     orders = {order_of(spans) for rows in found.values() for _, spans in rows}
     pairs = [(0, 1), (2, 3), (4, 5)]
     assert orders == {sum(three, ()) for three in itertools.permutations(pairs)}
 
 
 def test_full_name_replaces_every_pronoun():
-    corpus, found = told({"subject": Subject.full_name}, n_epochs=1, n_people=20)
+    corpus, found = rendered({"subject": Subject.full_name}, n_epochs=1, n_people=20)
     for person, [(tokens, _)] in found.items():
         text = corpus.vocabulary.decode(np.array(tokens))
         assert text.count(corpus.facts(person)["name"]) == 6
@@ -178,7 +180,7 @@ def test_full_name_replaces_every_pronoun():
 
 @pytest.mark.parametrize("after", [1, 2, 6])
 def test_a_reversed_biography_names_the_person_after_k_sentences(after):
-    corpus, found = told({"n_paraphrases": 5, "name_position": after}, n_epochs=5)
+    corpus, found = rendered({"n_paraphrases": 5, "name_position": after}, n_epochs=5)
     people = np.arange(40)
     documents = corpus.rendering(3, people)
     for person in people:
@@ -203,11 +205,11 @@ def test_the_second_language_has_distinct_templates(attribute):
 
 
 def test_every_text_is_repeated_in_the_second_language():
-    """Sentence for sentence in the same order, with the same names and values."""
-    told = {"n_paraphrases": 2, "n_permutations": 2}
-    plain = BiosConfig(n_people=20, augmentation=AugmentationConfig(**told)).build(0)
+    """The translation has the same sentences in the same order, with the same names and values."""
+    augmentation = {"n_paraphrases": 2, "n_permutations": 2}
+    plain = BiosConfig(n_people=20, augmentation=AugmentationConfig(**augmentation)).build(0)
     both = BiosConfig(
-        n_people=20, augmentation=AugmentationConfig(**told, second_language=True)
+        n_people=20, augmentation=AugmentationConfig(**augmentation, second_language=True)
     ).build(0)
     people = np.arange(20)
     french = {a: templates(a, "templates_french") for a in ATTRIBUTES}
@@ -271,7 +273,7 @@ def test_omitting_the_company_city_omits_nothing_else(name_position):
 
 def test_celebrities_and_minority_share_a_world_but_not_an_augmentation():
     minority = AugmentationConfig(n_paraphrases=1, n_permutations=1, subject=Subject.full_name)
-    corpus, found = told(
+    corpus, found = rendered(
         {"n_paraphrases": 5}, 2, n_minority=25, majority_repeats=5, minority_augmentation=minority
     )
     assert corpus.n_people == 65

@@ -1,4 +1,4 @@
-"""What holds of every world of people and of what is mixed of them, whatever its configuration."""
+"""Properties of every world of people and of mixtures, for any configuration."""
 
 import itertools
 import re
@@ -66,7 +66,7 @@ def texts_of(corpus, epoch=0):
 
 
 def require_purity(corpus, again, epoch, cut):
-    """Any part of an epoch is that of the whole, in another object as well."""
+    """Parts of an epoch match the whole, also in a corpus that is built again."""
     whole = np.concatenate(rows_of(corpus, epoch))
     parts = [(0, cut), (cut, corpus.n_documents)]
     tokens = [again.epoch(epoch, first, last).tokens for first, last in parts if first < last]
@@ -100,35 +100,35 @@ def test_every_span_spells_the_persons_own_value(config, seed, epoch):
 
 @few_examples
 @given(bios_configs, SEEDS, st.integers(1, N_PARAPHRASES), st.floats(0.2, 0.8), st.integers(0, 5))
-def test_an_epoch_asks_once_for_every_fact_of_training_people(config, seed, n, share, epoch):
+def test_an_epoch_asks_once_for_every_fact_of_training_people(config, seed, n, fraction, epoch):
     world = config.build(seed)
-    corpus = QuestionsConfig(train_fraction=share, n_paraphrases=n).follow(world, seed)
-    asked = {}
+    corpus = QuestionsConfig(train_fraction=fraction, n_paraphrases=n).follow(world, seed)
+    facts = {}
     for person in np.flatnonzero(corpus.is_trained):
         facts = world.facts(person)
         for attribute in ATTRIBUTES:
             for before, after in questions(attribute)[:n]:
                 text = f"{before} {facts['name']}{after} Answer: {facts[attribute]}"
-                asked[text] = (person, attribute)
-    told = [asked[text] for text in texts_of(corpus, epoch)]
-    assert sorted(told) == sorted(set(asked.values()))
+                facts[text] = (person, attribute)
+    found = [facts[text] for text in texts_of(corpus, epoch)]
+    assert sorted(found) == sorted(set(facts.values()))
 
 
 @few_examples
 @given(bios_configs, SEEDS, st.floats(0.2, 0.8), st.integers(0, 5))
-def test_a_computed_answer_is_true_of_a_training_person_asked_once(config, seed, share, epoch):
+def test_a_computed_answer_is_true_of_a_training_person_asked_once(config, seed, fraction, epoch):
     world = config.build(seed)
     corpus = ManipulationConfig(
-        tasks=["birth_month_mod_12"], train_fraction=share, hint_fraction=0.5
+        tasks=["birth_month_mod_12"], train_fraction=fraction, hint_fraction=0.5
     ).follow(world, seed)
     names = {world.facts(i)["name"]: i for i in range(config.n_people)}
-    told = []
+    found = []
     for text in texts_of(corpus, epoch):
         person = next(i for name, i in names.items() if name in text)
         month = world.facts(person)["birth_date"].split()[0]
         assert int(re.search(r"Answer: (\d+)$", text)[1]) == (MONTHS.index(month) + 1) % 12
-        told.append(person)
-    assert sorted(told) == sorted(corpus.train.tolist())
+        found.append(person)
+    assert sorted(found) == sorted(corpus.train.tolist())
     assert sorted([*corpus.train, *corpus.test]) == list(range(config.n_people))
 
 

@@ -1,4 +1,4 @@
-"""People among junk: shares and exposures exact, names apart, tokens that tell them apart."""
+"""Target people among junk: exact fractions and exposures, distinct names, domain tokens."""
 
 import itertools
 import math
@@ -78,7 +78,7 @@ def test_more_junk_people_than_free_names_are_refused():
 @pytest.mark.parametrize("target", [BIOD, BIOS], ids=["biod", "bios"])
 def test_each_round_has_every_junk_person_once_and_parts_of_an_epoch_match_the_whole(target):
     junk_people = junk(target).build(0).parts[1]
-    assert junk_people.n_documents == 4100  # as many rounds as make 4096 documents
+    assert junk_people.n_documents == 4100  # enough rounds for 4096 documents
     whole = junk_people.epoch(2, 0, 4100)
     rounds = whole.people.reshape(41, 100)
     assert (np.sort(rounds, axis=1) == np.arange(100)).all()
@@ -91,13 +91,13 @@ def test_each_round_has_every_junk_person_once_and_parts_of_an_epoch_match_the_w
 
 def test_facts_of_a_junk_person_are_the_same_in_every_epoch():
     junk_people = junk(n_junk_people=100).build(0).parts[1]
-    told = []
+    found = []
     for number in range(3):
         documents = junk_people.epoch(number, 0, 100)
-        told.append(
+        found.append(
             dict(zip(documents.people.tolist(), texts(junk_people, documents), strict=True))
         )
-    assert told[0] == told[1] == told[2]
+    assert found[0] == found[1] == found[2]
 
 
 def test_paraphrases_are_drawn_for_each_junk_person():
@@ -146,23 +146,27 @@ def test_memory_of_junk_does_not_grow_with_its_population():
     assert sum(array.nbytes for array in kept) < 1e6
 
 
-@pytest.mark.parametrize("share", [0.875, 0.5, 0.05])
-def test_windows_have_the_junk_fraction_and_target_people_their_exposures(share):
-    corpus = junk(junk_fraction=share).build(0)
+@pytest.mark.parametrize("fraction", [0.875, 0.5, 0.05])
+def test_windows_have_the_junk_fraction_and_target_people_their_exposures(fraction):
+    corpus = junk(junk_fraction=fraction).build(0)
     tokens, ends = windows(corpus)
     n = np.arange(1, len(tokens) + 1)
-    assert np.abs(ends[:, -1] - share * n).max() <= 1
+    assert np.abs(ends[:, -1] - fraction * n).max() <= 1
     assert ends[-1, 0] == 4
     target, _ = windows(corpus.parts[0])
     is_target = np.diff(ends[:, -2], prepend=0) > 0
     assert np.array_equal(tokens[is_target], target)
 
 
-@pytest.mark.parametrize("share", [0.875, 0.3])
+@pytest.mark.parametrize("fraction", [0.875, 0.3])
 @pytest.mark.parametrize("target", [BIOD, BIOS], ids=["biod", "bios"])
-def test_mixed_windows_have_the_junk_fraction_exact_to_one_document(target, share):
+def test_mixed_windows_have_the_junk_fraction_exact_to_one_document(target, fraction):
     corpus = junk(
-        target, junk_fraction=share, mixes_in_windows=True, domain_token="<|u|>", junk_token="<|j|>"
+        target,
+        junk_fraction=fraction,
+        mixes_in_windows=True,
+        domain_token="<|u|>",
+        junk_token="<|j|>",
     ).build(0)
     stream = stream_of(corpus)
     vocabulary = corpus.vocabulary
@@ -171,12 +175,12 @@ def test_mixed_windows_have_the_junk_fraction_exact_to_one_document(target, shar
     is_target = np.array([vocabulary.reserved("<|u|>") in row for row in documents[:-1]])
     lengths = np.array([len(row) for row in documents[:-1]])
     n_junk = (lengths * ~is_target).cumsum()
-    assert np.abs(n_junk - share * lengths.cumsum()).max() <= lengths.max()
-    told = Counter(
+    assert np.abs(n_junk - fraction * lengths.cumsum()).max() <= lengths.max()
+    found = Counter(
         row.tobytes() for row, target in zip(documents, is_target, strict=False) if target
     )
     if target is BIOD:
-        assert set(told.values()) == {4}
+        assert set(found.values()) == {4}
     assert is_target.sum() == 4 * target.n_people
 
 

@@ -1,4 +1,4 @@
-"""Tables of questions, against the facts of the people."""
+"""Tables of questions, compared with the facts of the people."""
 
 import sys
 

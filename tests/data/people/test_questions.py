@@ -1,4 +1,4 @@
-"""Questions: about whom, in which words, and that nobody of the test split is ever asked about."""
+"""Questions: split of people, paraphrases, and no held-out person in training."""
 
 import numpy as np
 import pytest
@@ -93,14 +93,14 @@ def test_only_the_first_paraphrases_are_trained(people):
 
 def test_prompts_end_where_the_answer_begins(people):
     corpus = QuestionsConfig().follow(people, seed=0)
-    asked = np.array([5, 7]), np.array([0, 3]), np.array([4, 9])
-    documents = corpus.documents(*asked)
-    for i, prompt in enumerate(corpus.prompts(*asked)):
+    chosen = np.array([5, 7]), np.array([0, 3]), np.array([4, 9])
+    documents = corpus.documents(*chosen)
+    for i, prompt in enumerate(corpus.prompts(*chosen)):
         whole = documents.tokens[documents.starts[i] : documents.starts[i + 1]]
         assert np.array_equal(whole[: len(prompt)], prompt)
         rest = corpus.vocabulary.decode(whole[len(prompt) :]).strip()
-        assert rest == corpus.answer(asked[0][i], asked[1][i])
-        assert rest == people.facts(asked[0][i])[ATTRIBUTES[asked[1][i]]]
+        assert rest == corpus.answer(chosen[0][i], chosen[1][i])
+        assert rest == people.facts(chosen[0][i])[ATTRIBUTES[chosen[1][i]]]
         assert len(whole) - len(prompt) <= corpus.longest_answer
 
 
@@ -118,9 +118,9 @@ def test_questions_cover_reversed_biographies_and_minorities():
         n_minority=10,
         minority_augmentation=AugmentationConfig(n_paraphrases=1),
     )
-    asked = QuestionsConfig(train_fraction=0.5).follow(corpus, 0)
+    qa = QuestionsConfig(train_fraction=0.5).follow(corpus, 0)
     people = np.arange(50)
-    rows = asked.documents(people, np.ones(50, int), np.zeros(50, int))
+    rows = qa.documents(people, np.ones(50, int), np.zeros(50, int))
     for person in people:
         text = corpus.vocabulary.decode(
             rows.tokens[rows.starts[person] + 1 : rows.starts[person + 1]]
@@ -131,10 +131,10 @@ def test_questions_cover_reversed_biographies_and_minorities():
 
 def test_training_on_the_majority_holds_out_the_minority():
     corpus = world(n_minority=10, minority_augmentation=AugmentationConfig(n_paraphrases=1))
-    asked = QuestionsConfig(train_on=TrainOn.majority).follow(corpus, 0)
-    assert asked.is_trained.tolist() == [True] * 40 + [False] * 10
-    assert asked.n_documents == 40 * 6
-    texts = corpus.vocabulary.decode(asked.epoch(0, 0, 240).tokens)
+    qa = QuestionsConfig(train_on=TrainOn.majority).follow(corpus, 0)
+    assert qa.is_trained.tolist() == [True] * 40 + [False] * 10
+    assert qa.n_documents == 40 * 6
+    texts = corpus.vocabulary.decode(qa.epoch(0, 0, 240).tokens)
     assert all((corpus.facts(i)["name"] in texts) == (i < 40) for i in range(50))
     with pytest.raises(ValueError, match="train_on=majority without a minority"):
         QuestionsConfig(train_on=TrainOn.majority).follow(world(), 0)

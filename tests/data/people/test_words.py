@@ -1,4 +1,4 @@
-"""Words inside a text are split as a shell splits them, and refused in one line."""
+"""Overrides inside a text are split as by a shell, and refused in one line."""
 
 import pyarrow as pa
 import pyarrow.parquet as pq

@@ -1,4 +1,4 @@
-"""Questions about months, luck, pairs and names, against facts read from the biographies."""
+"""Manipulation tasks, compared with facts read from the biographies."""
 
 import re
 
@@ -34,19 +34,19 @@ def corpus(people, *names, **values):
     return ManipulationConfig(tasks=list(names), **values).follow(people, 0)
 
 
-def documents_of(asked, number=0):
-    found = asked.epoch(number, 0, asked.n_documents)
-    eos = asked.vocabulary.eos
+def documents_of(qa, number=0):
+    found = qa.epoch(number, 0, qa.n_documents)
+    eos = qa.vocabulary.eos
     rows = np.split(found.tokens, found.starts[1:-1])
     assert all(row[0] == eos for row in rows)
-    return [asked.vocabulary.decode(row[1:]).strip() for row in rows]
+    return [qa.vocabulary.decode(row[1:]).strip() for row in rows]
 
 
 def month_of(facts):
     return MONTHS.index(facts["birth_date"].split()[0]) + 1
 
 
-def luck_of(facts):
+def rank_of(facts):
     return major_rank()[facts["major"]]
 
 
@@ -55,7 +55,7 @@ def signed(number):
 
 
 def expected(name, one, other, everyone):
-    """What the answer to a task is, and what it follows from."""
+    """The answer of a task, and its hint."""
     year = one["birth_date"][-4:]
     if name == "born_in_year":
         born = sorted(p["name"] for p in everyone if p["birth_date"].endswith(year))
@@ -77,10 +77,10 @@ def expected(name, one, other, everyone):
 
 
 def computed(name, one, other):
-    """What follows from months or luck."""
+    """The answer and hint of a task on birth months or major ranks."""
     is_month = name.startswith("birth_month")
-    number = month_of if is_month else luck_of
-    told = [MONTHS[month_of(p) - 1] if is_month else p["major"] for p in (one, other)]
+    number = month_of if is_month else rank_of
+    hints = [MONTHS[month_of(p) - 1] if is_month else p["major"] for p in (one, other)]
     if name.endswith("ranking"):
         answer = "Yes" if number(one) > number(other) else "No"
     elif name.endswith("subtraction"):
@@ -88,22 +88,22 @@ def computed(name, one, other):
     else:
         rest = number(one) % int(name.rsplit("_", 1)[1])
         is_parity = name == "birth_month_mod_2"
-        return (("No" if rest else "Yes") if is_parity else str(rest)), told[0]
-    return answer, "; ".join(told)
+        return (("No" if rest else "Yes") if is_parity else str(rest)), hints[0]
+    return answer, "; ".join(hints)
 
 
 def named(text, truth):
-    """The people whose names stand in a text, in their order."""
+    """The people named in a text, in order."""
     found = [(text.index(p["name"]), i) for i, p in enumerate(truth) if p["name"] in text]
     return [i for _, i in sorted(found)]
 
 
 @pytest.mark.parametrize("name", tasks())
 def test_answers_and_hints_follow_from_the_biographies(people, truth, name):
-    share = 0.0 if name == "born_in_year" else 0.5
-    asked = corpus(people, name, hint_fraction=share)
+    fraction = 0.0 if name == "born_in_year" else 0.5
+    qa = corpus(people, name, hint_fraction=fraction)
     with_hint = 0
-    for text in documents_of(asked):
+    for text in documents_of(qa):
         question, answer = re.split(r" Answer:|\. Answer:", text)
         question, _, facts = question.partition(" Facts: ")
         if name == "born_in_year":
@@ -129,34 +129,34 @@ def test_answers_and_hints_follow_from_the_biographies(people, truth, name):
         assert answer.strip() == right
         assert not facts or facts == follows
         with_hint += bool(facts)
-    assert share * 0.2 <= with_hint / asked.n_documents <= share * 1.8
+    assert fraction * 0.2 <= with_hint / qa.n_documents <= fraction * 1.8
 
 
 @pytest.mark.parametrize("names", [["birth_day", "birth_month_ranking"], ["born_in_year"]])
 def test_no_training_question_names_a_held_out_person(people, truth, names):
-    asked = corpus(people, *names)
-    tested = {truth[i]["name"] for i in asked.test}
+    qa = corpus(people, *names)
+    tested = {truth[i]["name"] for i in qa.test}
     assert tested
-    assert len(tested) + len(asked.train) == N
-    texts = [text for number in range(30) for text in documents_of(asked, number)]
+    assert len(tested) + len(qa.train) == N
+    texts = [text for number in range(30) for text in documents_of(qa, number)]
     assert not any(name in text for name in tested for text in texts)
-    assert all(any(truth[i]["name"] in text for text in texts) for i in asked.train)
+    assert all(any(truth[i]["name"] in text for text in texts) for i in qa.train)
 
 
 def test_the_split_equals_that_of_data_questions(people):
     questions = QuestionsConfig().follow(people, 0)
-    asked = corpus(people, "birth_day")
-    assert set(np.flatnonzero(questions.is_trained)) == set(asked.train)
+    qa = corpus(people, "birth_day")
+    assert set(np.flatnonzero(questions.is_trained)) == set(qa.train)
 
 
 def test_an_epoch_asks_each_task_once_per_person_with_varying_partners(people, truth):
-    asked = corpus(people, "birth_year", "birth_month_ranking")
-    first, second = documents_of(asked), documents_of(asked, 1)
+    qa = corpus(people, "birth_year", "birth_month_ranking")
+    first, second = documents_of(qa), documents_of(qa, 1)
     for texts in (first, second):
         alone = [named(t, truth)[0] for t in texts if "year" in t]
         pairs = [named(t, truth) for t in texts if "month" in t]
-        assert sorted(alone) == asked.train.tolist()
-        assert sorted(p[0] for p in pairs) == asked.train.tolist()
+        assert sorted(alone) == qa.train.tolist()
+        assert sorted(p[0] for p in pairs) == qa.train.tolist()
         assert all(len(p) == 2 for p in pairs)
     assert first != second
     assert set(first) != set(second)
@@ -169,31 +169,31 @@ def test_smaller_training_sets_are_subsets_of_larger_ones(people):
 
 
 def test_prompts_end_where_the_answer_or_hint_begins(people):
-    asked = corpus(people, "birth_month_mod_6")
-    items = asked.tasks[0].ask(asked.fact_table, np.arange(N)[:, None])
-    decode = asked.vocabulary.decode
-    straight = [decode(p) for p in asked.prompts(items, wants_hint=False)]
-    first = [decode(p) for p in asked.prompts(items, wants_hint=True)]
-    told = [decode(p) for p in asked.prompts_with_hint(items, items.hint)]
-    facts = asked.texts(items.hint)
-    for a, b, c, fact in zip(straight, first, told, facts, strict=True):
+    qa = corpus(people, "birth_month_mod_6")
+    items = qa.tasks[0].ask(qa.fact_table, np.arange(N)[:, None])
+    decode = qa.vocabulary.decode
+    without_hint = [decode(p) for p in qa.prompts(items, wants_hint=False)]
+    first = [decode(p) for p in qa.prompts(items, wants_hint=True)]
+    hints = [decode(p) for p in qa.prompts_with_hint(items, items.hint)]
+    facts = qa.texts(items.hint)
+    for a, b, c, fact in zip(without_hint, first, hints, facts, strict=True):
         assert a.endswith("? Answer:")
         assert b == a.replace(" Answer:", " Facts:")
         assert c == f"{b} {fact}. Answer:"
 
 
 def test_parts_of_an_epoch_match_the_whole(people):
-    asked = corpus(people, "birth_year", "major_rank_ranking", hint_fraction=0.5)
-    whole = asked.epoch(3, 0, asked.n_documents)
-    part = asked.epoch(3, 7, 15)
+    qa = corpus(people, "birth_year", "major_rank_ranking", hint_fraction=0.5)
+    whole = qa.epoch(3, 0, qa.n_documents)
+    part = qa.epoch(3, 7, 15)
     np.testing.assert_array_equal(part.tokens, whole.tokens[whole.starts[7] : whole.starts[15]])
 
 
 def test_major_ranks_are_one_permutation_of_all_majors_in_every_world():
     assert sorted(major_rank().values()) == list(range(100))
     small = BiosConfig(n_people=N, include_question_vocabulary=True, pool_size=10).build(3)
-    asked = corpus(small, "major_rank_mod_100")
-    assert len(set(asked.fact_table.major_ranks.tolist())) <= 10
+    qa = corpus(small, "major_rank_mod_100")
+    assert len(set(qa.fact_table.major_ranks.tolist())) <= 10
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Rewriting by a model: what is wrong is asked for again, and nothing that was written is lost."""
+"""Rewriting by a model: incorrect texts are requested again, and no answer is lost."""
 
 import itertools
 import signal
@@ -28,8 +28,8 @@ def test_a_prompt_gives_every_fact(persons):
     person = persons[0]
     prompts = {prompt(person, stream(0, i)) for i in range(20)}
     assert len(prompts) > 10
-    for asked in prompts:
-        assert not lacking(asked, person)
+    for text in prompts:
+        assert not lacking(text, person)
         assert not lacking(faithful(asked), person)
 
 
@@ -60,7 +60,7 @@ def test_texts_lacking_a_fact_are_requested_again(persons, tmp_path):
 
 
 def test_interrupted_work_resumes(persons, tmp_path):
-    """The writer fails in the middle; what it wrote is kept, a line cut in two is not."""
+    """The writer fails midway; its answers are kept, except for an incomplete line."""
     asked = []
 
     def failing(text):
@@ -99,7 +99,7 @@ def test_answers_about_other_people_are_refused(persons, tmp_path):
 
 
 def rewritten_by(persons, address, path, **values):
-    """As many texts as there are people, by the endpoint."""
+    """One text for each person, by the endpoint."""
     return rewrite(persons, writer(address, **values), path, n_texts=1, max_tries=5, seed=0)
 
 
@@ -118,7 +118,7 @@ def test_answers_before_a_refusal_are_kept_and_only_missing_ones_requested(endpo
 def test_requests_run_concurrently_and_the_order_of_answers_has_no_effect(
     endpoint, persons, tmp_path
 ):
-    """The server answers when three are there, the last one first."""
+    """The server answers once three requests are there, the last one first."""
     arrived, turns = threading.Barrier(3), itertools.count()
 
     def late(asked):
@@ -134,7 +134,7 @@ def test_requests_run_concurrently_and_the_order_of_answers_has_no_effect(
 
 
 def test_an_answer_is_saved_while_others_are_pending(endpoint, persons, tmp_path):
-    """The server does not answer the last request before it has seen the other answers kept."""
+    """The server answers the last request only after the other answers are saved."""
     n_asked, n_kept = itertools.count(1), []
 
     def last_one_waits(asked):
@@ -150,7 +150,7 @@ def test_an_answer_is_saved_while_others_are_pending(endpoint, persons, tmp_path
 
 
 def test_an_interrupt_takes_effect_at_once_and_loses_nothing(endpoint, tmp_path):
-    """Three requests hang, and five answers are kept, when it comes."""
+    """At the interrupt three requests hang, and five answers are saved."""
     n_asked, is_over = itertools.count(1), threading.Event()
 
     def n_kept():
@@ -189,7 +189,7 @@ def test_an_interrupt_takes_effect_at_once_and_loses_nothing(endpoint, tmp_path)
 
 
 def test_a_model_that_answers_without_text_is_reported(endpoint, persons, tmp_path):
-    """Before every text was asked for as often as may be; later attempts have all their tries."""
+    """It is reported before all tries are used; later attempts have all of them."""
     Endpoint.behaviour[:] = [(200, message(None, "length"))] * 50
     with pytest.raises(InputError, match="20 answers in a row had no text at all.* max_tokens"):
         rewritten_by(persons, endpoint, tmp_path / "texts.parquet", batch_size=1)
@@ -203,7 +203,7 @@ def test_a_file_has_texts_of_one_setting_only(persons, tmp_path):
     one, other = {"writer": "m", "temperature": 1.0}, {"writer": "m", "temperature": 0.5}
     with pytest.raises(InputError, match="lacked a fact"):
         rewritten(persons, lambda _: "A life.", path, settings=one)
-    rewritten(persons, faithful, path, settings=other)  # nothing was right before
+    rewritten(persons, faithful, path, settings=other)  # no text was accepted before
     with pytest.raises(InputError, match=r"12 texts written with temperature=0.5, this is temper"):
         rewritten(persons, pytest.fail, path, settings=one)
     rewritten(persons, pytest.fail, path, settings=other)

@@ -1,4 +1,4 @@
-"""TextDiversity of texts, against counts by hand."""
+"""Text diversity, compared with counts by hand."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Tables of texts as other tools leave them: taken as they are meant, or refused by their row."""
+"""Tables of texts from other tools: read as intended, or refused by row."""
 
 import decimal
 
@@ -27,7 +27,7 @@ def read(tmp_path):
     ).build(0)
 
 
-def told(corpus):
+def rendered(corpus):
     return [
         corpus.vocabulary.decode(corpus.rendering(0, pa.array([i]).to_numpy()).tokens[1:])
         for i in range(N)
@@ -46,7 +46,7 @@ def told(corpus):
     ],
 )
 def test_person_numbers_are_read_from_every_numeric_type(tmp_path, people):
-    assert told(world(tmp_path, people)) == TEXTS
+    assert rendered(world(tmp_path, people)) == TEXTS
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_person_numbers_are_read_from_every_numeric_type(tmp_path, people):
 )
 def test_texts_are_read_from_every_string_type(tmp_path, text):
     names, texts = pa.array(NAMES).cast(text), pa.array(TEXTS).cast(text)
-    assert told(world(tmp_path, pa.array([0, 1, 2]), names, texts)) == TEXTS
+    assert rendered(world(tmp_path, pa.array([0, 1, 2]), names, texts)) == TEXTS
 
 
 @pytest.mark.parametrize(
