@@ -140,7 +140,7 @@ class BiodConfig(PeopleConfig):
             document_ends=self.document_ends(),
         )
 
-    def of_others(self, corpus: KnowledgeCorpus, others: Population) -> Sentences:
+    def sentences_about(self, corpus: KnowledgeCorpus, others: Population) -> Sentences:
         """Sentences with the same markers and diversity sets about other people."""
         assert isinstance(corpus.sentences, Sentences)
         pieces = PieceList(corpus.sentences.pieces.texts)

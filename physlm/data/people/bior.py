@@ -99,10 +99,10 @@ class BiorConfig(DataConfig):
 
     def _write(self, persons: Sequence[Person], seed: int) -> "_Written":
         """Texts of the grammar, person by person."""
-        is_named_always = self.subject is Subject.full_name
+        uses_full_name = self.subject is Subject.full_name
         rng = stream(seed, "discourse")
         written = [
-            biography(person, rng, is_named_always=is_named_always)
+            biography(person, rng, uses_full_name=uses_full_name)
             for person in persons
             for _ in range(self.n_texts)
         ]

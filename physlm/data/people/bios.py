@@ -128,7 +128,7 @@ class BiosConfig(PeopleConfig):
             document_ends=self.document_ends() if self.frequencies else repeats.cumsum(),
         )
 
-    def of_others(self, corpus: KnowledgeCorpus, others: Population) -> Sentences:
+    def sentences_about(self, corpus: KnowledgeCorpus, others: Population) -> Sentences:
         """Sentences with the same templates and lists about other people, none in a minority."""
         assert isinstance(corpus.sentences, Sentences)
         pieces = PieceList(corpus.sentences.pieces.texts)

@@ -107,7 +107,7 @@ class JunkPeople:
             ]
         )
         sentences = replace(
-            self.config.of_others(self.world, self.population(people)),
+            self.config.sentences_about(self.world, self.population(people)),
             augmentations=self.world.sentences.augmentations[:1],
         )
         documents = sentences.render(

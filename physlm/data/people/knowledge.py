@@ -168,7 +168,7 @@ class KnowledgeCorpus:
             if last > first
         }
 
-    def is_of_people_of(self, other: "KnowledgeCorpus") -> bool:
+    def has_same_people_as(self, other: "KnowledgeCorpus") -> bool:
         """Whether both have the same people (names and values), whatever the templates."""
         return np.array_equal(self._name_and_value_texts(), other._name_and_value_texts())
 

@@ -90,7 +90,7 @@ class PeopleConfig(KnowledgeConfig):
         """The corpus of a seed, whose vocabulary has the ``reserved`` tokens too."""
 
     @abstractmethod
-    def of_others(self, corpus: KnowledgeCorpus, others: Population) -> Sentences:
+    def sentences_about(self, corpus: KnowledgeCorpus, others: Population) -> Sentences:
         """Sentences about other people, with the templates and vocabulary of a corpus."""
 
     @abstractmethod
@@ -128,7 +128,7 @@ def _require_trained_people(corpus: Corpus, earlier: Corpus) -> None:
         ValueError: If the people differ.
     """
     own, trained = part_of(corpus, KnowledgeCorpus), part_of(earlier, KnowledgeCorpus)
-    if own is not None and trained is not None and not own.is_of_people_of(trained):
+    if own is not None and trained is not None and not own.has_same_people_as(trained):
         raise ValueError(
             f"stage=measure measures the knowledge of the run of init_from, but its "
             f"{trained.n_people} people are not these {own.n_people}; use the same world and seed"

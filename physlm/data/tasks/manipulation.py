@@ -120,7 +120,7 @@ class ManipulationCorpus(QaSplit):
         return tuple(tasks()[name] for name in self.config.tasks)
 
     @cached_property
-    def _may_be_trained(self) -> Bool[np.ndarray, " people"]:
+    def _is_not_held_out(self) -> Bool[np.ndarray, " people"]:
         """People who are not held out, by person or, if the task asks for years, by birth year."""
         fraction = self.config.train_fraction
         if isinstance(self.tasks[0], BornInYear):
@@ -132,7 +132,7 @@ class ManipulationCorpus(QaSplit):
     @cached_property
     def train(self) -> Int64[np.ndarray, " people"]:
         """Training people."""
-        people = np.flatnonzero(self._may_be_trained)
+        people = np.flatnonzero(self._is_not_held_out)
         # A prefix of one permutation: smaller training sets are subsets of larger ones.
         drawn = stream(self.world.seed, "people trained on").permutation(people)
         return np.sort(drawn[: self.config.n_train_people])
@@ -152,7 +152,7 @@ class ManipulationCorpus(QaSplit):
     @property
     def is_held_out(self) -> Bool[np.ndarray, " people"]:
         """Held-out people: no training question names them."""
-        return ~self._may_be_trained
+        return ~self._is_not_held_out
 
     @property
     def n_documents(self) -> int:
@@ -185,7 +185,7 @@ class ManipulationCorpus(QaSplit):
         )
         order, others, has_hint = order[first:last], others[first:last], has_hint[first:last]
         people = np.stack([self.train[order // len(self.tasks)], self.train[others]], axis=1)
-        assert self._may_be_trained[people].all()  # no held-out person may get into training
+        assert self._is_not_held_out[people].all()  # no held-out person may get into training
         kinds = order % len(self.tasks)
         blocks = []
         for kind, task in enumerate(self.tasks):

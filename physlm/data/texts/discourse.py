@@ -79,21 +79,21 @@ class Biography(NamedTuple):
 
 
 def biography(
-    person: Person, rng: np.random.Generator, *, is_named_always: bool = False
+    person: Person, rng: np.random.Generator, *, uses_full_name: bool = False
 ) -> Biography:
     """A biography that states all six attributes of a person word for word.
 
     Args:
         person: The person.
         rng: The random generator.
-        is_named_always: Whether every sentence has the full name instead of a pronoun.
+        uses_full_name: Whether every sentence has the full name instead of a pronoun.
     """
     sentences: list[str] = []
     for parts in _divided(_plan(rng), rng):
         name = _FULL_NAME
-        if sentences and not is_named_always and rng.random() < 0.5:
+        if sentences and not uses_full_name and rng.random() < 0.5:
             name = person.name.split()[-1]
-        is_named = not sentences or is_named_always or rng.random() < _BY_NAME
+        is_named = not sentences or uses_full_name or rng.random() < _BY_NAME
         subject = name if is_named else person.pronoun.lower()
         sentences.append(_sentence(parts, name, subject, person.pronoun.lower(), rng))
     return _filled(" ".join(sentences), {"name": person.name, **person.facts})

@@ -90,7 +90,7 @@ def rewrite(
     places = [(i, t) for i in range(len(persons)) for t in range(n_texts)]
     n_empty = 0
     while missing := [place for place in places if place not in answers.right]:
-        answers.require_hope(missing, max_tries)
+        answers.require_tries_left(missing, max_tries)
         prompts = (
             prompt(persons[i], stream(seed, "prompt", i, t, answers.tries.get((i, t), 0)))
             for i, t in missing
@@ -169,7 +169,7 @@ class _Answers:
             self.tries[place] = self.tries.get(place, 0) + 1
             self.lacking[place] = ["any text; raise max_tokens"]
 
-    def require_hope(self, missing: Sequence[tuple[int, int]], max_tries: int) -> None:
+    def require_tries_left(self, missing: Sequence[tuple[int, int]], max_tries: int) -> None:
         """Require that every missing text has tries left.
 
         Raises:

@@ -256,9 +256,9 @@ def test_omitting_the_company_city_omits_nothing_else(name_position):
     for i, person in enumerate(documents.people):
         text = world.vocabulary.decode(document(world, documents, i)[1:])
         facts = truth.facts(person)
-        is_told = person < 30 and not name_position
-        assert documents.value_spans[i, column].any() == is_told
-        assert text.count(".") - text.count("St.") >= 5 + is_told + (name_position > 0)
+        is_stated = person < 30 and not name_position
+        assert documents.value_spans[i, column].any() == is_stated
+        assert text.count(".") - text.count("St.") >= 5 + is_stated + (name_position > 0)
         for a, name in enumerate(ATTRIBUTES[:5]):
             first, last = documents.value_spans[i, a]
             found = world.vocabulary.decode(document(world, documents, i)[first:last])
