@@ -103,15 +103,15 @@ def test_every_span_spells_the_persons_own_value(config, seed, epoch):
 def test_an_epoch_asks_once_for_every_fact_of_training_people(config, seed, n, fraction, epoch):
     world = config.build(seed)
     corpus = QuestionsConfig(train_fraction=fraction, n_paraphrases=n).follow(world, seed)
-    facts = {}
+    expected = {}
     for person in np.flatnonzero(corpus.is_trained):
         facts = world.facts(person)
         for attribute in ATTRIBUTES:
             for before, after in questions(attribute)[:n]:
                 text = f"{before} {facts['name']}{after} Answer: {facts[attribute]}"
-                facts[text] = (person, attribute)
-    found = [facts[text] for text in texts_of(corpus, epoch)]
-    assert sorted(found) == sorted(set(facts.values()))
+                expected[text] = (person, attribute)
+    found = [expected[text] for text in texts_of(corpus, epoch)]
+    assert sorted(found) == sorted(set(expected.values()))
 
 
 @few_examples

@@ -294,7 +294,7 @@ def test_settings_of_all_documents_are_refused_in_the_target():
     people = BiodConfig(n_people=50, name_sizes=[16, 16])
     config = JunkConfig(target=people, exposures=2, n_junk_people=100)
     assert config.build(0).n_epochs == 2
-    with pytest.raises(ValueError, match=r"target.exposures=9; set data.exposures, which is"):
+    with pytest.raises(ValueError, match=r"target.exposures=9; set data.exposures, which applies"):
         JunkConfig(target=replace(people, exposures=9), exposures=2)
     with pytest.raises(ValueError, match=r"target.seq_len=16; set data.seq_len"):
         JunkConfig(target=replace(people, seq_len=16))
