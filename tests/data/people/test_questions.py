@@ -136,7 +136,7 @@ def test_training_on_the_majority_holds_out_the_minority():
     assert qa.n_documents == 40 * 6
     texts = corpus.vocabulary.decode(qa.epoch(0, 0, 240).tokens)
     assert all((corpus.facts(i)["name"] in texts) == (i < 40) for i in range(50))
-    with pytest.raises(ValueError, match="train_on=majority without a minority"):
+    with pytest.raises(ValueError, match="train_on=majority, but the world has no minority"):
         QuestionsConfig(train_on=TrainOn.majority).follow(world(), 0)
 
 

@@ -30,7 +30,7 @@ def test_a_prompt_gives_every_fact(persons):
     assert len(prompts) > 10
     for text in prompts:
         assert not lacking(text, person)
-        assert not lacking(faithful(asked), person)
+        assert not lacking(faithful(text), person)
 
 
 @pytest.mark.parametrize(
