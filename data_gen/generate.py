@@ -1,4 +1,4 @@
-"""What the commands share: compose a configuration, write the corpus it describes."""
+"""The common part of the corpus commands: compose a configuration and write its corpus."""
 
 import json
 import sys
@@ -21,21 +21,21 @@ from physlm.schema import Schema
 
 @dataclass(kw_only=True, slots=True)
 class GenerateConfig(Schema):
-    """A corpus and where to write it."""
+    """A corpus and its output folder."""
 
     output: str = MISSING  # a folder that does not exist yet
-    epochs: int = 1  # exposures to write: of every person, or of a grammar as so many other strings
+    epochs: int = 1  # epochs to write: exposures of every person, or further strings of a grammar
     seed: int = 0
     data: DataConfig = MISSING
 
     def validate(self) -> None:
-        """Counts in range."""
+        """Require counts in range."""
         require_at_least(self, 0, "seed")
         require_at_least(self, 1, "epochs")
 
 
 def main(world: str) -> None:
-    """Write a corpus of one world; the last line of standard output is its folder."""
+    """Write the corpus of a world; the last line of standard output is its folder."""
     register()
     ConfigStore.instance().store(name="corpus_schema", node=GenerateConfig)
     entry = hydra.main(
@@ -43,12 +43,12 @@ def main(world: str) -> None:
     )
     try:
         entry(_generate)()
-    except Exception as error:  # noqa: BLE001 - the last place: every error becomes one line
+    except Exception as error:  # noqa: BLE001 - the last handler: every error becomes one line
         sys.exit(explain(error))
 
 
 def require_output(composed: DictConfig, what: str) -> None:
-    """A place to write to is given.
+    """Require that an output is given.
 
     Raises:
         InputError: Saying how to give it.
@@ -68,6 +68,6 @@ def _generate(composed: DictConfig) -> None:
         folder = write_corpus(
             corpus, Path(config.output), n_epochs=config.epochs, description=description
         )
-    except Exception as error:  # noqa: BLE001 - told here, or Hydra would add lines of its own
+    except Exception as error:  # noqa: BLE001 - reported here, before Hydra adds lines of its own
         sys.exit(explain(error))
     print(f"corpus: {folder}")  # noqa: T201 - the command's result

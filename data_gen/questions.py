@@ -1,7 +1,7 @@
 """Write questions: `python -m data_gen.questions +experiment=extraction --output q.parquet`.
 
-The words are those of a run that asks, such as +experiment=manipulation_comparison; nothing is
-trained. The columns are split, person, asked, paraphrase, question, facts, answer.
+The words are those of a run with questions, such as +experiment=manipulation_comparison; nothing is
+trained. The columns are split, person, asked, paraphrase, question, hint, answer.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from physlm.messages import explain
 
 
 def main() -> None:
-    """Write a table of questions with their answers, and say how many there are."""
+    """Write a table of questions with their answers, and print their number."""
     parser = argparse.ArgumentParser(prog="python -m data_gen.questions", description=__doc__)
     parser.add_argument("words", nargs="+", help="such as +experiment=extraction seed=1")
     parser.add_argument("--output", type=Path, required=True, help="Parquet file to write")
@@ -30,7 +30,7 @@ def main() -> None:
     register()
     try:
         n_rows = _write(tuple(chosen.words), chosen.output)
-    except Exception as error:  # noqa: BLE001 - the last place: every error becomes one line
+    except Exception as error:  # noqa: BLE001 - the last handler: every error becomes one line
         sys.exit(explain(error))
     print(f"{n_rows:,} questions: {chosen.output}")  # noqa: T201 - the command's result
 
@@ -41,7 +41,9 @@ def _write(words: tuple[str, ...], output: Path) -> int:
     with refused_values():
         corpus = corpus_of(configured(words))
     if not isinstance(corpus, QuestionCorpus | ManipulationCorpus):
-        raise InputError(f"{' '.join(words)} asks nothing; use data=questions or data=manipulation")
+        raise InputError(
+            f"{' '.join(words)} has no questions; use data=questions or data=manipulation"
+        )
     n_rows = 0
     with (
         replacing(output) as temporary,

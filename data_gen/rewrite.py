@@ -1,4 +1,4 @@
-"""Have a model write bioR: `python -m data_gen.rewrite output=bior.parquet writer=FOLDER`."""
+"""Let a model write bioR: `python -m data_gen.rewrite output=bior.parquet writer=FOLDER`."""
 
 import sys
 from collections.abc import Callable
@@ -35,27 +35,27 @@ from physlm.sources import content_of, located, pinned
 
 @dataclass(kw_only=True, slots=True)
 class RewriteConfig(Schema):
-    """Whose biographies, by whom, and where to keep them."""
+    """People, the model that writes their biographies, and the output."""
 
-    output: str = MISSING  # a Parquet file; answers are kept in a .jsonl file beside it
-    writer: str = MISSING  # a folder of transformers, or what the endpoint calls its model
+    output: str = MISSING  # a Parquet file; all answers are kept in a .jsonl file beside it
+    writer: str = MISSING  # a transformers folder, or the name of the endpoint's model
     endpoint: str = ""  # an OpenAI-compatible address, such as http://localhost:8000/v1
     seed: int = 0
-    data: BiorConfig = MISSING  # n_people, pool_size and seed decide the people, n_texts how often
-    max_tokens: int = 160  # of an answer, thoughts included
+    data: BiorConfig = MISSING  # the people, and n_texts of each
+    max_tokens: int = 160  # of an answer, including thoughts
     temperature: float = 1.0
-    request: dict[str, Any] = field(default_factory=dict)  # further fields; null leaves one out
-    batch_size: int = 16  # prompts read at once, or requests to an endpoint
+    request: dict[str, Any] = field(default_factory=dict)  # further fields; null omits a field
+    batch_size: int = 16  # prompts of a batch, or simultaneous requests to an endpoint
     max_tries: int = 20  # of each text, before giving up
     n_retries: int = 5  # of each request to an endpoint
     timeout: float = 120.0  # seconds to wait for an endpoint's answer
 
     def validate(self) -> None:
-        """Every value in its range."""
+        """Require every value in its range."""
         require_at_least(self, 1, "max_tokens", "batch_size", "max_tries")
         require_at_least(self, 0, "seed", "temperature", "n_retries")
         if self.data.source:
-            raise ValueError(f"data.source={self.data.source} is written already; leave it out")
+            raise ValueError(f"data.source={self.data.source} already has texts; leave it out")
         if not self.output.endswith(".parquet"):
             raise ValueError(f"output={self.output}; end the name in .parquet")
         if not 0 < self.timeout <= _DAY:
@@ -72,7 +72,7 @@ class RewriteConfig(Schema):
             raise ValueError(f"endpoint={self.endpoint}; begin with http:// or https://")
         for name in ("model", "messages", "stream"):
             if name in self.request:
-                raise ValueError(f"request.{name} is not to choose; leave it out")
+                raise ValueError(f"request.{name} cannot be set; leave it out")
         if self.batch_size > _MOST_REQUESTS:
             raise ValueError(
                 f"batch_size={self.batch_size}; must be at most {_MOST_REQUESTS} requests at once"
@@ -89,7 +89,7 @@ def main() -> None:
     entry = hydra.main(config_path=str(config_dir()), config_name="rewrite", version_base="1.3")
     try:
         entry(_rewrite)()
-    except Exception as error:  # noqa: BLE001 - the last place: every error becomes one line
+    except Exception as error:  # noqa: BLE001 - the last handler: every error becomes one line
         sys.exit(explain(error))
 
 
@@ -101,8 +101,8 @@ def _rewrite(composed: DictConfig) -> None:
             _, persons = persons_of(config.data, config.seed)
         path = _with_progress(config, persons)
     except KeyboardInterrupt:
-        sys.exit(explain(InterruptedRunError("what was written is kept; the same command goes on")))
-    except Exception as error:  # noqa: BLE001 - told here, as in generate
+        sys.exit(explain(InterruptedRunError("answers are kept; the same command resumes")))
+    except Exception as error:  # noqa: BLE001 - reported here, as in generate
         sys.exit(explain(error))
     print(f"texts: {path}")  # noqa: T201 - the command's result
 
@@ -138,7 +138,7 @@ def _with_progress(config: RewriteConfig, persons: list[Person]) -> Path:
 
 
 def _settings(config: RewriteConfig) -> dict[str, Any]:
-    """What decides the texts; where an endpoint is, and how long answers may be, does not."""
+    """The settings that decide the texts, without the endpoint's address and length limits."""
     return {
         "writer": content_of(config.writer),
         "temperature": config.temperature,

@@ -16,14 +16,14 @@ from physlm.messages import explain
 
 
 def main() -> None:
-    """Print a table with a row for each world."""
+    """Print a table with one row for each world."""
     parser = argparse.ArgumentParser(prog="python -m data_gen.text_diversity", description=__doc__)
     parser.add_argument("worlds", nargs="+", help="words such as 'data=bior data.n_people=10000'")
     chosen = parser.parse_args()
     register()
     try:
         rows = {words: _measured(words) for words in chosen.worlds}
-    except Exception as error:  # noqa: BLE001 - the last place: every error becomes one line
+    except Exception as error:  # noqa: BLE001 - the last handler: every error becomes one line
         sys.exit(explain(error))
     table = Table("texts", *next(iter(rows.values())))
     for words, row in rows.items():

@@ -1,4 +1,4 @@
-"""The words of a command line inside another one: split, and composed to a configuration."""
+"""Overrides given as one argument of a command: split into words, composed to a configuration."""
 
 import shlex
 from collections.abc import Sequence
@@ -10,30 +10,30 @@ from physlm.errors import InputError
 
 
 def split(words: str) -> tuple[str, ...]:
-    """The words of one text, as a shell splits them: quotation marks hold a word together.
+    """The words of a text, split as a shell does: quotation marks hold a word together.
 
     Raises:
-        InputError: If one of them is not closed, or there is no word.
+        InputError: If a quotation mark is not closed, or there is no word.
     """
     try:
         found = tuple(shlex.split(words))
     except ValueError as error:
         raise InputError(f"{words}: {error}; close every quotation mark") from error
     if not found:
-        raise InputError(f"{words!r} holds no word; write such as 'data=bior data.n_people=10000'")
+        raise InputError(f"{words!r} holds no word; write, say, 'data=bior data.n_people=10000'")
     return found
 
 
 def configured(words: Sequence[str]) -> RunConfig:
-    """The configuration of some words.
+    """The configuration that overrides compose.
 
     Raises:
-        InputError: If one of them is no word of a configuration, or says what is refused.
+        InputError: If one of them is no override, or its value is refused.
     """
     try:
         return composed(tuple(words))
     except OverrideParseException as error:
         raise InputError(
-            f"{error.override} is no word of a configuration; write key=value, with a value of "
-            "other marks in quotation marks of its own, as in key=\"'a=b'\""
+            f"{error.override} is no override; write key=value, and a value with special "
+            "characters in quotation marks of its own, as in key=\"'a=b'\""
         ) from error

@@ -14,11 +14,11 @@ import hypothesis  # noqa: E402
 import pytest  # noqa: E402
 import torch  # noqa: E402
 
+from physlm.data.people.augmentation import Order  # noqa: E402
 from physlm.data.people.biod import BiodConfig  # noqa: E402
 from physlm.data.people.bior import BiorConfig, persons_of  # noqa: E402
 from physlm.data.people.bios import BiosConfig  # noqa: E402
 from physlm.data.people.knowledge import KnowledgeCorpus  # noqa: E402
-from physlm.data.people.sentences import Order  # noqa: E402
 from physlm.data.texts.discourse import Person  # noqa: E402
 from physlm.data.tokens import TokenizerName  # noqa: E402
 from tests.chat_server import serving  # noqa: E402

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from physlm.config import RunConfig
-from physlm.data.people.bios import AugmentationConfig
+from physlm.data.people.augmentation import AugmentationConfig
 from physlm.models.architecture import DecoderConfig
 from physlm.registry import FOLDERS, schemas
 from physlm.schema import Schema, converted

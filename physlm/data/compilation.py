@@ -1,4 +1,4 @@
-"""Code compiled by Numba, which is loaded and compiles when such code is first called."""
+"""Decorators for code compiled by Numba, which is loaded at the first call."""
 
 import multiprocessing
 from collections.abc import Callable
@@ -10,25 +10,25 @@ from physlm.watching import tell
 
 
 def compiled(function: Callable[..., Any]) -> "Compiled":
-    """Compile a function when it is first called, and keep the code for later processes."""
+    """Compile a function at its first call, and cache the machine code for later processes."""
     return Compiled(function, {"nogil": True}, is_kept=True)
 
 
 def compiled_within(function: Callable[..., Any]) -> "Compiled":
-    """Compile a function, recursive perhaps, together with the compiled ones that call it."""
+    """Compile a function as a part of the compiled functions that call it, without a cache."""
     return Compiled(function, {"nogil": True}, is_kept=False)
 
 
 def inlined(function: Callable[..., Any]) -> "Compiled":
-    """Compile a function into each compiled one that calls it."""
+    """Inline a function into every compiled function that calls it."""
     return Compiled(function, {"inline": "always"}, is_kept=False)
 
 
 class Compiled:
-    """Stands for what Numba makes of a function, and makes it when it is called or looked into.
+    """A function that Numba compiles when it is first called or inspected.
 
-    Whoever imports a world to read its configuration need not wait for Numba, which takes longer
-    to load than all of ours.
+    Importing a world to read its configuration must not load Numba, which takes longer than all
+    of physlm.
     """
 
     def __init__(
@@ -42,8 +42,8 @@ class Compiled:
         return self._dispatcher(*arguments)
 
     def __getattr__(self, name: str) -> Any:
-        """Numba finds here what it asks of a compiled function that another one calls."""
-        if name.startswith("__"):  # asked by those who inspect or copy things, and want no code
+        """Attributes of the dispatcher, which Numba reads when another compiled function calls."""
+        if name.startswith("__"):  # read by copying and inspection, which must not load Numba
             raise AttributeError(name)
         return getattr(self._dispatcher, name)
 
@@ -58,7 +58,7 @@ class Compiled:
 
 
 def _keep(dispatcher: Any, function: Callable[..., Any]) -> None:
-    """Keep compiled code on disk; a full disk keeps nothing, and is no reason not to run it."""
+    """Cache compiled code on disk; the code runs even if the disk is full."""
     from numba.core.caching import FunctionCache
 
     class Cache(FunctionCache):  # type: ignore[misc] # Numba is untyped
@@ -68,15 +68,15 @@ def _keep(dispatcher: Any, function: Callable[..., Any]) -> None:
 
     try:
         dispatcher._cache = Cache(function)  # as enable_caching does
-    except RuntimeError:  # there is no folder that can be written
-        _tell_of_slow_starts()
+    except RuntimeError:  # no folder can be written
+        _warn_of_slow_starts()
 
 
 @cache
-def _tell_of_slow_starts() -> None:
-    """Say it once, in the process that the user started."""
+def _warn_of_slow_starts() -> None:
+    """Warn once, in the process that the user started."""
     if multiprocessing.parent_process() is None:
         tell(
-            "compiled code cannot be kept, so every start is slower; set NUMBA_CACHE_DIR to a "
-            "folder that can be written"
+            "compiled code cannot be cached, so every start is slower; set NUMBA_CACHE_DIR to a "
+            "writable folder"
         )

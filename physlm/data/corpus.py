@@ -1,4 +1,4 @@
-"""A corpus: a world rendered as token documents, one epoch = one exposure of all it knows."""
+"""A corpus: a world rendered as token documents, one epoch = one exposure of all knowledge."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from physlm.schema import Schema
 
 @dataclass(frozen=True, slots=True)
 class Documents:
-    """Documents laid end to end; each begins with end-of-text.
+    """Documents end to end, each beginning with end-of-text.
 
     Attributes:
         tokens: Token ids.
@@ -26,17 +26,17 @@ class Documents:
     def __len__(self) -> int:
         return len(self.starts) - 1
 
-    def rows(self, filling: int) -> Int32[np.ndarray, "documents longest"]:
-        """One document per row, filled up behind its end."""
+    def rows(self, padding: int) -> Int32[np.ndarray, "documents longest"]:
+        """One document per row, padded on the right."""
         lengths = np.diff(self.starts)
-        rows = np.full((len(self), lengths.max()), filling, dtype=np.int32)
+        rows = np.full((len(self), lengths.max()), padding, dtype=np.int32)
         rows[np.arange(lengths.max()) < lengths[:, None]] = self.tokens
         return rows
 
 
 @runtime_checkable
 class Corpus(Protocol):
-    """What training needs of a corpus, and what a record says of it."""
+    """The properties of a corpus that training and the record of a run need."""
 
     @property
     def vocabulary(self) -> Vocabulary:
@@ -48,37 +48,37 @@ class Corpus(Protocol):
 
     @property
     def n_epochs(self) -> int:
-        """Epochs in the whole of training."""
+        """Epochs of the whole training."""
 
     @property
     def entropy_bits(self) -> float:
-        """Bits needed to write down the world itself."""
+        """Entropy of the world, in bits."""
 
     def fingerprint(self) -> str:
-        """A hash of all that decides the documents."""
+        """A hash of everything that decides the documents."""
 
     def epoch(self, number: int, first: int, last: int) -> Documents:
-        """Documents ``first`` to ``last - 1`` of an epoch, in that epoch's order.
+        """Documents ``first`` to ``last - 1`` of an epoch, in its own order.
 
-        A pure function of the corpus and its arguments: any worker, rank or resumed run gets
+        A pure function of the corpus and the arguments: every worker, rank and resumed run gets
         the same tokens.
         """
 
 
 @dataclass(kw_only=True, slots=True)
 class DataConfig(Schema, ABC):
-    """What every corpus has; each world adds its own fields.
+    """Settings of every corpus; each world adds its own fields.
 
     Raises:
         ValueError: If a value is outside its range.
     """
 
-    exposures: int = 1000  # times each piece of knowledge is seen; 0: nothing is trained
-    seq_len: int = 512  # tokens in a training window
+    exposures: int = 1000  # times each piece of knowledge is seen; 0: no training
+    seq_len: int = 512  # tokens of a training window
     attention_across_documents: bool = True  # as in the papers; false masks other documents
 
     def validate(self) -> None:
-        """Every value in its range; worlds extend this."""
+        """Require every value in its range; worlds extend this."""
         require_at_least(self, 0, "exposures")
         require_at_least(self, 1, "seq_len")
 
@@ -87,10 +87,10 @@ class DataConfig(Schema, ABC):
         """The corpus of this configuration and seed."""
 
     def follow(self, earlier: Corpus, seed: int) -> Corpus:
-        """The corpus for a model that was trained on an earlier one.
+        """The corpus for a model that was trained on an earlier corpus.
 
         Raises:
-            ValueError: If its tokens are others.
+            ValueError: If the vocabularies differ.
         """
         corpus = self.build(seed)
         if not corpus.vocabulary.is_same(earlier.vocabulary):
@@ -102,10 +102,10 @@ class DataConfig(Schema, ABC):
 
 
 def require_at_least(config: object, minimum: float, *names: str) -> None:
-    """Every named field is at least ``minimum``.
+    """Require that every named field is at least ``minimum``.
 
     Raises:
-        ValueError: Naming the first field that is not.
+        ValueError: Naming the first field that is smaller.
     """
     for name in names:
         value = getattr(config, name)

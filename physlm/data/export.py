@@ -1,4 +1,4 @@
-"""Corpora written to disk: documents with their truth."""
+"""Corpora written to disk, with the ground truth of every document."""
 
 import json
 import os
@@ -31,15 +31,21 @@ def write_corpus(
     n_epochs: int,
     description: Mapping[str, Any],
 ) -> Path:
-    """Write epochs of a corpus; the folder appears only when it is whole.
+    """Write epochs of a corpus to a folder, which appears only when it is complete.
 
-    It holds ``documents.parquet`` (each document with its truth), the world's own truth
+    The folder holds ``documents.parquet`` (each document with its ground truth), the world
     (``people.parquet``, or ``rules.parquet`` and ``bags.parquet``), ``tokens.bin`` with
-    ``index.npy`` (flat tokens and where documents start), ``vocabulary.json``, and
-    ``manifest.json`` with a hash of each.
+    ``index.npy`` (all tokens, and where each document starts), ``vocabulary.json``, and
+    ``manifest.json`` with a hash of each file.
+
+    Args:
+        corpus: The corpus.
+        folder: A folder that does not exist yet.
+        n_epochs: Epochs to write.
+        description: Further entries of the manifest, such as the configuration.
 
     Raises:
-        InputError: If the folder exists, or more epochs are asked for than the corpus has.
+        InputError: If the folder exists, or the corpus has fewer epochs.
     """
     if folder.exists():
         raise InputError(f"{folder} exists; choose another output or remove it")

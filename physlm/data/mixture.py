@@ -1,4 +1,4 @@
-"""Corpora mixed, each with a share of all that training reads."""
+"""A mixture of corpora, each with a fixed fraction of the training data."""
 
 import hashlib
 from dataclasses import dataclass
@@ -12,19 +12,20 @@ C = TypeVar("C")
 
 @dataclass(frozen=True)
 class Mixture:
-    """Corpora of the same tokens; training ends with the first one's last epoch.
+    """Corpora over one vocabulary; training ends with the last epoch of the first corpus.
 
-    Every window holds documents of one part alone, and at any time in training the parts have had
-    their shares of the windows, to the window; or windows hold documents of all, and the parts have
-    had their shares of the tokens, to the document. The others begin anew when they end.
+    Either every window holds documents of one part, and at any time in training each part has had
+    its fraction of the windows, exact to one window; or windows hold documents of all parts, and
+    each part has had its fraction of the tokens, exact to one document. Parts other than the first
+    repeat as often as needed.
 
     Attributes:
-        parts: The corpora; the first decides how long training is, and what an exposure is.
-        shares: Of the tokens, one for each part; they sum to 1.
+        parts: The corpora; the first one decides the length of training and counts exposures.
+        shares: Fraction of each part; they sum to 1.
         is_in_windows: Whether windows hold documents of all parts.
 
     Raises:
-        ValueError: If shares do not add up, or there are not as many as parts.
+        ValueError: If shares are not positive, do not sum to 1, or do not match the parts.
     """
 
     parts: tuple[Corpus, ...]
@@ -33,13 +34,15 @@ class Mixture:
 
     def __post_init__(self) -> None:
         if len(self.shares) != len(self.parts) or min(self.shares) <= 0:
-            raise ValueError(f"shares={self.shares} of {len(self.parts)} parts; one above 0 each")
+            raise ValueError(
+                f"shares={self.shares} for {len(self.parts)} parts; give each a share above 0"
+            )
         if abs(sum(self.shares) - 1) > 1e-9:
             raise ValueError(f"shares={self.shares} sum to {sum(self.shares):g}; must sum to 1")
 
     @property
     def vocabulary(self) -> Vocabulary:
-        """That of every part."""
+        """The vocabulary of every part."""
         return self.parts[0].vocabulary
 
     @property
@@ -54,7 +57,7 @@ class Mixture:
 
     @property
     def entropy_bits(self) -> float:
-        """Of the first part's world."""
+        """Entropy of the first part's world."""
         return self.parts[0].entropy_bits
 
     def fingerprint(self) -> str:
@@ -70,6 +73,6 @@ class Mixture:
 
 
 def part_of(corpus: Corpus, kind: type[C]) -> C | None:
-    """The corpus itself, or the first part of a mixture, that is of a kind."""
+    """The corpus itself, or the first part of a mixture, if it is of the given kind."""
     parts = corpus.parts if isinstance(corpus, Mixture) else (corpus,)
     return next((part for part in parts if isinstance(part, kind)), None)

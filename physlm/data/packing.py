@@ -1,4 +1,4 @@
-"""Documents packed into training windows: nothing lost, nothing twice."""
+"""Documents packed into training windows, in which every token is a target exactly once."""
 
 import itertools
 from collections.abc import Iterator, Sequence
@@ -11,22 +11,22 @@ from jaxtyping import Int32, Int64
 from physlm.data.corpus import Corpus
 from physlm.data.mixture import Mixture
 
-IGNORED = -1  # a target that is no token: what fills an epoch's last window
+IGNORED = -1  # the target at padding, which fills an epoch's last window
 
-# Large enough to render at full speed, small in memory.
+# Large enough to render at full speed, small enough for memory.
 _TOKENS_PER_BLOCK = 2**22
 
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """How far training has read: everything before it was seen, nothing after.
+    """The position of training in the data: everything before it was seen, nothing after.
 
     Attributes:
         epoch: Epochs finished.
-        document: Documents finished in the present epoch.
-        token: Tokens read of the present document.
-        others: Of a mixture: the same three numbers of every other part, and then how many windows
-            each part has had, or how many tokens of finished documents.
+        document: Documents finished in the current epoch.
+        token: Tokens read in the current document.
+        others: In a mixture, the same three numbers for every other part, then for each part the
+            windows so far, or the tokens of finished documents if windows hold all parts.
     """
 
     epoch: int = 0
@@ -36,17 +36,17 @@ class Position:
 
     @classmethod
     def of(cls, numbers: Sequence[int]) -> "Position":
-        """The position that has these `numbers`."""
+        """The position with these `numbers`."""
         epoch, document, token, *others = numbers
         return cls(epoch, document, token, tuple(others))
 
     @property
     def numbers(self) -> tuple[int, ...]:
-        """All of it, for files."""
+        """The position as plain numbers, for checkpoints."""
         return (self.epoch, self.document, self.token, *self.others)
 
     def exposures(self, n_documents: int) -> float:
-        """Presentations of each piece of knowledge so far, counted in finished documents."""
+        """Exposures of each piece of knowledge so far, counted in finished documents."""
         return self.epoch + self.document / n_documents
 
 
@@ -54,12 +54,12 @@ class Position:
 class Windows:
     """Consecutive windows of one epoch.
 
-    A window holds ``seq_len + 1`` tokens: its first ``seq_len`` are inputs, its last ``seq_len``
-    targets, so neighbours share one token and every token of the stream is a target once.
+    A window holds ``seq_len + 1`` tokens: the first ``seq_len`` are inputs, the last ``seq_len``
+    targets. Adjacent windows overlap by one token, so that every token is a target once.
 
     Attributes:
-        tokens: Token ids, `IGNORED` after the epoch's end.
-        ends: Numbers of the position after each window.
+        tokens: Token ids, `IGNORED` after the end of the epoch.
+        ends: The position after each window, as its `Position.numbers`.
     """
 
     tokens: Int32[np.ndarray, "windows seq_1"]
@@ -67,9 +67,9 @@ class Windows:
 
 
 def pack(corpus: Corpus, seq_len: int, start: Position = Position()) -> Iterator[Windows]:
-    """All windows of training from ``start`` on, block by block; windows never span epochs.
+    """All windows of training from ``start`` on, in blocks; windows never span epochs.
 
-    Each epoch ends with one more end-of-text, the target that closes its last document.
+    Each epoch ends with an extra end-of-text, the target that closes its last document.
     """
     if isinstance(corpus, Mixture):
         packed = _pack_in_windows if corpus.is_in_windows else _pack_whole_windows
@@ -87,6 +87,8 @@ def _pack_epoch(corpus: Corpus, seq_len: int, start: Position) -> Iterator[Windo
     for block in range(start.document, corpus.n_documents, per_block):
         last = min(block + per_block, corpus.n_documents)
         documents = corpus.epoch(start.epoch, block, last)
+        # `starts` counts from the first token that no window holds yet, which may be inside of
+        # document `first`: its start is then negative, and `read - starts` its tokens read.
         starts = np.concatenate([starts, documents.starts[:-1] - skip + len(tokens)])
         tokens = np.concatenate([tokens, documents.tokens[skip:]])
         skip = 0
@@ -106,7 +108,10 @@ def _pack_epoch(corpus: Corpus, seq_len: int, start: Position) -> Iterator[Windo
 
 
 def _pack_whole_windows(mixture: Mixture, seq_len: int, start: Position) -> Iterator[Windows]:
-    """Windows of the part that is furthest behind its share, until the first part is over."""
+    """Windows of single parts, always of the part furthest behind its share.
+
+    Ends with the first part.
+    """
     cursors, counts = _cursors_and_counts(start, len(mixture.parts))
     others = [
         _one_by_one(_pack_endlessly(part, seq_len, Position.of(cursor.tolist())))
@@ -140,7 +145,7 @@ def _one_by_one(blocks: Iterator[Windows]) -> Iterator[tuple[np.ndarray, np.ndar
 
 
 class _Document(NamedTuple):
-    """A document of a mixture; the tokens of which part, and the position's numbers before it."""
+    """A document of a mixture, its part, and the `Position.numbers` before it."""
 
     tokens: Int32[np.ndarray, " tokens"]
     part: int
@@ -148,7 +153,7 @@ class _Document(NamedTuple):
 
 
 def _pack_in_windows(mixture: Mixture, seq_len: int, start: Position) -> Iterator[Windows]:
-    """Windows over documents of all parts, which span epochs."""
+    """Windows over documents of all parts; here windows span epochs."""
     cursors, counts = _cursors_and_counts(start, len(mixture.parts))
     skip = int(cursors[:, 2].max())
     kept: list[_Document] = []
@@ -169,7 +174,10 @@ def _pack_in_windows(mixture: Mixture, seq_len: int, start: Position) -> Iterato
 
 
 def _merged(mixture: Mixture, cursors: np.ndarray, counts: np.ndarray) -> Iterator[_Document]:
-    """Each next document of the part whose tokens are furthest behind their share; moves both."""
+    """Documents, always of the part whose tokens are furthest behind its share.
+
+    Advances ``cursors`` and ``counts`` in place.
+    """
     shares = np.array(mixture.shares)
     readers = [
         _documents(part, Position.of(cursor.tolist()), is_endless=i > 0)
@@ -191,7 +199,7 @@ def _merged(mixture: Mixture, cursors: np.ndarray, counts: np.ndarray) -> Iterat
 def _documents(
     corpus: Corpus, start: Position, *, is_endless: bool
 ) -> Iterator[tuple[tuple[int, int], Int32[np.ndarray, " tokens"] | None]]:
-    """Documents with their epoch and number; without tokens, what comes after the last one."""
+    """Documents with their epoch and number; the last entry has no tokens and marks the end."""
     per_block = _documents_per_block(corpus)
     epochs = itertools.count(start.epoch) if is_endless else range(start.epoch, corpus.n_epochs)
     first = start.document
@@ -207,7 +215,7 @@ def _documents(
 def _cut(
     documents: list[_Document], skip: int, seq_len: int
 ) -> tuple[Windows, list[_Document], int]:
-    """All whole windows, what is left of the documents, and how much of its first is read."""
+    """All complete windows, the remaining documents, and the tokens read of the first of them."""
     tokens = np.concatenate([document.tokens for document in documents])[skip:]
     lengths = [len(document.tokens) for document in documents]
     starts = np.cumsum([0, *lengths[:-1]]) - skip
@@ -231,14 +239,14 @@ def _windows(tokens: np.ndarray, seq_len: int, n_windows: int, ends: np.ndarray)
 
 
 def _cursors_and_counts(start: Position, n_parts: int) -> tuple[np.ndarray, np.ndarray]:
-    """Of each part where it stands, and how many windows or tokens it has had."""
+    """The epoch, document and token of each part, and its windows or tokens so far."""
     numbers = start.others or (0,) * (4 * n_parts - 3)
     cursors = (*start.numbers[:3], *numbers[: 3 * n_parts - 3])
     return np.array(cursors).reshape(n_parts, 3), np.array(numbers[3 * n_parts - 3 :])
 
 
 def n_tokens(corpus: Corpus) -> float:
-    """About how many tokens the whole of training has, from the first documents."""
+    """Estimated number of tokens of the whole training, from the first documents."""
     n_first = min(1000, corpus.n_documents)
     per_document = len(corpus.epoch(0, 0, n_first).tokens) / n_first
     share = corpus.shares[0] if isinstance(corpus, Mixture) else 1.0
@@ -246,12 +254,12 @@ def n_tokens(corpus: Corpus) -> float:
 
 
 def _documents_per_block(corpus: Corpus) -> int:
-    """As many as a block's tokens make, by the length of the first document."""
+    """Documents of a block, estimated from the length of the first document."""
     return max(1, _TOKENS_PER_BLOCK // len(corpus.epoch(0, 0, 1).tokens))
 
 
 def _close(tokens: Int32[np.ndarray, " tokens"], eos: int, seq_len: int) -> np.ndarray:
-    """The epoch's remaining tokens, end-of-text, and padding up to whole windows."""
+    """The remaining tokens of an epoch, an end-of-text, and padding to whole windows."""
     n_padding = -len(tokens) % seq_len
     ending = np.full(1 + n_padding, IGNORED, dtype=np.int32)
     ending[0] = eos

@@ -1,4 +1,4 @@
-"""The numbers below n in a random order, any of them found without drawing the others."""
+"""Random permutations with random access: any entry is computed without the others."""
 
 from dataclasses import dataclass
 
@@ -13,22 +13,22 @@ _N_ROUNDS = 6
 
 @dataclass(frozen=True, slots=True)
 class Shuffle:
-    """A permutation of the numbers from 0 to ``n - 1``, decided by a key.
+    """A pseudorandom permutation of 0 to ``n - 1``.
 
     Attributes:
-        n: How many numbers there are, up to 2**62.
-        key: Which permutation it is.
+        n: Length, up to 2**62.
+        key: Chooses the permutation.
 
     Source:
-        Black and Rogaway (2002), Ciphers with Arbitrary Finite Domains: a Feistel network on the
-        next even number of bits, repeated until it stays below n.
+        Black and Rogaway (2002), Ciphers with Arbitrary Finite Domains: a Feistel network on an
+        even number of bits, applied until the value is below n (cycle walking).
     """
 
     n: int
     key: int
 
     def at(self, places: Int64[np.ndarray, " places"]) -> Int64[np.ndarray, " places"]:
-        """Which number stands at each place."""
+        """The entries of the permutation at some places."""
         half = max(1, ((self.n - 1).bit_length() + 1) // 2)
         found: np.ndarray = _at(places, self.n, np.uint64(half), np.uint64(self.key))
         return found
@@ -40,9 +40,12 @@ def _at(places, n, half, key):  # type: ignore[no-untyped-def]
     numbers = np.empty(len(places), dtype=np.int64)
     for i in range(len(places)):
         x = np.uint64(places[i])
+        # A Feistel network permutes all 2^(2 half) values, at most 4n: following its cycle until a
+        # value is below n takes at most 4 steps on average, and permutes the values below n.
         while True:
             left, right = x >> half, x & mask
             for turn in range(_N_ROUNDS):
+                # Each round needs a key of its own.
                 _, bits = next_bits(stream_of(key + np.uint64(turn), right))
                 left, right = right, left ^ (bits & mask)
             x = (left << half) | right

@@ -1,4 +1,4 @@
-"""Random numbers inside compiled code: one splitmix64 stream for each (key, number).
+"""Random numbers in compiled code: one splitmix64 stream for each (key, number).
 
 Source:
     Steele, Lea and Flood (2014), Fast Splittable Pseudorandom Number Generators.
@@ -13,6 +13,9 @@ _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_2 = np.uint64(0x94D049BB133111EB)
 
 
+# All arithmetic is on np.uint64: Numba turns uint64 with an int64 into float64, which loses bits.
+
+
 @inlined
 def next_bits(state):  # type: ignore[no-untyped-def]
     """The new state and 64 random bits."""
@@ -24,26 +27,29 @@ def next_bits(state):  # type: ignore[no-untyped-def]
 
 @inlined
 def stream_of(key, number):  # type: ignore[no-untyped-def]
-    """The first state of a numbered stream: streams of different numbers are independent."""
+    """The first state of a numbered stream; streams of different numbers are independent."""
+    # The number is mixed before it meets the key, and the result once more: states that differ by
+    # a multiple of the golden ratio would be the same stream, shifted.
     _, state = next_bits(key ^ (np.uint64(number) * _MIX_1))
     return state
 
 
 @inlined
 def below(bits, bound):  # type: ignore[no-untyped-def]
-    """An integer below ``bound``, which is far below 2**32, from 64 random bits."""
+    """An integer below ``bound`` from 64 random bits; bounds must be far below 2**32."""
+    # Multiply and shift instead of a remainder: no division, and a bias of at most bound / 2^32.
     return np.int64(((bits >> np.uint64(32)) * np.uint64(bound)) >> np.uint64(32))
 
 
 @inlined
 def unit(bits):  # type: ignore[no-untyped-def]
-    """A number in [0, 1) from 64 random bits."""
+    """A number in [0, 1) from the upper 53 of 64 random bits, as many as a float64 holds."""
     return np.float64(bits >> np.uint64(11)) * 2.0**-53
 
 
 @compiled
 def choices_of(key, numbers, bounds):  # type: ignore[no-untyped-def]
-    """For each of the numbered streams, an integer below each of the bounds."""
+    """An integer below each of the bounds, from each of the numbered streams."""
     chosen = np.empty((len(numbers), len(bounds)), dtype=np.int64)
     for i in range(len(numbers)):
         state = stream_of(key, numbers[i])

@@ -1,4 +1,4 @@
-"""Corpora on disk, read back after a check of every file."""
+"""Corpora read from disk, after checking the hash of every file."""
 
 import hashlib
 import json
@@ -18,10 +18,10 @@ FILES = ("documents.parquet", "tokens.bin", "index.npy", "vocabulary.json")
 
 @dataclass(frozen=True, slots=True)
 class StoredCorpus:
-    """A corpus read back; tokens stay on disk until they are used.
+    """A corpus on disk; its tokens are memory-mapped.
 
     Attributes:
-        manifest: What the corpus is and the hash of every file.
+        manifest: Description of the corpus, and the hash of every file.
         tokens: All documents end to end, each beginning with end-of-text.
         starts: Document i is ``tokens[starts[i]:starts[i + 1]]``.
     """
@@ -55,6 +55,6 @@ def read_corpus(folder: Path | str) -> StoredCorpus:
 
 
 def sha256_of(path: Path) -> str:
-    """The hash of a file's content."""
+    """The SHA-256 of a file's content."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

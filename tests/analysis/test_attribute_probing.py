@@ -6,9 +6,9 @@ import torch
 
 from physlm.analysis.attribute_probes import tasks
 from physlm.analysis.attribute_probing import PProbeConfig, QProbeConfig
-from physlm.data.people.bios import AugmentationConfig, BiosConfig
+from physlm.data.people.augmentation import AugmentationConfig, Order
+from physlm.data.people.bios import BiosConfig
 from physlm.data.people.questions import QuestionsConfig, train_people_of
-from physlm.data.people.sentences import Order
 from physlm.data.tokens import TokenizerName
 from physlm.errors import InputError
 from physlm.measurement import by_text

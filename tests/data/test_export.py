@@ -7,7 +7,8 @@ import pytest
 
 from physlm.data import export
 from physlm.data.export import write_corpus
-from physlm.data.people.bios import AugmentationConfig, BiosConfig, Subject
+from physlm.data.people.augmentation import AugmentationConfig, Subject
+from physlm.data.people.bios import BiosConfig
 from physlm.data.stored import read_corpus
 from physlm.data.tokens import TokenizerName
 from physlm.errors import InputError
@@ -21,7 +22,7 @@ def written(tmp_path_factory, bios):
 
 @pytest.fixture
 def folder(tmp_path, written):
-    """A copy that a test may spoil."""
+    """A copy that a test may damage."""
     return shutil.copytree(written, tmp_path / "corpus")
 
 
@@ -83,10 +84,10 @@ def test_a_later_format_is_refused(folder):
         read_corpus(folder)
 
 
-def test_people_whose_gender_no_text_tells_have_none_in_the_table(tmp_path):
-    told = AugmentationConfig(n_paraphrases=1, subject=Subject.full_name)
+def test_a_gender_that_no_text_states_is_null_in_the_table(tmp_path):
+    augmentation = AugmentationConfig(n_paraphrases=1, subject=Subject.full_name)
     config = BiosConfig(
-        n_people=5, augmentation=told, n_minority=3, tokenizer=TokenizerName.compact
+        n_people=5, augmentation=augmentation, n_minority=3, tokenizer=TokenizerName.compact
     )
     folder = write_corpus(config.build(0), tmp_path / "corpus", n_epochs=1, description={})
     people = pq.read_table(folder / "people.parquet").to_pylist()

@@ -1,4 +1,4 @@
-"""Worlds stay what they were, bit for bit, whatever is registered beside them later.
+"""Worlds stay the same bit for bit, whatever is registered later.
 
 The numbers are those of the code before the vocabulary of questions had versions. A change that
 fails here makes other people of every finished run, and other texts: give it a key of its own.
@@ -12,17 +12,18 @@ import numpy as np
 import pytest
 
 from physlm.data.mixture import Mixture
+from physlm.data.people.augmentation import AugmentationConfig, Order, Subject
 from physlm.data.people.biod import BiodConfig
 from physlm.data.people.bior import BiorConfig
-from physlm.data.people.bios import AugmentationConfig, BiosConfig, Subject
+from physlm.data.people.bios import BiosConfig
 from physlm.data.people.fact_table import NUMBERS, major_rank
 from physlm.data.people.junk import JunkConfig
 from physlm.data.people.mixed import MixedConfig
 from physlm.data.people.question_vocabulary import VERSIONS, keys_for
 from physlm.data.people.questions import QuestionsConfig
-from physlm.data.people.sentences import Order
 from physlm.data.tasks.manipulation import ManipulationConfig
-from physlm.data.tasks.manipulation_tasks import QaItems, Task, task_words, tasks
+from physlm.data.tasks.manipulation_tasks import task_words, tasks
+from physlm.data.tasks.task import QaItems, Task
 from physlm.data.tokens import TokenizerName
 
 N, SEED = 300, 3
@@ -108,7 +109,7 @@ COMPACT = [
     (MixedConfig(biographies=bios()), "3f41d5a1fe781c67", "1f4eeaf9a93a40a4 2561360dd1cc7d37"),
 ]
 
-# The same of every task of the first vocabulary, asked of the people of bios, and of born_in_year.
+# The same for every task of the first vocabulary on the people of bios, and for born_in_year.
 TASKS = [
     "birth_day",
     "birth_year",
@@ -144,7 +145,7 @@ MANIPULATION = ("140c656a01a48fd3", "97221b679dcbb450")
 BORN_IN_YEAR = ("bb001aedc0d69575", "81b96fa32a24915b")
 QUESTIONS = ("1f71751996d79992", "de849ea6f931e3dd")
 
-# The lists that are drawn from: a name, a template or a form more changes every draw.
+# The lists that are drawn from: one more name, template or form changes every draw.
 LISTS = {
     "pools": "dad45096bb81b80a",
     "templates": "aa5e56e9d5f7dd1c",
@@ -153,11 +154,11 @@ LISTS = {
     "discourse": "dffe12b745f23a12",
     "question_words": "f5b6fd8b7c03d5e7",
 }
-LUCK = "ec064838c0d4a0af"
+MAJOR_RANKS = "ec064838c0d4a0af"
 
 
 def built_again(worlds):
-    """The same configurations with the fingerprints and digests that they have now."""
+    """The same configurations with their current fingerprints and digests."""
     found = []
     for config, _, _ in worlds:
         world = config.build(SEED)
@@ -167,11 +168,11 @@ def built_again(worlds):
     return found
 
 
-def test_worlds_of_people_are_those_of_the_first_results():
+def test_worlds_of_people_have_not_changed_since_the_first_results():
     assert built_again([*GPT2, *COMPACT]) == [*GPT2, *COMPACT]
 
 
-def test_questions_are_those_of_the_first_results():
+def test_questions_have_not_changed_since_the_first_results():
     people = bios().build(SEED)
     questions = QuestionsConfig(n_paraphrases=3).follow(people, SEED)
     assert (questions.fingerprint()[:16], digest_of_tokens(questions)) == QUESTIONS
@@ -191,11 +192,11 @@ def test_the_lists_that_people_and_texts_are_drawn_from_are_frozen(folder):
     )
 
 
-def test_the_luck_of_majors_is_frozen():
-    assert digest(repr(major_rank()).encode()) == LUCK
+def test_major_ranks_are_frozen():
+    assert digest(repr(major_rank()).encode()) == MAJOR_RANKS
 
 
-def test_every_task_has_its_words_in_a_version():
+def test_a_version_of_the_vocabulary_has_the_words_of_every_task():
     for task in tasks().values():
         assert keys_for([*task_words(task), *NUMBERS]).startswith(
             "data.include_question_vocabulary=true"
@@ -207,9 +208,9 @@ class Zodiac(Task):
     """A task that was registered later."""
 
     def ask(self, fact_table, people):
-        who = people[:, 0]
-        before, after = (fact_table.words(text, who) for text in self.texts())
-        return QaItems((*before, *fact_table.name(who), *after), (), fact_table.number(who * 0))
+        named = people[:, 0]
+        before, after = (fact_table.words(text, named) for text in self.texts())
+        return QaItems((*before, *fact_table.name(named), *after), (), fact_table.number(named * 0))
 
     def texts(self):
         return ["Which zodiacal constellation guards", " quixotically?"]
@@ -228,7 +229,7 @@ def test_a_task_registered_later_changes_no_world_and_no_question():
 
 
 @pytest.mark.usefixtures("later_task")
-def test_a_task_is_asked_only_of_people_pretrained_with_its_words(monkeypatch):
+def test_a_new_task_needs_pretraining_with_its_words(monkeypatch):
     first = bios().build(SEED)
     with pytest.raises(ValueError, match="'Which zodiacal .*' is in no version of the question"):
         ManipulationConfig(tasks=["zodiac"]).follow(first, SEED)
@@ -248,9 +249,9 @@ def test_a_task_is_asked_only_of_people_pretrained_with_its_words(monkeypatch):
     )
 
 
-def test_versions_that_are_not_there_or_change_nothing_are_refused(monkeypatch):
-    with pytest.raises(ValueError, match="question_vocabulary=2; there is 1$"):
+def test_unknown_and_unused_versions_are_refused(monkeypatch):
+    with pytest.raises(ValueError, match="question_vocabulary=2; known versions: 1$"):
         bios(question_vocabulary=2)
     monkeypatch.setitem(VERSIONS, 2, ())
-    with pytest.raises(ValueError, match="question_vocabulary=2 without questions=true"):
+    with pytest.raises(ValueError, match="question_vocabulary=2 has no effect without"):
         bior(question_vocabulary=2)

@@ -1,4 +1,4 @@
-"""Mixtures: shares exact to the window, nothing lost of the first part, resumable anywhere."""
+"""Mixtures: shares exact to one window, the first part complete, resumption at any window."""
 
 import itertools
 
@@ -17,7 +17,7 @@ from physlm.data.tokens import TokenizerName
 SEQ_LEN = 32
 
 
-def mixed(share=0.8, exposures=3, **questions):
+def mixed(fraction=0.8, exposures=3, **questions):
     people = BiosConfig(
         n_people=20, include_question_vocabulary=True, tokenizer=TokenizerName.compact
     )
@@ -25,7 +25,7 @@ def mixed(share=0.8, exposures=3, **questions):
         biographies=people,
         questions=QuestionsConfig(**questions),
         seq_len=SEQ_LEN,
-        question_fraction=share,
+        question_fraction=fraction,
         exposures=exposures,
     ).build(0)
 
@@ -39,22 +39,22 @@ def windows(corpus, start=Position()):  # noqa: B008
 
 
 def kinds(corpus, tokens):
-    """Which part each window is of: only questions have the word Answer."""
+    """The part of each window: only questions have the word Answer."""
     texts = [corpus.vocabulary.decode(row[row != IGNORED]) for row in tokens]
     return np.array([int("Answer" in text) for text in texts])
 
 
-@pytest.mark.parametrize("share", [0.8, 0.5, 1 / 3, 0.05])
-def test_shares_are_exact_to_the_window_at_any_time(share):
-    corpus = mixed(share)
+@pytest.mark.parametrize("fraction", [0.8, 0.5, 1 / 3, 0.05])
+def test_shares_are_exact_to_one_window_at_any_time(fraction):
+    corpus = mixed(fraction)
     tokens, ends = windows(corpus)
     so_far = kinds(corpus, tokens).cumsum()
-    assert np.abs(so_far - share * np.arange(1, len(tokens) + 1)).max() <= 1
+    assert np.abs(so_far - fraction * np.arange(1, len(tokens) + 1)).max() <= 1
     assert np.array_equal(ends[:, -2:].sum(axis=1), np.arange(1, len(tokens) + 1))
     assert np.array_equal(ends[:, -1], so_far)
 
 
-def test_the_first_part_is_as_it_would_be_alone():
+def test_windows_of_the_first_part_are_those_without_a_mixture():
     corpus = mixed()
     tokens, ends = windows(corpus)
     alone, alone_ends = windows(corpus.parts[0])
@@ -63,8 +63,8 @@ def test_the_first_part_is_as_it_would_be_alone():
     assert np.array_equal(ends[is_first, :3], alone_ends)
 
 
-def test_the_other_part_begins_anew_as_often_as_needed():
-    corpus = mixed(share=0.9, exposures=20)
+def test_the_second_part_repeats_as_often_as_needed():
+    corpus = mixed(fraction=0.9, exposures=20)
     tokens, ends = windows(corpus)
     questions = tokens[kinds(corpus, tokens) == 1]
     assert ends[-1, 3] > corpus.parts[1].n_epochs or ends[-1, 3] > 2
@@ -80,7 +80,7 @@ def pack_epochs(corpus, n):
 
 
 def test_training_resumes_after_any_window():
-    corpus = mixed(share=0.7)
+    corpus = mixed(fraction=0.7)
     tokens, ends = windows(corpus)
     for i in itertools.chain(range(0, len(tokens) - 1, 7), [len(tokens) - 2]):
         rest, rest_ends = windows(corpus, Position.of(ends[i].tolist()))
@@ -88,20 +88,20 @@ def test_training_resumes_after_any_window():
         assert np.array_equal(rest_ends, ends[i + 1 :])
 
 
-def test_a_positions_numbers_are_all_of_it():
+def test_a_position_is_restored_from_its_numbers():
     position = Position.of([1, 2, 3, 4, 5, 6, 7, 8])
     assert position == Position(1, 2, 3, (4, 5, 6, 7, 8))
     assert position.numbers == (1, 2, 3, 4, 5, 6, 7, 8)
 
 
-def test_parts_are_found_and_the_mixture_is_told_from_others():
+def test_parts_are_found_by_kind_and_fingerprints_differ():
     corpus = mixed()
     assert isinstance(part_of(corpus, QuestionCorpus), QuestionCorpus)
     assert part_of(corpus, KnowledgeCorpus) is corpus.parts[0] is world_of(corpus)
     assert part_of(corpus.parts[0], QuestionCorpus) is None
     prints = {
         mixed().fingerprint(),
-        mixed(share=0.7).fingerprint(),
+        mixed(fraction=0.7).fingerprint(),
         mixed(train_fraction=0.4).fingerprint(),
         corpus.parts[0].fingerprint(),
     }
@@ -110,12 +110,12 @@ def test_parts_are_found_and_the_mixture_is_told_from_others():
 
 
 def test_the_number_of_tokens_is_known_beforehand():
-    corpus = mixed(share=0.8)
+    corpus = mixed(fraction=0.8)
     tokens, _ = windows(corpus)
     assert n_tokens(corpus) == pytest.approx((tokens[:, 1:] != IGNORED).sum(), rel=0.05)
 
 
-@pytest.mark.parametrize("share", [0.0, 1.0])
-def test_shares_leave_windows_for_both(share):
+@pytest.mark.parametrize("fraction", [0.0, 1.0])
+def test_shares_leave_windows_for_both(fraction):
     with pytest.raises(ValueError, match="question_fraction=.*; must be above 0 and below 1"):
-        MixedConfig(question_fraction=share)
+        MixedConfig(question_fraction=fraction)

@@ -17,7 +17,7 @@ class Vocabulary:
 
 @dataclass
 class ListCorpus:
-    """Documents of given lengths; every token is different from all others of its epoch."""
+    """Documents of given lengths; all tokens of an epoch are distinct."""
 
     lengths: list[int]
     n_epochs: int = 2
@@ -68,7 +68,7 @@ def test_every_token_is_a_target_once_and_an_input_once(corpus, seq_len):
 
 
 @given(corpora, st.integers(1, 12), st.data())
-def test_packing_goes_on_from_the_end_of_any_window(corpus, seq_len, data):
+def test_packing_resumes_from_the_end_of_any_window(corpus, seq_len, data):
     tokens, ends = collect(corpus, seq_len)
     i = data.draw(st.integers(0, len(ends) - 1))
     rest, rest_ends = collect(corpus, seq_len, Position.of(ends[i].tolist()))

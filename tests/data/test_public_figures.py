@@ -1,4 +1,4 @@
-"""Public figures: the table of them, and which answers about them are right."""
+"""Public figures: the table, and the correct answers to questions about them."""
 
 import pytest
 
@@ -12,7 +12,7 @@ DARWIN = next(figure for figure in figures() if figure.name == "Charles Darwin")
 GOEDEL = next(figure for figure in figures() if figure.name == "Kurt Gödel")
 
 
-def test_the_table_is_of_different_people_from_the_eldest_to_the_youngest():
+def test_the_table_has_distinct_people_in_order_of_birth():
     people = figures()
     assert len(people) > 100
     assert len({person.name for person in people}) == len(people)
@@ -65,7 +65,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize(("answers", "is_right"), [(RIGHT, True), (WRONG, False)])
-def test_an_answer_is_right_if_it_gives_one_value_and_the_right_one(answers, is_right):
+def test_an_answer_is_right_if_it_gives_exactly_the_right_value(answers, is_right):
     for task, lines in answers.items():
         question = BY_NAME[task].ask(TURING, DARWIN)
         assert {line: BY_NAME[task].is_right(question, line) for line in lines} == dict.fromkeys(
@@ -82,17 +82,17 @@ def test_a_name_that_is_a_city_does_not_answer_where():
     assert where.is_right(question, "Florence Nightingale was born in Florence, Italy")
 
 
-def test_other_names_are_right_too():
+def test_alternative_names_are_accepted():
     goedel, kennedy, gandhi = (
         next(f for f in figures() if n in f.name) for n in ("Gödel", "Kennedy", "Mahatma")
     )
-    where, who = BY_NAME["birthplace"], BY_NAME["full_name_from_birth_date"]
+    where, by_date = BY_NAME["birthplace"], BY_NAME["full_name_from_birth_date"]
     assert where.is_right(where.ask(goedel, TURING), "Brünn")
-    assert who.is_right(who.ask(kennedy, TURING), "John Fitzgerald Kennedy")
-    assert who.is_right(who.ask(gandhi, TURING), "Mohandas K. Gandhi")
+    assert by_date.is_right(by_date.ask(kennedy, TURING), "John Fitzgerald Kennedy")
+    assert by_date.is_right(by_date.ask(gandhi, TURING), "Mohandas K. Gandhi")
 
 
-def test_accents_do_not_matter_and_whoever_fits_is_right():
+def test_accents_are_ignored_and_every_fitting_person_is_accepted():
     inverse = BY_NAME["full_name_from_birth_date"]
     assert inverse.is_right(inverse.ask(GOEDEL, DARWIN), "Kurt Godel")
     born = inverse.ask(DARWIN, TURING)
@@ -108,7 +108,7 @@ def test_comparisons_are_of_dates():
     assert ranking.ask(TURING, DARWIN).answer == "No"
 
 
-def test_training_texts_ask_forwards_only():
+def test_training_texts_have_forward_questions_only():
     corpus = PublicFiguresConfig().build(0)
     epoch = corpus.epoch(0, 0, corpus.n_documents)
     texts = {

@@ -1,4 +1,4 @@
-"""Random numbers of compiled code, against the published generator written again."""
+"""Random numbers of compiled code, compared with the published generator in Python."""
 
 import numpy as np
 from hypothesis import given
@@ -26,7 +26,7 @@ def ranged(bits, bound):
 
 
 def published(state, n):
-    """Steele, Lea and Flood (2014), figure 17, in Python's whole numbers."""
+    """Steele, Lea and Flood (2014), figure 17, with Python's integers."""
     bits = []
     for _ in range(n):
         state = (state + 0x9E3779B97F4A7C15) % 2**64
@@ -44,10 +44,10 @@ def test_a_stream_is_the_published_generator_from_a_first_state_of_its_number(ke
 
 @given(WORDS, st.integers(1, 2**20))
 def test_numbers_drawn_from_bits_are_in_their_range(bits, bound):
-    number, share = ranged(np.uint64(bits), bound)
+    number, fraction = ranged(np.uint64(bits), bound)
     assert 0 <= number < bound
-    assert 0 <= share < 1
-    assert abs(number / bound - share) < 1e-5 + 1 / bound
+    assert 0 <= fraction < 1
+    assert abs(number / bound - fraction) < 1e-5 + 1 / bound
 
 
 @given(WORDS)

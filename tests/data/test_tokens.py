@@ -44,7 +44,7 @@ def test_a_text_outside_the_corpus_is_refused(name):
 
 
 @pytest.mark.parametrize("name", TokenizerName)
-def test_texts_are_encoded_together_as_one_by_one(name):
+def test_encoding_many_texts_equals_encoding_each(name):
     vocabulary = Vocabulary.build(name, TEXTS)
     texts = [*TEXTS, "", " She was born"]
     ids, lengths = vocabulary.encode_flat(texts)

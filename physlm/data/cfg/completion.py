@@ -1,23 +1,33 @@
-"""How a beginning goes on: endings drawn from a grammar's true conditional distribution."""
+"""Completions of a prefix, drawn from a grammar's true conditional distribution."""
 
 import numpy as np
 
 from physlm.data.cfg.sampling import expand, grown
-from physlm.data.cfg.spans import begin_path, go_on, new_positions, taken
+from physlm.data.cfg.spans import begin_path, extend_paths, new_positions, taken
 from physlm.data.compilation import compiled, compiled_within, inlined
 from physlm.data.splitmix import next_bits, stream_of, unit
 
 
 @compiled
 def endings(n, tables, rule_weights, spans, expected, end_weight, key, n_endings):  # type: ignore[no-untyped-def]
-    """What follows the first n tokens of a string, drawn ``n_endings`` times.
+    """Completions of the first n tokens of a string, drawn ``n_endings`` times.
 
-    First the terminal that comes next, in proportion to the weight with which it is expected, or
-    the end of the string. Then, from the last level up, the rule that expects it and where that
-    rule's symbol began. What is left of these rules is expanded freely.
+    The next terminal, or the end of the string, is drawn in proportion to the weight with which
+    it is expected. Then, from the last level up, the rule that expects it is drawn together with
+    the start of the rule's symbol. The remaining children of these rules are expanded freely.
+
+    Args:
+        n: Tokens of the prefix.
+        tables: The grammar.
+        rule_weights: Of every rule.
+        spans: Constituents of the prefix.
+        expected: Weight with which each symbol begins at each position, from `spans.forward`.
+        end_weight: Weight of the end of the string after n tokens.
+        key: Of the random streams, one for each completion.
+        n_endings: Number of completions.
 
     Returns:
-        Tokens, and where each ending starts.
+        Tokens, and where each completion starts.
     """
     n_symbols, longest = len(tables.symbols), tables.longest[0]
     n_levels = len(tables.level_starts) - 1
@@ -29,6 +39,7 @@ def endings(n, tables, rule_weights, spans, expected, end_weight, key, n_endings
     for i in range(n_endings):
         tokens = grown(tokens, starts[i], longest)
         at, state = starts[i], stream_of(key, i)
+        # -1 is the end of the string, which stays the choice unless a terminal replaces it.
         symbol, total = -1, end_weight
         for terminal in range(tables.level_starts[-2], n_symbols):
             state, is_chosen, total = _draw(state, expected[terminal, n], total)
@@ -39,6 +50,8 @@ def endings(n, tables, rule_weights, spans, expected, end_weight, key, n_endings
                 symbol, n_levels - 1, state, tables, rows, tokens[at:], no_choices, False
             )
             at += n_new
+            # The path from the drawn terminal up to the root: each step draws the parent of the
+            # symbol so far, in proportion to the weight of all derivations that contain it.
             for level in range(n_levels - 2, -1, -1):
                 state, owner, rule, child, position = _parent(
                     symbol, level, position, state, tables, rule_weights, spans, expected, paths
@@ -62,7 +75,8 @@ def endings(n, tables, rule_weights, spans, expected, end_weight, key, n_endings
 
 @inlined
 def _draw(state, weight, total):  # type: ignore[no-untyped-def]
-    """Whether one more choice replaces the one so far, so that each is drawn by its weight."""
+    """Whether a further choice replaces the current one, by its weight (reservoir sampling)."""
+    # One pass over choices of unknown total weight; choices need not be stored.
     total += weight
     state, bits = next_bits(state)
     return state, weight > 0 and unit(bits) * total < weight, total
@@ -70,7 +84,19 @@ def _draw(state, weight, total):  # type: ignore[no-untyped-def]
 
 @compiled_within
 def _parent(symbol, level, position, state, tables, rule_weights, spans, expected, paths):  # type: ignore[no-untyped-def]
-    """A symbol of a level, its rule, which child is the given one, and where the symbol began."""
+    """Draw the parent of a symbol: its rule, the index of the child, and the parent's start.
+
+    Args:
+        symbol: The child.
+        level: The parent's level.
+        position: Where the child begins.
+        state: Of the random stream.
+        tables: The grammar.
+        rule_weights: Of every rule.
+        spans: Constituents of the prefix.
+        expected: Weight with which each symbol begins at each position.
+        paths: Two empty sets of positions, from `new_positions`.
+    """
     owner, chosen, child, began = -1, -1, -1, -1
     total = 0.0
     for above in range(tables.level_starts[level], tables.level_starts[level + 1]):
@@ -79,6 +105,8 @@ def _parent(symbol, level, position, state, tables, rule_weights, spans, expecte
                 continue
             for rule in range(tables.rule_starts[above], tables.rule_starts[above + 1]):
                 weight = expected[above, start] * rule_weights[rule]
+                # The path weight at child c is that of all splits of the tokens from `start` to
+                # here among the children before c, times the weight that expects the rule.
                 n_paths = begin_path(start, weight, paths)
                 for c in range(tables.n_children[rule]):
                     if tables.children[rule, c] == symbol and paths[2][c % 2, position]:
@@ -86,7 +114,10 @@ def _parent(symbol, level, position, state, tables, rule_weights, spans, expecte
                         state, is_chosen, total = _draw(state, here, total)
                         if is_chosen:
                             owner, chosen, child, began = above, rule, c, start
-                    n_paths = go_on(tables.children[rule, c], c % 2, n_paths, False, spans, paths)
+                    n_paths = extend_paths(
+                        tables.children[rule, c], c % 2, n_paths, False, spans, paths
+                    )
+                # Sets are emptied entry by entry: clearing whole arrays would cost more than paths.
                 side = tables.n_children[rule] % 2
                 for k in range(n_paths):
                     taken(side, paths[0][side, k], paths)

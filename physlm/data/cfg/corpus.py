@@ -1,4 +1,4 @@
-"""Strings of a grammar as training documents, never the same string on purpose."""
+"""CFG corpus: strings of a grammar as training documents, drawn afresh in every epoch."""
 
 import hashlib
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ from physlm.sources import SOURCE
 
 
 class BagKind(str, Enum):
-    """Whether terminals are their own tokens, or become tokens of bags that may share some."""
+    """Whether terminals are tokens (``none``), or become tokens of disjoint or overlapping bags."""
 
     none = "none"
     disjoint = "disjoint"
@@ -32,26 +32,26 @@ class BagKind(str, Enum):
 @register("data", "cfg")
 @dataclass(kw_only=True, slots=True)
 class CfgConfig(DataConfig):
-    """Strings of a context-free grammar, drawn anew in every epoch.
+    """Strings of a context-free grammar, drawn afresh in every epoch.
 
     Source:
         Physics of Language Models, Part 1, section 2; bags and corruption, results 10 to 13.
     """
 
-    # A name, FAMILY:SEED, or a file, which is then pinned.
+    # A name, FAMILY:SEED, or a file, which is pinned to its content.
     grammar: str = field(default="cfg3b", metadata=SOURCE)
-    root: int | str | None = None  # start from this symbol; None: from the grammar's root
+    root: int | str | None = None  # the start symbol; null: the grammar's root
     n_strings: int = 100_000  # of one epoch
-    exposures: int = 1  # epochs; each draws other strings
+    exposures: int = 1  # epochs, each of different strings
     bags: BagKind = BagKind.none
     n_bag_tokens: int = 300  # tokens of all bags
-    is_uniform_in_bags: bool = True  # else the n-th token of a bag has weight n
+    is_uniform_in_bags: bool = True  # false: the n-th token of a bag has weight n
     corruption: CorruptionKind = CorruptionKind.terminal
     corrupted_fraction: float = 0.0  # of the strings
     corruption_rate: float = 0.15  # of the tokens or symbols of a corrupted string
 
     def validate(self) -> None:
-        """Counts and shares in range; a grammar's file is pinned to its content."""
+        """Require counts and fractions in range, and pin a grammar's file to its content."""
         DataConfig.validate(self)
         require_at_least(self, 1, "n_strings", "n_bag_tokens")
         for name in ("corrupted_fraction", "corruption_rate"):
@@ -60,7 +60,7 @@ class CfgConfig(DataConfig):
         self.grammar = pinned(self.grammar)
 
     def build(self, seed: int) -> "CfgCorpus":
-        """Load the grammar, and draw its bags."""
+        """Load the grammar and draw its bags."""
         grammar = load_grammar(self.grammar)
         if self.root is not None:
             grammar = self._below_root(grammar)
@@ -85,10 +85,10 @@ class CfgConfig(DataConfig):
 
 @dataclass(frozen=True)
 class CfgCorpus:
-    """A grammar rendered as documents: each is end-of-text, then one string.
+    """A grammar rendered as documents, each an end-of-text and one string.
 
     Attributes:
-        config: What it was built from.
+        config: The configuration that it was built from.
         grammar: The world.
         seed: Of every epoch's strings.
     """
@@ -99,7 +99,7 @@ class CfgCorpus:
 
     @cached_property
     def vocabulary(self) -> Vocabulary:
-        """One token for each of the grammar's, in ascending order, then end-of-text."""
+        """The grammar's tokens in ascending order, then end-of-text."""
         return Vocabulary.build(TokenizerName.compact, [f" {t}" for t in self.grammar.tokens])
 
     @property
@@ -109,12 +109,12 @@ class CfgCorpus:
 
     @property
     def n_epochs(self) -> int:
-        """Epochs of training, each of other strings."""
+        """Epochs of training, each of different strings."""
         return self.config.exposures
 
     @property
     def entropy_bits(self) -> float:
-        """Bits to write the grammar's rules down."""
+        """Description length of the grammar's rules, in bits."""
         return self.grammar.description_bits
 
     def fingerprint(self) -> str:
@@ -130,48 +130,57 @@ class CfgCorpus:
         return self.documents(self.strings(number, first, last))
 
     def strings(self, number: int, first: int, last: int, *, derivations: bool = False) -> Strings:
-        """The strings of these documents; with derivations, those of what was meant.
+        """The strings of documents ``first`` to ``last - 1`` of an epoch.
+
+        Args:
+            number: Of the epoch.
+            first: First document.
+            last: Last document, exclusive.
+            derivations: Whether to return derivations too.
 
         Raises:
-            ValueError: If strings are corrupted and derivations asked for, which then fit none.
+            ValueError: If the corpus has corrupted strings, which have no derivations.
         """
-        share = self.config.corrupted_fraction
-        if share and derivations:
-            raise ValueError(f"corrupted_fraction={share}: corrupted strings have no derivations")
+        fraction = self.config.corrupted_fraction
+        if fraction and derivations:
+            raise ValueError(
+                f"corrupted_fraction={fraction}: corrupted strings have no derivations; use 0"
+            )
         key = stream_key(self.seed, "epoch", number, "strings")
-        needs_symbols = share > 0 and self.config.corruption is not CorruptionKind.terminal
+        needs_symbols = fraction > 0 and self.config.corruption is not CorruptionKind.terminal
         strings = self.grammar.numbered(
             key, first, last - first, derivations=derivations or needs_symbols
         )
-        return self._corrupted(strings, number, first) if share else strings
+        return self._corrupted(strings, number, first) if fraction else strings
 
     def measured(self, n: int, *purpose: str, derivations: bool = False) -> Strings:
-        """Strings for measurement, drawn apart from training's and never corrupted."""
+        """Clean strings for measurement, independent of those of training."""
         key = stream_key(self.seed, "measured", *purpose)
         return self.grammar.numbered(key, 0, n, derivations=derivations)
 
     def documents(self, strings: Strings) -> Documents:
-        """Strings as documents, in tokens of the vocabulary."""
+        """Strings as documents, in token ids of the vocabulary."""
         eos = np.int32(self.vocabulary.eos)
         tokens = np.insert(self.ids(strings.tokens), strings.starts[:-1], eos)
         return Documents(tokens, strings.starts + np.arange(len(strings.starts)))
 
     def ids(self, tokens: Int32[np.ndarray, " tokens"]) -> Int32[np.ndarray, " tokens"]:
-        """The token ids of tokens of the grammar."""
+        """The token ids of the grammar's tokens."""
         return np.searchsorted(self.grammar.tables.tokens, tokens).astype(np.int32)
 
     def string(self, ids: Int[np.ndarray, " tokens"]) -> Int32[np.ndarray, " tokens"]:
-        """The grammar's tokens of token ids without end-of-text."""
+        """The grammar's tokens of token ids, which must not include end-of-text."""
         tokens: np.ndarray = self.grammar.tables.tokens[ids]
         return tokens
 
     def _corrupted(self, strings: Strings, number: int, first: int) -> Strings:
-        """The share of the strings that is corrupted replaced by what that makes of them."""
+        """The strings, with the chosen fraction of them replaced by corrupted versions."""
         key = stream_key(self.seed, "epoch", number, "corruption")
         is_corrupted = self.is_corrupted(number, first, first + len(strings))
         config = self.config
-        made = corrupt(self.grammar, strings, config.corruption, config.corruption_rate, key, first)
-        rows = zip(strings, made.strings, is_corrupted, strict=True)
+        rate = config.corruption_rate
+        corrupted = corrupt(self.grammar, strings, config.corruption, rate, key, first)
+        rows = zip(strings, corrupted.strings, is_corrupted, strict=True)
         return Strings.of([other if chosen else clean for clean, other, chosen in rows])
 
     def is_corrupted(self, number: int, first: int, last: int) -> Bool[np.ndarray, " documents"]:

@@ -1,4 +1,4 @@
-"""Strings with mistakes in them, beside what they were meant to be."""
+"""Corrupted strings, aligned with the clean strings that they are made from."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -15,10 +15,11 @@ from physlm.schema import converted
 
 
 class CorruptionKind(str, Enum):
-    """What is replaced by what.
+    """The kind of replacement.
 
-    A token by any token; the symbol above the terminals by any of its level, which then derives
-    other tokens; or that symbol always by the same one, the next of its level.
+    ``terminal``: a token becomes any token. ``nonterminal``: a symbol one level above the terminals
+    becomes any symbol of its level, which derives new tokens. ``nonterminal_fixed``: such a symbol
+    always becomes the next one of its level.
     """
 
     terminal = "terminal"
@@ -31,9 +32,9 @@ class Corrupted:
     """Corrupted strings.
 
     Attributes:
-        strings: With the mistakes.
-        n_meant: For every position, how many tokens of the clean string it and all before stand
-            for; -1 inside of what one symbol derives, where that is not told.
+        strings: The strings with errors.
+        n_meant: For every position, the number of clean tokens that the string so far stands for;
+            -1 inside the tokens of one symbol, where this is undefined.
     """
 
     strings: Strings
@@ -45,11 +46,17 @@ def corrupt(
 ) -> Corrupted:
     """Replace each token or symbol with probability ``rate``.
 
-    What becomes of string i follows from the key and ``first + i``.
+    Args:
+        grammar: The grammar of the strings.
+        strings: Clean strings, with derivations if nonterminals are replaced.
+        kind: The kind of replacement.
+        rate: Probability of a replacement.
+        key: Of the random streams; string i has the stream ``first + i``.
+        first: Number of the first string.
 
     Raises:
-        ValueError: If nonterminals are to be replaced in strings without derivations, or in a
-            grammar that has none between the root and the terminals.
+        ValueError: If nonterminals are replaced and strings have no derivations, or the grammar has
+            no level between root and terminals.
 
     Source:
         Physics of Language Models, Part 1, results 11 to 13.
@@ -81,8 +88,10 @@ def corrupt(
 
 @compiled
 def _replace_tokens(tokens, starts, n_tokens, rate, key, first):  # type: ignore[no-untyped-def]
+    """Replace each token, with probability ``rate``, by one below ``n_tokens``."""
     out = tokens.copy()
     for i in range(len(starts) - 1):
+        # A stream for each string: any part of an epoch is corrupted as in the whole.
         state = stream_of(key, first + i)
         for t in range(starts[i], starts[i + 1]):
             state, bits = next_bits(state)
@@ -94,7 +103,22 @@ def _replace_tokens(tokens, starts, n_tokens, rate, key, first):  # type: ignore
 
 @compiled
 def _replace_symbols(tokens, starts, symbols, is_boundary, tables, is_fixed, rate, key, first):  # type: ignore[no-untyped-def]
-    """``symbols`` are places on the last level but one, whose subtrees end at boundaries."""
+    """Replace symbols of the level above the terminals, each with all of its tokens.
+
+    Args:
+        tokens: Indices into the grammar's tokens, all strings end to end.
+        starts: String i is ``tokens[starts[i]:starts[i + 1]]``.
+        symbols: For each position its symbol, by its index within the level.
+        is_boundary: Whether the symbol's tokens end at this position.
+        tables: The grammar.
+        is_fixed: Whether the new symbol is the next one of the level.
+        rate: Probability of a replacement.
+        key: Of the random streams.
+        first: Number of the first string.
+
+    Returns:
+        Tokens, starts, and the fields of `Corrupted`.
+    """
     level = len(tables.level_starts) - 3
     first_symbol = tables.level_starts[level]
     n_symbols = tables.level_starts[level + 1] - first_symbol
@@ -109,6 +133,7 @@ def _replace_symbols(tokens, starts, symbols, is_boundary, tables, is_fixed, rat
         for t in range(starts[i], starts[i + 1]):
             if not is_boundary[t]:
                 continue
+            # Kept and replaced symbols may differ in length, so the output grows as needed.
             n_new = t + 1 - begin
             out = grown(out, n, max(n_new, longest))
             n_meant = grown(n_meant, n, max(n_new, longest))

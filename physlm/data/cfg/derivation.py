@@ -1,4 +1,4 @@
-"""Strings of a language, and how they were derived."""
+"""Strings of a language, with their derivations."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,14 +11,14 @@ Tokens = Sequence[int] | np.ndarray
 
 @dataclass(frozen=True, slots=True)
 class Derivations:
-    """For every position of some strings laid end to end, where it stands in each level's subtree.
+    """Ancestors and subtree boundaries of every position, for strings end to end.
 
     Row l - 1 is the paper's level l: the first row is the root's, the last the terminals'.
 
     Attributes:
-        ancestors: The symbol on each level that the position derives from, s_l(i).
-        subtrees: How many subtrees of that level come before its own in the string, p_l(i).
-        is_boundary: Whether it is the last position of its subtree, b_l(i).
+        ancestors: The position's ancestor on each level, s_l(i).
+        subtrees: Index of the position's subtree among those of the level, p_l(i), from 0.
+        is_boundary: Whether the position is the last of its subtree, b_l(i).
         log_probability: Of each string's derivation, in nats.
 
     Source:
@@ -32,7 +32,7 @@ class Derivations:
 
     @property
     def deepest_boundary(self) -> Int8[np.ndarray, " positions"]:
-        """The smallest level from 2 to L - 1 whose subtree ends here, b#(i); 0 where none does."""
+        """The smallest level from 2 to L - 1 whose subtree ends here, b#(i); 0 if none does."""
         inner = self.is_boundary[1:-1]
         levels = np.where(inner.any(axis=0), inner.argmax(axis=0) + 2, 0) if len(inner) else 0
         return np.broadcast_to(levels, self.is_boundary.shape[1]).astype(np.int8)
@@ -40,12 +40,12 @@ class Derivations:
 
 @dataclass(frozen=True, slots=True)
 class Strings:
-    """Strings laid end to end, as tokens of the grammar.
+    """Strings end to end, as tokens of the grammar.
 
     Attributes:
         tokens: The tokens.
         starts: String i is ``tokens[starts[i]:starts[i + 1]]``.
-        derivations: How they were derived, where that is known.
+        derivations: The derivations, if they are known.
     """
 
     tokens: Int32[np.ndarray, " positions"]
@@ -54,10 +54,10 @@ class Strings:
 
     @classmethod
     def of(cls, rows: Iterable[Tokens]) -> "Strings":
-        """Strings given one by one.
+        """Strings from a list of token sequences.
 
         Raises:
-            ValueError: If one is no sequence of whole numbers, or a number is no token anywhere.
+            ValueError: If one is no sequence of integers, or an integer is out of range.
         """
         arrays = [_tokens(row, i) for i, row in enumerate(rows)]
         starts = np.concatenate([[0], np.cumsum([len(row) for row in arrays])]).astype(np.int64)
@@ -78,10 +78,10 @@ class Strings:
         return np.diff(self.starts)
 
     def places(self, known: Int32[np.ndarray, " known"]) -> Int64[np.ndarray, " positions"]:
-        """Where each token stands among some known ones, which ascend.
+        """Index of each token in an ascending array of known tokens.
 
         Raises:
-            ValueError: Naming the first token that is not known.
+            ValueError: Naming the first unknown token.
         """
         found = np.minimum(np.searchsorted(known, self.tokens), len(known) - 1)
         is_unknown = known[found] != self.tokens
@@ -96,7 +96,7 @@ class Strings:
         return found
 
     def chosen(self, is_chosen: Bool[np.ndarray, " strings"]) -> "Strings":
-        """Some of the strings, with their derivations."""
+        """A subset of the strings, with their derivations."""
         is_kept = np.repeat(is_chosen, self.lengths)
         starts = np.concatenate([[0], np.cumsum(self.lengths[is_chosen])])
         truth = self.derivations
@@ -112,10 +112,10 @@ class Strings:
 def _tokens(row: Tokens, number: int) -> Int32[np.ndarray, " tokens"]:
     found = np.asarray(row)
     if found.ndim != 1 or (len(found) and found.dtype.kind not in "iu"):
-        raise ValueError(f"string {number} is no sequence of whole numbers; give token numbers")
+        raise ValueError(f"string {number} is no sequence of integers; give token numbers")
     if len(found) and (found.min() < 0 or found.max() >= 2**31):
         position = int(((found < 0) | (found >= 2**31)).argmax())
         raise ValueError(
-            f"token {found[position]} at position {position} of string {number} is none"
+            f"token {found[position]} at position {position} of string {number} is out of range"
         )
     return found.astype(np.int32)

@@ -1,4 +1,4 @@
-"""Random grammars with the shapes of the published ones, and bags for their terminals."""
+"""Random grammars with the shapes of published ones, and random bags of tokens."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,19 +16,19 @@ _MOST_TRIES = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """How a random grammar is drawn.
+    """The distribution of a random grammar.
 
     Attributes:
-        sizes: Symbols of each level, from the root's to the terminals'.
-        n_rules: Fewest and most alternatives of a symbol, drawn uniformly.
-        lengths: Shortest and longest right-hand side, drawn uniformly.
-        is_distinct: The symbols of a right-hand side all differ.
-        has_unit_chain: The first symbol of each level below the root has a single rule, which leads
-            to the first symbol of the next.
+        sizes: Number of symbols on each level, from the root's to the terminals'.
+        n_rules: Minimum and maximum number of alternatives of a symbol, drawn uniformly.
+        lengths: Minimum and maximum length of a right-hand side, drawn uniformly.
+        is_distinct: Whether the symbols of a right-hand side are distinct.
+        has_unit_chain: Whether the first symbol of each level below the root has a single rule,
+            to the first symbol of the next level.
 
     Source:
         Physics of Language Models, Part 1, section 2.1 and the generator published with Part 4:
-        no two rules of a level, whatever their symbols, have the same right-hand side.
+        no two rules of a level have the same right-hand side, even for different symbols.
     """
 
     sizes: tuple[int, ...]
@@ -38,7 +38,7 @@ class Family:
     has_unit_chain: bool = False
 
 
-# The shapes of cfg0, cfg8 and cfg9 are published, the numbers of their rules are not: 2 or 3 here.
+# The shapes of cfg0, cfg8 and cfg9 are published; their numbers of rules are not, here 2 or 3.
 FAMILIES = {
     "cfg3b": Family((1, *(3,) * 6), (2, 2), is_distinct=True),
     "cfg3i": Family((1, *(3,) * 6), (2, 2)),
@@ -59,13 +59,13 @@ FAMILIES = {
 
 
 def random_rules(family: Family, seed: int) -> Rules:
-    """Rules drawn from a family; symbols are numbered upward from the terminals.
+    """Rules drawn from a family, with symbols numbered upward from the terminals.
 
-    Draws in which some symbol is never used are drawn again. Where no draw of many uses all, as
-    with the 81 symbols of a level of cfg3e1, the unused ones are left out.
+    Draws with an unused symbol are rejected. If none of many draws uses all symbols, as with the
+    81 symbols of one level of cfg3e1, unused symbols are removed from the last draw.
 
     Raises:
-        ValueError: If a level has fewer right-hand sides than its rules need.
+        ValueError: If a level has too few right-hand sides for its rules.
     """
     rng = stream(seed, "grammar")
     for _ in range(_MOST_DRAWS):
@@ -87,9 +87,15 @@ def random_bags(
 ) -> Bags:
     """Bags of the tokens 1 to ``n_tokens``, one for each terminal.
 
-    Disjoint bags are dealt in turn from the shuffled tokens. Overlapping ones hold so many tokens
-    drawn at random that each token is in one and a half of them, repetitions aside. In a bag that
-    is not uniform the n-th token has weight n.
+    Disjoint bags are dealt in turn from the shuffled tokens. Overlapping bags are drawn with
+    repetition, of such a size that a token is drawn 1.5 times on average.
+
+    Args:
+        terminals: The terminals.
+        n_tokens: Tokens of all bags.
+        rng: The random generator.
+        is_disjoint: Whether bags are disjoint.
+        is_uniform: Whether all tokens of a bag have the same weight; else the n-th has weight n.
 
     Raises:
         ValueError: If there are fewer tokens than terminals.
@@ -99,7 +105,7 @@ def random_bags(
     """
     n = len(terminals)
     if n_tokens < n:
-        raise ValueError(f"n_tokens={n_tokens}; each of the {n} terminals needs one at least")
+        raise ValueError(f"n_tokens={n_tokens}; each of the {n} terminals needs one or more")
     require_memory({f"n_bag_tokens={n_tokens}": (100 + 16 * n) * n_tokens})
     shuffled = rng.permutation(np.arange(1, n_tokens + 1))
     size = max(1, n_tokens * 3 // (2 * n))
@@ -116,7 +122,7 @@ def random_bags(
 def _draw(
     family: Family, rng: np.random.Generator
 ) -> tuple[int, tuple[int, ...], dict[int, tuple[Expansion, ...]]]:
-    """One draw: the root, the terminals, and every symbol's alternatives."""
+    """One draw: the root, the terminals, and the alternatives of every symbol."""
     tops = np.cumsum(family.sizes[::-1])[::-1].tolist()
     levels = [tuple(range(top - n + 1, top + 1)) for top, n in zip(tops, family.sizes, strict=True)]
     expansions: dict[int, tuple[Expansion, ...]] = {}
@@ -136,7 +142,7 @@ def _draw(
 def _new_row(
     family: Family, below: Sequence[int], used: set[Expansion], rng: np.random.Generator
 ) -> Expansion:
-    """A right-hand side that no rule of the level has; it is then used."""
+    """A right-hand side that no rule of the level has yet; it is added to ``used``."""
     for _ in range(_MOST_TRIES):
         length = int(rng.integers(family.lengths[0], family.lengths[1] + 1))
         if family.is_distinct and length > len(below):

@@ -19,7 +19,7 @@ from physlm.data.cfg.rules import LARGEST, Bags, Expansion, Rules, reached_from
 if TYPE_CHECKING:
     import nltk
 
-_NUMBER = re.compile("0|[1-9][0-9]*")  # 01 is a word: as a number it would be another's name
+_NUMBER = re.compile("0|[1-9][0-9]*")  # 01 is a word: as a number it would equal 1
 _FORM = (
     "write 'root X', 'terminals a b' or 'X -> Y Z | Z Y', and what holds a blank, -> or | in "
     "quotation marks"
@@ -27,16 +27,16 @@ _FORM = (
 
 
 def from_text(text: str) -> Rules:
-    """Read rules as they are written in the files of this package.
+    """Read rules in the notation of this package's grammar files.
 
-    One line names the root, one the terminals, and each other one a symbol with its alternatives:
-    ``22 -> 21 20 | 20 19``. A symbol stands as it is or, whatever it holds, in quotation marks with
-    the escapes of JSON: ``"New York"``, ``"#"``. A line that begins with ``#`` is a comment, and so
-    is what follows a blank and ``#`` where it cannot be meant as symbols. Symbols are numbers or,
-    all of them, words; words are numbered upward from the terminals, in the order named.
+    One line names the root, one the terminals, and every other line a symbol with its alternatives:
+    ``22 -> 21 20 | 20 19``. A symbol is written bare or in quotation marks with the escapes of
+    JSON: ``"New York"``, ``"#"``. A line that begins with ``#`` is a comment, and so is the rest of
+    a line after a blank and ``#``, unless it may be symbols. Symbols are all numbers or all words;
+    words are numbered upward from the terminals, in order of appearance.
 
     Raises:
-        ValueError: If a line is none of these, or the rules break a rule of grammars.
+        ValueError: If a line has another form, or the rules form no levelled grammar.
     """
     lines = read_lines(text.removeprefix("\ufeff"))
     require_clear_comments(lines)
@@ -57,9 +57,10 @@ def from_text(text: str) -> Rules:
 
 
 def to_text(rules: Rules) -> str:
-    """Rules as text, from which ``from_text`` makes the same rules.
+    """Rules as text; `from_text` inverts it.
 
-    Where symbols are words it numbers them as they were: later lines have smaller numbers.
+    Nonterminals that are words are written in descending order of their numbers, so that reading
+    gives them the same numbers again.
     """
     names = {symbol: written(rules.name(symbol)) for level in rules.levels for symbol in level}
     terminals = " ".join(names[symbol] for symbol in rules.terminals)
@@ -71,15 +72,15 @@ def to_text(rules: Rules) -> str:
 
 
 def from_json(text: str) -> tuple[Rules, Bags]:
-    """Read the JSON form of the release.
+    """Read the JSON form of the papers' release.
 
-    There ``idx`` holds the ids of the symbols, level by level, and ``all`` for each of them its
-    ``children``: places in the next level, not ids. In implicit grammars ``content_map`` holds the
-    bag of each terminal, and ``multi_vocab`` says whether a bag's n-th token has weight n. Symbols
-    that no derivation reaches, as in cfg3e1, are left out.
+    ``idx`` holds the ids of the symbols by level, and ``all`` the ``children`` of each symbol, as
+    indices into the next level. In implicit grammars ``content_map`` holds the bag of each
+    terminal, and ``multi_vocab`` says whether the n-th token of a bag has weight n. Symbols that no
+    derivation reaches, as in cfg3e1, are removed.
 
     Raises:
-        ValueError: If the text is of another form, or the rules break a rule of grammars.
+        ValueError: If the text has another form, or the rules form no levelled grammar.
 
     Source:
         Physics of Language Models, Part 1: the grammars published with Part 4.
@@ -95,7 +96,7 @@ def from_nltk(grammar: "nltk.CFG") -> Rules:
     """The rules of an nltk grammar, whose symbols are numbers or words.
 
     Raises:
-        ValueError: If the rules break a rule of grammars, for example lead not one level down.
+        ValueError: If the rules form no levelled grammar, for example skip a level.
     """
     import nltk
 
@@ -127,7 +128,7 @@ def to_nltk(rules: Rules) -> "nltk.CFG":
 
 
 def _named(line: Line) -> tuple[str, list[str]]:
-    """The root, or the terminals."""
+    """The keyword of a line, ``root`` or ``terminals``, and its symbols."""
     keyword, *symbols = line.words
     is_root = keyword == Word("root") and len(symbols) == 1
     if BAR in symbols or not (is_root or (keyword == Word("terminals") and symbols)):
@@ -136,7 +137,7 @@ def _named(line: Line) -> tuple[str, list[str]]:
 
 
 def _rule(line: Line) -> tuple[str, list[list[str]]]:
-    """A symbol and its alternatives."""
+    """The symbol and the alternatives of a line."""
     place = line.words.index(ARROW)
     left, right = line.words[:place], line.words[place + 1 :]
     if len(left) != 1 or BAR in left or ARROW in right:
@@ -151,7 +152,7 @@ def _rule(line: Line) -> tuple[str, list[list[str]]]:
 
 
 def _in_order(rules: Rules) -> Iterator[tuple[int, bool]]:
-    """The nonterminals as they are written, and whether each is of another level than the last."""
+    """The nonterminals in order of writing, each with whether it begins a new level."""
     level_of = {symbol: i for i, level in enumerate(rules.levels[:-1]) for symbol in level}
     order, before = sorted(level_of, reverse=True) if rules.names else level_of, None
     for symbol in order:
@@ -162,11 +163,11 @@ def _in_order(rules: Rules) -> Iterator[tuple[int, bool]]:
 def _numbered(
     root: str, terminals: Sequence[str], alternatives: Mapping[str, Sequence[Sequence[str]]]
 ) -> Rules:
-    """Rules over the numbers of their symbols."""
+    """Rules over numbered symbols, from rules over text."""
     known = set(terminals)
     words = [*terminals, *reversed([s for s in alternatives if s not in known])]
     used = {s for rows in alternatives.values() for row in rows for s in row}
-    words += sorted({*used, root} - set(words))  # unknown ones, which the rules then name
+    words += sorted({*used, root} - set(words))  # unknown symbols, which `Rules` refuses by name
     if all(_NUMBER.fullmatch(word) for word in words):
         numbers, names = {word: _number(word) for word in words}, {}
     else:
@@ -183,7 +184,7 @@ def _numbered(
 
 
 def _number(word: str) -> int:
-    if len(word) > len(str(LARGEST)):  # so many digits that reading them could take forever
+    if len(word) > len(str(LARGEST)):  # before int(), which is slow for very many digits
         raise ValueError(f"symbol {word[:20]}... exceeds {LARGEST}, the largest number")
     return int(word)
 

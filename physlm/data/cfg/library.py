@@ -1,4 +1,4 @@
-"""Grammars by name: the published ones, random ones of their shapes, and files."""
+"""Grammars by name: published grammars, random grammars of their shapes, and files."""
 
 import codecs
 import re
@@ -16,7 +16,7 @@ from physlm.rng import stream
 _FOLDER = files("physlm.data.cfg") / "grammars"
 _OF_FAMILY = re.compile(rf"(?P<family>{'|'.join(FAMILIES)}):(?P<seed>0|[1-9][0-9]*)")
 _MOST_DRAWS = 1000
-_N_CHECKED = 200  # strings whose parses are counted
+_N_CHECKED = 200  # sampled strings that must have one parse
 
 
 def grammar_names() -> list[str]:
@@ -27,11 +27,11 @@ def grammar_names() -> list[str]:
 def load_grammar(name_or_path: str | Path) -> Grammar:
     """A grammar by its name (``cfg3f``), its family and seed (``cfg3f:7``), or its file.
 
-    Files ending in ``.json`` are of the released form, others are read by `formats.from_text`.
+    Files ending in ``.json`` have the form of the release, others are read by `formats.from_text`.
     A file may be `pinned` to its content.
 
     Raises:
-        ValueError: If there is no such grammar, its rules break a rule of grammars, or a pinned
+        ValueError: If there is no such grammar, its rules form no levelled grammar, or a pinned
             file has changed.
     """
     name = str(name_or_path)
@@ -57,18 +57,18 @@ def load_grammar(name_or_path: str | Path) -> Grammar:
 
 
 def pinned(name: str) -> str:
-    """A grammar's name; a file's place with a digest, so that another content is another name.
+    """A grammar's name, with a digest of the content if it is a file.
 
-    Names that are pinned already, and files that do not exist, stay as they are.
+    Names that are already pinned, and files that do not exist, are returned unchanged.
     """
     is_known = name in grammar_names() or _OF_FAMILY.fullmatch(name)
     return name if is_known else sources.pinned(name)
 
 
 def random_grammar(family: str, seed: int) -> Grammar:
-    """A grammar of a family's shape.
+    """A random grammar of a family.
 
-    Those with a unit chain (cfg9) are drawn again until no sampled string has two derivations.
+    Grammars with a unit chain (cfg9) are redrawn until no sampled string has two derivations.
 
     Raises:
         ValueError: If there is no such family, or no draw succeeds.
@@ -83,13 +83,11 @@ def random_grammar(family: str, seed: int) -> Grammar:
         grammar = Grammar(random_rules(shape, int(rng.integers(2**31))))
         if _is_unambiguous(grammar, rng):
             return grammar
-    raise ValueError(
-        f"{family}:{seed}: no draw of {_MOST_DRAWS} is free of ambiguity; take another"
-    )
+    raise ValueError(f"{family}:{seed}: all of {_MOST_DRAWS} draws are ambiguous; use another seed")
 
 
 def _decoded(content: bytes) -> str:
-    """The text of a file, which is in UTF-8, or in the UTF-16 that its first two bytes tell of."""
+    """The text of a file in UTF-8, or in UTF-16 with a byte order mark."""
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return content.decode("utf-16")
     try:

@@ -1,4 +1,4 @@
-"""How symbols are written in a grammar's file: bare, or in quotation marks whatever they hold."""
+"""Notation of symbols in grammar files: bare, or in quotation marks if they hold marks."""
 
 import json
 import re
@@ -20,7 +20,7 @@ _UNCLEAR = 'write "#" in quotation marks where it is a symbol, and a comment on 
 
 
 class Word(NamedTuple):
-    """A symbol or mark: ``"->"`` in quotation marks is a symbol, without them it is the arrow."""
+    """A symbol or a mark: ``"->"`` in quotation marks is a symbol, without them the arrow."""
 
     text: str
     is_quoted: bool = False
@@ -34,10 +34,10 @@ class Line:
     """A line of a file.
 
     Attributes:
-        number: From 1 on.
-        text: As it stands there.
-        words: Before the comment.
-        comment: From ``#`` to the end; empty where there is none.
+        number: Line number, from 1.
+        text: The line as written.
+        words: Words before the comment.
+        comment: From ``#`` to the end; empty if there is none.
     """
 
     number: int
@@ -52,18 +52,19 @@ class Line:
 
 
 def read_lines(text: str) -> list[Line]:
-    """The lines of a file, each as its words.
+    """The lines of a file, split into words.
 
-    Bare words are read in Unicode's composed form: letters that look the same are the same.
+    Bare words are normalised to Unicode's composed form, so that letters that look the same are
+    the same.
 
     Raises:
-        ValueError: Naming the line, if quotation marks do not match or a character cannot be seen.
+        ValueError: Naming the line, if a quotation mark is not closed or a character is invisible.
     """
     return [_read(number, line.strip()) for number, line in enumerate(text.splitlines(), start=1)]
 
 
 def symbols(text: str) -> list[str]:
-    """The symbols of a string, whose marks have no meaning but ``#``, which may have one.
+    """The symbols of a string; ``->`` and ``|`` are symbols here, comments are refused.
 
     Raises:
         ValueError: If there is a comment, or a symbol cannot be read.
@@ -76,17 +77,17 @@ def symbols(text: str) -> list[str]:
 
 
 def written(symbol: str) -> str:
-    """A symbol as it is read again: bare where that is possible."""
+    """A symbol in the form in which it is read, bare if possible."""
     if _reads_bare(symbol):
         return symbol
     return json.dumps(symbol, ensure_ascii=not (symbol.isprintable() and _is_composed(symbol)))
 
 
 def require_clear_comments(lines: Sequence[Line]) -> None:
-    """No comment may have been meant as a part of its line.
+    """Refuse comments that may have been meant as symbols of their line.
 
-    Were a comment behind the terminals more of them, then rules would use them all. Behind another
-    line it may be one of the symbols that begin with ``#``, and of which the file has a rule.
+    A comment after the terminals may be further terminals if rules use all of its words. A comment
+    after a rule may be symbols if the file has a rule for a symbol that begins with ``#``.
 
     Raises:
         ValueError: Naming the line.
@@ -130,8 +131,8 @@ def _word(found: "re.Match[str]", line: Line) -> Word:
     if found["bare"]:
         if not found["bare"].isprintable():
             raise line.refused(
-                f"{found['bare']!r} holds a character that cannot be seen; remove it, or write the "
-                "symbol in quotation marks"
+                f"{found['bare']!r} holds an invisible character; remove it, or write the symbol "
+                "in quotation marks"
             )
         return Word(unicodedata.normalize("NFC", found["bare"]))
     try:

@@ -1,4 +1,4 @@
-"""Strings with their derivations, and the rules, as Parquet tables, and back."""
+"""Strings, derivations and rules as Parquet tables, written and read."""
 
 from pathlib import Path
 
@@ -13,13 +13,13 @@ from physlm.data.stored import read_corpus
 
 
 class CfgTables:
-    """Strings in the grammar's tokens, with the derivation where they have one.
+    """Tables of strings in the grammar's tokens, with their derivations.
 
-    Corrupted corpora have none: then only the strings are written, and whether each is corrupted.
+    In corrupted corpora strings have no derivations; the table says which ones are corrupted.
 
     Attributes:
-        schema: Columns of the documents. For every level l there are ``ancestor_l``, the symbol
-            above each token, and ``boundary_l``, whether its subtree ends there.
+        schema: Columns of the documents. For every level l, ``ancestor_l`` is the ancestor of each
+            token and ``boundary_l`` whether its subtree ends there.
     """
 
     def __init__(self, corpus: CfgCorpus) -> None:
@@ -40,7 +40,7 @@ class CfgTables:
         self.schema = pa.schema(columns)
 
     def documents(self, epoch: int, first: int, last: int) -> tuple[Documents, pa.Table]:
-        """Documents of an epoch, and their strings as a table."""
+        """Documents of an epoch, with their strings as a table."""
         strings = self.corpus.strings(epoch, first, last, derivations=self.has_derivations)
         starts = strings.starts.astype(np.int32)
         columns = [
@@ -59,7 +59,7 @@ class CfgTables:
         return self.corpus.documents(strings), table
 
     def truth(self) -> dict[str, pa.Table]:
-        """The rules and the bags, by file name."""
+        """Tables of rules and bags, by file name."""
         grammar = self.corpus.grammar
         level_of = {s: n for n, level in enumerate(grammar.levels, start=1) for s in level}
         rules = [
@@ -83,7 +83,7 @@ class CfgTables:
 
 
 def read_strings(folder: Path | str) -> Strings:
-    """The strings of a corpus on disk, with their derivations if they have any.
+    """The strings of a corpus on disk, with their derivations unless it is corrupted.
 
     Raises:
         InputError: If a file is missing, truncated or changed.
@@ -116,7 +116,7 @@ def _flat(table: pa.Table, name: str) -> np.ndarray:
 
 
 def _subtrees(is_boundary: np.ndarray, starts: np.ndarray) -> np.ndarray:
-    """How many subtrees of the level ended before each position, in its string."""
+    """Number of subtrees of the level that end before each position of its string."""
     upto = is_boundary.cumsum(axis=1) - is_boundary
     of_string = np.repeat(upto[:, starts[:-1]], np.diff(starts), axis=1)
     subtrees: np.ndarray = (upto - of_string).astype(np.int32)

@@ -1,17 +1,44 @@
-"""What the spans of strings tell: membership, best derivations, where strings go wrong and how."""
+"""Parsing: membership, first errors, number of derivations, and the most probable derivation."""
 
 from collections import Counter
+from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Int64
 
-from physlm.data.cfg.spans import Spans, forward, inside
+from physlm.data.cfg.derivation import Derivations
+from physlm.data.cfg.sampling import derive
+from physlm.data.cfg.spans import Spans, Weights, forward, inside
 from physlm.data.cfg.tables import Tables
 from physlm.data.compilation import compiled, compiled_within
 
 
+class Faults(NamedTuple):
+    """The first error of each string.
+
+    Attributes:
+        n_sound: Length of the longest prefix of each string that begins a string of the language.
+            The next token is the first wrong one, or the end of the string is wrong.
+        broken_level: The level of the constituent broken there, from 1 for the root; 0 for strings
+            of the language. It is the deepest level on which the string, read as any sequence of
+            constituents of that level, has its first error at the same place.
+    """
+
+    n_sound: Int64[np.ndarray, " strings"]
+    broken_level: Int64[np.ndarray, " strings"]
+
+
 @compiled
 def whole_strings(tokens, starts, tables, weights):  # type: ignore[no-untyped-def]
-    """Whether the root derives each string, and its weight."""
+    """Whether the root derives each string, and its weight.
+
+    Args:
+        tokens: Indices into the grammar's tokens, all strings end to end.
+        starts: String i is ``tokens[starts[i]:starts[i + 1]]``.
+        tables: The grammar.
+        weights: Factors of the weight of a derivation.
+    """
     n_strings = len(starts) - 1
     is_derived = np.zeros(n_strings, dtype=np.bool_)
     values = np.zeros(n_strings)
@@ -27,15 +54,22 @@ def whole_strings(tokens, starts, tables, weights):  # type: ignore[no-untyped-d
 
 @compiled
 def anatomy(tokens, starts, tables, weights):  # type: ignore[no-untyped-def]
-    """Where strings stop being beginnings of strings of the grammar, and what is broken there.
+    """The first error of each string, as the fields of `Faults`.
 
     A string is sound up to a position on a level if it is a sequence of whole constituents of
-    that level up to some point, and from there the beginning of one.
+    that level up to some point, followed by the beginning of one.
+
+    Args:
+        tokens: Indices into the grammar's tokens, all strings end to end.
+        starts: String i is ``tokens[starts[i]:starts[i + 1]]``.
+        tables: The grammar.
+        weights: Any positive weights; only whether a span exists matters.
 
     Returns:
-        How many tokens of each string begin a string of the grammar; and the deepest level, from
-        1 for the root, that is sound no further. Of a string that begins one but is none, the
-        deepest level whose constituents do not end with it; 0 for strings of the grammar.
+        Length of the longest sound prefix of each string on the root's level; and the deepest
+        level, from 1 for the root, that is sound no further. If the whole string is sound but no
+        string of the language, the deepest level whose constituents do not end with it; 0 for
+        strings of the language.
     """
     n_strings, n_levels = len(starts) - 1, len(tables.level_starts) - 1
     n_sound = np.zeros(n_strings, dtype=np.int64)
@@ -47,6 +81,8 @@ def anatomy(tokens, starts, tables, weights):  # type: ignore[no-untyped-def]
         n_sound[i], is_whole = _sound(0, n, tables, weights.rules, spans)
         if n_sound[i] == n and is_whole:
             continue
+        # Deeper levels forbid less, so their soundness reaches at least as far: the search stops
+        # at the first level that gets beyond the error.
         broken[i] = 1
         for level in range(1, n_levels - 1):
             reached, is_whole = _sound(level, n, tables, weights.rules, spans)
@@ -58,12 +94,22 @@ def anatomy(tokens, starts, tables, weights):  # type: ignore[no-untyped-def]
 
 @compiled_within
 def _sound(level, n, tables, rule_weights, spans):  # type: ignore[no-untyped-def]
-    """Up to where a string is sound on a level, and whether its constituents end with it."""
+    """Length of the prefix that is sound on a level, and whether a constituent ends the string.
+
+    Args:
+        level: The level, from 0.
+        n: Tokens of the string.
+        tables: The grammar.
+        rule_weights: Of every rule.
+        spans: Constituents of the string.
+    """
     firsts, lasts, ends, _ = spans
     first, last = tables.level_starts[level], tables.level_starts[level + 1]
     is_reached = np.zeros(n + 1, dtype=np.bool_)
     is_reached[0] = True
     seeds = np.zeros((last - first, n + 1))
+    # Spans lead forward only, so one pass in order of positions finds all that are reached. The
+    # root occurs once, at the beginning; constituents of other levels follow each other.
     for start in range(n + 1):
         if not is_reached[start] or (level == 0 and start > 0):
             continue
@@ -83,8 +129,14 @@ def _sound(level, n, tables, rule_weights, spans):  # type: ignore[no-untyped-de
 
 
 def n_derivations(n: int, tables: Tables, spans: Spans) -> int:
-    """How many derivations a string of n tokens has, in whole numbers of any size."""
-    ways: dict[tuple[int, int], dict[int, int]] = {}  # (symbol, first position): of each end
+    """Number of derivations of a string of n tokens, as an integer of any size.
+
+    Args:
+        n: Tokens of the string.
+        tables: The grammar.
+        spans: All spans of the string.
+    """
+    ways: dict[tuple[int, int], dict[int, int]] = {}  # (symbol, start): derivations by end
     for symbol in reversed(range(len(tables.symbols))):
         for start in range(n + 1):
             found = slice(spans.firsts[symbol, start], spans.lasts[symbol, start])
@@ -100,7 +152,7 @@ def n_derivations(n: int, tables: Tables, spans: Spans) -> int:
 def _ways(
     symbol: int, start: int, tables: Tables, ways: dict[tuple[int, int], dict[int, int]]
 ) -> dict[int, int]:
-    """Of a symbol, from those of its children."""
+    """Derivations of a symbol from one start, by end, computed from those of its children."""
     total: Counter[int] = Counter()
     for rule in range(tables.rule_starts[symbol], tables.rule_starts[symbol + 1]):
         paths = Counter({start: 1})
@@ -114,11 +166,36 @@ def _ways(
     return dict(total)
 
 
-@compiled
-def best_choices(n, tables, weights, spans):  # type: ignore[no-untyped-def]
-    """The choices of the best derivation of a string of n tokens, given its best spans.
+def best_derivations(
+    tokens: np.ndarray, starts: np.ndarray, tables: Tables, weights: Weights
+) -> Derivations:
+    """The most probable derivation of each string.
 
-    Of equally good ones, that of the first rule and the shortest first child.
+    Args:
+        tokens: Indices into the grammar's tokens, all strings end to end.
+        starts: String i is ``tokens[starts[i]:starts[i + 1]]``; the language has each of them.
+        tables: The grammar.
+        weights: Probabilities, with ``is_best``.
+    """
+    choices = []
+    for start, end in pairwise(starts):
+        spans = inside(tokens[start:end], tables, weights)
+        choices.append(_best_choices(end - start, tables, weights, spans))
+    choice_starts = np.concatenate([[0], np.cumsum([len(row) for row in choices])])
+    return derive(tables, tokens, starts, np.concatenate(choices), choice_starts)
+
+
+@compiled
+def _best_choices(n, tables, weights, spans):  # type: ignore[no-untyped-def]
+    """The choices of the most probable derivation of a string of n tokens.
+
+    Ties go to the first rule and the shortest first child.
+
+    Args:
+        n: Tokens of the string.
+        tables: The grammar.
+        weights: Probabilities, with ``is_best``.
+        spans: Spans under these weights.
     """
     first_terminal = tables.level_starts[-2]
     n_most = n * (len(tables.level_starts) - 1)
@@ -126,6 +203,8 @@ def best_choices(n, tables, weights, spans):  # type: ignore[no-untyped-def]
     choices = np.empty(n_most, dtype=np.int32)
     best = np.zeros((tables.children.shape[1] + 1, n + 1))
     back = np.empty((tables.children.shape[1] + 1, n + 1), dtype=np.int64)
+    # Nodes (symbol, start, end) are a queue in breadth-first order, which is the order of
+    # choices in a derivation (see sampling.py).
     nodes[0, 0], nodes[0, 1], nodes[0, 2] = 0, 0, n
     n_nodes, n_choices = 1, 0
     while n_choices < n_nodes and nodes[n_choices, 0] < first_terminal:
@@ -135,6 +214,7 @@ def best_choices(n, tables, weights, spans):  # type: ignore[no-untyped-def]
             weight = _split(rule, start, end, tables, weights.rules[rule], spans, best, back)
             if weight > highest:
                 highest, chosen = weight, rule
+        # Again for the chosen rule: later rules have overwritten `back`.
         _split(chosen, start, end, tables, weights.rules[chosen], spans, best, back)
         choices[n_choices] = chosen - tables.rule_starts[symbol]
         n_choices += 1
@@ -151,7 +231,18 @@ def best_choices(n, tables, weights, spans):  # type: ignore[no-untyped-def]
 
 @compiled_within
 def _split(rule, start, end, tables, weight, spans, best, back):  # type: ignore[no-untyped-def]
-    """The best weight of a rule over a part of a string, with where each of its children begins."""
+    """The best weight of a rule over ``start`` to ``end``, with the start of each of its children.
+
+    Args:
+        rule: The rule.
+        start: First position.
+        end: Last position, exclusive.
+        tables: The grammar.
+        weight: Of the rule.
+        spans: Best spans of the string.
+        best: Receives, at [c, p], the best weight of the first c children if they end at p.
+        back: Receives, at [c, p], the start of the last of them then.
+    """
     firsts, lasts, ends, values = spans
     length = tables.n_children[rule]
     best[: length + 1, start : end + 1] = 0.0

@@ -1,4 +1,4 @@
-"""What a file of the papers' released grammars holds, checked."""
+"""Reader of the papers' released grammars, which checks every part of a file."""
 
 import json
 from collections import defaultdict
@@ -16,7 +16,7 @@ class Released:
     Attributes:
         levels: The symbols of each level.
         expansions: The alternatives of each symbol above the terminals.
-        bags: Of the terminals, in an implicit grammar.
+        bags: Bags of the terminals, in an implicit grammar.
     """
 
     levels: list[list[int]]
@@ -28,7 +28,7 @@ def read_released(text: str) -> Released:
     """The content of a file.
 
     Raises:
-        ValueError: Naming the key, if the text is no JSON, or of another form.
+        ValueError: Naming the key, if the text is no JSON or has another form.
     """
     content = _content(text)
     levels = _levels(content)
@@ -72,7 +72,7 @@ def _other_form(why: str) -> ValueError:
 
 
 def _levels(content: dict[str, Any]) -> list[list[int]]:
-    """The ids, level by level."""
+    """The ids of the symbols of each level."""
     levels = _list(content.get("idx"), "idx")
     ids = [_numbers(level, f"idx[{i}]") for i, level in enumerate(levels)]
     if len(ids) < 2:
@@ -88,7 +88,7 @@ def _levels(content: dict[str, Any]) -> list[list[int]]:
 
 
 def _nodes(content: dict[str, Any], ids: Sequence[Sequence[int]]) -> list[list[Any]]:
-    """What ``all`` holds of each symbol above the terminals."""
+    """The entries of ``all`` for the symbols above the terminals."""
     levels = _list(content.get("all"), "all")
     if len(levels) not in (len(ids) - 1, len(ids)):
         raise _other_form(f"all has {len(levels)} levels, and idx {len(ids)}")
@@ -109,7 +109,7 @@ def _children(node: Any, symbol: int) -> list[list[int]]:
 
 
 def _placed(places: Sequence[int], below: Sequence[int], symbol: int) -> Expansion:
-    """The symbols at some places of the next level."""
+    """The symbols at some indices of the next level."""
     if outside := [k for k in places if not 0 <= k < len(below)]:
         raise ValueError(
             f"symbol {symbol}: child {outside[0]} is no place in the next level, which has "
@@ -119,7 +119,7 @@ def _placed(places: Sequence[int], below: Sequence[int], symbol: int) -> Expansi
 
 
 def _bags(terminals: Sequence[int], content: dict[str, Any]) -> Bags:
-    """The weights of the tokens of each terminal; a token that stands twice has both."""
+    """The weights of the tokens of each terminal; weights of a repeated token add up."""
     kind = content.get("multi_vocab")
     if kind is None:
         return {}

@@ -1,30 +1,30 @@
-"""The rules of a levelled grammar, checked when they are made."""
+"""The rules of a levelled grammar, checked at construction."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 Expansion = tuple[int, ...]
 LARGEST = 2**31 - 1  # tables hold 32-bit numbers
-Bags = Mapping[int, Mapping[int, float]]  # terminal to the weights of the tokens it may become
+Bags = Mapping[int, Mapping[int, float]]  # weights of the tokens that each terminal may become
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """Rules that lead from one level to the next, each alternative of a symbol equally likely.
+    """Rules from each level to the next, all alternatives of a symbol equally likely.
 
     Levels are counted as in the paper: the root alone is on level 1, the terminals on level L.
 
     Attributes:
-        root: The symbol that every string derives from.
+        root: The start symbol.
         terminals: In ascending order.
         expansions: The alternatives of each nonterminal.
-        names: What symbols are called, where that is not their number.
+        names: Names of symbols; a symbol without one is called by its number.
         levels: The symbols of each level, root first, each level in ascending order.
 
     Raises:
-        ValueError: Naming the rule or symbol, if a symbol is unknown, unreachable or without
-            rules, no number that tables hold or called as another one, or a rule is empty, written
-            twice, part of a cycle, or skips a level.
+        ValueError: Naming the rule or symbol, if a symbol is unknown, unreachable, without rules,
+            out of range or shares its name with another; or if a rule is empty, repeated, part of
+            a cycle, or skips a level.
 
     Source:
         Physics of Language Models, Part 1, section 2.1.
@@ -44,21 +44,21 @@ class Rules:
         object.__setattr__(self, "levels", self._levels())
 
     def __iter__(self) -> Iterator[tuple[int, Expansion]]:
-        """Every rule, as its two sides."""
+        """All rules, each as its left-hand and right-hand side."""
         for symbol, alternatives in self.expansions.items():
             for expansion in alternatives:
                 yield symbol, expansion
 
     def name(self, symbol: int) -> str:
-        """What a symbol is called."""
+        """The name of a symbol."""
         return self.names.get(symbol, str(symbol))
 
     def written(self, symbol: int, expansion: Sequence[int]) -> str:
-        """A rule as it stands in a file."""
+        """A rule in the notation of grammar files."""
         return f"{self.name(symbol)} -> {' '.join(map(self.name, expansion))}"
 
     def reachable_from(self, root: int | str) -> "Rules":
-        """The rules of what one symbol derives; all symbols keep their numbers.
+        """The rules that are reachable from one symbol; all symbols keep their numbers.
 
         Raises:
             ValueError: If ``root`` is no nonterminal.
@@ -114,9 +114,9 @@ class Rules:
             )
 
     def _check_cycles(self) -> None:
-        """Depth first; a symbol met again while it is open is part of a cycle."""
+        """Depth-first search: a symbol that is reached again while it is open is on a cycle."""
         closed: set[int] = set()
-        open_symbols = {self.root: None}  # in order
+        open_symbols = {self.root: None}  # an ordered set: the path from the root
         branches = [iter(self._children(self.root))]
         while branches:
             child = next(branches[-1], None)
@@ -135,7 +135,7 @@ class Rules:
         return [s for expansion in self.expansions.get(symbol, ()) for s in expansion]
 
     def _levels(self) -> tuple[tuple[int, ...], ...]:
-        """Breadth first; a symbol that is met on two levels comes from a rule that skips some."""
+        """Breadth-first search: a symbol reached on two levels shows that a rule skips a level."""
         level_of = {self.root: 1}
         waiting = [self.root]
         for symbol in waiting:
@@ -169,7 +169,7 @@ class Rules:
 
 
 def reached_from(root: int, expansions: Mapping[int, Sequence[Expansion]]) -> set[int]:
-    """Every symbol in the derivations of one, itself included."""
+    """All symbols in the derivations of one symbol, including itself."""
     found, waiting = {root}, [root]
     while waiting:
         for expansion in expansions.get(waiting.pop(), ()):

@@ -1,7 +1,7 @@
-"""Strings drawn from a grammar, in compiled code: every alternative of a symbol equally likely.
+"""Strings sampled from a grammar, in compiled code; all alternatives of a symbol equally likely.
 
-A derivation is told by the choices made: the root's, then those of the next level from left to
-right, and so on.
+A derivation is encoded by its choices in breadth-first order: the root's, then those of the next
+level from left to right, and so on.
 """
 
 import numpy as np
@@ -13,7 +13,15 @@ from physlm.data.splitmix import below, next_bits, stream_of, unit
 
 
 def sample(tables: Tables, key: int, first: int, n: int, *, has_derivations: bool) -> Strings:
-    """Strings ``first`` to ``first + n - 1`` of a key; each follows from its number alone."""
+    """Strings ``first`` to ``first + n - 1`` of a key, each a function of its number alone.
+
+    Args:
+        tables: The grammar.
+        key: Of the random streams.
+        first: Number of the first string.
+        n: Number of strings.
+        has_derivations: Whether to return derivations too.
+    """
     drawn = _sample(tables, np.uint64(key), first, n, has_derivations)
     tokens, starts, choices, choice_starts = drawn
     strings = tables.tokens[tokens]
@@ -29,13 +37,21 @@ def derive(
     choices: np.ndarray,
     choice_starts: np.ndarray,
 ) -> Derivations:
-    """The derivations that choices tell of; ``tokens`` are places among the grammar's tokens."""
+    """The derivations that are encoded by choices.
+
+    Args:
+        tables: The grammar.
+        tokens: Indices into the grammar's tokens, all strings end to end.
+        starts: String i is ``tokens[starts[i]:starts[i + 1]]``.
+        choices: Alternatives chosen at each nonterminal, breadth first.
+        choice_starts: Choices of string i are ``choices[choice_starts[i]:choice_starts[i + 1]]``.
+    """
     return Derivations(*_derive(tables, tokens, starts, choices, choice_starts))
 
 
 @inlined
 def grown(values, n_used, needed):  # type: ignore[no-untyped-def]
-    """The same array, or a longer one that begins with its used part."""
+    """The array itself, or a longer copy of its used part if more room is needed."""
     if n_used + needed <= len(values):
         return values
     longer = np.empty(2 * len(values) + needed, dtype=values.dtype)
@@ -45,11 +61,20 @@ def grown(values, n_used, needed):  # type: ignore[no-untyped-def]
 
 @compiled_within
 def expand(symbol, level, state, tables, rows, tokens, choices, keeps):  # type: ignore[no-untyped-def]
-    """Draw a string from a symbol of a level: the random state, its tokens, the number of choices.
+    """Draw a string from a symbol.
 
-    ``tokens`` and ``choices`` have room for the longest. ``rows`` has two rows with room for that
-    and one right-hand side more: copying a fixed number of children takes no decision, which
-    processors would guess wrong. A loop over three would be slower than writing them out.
+    Args:
+        symbol: The symbol.
+        level: Its level, from 0.
+        state: Of the random stream.
+        tables: The grammar.
+        rows: Work space of two rows, each for the longest string and one more right-hand side.
+        tokens: Receives the tokens; has room for the longest string.
+        choices: Receives the choices if ``keeps``; has room for the largest derivation.
+        keeps: Whether to record choices.
+
+    Returns:
+        The new state, the number of tokens and the number of choices.
     """
     rule_starts, n_children, children = tables.rule_starts, tables.n_children, tables.children
     first_terminal, most_children = tables.level_starts[-2], children.shape[1]
@@ -65,6 +90,9 @@ def expand(symbol, level, state, tables, rows, tokens, choices, keeps):  # type:
             if keeps:
                 choices[n_choices] = choice
                 n_choices += 1
+            # Three children are always copied, whatever the length of the rule: a branch on the
+            # length would often be mispredicted. Surplus ones are overwritten next.
+            # Written out, because a loop over three is slower.
             below_it[n_below] = children[begin + choice, 0]
             below_it[n_below + 1] = children[begin + choice, 1]
             below_it[n_below + 2] = children[begin + choice, 2]
@@ -83,7 +111,15 @@ def expand(symbol, level, state, tables, rows, tokens, choices, keeps):  # type:
 
 @compiled
 def _sample(tables, key, first, n_strings, keeps):  # type: ignore[no-untyped-def]
-    """Tokens, where strings start, choices, and where those of each string start."""
+    """Tokens and choices of all strings, each with the starts of the strings.
+
+    Args:
+        tables: The grammar.
+        key: Of the random streams.
+        first: Number of the first string.
+        n_strings: Number of strings.
+        keeps: Whether to record choices.
+    """
     longest, most_choices = tables.longest[0], tables.most_choices[0] if keeps else 0
     starts = np.zeros(n_strings + 1, dtype=np.int64)
     choice_starts = np.zeros(n_strings + 1, dtype=np.int64)
@@ -91,6 +127,7 @@ def _sample(tables, key, first, n_strings, keeps):  # type: ignore[no-untyped-de
     choices = np.empty(most_choices, dtype=np.int32)
     rows = np.empty((2, longest + tables.children.shape[1]), dtype=np.int64)
     for i in range(n_strings):
+        # Room for the longest string is made before each: `expand` writes without checks.
         tokens = grown(tokens, starts[i], longest)
         choices = grown(choices, choice_starts[i], most_choices)
         state = stream_of(key, first + i)
@@ -103,7 +140,18 @@ def _sample(tables, key, first, n_strings, keeps):  # type: ignore[no-untyped-de
 
 @compiled
 def _derive(tables, tokens, starts, choices, choice_starts):  # type: ignore[no-untyped-def]
-    """Go through each derivation again, down to its tokens, and back up for where subtrees end."""
+    """Replay each derivation top down, then propagate the ends of subtrees bottom up.
+
+    Args:
+        tables: The grammar.
+        tokens: Indices into the grammar's tokens, all strings end to end.
+        starts: String i is ``tokens[starts[i]:starts[i + 1]]``.
+        choices: Alternatives chosen at each nonterminal, breadth first.
+        choice_starts: Choices of string i are ``choices[choice_starts[i]:choice_starts[i + 1]]``.
+
+    Returns:
+        The fields of `Derivations`.
+    """
     n_levels, n_tokens = len(tables.level_starts) - 1, len(tokens)
     first_terminal = tables.level_starts[-2]
     ancestors = np.empty((n_levels, n_tokens), dtype=np.int32)
@@ -117,6 +165,7 @@ def _derive(tables, tokens, starts, choices, choice_starts):  # type: ignore[no-
     level_starts = np.zeros(n_levels + 1, dtype=np.int64)
     ends = np.empty((2, tables.longest[0] + 1), dtype=np.int64)
     for i in range(len(starts) - 1):
+        # Nodes of a tree in breadth-first order, the order of its choices: choice k is of node k.
         nodes[0], n_nodes, level_starts[1] = 0, 1, 1
         for level in range(n_levels - 1):
             for k in range(level_starts[level], level_starts[level + 1]):
@@ -132,6 +181,8 @@ def _derive(tables, tokens, starts, choices, choice_starts):  # type: ignore[no-
             terminal = nodes[level_starts[n_levels - 1] + k] - first_terminal
             log_probability[i] += log_emissions[terminal, token]
             ends[0, k] = k + 1
+        # A subtree ends where its last child ends. Two rows of ends take turns, one of the level
+        # and one of the level below.
         side = 0
         for level in range(n_levels - 1, -1, -1):
             if level < n_levels - 1:

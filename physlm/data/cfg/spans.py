@@ -1,8 +1,8 @@
-"""Which parts of a string each symbol derives, and how likely: the tables of exact parsing.
+"""Inside and forward weights: which spans each symbol derives, and where each can begin.
 
 Bottom up, ``inside`` finds every span of every symbol with its weight. Top down, ``forward`` finds
-where each symbol can begin given all tokens before. Rules lead one level down, so one pass each
-suffices, and since few spans are real, both cost little more than reading the string.
+where each symbol can begin given all tokens before. Rules lead one level down, so one pass of each
+suffices. Spans are sparse lists instead of dense tables: few of them exist.
 
 Weights are multiplied by a constant per token, which keeps those of long strings within floats.
 
@@ -26,10 +26,10 @@ class Spans(NamedTuple):
     """Spans of one string, by symbol and first position.
 
     Attributes:
-        firsts: Symbol s from position i has the spans ``firsts[s, i]:lasts[s, i]``.
-        lasts: See there.
-        ends: Where each span ends, exclusive.
-        weights: Of each span.
+        firsts: The spans of symbol s from position i are ``firsts[s, i]:lasts[s, i]``.
+        lasts: See ``firsts``.
+        ends: End of each span, exclusive.
+        weights: Weight of each span.
     """
 
     firsts: Int64[np.ndarray, "symbols positions_1"]
@@ -39,12 +39,12 @@ class Spans(NamedTuple):
 
 
 class Weights(NamedTuple):
-    """What a derivation's weight is the product of.
+    """Factors of the weight of a derivation.
 
     Attributes:
         rules: One factor for each rule.
-        tokens: One for each terminal that becomes a token.
-        is_best: A span's weight is that of its best derivation, not the sum over all.
+        tokens: One factor for each terminal and the token that it becomes.
+        is_best: The weight of a span is that of its best derivation instead of the sum over all.
     """
 
     rules: Float64[np.ndarray, " rules"]
@@ -53,7 +53,7 @@ class Weights(NamedTuple):
 
 
 def probabilities(tables: Tables, scale: float, *, is_best: bool = False) -> Weights:
-    """Weights that are probabilities, times ``scale`` for every token."""
+    """Weights that are probabilities, times ``scale`` for each token."""
     n = tables.n_alternatives
     return Weights(np.repeat(1.0 / n, n), tables.emissions * scale, is_best)
 
@@ -65,7 +65,7 @@ def counts(tables: Tables) -> Weights:
 
 
 def root_weights(spans: Spans, n: int) -> Float64[np.ndarray, " n_1"]:
-    """The weight of the root over each beginning of a string of n tokens; 0 where there is none."""
+    """The weight of the root over each prefix of a string of n tokens; 0 if it derives none."""
     weights = np.zeros(n + 1)
     found = slice(spans.firsts[0, 0], spans.lasts[0, 0])
     weights[spans.ends[found]] = spans.weights[found]
@@ -74,7 +74,7 @@ def root_weights(spans: Spans, n: int) -> Float64[np.ndarray, " n_1"]:
 
 @compiled
 def inside(tokens, tables, weights):  # type: ignore[no-untyped-def]
-    """All spans of a string, whose tokens are places among the grammar's."""
+    """All spans of a string, given as indices into the grammar's tokens."""
     n, first_terminal = len(tokens), tables.level_starts[-2]
     rule_starts, n_children, children = tables.rule_starts, tables.n_children, tables.children
     rule_weights, token_weights, is_best = weights.rules, weights.tokens, weights.is_best
@@ -91,23 +91,28 @@ def inside(tokens, tables, weights):  # type: ignore[no-untyped-def]
                 values[n_spans] = token_weights[terminal, tokens[start]]
                 n_spans += 1
             lasts[first_terminal + terminal, start] = n_spans
+    # Symbols are numbered level by level from the root, so descending order is bottom up: all
+    # spans of the children exist before a rule needs them.
     paths, found = new_positions(n), new_positions(n)
     for symbol in range(first_terminal - 1, -1, -1):
-        n_starts = n + 1 if symbol else 1  # of the root, only what begins the string
+        n_starts = n + 1 if symbol else 1  # the root only derives prefixes of the string
         for start in range(n_starts):
             n_found = 0
             for rule in range(rule_starts[symbol], rule_starts[symbol + 1]):
                 first_child, length = children[rule, 0], n_children[rule]
                 if firsts[first_child, start] == lasts[first_child, start]:
                     continue
+                # A rule is followed child by child: `paths` has the positions that its children so
+                # far can reach, in two sets that take turns. `found` merges the ends of all rules.
                 spans = firsts, lasts, ends, values
                 n_paths = begin_path(start, rule_weights[rule], paths)
                 for c in range(length):
-                    n_paths = go_on(children[rule, c], c % 2, n_paths, is_best, spans, paths)
+                    n_paths = extend_paths(children[rule, c], c % 2, n_paths, is_best, spans, paths)
                 for k in range(n_paths):
                     end = paths[0][length % 2, k]
                     weight = taken(length % 2, end, paths)
                     n_found = reach(end, weight, 0, n_found, is_best, found)
+            # Spans of one (symbol, start) are contiguous, which `firsts` and `lasts` rely on.
             ends = grown(ends, n_spans, n_found)
             values = grown(values, n_spans, n_found)
             firsts[symbol, start] = n_spans
@@ -121,18 +126,18 @@ def inside(tokens, tables, weights):  # type: ignore[no-untyped-def]
 
 @compiled
 def forward(n, tables, rule_weights, spans, seeds, first_level):  # type: ignore[no-untyped-def]
-    """Weight of all beginnings of derivations that expect a symbol at a position.
+    """Weight of all partial derivations that expect a symbol at a position.
 
     Args:
         n: Tokens of the string.
         tables: The grammar.
         rule_weights: Of every rule.
-        spans: Of the string.
-        seeds: For each symbol of a level, the weight with which it is expected at each position.
+        spans: Of the string, from `inside`.
+        seeds: For each symbol of one level, the weight with which it is expected at each position.
         first_level: That level, from 0.
 
     Returns:
-        For each symbol and position; those above the level are not filled in.
+        Weights for each symbol and position; 0 for levels above ``first_level``.
     """
     rule_starts, n_children, children = tables.rule_starts, tables.n_children, tables.children
     level_starts = tables.level_starts
@@ -143,6 +148,7 @@ def forward(n, tables, rule_weights, spans, seeds, first_level):  # type: ignore
         for start in range(n + 1):
             if expected[symbol, start] == 0:
                 continue
+            # Ascending symbols are top down: the weight of a parent is complete when it is used.
             for rule in range(rule_starts[symbol], rule_starts[symbol + 1]):
                 weight = expected[symbol, start] * rule_weights[rule]
                 n_paths = begin_path(start, weight, paths)
@@ -150,7 +156,7 @@ def forward(n, tables, rule_weights, spans, seeds, first_level):  # type: ignore
                     for k in range(n_paths):
                         at = paths[0][c % 2, k]
                         expected[children[rule, c], at] += paths[1][c % 2, at]
-                    n_paths = go_on(children[rule, c], c % 2, n_paths, False, spans, paths)
+                    n_paths = extend_paths(children[rule, c], c % 2, n_paths, False, spans, paths)
                 for k in range(n_paths):
                     taken(n_children[rule] % 2, paths[0][n_children[rule] % 2, k], paths)
     return expected
@@ -158,14 +164,24 @@ def forward(n, tables, rule_weights, spans, seeds, first_level):  # type: ignore
 
 @compiled_within
 def new_positions(n):  # type: ignore[no-untyped-def]
-    """Two sets of positions with weights: a list of them, weights by position, and what is in."""
+    """Two sets of positions with weights: members as a list, weights and membership by position."""
+    # Allocated once per string: listing members makes clearing a set as cheap as filling it.
     shape = (2, n + 1)
     return np.empty(shape, dtype=np.int32), np.empty(shape), np.zeros(shape, dtype=np.bool_)
 
 
 @inlined
 def reach(position, weight, side, n, is_best, positions):  # type: ignore[no-untyped-def]
-    """Add a weight to a position of a set of n; how many it then has."""
+    """Add a weight to a position of a set; returns the new number of members.
+
+    Args:
+        position: The position.
+        weight: Its weight; weights of one position add up, or the largest counts if ``is_best``.
+        side: Which of the two sets.
+        n: Members of this set so far.
+        is_best: As in `Weights`.
+        positions: The two sets, from `new_positions`.
+    """
     listed, weights, is_in = positions
     if not is_in[side, position]:
         is_in[side, position] = True
@@ -181,20 +197,32 @@ def reach(position, weight, side, n, is_best, positions):  # type: ignore[no-unt
 
 @inlined
 def taken(side, position, positions):  # type: ignore[no-untyped-def]
-    """Remove a position from a set; its weight."""
+    """Remove a position from a set; returns its weight."""
     positions[2][side, position] = False
     return positions[1][side, position]
 
 
 @inlined
 def begin_path(start, weight, paths):  # type: ignore[no-untyped-def]
-    """The first set becomes one position; how many it has."""
+    """Put one position into the first set, which is empty; returns its number of members."""
     return reach(start, weight, 0, 0, False, paths)
 
 
 @inlined
-def go_on(symbol, side, n, is_best, spans, paths):  # type: ignore[no-untyped-def]
-    """Lead a set's paths on by one symbol, into the other set; how many that has."""
+def extend_paths(symbol, side, n, is_best, spans, paths):  # type: ignore[no-untyped-def]
+    """Extend the paths of a set by one symbol, into the other set; empties the set.
+
+    Args:
+        symbol: The next symbol of the paths.
+        side: The set to read from.
+        n: Its number of members.
+        is_best: As in `Weights`.
+        spans: Constituents of the string.
+        paths: The two sets, from `new_positions`.
+
+    Returns:
+        Number of members of the other set.
+    """
     firsts, lasts, ends, values = spans
     n_next = 0
     for k in range(n):

@@ -1,6 +1,7 @@
-"""What a grammar knows of its strings, in closed form."""
+"""Statistics of a grammar: string lengths, entropy of derivations, description length."""
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float64
@@ -9,8 +10,26 @@ from physlm.data.cfg.rules import Rules
 from physlm.data.cfg.tables import Tables
 
 
+class Estimate(NamedTuple):
+    """A mean over samples, with its standard error."""
+
+    value: float
+    stderr: float
+
+
+def mean_of(values: Float64[np.ndarray, " n"]) -> Estimate:
+    """The mean of samples and its standard error.
+
+    Raises:
+        ValueError: If there are fewer than two.
+    """
+    if len(values) < 2:
+        raise ValueError(f"n_strings={len(values)}; a standard error needs at least 2")
+    return Estimate(float(values.mean()), float(values.std(ddof=1) / math.sqrt(len(values))))
+
+
 def length_distribution(rules: Rules) -> Float64[np.ndarray, " longest_1"]:
-    """Probability of every length from 0 to the longest, by convolution, level by level."""
+    """Probability of every string length from 0 to the longest, by convolution of each level."""
     of_symbol = {terminal: np.array([0.0, 1.0]) for terminal in rules.terminals}
     for level in reversed(rules.levels[:-1]):
         for symbol in level:
@@ -28,7 +47,7 @@ def length_distribution(rules: Rules) -> Float64[np.ndarray, " longest_1"]:
 
 
 def derivation_entropy_bits(rules: Rules, tables: Tables) -> float:
-    """Entropy of a derivation and its tokens: each choice counts as often as it is expected."""
+    """Entropy of a derivation and its tokens, from the entropies of symbols one level down."""
     token_bits = -np.sum(tables.emissions * _log2(tables.emissions), axis=1)
     of_symbol = dict(zip(rules.terminals, token_bits.tolist(), strict=True))
     for level in reversed(rules.levels[:-1]):
@@ -45,10 +64,10 @@ def _log2(p: Float64[np.ndarray, "*shape"]) -> Float64[np.ndarray, "*shape"]:
 
 
 def description_bits(rules: Rules) -> float:
-    """Bits to write the rules down, given how many symbols are on each level.
+    """Description length of the rules, given the number of symbols on each level.
 
-    For each symbol the number of its alternatives, for each of these its length, and for each
-    place in it one of the next level's symbols.
+    The code states for each symbol the number of its alternatives, for each alternative its
+    length, and for each of its places one symbol of the next level.
     """
     most_rules = max(map(len, rules.expansions.values()))
     longest = max(len(expansion) for _, expansion in rules)

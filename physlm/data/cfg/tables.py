@@ -10,18 +10,18 @@ from physlm.memory import require_memory
 
 
 class Tables(NamedTuple):
-    """Symbols are renumbered from 0, the root, level by level; terminals come last.
+    """A grammar with symbols renumbered level by level: the root is 0, terminals come last.
 
     Attributes:
-        symbols: The grammar's own number of each symbol.
+        symbols: Original number of each symbol.
         level_starts: Level l (from 0) has the symbols ``level_starts[l]:level_starts[l + 1]``.
         rule_starts: Symbol s has the rules ``rule_starts[s]:rule_starts[s + 1]``.
         n_children: Length of each rule's right-hand side.
-        children: The symbols there; after its end any symbol.
-        tokens: The tokens of strings, in ascending order; places in here stand for them.
+        children: Symbols of each right-hand side, padded with arbitrary symbols.
+        tokens: The tokens of strings, in ascending order; compiled code uses indices into them.
         emissions: Probability that a terminal becomes a token.
-        cumulative: The same, added up along tokens; its last column is 1.
-        is_plain: Every terminal is its own token.
+        cumulative: Cumulative emissions over the tokens; the last column is 1.
+        is_plain: Whether every terminal is its own token.
         longest: Tokens of the longest string of each symbol.
         most_choices: Rules in the largest derivation of each symbol.
     """
@@ -40,12 +40,12 @@ class Tables(NamedTuple):
 
     @property
     def n_levels(self) -> int:
-        """Levels, the root's and the terminals' included."""
+        """Number of levels, including those of the root and the terminals."""
         return len(self.level_starts) - 1
 
     @property
     def n_alternatives(self) -> Int64[np.ndarray, " nonterminals"]:
-        """Rules of each nonterminal."""
+        """Number of rules of each nonterminal."""
         return np.diff(self.rule_starts)
 
 
@@ -83,7 +83,7 @@ def _starts(lengths: list[int]) -> Int64[np.ndarray, " lengths_1"]:
 
 
 def _require_room(rules: Rules, bags: Bags, longest: int) -> None:
-    """The longest string, and the table of what terminals become, fit into memory."""
+    """Require that the longest string and the table of emissions fit into memory."""
     n_terminals = len(rules.terminals)
     n_tokens = len({token for bag in bags.values() for token in bag}) or n_terminals
     require_memory(
@@ -97,7 +97,7 @@ def _require_room(rules: Rules, bags: Bags, longest: int) -> None:
 
 
 def _largest(rules: Rules, symbols: list[int], *, leaf: int) -> list[int]:
-    """The most leaves, or the most rules, that a derivation of each symbol can have."""
+    """Maximum number of leaves (leaf=1) or rules (leaf=0) of a derivation, for each symbol."""
     found = dict.fromkeys(rules.terminals, leaf)
     for symbol in reversed(symbols):
         if symbol not in found:

@@ -1,4 +1,4 @@
-"""Documents assembled from pre-tokenised pieces, in compiled code."""
+"""Documents assembled by copying tokenised pieces, in compiled code."""
 
 from dataclasses import dataclass
 
@@ -12,10 +12,10 @@ from physlm.data.tokens import Pieces
 
 @dataclass(frozen=True, slots=True)
 class Assembled(Documents):
-    """Documents made of one row of pieces each.
+    """Documents, each assembled from one row of pieces.
 
     Attributes:
-        offsets: Where each piece of the row starts, in tokens after the document's end-of-text
+        offsets: Token position of each piece of the row, counted from the document's end-of-text
             (position 0); the last entry is the document's length.
     """
 
@@ -31,7 +31,7 @@ class Assembled(Documents):
 
 
 def assemble(rows: Int32[np.ndarray, "documents pieces"], pieces: Pieces, eos: int) -> Assembled:
-    """End-of-text and the pieces of each row, by their numbers; -1 stands for no piece."""
+    """One document for each row of piece numbers, after an end-of-text; -1 stands for no piece."""
     return Assembled(*_assemble(rows, pieces.tokens, pieces.starts, np.int32(eos)))
 
 
@@ -41,6 +41,8 @@ def _assemble(rows, piece_tokens, piece_starts, eos):  # type: ignore[no-untyped
     starts = np.empty(n_documents + 1, dtype=np.int64)
     offsets = np.empty((n_documents, n_pieces + 1), dtype=np.int32)
     starts[0] = 0
+    # Two passes: lengths first, so that the tokens of all documents are allocated once and written
+    # in place. Offsets are kept for empty pieces too, so that columns mean the same in every row.
     for i in range(n_documents):
         length = 1
         for j in range(n_pieces):

@@ -10,16 +10,17 @@ import numpy as np
 from jaxtyping import Int64
 
 from physlm.data.corpus import require_at_least
+from physlm.data.people.augmentation import Augmentation, Order
 from physlm.data.people.knowledge import Attribute, Diversity, KnowledgeCorpus, PieceList
 from physlm.data.people.people import PeopleConfig, Population, draw_names
 from physlm.data.people.pools import pool
-from physlm.data.people.sentences import Augmentation, Order, Sentences
+from physlm.data.people.sentences import Sentences
 from physlm.data.tokens import Pieces, TokenizerName, Vocabulary, gpt2_tokenizer
 from physlm.registry import register
 from physlm.rng import stream
 
-_MOST_BITS = 1000  # in one value, so that numbers of values fit a float
-_TEXT_BYTES = 50  # that a word takes at least
+_MOST_BITS = 1000  # of one value, so that the number of values fits a float
+_TEXT_BYTES = 50  # minimum size of a word in memory
 _SYLLABLES = [c + v for c in "bdfgklmnprstvyz" for v in "aeiou"]
 
 
@@ -29,30 +30,30 @@ class BiodConfig(PeopleConfig):
     """bioD(N, K, C, D, L, T).
 
     With ``tokenizer=gpt2`` the text is the published one ("X's ID 7 is v. Her ID 2 is v."). With
-    ``tokenizer=compact`` it is the same facts in symbols: the name, then for each attribute its
-    marker and its value, over an alphabet shared by names and values. That is for models so small
-    that a vocabulary of names would outweigh the rest of their parameters.
+    ``tokenizer=compact`` the same facts are written in symbols: the name, then for each attribute
+    its marker and its value, over an alphabet shared by names and values. Use it for models so
+    small that a vocabulary of names would outweigh the rest of their parameters.
 
     Source:
         Physics of Language Models, Part 3.3, section 2.1 and definition of bioD.
     """
 
     n_attributes: int = 6  # K
-    n_chunks: int = 1  # C, chunks in a value
+    n_chunks: int = 1  # C, chunks of a value
     diversity: int = 256  # D, strings in an attribute's diversity set
-    chunk_length: int = 2  # L, tokens in a string
-    alphabet_size: int = 32  # T, tokens that strings are made of
+    chunk_length: int = 2  # L, tokens of a string
+    alphabet_size: int = 32  # T, tokens of the alphabet
     name_sizes: list[int] = field(default_factory=lambda: [400, 400, 1000])
-    attribute_order: Order = Order.random  # drawn for every text, or always the same
+    attribute_order: Order = Order.random  # random: drawn for every text
     tokenizer: TokenizerName = TokenizerName.compact
 
     def validate(self) -> None:
-        """Sizes in range, and a diversity set no larger than what it is drawn from."""
+        """Require sizes in range, and diversity sets no larger than the number of strings."""
         PeopleConfig.validate(self)
         require_at_least(self, 1, "n_attributes", "n_chunks", "diversity")
         require_at_least(self, 1, "chunk_length", "alphabet_size")
         if not self.name_sizes or min(self.name_sizes) < 1:
-            raise ValueError(f"name_sizes={self.name_sizes}; each part of a name needs a choice")
+            raise ValueError(f"name_sizes={self.name_sizes}; needs entries of at least 1")
         if self.attribute_order is Order.coupled and self.n_attributes % 2:
             raise ValueError(
                 f"attribute_order=coupled needs an even n_attributes, not {self.n_attributes}"
@@ -75,23 +76,23 @@ class BiodConfig(PeopleConfig):
 
     @property
     def name_choices(self) -> tuple[int, ...]:
-        """Entries of each list of parts of names."""
+        """Choices for each part of a name."""
         return tuple(self.name_sizes)
 
     @property
     def fact_choices(self) -> tuple[int, ...]:
-        """Each chunk is a string of the attribute's diversity set."""
+        """Choices for each chunk: the strings of the attribute's diversity set."""
         return (self.diversity,) * (self.n_attributes * self.n_chunks)
 
     def drawn(self, seed: int) -> Population:
-        """Names and strings, uniform."""
+        """Names and chunks, drawn uniformly."""
         names = draw_names(seed, self.n_people, self.name_sizes)
         self.require_room()
         shape = (self.n_people, self.n_attributes * self.n_chunks)
         return Population(names, stream(seed, "values").integers(0, self.diversity, shape))
 
     def sizes(self) -> dict[str, int]:
-        """Bytes that names, sets of strings and values take at least."""
+        """Minimum bytes of names, diversity sets and values."""
         n_symbols = self.n_attributes * self.n_chunks * (1 + self.chunk_length)
         n_strings = self.n_attributes * self.diversity
         return PeopleConfig.sizes(self) | {
@@ -107,8 +108,8 @@ class BiodConfig(PeopleConfig):
         }
 
     def corpus(self, seed: int, reserved: Sequence[str] = ()) -> KnowledgeCorpus:
-        """Names, diversity sets and values of a seed, and their pieces, tokenised."""
-        people = self.drawn(seed)  # first: it refuses sizes that texts could not be made of
+        """The people of a seed, with every piece of their texts tokenised."""
+        people = self.drawn(seed)  # first, because it refuses sizes that do not fit into memory
         texts, pieces = self._texts, PieceList()
         about = self._about(people, seed, pieces)
         shape = (self.n_attributes, 1)
@@ -139,14 +140,14 @@ class BiodConfig(PeopleConfig):
             document_ends=self.document_ends(),
         )
 
-    def of_others(self, corpus: KnowledgeCorpus, others: Population) -> Sentences:
-        """The same markers and diversity sets, about other people."""
+    def sentences_about(self, corpus: KnowledgeCorpus, others: Population) -> Sentences:
+        """Sentences with the same markers and diversity sets about other people."""
         assert isinstance(corpus.sentences, Sentences)
         pieces = PieceList(corpus.sentences.pieces.texts)
         return replace(corpus.sentences, **self._about(others, corpus.seed, pieces))
 
     def _about(self, people: Population, seed: int, pieces: PieceList) -> dict[str, Any]:
-        """What of `Sentences` differs between people."""
+        """The fields of `Sentences` that depend on the people."""
         texts, n = self._texts, len(people.names)
         symbols = pieces.add([f" {word}" for word in texts.symbols])
         parts = [pieces.add(part)[people.names[:, i]] for i, part in enumerate(texts.name_parts)]
@@ -168,7 +169,7 @@ class BiodConfig(PeopleConfig):
 def values_of(
     config: BiodConfig, seed: int, facts: Int64[np.ndarray, "people facts"]
 ) -> Int64[np.ndarray, "people attributes symbols"]:
-    """Every value as alphabet symbols: the chosen strings of the attribute's diversity set."""
+    """Every value as symbols of the alphabet: strings of the attribute's diversity set."""
     k, c = config.n_attributes, config.n_chunks
     sets = np.stack([_diversity_set(config, seed, a) for a in range(k)])
     chosen: np.ndarray = sets[np.arange(k)[None, :, None], facts.reshape(-1, k, c)]
@@ -178,13 +179,14 @@ def values_of(
 def _diversity_set(
     config: BiodConfig, seed: int, attribute: int
 ) -> Int64[np.ndarray, "strings symbols"]:
-    """Distinct strings, uniform over all sets of that size."""
+    """Distinct strings, drawn uniformly from all sets of this size."""
     rng = stream(seed, "diversity set", attribute)
     shape = (config.alphabet_size,) * config.chunk_length
     possible = config.alphabet_size**config.chunk_length
     if possible <= 2**24:
         drawn = rng.choice(possible, config.diversity, replace=False)
         return np.stack(np.unravel_index(drawn, shape), axis=1)
+    # Too many strings to enumerate: draw until enough are distinct.
     strings: dict[tuple[int, ...], None] = {}
     while len(strings) < config.diversity:
         strings[tuple(rng.integers(0, config.alphabet_size, config.chunk_length).tolist())] = None
@@ -193,7 +195,7 @@ def _diversity_set(
 
 @dataclass(frozen=True, slots=True)
 class _Texts:
-    """The words of a document: what differs between sentences and symbols."""
+    """The words of a document, either of sentences or of bare symbols."""
 
     symbols: Sequence[str]
     name_parts: Sequence[Sequence[str]]
@@ -216,7 +218,7 @@ def _sentence_texts(config: BiodConfig) -> _Texts:
 
 
 def _symbol_texts(config: BiodConfig) -> _Texts:
-    """Names and values share one alphabet; empty pieces stand where sentences have words."""
+    """Words over one alphabet of names and values; empty pieces take the place of sentences."""
     sizes = config.name_sizes
     words = [syllables(i) for i in range(max(config.alphabet_size, *sizes))]
     parts = [[f" {word}" for word in words[:size]] for size in sizes]
@@ -225,7 +227,7 @@ def _symbol_texts(config: BiodConfig) -> _Texts:
 
 
 def _one_token_words(n: int) -> list[str]:
-    """The first ``n`` words that GPT-2 writes as one token when a space stands before them."""
+    """The first ``n`` words that are one GPT-2 token with the space before them."""
     vocabulary = gpt2_tokenizer().get_vocab()
     word = re.compile("Ġ[A-Za-z]+")
     words = sorted((i, t[1:]) for t, i in vocabulary.items() if word.fullmatch(t))
@@ -235,7 +237,7 @@ def _one_token_words(n: int) -> list[str]:
 
 
 def syllables(index: int) -> str:
-    """The word of a symbol: consonant-vowel syllables, one for the first 75, then more."""
+    """The word of a symbol in consonant-vowel syllables: one for the first 75, then more."""
     digits: list[str] = []
     while not digits or index >= 0:
         index, digit = divmod(index, len(_SYLLABLES))

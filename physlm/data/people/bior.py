@@ -1,4 +1,4 @@
-"""bioR: realistic biographies, by our grammar of discourse or from a file of rewritten ones."""
+"""bioR: realistic biographies, from a grammar of discourse or a file of rewritten texts."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -7,17 +7,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from physlm.data.corpus import DataConfig, require_at_least
-from physlm.data.people.bios import (
-    NAME_PARTS,
-    PRONOUNS,
-    BiosConfig,
-    People,
-    Subject,
-    attributes_of,
-    draw_people,
-    name_texts,
-    value_pieces,
-)
+from physlm.data.people.augmentation import Subject
+from physlm.data.people.bios import BiosConfig, attributes_of, draw_people
+from physlm.data.people.bios_pieces import NAME_PARTS, PRONOUNS, People, name_texts, value_pieces
 from physlm.data.people.knowledge import KnowledgeCorpus, PieceList
 from physlm.data.people.pools import ATTRIBUTES, pool
 from physlm.data.people.question_vocabulary import question_words, require_version
@@ -35,10 +27,10 @@ from physlm.sources import located as path_of
 @register("data", "bior")
 @dataclass(kw_only=True, slots=True)
 class BiorConfig(DataConfig):
-    """bioR(N): the people of bioS, told about in texts without fixed sentence frames.
+    """bioR(N): the people of bioS, in texts without fixed sentence frames.
 
-    Every text says all six attributes word for word, in any order. An exposure of a person is one
-    of the texts, the next one at the next exposure.
+    Every text states all six attributes word for word, in any order. Each exposure of a person
+    shows the next of the person's texts.
 
     Source:
         Physics of Language Models, Part 3.1, section 2 and appendix A.
@@ -47,17 +39,15 @@ class BiorConfig(DataConfig):
     n_people: int = 10_000
     n_texts: int = 1  # of each person: multiM
     subject: Subject = Subject.pronoun  # full_name: in every sentence
-    # A file of data_gen.rewrite, or another of its columns; by default our grammar writes.
+    # A file written by data_gen.rewrite, or one with its columns; empty: the grammar of discourse.
     source: str = field(default="", metadata=SOURCE)
-    pool_size: int | None = None  # entries in use of each list of names, values and years
-    include_question_vocabulary: bool = (
-        False  # the vocabulary holds the words of questions about people, too
-    )
+    pool_size: int | None = None  # use the first entries of each list of names, values and years
+    include_question_vocabulary: bool = False  # add the words of questions to the vocabulary
     question_vocabulary: int = field(default=1, metadata=LATER)  # version of these words
     tokenizer: TokenizerName = TokenizerName.gpt2
 
     def validate(self) -> None:
-        """People, texts and windows in range; a file of texts is pinned to its content."""
+        """Require people, texts and windows in range, and pin a file of texts to its content."""
         DataConfig.validate(self)
         require_at_least(self, 1, "n_people", "n_texts")
         if self.pool_size is not None:
@@ -65,7 +55,7 @@ class BiorConfig(DataConfig):
         require_version(self.question_vocabulary, is_used=self.include_question_vocabulary)
         if self.source and self.subject is Subject.full_name:
             raise ValueError(
-                f"subject=full_name with source={self.source}: its texts are written; ask the "
+                f"subject=full_name with source={self.source}, whose texts are fixed; prompt the "
                 "rewriting model for full names"
             )
         self.source = self.source and pinned(self.source)
@@ -75,7 +65,7 @@ class BiorConfig(DataConfig):
         n_texts = self.n_people * self.n_texts
         require_memory({f"n_texts={self.n_texts} for n_people={self.n_people}": 200 * n_texts})
         people, persons = persons_of(self, seed)
-        written, tokenise = self._read(persons) if self.source else self._write(persons, seed)
+        biographies, tokenise = self._read(persons) if self.source else self._write(persons, seed)
         pieces = PieceList()
         names = np.stack(
             [pieces.add([f" {t}" for t in part]) for part in zip(*name_texts(people), strict=True)],
@@ -83,8 +73,8 @@ class BiorConfig(DataConfig):
         )
         values = value_pieces(people, pieces)
         version, size = self.question_vocabulary, self.pool_size
-        asked = question_words(version, size) if self.include_question_vocabulary else []
-        vocabulary = Vocabulary.build(self.tokenizer, [*written, *pieces.texts, *asked])
+        questions = question_words(version, size) if self.include_question_vocabulary else []
+        vocabulary = Vocabulary.build(self.tokenizer, [*biographies, *pieces.texts, *questions])
         tokens, starts, spans = tokenise(vocabulary)
         texts = FixedTexts(
             pieces=Pieces(vocabulary, list(pieces.texts)),
@@ -108,40 +98,40 @@ class BiorConfig(DataConfig):
         )
 
     def _write(self, persons: Sequence[Person], seed: int) -> "_Written":
-        """Texts of the grammar, those of a person one after the other."""
-        is_named_always = self.subject is Subject.full_name
+        """Texts of the grammar, person by person."""
+        uses_full_name = self.subject is Subject.full_name
         rng = stream(seed, "discourse")
-        told = [
-            biography(person, rng, is_named_always=is_named_always)
+        written = [
+            biography(person, rng, uses_full_name=uses_full_name)
             for person in persons
             for _ in range(self.n_texts)
         ]
-        texts = [one.text for one in told]
-        return texts, lambda vocabulary: tokenised(texts, [one.places for one in told], vocabulary)
+        texts, places = [one.text for one in written], [one.places for one in written]
+        return texts, lambda vocabulary: tokenised(texts, places, vocabulary)
 
     def _read(self, persons: Sequence[Person]) -> "_Written":
-        """Texts of a file."""
+        """Texts from the file, person by person."""
         from physlm.data.texts.text_table import texts_of  # loads pyarrow
 
         rows = texts_of(path_of(self.source), persons, self.n_texts)
-        facts = [{"name": (who := persons[row.person]).name, **who.facts} for row in rows]
+        facts = [{"name": persons[row.person].name, **persons[row.person].facts} for row in rows]
         texts, names = [row.text for row in rows], [row.name for row in rows]
         return texts, lambda vocabulary: located(texts, facts, vocabulary, names=names)
 
 
-# Texts, and their tokens and spans once there is a vocabulary of all.
+# Texts, and a function that gives their tokens and spans once the vocabulary is known.
 _Written = tuple[list[str], Callable[[Vocabulary], Tokenised]]
 
 
 def persons_of(config: BiorConfig, seed: int) -> tuple[People, list[Person]]:
-    """The people of a world, as numbers and in words."""
+    """The people of a world, as indices and as text."""
     drawn = BiosConfig(n_people=config.n_people, pool_size=config.pool_size)
     people = draw_people(drawn, seed)
     pieces = PieceList()
     values, texts = value_pieces(people, pieces), list(pieces.texts)
     persons = []
     for name, row, is_female in zip(name_texts(people), values, people.is_female, strict=True):
-        told = ["".join(texts[p] for p in chunks if p >= 0).strip() for chunks in row]
-        facts = dict(zip(ATTRIBUTES, told, strict=True))
+        spelt = ["".join(texts[p] for p in chunks if p >= 0).strip() for chunks in row]
+        facts = dict(zip(ATTRIBUTES, spelt, strict=True))
         persons.append(Person(" ".join(name), PRONOUNS[is_female], facts))
     return people, persons

@@ -1,4 +1,4 @@
-"""What is known of people, as pieces of text and as the numbers behind them."""
+"""Attribute values of each person, as pieces of text and as numbers."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -13,7 +13,7 @@ from physlm.data.tokens import Pieces
 from physlm.rng import stream
 
 YES, NO, NEXT = " Yes", " No", ","
-_MOST = 99  # the largest number that an answer is
+_MOST = 99  # largest absolute value of a numeric answer
 
 NUMBERS = [f" minus {number}" for number in range(_MOST, 0, -1)]
 NUMBERS += [f" {number}" for number in range(_MOST + 1)]
@@ -22,22 +22,22 @@ Columns = tuple[Int32[np.ndarray, " questions"], ...]
 
 
 class FactTable:
-    """What questions are put together from: pieces of text, and the numbers behind them.
+    """Attribute values of each person, from which questions and answers are assembled.
 
     Args:
         world: The people; they have names and dates of birth.
         words: Further pieces of text, for questions.
 
     Attributes:
-        pieces: Every piece that a question, its facts or its answer may need.
-        n_people: People there are.
-        months: Of birth, from 1.
-        days: Of birth, from 1.
-        years: Of birth.
-        major_ranks: How lucky the major of each is.
+        pieces: Every piece that a question, its hint or its answer may need.
+        n_people: Number of people.
+        months: Month of birth of each person, from 1.
+        days: Day of birth, from 1.
+        years: Year of birth.
+        major_ranks: Rank of each person's major, its "luckiness" in the paper.
 
     Raises:
-        ValueError: If the vocabulary of the world has no words for questions.
+        ValueError: If the vocabulary of the world lacks the words of the questions.
     """
 
     def __init__(self, world: KnowledgeCorpus, words: Sequence[str]) -> None:
@@ -60,27 +60,27 @@ class FactTable:
         self.pieces = Pieces(world.vocabulary, list(pieces.texts))
 
     def words(self, text: str, people: Int[np.ndarray, " questions"]) -> Columns:
-        """The same words for everyone."""
+        """The same words in every question."""
         return (np.full(len(people), self._number_of[text], dtype=np.int32),)
 
     def value(self, attribute: str, people: Int64[np.ndarray, " questions"]) -> Columns:
-        """Someone's value of an attribute."""
+        """The value of an attribute of each person."""
         return tuple(self._values[people, ATTRIBUTES.index(attribute)].T)
 
     def name(self, people: Int64[np.ndarray, " questions"]) -> Columns:
-        """Someone's full name."""
+        """The full name of each person."""
         return tuple(part[people] for part in self._names)
 
     def month(self, people: Int64[np.ndarray, " questions"]) -> Columns:
-        """The name of someone's month of birth."""
+        """The name of each person's month of birth."""
         return (self._month_names[self.months[people] - 1],)
 
     def year(self, people: Int64[np.ndarray, " questions"]) -> Columns:
-        """The year that someone was born in."""
+        """The year of birth of each person."""
         return (np.array([self._year_names[y] for y in self.years[people].tolist()], np.int32),)
 
     def number(self, values: Int64[np.ndarray, " questions"]) -> Columns:
-        """Numbers from -99 to 99, the sign as a word."""
+        """Numbers from -99 to 99, with a word for the minus sign."""
         return (self._numbers[values + _MOST],)
 
     def yes(self, is_true: Bool[np.ndarray, " questions"]) -> Columns:
@@ -88,17 +88,19 @@ class FactTable:
         return (np.where(is_true, self._number_of[YES], self._number_of[NO]).astype(np.int32),)
 
     def born_in(self, year: int) -> list[int]:
-        """The names of all who were born in a year, in the order of the alphabet."""
+        """Pieces of the names of all people born in a year, in alphabetical order."""
         born = np.flatnonzero(self.years == year)
         names = np.stack(self.name(born), axis=1).tolist()
         names.sort(key=lambda row: [self.pieces.texts[piece] for piece in row])
-        following = self._number_of[NEXT]
-        return [piece for i, name in enumerate(names) for piece in ([following] * (i > 0) + name)]
+        comma = self._number_of[NEXT]
+        return [piece for i, name in enumerate(names) for piece in ([comma] * (i > 0) + name)]
 
 
 @cache
 def major_rank() -> dict[str, int]:
-    """How lucky each major is, from 0 up: one order of all, drawn once for every world.
+    """Rank of each major, from 0: one random order of all majors, the same in every world.
+
+    The paper calls it the luckiness of a major.
 
     Source:
         Physics of Language Models, Part 3.2, section 4.

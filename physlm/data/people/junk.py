@@ -1,4 +1,4 @@
-"""A world of people among junk, with or without tokens that tell the two apart."""
+"""Target people among junk documents, with or without domain tokens."""
 
 import re
 from dataclasses import dataclass, fields, replace
@@ -17,13 +17,14 @@ _RESERVED = re.compile(r"<\|\w+\|>")
 @register("data", "junk")
 @dataclass(kw_only=True, slots=True)
 class JunkConfig(KnowledgeConfig):
-    """People who are to be learnt, and documents about others that are not.
+    """Target people to be learnt, among junk documents about other people.
 
-    ``exposures`` are of the target people, and ``seq_len`` is for all. Junk is about people with
-    other names, each told of once before any comes again: of a huge population they never do (the
-    paper's bioS of 100 million), of a small one they come often (bioS of a thousand). It is a share
-    of all windows at any time in training, and of all tokens but for the padding that ends an epoch
-    of the target people; within windows it is a share of tokens.
+    ``exposures`` counts exposures of the target people, and ``seq_len`` applies to all documents.
+    Junk is about people with other names, each of whom occurs once before any occurs again: with a
+    huge population nobody repeats (the paper's bioS of 100 million), with a small one everybody
+    does (bioS of a thousand). ``junk_fraction`` holds for the windows at any time in training, and
+    for the tokens except the padding at the end of an epoch of the target people; with
+    ``mixes_in_windows`` it holds for the tokens.
 
     Source:
         Physics of Language Models, Part 3.3, section 10 (results 10 to 12).
@@ -33,12 +34,12 @@ class JunkConfig(KnowledgeConfig):
     junk_fraction: float = 0.875  # of all windows or tokens; 0 leaves the target people alone
     n_junk_people: int = 100_000_000
     junk_kind: JunkKind = JunkKind.biographies  # of junk documents
-    mixes_in_windows: bool = False  # windows hold documents of both kinds, not of one alone
-    domain_token: str | None = None  # before each target document, as in <|useful|>
+    mixes_in_windows: bool = False  # each window holds documents of both kinds
+    domain_token: str | None = None  # before each target document, such as <|useful|>
     junk_token: str | None = None  # before each junk document
 
     def validate(self) -> None:
-        """A share that leaves target tokens, other people to write of, tokens that are no text."""
+        """Require a fraction below 1, junk people, and domain tokens that occur in no text."""
         DataConfig.validate(self)
         require_at_least(self, 1, "n_junk_people")
         if not 0 <= self.junk_fraction < 1:
@@ -47,7 +48,8 @@ class JunkConfig(KnowledgeConfig):
             own = getattr(self.target, shared.name)
             if own not in (shared.default, getattr(self, shared.name)):
                 raise ValueError(
-                    f"target.{shared.name}={own}; set data.{shared.name}, which is for both kinds"
+                    f"target.{shared.name}={own}; set data.{shared.name}, which applies to target "
+                    "and junk documents"
                 )
         if self.junk_fraction == 0 and self.junk_token is not None:
             raise ValueError(
@@ -58,13 +60,13 @@ class JunkConfig(KnowledgeConfig):
             if token is None:
                 continue
             if token == END_OF_TEXT or not _RESERVED.fullmatch(token):
-                raise ValueError(f"{name}={token}; write another as <|name|>, which no text holds")
+                raise ValueError(f"{name}={token}; write <|name|>, with a name of your own")
 
     def build(self, seed: int) -> Mixture | KnowledgeCorpus:
-        """The target people, and junk_people to them.
+        """The target people, mixed with junk about other people.
 
         Raises:
-            ValueError: If there are not names enough for both.
+            ValueError: If there are too few names for both.
         """
         world = self._marked(self._target().corpus(seed, self._reserved()))
         if self.junk_fraction == 0:
@@ -72,8 +74,8 @@ class JunkConfig(KnowledgeConfig):
         n_free = world.n_names - world.n_people
         if self.n_junk_people > n_free:
             raise ValueError(
-                f"n_junk_people={self.n_junk_people} exceeds the {n_free} names that the target "
-                "people leave, and others would contradict what is told of them; use fewer"
+                f"n_junk_people={self.n_junk_people} exceeds the {n_free} names that no target "
+                "person has; use fewer"
             )
         junk_people = JunkPeople.to(self._target(), world, self.n_junk_people)
         token = self.junk_token

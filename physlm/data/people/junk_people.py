@@ -1,4 +1,4 @@
-"""People beside those of a world, none of them drawn before a document tells of them."""
+"""Junk people: further people of a world, each generated when a document needs them."""
 
 import hashlib
 import math
@@ -17,14 +17,14 @@ from physlm.data.splitmix import choices_of
 from physlm.data.tokens import Vocabulary
 from physlm.rng import stream_key
 
-# In one epoch: fewer would take longer to begin than to write.
+# Documents of an epoch: with fewer, starting an epoch would cost more than rendering it.
 _LEAST_DOCUMENTS = 4096
 
 
 class JunkKind(str, Enum):
-    """What documents about junk_people hold.
+    """Content of junk documents.
 
-    ``biographies``: as those of the world. ``shuffled``: their tokens in a random order.
+    ``biographies``: texts like those of the world. ``shuffled``: their tokens in a random order.
     ``random``: as many tokens, uniform over the vocabulary.
     """
 
@@ -35,19 +35,20 @@ class JunkKind(str, Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JunkPeople:
-    """Any number of people of the same kind as those of a world, whose names are others.
+    """Any number of people of the same kind as those of a world, with other names.
 
-    All of them are told of before any is again, each time in another order; an epoch is as many
-    such rounds as make some thousands of documents. Names are places in a random order of all that
-    the world leaves, facts are drawn by the number of the person: nothing is kept.
+    Documents come in rounds: each round has one document about each person, in an order of its
+    own, and an epoch has enough rounds for some thousands of documents. Names are entries of a
+    random permutation of the free names, and facts are drawn from the number of the person, so
+    that memory does not grow with the population.
 
     Attributes:
         config: Of the world.
-        world: The people who are no junk_people.
-        n_people: How many junk_people there are.
-        taken: Numbers of the names of the world, ascending.
-        content: What documents hold.
-        domain: The token behind the end-of-text of every document, if there is one.
+        world: The target people.
+        n_people: Number of junk people.
+        taken: Numbers of the names of the target people, ascending.
+        junk_kind: Content of the documents.
+        domain: The token after the end-of-text of every document, if there is one.
     """
 
     config: PeopleConfig
@@ -59,14 +60,14 @@ class JunkPeople:
 
     @classmethod
     def to(cls, config: PeopleConfig, world: KnowledgeCorpus, n_people: int) -> "JunkPeople":
-        """JunkPeople to the people of a world, of which `config` is the configuration."""
+        """Junk people for a world, whose configuration is ``config``."""
         names = config.drawn(world.seed).names
         taken = np.sort(np.ravel_multi_index(tuple(names.T), config.name_choices))
         return cls(config=config, world=world, n_people=n_people, taken=taken)
 
     @property
     def vocabulary(self) -> Vocabulary:
-        """That of the world."""
+        """The vocabulary of the world."""
         return self.world.vocabulary
 
     @property
@@ -76,22 +77,22 @@ class JunkPeople:
 
     @property
     def n_rounds(self) -> int:
-        """Documents about each of them in one epoch."""
+        """Documents about each person in one epoch."""
         return -(-_LEAST_DOCUMENTS // self.n_people)
 
     @property
     def n_epochs(self) -> int:
-        """As many as the world has."""
+        """The number of epochs of the world."""
         return self.world.n_epochs
 
     @property
     def entropy_bits(self) -> float:
-        """Bits of all their names and facts."""
+        """Entropy of all names and facts."""
         of_facts = sum(map(math.log2, self.config.fact_choices))
         return log2_choose(self._n_free, self.n_people) + self.n_people * of_facts
 
     def fingerprint(self) -> str:
-        """SHA-256 over the world and what is asked of it."""
+        """SHA-256 over the world and the settings of its junk."""
         content = (self.world.fingerprint(), self.n_people, self.junk_kind.value, self.domain)
         return hashlib.sha256(repr(content).encode()).hexdigest()
 
@@ -106,7 +107,7 @@ class JunkPeople:
             ]
         )
         sentences = replace(
-            self.config.of_others(self.world, self.population(people)),
+            self.config.sentences_about(self.world, self.population(people)),
             augmentations=self.world.sentences.augmentations[:1],
         )
         documents = sentences.render(
@@ -116,13 +117,13 @@ class JunkPeople:
             self.vocabulary.eos,
             identities=people,
         )
-        documents = self._emptied(documents, rounds * self.n_people + people)
+        documents = self._scrambled(documents, rounds * self.n_people + people)
         return documents if self.domain is None else documents.marked(self.domain)
 
     def population(self, people: Int64[np.ndarray, " people"]) -> Population:
-        """Names and facts of some of them."""
+        """Names and facts of some junk people, by their numbers."""
         free = Shuffle(self._n_free, self._key("names")).at(people)
-        # Of the names before the one sought, so many are taken.
+        # Number of taken names before the free name with this index.
         n_taken = np.searchsorted(self.taken - np.arange(len(self.taken)), free, side="right")
         names = np.stack(np.unravel_index(free + n_taken, self.config.name_choices), axis=1)
         choices = np.array(self.config.fact_choices)
@@ -135,10 +136,10 @@ class JunkPeople:
     def _key(self, *purpose: str | int) -> int:
         return stream_key(self.world.seed, "strangers", *purpose)
 
-    def _emptied(
+    def _scrambled(
         self, documents: Biographies, numbers: Int64[np.ndarray, " documents"]
     ) -> Biographies:
-        """Documents that tell nothing, unless they are biographies."""
+        """The tokens shuffled or redrawn, unless junk consists of biographies."""
         if self.junk_kind is JunkKind.biographies:
             return documents
         key = self._key(self.junk_kind.value)

@@ -1,4 +1,4 @@
-"""Documents whose tokens tell nothing: drawn anew, or the same ones in another order."""
+"""Documents without information: tokens redrawn at random, or shuffled."""
 
 import numpy as np
 from jaxtyping import Int32, Int64
@@ -15,14 +15,14 @@ def redrawn(
     key: int,
     n_choices: int,
 ) -> Int32[np.ndarray, " tokens"]:
-    """Documents of the same lengths, their tokens uniform below ``n_choices``.
+    """Documents of the same lengths, with tokens uniform below ``n_choices``.
 
     Args:
         tokens: Each document begins with end-of-text, which stays.
         starts: Document i is ``tokens[starts[i]:starts[i + 1]]``.
-        numbers: Decide, with the key, what each document becomes.
+        numbers: Number of each document; key and number choose its random stream.
         key: Of all documents.
-        n_choices: Tokens there are to choose from.
+        n_choices: Number of tokens to choose from.
     """
     drawn: np.ndarray = _redrawn(tokens, starts, numbers, np.uint64(key), n_choices)
     return drawn
@@ -35,7 +35,14 @@ def reordered(
     *,
     key: int,
 ) -> Int32[np.ndarray, " tokens"]:
-    """The tokens of each document in a random order; for the arguments see `redrawn`."""
+    """Documents with their tokens in a random order.
+
+    Args:
+        tokens: Each document begins with end-of-text, which stays.
+        starts: Document i is ``tokens[starts[i]:starts[i + 1]]``.
+        numbers: Number of each document; key and number choose its random stream.
+        key: Of all documents.
+    """
     shuffled: np.ndarray = _reordered(tokens, starts, numbers, np.uint64(key))
     return shuffled
 
@@ -44,6 +51,7 @@ def reordered(
 def _redrawn(tokens, starts, numbers, key, n_choices):  # type: ignore[no-untyped-def]
     drawn = tokens.copy()
     for i in range(len(numbers)):
+        # One stream per document number: any part of an epoch has the same tokens as the whole.
         state = stream_of(key, numbers[i])
         for j in range(starts[i] + 1, starts[i + 1]):
             state, bits = next_bits(state)
@@ -55,6 +63,7 @@ def _redrawn(tokens, starts, numbers, key, n_choices):  # type: ignore[no-untype
 def _reordered(tokens, starts, numbers, key):  # type: ignore[no-untyped-def]
     shuffled = tokens.copy()
     for i in range(len(numbers)):
+        # Fisher-Yates over all tokens behind the end-of-text.
         state = stream_of(key, numbers[i])
         first = starts[i] + 1
         for j in range(starts[i + 1] - 1, first, -1):

@@ -1,4 +1,4 @@
-"""What a biography world knows about itself: its facts, their entropy, the capacity they fill."""
+"""A corpus of biographies: its people and facts, their entropy, and its epochs."""
 
 import hashlib
 import math
@@ -10,22 +10,23 @@ from typing import Protocol, SupportsIndex, runtime_checkable
 import numpy as np
 from jaxtyping import Int8, Int32, Int64
 
-from physlm.data.people.sentences import Augmentation, Biographies
+from physlm.data.people.augmentation import Augmentation
+from physlm.data.people.sentences import Biographies
 from physlm.data.tokens import Pieces, Vocabulary
 from physlm.rng import stream
 from physlm.run_id import identity
 
-_UNSEEN = 2**62  # texts from this number on are for measurement
+_UNSEEN = 2**62  # text numbers from here on are reserved for measurement
 
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
-    """One thing known of every person.
+    """One attribute of every person.
 
     Attributes:
-        name: As in the metric ``capacity/accuracy/<name>``.
-        n_values: Size of the set the value is drawn from.
-        is_counted: False where the value follows from another one, hence adds no knowledge.
+        name: As in the dimension ``attribute`` of metrics.
+        n_values: Size of the set that values are drawn from.
+        is_counted: False if the value follows from another attribute and adds no knowledge.
     """
 
     name: str
@@ -35,11 +36,11 @@ class Attribute:
 
 @dataclass(frozen=True, slots=True)
 class Diversity:
-    """The drawn strings that bioD values are made of.
+    """The diversity sets from which bioD values are composed.
 
     Attributes:
         n_strings: D, strings in an attribute's diversity set.
-        n_possible: T to the power L, strings the set was drawn from.
+        n_possible: T to the power L, the number of strings that a set is drawn from.
         chunk_length: L, tokens in a string.
     """
 
@@ -50,7 +51,7 @@ class Diversity:
 
 @runtime_checkable
 class Texts(Protocol):
-    """What documents about people are made of: sentences from templates, or written texts."""
+    """A source of biographies: sentences from templates, or fixed texts."""
 
     @property
     def pieces(self) -> Pieces:
@@ -58,7 +59,7 @@ class Texts(Protocol):
 
     @property
     def names(self) -> Int32[np.ndarray, "people parts"]:
-        """The pieces of each person's name, as the texts give it."""
+        """The pieces of each person's name, as the texts spell it."""
 
     @property
     def values(self) -> Int32[np.ndarray, "people attributes chunks"]:
@@ -70,11 +71,11 @@ class Texts(Protocol):
 
     @property
     def augmentations(self) -> tuple[Augmentation, ...]:
-        """How texts come about, for each group."""
+        """The augmentation of each group."""
 
     @property
     def arrays(self) -> tuple[np.ndarray, ...]:
-        """All that decides the documents but how texts come about."""
+        """Everything that decides the documents except the augmentations."""
 
     def render(
         self,
@@ -83,25 +84,33 @@ class Texts(Protocol):
         seed: int,
         eos: int,
     ) -> Biographies:
-        """Text number ``texts[i]`` of each of ``people``, the same whenever it is asked for."""
+        """Text number ``texts[i]`` of each of ``people``: a pure function of the arguments.
+
+        Args:
+            people: Rows of the arrays.
+            texts: Text number of each document.
+            seed: Of whatever is drawn.
+            eos: The token that begins every document.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnowledgeCorpus:
     """People rendered as biographies: one epoch = one exposure of every person.
 
-    Where groups are told of at different rates, an epoch tells of each as often as its rate says.
+    If groups of people have different frequencies, one epoch holds as many documents about each
+    person as the frequency of the group.
 
     Attributes:
         seed: Of the world and of every epoch's rendering.
-        n_epochs: Exposures of each person in training.
+        n_epochs: Epochs of training.
         vocabulary: Tokens of the documents.
-        sentences: Whatever documents are made of.
+        sentences: The source of documents.
         attributes: In the order of ``Biographies.value_spans``.
-        n_names: N0, names that people's names were drawn from.
+        n_names: N0, the number of names that the people's names are drawn from.
         diversity: The diversity sets, in bioD only.
-        document_ends: Documents of an epoch about each person and those before.
-        domain: The token behind the end-of-text of every document, if there is one.
+        document_ends: Cumulative number of documents in an epoch, person by person.
+        domain: The token after the end-of-text of every document, if there is one.
     """
 
     seed: int
@@ -134,21 +143,22 @@ class KnowledgeCorpus:
         documents = _epoch_order(self.seed, number, self.n_documents)[first:last]
         ends = self.document_ends
         people = np.searchsorted(ends, documents, side="right")
-        times = ends[people] - np.where(people > 0, ends[people - 1], 0)
-        n_told = ends[people] - documents - 1  # in this epoch, from 0 on
-        # Each person begins with another text, so that those of one number do not come at once.
-        return self._told(people, number * times + n_told + people)
+        frequencies = ends[people] - np.where(people > 0, ends[people - 1], 0)
+        repeats = ends[people] - documents - 1  # number of the document about its person, from 0
+        # Text numbers are shifted by the person: otherwise all people of an epoch would be at the
+        # same text, such as the French one.
+        return self._rendered(people, number * frequencies + repeats + people)
 
     def rendering(self, number: int, people: Int64[np.ndarray, " documents"]) -> Biographies:
-        """A rendering for measurement: texts that training does not reach where it could."""
-        return self._told(people, np.full(len(people), _UNSEEN + number))
+        """A rendering for measurement, with texts outside training if texts are redrawn."""
+        return self._rendered(people, np.full(len(people), _UNSEEN + number))
 
-    def _told(self, people: np.ndarray, texts: np.ndarray) -> Biographies:
+    def _rendered(self, people: np.ndarray, texts: np.ndarray) -> Biographies:
         documents = self.sentences.render(people, texts, self.seed, self.vocabulary.eos)
         return documents if self.domain is None else documents.marked(self.domain)
 
     def facts(self, person: SupportsIndex) -> dict[str, str]:
-        """A person's name and attribute values, as they stand in the text."""
+        """A person's name and attribute values, as the texts spell them."""
         document = self.rendering(0, np.array([person]))
         spans = [document.name_spans[0], *document.value_spans[0]]
         keys = ["name", *(attribute.name for attribute in self.attributes)]
@@ -158,8 +168,8 @@ class KnowledgeCorpus:
             if last > first
         }
 
-    def is_of_people_of(self, other: "KnowledgeCorpus") -> bool:
-        """Whether both are about the same people, of the same names and values, in any words."""
+    def has_same_people_as(self, other: "KnowledgeCorpus") -> bool:
+        """Whether both have the same people (names and values), whatever the templates."""
         return np.array_equal(self._name_and_value_texts(), other._name_and_value_texts())
 
     def _name_and_value_texts(self) -> np.ndarray:
@@ -178,7 +188,7 @@ class KnowledgeCorpus:
 
     @property
     def maximum_bits(self) -> float:
-        """Bits a perfect model is credited with, the numerator of R^max.
+        """Bits of knowledge of a perfect model, the numerator of R^max.
 
         Source:
             Physics of Language Models, Part 3.3, definition of the maximum capacity ratio.
@@ -192,7 +202,7 @@ class KnowledgeCorpus:
 
     @property
     def entropy_bits(self) -> float:
-        """Exact entropy of the drawn world: which names, which values, which diversity sets."""
+        """Exact entropy of the world: the set of names, the values and the diversity sets."""
         return (
             log2_choose(self.n_names, self.n_people)
             + self.n_people * self.value_bits
@@ -201,7 +211,7 @@ class KnowledgeCorpus:
 
     @property
     def value_bits(self) -> float:
-        """Bits of one person's values."""
+        """Entropy of one person's values."""
         return sum(math.log2(a.n_values) for a in self.attributes if a.is_counted)
 
     def _diversity_bits(self, *, exact: bool) -> float:
@@ -227,7 +237,7 @@ class KnowledgeCorpus:
 
 @lru_cache(maxsize=2)
 def _epoch_order(seed: int, number: int, n: int) -> Int64[np.ndarray, " documents"]:
-    """Kept for the next block of the same epoch: of millions of documents it takes long to draw."""
+    """The order of an epoch, cached between its blocks because large permutations are slow."""
     return stream(seed, "epoch", number, "order").permutation(n)
 
 
@@ -243,7 +253,7 @@ class PieceList:
 
 
 def log2_choose(n: float, k: float) -> float:
-    """log2 of the binomial coefficient; series where gamma functions would cancel."""
+    """log2 of the binomial coefficient, by a series where gamma functions would cancel."""
     if k == n:
         return 0.0
     if k * k < 1e-6 * n:

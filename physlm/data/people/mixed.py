@@ -1,4 +1,4 @@
-"""Mixed training: biographies of everyone, and questions about some, from the start."""
+"""Mixed training: biographies of all people and questions about some, from the start."""
 
 from dataclasses import dataclass, field, replace
 
@@ -12,9 +12,10 @@ from physlm.registry import register
 @register("data", "mixed")
 @dataclass(kw_only=True, slots=True)
 class MixedConfig(DataConfig):
-    """Biographies and questions in windows of their own.
+    """Biographies and questions, each in windows of its own.
 
-    ``exposures`` are of the biographies, and ``seq_len`` is for both, whatever their own say.
+    ``exposures`` counts exposures of the biographies, and ``seq_len`` applies to both parts; both
+    override the fields of the parts.
 
     Source:
         Physics of Language Models, Part 3.1, section 3.
@@ -27,7 +28,7 @@ class MixedConfig(DataConfig):
     question_fraction: float = 0.8  # of the windows
 
     def validate(self) -> None:
-        """A share that leaves windows for both."""
+        """Require a fraction that leaves windows for both parts."""
         DataConfig.validate(self)
         if not 0 < self.question_fraction < 1:
             raise ValueError(
@@ -35,7 +36,7 @@ class MixedConfig(DataConfig):
             )
 
     def build(self, seed: int) -> Mixture:
-        """The people, and questions about them."""
+        """Biographies of the people, mixed with questions about them."""
         people = replace(self.biographies, exposures=self.exposures).build(seed)
         questions = self.questions.follow(people, seed)
         return Mixture((people, questions), (1 - self.question_fraction, self.question_fraction))

@@ -8,7 +8,7 @@ from physlm.data.people.sentences import Biographies
 
 
 class BiographyTables:
-    """Documents with the token span of every value, and the facts.
+    """Tables of the documents, with the token span of every value, and of the people.
 
     Attributes:
         schema: Columns of the documents.
@@ -29,7 +29,7 @@ class BiographyTables:
         )
 
     def documents(self, epoch: int, first: int, last: int) -> tuple[Biographies, pa.Table]:
-        """Documents of an epoch, and the same as a table."""
+        """Documents of an epoch, also as a table."""
         documents = self.corpus.epoch(epoch, first, last)
         contents = [
             documents.tokens[a + 1 : b]
@@ -46,7 +46,7 @@ class BiographyTables:
         return documents, pa.Table.from_arrays(columns, schema=self.schema)
 
     def truth(self) -> dict[str, pa.Table]:
-        """The people, by file name."""
+        """The table of people and their facts, by file name."""
         names = dict.fromkeys(["person", "name", *(a.name for a in self.corpus.attributes)])
         people = range(self.corpus.n_people)
         rows = [{**names, "person": i, **self.corpus.facts(i)} for i in people]

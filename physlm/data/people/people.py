@@ -1,4 +1,4 @@
-"""Worlds of people: how many there are, how often each is told of, what can be drawn for them."""
+"""Worlds of people: their number, their frequencies, and the choices for names and facts."""
 
 import math
 from abc import abstractmethod
@@ -16,16 +16,16 @@ from physlm.memory import require_memory
 from physlm.rng import stream
 from physlm.run_id import LATER
 
-_MOST_NAMES = 2**62  # that can be numbered and shuffled
+_MOST_NAMES = 2**62  # largest number of names that can be shuffled
 
 
 @dataclass(frozen=True, slots=True)
 class Population:
-    """People as numbers, which a world puts into words.
+    """People as indices, which a world turns into text.
 
     Attributes:
-        names: An entry of each list of parts of names.
-        facts: A choice for each fact.
+        names: Index of each part of the name.
+        facts: Index of the choice for each fact.
     """
 
     names: Int64[np.ndarray, "people parts"]
@@ -34,13 +34,14 @@ class Population:
 
 @dataclass(kw_only=True, slots=True)
 class KnowledgeConfig(DataConfig):
-    """A world that tells of people, of nobody else or of others, too."""
+    """A world whose corpus holds biographies of people, perhaps among other documents."""
 
     def follow(self, earlier: Corpus, seed: int) -> Corpus:
-        """The people for a model that was trained on an earlier corpus.
+        """The corpus for a model that was trained on an earlier corpus.
 
         Raises:
-            ValueError: If its tokens are others, or it is to be measured on other people.
+            ValueError: If the vocabularies differ, or a model is only measured and the people
+                differ.
         """
         corpus = DataConfig.follow(self, earlier, seed)
         if self.exposures == 0:
@@ -50,24 +51,24 @@ class KnowledgeConfig(DataConfig):
 
 @dataclass(kw_only=True, slots=True)
 class PeopleConfig(KnowledgeConfig):
-    """A world of people with distinct names, whose facts are drawn uniformly."""
+    """A world of people with distinct names and uniformly drawn facts."""
 
     n_people: int = 10_000
-    # Documents of an epoch about each person, for as many groups of equal size; null: one.
+    # Documents of an epoch about each person, one entry for each group; groups have equal size.
     frequencies: list[int] | None = field(default=None, metadata=LATER)
 
     def validate(self) -> None:
-        """People and windows in range, and somebody in every group."""
+        """Require people and windows in range, and at least one person in every group."""
         DataConfig.validate(self)
         require_at_least(self, 1, "n_people")
         if self.frequencies is None:
             return
         if not self.frequencies or min(self.frequencies) < 1:
-            raise ValueError(f"frequencies={self.frequencies}; each group is told of at least once")
+            raise ValueError(f"frequencies={self.frequencies}; needs entries of at least 1")
         if len(self.frequencies) > self.n_people:
             raise ValueError(
-                f"frequencies={self.frequencies} are of {len(self.frequencies)} groups, but there "
-                f"are n_people={self.n_people}; use fewer groups"
+                f"frequencies={self.frequencies} has {len(self.frequencies)} groups for "
+                f"n_people={self.n_people}; use fewer groups"
             )
 
     def build(self, seed: int) -> KnowledgeCorpus:
@@ -77,65 +78,65 @@ class PeopleConfig(KnowledgeConfig):
     @property
     @abstractmethod
     def name_choices(self) -> tuple[int, ...]:
-        """Entries of each list of parts of names."""
+        """Number of choices for each part of a name."""
 
     @property
     @abstractmethod
     def fact_choices(self) -> tuple[int, ...]:
-        """How many choices there are for each fact."""
+        """Number of choices for each fact."""
 
     @abstractmethod
     def corpus(self, seed: int, reserved: Sequence[str] = ()) -> KnowledgeCorpus:
-        """The people of a seed; ``reserved`` are further tokens of the vocabulary."""
+        """The corpus of a seed, whose vocabulary has the ``reserved`` tokens too."""
 
     @abstractmethod
-    def of_others(self, corpus: KnowledgeCorpus, others: Population) -> Sentences:
-        """Sentences in the words of this configuration's corpus about other people."""
+    def sentences_about(self, corpus: KnowledgeCorpus, others: Population) -> Sentences:
+        """Sentences about other people, with the templates and vocabulary of a corpus."""
 
     @abstractmethod
     def drawn(self, seed: int) -> Population:
         """The people of a seed."""
 
     def require_room(self) -> None:
-        """The people, and the order of an epoch's documents, fit into memory.
+        """Require that people and the order of an epoch's documents fit into memory.
 
         Raises:
-            ValueError: If they do not.
+            ValueError: Naming the largest count, if they do not.
         """
         require_memory(self.sizes())
 
     def sizes(self) -> dict[str, int]:
-        """Bytes that each count takes at least; worlds extend this."""
+        """Minimum bytes that each setting requires; worlds extend this."""
         groups = self.frequencies or [1]
-        n_told = self.n_people // len(groups) * sum(groups)
+        n_documents = self.n_people // len(groups) * sum(groups)
         return {
             f"n_people={self.n_people}": 8 * self.n_people * len(self.name_choices),
-            f"frequencies={self.frequencies}": 8 * n_told,
+            f"frequencies={self.frequencies}": 8 * n_documents,
         }
 
     def document_ends(self) -> Int64[np.ndarray, " people"]:
-        """Documents of an epoch about each person and those before."""
+        """Cumulative number of documents in an epoch, person by person."""
         groups = self.frequencies or [1]
         group = np.arange(self.n_people) * len(groups) // self.n_people
         return np.array(groups)[group].cumsum()
 
 
 def _require_trained_people(corpus: Corpus, earlier: Corpus) -> None:
-    """A model is measured on people that it was told of, if it was told of any.
+    """Require that a model is measured on the people of its training, if there were any.
 
     Raises:
-        ValueError: If these are others.
+        ValueError: If the people differ.
     """
-    own, told = part_of(corpus, KnowledgeCorpus), part_of(earlier, KnowledgeCorpus)
-    if own is not None and told is not None and not own.is_of_people_of(told):
+    own, trained = part_of(corpus, KnowledgeCorpus), part_of(earlier, KnowledgeCorpus)
+    if own is not None and trained is not None and not own.has_same_people_as(trained):
         raise ValueError(
-            f"stage=measure measures what the run of init_from was told, but its "
-            f"{told.n_people} people are not these {own.n_people}; use the same world and seed"
+            f"stage=measure measures the knowledge of the run of init_from, but its "
+            f"{trained.n_people} people are not these {own.n_people}; use the same world and seed"
         )
 
 
 def draw_names(seed: int, n_people: int, sizes: Sequence[int]) -> Int64[np.ndarray, "people parts"]:
-    """Distinct full names, one index per name part, uniform over all sets of such names.
+    """Distinct full names as one index per name part, uniform over all sets of names.
 
     Raises:
         ValueError: If there are fewer distinct names than people.
@@ -143,13 +144,13 @@ def draw_names(seed: int, n_people: int, sizes: Sequence[int]) -> Int64[np.ndarr
     n_names = math.prod(sizes)
     if n_names > _MOST_NAMES:
         raise ValueError(
-            f"{list(sizes)} parts of names make more than {_MOST_NAMES} names; use fewer"
+            f"name parts {list(sizes)} make more than {_MOST_NAMES} names; use fewer parts"
         )
     if n_people > n_names:
         raise ValueError(
             f"n_people={n_people} exceeds the {n_names} distinct names; use fewer people"
         )
-    # NumPy draws a large share of a set by shuffling the whole of it.
+    # NumPy draws a large fraction of a set by shuffling the whole set.
     n_numbers = n_people * len(sizes) + (n_names if n_people > n_names // 50 else n_people)
     require_memory({f"n_people={n_people} of {n_names} names": 8 * n_numbers})
     drawn = stream(seed, "names").choice(n_names, n_people, replace=False)

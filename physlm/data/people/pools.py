@@ -1,4 +1,4 @@
-"""The lists that people are drawn from, and the sentences that tell about them."""
+"""Lists of names and attribute values, sentence templates, and question templates."""
 
 from functools import cache
 from importlib.resources import files
@@ -27,7 +27,7 @@ _FOLDER = files("physlm.data.people")
 
 @cache
 def pool(name: str, size: int | None = None) -> tuple[str, ...]:
-    """The first entries of one list of names, places, majors or employers; all by default."""
+    """The first ``size`` entries of a list of names, places, majors or employers."""
     return lines("pools", name)[:size]
 
 
@@ -40,10 +40,10 @@ def employers(size: int | None = None) -> tuple[tuple[str, str], ...]:
 
 @cache
 def templates(attribute: str, folder: str = "templates") -> tuple[tuple[str, str], ...]:
-    """The sentences about one attribute, each as the words before and after its value.
+    """Sentence templates of an attribute, each as the words before and after the value.
 
-    Every sentence begins with its subject, so that a document begins with the name. Those of the
-    second language are in the folder ``templates_french``.
+    Every sentence begins with its subject, so that a document begins with the name. The folder
+    ``templates_french`` holds the second language.
     """
     rows = (
         line.removeprefix("{subject}").partition("{value}") for line in lines(folder, attribute)
@@ -53,11 +53,11 @@ def templates(attribute: str, folder: str = "templates") -> tuple[tuple[str, str
 
 @cache
 def questions(attribute: str) -> tuple[tuple[str, str], ...]:
-    """The ways to ask for one attribute, each as the words before and after the name."""
+    """Paraphrases of the question for an attribute, each as the words around the name."""
     rows = (line.partition("{name}") for line in lines("questions", attribute))
     return tuple((before.rstrip(" "), after) for before, _, after in rows)
 
 
 def lines(folder: str, name: str) -> tuple[str, ...]:
-    """The lines of one of the texts that come with the package."""
+    """The lines of a text file of the package."""
     return tuple((_FOLDER / folder / f"{name}.txt").read_text(encoding="utf-8").splitlines())

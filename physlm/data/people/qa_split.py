@@ -1,4 +1,4 @@
-"""Whom questions are about: the people of a corpus, some for training and the others for tests."""
+"""Split of people into training people and held-out people for QA."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -20,13 +20,13 @@ class QaSplitConfig(DataConfig):
     """Questions about the people of the run that a run starts from.
 
     Attributes:
-        kind: As which data it is chosen.
+        kind: Its name in the group ``data``.
     """
 
     kind: ClassVar[str]
 
     def build(self, seed: int) -> Corpus:  # noqa: ARG002
-        """Refused: there is nobody to ask about.
+        """Refused, because questions need the people of an earlier run.
 
         Raises:
             ValueError: Always.
@@ -36,11 +36,11 @@ class QaSplitConfig(DataConfig):
 
 @dataclass(frozen=True)
 class QaSplit(ABC):
-    """A corpus of questions about the people of another one.
+    """A corpus of questions about the people of another corpus.
 
     Attributes:
         world: The people.
-        was_trained: Whom the questions of earlier runs named in training.
+        was_trained: Training people of earlier runs.
     """
 
     world: KnowledgeCorpus
@@ -49,47 +49,50 @@ class QaSplit(ABC):
     @property
     @abstractmethod
     def is_trained(self) -> Bool[np.ndarray, " people"]:
-        """Whom the questions of training name."""
+        """Training people: their questions are in the QA training set."""
 
     @property
     @abstractmethod
     def is_held_out(self) -> Bool[np.ndarray, " people"]:
-        """Who is kept for tests: no question of training names them, here or in earlier runs."""
+        """Held-out people: no training question names them, in this run or an earlier one."""
 
     def require_held_out(self) -> None:
-        """Nobody is tested whom an earlier run asked about.
+        """Require that no held-out person was a training person of an earlier run.
 
         Raises:
-            ValueError: If somebody is.
+            ValueError: If one was.
         """
         if n_known := int((self.was_trained & self.is_held_out).sum()):
             raise ValueError(
-                f"an earlier run asked about {n_known} of the {int(self.is_held_out.sum())} people "
-                "held out; use its train_fraction, or start from a run that asked about nobody"
+                f"an earlier run was trained on questions about {n_known} of the "
+                f"{int(self.is_held_out.sum())} held-out people; use its train_fraction, or start "
+                "from a run without questions"
             )
 
     @property
     def vocabulary(self) -> Vocabulary:
-        """That of the world."""
+        """The vocabulary of the world."""
         return self.world.vocabulary
 
     @property
     def entropy_bits(self) -> float:
-        """Of the world."""
+        """Entropy of the world."""
         return self.world.entropy_bits
 
 
 def world_of(corpus: Corpus) -> KnowledgeCorpus | None:
-    """The people of a corpus, or of those whom it or a part of it asks about."""
-    asks = _questions_of(corpus)
-    return part_of(corpus, KnowledgeCorpus) if asks is None else asks.world
+    """The people of a corpus of biographies or questions, or of such a part of a mixture."""
+    questions = _questions_of(corpus)
+    return part_of(corpus, KnowledgeCorpus) if questions is None else questions.world
 
 
 def trained_so_far(corpus: Corpus, world: KnowledgeCorpus) -> Bool[np.ndarray, " people"]:
-    """Whom a corpus and those before it named in questions of training."""
-    asks = _questions_of(corpus)
-    nobody = np.zeros(world.n_people, dtype=bool)
-    return nobody if asks is None else asks.was_trained | asks.is_trained
+    """Training people of a corpus of questions and of those before it."""
+    questions = _questions_of(corpus)
+    if questions is None:
+        return np.zeros(world.n_people, dtype=bool)
+    known: np.ndarray = questions.was_trained | questions.is_trained
+    return known
 
 
 def _questions_of(corpus: Corpus) -> QaSplit | None:
@@ -97,19 +100,19 @@ def _questions_of(corpus: Corpus) -> QaSplit | None:
 
 
 def require_held_out_people(train_fraction: float) -> None:
-    """A share that leaves people to train and to test on.
+    """Require a fraction that leaves training people and held-out people.
 
     Raises:
         ValueError: If it leaves none.
     """
     if not 0 < train_fraction < 1:
         raise ValueError(
-            f"train_fraction={train_fraction}; must be above 0, and below 1 to leave test people"
+            f"train_fraction={train_fraction}; must be above 0, and below 1 to hold people out"
         )
 
 
 def people_of(name: str, corpus: Corpus) -> KnowledgeCorpus:
-    """The people of a corpus, who have names and attributes to ask for.
+    """The people of a corpus, with attributes that questions ask for.
 
     Raises:
         ValueError: If there are none.
@@ -120,19 +123,19 @@ def people_of(name: str, corpus: Corpus) -> KnowledgeCorpus:
     return world
 
 
-def train_people_of(world: KnowledgeCorpus, share: float) -> Bool[np.ndarray, " people"]:
-    """Which people a training set asks about; it follows from the world and the share alone."""
-    chosen = stream(world.seed, "question split").permutation(world.n_people)
-    is_asked_about = np.zeros(world.n_people, dtype=bool)
-    is_asked_about[chosen[: round(share * world.n_people)]] = True
-    return is_asked_about
+def train_people_of(world: KnowledgeCorpus, fraction: float) -> Bool[np.ndarray, " people"]:
+    """The training people: a function of the world and the fraction alone."""
+    order = stream(world.seed, "question split").permutation(world.n_people)
+    is_trained = np.zeros(world.n_people, dtype=bool)
+    is_trained[order[: round(fraction * world.n_people)]] = True
+    return is_trained
 
 
 def question_attributes(world: KnowledgeCorpus) -> tuple[str, ...]:
-    """The attributes of people that questions ask for."""
+    """The attributes that questions ask for."""
     return tuple(world.attributes[column].name for column in question_columns(world))
 
 
 def question_columns(world: KnowledgeCorpus) -> list[int]:
-    """Where among all attributes those stand that questions ask for."""
+    """Columns of the attributes that questions ask for, among all attributes."""
     return [i for i, a in enumerate(world.attributes) if a.name in ATTRIBUTES]

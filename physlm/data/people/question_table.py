@@ -1,4 +1,4 @@
-"""Questions about people as tables, with their answers and who may be trained on."""
+"""Questions about people as tables, with their answers and the split of people."""
 
 from collections.abc import Iterator
 
@@ -12,22 +12,22 @@ _PEOPLE_PER_BLOCK = 1024
 
 QUESTIONS = pa.schema(
     {
-        "split": pa.string(),  # train, or test: no question of training names this person
+        "split": pa.string(),  # train, or test for held-out people
         "person": pa.int64(),
         "asked": pa.string(),  # the attribute, or the task
         "paraphrase": pa.int16(),
         "question": pa.string(),
-        "hint": pa.string(),  # what the answer follows from; null where it is a fact itself
+        "hint": pa.string(),  # the facts that imply the answer; null if the answer is a fact
         "answer": pa.string(),
     }
 )
 
 
 def question_tables(corpus: QuestionCorpus | ManipulationCorpus) -> Iterator[pa.Table]:
-    """All questions about the people of both splits, block by block.
+    """All questions about the people of both splits, in blocks.
 
-    Every attribute comes in every paraphrase; a comparison pairs each person with the next one of
-    the same split.
+    The question for each attribute occurs in every paraphrase; a comparison pairs each person with
+    the next person of the same split.
     """
     blocks = _attribute_rows(corpus) if isinstance(corpus, QuestionCorpus) else _task_rows(corpus)
     for rows in blocks:
@@ -39,7 +39,7 @@ def _attribute_rows(corpus: QuestionCorpus) -> Iterator[list[dict[str, object]]]
     for first in range(0, n_people, _PEOPLE_PER_BLOCK):
         people = np.arange(first, min(first + _PEOPLE_PER_BLOCK, n_people))
         grid = np.meshgrid(people, np.arange(n_attributes), np.arange(N_PARAPHRASES), indexing="ij")
-        who, attributes, paraphrases = (numbers.ravel() for numbers in grid)
+        named, attributes, paraphrases = (numbers.ravel() for numbers in grid)
         yield [
             {
                 "split": "train" if corpus.is_trained[person] else "test",
@@ -50,10 +50,10 @@ def _attribute_rows(corpus: QuestionCorpus) -> Iterator[list[dict[str, object]]]
                 "answer": corpus.answer(person, attribute),
             }
             for person, attribute, paraphrase, question in zip(
-                who.tolist(),
+                named.tolist(),
                 attributes.tolist(),
                 paraphrases.tolist(),
-                corpus.questions(who, attributes, paraphrases),
+                corpus.questions(named, attributes, paraphrases),
                 strict=True,
             )
         ]
@@ -62,16 +62,15 @@ def _attribute_rows(corpus: QuestionCorpus) -> Iterator[list[dict[str, object]]]
 def _task_rows(corpus: ManipulationCorpus) -> Iterator[list[dict[str, object]]]:
     for task in corpus.tasks:
         for split, people in (("train", corpus.train), ("test", corpus.test)):
-            about = task.distinct(corpus.fact_table, people)
-            both = np.stack([about, np.roll(about, -1)], axis=1)[:, : task.n_people]
-            for block in np.split(both, range(_PEOPLE_PER_BLOCK, len(both), _PEOPLE_PER_BLOCK)):
+            distinct = task.distinct(corpus.fact_table, people)
+            pairs = np.stack([distinct, np.roll(distinct, -1)], axis=1)[:, : task.n_people]
+            for block in np.split(pairs, range(_PEOPLE_PER_BLOCK, len(pairs), _PEOPLE_PER_BLOCK)):
                 items = task.ask(corpus.fact_table, block)
-                has_hint = bool(items.hint)
-                facts = corpus.texts(items.hint) if has_hint else [None] * len(block)
+                hints = corpus.texts(items.hint) if items.hint else [None] * len(block)
                 columns = (
                     block[:, 0].tolist(),
                     corpus.texts(items.question),
-                    facts,
+                    hints,
                     corpus.texts(items.answer),
                 )
                 yield [
@@ -81,8 +80,8 @@ def _task_rows(corpus: ManipulationCorpus) -> Iterator[list[dict[str, object]]]:
                         "asked": task.name,
                         "paraphrase": 0,
                         "question": question,
-                        "hint": fact,
+                        "hint": hint,
                         "answer": answer,
                     }
-                    for person, question, fact, answer in zip(*columns, strict=True)
+                    for person, question, hint, answer in zip(*columns, strict=True)
                 ]

@@ -1,7 +1,8 @@
-"""The words of questions that a pretraining vocabulary holds: frozen versions, and what each adds.
+"""Versions of the question vocabulary: the words of questions that pretraining includes.
 
-A model answers in the tokens that it was pretrained with. Versions never change: words of a new
-task, attribute or paraphrase make a new one, so that the people of earlier runs stay the same.
+A model can only answer in the tokens of its pretraining. A version never changes: the words of a
+new task, attribute or paraphrase make a new version, so that the worlds of earlier runs stay the
+same.
 """
 
 from collections.abc import Sequence
@@ -10,38 +11,39 @@ from physlm.data.people.pools import lines, pool
 
 ANSWER = " Answer:"
 
-# By number: the pieces of text that a version has beside those of the versions before it.
+# By number: the pieces of text that a version adds to the versions before it.
 VERSIONS = {1: lines("question_words", "1")}
 
 
 def question_words(version: int, pool_size: int | None) -> list[str]:
-    """Every piece of text that questions need beside those of biographies.
+    """Every piece of text that questions need in addition to those of biographies.
 
     Args:
-        version: Of the vocabulary.
-        pool_size: Entries in use of the list of first names, which begin no question.
+        version: Of the question vocabulary.
+        pool_size: Entries of the list of first names in use.
     """
     first_names = [f" {name}" for name in pool("first_names", pool_size)]
     return [ANSWER, *first_names, *_words_up_to(version)]
 
 
 def require_version(version: int, *, is_used: bool) -> None:
-    """A version that there is, and questions that use it.
+    """Require a known version, and that it is used.
 
     Raises:
-        ValueError: If there is none of this number, or it would be given for nothing.
+        ValueError: If there is no such version, or it would have no effect.
     """
     if version not in VERSIONS:
         known = ", ".join(map(str, VERSIONS))
-        raise ValueError(f"question_vocabulary={version}; there is {known}")
+        raise ValueError(f"question_vocabulary={version}; known versions: {known}")
     if version != 1 and not is_used:
         raise ValueError(
-            f"question_vocabulary={version} without questions=true changes nothing; set both"
+            f"question_vocabulary={version} has no effect without "
+            "include_question_vocabulary=true; set both"
         )
 
 
 def keys_for(texts: Sequence[str]) -> str:
-    """What a run is pretrained with so that its vocabulary has the words of some texts.
+    """The overrides with which a run must be pretrained to know the words of some texts.
 
     Raises:
         ValueError: If no version has them.

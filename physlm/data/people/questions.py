@@ -1,4 +1,4 @@
-"""Questions about people, each with its answer, for a share of them."""
+"""QA corpus: questions about the training people, each with its answer."""
 
 import hashlib
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ N_PARAPHRASES = 24  # of each question
 
 
 class TrainOn(str, Enum):
-    """Whom training asks about: ``share`` of everyone, or all but the ``minority``."""
+    """Choice of the training people: a ``share`` of all, or the ``majority``."""
 
     share = "share"
     majority = "majority"
@@ -41,9 +41,9 @@ class TrainOn(str, Enum):
 @register("data", "questions")
 @dataclass(kw_only=True, slots=True)
 class QuestionsConfig(QaSplitConfig):
-    """Questions about the people of an earlier run: one epoch asks for every fact of some once.
+    """QA about the people of an earlier run: an epoch asks once for every fact of training people.
 
-    The other people are for tests: no text asks about them.
+    The other people are held out: no training question names them.
 
     Source:
         Physics of Language Models, Part 3.1, section 2.2.
@@ -52,11 +52,11 @@ class QuestionsConfig(QaSplitConfig):
     kind: ClassVar = "questions"
     exposures: int = 20
     train_on: TrainOn = TrainOn.share
-    train_fraction: float = 0.5  # of the people, who are asked about in training (train_on=share)
-    n_paraphrases: int = 1  # of each question in training; the rest measure what paraphrase matters
+    train_fraction: float = 0.5  # of the people are training people (train_on=share)
+    n_paraphrases: int = 1  # of each question in training; the others are held out
 
     def validate(self) -> None:
-        """Shares and counts in range."""
+        """Require fractions and counts in range."""
         DataConfig.validate(self)
         require_at_least(self, 1, "n_paraphrases")
         if self.n_paraphrases > N_PARAPHRASES:
@@ -66,19 +66,21 @@ class QuestionsConfig(QaSplitConfig):
         require_held_out_people(self.train_fraction)
 
     def follow(self, earlier: Corpus, seed: int) -> "QuestionCorpus":
-        """Ask about the people of an earlier corpus.
+        """Questions about the people of an earlier corpus.
 
         Raises:
-            ValueError: If it has no people, too few to split, or no words for questions.
+            ValueError: If it has no people, too few to split, or lacks the words of questions.
         """
         world = people_of(self.kind, earlier)
         if self.train_on is TrainOn.majority and not world.sentences.groups.any():
-            raise ValueError("train_on=majority, but nobody else is there; set data.n_minority")
+            raise ValueError(
+                "train_on=majority, but the world has no minority; set data.n_minority"
+            )
         n_train = round(self.train_fraction * world.n_people)
         if not 0 < n_train < world.n_people and self.train_on is TrainOn.share:
             raise ValueError(
                 f"train_fraction={self.train_fraction} of {world.n_people} people leaves none to "
-                f"{'train' if n_train == 0 else 'test'} on; take more people or another share"
+                f"{'train' if n_train == 0 else 'test'} on; use more people or another fraction"
             )
         words = _words(question_attributes(world))
         try:
@@ -92,13 +94,13 @@ class QuestionsConfig(QaSplitConfig):
 
 @dataclass(frozen=True)
 class QuestionCorpus(QaSplit):
-    """Questions as documents: end-of-text, the question, and its answer to the end.
+    """QA documents: end-of-text, a question and its answer.
 
     Attributes:
         world: The people.
-        config: Who is asked about, and how.
+        config: Training people and paraphrases.
         seed: Of every epoch's order and paraphrases.
-        pieces: What questions and answers are made of.
+        pieces: The pieces of questions and answers.
     """
 
     config: QuestionsConfig
@@ -107,12 +109,12 @@ class QuestionCorpus(QaSplit):
 
     @property
     def attributes(self) -> tuple[str, ...]:
-        """What is asked for."""
+        """The attributes that questions ask for."""
         return question_attributes(self.world)
 
     @cached_property
     def is_trained(self) -> Bool[np.ndarray, " people"]:
-        """Which people training asks about."""
+        """Training people: their questions are in the QA training set."""
         if self.config.train_on is TrainOn.majority:
             is_majority: np.ndarray = self.world.sentences.groups == 0
             return is_majority
@@ -120,21 +122,21 @@ class QuestionCorpus(QaSplit):
 
     @property
     def is_held_out(self) -> Bool[np.ndarray, " people"]:
-        """All others."""
+        """Held-out people: all others."""
         return ~self.is_trained
 
     @property
     def n_documents(self) -> int:
-        """Facts that training asks for."""
+        """Questions in one epoch, one for each fact of the training people."""
         return int(self.is_trained.sum()) * len(self.attributes)
 
     @property
     def n_epochs(self) -> int:
-        """Times each question is asked in training."""
+        """Times each question occurs in training."""
         return self.config.exposures
 
     def fingerprint(self) -> str:
-        """SHA-256 over the world, who is asked about, the questions and the seed."""
+        """SHA-256 over the world, the split, the questions and the seed."""
         config = self.config
         texts = [questions(name) for name in self.attributes]
         content = (
@@ -149,13 +151,13 @@ class QuestionCorpus(QaSplit):
 
     def epoch(self, number: int, first: int, last: int) -> Documents:
         """Questions ``first`` to ``last - 1`` of the epoch's shuffled order."""
-        asked, paraphrases = _epoch_plan(
+        facts, paraphrases = _epoch_plan(
             self.seed, number, self.n_documents, self.config.n_paraphrases
         )
-        asked, paraphrases = asked[first:last], paraphrases[first:last]
-        people = np.flatnonzero(self.is_trained)[asked // len(self.attributes)]
-        assert self.is_trained[people].all()  # a person of the test split must not slip in
-        return self.documents(people, asked % len(self.attributes), paraphrases)
+        facts, paraphrases = facts[first:last], paraphrases[first:last]
+        people = np.flatnonzero(self.is_trained)[facts // len(self.attributes)]
+        assert self.is_trained[people].all()  # no held-out person may get into training
+        return self.documents(people, facts % len(self.attributes), paraphrases)
 
     def documents(
         self,
@@ -179,7 +181,7 @@ class QuestionCorpus(QaSplit):
         attributes: Int64[np.ndarray, " questions"],
         paraphrases: Int64[np.ndarray, " questions"],
     ) -> list[np.ndarray]:
-        """Questions up to where the answer begins, each after end-of-text."""
+        """Questions up to the place of the answer, each after an end-of-text."""
         rows = self._question_rows(people, attributes, paraphrases)
         documents = assemble(rows, self.pieces.pieces, self.vocabulary.eos)
         return np.split(documents.tokens, documents.starts[1:-1])
@@ -193,11 +195,11 @@ class QuestionCorpus(QaSplit):
         """Questions as text."""
         texts = self.pieces.pieces.texts
         rows = self._question_rows(people, attributes, paraphrases).tolist()
-        asked = ("".join(texts[piece] for piece in row if piece >= 0) for row in rows)
-        return [text.removesuffix(ANSWER) for text in asked]
+        spelt = ("".join(texts[piece] for piece in row if piece >= 0) for row in rows)
+        return [text.removesuffix(ANSWER) for text in spelt]
 
     def answer(self, person: SupportsIndex, attribute: SupportsIndex) -> str:
-        """The right answer, as text."""
+        """The correct answer, as text."""
         return self.vocabulary.decode(
             self.pieces.pieces.join(self.pieces.values[person, attribute])
         ).strip()
@@ -209,7 +211,7 @@ class QuestionCorpus(QaSplit):
 
     @property
     def longest_question(self) -> int:
-        """Tokens of the longest question in any paraphrase, with the end-of-text before it."""
+        """Tokens of the longest question in any paraphrase, including its end-of-text."""
         most_tokens = self.pieces.pieces.most_tokens
         return 1 + most_tokens(self.pieces.names) + most_tokens(self.pieces.paraphrases)
 
@@ -222,7 +224,7 @@ class QuestionCorpus(QaSplit):
 
 @dataclass(frozen=True, slots=True)
 class QuestionPieces:
-    """What questions and answers are made of, as piece numbers; -1 stands for no piece.
+    """The pieces of questions and answers, by number; -1 stands for no piece.
 
     Attributes:
         pieces: The tokenised pieces.
@@ -254,12 +256,12 @@ def _pieces(world: KnowledgeCorpus) -> QuestionPieces:
 
 
 def _paraphrases(attribute: str) -> list[tuple[str, str]]:
-    """The words before the name and those behind it, up to the answer."""
+    """The words before the name and those after it, up to the answer."""
     return [(before, f"{after}{ANSWER}") for before, after in questions(attribute)]
 
 
 def _words(attributes: tuple[str, ...]) -> list[str]:
-    """The pieces of questions about these, but for names and values."""
+    """The pieces of questions for these attributes, without names and values."""
     return [text for name in attributes for around in _paraphrases(name) for text in around]
 
 
@@ -267,6 +269,13 @@ def _words(attributes: tuple[str, ...]) -> list[str]:
 def _epoch_plan(
     seed: int, number: int, n: int, n_paraphrases: int
 ) -> tuple[Int64[np.ndarray, " n"], Int64[np.ndarray, " n"]]:
-    """The order of an epoch's questions, and in which paraphrase each is put."""
+    """The order of an epoch's questions, and the paraphrase of each.
+
+    Args:
+        seed: Of the corpus.
+        number: Of the epoch.
+        n: Questions in the epoch.
+        n_paraphrases: Paraphrases to draw from.
+    """
     order = stream(seed, "epoch", number, "questions").permutation(n)
     return order, stream(seed, "epoch", number, "phrasings").integers(0, n_paraphrases, n)

@@ -1,1 +1,1 @@
-"""Facts about real people, to ask published models about."""
+"""Facts about public figures, for questions to published models."""

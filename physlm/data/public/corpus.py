@@ -1,4 +1,4 @@
-"""Questions about public figures as a corpus, for models of our own."""
+"""Questions about public figures as a corpus, to train models on."""
 
 import hashlib
 import math
@@ -19,10 +19,10 @@ from physlm.rng import stream
 @register("data", "public_figures")
 @dataclass(kw_only=True, slots=True)
 class PublicFiguresConfig(DataConfig):
-    """Questions about public figures; one epoch asks for every date, year and place once.
+    """Questions about public figures; an epoch asks once for every date, year and place.
 
-    Published models have read about these people. A model of our own learns what it is asked for
-    forwards; manipulations and inverse questions are for tests.
+    Published models know these people from their pretraining. A model that is trained here learns
+    the forward questions; manipulation and inverse questions are held out.
     """
 
     exposures: int = 100
@@ -36,10 +36,10 @@ class PublicFiguresConfig(DataConfig):
 
 @dataclass(frozen=True)
 class PublicFiguresCorpus:
-    """Questions as documents: end-of-text, the question, and its answer to the end.
+    """QA documents: end-of-text, a question and its answer.
 
     Attributes:
-        config: How they are tokenised.
+        config: The configuration that it was built from.
         seed: Of every epoch's order.
     """
 
@@ -48,26 +48,26 @@ class PublicFiguresCorpus:
 
     @cached_property
     def vocabulary(self) -> Vocabulary:
-        """The tokens of all questions and answers, of those for tests too."""
+        """The tokens of all questions and answers, including the held-out ones."""
         people = figures()
         others = (*people[1:], people[0])
-        asked = [task.ask(f, g) for task in TASKS for f, g in zip(people, others, strict=True)]
-        texts = [f"{line_of(question.text, question.answer)}\n" for question in asked]
+        questions = [task.ask(f, g) for task in TASKS for f, g in zip(people, others, strict=True)]
+        texts = [f"{line_of(question.text, question.answer)}\n" for question in questions]
         return Vocabulary.build(self.config.tokenizer, texts)
 
     @property
     def n_documents(self) -> int:
-        """Questions with answers to learn."""
+        """Questions in one epoch."""
         return len(self._texts)
 
     @property
     def n_epochs(self) -> int:
-        """Times each is read."""
+        """Times each question occurs in training."""
         return self.config.exposures
 
     @property
     def entropy_bits(self) -> float:
-        """Of dates and places, were each drawn at random from those between the first and last."""
+        """Entropy of dates and places, if dates were uniform over their range and places too."""
         people = figures()
         n_dates = (people[-1].birth_date - people[0].birth_date).days + 1
         n_places = len({figure.birthplace for figure in people})
@@ -87,8 +87,8 @@ class PublicFiguresCorpus:
     @cached_property
     def _texts(self) -> tuple[str, ...]:
         trained = [task for task in TASKS if task.is_trained]
-        asked = [task.ask(figure, figure) for figure in figures() for task in trained]
-        return tuple(line_of(question.text, question.answer) for question in asked)
+        questions = [task.ask(figure, figure) for figure in figures() for task in trained]
+        return tuple(line_of(question.text, question.answer) for question in questions)
 
     @cached_property
     def _pieces(self) -> Pieces:

@@ -1,4 +1,4 @@
-"""Public figures: their names, birth dates and birthplaces, of our own compilation."""
+"""Public figures: a table of names, birth dates and birthplaces, compiled for physlm."""
 
 import csv
 import datetime
@@ -15,11 +15,11 @@ class Figure(NamedTuple):
     """One person.
 
     Attributes:
-        name: As people of today call them.
+        name: The name in common use.
         birth_date: In the Gregorian calendar.
-        birthplace: The city or village, under its English name or the one it had then.
-        other_names: That are theirs, too.
-        other_places: Other names of the place, or the part of it.
+        birthplace: The city or village, under its English or its historical name.
+        other_names: Further names of the person.
+        other_places: Further names of the birthplace, or of a part of it.
     """
 
     name: str
@@ -30,18 +30,18 @@ class Figure(NamedTuple):
 
     @property
     def written_date(self) -> str:
-        """Such as June 23, 1912."""
+        """The birth date as text, such as June 23, 1912."""
         return written(self.birth_date)
 
 
 def written(date: datetime.date) -> str:
-    """A date as questions and answers have it, such as June 23, 1912."""
+    """A date in the form of questions and answers, such as June 23, 1912."""
     return f"{MONTHS[date.month - 1]} {date.day}, {date.year}"
 
 
 @cache
 def figures() -> tuple[Figure, ...]:
-    """All of them, from the eldest to the youngest."""
+    """All public figures in order of birth."""
     with _TABLE.open(encoding="utf-8", newline="") as file:
         return tuple(
             Figure(

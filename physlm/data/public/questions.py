@@ -1,4 +1,4 @@
-"""Questions about public figures: forwards, from what follows, and backwards."""
+"""Questions about public figures: retrieval, manipulation and inverse search."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,13 +9,13 @@ from physlm.data.public.figures import Figure, figures
 
 
 class Question(NamedTuple):
-    """A question and what answers it.
+    """A question and its correct answers.
 
     Attributes:
         text: The question.
-        answer: The right one.
-        fitting: Everyone in the table whom it fits; the answer of any of them is right.
-        other: With whom they are compared, if with anyone.
+        answer: The correct answer.
+        fitting: All figures that fit the question; the answer of any of them is correct.
+        other: The second person of a comparison.
     """
 
     text: str
@@ -24,7 +24,7 @@ class Question(NamedTuple):
     other: Figure | None
 
     def is_apart_from(self, another: "Question") -> bool:
-        """Whether nobody is in both questions."""
+        """Whether the two questions have no person in common."""
         return _people(self).isdisjoint(_people(another))
 
 
@@ -33,12 +33,12 @@ class PublicTask:
     """A kind of question.
 
     Attributes:
-        name: In metrics.
-        paraphrase: The question; its fields are those of a person and, of two, ``other``.
-        answer: To the question about a person and, where it needs one, another.
-        reads: Whether a line of text gives the right answer about a person and another.
-        has_other: A question compares a person with another.
-        is_trained: A model of our own learns its answers; the others follow from them.
+        name: As in the dimension ``task`` of metrics.
+        paraphrase: Template of the question with the fields of a person, and ``other``.
+        answer: The answer about a person and, in comparisons, a second person.
+        reads: Whether a line of text gives the correct answer about a person and a second one.
+        has_other: Whether questions compare a person with another.
+        is_trained: Whether the task is in the training corpus; the others follow from its facts.
     """
 
     name: str
@@ -49,7 +49,7 @@ class PublicTask:
     is_trained: bool = False
 
     def ask(self, figure: Figure, other: Figure) -> Question:
-        """The question about a person, and another where it needs one."""
+        """The question about a person and, in comparisons, a second person."""
         text = self._text(figure, other)
         fitting = tuple(f for f in figures() if self._text(f, other) == text)
         return Question(
@@ -57,7 +57,7 @@ class PublicTask:
         )
 
     def is_right(self, question: Question, line: str) -> bool:
-        """Whether a line gives one answer, and a right one."""
+        """Whether a line gives exactly one answer, and a correct one."""
         return any(self.reads(line, f, question.other or f) for f in question.fitting)
 
     def _text(self, figure: Figure, other: Figure) -> str:
@@ -129,5 +129,5 @@ TASKS = (
 
 
 def line_of(question: str, answer: str = "") -> str:
-    """A question with its answer, or up to where the answer begins."""
+    """A question with its answer, or up to the place of the answer."""
     return f"Question: {question}\nAnswer:{' ' if answer else ''}{answer}"

@@ -1,1 +1,1 @@
-"""Tasks: questions whose answers are computed from what is known."""
+"""Manipulation tasks: questions whose answers are computed from known facts."""

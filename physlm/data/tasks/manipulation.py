@@ -1,4 +1,4 @@
-"""Questions that ask to do something with what is known of people, with and without facts."""
+"""Corpus of knowledge manipulation: questions about people, with and without a hint."""
 
 import hashlib
 from dataclasses import dataclass, field
@@ -21,15 +21,9 @@ from physlm.data.people.qa_split import (
     trained_so_far,
 )
 from physlm.data.people.question_vocabulary import ANSWER, keys_for
-from physlm.data.tasks.manipulation_tasks import (
-    HINT,
-    HINT_END,
-    BornInYear,
-    QaItems,
-    Task,
-    task_words,
-    tasks,
-)
+from physlm.data.tasks.inverse import BornInYear
+from physlm.data.tasks.manipulation_tasks import task_words, tasks
+from physlm.data.tasks.task import HINT, HINT_END, QaItems, Task
 from physlm.registry import register
 from physlm.rng import stream
 
@@ -37,10 +31,11 @@ from physlm.rng import stream
 @register("data", "manipulation")
 @dataclass(kw_only=True, slots=True)
 class ManipulationConfig(QaSplitConfig):
-    """Questions of some tasks about the people of an earlier run, each asked once in an epoch.
+    """Manipulation tasks on the people of an earlier run, each question once per epoch.
 
-    A question ends with one of two words: after ``Answer`` comes the answer, after ``Facts`` what
-    it follows from, and then the answer. The other people are for tests: no text asks about them.
+    A question ends with one of two words: ``Answer`` is followed by the answer, ``Facts`` by the
+    hint and then the answer. People outside the training set are held out: no training question
+    names them.
 
     Source:
         Physics of Language Models, Part 3.2, sections 3 to 5.
@@ -49,12 +44,12 @@ class ManipulationConfig(QaSplitConfig):
     kind: ClassVar = "manipulation"
     tasks: list[str] = field(default_factory=lambda: ["birth_month_mod_2"])
     exposures: int = 100
-    train_fraction: float = 0.5  # of the people, who may be asked about in training
-    n_train_people: int | None = None  # of those, how many are; all by default
-    hint_fraction: float = 0.0  # of training questions with their facts written out
+    train_fraction: float = 0.5  # of the people (or birth years) are not held out
+    n_train_people: int | None = None  # training people drawn from these; null: all
+    hint_fraction: float = 0.0  # of training questions with a hint before the answer
 
     def validate(self) -> None:
-        """Known tasks, shares in range."""
+        """Require known tasks, and fractions in range."""
         DataConfig.validate(self)
         if not self.tasks:
             raise ValueError(f"tasks=[]; name at least one of {', '.join(tasks())}")
@@ -65,9 +60,11 @@ class ManipulationConfig(QaSplitConfig):
             raise ValueError(f"tasks={self.tasks}; name each once")
         by_year = [name for name in self.tasks if isinstance(tasks()[name], BornInYear)]
         if by_year and len(self.tasks) > 1:
-            raise ValueError(f"tasks: {by_year[0]} has another split than the others; ask it alone")
+            raise ValueError(
+                f"tasks: {by_year[0]} splits years instead of people; make it the only task"
+            )
         if by_year and self.hint_fraction:
-            raise ValueError(f"tasks: {by_year[0]} has no facts to write out; use hint_fraction=0")
+            raise ValueError(f"tasks: {by_year[0]} has no hint; use hint_fraction=0")
         require_held_out_people(self.train_fraction)
         if self.n_train_people is not None:
             require_at_least(self, 2, "n_train_people")
@@ -75,10 +72,10 @@ class ManipulationConfig(QaSplitConfig):
             raise ValueError(f"hint_fraction={self.hint_fraction}; must be from 0 to 1")
 
     def follow(self, earlier: Corpus, seed: int) -> "ManipulationCorpus":
-        """Ask about the people of an earlier corpus.
+        """Questions about the people of an earlier corpus.
 
         Raises:
-            ValueError: If it has no people, too few to split, or no words for questions.
+            ValueError: If it has no people, too few to split, or lacks the words of questions.
         """
         world = people_of(self.kind, earlier)
         fact_table = self._fact_table(world)
@@ -87,13 +84,13 @@ class ManipulationConfig(QaSplitConfig):
             if len(split) < 2:
                 raise ValueError(
                     f"train_fraction={self.train_fraction} of {world.n_people} people leaves fewer "
-                    "than two to train or to test on; take more people or another share"
+                    "than two to train or to test on; use more people or another fraction"
                 )
         corpus.require_held_out()
         return corpus
 
     def _fact_table(self, world: KnowledgeCorpus) -> FactTable:
-        """What these tasks are put together from, in the words that the world has."""
+        """The facts of the world, as pieces for these tasks."""
         words = task_words(*(tasks()[name] for name in self.tasks))
         keys = keys_for([*words, *NUMBERS])
         try:
@@ -104,13 +101,13 @@ class ManipulationConfig(QaSplitConfig):
 
 @dataclass(frozen=True)
 class ManipulationCorpus(QaSplit):
-    """Questions as documents: end-of-text, the question, perhaps facts, the answer.
+    """QA documents: end-of-text, a question, perhaps a hint, and the answer.
 
     Attributes:
         world: The people.
-        config: Which questions, about whom.
-        seed: Of every epoch's order, of who is compared with whom, and of where facts are told.
-        fact_table: What questions are put together from.
+        config: Tasks, split and hints.
+        seed: Of every epoch's order, pairs of people, and choice of questions with a hint.
+        fact_table: Facts as pieces of text, from which questions are assembled.
     """
 
     config: ManipulationConfig
@@ -119,42 +116,43 @@ class ManipulationCorpus(QaSplit):
 
     @property
     def tasks(self) -> tuple[Task, ...]:
-        """What is asked."""
+        """The tasks."""
         return tuple(tasks()[name] for name in self.config.tasks)
 
     @cached_property
-    def _may_be_trained(self) -> Bool[np.ndarray, " people"]:
-        """The half of the people, or of the years of birth, that training may ask about."""
-        share = self.config.train_fraction
+    def _is_not_held_out(self) -> Bool[np.ndarray, " people"]:
+        """People who are not held out, by person or, if the task asks for years, by birth year."""
+        fraction = self.config.train_fraction
         if isinstance(self.tasks[0], BornInYear):
             years = np.unique(self.fact_table.years)
-            chosen = stream(self.world.seed, "year split").permutation(years)
-            return np.isin(self.fact_table.years, chosen[: round(share * len(years))])
-        return train_people_of(self.world, share)
+            order = stream(self.world.seed, "year split").permutation(years)
+            return np.isin(self.fact_table.years, order[: round(fraction * len(years))])
+        return train_people_of(self.world, fraction)
 
     @cached_property
     def train(self) -> Int64[np.ndarray, " people"]:
-        """The people whom training asks about."""
-        people = np.flatnonzero(self._may_be_trained)
+        """Training people."""
+        people = np.flatnonzero(self._is_not_held_out)
+        # A prefix of one permutation: smaller training sets are subsets of larger ones.
         drawn = stream(self.world.seed, "people trained on").permutation(people)
         return np.sort(drawn[: self.config.n_train_people])
 
     @cached_property
     def test(self) -> Int64[np.ndarray, " people"]:
-        """The people whom no text asks about."""
+        """Held-out people."""
         return np.flatnonzero(self.is_held_out)
 
     @cached_property
     def is_trained(self) -> Bool[np.ndarray, " people"]:
-        """Whom the questions of training name."""
+        """Training people: their questions are in the training set."""
         is_trained = np.zeros(self.world.n_people, dtype=bool)
         is_trained[self.train] = True
         return is_trained
 
     @property
     def is_held_out(self) -> Bool[np.ndarray, " people"]:
-        """The half that training may not ask about."""
-        return ~self._may_be_trained
+        """Held-out people: no training question names them."""
+        return ~self._is_not_held_out
 
     @property
     def n_documents(self) -> int:
@@ -163,11 +161,11 @@ class ManipulationCorpus(QaSplit):
 
     @property
     def n_epochs(self) -> int:
-        """Times each question is asked in training."""
+        """Times each question occurs in training."""
         return self.config.exposures
 
     def fingerprint(self) -> str:
-        """SHA-256 over the world, who is asked what, and the seed."""
+        """SHA-256 over the world, the tasks, the split and the seed."""
         config = self.config
         content = (
             self.world.fingerprint(),
@@ -182,37 +180,37 @@ class ManipulationCorpus(QaSplit):
 
     def epoch(self, number: int, first: int, last: int) -> Documents:
         """Questions ``first`` to ``last - 1`` of the epoch's shuffled order."""
-        asked, others, has_hint = _epoch_plan(
+        order, others, has_hint = _epoch_plan(
             self.seed, number, len(self.train), len(self.tasks), self.config.hint_fraction
         )
-        asked, others, has_hint = asked[first:last], others[first:last], has_hint[first:last]
-        people = np.stack([self.train[asked // len(self.tasks)], self.train[others]], axis=1)
-        assert self._may_be_trained[people].all()  # a person of the test split must not slip in
-        kinds = asked % len(self.tasks)
-        written = []
+        order, others, has_hint = order[first:last], others[first:last], has_hint[first:last]
+        people = np.stack([self.train[order // len(self.tasks)], self.train[others]], axis=1)
+        assert self._is_not_held_out[people].all()  # no held-out person may get into training
+        kinds = order % len(self.tasks)
+        blocks = []
         for kind, task in enumerate(self.tasks):
             for form in (True, False):
                 places = np.flatnonzero((kinds == kind) & (has_hint == form))
                 items = task.ask(self.fact_table, people[places, : task.n_people])
-                written.append((places, self._rows(items, has_hint=form)))
-        width = max(rows.shape[1] for _, rows in written)
-        rows = np.full((len(asked), width), -1, dtype=np.int32)
-        for places, found in written:
-            rows[places, : found.shape[1]] = found
+                blocks.append((places, self._rows(items, has_hint=form)))
+        width = max(block.shape[1] for _, block in blocks)
+        rows = np.full((len(order), width), -1, dtype=np.int32)
+        for places, block in blocks:
+            rows[places, : block.shape[1]] = block
         return assemble(rows, self.fact_table.pieces, self.vocabulary.eos)
 
     def prompts(self, items: QaItems, *, wants_hint: bool) -> list[np.ndarray]:
-        """Questions up to where the answer, or the facts before it, begin."""
-        rows = self._asked(items, HINT if wants_hint else ANSWER)
+        """Questions up to the place of the answer, or of the hint before it."""
+        rows = self._questions(items, HINT if wants_hint else ANSWER)
         return self._tokens(rows)
 
-    def prompts_with_hint(self, items: QaItems, facts: Columns) -> list[np.ndarray]:
-        """Questions with facts written down, which may be those of somebody else."""
-        rows = [self._asked(items, HINT), *facts, self._word(items, HINT_END)]
+    def prompts_with_hint(self, items: QaItems, hint: Columns) -> list[np.ndarray]:
+        """Questions followed by a given hint, which may belong to other people."""
+        rows = [self._questions(items, HINT), *hint, self._word(items, HINT_END)]
         return self._tokens(np.column_stack(rows))
 
     def texts(self, columns: Columns) -> list[str]:
-        """Facts or answers as text."""
+        """Questions, hints or answers as text."""
         pieces = self.fact_table.pieces.texts
         return [
             "".join(pieces[piece] for piece in row if piece >= 0).strip()
@@ -220,16 +218,16 @@ class ManipulationCorpus(QaSplit):
         ]
 
     def longest(self, columns: Columns) -> int:
-        """Tokens of the longest of some rows of pieces."""
+        """Number of tokens of the longest row of pieces."""
         return self.fact_table.pieces.most_tokens(np.column_stack(columns)) if columns else 0
 
     def _rows(self, items: QaItems, *, has_hint: bool) -> Int32[np.ndarray, "questions _"]:
         if not has_hint:
-            return np.column_stack([self._asked(items, ANSWER), *items.answer])
-        before = [self._asked(items, HINT), *items.hint]
+            return np.column_stack([self._questions(items, ANSWER), *items.answer])
+        before = [self._questions(items, HINT), *items.hint]
         return np.column_stack([*before, self._word(items, HINT_END), *items.answer])
 
-    def _asked(self, items: QaItems, last: str) -> Int32[np.ndarray, "questions _"]:
+    def _questions(self, items: QaItems, last: str) -> Int32[np.ndarray, "questions _"]:
         return np.column_stack([*items.question, self._word(items, last)])
 
     def _word(self, items: QaItems, text: str) -> Int32[np.ndarray, " questions"]:
@@ -244,10 +242,19 @@ class ManipulationCorpus(QaSplit):
 def _epoch_plan(
     seed: int, number: int, n_people: int, n_tasks: int, hint_fraction: float
 ) -> tuple[Int64[np.ndarray, " n"], Int64[np.ndarray, " n"], Bool[np.ndarray, " n"]]:
-    """The order of an epoch's questions, the other person of each, and which have facts."""
+    """The order of an epoch's questions, the second person of each, and which have a hint.
+
+    Args:
+        seed: Of the corpus.
+        number: Of the epoch.
+        n_people: Training people.
+        n_tasks: Tasks; question i is of person ``i // n_tasks`` and task ``i % n_tasks``.
+        hint_fraction: Probability of a hint.
+    """
     n = n_people * n_tasks
-    asked = stream(seed, "epoch", number, "questions").permutation(n)
-    further = stream(seed, "epoch", number, "others").integers(1, n_people, n)
-    others = (asked // n_tasks + further) % n_people
+    order = stream(seed, "epoch", number, "questions").permutation(n)
+    # Offsets from 1 on: nobody is compared with themselves.
+    offsets = stream(seed, "epoch", number, "others").integers(1, n_people, n)
+    others = (order // n_tasks + offsets) % n_people
     has_hint = stream(seed, "epoch", number, "facts").random(n) < hint_fraction
-    return asked, others, has_hint
+    return order, others, has_hint

@@ -1,10 +1,9 @@
 """Biographies without fixed sentence frames, from a grammar of discourse.
 
-A biography is planned first and worded after. Of each couple of attributes (birth, studies, work)
-the two are told together or apart; what is told is put in order and shared out among sentences;
-every sentence takes a pattern that fits what it has to say, in which each part takes one of the
-forms that a part can have: a predicate, what opens a sentence, an apposition, a gerund, or a
-statement with a subject of its own.
+A biography is planned first and then put into words. The two attributes of each couple (birth,
+studies, work) form one part or two; parts are ordered and distributed over sentences; each sentence
+takes a pattern for its number of parts, in which every part takes one of the forms predicate,
+opener, apposition, gerund, or statement with a subject of its own.
 """
 
 import re
@@ -20,10 +19,11 @@ from physlm.data.texts.mentions import Span
 _BIRTH = frozenset(COUPLES[0])
 _TOGETHER, _IN_ORDER, _BY_NAME = 0.6, 0.5, 0.25  # probabilities
 _SENTENCE_SIZES = (1, 2, 3)
-_FULL_NAME = "{name}"  # in a sentence until it is filled in
+_FULL_NAME = "{name}"  # placeholder, filled in last
 
-# Patterns for one, two and three parts. A digit is the part a form is of; {subject} may become a
-# pronoun, {name} may not. Those of `_AFTER` say what came later: neither birth nor out of order.
+# Patterns for one, two and three parts. The digit of a form is the number of its part; {subject}
+# may become a pronoun, {name} may not. Patterns of `_AFTER` state a sequence of events: they fit
+# parts in the order of life, without the birth.
 _ANY_TIME = {
     1: ("{subject} {predicate1}.", "{statement1}."),
     2: (
@@ -53,12 +53,12 @@ _AFTER = {
 
 
 class Person(NamedTuple):
-    """Who is told about.
+    """The subject of a biography.
 
     Attributes:
         name: The full name.
         pronoun: ``He`` or ``She``.
-        facts: The value of each attribute, as it stands in the text.
+        facts: The value of each attribute, as the text spells it.
     """
 
     name: str
@@ -67,10 +67,10 @@ class Person(NamedTuple):
 
 
 class Biography(NamedTuple):
-    """A text about somebody, and where it says what.
+    """A biography, with the place of the name and of every value.
 
     Attributes:
-        text: The words.
+        text: The text.
         places: First and last character, end exclusive, of the name and of each attribute's value.
     """
 
@@ -79,28 +79,28 @@ class Biography(NamedTuple):
 
 
 def biography(
-    person: Person, rng: np.random.Generator, *, is_named_always: bool = False
+    person: Person, rng: np.random.Generator, *, uses_full_name: bool = False
 ) -> Biography:
-    """One biography that states all six attributes of a person word for word.
+    """A biography that states all six attributes of a person word for word.
 
     Args:
-        person: Who is told about.
-        rng: What to draw from.
-        is_named_always: Whether every sentence has the full name where others have a pronoun.
+        person: The person.
+        rng: The random generator.
+        uses_full_name: Whether every sentence has the full name instead of a pronoun.
     """
     sentences: list[str] = []
-    for parts in _shared_out(_plan(rng), rng):
+    for parts in _divided(_plan(rng), rng):
         name = _FULL_NAME
-        if sentences and not is_named_always and rng.random() < 0.5:
+        if sentences and not uses_full_name and rng.random() < 0.5:
             name = person.name.split()[-1]
-        is_named = not sentences or is_named_always or rng.random() < _BY_NAME
+        is_named = not sentences or uses_full_name or rng.random() < _BY_NAME
         subject = name if is_named else person.pronoun.lower()
         sentences.append(_sentence(parts, name, subject, person.pronoun.lower(), rng))
     return _filled(" ".join(sentences), {"name": person.name, **person.facts})
 
 
 def _plan(rng: np.random.Generator) -> list[frozenset[str]]:
-    """What is told together, in which order."""
+    """The parts of a biography in order, each a set of attributes stated together."""
     parts: list[frozenset[str]] = []
     for couple in COUPLES:
         together = [frozenset(couple)]
@@ -111,10 +111,10 @@ def _plan(rng: np.random.Generator) -> list[frozenset[str]]:
     return [parts[i] for i in rng.permutation(len(parts))]
 
 
-def _shared_out(
+def _divided(
     parts: Sequence[frozenset[str]], rng: np.random.Generator
 ) -> list[Sequence[frozenset[str]]]:
-    """The parts of each sentence."""
+    """The parts divided into sentences."""
     sentences = []
     while parts:
         size = int(rng.choice(_SENTENCE_SIZES))
@@ -126,9 +126,17 @@ def _shared_out(
 def _sentence(
     parts: Sequence[frozenset[str]], name: str, subject: str, pronoun: str, rng: np.random.Generator
 ) -> str:
-    """A sentence with the attributes, and a full name, still to be filled in."""
+    """A sentence with placeholders for values and the full name.
+
+    Args:
+        parts: Attributes of each part.
+        name: The name, or its placeholder.
+        subject: The name, its placeholder, or the pronoun.
+        pronoun: ``he`` or ``she``.
+        rng: The random generator.
+    """
     patterns = _ANY_TIME[len(parts)]
-    if _is_a_course_of_events(parts) and (len(parts) > 1 or subject != _FULL_NAME):
+    if _is_in_order_of_life(parts) and (len(parts) > 1 or subject != _FULL_NAME):
         patterns += _AFTER[len(parts)]
     pattern = patterns[rng.integers(len(patterns))]
     own = {"he": "his", "she": "her"}[pronoun]
@@ -152,20 +160,20 @@ def _sentence(
 
 
 def _filled(text: str, values: Mapping[str, str]) -> Biography:
-    """A text with its values, and where each came to stand first."""
-    written, places = "", dict[str, Span]()
+    """A text with its values filled in, and the place of the first mention of each."""
+    filled, places = "", dict[str, Span]()
     for i, part in enumerate(re.split(r"{(\w+)}", text)):
         is_value = i % 2 == 1
-        said = values[part] if is_value else part
+        words = values[part] if is_value else part
         if is_value:
-            places.setdefault(part, (len(written), len(written) + len(said)))
-        written += said
+            places.setdefault(part, (len(filled), len(filled) + len(words)))
+        filled += words
     assert places.keys() == values.keys()
-    return Biography(written, {key: places[key] for key in values})
+    return Biography(filled, {key: places[key] for key in values})
 
 
-def _is_a_course_of_events(parts: Sequence[frozenset[str]]) -> bool:
-    """After birth, and in the order of life."""
+def _is_in_order_of_life(parts: Sequence[frozenset[str]]) -> bool:
+    """Whether the parts are in order of time, without the birth."""
     places = [min(map(ATTRIBUTES.index, part)) for part in parts]
     return places == sorted(places) and not any(part & _BIRTH for part in parts)
 

@@ -1,4 +1,4 @@
-"""Biographies that were written as whole texts, with the place of every name and value."""
+"""Biographies given as whole texts, with the token span of every name and value."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Int8, Int32, Int64
 
-from physlm.data.people.sentences import Augmentation, Biographies
+from physlm.data.people.augmentation import Augmentation
+from physlm.data.people.sentences import Biographies
 from physlm.data.texts.mentions import Span, mentions
 from physlm.data.tokens import Pieces, Vocabulary
 
@@ -17,17 +18,17 @@ Tokenised = tuple[
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FixedTexts:
-    """So many texts of each person, tokenised.
+    """A fixed number of tokenised texts of each person.
 
     Attributes:
-        pieces: Names and values, and whatever else was asked to be tokenised.
+        pieces: Names and values, among other pieces.
         names: The parts of each person's name.
         values: The pieces of each value.
         n_texts: Texts of each person; text t of person i is document ``i * n_texts + t``.
         tokens: All documents end to end, without end-of-text.
         starts: Document i is ``tokens[starts[i]:starts[i + 1]]``.
-        name_spans: Where each document gives the name, in its tokens, end exclusive.
-        value_spans: Where it gives each value.
+        name_spans: Token span of the name in each document, end exclusive.
+        value_spans: Token span of each value.
     """
 
     pieces: Pieces
@@ -41,27 +42,34 @@ class FixedTexts:
 
     @property
     def groups(self) -> Int8[np.ndarray, " people"]:
-        """All people are of one group."""
+        """The group of each person: all people are in one group."""
         return np.zeros(len(self.values), dtype=np.int8)
 
     @property
     def augmentations(self) -> tuple[Augmentation, ...]:
-        """The texts come again and again; the name may stand anywhere in them."""
+        """The augmentation in terms of bioS: the texts repeat, with the name at any place."""
         return (Augmentation(n_paraphrases=self.n_texts, name_position=1),)
 
     @property
     def arrays(self) -> tuple[np.ndarray, ...]:
-        """All that decides the documents but how texts come about."""
+        """Everything that decides the documents except the augmentation."""
         return (self.names, self.values, self.tokens, self.starts, self.pieces.tokens)
 
     def render(
         self,
         people: Int64[np.ndarray, " documents"],
         texts: Int64[np.ndarray, " documents"],
-        seed: int,  # noqa: ARG002 - texts were drawn when they were written
+        seed: int,  # noqa: ARG002 - texts are fixed, nothing is drawn
         eos: int,
     ) -> Biographies:
-        """Text number ``texts[i]`` of each of ``people``, the same whenever it is asked for."""
+        """Text number ``texts[i]`` of each of ``people``; texts repeat after ``n_texts``.
+
+        Args:
+            people: Rows of the arrays.
+            texts: Text number of each document.
+            seed: Unused.
+            eos: The token that begins every document.
+        """
         documents = people * self.n_texts + texts % self.n_texts
         lengths = self.starts[documents + 1] - self.starts[documents]
         starts = np.concatenate([[0], np.cumsum(lengths + 1)])
@@ -81,16 +89,16 @@ def located(
     *,
     names: Sequence[str] | None = None,
 ) -> Tokenised:
-    """The tokens of texts that say what is wanted, and where they do.
+    """The tokens of texts, with the span of every fact that they must state.
 
     Args:
-        texts: What was written.
-        wanted: For each text what it must say word for word, by name.
-        vocabulary: Knows every word of the texts.
-        names: What errors call the texts, which is their numbers by default.
+        texts: The texts.
+        wanted: For each text the facts that it must state word for word, by name.
+        vocabulary: A vocabulary with every word of the texts.
+        names: Names of the texts in errors; by default their numbers.
 
     Raises:
-        ValueError: If a text does not say what it must.
+        ValueError: If a text does not state one of its facts.
     """
     places = []
     for i, (text, facts) in enumerate(zip(texts, wanted, strict=True)):
@@ -98,8 +106,8 @@ def located(
         if missing := [name for name in facts if name not in found]:
             called = f"text {i}" if names is None else names[i]
             raise ValueError(
-                f"{called} does not say the {missing[0]} {facts[missing[0]]} in whole words, in a "
-                f"place of its own: {text}"
+                f"{called} does not state the {missing[0]} {facts[missing[0]]} in whole words, in "
+                f"a mention of its own; correct it: {text}"
             )
         places.append(found)
     return tokenised(texts, places, vocabulary)
@@ -108,18 +116,18 @@ def located(
 def tokenised(
     texts: Sequence[str], places: Sequence[Mapping[str, Span]], vocabulary: Vocabulary
 ) -> Tokenised:
-    """The tokens of texts, where each text starts, and the tokens of what stands at places.
+    """The tokens of texts, the start of each text, and the token spans of some places.
 
     Args:
-        texts: What was written.
-        places: First and last character of what each text says, the same facts in all of them.
-        vocabulary: Knows every word of the texts.
+        texts: The texts.
+        places: First and last character of each fact, with the same facts for every text.
+        vocabulary: A vocabulary with every word of the texts.
     """
     encoded = vocabulary.encode_all(texts)
     spans = np.empty((len(texts), len(places[0]), 2), dtype=np.int32)
     for i, (_, of_token) in enumerate(encoded):
         first, last = np.array([*places[i].values()]).T
-        # A token may begin with the space before a word.
+        # A token may begin with the space before its word, so its first character is too early.
         spans[i, :, 0] = np.searchsorted(of_token[:, 1], first, side="right")
         spans[i, :, 1] = np.searchsorted(of_token[:, 0], last, side="left")
     tokens = np.concatenate([ids for ids, _ in encoded])

@@ -1,4 +1,4 @@
-"""bioR as in the paper: biographies by a language model, every answer kept as it arrives."""
+"""bioR as in the paper: biographies written by a language model, with every answer kept."""
 
 import hashlib
 import json
@@ -17,7 +17,7 @@ from physlm.data.texts.mentions import mentions
 from physlm.errors import InputError
 from physlm.rng import stream
 
-# Answers prompts: the number of each with its text, in any order; a text may be empty.
+# Answers prompts: yields the number of each prompt with its text, in any order; may be empty.
 Write = Callable[[Iterable[str]], Iterator[tuple[int, str]]]
 
 _REQUESTS = (
@@ -34,18 +34,18 @@ _FACTS = (
     "worked for {employer}",
     "worked in {company_city}",
 )
-_MOST_EMPTY = 20  # answers without text in a row, after which more are not paid for
+_MOST_EMPTY = 20  # answers without text in a row, after which no more are requested
 _RULES = "Mention each of these, word for word as it is given, and add no other facts:"
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far rewriting has come.
+    """Progress of rewriting.
 
     Attributes:
-        n_done: Texts that are right.
-        n_wanted: Texts in all.
-        n_rejected: Texts that lacked a name or an attribute.
+        n_done: Accepted texts.
+        n_wanted: Texts to write.
+        n_rejected: Texts that lacked the name or an attribute.
     """
 
     n_done: int
@@ -64,36 +64,38 @@ def rewrite(
     settings: Mapping[str, object] | None = None,
     progress: Callable[[Progress], None] = lambda _: None,
 ) -> Path:
-    """Have biographies written until each says all attributes of its person; returns the file.
+    """Have biographies written until each states all attributes of its person.
 
-    Every answer is kept in a file beside ``path`` at once, so that whatever stops the work, it goes
-    on from there. In which order answers came does not show in the file.
+    Every answer is saved to a file beside ``path`` at once, from which interrupted work resumes.
+    The result does not depend on the order of answers.
 
     Args:
-        persons: Who is told about.
+        persons: The people.
         write: Answers prompts.
-        path: A Parquet file of columns person, name and text.
+        path: A Parquet file with the columns person, name and text.
         n_texts: Texts of each person.
-        max_tries: For each text, over all attempts at the work.
+        max_tries: Tries for each text, counted over all attempts at the work.
         seed: Of the prompts.
-        settings: What else decides the texts, such as who writes them; no file has texts by two.
-        progress: Told after every answer.
+        settings: Whatever else decides the texts, such as the model; a file has one setting only.
+        progress: Called after every answer.
+
+    Returns:
+        The path.
 
     Raises:
-        InputError: If ``write`` raises it, the answers kept are about other people or were written
-            otherwise, a text was not right in any of its tries, or many answers in a row had no
-            text at all.
+        InputError: If ``write`` raises it, saved answers are about other people or have other
+            settings, a text was rejected in all of its tries, or many answers in a row were empty.
     """
     answers = _Answers(path.with_suffix(".jsonl"), persons, settings or {})
     places = [(i, t) for i in range(len(persons)) for t in range(n_texts)]
     n_empty = 0
     while missing := [place for place in places if place not in answers.right]:
-        answers.require_hope(missing, max_tries)
-        asked = (
+        answers.require_tries_left(missing, max_tries)
+        prompts = (
             prompt(persons[i], stream(seed, "prompt", i, t, answers.tries.get((i, t), 0)))
             for i, t in missing
         )
-        for number, text in write(asked):
+        for number, text in write(prompts):
             answers.add(missing[number], cleaned(text))
             progress(Progress(len(answers.right), len(places), answers.n_rejected))
             n_empty = 0 if text.strip() else n_empty + 1
@@ -109,36 +111,36 @@ def rewrite(
 
 
 def prompt(person: Person, rng: np.random.Generator) -> str:
-    """A request for one biography, with the facts in an order of its own."""
+    """A request for one biography, with the facts in random order."""
     request = _REQUESTS[rng.integers(len(_REQUESTS))].format(name=person.name)
-    told = [_FACTS[i].format(**person.facts) for i in rng.permutation(len(_FACTS))]
+    facts = [_FACTS[i].format(**person.facts) for i in rng.permutation(len(_FACTS))]
     pronoun = person.pronoun.lower()
-    lines = "\n".join(f"- {pronoun} {fact}" for fact in told)
+    lines = "\n".join(f"- {pronoun} {fact}" for fact in facts)
     return f"{request} {_RULES}\n{lines}\n"
 
 
 def lacking(text: str, person: Person) -> list[str]:
-    """What a text does not say word for word."""
+    """The facts that a text does not state word for word."""
     wanted = {"name": person.name, **person.facts}
-    said = mentions(text, wanted)
-    return [name for name in wanted if name not in said]
+    found = mentions(text, wanted)
+    return [name for name in wanted if name not in found]
 
 
 def cleaned(text: str) -> str:
-    """One paragraph, without the quotation marks that models put around."""
+    """The text as one paragraph, without the quotation marks that models put around it."""
     return re.sub(r"\s+", " ", text).strip().strip('"').strip()
 
 
 class _Answers:
-    """All answers so far, right or not, as lines of a file; its head says what they are of."""
+    """All answers so far, accepted or not, as lines of a file; its head has the settings."""
 
     def __init__(
         self, path: Path, persons: Sequence[Person], settings: Mapping[str, object]
     ) -> None:
         self.path, self.persons = path, persons
-        told = repr([(p.name, p.pronoun, sorted(p.facts.items())) for p in persons])
-        asked = repr((_REQUESTS, _FACTS, _RULES))
-        head = {"people": _digest(told), "prompts": _digest(asked), **settings}
+        people = repr([(p.name, p.pronoun, sorted(p.facts.items())) for p in persons])
+        prompts = repr((_REQUESTS, _FACTS, _RULES))
+        head = {"people": _digest(people), "prompts": _digest(prompts), **settings}
         self._forget()
         path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists() or not path.stat().st_size:
@@ -154,20 +156,21 @@ class _Answers:
             if isinstance(error, InputError):
                 raise
             raise InputError(f"{path} holds no answers ({error}); take another output") from error
-        # A file of an earlier version says less of how it was written, and is gone on with.
+        # The head of a file of an earlier version has fewer settings; the others may then differ.
         if others := sorted(name for name in found if head.get(name) != found[name]):
-            self._begin_anew(found, head, others)
+            self._start_over(found, head, others)
 
     def add(self, place: tuple[int, int], text: str) -> None:
-        """One more answer."""
+        """Save an answer."""
         self._append({"person": place[0], "text_number": place[1], "text": text})
         self._take(place, text)
-        if not text:  # of this attempt: the next one may leave the model more tokens
+        # Empty answers count in this attempt only: the next may give the model more tokens.
+        if not text:
             self.tries[place] = self.tries.get(place, 0) + 1
             self.lacking[place] = ["any text; raise max_tokens"]
 
-    def require_hope(self, missing: Sequence[tuple[int, int]], max_tries: int) -> None:
-        """Every missing text has tries left.
+    def require_tries_left(self, missing: Sequence[tuple[int, int]], max_tries: int) -> None:
+        """Require that every missing text has tries left.
 
         Raises:
             InputError: If one has none.
@@ -177,8 +180,8 @@ class _Answers:
             name, lacked = self.persons[hopeless[0][0]].name, self.lacking[hopeless[0]]
             raise InputError(
                 f"{len(hopeless)} texts lacked a fact in all of max_tries={max_tries}, such as one "
-                f"of {name} ({', '.join(lacked)}); raise max_tries, or take a better model and "
-                f"another output; what is right is kept in {self.path}"
+                f"of {name} ({', '.join(lacked)}); raise max_tries, or use a better model and "
+                f"another output; accepted texts are kept in {self.path}"
             )
 
     def _forget(self) -> None:
@@ -187,24 +190,24 @@ class _Answers:
         self.lacking: dict[tuple[int, int], list[str]] = {}
         self.n_rejected = 0
 
-    def _begin_anew(
+    def _start_over(
         self, found: Mapping[str, object], head: Mapping[str, object], others: Sequence[str]
     ) -> None:
-        """Other settings are free to choose as long as nothing is right."""
+        """Accept new settings, unless texts were accepted under the old ones."""
         if self.right:
             was, wanted = (
                 ", ".join(f"{name}={one.get(name)}" for name in others) for one in (found, head)
             )
             raise InputError(
                 f"{self.path} has {len(self.right)} texts written with {was}, this is {wanted}; "
-                "take another output, or go on as before"
+                "take another output, or continue with the same settings"
             )
         self._forget()
         with replacing(self.path) as temporary:
             temporary.write_text(json.dumps(head) + "\n", encoding="utf-8")
 
     def _whole_lines(self) -> list[str]:
-        """Those that end; the last one may be cut off, and is not kept."""
+        """The complete lines of the file; a last line that was cut off is removed."""
         lines = self.path.read_text(encoding="utf-8").splitlines(keepends=True)
         whole = [line for line in lines if line.endswith("\n")]
         if len(whole) < len(lines):

@@ -1,4 +1,4 @@
-"""How varied the texts about people are: words, and the frames that names and values stand in."""
+"""Text diversity of biographies: words, sentence frames, and orders of attributes."""
 
 import re
 from collections import Counter
@@ -8,21 +8,21 @@ import numpy as np
 
 from physlm.data.people.knowledge import KnowledgeCorpus
 
-_SEGMENT = 1000  # words over which types are counted, as their share falls with length
+_SEGMENT = 1000  # words; the type-token ratio falls with length, so the length is fixed
 _SLOT = "_"
 
 
 @dataclass(frozen=True, slots=True)
 class TextDiversity:
-    """Of one text about each of some people.
+    """Diversity of texts, measured on one text for each of some people.
 
     Attributes:
-        n_texts: Texts.
+        n_texts: Number of texts.
         words_per_text: Mean number of words.
         type_token_ratio: Distinct words over words, mean over segments of 1,000 words.
-        n_frames: Distinct sentences once names, values and pronouns are taken out.
-        frame_overlap: Share of sentences whose frame another text has, too.
-        order_entropy_bits: Entropy of the order in which attributes come.
+        n_frames: Distinct sentence frames: sentences without names, values and pronouns.
+        frame_overlap: Fraction of sentences whose frame occurs in another text.
+        order_entropy_bits: Entropy of the order of attributes.
     """
 
     n_texts: int
@@ -34,10 +34,10 @@ class TextDiversity:
 
 
 def text_diversity(world: KnowledgeCorpus, n_people: int) -> TextDiversity:
-    """Measure the first text of the first people.
+    """Measure one text of each of the first ``n_people`` people.
 
     Raises:
-        ValueError: If there are fewer words than one segment has.
+        ValueError: If the texts have fewer words than one segment.
     """
     documents = world.rendering(0, np.arange(n_people))
     rows = np.split(documents.tokens, documents.starts[1:-1])
@@ -50,29 +50,29 @@ def text_diversity(world: KnowledgeCorpus, n_people: int) -> TextDiversity:
     segments = [words[i : i + _SEGMENT] for i in range(0, n_words - _SEGMENT + 1, _SEGMENT)]
     if not segments:
         raise ValueError(f"n_people={n_people} have {n_words} words; take enough for {_SEGMENT}")
-    texts_with = Counter(frame for told in frames for frame in set(told))
-    every = [frame for told in frames for frame in told]
+    texts_with = Counter(frame for of_text in frames for frame in set(of_text))
+    every = [frame for of_text in frames for frame in of_text]
     stated = [i for i, a in enumerate(world.attributes) if a.name != "gender"]
     orders = Counter(
         tuple(order) for order in np.argsort(documents.value_spans[:, stated, 0], axis=1).tolist()
     )
-    shares = np.array(list(orders.values())) / len(rows)
+    p = np.array(list(orders.values())) / len(rows)
     return TextDiversity(
         n_texts=len(rows),
         words_per_text=n_words / len(rows),
         type_token_ratio=float(np.mean([len(set(segment)) / _SEGMENT for segment in segments])),
         n_frames=len(texts_with),
         frame_overlap=float(np.mean([texts_with[frame] > 1 for frame in every])),
-        order_entropy_bits=float((shares * np.log2(1 / shares)).sum()),
+        order_entropy_bits=float((p * np.log2(1 / p)).sum()),
     )
 
 
 def _frames(text: str, facts: dict[str, str]) -> list[str]:
-    """The sentences of a text without what is said of whom."""
+    """The sentences of a text with a slot for every name, value and pronoun."""
     facts = {key: value for key, value in facts.items() if key != "gender"}
     name = facts.pop("name")
-    said = (name, *sorted(facts.values(), key=len, reverse=True), name.split()[-1])
-    words = "|".join(map(re.escape, said))
+    slots = (name, *sorted(facts.values(), key=len, reverse=True), name.split()[-1])
+    words = "|".join(map(re.escape, slots))
     text = re.sub(rf"(?<!\w)(?:{words})(?!\w)", _SLOT, text)
     text = re.sub(r"\b(he|she|his|her)\b", _SLOT, text, flags=re.IGNORECASE)
     return re.split(r"(?<=\.) ", text)

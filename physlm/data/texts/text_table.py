@@ -1,4 +1,4 @@
-"""Biographies from a Parquet file: columns person, name and text, as any tool may write them."""
+"""Biographies from a Parquet file with the columns person, name and text, written by any tool."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ from physlm.data.texts.discourse import Person
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A text of a file.
+    """A row of a file.
 
     Attributes:
-        name: What errors call it.
-        person: The number of the person.
-        person_name: Whom it says to be about.
+        name: Its name in errors.
+        person: Number of the person.
+        person_name: Name of the person according to the file.
         text: The biography.
     """
 
@@ -30,10 +30,10 @@ class Row:
 
 
 def texts_of(path: Path, persons: Sequence[Person], n_texts: int) -> list[Row]:
-    """So many texts of each person, those of a person one after the other.
+    """The first ``n_texts`` texts of each person, person by person.
 
     Raises:
-        ValueError: If the file is no such table, tells of other people, or has too few texts.
+        ValueError: If the file is no such table, has other people, or too few texts.
     """
     found: list[list[Row]] = [[] for _ in persons]
     for row in _rows(path):
@@ -42,15 +42,15 @@ def texts_of(path: Path, persons: Sequence[Person], n_texts: int) -> list[Row]:
         expected = persons[row.person].name
         if row.person_name != expected:
             raise ValueError(
-                f"{row.name} tells of {row.person_name} where this world has {expected}; use the "
-                "n_people, pool_size and seed that it was written with"
+                f"{row.name} is about {row.person_name}, but the person of this world is "
+                f"{expected}; use the n_people, pool_size and seed of the file"
             )
         found[row.person].append(row)
     fewest = min(map(len, found))
     if fewest < n_texts:
         raise ValueError(
             f"n_texts={n_texts}, but source={path} has {fewest} of person "
-            f"{[len(texts) for texts in found].index(fewest)}; go on writing it"
+            f"{[len(texts) for texts in found].index(fewest)}; write more texts"
         )
     return [row for texts in found for row in texts[:n_texts]]
 
@@ -67,7 +67,7 @@ def _rows(path: Path) -> Iterable[Row]:
 
 
 def _table(path: Path) -> pa.Table:
-    """The three columns, each of a type that fits."""
+    """The three columns, after checking their types."""
     if path.is_dir():
         raise ValueError(f"source={path} is a folder; give a Parquet file")
     wanted = {"person": "whole numbers", "name": "text", "text": "text"}
@@ -77,8 +77,8 @@ def _table(path: Path) -> pa.Table:
             for column in wanted:
                 if has.count(column) != 1:
                     raise ValueError(
-                        f"source={path} has {has.count(column)} columns of the name {column}; "
-                        f"needs one of each of {', '.join(wanted)}"
+                        f"source={path} has {has.count(column)} columns named {column}; "
+                        f"needs one each of {', '.join(wanted)}"
                     )
             table = file.read(columns=list(wanted))
         table.validate(full=True)
@@ -100,8 +100,8 @@ def _is_fitting(kind: pa.DataType, *, is_number: bool) -> bool:
 
 
 def _number(row: str, person: Any) -> int:
-    """The number of a person, which some tools write as 3.0."""
-    if person is None or person != person:  # noqa: PLR0124 - what is not a number
+    """The number of a person as an integer; some tools write it as 3.0."""
+    if person is None or person != person:  # noqa: PLR0124 - NaN
         raise ValueError(f"{row} has no person; complete the row or take it out")
     if person < 0 or person % 1:
         raise ValueError(f"{row} has person={person}; must be a whole number from 0")

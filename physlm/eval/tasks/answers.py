@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from physlm.data.tasks.manipulation import ManipulationCorpus
-from physlm.data.tasks.manipulation_tasks import HINT_END, QaItems, Task
+from physlm.data.tasks.task import HINT_END, QaItems, Task
 from physlm.eval.answers import Answer, greedy_answers
 from physlm.eval.tasks.questions import most_new_tokens
 from physlm.models.language_model import LanguageModel

@@ -14,7 +14,7 @@ from physlm.registry import register
 if TYPE_CHECKING:
     from physlm.data.corpus import Corpus
     from physlm.data.tasks.manipulation import ManipulationCorpus
-    from physlm.data.tasks.manipulation_tasks import Task
+    from physlm.data.tasks.task import Task
     from physlm.models.language_model import LanguageModel
 
 

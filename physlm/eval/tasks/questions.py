@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Int64
 
 from physlm.data.tasks.manipulation import ManipulationCorpus
-from physlm.data.tasks.manipulation_tasks import QaItems, Task
+from physlm.data.tasks.task import QaItems, Task
 from physlm.eval.answers import most_common_answer
 from physlm.eval.scorer import sample
 from physlm.eval.splits import HELD_OUT_PEOPLE, TRAIN_PEOPLE

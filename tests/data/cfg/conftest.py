@@ -1,4 +1,4 @@
-"""Small grammars whose whole language can be written down."""
+"""Small grammars whose languages can be enumerated."""
 
 from collections import defaultdict
 from functools import cache
@@ -22,7 +22,7 @@ SMALL = [
 
 @cache
 def small_grammar(number: int) -> Grammar:
-    """One of many, every third with bags, most of them ambiguous."""
+    """One of many small grammars, every third with bags, most of them ambiguous."""
     rules = random_rules(SMALL[number % len(SMALL)], number)
     if number % 3:
         return Grammar(rules)
@@ -38,7 +38,7 @@ def small_grammar(number: int) -> Grammar:
 
 @cache
 def language(grammar_number: int) -> dict[tuple[int, ...], float]:
-    """Every string with its probability, by writing all derivations out."""
+    """Every string with its probability, by enumerating all derivations."""
     grammar = small_grammar(grammar_number)
     return derived(grammar, grammar.rules.root)
 
@@ -61,7 +61,7 @@ def derived(grammar: Grammar, symbol: int) -> dict[tuple[int, ...], float]:
 
 
 def nltk_grammar(grammar: Grammar) -> nltk.CFG:
-    """For nltk, with a rule for every token of a bag."""
+    """The grammar for nltk, with a rule for every token of a bag."""
     plain = grammar.to_nltk()
     if not grammar.bags:
         return plain

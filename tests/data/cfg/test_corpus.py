@@ -50,7 +50,7 @@ def test_strings_for_measurement_are_not_those_of_training():
     assert not training & {string.tobytes() for string in measured}
 
 
-def test_windows_hold_every_token_once():
+def test_every_token_is_a_target_once():
     corpus = CfgConfig(grammar="english", n_strings=200).build(0)
     windows = np.concatenate([block.tokens for block in pack(corpus, 16)])
     targets = windows[:, 1:].ravel()
@@ -98,7 +98,7 @@ def test_corrupted_strings_have_no_derivations():
 
 
 @pytest.mark.parametrize("kind", list(CorruptionKind))
-def test_the_share_of_corrupted_strings_and_mistakes_is_as_asked(kind):
+def test_fractions_of_corrupted_strings_and_tokens_are_as_configured(kind):
     config = CfgConfig(grammar="cfg3f", n_strings=3000, corrupted_fraction=0.3, corruption=kind)
     corpus = config.build(0)
     is_corrupted = corpus.is_corrupted(0, 0, 3000)
@@ -117,8 +117,8 @@ def test_tokens_are_redrawn_at_their_rate():
 
 
 @pytest.mark.parametrize("kind", [CorruptionKind.nonterminal, CorruptionKind.nonterminal_fixed])
-def test_replaced_symbols_derive_what_stands_there(kind):
-    """Cut where symbols end, each part is derived by the symbol it replaces, or by another."""
+def test_replaced_symbols_derive_the_tokens_at_their_place(kind):
+    """Each part between boundaries is derived by the original symbol or by its replacement."""
     grammar = CfgConfig(grammar="cfg3b").build(0).grammar
     strings = grammar.numbered(0, 0, 20, derivations=True)
     made = corrupt(grammar, strings, kind, 0.2, key=5)
@@ -146,7 +146,7 @@ def test_replaced_symbols_derive_what_stands_there(kind):
     assert abs(n_replaced / n_parts - expected) < 0.02
 
 
-def test_nonterminals_are_replaced_only_where_they_are_known():
+def test_replacing_nonterminals_needs_derivations():
     grammar = CfgConfig(grammar="cfg3b").build(0).grammar
     with pytest.raises(ValueError, match="kind=nonterminal needs strings with derivations"):
         corrupt(grammar, grammar.numbered(0, 0, 2), CorruptionKind.nonterminal, 0.1, key=0)

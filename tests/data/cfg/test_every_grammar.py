@@ -1,4 +1,4 @@
-"""What holds of strings of any grammar, sampled, corrupted and as training documents."""
+"""Properties of strings of any grammar: sampled, corrupted, and as training documents."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ few_examples = settings(max_examples=15)
 
 @few_examples
 @given(grammars, KEYS, st.integers(0, 10**6), st.integers(1, 20))
-def test_a_string_is_of_the_language_and_follows_from_its_number(grammar, key, first, n):
+def test_a_string_is_in_the_language_and_a_function_of_its_number(grammar, key, first, n):
     strings = grammar.numbered(key, first, n, derivations=True)
     assert grammar.accepts_batch(strings).all()
     last = grammar.numbered(key, first + n - 1, 1)
@@ -28,7 +28,7 @@ def test_a_string_is_of_the_language_and_follows_from_its_number(grammar, key, f
 
 @few_examples
 @given(grammars, KEYS, st.sampled_from(CorruptionKind), st.floats(0, 1))
-def test_corruption_keeps_to_tokens_of_the_grammar_and_to_what_was_meant(grammar, key, kind, rate):
+def test_corruption_uses_tokens_of_the_grammar_and_keeps_alignment(grammar, key, kind, rate):
     strings = grammar.numbered(key, 0, 10, derivations=True)
     made = corrupt(grammar, strings, kind, rate, key)
     assert set(made.strings.tokens.tolist()) <= set(grammar.tokens)
@@ -47,9 +47,9 @@ def test_corruption_keeps_to_tokens_of_the_grammar_and_to_what_was_meant(grammar
 @given(KEYS, st.integers(1, 40), st.integers(0, 3), st.floats(0, 1), st.data())
 @pytest.mark.parametrize("grammar", ["english", "cfg3b"])
 def test_an_epoch_is_one_string_a_document_and_follows_from_its_number(
-    grammar, seed, n, epoch, share, data
+    grammar, seed, n, epoch, fraction, data
 ):
-    config = CfgConfig(grammar=grammar, n_strings=n, corrupted_fraction=share, exposures=4)
+    config = CfgConfig(grammar=grammar, n_strings=n, corrupted_fraction=fraction, exposures=4)
     corpus, again = config.build(seed), config.build(seed)
     whole = corpus.epoch(epoch, 0, n)
     cut = data.draw(st.integers(0, n - 1))

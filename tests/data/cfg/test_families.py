@@ -1,4 +1,4 @@
-"""Random grammars have the shapes asked for."""
+"""Random grammars have the shapes of their families."""
 
 from itertools import pairwise
 
@@ -55,7 +55,7 @@ def test_too_many_rules_for_a_level_are_refused():
 
 
 @pytest.mark.parametrize("is_uniform", [True, False])
-def test_disjoint_bags_share_out_all_tokens(is_uniform):
+def test_disjoint_bags_partition_all_tokens(is_uniform):
     bags = random_bags((1, 2, 3), 90, stream(0, "bags"), is_disjoint=True, is_uniform=is_uniform)
     tokens = [token for bag in bags.values() for token in bag]
     assert sorted(tokens) == list(range(1, 91))

@@ -1,4 +1,4 @@
-"""Grammars survive every form they are written in."""
+"""Grammars are read back from every format that they are written in."""
 
 import json
 
@@ -44,7 +44,7 @@ def released(**changes):
     return json.dumps(content | changes)
 
 
-def test_children_of_the_released_form_are_places_and_unused_symbols_go():
+def test_children_of_the_released_form_are_indices_and_unused_symbols_are_removed():
     rules, bags = from_json(released())
     assert rules.expansions == {20: ((10, 11), (11, 11)), 10: ((1,), (2, 1)), 11: ((2, 2),)}
     assert bags == {}
@@ -68,7 +68,7 @@ def test_bags_of_the_released_form(kind, weights):
         ),
     ],
 )
-def test_a_place_that_is_none_is_refused(changes, message):
+def test_an_index_out_of_range_is_refused(changes, message):
     with pytest.raises(ValueError, match=message):
         from_json(released(**changes))
 

@@ -1,4 +1,4 @@
-"""Exact answers, against nltk's chart parser and whole languages written down."""
+"""Exact answers, compared with nltk's chart parser and enumerated languages."""
 
 import math
 from collections import Counter
@@ -19,7 +19,7 @@ N_GRAMMARS, N_STRINGS = 100, 10
 
 
 def cases(number):
-    """Strings in the language, near it, and of any tokens."""
+    """Strings in the language, strings close to it, and random tokens."""
     grammar, rng = small_grammar(number), stream(number, "cases")
     drawn = [string.tolist() for string in grammar.sample(rng, N_STRINGS)]
     for i, string in enumerate(drawn):
@@ -49,7 +49,7 @@ def test_membership_parses_and_probabilities_are_nltks_on_a_thousand_cases():
 
 
 def tree_probability(grammar: Grammar, tree: nltk.Tree) -> float:
-    """The product of a tree's choices."""
+    """The probability of a tree, as the product of its choices."""
     if not isinstance(tree[0], nltk.Tree) and grammar.bags:
         bag = grammar.bags[int(tree.label().removeprefix("t"))]
         return bag[int(tree[0].removeprefix("token"))] / sum(bag.values())
@@ -88,7 +88,7 @@ def test_the_longest_valid_prefix_is_that_of_the_whole_language(number):
 
 
 def test_the_broken_level_is_the_deepest_that_breaks_at_the_same_place(number):
-    """Against prefixes of all sequences of a level's constituents, written down."""
+    """Compared with the prefixes of all enumerated sequences of a level's constituents."""
     grammar = small_grammar(number)
     rows = cases(number)
     faults = grammar.faults(rows)
@@ -107,7 +107,7 @@ def test_the_broken_level_is_the_deepest_that_breaks_at_the_same_place(number):
 
 
 def _segmented(string, parts, *, once):
-    """Up to where a string is a sequence of parts and the beginning of one more."""
+    """Length of the longest prefix that is a sequence of parts and the beginning of one more."""
     ends, sound = {0}, 0
     for start in range(len(string) + 1):
         if start not in ends or (once and start):
@@ -178,7 +178,7 @@ def test_the_parse_is_the_most_probable_derivation(number):
 
 
 @pytest.mark.parametrize("name", ["cfg3b", "cfg3e1", "cfg3e2", "brackets"])
-def test_parsing_finds_the_derivation_where_there_is_one_only(name):
+def test_parsing_restores_a_unique_derivation(name):
     grammar = load_grammar(name)
     strings = grammar.sample(stream(0, name), 50, derivations=True)
     parsed = grammar.parse_batch(strings).derivations
@@ -221,11 +221,11 @@ def test_bad_strings_are_refused_by_position():
         grammar.next_token_distribution,
         lambda s: grammar.completions(s, stream(0, "c"), 1),
     ):
-        with pytest.raises(ValueError, match=f"at position {at} continues no string so far"):
+        with pytest.raises(ValueError, match=f"at position {at} continues no string"):
             ask(wrong)
     for row, message in (
-        ([1.5, 2.0], "string 0 is no sequence of whole numbers"),
-        ([[1, 2], [2, 1]], "string 0 is no sequence of whole numbers"),
+        ([1.5, 2.0], "string 0 is no sequence of integers"),
+        ([[1, 2], [2, 1]], "string 0 is no sequence of integers"),
         ([1, 2**40], "token 1099511627776 at position 1 of string 0"),
         ([1, -1], "token -1 at position 1 of string 0"),
     ):
@@ -235,7 +235,7 @@ def test_bad_strings_are_refused_by_position():
         grammar.parse_batch([good, good[:-1]])
 
 
-def test_the_empty_string_is_a_beginning_and_no_string():
+def test_the_empty_string_is_a_valid_prefix_but_not_in_the_language():
     grammar = load_grammar("cfg3b")
     assert not grammar.accepts([])
     assert grammar.longest_valid_prefix([]) == 0
@@ -265,7 +265,7 @@ def test_strings_are_read_and_written_in_the_names_of_terminals():
     for string in grammar.sample(np.random.default_rng(0), 20):
         assert np.array_equal(grammar.read(grammar.written(string)), string)
     assert grammar.accepts(grammar.read(grammar.written(string)))
-    with pytest.raises(ValueError, match="banana is no token of the grammar; there are the, a"):
+    with pytest.raises(ValueError, match="banana is no token of the grammar; its tokens are the"):
         grammar.read("the banana sleeps")
 
 
@@ -278,7 +278,7 @@ def test_a_subgrammar_has_its_root_by_number_or_name():
         grammar.subgrammar("clause")
 
 
-def test_fewer_strings_than_none_are_refused():
+def test_a_negative_number_of_strings_is_refused():
     with pytest.raises(ValueError, match="n=-1; must be at least 0"):
         load_grammar("cfg3b").sample(np.random.default_rng(0), -1)
 

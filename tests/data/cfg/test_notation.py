@@ -1,4 +1,4 @@
-"""A grammar's file holds any symbol, and is read as a person sees it or refused by line."""
+"""Grammar files can hold any symbol; they are read as they look, or refused by line."""
 
 import json
 from itertools import pairwise
@@ -47,7 +47,7 @@ AWKWARD = [
 
 @st.composite
 def grammars(draw, names) -> Rules:
-    """Three levels of two symbols each below the root, called by any distinct names."""
+    """Three levels of two symbols each below the root, with arbitrary distinct names."""
     called = draw(st.lists(names, min_size=7, max_size=7, unique=True))
     levels = [(7,), (5, 6), (3, 4), (1, 2)]
     expansions = {}
@@ -62,7 +62,7 @@ def grammars(draw, names) -> Rules:
 
 
 def as_named(rules: Rules) -> tuple:
-    """All that rules say, in names."""
+    """The content of rules, in names."""
     name = rules.name
     return (
         name(rules.root),
@@ -148,7 +148,7 @@ def test_a_string_is_read_as_it_is_written():
         grammar.read('"New York" #')
 
 
-def test_a_mark_inside_a_word_is_a_part_of_it():
+def test_a_mark_inside_a_word_is_part_of_the_word():
     rules = from_text(GOOD.replace("1", "a#b").replace("2", 'c"d'))
     assert [rules.name(t) for t in rules.terminals] == ["a#b", 'c"d']
 
@@ -165,7 +165,7 @@ def test_a_mark_inside_a_word_is_a_part_of_it():
         ),
         (("terminals 1 2", "terminals 1 2 ->"), r"in quotation marks \(line 2\)"),
         (("terminals 1 2", "terminals 1 2 |"), r"in quotation marks \(line 2\)"),
-        (("2 1", "2 1\u200b"), r"holds a character that cannot be seen; .*\(line 5\)"),
+        (("2 1", "2 1\u200b"), r"holds an invisible character; .*\(line 5\)"),
         (("terminals 1 2", "terminals 01 2"), "rule 8 -> 1 2: unknown symbol 1"),
         (("8 -> 1 2 | 2", "8 -> 1 2 | \u0661"), "rule 8 -> \u0661: unknown symbol \u0661"),
         (("9", "3000000000"), "symbol 3000000000; must be a whole number from 0 to 2147483647"),
@@ -176,7 +176,7 @@ def test_a_mark_inside_a_word_is_a_part_of_it():
         (("7", "1"), "terminal 1 has a rule"),
     ],
 )
-def test_what_cannot_be_meant_is_refused(change, message):
+def test_malformed_lines_are_refused_by_line(change, message):
     with pytest.raises(ValueError, match=message):
         from_text(GOOD.replace(*change))
 
@@ -199,7 +199,7 @@ def test_a_file_is_read_as_its_editor_saved_it(tmp_path, encoding):
     assert load_grammar(str(path)).rules == from_text(text)
 
 
-def test_an_encoding_that_cannot_be_told_is_refused_by_line(tmp_path):
+def test_an_unknown_encoding_is_refused_by_line(tmp_path):
     path = tmp_path / "mine.txt"
     path.write_text(GOOD.replace("2 1", "2 \u00e9"), encoding="latin-1")
     with pytest.raises(ValueError, match=r"mine.txt: line 5 is not in UTF-8 \(byte 0xe9\); save"):
@@ -213,7 +213,7 @@ RELEASED = {
 
 
 @pytest.mark.parametrize("name", ["g.json", "G.JSON", "me@lab=1 2.Json"])
-def test_a_released_file_is_told_by_its_ending_in_any_case(tmp_path, name):
+def test_a_released_file_is_recognised_by_its_suffix_in_any_case(tmp_path, name):
     (tmp_path / name).write_text(json.dumps(RELEASED), encoding="utf-8-sig")
     assert load_grammar(tmp_path / name).rules.expansions[10] == ((1, 2), (2,))
 
@@ -255,12 +255,12 @@ def test_a_released_file_of_another_form_is_refused_by_key(changes, message):
         ("3", "the file holds no mapping"),
     ],
 )
-def test_json_that_no_reader_agrees_on_is_refused(text, message):
+def test_ambiguous_json_is_refused(text, message):
     with pytest.raises(ValueError, match=message):
         from_json(text)
 
 
-def test_a_token_that_stands_twice_in_a_bag_weighs_twice():
+def test_weights_of_a_repeated_token_in_a_bag_add_up():
     _, bags = from_json(
         json.dumps(RELEASED | {"multi_vocab": "disjoint", "content_map": [[5, 4, 5], [6]]})
     )

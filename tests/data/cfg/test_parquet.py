@@ -1,4 +1,4 @@
-"""Corpora with derivations survive the disk."""
+"""Corpora with derivations are read back from disk unchanged."""
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -35,7 +35,7 @@ def test_reading_back_gives_strings_and_derivations_exactly(tmp_path, changes):
     assert pq.read_table(folder / "rules.parquet").num_rows == n_rules
 
 
-def test_a_corrupted_corpus_says_which_strings_are(tmp_path):
+def test_a_corrupted_corpus_marks_its_corrupted_strings(tmp_path):
     corpus = CfgConfig(
         n_strings=40, corrupted_fraction=0.5, corruption=CorruptionKind.nonterminal
     ).build(0)

@@ -47,7 +47,7 @@ def test_terminals_are_all_on_the_last_level():
         Rules(9, (1, 2), {9: ((8, 1),), 8: ((2,),)})
 
 
-def test_a_subgrammar_keeps_what_its_root_derives():
+def test_a_subgrammar_keeps_the_symbols_that_its_root_derives():
     rules = from_text(GOOD).reachable_from(7)
     assert (rules.root, rules.terminals, rules.levels) == (7, (1, 2), ((7,), (1, 2)))
     assert from_text(GOOD.replace("8 -> 1 2 | 2", "8 -> 1")).reachable_from(8).terminals == (1,)

@@ -1,4 +1,4 @@
-"""Strings follow the grammar's distribution, and their derivations are derivations."""
+"""Strings follow the grammar's distribution, and their derivations are valid."""
 
 import numpy as np
 import pytest
@@ -58,7 +58,7 @@ def test_the_deepest_boundary_is_the_smallest_inner_level_that_ends():
     assert (truth.deepest_boundary[strings.starts[1:] - 1] == 2).all()
 
 
-def test_a_string_follows_from_its_number_alone():
+def test_a_string_is_a_function_of_its_number_alone():
     grammar = load_grammar("cfg3f")
     whole = grammar.numbered(5, 0, 40)
     part = grammar.numbered(5, 17, 3, derivations=True)

@@ -1,4 +1,4 @@
-"""What grammars know of their strings, against enumeration and the published numbers."""
+"""Statistics of grammars, compared with enumeration and published numbers."""
 
 import math
 
@@ -10,7 +10,7 @@ from physlm.rng import stream
 from tests.data.cfg.conftest import language, small_grammar
 
 # Shortest, longest, mean, quantiles, derivation entropy in bits, ambiguity in bits with its
-# standard error, floor in nats per token; the shares above 511 tokens of cfg3j and cfg3k.
+# standard error, floor in nats per token; the fractions above 511 tokens of cfg3j and cfg3k.
 PUBLISHED = {
     "cfg3b": (138, 432, 275.6, (198, 251, 277, 307, 341), 169.2, 0.0, 0.0, 0.4241),
     "cfg3i": (114, 564, 308.1, (235, 274, 307, 341, 386), 186.9, 2.1, 0.4, 0.4146),
@@ -25,7 +25,7 @@ PUBLISHED = {
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
-def test_the_published_statistics_are_met(name):
+def test_statistics_equal_the_published_ones(name):
     shortest, longest, mean, quantiles, entropy, ambiguity, stderr, floor = PUBLISHED[name]
     grammar = load_grammar(name)
     lengths = grammar.length_distribution
@@ -44,7 +44,7 @@ def test_the_published_statistics_are_met(name):
     assert abs(bound.value - floor) < 4 * math.hypot(bound.stderr, stderr * per_bit) + 5e-5
 
 
-# How far the floor may be from theirs where ambiguity is theirs: what its last digit leaves open.
+# Tolerance of the floor given the published ambiguity, whose last digit limits it.
 @pytest.mark.parametrize(("name", "tolerance"), [("cfg3g", 1e-5), ("cfg3k", 1e-4)])
 def test_the_floor_follows_from_the_ambiguity_to_a_ten_thousandth(name, tolerance):
     *_, ambiguity, _, floor = PUBLISHED[name]
@@ -58,16 +58,16 @@ def test_the_floor_follows_from_the_ambiguity_to_a_ten_thousandth(name, toleranc
 
 
 @pytest.mark.parametrize(("name", "n_strings"), [("cfg3g", 4000), ("cfg3k", 1500)])
-def test_ambiguity_is_met_to_a_tenth_of_a_bit(name, n_strings):
-    """As precisely as both are estimated, each of its own strings."""
+def test_ambiguity_is_within_a_tenth_of_a_bit_of_the_reference(name, n_strings):
+    """Within the errors of both estimates, which come from different strings."""
     *_, ambiguity, stderr, _ = PUBLISHED[name]
     measured = load_grammar(name).ambiguity_bits(n_strings, stream(3, name))
     assert measured.value == pytest.approx(ambiguity, abs=2 * math.hypot(measured.stderr, stderr))
 
 
-@pytest.mark.parametrize(("name", "share"), [("cfg3j", 0.52), ("cfg3k", 0.50)])
-def test_half_of_the_longest_languages_exceeds_512_tokens(name, share):
-    assert load_grammar(name).length_distribution[512:].sum() == pytest.approx(share, abs=0.005)
+@pytest.mark.parametrize(("name", "fraction"), [("cfg3j", 0.52), ("cfg3k", 0.50)])
+def test_half_of_the_longest_languages_exceeds_512_tokens(name, fraction):
+    assert load_grammar(name).length_distribution[512:].sum() == pytest.approx(fraction, abs=0.005)
 
 
 def test_lengths_and_entropies_are_those_of_the_whole_language(number):

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from physlm.data.people.augmentation import Order
 from physlm.data.people.biod import BiodConfig, syllables, values_of
-from physlm.data.people.sentences import Order
 from physlm.data.tokens import TokenizerName
 from tests.conftest import tiny_biod_config
 
@@ -54,7 +54,7 @@ def test_maximum_bits_and_entropy_are_the_closed_forms():
 
 
 @pytest.mark.parametrize("tokenizer", TokenizerName)
-def test_documents_state_name_and_every_attribute(tokenizer):
+def test_documents_state_the_name_and_every_attribute(tokenizer):
     corpus = BiodConfig(
         n_people=30,
         n_attributes=4,

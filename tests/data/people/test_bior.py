@@ -1,4 +1,4 @@
-"""bioR: what our grammar of discourse writes, and texts that are read from a file."""
+"""bioR: texts of the grammar of discourse, and texts from a file."""
 
 import itertools
 import re
@@ -9,8 +9,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from physlm.data.export import write_corpus
+from physlm.data.people.augmentation import Subject
 from physlm.data.people.bior import BiorConfig, persons_of
-from physlm.data.people.bios import BiosConfig, Subject
+from physlm.data.people.bios import BiosConfig
 from physlm.data.people.pools import ATTRIBUTES, lines
 from physlm.data.people.questions import QuestionsConfig
 from physlm.data.tasks.manipulation import ManipulationConfig
@@ -40,7 +41,7 @@ def texts_of(world, epoch=0):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_part_can_take_every_form(kind):
+def test_every_form_has_a_paraphrase_for_every_part(kind):
     couples = [ATTRIBUTES[i : i + 2] for i in (0, 2, 4)]
     parts = {frozenset(couple) for couple in couples} | {frozenset([a]) for a in ATTRIBUTES}
     assert set(forms(kind)) == parts
@@ -48,7 +49,7 @@ def test_every_part_can_take_every_form(kind):
     assert len(set(texts)) == len(texts)
 
 
-def test_every_text_says_all_six_attributes_of_the_same_people_as_bios(world):
+def test_every_text_states_all_six_attributes_of_the_people_of_bios(world):
     bios = BiosConfig(n_people=N).build(0)
     for epoch in range(3):
         found, texts = texts_of(world, epoch)
@@ -63,7 +64,7 @@ def test_every_text_says_all_six_attributes_of_the_same_people_as_bios(world):
             assert text.endswith(".")
 
 
-def test_every_span_is_of_its_value(world):
+def test_every_span_spells_its_value(world):
     found, texts = texts_of(world)
     for i, text in enumerate(texts):
         row = found.tokens[found.starts[i] : found.starts[i + 1]]
@@ -75,8 +76,8 @@ def test_every_span_is_of_its_value(world):
             assert text.startswith(world.vocabulary.decode(row[1:first]))
 
 
-def test_each_attribute_has_a_place_of_its_own():
-    """Of so many people some are born where they work, and some work for Corning in Corning."""
+def test_equal_values_have_distinct_spans():
+    """The people include some who work where they were born, and some at Corning in Corning."""
     world = config(
         n_people=1500, n_texts=1, include_question_vocabulary=False, tokenizer="compact"
     ).build(0)
@@ -87,32 +88,32 @@ def test_each_attribute_has_a_place_of_its_own():
         assert not ((spans[:, i, 0] < spans[:, j, 1]) & (spans[:, j, 0] < spans[:, i, 1])).any()
 
 
-def test_the_grammar_knows_where_it_writes_each_value():
-    """Filled with what occurs nowhere else, its forms give each value in the place that it says."""
+def test_places_of_the_grammar_spell_the_values():
+    """With values that occur nowhere else, each is at its place in the text."""
     facts = {name: f"<{name}>" for name in ATTRIBUTES}
     rng = np.random.default_rng(0)
     for _ in range(300):
         marked = Person("<name> <of> Somebody", "She", facts)
-        told = biography(marked, rng)
+        text = biography(marked, rng)
         for name, value in {"name": marked.name, **facts}.items():
-            first, last = told.places[name]
-            assert first == told.text.index(value)
+            first, last = text.places[name]
+            assert first == text.text.index(value)
             assert last == first + len(value)
 
 
-def test_texts_come_in_turn_and_differ(world):
+def test_texts_of_a_person_take_turns_and_differ(world):
     by_epoch = [
         dict(zip(f.people.tolist(), t, strict=True))
         for f, t in (texts_of(world, epoch) for epoch in range(6))
     ]
     for person in range(20):
-        told = [by_epoch[epoch][person] for epoch in range(6)]
-        assert told[:3] == told[3:]
-        assert len(set(told[:3])) == 3
+        texts = [by_epoch[epoch][person] for epoch in range(6)]
+        assert texts[:3] == texts[3:]
+        assert len(set(texts[:3])) == 3
 
 
-def test_frames_do_not_come_again_as_those_of_bios_do():
-    """What is left of a text without its names and values: of bioS nearly all is shared."""
+def test_sentence_frames_repeat_less_than_those_of_bios():
+    """Sentence frames are texts without names and values; in bioS nearly all repeat."""
     frames = {}
     for name, world in (("bior", config().build(0)), ("bios", BiosConfig(n_people=N).build(0))):
         found, texts = texts_of(world)
@@ -125,7 +126,7 @@ def test_frames_do_not_come_again_as_those_of_bios_do():
     assert frames["bior"] > 1.5 * frames["bios"]
 
 
-def test_the_full_name_is_in_every_sentence_when_asked_for():
+def test_subject_full_name_puts_the_full_name_into_every_sentence():
     world = config(subject=Subject.full_name).build(0)
     found, texts = texts_of(world)
     for person, text in zip(found.people, texts, strict=True):
@@ -135,13 +136,13 @@ def test_the_full_name_is_in_every_sentence_when_asked_for():
             assert name in sentence
 
 
-def test_people_of_bior_are_asked_about(world):
+def test_questions_about_people_of_bior_have_their_answers(world):
     questions = QuestionsConfig().follow(world, 0)
-    asked = ManipulationConfig(tasks=["birth_month_ranking"]).follow(world, 0)
+    ranking = ManipulationConfig(tasks=["birth_month_ranking"]).follow(world, 0)
     text = world.vocabulary.decode(questions.documents(*np.zeros((3, 1), int)).tokens)
     facts = world.facts(0)
     assert text.endswith(f"{facts['name']}? Answer: {facts['birth_date']}")
-    assert asked.n_documents == N // 2
+    assert ranking.n_documents == N // 2
 
 
 def written(tmp_path, *, n_people=N, n_texts=2, names=None):
@@ -159,7 +160,7 @@ def written(tmp_path, *, n_people=N, n_texts=2, names=None):
     return str(tmp_path / "texts.parquet")
 
 
-def test_texts_of_a_file_are_told_as_they_are(tmp_path):
+def test_texts_of_a_file_are_rendered_unchanged(tmp_path):
     world = config(n_texts=2, source=written(tmp_path)).build(0)
     found, texts = texts_of(world, 1)
     for person, text in zip(found.people, texts, strict=True):
@@ -172,17 +173,21 @@ def test_texts_of_a_file_are_told_as_they_are(tmp_path):
     ("values", "file", "message"),
     [
         ({"n_texts": 0}, {}, "n_texts=0; must be at least 1"),
-        ({"n_texts": 3}, {}, "n_texts=3, but source=.* has 2 of person 0; go on writing it"),
-        ({}, {"names": {7: "Nobody"}}, "tells of Nobody where this world has .*; use the n_people"),
-        ({"subject": Subject.full_name}, {}, "ask the rewriting model for full names"),
+        ({"n_texts": 3}, {}, "n_texts=3, but source=.* has 2 of person 0; write more texts"),
+        (
+            {},
+            {"names": {7: "Nobody"}},
+            "is about Nobody, but the person of this world is .*; use the n_people",
+        ),
+        ({"subject": Subject.full_name}, {}, "prompt the rewriting model for full names"),
     ],
 )
-def test_what_does_not_fit_is_refused(tmp_path, values, file, message):
+def test_values_and_files_that_do_not_fit_are_refused(tmp_path, values, file, message):
     with pytest.raises(ValueError, match=message):
         config(**{"n_texts": 2, "source": written(tmp_path, **file), **values}).build(0)
 
 
-def test_a_file_of_something_else_is_refused(tmp_path):
+def test_files_of_other_content_are_refused(tmp_path):
     path = tmp_path / "garbage.parquet"
     path.write_text("no table")
     with pytest.raises(ValueError, match="is no file of biographies"):
@@ -193,7 +198,7 @@ def test_a_file_of_something_else_is_refused(tmp_path):
         config(source=str(tmp_path)).build(0)
 
 
-def test_a_file_of_texts_names_a_run_by_its_content(tmp_path):
+def test_a_file_of_texts_enters_the_run_id_by_its_content(tmp_path):
     first = config(n_texts=1, source=written(tmp_path))
     moved = tmp_path / "elsewhere.parquet"
     moved.write_bytes((tmp_path / "texts.parquet").read_bytes())
@@ -215,7 +220,7 @@ def test_a_corpus_on_disk_has_texts_and_spans(tmp_path):
         assert value.strip() in row["text"]
 
 
-def test_the_fingerprint_is_of_texts_and_seed():
+def test_the_fingerprint_depends_on_texts_and_seed():
     worlds = [config().build(0), config().build(1), config(n_texts=2).build(0)]
     assert len({world.fingerprint() for world in worlds}) == 3
     assert config().build(0).fingerprint() == worlds[0].fingerprint()

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from physlm.data.people.bios import AugmentationConfig, BiosConfig, Subject, draw_people
+from physlm.data.people.augmentation import AugmentationConfig, Order, Subject
+from physlm.data.people.bios import BiosConfig, draw_people
 from physlm.data.people.pools import ATTRIBUTES, employers, pool, templates
-from physlm.data.people.sentences import Order
 from physlm.data.tokens import TokenizerName
 from physlm.rng import stream
 
@@ -79,19 +79,19 @@ def test_facts_are_the_drawn_people(bios):
         )
 
 
-def test_every_epoch_tells_of_everyone_once_in_another_order(bios):
+def test_every_epoch_has_each_person_once_in_a_new_order(bios):
     orders = [bios.epoch(e, 0, 300).people for e in range(3)]
     assert all(np.array_equal(np.sort(order), np.arange(300)) for order in orders)
     assert not np.array_equal(orders[0], orders[1])
 
 
-def test_an_epoch_is_a_pure_function_of_its_number_and_any_part_of_it_too(bios):
+def test_epochs_and_their_parts_are_pure_functions_of_the_epoch_number(bios):
     whole = bios.epoch(2, 0, 300)
     parts = [bios.epoch(2, a, b) for a, b in ((0, 101), (101, 102), (102, 300))]
     assert np.array_equal(whole.tokens, np.concatenate([part.tokens for part in parts]))
 
 
-def told(text, n_epochs, n_people=40, **changes):
+def rendered(text, n_epochs, n_people=40, **changes):
     """Each person's documents over some epochs, and the corpus."""
     corpus = BiosConfig(
         n_people=n_people,
@@ -122,9 +122,9 @@ AUGMENTATIONS = {  # (text, texts of a person, paraphrases, orders)
 
 
 @pytest.mark.parametrize("name", AUGMENTATIONS)
-def test_a_person_has_the_texts_of_the_augmentation_and_sees_all_of_them(name):
+def test_training_shows_all_texts_of_the_augmentation(name):
     text, n_texts, n_paraphrases, n_permutations = AUGMENTATIONS[name]
-    corpus, found = told(text, n_epochs=6)
+    corpus, found = rendered(text, n_epochs=6)
     n_found = []
     for rows in found.values():
         texts = [tuple(tokens) for tokens, _ in rows]
@@ -135,7 +135,7 @@ def test_a_person_has_the_texts_of_the_augmentation_and_sees_all_of_them(name):
             assert orders == {(0, 1, 2, 3, 4, 5)}
         paraphrases = {wording_of(corpus, *row) for row in rows}
         n_found.append((len(set(texts)), len(paraphrases)))
-    # Two orders drawn of 720 are the same now and then.
+    # Two draws out of 720 orders are sometimes equal.
     assert np.mean(n_found, axis=0) == pytest.approx((n_texts, n_paraphrases), abs=0.1)
 
 
@@ -145,8 +145,8 @@ def wording_of(corpus, tokens, spans):
     return tuple(re.sub(r"^(He|She|\S+ \S+ \S+) ", "", t.split(". ")[-1]) for t in texts)
 
 
-def test_people_of_one_epoch_are_not_all_at_their_first_text():
-    corpus, found = told({"n_paraphrases": 1, "n_permutations": 3}, n_epochs=3, n_people=600)
+def test_people_of_one_epoch_are_at_different_texts():
+    corpus, found = rendered({"n_paraphrases": 1, "n_permutations": 3}, n_epochs=3, n_people=600)
     first = corpus.epoch(0, 0, 600)
     texts = {person: [tuple(t) for t, _ in rows] for person, rows in found.items()}
     numbers = [corpus.rendering(n, np.arange(600)) for n in range(3)]
@@ -161,15 +161,17 @@ def test_people_of_one_epoch_are_not_all_at_their_first_text():
     assert stats.chisquare(np.bincount(which, minlength=3)).pvalue > 1e-4
 
 
-def test_couples_keep_their_order_and_are_permuted():
-    _, found = told({"n_paraphrases": 1, "n_permutations": 30, "order": Order.coupled}, n_epochs=30)
+def test_couples_are_permuted_and_keep_their_inner_order():
+    _, found = rendered(
+        {"n_paraphrases": 1, "n_permutations": 30, "order": Order.coupled}, n_epochs=30
+    )
     orders = {order_of(spans) for rows in found.values() for _, spans in rows}
     pairs = [(0, 1), (2, 3), (4, 5)]
     assert orders == {sum(three, ()) for three in itertools.permutations(pairs)}
 
 
 def test_full_name_replaces_every_pronoun():
-    corpus, found = told({"subject": Subject.full_name}, n_epochs=1, n_people=20)
+    corpus, found = rendered({"subject": Subject.full_name}, n_epochs=1, n_people=20)
     for person, [(tokens, _)] in found.items():
         text = corpus.vocabulary.decode(np.array(tokens))
         assert text.count(corpus.facts(person)["name"]) == 6
@@ -177,8 +179,8 @@ def test_full_name_replaces_every_pronoun():
 
 
 @pytest.mark.parametrize("after", [1, 2, 6])
-def test_a_reversed_biography_names_the_person_after_so_many_sentences(after):
-    corpus, found = told({"n_paraphrases": 5, "name_position": after}, n_epochs=5)
+def test_a_reversed_biography_names_the_person_after_k_sentences(after):
+    corpus, found = rendered({"n_paraphrases": 5, "name_position": after}, n_epochs=5)
     people = np.arange(40)
     documents = corpus.rendering(3, people)
     for person in people:
@@ -195,19 +197,19 @@ def test_a_reversed_biography_names_the_person_after_so_many_sentences(after):
 
 
 @pytest.mark.parametrize("attribute", ATTRIBUTES)
-def test_the_second_language_has_templates_of_its_own(attribute):
+def test_the_second_language_has_distinct_templates(attribute):
     sentences = templates(attribute, "templates_french")
     assert len(set(sentences)) == len(sentences) >= 10
     assert not set(sentences) & set(templates(attribute))
     assert all(before.startswith(" ") and after.endswith(".") for before, after in sentences)
 
 
-def test_every_text_comes_in_the_second_language_too():
-    """Sentence for sentence in the same order, with the same names and values."""
-    told = {"n_paraphrases": 2, "n_permutations": 2}
-    plain = BiosConfig(n_people=20, augmentation=AugmentationConfig(**told)).build(0)
+def test_every_text_is_repeated_in_the_second_language():
+    """The translation has the same sentences in the same order, with the same names and values."""
+    augmentation = {"n_paraphrases": 2, "n_permutations": 2}
+    plain = BiosConfig(n_people=20, augmentation=AugmentationConfig(**augmentation)).build(0)
     both = BiosConfig(
-        n_people=20, augmentation=AugmentationConfig(**told, second_language=True)
+        n_people=20, augmentation=AugmentationConfig(**augmentation, second_language=True)
     ).build(0)
     people = np.arange(20)
     french = {a: templates(a, "templates_french") for a in ATTRIBUTES}
@@ -239,7 +241,7 @@ def test_every_text_comes_in_the_second_language_too():
 
 
 @pytest.mark.parametrize("name_position", [0, 2, 6])
-def test_a_city_that_is_left_out_is_not_told_and_nothing_else_is_missing(name_position):
+def test_omitting_the_company_city_omits_nothing_else(name_position):
     text = AugmentationConfig(n_paraphrases=2, omits_company_city=True, name_position=name_position)
     world = BiosConfig(
         n_people=30, n_minority=30, augmentation=AugmentationConfig(), minority_augmentation=text
@@ -254,9 +256,9 @@ def test_a_city_that_is_left_out_is_not_told_and_nothing_else_is_missing(name_po
     for i, person in enumerate(documents.people):
         text = world.vocabulary.decode(document(world, documents, i)[1:])
         facts = truth.facts(person)
-        is_told = person < 30 and not name_position
-        assert documents.value_spans[i, column].any() == is_told
-        assert text.count(".") - text.count("St.") >= 5 + is_told + (name_position > 0)
+        is_stated = person < 30 and not name_position
+        assert documents.value_spans[i, column].any() == is_stated
+        assert text.count(".") - text.count("St.") >= 5 + is_stated + (name_position > 0)
         for a, name in enumerate(ATTRIBUTES[:5]):
             first, last = documents.value_spans[i, a]
             found = world.vocabulary.decode(document(world, documents, i)[first:last])
@@ -269,9 +271,9 @@ def test_a_city_that_is_left_out_is_not_told_and_nothing_else_is_missing(name_po
     )
 
 
-def test_celebrities_and_a_minority_share_a_world_and_not_their_texts():
+def test_celebrities_and_minority_share_a_world_but_not_an_augmentation():
     minority = AugmentationConfig(n_paraphrases=1, n_permutations=1, subject=Subject.full_name)
-    corpus, found = told(
+    corpus, found = rendered(
         {"n_paraphrases": 5}, 2, n_minority=25, majority_repeats=5, minority_augmentation=minority
     )
     assert corpus.n_people == 65
@@ -291,19 +293,19 @@ def test_celebrities_and_a_minority_share_a_world_and_not_their_texts():
     [
         ({"n_permutations": 2}, "n_permutations=2 needs n_paraphrases"),
         ({"n_permutations": 2, "n_paraphrases": 1, "order": Order.fixed}, "n_permutations=2 needs"),
-        ({"omits_company_city": True, "order": Order.coupled}, "half a couple would be told"),
-        ({"second_language": True, "name_position": 1}, "its texts open with names"),
-        ({"name_position": 7}, "name_position=7; there are 6 sentences"),
-        ({"name_position": 2, "subject": Subject.full_name}, "names the person before"),
+        ({"omits_company_city": True, "order": Order.coupled}, "would state half a couple"),
+        ({"second_language": True, "name_position": 1}, "translated texts open with the name"),
+        ({"name_position": 7}, "name_position=7; a text has 6 sentences"),
+        ({"name_position": 2, "subject": Subject.full_name}, "names the person earlier"),
         ({"n_paraphrases": -1}, "n_paraphrases=-1"),
     ],
 )
-def test_texts_that_cannot_be_told_are_refused(text, message):
+def test_contradictory_augmentations_are_refused(text, message):
     with pytest.raises(ValueError, match=message):
         AugmentationConfig(**text)
 
 
-def test_a_world_of_short_lists_holds_nothing_else():
+def test_a_pool_size_restricts_names_and_values():
     corpus = BiosConfig(n_people=60, pool_size=4, tokenizer=TokenizerName.compact).build(0)
     facts = [corpus.facts(person) for person in range(60)]
     assert len({row["name"] for row in facts}) == 60
@@ -333,7 +335,7 @@ def test_a_world_of_short_lists_holds_nothing_else():
         BiosConfig(pool_size=1)
 
 
-def test_times_without_a_minority_is_refused():
+def test_majority_repeats_without_a_minority_are_refused():
     with pytest.raises(ValueError, match="majority_repeats=5 without a minority"):
         BiosConfig(majority_repeats=5)
 
@@ -375,14 +377,14 @@ def test_names_are_distinct_even_when_every_name_is_taken():
         draw_names(0, 25, (2, 3, 4))
 
 
-def test_worlds_differ_by_seed_and_agree_with_themselves():
+def test_worlds_are_functions_of_the_seed():
     def fingerprint(seed):
         return BiosConfig(n_people=30, tokenizer=TokenizerName.compact).build(seed).fingerprint()
 
     assert fingerprint(0) == fingerprint(0) != fingerprint(1)
 
 
-def test_measurement_renderings_are_not_those_of_training(bios):
+def test_texts_for_measurement_are_not_those_of_training(bios):
     people = stream(0, "test").permutation(300)[:40]
     assert np.array_equal(bios.rendering(0, people).people, people)
     seen = bios.rendering(0, np.arange(300)).tokens

@@ -1,4 +1,4 @@
-"""What holds of every world of people and of what is mixed of them, whatever its configuration."""
+"""Properties of every world of people and of mixtures, for any configuration."""
 
 import itertools
 import re
@@ -9,13 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from physlm.data.packing import Position, pack
+from physlm.data.people.augmentation import AugmentationConfig, Order
 from physlm.data.people.bior import BiorConfig
-from physlm.data.people.bios import AugmentationConfig, BiosConfig
+from physlm.data.people.bios import BiosConfig
 from physlm.data.people.junk import JunkConfig
 from physlm.data.people.mixed import MixedConfig
 from physlm.data.people.pools import ATTRIBUTES, MONTHS, questions
 from physlm.data.people.questions import N_PARAPHRASES, QuestionsConfig
-from physlm.data.people.sentences import Order
 from physlm.data.tasks.manipulation import ManipulationConfig
 from physlm.data.tokens import TokenizerName
 from tests.conftest import tiny_biod_config
@@ -66,7 +66,7 @@ def texts_of(corpus, epoch=0):
 
 
 def require_purity(corpus, again, epoch, cut):
-    """Any part of an epoch is that of the whole, in another object as well."""
+    """Parts of an epoch match the whole, also in a corpus that is built again."""
     whole = np.concatenate(rows_of(corpus, epoch))
     parts = [(0, cut), (cut, corpus.n_documents)]
     tokens = [again.epoch(epoch, first, last).tokens for first, last in parts if first < last]
@@ -75,7 +75,7 @@ def require_purity(corpus, again, epoch, cut):
 
 @few_examples
 @given(st.one_of(biod_configs, bios_configs, bior_configs), SEEDS, st.integers(0, 5), st.data())
-def test_an_epoch_tells_of_everyone_once_and_follows_from_its_number(config, seed, epoch, data):
+def test_an_epoch_has_each_person_once_and_is_a_function_of_its_number(config, seed, epoch, data):
     world = config.build(seed)
     people = world.epoch(epoch, 0, world.n_documents).people
     assert sorted(people.tolist()) == list(range(config.n_people))
@@ -100,35 +100,35 @@ def test_every_span_spells_the_persons_own_value(config, seed, epoch):
 
 @few_examples
 @given(bios_configs, SEEDS, st.integers(1, N_PARAPHRASES), st.floats(0.2, 0.8), st.integers(0, 5))
-def test_an_epoch_asks_for_every_fact_of_training_people_once(config, seed, n, share, epoch):
+def test_an_epoch_asks_once_for_every_fact_of_training_people(config, seed, n, fraction, epoch):
     world = config.build(seed)
-    corpus = QuestionsConfig(train_fraction=share, n_paraphrases=n).follow(world, seed)
-    asked = {}
+    corpus = QuestionsConfig(train_fraction=fraction, n_paraphrases=n).follow(world, seed)
+    expected = {}
     for person in np.flatnonzero(corpus.is_trained):
         facts = world.facts(person)
         for attribute in ATTRIBUTES:
             for before, after in questions(attribute)[:n]:
                 text = f"{before} {facts['name']}{after} Answer: {facts[attribute]}"
-                asked[text] = (person, attribute)
-    told = [asked[text] for text in texts_of(corpus, epoch)]
-    assert sorted(told) == sorted(set(asked.values()))
+                expected[text] = (person, attribute)
+    found = [expected[text] for text in texts_of(corpus, epoch)]
+    assert sorted(found) == sorted(set(expected.values()))
 
 
 @few_examples
 @given(bios_configs, SEEDS, st.floats(0.2, 0.8), st.integers(0, 5))
-def test_a_computed_answer_is_true_of_a_training_person_asked_once(config, seed, share, epoch):
+def test_a_computed_answer_is_true_of_a_training_person_asked_once(config, seed, fraction, epoch):
     world = config.build(seed)
     corpus = ManipulationConfig(
-        tasks=["birth_month_mod_12"], train_fraction=share, hint_fraction=0.5
+        tasks=["birth_month_mod_12"], train_fraction=fraction, hint_fraction=0.5
     ).follow(world, seed)
     names = {world.facts(i)["name"]: i for i in range(config.n_people)}
-    told = []
+    found = []
     for text in texts_of(corpus, epoch):
         person = next(i for name, i in names.items() if name in text)
         month = world.facts(person)["birth_date"].split()[0]
         assert int(re.search(r"Answer: (\d+)$", text)[1]) == (MONTHS.index(month) + 1) % 12
-        told.append(person)
-    assert sorted(told) == sorted(corpus.train.tolist())
+        found.append(person)
+    assert sorted(found) == sorted(corpus.train.tolist())
     assert sorted([*corpus.train, *corpus.test]) == list(range(config.n_people))
 
 
@@ -154,7 +154,7 @@ mixed_configs = st.builds(
 
 @few_examples
 @given(st.one_of(junk_configs, mixed_configs), st.integers(0, 1000), st.data())
-def test_a_mixture_keeps_its_shares_and_goes_on_from_any_window(config, seed, data):
+def test_a_mixture_keeps_its_shares_and_resumes_from_any_window(config, seed, data):
     corpus = config.build(seed)
     tokens, ends = packed(corpus, 128)
     n_of_each = ends[:, -2:]
@@ -180,7 +180,7 @@ def packed(corpus, seq_len, start=Position()):  # noqa: B008
 
 @few_examples
 @given(junk_configs, st.integers(0, 1000))
-def test_names_of_junk_people_are_their_own_and_nobodys_of_the_world(config, seed):
+def test_names_of_junk_people_are_distinct_and_not_in_the_world(config, seed):
     _, junk_people = config.build(seed).parts
     numbers = np.arange(config.n_junk_people)
     names = {tuple(name) for name in junk_people.population(numbers).names.tolist()}

@@ -1,4 +1,4 @@
-"""People among junk: shares and exposures exact, names apart, tokens that tell them apart."""
+"""Target people among junk: exact fractions and exposures, distinct names, domain tokens."""
 
 import itertools
 import math
@@ -11,8 +11,9 @@ from scipy import stats
 
 from physlm.data.mixture import Mixture
 from physlm.data.packing import IGNORED, Position, n_tokens, pack
+from physlm.data.people.augmentation import AugmentationConfig
 from physlm.data.people.biod import BiodConfig
-from physlm.data.people.bios import AugmentationConfig, BiosConfig
+from physlm.data.people.bios import BiosConfig
 from physlm.data.people.junk import JunkConfig
 from physlm.data.people.junk_people import JunkKind, JunkPeople
 from physlm.data.tokens import TokenizerName
@@ -43,7 +44,7 @@ def texts(corpus, documents):
 
 
 @pytest.mark.parametrize("target", [BIOD, BIOS], ids=["biod", "bios"])
-def test_strangers_have_other_names_each_its_own(target):
+def test_junk_people_have_distinct_names_that_no_target_person_has(target):
     world, junk_people = junk(target).build(3).parts
     drawn = junk_people.population(np.arange(100)).names.tolist()
     names = {tuple(name) for name in drawn}
@@ -62,22 +63,22 @@ def names_of(junk_people):
         yield junk_people.vocabulary.decode(documents.tokens[first:last]).split()
 
 
-def test_every_name_that_the_world_leaves_can_be_a_strangers():
+def test_junk_people_can_have_every_free_name():
     n_free = 6**3 - 24
     junk_people = junk(n_junk_people=n_free).build(0).parts[1]
     names = {tuple(name) for name in junk_people.population(np.arange(n_free)).names.tolist()}
     assert len(names | {tuple(name) for name in BIOD.drawn(0).names.tolist()}) == 6**3
 
 
-def test_names_that_the_world_does_not_leave_are_refused():
+def test_more_junk_people_than_free_names_are_refused():
     with pytest.raises(ValueError, match="n_junk_people=193 exceeds the 192 names"):
         junk(n_junk_people=193).build(0)
 
 
 @pytest.mark.parametrize("target", [BIOD, BIOS], ids=["biod", "bios"])
-def test_every_stranger_is_told_of_before_any_is_again_and_parts_are_those_of_the_whole(target):
+def test_each_round_has_every_junk_person_once_and_parts_of_an_epoch_match_the_whole(target):
     junk_people = junk(target).build(0).parts[1]
-    assert junk_people.n_documents == 4100  # as many rounds as make 4096 documents
+    assert junk_people.n_documents == 4100  # enough rounds for 4096 documents
     whole = junk_people.epoch(2, 0, 4100)
     rounds = whole.people.reshape(41, 100)
     assert (np.sort(rounds, axis=1) == np.arange(100)).all()
@@ -88,25 +89,25 @@ def test_every_stranger_is_told_of_before_any_is_again_and_parts_are_those_of_th
     assert not np.array_equal(junk_people.epoch(3, 0, 100).people, whole.people[:100])
 
 
-def test_a_strangers_facts_are_the_same_in_every_epoch():
+def test_facts_of_a_junk_person_are_the_same_in_every_epoch():
     junk_people = junk(n_junk_people=100).build(0).parts[1]
-    told = []
+    found = []
     for number in range(3):
         documents = junk_people.epoch(number, 0, 100)
-        told.append(
+        found.append(
             dict(zip(documents.people.tolist(), texts(junk_people, documents), strict=True))
         )
-    assert told[0] == told[1] == told[2]
+    assert found[0] == found[1] == found[2]
 
 
-def test_wordings_of_strangers_are_drawn_for_each_of_them():
+def test_paraphrases_are_drawn_for_each_junk_person():
     junk_people = junk(BIOS, n_junk_people=2000).build(0).parts[1]
     documents = junk_people.epoch(0, 0, 2000)
     starts = documents.value_spans[:, :6, 0]
     assert len({tuple(row) for row in np.argsort(starts, axis=1).tolist()}) > 600
 
 
-def test_facts_of_strangers_are_uniform():
+def test_facts_of_junk_people_are_uniform():
     junk_people = junk(BIOS, n_junk_people=7000).build(0).parts[1]
     facts = junk_people.population(np.arange(7000)).facts
     for column, n_choices in enumerate(BIOS.fact_choices):
@@ -115,7 +116,7 @@ def test_facts_of_strangers_are_uniform():
         assert stats.chisquare(counts).pvalue > 1e-4
 
 
-def test_strangers_have_the_values_of_the_worlds_diversity_sets():
+def test_junk_people_have_values_from_the_diversity_sets_of_the_world():
     world, junk_people = junk(n_junk_people=190).build(0).parts
     for attribute in range(3):
         assert (
@@ -137,7 +138,7 @@ def values(corpus, attribute):
     return {tuple(corpus.vocabulary.decode(documents.tokens[a:b]).split()) for a, b in spans}
 
 
-def test_junk_is_not_kept_however_many_people_it_is_about():
+def test_memory_of_junk_does_not_grow_with_its_population():
     config = junk(BiosConfig(n_people=50), n_junk_people=100_000_000, junk_fraction=0.875)
     junk_people = config.build(0).parts[1]
     assert len(junk_people.epoch(0, 99_999_000, 100_000_000)) == 1000
@@ -145,23 +146,27 @@ def test_junk_is_not_kept_however_many_people_it_is_about():
     assert sum(array.nbytes for array in kept) < 1e6
 
 
-@pytest.mark.parametrize("share", [0.875, 0.5, 0.05])
-def test_whole_windows_have_their_share_and_useful_people_their_exposures(share):
-    corpus = junk(junk_fraction=share).build(0)
+@pytest.mark.parametrize("fraction", [0.875, 0.5, 0.05])
+def test_windows_have_the_junk_fraction_and_target_people_their_exposures(fraction):
+    corpus = junk(junk_fraction=fraction).build(0)
     tokens, ends = windows(corpus)
     n = np.arange(1, len(tokens) + 1)
-    assert np.abs(ends[:, -1] - share * n).max() <= 1
+    assert np.abs(ends[:, -1] - fraction * n).max() <= 1
     assert ends[-1, 0] == 4
     target, _ = windows(corpus.parts[0])
     is_target = np.diff(ends[:, -2], prepend=0) > 0
     assert np.array_equal(tokens[is_target], target)
 
 
-@pytest.mark.parametrize("share", [0.875, 0.3])
+@pytest.mark.parametrize("fraction", [0.875, 0.3])
 @pytest.mark.parametrize("target", [BIOD, BIOS], ids=["biod", "bios"])
-def test_in_windows_shares_are_exact_to_the_document(target, share):
+def test_mixed_windows_have_the_junk_fraction_exact_to_one_document(target, fraction):
     corpus = junk(
-        target, junk_fraction=share, mixes_in_windows=True, domain_token="<|u|>", junk_token="<|j|>"
+        target,
+        junk_fraction=fraction,
+        mixes_in_windows=True,
+        domain_token="<|u|>",
+        junk_token="<|j|>",
     ).build(0)
     stream = stream_of(corpus)
     vocabulary = corpus.vocabulary
@@ -170,12 +175,12 @@ def test_in_windows_shares_are_exact_to_the_document(target, share):
     is_target = np.array([vocabulary.reserved("<|u|>") in row for row in documents[:-1]])
     lengths = np.array([len(row) for row in documents[:-1]])
     n_junk = (lengths * ~is_target).cumsum()
-    assert np.abs(n_junk - share * lengths.cumsum()).max() <= lengths.max()
-    told = Counter(
+    assert np.abs(n_junk - fraction * lengths.cumsum()).max() <= lengths.max()
+    found = Counter(
         row.tobytes() for row, target in zip(documents, is_target, strict=False) if target
     )
     if target is BIOD:
-        assert set(told.values()) == {4}
+        assert set(found.values()) == {4}
     assert is_target.sum() == 4 * target.n_people
 
 
@@ -185,7 +190,7 @@ def stream_of(corpus, seq_len=16):
     return stream[stream != IGNORED]
 
 
-def test_in_windows_no_document_is_lost_or_changed():
+def test_mixed_windows_lose_and_change_no_document():
     corpus = junk(junk_fraction=0.6, mixes_in_windows=True).build(0)
     stream = stream_of(corpus)
     documents = {
@@ -222,7 +227,7 @@ def test_the_number_of_tokens_is_known_beforehand(in_windows):
 
 
 @pytest.mark.parametrize("target", [BIOD, BIOS], ids=["biod", "bios"])
-def test_tokens_of_domains_stand_behind_the_end_of_text_and_move_spans(target):
+def test_domain_tokens_follow_the_end_of_text_and_shift_spans(target):
     marked = junk(target, domain_token="<|a|>", junk_token="<|b|>").build(0)
     plain = junk(target).build(0)
     for part, bare, token in zip(marked.parts, plain.parts, ("<|a|>", "<|b|>"), strict=True):
@@ -243,7 +248,7 @@ def number_of(corpus, token):
     return corpus.vocabulary.reserved(token)
 
 
-def test_a_domain_without_a_token_of_its_own_has_none():
+def test_documents_without_a_domain_token_are_unchanged():
     world, junk_people = junk(domain_token="<|a|>").build(0).parts
     assert junk_people.domain is None
     assert number_of(junk_people, "<|a|>") not in junk_people.epoch(0, 0, 100).tokens
@@ -268,7 +273,7 @@ def test_random_junk_has_the_lengths_of_biographies_and_uniform_words():
     assert not np.array_equal(documents.tokens, junk_people.epoch(1, 0, 190).tokens)
 
 
-def test_shuffled_junk_has_the_words_of_biographies_in_any_order():
+def test_shuffled_junk_has_the_tokens_of_biographies_in_random_order():
     junk_people = junk(n_junk_people=190, junk_kind=JunkKind.shuffled).build(0).parts[1]
     plain = junk(n_junk_people=190).build(0).parts[1].epoch(0, 0, 190)
     documents = junk_people.epoch(0, 0, 190)
@@ -281,15 +286,15 @@ def test_shuffled_junk_has_the_words_of_biographies_in_any_order():
     assert np.array_equal(part.tokens, whole.tokens[whole.starts[50] : whole.starts[60]])
 
 
-def test_without_a_share_the_useful_people_are_alone():
+def test_a_junk_fraction_of_0_gives_the_target_people_alone():
     assert not isinstance(junk(junk_fraction=0.0).build(0), Mixture)
 
 
-def test_what_is_for_all_documents_is_not_told_of_the_useful_ones():
+def test_settings_of_all_documents_are_refused_in_the_target():
     people = BiodConfig(n_people=50, name_sizes=[16, 16])
-    told = JunkConfig(target=people, exposures=2, n_junk_people=100)
-    assert told.build(0).n_epochs == 2
-    with pytest.raises(ValueError, match=r"target.exposures=9; set data.exposures, which is"):
+    config = JunkConfig(target=people, exposures=2, n_junk_people=100)
+    assert config.build(0).n_epochs == 2
+    with pytest.raises(ValueError, match=r"target.exposures=9; set data.exposures, which applies"):
         JunkConfig(target=replace(people, exposures=9), exposures=2)
     with pytest.raises(ValueError, match=r"target.seq_len=16; set data.seq_len"):
         JunkConfig(target=replace(people, seq_len=16))
@@ -301,55 +306,55 @@ def test_what_is_for_all_documents_is_not_told_of_the_useful_ones():
         ({"junk_fraction": 1.0}, "junk_fraction=1.0; must be at least 0 and below 1"),
         ({"junk_fraction": -0.1}, "junk_fraction=-0.1; must be at least 0 and below 1"),
         ({"n_junk_people": 0}, "n_junk_people=0; must be at least 1"),
-        ({"domain_token": "target"}, "domain_token=target; write another as"),
-        ({"domain_token": "<|endoftext|>"}, "domain_token=.*; write another as"),
-        ({"junk_token": "<|a b|>"}, "junk_token=.*; write another as"),
+        ({"domain_token": "target"}, "domain_token=target; write <.name.>"),
+        ({"domain_token": "<|endoftext|>"}, "domain_token=.*; write <.name.>"),
+        ({"junk_token": "<|a b|>"}, "junk_token=.*; write <.name.>"),
         (
             {"junk_token": "<|b|>", "junk_fraction": 0},
             "junk_token=.*, but junk_fraction=0; leave one",
         ),
     ],
 )
-def test_values_out_of_range_are_named(changes, message):
+def test_values_out_of_range_are_refused(changes, message):
     with pytest.raises(ValueError, match=message):
         junk(**changes)
 
 
-def test_shares_that_do_not_add_up_are_named(biod):
+def test_shares_that_do_not_sum_to_1_are_refused(biod):
     with pytest.raises(ValueError, match=r"shares=\(0.5, 0.4\) sum to 0.9; must sum to 1"):
         Mixture((biod, biod), (0.5, 0.4))
-    with pytest.raises(ValueError, match="of 2 parts; one above 0 each"):
+    with pytest.raises(ValueError, match="for 2 parts; give each a share above 0"):
         Mixture((biod, biod), (1.0,))
 
 
-def test_entropy_of_strangers_is_the_closed_form():
+def test_entropy_of_junk_people_is_the_closed_form():
     junk_people = junk(n_junk_people=50).build(0).parts[1]
     bits = math.log2(math.comb(6**3 - 24, 50)) + 50 * 3 * 3
     assert junk_people.entropy_bits == pytest.approx(bits)
     assert isinstance(junk_people, JunkPeople)
 
 
-def test_people_are_told_of_at_the_frequencies_of_their_groups():
+def test_documents_about_each_person_match_the_frequency_of_the_group():
     corpus = tiny_biod_config(n_people=24, frequencies=[1, 3, 10]).build(0)
-    told = corpus.epoch(0, 0, corpus.n_documents).people
-    assert np.bincount(told).tolist() == [1] * 8 + [3] * 8 + [10] * 8
-    assert corpus.frequencies.tolist() == np.bincount(told).tolist()
+    people = corpus.epoch(0, 0, corpus.n_documents).people
+    assert np.bincount(people).tolist() == [1] * 8 + [3] * 8 + [10] * 8
+    assert corpus.frequencies.tolist() == np.bincount(people).tolist()
 
 
 @pytest.mark.parametrize(
     ("frequencies", "message"),
     [
-        ([], "each group is told of at least once"),
-        ([1, 0], r"frequencies=\[1, 0\]; each group is told of at least once"),
-        ([1] * 25, "are of 25 groups, but there are n_people=24"),
+        ([], "needs entries of at least 1"),
+        ([1, 0], r"frequencies=\[1, 0\]; needs entries of at least 1"),
+        ([1] * 25, "has 25 groups for n_people=24"),
     ],
 )
-def test_frequencies_out_of_range_are_named(frequencies, message):
+def test_frequencies_out_of_range_are_refused(frequencies, message):
     with pytest.raises(ValueError, match=message):
         tiny_biod_config(frequencies=frequencies)
 
 
-def test_frequencies_and_a_minority_are_two_ways_to_say_one_thing():
+def test_frequencies_with_a_minority_are_refused():
     with pytest.raises(ValueError, match="leave one of them out"):
         BiosConfig(
             n_people=10,

@@ -1,4 +1,4 @@
-"""Tables of questions, against the facts of the people."""
+"""Tables of questions, compared with the facts of the people."""
 
 import sys
 
@@ -28,7 +28,7 @@ def rows_of(corpus):
     return [row for table in question_tables(corpus) for row in table.to_pylist()]
 
 
-def test_every_fact_is_asked_for_in_every_phrasing(people):
+def test_every_fact_has_a_row_for_every_paraphrase(people):
     corpus = QuestionsConfig(train_fraction=0.4).follow(people, 0)
     rows = rows_of(corpus)
     assert len(rows) == N * len(ATTRIBUTES) * N_PARAPHRASES == len({r["question"] for r in rows})
@@ -44,7 +44,7 @@ def test_every_fact_is_asked_for_in_every_phrasing(people):
     assert trained == set(corpus.is_trained.nonzero()[0])
 
 
-def test_comparisons_stay_within_a_split_and_come_with_their_facts(people):
+def test_comparisons_pair_people_of_one_split_and_have_hints(people):
     tasks = ["birth_month_ranking", "major_rank_subtraction", "birth_month_mod_12"]
     corpus = ManipulationConfig(tasks=tasks).follow(people, 0)
     by_name = {people.facts(i)["name"]: i for i in range(N)}
@@ -70,7 +70,7 @@ def test_comparisons_stay_within_a_split_and_come_with_their_facts(people):
             assert row["answer"] == str(major_ranks[0] - major_ranks[1]).replace("-", "minus ")
 
 
-def test_the_command_writes_them_once(tmp_path, monkeypatch, capsys):
+def test_the_command_writes_a_table_and_refuses_to_overwrite_it(tmp_path, monkeypatch, capsys):
     output = tmp_path / "q.parquet"
     words = ["+experiment=extraction", "init_from='+experiment=people data.n_people=12'"]
     monkeypatch.setattr(sys, "argv", ["questions", *words, "--output", str(output)])
@@ -83,4 +83,4 @@ def test_the_command_writes_them_once(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["questions", "+experiment=people", "--output", "other"])
     with pytest.raises(SystemExit):
         questions.main()
-    assert "asks nothing" in capsys.readouterr().err
+    assert "has no questions" in capsys.readouterr().err

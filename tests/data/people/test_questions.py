@@ -1,12 +1,12 @@
-"""Questions: about whom, in which words, and that nobody of the test split is ever asked about."""
+"""Questions: split of people, paraphrases, and no held-out person in training."""
 
 import numpy as np
 import pytest
 
-from physlm.data.people.bios import AugmentationConfig, BiosConfig
+from physlm.data.people.augmentation import AugmentationConfig, Order
+from physlm.data.people.bios import BiosConfig
 from physlm.data.people.pools import ATTRIBUTES, questions
 from physlm.data.people.questions import N_PARAPHRASES, QuestionsConfig, TrainOn
-from physlm.data.people.sentences import Order
 from physlm.data.tokens import TokenizerName
 from tests.conftest import tiny_biod_config
 
@@ -38,19 +38,19 @@ def texts(corpus, epoch=0):
 
 
 @pytest.mark.parametrize("attribute", ATTRIBUTES)
-def test_every_question_has_distinct_phrasings_around_the_name(attribute):
+def test_every_question_has_distinct_paraphrases_around_the_name(attribute):
     paraphrases = questions(attribute)
     assert len(set(paraphrases)) == len(paraphrases) == N_PARAPHRASES
     assert all(before and not before.endswith(" ") for before, _ in paraphrases)
     assert all(after[-1] in "?." for _, after in paraphrases)
 
 
-def test_no_two_attributes_are_asked_for_in_the_same_words():
+def test_no_two_attributes_share_a_paraphrase():
     every = [paraphrase for attribute in ATTRIBUTES for paraphrase in questions(attribute)]
     assert len(set(every)) == len(every)
 
 
-def test_an_epoch_asks_for_every_fact_of_the_trained_people_once(people):
+def test_an_epoch_asks_once_for_every_fact_of_the_training_people(people):
     corpus = QuestionsConfig().follow(people, seed=0)
     expected = []
     for person in np.flatnonzero(corpus.is_trained):
@@ -63,7 +63,7 @@ def test_an_epoch_asks_for_every_fact_of_the_trained_people_once(people):
     assert texts(corpus, 0) != texts(corpus, 1)
 
 
-def test_nobody_of_the_test_split_is_named_in_any_training_text(people):
+def test_no_training_question_names_a_held_out_person(people):
     corpus = QuestionsConfig(n_paraphrases=N_PARAPHRASES, exposures=5).follow(people, seed=0)
     assert corpus.is_trained.sum() == 20
     written = " ".join(" ".join(texts(corpus, epoch)) for epoch in range(5))
@@ -71,7 +71,7 @@ def test_nobody_of_the_test_split_is_named_in_any_training_text(people):
         assert (people.facts(person)["name"] in written) == corpus.is_trained[person]
 
 
-def test_the_split_is_of_the_world_whatever_is_asked_and_by_whom(people):
+def test_the_split_depends_on_the_world_and_the_fraction_alone(people):
     one = QuestionsConfig(n_paraphrases=3).follow(people, seed=0)
     other = QuestionsConfig(exposures=2).follow(one, seed=9)
     assert np.array_equal(one.is_trained, other.is_trained)
@@ -80,7 +80,7 @@ def test_the_split_is_of_the_world_whatever_is_asked_and_by_whom(people):
     assert wider[one.is_trained].all()
 
 
-def test_only_the_first_phrasings_are_trained(people):
+def test_only_the_first_paraphrases_are_trained(people):
     corpus = QuestionsConfig(n_paraphrases=2).follow(people, seed=0)
     beginnings = {before for attribute in ATTRIBUTES for before, _ in questions(attribute)[:2]}
     seen = [text for epoch in range(4) for text in texts(corpus, epoch)]
@@ -93,34 +93,34 @@ def test_only_the_first_phrasings_are_trained(people):
 
 def test_prompts_end_where_the_answer_begins(people):
     corpus = QuestionsConfig().follow(people, seed=0)
-    asked = np.array([5, 7]), np.array([0, 3]), np.array([4, 9])
-    documents = corpus.documents(*asked)
-    for i, prompt in enumerate(corpus.prompts(*asked)):
+    chosen = np.array([5, 7]), np.array([0, 3]), np.array([4, 9])
+    documents = corpus.documents(*chosen)
+    for i, prompt in enumerate(corpus.prompts(*chosen)):
         whole = documents.tokens[documents.starts[i] : documents.starts[i + 1]]
         assert np.array_equal(whole[: len(prompt)], prompt)
         rest = corpus.vocabulary.decode(whole[len(prompt) :]).strip()
-        assert rest == corpus.answer(asked[0][i], asked[1][i])
-        assert rest == people.facts(asked[0][i])[ATTRIBUTES[asked[1][i]]]
+        assert rest == corpus.answer(chosen[0][i], chosen[1][i])
+        assert rest == people.facts(chosen[0][i])[ATTRIBUTES[chosen[1][i]]]
         assert len(whole) - len(prompt) <= corpus.longest_answer
 
 
-def test_any_part_of_an_epoch_is_the_same_as_in_the_whole(people):
+def test_parts_of_an_epoch_match_the_whole(people):
     corpus = QuestionsConfig(n_paraphrases=5).follow(people, seed=0)
     whole = corpus.epoch(3, 0, 120).tokens
     parts = [corpus.epoch(3, a, b).tokens for a, b in ((0, 50), (50, 51), (51, 120))]
     assert np.array_equal(whole, np.concatenate(parts))
 
 
-def test_people_who_are_named_later_and_minorities_are_asked_about_too():
+def test_questions_cover_reversed_biographies_and_minorities():
     reversed_text = AugmentationConfig(n_paraphrases=1, name_position=6, order=Order.fixed)
     corpus = world(
         augmentation=reversed_text,
         n_minority=10,
         minority_augmentation=AugmentationConfig(n_paraphrases=1),
     )
-    asked = QuestionsConfig(train_fraction=0.5).follow(corpus, 0)
+    qa = QuestionsConfig(train_fraction=0.5).follow(corpus, 0)
     people = np.arange(50)
-    rows = asked.documents(people, np.ones(50, int), np.zeros(50, int))
+    rows = qa.documents(people, np.ones(50, int), np.zeros(50, int))
     for person in people:
         text = corpus.vocabulary.decode(
             rows.tokens[rows.starts[person] + 1 : rows.starts[person + 1]]
@@ -129,21 +129,21 @@ def test_people_who_are_named_later_and_minorities_are_asked_about_too():
         assert text == f"What is the birth city of {facts['name']}? Answer: {facts['birth_city']}"
 
 
-def test_training_on_the_majority_asks_about_nobody_else():
+def test_training_on_the_majority_holds_out_the_minority():
     corpus = world(n_minority=10, minority_augmentation=AugmentationConfig(n_paraphrases=1))
-    asked = QuestionsConfig(train_on=TrainOn.majority).follow(corpus, 0)
-    assert asked.is_trained.tolist() == [True] * 40 + [False] * 10
-    assert asked.n_documents == 40 * 6
-    texts = corpus.vocabulary.decode(asked.epoch(0, 0, 240).tokens)
+    qa = QuestionsConfig(train_on=TrainOn.majority).follow(corpus, 0)
+    assert qa.is_trained.tolist() == [True] * 40 + [False] * 10
+    assert qa.n_documents == 40 * 6
+    texts = corpus.vocabulary.decode(qa.epoch(0, 0, 240).tokens)
     assert all((corpus.facts(i)["name"] in texts) == (i < 40) for i in range(50))
-    with pytest.raises(ValueError, match="train_on=majority, but nobody else is there"):
+    with pytest.raises(ValueError, match="train_on=majority, but the world has no minority"):
         QuestionsConfig(train_on=TrainOn.majority).follow(world(), 0)
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"train_fraction": 1.0}, "below 1 to leave test people"),
+        ({"train_fraction": 1.0}, "below 1 to hold people out"),
         ({"train_fraction": 0.0}, "above 0"),
         ({"n_paraphrases": 25}, "each question has 24"),
         ({"n_paraphrases": 0}, "n_paraphrases=0"),
@@ -154,7 +154,7 @@ def test_bad_values_are_refused(changes, message):
         QuestionsConfig(**changes)
 
 
-def test_worlds_that_cannot_be_asked_about_are_refused():
+def test_worlds_without_people_or_words_for_questions_are_refused():
     with pytest.raises(ValueError, match="asks about the people of a run; name it by init_from"):
         QuestionsConfig().build(0)
     with pytest.raises(ValueError, match="people of data=bios; start from such a run"):
@@ -167,7 +167,7 @@ def test_worlds_that_cannot_be_asked_about_are_refused():
         QuestionsConfig().follow(world(n_people=1), 0)
 
 
-def test_the_fingerprint_tells_worlds_and_questions_apart(people):
+def test_fingerprints_of_different_worlds_and_questions_differ(people):
     corpora = [
         QuestionsConfig().follow(people, 0),
         QuestionsConfig().follow(people, 1),

@@ -1,4 +1,4 @@
-"""Words inside a text are split as a shell splits them, and refused in one line."""
+"""Overrides inside a text are split as by a shell, and refused in one line."""
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -40,11 +40,9 @@ def test_words_that_cannot_be_split_are_refused(words):
 
 
 @pytest.mark.parametrize("word", ["nonsense", "data.source=o'brien", "data.n_people=[1"])
-def test_what_is_no_word_is_named(word):
+def test_text_that_is_no_override_is_named(word):
     register()
-    with pytest.raises(
-        InputError, match=r".* is no word of a configuration; write key=value"
-    ) as no:
+    with pytest.raises(InputError, match=r".* is no override; write key=value") as no:
         configured(("data=bior", word))
     assert str(no.value).startswith(word)
     assert "\n" not in str(no.value)

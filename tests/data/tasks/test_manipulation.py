@@ -1,4 +1,4 @@
-"""Questions about months, luck, pairs and names, against facts read from the biographies."""
+"""Manipulation tasks, compared with facts read from the biographies."""
 
 import re
 
@@ -34,19 +34,19 @@ def corpus(people, *names, **values):
     return ManipulationConfig(tasks=list(names), **values).follow(people, 0)
 
 
-def documents_of(asked, number=0):
-    found = asked.epoch(number, 0, asked.n_documents)
-    eos = asked.vocabulary.eos
+def documents_of(qa, number=0):
+    found = qa.epoch(number, 0, qa.n_documents)
+    eos = qa.vocabulary.eos
     rows = np.split(found.tokens, found.starts[1:-1])
     assert all(row[0] == eos for row in rows)
-    return [asked.vocabulary.decode(row[1:]).strip() for row in rows]
+    return [qa.vocabulary.decode(row[1:]).strip() for row in rows]
 
 
 def month_of(facts):
     return MONTHS.index(facts["birth_date"].split()[0]) + 1
 
 
-def luck_of(facts):
+def rank_of(facts):
     return major_rank()[facts["major"]]
 
 
@@ -55,7 +55,7 @@ def signed(number):
 
 
 def expected(name, one, other, everyone):
-    """What the answer to a task is, and what it follows from."""
+    """The answer of a task, and its hint."""
     year = one["birth_date"][-4:]
     if name == "born_in_year":
         born = sorted(p["name"] for p in everyone if p["birth_date"].endswith(year))
@@ -77,10 +77,10 @@ def expected(name, one, other, everyone):
 
 
 def computed(name, one, other):
-    """What follows from months or luck."""
+    """The answer and hint of a task on birth months or major ranks."""
     is_month = name.startswith("birth_month")
-    number = month_of if is_month else luck_of
-    told = [MONTHS[month_of(p) - 1] if is_month else p["major"] for p in (one, other)]
+    number = month_of if is_month else rank_of
+    hints = [MONTHS[month_of(p) - 1] if is_month else p["major"] for p in (one, other)]
     if name.endswith("ranking"):
         answer = "Yes" if number(one) > number(other) else "No"
     elif name.endswith("subtraction"):
@@ -88,22 +88,22 @@ def computed(name, one, other):
     else:
         rest = number(one) % int(name.rsplit("_", 1)[1])
         is_parity = name == "birth_month_mod_2"
-        return (("No" if rest else "Yes") if is_parity else str(rest)), told[0]
-    return answer, "; ".join(told)
+        return (("No" if rest else "Yes") if is_parity else str(rest)), hints[0]
+    return answer, "; ".join(hints)
 
 
 def named(text, truth):
-    """The people whose names stand in a text, in their order."""
+    """The people named in a text, in order."""
     found = [(text.index(p["name"]), i) for i, p in enumerate(truth) if p["name"] in text]
     return [i for _, i in sorted(found)]
 
 
 @pytest.mark.parametrize("name", tasks())
-def test_questions_say_what_is_true(people, truth, name):
-    share = 0.0 if name == "born_in_year" else 0.5
-    asked = corpus(people, name, hint_fraction=share)
+def test_answers_and_hints_follow_from_the_biographies(people, truth, name):
+    fraction = 0.0 if name == "born_in_year" else 0.5
+    qa = corpus(people, name, hint_fraction=fraction)
     with_hint = 0
-    for text in documents_of(asked):
+    for text in documents_of(qa):
         question, answer = re.split(r" Answer:|\. Answer:", text)
         question, _, facts = question.partition(" Facts: ")
         if name == "born_in_year":
@@ -129,71 +129,71 @@ def test_questions_say_what_is_true(people, truth, name):
         assert answer.strip() == right
         assert not facts or facts == follows
         with_hint += bool(facts)
-    assert share * 0.2 <= with_hint / asked.n_documents <= share * 1.8
+    assert fraction * 0.2 <= with_hint / qa.n_documents <= fraction * 1.8
 
 
 @pytest.mark.parametrize("names", [["birth_day", "birth_month_ranking"], ["born_in_year"]])
-def test_nobody_of_the_test_split_is_named_in_any_training_text(people, truth, names):
-    asked = corpus(people, *names)
-    tested = {truth[i]["name"] for i in asked.test}
+def test_no_training_question_names_a_held_out_person(people, truth, names):
+    qa = corpus(people, *names)
+    tested = {truth[i]["name"] for i in qa.test}
     assert tested
-    assert len(tested) + len(asked.train) == N
-    texts = [text for number in range(30) for text in documents_of(asked, number)]
+    assert len(tested) + len(qa.train) == N
+    texts = [text for number in range(30) for text in documents_of(qa, number)]
     assert not any(name in text for name in tested for text in texts)
-    assert all(any(truth[i]["name"] in text for text in texts) for i in asked.train)
+    assert all(any(truth[i]["name"] in text for text in texts) for i in qa.train)
 
 
-def test_the_split_is_that_of_questions(people):
+def test_the_split_equals_that_of_data_questions(people):
     questions = QuestionsConfig().follow(people, 0)
-    asked = corpus(people, "birth_day")
-    assert set(np.flatnonzero(questions.is_trained)) == set(asked.train)
+    qa = corpus(people, "birth_day")
+    assert set(np.flatnonzero(questions.is_trained)) == set(qa.train)
 
 
-def test_an_epoch_asks_everyone_each_task_once_with_others_that_vary(people, truth):
-    asked = corpus(people, "birth_year", "birth_month_ranking")
-    first, second = documents_of(asked), documents_of(asked, 1)
+def test_an_epoch_asks_each_task_once_per_person_with_varying_partners(people, truth):
+    qa = corpus(people, "birth_year", "birth_month_ranking")
+    first, second = documents_of(qa), documents_of(qa, 1)
     for texts in (first, second):
         alone = [named(t, truth)[0] for t in texts if "year" in t]
         pairs = [named(t, truth) for t in texts if "month" in t]
-        assert sorted(alone) == asked.train.tolist()
-        assert sorted(p[0] for p in pairs) == asked.train.tolist()
+        assert sorted(alone) == qa.train.tolist()
+        assert sorted(p[0] for p in pairs) == qa.train.tolist()
         assert all(len(p) == 2 for p in pairs)
     assert first != second
     assert set(first) != set(second)
 
 
-def test_fewer_people_are_a_part_of_more(people):
+def test_smaller_training_sets_are_subsets_of_larger_ones(people):
     few, more = (corpus(people, "birth_day", n_train_people=n).train for n in (5, 9))
     assert len(few) == 5
     assert set(few) < set(more) < set(corpus(people, "birth_day").train)
 
 
-def test_prompts_end_where_what_is_asked_for_begins(people):
-    asked = corpus(people, "birth_month_mod_6")
-    items = asked.tasks[0].ask(asked.fact_table, np.arange(N)[:, None])
-    decode = asked.vocabulary.decode
-    straight = [decode(p) for p in asked.prompts(items, wants_hint=False)]
-    first = [decode(p) for p in asked.prompts(items, wants_hint=True)]
-    told = [decode(p) for p in asked.prompts_with_hint(items, items.hint)]
-    facts = asked.texts(items.hint)
-    for a, b, c, fact in zip(straight, first, told, facts, strict=True):
+def test_prompts_end_where_the_answer_or_hint_begins(people):
+    qa = corpus(people, "birth_month_mod_6")
+    items = qa.tasks[0].ask(qa.fact_table, np.arange(N)[:, None])
+    decode = qa.vocabulary.decode
+    without_hint = [decode(p) for p in qa.prompts(items, wants_hint=False)]
+    first = [decode(p) for p in qa.prompts(items, wants_hint=True)]
+    hints = [decode(p) for p in qa.prompts_with_hint(items, items.hint)]
+    facts = qa.texts(items.hint)
+    for a, b, c, fact in zip(without_hint, first, hints, facts, strict=True):
         assert a.endswith("? Answer:")
         assert b == a.replace(" Answer:", " Facts:")
         assert c == f"{b} {fact}. Answer:"
 
 
-def test_any_part_of_an_epoch_is_the_same_as_in_the_whole(people):
-    asked = corpus(people, "birth_year", "major_rank_ranking", hint_fraction=0.5)
-    whole = asked.epoch(3, 0, asked.n_documents)
-    part = asked.epoch(3, 7, 15)
+def test_parts_of_an_epoch_match_the_whole(people):
+    qa = corpus(people, "birth_year", "major_rank_ranking", hint_fraction=0.5)
+    whole = qa.epoch(3, 0, qa.n_documents)
+    part = qa.epoch(3, 7, 15)
     np.testing.assert_array_equal(part.tokens, whole.tokens[whole.starts[7] : whole.starts[15]])
 
 
-def test_luck_is_an_order_of_all_majors_and_the_same_in_every_world():
+def test_major_ranks_are_one_permutation_of_all_majors_in_every_world():
     assert sorted(major_rank().values()) == list(range(100))
     small = BiosConfig(n_people=N, include_question_vocabulary=True, pool_size=10).build(3)
-    asked = corpus(small, "major_rank_mod_100")
-    assert len(set(asked.fact_table.major_ranks.tolist())) <= 10
+    qa = corpus(small, "major_rank_mod_100")
+    assert len(set(qa.fact_table.major_ranks.tolist())) <= 10
 
 
 @pytest.mark.parametrize(
@@ -201,8 +201,11 @@ def test_luck_is_an_order_of_all_majors_and_the_same_in_every_world():
     [
         ({"tasks": []}, "name at least one of birth_day"),
         ({"tasks": ["birth_hour"]}, "birth_hour is none of birth_day"),
-        ({"tasks": ["born_in_year", "birth_day"]}, "another split than the others; ask it alone"),
-        ({"tasks": ["born_in_year"], "hint_fraction": 0.5}, "no facts to write out"),
+        (
+            {"tasks": ["born_in_year", "birth_day"]},
+            "splits years instead of people; make it the only task",
+        ),
+        ({"tasks": ["born_in_year"], "hint_fraction": 0.5}, "born_in_year has no hint"),
         ({"train_fraction": 1.0}, "train_fraction=1.0; must be above 0"),
         ({"n_train_people": 1}, "n_train_people=1; must be at least 2"),
         ({"hint_fraction": 1.5}, "hint_fraction=1.5; must be from 0 to 1"),
@@ -213,7 +216,7 @@ def test_bad_values_are_refused(values, message):
         ManipulationConfig(**values)
 
 
-def test_worlds_that_cannot_be_asked_about_are_refused():
+def test_worlds_without_people_or_words_for_questions_are_refused():
     with pytest.raises(ValueError, match="name it by init_from"):
         ManipulationConfig().build(0)
     with pytest.raises(ValueError, match="asks about people of data=bios"):
@@ -226,7 +229,7 @@ def test_worlds_that_cannot_be_asked_about_are_refused():
         ManipulationConfig().follow(few, 0)
 
 
-def test_the_fingerprint_tells_worlds_and_questions_apart(people):
+def test_fingerprints_of_different_worlds_and_questions_differ(people):
     base = corpus(people, "birth_day")
     others = [
         corpus(people, "birth_year"),
@@ -238,7 +241,7 @@ def test_the_fingerprint_tells_worlds_and_questions_apart(people):
     assert len({c.fingerprint() for c in [base, *others]}) == 5
 
 
-def test_other_questions_follow_about_the_same_people(people):
+def test_a_later_run_can_ask_other_questions_about_the_same_people(people):
     earlier = corpus(people, "birth_day")
     assert world_of(earlier) is people
     later = QuestionsConfig().follow(earlier, 0)
@@ -246,14 +249,14 @@ def test_other_questions_follow_about_the_same_people(people):
     assert set(np.flatnonzero(later.is_trained)) == set(earlier.train)
 
 
-def test_nobody_is_tested_whom_an_earlier_run_asked_about(people):
+def test_holding_out_training_people_of_an_earlier_run_is_refused(people):
     earlier = corpus(people, "birth_day", train_fraction=0.5)
     assert corpus(earlier, "birth_year").was_trained.sum() == N // 2
-    with pytest.raises(ValueError, match="asked about 10 of the 30 people held out"):
+    with pytest.raises(ValueError, match="trained on questions about 10 of the 30 held-out people"):
         corpus(earlier, "birth_year", train_fraction=0.25)
-    with pytest.raises(ValueError, match="asked about 10 of the 30 people held out"):
+    with pytest.raises(ValueError, match="trained on questions about 10 of the 30 held-out people"):
         QuestionsConfig(train_fraction=0.25).follow(earlier, 0)
-    with pytest.raises(ValueError, match="held out"):
+    with pytest.raises(ValueError, match="held-out people"):
         corpus(earlier, "born_in_year")
     later = corpus(corpus(earlier, "birth_year"), "birth_day", n_train_people=5)
     assert later.was_trained.sum() == N // 2

@@ -1,4 +1,4 @@
-"""What a text says of whom: whole words, the longest value, and one mention for one fact."""
+"""Mentions of facts: whole words, the longest value, and one mention per fact."""
 
 import numpy as np
 import pytest
@@ -51,21 +51,21 @@ def place(text, fact, person=DANA):
 )
 def test_a_value_is_not_found_within_another_or_within_a_word(fact, person, before, after):
     facts = person.facts
-    told = SAID.format(
+    statement = SAID.format(
         facts["birth_city"], facts["major"], facts["employer"], facts["company_city"]
     )
     value = person.name if fact == "name" else facts[fact]
-    text = before + told + after
-    shift = {"employer": told.index("works for ") + 10}.get(fact, told.index(value))
+    text = before + statement + after
+    shift = {"employer": statement.index("works for ") + 10}.get(fact, statement.index(value))
     assert place(text, fact, person) == (len(before) + shift, len(before) + shift + len(value))
 
 
-def test_what_is_within_something_else_alone_is_lacking():
-    told = SAID.format("Chicago, IL", "Biology", "AbbVie", "North Chicago, IL")
-    assert lacking(told, DANA) == []
-    assert lacking(told.replace(" in Chicago, IL", ""), DANA) == ["birth_city"]
-    assert lacking(told.replace("Biology", "Marine Biology"), DANA) == ["major"]
-    assert lacking(told.replace("AbbVie", "AbbVies"), DANA) == ["employer"]
+def test_a_value_only_within_another_is_lacking():
+    statement = SAID.format("Chicago, IL", "Biology", "AbbVie", "North Chicago, IL")
+    assert lacking(statement, DANA) == []
+    assert lacking(statement.replace(" in Chicago, IL", ""), DANA) == ["birth_city"]
+    assert lacking(statement.replace("Biology", "Marine Biology"), DANA) == ["major"]
+    assert lacking(statement.replace("AbbVie", "AbbVies"), DANA) == ["employer"]
 
 
 def test_one_mention_does_not_serve_two_facts():
@@ -87,31 +87,31 @@ def test_one_mention_does_not_serve_two_facts():
         "Dana Ann Lee was born on May 1, 1950. She works in {0} for Oracle and was born in {1}.",
     ],
 )
-def test_a_mention_belongs_to_the_fact_that_stands_by_it(text):
+def test_a_mention_belongs_to_the_nearest_fact_of_its_couple(text):
     local = of(birth_city="Austin, TX", company_city="Austin, TX", employer="Oracle")
     text = text.format("Austin, TX", "Austin, TX")
     assert place(text, "company_city", local)[0] == text.index("Austin")
     assert place(text, "birth_city", local)[0] == text.rindex("Austin")
 
 
-def test_what_the_grammar_wrote_is_read_as_it_was_meant():
-    """Of people born where they work nearly always, of all others always."""
+def test_mentions_in_texts_of_the_grammar_are_the_intended_ones():
+    """Nearly always for people who work where they were born, always for all others."""
     _, persons = persons_of(BiorConfig(n_people=300), 0)
     rng, n_right = np.random.default_rng(0), 0
     for person in persons:
         wanted = {"name": person.name, **person.facts}
         if person.facts["birth_city"] != person.facts["company_city"]:
-            told = biography(person, rng)
-            assert mentions(told.text, wanted) == told.places
+            written = biography(person, rng)
+            assert mentions(written.text, wanted) == written.places
         local = person._replace(facts={**person.facts, "birth_city": person.facts["company_city"]})
-        told = biography(local, rng)
-        found = mentions(told.text, {"name": local.name, **local.facts})
-        assert found.keys() == told.places.keys()
-        n_right += found == told.places
+        written = biography(local, rng)
+        found = mentions(written.text, {"name": local.name, **local.facts})
+        assert found.keys() == written.places.keys()
+        n_right += found == written.places
     assert n_right > 0.9 * len(persons)
 
 
-def test_spans_of_written_texts_are_of_their_own_mentions():
+def test_token_spans_of_fixed_texts_spell_their_mentions():
     text = "She liked Marine Biology at first. " + SAID.format(
         "Chicago, IL", "Biology", "AbbVie", "North Chicago, IL"
     )
@@ -120,5 +120,7 @@ def test_spans_of_written_texts_are_of_their_own_mentions():
     facts = ["name", *DANA.facts]
     first, last = spans[0, facts.index("major")]
     assert vocabulary.decode(tokens[first - 1 : last]) == " took Biology"
-    with pytest.raises(ValueError, match=r"text 0 does not say the employer AbbVie in whole words"):
+    with pytest.raises(
+        ValueError, match=r"text 0 does not state the employer AbbVie in whole words"
+    ):
         located([text.replace("AbbVie", "AbbVies")], [DANA.facts], vocabulary)

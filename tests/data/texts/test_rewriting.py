@@ -1,4 +1,4 @@
-"""Rewriting by a model: what is wrong is asked for again, and nothing that was written is lost."""
+"""Rewriting by a model: incorrect texts are requested again, and no answer is lost."""
 
 import itertools
 import signal
@@ -28,9 +28,9 @@ def test_a_prompt_gives_every_fact(persons):
     person = persons[0]
     prompts = {prompt(person, stream(0, i)) for i in range(20)}
     assert len(prompts) > 10
-    for asked in prompts:
-        assert not lacking(asked, person)
-        assert not lacking(faithful(asked), person)
+    for text in prompts:
+        assert not lacking(text, person)
+        assert not lacking(faithful(text), person)
 
 
 @pytest.mark.parametrize(
@@ -42,12 +42,12 @@ def test_a_prompt_gives_every_fact(persons):
         lambda text, p: text.replace(p.facts["employer"], p.facts["employer"].lower()),
     ],
 )
-def test_what_is_not_said_word_for_word_is_lacking(persons, change):
+def test_facts_not_stated_word_for_word_are_lacking(persons, change):
     text = faithful(prompt(persons[0], stream(0, "prompt")))
     assert len(lacking(change(text, persons[0]), persons[0])) == 1
 
 
-def test_texts_lacking_a_fact_are_asked_for_again(persons, tmp_path):
+def test_texts_lacking_a_fact_are_requested_again(persons, tmp_path):
     path = rewritten(persons, forgetful, tmp_path / "texts.parquet")
     table = pq.read_table(path).to_pylist()
     assert [(row["person"], row["name"]) for row in table] == [
@@ -59,8 +59,8 @@ def test_texts_lacking_a_fact_are_asked_for_again(persons, tmp_path):
     assert len(answers) > 1 + 2 * N
 
 
-def test_interrupted_work_goes_on(persons, tmp_path):
-    """The writer fails in the middle; what it wrote is kept, a line cut in two is not."""
+def test_interrupted_work_resumes(persons, tmp_path):
+    """The writer fails midway; its answers are kept, except for an incomplete line."""
     asked = []
 
     def failing(text):
@@ -82,14 +82,14 @@ def test_interrupted_work_goes_on(persons, tmp_path):
     rewritten(persons, pytest.fail, tmp_path / "texts.parquet")
 
 
-def test_a_model_that_never_says_it_all_is_given_up_on(persons, tmp_path):
+def test_rewriting_stops_after_max_tries(persons, tmp_path):
     with pytest.raises(InputError, match=r"12 texts lacked a fact in all of max_tries=3, such as"):
         rewritten(persons, lambda _: "A life.", tmp_path / "texts.parquet", max_tries=3)
     path = rewritten(persons, faithful, tmp_path / "texts.parquet", max_tries=4)
     assert pq.read_table(path).num_rows == 2 * N
 
 
-def test_answers_about_others_are_not_taken(persons, tmp_path):
+def test_answers_about_other_people_are_refused(persons, tmp_path):
     rewritten(persons, faithful, tmp_path / "texts.parquet")
     with pytest.raises(InputError, match="has texts about other people; take another output"):
         rewritten(persons[:-1], faithful, tmp_path / "texts.parquet")
@@ -99,11 +99,11 @@ def test_answers_about_others_are_not_taken(persons, tmp_path):
 
 
 def rewritten_by(persons, address, path, **values):
-    """As many texts as there are people, by the endpoint."""
+    """One text for each person, by the endpoint."""
     return rewrite(persons, writer(address, **values), path, n_texts=1, max_tries=5, seed=0)
 
 
-def test_answers_are_kept_before_a_refusal_and_only_the_others_asked_for(endpoint, tmp_path):
+def test_answers_before_a_refusal_are_kept_and_only_missing_ones_requested(endpoint, tmp_path):
     people = persons_of(BiorConfig(n_people=16), 0)[1]
     Endpoint.says = staticmethod(faithful)
     Endpoint.behaviour[:] = [(200, None)] * 9 + [(401, "quota used up")] * 7
@@ -115,10 +115,10 @@ def test_answers_are_kept_before_a_refusal_and_only_the_others_asked_for(endpoin
     assert len(Endpoint.requests) == 7
 
 
-def test_requests_are_sent_at_once_and_the_order_of_answers_does_not_show(
+def test_requests_run_concurrently_and_the_order_of_answers_has_no_effect(
     endpoint, persons, tmp_path
 ):
-    """The server answers when three are there, the last one first."""
+    """The server answers once three requests are there, the last one first."""
     arrived, turns = threading.Barrier(3), itertools.count()
 
     def late(asked):
@@ -133,8 +133,8 @@ def test_requests_are_sent_at_once_and_the_order_of_answers_does_not_show(
     assert pq.read_table(at_once).equals(pq.read_table(in_turn))
 
 
-def test_an_answer_is_kept_while_others_are_waited_for(endpoint, persons, tmp_path):
-    """The server does not answer the last request before it has seen the other answers kept."""
+def test_an_answer_is_saved_while_others_are_pending(endpoint, persons, tmp_path):
+    """The server answers the last request only after the other answers are saved."""
     n_asked, n_kept = itertools.count(1), []
 
     def last_one_waits(asked):
@@ -149,8 +149,8 @@ def test_an_answer_is_kept_while_others_are_waited_for(endpoint, persons, tmp_pa
     assert len(n_kept) == N - 1
 
 
-def test_an_interrupt_ends_at_once_and_loses_nothing(endpoint, tmp_path):
-    """Three requests hang, and five answers are kept, when it comes."""
+def test_an_interrupt_takes_effect_at_once_and_loses_nothing(endpoint, tmp_path):
+    """At the interrupt three requests hang, and five answers are saved."""
     n_asked, is_over = itertools.count(1), threading.Event()
 
     def n_kept():
@@ -184,14 +184,12 @@ def test_an_interrupt_ends_at_once_and_loses_nothing(endpoint, tmp_path):
         is_over.set()
     assert time.monotonic() - began < 30
     assert status == 130
-    assert errors.splitlines()[-1] == (
-        "interrupted: what was written is kept; the same command goes on"
-    )
+    assert errors.splitlines()[-1] == ("interrupted: answers are kept; the same command resumes")
     assert n_kept() == 5
 
 
-def test_a_model_that_gives_no_text_at_all_is_told_so(endpoint, persons, tmp_path):
-    """Before every text was asked for as often as may be; later attempts have all their tries."""
+def test_a_model_that_answers_without_text_is_reported(endpoint, persons, tmp_path):
+    """It is reported before all tries are used; later attempts have all of them."""
     Endpoint.behaviour[:] = [(200, message(None, "length"))] * 50
     with pytest.raises(InputError, match="20 answers in a row had no text at all.* max_tokens"):
         rewritten_by(persons, endpoint, tmp_path / "texts.parquet", batch_size=1)
@@ -200,12 +198,12 @@ def test_a_model_that_gives_no_text_at_all_is_told_so(endpoint, persons, tmp_pat
     rewritten_by(persons, endpoint, tmp_path / "texts.parquet")
 
 
-def test_no_file_has_texts_that_were_written_in_two_ways(persons, tmp_path):
+def test_a_file_has_texts_of_one_setting_only(persons, tmp_path):
     path = tmp_path / "texts.parquet"
     one, other = {"writer": "m", "temperature": 1.0}, {"writer": "m", "temperature": 0.5}
     with pytest.raises(InputError, match="lacked a fact"):
         rewritten(persons, lambda _: "A life.", path, settings=one)
-    rewritten(persons, faithful, path, settings=other)  # nothing was right before
+    rewritten(persons, faithful, path, settings=other)  # no text was accepted before
     with pytest.raises(InputError, match=r"12 texts written with temperature=0.5, this is temper"):
         rewritten(persons, pytest.fail, path, settings=one)
     rewritten(persons, pytest.fail, path, settings=other)
@@ -232,7 +230,7 @@ def test_bad_values_are_refused(tmp_path):
     people = BiorConfig(n_people=N)
     with pytest.raises(ValueError, match=r"output=a.txt; end the name in .parquet"):
         RewriteConfig(output="a.txt", writer="m", data=people)
-    with pytest.raises(ValueError, match=r"data.source=b is written already"):
+    with pytest.raises(ValueError, match=r"data.source=b already has texts"):
         RewriteConfig(output="a.parquet", writer="m", data=BiorConfig(source="b"))
     with pytest.raises(InputError, match="has no config.json; give the folder of a checkpoint"):
         LocalWriter(tmp_path, max_tokens=8, temperature=0.0, seed=0)

@@ -1,17 +1,17 @@
-"""TextDiversity of texts, against counts by hand."""
+"""Text diversity, compared with counts by hand."""
 
 import math
 
 import numpy as np
 import pytest
 
+from physlm.data.people.augmentation import AugmentationConfig, Order
 from physlm.data.people.bior import BiorConfig
-from physlm.data.people.bios import AugmentationConfig, BiosConfig
-from physlm.data.people.sentences import Order
+from physlm.data.people.bios import BiosConfig
 from physlm.data.texts.text_diversity import text_diversity
 
 
-def test_templates_are_frames_that_all_texts_share():
+def test_all_sentences_from_templates_have_shared_frames():
     world = BiosConfig(
         n_people=1000, augmentation=AugmentationConfig(n_paraphrases=1, order=Order.fixed)
     ).build(0)
@@ -33,7 +33,7 @@ def test_orders_drawn_at_random_have_their_entropy():
     assert found.order_entropy_bits == pytest.approx(math.log2(6), abs=0.05)
 
 
-def test_bior_is_more_varied_than_bios():
+def test_bior_is_more_diverse_than_bios():
     found = text_diversity(BiorConfig(n_people=1000).build(0), 1000)
     assert found.n_frames > 1000
     assert found.frame_overlap < 0.8

@@ -1,4 +1,4 @@
-"""Tables of texts as other tools leave them: taken as they are meant, or refused by their row."""
+"""Tables of texts from other tools: read as intended, or refused by row."""
 
 import decimal
 
@@ -27,7 +27,7 @@ def read(tmp_path):
     ).build(0)
 
 
-def told(corpus):
+def rendered(corpus):
     return [
         corpus.vocabulary.decode(corpus.rendering(0, pa.array([i]).to_numpy()).tokens[1:])
         for i in range(N)
@@ -45,8 +45,8 @@ def told(corpus):
         pa.array([0, 1, 2]).dictionary_encode(),
     ],
 )
-def test_whole_numbers_are_numbers_in_whatever_type(tmp_path, people):
-    assert told(world(tmp_path, people)) == TEXTS
+def test_person_numbers_are_read_from_every_numeric_type(tmp_path, people):
+    assert rendered(world(tmp_path, people)) == TEXTS
 
 
 @pytest.mark.parametrize(
@@ -57,9 +57,9 @@ def test_whole_numbers_are_numbers_in_whatever_type(tmp_path, people):
         pa.dictionary(pa.int8(), pa.large_string()),
     ],
 )
-def test_text_is_text_in_whatever_type(tmp_path, text):
+def test_texts_are_read_from_every_string_type(tmp_path, text):
     names, texts = pa.array(NAMES).cast(text), pa.array(TEXTS).cast(text)
-    assert told(world(tmp_path, pa.array([0, 1, 2]), names, texts)) == TEXTS
+    assert rendered(world(tmp_path, pa.array([0, 1, 2]), names, texts)) == TEXTS
 
 
 @pytest.mark.parametrize(
@@ -78,8 +78,8 @@ def test_text_is_text_in_whatever_type(tmp_path, text):
         ({"texts": [[text] for text in TEXTS]}, "column text holds list<.*>; needs text"),
         ({"texts": [text.encode() for text in TEXTS]}, "column text holds binary; needs text"),
         ({"names": [0, 1, 2]}, "column name holds int64; needs text"),
-        ({"texts": [TEXTS[0], "Nothing.", TEXTS[2]]}, "row 1 .* does not say the name"),
-        ({"people": [0, 2, 1]}, "row 1 .* tells of .* where this world has"),
+        ({"texts": [TEXTS[0], "Nothing.", TEXTS[2]]}, "row 1 .* does not state the name"),
+        ({"people": [0, 2, 1]}, "row 1 .* is about .*, but the person of this world is"),
         ({"people": [], "names": [], "texts": []}, "column person holds null; needs whole numbers"),
         (
             {
@@ -91,7 +91,7 @@ def test_text_is_text_in_whatever_type(tmp_path, text):
         ),
     ],
 )
-def test_what_is_none_is_refused_with_file_row_and_rule(tmp_path, change, message):
+def test_bad_rows_are_refused_with_file_row_and_rule(tmp_path, change, message):
     columns = {"people": [0, 1, 2], "names": NAMES, "texts": TEXTS, **change}
     with pytest.raises(ValueError, match=message) as refused:
         world(tmp_path, **columns)
@@ -101,14 +101,11 @@ def test_what_is_none_is_refused_with_file_row_and_rule(tmp_path, change, messag
 @pytest.mark.parametrize(
     ("names", "message"),
     [
-        (
-            ["person", "name"],
-            "has 0 columns of the name text; needs one of each of person, name, text",
-        ),
-        (["person", "name", "text", "text"], "has 2 columns of the name text"),
+        (["person", "name"], "has 0 columns named text; needs one each of person, name, text"),
+        (["person", "name", "text", "text"], "has 2 columns named text"),
     ],
 )
-def test_columns_are_there_once(tmp_path, names, message):
+def test_missing_and_repeated_columns_are_refused(tmp_path, names, message):
     columns = {"person": [0, 1, 2], "name": NAMES, "text": TEXTS}
     table = pa.Table.from_arrays([pa.array(columns[name]) for name in names], names=names)
     pq.write_table(table, tmp_path / "texts.parquet")
@@ -116,7 +113,7 @@ def test_columns_are_there_once(tmp_path, names, message):
         read(tmp_path)
 
 
-def test_bytes_that_are_no_text_are_refused(tmp_path):
+def test_invalid_utf8_is_refused(tmp_path):
     raw = pa.array([*(text.encode() for text in TEXTS[:2]), b"\xff\xfe"])
     broken = pa.StringArray.from_buffers(N, *raw.buffers()[1:])
     with pytest.raises(ValueError, match="is no file of biographies: .*UTF8"):

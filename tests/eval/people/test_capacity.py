@@ -8,9 +8,10 @@ import pytest
 import torch
 
 from physlm.data.people.bior import BiorConfig
-from physlm.data.people.bios import MONTHS, PRONOUNS, BiosConfig
+from physlm.data.people.bios import BiosConfig
+from physlm.data.people.bios_pieces import PRONOUNS
 from physlm.data.people.junk import JunkConfig
-from physlm.data.people.pools import employers, pool
+from physlm.data.people.pools import MONTHS, employers, pool
 from physlm.data.tokens import TokenizerName
 from physlm.errors import InputError
 from physlm.eval.people.capacity import CapacityConfig

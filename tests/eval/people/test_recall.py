@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from physlm.data.people.bios import AugmentationConfig, BiosConfig
+from physlm.data.people.augmentation import AugmentationConfig
+from physlm.data.people.bios import BiosConfig
 from physlm.data.people.pools import ATTRIBUTES
 from physlm.data.people.questions import QuestionsConfig
 from physlm.data.tokens import TokenizerName

@@ -11,7 +11,8 @@ from physlm.data.people.bios import BiosConfig
 from physlm.data.people.pools import MONTHS
 from physlm.data.people.questions import QuestionsConfig
 from physlm.data.tasks.manipulation import ManipulationConfig
-from physlm.data.tasks.manipulation_tasks import QaItems, Task, tasks
+from physlm.data.tasks.manipulation_tasks import tasks
+from physlm.data.tasks.task import QaItems, Task
 from physlm.data.tokens import TokenizerName
 from physlm.errors import InputError
 from physlm.eval.splits import HELD_OUT_PEOPLE, TRAIN_PEOPLE
