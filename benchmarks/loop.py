@@ -142,6 +142,7 @@ def _ours() -> float:
             optim=OptimConfig(),
             trainer=TrainerConfig(batch_size=_BATCH),
             runtime=runtime,
+            device="cpu",
             is_compiled=False,
             attention_across_documents=True,
             directory=directory,

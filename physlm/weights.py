@@ -12,7 +12,7 @@ from torch import nn
 
 from physlm.atomic import replacing
 from physlm.errors import InputError
-from physlm.record import Origin, RunRecord
+from physlm.record import Origin
 from physlm.run_directory import RunDirectory
 
 _KEY = "physlm"  # of the metadata
@@ -30,23 +30,24 @@ class Weights(NamedTuple):
     origin: Origin
 
 
-def kept_weights(record: RunRecord, corpus: str, directory: RunDirectory) -> Weights:
+def kept_weights(origin: Origin, directory: RunDirectory) -> Weights:
     """The weights of a trained run, which are as they were kept.
 
     Args:
-        record: Of the run.
-        corpus: The fingerprint of what it was trained on, as the code of today makes it.
-        directory: Of the run.
+        origin: The run, and what it was trained on as the code of today makes it.
+        directory: Of the run, which has a record.
 
     Raises:
         InputError: If the run diverged, that corpus is another one by now, or the weights are
             missing or have changed.
     """
+    record = directory.read_record(origin.run_id)
+    assert record is not None
     if record.status == "diverged":
         raise InputError(f"{directory.path}, the run to start from, {record.status}")
-    if corpus != record.origin.corpus:
+    if origin.corpus != record.origin.corpus:
         raise InputError(f"{directory.path} was trained on another corpus; run it again")
-    return Weights(directory.vouched(directory.model, record), record.origin)
+    return Weights(directory.vouched(directory.model, record), origin)
 
 
 def keep_weights(model: nn.Module, path: Path, origin: Origin) -> None:
