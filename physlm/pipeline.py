@@ -12,7 +12,7 @@ from physlm.measuring import Subject, curve, measured
 from physlm.outcome import Outcome, earlier_outcome
 from physlm.preparation import Prepared, prepare, trained_world
 from physlm.provenance import software
-from physlm.record import RunRecord
+from physlm.record import Origin, RunRecord
 from physlm.run_directory import RunDirectory
 from physlm.sources import sha256
 from physlm.train.fit import Trained, fit, saved_steps
@@ -86,18 +86,19 @@ def carry_out(config: RunConfig, directory: RunDirectory, tracking: Tracking) ->
     return finish(config, directory, record, subject, tracking, is_anew=is_anew)
 
 
-def _carry_out_parent(config: RunConfig) -> None:
+def _carry_out_parent(config: RunConfig, directory: RunDirectory) -> None:
     """Carry out the run that a run starts from if it is not there, once this one is found sound.
 
     Raises:
-        InputError: If a value is refused, or the earlier run would be made by several devices.
+        InputError: If a value or the checkpoint is refused, or the earlier run would be made by
+            several devices.
     """
     if config.parent is None:
         return
     earlier = RunDirectory(config.parent.run_dir)
     if earlier.record.exists():
         return
-    prepare(config)
+    _first_step(directory, prepare(config).origin)
     if config.runtime.n_devices * config.runtime.n_nodes > 1:
         raise InputError(
             f"init_from: {config.parent.config.experiment} has not been run; run it first, "
@@ -110,10 +111,9 @@ def _fitted(
     config: RunConfig, directory: RunDirectory, tracking: Tracking
 ) -> tuple[Prepared, Trained]:
     """What a run was trained with, and what came of it; one that only measures trains nothing."""
-    _carry_out_parent(config)
+    _carry_out_parent(config, directory)
     prepared = prepare(config, is_started=True)
-    is_replaced = directory.record.exists()
-    first_step = 0 if is_replaced else saved_steps(directory.checkpoint, prepared.origin)
+    first_step = _first_step(directory, prepared.origin)
     if is_main_process():
         directory.begin(config.described(), config, first_step=first_step)
         tracking.since(first_step)
@@ -135,6 +135,11 @@ def _fitted(
         is_profiled=config.profile,
     )
     return prepared, trained
+
+
+def _first_step(directory: RunDirectory, origin: Origin) -> int:
+    """Where training goes on from; a run that is made again begins anew."""
+    return 0 if directory.record.exists() else saved_steps(directory.checkpoint, origin)
 
 
 def keep(
@@ -197,7 +202,7 @@ def _kept(
 ) -> tuple[RunRecord, Subject]:
     """What is known of a run that was trained before, and its model as it was kept."""
     if config.stage is Stage.measure:
-        _carry_out_parent(config)
+        _carry_out_parent(config, directory)
     world = trained_world(config, directory)
     record = replace(record, scoring_software=software(config.model))
     return record, (world.model, world.corpus)
