@@ -132,7 +132,12 @@ def _ours() -> float:
     with tempfile.TemporaryDirectory() as folder:
         directory = RunDirectory(Path(folder))
         loggers = build_loggers(
-            LoggerConfig(), directory, run_id="null", name="null", first_step=0, hyperparameters={}
+            LoggerConfig(),
+            directory,
+            run_id="null",
+            experiment="null",
+            first_step=0,
+            hyperparameters={},
         )
         runtime = RuntimeConfig(device=Device.cpu)
         batches = Batches(corpus, _SEQ_LEN, _BATCH)
@@ -142,6 +147,7 @@ def _ours() -> float:
             optim=OptimConfig(),
             trainer=TrainerConfig(batch_size=_BATCH),
             runtime=runtime,
+            device="cpu",
             is_compiled=False,
             attention_across_documents=True,
             directory=directory,

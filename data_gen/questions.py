@@ -17,8 +17,8 @@ from physlm.data.people.question_table import QUESTIONS, question_tables
 from physlm.data.people.questions import QuestionCorpus
 from physlm.data.tasks.manipulation import ManipulationCorpus
 from physlm.errors import InputError, refused_values
-from physlm.inheritance import corpus_of
 from physlm.messages import explain
+from physlm.preparation import corpus_of
 
 
 def main() -> None:

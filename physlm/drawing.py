@@ -13,37 +13,30 @@ from physlm.watching import harmless
 Scorers = Mapping[str, ScorerConfig]  # of a run, by name
 
 
-def draw_anew(scorers: Scorers, record: RunRecord, directory: RunDirectory) -> None:
-    """Draw all figures, in place of those that show what is no longer so.
-
-    Args:
-        scorers: Of the run, by name.
-        record: What it measured.
-        directory: Where its arrays and figures are.
-    """
-    with harmless(f"removing old figures of {directory.path}"):
-        directory.forget_figures()
-    draw_missing(scorers, record, directory)
-
-
-def draw_missing(scorers: Scorers, record: RunRecord, directory: RunDirectory) -> None:
+def draw(
+    scorers: Scorers, record: RunRecord, directory: RunDirectory, *, is_anew: bool = False
+) -> None:
     """Draw the figures that are not there.
 
     Args:
         scorers: Of the run, by name.
         record: What it measured.
         directory: Where its arrays and figures are.
+        is_anew: Those that are there show what is no longer so, and are drawn, too.
     """
+    if is_anew:
+        with harmless(f"removing old figures of {directory.path}"):
+            directory.forget_figures()
     missing = undrawn(scorers, record, directory)
     if not missing:
         return
     from physlm.analysis.figures import draw_learning_curve, draw_run, save_figure
 
-    for name, draw in {"figure": draw_run, "learning_curve": draw_learning_curve}.items():
+    for name, drawn in {"figure": draw_run, "learning_curve": draw_learning_curve}.items():
         if name in missing:
             path = directory.figure(name)
             with harmless(f"drawing {path}"):
-                draw(record, read_curves(directory.metrics), path)
+                drawn(record, read_curves(directory.metrics), path)
     for name, scorer in scorers.items():
         own = [figure for figure in scorer.figure_names if figure in missing]
         if own:

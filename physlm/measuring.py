@@ -1,5 +1,6 @@
 """What a trained run is measured by, scorer by scorer."""
 
+import copy
 import traceback
 from collections.abc import Mapping
 from dataclasses import replace
@@ -34,6 +35,8 @@ def measured(
 ) -> RunRecord:
     """The record with what scorers measure; one that fails leaves its reason instead.
 
+    Of a run that diverged nothing is measured, and the record is kept as it is.
+
     Arrays and record are written after each of them, so that nothing is measured twice. Where all
     is measured anew they are written at the end, and the old ones stay if a scorer fails.
 
@@ -48,6 +51,9 @@ def measured(
         InputError: If arrays that were measured before are missing or have changed.
         UnmeasuredError: If a scorer fails where all is measured anew.
     """
+    if record.status == "diverged":
+        directory.write_record(record)
+        return record
     if is_anew:
         record = replace(record, metrics=(), scorers={}, arrays={})
     arrays = read_arrays(directory.arrays, record.arrays)
@@ -60,6 +66,14 @@ def measured(
         record.raise_unless_finished()
     _keep(record, arrays, directory)
     return record
+
+
+def curve(scorers: Scorers, model: "LanguageModel", corpus: Corpus) -> dict[str, float]:
+    """What scorers measure of a model that is being trained."""
+    # A copy: long strings lengthen a model's tables, which compiled training keeps by address.
+    model = copy.deepcopy(model).eval()
+    found = [metric for scorer in scorers.values() for metric in scorer.curve(model, corpus)]
+    return {metric.text: metric.value for metric in found}
 
 
 def _keep(record: RunRecord, arrays: _Arrays, directory: RunDirectory) -> None:

@@ -18,7 +18,7 @@ class Outcome:
     Attributes:
         record: Its record.
         path: Where the record is.
-        was_done: The run had finished before and was not repeated.
+        was_done: Nothing of it was left to be trained or measured.
         outdated: The scorers that measure otherwise by now, and their versions.
     """
 
@@ -37,13 +37,10 @@ def earlier_outcome(config: RunConfig, directory: RunDirectory) -> Outcome | Non
     record = None if config.force else directory.read_record(config.run_id, config.as_dict())
     if record is None:
         return None
+    # A diverged run cannot be measured.
+    is_done = record.status == "diverged" or not (config.rescore or record.unmeasured(config.eval))
     outdated = record.outdated({name: scorer.version for name, scorer in config.eval.items()})
-    return Outcome(record, directory.record, was_done=True, outdated=outdated)
-
-
-def is_measured(config: RunConfig, record: RunRecord) -> bool:
-    """Whether nothing of a run is to be measured, or measured again; a diverged one cannot be."""
-    return record.status == "diverged" or not (config.rescore or record.unmeasured(config.eval))
+    return Outcome(record, directory.record, was_done=is_done, outdated=outdated)
 
 
 def settled_outcome(config: RunConfig, directory: RunDirectory) -> Outcome | None:
@@ -53,7 +50,7 @@ def settled_outcome(config: RunConfig, directory: RunDirectory) -> Outcome | Non
         InputError: If its record is damaged, or of another run.
     """
     outcome = earlier_outcome(config, directory)
-    if outcome is None or not is_measured(config, outcome.record):
+    if outcome is None or not outcome.was_done:
         return None
     is_drawn = not undrawn(config.eval, outcome.record, directory)
     return outcome if is_drawn or outcome.record.status == "diverged" else None

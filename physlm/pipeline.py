@@ -1,30 +1,25 @@
 """One run, from configuration to record; finished runs are skipped, interrupted ones resumed."""
 
-import copy
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
 from physlm.config import RunConfig, Stage
-from physlm.drawing import draw_anew, draw_missing
-from physlm.errors import InputError, refused_values
-from physlm.inheritance import kept_model, started_model
+from physlm.drawing import draw
+from physlm.errors import InputError
 from physlm.interruption import stop_requests
-from physlm.measuring import Subject, measured
-from physlm.models.language_model import LanguageModel
-from physlm.outcome import Outcome, earlier_outcome, is_measured
-from physlm.preparation import Prepared, World, build_world, prepare
+from physlm.measuring import Subject, curve, measured
+from physlm.outcome import Outcome, earlier_outcome
+from physlm.preparation import Prepared, prepare, trained_world
 from physlm.provenance import software
-from physlm.record import RunRecord
+from physlm.record import Origin, RunRecord
 from physlm.run_directory import RunDirectory
-from physlm.sources import files_of, sha256
+from physlm.sources import sha256
 from physlm.train.fit import Trained, fit, saved_steps
 from physlm.train.module import Progress
 from physlm.train.runtime import is_main_process
-from physlm.train.tracking import Loggers, build_loggers, close, report
-from physlm.watching import harmless
-from physlm.weights import keep_weights, kept_weights
+from physlm.train.tracking import Tracking
+from physlm.weights import keep_weights
 
 
 @stop_requests(at_once=True)
@@ -45,207 +40,147 @@ def execute(config: RunConfig, directory: RunDirectory, *, waits: bool = False) 
         InterruptedRunError: If the process was asked to stop; the last state is saved.
         UnmeasuredError: If a run is to be measured again and a scorer fails.
     """
-    if not is_main_process():
-        is_done = directory.record.exists() and not config.force
-        return None if is_done else _run(config, directory)
-    with directory.locked(waits=waits):
-        return finished_before(config, directory) or _run(config, directory)
+    tracking = tracking_of(config, directory)
+    if is_main_process():
+        with directory.locked(waits=waits), closing(tracking):
+            return carry_out(config, directory, tracking)
+    if config.force or not directory.record.exists():
+        _fitted(config, directory, tracking)
+    return None
 
 
-def finished_before(config: RunConfig, directory: RunDirectory) -> Outcome | None:
-    """What there is of a run that was trained before, of which the rest is measured and drawn now.
+def tracking_of(config: RunConfig, directory: RunDirectory) -> Tracking:
+    """The loggers of a run, none of them open yet."""
+    return Tracking(
+        config=config.logger,
+        directory=directory,
+        run_id=config.run_id,
+        experiment=config.experiment,
+        hyperparameters=config.described(),
+    )
 
-    None if it is to be trained.
+
+def carry_out(config: RunConfig, directory: RunDirectory, tracking: Tracking) -> Outcome:
+    """Do of a run what is missing: train it, measure it, draw it.
+
+    Args:
+        config: What to run.
+        directory: Where its files are, which no other process works on.
+        tracking: Its loggers.
 
     Raises:
-        InputError: If its record or its weights are damaged, or of another run.
+        InputError: If the configuration or a file of an earlier attempt cannot be used.
         UnmeasuredError: If it is to be measured again and a scorer fails; the record stays.
     """
     before = earlier_outcome(config, directory)
     if before is None:
-        return None
-    record = before.record
-    if is_measured(config, record):
-        if record.status != "diverged":
-            draw_missing(config.eval, record, directory)
-        return before
-    subject = _kept(config, record, directory)
-    record = replace(record, scoring_software=software(config.model))
-    record = measured(config.eval, record, subject, directory, is_anew=config.rescore)
-    with _logged(config, directory, record.steps) as loggers:
-        return _shown(config, directory, record, loggers)
-
-
-def _kept(config: RunConfig, record: RunRecord, directory: RunDirectory) -> Subject:
-    """The trained model of a run, as it was kept, and its corpus."""
-    world = build_world(config)
-    corpus = world.corpus
-    if config.stage is Stage.train:
-        weights = kept_weights(record, corpus.fingerprint(), directory)
-        model = kept_model(config, corpus.vocabulary.size, weights)
+        prepared, trained = _fitted(config, directory, tracking)
+        record, subject = keep(config, directory, prepared, trained)
+    elif not before.was_done:
+        record, subject = _kept(config, directory, before.record)
     else:
-        model = config.model.to_measure(_started(config, world))
-    return model.to(world.device).eval(), corpus
+        if before.record.status != "diverged":
+            draw(config.eval, before.record, directory)
+        return before
+    is_anew = config.rescore and before is not None
+    return finish(config, directory, record, subject, tracking, is_anew=is_anew)
 
 
-def _run(config: RunConfig, directory: RunDirectory) -> Outcome | None:
-    """Train and measure; helpers of a distributed run only train."""
-    prepared = prepare(config)
-    is_replaced = directory.record.exists()
-    first_step = 0 if is_replaced else saved_steps(directory.checkpoint, prepared.origin)
-    prepared = replace(prepared, model=_started(config, prepared))
-    if not is_main_process():
-        _trained(config, directory, prepared, loggers=[])
-        return None
-    with opened(config, directory, first_step) as loggers:
-        trained = _trained(config, directory, prepared, loggers)
-        return finish(config, directory, prepared, trained, loggers)
-
-
-def _started(config: RunConfig, world: World) -> LanguageModel:
-    """With the weights of the run to start from, which is carried out now if it is not there.
+def _carry_out_parent(config: RunConfig, directory: RunDirectory) -> None:
+    """Carry out the run that a run starts from if it is not there, once this one is found sound.
 
     Raises:
-        InputError: If that run cannot be started from, or would have to be made by several devices.
+        InputError: If a value or the checkpoint is refused, or the earlier run would be made by
+            several devices.
     """
     if config.parent is None:
-        return world.model
+        return
     earlier = RunDirectory(config.parent.run_dir)
-    if not earlier.record.exists():
-        if config.runtime.n_devices * config.runtime.n_nodes > 1:
-            raise InputError(
-                f"init_from: {config.parent.config.experiment} has not been run; run it first, "
-                "several devices cannot run one after the other"
-            )
-        execute(config.parent.config, earlier, waits=True)
-    return started_model(config, config.parent, earlier, world.corpus.vocabulary.size)
+    if earlier.record.exists():
+        return
+    _first_step(directory, prepare(config).origin)
+    if config.runtime.n_devices * config.runtime.n_nodes > 1:
+        raise InputError(
+            f"init_from: {config.parent.config.experiment} has not been run; run it first, "
+            "several devices cannot run one after the other"
+        )
+    execute(config.parent.config, earlier, waits=True)
 
 
-@contextmanager
-def opened(config: RunConfig, directory: RunDirectory, first_step: int) -> Iterator[Loggers]:
-    """The run's loggers, and its configuration written down; a run that begins anew forgets."""
-    if first_step == 0 and directory.record.exists():
-        directory.clear()
-    with refused_values():
-        directory.keep_config(config.described(), files_of(config))
-    with _logged(config, directory, first_step) as loggers:
-        yield loggers
-
-
-@contextmanager
-def _logged(config: RunConfig, directory: RunDirectory, first_step: int) -> Iterator[Loggers]:
-    """The loggers from a step on, of which none stays open."""
-    loggers = build_loggers(
-        config.logger,
-        directory,
-        run_id=config.run_id,
-        experiment=config.experiment,
-        first_step=first_step,
-        hyperparameters=config.described(),
+def _fitted(
+    config: RunConfig, directory: RunDirectory, tracking: Tracking
+) -> tuple[Prepared, Trained]:
+    """What a run was trained with, and what came of it; one that only measures trains nothing."""
+    _carry_out_parent(config, directory)
+    prepared = prepare(config, is_started=True)
+    first_step = _first_step(directory, prepared.origin)
+    if is_main_process():
+        directory.begin(config.described(), config, first_step=first_step)
+        tracking.since(first_step)
+    if config.stage is Stage.measure:
+        return prepared, Trained(prepared.model, Progress())
+    trained = fit(
+        prepared.model,
+        prepared.batches,
+        optim=config.optim,
+        trainer=config.trainer,
+        runtime=config.runtime,
+        device=prepared.device,
+        is_compiled=prepared.is_compiled,
+        attention_across_documents=config.data.attention_across_documents,
+        directory=directory,
+        loggers=tracking.loggers,
+        origin=prepared.origin,
+        measure=lambda: curve(config.eval, prepared.model, prepared.corpus),
+        is_profiled=config.profile,
     )
-    try:
-        yield loggers
-    finally:
-        close(loggers)
+    return prepared, trained
 
 
-def finish(
+def _first_step(directory: RunDirectory, origin: Origin) -> int:
+    """Where training goes on from; a run that is made again begins anew."""
+    return 0 if directory.record.exists() else saved_steps(directory.checkpoint, origin)
+
+
+def keep(
     config: RunConfig,
     directory: RunDirectory,
     prepared: Prepared,
     trained: Trained,
-    loggers: Loggers,
     *,
     n_replicas: int = 1,
-) -> Outcome:
-    """Keep and score what training came to, alone or as a replica.
-
-    The record is written as soon as weights are kept, and again after each scorer: what is there
-    is never computed twice, however the process ends.
+) -> tuple[RunRecord, Subject]:
+    """Keep the weights that training came to, alone or as a replica.
 
     Args:
         config: Of the run.
         directory: Where its files are.
         prepared: What was trained, and on what.
         trained: What training came to.
-        loggers: They are told what is measured, and closed.
         n_replicas: Runs that were trained together in one program.
+
+    Returns:
+        What is known of the run, not written yet, and what is to be measured.
     """
+    counts = _counts(trained.progress, prepared)
     is_diverged = trained.diverged_at is not None
+    model, hashes = trained.model, {}
+    if not is_diverged:
+        model = config.model.to_measure(model).to(prepared.device).eval()
+        if config.stage is Stage.train:
+            keep_weights(model, directory.model, prepared.origin)
+            hashes = {directory.model.name: sha256(directory.model)}
     record = RunRecord(
         **prepared.facts,
-        **_counts(trained.progress, prepared),
+        **counts,
         status="diverged" if is_diverged else "trained",
         is_compiled=prepared.is_compiled,
         stopped_at_step=trained.diverged_at,
         n_replicas=n_replicas,
         metrics=(),
+        sha256=hashes,
     )
-    if is_diverged:
-        directory.write_record(record)
-    else:
-        model = config.model.to_measure(trained.model).to(prepared.device).eval()
-        if config.stage is Stage.train:
-            keep_weights(model, directory.model, prepared.origin)
-            record = replace(record, sha256={directory.model.name: sha256(directory.model)})
-        record = measured(config.eval, record, (model, prepared.corpus), directory)
-    return _shown(config, directory, record, loggers)
-
-
-def _shown(
-    config: RunConfig, directory: RunDirectory, record: RunRecord, loggers: Loggers
-) -> Outcome:
-    """What a run came to, where it is looked at: with the loggers, and drawn anew.
-
-    Args:
-        config: Of the run.
-        directory: Where its files are.
-        record: What it came to.
-        loggers: They are told what was measured, and closed.
-    """
-    with harmless(f"logging what {directory.path} measured"):
-        report(loggers, {metric.text: metric.value for metric in record.metrics}, record.steps)
-    close(loggers, record.status)
-    draw_anew(config.eval, record, directory)
-    return Outcome(record, directory.record, was_done=False)
-
-
-def _trained(
-    config: RunConfig, directory: RunDirectory, prepared: Prepared, loggers: Loggers
-) -> Trained:
-    """What training comes to; a run that only measures goes on with the model as it is.
-
-    Args:
-        config: Of the run.
-        directory: Where its files are.
-        prepared: What is trained, and on what.
-        loggers: Where curves go.
-    """
-    if config.stage is Stage.measure:
-        return Trained(prepared.model, Progress())
-    return fit(
-        prepared.model,
-        prepared.batches,
-        optim=config.optim,
-        trainer=config.trainer,
-        runtime=config.runtime,
-        is_compiled=prepared.is_compiled,
-        attention_across_documents=config.data.attention_across_documents,
-        directory=directory,
-        loggers=loggers,
-        origin=prepared.origin,
-        measure=lambda: _curve(config, prepared),
-        is_profiled=config.profile,
-    )
-
-
-def _curve(config: RunConfig, prepared: Prepared) -> dict[str, float]:
-    """What scorers measure during training."""
-    # A copy: long strings lengthen a model's tables, which compiled training keeps by address.
-    model = copy.deepcopy(prepared.model).eval()
-    scorers = config.eval.values()
-    found = [m for scorer in scorers for m in scorer.curve(model, prepared.corpus)]
-    return {metric.text: metric.value for metric in found}
+    return record, (model, prepared.corpus)
 
 
 def _counts(done: Progress, prepared: Prepared) -> dict[str, Any]:
@@ -260,3 +195,43 @@ def _counts(done: Progress, prepared: Prepared) -> dict[str, Any]:
         "data_wait_fraction": done.data_wait_fraction,
         "tokens_per_second": done.tokens / done.seconds if done.seconds else 0.0,
     }
+
+
+def _kept(
+    config: RunConfig, directory: RunDirectory, record: RunRecord
+) -> tuple[RunRecord, Subject]:
+    """What is known of a run that was trained before, and its model as it was kept."""
+    if config.stage is Stage.measure:
+        _carry_out_parent(config, directory)
+    world = trained_world(config, directory)
+    record = replace(record, scoring_software=software(config.model))
+    return record, (world.model, world.corpus)
+
+
+def finish(
+    config: RunConfig,
+    directory: RunDirectory,
+    record: RunRecord,
+    subject: Subject,
+    tracking: Tracking,
+    *,
+    is_anew: bool = False,
+) -> Outcome:
+    """Measure what was trained as far as it is not measured, and show what came out.
+
+    The record is written as soon as weights are kept, and again after each scorer: what is there
+    is never computed twice, however the process ends.
+
+    Args:
+        config: Of the run.
+        directory: Where its files are.
+        record: What is known of it.
+        subject: What is measured: its model and its corpus.
+        tracking: Its loggers, which are told.
+        is_anew: All is measured, whatever has been.
+    """
+    record = measured(config.eval, record, subject, directory, is_anew=is_anew)
+    values = {metric.text: metric.value for metric in record.metrics}
+    tracking.end(values, record.steps, record.status)
+    draw(config.eval, record, directory, is_anew=True)
+    return Outcome(record, directory.record, was_done=False)

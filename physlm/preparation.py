@@ -1,18 +1,23 @@
-"""What a run works with: world, model and batches, all of it checked before any compute."""
+"""What a run works with: corpus, model and batches, all of it checked before any compute."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from physlm.config import RunConfig
+from physlm.config import RunConfig, Stage
 from physlm.data.corpus import Corpus
 from physlm.errors import InputError, refused_values
-from physlm.inheritance import corpus_of, model_of
+from physlm.memory import require_memory
+from physlm.models.architecture import ModelConfig, TransformerConfig
+from physlm.models.inherited import InheritedConfig
 from physlm.models.language_model import LanguageModel
+from physlm.models.size import n_parameters
 from physlm.provenance import facts_of
 from physlm.record import Origin
+from physlm.run_directory import RunDirectory
 from physlm.train.batches import Batches
 from physlm.train.cpu import use_processor
+from physlm.weights import kept_weights, load_weights
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,62 +27,169 @@ class World:
     Attributes:
         device: Where to compute.
         corpus: What is trained on.
-        model: What is trained.
+        model: What is trained on it, or was.
+        origin: What the files of the run say that they are of.
     """
 
     device: str
     corpus: Corpus
     model: LanguageModel
+    origin: Origin
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared(World):
-    """What a run works with, all of it checked.
+    """What is trained, all of it checked.
 
     Attributes:
         batches: The corpus in steps.
         is_compiled: Whether training is compiled.
-        origin: What the files of the run say that they are of.
         facts: What the record says of the run before it is trained.
     """
 
     batches: Batches
     is_compiled: bool
-    origin: Origin
     facts: dict[str, Any]
 
 
-def prepare(config: RunConfig) -> Prepared:
-    """Build world and model; whatever can be refused is refused here, before any compute."""
-    world = build_world(config)
-    device, corpus, model = world.device, world.corpus, world.model
+def prepare(config: RunConfig, *, is_started: bool = False) -> Prepared:
+    """Build all that training works with; what can be refused is refused here.
+
+    Args:
+        config: Of the run.
+        is_started: Whether with the weights of the run that it starts from, which is there.
+    """
+    world = build_world(config, is_started=is_started)
+    device, corpus = world.device, world.corpus
     config.trainer.require(device)
     config.logger.require()
-    n_parameters = sum(model.n_parameters().values())
     batches = Batches(corpus, config.data.seq_len, config.trainer.batch_size)
     n_tokens = batches.n_tokens()
     _require_steps(config, n_tokens)
+    facts = facts_of(config, world.model, device)
+    n_trained = facts["parameters"]["total"]
     return Prepared(
         device=device,
         corpus=corpus,
-        model=model,
-        batches=config.runtime.chunked(batches, device, n_parameters, n_tokens),
-        is_compiled=config.runtime.is_compiled(device, n_parameters, n_tokens),
-        origin=Origin(config.run_id, corpus.fingerprint()),
-        facts=facts_of(config, model, device),
+        model=world.model,
+        origin=world.origin,
+        batches=config.runtime.chunked(batches, device, n_trained, n_tokens),
+        is_compiled=config.runtime.is_compiled(device, n_trained, n_tokens),
+        facts=facts,
     )
 
 
-def build_world(config: RunConfig) -> World:
-    """Where to compute, and corpus and model, which all scorers can measure."""
-    device, runtime = config.runtime.resolved_device(), config.runtime
+def build_world(config: RunConfig, *, is_started: bool = False) -> World:
+    """Where to compute, and corpus and model, which all scorers can measure.
+
+    Args:
+        config: Of the run.
+        is_started: Whether with the weights of the run that it starts from, which is there.
+
+    Raises:
+        InputError: If a value is refused, or the earlier run diverged, was made by other code, or
+            its weights have changed.
+    """
+    device, runtime, parent = config.runtime.resolved_device(), config.runtime, config.parent
     use_processor(runtime.n_threads, runtime.n_devices)
     with refused_values():
-        corpus = corpus_of(config)
+        *earlier, corpus = corpora_of(config)
         model = model_of(config, corpus.vocabulary.size)
+        if is_started and parent is not None:
+            start = Origin(parent.config.run_id, earlier[-1].fingerprint())
+            weights = kept_weights(start, RunDirectory(parent.run_dir))
+            load_weights(model, weights, seq_len=config.data.seq_len)
+        model = config.model.to_train(model, config.seed)
         for scorer in config.eval.values():
             scorer.check(model, corpus)
-    return World(device=device, corpus=corpus, model=model)
+    origin = Origin(config.run_id, corpus.fingerprint())
+    return World(device=device, corpus=corpus, model=model, origin=origin)
+
+
+def trained_world(config: RunConfig, directory: RunDirectory) -> World:
+    """What is measured of a run that was trained before, its model as it was kept.
+
+    Raises:
+        InputError: As in `build_world`, and if the weights are of another run or model.
+    """
+    world = build_world(config, is_started=config.stage is Stage.measure)
+    if config.stage is Stage.measure:
+        model = config.model.to_measure(world.model)
+    else:
+        seq_len = config.data.seq_len
+        model = config.architecture.build(world.corpus.vocabulary.size, seq_len, config.seed)
+        load_weights(model, kept_weights(world.origin, directory), seq_len=seq_len)
+    return replace(world, model=model.to(world.device).eval())
+
+
+def corpus_of(config: RunConfig) -> Corpus:
+    """What a run is trained on; it may follow from the corpus of the run that it starts from."""
+    return corpora_of(config)[-1]
+
+
+def corpora_of(config: RunConfig) -> list[Corpus]:
+    """What a run is trained on, after what each of those was that it starts from.
+
+    Raises:
+        ValueError: If a world refuses its configuration, or its tokens are others.
+    """
+    if config.parent is None:
+        return [config.data.build(config.seed)]
+    earlier = corpora_of(config.parent.config)
+    return [*earlier, config.data.follow(earlier[-1], config.seed)]
+
+
+def model_of(config: RunConfig, vocabulary_size: int) -> LanguageModel:
+    """The model that a run trains, before adapters and before weights of an earlier run.
+
+    Args:
+        config: Of the run.
+        vocabulary_size: Number of tokens.
+
+    Raises:
+        InputError: If another architecture than that of the run to start from is asked for.
+        ValueError: If the architecture refuses its configuration, or it does not fit into memory.
+    """
+    architecture = _architecture(config)
+    _require_room(config, architecture, vocabulary_size)
+    return architecture.build(vocabulary_size, config.data.seq_len, config.seed)
+
+
+def _architecture(config: RunConfig) -> ModelConfig:
+    """Of the model before adapters; one given in full is that of the run to start from."""
+    if config.parent is None:
+        return config.model
+    architecture = config.parent.config.architecture
+    if not isinstance(config.model, InheritedConfig) and config.model != architecture:
+        ours, theirs = asdict(config.model), asdict(architecture)
+        name = next(key for key in {**theirs, **ours} if ours.get(key) != theirs.get(key))
+        raise InputError(
+            f"model.{name}={ours.get(name)}, but the run to start from has {theirs.get(name)}; "
+            "use model=inherited"
+        )
+    return architecture
+
+
+def _require_room(config: RunConfig, architecture: ModelConfig, vocabulary_size: int) -> None:
+    """The weights, if all are trained their gradients and AdamW's two means, and a step's states.
+
+    Raises:
+        ValueError: If they do not fit into memory.
+    """
+    if not isinstance(architecture, TransformerConfig):
+        return
+    n, d = architecture.n_layers, architecture.d_model
+    size = sum(n_parameters(architecture, vocabulary_size, config.data.seq_len).values())
+    parts = {f"a model of {size} parameters (model.n_layers={n}, model.d_model={d})": 4 * size}
+    if config.stage is Stage.train and config.runtime.resolved_device() == "cpu":
+        ranks = config.runtime.n_devices * config.trainer.gradient_accumulation_steps
+        n_tokens = config.trainer.batch_size * config.data.seq_len // ranks
+        name = f"trainer.batch_size={config.trainer.batch_size} of seq_len={config.data.seq_len}"
+        is_adapted = isinstance(config.model, InheritedConfig) and config.model.lora is not None
+        n_kept = 1 if is_adapted else 4
+        parts = {part: n_kept * n_bytes for part, n_bytes in parts.items()}
+        parts[name] = 2 * n_tokens * d * n
+    require_memory(parts)
 
 
 def _require_steps(config: RunConfig, n_tokens: float) -> None:

@@ -1,24 +1,24 @@
-"""What a record says of a run before it is trained: what is computed, with what, and on what."""
+"""Where a result comes from: code, machine, and what of the experiment is changed."""
 
 import subprocess
+from dataclasses import replace
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 from physlm import __version__
-from physlm.changes import changes_of
-from physlm.config import RunConfig
+from physlm.config import RunConfig, composed, config_dir
 from physlm.models.architecture import ModelConfig
-from physlm.models.language_model import LanguageModel
-from physlm.train.cpu import processor_name
+from physlm.science import differences, science_of
+
+if TYPE_CHECKING:
+    from physlm.models.language_model import LanguageModel
 
 _LIBRARIES = ("torch", "lightning", "numpy", "numba", "hydra-core", "tokenizers")
 
 
-def facts_of(config: RunConfig, model: LanguageModel, device: str) -> dict[str, Any]:
+def facts_of(config: RunConfig, model: "LanguageModel", device: str) -> dict[str, Any]:
     """The fields of a record that are known before training.
 
     Args:
@@ -31,12 +31,30 @@ def facts_of(config: RunConfig, model: LanguageModel, device: str) -> dict[str, 
         "experiment": config.experiment,
         "config": config.described(),
         "software": software(config.model),
-        "device": torch.cuda.get_device_name() if device == "cuda" else _processor(),
+        "device": _hardware(device),
         "parameters": {**model.n_parameters(), **_totals(model)},
         "published": dict(config.published),
         "published_of": config.published_of,
         "changed": changes_of(config),
     }
+
+
+def changes_of(config: RunConfig) -> dict[str, str] | None:
+    """Every key that decides the result and is not as in the experiment, at its scale and seed.
+
+    Returns:
+        Key to the run's value and, in brackets, the experiment's; None where there is no experiment
+        of that name to compare with.
+    """
+    if not (config_dir() / "experiment" / f"{config.experiment}.yaml").is_file():
+        return None
+    # Without the seed among the words, so that a hundred seeds compose the experiment once.
+    words = (f"+experiment={config.experiment}", f"scale={config.scale.value}")
+    own = replace(composed(words), seed=config.seed)
+    if own.run_id == config.run_id:
+        return {}
+    found = differences(science_of(config.described()), science_of(own.described()))
+    return {key: f"{_shown(value)} ({_shown(other)})" for key, (value, other) in found.items()}
 
 
 def software(model: ModelConfig) -> dict[str, Any]:
@@ -45,7 +63,7 @@ def software(model: ModelConfig) -> dict[str, Any]:
     return {"physlm": __version__, **versions, **_git_revision()}
 
 
-def _totals(model: LanguageModel) -> dict[str, int]:
+def _totals(model: "LanguageModel") -> dict[str, int]:
     """All parameters, and those that one token is computed with where these are fewer."""
     total, active = sum(model.n_parameters().values()), model.n_active_parameters()
     return {"total": total} if active == total else {"total": total, "active": active}
@@ -70,6 +88,19 @@ def _git_revision() -> dict[str, Any]:
     }
 
 
-def _processor() -> str:
+def _hardware(device: str) -> str:
+    import torch  # here, as what was changed is told of runs that nothing computes
+
+    from physlm.train.cpu import processor_name
+
+    if device == "cuda":
+        return torch.cuda.get_device_name()
     name = processor_name()
     return f"{name} ({torch.get_num_threads()} threads)" if name else "cpu"
+
+
+def _shown(value: Any) -> str:
+    """As on the command line."""
+    if value is None:
+        return "none"
+    return str(value).lower() if isinstance(value, bool) else f"{value}"

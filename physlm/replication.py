@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence, Set
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,14 +10,14 @@ from physlm.config import RunConfig, Stage
 from physlm.errors import InputError
 from physlm.interruption import stop_requests
 from physlm.models.architecture import DecoderConfig
-from physlm.outcome import Outcome
-from physlm.pipeline import finish, finished_before, opened
+from physlm.outcome import Outcome, earlier_outcome
+from physlm.pipeline import carry_out, finish, keep, tracking_of
 from physlm.preparation import Prepared, prepare
 from physlm.processes import in_processes
 from physlm.run_directory import RunDirectory
 from physlm.train.fit import Trained
 from physlm.train.replicas import Replica, fit_replicas, saved_replicas
-from physlm.train.tracking import Loggers
+from physlm.train.tracking import Tracking
 from physlm.train.trainer import Precision
 
 
@@ -95,9 +95,9 @@ class UnlikeReplicasError(InputError):
     """Models whose weights have different shapes cannot be trained side by side."""
 
 
-def _side_by_side(points: Sequence[RunConfig], directory: Path) -> Replication:
+def _side_by_side(points: Sequence[RunConfig], folder: Path) -> Replication:
     """All unfinished points in one program."""
-    checkpoint = directory / "last.ckpt"
+    checkpoint = folder / "last.ckpt"
     errors: dict[str, BaseException] = {}
     with ExitStack() as stack:
         # In one order everywhere, so that no two groups wait for each other.
@@ -106,11 +106,12 @@ def _side_by_side(points: Sequence[RunConfig], directory: Path) -> Replication:
         if all(RunDirectory(point.run_dir).record.exists() for point in points):
             checkpoint.unlink(missing_ok=True)  # finished in another way since it was written
         saved = saved_replicas(checkpoint)
-        outcomes = {
-            point.run_id: done
-            for point in points
-            if (done := finished_before(point, RunDirectory(point.run_dir)))
-        }
+        outcomes = {}
+        for point in points:
+            directory = RunDirectory(point.run_dir)
+            if earlier_outcome(point, directory) is not None:
+                with closing(tracking_of(point, directory)) as tracking:
+                    outcomes[point.run_id] = carry_out(point, directory, tracking)
         group = [p for p in points if p.run_id not in outcomes or p.run_id in saved]
         if len(outcomes) < len(points):
             for point, end in _trained_together(group, checkpoint, saved, set(outcomes)):
@@ -121,7 +122,7 @@ def _side_by_side(points: Sequence[RunConfig], directory: Path) -> Replication:
         if not errors:
             checkpoint.unlink(missing_ok=True)
     ended = [outcomes[point.run_id] for point in points if point.run_id in outcomes]
-    return Replication(ended, errors, directory)
+    return Replication(ended, errors, folder)
 
 
 def _trained_together(
@@ -138,23 +139,23 @@ def _trained_together(
     prepared = [replace(prepare(point), is_compiled=False) for point in points]
     _require_alike(points, prepared)
     with ExitStack() as stack:
-        replicas = []
-        for point, made in zip(points, prepared, strict=True):
-            loggers: Loggers = []
+        trackings = [
+            stack.enter_context(closing(tracking_of(point, RunDirectory(point.run_dir))))
+            for point in points
+        ]
+        for point, tracking in zip(points, trackings, strict=True):
             if point.run_id not in finished:
-                first_step = saved.get(point.run_id, 0)
-                loggers = stack.enter_context(
-                    opened(point, RunDirectory(point.run_dir), first_step)
-                )
-            replicas.append(
-                Replica(
-                    run_id=point.run_id,
-                    model=made.model,
-                    batches=made.batches,
-                    optim=point.optim,
-                    loggers=loggers,
-                )
+                _begin(point, tracking, saved.get(point.run_id, 0))
+        replicas = [
+            Replica(
+                run_id=point.run_id,
+                model=made.model,
+                batches=made.batches,
+                optim=point.optim,
+                loggers=tracking.loggers,
             )
+            for point, made, tracking in zip(points, prepared, trackings, strict=True)
+        ]
         trained = fit_replicas(
             replicas,
             trainer=points[0].trainer,
@@ -163,13 +164,19 @@ def _trained_together(
             checkpoint=checkpoint,
             checkpoint_seconds=points[0].runtime.checkpoint_seconds,
         )
-        for point, made, replica, done in zip(points, prepared, replicas, trained, strict=True):
+        for point, made, done, tracking in zip(points, prepared, trained, trackings, strict=True):
             if point.run_id not in finished:
-                yield point, _ended(point, made, done, replica, n_replicas=len(points))
+                yield point, _ended(point, made, done, tracking, n_replicas=len(points))
+
+
+def _begin(point: RunConfig, tracking: Tracking, first_step: int) -> None:
+    directory = RunDirectory(point.run_dir)
+    directory.begin(point.described(), point, first_step=first_step)
+    tracking.since(first_step)
 
 
 def _ended(
-    point: RunConfig, prepared: Prepared, trained: Trained, replica: Replica, *, n_replicas: int
+    point: RunConfig, prepared: Prepared, trained: Trained, tracking: Tracking, *, n_replicas: int
 ) -> Outcome | Exception:
     """The outcome of a trained replica, or what went wrong in measuring it.
 
@@ -177,12 +184,13 @@ def _ended(
         point: Its run.
         prepared: What was trained, and on what.
         trained: What training came to.
-        replica: Whose loggers are told.
+        tracking: Its loggers, which are told.
         n_replicas: Trained together in one program.
     """
     directory = RunDirectory(point.run_dir)
     try:
-        return finish(point, directory, prepared, trained, replica.loggers, n_replicas=n_replicas)
+        record, subject = keep(point, directory, prepared, trained, n_replicas=n_replicas)
+        return finish(point, directory, record, subject, tracking)
     except Exception as error:  # noqa: BLE001 - the others have been trained, and are measured
         return error
 

@@ -14,12 +14,12 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 from rich.table import Table
 
-from physlm.changes import changes_of
 from physlm.config import RunConfig, config_dir, register, run_config
 from physlm.errors import FailedPointError, InputError
 from physlm.measurement import by_text
 from physlm.messages import INTERRUPTED, explain
 from physlm.outcome import Outcome, faults, settled_outcome
+from physlm.provenance import changes_of
 from physlm.record import RunRecord
 from physlm.run_directory import RunDirectory
 from physlm.science import caveat

@@ -1,8 +1,7 @@
 """Run directories: the only code that writes into them, always atomically."""
 
 import json
-import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -10,11 +9,11 @@ from typing import Any
 import yaml
 from filelock import FileLock, Timeout
 
-from physlm.atomic import replacing, write_text
-from physlm.errors import InputError
+from physlm.atomic import write_text
+from physlm.errors import InputError, refused_values
 from physlm.record import RunRecord, read_record
 from physlm.science import SCIENCE, flatten
-from physlm.sources import copy_of, located, sha256
+from physlm.sources import keep_copies, sha256
 from physlm.watching import tell
 
 
@@ -77,25 +76,26 @@ class RunDirectory:
         for path in self.path.glob("*.png"):
             path.unlink()
 
-    def clear(self) -> None:
-        """Forget an earlier run of the same point."""
-        for path in (self.record, self.checkpoint, self.model, self.metrics, self.arrays):
-            path.unlink(missing_ok=True)
-        self.forget_figures()
-
-    def keep_config(self, described: Mapping[str, Any], sources: Iterable[str]) -> None:
+    def begin(self, described: Mapping[str, Any], config: Any, *, first_step: int) -> None:
         """Write down the configuration, and copy the pinned files that it names.
 
-        The run can then be started from wherever these are by then.
+        The run can then be started from wherever these are by then. What an earlier run of the
+        same point came to is forgotten by one that begins at the first step.
+
+        Args:
+            described: The configuration in plain values.
+            config: The same, whose fields name the files.
+            first_step: That training goes on from.
 
         Raises:
-            ValueError: If one of them is no longer what it was when it was pinned.
+            InputError: If one of them is no longer what it was when it was pinned.
         """
-        for name in sources:
-            copy = copy_of(name, self.sources)
-            if not copy.exists():
-                with replacing(copy) as temporary:
-                    shutil.copyfile(located(name), temporary)
+        if first_step == 0 and self.record.exists():
+            for path in (self.record, self.checkpoint, self.model, self.metrics, self.arrays):
+                path.unlink(missing_ok=True)
+            self.forget_figures()
+        with refused_values():
+            keep_copies(config, self.sources)
         write_text(self.config, yaml.safe_dump(described, sort_keys=False))
 
     def write_record(self, record: RunRecord) -> None:

@@ -6,11 +6,14 @@ once it is `pinned`. The path does not enter the run id, the digest does.
 
 import hashlib
 import re
+import shutil
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+from physlm.atomic import replacing
 
 SOURCE = {"source": True}
 
@@ -55,23 +58,31 @@ def located(name: str) -> Path:
     return path
 
 
-def files_of(config: Any) -> list[str]:
-    """The pinned files of a configuration and its sections, without folders."""
-    names = [name for *_, name in _held(config)]
-    return [name for name in names if content_of(name) != name and path_of(name).is_file()]
+def keep_copies(config: Any, folder: Path) -> None:
+    """Copy the pinned files of a configuration and its sections; folders are not among them.
 
-
-def copy_of(name: str, folder: Path) -> Path:
-    """The path of the copy of a pinned file in a folder of copies."""
-    return folder / f"{content_of(name).removeprefix('@')}{path_of(name).suffix}"
+    Raises:
+        ValueError: If one of them is no longer what it was when it was pinned.
+    """
+    for *_, name in _held(config):
+        copy = _copy_of(name, folder)
+        if content_of(name) != name and path_of(name).is_file() and not copy.exists():
+            path = located(name)
+            with replacing(copy) as temporary:
+                shutil.copyfile(path, temporary)
 
 
 def take_copies(config: Any, folder: Path) -> None:
     """Replace the sources of a configuration by their copies in a folder, if these exist."""
     for owner, field, name in _held(config):
-        copy = copy_of(name, folder)
+        copy = _copy_of(name, folder)
         if content_of(name) != name and copy.is_file():
             setattr(owner, field, f"{copy.resolve()}{content_of(name)}")
+
+
+def _copy_of(name: str, folder: Path) -> Path:
+    """Where among copies that of a pinned file is."""
+    return folder / f"{content_of(name).removeprefix('@')}{path_of(name).suffix}"
 
 
 def _held(config: Any) -> Iterator[tuple[Any, str, str]]:

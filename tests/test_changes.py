@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from physlm.changes import changes_of
 from physlm.config import composed, register
+from physlm.provenance import changes_of
 from physlm.run import table, table_of_many
 from physlm.science import caveat, differences
 from tests.test_record import make_record

@@ -11,8 +11,8 @@ from safetensors.torch import load_file
 
 from physlm.config import composed
 from physlm.errors import InputError
-from physlm.inheritance import corpus_of
 from physlm.pipeline import execute
+from physlm.preparation import corpus_of
 from physlm.record import _seal
 from physlm.report.summary import varying_science
 from physlm.report.tables import find_records, tabulate, varying

@@ -192,7 +192,7 @@ def test_arrays_are_kept_beside_the_record_and_figures_drawn_of_them_alone(count
         assert file["two/counts"].tolist() == [0, 1, 2, 3, 4, 5]
     assert directory.read_record().arrays.keys() == {"one", "two"}
     directory.figure("counts").unlink()
-    monkeypatch.setattr("physlm.pipeline.build_world", None)  # neither model nor corpus is made
+    monkeypatch.setattr("physlm.preparation.build_world", None)  # neither model nor corpus is made
     assert carried_out(chosen).was_done
     assert directory.figure("counts").exists()
 

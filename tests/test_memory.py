@@ -12,9 +12,9 @@ from physlm.data.cfg.tables import tables
 from physlm.data.people.biod import BiodConfig
 from physlm.data.people.bior import BiorConfig
 from physlm.data.people.bios import BiosConfig
-from physlm.inheritance import corpus_of, model_of
 from physlm.memory import memory_bytes, require_memory
 from physlm.models.architecture import DecoderConfig, EncoderConfig
+from physlm.preparation import corpus_of, model_of
 
 HUGE = 10**12
 SMALL = [

@@ -8,8 +8,8 @@ from physlm.data.cfg.corpus import CfgConfig
 from physlm.errors import InputError
 from physlm.eval.cfg.accuracy import CfgAccuracyConfig
 from physlm.eval.cfg.distribution import CfgDistributionConfig
+from physlm.measuring import curve
 from physlm.models.architecture import DecoderConfig
-from physlm.pipeline import _curve
 from physlm.preparation import prepare
 from physlm.train.runtime import RuntimeConfig
 from physlm.train.schedule import OptimConfig
@@ -30,7 +30,7 @@ def test_measuring_leaves_the_model_that_is_trained_alone():
     prepared = prepare(config)
     tables = dict(prepared.model.named_buffers())
     weights = {name: tensor.clone() for name, tensor in prepared.model.named_parameters()}
-    metrics = _curve(config, prepared)
+    metrics = curve(config.eval, prepared.model, prepared.corpus)
     assert set(metrics) == {
         "cfg/accuracy{prefix=0,split=test}",
         "cfg/kl_nats{split=test}",

@@ -8,8 +8,8 @@ from physlm.config import composed, recorded
 from physlm.data.cfg import Grammar
 from physlm.data.cfg.formats import from_text
 from physlm.errors import InputError
-from physlm.inheritance import corpus_of
 from physlm.pipeline import execute
+from physlm.preparation import corpus_of
 from physlm.run_directory import RunDirectory
 
 GRAMMAR = "root S\nterminals 1 2 3\nS -> A B | B A A\nA -> 1 2 | 2 2\nB -> 3 1 | 1\n"

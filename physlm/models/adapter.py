@@ -40,9 +40,7 @@ def adapted(model: LanguageModel, lora: Lora, seed: int) -> Transformer:
     if lora.rank:
         for block in adapted.blocks:
             block.attention.qkv = Projections(block.attention)  # type: ignore[union-attr, arg-type]
-    with torch.random.fork_rng():
-        torch.manual_seed(stream_key(seed, "adapters") >> 1)
-        _inject(adapted, ranks, lora.alpha)
+    _inject(adapted, ranks, lora.alpha, seed)
     if lora.embedding_rank:  # peft keeps these outside of modules whose type says what they are
         adapted.embedding.declares = dict.fromkeys(  # type: ignore[assignment]
             ("lora_embedding_A", "lora_embedding_B"), Declaration(decays=True)
@@ -95,8 +93,8 @@ class Projections(nn.Module):
         return _linear(weight, torch.cat(biases) if biases else None)
 
 
-def _inject(model: Transformer, ranks: dict[str, int], alpha: int) -> None:
-    """Put an adapter of its rank at every place."""
+def _inject(model: Transformer, ranks: dict[str, int], alpha: int, seed: int) -> None:
+    """Put an adapter of its rank, drawn by the seed, at every place."""
     try:  # peft looks at other libraries, too, when it injects
         from peft import LoraConfig, inject_adapter_in_model  # here, since it takes seconds
 
@@ -107,7 +105,9 @@ def _inject(model: Transformer, ranks: dict[str, int], alpha: int) -> None:
             rank_pattern=ranks,
             bias="none",
         )
-        inject_adapter_in_model(config, model)
+        with torch.random.fork_rng():
+            torch.manual_seed(stream_key(seed, "adapters") >> 1)
+            inject_adapter_in_model(config, model)
     except ImportError as error:
         raise InputError(
             f"tuning=lora needs peft ({error}); pip install 'physlm[adapters]'"

@@ -54,7 +54,8 @@ def require_quantisable(model: LanguageModel, group_size: int) -> None:
     """
     _torchao()
     model = transformer(model, "model.weight_bits")
-    linear = _linear(model.blocks)
+    modules = dict(model.blocks.named_modules())
+    linear = {name: layer for name, layer in modules.items() if isinstance(layer, nn.Linear)}
     for name, declared in declarations(model.blocks).items():
         if name.rpartition(".")[0] not in linear and declared.role != "norm":
             raise InputError(
@@ -66,10 +67,6 @@ def require_quantisable(model: LanguageModel, group_size: int) -> None:
                 f"model.group_size={group_size} does not divide the {layer.in_features} weights in "
                 f"a row of blocks.{name}.weight; use a divisor"
             )
-
-
-def _linear(module: nn.Module) -> dict[str, nn.Linear]:
-    return {name: m for name, m in module.named_modules() if isinstance(m, nn.Linear)}
 
 
 def _torchao() -> Any:

@@ -56,6 +56,7 @@ def fit(
     optim: OptimConfig,
     trainer: TrainerConfig,
     runtime: RuntimeConfig,
+    device: str,
     is_compiled: bool,
     attention_across_documents: bool,
     directory: RunDirectory,
@@ -72,6 +73,7 @@ def fit(
         optim: The optimizer and its schedule.
         trainer: What of the loop decides the result.
         runtime: How it is carried out.
+        device: Where, ``cpu`` or ``cuda``.
         is_compiled: Whether as compiled programs.
         attention_across_documents: Whether a token sees earlier documents of its window.
         directory: Of the run; its checkpoint is gone on from, and replaced.
@@ -83,13 +85,15 @@ def fit(
     Raises:
         InterruptedRunError: If the process was asked to stop; its last state is saved.
     """
-    whole = copy.deepcopy(model) if _is_sharded(runtime) else model
+    settings = _settings_of_lightning(trainer, runtime)
+    is_alone, is_sharded = _is_alone(runtime), _is_sharded(runtime)
+    whole = copy.deepcopy(model) if is_sharded else model
     objective = Objective(
         model,
         eos=batches.corpus.vocabulary.eos,
         is_visible_across_documents=attention_across_documents,
     )
-    is_managed = not _is_alone(runtime) or trainer.precision is Precision.fp16
+    is_managed = not is_alone or trainer.precision is Precision.fp16
     if is_compiled and is_managed:
         objective.compile()
     module = TrainingModule(
@@ -111,12 +115,18 @@ def fit(
             callbacks.append(ExposureBar())
         if is_profiled and is_main_process():
             callbacks.append(Profile(directory.path))
-        lightning_trainer = _lightning_trainer(trainer, runtime, loggers, callbacks, directory.path)
+        lightning_trainer = lightning.Trainer(
+            accelerator=device,
+            logger=list(loggers),
+            callbacks=callbacks,
+            default_root_dir=directory.path,
+            **settings,
+        )
         try:
             lightning_trainer.fit(module, ckpt_path=checkpoint, weights_only=True)
         except DivergedError as error:
             return Trained(whole, module.progress, diverged_at=error.step)
-        if _is_sharded(runtime):
+        if is_sharded:
             lightning_trainer.save_checkpoint(directory.checkpoint)
             _fill(whole, directory.checkpoint)
     return Trained(whole, module.progress)
@@ -186,35 +196,26 @@ def lightning_quiet() -> Iterator[None]:
         yield
 
 
-def _lightning_trainer(
-    trainer: TrainerConfig,
-    runtime: RuntimeConfig,
-    loggers: Sequence[Logger],
-    callbacks: list[lightning.Callback],
-    root: Path,
-) -> lightning.Trainer:
-    precision: Any = {
+def _settings_of_lightning(trainer: TrainerConfig, runtime: RuntimeConfig) -> dict[str, Any]:
+    """How Lightning carries training out; batches, checkpoints and progress are ours."""
+    precision = {
         Precision.fp32: "32-true",
         Precision.bf16: "bf16-mixed",
         Precision.fp16: "16-mixed",
-    }[trainer.precision]
-    return lightning.Trainer(
-        accelerator=runtime.resolved_device(),
-        devices=runtime.n_devices,
-        num_nodes=runtime.n_nodes,
-        strategy=_strategy(runtime),
-        precision=precision,
-        max_epochs=1,
-        logger=list(loggers),
-        callbacks=callbacks,
-        default_root_dir=root,
-        enable_checkpointing=False,
-        enable_model_summary=False,
-        enable_progress_bar=False,
-        use_distributed_sampler=False,
-        limit_val_batches=0,
-        num_sanity_val_steps=0,
-    )
+    }
+    return {
+        "devices": runtime.n_devices,
+        "num_nodes": runtime.n_nodes,
+        "strategy": _strategy(runtime),
+        "precision": precision[trainer.precision],
+        "max_epochs": 1,
+        "enable_checkpointing": False,
+        "enable_model_summary": False,
+        "enable_progress_bar": False,
+        "use_distributed_sampler": False,
+        "limit_val_batches": 0,
+        "num_sanity_val_steps": 0,
+    }
 
 
 def _is_sharded(runtime: RuntimeConfig) -> bool:

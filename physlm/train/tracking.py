@@ -6,6 +6,7 @@ import os
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,7 +18,7 @@ from physlm.errors import InputError
 from physlm.run_directory import RunDirectory, read_curves
 from physlm.science import flatten
 from physlm.train.logger import LoggerConfig, Tracker, is_logged_in
-from physlm.watching import reason, tell
+from physlm.watching import harmless, reason, tell
 
 if TYPE_CHECKING:
     import wandb
@@ -147,6 +148,50 @@ class OutlivedLogger(Logger):
 
 
 Loggers = list[OutlivedLogger]
+
+
+@dataclass(kw_only=True, slots=True)
+class Tracking:
+    """The loggers of one run, opened when there is something to log; close it when the run ends.
+
+    Attributes:
+        config: Which loggers.
+        directory: Of the run.
+        run_id: Of the run, by which W&B goes on with it.
+        experiment: Its name.
+        hyperparameters: The configuration, for W&B.
+        loggers: Those that were opened.
+    """
+
+    config: LoggerConfig
+    directory: RunDirectory
+    run_id: str
+    experiment: str
+    hyperparameters: Mapping[str, Any]
+    loggers: Loggers = field(default_factory=list)
+
+    def since(self, first_step: int) -> Loggers:
+        """Open the loggers, cut back to the step that training goes on from."""
+        self.loggers = build_loggers(
+            self.config,
+            self.directory,
+            run_id=self.run_id,
+            experiment=self.experiment,
+            first_step=first_step,
+            hyperparameters=self.hyperparameters,
+        )
+        return self.loggers
+
+    def end(self, metrics: Mapping[str, float], step: int, status: str) -> None:
+        """Tell what a run has measured, and how it ended."""
+        loggers = self.loggers or self.since(step)
+        with harmless(f"logging what {self.directory.path} measured"):
+            report(loggers, metrics, step)
+        close(loggers, status)
+
+    def close(self) -> None:
+        """Leave no logger open, however the run ended."""
+        close(self.loggers)
 
 
 def build_loggers(

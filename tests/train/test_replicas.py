@@ -71,6 +71,7 @@ def alone(replica, tmp_path, trainer=TRAINER):
         optim=replica.optim,
         trainer=trainer,
         runtime=logger_free,
+        device=logger_free.resolved_device(),
         is_compiled=False,
         attention_across_documents=True,
         directory=RunDirectory(tmp_path / replica.run_id),

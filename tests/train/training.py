@@ -55,6 +55,7 @@ def train_whole(
         optim=optim,
         trainer=trainer_config,
         runtime=runtime,
+        device=runtime.resolved_device(),
         is_compiled=is_compiled,
         attention_across_documents=not masked,
         directory=directory,

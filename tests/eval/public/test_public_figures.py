@@ -12,13 +12,13 @@ from physlm.data.public.questions import TASKS
 from physlm.errors import InputError
 from physlm.eval.public.public_figures import PublicFiguresScorerConfig
 from physlm.eval.public.questions import prompts_of
-from physlm.inheritance import model_of
 from physlm.measurement import by_text
 from physlm.models.pretrained import load_pretrained
 from physlm.models.transformers_format import save_transformers
 from physlm.pipeline import execute
+from physlm.preparation import model_of
 from physlm.run_directory import RunDirectory
-from physlm.weights import Weights
+from physlm.weights import Weights, load_weights
 from tests.eval.oracle import saying
 from tests.models.checkpoints import checkpoint, save_bytewise, save_tokenizer, saying_this
 
@@ -104,7 +104,8 @@ def test_a_physlm_model_scores_the_same_as_its_exported_checkpoint(tmp_path):
     ours, outcome = run(*words)
     corpus = ours.data.build(0)
     weights = Weights(RunDirectory(ours.run_dir).model, outcome.record.origin)
-    model = model_of(ours, corpus.vocabulary.size, weights=weights)
+    model = model_of(ours, corpus.vocabulary.size)
+    load_weights(model, weights, seq_len=ours.data.seq_len)
     folder = tmp_path / "checkpoint"
     save_transformers(model, folder)
     save_tokenizer(corpus.vocabulary, folder)
