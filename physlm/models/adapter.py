@@ -26,11 +26,8 @@ def adapted(model: LanguageModel, lora: Lora, seed: int) -> Transformer:
             installed or fits nothing else that is.
     """
     model = transformer(model, "adapters")
-    if lora.rank and not all(isinstance(b.attention, Attention) for b in model.blocks):
-        raise InputError(
-            f"rank={lora.rank}: attention with model.position={model.config.position.value} has "
-            "no queries; use rank=0, or tuning=full"
-        )
+    if lora.rank:
+        _require_queries(model, lora.rank)
     adapted = untied(model)
     places = {
         r"blocks\.\d+\.attention\.qkv\.(query|value)": lora.rank,
@@ -93,6 +90,19 @@ class Projections(nn.Module):
         biases = [state["bias"] for state in states if "bias" in state]
         weight = torch.cat([state["weight"] for state in states])
         return _linear(weight, torch.cat(biases) if biases else None)
+
+
+def _require_queries(model: Transformer, rank: int) -> None:
+    config = model.config
+    for block in model.blocks:
+        mixer = block.attention
+        if not isinstance(mixer, Attention):
+            setting = f"model.position={config.position.value}"
+            place = setting if config.mixer is None else "model.mixer"
+            raise InputError(
+                f"rank={rank}: {type(mixer).__name__} ({place}) has no queries and values to "
+                "adapt; use rank=0, or tuning=full"
+            )
 
 
 def _inject(model: Transformer, ranks: dict[str, int], alpha: int) -> None:

@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from physlm.errors import InputError
 from physlm.models.architecture import DecoderConfig
 from physlm.models.attention_mask import AttentionMask
 from physlm.models.context import Context
@@ -57,6 +58,11 @@ class Decoder(Transformer):
         self, prompts: Int[Tensor, "batch seq"], lengths: Int[Tensor, " batch"], n_positions: int
     ) -> tuple[Float[Tensor, "batch vocab"], DecodingState]:
         """Read whole prompts; see ``LanguageModel.prefill``."""
+        if prompts.shape[1] > n_positions:
+            raise InputError(
+                f"prompts of {prompts.shape[1]} tokens exceed n_positions={n_positions}; "
+                "n_positions counts the prompt's tokens too"
+            )
         for module in self.modules():
             if isinstance(module, Rotary):
                 module.reach(n_positions)

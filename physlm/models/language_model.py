@@ -92,7 +92,8 @@ class LanguageModel(nn.Module, ABC):
             Next-token scores of each row, and what ``decode`` needs.
 
         Raises:
-            InputError: If the model keeps nothing of what it read.
+            InputError: If the prompts are wider than ``n_positions``, or the model has no decoding
+                state.
         """
         raise InputError(_keeps_nothing(self))
 
@@ -178,7 +179,7 @@ class LanguageModel(nn.Module, ABC):
 
         Args:
             tokens: Token ids.
-            layers: Blocks, counted from 0, in ascending order; None for all.
+            layers: Blocks, counted from 0, in the order wanted; None for all, in ascending order.
             segments: Which tokens may see each other; None for all.
 
         Yields:

@@ -162,7 +162,8 @@ class Pretrained(LanguageModel):
         """
         _require_whole(segments)
         wanted = chosen(layers, self.n_layers, "layer")
-        return iter(self.parts.patterns(self.model, tokens, wanted).items())
+        found = self.parts.patterns(self.model, tokens, wanted)
+        return ((layer, found[layer]) for layer in wanted)
 
     @torch.inference_mode()
     def _require_causal(self, folder: Path) -> None:

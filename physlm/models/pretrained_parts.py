@@ -66,14 +66,14 @@ class Parts:
         """
         found: dict[int, Tensor] = {}
         with ExitStack() as stack, _eager(model):
-            for number in layers:
+            for number in set(layers):
                 watch = _pattern_hook(found, number, tokens.shape[1])
                 for module in self.blocks[number].modules():
                     stack.enter_context(module.register_forward_hook(watch))
             model(tokens)
         if missing := [number for number in layers if number not in found]:
             raise InputError(f"{type(model).__name__}: block {missing[0]} has no attention to show")
-        return {number: found[number] for number in layers}
+        return found
 
 
 def parts_of(model: Any) -> Parts:

@@ -146,13 +146,12 @@ class Transformer(LanguageModel):
     def _patterns(
         self, tokens: Tensor, layers: list[int], segments: Tensor | None
     ) -> Iterator[tuple[int, Tensor]]:
+        # The stream is kept, not the patterns: it is smaller, and allows any order of the layers.
         context = self.context(tokens.shape[1], segments)
-        stream = self.states(self.embed(tokens), context)
-        for number, x in zip(range(max(layers) + 1), stream, strict=False):
-            if number in layers:
-                block = self.blocks[number]
-                assert isinstance(block, Block)
-                yield number, block.attention_patterns(x, context)
+        for layer, x in zip(layers, self.residuals(tokens, layers, segments), strict=True):
+            block = self.blocks[layer]
+            assert isinstance(block, Block)
+            yield layer, block.attention_patterns(x, context)
 
     def states(
         self, x: Float[Tensor, "batch seq width"], context: Context, *, first: int = 0

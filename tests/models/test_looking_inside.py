@@ -76,6 +76,16 @@ def test_no_block_runs_beyond_the_last_state_that_is_asked_for():
     assert calls == [0]
 
 
+@pytest.mark.parametrize("layers", [[1, 0], [0, 1], [1, 1]])
+def test_attention_patterns_come_in_the_order_of_the_layers_given(layers):
+    model = build("gpt2")
+    every = dict(model.attention_patterns(tokens()))
+    assert list(every) == [0, 1]
+    found = list(model.attention_patterns(tokens(), layers))
+    assert [layer for layer, _ in found] == layers
+    assert all(torch.equal(pattern, every[layer]) for layer, pattern in found)
+
+
 @pytest.mark.parametrize(
     ("look", "message"),
     [

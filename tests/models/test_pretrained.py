@@ -123,6 +123,9 @@ def test_attention_is_what_the_library_shows_and_one_block_can_be_asked_for(mode
     model.model.set_attn_implementation("eager")
     theirs = model.model(TOKENS, output_attentions=True).attentions
     torch.testing.assert_close(maps, theirs[1].float())
+    found = list(model.attention_patterns(TOKENS, [2, 0]))
+    assert [layer for layer, _ in found] == [2, 0]
+    assert all(torch.equal(pattern, theirs[layer].float()) for layer, pattern in found)
 
 
 @torch.no_grad()

@@ -170,6 +170,12 @@ def test_what_a_model_does_not_show_is_refused(name):
         getattr(Bare(), name)(given)
 
 
+def test_prompts_wider_than_n_positions_are_refused():
+    model = build("gpt2")
+    with pytest.raises(InputError, match="prompts of 12 tokens exceed n_positions=11"):
+        model.prefill(tokens(), torch.tensor([3, 12]), 11)
+
+
 def test_encoders_do_not_generate():
     model = EncoderConfig().build(20, 12, 0)
     with pytest.raises(InputError, match="Encoder cannot generate"):
