@@ -3,9 +3,10 @@
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from physlm.models.architecture import MlpKind, NormKind, PositionEncoding, TransformerConfig
+from physlm.models.architecture import TransformerConfig
 from physlm.models.channels.mlp import GatedSiluMlp, GeluMlp
 from physlm.models.channels.moe import Experts
+from physlm.models.components import MlpKind, NormKind, PositionEncoding
 from physlm.models.context import Channel, Context, Mixer
 from physlm.models.mixers.attention import Attention
 from physlm.models.mixers.position_attention import PositionOnlyAttention

@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from physlm.models.architecture import n_distances
+from physlm.models.components import n_distances
 
 
 class RelativePositions(nn.Module):

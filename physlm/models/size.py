@@ -1,12 +1,7 @@
 """How many parameters a decoder or encoder has, in closed form."""
 
-from physlm.models.architecture import (
-    MlpKind,
-    NormKind,
-    PositionEncoding,
-    TransformerConfig,
-    n_distances,
-)
+from physlm.models.architecture import TransformerConfig
+from physlm.models.components import MlpKind, NormKind, PositionEncoding, n_distances
 
 
 def n_parameters(config: TransformerConfig, vocabulary_size: int, seq_len: int) -> dict[str, int]:

@@ -11,9 +11,10 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from physlm.errors import InputError
-from physlm.models.architecture import PositionEncoding, TransformerConfig
+from physlm.models.architecture import TransformerConfig
 from physlm.models.attention_mask import AttentionMask
 from physlm.models.block import Block, norm
+from physlm.models.components import PositionEncoding
 from physlm.models.context import Context
 from physlm.models.language_model import LanguageModel, chosen
 from physlm.models.parameters import Declaration, Start, declarations, roles, starts

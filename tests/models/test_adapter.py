@@ -7,7 +7,8 @@ import torch
 
 from physlm.errors import InputError
 from physlm.models.adapter import adapted, merged
-from physlm.models.architecture import DecoderConfig, PositionEncoding
+from physlm.models.architecture import DecoderConfig
+from physlm.models.components import PositionEncoding
 from physlm.models.inherited import InheritedConfig, Lora, Tuning
 from tests.plugin.running_mean import RunningMeanConfig
 

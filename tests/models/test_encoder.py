@@ -3,7 +3,8 @@ import math
 import pytest
 import torch
 
-from physlm.models.architecture import EncoderConfig, MlpKind, PositionEncoding
+from physlm.models.architecture import EncoderConfig
+from physlm.models.components import MlpKind, PositionEncoding
 from physlm.models.mlm_masking import masked
 from physlm.train.objective import Objective
 from tests.models.test_decoder import tokens

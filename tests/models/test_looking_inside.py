@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from physlm.errors import InputError
-from physlm.models.architecture import DecoderConfig, PositionEncoding
+from physlm.models.architecture import DecoderConfig
+from physlm.models.components import PositionEncoding
 from physlm.models.size import n_parameters
 from tests.models.test_decoder import tokens
 from tests.models.test_transformer import KINDS, build

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from physlm.errors import InputError
-from physlm.models.architecture import EncoderConfig, PositionEncoding
+from physlm.models.architecture import EncoderConfig
+from physlm.models.components import PositionEncoding
 from physlm.models.language_model import LanguageModel
 from physlm.models.size import n_parameters
 from physlm.train.objective import Objective

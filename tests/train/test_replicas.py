@@ -9,7 +9,8 @@ import torch
 from physlm.data.people.bios import BiosConfig
 from physlm.data.tokens import TokenizerName
 from physlm.errors import InputError, InterruptedRunError
-from physlm.models.architecture import DecoderConfig, MlpKind, PositionEncoding
+from physlm.models.architecture import DecoderConfig
+from physlm.models.components import MlpKind, PositionEncoding
 from physlm.run_directory import RunDirectory
 from physlm.train.batches import Batches
 from physlm.train.fit import fit

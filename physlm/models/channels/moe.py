@@ -8,8 +8,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from physlm.models.architecture import ExpertsShape, MlpKind
 from physlm.models.channels.mlp import gated_silu, gelu
+from physlm.models.components import ExpertsShape, MlpKind
 from physlm.models.context import Channel, Context
 from physlm.models.parameters import Declaration, Start
 from physlm.schema import converted

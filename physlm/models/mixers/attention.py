@@ -5,7 +5,7 @@ from typing import ClassVar
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from physlm.models.architecture import AttentionShape
+from physlm.models.components import AttentionShape
 from physlm.models.context import Context
 from physlm.models.mixers.attention_kernels import attend, attend_once
 from physlm.models.mixers.key_values import KeyValueMixer

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from physlm.models.architecture import AttentionShape
+from physlm.models.components import AttentionShape
 from physlm.models.context import Context
 from physlm.models.mixers.key_values import KeyValueMixer
 from physlm.models.parameters import Declaration

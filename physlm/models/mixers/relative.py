@@ -6,8 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from physlm.models.architecture import AttentionShape, n_distances
 from physlm.models.attention_mask import AttentionMask
+from physlm.models.components import AttentionShape, n_distances
 from physlm.models.context import Context
 from physlm.models.mixers.attention import Attention
 from physlm.models.parameters import Declaration

@@ -17,7 +17,8 @@ from physlm.errors import InputError
 from physlm.eval.people.splits import IN, OUT
 from physlm.eval.tasks.manipulation import ManipulationScorerConfig
 from physlm.measurement import by_text
-from physlm.models.architecture import DecoderConfig, PositionEncoding
+from physlm.models.architecture import DecoderConfig
+from physlm.models.components import PositionEncoding
 from tests.eval.oracle import saying
 
 N = 60
