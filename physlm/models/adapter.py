@@ -1,4 +1,4 @@
-"""Low-rank adapters: trained in place of the weights they are added to, merged at the end."""
+"""Low-rank adapters: trained in place of the frozen weights, merged into them at the end."""
 
 import copy
 from dataclasses import replace
@@ -17,13 +17,13 @@ from physlm.rng import stream_key
 
 
 def adapted(model: LanguageModel, lora: Lora, seed: int) -> Transformer:
-    """A model whose adapters alone are trained; at first it computes what it did.
+    """A model of which only adapters are trained; initially they change nothing.
 
-    Embedding and unembedding are told apart, as the adapter reads tokens and does not write them.
+    Embedding and unembedding are untied, since the adapter is on the input embedding only.
 
     Raises:
-        InputError: If the model is no transformer, it has no queries to adapt, or peft is not
-            installed or fits nothing else that is.
+        InputError: If the model is not a transformer of physlm, its mixer has no queries to adapt,
+            or peft is missing or incompatible with the installed libraries.
     """
     model = transformer(model, "adapters")
     if lora.rank:
@@ -40,7 +40,9 @@ def adapted(model: LanguageModel, lora: Lora, seed: int) -> Transformer:
     with torch.random.fork_rng():
         torch.manual_seed(stream_key(seed, "adapters") >> 1)
         _inject(adapted, ranks, lora.alpha)
-    if lora.embedding_rank:  # peft keeps these outside of modules whose type says what they are
+    if (
+        lora.embedding_rank
+    ):  # peft adds these as bare parameters, whose roles no module type implies
         adapted.embedding.declares = dict.fromkeys(  # type: ignore[assignment]
             ("lora_embedding_A", "lora_embedding_B"), Declaration(decays=True)
         )
@@ -48,7 +50,7 @@ def adapted(model: LanguageModel, lora: Lora, seed: int) -> Transformer:
 
 
 def merged(model: LanguageModel) -> Transformer:
-    """The same function as plain weights."""
+    """The same function with the adapters merged into plain weights."""
     plain = copy.deepcopy(transformer(model, "adapters"))
     for parameter in plain.parameters():
         parameter.requires_grad = True
@@ -69,7 +71,7 @@ def untied(model: Transformer) -> Transformer:
 
 
 class Projections(nn.Module):
-    """The projections to queries, keys and values, each on its own."""
+    """Separate projections to queries, keys and values."""
 
     def __init__(self, attention: Attention) -> None:
         super().__init__()
@@ -81,7 +83,7 @@ class Projections(nn.Module):
         self.query, self.key, self.value = map(_linear, weights, biases)
 
     def forward(self, x: Float[Tensor, "batch seq width"]) -> Float[Tensor, "batch seq heads"]:
-        """All three, side by side."""
+        """All three, concatenated as the fused projection has them."""
         return torch.cat([self.query(x), self.key(x), self.value(x)], dim=-1)
 
     def fused(self) -> nn.Linear:
@@ -106,8 +108,8 @@ def _require_queries(model: Transformer, rank: int) -> None:
 
 
 def _inject(model: Transformer, ranks: dict[str, int], alpha: int) -> None:
-    """Put an adapter of its rank at every place."""
-    try:  # peft looks at other libraries, too, when it injects
+    """Add an adapter to every module that matches a pattern, with the pattern's rank."""
+    try:  # peft also imports optional libraries when it injects
         from peft import LoraConfig, inject_adapter_in_model  # here, since it takes seconds
 
         config = LoraConfig(

@@ -1,7 +1,7 @@
-"""Replicas: models of one architecture trained side by side, all in the same program.
+"""Replicas: models of one architecture trained side by side in one program.
 
-Each has weights, optimizer state, learning rate and data of its own. One tiny model leaves a GPU
-idle; a step of many takes little longer than a step of one.
+Each has its own weights, optimizer state, learning rate and data. One tiny model leaves a GPU idle;
+a step of many takes little longer than a step of one.
 """
 
 import itertools
@@ -36,14 +36,14 @@ from physlm.train.trainer import TrainerConfig
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replica:
-    """One of the models, and what is its own.
+    """One of the models, with its own data and optimizer.
 
     Attributes:
         run_id: Of its run.
         model: Freshly initialised; holds the trained weights afterwards.
         batches: Its data.
         optim: Its optimizer; only learning rates may differ between replicas.
-        loggers: Where its curves go.
+        loggers: Of its learning curves.
     """
 
     run_id: str
@@ -62,14 +62,14 @@ def fit_replicas(
     checkpoint: Path,
     checkpoint_seconds: float,
 ) -> list[Trained]:
-    """Train all of them to the ends of their corpora; one that diverges leaves the others alone.
+    """Train all to the ends of their corpora; one that diverges does not affect the others.
 
     Args:
         replicas: Of one architecture.
-        trainer: What of the loop decides the result.
-        device: Where to compute, ``cpu`` or ``cuda``.
+        trainer: Batch size, precision and clipping.
+        device: ``cpu`` or ``cuda``.
         attention_across_documents: Whether a token sees earlier documents of its window.
-        checkpoint: Of the group; gone on from, and replaced.
+        checkpoint: Of the group; training resumes from it, and replaces it.
         checkpoint_seconds: Between checkpoints.
 
     Raises:
@@ -112,7 +112,7 @@ def saved_replicas(checkpoint: Path) -> dict[str, int]:
 
 
 class _Training:
-    """The chunks of all replicas, in step, with what each has done."""
+    """The chunks of all replicas in lockstep, with the progress of each."""
 
     def __init__(
         self,
@@ -158,7 +158,7 @@ class _Training:
                     )
 
     def _live(self, row: Sequence[Chunk | None]) -> dict[int, Chunk]:
-        """The chunks of replicas that go on, by number."""
+        """The chunks of replicas that are neither done nor diverged, by number."""
         chunks = enumerate(row)
         return {i: c for i, c in chunks if c is not None and self.diverged_at[i] is None}
 
@@ -166,6 +166,8 @@ class _Training:
         began = time.perf_counter()
         n_steps = max(len(chunk.windows) for chunk in row if chunk is not None)
         windows = self._windows(row, n_steps)
+        # A replica that is done stays in the program, whose shapes are fixed: rate 0 leaves its
+        # weights as they are, and 1 target avoids a division by 0.
         n_targets, rates = torch.ones(n_steps, len(row)), torch.zeros(n_steps, len(row))
         for i, chunk in self._live(row).items():
             own = self._rates(i, chunk)
@@ -174,6 +176,7 @@ class _Training:
         device = self.step.device
         numbers = torch.arange(self.n_steps + 1, self.n_steps + n_steps + 1, dtype=torch.float32)
         moved = (windows.to(device), n_targets.to(device), rates.to(device), numbers.to(device))
+        # Losses are read once per chunk: each read would wait for the device.
         losses = torch.stack([self.step(*own) for own in zip(*moved, strict=True)]).T.tolist()
         self.n_steps += n_steps
         seconds = (time.perf_counter() - began) / sum(chunk is not None for chunk in row)
@@ -181,7 +184,7 @@ class _Training:
             self._note(i, chunk, losses[i][: len(chunk.windows)], seconds)
 
     def _windows(self, row: Sequence[Chunk | None], n_steps: int) -> Int[Tensor, "steps R B T"]:
-        """Those of all replicas; a replica that is done has windows without targets."""
+        """Windows of all replicas; those of a replica that is done have no targets."""
         shape = next(chunk for chunk in row if chunk is not None).windows.shape[1:]
         windows = torch.full((n_steps, len(row), *shape), IGNORED, dtype=torch.int32)
         for i, chunk in enumerate(row):
@@ -194,13 +197,13 @@ class _Training:
         return [optim.rate(before + step, done) for step, done in enumerate(chunk.progress)]
 
     def _note(self, i: int, chunk: Chunk, losses_nats: list[float], seconds: float) -> None:
-        """Count and log; a replica is given up where its loss stops being a number.
+        """Count and log; a replica whose loss is not finite counts as diverged.
 
         Args:
-            i: Of which replica.
-            chunk: Which it was trained on.
+            i: Number of the replica.
+            chunk: Its chunk.
             losses_nats: Mean loss of each step.
-            seconds: Its share of the time.
+            seconds: Its part of the chunk's time.
         """
         bad = [step for step, loss in enumerate(losses_nats) if not math.isfinite(loss)]
         if bad:
@@ -239,9 +242,11 @@ class _Training:
     def load(self) -> None:
         state = torch.load(self.checkpoint, map_location=self.step.device, weights_only=True)
         if state["run_ids"] != [replica.run_id for replica in self.replicas]:
-            raise InputError(f"{self.checkpoint} is of other runs; delete it to train again")
+            raise InputError(f"{self.checkpoint} belongs to other runs; delete it to train again")
         if state.get("corpora", self._corpora()) != self._corpora():  # earlier versions kept none
-            raise InputError(f"{self.checkpoint} is of other corpora; delete it to train again")
+            raise InputError(
+                f"{self.checkpoint} belongs to other corpora; delete it to train again"
+            )
         self.n_steps = state["n_steps"]
         self.progress = [Progress.of(numbers) for numbers in state["progress"]]
         self.diverged_at = state["diverged_at"]

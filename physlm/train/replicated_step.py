@@ -21,8 +21,8 @@ from physlm.train.trainer import Precision, TrainerConfig
 class ReplicatedStep:
     """Takes one optimizer step of every replica, on parameters with a leading dimension for them.
 
-    The update is AdamW's with decoupled decay (Loshchilov and Hutter, 2019), after the gradients of
-    each replica were clipped by their own norm.
+    The gradients of each replica are clipped by their own norm; the update is AdamW's with
+    decoupled weight decay (Loshchilov and Hutter, 2019).
     """
 
     def __init__(
@@ -41,6 +41,8 @@ class ReplicatedStep:
         self.parameters = {
             name: torch.stack([own[name].detach().to(device) for own in named]) for name in named[0]
         }
+        # Adam's update is written out below: torch's optimizers know one learning rate, not one per
+        # replica, and one norm for clipping.
         self.means = {name: torch.zeros_like(p) for name, p in self.parameters.items()}
         self.squares = {name: torch.zeros_like(p) for name, p in self.parameters.items()}
         self.decays = decays(objective)
@@ -56,7 +58,17 @@ class ReplicatedStep:
         rates: Float[Tensor, " R"],
         number: Float[Tensor, ""],
     ) -> Float[Tensor, " R"]:
-        """Mean loss in nats of each replica before the step, which is the ``number``-th, from 1."""
+        """Take step ``number``, counted from 1.
+
+        Args:
+            windows: Of each replica.
+            n_targets: Tokens predicted by each replica.
+            rates: Learning rate of each; 0 leaves a replica that is done or has diverged unchanged.
+            number: Of the step, as a tensor, so that a CUDA graph reads it at each replay.
+
+        Returns:
+            Mean loss in nats of each replica before the step.
+        """
         losses: Tensor = self._step(windows, n_targets, rates, number)
         return losses
 
@@ -74,11 +86,13 @@ class ReplicatedStep:
         scale = self._clip_scale(gradients)
         optim, first, second = self.optim, self.optim.beta_1, self.optim.beta_2
         for name, parameter in self.parameters.items():
+            # One factor per replica, broadcast over the dimensions of its parameter.
             shape = (-1, *[1] * (parameter.dim() - 1))
             rate, gradient = rates.view(shape), gradients[name] * scale.view(shape)
             mean, square = self.means[name], self.squares[name]
             mean.lerp_(gradient, 1 - first)
             square.mul_(second).addcmul_(gradient, gradient, value=1 - second)
+            # In place, into the tensors that a CUDA graph has recorded.
             if self.decays[name]:
                 parameter.mul_(1 - rate * optim.weight_decay)
             spread = (square / (1 - second**number)).sqrt() + optim.epsilon
@@ -96,7 +110,7 @@ class ReplicatedStep:
     def _loss(self, parameters: dict[str, Tensor], windows: Tensor, n_targets: Tensor) -> Tensor:
         is_bf16, kind = self.trainer.precision is Precision.bf16, self.device.type
         autocast = torch.autocast(kind, dtype=torch.bfloat16) if is_bf16 else nullcontext()
-        # Fused kernels go backward through one replica after the other.
+        # Under vmap, fused attention kernels would run their backward pass replica by replica.
         with autocast, sdpa_kernel(SDPBackend.MATH):
             loss: Tensor = torch.func.functional_call(self.objective, parameters, (windows,))
         return loss / n_targets

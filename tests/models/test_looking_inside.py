@@ -116,7 +116,7 @@ def test_a_mixer_of_somebody_else_generates_as_it_reads():
         whole = [model(t[None, : n + n_more])[0, -1] for t, n in zip(texts, lengths, strict=True)]
         torch.testing.assert_close(scores, torch.stack(whole))
     assert len(model.residuals(texts)) == 3
-    with pytest.raises(InputError, match="RunningMean has no attention to show"):
+    with pytest.raises(InputError, match="RunningMean has no attention weights"):
         list(model.attention_patterns(texts))
 
 

@@ -181,7 +181,7 @@ def test_an_interrupted_group_goes_on_to_the_same_end(tmp_path, monkeypatch):
 
 def test_a_checkpoint_of_other_runs_is_refused(tmp_path):
     train(replicas(seeds=(0, 1)), tmp_path, seconds=0)
-    with pytest.raises(InputError, match="is of other runs; delete it"):
+    with pytest.raises(InputError, match="belongs to other runs; delete it"):
         train(replicas(seeds=(0,)), tmp_path)
 
 
