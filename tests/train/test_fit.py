@@ -140,7 +140,7 @@ def test_more_measurements_than_chunks_are_refused():
     with pytest.raises(ValueError, match="n_evaluations=20, but training has about 80 steps in 10"):
         RuntimeConfig(n_evaluations=20, steps_per_chunk=8).require_measurements(80)
     RuntimeConfig(n_evaluations=20, steps_per_chunk=4).require_measurements(80)
-    assert steps_per_chunk("cpu", 1000, 80 * 64.0, 64, n_looks=80) == 1
+    assert steps_per_chunk("cpu", 1000, 80 * 64.0, 64, n_evaluations=80) == 1
 
 
 def test_bf16_learns_the_same_to_its_tolerance(biod, tmp_path):
