@@ -12,7 +12,8 @@ import transformers
 from benchmarks.timing import Row, race, row
 from physlm.eval.generate import generate
 from physlm.eval.sampling import Sampling
-from physlm.models.architecture import DecoderConfig, PositionEncoding
+from physlm.models.architecture import DecoderConfig
+from physlm.models.components import PositionEncoding
 from physlm.models.decoder import Decoder
 from physlm.models.transformers_format import save_transformers
 

@@ -63,7 +63,7 @@ def loop_rows() -> list[Row]:
     shape = f"null model, plain loop {plain:.0f} us"
     unit = "us/step over a plain loop"
     work = "loop overhead, logging and checkpoints on"
-    # Noise can make ours the faster one; a microsecond is then as little as can be told.
+    # Noise can make ours the faster one; the resolution is then a microsecond.
     return [
         Row(
             work,

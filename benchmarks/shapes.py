@@ -6,7 +6,8 @@ from typing import NamedTuple
 import numpy as np
 
 from physlm.data.corpus import Documents
-from physlm.models.architecture import DecoderConfig, PositionEncoding
+from physlm.models.architecture import DecoderConfig
+from physlm.models.components import PositionEncoding
 from physlm.models.decoder import Decoder
 
 

@@ -1,6 +1,7 @@
-"""The documents say only what is there."""
+"""The documents name only what exists."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -45,3 +46,30 @@ def test_every_dependency_is_pinned():
     listed = re.findall(r'^  "([A-Za-z0-9_-]+)>=', project, re.MULTILINE)
     assert {name.lower().replace("_", "-") for name in listed} <= pinned
     assert "torch==2.13.0" in lock.splitlines()
+
+
+def test_readme_lists_every_configuration_group():
+    options = {
+        path.stem for path in config_dir().glob("*.yaml") if "\noptions:" in path.read_text()
+    }
+    folders = {path.name for path in config_dir().iterdir() if path.is_dir()} - {"base"}
+    table = (ROOT / "README.md").read_text().split("| group | options |")[1].split("\n\n")[0]
+    first_cells = " ".join(row.split("|")[1] for row in table.splitlines() if row.startswith("|"))
+    listed = set(re.findall(r"`([a-z_/]+)`", first_cells))
+    assert listed == options | folders | {"data/target", "sweeps"}
+
+
+def test_contributing_lists_the_layers_that_import_linter_enforces():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    contracts = project["tool"]["importlinter"]["contracts"]
+    (layers,) = (c["layers"] for c in contracts if c["type"] == "layers")
+    text = (ROOT / "CONTRIBUTING.md").read_text().replace("\n", " ")
+    assert " > ".join(f"`{layer.replace('physlm.', '')}`" for layer in layers) in text
+
+
+def test_contributing_names_paths_that_exist():
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    placeholders = ("NAME", "GROUP", "...")
+    for path in re.findall(r"`([a-z_]+/[\w/.]*)`", text):
+        if not any(word in path for word in placeholders):
+            assert (ROOT / path).exists() or (ROOT / "physlm" / path).exists(), path

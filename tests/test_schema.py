@@ -68,9 +68,9 @@ from physlm.data.cfg.corruption import corrupt
 from physlm.data.cfg.library import load_grammar
 from physlm.data.tokens import Vocabulary
 from physlm.models.architecture import DecoderConfig
-from physlm.models.architecture import ExpertsShape
+from physlm.models.components import ExpertsShape
 from physlm.models.channels.moe import Experts
-from physlm.models.architecture import MlpKind
+from physlm.models.components import MlpKind
 
 def said(build):
     try:

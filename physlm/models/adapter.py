@@ -1,4 +1,4 @@
-"""Low-rank adapters: trained in place of the weights they are added to, merged at the end."""
+"""Low-rank adapters: trained in place of the frozen weights, merged into them at the end."""
 
 import copy
 from dataclasses import replace
@@ -17,20 +17,17 @@ from physlm.rng import stream_key
 
 
 def adapted(model: LanguageModel, lora: Lora, seed: int) -> Transformer:
-    """A model whose adapters alone are trained; at first it computes what it did.
+    """A model of which only adapters are trained; initially they change nothing.
 
-    Embedding and unembedding are told apart, as the adapter reads tokens and does not write them.
+    Embedding and unembedding are untied, since the adapter is on the input embedding only.
 
     Raises:
-        InputError: If the model is no transformer, it has no queries to adapt, or peft is not
-            installed or fits nothing else that is.
+        InputError: If the model is not a transformer of physlm, its mixer has no queries to adapt,
+            or peft is missing or incompatible with the installed libraries.
     """
     model = transformer(model, "adapters")
-    if lora.rank and not all(isinstance(b.attention, Attention) for b in model.blocks):
-        raise InputError(
-            f"rank={lora.rank}: attention with model.position={model.config.position.value} has "
-            "no queries; use rank=0, or tuning=full"
-        )
+    if lora.rank:
+        _require_queries(model, lora.rank)
     adapted = untied(model)
     places = {
         r"blocks\.\d+\.attention\.qkv\.(query|value)": lora.rank,
@@ -41,7 +38,8 @@ def adapted(model: LanguageModel, lora: Lora, seed: int) -> Transformer:
         for block in adapted.blocks:
             block.attention.qkv = Projections(block.attention)  # type: ignore[union-attr, arg-type]
     _inject(adapted, ranks, lora.alpha, seed)
-    if lora.embedding_rank:  # peft keeps these outside of modules whose type says what they are
+    if lora.embedding_rank:
+        # peft adds these as bare parameters, whose roles no module type implies.
         adapted.embedding.declares = dict.fromkeys(  # type: ignore[assignment]
             ("lora_embedding_A", "lora_embedding_B"), Declaration(decays=True)
         )
@@ -49,7 +47,7 @@ def adapted(model: LanguageModel, lora: Lora, seed: int) -> Transformer:
 
 
 def merged(model: LanguageModel) -> Transformer:
-    """The same function as plain weights."""
+    """The same function with the adapters merged into plain weights."""
     plain = copy.deepcopy(transformer(model, "adapters"))
     for parameter in plain.parameters():
         parameter.requires_grad = True
@@ -70,7 +68,7 @@ def untied(model: Transformer) -> Transformer:
 
 
 class Projections(nn.Module):
-    """The projections to queries, keys and values, each on its own."""
+    """Separate projections to queries, keys and values."""
 
     def __init__(self, attention: Attention) -> None:
         super().__init__()
@@ -82,7 +80,7 @@ class Projections(nn.Module):
         self.query, self.key, self.value = map(_linear, weights, biases)
 
     def forward(self, x: Float[Tensor, "batch seq width"]) -> Float[Tensor, "batch seq heads"]:
-        """All three, side by side."""
+        """All three, concatenated as the fused projection has them."""
         return torch.cat([self.query(x), self.key(x), self.value(x)], dim=-1)
 
     def fused(self) -> nn.Linear:
@@ -93,9 +91,22 @@ class Projections(nn.Module):
         return _linear(weight, torch.cat(biases) if biases else None)
 
 
+def _require_queries(model: Transformer, rank: int) -> None:
+    config = model.config
+    for block in model.blocks:
+        mixer = block.attention
+        if not isinstance(mixer, Attention):
+            setting = f"model.position={config.position.value}"
+            place = setting if config.mixer is None else "model.mixer"
+            raise InputError(
+                f"rank={rank}: {type(mixer).__name__} ({place}) has no queries and values to "
+                "adapt; use rank=0, or tuning=full"
+            )
+
+
 def _inject(model: Transformer, ranks: dict[str, int], alpha: int, seed: int) -> None:
-    """Put an adapter of its rank, drawn by the seed, at every place."""
-    try:  # peft looks at other libraries, too, when it injects
+    """Add an adapter, drawn from the seed, to every module that matches a pattern."""
+    try:  # peft also imports optional libraries when it injects
         from peft import LoraConfig, inject_adapter_in_model  # here, since it takes seconds
 
         config = LoraConfig(

@@ -1,14 +1,20 @@
-"""What models are built from: the schemas of decoders and encoders, and the kinds of their parts.
+"""Configuration schemas of decoders and encoders.
 
-This module knows no torch, so that a configuration is composed without it.
+This module imports no torch, so that a configuration is composed without it.
 """
 
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from enum import Enum
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, ClassVar
 
+from physlm.models.components import (
+    AttentionShape,
+    ExpertsShape,
+    MlpKind,
+    NormKind,
+    PositionEncoding,
+)
 from physlm.registry import register
 from physlm.run_id import LATER
 from physlm.schema import Schema
@@ -22,10 +28,10 @@ if TYPE_CHECKING:
 
 @dataclass(kw_only=True, slots=True)
 class ModelConfig(Schema, ABC):
-    """What a model is built from; each architecture has its own fields.
+    """Configuration of a model; each architecture adds its own fields.
 
     Attributes:
-        libraries: Those that compute it, beside the ones that compute every model.
+        libraries: Libraries that compute it, in addition to those of every model.
     """
 
     libraries: ClassVar[tuple[str, ...]] = ()
@@ -35,98 +41,21 @@ class ModelConfig(Schema, ABC):
         """A freshly initialised model."""
 
     def to_train(self, model: "LanguageModel", seed: int) -> "LanguageModel":  # noqa: ARG002
-        """What is trained, of a model with the weights that it begins with."""
+        """The model to train, given the model with its initial weights."""
         return model
 
     def to_measure(self, model: "LanguageModel") -> "LanguageModel":
-        """What is measured, of a model that was trained."""
+        """The model to measure, given the trained model."""
         return model
-
-
-class NormKind(str, Enum):
-    """LayerNorm as in GPT-2, RMSNorm as in Llama."""
-
-    layernorm = "layernorm"
-    rmsnorm = "rmsnorm"
-
-
-class MlpKind(str, Enum):
-    """GPT-2's GELU network, the gated SiLU network of Llama and Mistral, or none at all."""
-
-    gelu = "gelu"
-    gated_silu = "gated_silu"
-    none = "none"
-
-
-class PositionEncoding(str, Enum):
-    """Where attention learns of positions.
-
-    Rotary and relative, which is DeBERTa's, read distances beside content; learned absolute
-    positions are GPT-2's. With the last two, distances are all that attention reads.
-
-    Source:
-        Physics of Language Models, Part 1: GPT_rot, GPT_rel, GPT, GPT_pos and GPT_uni.
-    """
-
-    rope = "rope"
-    relative = "relative"
-    learned = "learned"
-    none = "none"
-    position_only = "position_only"
-    uniform = "uniform"
-
-    @property
-    def has_embedded_distances(self) -> bool:
-        """Whether layers read embeddings of the distances between tokens."""
-        return self in (PositionEncoding.relative, PositionEncoding.position_only)
-
-    @property
-    def is_content_free(self) -> bool:
-        """Whether what tokens take from each other depends on distances alone."""
-        return self in (PositionEncoding.position_only, PositionEncoding.uniform)
-
-
-@dataclass(frozen=True, slots=True)
-class AttentionShape:
-    """Sizes of one attention layer."""
-
-    d_model: int
-    n_heads: int
-    n_kv_heads: int
-
-    @property
-    def head_width(self) -> int:
-        """Width of one head."""
-        return self.d_model // self.n_heads
-
-    @property
-    def d_kv(self) -> int:
-        """Width of all keys, and of all values."""
-        return self.head_width * self.n_kv_heads
-
-
-class ExpertsShape(NamedTuple):
-    """Sizes of a mixture.
-
-    Attributes:
-        n_experts: Experts of a layer.
-        n_active: Experts that each token is sent to.
-        capacity_factor: In training an expert takes so many times its even share of the tokens, and
-            what comes then is left out. Afterwards every token is taken.
-    """
-
-    n_experts: int
-    n_active: int
-    capacity_factor: float
 
 
 @dataclass(kw_only=True, slots=True)
 class MixerConfig(Schema, ABC):
-    """What stands in the place of attention in every block; each kind has its own fields.
+    """Configuration of a mixer that replaces attention in every block; each adds its own fields.
 
     Attributes:
-        reads: Which of ``position``, ``n_kv_heads`` and ``sliding_window`` of the architecture this
-            mixer goes by; the others have to be none.
+        reads: Which of the fields ``position``, ``n_kv_heads`` and ``sliding_window`` of the
+            architecture this mixer uses; the others must be none.
     """
 
     reads: ClassVar[frozenset[str]] = frozenset()
@@ -148,7 +77,7 @@ class TransformerConfig(ModelConfig):
     n_heads: int = 2
     d_model: int = 128
     position: PositionEncoding = PositionEncoding.rope
-    rope_fraction: float = 1.0  # share of each head that is rotated
+    rope_fraction: float = 1.0  # fraction of each head that is rotated
     rope_base: float = 10_000.0
     norm: NormKind = NormKind.layernorm
     norm_eps: float = 1e-5
@@ -157,13 +86,13 @@ class TransformerConfig(ModelConfig):
     has_bias: bool = True
     tie_embeddings: bool = True  # input embedding = output projection
     init_std: float = 0.02
-    # In the place of attention; null: attention, of the kind that `position` says.
+    # Replaces attention; null: attention of the kind that `position` selects.
     mixer: MixerConfig | None = field(default=None, metadata=LATER)
 
     @property
     @abstractmethod
     def is_causal(self) -> bool:
-        """Whether no token sees those after it."""
+        """Whether each token sees only itself and earlier tokens."""
 
     @property
     def n_special(self) -> int:
@@ -187,7 +116,7 @@ class TransformerConfig(ModelConfig):
 
     @property
     def experts(self) -> ExpertsShape | None:
-        """Sizes of the mixture of experts in each MLP's place; None for one MLP."""
+        """Sizes of the mixture of experts that replaces each MLP; None for one MLP."""
         return None
 
     def validate(self) -> None:
@@ -218,12 +147,12 @@ class TransformerConfig(ModelConfig):
             )
         self._check_mixer()
         if not self.mlp_ratio * self.d_model < 2**62:
-            raise ValueError(f"mlp_ratio={self.mlp_ratio}; so many hidden units cannot be counted")
+            raise ValueError(f"mlp_ratio={self.mlp_ratio}; the number of hidden units is too large")
         if self.mlp is not MlpKind.none and self.d_hidden < 1:
             raise ValueError(f"mlp_ratio={self.mlp_ratio}; leaves no hidden unit")
 
     def _check_mixer(self) -> None:
-        """A mixer goes by what is given; learned positions are in the stream that it reads."""
+        """A mixer uses every field that is set; learned positions are part of its input."""
         if self.mixer is None:
             return
         is_free = self.position in (PositionEncoding.none, PositionEncoding.learned)
@@ -236,7 +165,7 @@ class TransformerConfig(ModelConfig):
             given = getattr(self, name, None)
             if given is not None and name not in self.mixer.reads:
                 raise ValueError(
-                    f"{name}={given}; {type(self.mixer).__name__} has no use for it, leave it out"
+                    f"{name}={given}; {type(self.mixer).__name__} does not use it, leave it out"
                 )
 
 
@@ -251,17 +180,17 @@ class DecoderConfig(TransformerConfig):
 
     n_kv_heads: int | None = None  # None: as many as n_heads
     sliding_window: int | None = None  # tokens a token may look back on, itself included
-    # Above 1, each MLP is a mixture of so many experts, whose hidden units are d_hidden together.
+    # Above 1, each MLP is a mixture of experts, whose hidden units add up to d_hidden.
     n_experts: int = field(default=1, metadata=LATER)
-    n_active_experts: int = field(default=1, metadata=LATER)  # of a token
-    expert_capacity: float = field(default=2.0, metadata=LATER)  # times an even share, in training
+    n_active_experts: int = field(default=1, metadata=LATER)  # per token
+    expert_capacity: float = field(default=2.0, metadata=LATER)  # multiple of an even split
     load_balance: float = field(
         default=0.01, metadata=LATER
     )  # weight of the routers' load_balancing_loss
 
     @property
     def is_causal(self) -> bool:
-        """No token sees those after it."""
+        """Each token sees only itself and earlier tokens."""
         return True
 
     @property
@@ -276,13 +205,13 @@ class DecoderConfig(TransformerConfig):
 
     @property
     def experts(self) -> ExpertsShape | None:
-        """Sizes of the mixture of experts in each MLP's place; None for one MLP."""
+        """Sizes of the mixture of experts that replaces each MLP; None for one MLP."""
         if self.n_experts == 1:
             return None
         return ExpertsShape(self.n_experts, self.n_active_experts, self.expert_capacity)
 
     def validate(self) -> None:
-        """Heads, window and experts consistent too."""
+        """Also heads, window and experts consistent."""
         TransformerConfig.validate(self)
         self._check_experts()
         if self.n_kv_heads is not None and (self.n_kv_heads < 1 or self.n_heads % self.n_kv_heads):
@@ -307,7 +236,7 @@ class DecoderConfig(TransformerConfig):
         if self.d_hidden % self.n_experts:
             raise ValueError(
                 f"n_experts={self.n_experts} does not divide the {self.d_hidden} hidden units "
-                "(mlp_ratio x d_model) that experts share evenly"
+                "(mlp_ratio x d_model) that are split evenly between experts"
             )
         for name in ("expert_capacity", "load_balance"):
             least = 0 if name == "load_balance" else 1
@@ -327,25 +256,25 @@ class EncoderConfig(TransformerConfig):
     """A masked language model; the defaults are BERT's, in the blocks of the decoder.
 
     Source:
-        Devlin et al. (2019), BERT, whose blocks normalise afterwards; its scores pass through one
-        more layer. Normalising first is what trains without care.
+        Devlin et al. (2019), BERT. Theirs is post-norm, with one more layer before the scores;
+        pre-norm trains stably without tuning.
     """
 
     position: PositionEncoding = PositionEncoding.learned
-    masked_fraction: float = 0.15  # of the tokens, which the model has to tell
+    masked_fraction: float = 0.15  # of the tokens, which the model has to predict
 
     @property
     def is_causal(self) -> bool:
-        """Tokens see both sides."""
+        """Tokens see both sides of them."""
         return False
 
     @property
     def n_special(self) -> int:
-        """The mask."""
+        """The mask token."""
         return 1
 
     def validate(self) -> None:
-        """Positions of both sides, and something to tell."""
+        """Positions that allow both sides, and a fraction of tokens to mask."""
         TransformerConfig.validate(self)
         if self.position.is_content_free:
             raise ValueError(
@@ -360,8 +289,3 @@ class EncoderConfig(TransformerConfig):
         from physlm.models.encoder import Encoder  # here, as it needs torch
 
         return Encoder(self, vocabulary_size, seq_len, seed)
-
-
-def n_distances(seq_len: int, *, is_causal: bool) -> int:
-    """How many distances there are between tokens of a window."""
-    return seq_len if is_causal else 2 * seq_len - 1

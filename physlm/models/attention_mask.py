@@ -1,4 +1,4 @@
-"""Which tokens see which: causality, sliding windows, and the documents that share a window."""
+"""Attention mask: causality, sliding windows, and the documents of a window."""
 
 import math
 
@@ -8,13 +8,13 @@ from torch import Tensor
 
 
 class AttentionMask:
-    """Which tokens of a batch see which, made dense only where a kernel needs it so.
+    """Which tokens of a batch see which; made dense only where a kernel needs a dense mask.
 
     Args:
-        is_causal: Whether no token sees those after it.
+        is_causal: Whether each token sees only itself and earlier tokens.
         window: Tokens that a token may look back on, itself included; None for all.
-        segments: A number for each token; tokens see those of their own number only. None lets all
-            tokens of a row see each other.
+        segments: Segment number of each token; tokens see their own segment only. None: one
+            segment per row.
     """
 
     def __init__(
@@ -28,7 +28,7 @@ class AttentionMask:
         self._dense: Tensor | None = None
 
     def dense(self, seq_len: int, device: torch.device) -> Bool[Tensor, "#batch 1 seq seq"] | None:
-        """All rows at once, made once for all layers; None if causality, where there is, is all."""
+        """The whole mask, made once for all layers; None if at most causality restricts."""
         if self.segments is None and (self.window is None or self.window >= seq_len):
             return None
         if self._dense is None:
@@ -38,7 +38,14 @@ class AttentionMask:
     def rows(
         self, first: int, last: int, n_columns: int, device: torch.device
     ) -> Bool[Tensor, "#batch 1 rows columns"]:
-        """Which of the first columns the rows from ``first`` up to ``last`` see."""
+        """Which of the first columns are seen by the rows from ``first`` up to ``last``.
+
+        Args:
+            first: First row.
+            last: End of the rows, exclusive.
+            n_columns: Columns, from 0.
+            device: Of the mask.
+        """
         row = torch.arange(first, last, device=device)[:, None]
         column = torch.arange(n_columns, device=device)
         is_seen = torch.ones((), dtype=torch.bool, device=device)
@@ -55,7 +62,7 @@ class AttentionMask:
     def weights(
         self, scores: Float[Tensor, "#batch heads seq seq"]
     ) -> Float[Tensor, "#batch heads seq seq"]:
-        """How much each token takes from each that it sees."""
+        """Attention weights: the softmax of each row over the tokens that it sees."""
         seq_len = scores.shape[-1]
         is_seen = self.dense(seq_len, scores.device)
         if is_seen is None and self.is_causal:
@@ -66,7 +73,7 @@ class AttentionMask:
 def softmax_of_seen(
     scores: Float[Tensor, "#batch heads rows columns"], is_seen: Bool[Tensor, "..."] | None
 ) -> Float[Tensor, "#batch heads rows columns"]:
-    """Weights of all that is seen, in single precision at least; None hides nothing."""
+    """Attention weights over the seen columns, in fp32 at least; None hides nothing."""
     scores = scores.to(torch.promote_types(scores.dtype, torch.float32))
     if is_seen is not None:
         scores = scores.masked_fill(~is_seen, -math.inf)

@@ -1,11 +1,12 @@
-"""A block: a mixer, then a channel, each on a normalised copy and added back."""
+"""A pre-norm block: a mixer, then a channel, each added to the residual stream."""
 
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from physlm.models.architecture import MlpKind, NormKind, PositionEncoding, TransformerConfig
+from physlm.models.architecture import TransformerConfig
 from physlm.models.channels.mlp import GatedSiluMlp, GeluMlp
 from physlm.models.channels.moe import Experts
+from physlm.models.components import MlpKind, NormKind, PositionEncoding
 from physlm.models.context import Channel, Context, Mixer
 from physlm.models.mixers.attention import Attention
 from physlm.models.mixers.position_attention import PositionOnlyAttention
@@ -15,7 +16,7 @@ from physlm.models.state import MixerState
 
 
 class Block(nn.Module):
-    """Attention, then the MLP, each on a normalised copy and added back."""
+    """A mixer, then a channel; each reads a normalised stream and adds its output to it."""
 
     def __init__(self, config: TransformerConfig, rotary: Rotary | None) -> None:
         super().__init__()
@@ -34,18 +35,18 @@ class Block(nn.Module):
         return x
 
     def new_state(self) -> MixerState:
-        """What the block keeps of tokens it reads, while it has read none."""
+        """The block's empty decoding state."""
         return self.attention.new_state()
 
     def attention_patterns(
         self, x: Float[Tensor, "batch seq width"], context: Context
     ) -> Float[Tensor, "batch heads seq seq"]:
-        """How much each token takes from each in this block, of the residual stream before it."""
+        """Attention weights of this block, given the residual stream before it."""
         return self.attention.patterns(self.attention_norm(x), context)
 
 
 def norm(config: TransformerConfig) -> nn.Module:
-    """The normalisation that every part reads through."""
+    """A normalisation layer of the configured kind."""
     if config.norm is NormKind.rmsnorm:
         return nn.RMSNorm(config.d_model, eps=config.norm_eps)
     return nn.LayerNorm(config.d_model, eps=config.norm_eps, bias=config.has_bias)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class WeightFormat(str, Enum):
-    """Of a checkpoint's weights in memory."""
+    """Format of a checkpoint's weights in memory."""
 
     fp32 = "fp32"
     bf16 = "bf16"
@@ -40,7 +40,7 @@ class CheckpointConfig(ModelConfig):
 
         Raises:
             InputError: If the folder holds no checkpoint of a causal model.
-            ValueError: If there is no such folder, or it has changed since it was named.
+            ValueError: If there is no such folder, or its content has changed since it was named.
         """
         if not self.path:
             raise InputError("model.path is empty; give the folder of a transformers checkpoint")

@@ -1,4 +1,4 @@
-"""A step that is the same many times over: compiled for its shapes, and replayed on a GPU."""
+"""Compilation of repeated steps: fixed shapes, no guards, replayed as CUDA graphs on a GPU."""
 
 from collections.abc import Callable
 from types import FunctionType, MethodType
@@ -9,22 +9,23 @@ from torch import Tensor
 
 T = TypeVar("T")
 
-_N_WARM = 3  # calls before recording, in which libraries choose kernels and make workspaces
+_N_WARM = 3  # calls before recording; libraries choose kernels and allocate workspaces in them
 
 
 def compiled(method: Callable[..., T]) -> Callable[..., T]:
     """A bound method compiled for one object, whose inputs always have the same shapes.
 
-    Then nothing needs to be checked at each call, which takes as long as a small model's forward
-    pass. What was compiled belongs to the code, so the method gets code of its own.
+    Guards are left out: checking them at each call takes as long as a small model's forward pass.
+    Torch caches compiled programs by code object, so the method gets a code object of its own;
+    otherwise a second model would run the program of the first.
     """
     function: Any = method.__func__  # type: ignore[attr-defined]
     own = FunctionType(function.__code__.replace(), function.__globals__, function.__name__)
     bound = MethodType(own, method.__self__)  # type: ignore[attr-defined]
     options: dict[str, Any] = {
         "guard_filter_fn": lambda guards: [False] * len(guards),
-        # The first would put off the gradients of weights to the end of a whole step, the second
-        # those of biases; what they are computed from would be kept until then.
+        # The first option would defer the gradients of weights to the end of a whole step, the
+        # second those of biases; their inputs would be kept in memory until then.
         "reorder_for_locality": False,
         "cpp.max_horizontal_fusion_size": 1,
     }
@@ -33,11 +34,10 @@ def compiled(method: Callable[..., T]) -> Callable[..., T]:
 
 
 class CudaGraph:
-    """Calls a function of tensors that works in place; after a few calls, by replaying it.
+    """A function of tensors that works in place; recorded after a few calls, then replayed.
 
-    Then no kernel waits for Python.
-
-    Every call must bring tensors of the same shapes and formats.
+    A replay does not wait for Python between kernels. Every call must pass tensors of the same
+    shapes and dtypes.
 
     Source:
         PyTorch's notes on CUDA semantics, section on CUDA graphs.
@@ -52,7 +52,7 @@ class CudaGraph:
         self.output = torch.empty(0)
 
     def __call__(self, *inputs: Tensor) -> Tensor:
-        """The function's value, in memory of its own."""
+        """A copy of the function's value, which the next replay does not overwrite."""
         self.n_calls += 1
         if self.n_calls <= _N_WARM:
             return self._aside(inputs)
@@ -65,7 +65,7 @@ class CudaGraph:
         return self.output.clone()
 
     def _aside(self, inputs: tuple[Tensor, ...]) -> Tensor:
-        """An ordinary call, on a stream of its own as recording will be."""
+        """An ordinary call on the side stream, as CUDA requires of warm-up before recording."""
         self.stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(self.stream):
             value = self.function(*inputs)
@@ -73,7 +73,7 @@ class CudaGraph:
         return value
 
     def _record(self, inputs: tuple[Tensor, ...]) -> None:
-        """Record without computing anything."""
+        """Record the kernels; recording computes nothing."""
         self.inputs = tuple(given.clone() for given in inputs)
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph):

@@ -1,4 +1,4 @@
-"""What a block receives beside the residual stream, and what its parts are."""
+"""The context that blocks receive with the residual stream, and the interfaces of their parts."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
@@ -13,19 +13,18 @@ from physlm.models.state import DecodingState, MixerState, Place
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """One for all blocks and all uses: training, measuring, generating, looking inside.
+    """Context shared by all blocks, in training, measuring, generation and analysis.
 
     Attributes:
         mask: Which tokens see which.
-        n_positions: Tokens per row that will be read in all, those yet to come included.
+        n_positions: Tokens per row, including those yet to be generated.
         relative_positions: Embeddings of the distances between that many tokens, in ascending
             order; None unless the architecture has them.
-        decoding: What all blocks keep of the tokens they read; None unless text is generated.
-        state: What this block keeps of them.
-        place: Where the one token of each row stands that is read now; None where whole windows
-            are.
-        load_balancing: Where mixtures of experts put how unevenly they were chosen; None unless it
-            is asked for.
+        decoding: Decoding state of all blocks; None unless text is generated.
+        state: Decoding state of this block.
+        place: Place of the one token per row that is read now; None for whole windows.
+        load_balancing: List to which mixtures of experts append their load-balancing losses; None
+            if these are not needed.
     """
 
     mask: AttentionMask
@@ -37,51 +36,51 @@ class Context:
     load_balancing: list[Tensor] | None = None
 
     def of_block(self, number: int) -> "Context":
-        """The same, with the state of one block."""
+        """The same context with the decoding state of one block."""
         if self.decoding is None:
             return self
         return replace(self, state=self.decoding.blocks[number])
 
 
 class Mixer(nn.Module, ABC):
-    """The part of a block in which tokens take from other tokens."""
+    """The part of a block in which tokens read other tokens."""
 
     @abstractmethod
     def forward(
         self, x: Float[Tensor, "batch seq width"], context: Context
     ) -> Float[Tensor, "batch seq width"]:
-        """What each token takes from those it sees.
+        """Output added to the residual stream of each token.
 
-        With a state, what is read is kept there; with a place, too, the one token of each row sees
-        what was kept before.
+        With ``context.state``, the tokens are added to the state. With ``context.place`` as well,
+        each row has one token, which sees those in the state.
         """
 
     def new_state(self) -> MixerState:
-        """An empty state, to be filled by the first tokens that are read.
+        """An empty decoding state.
 
         Raises:
-            InputError: If it keeps nothing, so that no text can be generated.
+            InputError: If the mixer has none, so that no text can be generated.
         """
-        raise InputError(f"{type(self).__name__} keeps nothing of what it read; define new_state")
+        raise InputError(f"{type(self).__name__} has no decoding state; define new_state")
 
     def patterns(
         self,
         x: Float[Tensor, "batch seq width"],  # noqa: ARG002
         context: Context,  # noqa: ARG002
     ) -> Float[Tensor, "batch heads seq seq"]:
-        """How much each token takes from each; every row sums to 1.
+        """Attention weights of each token over all tokens; every row sums to 1.
 
         Raises:
-            InputError: If it does not work by attention.
+            InputError: If the mixer has no attention weights.
         """
-        raise InputError(f"{type(self).__name__} has no attention to show; define patterns")
+        raise InputError(f"{type(self).__name__} has no attention weights; define patterns")
 
 
 class Channel(nn.Module, ABC):
-    """The part of a block that works on each token on its own."""
+    """The part of a block that works on each token separately."""
 
     @abstractmethod
     def forward(
         self, x: Float[Tensor, "batch seq width"], context: Context
     ) -> Float[Tensor, "batch seq width"]:
-        """What is added to the residual stream of each token."""
+        """Output added to the residual stream of each token."""

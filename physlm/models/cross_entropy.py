@@ -1,4 +1,4 @@
-"""The loss of a linear output layer, without all of its logits at once."""
+"""Cross-entropy of a linear output layer, computed without holding all logits at once."""
 
 import torch
 from jaxtyping import Float, Int
@@ -8,8 +8,8 @@ from physlm.models.derivatives import first_only, is_exact
 
 NO_TARGET = -1  # a target that is no token
 
-# Logits of a part: on a CPU about what its caches hold, on a GPU a gigabyte in fp32. A compiled
-# program holds every part, so that there must not be many.
+# Logits of a part: about the size of the caches on a CPU, a gigabyte in fp32 on a GPU. A compiled
+# program unrolls the parts, so their number is bounded.
 _MOST_LOGITS = {"cpu": 2**21, "cuda": 2**28}
 _MOST_PARTS = 8
 
@@ -30,9 +30,9 @@ def linear_cross_entropy(
 ) -> Float[Tensor, ""]:
     """Summed loss in nats of ``hidden @ weight.T`` against the targets that are not `NO_TARGET`.
 
-    Many tokens over a large vocabulary are taken in parts. The gradients of a part are computed
-    with its loss, so that its logits need not be kept. Second derivatives are refused, unless
-    `derivatives.exact` was asked for.
+    Many tokens over a large vocabulary are split into parts. The gradients of a part are computed
+    together with its loss, so its logits are not kept. Second derivatives are refused outside of
+    `derivatives.exact`.
     """
     most_logits = _MOST_LOGITS.get(hidden.device.type, 2**28)
     n_rows = max(1, most_logits // len(weight), -(-len(hidden) // _MOST_PARTS))
@@ -41,12 +41,14 @@ def linear_cross_entropy(
     if not torch.is_grad_enabled():
         parts = zip(torch.split(hidden, n_rows), torch.split(targets, n_rows), strict=True)
         return torch.stack([linear_cross_entropy(h, weight, t) for h, t in parts]).sum()
+    # Autocast is applied by hand: inside the loop it would cast the weight again for every part.
     dtype = _dtype_of_products(hidden)
     with torch.autocast(hidden.device.type, enabled=False):
         loss, d_hidden, d_weight = _with_gradients(
             hidden.detach().to(dtype), weight.detach().to(dtype), targets, n_rows
         )
-    # Zero, with the gradients just computed.
+    # A linear function with the gradients just computed, minus its own value: adds 0 to the loss,
+    # and gives autograd these gradients, under transforms of torch.func and compiled as well.
     of_hidden = first_only(hidden * d_hidden, hidden, weight)
     of_weight = first_only(weight * d_weight, hidden, weight)
     linear = of_hidden.sum() + of_weight.sum()
@@ -59,7 +61,15 @@ def _with_gradients(
     targets: Int[Tensor, " tokens"],
     n_rows: int,
 ) -> tuple[Float[Tensor, ""], Float[Tensor, "tokens width"], Float[Tensor, "vocab width"]]:
-    """The loss and its derivatives, ``n_rows`` tokens at a time."""
+    """The loss and its gradients, ``n_rows`` tokens at a time.
+
+    Args:
+        hidden: Normed last states.
+        weight: Output head.
+        targets: Token ids, or `NO_TARGET`.
+        n_rows: Tokens of a part.
+    """
+    # Loss and weight gradient are sums over all tokens: fp32, whatever the products are in.
     loss = hidden.new_zeros((), dtype=torch.float32)
     d_hidden, d_weight = [], torch.zeros_like(weight, dtype=torch.float32)
     vocabulary = torch.arange(len(weight), device=weight.device)
@@ -68,6 +78,7 @@ def _with_gradients(
     ):
         log_p = nn.functional.linear(states, weight).float().log_softmax(dim=-1)
         is_counted = (target != NO_TARGET)[:, None]
+        # A comparison instead of a scatter: it fuses with exp and needs no one-hot tensor.
         is_target = vocabulary == target[:, None]
         loss = loss - log_p.gather(1, target.clamp(min=0)[:, None]).mul(is_counted).sum()
         d_logits = ((log_p.exp() - is_target.float()) * is_counted).to(states.dtype)
@@ -77,7 +88,7 @@ def _with_gradients(
 
 
 def _dtype_of_products(x: Tensor) -> torch.dtype:
-    """Autocast's, but for fp16: no scaler sees these gradients before they could overflow."""
+    """Autocast's dtype, except fp16: the loss scaler would scale these gradients too late."""
     kind = x.device.type
     is_bf16 = torch.is_autocast_enabled(kind) and torch.get_autocast_dtype(kind) is torch.bfloat16
     return torch.bfloat16 if is_bf16 else torch.float32

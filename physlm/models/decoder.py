@@ -1,4 +1,4 @@
-"""The decoder: predicts the next token, and writes text token by token."""
+"""The decoder: predicts the next token, and generates token by token."""
 
 from dataclasses import replace
 
@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from physlm.errors import InputError
 from physlm.models.architecture import DecoderConfig
 from physlm.models.attention_mask import AttentionMask
 from physlm.models.context import Context
@@ -17,7 +18,7 @@ from physlm.models.transformer import Transformer
 
 
 class Decoder(Transformer):
-    """Predicts the next token from those up to it."""
+    """Predicts each next token from the tokens before it."""
 
     config: DecoderConfig
 
@@ -27,10 +28,10 @@ class Decoder(Transformer):
         targets: Int[Tensor, "batch seq"],
         segments: Int[Tensor, "batch seq"] | None = None,
     ) -> Float[Tensor, ""]:
-        """Summed loss in nats over the targets; -1 stands where there is none.
+        """Summed loss in nats over the targets; -1 marks positions without a target.
 
-        In training a mixture of experts adds, for each target, the weighted load-balancing loss
-        over its least, averaged over layers.
+        In training, a mixture of experts adds, per target, the weighted load-balancing loss minus
+        its minimum of 1, averaged over layers.
         """
         if self.config.experts is None or not self.training:
             return self._loss(self.hidden_states(tokens, segments), targets)
@@ -45,7 +46,7 @@ class Decoder(Transformer):
         )
 
     def n_active_parameters(self) -> int:
-        """Parameters that one token is computed with."""
+        """Parameters used for one token."""
         total, experts = sum(self.n_parameters().values()), self.config.experts
         if experts is None:
             return total
@@ -57,6 +58,11 @@ class Decoder(Transformer):
         self, prompts: Int[Tensor, "batch seq"], lengths: Int[Tensor, " batch"], n_positions: int
     ) -> tuple[Float[Tensor, "batch vocab"], DecodingState]:
         """Read whole prompts; see ``LanguageModel.prefill``."""
+        if prompts.shape[1] > n_positions:
+            raise InputError(
+                f"prompts of {prompts.shape[1]} tokens exceed n_positions={n_positions}; "
+                "n_positions counts the prompt's tokens too"
+            )
         for module in self.modules():
             if isinstance(module, Rotary):
                 module.reach(n_positions)

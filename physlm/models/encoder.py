@@ -11,7 +11,7 @@ from physlm.models.transformer import Transformer
 
 
 class Encoder(Transformer):
-    """Tells tokens from those around them; its mask is the token ``vocabulary_size``."""
+    """Predicts masked tokens from both sides; the mask's token id is ``vocabulary_size``."""
 
     config: EncoderConfig
 
@@ -21,26 +21,26 @@ class Encoder(Transformer):
         targets: Int[Tensor, "batch seq"],
         segments: Int[Tensor, "batch seq"] | None = None,
     ) -> Float[Tensor, ""]:
-        """Summed loss in nats over the masked tokens, divided by their share.
+        """Summed loss in nats over the masked tokens, divided by the masked fraction.
 
-        So that, divided by the number of targets, it is the mean of a masked token. Which tokens
-        are masked follows from the windows; see ``mlm_masking``.
+        Divided by the number of targets, it is therefore the mean loss of a masked token. The
+        masks are a function of the windows; see ``mlm_masking``.
 
         Args:
             tokens: Token ids.
-            targets: The tokens one further on; -1 after the last of a text, which marks what lies
-                behind its end. Nothing there is masked or seen.
-            segments: Which tokens may see each other; None for all.
+            targets: The next tokens; -1 from the last token of a text on, which marks padding.
+                Padding is neither masked nor seen.
+            segments: Segment number of each token; None for one segment per row.
         """
         is_token = targets != NO_TARGET
         inputs, is_chosen = masked(
             tokens,
             is_token,
             vocabulary_size=self.vocabulary_size,
-            share=self.config.masked_fraction,
+            fraction=self.config.masked_fraction,
         )
         segments = torch.zeros_like(tokens) if segments is None else segments
-        # What lies behind the end is a segment of its own, which no text sees.
+        # Padding is a segment of its own, which no text sees.
         hidden = self.hidden_states(inputs, segments.masked_fill(~is_token, -1)).flatten(0, 1)
         answers = tokens.masked_fill(~is_chosen, NO_TARGET).flatten()
         loss = linear_cross_entropy(hidden, self.output_weight, answers)
@@ -48,6 +48,6 @@ class Encoder(Transformer):
 
     @property
     def output_weight(self) -> Float[Tensor, "vocab width"]:
-        """The output head without the mask, which is never an answer."""
+        """The output head without the mask, which is never predicted."""
         weight: Tensor = self.unembedding.weight[: self.vocabulary_size]
         return weight

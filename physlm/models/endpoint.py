@@ -1,4 +1,4 @@
-"""A model behind an address that answers as OpenAI's chat completions do."""
+"""A model behind an endpoint with OpenAI's chat completions API."""
 
 import datetime
 import email.utils
@@ -14,15 +14,15 @@ import requests
 from physlm.errors import InputError
 from physlm.models.thoughts import without_thoughts
 
-_BUSY = (408, 429, 500, 502, 503, 504)  # statuses after which the same request may well succeed
-_REFUSED = (400, 422)  # statuses of a request with fields that the server does not take
+_BUSY = (408, 429, 500, 502, 503, 504)  # statuses after which the same request may succeed
+_REFUSED = (400, 422)  # statuses of a request with fields that the server does not accept
 _LONGEST_WAIT = 60.0  # seconds between two tries
-_SILENCE = 3.0  # seconds that a request may be tried again without a word
-_SAID_AGAIN = 30.0  # seconds after which the same words are said once more
+_SILENCE = 3.0  # seconds of retries without a message
+_SAID_AGAIN = 30.0  # seconds after which the same message is repeated
 
 
 class Endpoint:
-    """Sends one prompt at a time, as often as it takes, from any number of threads.
+    """Sends prompts with retries, from any number of threads.
 
     Args:
         address: Such as ``http://localhost:8000/v1``.
@@ -30,7 +30,7 @@ class Endpoint:
         n_retries: Times a request is sent again when the server is down, busy or fails; the waits
             between them double.
         timeout: Seconds to wait for an answer.
-        say: Told of waits, and of answers without text.
+        say: Called with messages about waits and about answers without text.
 
     Raises:
         InputError: If the environment has an ``OPENAI_API_KEY`` that cannot be sent.
@@ -60,20 +60,20 @@ class Endpoint:
         return session
 
     def answer(self, session: requests.Session, prompt: str, stop: threading.Event) -> str:
-        """What the model answers, without its thoughts; nothing if it was cut off in them.
+        """The model's answer without its thoughts; empty if it was cut off within them.
 
         Args:
             session: Of this thread.
-            prompt: What is asked.
+            prompt: Text of the user message.
             stop: Ends waits between tries.
 
         Raises:
-            InputError: If the endpoint is down, refuses, or answers something else.
+            InputError: If the endpoint is down, refuses, or its response is not a chat completion.
         """
         fields = self.fields
         response = self._sent(session, fields, prompt, stop)
         if response.status_code in _REFUSED and _wants_other_word(response.text, fields):
-            # What replaces `max_tokens` where models think; the server has named it.
+            # The server names the field that replaces `max_tokens` for reasoning models.
             n_tokens = {"max_completion_tokens": fields["max_tokens"]}
             others = {name: value for name, value in fields.items() if name != "max_tokens"}
             self.fields = {**n_tokens, **others}
@@ -83,7 +83,7 @@ class Endpoint:
         return self._text(response)
 
     def say(self, text: str) -> None:
-        """Tell what is going on, once and not by every thread."""
+        """Pass a message on, once and not by every thread."""
         with self._lock:
             now = time.monotonic()
             is_new = now - self._said.get(text, -_SAID_AGAIN) >= _SAID_AGAIN
@@ -99,7 +99,7 @@ class Endpoint:
         prompt: str,
         stop: threading.Event,
     ) -> requests.Response:
-        """A response that sending the request again would not change."""
+        """A response that a retry would not change."""
         body = {**fields, "messages": [{"role": "user", "content": prompt}]}
         began = time.monotonic()
         for n_tries in itertools.count(1):
@@ -133,7 +133,7 @@ class Endpoint:
         return min(doubled, _LONGEST_WAIT) if trouble.wait is None else trouble.wait
 
     def _tried(self, session: requests.Session, body: Any) -> "requests.Response | _Trouble":
-        """A response, or why it is worth another try."""
+        """A response, or the reason for a retry."""
         try:
             response = session.post(self.address, json=body, timeout=self.timeout)
         except requests.Timeout:
@@ -168,7 +168,7 @@ class Endpoint:
         return f"endpoint {self.address} answers {response.status_code} {said}{remedy}"
 
     def _text(self, response: requests.Response) -> str:
-        """The answer in a response; nothing where there is none."""
+        """The answer in a response; empty if there is none."""
         try:
             choice = response.json()["choices"][0]
             content = _joined(choice["message"].get("content"))
@@ -189,7 +189,7 @@ class Endpoint:
 
 
 class _Trouble(NamedTuple):
-    """Why there is no answer yet, the seconds to wait that the server asks for, what helps."""
+    """Reason for a retry, the seconds that the server asks to wait, and a remedy."""
 
     reason: str
     wait: float | None
@@ -201,7 +201,7 @@ def _wants_other_word(said: str, fields: Mapping[str, Any]) -> bool:
 
 
 def _joined(content: Any) -> str:
-    """The text of a message, which is one text, none at all, or parts of several kinds."""
+    """The text of a message, whose content is a text, null, or parts of several types."""
     if content is None:
         return ""
     if isinstance(content, list):
@@ -213,11 +213,11 @@ def _joined(content: Any) -> str:
 
 def _retry_after(response: requests.Response) -> float | None:
     """Seconds that the server asks to wait, given as such or as a date."""
-    told = response.headers.get("Retry-After", "").strip()
-    if told.isdecimal():
-        return float(told)
+    header = response.headers.get("Retry-After", "").strip()
+    if header.isdecimal():
+        return float(header)
     try:
-        at = email.utils.parsedate_to_datetime(told)
+        at = email.utils.parsedate_to_datetime(header)
     except ValueError:
         return None
     return max(0.0, at.timestamp() - datetime.datetime.now(datetime.UTC).timestamp())

@@ -1,4 +1,4 @@
-"""The model of an earlier run, trained on: all of it, or adapters."""
+"""Configuration of a model inherited from an earlier run: trained further, adapted or quantised."""
 
 from dataclasses import dataclass, field
 from enum import Enum
@@ -12,11 +12,11 @@ from physlm.run_id import LATER
 if TYPE_CHECKING:
     from physlm.models.language_model import LanguageModel
 
-FEWEST_BITS, MOST_BITS = 2, 8  # of a rounded weight
+FEWEST_BITS, MOST_BITS = 2, 8  # of a quantised weight
 
 
 class Tuning(str, Enum):
-    """Whether all weights are trained on, or low-rank adapters that are merged at the end."""
+    """Whether all weights are trained, or low-rank adapters that are merged at the end."""
 
     full = "full"
     lora = "lora"
@@ -27,8 +27,8 @@ class Lora:
     """Which low-rank updates are trained.
 
     Attributes:
-        rank: Of the updates to queries and to values, in every layer; 0 for none.
-        embedding_rank: Of the update to the embedding that reads tokens; 0 for none.
+        rank: Rank of the updates to queries and to values, in every layer; 0 for none.
+        embedding_rank: Rank of the update to the input embedding; 0 for none.
         alpha: Updates are scaled by alpha over their rank.
 
     Source:
@@ -50,10 +50,10 @@ class InheritedConfig(ModelConfig):
     """
 
     tuning: Tuning = Tuning.full
-    rank: int = 8  # lora: of the updates to queries and values; 0 for none
-    embedding_rank: int = 128  # lora: of the update to the embedding; 0 for none
+    rank: int = 8  # lora: rank of the updates to queries and values; 0 for none
+    embedding_rank: int = 128  # lora: rank of the update to the embedding; 0 for none
     alpha: int = 16  # lora: updates are scaled by alpha over their rank
-    # Weights of blocks are rounded to so many bits before anything is measured; null: they are not.
+    # Bits to which the weights of blocks are quantised before measuring; null: not quantised.
     weight_bits: int | None = field(default=None, metadata=LATER)
     group_size: int = field(default=32, metadata=LATER)  # weights of a row that share a scale
 
@@ -83,7 +83,7 @@ class InheritedConfig(ModelConfig):
         return Lora(rank=self.rank, embedding_rank=self.embedding_rank, alpha=self.alpha)
 
     def build(self, vocabulary_size: int, seq_len: int, seed: int) -> "LanguageModel":  # noqa: ARG002
-        """Refused: without an earlier run there is nothing to inherit.
+        """Refused: there is no model to inherit without an earlier run.
 
         Raises:
             InputError: Always.
@@ -94,7 +94,7 @@ class InheritedConfig(ModelConfig):
         """The model itself, or its adapters.
 
         Raises:
-            InputError: If its weights cannot be rounded or adapted, where they are to be.
+            InputError: If its weights cannot be quantised or adapted as configured.
         """
         if self.weight_bits is not None:
             from physlm.models.quantised import require_quantisable  # loads torch
@@ -107,7 +107,7 @@ class InheritedConfig(ModelConfig):
         return adapted(model, self.lora, seed)
 
     def to_measure(self, model: "LanguageModel") -> "LanguageModel":
-        """The model itself, its weights rounded, or with its adapters merged into them."""
+        """The model itself, quantised, or with its adapters merged into the weights."""
         if self.weight_bits is not None:
             from physlm.models.quantised import quantised  # loads torch
 

@@ -1,4 +1,4 @@
-"""The one interface of every model: token ids in, scores of tokens out, and what lies between."""
+"""The interface of every model: token ids in, scores out, and access to the states between."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
@@ -19,20 +19,19 @@ if TYPE_CHECKING:
 class LanguageModel(nn.Module, ABC):
     """Scores every next token from the tokens up to it.
 
-    A masked model scores each token itself instead, from those on both sides. State k of a model of
-    L blocks is the residual stream after k of them: state 0 is the embedding with all that is added
-    to it, state L is what the final norm reads.
+    A masked model instead scores each token itself, from the tokens on both sides. State k of a
+    model of L blocks is the residual stream after k blocks: state 0 is the embedding, with added
+    positions if there are any; state L is the input of the final norm.
 
-    Segments are a number for each token: tokens see those of their own number only, such as those
-    of the same document in a window. Without them all tokens of a row see each other, as far as
-    causality lets them.
+    Segments number the tokens of a window, by document for example; a token sees its own segment
+    only. Without segments, causality alone restricts what a token sees.
 
     Attributes:
         vocabulary_size: Number of tokens.
-        longest_window: Tokens it can read at once; None where there is no limit.
-        is_causal: Whether scores of a token depend on those up to it alone.
-        text: Reads and writes text, for a model with a tokenizer of its own; None where the tokens
-            are those of a corpus.
+        longest_window: Tokens it can read at once; None for no limit.
+        is_causal: Whether the scores at a token depend only on the tokens up to it.
+        text: Reads and writes text, for a model with its own tokenizer; None for models of a
+            corpus' tokens.
     """
 
     vocabulary_size: int
@@ -42,7 +41,7 @@ class LanguageModel(nn.Module, ABC):
 
     @property
     def device(self) -> torch.device:
-        """Where its parameters are; the CPU if it has none."""
+        """The device of its parameters; the CPU if it has none."""
         return next((p.device for p in self.parameters()), torch.device("cpu"))
 
     @property
@@ -50,7 +49,7 @@ class LanguageModel(nn.Module, ABC):
         """Number of blocks.
 
         Raises:
-            InputError: If the model does not say.
+            InputError: If the model does not define it.
         """
         raise InputError(_undefined(self, "n_layers"))
 
@@ -62,7 +61,7 @@ class LanguageModel(nn.Module, ABC):
 
         Args:
             tokens: Token ids.
-            segments: Which tokens may see each other; None for all.
+            segments: Segment number of each token; None for one segment per row.
         """
 
     def loss(
@@ -71,7 +70,7 @@ class LanguageModel(nn.Module, ABC):
         targets: Int[Tensor, "batch seq"],
         segments: Int[Tensor, "batch seq"] | None = None,
     ) -> Float[Tensor, ""]:
-        """Summed loss in nats over the targets; -1 stands where there is none."""
+        """Summed loss in nats over the targets; -1 marks positions without a target."""
         logits = self(tokens, segments)
         return summed_cross_entropy(logits.flatten(0, 1), targets.flatten())
 
@@ -81,42 +80,43 @@ class LanguageModel(nn.Module, ABC):
         lengths: Int[Tensor, " batch"],  # noqa: ARG002
         n_positions: int,  # noqa: ARG002
     ) -> tuple[Float[Tensor, "batch vocab"], DecodingState]:
-        """Read whole prompts, to go on token by token with ``decode``.
+        """Read whole prompts, to continue token by token with ``decode``.
 
         Args:
-            prompts: Token ids, each row filled up behind its end with any token.
+            prompts: Token ids, each row padded after its end with any token.
             lengths: Tokens of each prompt.
             n_positions: Tokens per row that will be read in all, the prompt's included.
 
         Returns:
-            Next-token scores of each row, and what ``decode`` needs.
+            Next-token scores of each row, and the state for ``decode``.
 
         Raises:
-            InputError: If the model keeps nothing of what it read.
+            InputError: If the prompts are wider than ``n_positions``, or the model has no decoding
+                state.
         """
-        raise InputError(_keeps_nothing(self))
+        raise InputError(_has_no_decoding(self))
 
     def decode(
         self,
         tokens: Int[Tensor, " batch"],  # noqa: ARG002
         state: DecodingState,  # noqa: ARG002
     ) -> Float[Tensor, "batch vocab"]:
-        """Next-token scores after one more token per row, which the state keeps.
+        """Next-token scores after one more token per row, which is added to the state.
 
         Raises:
-            InputError: If the model keeps nothing of what it read.
+            InputError: If the model has no decoding state.
         """
-        raise InputError(_keeps_nothing(self))
+        raise InputError(_has_no_decoding(self))
 
     def hidden_states(
         self,
         tokens: Int[Tensor, "batch seq"],  # noqa: ARG002
         segments: Int[Tensor, "batch seq"] | None = None,  # noqa: ARG002
     ) -> Float[Tensor, "batch seq width"]:
-        """State L after the final norm, from which scores are a linear map.
+        """State L after the final norm; scores are a linear map of it.
 
         Raises:
-            InputError: If the model shows none.
+            InputError: If the model does not define it.
         """
         raise InputError(_undefined(self, "hidden_states"))
 
@@ -130,12 +130,11 @@ class LanguageModel(nn.Module, ABC):
 
         Args:
             tokens: Token ids.
-            states: Numbers of blocks applied, from 0 to ``n_layers``, in the order wanted; None
-                for all.
-            segments: Which tokens may see each other; None for all.
+            states: State numbers, from 0 to ``n_layers``, in the order wanted; None for all.
+            segments: Segment number of each token; None for one segment per row.
 
         Raises:
-            InputError: If there is no such state, or the model shows none.
+            InputError: If there is no such state, or the model does not define it.
         """
         raise InputError(_undefined(self, "residuals"))
 
@@ -143,12 +142,12 @@ class LanguageModel(nn.Module, ABC):
         self,
         residual: Float[Tensor, "*any width"],  # noqa: ARG002
     ) -> Float[Tensor, "*any vocab"]:
-        """The scores that the final norm and the output head make of a state, in fp32 at least.
+        """Scores from a state by the final norm and the output head (logit lens), in fp32 at least.
 
-        Of state L they are the model's own. Rounded to fewer bits, many scores would be equal.
+        Those of state L are the model's own. In bf16 many scores would be equal by rounding.
 
         Raises:
-            InputError: If the model does not show it.
+            InputError: If the model does not define it.
         """
         raise InputError(_undefined(self, "unembed"))
 
@@ -158,7 +157,7 @@ class LanguageModel(nn.Module, ABC):
         k: int,  # noqa: ARG002
         segments: Int[Tensor, "batch seq"] | None = None,  # noqa: ARG002
     ) -> Float[Tensor, "batch seq width"]:
-        """State L, from a given state k of whole windows: blocks k to L - 1 are run.
+        """State L from a given state k of whole windows; runs blocks k to L - 1.
 
         Raises:
             InputError: If there is no such state, or the model cannot start from one.
@@ -171,21 +170,21 @@ class LanguageModel(nn.Module, ABC):
         layers: Sequence[int] | None = None,  # noqa: ARG002
         segments: Int[Tensor, "batch seq"] | None = None,  # noqa: ARG002
     ) -> Iterator[tuple[int, Float[Tensor, "batch heads seq seq"]]]:
-        """How much each token takes from each, after the softmax, block by block.
+        """Attention weights after the softmax, layer by layer.
 
-        Row t of a map holds what token t takes, and sums to 1. No gradient is kept. Only one
-        block's maps are held at a time.
+        Row t of a pattern holds the weights of token t, which sum to 1. No gradient is kept. One
+        layer's patterns are held at a time.
 
         Args:
             tokens: Token ids.
-            layers: Blocks, counted from 0, in ascending order; None for all.
-            segments: Which tokens may see each other; None for all.
+            layers: Layers, counted from 0, in the order wanted; None for all, in ascending order.
+            segments: Segment number of each token; None for one segment per row.
 
         Yields:
-            The number of a block, with its maps.
+            A layer and its patterns.
 
         Raises:
-            InputError: If there is no such block, or the model has no attention to show.
+            InputError: If there is no such layer, or the model has no attention weights.
         """
         raise InputError(_undefined(self, "attention_patterns"))
 
@@ -193,7 +192,7 @@ class LanguageModel(nn.Module, ABC):
         """A model of the same architecture with random weights, on the same device.
 
         Raises:
-            InputError: If the model does not know how it was built.
+            InputError: If the model does not define it.
         """
         raise InputError(_undefined(self, "untrained"))
 
@@ -202,19 +201,24 @@ class LanguageModel(nn.Module, ABC):
         return {"all": sum(p.numel() for p in self.parameters())}
 
     def n_active_parameters(self) -> int:
-        """Parameters that one token is computed with; all, unless a model has experts."""
+        """Parameters used for one token; all, unless the model has experts."""
         return sum(self.n_parameters().values())
 
     def shows(self, member: str) -> bool:
-        """Whether the model defines a member that this class only refuses."""
+        """Whether the model defines an optional member of this interface."""
         return getattr(type(self), member) is not getattr(LanguageModel, member)
 
 
 def chosen(numbers: Sequence[int] | None, n: int, what: str) -> list[int]:
-    """All of them, or those asked for.
+    """The given numbers, or all from 0 to n - 1.
+
+    Args:
+        numbers: Of states or layers; None for all.
+        n: How many the model has.
+        what: Their noun, for the error.
 
     Raises:
-        InputError: If one is not there, or none is asked for.
+        InputError: If one does not exist, or the list is empty.
     """
     wanted = list(range(n)) if numbers is None else list(numbers)
     if not wanted:
@@ -224,7 +228,7 @@ def chosen(numbers: Sequence[int] | None, n: int, what: str) -> list[int]:
     return wanted
 
 
-def _keeps_nothing(model: LanguageModel) -> str:
+def _has_no_decoding(model: LanguageModel) -> str:
     return f"{type(model).__name__} cannot generate text; define its prefill and decode"
 
 

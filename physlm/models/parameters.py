@@ -1,8 +1,8 @@
-"""What modules declare of their parameters: roles, weight decay, and how they begin.
+"""Declarations of parameters by their modules: role, weight decay, initialisation.
 
-A module that owns parameters, or that puts others together, has ``declares``, a declaration for
-each of its attributes that it knows something of: a parameter, or a module with all parameters in
-it. The innermost declaration counts; what none says follows from the type of torch's module.
+A module that owns parameters, or contains other modules, has ``declares``: a declaration for some
+of its attributes, each a parameter, or a module with all parameters in it. The innermost
+declaration counts; a value that none declares follows from the type of torch's module.
 
     class Canon(nn.Module):
         declares = {"kernel": Declaration(role="canon", decays=False, start=Start.as_made)}
@@ -23,7 +23,7 @@ from physlm.errors import InputError
 
 
 class Start(str, Enum):
-    """The first values: normally distributed, zeros, or those that the module itself made."""
+    """Initial values: normally distributed, zeros, or those that the module itself set."""
 
     normal = "normal"
     zero = "zero"
@@ -32,15 +32,15 @@ class Start(str, Enum):
 
 @dataclass(frozen=True, slots=True)
 class Declaration:
-    """What a module knows of a parameter; None leaves it to others.
+    """Properties of a parameter that a module declares; None leaves one to other modules.
 
     Attributes:
         role: Under which it is counted, such as embedding, position, attention, mlp or norm.
-        decays: Whether weight decay shrinks it.
-        start: How it begins.
-        is_residual: Whether what it makes is added to the residual stream, for which its normally
-            distributed values are scaled down by depth.
-        is_expert: Whether it holds one part for each expert, of which a token meets a few.
+        decays: Whether weight decay applies to it.
+        start: Its initialisation.
+        is_residual: Whether its output is added to the residual stream; its normally distributed
+            initial values are then scaled down with depth.
+        is_expert: Whether it holds one slice per expert, of which each token uses a few.
     """
 
     role: str | None = None
@@ -50,7 +50,7 @@ class Declaration:
     is_expert: bool | None = None
 
     def over(self, other: "Declaration") -> "Declaration":
-        """The same, with what the other says where this one says nothing."""
+        """The declaration with the other's values where it has none of its own."""
         pairs = zip(astuple(self), astuple(other), strict=True)
         return Declaration(*(theirs if ours is None else ours for ours, theirs in pairs))
 
@@ -61,7 +61,7 @@ _NORM = {
     "weight": Declaration(role="norm", decays=False, start=Start.as_made),
     "bias": Declaration(role="norm", decays=False, start=Start.zero),
 }
-# Convolutions are left out: some use them as linear maps, which decay, others as short filters.
+# Convolutions are left out: some modules use them as linear maps, which decay, others as filters.
 _OF_TORCH: dict[type[nn.Module], Mapping[str, Declaration]] = {
     nn.Linear: {"weight": _WEIGHT, "bias": _BIAS},
     nn.Embedding: {"weight": _WEIGHT},
@@ -71,7 +71,7 @@ _OF_TORCH: dict[type[nn.Module], Mapping[str, Declaration]] = {
 
 
 def declarations(model: nn.Module) -> dict[str, Declaration]:
-    """What is known of each parameter, by name; a shared tensor has its first name."""
+    """Declaration of each parameter, by name; a shared tensor has its first name."""
     return {name: _declaration(model, name) for name, _ in model.named_parameters()}
 
 
@@ -89,19 +89,19 @@ def decays(model: nn.Module) -> dict[str, bool]:
     """Whether each parameter decays, by name.
 
     Raises:
-        InputError: Naming a parameter of which nothing declares it, or a declaration of nothing.
+        InputError: Naming a parameter whose decay nothing declares, or a declaration of nothing.
     """
     _require_attributes(model)
     return _known(model, "decays", "whether it decays")
 
 
 def starts(model: nn.Module) -> dict[str, Start]:
-    """How each parameter begins, by name; attributes that are declared may come later.
+    """Initialisation of each parameter, by name; declared attributes may be added later.
 
     Raises:
-        InputError: Naming a parameter of which nothing declares it.
+        InputError: Naming a parameter whose initialisation nothing declares.
     """
-    return _known(model, "start", "how it begins")
+    return _known(model, "start", "its initialisation")
 
 
 def _known(model: nn.Module, fact: str, what: str) -> dict[str, Any]:
@@ -117,7 +117,7 @@ def _known(model: nn.Module, fact: str, what: str) -> dict[str, Any]:
 
 
 def _owner(model: nn.Module, name: str) -> tuple[nn.Module, str]:
-    """The innermost module around a parameter that is not torch's, and its attribute."""
+    """The innermost module of a parameter that is not torch's own, and its attribute there."""
     module, owner = model, (model, name)
     for part in name.split("."):
         if not type(module).__module__.startswith("torch."):
@@ -127,7 +127,7 @@ def _owner(model: nn.Module, name: str) -> tuple[nn.Module, str]:
 
 
 def _declaration(model: nn.Module, name: str) -> Declaration:
-    """From the model inwards; what torch's type says comes last."""
+    """Merged from the model inwards; the type of torch's module counts least."""
     module, found = model, Declaration()
     *outer, own = name.split(".")
     for part in outer:
@@ -148,4 +148,6 @@ def _require_attributes(model: nn.Module) -> None:
         for attribute in getattr(module, "declares", {}):
             if not hasattr(module, attribute):
                 kind = type(module).__name__
-                raise InputError(f"{kind} declares {attribute}, which it has not; correct the name")
+                raise InputError(
+                    f"{kind} declares {attribute}, which it does not have; correct the name"
+                )

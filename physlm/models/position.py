@@ -1,4 +1,4 @@
-"""Rotary positions: queries and keys turned by angles that grow with the position."""
+"""Rotary positions: queries and keys rotated by angles proportional to the position."""
 
 import torch
 from jaxtyping import Float, Int
@@ -36,14 +36,14 @@ class Rotary(nn.Module):
     def at(
         self, positions: Int[Tensor, " batch"], x: Float[Tensor, "batch heads 1 width"]
     ) -> Float[Tensor, "batch heads 1 width"]:
-        """One vector per row and head, rotated to its row's position, which is within reach."""
+        """One vector per row and head, rotated to its row's position; the tables must cover it."""
         cos, sin = (table[positions][:, None, None] for table in (self.cos, self.sin))
         return self._turned(x, cos, sin)
 
     def reach(self, n_positions: int) -> None:
-        """Make the tables at least that long."""
+        """Extend the tables to at least ``n_positions``."""
         if n_positions > len(self.cos):
-            # Tables made in inference mode could not be trained with.
+            # Tensors made in inference mode cannot be used in training later.
             with torch.inference_mode(mode=False):
                 self.cos, self.sin = (t.to(self.cos.device) for t in self._tables(n_positions))
 

@@ -32,9 +32,8 @@ def load_pretrained(folder: Path | str, dtype: torch.dtype | str = "auto") -> "P
 class Pretrained(LanguageModel):
     """A causal model of `transformers`.
 
-    Its blocks, final norm and output head are found by what they do when the model reads a few
-    tokens, the first time that somebody looks inside, and verified: what the parts make of a text
-    are the model's own scores.
+    Its blocks, final norm and output head are found at the first analysis, by what they compute for
+    a few tokens, and verified: composed, they must give the model's own scores.
 
     Args:
         folder: Of the checkpoint.
@@ -57,7 +56,7 @@ class Pretrained(LanguageModel):
         config = self.model.config.get_text_config()
         self.vocabulary_size = config.vocab_size
         self.longest_window = getattr(config, "max_position_embeddings", None)
-        self._goes_on: set[int] = set()  # states from which `forward_from` was found to be right
+        self._verified: set[int] = set()  # states from which `forward_from` was verified
         self.text = PretrainedText(tokenizer, self.model, folder, self.longest_window)
         self.eval()
         self._require_causal(folder)
@@ -72,7 +71,7 @@ class Pretrained(LanguageModel):
         """Blocks, final norm and output head.
 
         Raises:
-            InputError: If they cannot be told, or do not make the model's scores.
+            InputError: If they cannot be found, or do not give the model's scores.
         """
         return parts_of(self.model)
 
@@ -82,7 +81,7 @@ class Pretrained(LanguageModel):
         """Unnormalised next-token scores over the checkpoint's own tokens.
 
         Raises:
-            InputError: If segments are given, which no checkpoint can be told of.
+            InputError: If segments are given, which checkpoints do not support.
         """
         _require_whole(segments)
         logits: Tensor = self.model(tokens).logits
@@ -107,7 +106,7 @@ class Pretrained(LanguageModel):
         return torch.stack([found[k] for k in wanted])
 
     def unembed(self, residual: Float[Tensor, "*any width"]) -> Float[Tensor, "*any vocab"]:
-        """The scores that a state would have been given; see ``LanguageModel``."""
+        """Scores from a state; see ``LanguageModel``."""
         return self.parts.scores(self.parts.normed(residual))
 
     def forward_from(
@@ -118,11 +117,11 @@ class Pretrained(LanguageModel):
     ) -> Float[Tensor, "batch seq width"]:
         """State L from a given state k; see ``LanguageModel``.
 
-        The blocks before run, too, on tokens that do not matter.
+        Earlier blocks also run, on arbitrary tokens, and their output is replaced.
 
         Raises:
             InputError: If there is no such state, or later blocks read more than the stream, such
-                as the tokens themselves once more.
+                as the tokens.
         """
         _require_whole(segments)
         chosen([k], self.n_layers + 1, "state")
@@ -138,17 +137,17 @@ class Pretrained(LanguageModel):
 
     @torch.no_grad()
     def _require_stream_alone(self, k: int) -> None:
-        """From a state of some tokens, the model comes to their last one though it reads others."""
-        if k in self._goes_on:
+        """Verify that state k alone determines the last state, whatever tokens are read."""
+        if k in self._verified:
             return
         tokens = torch.arange(8, device=self.device)[None] % self.vocabulary_size
         state, last = self.residuals(tokens, [k, self.n_layers])
         if not torch.allclose(self._from(state, k), last, rtol=1e-4, atol=1e-4):
             raise InputError(
-                f"{self._kind}: blocks behind state {k} read more than the residual stream; "
-                "nothing can go on from a state alone"
+                f"{self._kind}: blocks after state {k} read more than the residual stream; "
+                "forward_from cannot start from this state"
             )
-        self._goes_on.add(k)
+        self._verified.add(k)
 
     def attention_patterns(
         self,
@@ -156,17 +155,18 @@ class Pretrained(LanguageModel):
         layers: Sequence[int] | None = None,
         segments: Int[Tensor, "batch seq"] | None = None,
     ) -> Iterator[tuple[int, Float[Tensor, "batch heads seq seq"]]]:
-        """How much each token takes from each, block by block; see ``LanguageModel``.
+        """Attention weights, layer by layer; see ``LanguageModel``.
 
-        All chosen blocks' maps are held at once: one pass through the model makes them.
+        The patterns of all chosen layers are held at once: one pass through the model makes them.
         """
         _require_whole(segments)
         wanted = chosen(layers, self.n_layers, "layer")
-        return iter(self.parts.patterns(self.model, tokens, wanted).items())
+        found = self.parts.patterns(self.model, tokens, wanted)
+        return ((layer, found[layer]) for layer in wanted)
 
     @torch.inference_mode()
     def _require_causal(self, folder: Path) -> None:
-        """Another second token leaves the scores after the first one as they are."""
+        """Verify that changing the second token does not change the scores at the first."""
         kind = self._kind
         with reading(folder):
             first, second = self(torch.tensor([[0, 0], [0, 1]]))[:, 0]
@@ -182,4 +182,4 @@ class Pretrained(LanguageModel):
 
 def _require_whole(segments: Tensor | None) -> None:
     if segments is not None:
-        raise InputError("a checkpoint sees every token up to its own; leave segments out")
+        raise InputError("a checkpoint attends to all earlier tokens; leave segments out")

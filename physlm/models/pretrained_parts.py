@@ -1,9 +1,9 @@
-"""The parts of a causal model of `transformers`, found by what they do and not by their class.
+"""The parts of a causal model of `transformers`, found by behaviour and not by class.
 
-The model reads a few tokens while every module is watched. Its blocks are the list of modules that
-run one after the other, each on exactly what the one before it wrote. Its final norm is what turns
-the last state into what the output head reads. What is done to the head's scores is seen by letting
-the head return known numbers.
+The model reads a few tokens while hooks record every module. Its blocks are the modules that run
+one after the other, each on exactly the output of the one before. Its final norm is the module
+that maps the last state to the input of the output head. The transform of the head's scores (scale,
+soft cap) is found by replacing these with known numbers.
 """
 
 import itertools
@@ -19,17 +19,17 @@ from torch import Tensor, nn
 from physlm.errors import InputError
 from physlm.models.pretrained_weights import quiet
 
-_N_TOKENS = 8  # that are read to find the parts
-_RAMP = 200.0  # scores from minus this to this show what is done to all of them
+_N_TOKENS = 8  # read to find the parts
+_RAMP = 200.0  # scores from -200 to 200 reveal the transform of the head's output
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What a model is made of, from its embedding to its scores.
+    """The parts of a model between its embedding and its scores.
 
     Attributes:
         blocks: In the order in which they run.
-        norm: Final norm; None if the head reads the last state as it is.
+        norm: Final norm; None if the head reads the last state itself.
         head: From normed states to scores, with its bias if it has one.
         scale: Scores are multiplied by it.
         soft_cap: Scores z become cap x tanh(z / cap); None if they do not.
@@ -42,7 +42,7 @@ class Parts:
     soft_cap: float | None
 
     def normed(self, residual: Float[Tensor, "*any width"]) -> Float[Tensor, "*any width"]:
-        """What the output head reads."""
+        """Input of the output head."""
         if self.norm is None:
             return residual
         normed: Tensor = self.norm(residual.to(self.head.weight.dtype))
@@ -59,34 +59,36 @@ class Parts:
     def patterns(
         self, model: Any, tokens: Int[Tensor, "batch seq"], layers: Sequence[int]
     ) -> dict[int, Float[Tensor, "batch heads seq seq"]]:
-        """Attention of chosen blocks, by number.
+        """Attention weights of chosen blocks, by number.
 
         Raises:
-            InputError: If a block shows none.
+            InputError: If a block returns none.
         """
         found: dict[int, Tensor] = {}
         with ExitStack() as stack, _eager(model):
-            for number in layers:
+            for number in set(layers):
                 watch = _pattern_hook(found, number, tokens.shape[1])
                 for module in self.blocks[number].modules():
                     stack.enter_context(module.register_forward_hook(watch))
             model(tokens)
         if missing := [number for number in layers if number not in found]:
-            raise InputError(f"{type(model).__name__}: block {missing[0]} has no attention to show")
-        return {number: found[number] for number in layers}
+            raise InputError(
+                f"{type(model).__name__}: block {missing[0]} returns no attention weights"
+            )
+        return found
 
 
 def parts_of(model: Any) -> Parts:
     """The parts of a causal model.
 
     Raises:
-        InputError: If they cannot be told, or what they make of a text are not the model's scores.
+        InputError: If they cannot be found, or do not give the model's scores.
     """
     tokens = torch.arange(1, 1 + _N_TOKENS, device=model.device)[None]
     tokens = tokens % model.get_input_embeddings().num_embeddings
     head = model.get_output_embeddings()
     if not isinstance(head, nn.Linear):
-        raise _unknown(model, "its output head is no linear layer")
+        raise _unknown(model, "its output head is not a linear layer")
     with torch.no_grad():
         blocks = _blocks(model, tokens)
         norm = _norm(model, blocks, head, tokens)
@@ -103,14 +105,14 @@ def stream_of(
     *,
     given: Mapping[int, Float[Tensor, "batch seq width"]] | None = None,
 ) -> dict[int, Float[Tensor, "batch seq width"]]:
-    """The residual stream at some states, from one pass; others may be replaced on the way.
+    """The residual stream at chosen states, from one pass in which states may be replaced.
 
     Args:
         model: Of `transformers`.
         blocks: Its blocks.
         tokens: Read by the model.
         states: Numbers of blocks applied, up to all of them.
-        given: What block k is to read in place of state k.
+        given: Replacements of states, by number.
     """
     found: dict[int, Tensor] = {}
     given = given or {}
@@ -145,12 +147,12 @@ def _after(found: dict[int, Tensor], k: int) -> Callable[..., None]:
 
 
 def _first(out: Any) -> Any:
-    """Blocks return a state, or a tuple that begins with it."""
+    """The state in a block's output, which is the state or a tuple that begins with it."""
     return out[0] if isinstance(out, tuple) and out else out
 
 
 def _blocks(model: Any, tokens: Tensor) -> list[nn.Module]:
-    """The list of as many modules as there are layers that runs as one stream."""
+    """The module list with one module per layer that runs as one residual stream."""
     n_layers = model.config.get_text_config().num_hidden_layers
     lists = [m for m in model.modules() if isinstance(m, nn.ModuleList) and len(m) == n_layers]
     for blocks in map(list, lists):
@@ -162,7 +164,7 @@ def _blocks(model: Any, tokens: Tensor) -> list[nn.Module]:
             model(tokens, use_cache=False)
         if _is_stream(seen, n_layers):
             return blocks
-    raise _unknown(model, f"no list of {n_layers} modules reads what the one before it wrote")
+    raise _unknown(model, f"no list of {n_layers} modules reads each the output of the one before")
 
 
 def _watch_into(seen: list[tuple[int, Any, Any]], k: int) -> Callable[..., None]:
@@ -173,7 +175,7 @@ def _watch_into(seen: list[tuple[int, Any, Any]], k: int) -> Callable[..., None]
 
 
 def _is_stream(seen: Sequence[tuple[int, Any, Any]], n_layers: int) -> bool:
-    """Whether all ran once and in order, each on exactly what the one before wrote."""
+    """Whether all ran once and in order, each on exactly the output of the one before."""
     if [k for k, _, _ in seen] != list(range(n_layers)):
         return False
     return all(_is_same(before[2], after[1]) for before, after in itertools.pairwise(seen))
@@ -186,7 +188,7 @@ def _is_same(one: Any, other: Any) -> bool:
 def _norm(
     model: Any, blocks: Sequence[nn.Module], head: nn.Module, tokens: Tensor
 ) -> nn.Module | None:
-    """The module that makes of the last state what the head reads."""
+    """The module that maps the last state to the input of the head."""
     seen: list[tuple[nn.Module, Any, Any]] = []
     read: list[Tensor] = []
 
@@ -207,11 +209,11 @@ def _norm(
     for module, given, out in seen[numbers[-1] + 1 :]:
         if _is_same(given, last) and _is_same(out, read[0]):
             return module
-    raise _unknown(model, "nothing turns the last state into what its output head reads")
+    raise _unknown(model, "no module maps the last state to the input of its output head")
 
 
 def _transform(model: Any, head: nn.Module, tokens: Tensor) -> tuple[float, float | None]:
-    """What is done to the head's scores: scale and soft cap."""
+    """Transform of the head's scores: scale and soft cap."""
     ramp: list[Tensor] = []
 
     def replace(_: nn.Module, __: tuple[Any, ...], out: Tensor) -> Tensor:
@@ -225,7 +227,7 @@ def _transform(model: Any, head: nn.Module, tokens: Tensor) -> tuple[float, floa
     soft_cap = getattr(model.config.get_text_config(), "final_logit_softcapping", None)
     scale = 1.0 if soft_cap else float((shown[..., -1] / given[..., -1]).flatten()[0])
     if not torch.allclose(shown, _transformed(given, scale, soft_cap), rtol=2e-2, atol=1e-4):
-        raise _unknown(model, "what is done to its scores is neither a factor nor a soft cap")
+        raise _unknown(model, "the transform of its scores is neither a factor nor a soft cap")
     return scale, soft_cap
 
 
@@ -235,7 +237,7 @@ def _transformed(scores: Tensor, scale: float, soft_cap: float | None) -> Tensor
 
 
 def _require_readout(model: Any, parts: Parts, tokens: Tensor) -> None:
-    """What the parts make of the last state are the model's scores."""
+    """Verify that norm and head of the last state give the model's scores."""
     found: dict[int, Tensor] = {}
     with parts.blocks[-1].register_forward_hook(_after(found, 0)):
         logits = model(tokens, use_cache=False).logits.float()
@@ -244,11 +246,11 @@ def _require_readout(model: Any, parts: Parts, tokens: Tensor) -> None:
     if not torch.allclose(
         ours, logits, rtol=0.02 if is_half else 1e-4, atol=0.1 if is_half else 1e-4
     ):
-        raise _unknown(model, "norm and output head do not make its scores of the last state")
+        raise _unknown(model, "norm and output head do not give its scores from the last state")
 
 
 def _pattern_hook(found: dict[int, Tensor], number: int, seq_len: int) -> Callable[..., None]:
-    """Keeps the first output of four dimensions whose rows are distributions over tokens."""
+    """A hook that keeps the first four-dimensional output whose rows are distributions."""
 
     def hook(_: nn.Module, __: tuple[Any, ...], out: Any) -> None:
         for part in out if isinstance(out, tuple) else ():
@@ -268,7 +270,7 @@ def _is_map(part: Any, seq_len: int) -> bool:
 
 @contextmanager
 def _eager(model: Any) -> Iterator[None]:
-    """Attention in plain products, which alone has weights to show."""
+    """Use the eager attention implementation, the only one that returns its weights."""
     before = model.config._attn_implementation
     with quiet():
         model.set_attn_implementation("eager")

@@ -1,4 +1,4 @@
-"""What a model of `transformers` reads and writes as text, with its own tokenizer."""
+"""Text input and output of a `transformers` model, with its own tokenizer."""
 
 import unicodedata
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from physlm.models.pretrained_weights import reading, transformers
 from physlm.models.thoughts import ends_within_thoughts, without_thoughts
 
 _TOKENIZERS = ("tokenizer.json", "tokenizer_config.json", "tokenizer.model", "vocab.json")
-# Some chat templates tell the model what day it is; a result must not depend on when it was made.
+# Some chat templates state the date; a result must not depend on the day of the run.
 _ONE_DAY = "{% macro strftime_now(format) %}26 Jul 2024{% endmacro %}"
 
 
@@ -28,7 +28,7 @@ def tokenizer_of(folder: Path) -> Any:
         tokenizer = transformers().AutoTokenizer.from_pretrained(
             folder, local_files_only=True, trust_remote_code=False
         )
-        _asked(tokenizer, "")
+        _templated(tokenizer, "")
     return tokenizer
 
 
@@ -42,7 +42,7 @@ class PretrainedText:
         longest_window: Tokens that the model can read at once; None where there is no limit.
 
     Raises:
-        InputError: If the tokenizer has nothing to fill up short prompts with.
+        InputError: If the tokenizer has no token for padding.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class PretrainedText:
         self.ends = _ends(model.generation_config, tokenizer)
 
     def require_reads(self, texts: Sequence[str], max_tokens: int) -> None:
-        """The tokenizer knows what is in the questions, and the model reads and answers them.
+        """Require that the tokenizer preserves the texts and that texts and answers fit the model.
 
         Raises:
             InputError: If one does not.
@@ -71,15 +71,15 @@ class PretrainedText:
         self.require_fits(texts, max_tokens, "lower n_shots or max_new_tokens")
 
     def require_fits(self, texts: Sequence[str], max_tokens: int, remedy: str) -> None:
-        """The model has the tokens of these texts, and positions for them and what follows.
+        """Require that the model has the texts' tokens, and positions for texts and answers.
 
         Args:
-            texts: That the model will be asked.
+            texts: Prompts.
             max_tokens: Of each answer.
-            remedy: What makes texts and answers shorter, for the error.
+            remedy: How to shorten texts and answers, for the error.
 
         Raises:
-            InputError: If it has not.
+            InputError: If it does not.
         """
         rows = self._rows(texts)
         longest, largest = max(map(len, rows)) + max_tokens, max(map(max, rows))
@@ -99,7 +99,7 @@ class PretrainedText:
     def write(
         self, prompts: Sequence[str], *, max_tokens: int, temperature: float = 0.0, seed: int = 0
     ) -> list[str]:
-        """What `answers` gives, with nothing for an answer that was cut off in its thoughts."""
+        """As `answers`, with an empty text for an answer that was cut off in its thoughts."""
         answers = self.answers(prompts, max_tokens=max_tokens, temperature=temperature, seed=seed)
         return [answer or "" for answer in answers]
 
@@ -107,10 +107,10 @@ class PretrainedText:
     def answers(
         self, prompts: Sequence[str], *, max_tokens: int, temperature: float = 0.0, seed: int = 0
     ) -> list[str | None]:
-        """What the model writes after each prompt, or in answer to it if it is made for chats.
+        """The model's continuation of each prompt, or its reply if it has a chat template.
 
-        An answer ends at any of the tokens by which ``generation_config.json``, or the tokenizer,
-        says that it does. Nothing else of how the folder would have the model decode is followed.
+        An answer ends at the end tokens of ``generation_config.json`` and of the tokenizer. All
+        other decoding settings of the folder are ignored.
 
         Args:
             prompts: Read together.
@@ -121,7 +121,7 @@ class PretrainedText:
         Returns:
             Texts without thoughts; None where the model was still thinking after ``max_tokens``.
         """
-        texts = [_asked(self.tokenizer, prompt) for prompt in prompts]
+        texts = [_templated(self.tokenizer, prompt) for prompt in prompts]
         read = self.tokenizer(texts, return_tensors="pt", padding=True, **self._special)
         read = read.to(self.model.device)
         with torch.random.fork_rng(devices=[0] if self.model.device.type == "cuda" else []):
@@ -134,7 +134,8 @@ class PretrainedText:
         return [self._answer(*found) for found in zip(texts, plain, whole, strict=True)]
 
     def _decoding(self, max_tokens: int, temperature: float) -> Any:
-        """All that decides decoding; what it does not say, the library takes from the folder."""
+        """All decoding settings."""
+        # The library fills unset values from the folder's generation_config, which is cleared here.
         settings = transformers().GenerationConfig
         self.model.generation_config = settings()
         sampling = {"temperature": temperature, "top_k": 0, "top_p": 1.0} if temperature else {}
@@ -147,9 +148,9 @@ class PretrainedText:
             **sampling,
         )
 
-    def _answer(self, asked: str, plain: str, whole: str) -> str | None:
-        """What was written without special tokens and without thoughts."""
-        answer = without_thoughts(whole, is_thinking=ends_within_thoughts(asked))
+    def _answer(self, prompt: str, plain: str, whole: str) -> str | None:
+        """The answer without special tokens and thoughts."""
+        answer = without_thoughts(whole, is_thinking=ends_within_thoughts(prompt))
         if answer is None or answer == whole:
             return None if answer is None else plain
         for token in self.tokenizer.all_special_tokens:
@@ -157,20 +158,20 @@ class PretrainedText:
         return answer
 
     def _rows(self, texts: Sequence[str]) -> list[list[int]]:
-        """The tokens of each text, as the model is asked."""
+        """The tokens of each prompt, with the chat template applied."""
         return [
-            self.tokenizer(_asked(self.tokenizer, text), **self._special)["input_ids"]
+            self.tokenizer(_templated(self.tokenizer, text), **self._special)["input_ids"]
             for text in texts
         ]
 
     @property
     def _special(self) -> dict[str, bool]:
-        """A chat template writes special tokens itself."""
+        """Tokenizer option: a chat template writes special tokens itself."""
         return {"add_special_tokens": not self.tokenizer.chat_template}
 
 
-def _asked(tokenizer: Any, prompt: str) -> str:
-    """The prompt, as the model's chat template has it if there is one."""
+def _templated(tokenizer: Any, prompt: str) -> str:
+    """The prompt in the model's chat template, if there is one."""
     if not tokenizer.chat_template:
         return prompt
     chat: str = tokenizer.apply_chat_template(
@@ -185,12 +186,12 @@ def _asked(tokenizer: Any, prompt: str) -> str:
 
 def _ends(decoding: Any, tokenizer: Any) -> list[int] | None:
     """The tokens that end an answer."""
-    told = decoding.eos_token_id
-    ends = {*(told if isinstance(told, list) else [told]), tokenizer.eos_token_id}
+    eos = decoding.eos_token_id
+    ends = {*(eos if isinstance(eos, list) else [eos]), tokenizer.eos_token_id}
     return sorted(ends - {None}) or None
 
 
 def _letters(text: str) -> str:
-    """What tokenizers keep of a text: not its accents, its case and its white space."""
+    """The letters and digits of a text, without case and accents, which tokenizers may change."""
     decomposed = unicodedata.normalize("NFKD", text.casefold())
     return "".join(letter for letter in decomposed if letter.isalnum())

@@ -1,4 +1,4 @@
-"""Weights from a folder of `transformers`: all of them, or none."""
+"""Loading of `transformers` checkpoints: exactly the model's weights, or an error."""
 
 import importlib
 import json
@@ -14,11 +14,11 @@ from physlm.errors import InputError
 
 
 def require_checkpoint(folder: Path) -> None:
-    """A folder that says all by itself, in files that hold no code.
+    """Require a self-contained checkpoint folder without code.
 
     Raises:
-        InputError: If it has no ``config.json``, files that are no JSON, only pickled weights, code
-            of its own, or an adapter to weights that are elsewhere.
+        InputError: If it has no ``config.json``, invalid JSON, only pickled weights, code of its
+            own, or an adapter to another model.
     """
     if not (folder / "config.json").is_file():
         raise InputError(f"{folder} has no config.json; give the folder of a checkpoint")
@@ -37,7 +37,7 @@ def require_checkpoint(folder: Path) -> None:
 
 
 def load_causal_model(folder: Path, dtype: torch.dtype | str) -> Any:
-    """The causal model of a folder, with every weight as the folder has it.
+    """The causal model of a folder, with every weight from its files.
 
     Args:
         folder: Of the checkpoint.
@@ -65,10 +65,10 @@ def load_causal_model(folder: Path, dtype: torch.dtype | str) -> Any:
 
 
 def transformers() -> Any:
-    """The library, imported where it is needed since that takes seconds.
+    """The library, imported on use since that takes seconds.
 
     Raises:
-        InputError: If it is not installed, or does not fit what else is.
+        InputError: If it is missing, or incompatible with the installed libraries.
     """
     try:
         return importlib.import_module("transformers")
@@ -80,11 +80,11 @@ def transformers() -> Any:
 
 @contextmanager
 def reading(folder: Path) -> Iterator[None]:
-    """Around what a library does with a folder that was given to us.
+    """Context of library calls that read a user's folder.
 
     Raises:
-        InputError: For every error inside. Libraries raise errors of all classes over what lies in
-            a folder, and a library that a folder needs and that is not installed is an ImportError.
+        InputError: For every error inside: libraries raise errors of all classes over a folder's
+            content, and an ImportError for a missing library that it needs.
     """
     try:
         yield
@@ -96,9 +96,9 @@ def reading(folder: Path) -> Iterator[None]:
 
 
 def require_complete(folder: Path, report: Mapping[str, Any]) -> None:
-    """The weights of a folder are those of its model: none missing, left over or of another shape.
+    """Require that no weight is missing, left over or of another shape.
 
-    The library fills what is missing with random numbers, and mentions it.
+    The library fills missing weights with random numbers, and only warns.
 
     Args:
         folder: Of the checkpoint.
@@ -127,10 +127,10 @@ def require_complete(folder: Path, report: Mapping[str, Any]) -> None:
 
 
 def require_finite(folder: Path, model: torch.nn.Module) -> None:
-    """Every weight is a number.
+    """Require that every weight is finite.
 
     Raises:
-        InputError: Naming the folder, how many weights are not, and the first of them.
+        InputError: Naming the folder, the number of weights that are not, and the first of them.
     """
     wrong = [
         name
@@ -145,7 +145,7 @@ def require_finite(folder: Path, model: torch.nn.Module) -> None:
 
 
 def _require_as_configured(folder: Path, model: Any) -> None:
-    """What the library leaves out of ``config.json`` with a warning is refused."""
+    """Refuse settings of ``config.json`` that the library drops with a warning."""
     config = model.config.get_text_config()
     method = (getattr(model.config, "quantization_config", None) or {}).get("quant_method")
     if method is not None and getattr(model, "hf_quantizer", None) is None:
@@ -162,7 +162,7 @@ def _require_as_configured(folder: Path, model: Any) -> None:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """What the library would warn of is asked for and refused."""
+    """Silence the library's warnings; what they report is checked and refused here."""
     library = transformers()
     before = library.logging.get_verbosity()
     library.logging.set_verbosity_error()
@@ -180,7 +180,7 @@ def _json(file: Path) -> Any:
 
 
 def _require_no_code(file: Path, content: Any) -> None:
-    """Classes that the folder brings along are refused, unless the library has them, too."""
+    """Refuse classes of the folder's own, unless the library has them as well."""
     named = content.get("auto_map") if isinstance(content, Mapping) else None
     for value in named.values() if isinstance(named, Mapping) else [named]:
         for place in value if isinstance(value, list) else [value]:

@@ -1,4 +1,4 @@
-"""Weights rounded to a few bits after training, by torchao."""
+"""Post-training quantisation of weights, by torchao."""
 
 import copy
 import importlib
@@ -17,21 +17,21 @@ from physlm.models.transformer import Transformer, transformer
 
 
 def quantised(model: LanguageModel, *, bits: int, group_size: int) -> Transformer:
-    """A copy of a model in which the linear layers of blocks have weights of so few bits.
+    """A copy of a model in which the linear layers of blocks have quantised weights.
 
-    So many neighbouring weights of a row share one scale, symmetric around zero; each is rounded to
-    the nearest multiple. Embeddings, positions, norms and biases stay as they are, as in the paper,
-    whose GPTQ also moves the other weights of a row to make up for each rounding, which this does
-    not.
+    Each group of neighbouring weights of a row shares one scale, symmetric around zero; each weight
+    is rounded to the nearest multiple. Embeddings, positions, norms and biases are not quantised,
+    as in the paper. The paper's GPTQ also adjusts the other weights of a row to compensate for each
+    rounding; this does not.
 
     Args:
         model: A trained model.
-        bits: Of a weight, from 2 to 8.
+        bits: Bits of a weight, from 2 to 8.
         group_size: Weights that share a scale.
 
     Raises:
-        InputError: If torchao is missing, a row is no multiple of the group, or blocks have other
-            weights than those of linear layers.
+        InputError: If torchao is missing, a row is not a multiple of the group, or blocks have
+            weights outside of linear layers and norms.
 
     Source:
         Physics of Language Models, Part 3.3, section 7.
@@ -47,10 +47,10 @@ def quantised(model: LanguageModel, *, bits: int, group_size: int) -> Transforme
 
 
 def require_quantisable(model: LanguageModel, group_size: int) -> None:
-    """All weights of the blocks but norms are linear layers', with whole groups in their rows.
+    """Require that all weights of blocks but norms are of linear layers, in whole groups.
 
     Raises:
-        InputError: Naming what is not.
+        InputError: Naming the weight that violates it.
     """
     _torchao()
     model = transformer(model, "model.weight_bits")
@@ -59,7 +59,7 @@ def require_quantisable(model: LanguageModel, group_size: int) -> None:
     for name, declared in declarations(model.blocks).items():
         if name.rpartition(".")[0] not in linear and declared.role != "norm":
             raise InputError(
-                f"model.weight_bits: blocks.{name} is no linear layer's; only these are rounded"
+                f"model.weight_bits: blocks.{name} is no linear layer's; only these are quantised"
             )
     for name, layer in linear.items():
         if layer.in_features % group_size:
@@ -81,7 +81,7 @@ def _torchao() -> Any:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Torchao tells at import which kernels for other machines it could not load."""
+    """Silence torchao, which at import lists the kernels for other machines it could not load."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

@@ -1,19 +1,19 @@
-"""Distances between two tokens: their embeddings, and scores by distance laid out by pairs."""
+"""Relative positions: embeddings of distances, and scores by distance rearranged by token pair."""
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from physlm.models.architecture import n_distances
+from physlm.models.components import n_distances
 
 
 class RelativePositions(nn.Module):
     """One embedding for each distance from a token back to another, shared by all layers.
 
-    Distances that no training window has share the embedding of the furthest one.
+    Distances longer than any in a training window use the embedding of the longest one.
 
     Attributes:
-        is_causal: Whether a token looks back only; if not, distances have both signs.
+        is_causal: Whether tokens see only earlier ones; otherwise distances have both signs.
     """
 
     def __init__(self, seq_len: int, d_model: int, *, is_causal: bool) -> None:
@@ -22,7 +22,7 @@ class RelativePositions(nn.Module):
         self.embedding = nn.Embedding(n_distances(seq_len, is_causal=is_causal), d_model)
 
     def forward(self, n_positions: int) -> Float[Tensor, "distances width"]:
-        """Of all distances between so many tokens, in ascending order."""
+        """Embeddings of all distances between ``n_positions`` tokens, in ascending order."""
         n_rows = self.embedding.num_embeddings
         rows = torch.arange(n_positions, device=self.embedding.weight.device)
         if not self.is_causal:
@@ -34,11 +34,11 @@ class RelativePositions(nn.Module):
 def by_pair(
     scores: Float[Tensor, "*heads rows distances_1"], first: int
 ) -> Float[Tensor, "*heads rows distances"]:
-    """Each row moved one further to the right: column c of row r gets score ``first + c - r``.
+    """Shift row r by r to the right: column c of row r gets score ``first + c - r``.
 
-    Without gathering: read as one line, rows that are one shorter are rows that move by one. The
-    last score of each row is never asked for, and what lies outside of a row's scores is some
-    other finite one, for the caller to hide.
+    This is a view, not a gather: rows read one element shorter than they are stored start one
+    element further left each. The last score of each row is never used. Entries outside of a row's
+    scores are other finite scores, which the caller masks.
 
     Source:
         Dai et al. (2019), Transformer-XL, appendix B.

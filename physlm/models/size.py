@@ -1,12 +1,7 @@
-"""How many parameters a decoder or encoder has, in closed form."""
+"""Number of parameters of a decoder or encoder, in closed form."""
 
-from physlm.models.architecture import (
-    MlpKind,
-    NormKind,
-    PositionEncoding,
-    TransformerConfig,
-    n_distances,
-)
+from physlm.models.architecture import TransformerConfig
+from physlm.models.components import MlpKind, NormKind, PositionEncoding, n_distances
 
 
 def n_parameters(config: TransformerConfig, vocabulary_size: int, seq_len: int) -> dict[str, int]:
@@ -40,7 +35,7 @@ def _attention(config: TransformerConfig, bias: int) -> int:
 
 
 def _position(config: TransformerConfig, seq_len: int) -> int:
-    """Embeddings, and what each layer reads those of distances with."""
+    """Position embeddings, and each layer's projections of distance embeddings."""
     d, shape = config.d_model, config.attention_shape
     if config.position is PositionEncoding.learned:
         return seq_len * d

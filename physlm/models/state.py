@@ -1,4 +1,4 @@
-"""What a model keeps of the tokens it has read, so that one more token costs one step."""
+"""Decoding states: what generation keeps of earlier tokens, so that a new token costs one step."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -10,20 +10,20 @@ from torch import Tensor
 
 from physlm.models.attention_mask import softmax_of_seen
 
-# Tokens for which room is made at a time. Room for all would leave gaps between the heads' keys,
-# across which a CPU reads up to a third slower.
+# Tokens by which keys and values grow at a time. Allocating all positions at once would leave gaps
+# between the heads' keys, across which a CPU reads up to a third slower.
 _BLOCK = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the next token of each row is written, and what it may look back on.
+    """Where the next token of each row is written, and which columns it sees.
 
     Attributes:
         rows: 0, 1, 2, ...
-        positions: Of the next token, and its column in every layer's keys and values.
-        columns: Those worth looking at, the next token's own included.
-        mask: Which of them each row may see; None allows all, and the last is every row's own.
+        positions: Position of the next token, which is its column in every layer's keys and values.
+        columns: Columns that any row may see, including those of the next tokens.
+        mask: Which of them each row sees; None for all, where the last column is every row's own.
     """
 
     rows: Int[Tensor, " batch"]
@@ -33,7 +33,7 @@ class Place:
 
     @property
     def distances(self) -> Int[Tensor, "#batch columns"]:
-        """From the next token of each row back to each column; from hidden columns it is 0."""
+        """Distance from each row's next token back to each column; 0 for columns after it."""
         columns = torch.arange(self.columns.start, self.columns.stop, device=self.positions.device)
         positions = self.positions if self.mask is not None else self.positions[:1]
         return (positions[:, None] - columns).clamp(min=0)
@@ -41,29 +41,29 @@ class Place:
     def weights(
         self, scores: Float[Tensor, "#batch heads rows columns"]
     ) -> Float[Tensor, "#batch heads rows columns"]:
-        """How much the next token takes from each column."""
+        """Attention weights of the next token over the columns."""
         return softmax_of_seen(scores, self.mask)
 
 
 class MixerState(ABC):
-    """What one mixer keeps of each row; each kind of mixer has its own."""
+    """Decoding state of one mixer; each kind of mixer defines its own."""
 
     @abstractmethod
     def reserve(self, n_positions: int) -> None:
-        """Make room for so many tokens in each row."""
+        """Allocate room for ``n_positions`` tokens in each row."""
 
     @abstractmethod
     def keep(self, rows: Int[Tensor, " kept"]) -> None:
-        """Forget all other rows."""
+        """Drop all other rows."""
 
 
 class KeyValueState(MixerState):
-    """The keys and values of one layer, in tensors that are written in place and grow by blocks.
+    """Keys and values of one layer, in tensors that are written in place and grow in blocks.
 
     Attributes:
-        keys: Of width 0 where nothing is looked up by content.
-        values: One for each key.
-        of_distances: What the layer's scores take from the distances between tokens.
+        keys: Keys; of width 0 for mixers without content-based scores.
+        values: One value per key.
+        of_distances: The layer's projections of distance embeddings, which its scores use.
     """
 
     keys: Float[Tensor, "batch kv_heads positions key_width"]
@@ -76,13 +76,13 @@ class KeyValueState(MixerState):
         values: Float[Tensor, "batch kv_heads seq width"],
         of_distances: tuple[Tensor, ...] = (),
     ) -> None:
-        """Start with the keys and values of whole prompts."""
+        """Store the keys and values of whole prompts."""
         self.keys, self.values = keys.contiguous(), values.contiguous()
         self.of_distances = of_distances
 
     def reserve(self, n_positions: int) -> None:
-        """Make room for so many tokens in each row."""
-        # Zeros: what a mask hides is still multiplied by 0, and 0 times nan is nan.
+        """Allocate room for ``n_positions`` tokens in each row."""
+        # Zeros, not empty memory: masked values are still multiplied by 0, and 0 times nan is nan.
         self.keys, self.values = (
             torch.nn.functional.pad(x, (0, 0, 0, n_positions - x.shape[2]))
             for x in (self.keys, self.values)
@@ -95,6 +95,7 @@ class KeyValueState(MixerState):
         place: Place,
     ) -> None:
         """Add one token to each row."""
+        # Rows of equal length share a column: one slice copy instead of a scatter.
         for kept, new in ((self.keys, keys), (self.values, values)):
             if place.mask is None:
                 kept.select(2, place.columns.stop - 1).copy_(new.squeeze(2))
@@ -102,20 +103,20 @@ class KeyValueState(MixerState):
                 kept[place.rows, :, place.positions] = new.squeeze(2).to(kept.dtype)
 
     def keep(self, rows: Int[Tensor, " kept"]) -> None:
-        """Forget all other rows."""
+        """Drop all other rows."""
         self.keys, self.values = self.keys[rows], self.values[rows]
 
 
 class DecodingState:
-    """What a decoder keeps of the texts it reads, one per row, which may differ in length.
+    """Decoding state of a decoder: texts of possibly different lengths, one per row.
 
-    Prompts are aligned at their first token. What stands behind the end of a short one is never
-    seen, and overwritten as the text grows.
+    Prompts are aligned at their first token. Padding after a short prompt is never seen, and is
+    overwritten as the text grows.
 
     Attributes:
-        blocks: What each block keeps.
-        positions: Of the next token of each row.
-        n_positions: Tokens per row that will be read in all.
+        blocks: State of each block.
+        positions: Position of the next token of each row.
+        n_positions: Tokens per row, including those yet to be generated.
     """
 
     def __init__(
@@ -136,9 +137,9 @@ class DecodingState:
         self._rows = torch.arange(len(lengths), device=lengths.device)
 
     def place(self) -> Place:
-        """Of the next token.
+        """Place of the next token.
 
-        While all rows are equally long, what they see is a plain slice, which needs no mask.
+        While all rows have the same length, the columns they see are one slice, without a mask.
         """
         end = self.n_positions if self._is_static else self._longest + 1
         if end > self._n_reserved:
@@ -153,21 +154,21 @@ class DecodingState:
         return Place(self._rows, self.positions, slice(0, end), mask[:, None, None])
 
     def advance(self) -> None:
-        """One token was added to each row."""
+        """Count the token that was added to each row."""
         self.positions += 1
         if not self._is_static:
             self._longest += 1
 
     def keep(self, rows: Int[Tensor, " kept"]) -> None:
-        """Forget all other rows."""
+        """Drop all other rows."""
         for block in self.blocks:
             block.keep(rows)
         self.positions, self._rows = self.positions[rows], self._rows[: len(rows)]
 
     def fix_shapes(self) -> None:
-        """From now on look at all columns through a mask, so that every step has the same shapes.
+        """From now on use all columns and a mask, so that every step has the same shapes.
 
-        A compiled step then serves all tokens, and a CUDA graph finds its tensors where they were.
+        One compiled step then serves all tokens, and a CUDA graph finds its tensors in place.
         """
         self._is_static = True
         self._reserve(self.n_positions)

@@ -1,6 +1,6 @@
-"""Language models that write what they are asked for: a local checkpoint, or an endpoint.
+"""Text generation from prompts by a language model: a local checkpoint, or an endpoint.
 
-A writer takes prompts and yields the number of each with its answer, as soon as it has it.
+A writer takes prompts and yields the number and answer of each as soon as it is complete.
 """
 
 import itertools
@@ -68,11 +68,11 @@ class EndpointWriter:
         model: Its name there.
         max_tokens: Of each answer, thoughts included.
         temperature: Of sampling.
-        request: Further fields of every request, or others in place of these; None leaves one out.
+        request: Further fields of every request, or replacements; None removes one.
         batch_size: Requests at once.
         n_retries: Times a request is sent again when the server is down, busy or fails.
         timeout: Seconds to wait for an answer.
-        say: Told of waits, and of answers without text.
+        say: Called with messages about waits and about answers without text.
     """
 
     def __init__(
@@ -97,14 +97,14 @@ class EndpointWriter:
     def __call__(self, prompts: Iterable[str]) -> Iterator[tuple[int, str]]:
         """One answer to each prompt, in the order in which they arrive.
 
-        After an error no more is asked, but what was asked already is waited for and yielded.
+        After an error no further prompt is sent; pending answers are awaited and yielded.
 
         Raises:
-            InputError: If the endpoint is down, refuses, or answers something else.
+            InputError: If the endpoint is down, refuses, or its response is not a chat completion.
         """
         asking = _Asking(self.endpoint, prompts)
         for _ in range(self.batch_size):
-            # Daemons, which do not hold up a process that is asked to stop.
+            # Daemon threads do not delay a process that is requested to stop.
             threading.Thread(target=asking.work, daemon=True).start()
         try:
             yield from asking.answers(self.batch_size)
@@ -113,7 +113,7 @@ class EndpointWriter:
 
 
 class _Asking:
-    """Prompts that threads take one by one, and what came of them."""
+    """A queue of prompts for threads, and the queue of their answers."""
 
     def __init__(self, endpoint: Endpoint, prompts: Iterable[str]) -> None:
         self.endpoint, self.waiting = endpoint, enumerate(prompts)
@@ -121,14 +121,14 @@ class _Asking:
         self.lock, self.stop = threading.Lock(), threading.Event()
 
     def work(self) -> None:
-        """Ask until nothing is left to ask, or somebody failed."""
+        """Send prompts until none is left or a thread has failed."""
         try:
             with self.endpoint.session() as session:
                 while (found := self._next()) is not None:
                     number, prompt = found
                     text = self.endpoint.answer(session, prompt, self.stop)
                     self.came.put((number, text))
-        except Exception as error:  # noqa: BLE001 - raised again by whom it was for
+        except Exception as error:  # noqa: BLE001 - raised again by the consumer
             self.stop.set()
             self.came.put(error)
         finally:

@@ -1,8 +1,8 @@
-"""What a reasoning model writes before its answer, and the answer without it."""
+"""The thoughts that a reasoning model writes before its answer, and the answer without them."""
 
 import re
 
-# Words around thoughts, of models that anyone can run.
+# Tags around thoughts, of models with open weights.
 _AROUND = (
     ("<think>", "</think>"),  # DeepSeek-R1, Qwen3, and most others
     ("<thinking>", "</thinking>"),
@@ -22,9 +22,9 @@ def without_thoughts(text: str, *, is_thinking: bool = False) -> str | None:
     """The answer in what a model wrote; None if it was cut off before its thoughts ended.
 
     Args:
-        text: With the special tokens of its tokenizer, which some models have around thoughts.
-        is_thinking: What the model was asked ends within a thought, so that only the word after it
-            is in the text.
+        text: With the special tokens of its tokenizer; some models use them as tags of thoughts.
+        is_thinking: Whether the prompt ends within a thought, so that the text holds the closing
+            tag only.
     """
     *thoughts, rest = _END.split(text)
     before, *cut_off = _BEGIN.split(rest, maxsplit=1)
@@ -33,6 +33,6 @@ def without_thoughts(text: str, *, is_thinking: bool = False) -> str | None:
     return before
 
 
-def ends_within_thoughts(asked: str) -> bool:
-    """Whether a chat template begins the thoughts that the model is to go on with."""
-    return any(found.end() == len(asked.rstrip()) for found in _BEGIN.finditer(asked))
+def ends_within_thoughts(prompt: str) -> bool:
+    """Whether a chat template opens the thoughts that the model continues."""
+    return any(found.end() == len(prompt.rstrip()) for found in _BEGIN.finditer(prompt))

@@ -1,4 +1,4 @@
-"""The stack of blocks that decoder and encoder share: the one loop over them, and its uses."""
+"""Base of decoder and encoder: the one loop over blocks, and all its uses."""
 
 import copy
 import math
@@ -11,9 +11,10 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from physlm.errors import InputError
-from physlm.models.architecture import PositionEncoding, TransformerConfig
+from physlm.models.architecture import TransformerConfig
 from physlm.models.attention_mask import AttentionMask
 from physlm.models.block import Block, norm
+from physlm.models.components import PositionEncoding
 from physlm.models.context import Context
 from physlm.models.language_model import LanguageModel, chosen
 from physlm.models.parameters import Declaration, Start, declarations, roles, starts
@@ -23,7 +24,7 @@ from physlm.rng import stream_key
 
 
 class Transformer(LanguageModel):
-    """A stack of blocks between an embedding and its projection back to tokens."""
+    """A stack of blocks between an embedding and an output head."""
 
     declares: ClassVar = {
         "embedding": Declaration(role="embedding"),
@@ -62,12 +63,12 @@ class Transformer(LanguageModel):
 
     @torch.no_grad()
     def initialise(self, seed: int) -> None:
-        """GPT-2's first weights, from the seed's own stream: residual outputs smaller with depth.
+        """GPT-2's initialisation, from the seed's own stream: residual outputs shrink with depth.
 
-        A subclass that adds parameters calls it again, once it has them.
+        A subclass that adds parameters calls it again after adding them.
 
         Raises:
-            InputError: Naming a parameter of which no module declares how it begins.
+            InputError: Naming a parameter whose initialisation no module declares.
         """
         generator = torch.Generator().manual_seed(stream_key(seed, "weights") >> 1)
         parameters, declared = dict(self.named_parameters()), declarations(self)
@@ -115,7 +116,9 @@ class Transformer(LanguageModel):
         return torch.stack([kept[k] for k in wanted])
 
     def unembed(self, residual: Float[Tensor, "*any width"]) -> Float[Tensor, "*any vocab"]:
-        """The scores that a state would have been given; see ``LanguageModel``."""
+        """Scores from a state; see ``LanguageModel``."""
+        # A bf16 head is copied to fp32 at each call: a kept copy would take twice the head's memory
+        # for good, and torch has products of bf16 with fp32 output on CUDA only.
         with torch.autocast(residual.device.type, enabled=False):
             normalised: Tensor = self.norm(residual.to(self.output_weight.dtype))
             exact = torch.promote_types(normalised.dtype, torch.float32)
@@ -139,27 +142,27 @@ class Transformer(LanguageModel):
         layers: Sequence[int] | None = None,
         segments: Int[Tensor, "batch seq"] | None = None,
     ) -> Iterator[tuple[int, Float[Tensor, "batch heads seq seq"]]]:
-        """How much each token takes from each, block by block; see ``LanguageModel``."""
+        """Attention weights, layer by layer; see ``LanguageModel``."""
         return self._patterns(tokens, chosen(layers, self.n_layers, "layer"), segments)
 
     @torch.no_grad()
     def _patterns(
         self, tokens: Tensor, layers: list[int], segments: Tensor | None
     ) -> Iterator[tuple[int, Tensor]]:
+        # The stream is kept, not the patterns: it is smaller, and allows any order of the layers.
         context = self.context(tokens.shape[1], segments)
-        stream = self.states(self.embed(tokens), context)
-        for number, x in zip(range(max(layers) + 1), stream, strict=False):
-            if number in layers:
-                block = self.blocks[number]
-                assert isinstance(block, Block)
-                yield number, block.attention_patterns(x, context)
+        for layer, x in zip(layers, self.residuals(tokens, layers, segments), strict=True):
+            block = self.blocks[layer]
+            assert isinstance(block, Block)
+            yield layer, block.attention_patterns(x, context)
 
     def states(
         self, x: Float[Tensor, "batch seq width"], context: Context, *, first: int = 0
     ) -> Iterator[Float[Tensor, "batch seq width"]]:
-        """The residual stream before each block from the first on, and after the last one.
+        """The residual stream before each block from ``first`` on, and after the last one.
 
-        This is the only loop over blocks. What nobody asks for is not computed.
+        This is the only loop over blocks. It is lazy: blocks after the last state that is consumed
+        do not run.
         """
         yield x
         for number in range(first, self.n_layers):
@@ -169,7 +172,7 @@ class Transformer(LanguageModel):
     def run(
         self, x: Float[Tensor, "batch seq width"], context: Context, *, first: int = 0
     ) -> Float[Tensor, "batch seq width"]:
-        """State L, from the state before a block."""
+        """State L, from the state before block ``first``."""
         for x in self.states(x, context, first=first):  # noqa: B007, PLR1704, B020
             pass
         return x
@@ -188,7 +191,7 @@ class Transformer(LanguageModel):
     def context(
         self, n_positions: int, segments: Int[Tensor, "batch seq"] | None = None
     ) -> Context:
-        """What blocks receive with windows of so many tokens, or rows that grow to so many."""
+        """Context for windows of ``n_positions`` tokens, or rows that grow to that length."""
         mask = AttentionMask(
             is_causal=self.is_causal, window=self.config.attention_window, segments=segments
         )
@@ -197,7 +200,7 @@ class Transformer(LanguageModel):
 
     @property
     def output_weight(self) -> Float[Tensor, "vocab width"]:
-        """The output head: a row for each token that can be predicted."""
+        """The output head, with one row for each token that can be predicted."""
         weight: Tensor = self.unembedding.weight
         return weight
 
@@ -224,25 +227,25 @@ class Transformer(LanguageModel):
 
 
 def transformer(model: LanguageModel, what: str) -> Transformer:
-    """The model, which is one of our own.
+    """The model, required to be a decoder or encoder of physlm.
 
     Args:
-        model: Any.
-        what: That needs it to be, for the error.
+        model: Any model.
+        what: The feature that requires it, for the error.
 
     Raises:
-        InputError: If it is not.
+        InputError: If it is another model.
     """
     if not isinstance(model, Transformer):
-        raise InputError(f"{what}: {type(model).__name__} is no decoder or encoder of physlm's own")
+        raise InputError(f"{what}: {type(model).__name__} is not a decoder or encoder of physlm")
     return model
 
 
 def without_layer(model: LanguageModel, layer: int) -> Transformer:
-    """A copy in which one layer, counted from 0, is passed by.
+    """A copy without one layer, counted from 0.
 
     Raises:
-        InputError: If the model has no such layer, or none but it.
+        InputError: If the model has no such layer, or only that one.
     """
     shorter = copy.deepcopy(transformer(model, "removing a layer"))
     if not (0 <= layer < shorter.n_layers and shorter.n_layers > 1):

@@ -17,14 +17,14 @@ from physlm.data.packing import IGNORED, Position, Windows, n_tokens, pack
 
 
 class Chunk(NamedTuple):
-    """A run of optimizer steps, moved to the device at once.
+    """Consecutive optimizer steps whose data move to the device at once.
 
     Attributes:
-        windows: Tokens of each step; of a distributed run only this rank's share.
+        windows: Tokens of each step; in a distributed run only this rank's.
         n_targets: Tokens predicted in each step, over all ranks.
-        progress: Share of all documents seen before each step.
-        end: Numbers of the position after the last step.
-        rendered_seconds: Time in which the background thread made it.
+        progress: Fraction of all documents seen before each step.
+        end: Position after the last step, as numbers.
+        rendered_seconds: Time in which the background thread rendered it.
         waited_seconds: Time that training waited for it.
     """
 
@@ -59,14 +59,14 @@ class Batches:
         return replace(self, start=start)
 
     def shared(self, rank: int, n_ranks: int) -> "Batches":
-        """The same training, as one of several ranks sees it."""
+        """The same training, restricted to one of several ranks."""
         return replace(self, rank=rank, n_ranks=n_ranks)
 
     def __iter__(self) -> Generator[Chunk, None, None]:
         return _ahead(self._chunks(), depth=2)
 
     def _chunks(self) -> Iterator[Chunk]:
-        """Chunks may span epochs; the last step of all is filled up with ignored windows."""
+        """Chunks may span epochs; the very last step is padded with ignored windows."""
         kept: list[Windows] = []
         before = self.start
         wanted = self.batch_size * self.steps_per_chunk
@@ -93,17 +93,17 @@ class Batches:
         )
 
     def n_tokens(self) -> float:
-        """About how many tokens the whole of training has."""
+        """Approximate number of tokens of the whole training."""
         return n_tokens(self.corpus)
 
     def progress(self, position: Position) -> float:
-        """Share of all documents of training that lie before a position."""
+        """Fraction of all documents of training before a position."""
         n_seen = position.epoch * self.corpus.n_documents + position.document
         return n_seen / (self.corpus.n_epochs * self.corpus.n_documents)
 
 
 def _take(kept: list[Windows], n: int) -> tuple[Windows, list[Windows]]:
-    """The first ``n`` windows, or all there are, and the rest, uncopied."""
+    """The first ``n`` windows, or all, and the rest, which is not copied."""
     taken: list[Windows] = []
     rest: list[Windows] = []
     for windows in kept:
@@ -148,7 +148,7 @@ def _ahead(chunks: Iterator[Chunk], depth: int) -> Generator[Chunk, None, None]:
 
 
 def _put(ready: "queue.Queue[_Item]", item: _Item, stop: threading.Event) -> bool:
-    """Wait for room, unless the consumer has gone; whether the item was delivered."""
+    """Wait for room, unless the consumer has stopped; returns whether the item was delivered."""
     while not stop.is_set():
         try:
             ready.put(item, timeout=0.1)

@@ -1,4 +1,4 @@
-"""What happens between chunks: checkpoints, requests to stop, measurements, the progress bar."""
+"""Callbacks between chunks: checkpoints, requests to stop, measurements, the progress bar."""
 
 import math
 import time
@@ -19,7 +19,7 @@ from physlm.watching import harmless
 
 
 class Checkpoints(lightning.Callback):
-    """Saves the state every so often and when asked to stop, always between chunks."""
+    """Saves the state at intervals and on a request to stop, always between chunks."""
 
     def __init__(self, path: Path, seconds: float, stop: StopRequests) -> None:
         self.path = path
@@ -30,19 +30,19 @@ class Checkpoints(lightning.Callback):
     def on_train_start(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
     ) -> None:
-        """Hear of requests instead of Lightning, which leaves with exit status 0, unsaved."""
+        """Handle requests to stop here: Lightning would exit with status 0 without saving."""
         self.stop.listen()
 
     def on_train_batch_end(self, trainer: lightning.Trainer, *_: Any) -> None:
-        """Save if it is time; every rank must agree on that.
+        """Save if it is due; all ranks take the same decision.
 
         Raises:
             InterruptedRunError: If the process was asked to stop.
         """
         is_due = time.monotonic() - self.saved_at >= self.seconds
         is_due, is_stopping = trainer.strategy.broadcast((is_due, self.stop.was_requested))
-        # A step may spoil the weights although its loss was finite; the next chunk will tell, and
-        # the last good checkpoint must still be there then.
+        # A step may make weights infinite although its loss was finite. The next chunk will detect
+        # it, and the last good checkpoint must still exist then.
         if is_due or is_stopping:
             is_finite = _is_finite(trainer.lightning_module)
             if trainer.strategy.reduce_boolean_decision(is_finite, all=True):
@@ -61,7 +61,7 @@ class Checkpoints(lightning.Callback):
 
 
 class Measurements(lightning.Callback):
-    """Measures the model at the ends of equal shares of training, for curves."""
+    """Measures the model at equally spaced points of training, for learning curves."""
 
     def __init__(self, measure: Callable[[], Mapping[str, float]], n_times: int) -> None:
         self.measure = measure
@@ -71,13 +71,13 @@ class Measurements(lightning.Callback):
     def on_train_start(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
     ) -> None:
-        """What was due before a resumed run's checkpoint has been measured."""
+        """Count the measurements that were taken before a resumed run's checkpoint."""
         self.n_due = self._n_due(pl_module)
 
     def on_train_batch_end(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, *_: Any
     ) -> None:
-        """Measure if one more share is over; of spoilt weights the next loss will tell."""
+        """Measure if it is due; weights that are not finite are reported by the next loss."""
         n_due = self._n_due(pl_module)
         if n_due == self.n_due or not _is_finite(pl_module):
             return
@@ -103,7 +103,7 @@ class ExposureBar(lightning.Callback):
     def on_train_start(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
     ) -> None:
-        """Show the bar where a resumed run stands."""
+        """Show the bar at the position of a resumed run."""
         console = Console(stderr=True)
         self.progress = Progress(
             BarColumn(bar_width=16),
@@ -130,7 +130,7 @@ class ExposureBar(lightning.Callback):
             f"loss {module.loss_nats:.4f}  {speed:,.0f} tokens/s"
         )
         with harmless("the progress bar"):
-            self.progress.update(self.task, completed=module.exposures(), augmentation=text)
+            self.progress.update(self.task, completed=module.exposures(), text=text)
 
     def on_exception(
         self,

@@ -1,6 +1,6 @@
-"""An optimizer step as one program: forward, backward and clipping seen together, then AdamW.
+"""An optimizer step as one program: forward, backward and clipping compiled together, then AdamW.
 
-The compiler then fuses across their borders, and a GPU replays the step without waiting for Python.
+The compiler fuses across their borders, and a GPU replays the step without waiting for Python.
 """
 
 from collections.abc import Callable
@@ -34,7 +34,8 @@ class _Group:
 class CompiledStep:
     """Takes optimizer steps on the parameters and the optimizer's state, in place.
 
-    The state is that of the optimizer, which can go on with it and whose checkpoints hold it.
+    The state tensors are those of the optimizer, so its checkpoints hold them, and a resumed run
+    may continue with the optimizer itself.
     """
 
     def __init__(
@@ -54,6 +55,8 @@ class CompiledStep:
             for group in self.groups
             for name, parameter in zip(group.names, group.parameters, strict=True)
         }
+        # AdamW stays outside of the compiled part: its fused kernel is a single call for all
+        # parameters, while compiled code would unroll the update of each.
         self.gradients = compiled(self._gradients)
         is_cuda = next(iter(self.parameters.values())).is_cuda
         self.step: Step = CudaGraph(self._take) if is_cuda else self._take
@@ -78,6 +81,7 @@ class CompiledStep:
                 group.squares,
                 [],
                 group.counts,
+                # A tensor: a Python number would be a constant of the recorded CUDA graph.
                 lr=rate,
                 fused=True,
                 amsgrad=False,
@@ -87,17 +91,20 @@ class CompiledStep:
         return loss
 
     def _gradients(self, windows: Tensor, n_targets: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """The mean loss and its gradient by name, added up over the parts and clipped."""
+        """The mean loss and its gradient by name, summed over parts of the batch and clipped."""
+        # torch.func instead of .backward(): the whole of it is traced into one graph, without
+        # autograd's accumulation into .grad between the compiled parts.
         differentiate = torch.func.grad_and_value(self._loss)
         parts = [
             differentiate(self.parameters, part, n_targets)
             for part in windows.tensor_split(self.gradient_accumulation_steps)
         ]
         gradients, loss = parts[0]
-        for more, further in parts[1:]:
-            gradients = {name: gradient + more[name] for name, gradient in gradients.items()}
-            loss = loss + further
+        for part_gradients, part_loss in parts[1:]:
+            gradients = {name: sum_ + part_gradients[name] for name, sum_ in gradients.items()}
+            loss = loss + part_loss
         if self.gradient_clip is not None:
+            # As torch's clip_grad_norm_, 1e-6 included, so that both kinds of steps agree.
             norm = get_total_norm(list(gradients.values()))
             scale = (self.gradient_clip / (norm + 1e-6)).clamp(max=1.0)
             gradients = {name: gradient * scale for name, gradient in gradients.items()}
@@ -123,6 +130,7 @@ def _groups(objective: Objective, optimizer: torch.optim.AdamW) -> list[_Group]:
                     "weight_decay": group["weight_decay"],
                 },
                 names=[names[parameter] for parameter in trained],
+                # Detached views of the same storage: updated in place outside of autograd.
                 parameters=[parameter.detach() for parameter in trained],
                 means=[state["exp_avg"] for state in states],
                 squares=[state["exp_avg_sq"] for state in states],
@@ -133,7 +141,7 @@ def _groups(objective: Objective, optimizer: torch.optim.AdamW) -> list[_Group]:
 
 
 def _state(optimizer: torch.optim.AdamW, parameter: torch.nn.Parameter) -> dict[str, Tensor]:
-    """AdamW's state of a parameter, made as AdamW would at its first step."""
+    """AdamW's state of a parameter; created, if need be, as AdamW does at its first step."""
     if not optimizer.state[parameter]:
         optimizer.state[parameter] = {
             "step": torch.zeros((), device=parameter.device),

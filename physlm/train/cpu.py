@@ -1,4 +1,4 @@
-"""How training uses the processor: its threads and its memory."""
+"""Use of the CPU by training: threads, memory, and whether compiling pays off."""
 
 import ctypes
 import importlib.util
@@ -14,29 +14,29 @@ import torch
 # glibc's names, from malloc.h.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 
-_N_CORES = torch.get_num_threads()  # what torch finds, before anybody limits it
+_N_CORES = torch.get_num_threads()  # torch's own count, before it is limited
 
-# Compiling takes about as long as 3e12 operations of a small model take uncompiled on one core.
+# Compiling takes about as long as 3e12 operations of an uncompiled small model on one core.
 _LEAST_OPERATIONS = 3e12
 
-# What a small model gets through in a second, roughly.
+# Rough throughput of a small model.
 _OPERATIONS_PER_SECOND = {"cpu": 3e10, "cuda": 3e13}
 _MOST_STEPS, _LEAST_CHUNKS = 256, 64
 
 
 def use_processor(n_threads: int | None, n_processes: int) -> None:
-    """Share the cores between the processes of a run, and reuse the memory of one step in the next.
+    """Divide the cores between the processes of a run, and reuse memory from step to step.
 
     Args:
-        n_threads: Threads of this process; None for its share of the cores.
-        n_processes: Processes of the run on this machine that compute on the processor.
+        n_threads: Threads of this process; None for an even part of the cores.
+        n_processes: Processes of the run on this machine that compute on the CPU.
     """
     torch.set_num_threads(n_threads or max(1, _N_CORES // n_processes))
     _keep_freed_memory()
 
 
 def n_cores() -> int:
-    """Cores that this process may use; of those of a parallel sweep, its share."""
+    """Cores that this process may use; a process of a parallel sweep has its part of them."""
     if multiprocessing.parent_process() is not None:
         return _N_CORES
     if hasattr(os, "sched_getaffinity"):
@@ -45,29 +45,36 @@ def n_cores() -> int:
 
 
 def is_worth_compiling(device: str, n_parameters: int, n_tokens: float) -> bool:
-    """Whether a compiled program saves more time than the compiler takes, and can be compiled.
+    """Whether compiling is possible and saves more time than it takes.
 
-    On a GPU it always does; on a processor in long runs.
+    It always does on a GPU, and in long runs on a CPU.
     """
     is_long = device != "cpu" or _operations(n_parameters, n_tokens) >= _LEAST_OPERATIONS
     return is_long and missing_for_compiling(device) is None
 
 
 def steps_per_chunk(
-    device: str, n_parameters: int, n_tokens: float, tokens_per_step: int, *, n_looks: int = 0
+    device: str, n_parameters: int, n_tokens: float, tokens_per_step: int, *, n_evaluations: int = 0
 ) -> int:
-    """Optimizer steps between looks at the losses, which take as long as several small ones.
+    """Optimizer steps per chunk; reading losses between chunks takes as long as several steps.
 
-    At most about a second of them, at most 256, and so few that there are at least 64 looks, or as
-    many as are asked for.
+    At most about a second of steps, at most 256, and so few that there are at least 64 chunks, or
+    ``n_evaluations`` if that is more.
+
+    Args:
+        device: ``cpu`` or ``cuda``.
+        n_parameters: Of the model.
+        n_tokens: Of the whole training.
+        tokens_per_step: Of one optimizer step.
+        n_evaluations: Measurements during training, which happen between chunks.
     """
     in_a_second = _OPERATIONS_PER_SECOND[device] / _operations(n_parameters, tokens_per_step)
     n_steps = n_tokens / tokens_per_step
-    return max(1, int(min(_MOST_STEPS, in_a_second, n_steps / max(_LEAST_CHUNKS, n_looks))))
+    return max(1, int(min(_MOST_STEPS, in_a_second, n_steps / max(_LEAST_CHUNKS, n_evaluations))))
 
 
 def missing_for_compiling(device: str) -> str | None:
-    """What torch.compile needs and this machine lacks, if anything."""
+    """A requirement of torch.compile that this machine lacks, if any."""
     if device != "cpu" and importlib.util.find_spec("triton") is None:
         return "triton"
     compiler = os.environ.get("CXX", "clang++" if sys.platform == "darwin" else "g++")
@@ -79,14 +86,14 @@ def missing_for_compiling(device: str) -> str | None:
 
 
 def processor_name() -> str | None:
-    """What the system calls the processor, where it says so."""
+    """Name of the CPU, if the system reports it."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
     return next((line.partition(": ")[2] for line in lines if line.startswith("model name")), None)
 
 
 def _operations(n_parameters: int, n_tokens: float) -> float:
-    """Multiplications and additions of training on so many tokens, without those of attention."""
+    """Multiplications and additions of training, without those of attention."""
     return 6 * n_parameters * n_tokens
 
 
@@ -96,6 +103,6 @@ def _keep_freed_memory() -> None:
         mallopt = ctypes.CDLL("libc.so.6").mallopt
     except (OSError, AttributeError):  # another C library, with an allocator of its own
         return
-    # Older versions refuse more than 32 MiB; a refusal must not leave their small default fixed.
+    # Older versions refuse more than 32 MiB; then the dynamic default must not be switched off.
     if mallopt(_M_MMAP_THRESHOLD, 2**30) or mallopt(_M_MMAP_THRESHOLD, 2**25):
         mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)

@@ -36,12 +36,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """What training came to.
+    """Result of training.
 
     Attributes:
         model: The model, in its last state.
-        progress: What was done, up to the last chunk whose losses were numbers.
-        diverged_at: The step at which the loss stopped being a number, if it did.
+        progress: Progress up to the last chunk with finite losses.
+        diverged_at: The first step whose loss was not finite, if any.
     """
 
     model: LanguageModel
@@ -65,22 +65,22 @@ def fit(
     measure: Callable[[], Mapping[str, float]] = dict,
     is_profiled: bool = False,
 ) -> Trained:
-    """Train to the end of the corpus, or to where the loss stops being a number.
+    """Train to the end of the corpus, or until the loss is not finite.
 
     Args:
         model: Trained in place, unless it is sharded.
         batches: The corpus in steps.
         optim: The optimizer and its schedule.
-        trainer: What of the loop decides the result.
-        runtime: How it is carried out.
-        device: Where, ``cpu`` or ``cuda``.
-        is_compiled: Whether as compiled programs.
+        trainer: Batch size, precision and clipping, which affect the result.
+        runtime: Devices, chunks and checkpoints, which do not.
+        device: ``cpu`` or ``cuda``.
+        is_compiled: Whether steps are compiled.
         attention_across_documents: Whether a token sees earlier documents of its window.
-        directory: Of the run; its checkpoint is gone on from, and replaced.
-        loggers: Where curves go.
-        origin: The run that checkpoints say they are of.
-        measure: Called ``runtime.n_evaluations`` times on the way, for curves.
-        is_profiled: Whether to write down where the time goes.
+        directory: Of the run; training resumes from its checkpoint, and replaces it.
+        loggers: Of learning curves.
+        origin: The run, as recorded in checkpoints.
+        measure: Called ``runtime.n_evaluations`` times during training, for curves.
+        is_profiled: Whether to profile one chunk.
 
     Raises:
         InterruptedRunError: If the process was asked to stop; its last state is saved.
@@ -133,11 +133,11 @@ def fit(
 
 
 def saved_steps(path: Path, origin: Origin | None = None) -> int:
-    """Optimizer steps of a checkpoint; 0 where there is none.
+    """Optimizer steps of a checkpoint; 0 if there is none.
 
     Args:
         path: Where it is, or would be.
-        origin: What it has to be of, if it says so; None takes any.
+        origin: The run that it must belong to, if it names one; None accepts any.
 
     Raises:
         InputError: If the file is truncated, corrupt, no checkpoint of ours or of another run.
@@ -154,7 +154,12 @@ def saved_steps(path: Path, origin: Origin | None = None) -> int:
 
 
 def from_checkpoint(path: Path, read: Callable[[Any], T], default: T) -> T:
-    """What is read of a checkpoint whose weights stay on disk; the default where there is none.
+    """Read values from a checkpoint while its weights stay on disk; the default if there is none.
+
+    Args:
+        path: Of the checkpoint.
+        read: Extracts the values from the loaded state.
+        default: Returned if there is no file.
 
     Raises:
         InputError: If the file is truncated, corrupt or no checkpoint of ours.
@@ -162,7 +167,7 @@ def from_checkpoint(path: Path, read: Callable[[Any], T], default: T) -> T:
     if not path.exists():
         return default
     try:
-        with zipfile.ZipFile(path) as archive:  # torch does not look at the checksums
+        with zipfile.ZipFile(path) as archive:  # torch does not verify checksums
             is_whole = archive.testzip() is None
         if is_whole:
             return read(torch.load(path, map_location="cpu", weights_only=True, mmap=True))
@@ -185,9 +190,9 @@ def from_checkpoint(path: Path, read: Callable[[Any], T], default: T) -> T:
 
 @contextmanager
 def lightning_quiet() -> Iterator[None]:
-    """Without Lightning's advice on loader workers and lengths.
+    """Silence Lightning's advice on loader workers and lengths.
 
-    Our batches are rendered by a thread, and how many there are is known only once they are packed.
+    Batches are rendered by a thread, and their number is known only after packing.
     """
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.ERROR)
@@ -227,7 +232,7 @@ def _is_alone(runtime: RuntimeConfig) -> bool:
 
 
 def _fill(model: LanguageModel, path: Path) -> None:
-    """The weights of a checkpoint into a model that was never sharded."""
+    """Load the weights of a checkpoint into a model that was never sharded."""
     saved = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
     model.load_state_dict(
         {name.removeprefix("objective.model."): weight for name, weight in saved.items()}

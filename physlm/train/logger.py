@@ -1,4 +1,4 @@
-"""Where a run is looked at: which of its loggers, and whether W&B can be reached."""
+"""Configuration of loggers, and whether W&B can be used."""
 
 import netrc
 import os
@@ -12,7 +12,7 @@ from physlm.schema import Schema
 
 
 class Tracker(str, Enum):
-    """Local files only, a CSV table besides, or Weights & Biases besides."""
+    """Local files only, CSV tables in addition, or Weights & Biases in addition."""
 
     local = "local"
     csv = "csv"
@@ -21,7 +21,7 @@ class Tracker(str, Enum):
 
 @dataclass(kw_only=True, slots=True)
 class LoggerConfig(Schema):
-    """A window on the run's files; none of it changes a result."""
+    """Logger settings: none changes a result or enters the run id."""
 
     kind: Tracker = Tracker.local
     project: str = "physlm"  # W&B project
@@ -29,10 +29,10 @@ class LoggerConfig(Schema):
     group: str | None = None  # W&B group; None is the experiment's name
 
     def require(self) -> None:
-        """Refuse a key that cannot be one; whether a server knows it is seen when it is asked.
+        """Refuse a malformed W&B key; whether the server accepts it is seen at the first request.
 
         Raises:
-            InputError: If W&B is wanted, and its key is none.
+            InputError: If W&B is selected and its key is malformed.
         """
         if self.kind is not Tracker.wandb or not is_logged_in():
             return
@@ -46,13 +46,13 @@ class LoggerConfig(Schema):
 
 
 def is_logged_in() -> bool:
-    """Whether W&B is to be reached: it has a key, and nobody asked for offline files."""
+    """Whether to use W&B online: there is a key, and WANDB_MODE does not say offline."""
     is_offline = os.environ.get("WANDB_MODE") in {"offline", "disabled", "dryrun"}
     return not is_offline and _key() is not None
 
 
 def _key() -> str | None:
-    """The key of W&B in the environment, or where ``wandb login`` writes it."""
+    """The W&B key from the environment, or from the file that ``wandb login`` writes."""
     if key := os.environ.get("WANDB_API_KEY"):
         return key
     try:

@@ -1,4 +1,4 @@
-"""The Lightning module: many optimizer steps per call, one look at the losses."""
+"""The Lightning module: a chunk of optimizer steps per call, whose losses are read once."""
 
 import gc
 import math
@@ -24,19 +24,19 @@ from physlm.train.objective import Objective
 from physlm.train.schedule import OptimConfig
 from physlm.train.trainer import Precision, TrainerConfig
 
-_SHARDED = "_fsdp_wrapped_module."  # what FSDP puts into the names of parameters
+_SHARDED = "_fsdp_wrapped_module."  # inserted by FSDP into the names of parameters
 
 
 @dataclass(slots=True)
 class Progress:
-    """What training has done so far; saved in every checkpoint.
+    """Progress of training; saved in every checkpoint.
 
     Attributes:
-        position: Where in the corpus training stands.
+        position: Position in the corpus.
         steps: Optimizer steps taken.
         tokens: Tokens predicted.
         seconds: Wall time spent training, over all attempts at the run.
-        waiting_seconds: Wall time besides, spent waiting for data.
+        waiting_seconds: Further wall time, spent waiting for data.
     """
 
     position: Position = field(default_factory=Position)
@@ -47,11 +47,11 @@ class Progress:
 
     @property
     def data_wait_fraction(self) -> float:
-        """Share of the time in which training waited for data."""
+        """Fraction of the time in which training waited for data."""
         return self.waiting_seconds / max(self.seconds + self.waiting_seconds, 1e-9)
 
     def after(self, chunk: Chunk, seconds: float) -> "Progress":
-        """The progress when a chunk of steps, which took so long, is done, too."""
+        """The progress after a chunk of steps that took ``seconds``."""
         return Progress(
             Position.of(chunk.end),
             self.steps + len(chunk.windows),
@@ -62,7 +62,7 @@ class Progress:
 
     @property
     def numbers(self) -> dict[str, Any]:
-        """All of it, for checkpoints."""
+        """All fields as plain numbers, for checkpoints."""
         return {**asdict(self), "position": list(self.position.numbers)}
 
     @classmethod
@@ -73,7 +73,7 @@ class Progress:
 
 
 def mean_loss(losses_nats: Sequence[float], chunk: Chunk) -> float:
-    """Of the tokens of a chunk, from the mean losses of its steps."""
+    """Mean loss per token of a chunk, from the mean losses of its steps."""
     weighted = zip(losses_nats, chunk.n_targets, strict=True)
     return sum(loss * n for loss, n in weighted) / sum(chunk.n_targets)
 
@@ -82,13 +82,13 @@ class TrainingModule(lightning.LightningModule):
     """Trains a language model on chunks of optimizer steps.
 
     Attributes:
-        is_managed: Lightning carries out each step, for distribution or a gradient scaler; it takes
-            a few hundred microseconds for that.
-        is_compiled_step: Each step is one compiled program; not together with `is_managed`.
-        label: Marks the parts of a step for a profiler.
-        progress: What has been done.
-        loss_nats: Mean loss per predicted token over the last chunk; with experts, the weighted
-            load_balancing_loss of their routers included.
+        is_managed: Whether Lightning takes each step, for distribution or a gradient scaler; this
+            costs a few hundred microseconds per step.
+        is_compiled_step: Whether each step is one compiled program; excludes `is_managed`.
+        label: Context that marks a part of a step for a profiler.
+        progress: Progress so far.
+        loss_nats: Mean loss per predicted token over the last chunk; with experts, including the
+            weighted load-balancing loss.
     """
 
     def __init__(
@@ -115,7 +115,7 @@ class TrainingModule(lightning.LightningModule):
         self.optimizer: Any = None
         self.clipped: list[torch.nn.Parameter] = []
         self.n_ranks = 1
-        self.decays = decays(objective)  # asked before sharding puts modules around those that know
+        self.decays = decays(objective)  # before FSDP wraps the modules that declare it
         self.label: Callable[[str], AbstractContextManager[Any]] = nullcontext
         self.progress = Progress()
         self.loss_nats = math.nan
@@ -129,7 +129,7 @@ class TrainingModule(lightning.LightningModule):
         return self.optim.build(decaying, others, is_fused=is_fused)
 
     def train_dataloader(self) -> Batches:
-        """The rest of training, of which a distributed run gives each rank its share."""
+        """The rest of training; each rank of a distributed run gets its part."""
         rest = self.batches.starting_at(self.progress.position)
         return rest.shared(self.trainer.global_rank, self.trainer.world_size)
 
@@ -140,7 +140,7 @@ class TrainingModule(lightning.LightningModule):
         return batch._replace(windows=batch.windows.to(device, non_blocking=True))
 
     def on_train_start(self) -> None:
-        """Make the program of a whole step, once weights and optimizer are where they were."""
+        """Build the compiled step, once a checkpoint's weights and optimizer state are loaded."""
         self.optimizer = self.optimizers(use_pl_optimizer=self.is_managed)
         self.clipped = list(self.objective.parameters())
         self.n_ranks = self.trainer.world_size
@@ -154,7 +154,7 @@ class TrainingModule(lightning.LightningModule):
             )
 
     def teardown(self, stage: str) -> None:
-        """Free what the program of a step holds, before anything is scored."""
+        """Free the memory of the compiled step before scoring."""
         self.optimizer = self.compiled_step = None
         gc.collect()
 
@@ -183,19 +183,19 @@ class TrainingModule(lightning.LightningModule):
         if largest is None:
             return
         strategy = self.trainer.strategy
-        if isinstance(strategy, FSDPStrategy):  # a shard knows only its share of the norm
+        if isinstance(strategy, FSDPStrategy):  # a shard has only its part of the norm
             strategy.model.clip_grad_norm_(largest)  # type: ignore[union-attr, operator]
         else:
             torch.nn.utils.clip_grad_norm_(self.clipped, largest)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep beside the weights the progress, and of which run all of it is."""
+        """Add progress and origin (the run) to the checkpoint."""
         checkpoint["progress"] = self.progress.numbers
         if self.origin is not None:
             checkpoint["origin"] = self.origin._asdict()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Go on where the checkpoint was written."""
+        """Resume from the progress of the checkpoint."""
         self.progress = Progress.of(checkpoint["progress"])
 
     def exposures(self) -> float:
@@ -205,10 +205,10 @@ class TrainingModule(lightning.LightningModule):
     def _step(
         self, windows: Int[Tensor, "batch seq_1"], n_targets: int, rate: float
     ) -> Float[Tensor, ""]:
-        """One optimizer step; its rank's share of the batch's mean loss, times the ranks."""
+        """Take one optimizer step; returns this rank's part of the mean loss, times the ranks."""
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        # Distributed training averages gradients over ranks; ours are shares of one sum.
+        # Distributed training averages gradients over ranks; ours must be summed.
         loss = self._gradients(windows, self.n_ranks / n_targets)
         with self.label("optimizer"):
             if not self.is_managed:  # else the optimizer calls it, when gradients are unscaled
@@ -218,7 +218,7 @@ class TrainingModule(lightning.LightningModule):
         return loss
 
     def _gradients(self, windows: Int[Tensor, "batch seq_1"], scale: float) -> Float[Tensor, ""]:
-        """Accumulate the gradient of the batch's scaled loss; that loss."""
+        """Accumulate the gradient of the batch's scaled loss, and return the loss."""
         backward = self.manual_backward if self.is_managed else Tensor.backward
         n_parts = self.config.gradient_accumulation_steps
         parts = windows.tensor_split(n_parts) if n_parts > 1 else (windows,)

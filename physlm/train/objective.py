@@ -1,4 +1,4 @@
-"""What a model is trained on: the loss of a batch of windows."""
+"""The training objective: the loss of a batch of windows."""
 
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -7,12 +7,12 @@ from physlm.models.language_model import LanguageModel
 
 
 class Objective(nn.Module):
-    """The summed loss of windows under a model.
+    """Summed loss of a model on windows.
 
     Attributes:
         model: The model.
         eos: The token that begins every document.
-        is_visible_across_documents: Whether tokens see the documents before theirs.
+        is_visible_across_documents: Whether tokens see earlier documents.
     """
 
     def __init__(
@@ -24,11 +24,11 @@ class Objective(nn.Module):
         self.is_visible_across_documents = is_visible_across_documents
 
     def forward(self, windows: Int[Tensor, "batch seq_1"]) -> Float[Tensor, ""]:
-        """Nats, summed over the tokens of these windows that are targets."""
+        """Loss in nats, summed over the targets of these windows."""
         inputs = windows[:, :-1].clamp(min=0).long()
         segments = None if self.is_visible_across_documents else self._documents(inputs)
         return self.model.loss(inputs, windows[:, 1:].long(), segments)
 
     def _documents(self, inputs: Int[Tensor, "batch seq"]) -> Int[Tensor, "batch seq"]:
-        """The number of the document that each token belongs to; each begins with end-of-text."""
+        """Document number of each token; a document begins with end-of-text."""
         return (inputs == self.eos).cumsum(dim=1)

@@ -1,4 +1,4 @@
-"""Where the time of training goes: a trace of one chunk, and a breakdown on one screen."""
+"""Profile of training: a trace of one chunk, and a breakdown of its time on one screen."""
 
 from pathlib import Path
 from typing import Any
@@ -40,7 +40,7 @@ class Profile(lightning.Callback):
     def on_train_batch_start(
         self, trainer: lightning.Trainer, pl_module: Any, batch: Chunk, batch_idx: int
     ) -> None:
-        """Begin."""
+        """Start the profiler."""
         if batch_idx == _N_WARM:
             self.seconds_before = pl_module.progress.seconds
             with harmless("the profile"):
@@ -50,7 +50,7 @@ class Profile(lightning.Callback):
     def on_train_batch_end(
         self, trainer: lightning.Trainer, pl_module: Any, outputs: Any, batch: Chunk, batch_idx: int
     ) -> None:
-        """End, write and show."""
+        """Stop the profiler, write and print the report."""
         if batch_idx == _N_WARM and self.is_running:
             self.is_done = True
             with harmless(f"the profile {self.breakdown}"):
@@ -60,7 +60,7 @@ class Profile(lightning.Callback):
     def on_train_end(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
     ) -> None:
-        """Say so where training was over before."""
+        """Report if training ended before the profiled chunk."""
         if trainer.global_rank == 0 and not self.is_done:
             Console(stderr=True).print(
                 f"profile=true: training ended before {_N_WARM + 1} chunks; "
@@ -71,7 +71,7 @@ class Profile(lightning.Callback):
     def teardown(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, stage: str
     ) -> None:
-        """Profile nothing else, however training ended."""
+        """Stop the profiler, however training ended."""
         self._stop()
 
     def _stop(self) -> None:
@@ -88,11 +88,11 @@ class Profile(lightning.Callback):
                 console.print(f"trace: {self.trace} (open it at ui.perfetto.dev)", soft_wrap=True)
 
     def _parts(self, chunk: Chunk, seconds: float) -> Table:
-        """Time per optimizer step; what no part covers is the loop's."""
+        """Time per optimizer step; time outside of all parts is the loop's."""
         n_steps = len(chunk.windows)
         table = Table(title=f"One chunk of {n_steps} optimizer steps", title_justify="left")
         table.add_column("part")
-        for heading in ("us per step", "share", "us per step on the GPU"):
+        for heading in ("us per step", "fraction", "us per step on the GPU"):
             table.add_column(heading, justify="right")
         events = {event.key: event for event in self.profile.key_averages()}
         found = {name: events[name].cpu_time_total for name in _PARTS if name in events}
@@ -111,7 +111,7 @@ class Profile(lightning.Callback):
         return table
 
     def _operations(self) -> Table:
-        """The operations that took longest by themselves."""
+        """The operations with the longest time of their own."""
         table = Table(title="Longest operations", title_justify="left")
         for heading in ("operation", "calls", "ms", "ms on the GPU"):
             table.add_column(

@@ -1,51 +1,49 @@
-"""Replicas: models of one architecture trained side by side, all in the same program.
+"""Replicas: models of one architecture trained side by side in one program.
 
-Each has weights, optimizer state, learning rate and data of its own. One tiny model leaves a GPU
-idle; a step of many takes little longer than a step of one.
+Each has its own weights, optimizer state, learning rate and data. One tiny model leaves a GPU idle;
+a step of many takes little longer than a step of one.
 """
 
 import itertools
 import math
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack, closing, nullcontext
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Int
 from torch import Tensor
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from physlm.atomic import replacing
 from physlm.data.packing import IGNORED
 from physlm.errors import InputError, InterruptedRunError
 from physlm.interruption import StopRequests, stop_requests
-from physlm.models.compilation import CudaGraph
 from physlm.models.language_model import LanguageModel
-from physlm.models.parameters import decays
 from physlm.train.batches import Batches, Chunk
 from physlm.train.fit import Trained, from_checkpoint
 from physlm.train.module import Progress, mean_loss
 from physlm.train.objective import Objective
+from physlm.train.replicated_step import ReplicatedStep
 from physlm.train.schedule import OptimConfig
 from physlm.train.tracking import OutlivedLogger
-from physlm.train.trainer import Precision, TrainerConfig
+from physlm.train.trainer import TrainerConfig
 
 # R replicas, B batch, T tokens of a window and the one after it.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replica:
-    """One of the models, and what is its own.
+    """One of the models, with its own data and optimizer.
 
     Attributes:
         run_id: Of its run.
         model: Freshly initialised; holds the trained weights afterwards.
         batches: Its data.
         optim: Its optimizer; only learning rates may differ between replicas.
-        loggers: Where its curves go.
+        loggers: Of its learning curves.
     """
 
     run_id: str
@@ -64,14 +62,14 @@ def fit_replicas(
     checkpoint: Path,
     checkpoint_seconds: float,
 ) -> list[Trained]:
-    """Train all of them to the ends of their corpora; one that diverges leaves the others alone.
+    """Train all to the ends of their corpora; one that diverges does not affect the others.
 
     Args:
         replicas: Of one architecture.
-        trainer: What of the loop decides the result.
-        device: Where to compute, ``cpu`` or ``cuda``.
+        trainer: Batch size, precision and clipping.
+        device: ``cpu`` or ``cuda``.
         attention_across_documents: Whether a token sees earlier documents of its window.
-        checkpoint: Of the group; gone on from, and replaced.
+        checkpoint: Of the group; training resumes from it, and replaces it.
         checkpoint_seconds: Between checkpoints.
 
     Raises:
@@ -113,92 +111,8 @@ def saved_replicas(checkpoint: Path) -> dict[str, int]:
     return from_checkpoint(checkpoint, read, {})
 
 
-class ReplicatedStep:
-    """Takes one optimizer step of every replica, on parameters with a leading dimension for them.
-
-    The update is AdamW's with decoupled decay (Loshchilov and Hutter, 2019), after the gradients of
-    each replica were clipped by their own norm.
-    """
-
-    def __init__(
-        self,
-        objective: Objective,
-        models: Sequence[LanguageModel],
-        *,
-        optim: OptimConfig,
-        trainer: TrainerConfig,
-    ) -> None:
-        self.objective = objective
-        self.optim = optim
-        self.trainer = trainer
-        device = next(objective.parameters()).device
-        named = [dict(model.named_parameters(prefix="model")) for model in models]
-        self.parameters = {
-            name: torch.stack([own[name].detach().to(device) for own in named]) for name in named[0]
-        }
-        self.means = {name: torch.zeros_like(p) for name, p in self.parameters.items()}
-        self.squares = {name: torch.zeros_like(p) for name, p in self.parameters.items()}
-        self.decays = decays(objective)
-        self.device = device
-        self._differentiate = torch.func.vmap(torch.func.grad_and_value(self._loss))
-        self._step = CudaGraph(self._take) if device.type == "cuda" else self._take
-
-    @torch.no_grad()
-    def __call__(
-        self,
-        windows: Int[Tensor, "R B T"],
-        n_targets: Float[Tensor, " R"],
-        rates: Float[Tensor, " R"],
-        number: Float[Tensor, ""],
-    ) -> Float[Tensor, " R"]:
-        """Mean loss in nats of each replica before the step, which is the ``number``-th, from 1."""
-        losses: Tensor = self._step(windows, n_targets, rates, number)
-        return losses
-
-    def write_back(self, models: Sequence[LanguageModel]) -> None:
-        """Give each model its own weights."""
-        for i, model in enumerate(models):
-            model.to(self.device)
-            for name, parameter in model.named_parameters(prefix="model"):
-                parameter.data.copy_(self.parameters[name][i])
-
-    def _take(self, windows: Tensor, n_targets: Tensor, rates: Tensor, number: Tensor) -> Tensor:
-        gradients: dict[str, Tensor]
-        losses: Tensor
-        gradients, losses = self._differentiate(self.parameters, windows, n_targets)
-        scale = self._clip_scale(gradients)
-        optim, first, second = self.optim, self.optim.beta_1, self.optim.beta_2
-        for name, parameter in self.parameters.items():
-            shape = (-1, *[1] * (parameter.dim() - 1))
-            rate, gradient = rates.view(shape), gradients[name] * scale.view(shape)
-            mean, square = self.means[name], self.squares[name]
-            mean.lerp_(gradient, 1 - first)
-            square.mul_(second).addcmul_(gradient, gradient, value=1 - second)
-            if self.decays[name]:
-                parameter.mul_(1 - rate * optim.weight_decay)
-            spread = (square / (1 - second**number)).sqrt() + optim.epsilon
-            parameter.sub_(rate * (mean / (1 - first**number)) / spread)
-        return losses
-
-    def _clip_scale(self, gradients: dict[str, Tensor]) -> Float[Tensor, " R"]:
-        squares = [gradient.square().flatten(1).sum(dim=1) for gradient in gradients.values()]
-        norms = torch.stack(squares).sum(dim=0).sqrt()
-        if self.trainer.gradient_clip is None:
-            return torch.ones_like(norms)
-        scale: Tensor = (self.trainer.gradient_clip / (norms + 1e-6)).clamp(max=1.0)
-        return scale
-
-    def _loss(self, parameters: dict[str, Tensor], windows: Tensor, n_targets: Tensor) -> Tensor:
-        is_bf16, kind = self.trainer.precision is Precision.bf16, self.device.type
-        autocast = torch.autocast(kind, dtype=torch.bfloat16) if is_bf16 else nullcontext()
-        # Fused kernels go backward through one replica after the other.
-        with autocast, sdpa_kernel(SDPBackend.MATH):
-            loss: Tensor = torch.func.functional_call(self.objective, parameters, (windows,))
-        return loss / n_targets
-
-
 class _Training:
-    """The chunks of all replicas, in step, with what each has done."""
+    """The chunks of all replicas in lockstep, with the progress of each."""
 
     def __init__(
         self,
@@ -244,7 +158,7 @@ class _Training:
                     )
 
     def _live(self, row: Sequence[Chunk | None]) -> dict[int, Chunk]:
-        """The chunks of replicas that go on, by number."""
+        """The chunks of replicas that are neither done nor diverged, by number."""
         chunks = enumerate(row)
         return {i: c for i, c in chunks if c is not None and self.diverged_at[i] is None}
 
@@ -252,6 +166,8 @@ class _Training:
         began = time.perf_counter()
         n_steps = max(len(chunk.windows) for chunk in row if chunk is not None)
         windows = self._windows(row, n_steps)
+        # A replica that is done stays in the program, whose shapes are fixed: rate 0 leaves its
+        # weights as they are, and 1 target avoids a division by 0.
         n_targets, rates = torch.ones(n_steps, len(row)), torch.zeros(n_steps, len(row))
         for i, chunk in self._live(row).items():
             own = self._rates(i, chunk)
@@ -260,6 +176,7 @@ class _Training:
         device = self.step.device
         numbers = torch.arange(self.n_steps + 1, self.n_steps + n_steps + 1, dtype=torch.float32)
         moved = (windows.to(device), n_targets.to(device), rates.to(device), numbers.to(device))
+        # Losses are read once per chunk: each read would wait for the device.
         losses = torch.stack([self.step(*own) for own in zip(*moved, strict=True)]).T.tolist()
         self.n_steps += n_steps
         seconds = (time.perf_counter() - began) / sum(chunk is not None for chunk in row)
@@ -267,7 +184,7 @@ class _Training:
             self._note(i, chunk, losses[i][: len(chunk.windows)], seconds)
 
     def _windows(self, row: Sequence[Chunk | None], n_steps: int) -> Int[Tensor, "steps R B T"]:
-        """Those of all replicas; a replica that is done has windows without targets."""
+        """Windows of all replicas; those of a replica that is done have no targets."""
         shape = next(chunk for chunk in row if chunk is not None).windows.shape[1:]
         windows = torch.full((n_steps, len(row), *shape), IGNORED, dtype=torch.int32)
         for i, chunk in enumerate(row):
@@ -280,13 +197,13 @@ class _Training:
         return [optim.rate(before + step, done) for step, done in enumerate(chunk.progress)]
 
     def _note(self, i: int, chunk: Chunk, losses_nats: list[float], seconds: float) -> None:
-        """Count and log; a replica is given up where its loss stops being a number.
+        """Count and log; a replica whose loss is not finite counts as diverged.
 
         Args:
-            i: Of which replica.
-            chunk: Which it was trained on.
+            i: Number of the replica.
+            chunk: Its chunk.
             losses_nats: Mean loss of each step.
-            seconds: Its share of the time.
+            seconds: Its part of the chunk's time.
         """
         bad = [step for step, loss in enumerate(losses_nats) if not math.isfinite(loss)]
         if bad:
@@ -325,9 +242,11 @@ class _Training:
     def load(self) -> None:
         state = torch.load(self.checkpoint, map_location=self.step.device, weights_only=True)
         if state["run_ids"] != [replica.run_id for replica in self.replicas]:
-            raise InputError(f"{self.checkpoint} is of other runs; delete it to train again")
+            raise InputError(f"{self.checkpoint} belongs to other runs; delete it to train again")
         if state.get("corpora", self._corpora()) != self._corpora():  # earlier versions kept none
-            raise InputError(f"{self.checkpoint} is of other corpora; delete it to train again")
+            raise InputError(
+                f"{self.checkpoint} belongs to other corpora; delete it to train again"
+            )
         self.n_steps = state["n_steps"]
         self.progress = [Progress.of(numbers) for numbers in state["progress"]]
         self.diverged_at = state["diverged_at"]

@@ -1,4 +1,4 @@
-"""How a run is carried out: on which devices, in how many steps at a time, compiled or not."""
+"""Runtime configuration: devices, chunks, compilation, checkpoints."""
 
 import math
 import os
@@ -12,12 +12,12 @@ from physlm.schema import Schema
 if TYPE_CHECKING:
     from physlm.train.batches import Batches
 
-# Which process of a distributed run this is: as torchrun, Lightning, Slurm and LSF say it.
+# Rank of this process in a distributed run, as torchrun, Lightning, Slurm and LSF set it.
 _RANKS = ("RANK", "LOCAL_RANK", "SLURM_PROCID", "JSM_NAMESPACE_RANK")
 
 
 class Device(str, Enum):
-    """Where to compute; auto takes a GPU where there is one."""
+    """Device to compute on; auto selects a GPU if there is one."""
 
     auto = "auto"
     cpu = "cpu"
@@ -25,7 +25,7 @@ class Device(str, Enum):
 
 
 class ParallelStrategyName(str, Enum):
-    """How devices share the work: copies of the model, or shards of it."""
+    """Parallelism over devices: copies of the model (ddp), or shards of it (fsdp)."""
 
     ddp = "ddp"
     fsdp = "fsdp"
@@ -33,18 +33,18 @@ class ParallelStrategyName(str, Enum):
 
 @dataclass(kw_only=True, slots=True)
 class RuntimeConfig(Schema):
-    """How a run is carried out; none of it names the run, all of it may change between resumes."""
+    """Runtime settings: none enters the run id, all may change when a run resumes."""
 
     device: Device = Device.auto
     n_devices: int = 1
     n_nodes: int = 1
-    strategy: ParallelStrategyName = ParallelStrategyName.ddp  # where there are several devices
+    strategy: ParallelStrategyName = ParallelStrategyName.ddp  # with several devices
     n_threads: int | None = None  # CPU threads of a process; None shares the cores
-    compile: bool | None = None  # torch.compile; None where it pays
-    steps_per_chunk: int | None = None  # between looks at the losses; None for about a second
-    n_evaluations: int = 0  # during training, for curves of what scorers offer; on one device
+    compile: bool | None = None  # torch.compile; None: where it saves time
+    steps_per_chunk: int | None = None  # steps per chunk; None for about a second of them
+    n_evaluations: int = 0  # measurements during training, for learning curves; on one device
     checkpoint_seconds: float = 60.0  # between checkpoints
-    # Train several seeds or rates as replicas in one program; null: on a GPU, where they can be.
+    # Train several seeds or rates as replicas in one program; null: on a GPU, where possible.
     replicas: bool | None = None
     progress_bar: bool = True
 
@@ -70,10 +70,10 @@ class RuntimeConfig(Schema):
             )
 
     def is_compiled(self, device: str, n_parameters: int, n_tokens: float) -> bool:
-        """Whether to compile training of so many tokens.
+        """Whether to compile the training of a model on so many tokens.
 
         Raises:
-            InputError: If it is asked for where it cannot be done.
+            InputError: If compiling is requested but not possible.
         """
         from physlm.train.cpu import is_worth_compiling, missing_for_compiling
 
@@ -89,7 +89,14 @@ class RuntimeConfig(Schema):
     def chunked(
         self, batches: "Batches", device: str, n_parameters: int, n_tokens: float
     ) -> "Batches":
-        """The batches of training in chunks of as many steps as configured, or as suit them."""
+        """The batches in chunks of the configured number of steps, or of a suitable one.
+
+        Args:
+            batches: Of training.
+            device: ``cpu`` or ``cuda``.
+            n_parameters: Of the model.
+            n_tokens: Of the whole training.
+        """
         from physlm.train.cpu import steps_per_chunk
 
         n_steps = self.steps_per_chunk or steps_per_chunk(
@@ -97,15 +104,15 @@ class RuntimeConfig(Schema):
             n_parameters,
             n_tokens,
             batches.batch_size * batches.seq_len,
-            n_looks=self.n_evaluations,
+            n_evaluations=self.n_evaluations,
         )
         return replace(batches, steps_per_chunk=n_steps)
 
     def require_measurements(self, n_steps: int) -> None:
-        """Training ends as many chunks as there are measurements on the way, which are between.
+        """Require at least as many chunks as measurements, which are taken between chunks.
 
         Raises:
-            ValueError: If it has fewer.
+            ValueError: If training has fewer chunks.
         """
         n_chunks = math.ceil(n_steps / (self.steps_per_chunk or 1))
         if self.n_evaluations > n_chunks:
@@ -119,7 +126,7 @@ class RuntimeConfig(Schema):
         """``cpu`` or ``cuda``.
 
         Raises:
-            InputError: If a GPU is asked for and there are too few.
+            InputError: If GPUs are requested and there are too few.
         """
         import torch
 
@@ -135,9 +142,9 @@ class RuntimeConfig(Schema):
 
 
 def is_main_process() -> bool:
-    """False in the helpers of a distributed run, which train but neither score nor record.
+    """False in the worker processes of a distributed run, which train but do not score or record.
 
-    Their number is where Lightning looks for it, too.
+    The rank is read from the same variables that Lightning reads.
     """
     found = (os.environ.get(name) for name in _RANKS)
     return int(next((rank for rank in found if rank is not None), 0)) == 0

@@ -1,7 +1,7 @@
-"""The learning rate, as a function of what has been seen.
+"""The optimizer, and its learning rate as a function of training progress.
 
-Warm-up and decay are factors that join from the first step on: during warm-up the rate rises by
-equal steps towards a curve that falls already, and reaches that curve at the warm-up's last step.
+The rate is the product of warm-up and decay, both from the first step on: during warm-up it rises
+towards a curve that already decays, and reaches that curve at the last warm-up step.
 """
 
 import math
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Decay(str, Enum):
-    """How the rate falls from its peak."""
+    """Shape of the learning rate's decay."""
 
     cosine = "cosine"
     linear = "linear"
@@ -57,7 +57,7 @@ class OptimConfig(Schema):
     def rate(self, step: int, progress: float) -> float:
         """The learning rate of a step.
 
-        Decay follows progress, the share of all documents already seen, rather than steps:
+        Decay follows progress, the fraction of all documents already seen, rather than steps:
         documents are counted exactly, while the number of steps depends on how they pack.
 
         Args:
@@ -75,10 +75,10 @@ class OptimConfig(Schema):
         )
 
     def require_end_of_warmup(self, n_steps: int) -> None:
-        """Warm-up ends before training does.
+        """Require that warm-up ends before training does.
 
         Raises:
-            ValueError: If it does not, with the share of the rate that would ever be reached.
+            ValueError: If it does not, with the fraction of the rate that would be reached.
         """
         if self.warmup_steps <= 1 or self.warmup_steps < n_steps:
             return
@@ -96,7 +96,13 @@ class OptimConfig(Schema):
         *,
         is_fused: bool,
     ) -> "torch.optim.AdamW":
-        """AdamW with decay of some parameters, and none of the others."""
+        """AdamW with weight decay on some parameters only.
+
+        Args:
+            decaying: Parameters with weight decay.
+            others: Parameters without.
+            is_fused: Whether to use the fused kernel.
+        """
         import torch
 
         groups = [

@@ -1,4 +1,4 @@
-"""Where curves and metrics go: files always, CSV or W&B besides."""
+"""Loggers of curves and metrics: JSON lines always, CSV or W&B in addition."""
 
 import csv
 import json
@@ -23,7 +23,7 @@ from physlm.watching import harmless, reason, tell
 if TYPE_CHECKING:
     import wandb
 
-# How long a run waits for W&B when it begins, and for the rest to be sent when it has ended.
+# Seconds that a run waits for W&B when it starts, and for uploads when it has ended.
 _MOST_SECONDS = {"WANDB_INIT_TIMEOUT": 20, "WANDB_FINISH_TIMEOUT": 120}
 
 
@@ -65,9 +65,9 @@ class JsonLinesLogger(Logger):
 
 
 class CsvLogger(JsonLinesLogger):
-    """The curves as tables beside the JSON lines; final metrics go to ``scores.csv``.
+    """Curves as CSV tables in addition to the JSON lines; final metrics go to ``scores.csv``.
 
-    What scorers measure during training is in ``curve.csv``.
+    Measurements during training go to ``curve.csv``.
     """
 
     @rank_zero_only
@@ -98,7 +98,7 @@ class CsvLogger(JsonLinesLogger):
 
 
 class OutlivedLogger(Logger):
-    """A logger that is given up at its first error, in one line, while the run goes on."""
+    """A logger that is dropped at its first error, with one line, while the run continues."""
 
     def __init__(self, label: str, build: Callable[[], Logger]) -> None:
         super().__init__()
@@ -109,7 +109,7 @@ class OutlivedLogger(Logger):
 
     @property
     def name(self) -> str:
-        """What is written."""
+        """The file or service that is written to."""
         return self.label
 
     @property
@@ -127,10 +127,10 @@ class OutlivedLogger(Logger):
     def log_hyperparams(
         self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any
     ) -> None:
-        """They were passed on when the run began."""
+        """They were passed on when the run started."""
 
     def close(self, status: str) -> None:
-        """End it; W&B is told whether the run is ``finished``."""
+        """Close it; W&B marks the run as failed unless it is ``finished``."""
         with self._given_up_at_an_error():
             if isinstance(self.logger, WandbLogger):
                 self.logger.experiment.finish(exit_code=0 if status == "finished" else 1)
@@ -144,7 +144,7 @@ class OutlivedLogger(Logger):
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the run itself is sound
             self.logger = None
-            tell(f"{self.label}: {reason(error)}; the run goes on without it")
+            tell(f"{self.label}: {reason(error)}; the run continues without it")
 
 
 Loggers = list[OutlivedLogger]
@@ -203,14 +203,14 @@ def build_loggers(
     first_step: int,
     hyperparameters: Mapping[str, Any],
 ) -> Loggers:
-    """The run's loggers, cut back to the step that training goes on from.
+    """The run's loggers, with curves cut back to the step from which training resumes.
 
     Args:
-        config: Which of them.
+        config: Selects them.
         directory: Of the run.
-        run_id: Of the run, by which W&B goes on with it.
-        experiment: Its name.
-        first_step: From which on they are told.
+        run_id: Of the run, by which W&B resumes it.
+        experiment: Name of its experiment.
+        first_step: From which on curves are logged.
         hyperparameters: The configuration, for W&B.
     """
     curves, table = directory.metrics, directory.metrics.with_suffix(".csv")
@@ -243,9 +243,9 @@ def close(loggers: Loggers, status: str = "interrupted") -> None:
 
 
 def _wandb_logger(words: Mapping[str, Any], hyperparameters: Mapping[str, Any]) -> WandbLogger:
-    """A W&B run of its own beside others of this process, offline where the server is not reached.
+    """A separate W&B run per run of this process, offline if the server cannot be reached.
 
-    Then the process stays offline, so that of many runs only the first one waits.
+    The process then stays offline, so that only the first of many runs waits.
     """
     import wandb
 

@@ -1,4 +1,4 @@
-"""What of the training loop decides the result."""
+"""Training settings that affect the result: batch size, precision, gradient clipping."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -17,7 +17,7 @@ class Precision(str, Enum):
 
 @dataclass(kw_only=True, slots=True)
 class TrainerConfig(Schema):
-    """What of the training loop decides the result."""
+    """Training settings that affect the result and enter the run id."""
 
     batch_size: int = 96  # windows per optimizer step, over all devices
     gradient_accumulation_steps: int = 1  # parts a batch is computed in, to save memory
@@ -38,10 +38,10 @@ class TrainerConfig(Schema):
             )
 
     def require(self, device: str) -> None:
-        """Refuse what a device cannot do.
+        """Refuse a precision that a device lacks.
 
         Raises:
-            InputError: If fp16 is asked for on a CPU, where it would silently become bf16.
+            InputError: If fp16 is requested on a CPU, where it would silently become bf16.
         """
         if self.precision is Precision.fp16 and device == "cpu":
             raise InputError("trainer.precision=fp16 needs a GPU; use bf16 or fp32 on a CPU")

@@ -12,7 +12,8 @@ from physlm.data.people.questions import QuestionsConfig, train_people_of
 from physlm.data.tokens import TokenizerName
 from physlm.errors import InputError
 from physlm.measurement import by_text
-from physlm.models.architecture import DecoderConfig, EncoderConfig, PositionEncoding
+from physlm.models.architecture import DecoderConfig, EncoderConfig
+from physlm.models.components import PositionEncoding
 from physlm.models.decoder import Decoder
 
 N_PEOPLE = 240

@@ -7,8 +7,10 @@ import torch
 
 from physlm.errors import InputError
 from physlm.models.adapter import adapted, merged
-from physlm.models.architecture import DecoderConfig, PositionEncoding
+from physlm.models.architecture import DecoderConfig
+from physlm.models.components import PositionEncoding
 from physlm.models.inherited import InheritedConfig, Lora, Tuning
+from tests.plugin.running_mean import RunningMeanConfig
 
 STYLES = {
     "gpt2": DecoderConfig(d_model=32, n_layers=2),
@@ -83,9 +85,13 @@ def test_adapters_follow_from_the_seed():
     assert not any("embedding.lora" in name for name in one)
 
 
-def test_attention_without_queries_is_refused():
+def test_a_mixer_without_queries_is_refused_by_its_name():
+    other = DecoderConfig(d_model=32, position=PositionEncoding.none, mixer=RunningMeanConfig())
+    with pytest.raises(InputError, match=r"rank=3: RunningMean \(model.mixer\) has no queries"):
+        adapted(other.build(50, 16, 0), Lora(rank=3, embedding_rank=5, alpha=8), seed=0)
     model = DecoderConfig(d_model=32, position=PositionEncoding.position_only).build(50, 16, 0)
-    with pytest.raises(InputError, match="rank=3: attention with model.position=position_only has"):
+    refusal = r"rank=3: PositionOnlyAttention \(model.position=position_only\) has no queries"
+    with pytest.raises(InputError, match=refusal):
         adapted(model, Lora(rank=3, embedding_rank=5, alpha=8), seed=0)
     assert adapted(model, Lora(rank=0, embedding_rank=5, alpha=8), seed=0) is not None
 

@@ -10,7 +10,8 @@ import torch
 
 from physlm.eval.generate import generate
 from physlm.eval.sampling import Sampling
-from physlm.models.architecture import DecoderConfig, EncoderConfig, PositionEncoding
+from physlm.models.architecture import DecoderConfig, EncoderConfig
+from physlm.models.components import PositionEncoding
 from physlm.train.compiled_step import CompiledStep
 from physlm.train.objective import Objective
 from physlm.train.schedule import OptimConfig

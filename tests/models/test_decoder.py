@@ -3,9 +3,10 @@ from functools import partial
 import pytest
 import torch
 
-from physlm.models.architecture import DecoderConfig, MlpKind, NormKind, PositionEncoding
+from physlm.models.architecture import DecoderConfig
 from physlm.models.attention_mask import AttentionMask
 from physlm.models.channels.mlp import GatedSiluMlp, GeluMlp, gelu
+from physlm.models.components import MlpKind, NormKind, PositionEncoding
 from physlm.models.context import Context
 from physlm.models.mixers.attention_kernels import _attend_in_blocks, attend
 from physlm.models.position import Rotary

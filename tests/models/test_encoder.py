@@ -3,7 +3,8 @@ import math
 import pytest
 import torch
 
-from physlm.models.architecture import EncoderConfig, MlpKind, PositionEncoding
+from physlm.models.architecture import EncoderConfig
+from physlm.models.components import MlpKind, PositionEncoding
 from physlm.models.mlm_masking import masked
 from physlm.train.objective import Objective
 from tests.models.test_decoder import tokens
@@ -15,7 +16,7 @@ ENCODERS = {
     "rope": {"position": PositionEncoding.rope, "mlp": MlpKind.gated_silu, "tie_embeddings": False},
     "no position": {"position": PositionEncoding.none},
 }
-SHARE = 0.15
+FRACTION = 0.15
 
 
 def encoder_config(name="bert", **changes):
@@ -69,17 +70,17 @@ def test_the_mask_is_read_but_never_scored():
 
 @torch.no_grad()
 @pytest.mark.parametrize("name", ENCODERS)
-def test_the_loss_is_that_of_the_chosen_tokens_over_their_share(name):
+def test_the_loss_is_that_of_the_chosen_tokens_over_their_fraction(name):
     model, windows = scramble(build(name, seq_len=100)), tokens(8, 101)
     windows[-1, 60:] = -1
     inputs, targets = windows[:, :-1].clamp(min=0), windows[:, 1:]
-    given, is_chosen = masked(inputs, targets >= 0, vocabulary_size=20, share=SHARE)
+    given, is_chosen = masked(inputs, targets >= 0, vocabulary_size=20, fraction=FRACTION)
     n_tokens = 59  # of the last window; the one after them is a target only
     scores = model(given[:7]), model(given[7:, :n_tokens])
     log_p = torch.cat([s.log_softmax(-1).flatten(0, 1) for s in scores])
     answers = torch.cat([inputs[:7].flatten(), inputs[7, :n_tokens]])
     chosen = torch.cat([is_chosen[:7].flatten(), is_chosen[7, :n_tokens]])
-    expected = -log_p[chosen].gather(1, answers[chosen][:, None]).sum() / SHARE
+    expected = -log_p[chosen].gather(1, answers[chosen][:, None]).sum() / FRACTION
     torch.testing.assert_close(model.loss(inputs, targets), expected)
 
 
@@ -90,7 +91,7 @@ def test_the_mean_loss_of_a_model_that_knows_nothing_is_log_vocabulary():
     n_targets = windows[:, 1:].numel()
     mean = Objective(model, eos=19, is_visible_across_documents=True)(windows) / n_targets
     # As many tokens are chosen as chance has it.
-    error = math.sqrt((1 - SHARE) / (SHARE * n_targets))
+    error = math.sqrt((1 - FRACTION) / (FRACTION * n_targets))
     assert mean.item() == pytest.approx(math.log(20), rel=4 * error)
 
 

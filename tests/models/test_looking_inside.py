@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from physlm.errors import InputError
-from physlm.models.architecture import DecoderConfig, PositionEncoding
+from physlm.models.architecture import DecoderConfig
+from physlm.models.components import PositionEncoding
 from physlm.models.size import n_parameters
 from tests.models.test_decoder import tokens
 from tests.models.test_transformer import KINDS, build
@@ -76,6 +77,16 @@ def test_no_block_runs_beyond_the_last_state_that_is_asked_for():
     assert calls == [0]
 
 
+@pytest.mark.parametrize("layers", [[1, 0], [0, 1], [1, 1]])
+def test_attention_patterns_come_in_the_order_of_the_layers_given(layers):
+    model = build("gpt2")
+    every = dict(model.attention_patterns(tokens()))
+    assert list(every) == [0, 1]
+    found = list(model.attention_patterns(tokens(), layers))
+    assert [layer for layer, _ in found] == layers
+    assert all(torch.equal(pattern, every[layer]) for layer, pattern in found)
+
+
 @pytest.mark.parametrize(
     ("look", "message"),
     [
@@ -105,7 +116,7 @@ def test_a_mixer_of_somebody_else_generates_as_it_reads():
         whole = [model(t[None, : n + n_more])[0, -1] for t, n in zip(texts, lengths, strict=True)]
         torch.testing.assert_close(scores, torch.stack(whole))
     assert len(model.residuals(texts)) == 3
-    with pytest.raises(InputError, match="RunningMean has no attention to show"):
+    with pytest.raises(InputError, match="RunningMean has no attention weights"):
         list(model.attention_patterns(texts))
 
 

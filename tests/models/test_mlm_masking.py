@@ -4,7 +4,7 @@ import torch
 
 from physlm.models.mlm_masking import masked
 
-VOCABULARY, SHARE = 50, 0.15
+VOCABULARY, FRACTION = 50, 0.15
 
 
 def random_windows(n=2000, seq_len=100, seed=0):
@@ -14,7 +14,7 @@ def random_windows(n=2000, seq_len=100, seed=0):
 
 def drawn(tokens, may_be_chosen=None):
     allowed = torch.ones_like(tokens, dtype=torch.bool) if may_be_chosen is None else may_be_chosen
-    return masked(tokens, allowed, vocabulary_size=VOCABULARY, share=SHARE)
+    return masked(tokens, allowed, vocabulary_size=VOCABULARY, fraction=FRACTION)
 
 
 def is_probable(n_found, n, share):
@@ -30,7 +30,7 @@ def test_shares_are_berts(windows):
     inputs, is_chosen = drawn(tokens)
     n_chosen = is_chosen.sum()
     is_other = is_chosen & (inputs != tokens) & (inputs != VOCABULARY)
-    assert is_probable(n_chosen, tokens.numel(), SHARE)
+    assert is_probable(n_chosen, tokens.numel(), FRACTION)
     assert is_probable((inputs == VOCABULARY).sum(), n_chosen, 0.8)
     # One random token in as many as there are is the token itself.
     assert is_probable(is_other.sum(), n_chosen, 0.1 * (1 - 1 / VOCABULARY))
@@ -49,7 +49,7 @@ def test_neighbours_are_chosen_and_hidden_independently():
     inputs, is_chosen = drawn(random_windows())
     for distance in (1, 2, 16):
         both = is_chosen[:, distance:] & is_chosen[:, :-distance]
-        assert is_probable(both.sum(), both.numel(), SHARE**2)
+        assert is_probable(both.sum(), both.numel(), FRACTION**2)
         is_hidden = (inputs == VOCABULARY)[:, :-distance][both]
         assert is_probable(is_hidden.sum(), both.sum(), 0.8)
 
@@ -72,7 +72,7 @@ def test_windows_that_differ_little_have_independent_masks(change):
         other[:, -1] = (other[:, -1] + 1) % VOCABULARY
         is_other = torch.ones(len(tokens), dtype=torch.bool)
     both = (drawn(tokens).is_chosen & drawn(other).is_chosen)[is_other]
-    assert is_probable(both.sum(), both.numel(), SHARE**2)
+    assert is_probable(both.sum(), both.numel(), FRACTION**2)
 
 
 def test_what_may_not_be_chosen_is_read_as_it_is():
@@ -81,4 +81,4 @@ def test_what_may_not_be_chosen_is_read_as_it_is():
     inputs, is_chosen = drawn(tokens, allowed)
     assert not is_chosen[~allowed].any()
     assert torch.equal(inputs[~allowed], tokens[~allowed])
-    assert is_probable(is_chosen.sum(), allowed.sum(), SHARE)
+    assert is_probable(is_chosen.sum(), allowed.sum(), FRACTION)

@@ -225,11 +225,13 @@ class Convolution(nn.Conv1d):
 def test_a_parameter_that_nobody_declared_is_named_and_not_guessed():
     with pytest.raises(
         InputError,
-        match=r"parameter blocks.0.canon.kernel: nothing declares how "
-        "it begins; give Undeclared declares",
+        match=r"parameter blocks.0.canon.kernel: nothing declares its "
+        "initialisation; give Undeclared declares",
     ):
         CanonDecoder(Undeclared)
-    with pytest.raises(InputError, match=r"blocks.0.canon.weight: nothing declares how it begins"):
+    with pytest.raises(
+        InputError, match=r"blocks.0.canon.weight: nothing declares its initialisation"
+    ):
         CanonDecoder(Convolution)
     Undeclared.declares = {"kernel": Declaration(start=Start.zero)}
     model = CanonDecoder(Undeclared)
@@ -243,7 +245,7 @@ def test_a_declaration_of_nothing_is_refused():
     class Misspelt(Canon):
         declares: ClassVar = Canon.declares | {"kernal": Declaration(decays=True)}
 
-    with pytest.raises(InputError, match="Misspelt declares kernal, which it has not"):
+    with pytest.raises(InputError, match="Misspelt declares kernal, which it does not have"):
         decays(CanonDecoder(Misspelt))
 
 

@@ -111,7 +111,7 @@ def test_going_on_from_any_state_gives_the_last_one(model):
 @torch.no_grad()
 def test_attention_is_what_the_library_shows_and_one_block_can_be_asked_for(model):
     if model.model.config.model_type in WITHOUT_MAPS:
-        with pytest.raises(InputError, match="block 0 has no attention to show"):
+        with pytest.raises(InputError, match="block 0 returns no attention weights"):
             model.attention_patterns(TOKENS)
         return
     before = model(TOKENS)
@@ -123,6 +123,9 @@ def test_attention_is_what_the_library_shows_and_one_block_can_be_asked_for(mode
     model.model.set_attn_implementation("eager")
     theirs = model.model(TOKENS, output_attentions=True).attentions
     torch.testing.assert_close(maps, theirs[1].float())
+    found = list(model.attention_patterns(TOKENS, [2, 0]))
+    assert [layer for layer, _ in found] == [2, 0]
+    assert all(torch.equal(pattern, theirs[layer].float()) for layer, pattern in found)
 
 
 @torch.no_grad()
@@ -163,7 +166,9 @@ def test_blocks_that_are_no_stream_are_refused(llama):
     block.register_forward_pre_hook(
         lambda _, args, kwargs: ((args[0] * 2, *args[1:]), kwargs), with_kwargs=True
     )
-    with pytest.raises(InputError, match="no list of 3 modules reads what the one before it wrote"):
+    with pytest.raises(
+        InputError, match="no list of 3 modules reads each the output of the one before"
+    ):
         llama.residuals(TOKENS)
 
 
@@ -175,7 +180,5 @@ def test_a_model_whose_blocks_read_the_tokens_again_cannot_go_on_from_a_state(ll
     block.mlp.register_forward_hook(lambda _, __, out: out + embedded[-1])
     states = llama.residuals(TOKENS)
     torch.testing.assert_close(llama.forward_from(states[2], 2), states[3])
-    with pytest.raises(
-        InputError, match="blocks behind state 1 read more than the residual stream"
-    ):
+    with pytest.raises(InputError, match="blocks after state 1 read more than the residual stream"):
         llama.forward_from(states[1], 1)

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from physlm.errors import InputError
-from physlm.models.architecture import EncoderConfig, PositionEncoding
+from physlm.models.architecture import EncoderConfig
+from physlm.models.components import PositionEncoding
 from physlm.models.language_model import LanguageModel
 from physlm.models.size import n_parameters
 from physlm.train.objective import Objective
@@ -168,6 +169,12 @@ def test_what_a_model_does_not_show_is_refused(name):
     given = 0 if name == "untrained" else tokens()
     with pytest.raises(InputError, match=f"Bare has no {name}; define it"):
         getattr(Bare(), name)(given)
+
+
+def test_prompts_wider_than_n_positions_are_refused():
+    model = build("gpt2")
+    with pytest.raises(InputError, match="prompts of 12 tokens exceed n_positions=11"):
+        model.prefill(tokens(), torch.tensor([3, 12]), 11)
 
 
 def test_encoders_do_not_generate():

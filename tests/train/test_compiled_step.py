@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from physlm.errors import InterruptedRunError
-from physlm.models.architecture import DecoderConfig, MlpKind
+from physlm.models.architecture import DecoderConfig
+from physlm.models.components import MlpKind
 from physlm.train.batches import Batches
 from physlm.train.compiled_step import CompiledStep
 from physlm.train.objective import Objective

@@ -1,15 +1,20 @@
 """Training against the plain loop, and what is counted, measured and refused on the way."""
 
 import dataclasses
+import functools
+import io
 import itertools
 import math
+import re
 
 import pytest
 import torch
+from rich.console import Console
 
 from physlm.data.packing import IGNORED, pack
 from physlm.errors import InputError
 from physlm.models.architecture import DecoderConfig
+from physlm.train import callbacks
 from physlm.train.cpu import steps_per_chunk
 from physlm.train.fit import saved_steps
 from physlm.train.runtime import Device, RuntimeConfig
@@ -135,7 +140,7 @@ def test_more_measurements_than_chunks_are_refused():
     with pytest.raises(ValueError, match="n_evaluations=20, but training has about 80 steps in 10"):
         RuntimeConfig(n_evaluations=20, steps_per_chunk=8).require_measurements(80)
     RuntimeConfig(n_evaluations=20, steps_per_chunk=4).require_measurements(80)
-    assert steps_per_chunk("cpu", 1000, 80 * 64.0, 64, n_looks=80) == 1
+    assert steps_per_chunk("cpu", 1000, 80 * 64.0, 64, n_evaluations=80) == 1
 
 
 def test_bf16_learns_the_same_to_its_tolerance(biod, tmp_path):
@@ -213,3 +218,11 @@ def test_curves_of_several_devices_are_refused():
         RuntimeConfig(n_evaluations=3, n_devices=2)
     with pytest.raises(ValueError, match="n_evaluations=-1; must be at least 0"):
         RuntimeConfig(n_evaluations=-1)
+
+
+def test_progress_bar_shows_exposures_loss_and_speed_on_a_terminal(biod, tmp_path, monkeypatch):
+    shown = io.StringIO()
+    terminal = functools.partial(Console, file=shown, force_terminal=True, width=100)
+    monkeypatch.setattr(callbacks, "Console", lambda **_: terminal())
+    train(biod, tmp_path, runtime={"progress_bar": True})
+    assert re.search(r"\d/\d+ exposures  loss \d\.\d{4}  [\d,]+ tokens/s", shown.getvalue())

@@ -9,7 +9,8 @@ import torch
 from physlm.data.people.bios import BiosConfig
 from physlm.data.tokens import TokenizerName
 from physlm.errors import InputError, InterruptedRunError
-from physlm.models.architecture import DecoderConfig, MlpKind, PositionEncoding
+from physlm.models.architecture import DecoderConfig
+from physlm.models.components import MlpKind, PositionEncoding
 from physlm.run_directory import RunDirectory
 from physlm.train.batches import Batches
 from physlm.train.fit import fit
@@ -181,7 +182,7 @@ def test_an_interrupted_group_goes_on_to_the_same_end(tmp_path, monkeypatch):
 
 def test_a_checkpoint_of_other_runs_is_refused(tmp_path):
     train(replicas(seeds=(0, 1)), tmp_path, seconds=0)
-    with pytest.raises(InputError, match="is of other runs; delete it"):
+    with pytest.raises(InputError, match="belongs to other runs; delete it"):
         train(replicas(seeds=(0,)), tmp_path)
 
 

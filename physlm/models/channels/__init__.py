@@ -1,1 +1,1 @@
-"""Channels: the parts of a block that work on each token on its own."""
+"""Channels: the parts of a block that work on each token separately."""

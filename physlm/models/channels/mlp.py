@@ -1,4 +1,4 @@
-"""The per-token network of a block."""
+"""MLPs: plain with GELU, or gated with SiLU."""
 
 import math
 from abc import abstractmethod
@@ -16,20 +16,20 @@ Activation = Callable[..., Tensor]
 
 
 class Mlp(Channel):
-    """Up, an activation, down; what goes up and how is said by subclasses."""
+    """Up-projection, activation, down-projection; subclasses define the first two."""
 
     down: nn.Linear
 
     @abstractmethod
     def hidden(self, x: Float[Tensor, "batch seq width"]) -> tuple[Activation, *tuple[Tensor, ...]]:
-        """The activation, and what it is of."""
+        """The activation, and its inputs."""
 
     def forward(
         self,
         x: Float[Tensor, "batch seq width"],
         context: Context,  # noqa: ARG002
     ) -> Float[Tensor, "batch seq width"]:
-        """Each token on its own."""
+        """Output for each token."""
         activation, *inputs = self.hidden(x)
         return _linear_of(activation, self.down, *inputs)
 
@@ -48,7 +48,7 @@ class GeluMlp(Mlp):
         self.down = nn.Linear(d_hidden, d_model, bias=has_bias)
 
     def hidden(self, x: Float[Tensor, "batch seq width"]) -> tuple[Activation, Tensor]:
-        """GELU of what goes up."""
+        """GELU and the up-projection."""
         return gelu, self.up(x)
 
 
@@ -68,17 +68,17 @@ class GatedSiluMlp(Mlp):
         self.down = nn.Linear(d_hidden, d_model, bias=has_bias)
 
     def hidden(self, x: Float[Tensor, "batch seq width"]) -> tuple[Activation, Tensor, Tensor]:
-        """SiLU of the gate, and what it is multiplied with."""
+        """The gated SiLU, the gate and the up-projection."""
         return gated_silu, self.gate(x), self.up(x)
 
 
 def _linear_of(
     activation: Activation, layer: nn.Linear, *inputs: Float[Tensor, "batch seq hidden"]
 ) -> Float[Tensor, "batch seq width"]:
-    """A linear layer of an activation; compiled, the activation is computed again for gradients.
+    """A linear layer of an activation; compiled, the backward pass recomputes the activation.
 
-    A program of a whole step would keep it, and hidden layers are most of what a step keeps. Layers
-    that somebody put in the place of a linear one are called as they are.
+    A compiled step would keep it, and hidden activations are most of a step's memory. Layers that
+    replaced the linear one (adapters, quantised layers) are called as they are.
     """
     is_kept = torch.compiler.is_compiling() and torch.is_grad_enabled()
     if not is_kept or type(layer) is not nn.Linear:
@@ -90,7 +90,7 @@ def _linear_of(
 
 
 class _LinearOf(torch.autograd.Function):
-    """The product of an activation with a weight matrix, keeping only what it is computed from."""
+    """Product of an activation with a weight matrix that saves only the activation's inputs."""
 
     @staticmethod
     def forward(activation: Activation, weight: Tensor, *inputs: Tensor) -> Tensor:
@@ -105,7 +105,7 @@ class _LinearOf(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, d_out: Tensor) -> tuple[Tensor | None, ...]:
-        """By the activation, computed again."""
+        """Gradients, from the recomputed activation."""
         weight, *inputs = ctx.saved_tensors
         hidden, pull_back = torch.func.vjp(ctx.activation, *inputs)  # type: ignore[misc]
         d_weight = d_out.flatten(0, -2).mT @ hidden.flatten(0, -2)
@@ -120,7 +120,7 @@ def gated_silu(
 
 
 def gelu(x: Float[Tensor, "*any width"]) -> Float[Tensor, "*any width"]:
-    """GELU's tanh form; compiled in fp32, by the logistic function, whose code is faster.
+    """GELU in tanh form; compiled in fp32, through the logistic function, whose code is faster.
 
     Source:
         (1 + tanh y) / 2 = sigmoid(2 y), with y = sqrt(2 / pi) (x + 0.044715 x^3).

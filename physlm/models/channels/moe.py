@@ -1,4 +1,4 @@
-"""A mixture of experts in the place of a block's MLP: each token is sent to a few of them."""
+"""Mixture of experts in place of a block's MLP: each token is routed to a few experts."""
 
 import math
 from dataclasses import replace
@@ -8,8 +8,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from physlm.models.architecture import ExpertsShape, MlpKind
 from physlm.models.channels.mlp import gated_silu, gelu
+from physlm.models.components import ExpertsShape, MlpKind
 from physlm.models.context import Channel, Context
 from physlm.models.parameters import Declaration, Start
 from physlm.schema import converted
@@ -20,17 +20,17 @@ _EXPERT = Declaration(role="mlp", decays=True, start=Start.normal, is_expert=Tru
 
 
 class Experts(Channel):
-    """MLPs without biases, and a router that sends each token to those it scores highest.
+    """MLPs without biases, and a router that sends each token to the experts it scores highest.
 
-    What a token gets is what its experts make of it, weighted by the router's probabilities: the
-    probability itself if there is one expert, else as shares of the chosen ones. If experts are
-    full, the first choices of earlier tokens come first.
+    A token's output is the sum of its experts' outputs, weighted by the router's probabilities: the
+    probability itself with one active expert, otherwise normalised over the chosen ones. If an
+    expert is full, first choices have priority over second ones, then earlier tokens over later.
 
     Args:
         d_model: Width of the residual stream.
-        d_hidden: Hidden width of all experts together, shared evenly.
-        kind: Of the experts.
-        shape: Of the mixture.
+        d_hidden: Hidden width of all experts together, split evenly.
+        kind: Kind of the experts.
+        shape: Sizes of the mixture.
 
     Source:
         Fedus, Zoph and Shazeer (2021), Switch Transformers, section 2; Jiang et al. (2024), Mixtral
@@ -59,7 +59,7 @@ class Experts(Channel):
     def forward(
         self, x: Float[Tensor, "batch seq width"], context: Context
     ) -> Float[Tensor, "batch seq width"]:
-        """Each token by its experts."""
+        """Output for each token, from its experts."""
         tokens = x.flatten(0, 1)
         probabilities = self.router(tokens).float().softmax(dim=-1)
         weights, chosen = probabilities.topk(self.shape.n_active, dim=-1)
@@ -74,34 +74,35 @@ class Experts(Channel):
     def _load_balancing_loss(
         self, chosen: Int[Tensor, "N K"], probabilities: Float[Tensor, "N E"]
     ) -> Float[Tensor, ""]:
-        """How unevenly the router chooses: 1 if evenly.
+        """Load-balancing loss of the router; its minimum, 1, is at balanced load.
 
         Source:
-            Fedus, Zoph and Shazeer (2021), equation 4: E times the sum over experts of their share
-            of the tokens times their mean probability.
+            Fedus, Zoph and Shazeer (2021), equation 4: E times the sum over experts of their
+            fraction of the tokens times their mean probability.
         """
-        shares = self._is_sent(chosen).float().mean(dim=(0, 1))
-        return self.shape.n_experts * (shares * probabilities.mean(dim=0)).sum()
+        fractions = self._is_sent(chosen).float().mean(dim=(0, 1))
+        return self.shape.n_experts * (fractions * probabilities.mean(dim=0)).sum()
 
     def _slots(self, chosen: Int[Tensor, "N K"]) -> tuple[Int[Tensor, "N K"], int]:
-        """Where each token stands in the queues of its experts, and how long queues are.
+        """Slot of each token in the queues of its experts, and the length of a queue.
 
-        Queues lie end to end, expert by expert; behind the last one go those for whom there is no
-        room.
+        Queues are concatenated expert by expert; dropped tokens get the slot after the last queue.
         """
         is_sent = self._is_sent(chosen.T.flatten())  # first choices first
+        # A running count per expert gives each token its place in the queue without sorting.
         place = (is_sent.cumsum(dim=0) * is_sent).sum(dim=-1).view_as(chosen.T).T - 1
         capacity = self._capacity(is_sent)
-        nowhere = self.shape.n_experts * capacity
-        return torch.where(place < capacity, chosen * capacity + place, nowhere), capacity
+        dropped = self.shape.n_experts * capacity
+        return torch.where(place < capacity, chosen * capacity + place, dropped), capacity
 
     def _is_sent(self, chosen: Int[Tensor, "*any"]) -> Int[Tensor, "*any E"]:
         experts = torch.arange(self.shape.n_experts, device=chosen.device)
         return (chosen[..., None] == experts).long()
 
     def _capacity(self, is_sent: Int[Tensor, "NK E"]) -> int:
-        """Tokens that an expert takes; all that come once training is over."""
+        """Tokens that an expert accepts; all that are sent to it outside of training."""
         n_tokens = len(is_sent) // self.shape.n_active
+        # The longest queue is data-dependent, which a compiled program of fixed shapes cannot have.
         if not self.training and not torch.compiler.is_compiling():
             return int(is_sent.sum(dim=0).max())
         if not self.training:
@@ -119,7 +120,8 @@ class Experts(Channel):
         n_tokens, width = tokens.shape
         n_slots = self.shape.n_experts * capacity
         numbers = torch.arange(n_tokens, device=tokens.device)[:, None].expand_as(slots)
-        # An empty slot holds the number of a token of zeros, which stands behind the last one.
+        # An empty slot holds the index of a padding token of zeros after the last one: queues are
+        # then dense, and one batched product serves all experts.
         empty = torch.full((n_slots + 1,), n_tokens, device=tokens.device)
         held = empty.scatter(0, slots.flatten(), numbers.flatten())[:n_slots]
         queues = nn.functional.pad(tokens, (0, 0, 0, 1))[held].view(-1, capacity, width)

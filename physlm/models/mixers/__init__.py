@@ -1,1 +1,1 @@
-"""Mixers: the parts of a block in which tokens take from other tokens."""
+"""Mixers: the parts of a block in which tokens read other tokens."""

@@ -1,11 +1,11 @@
-"""Self-attention by content; positions come in through rotations, or not at all."""
+"""Self-attention by content, with rotary positions or none."""
 
 from typing import ClassVar
 
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from physlm.models.architecture import AttentionShape
+from physlm.models.components import AttentionShape
 from physlm.models.context import Context
 from physlm.models.mixers.attention_kernels import attend, attend_once
 from physlm.models.mixers.key_values import KeyValueMixer
@@ -43,7 +43,7 @@ class Attention(KeyValueMixer):
     def patterns(
         self, x: Float[Tensor, "batch seq width"], context: Context
     ) -> Float[Tensor, "batch heads seq seq"]:
-        """How much each token takes from each."""
+        """Attention weights of each token over all tokens."""
         q, k, _ = self._heads(x)
         k = k.repeat_interleave(self.shape.n_heads // self.shape.n_kv_heads, dim=1)
         return context.mask.weights(q @ k.mT * self.shape.head_width**-0.5)
@@ -53,13 +53,14 @@ class Attention(KeyValueMixer):
     ) -> Float[Tensor, "batch 1 width"]:
         n_batch, width = len(x), self.shape.head_width
         n_heads, n_kv = self.shape.n_heads, self.shape.n_kv_heads
+        # With one token per row, a view separates the heads, and no transpose is needed.
         heads = self.qkv(x).view(n_batch, -1, 1, width)
         qk, v = heads.split((n_heads + n_kv, n_kv), dim=1)
         if self.rotary is not None:
             qk = self.rotary.at(place.positions, qk)
         q, k = qk.split((n_heads, n_kv), dim=1)
         state.write(k, v, place)
-        # Heads that share keys become rows of one query, so that keys are not repeated.
+        # Heads that share keys become rows of one product, so that keys are not repeated.
         gathered = attend_once(
             q.reshape(n_batch, n_kv, -1, width),
             state.keys[:, :, place.columns],

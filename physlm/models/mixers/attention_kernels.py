@@ -1,4 +1,4 @@
-"""Kernels of softmax attention: by blocks of queries, by the library, or exactly."""
+"""Kernels of softmax attention: in blocks of queries, by torch's kernel, or exactly."""
 
 import math
 from typing import Any
@@ -10,8 +10,9 @@ from torch import Tensor, nn
 from physlm.models.attention_mask import AttentionMask
 from physlm.models.derivatives import first_only, is_exact
 
-# Queries of a block, and blocks at most: smaller blocks skip more of the future, more blocks take
-# longer to compile. Of 64, 128 and 256 queries of 512, blocks of 64 were fastest.
+# Smallest block of queries, and largest number of blocks. Smaller blocks skip more of the masked
+# future; more blocks take longer to compile, since each is unrolled into the program. Of blocks of
+# 64, 128 and 256 queries in windows of 512, those of 64 were fastest.
 _LEAST_ROWS = 64
 _MOST_BLOCKS = 8
 
@@ -22,12 +23,19 @@ def attend(
     v: Float[Tensor, "batch kv_heads seq width"],
     mask: AttentionMask,
 ) -> Float[Tensor, "batch heads seq width"]:
-    """Means of the values of all tokens that are seen, weighted by the softmax of scaled scores.
+    """Scaled dot-product attention; heads may share keys and values.
 
-    Second derivatives are refused, unless `derivatives.exact` was asked for.
+    Second derivatives are refused outside of `derivatives.exact`.
+
+    Args:
+        q: Queries.
+        k: Keys; their heads divide those of the queries.
+        v: Values.
+        mask: Which tokens see which.
     """
     is_grouped, needs_exact = q.shape[1] != k.shape[1], is_exact()
     if needs_exact or (mask.is_causal and _is_faster_in_blocks(q)):
+        # The blocks' products need equal heads; torch's kernel shares keys without copies.
         n_groups = q.shape[1] // k.shape[1]
         k, v = (t.repeat_interleave(n_groups, dim=1) if is_grouped else t for t in (k, v))
         return _attend_exactly(q, k, v, mask) if needs_exact else _attend_in_blocks(q, k, v, mask)
@@ -43,7 +51,7 @@ def _attend_exactly(
     v: Float[Tensor, "batch heads seq width"],
     mask: AttentionMask,
 ) -> Float[Tensor, "batch heads seq width"]:
-    """The definition, with all scores at once."""
+    """Attention by its definition, which autograd differentiates in every order."""
     return mask.weights(q @ k.mT * q.shape[-1] ** -0.5).to(v.dtype) @ v
 
 
@@ -51,7 +59,8 @@ def _attend_by_library(q: Tensor, k: Tensor, v: Tensor, **options: Any) -> Tenso
     gathered = nn.functional.scaled_dot_product_attention(q, k, v, **options)
     if torch.compiler.is_compiling() or gathered.grad_fn is None:
         return gathered
-    is_fused = "ScaledDotProduct" in gathered.grad_fn.name()  # else it is made of plain products
+    # Torch chooses its kernel at run time; the math path is plain products, twice differentiable.
+    is_fused = "ScaledDotProduct" in gathered.grad_fn.name()
     return first_only(gathered, q, k, v) if is_fused else gathered
 
 
@@ -61,7 +70,16 @@ def attend_once(
     v: Float[Tensor, "batch kv_heads columns width"],
     mask: Bool[Tensor, "batch 1 1 columns"] | None,
 ) -> Float[Tensor, "batch kv_heads group width"]:
-    """Attention of a single token, whose products are too small for a library's to pay."""
+    """Attention of a single query token per row, for decoding.
+
+    Args:
+        q: Queries; heads that share keys are the rows of one group.
+        k: Keys in the decoding state.
+        v: Values in the decoding state.
+        mask: Columns that each row sees; None for all.
+    """
+    # Compiled on a CPU, sums of products fuse into one loop; matrix products of one row would each
+    # be a call of the library, which costs more than the arithmetic.
     is_slow = torch.compiler.is_compiling() and q.device.type == "cpu"
     if not (is_slow or is_exact()):
         return _attend_by_library(q, k, v, attn_mask=mask)
@@ -72,7 +90,7 @@ def attend_once(
 
 
 def _is_faster_in_blocks(q: Tensor) -> bool:
-    """On CPUs, whose flash kernel is slow in bf16 and cannot be fused with what is around it."""
+    """On CPUs, whose flash kernel is slow in bf16 and cannot be fused with other operations."""
     return q.device.type == "cpu" and (torch.compiler.is_compiling() or q.dtype != torch.float32)
 
 
@@ -82,8 +100,9 @@ def _attend_in_blocks(
     v: Float[Tensor, "batch heads seq width"],
     mask: AttentionMask,
 ) -> Float[Tensor, "batch heads seq width"]:
-    """Blocks of queries one after the other, each with only the keys that causality leaves it."""
+    """Blocks of queries one after the other, each with only the keys up to its last query."""
     if torch.is_grad_enabled():
+        # Plain autograd would keep scores and masks of every block; this keeps the weights only.
         gathered: Tensor = _Blocks.apply(q, k, v, mask.segments, mask.window)[0]  # type: ignore[no-untyped-call]
         return first_only(gathered, q, k, v)
     q, k, v = (t.contiguous() for t in (q, k, v))
@@ -92,7 +111,7 @@ def _attend_in_blocks(
 
 
 class _Blocks(torch.autograd.Function):
-    """Attention in blocks, of which only the weights are kept for the first derivatives."""
+    """Attention in blocks that keeps only inputs and weights for the backward pass."""
 
     generate_vmap_rule = True
 
@@ -100,8 +119,9 @@ class _Blocks(torch.autograd.Function):
     def forward(
         q: Tensor, k: Tensor, v: Tensor, segments: Tensor | None, window: int | None
     ) -> tuple[Tensor, ...]:
-        """What the queries gather, then the weights of each block."""
+        """The output, then the weights of each block."""
         mask = AttentionMask(is_causal=True, window=window, segments=segments)
+        # Heads are views of one fused projection; products of strided slices copy them per block.
         q, k, v = (t.contiguous() for t in (q, k, v))
         pairs = [_attend_in_block(q, k, v, mask, block) for block in _blocks(q.shape[2])]
         gathered, kept = zip(*pairs, strict=True)
@@ -109,21 +129,26 @@ class _Blocks(torch.autograd.Function):
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-        """Keep the weights."""
+        """Keep inputs and weights. The weights are outputs only so that they can be saved here."""
         ctx.mark_non_differentiable(*output[1:])
         ctx.save_for_backward(*inputs[:3], *output[1:])
 
     @staticmethod
     def backward(ctx: Any, d_gathered: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
-        """Last block first: earlier blocks see fewer keys, so that the gradients shrink."""
+        """Gradients, last block first: earlier blocks see a prefix of its keys."""
         q, k, v, *kept = ctx.saved_tensors
         q, k, v, d_gathered = (t.contiguous() for t in (q, k, v, d_gathered))
+        # The softmax's gradient subtracts nearly equal numbers, which bf16 would round away.
         exact = torch.promote_types(q.dtype, torch.float32)
         d_q, d_k, d_v = [], [], []
-        sum_k = sum_v = torch.zeros((), device=q.device)  # of the keys and values up to this block
+        # Gradients of the keys and values before the current block's end, summed over the blocks
+        # after it. Each step finishes the rows of its own block and passes the shorter rest on:
+        # adding into full-length tensors would read and write all of them once per block.
+        sum_k = sum_v = torch.zeros((), device=q.device)
         for (first, last), weights in reversed([*zip(_blocks(q.shape[2]), kept, strict=True)]):
             d_rows = d_gathered[:, :, first:last]
             d_weights = (d_rows @ v[:, :, :last].mT).to(exact) * weights
+            # Of softmax: w * (dw - sum(w * dw)), with d_weights already multiplied by w.
             d_scores = d_weights - weights * d_weights.sum(dim=-1, keepdim=True)
             d_scores = (d_scores * q.shape[-1] ** -0.5).to(q.dtype)
             sum_k = d_scores.mT @ q[:, :, first:last] + sum_k
@@ -148,8 +173,9 @@ def _attend_in_block(
     mask: AttentionMask,
     block: tuple[int, int],
 ) -> tuple[Float[Tensor, "batch heads rows width"], Float[Tensor, "batch heads rows columns"]]:
-    """What the queries of a block gather, and their weights."""
+    """Output of a block of queries, and their attention weights."""
     first, last = block
+    # Queries are scaled before the product: they are smaller than the scores.
     scores = (q[:, :, first:last] * q.shape[-1] ** -0.5) @ k[:, :, :last].mT
     is_seen = mask.rows(first, last, last, q.device)
     weights = scores.masked_fill(~is_seen, -math.inf).softmax(dim=-1).to(q.dtype)

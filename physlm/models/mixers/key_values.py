@@ -1,4 +1,4 @@
-"""What mixers that keep keys and values share: whole windows, or one more token of each row."""
+"""Base of mixers whose decoding state is keys and values: whole windows, or one token per row."""
 
 from abc import abstractmethod
 
@@ -10,12 +10,12 @@ from physlm.models.state import KeyValueState, Place
 
 
 class KeyValueMixer(Mixer):
-    """Gathers the values of earlier tokens, which it keeps with their keys."""
+    """A weighted mean of the values of earlier tokens; decoding keeps keys and values."""
 
     def forward(
         self, x: Float[Tensor, "batch seq width"], context: Context
     ) -> Float[Tensor, "batch seq width"]:
-        """What each token gathers from the tokens it sees."""
+        """The mixer's output for each token, from the tokens that it sees."""
         state, place = context.state, context.place
         assert state is None or isinstance(state, KeyValueState)
         if place is None:
@@ -24,17 +24,17 @@ class KeyValueMixer(Mixer):
         return self._step(x, state, place)
 
     def new_state(self) -> KeyValueState:
-        """Keys and values of no token yet."""
+        """An empty state."""
         return KeyValueState()
 
     @abstractmethod
     def _whole(
         self, x: Float[Tensor, "batch seq width"], context: Context, state: KeyValueState | None
     ) -> Float[Tensor, "batch seq width"]:
-        """What the tokens of whole windows gather; a state keeps their keys and values."""
+        """Output for whole windows; a state, if given, keeps their keys and values."""
 
     @abstractmethod
     def _step(
         self, x: Float[Tensor, "batch 1 width"], state: KeyValueState, place: Place
     ) -> Float[Tensor, "batch 1 width"]:
-        """What one more token of each row gathers from the state, which then holds it too."""
+        """Output for one more token per row, whose key and value are added to the state."""

@@ -1,4 +1,4 @@
-"""Position-only attention: what a token gathers depends on distances alone, not on content."""
+"""Position-only attention: weights depend on distance alone, not on content."""
 
 import math
 from typing import ClassVar
@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from physlm.models.architecture import AttentionShape
+from physlm.models.components import AttentionShape
 from physlm.models.context import Context
 from physlm.models.mixers.key_values import KeyValueMixer
 from physlm.models.parameters import Declaration
@@ -16,12 +16,11 @@ from physlm.models.state import KeyValueState, Place
 
 
 class PositionOnlyAttention(KeyValueMixer):
-    """Means of values, weighted by the softmax of a score that each head has for each distance.
+    """Means of values, weighted by the softmax of one score per head and distance.
 
-    Scores are learned, or say that head h = 1, 2, ... looks at the last 2^(h-1) tokens alike, the
-    reading token included. Learned ones are projected from embeddings of the distances that all
-    layers share, which is what relative attention does without content; their product is not
-    scaled, since the projection can be.
+    Scores are learned, or uniform: head h = 1, 2, ... averages the last 2^(h-1) tokens, the current
+    one included. Learned scores are projected from distance embeddings that all layers share, like
+    relative attention without content. They are not scaled, since the projection's scale is free.
 
     Source:
         Physics of Language Models, Part 1, appendix on GPT_pos (learned) and GPT_uni (uniform).
@@ -49,7 +48,7 @@ class PositionOnlyAttention(KeyValueMixer):
         if state is not None:
             state.fill(v[..., :0], v, (scores,))
         weights = _weights(scores, context, x.shape[1]).to(v.dtype)
-        # Without masks all rows have the same weights: one product, with the rows side by side.
+        # Without segments all rows have the same weights: one product serves the whole batch.
         gathered = (
             weights @ v if len(weights) > 1 else torch.einsum("hts,bhsd->bhtd", weights[0], v)
         )
@@ -59,7 +58,7 @@ class PositionOnlyAttention(KeyValueMixer):
     def patterns(
         self, x: Float[Tensor, "batch seq width"], context: Context
     ) -> Float[Tensor, "batch heads seq seq"]:
-        """How much each token takes from each."""
+        """Attention weights of each token over all tokens."""
         weights = _weights(self._scores(context), context, x.shape[1])
         return weights.expand(len(x), -1, -1, -1)
 
@@ -81,7 +80,7 @@ class PositionOnlyAttention(KeyValueMixer):
         return values
 
     def _scores(self, context: Context) -> Float[Tensor, "heads distances"]:
-        """Of all distances there will be."""
+        """Scores of all distances up to ``n_positions``."""
         if self.distance_score is not None:
             assert context.relative_positions is not None
             learned: Tensor = self.distance_score(context.relative_positions)
@@ -95,7 +94,7 @@ class PositionOnlyAttention(KeyValueMixer):
 def _weights(
     scores: Float[Tensor, "heads distances"], context: Context, seq_len: int
 ) -> Float[Tensor, "#batch heads seq seq"]:
-    # Descending distances: going right along a row of keys, they become smaller.
+    # Distances descend along a row of keys, so scores are reversed before they are shifted.
     descending = nn.functional.pad(scores[:, :seq_len].flip(1), (0, 1))
     of_pairs = by_pair(descending[:, None].expand(-1, seq_len, -1), seq_len - 1)
     return context.mask.weights(of_pairs[None])

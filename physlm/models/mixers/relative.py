@@ -1,4 +1,4 @@
-"""Relative attention: scores depend on what two tokens are and on how far they are apart."""
+"""Relative attention: scores from content and distance, as in DeBERTa."""
 
 from typing import ClassVar
 
@@ -6,8 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from physlm.models.architecture import AttentionShape, n_distances
 from physlm.models.attention_mask import AttentionMask
+from physlm.models.components import AttentionShape, n_distances
 from physlm.models.context import Context
 from physlm.models.mixers.attention import Attention
 from physlm.models.parameters import Declaration
@@ -21,8 +21,9 @@ class RelativeAttention(Attention):
     """Disentangled attention: token i scores token j by (q_i k_j + q_i kr + k_j qr) / sqrt(3 w).
 
     The key kr and the query qr of their distance i - j are projected from embeddings that all
-    layers share; w is a head's width. These projections have no biases, which would change nothing:
-    the softmax ignores that of kr, and that of q does what that of qr would.
+    layers share; w is a head's width. These projections have no biases, which would be redundant:
+    the bias of kr adds the same score to all keys, which the softmax ignores, and that of qr is
+    equivalent to that of q.
 
     Source:
         He et al. (2021), DeBERTa, equation 4; GPT_rel of Physics of Language Models, Part 1.
@@ -43,6 +44,7 @@ class RelativeAttention(Attention):
         self, x: Float[Tensor, "batch seq width"], context: Context, state: KeyValueState | None
     ) -> Float[Tensor, "batch seq width"]:
         q, k, v = self._heads(x)
+        # Kept in the state: decoding would otherwise project every distance again at each token.
         of_distances = self._of_distances(context)
         if state is not None:
             state.fill(k, v, of_distances)
@@ -54,7 +56,7 @@ class RelativeAttention(Attention):
     def patterns(
         self, x: Float[Tensor, "batch seq width"], context: Context
     ) -> Float[Tensor, "batch heads seq seq"]:
-        """How much each token takes from each."""
+        """Attention weights of each token over all tokens."""
         q, k, _ = self._heads(x)
         scores = self._scores(q, k, self._of_distances(context), context.mask)
         return context.mask.weights(scores)
@@ -66,8 +68,10 @@ class RelativeAttention(Attention):
         state.write(new_k, new_v, place)
         k, v = state.keys[:, :, place.columns], state.values[:, :, place.columns]
         kr, qr = state.of_distances
-        # Heads that share keys become rows of one query, so that keys are not repeated.
+        # Heads that share keys become rows of one product, so that keys are not repeated.
         q = q.reshape(len(x), self.shape.n_kv_heads, -1, self.shape.head_width)
+        # A single query has one distance per key: looking these up is cheaper than shifting rows,
+        # and rows of the batch may stand at different positions.
         distances = place.distances
         qr = qr.view(*q.shape[1:3], *qr.shape[1:])[:, :, distances].movedim(2, 0)
         scores = q @ k.mT + torch.take_along_dim(q @ kr.mT, distances[:, None, None], dim=-1)
@@ -76,7 +80,7 @@ class RelativeAttention(Attention):
         return out
 
     def _of_distances(self, context: Context) -> tuple[Tensor, ...]:
-        """Keys and queries of the distances."""
+        """Keys and queries of the distances, as (heads, distances, head width)."""
         assert context.relative_positions is not None
         width = self.shape.head_width
         return tuple(
@@ -95,9 +99,12 @@ class RelativeAttention(Attention):
         n = n_distances(seq_len, is_causal=mask.is_causal)
         kr, qr = (x[:, :n] for x in of_distances)
         k, kr = self._for_all_heads(k), self._for_all_heads(kr)
+        # Scaling the inputs of the three products touches fewer numbers than scaling their sum.
         q, qr = q * self.scale, qr * self.scale
         scores = (q @ k.mT).to(torch.promote_types(q.dtype, torch.float32))
-        # Descending distances: going right along a row of keys, they become smaller.
+        # Each query meets each distance once, (T, distances) instead of (T, T, width) products; the
+        # scores are then shifted to their pairs. Distances descend along a row of keys (kr is
+        # reversed) and ascend along a column of queries (the last term is transposed).
         scores += by_pair(q @ _one_more(kr.flip(1)).mT, seq_len - 1)[..., :seq_len]
         scores += by_pair(k @ _one_more(qr).mT, n - seq_len)[..., :seq_len].mT
         return scores
@@ -112,5 +119,5 @@ class RelativeAttention(Attention):
 def _one_more(
     x: Float[Tensor, "heads distances width"],
 ) -> Float[Tensor, "heads distances_1 width"]:
-    """With a last row that is never looked at."""
+    """With one more row of zeros, which the shift of `by_pair` needs and never returns."""
     return nn.functional.pad(x, (0, 0, 0, 1))

@@ -21,7 +21,8 @@ from physlm.eval.cfg.robustness import CfgRobustnessConfig
 from physlm.eval.cfg.scores import log_probabilities
 from physlm.eval.generate import Generated
 from physlm.measurement import by_text
-from physlm.models.architecture import DecoderConfig, PositionEncoding
+from physlm.models.architecture import DecoderConfig
+from physlm.models.components import PositionEncoding
 from physlm.models.decoder import Decoder
 from tests.eval.oracle import Oracle, Read, Uniform
 

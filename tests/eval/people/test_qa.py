@@ -13,7 +13,8 @@ from physlm.errors import InputError
 from physlm.eval.people.qa import QaConfig
 from physlm.eval.splits import HELD_OUT_PEOPLE, TRAIN_PEOPLE
 from physlm.measurement import by_text
-from physlm.models.architecture import DecoderConfig, PositionEncoding
+from physlm.models.architecture import DecoderConfig
+from physlm.models.components import PositionEncoding
 from tests.eval.oracle import Scripted
 
 

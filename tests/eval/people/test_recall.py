@@ -13,7 +13,8 @@ from physlm.errors import InputError
 from physlm.eval.people.capacity import CapacityConfig
 from physlm.eval.people.recall import RecallConfig
 from physlm.measurement import by_text
-from physlm.models.architecture import DecoderConfig, PositionEncoding
+from physlm.models.architecture import DecoderConfig
+from physlm.models.components import PositionEncoding
 from physlm.models.language_model import LanguageModel
 
 

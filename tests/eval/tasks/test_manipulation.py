@@ -18,7 +18,8 @@ from physlm.errors import InputError
 from physlm.eval.splits import HELD_OUT_PEOPLE, TRAIN_PEOPLE
 from physlm.eval.tasks.manipulation import ManipulationScorerConfig
 from physlm.measurement import by_text
-from physlm.models.architecture import DecoderConfig, PositionEncoding
+from physlm.models.architecture import DecoderConfig
+from physlm.models.components import PositionEncoding
 from tests.eval.oracle import saying
 
 N = 60

@@ -7,9 +7,10 @@ import pytest
 import torch
 from torch.nn.functional import gelu, silu
 
-from physlm.models.architecture import DecoderConfig, ExpertsShape, MlpKind
+from physlm.models.architecture import DecoderConfig
 from physlm.models.attention_mask import AttentionMask
 from physlm.models.channels.moe import Experts
+from physlm.models.components import ExpertsShape, MlpKind
 from physlm.models.context import Context
 from physlm.models.size import n_parameters
 from tests.conftest import printed

@@ -3,8 +3,8 @@ import itertools
 import pytest
 import torch
 
-from physlm.models.architecture import AttentionShape
 from physlm.models.attention_mask import AttentionMask
+from physlm.models.components import AttentionShape
 from physlm.models.context import Context
 from physlm.models.mixers.position_attention import PositionOnlyAttention
 from physlm.models.relative_position import RelativePositions

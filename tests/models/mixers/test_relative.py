@@ -8,8 +8,8 @@ from transformers.models.deberta.modeling_deberta import (
     build_relative_position,
 )
 
-from physlm.models.architecture import AttentionShape
 from physlm.models.attention_mask import AttentionMask
+from physlm.models.components import AttentionShape
 from physlm.models.context import Context
 from physlm.models.mixers.relative import RelativeAttention
 from physlm.models.relative_position import RelativePositions

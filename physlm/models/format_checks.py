@@ -1,0 +1,143 @@
+"""Checks that a model and its checkpoint compute the same: no setting, no weight is ignored."""
+
+from dataclasses import fields
+from typing import Any
+
+from torch import Tensor, nn
+
+from physlm.errors import InputError
+from physlm.models.architecture import DecoderConfig
+from physlm.models.block import Block
+from physlm.models.channels.mlp import GatedSiluMlp, GeluMlp
+from physlm.models.decoder import Decoder
+from physlm.models.mixers.attention import Attention
+from physlm.models.position import Rotary
+
+Weights = dict[str, Tensor]
+
+# Our fields that every checkpoint holds, and those that change no score of a model with one MLP.
+_SIZES = {"n_layers", "n_heads", "d_model", "mlp_ratio", "norm_eps"}
+_OF_TRAINING = {"init_std", "n_active_experts", "expert_capacity", "load_balance"}
+_KNOWN_PARTS = {
+    Decoder,
+    DecoderConfig,
+    Block,
+    Attention,
+    Rotary,
+    GeluMlp,
+    GatedSiluMlp,
+    nn.ModuleList,
+    nn.Linear,
+    nn.Embedding,
+    nn.LayerNorm,
+    nn.RMSNorm,
+}
+# Their settings that change no score of a model outside of training.
+_WITHOUT_EFFECT = {
+    "_name_or_path",
+    "architectures",
+    "attention_dropout",
+    "attn_pdrop",
+    "bos_token_id",
+    "chunk_size_feed_forward",
+    "dtype",
+    "embd_pdrop",
+    "eos_token_id",
+    "id2label",
+    "initializer_range",
+    "label2id",
+    "model_type",
+    "n_ctx",
+    "output_attentions",
+    "output_hidden_states",
+    "pad_token_id",
+    "pretraining_tp",
+    "problem_type",
+    "reorder_and_upcast_attn",
+    "resid_pdrop",
+    "return_dict",
+    "summary_activation",
+    "summary_first_dropout",
+    "summary_proj_to_labels",
+    "summary_type",
+    "summary_use_proj",
+    "task_specific_params",
+    "torch_dtype",
+    "transformers_version",
+    "use_cache",
+}
+
+
+def require_expressible(
+    model: Decoder, kind: str, written: set[str], needed: dict[str, Any]
+) -> None:
+    """Refuse a model that the checkpoint format cannot express exactly.
+
+    Args:
+        model: To be exported.
+        kind: The format, for errors.
+        written: Fields of our configuration that the caller writes into the checkpoint.
+        needed: Fields with the one value that the format stands for.
+
+    Raises:
+        InputError: Naming the field or the module that has no counterpart.
+    """
+    config = model.config
+    for name in (field.name for field in fields(config)):
+        if name in needed and getattr(config, name) != needed[name]:
+            raise InputError(
+                f"model.{name}={getattr(config, name)}; a {kind} checkpoint needs {needed[name]}"
+            )
+        if name not in needed.keys() | written | _SIZES | _OF_TRAINING:
+            raise InputError(
+                f"model.{name}={getattr(config, name)}; a {kind} checkpoint has no known setting "
+                "for this, so it cannot be exported"
+            )
+    _require_known_parts(model)
+
+
+def expect_settings(theirs: Any, read: set[str], **known: object) -> None:
+    """Refuse a checkpoint that would load but compute other scores.
+
+    Args:
+        theirs: Their configuration.
+        read: Settings that the caller reads into our configuration.
+        known: Required values of other settings; the rest must have their defaults.
+
+    Raises:
+        InputError: Naming a setting that is not known, or has another value.
+    """
+    default = type(theirs)().to_dict()
+    for name, value in theirs.to_dict().items():
+        if name in read | _WITHOUT_EFFECT:
+            continue
+        if name not in default.keys() | known.keys():
+            raise InputError(f"the checkpoint has {name}={value}; this setting is not known")
+        needed = known.get(name, default.get(name))
+        if value != needed:
+            raise InputError(f"the checkpoint has {name}={value}; only {needed} is known")
+
+
+def expect_complete(missing: list[str], unexpected: list[str]) -> None:
+    """Refuse weights of which some are missing or left over, by name."""
+    if missing or unexpected:
+        raise InputError(f"weights do not match: missing {missing}, unexpected {unexpected}")
+
+
+def filled(model: Decoder, weights: Weights) -> Decoder:
+    """The model with these weights loaded, all of them."""
+    missing, unexpected = model.load_state_dict(weights, strict=False)
+    tied = {"unembedding.weight"} if model.config.tie_embeddings else set()
+    expect_complete([name for name in missing if name not in tied], unexpected)
+    return model
+
+
+def _require_known_parts(model: Decoder) -> None:
+    """Every module is of a type whose computation the configuration fully describes."""
+    parts = [model, model.config, *model.modules()]
+    for kind in map(type, parts):
+        if kind not in _KNOWN_PARTS:
+            raise InputError(
+                f"the model has a {kind.__module__}.{kind.__name__}; no checkpoint format is known "
+                "to express it, so it cannot be exported"
+            )
