@@ -12,7 +12,7 @@ from physlm.data.public.corpus import PublicFiguresConfig
 from physlm.data.tokens import END_OF_TEXT
 from physlm.errors import InputError
 from physlm.models.pretrained import load_pretrained
-from physlm.models.pretrained_text import _asked
+from physlm.models.pretrained_text import _templated
 from tests.models.checkpoints import checkpoint, save_bytewise, save_tokenizer, saying_this
 
 
@@ -144,7 +144,7 @@ def test_a_chat_template_is_not_told_what_day_it_is(bytewise):
         "{% if strftime_now is defined %}{% set date_string = day() %}{% endif %}"
         "Today is {{ date_string }}.{% for m in messages %} {{ m.content }}{% endfor %}"
     )
-    assert _asked(model.text.tokenizer, "Who?") == "Today is 26 Jul 2024. Who?"
+    assert _templated(model.text.tokenizer, "Who?") == "Today is 26 Jul 2024. Who?"
 
 
 @pytest.mark.parametrize(
