@@ -69,7 +69,7 @@ def test_mixed_training_reads_both_and_is_measured_on_both(folder):
         "trainer.batch_size=1",
         *MODEL.split(),
     ]
-    asked, stored = (carried_out(folder, *words, f"eval={name}") for name in ("qa", "bio"))
+    asked, stored = (carried_out(folder, *words, f"eval={name}") for name in ("qa", "recall"))
     assert asked["qa/exact_match{split=train_people}"].value > 0.1
     assert stored["recall/accuracy{split=train}"].n == 24
 

@@ -22,8 +22,8 @@ def test_measuring_leaves_the_model_that_is_trained_alone():
         model=DecoderConfig(d_model=16, n_layers=1),
         optim=OptimConfig(warmup_steps=0),
         eval={
-            "accuracy": CfgAccuracyConfig(n_samples_of_curve=4, prefixes=[0]),
-            "distribution": CfgDistributionConfig(n_strings_of_curve=4),
+            "accuracy": CfgAccuracyConfig(n_curve_samples=4, prefixes=[0]),
+            "distribution": CfgDistributionConfig(n_curve_strings=4),
         },
         runtime=RuntimeConfig(compile=False, n_threads=1),
     )

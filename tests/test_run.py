@@ -207,7 +207,7 @@ def test_a_language_is_learned_measured_on_the_way_and_looked_into(command, tmp_
         "runtime.n_evaluations=3",
         "logger=csv",
         "eval.cfg_accuracy.n_samples=10",
-        "eval.cfg_accuracy.n_samples_of_curve=5",
+        "eval.cfg_accuracy.n_curve_samples=5",
         "eval.cfg_accuracy.prefixes=[0,3]",
         "eval.cfg_distribution.n_strings=10",
         "eval.cfg_probing.n_train=10",

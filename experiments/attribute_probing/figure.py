@@ -15,7 +15,7 @@ ATTRIBUTES = ("birth_city", "university", "major", "employer", "company_city")
 N_PLACES = 6
 HELD_OUT = "qa/exact_match{split=held_out_people}"
 NAMED = "q_probe/accuracy{part=whole,split=test}"
-ALONG = "p_probe/accuracy{{attribute={},part=whole,place={},split=test}}"
+ALONG = "p_probe/accuracy{{attribute={},part=whole,position={},split=test}}"
 
 
 def of_augmentation(results: Results, text: str, name: str) -> Results:

@@ -88,7 +88,12 @@ class PProbeConfig(PeopleProbeConfig):
         for task, right, chance in probed(model, world, self.tasks, tokens, places, recipe):
             metrics += [
                 mean(
-                    "p_probe/accuracy", right[:, i], "accuracy", split="test", place=i, **task.dims
+                    "p_probe/accuracy",
+                    right[:, i],
+                    "accuracy",
+                    split="test",
+                    position=i,
+                    **task.dims,
                 )
                 for i in range(right.shape[1])
             ]

@@ -27,7 +27,7 @@ class LayerAblationConfig(ScorerConfig):
         skips the removed layer.
     """
 
-    bio: RecallConfig = field(default_factory=RecallConfig)
+    recall: RecallConfig = field(default_factory=RecallConfig)
     qa: QaConfig = field(default_factory=QaConfig)
 
     def check(self, model: "LanguageModel", corpus: "Corpus") -> None:
@@ -63,4 +63,4 @@ class LayerAblationConfig(ScorerConfig):
         from physlm.data.people.questions import QuestionCorpus
 
         has_questions = part_of(corpus, QuestionCorpus) is not None
-        return (self.bio, self.qa) if has_questions else (self.bio,)
+        return (self.recall, self.qa) if has_questions else (self.recall,)

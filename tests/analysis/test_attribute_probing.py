@@ -19,7 +19,7 @@ from physlm.models.decoder import Decoder
 N_PEOPLE = 240
 DATE = "q_probe/accuracy{attribute=birth_date,part=first_token,split=test}"
 CITY = "q_probe/accuracy{attribute=birth_city,part=whole,split=test}"
-P_PROBE = "p_probe/accuracy{{attribute=birth_date,part=first_token,place={},split=test}}"
+P_PROBE = "p_probe/accuracy{{attribute=birth_date,part=first_token,position={},split=test}}"
 
 
 @pytest.fixture(scope="module")

@@ -34,7 +34,7 @@ N_PARAPHRASES = 24  # of each question
 class TrainOn(str, Enum):
     """Choice of the training people: a ``share`` of all, or the ``majority``."""
 
-    share = "share"
+    fraction = "fraction"
     majority = "majority"
 
 
@@ -51,8 +51,8 @@ class QuestionsConfig(QaSplitConfig):
 
     kind: ClassVar = "questions"
     exposures: int = 20
-    train_on: TrainOn = TrainOn.share
-    train_fraction: float = 0.5  # of the people are training people (train_on=share)
+    train_on: TrainOn = TrainOn.fraction
+    train_fraction: float = 0.5  # of the people are training people (train_on=fraction)
     n_paraphrases: int = 1  # of each question in training; the others are held out
 
     def validate(self) -> None:
@@ -77,7 +77,7 @@ class QuestionsConfig(QaSplitConfig):
                 "train_on=majority, but the world has no minority; set data.n_minority"
             )
         n_train = round(self.train_fraction * world.n_people)
-        if not 0 < n_train < world.n_people and self.train_on is TrainOn.share:
+        if not 0 < n_train < world.n_people and self.train_on is TrainOn.fraction:
             raise ValueError(
                 f"train_fraction={self.train_fraction} of {world.n_people} people leaves none to "
                 f"{'train' if n_train == 0 else 'test'} on; use more people or another fraction"

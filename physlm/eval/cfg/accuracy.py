@@ -33,11 +33,11 @@ class CfgAccuracyConfig(ScorerConfig):
     )  # tokens of a valid string that are given
     temperature: float = 1.0
     batch_size: int = 500
-    n_samples_of_curve: int = 200  # number when measured during training
+    n_curve_samples: int = 200  # number when measured during training
 
     def validate(self) -> None:
         """Every value in its range."""
-        require_at_least(self, 1, "n_samples", "batch_size", "n_samples_of_curve")
+        require_at_least(self, 1, "n_samples", "batch_size", "n_curve_samples")
         if not self.prefixes or min(self.prefixes) < 0:
             raise ValueError(f"prefixes={self.prefixes}; lengths from 0 up, one at least")
         if len(set(self.prefixes)) < len(self.prefixes):
@@ -57,7 +57,7 @@ class CfgAccuracyConfig(ScorerConfig):
             corpus,
             ["beginnings", "1"],
             n_samples=self.n_samples,
-            n_samples_of_curve=self.n_samples_of_curve,
+            n_curve_samples=self.n_curve_samples,
         )
 
     def measure(self, model: "LanguageModel", corpus: "Corpus") -> Measurement:
@@ -66,7 +66,7 @@ class CfgAccuracyConfig(ScorerConfig):
 
     def curve(self, model: "LanguageModel", corpus: "Corpus") -> list[Metric]:
         """Accuracy alone, on fewer strings."""
-        return self._measured(model, corpus, self.n_samples_of_curve, is_whole=False)
+        return self._measured(model, corpus, self.n_curve_samples, is_whole=False)
 
     def _measured(
         self, model: "LanguageModel", corpus: "Corpus", n: int, *, is_whole: bool
@@ -88,10 +88,12 @@ class CfgAccuracyConfig(ScorerConfig):
                 batch_size=self.batch_size,
             )
             is_valid = written.is_valid(corpus.grammar)
-            metrics.append(mean("cfg/accuracy", is_valid, "share", split="test", prefix=prefix))
+            metrics.append(mean("cfg/accuracy", is_valid, "fraction", split="test", prefix=prefix))
             if is_whole:
                 is_cut = ~written.is_ended
-                metrics.append(mean("cfg/unfinished", is_cut, "share", split="test", prefix=prefix))
+                metrics.append(
+                    mean("cfg/unfinished", is_cut, "fraction", split="test", prefix=prefix)
+                )
                 metrics += error_metrics(corpus.grammar, written, is_valid, prefix)
             if is_whole and prefix == 0 and self.temperature == 1:
                 metrics += diversity_metrics(model, corpus, written, self.batch_size)

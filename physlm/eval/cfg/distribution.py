@@ -29,11 +29,11 @@ class CfgDistributionConfig(ScorerConfig):
 
     n_strings: int = 1000
     batch_size: int = 100  # strings per forward pass
-    n_strings_of_curve: int = 100  # number when measured during training
+    n_curve_strings: int = 100  # number when measured during training
 
     def validate(self) -> None:
         """Every value in its range."""
-        require_at_least(self, 1, "n_strings", "batch_size", "n_strings_of_curve")
+        require_at_least(self, 1, "n_strings", "batch_size", "n_curve_strings")
 
     def check(self, model: "LanguageModel", corpus: "Corpus") -> None:
         """The model is causal, and its window holds most strings."""
@@ -46,7 +46,7 @@ class CfgDistributionConfig(ScorerConfig):
             corpus,
             ["distribution"],
             n_strings=self.n_strings,
-            n_strings_of_curve=self.n_strings_of_curve,
+            n_curve_strings=self.n_curve_strings,
         )
 
     def measure(self, model: "LanguageModel", corpus: "Corpus") -> Measurement:
@@ -55,7 +55,7 @@ class CfgDistributionConfig(ScorerConfig):
 
     def curve(self, model: "LanguageModel", corpus: "Corpus") -> list[Metric]:
         """Excess loss and KL, on fewer strings."""
-        measured = self._measured(model, corpus, self.n_strings_of_curve)
+        measured = self._measured(model, corpus, self.n_curve_strings)
         return [m for m in measured if m.name in {"cfg/excess_loss_nats", "cfg/kl_nats"}]
 
     def _measured(self, model: "LanguageModel", corpus: "Corpus", n: int) -> list[Metric]:

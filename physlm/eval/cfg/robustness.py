@@ -38,16 +38,16 @@ class CfgRobustnessConfig(ScorerConfig):
 
     n_samples: int = 500
     prefix: int = 50
-    rate_of_tokens: float = 0.15  # tokens redrawn at random
-    rate_of_symbols: float = 0.10  # nonterminals replaced by a random one of their level
-    rate_of_fixed_symbols: float = 0.05  # nonterminals replaced by the next one of their level
+    token_rate: float = 0.15  # tokens redrawn at random
+    symbol_rate: float = 0.10  # nonterminals replaced by a random one of their level
+    fixed_symbol_rate: float = 0.05  # nonterminals replaced by the next one of their level
     temperatures: list[float] = field(default_factory=lambda: [1.0, 0.1])
     batch_size: int = 500
 
     def validate(self) -> None:
         """Every value in its range."""
         require_at_least(self, 1, "n_samples", "prefix", "batch_size")
-        for name in ("rate_of_tokens", "rate_of_symbols", "rate_of_fixed_symbols"):
+        for name in ("token_rate", "symbol_rate", "fixed_symbol_rate"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name}={getattr(self, name)}; must be from 0 to 1")
         names = {f"{temperature:g}" for temperature in self.temperatures}
@@ -98,7 +98,7 @@ class CfgRobustnessConfig(ScorerConfig):
                     mean(
                         "cfg/robust_accuracy",
                         is_right,
-                        "share",
+                        "fraction",
                         split="test",
                         corruption="clean" if kind is None else kind.value,
                         temperature=temperature,
@@ -108,8 +108,8 @@ class CfgRobustnessConfig(ScorerConfig):
 
     def _rate(self, kind: "CorruptionKind") -> float:
         rates = {
-            "terminal": self.rate_of_tokens,
-            "nonterminal": self.rate_of_symbols,
-            "nonterminal_fixed": self.rate_of_fixed_symbols,
+            "terminal": self.token_rate,
+            "nonterminal": self.symbol_rate,
+            "nonterminal_fixed": self.fixed_symbol_rate,
         }
         return rates[kind.value]

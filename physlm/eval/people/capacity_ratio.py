@@ -49,7 +49,7 @@ def capacity_metrics(
         _mean("total_bits", total, "bits"),
         *(_mean(part, bits, "bits") for part, bits in parts.items()),
         *(
-            _mean("accuracy", losses.is_right[:, i], "share", attribute=attribute.name)
+            _mean("accuracy", losses.is_right[:, i], "fraction", attribute=attribute.name)
             for i, attribute in enumerate(corpus.attributes)
         ),
     ]
@@ -84,7 +84,10 @@ def frequency_metrics(
         metrics += [
             _mean("name_value_bits_per_parameter", total, "bits/parameter", frequency=frequency),
             _mean(
-                "fraction_learned", value[is_in] / corpus.value_bits, "share", frequency=frequency
+                "fraction_learned",
+                value[is_in] / corpus.value_bits,
+                "fraction",
+                frequency=frequency,
             ),
         ]
     return metrics

@@ -70,16 +70,16 @@ class QaConfig(ScorerConfig):
         }
         metrics = []
         for name, values in measured.items():
-            metrics.append(mean(f"qa/{name}", values, "share", split=split))
+            metrics.append(mean(f"qa/{name}", values, "fraction", split=split))
             metrics += [
-                mean(f"qa/{name}", values[attributes == a], "share", split=split, attribute=of)
+                mean(f"qa/{name}", values[attributes == a], "fraction", split=split, attribute=of)
                 for a, of in enumerate(questions.attributes)
             ]
         if questions.config.n_paraphrases < N_PARAPHRASES:
             rng = stream(questions.world.seed, "phrasings measured")
             paraphrases = rng.integers(questions.config.n_paraphrases, N_PARAPHRASES, len(people))
             matched = is_exact_match(model, questions, people, attributes, paraphrases, size)
-            metrics.append(mean("qa/held_out_paraphrases", matched, "share", split=split))
+            metrics.append(mean("qa/held_out_paraphrases", matched, "fraction", split=split))
         return metrics
 
     def _people(self, questions: "QuestionCorpus", split: str) -> np.ndarray:

@@ -66,7 +66,7 @@ class RecallConfig(PeopleTextsConfig):
         ]
         return Measurement(
             tuple(
-                mean(f"recall/{name}", values[~np.isnan(values)], "share", split="train", **dims)
+                mean(f"recall/{name}", values[~np.isnan(values)], "fraction", split="train", **dims)
                 for name, values, dims in accuracies
                 if not np.isnan(values).all()
             )

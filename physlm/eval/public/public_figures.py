@@ -97,7 +97,9 @@ class PublicFiguresScorerConfig(ScorerConfig):
             report_cut_off(task.name, is_cut_off, self.max_new_tokens)
         split = "train" if task.is_trained and known.config.exposures > 0 else "test"
         return [
-            mean(f"public_figures/{name}", np.array(values), "share", split=split, task=task.name)
+            mean(
+                f"public_figures/{name}", np.array(values), "fraction", split=split, task=task.name
+            )
             for name, values in measured.items()
         ]
 

@@ -94,7 +94,13 @@ class ManipulationScorerConfig(ScorerConfig):
             if questions.config.hint_fraction and items.hint:
                 measured |= with_hint(model, of_task)
             metrics += [
-                mean(f"manipulation/{name}", np.array(values), "share", split=split, task=task.name)
+                mean(
+                    f"manipulation/{name}",
+                    np.array(values),
+                    "fraction",
+                    split=split,
+                    task=task.name,
+                )
                 for name, values in measured.items()
             ]
         return metrics

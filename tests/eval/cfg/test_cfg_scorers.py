@@ -145,7 +145,7 @@ def test_log_probabilities_leave_out_missing_ends(corpus):
 
 
 def test_a_perfect_model_continues_clean_prefixes_and_not_corrupted_ones(corpus):
-    config = CfgRobustnessConfig(n_samples=15, prefix=20, temperatures=[1.0], rate_of_tokens=0.3)
+    config = CfgRobustnessConfig(n_samples=15, prefix=20, temperatures=[1.0], token_rate=0.3)
     metrics = measured(config, Oracle(corpus), corpus)
     assert metrics["cfg/robust_accuracy{corruption=clean,split=test,temperature=1}"].value == 1
     assert metrics["cfg/robust_accuracy{corruption=terminal,split=test,temperature=1}"].value < 0.5
