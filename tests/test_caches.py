@@ -99,5 +99,5 @@ def test_compiled_code_that_cannot_be_kept_runs_and_is_told_at_most_once(is_nowh
     assert json.loads(done.stdout) == expected
     told = done.stderr.splitlines()
     assert len(told) == (1 if is_nowhere else 0)
-    assert all("set NUMBA_CACHE_DIR to a folder that can be written" in line for line in told)
+    assert all("set NUMBA_CACHE_DIR to a writable folder" in line for line in told)
     assert not list(tmp_path.rglob("*.nbi"))

@@ -139,7 +139,7 @@ def test_a_run_keeps_its_name_when_the_directory_that_it_starts_from_is_gone(fam
 def test_what_is_neither_a_directory_nor_words_is_refused_in_one_line(family):
     folder, _, _, _ = family
     for text in ("o'brien/x", "nowhere", "'a=1"):
-        with pytest.raises(InputError, match="no directory of a finished run, and no words"):
+        with pytest.raises(InputError, match="neither the directory of a finished run nor"):
             _ = child(runs_dir=folder, init_from=escaped(text)).run_id
 
 

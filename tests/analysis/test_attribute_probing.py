@@ -233,7 +233,7 @@ def test_an_accepted_window_holds_the_inputs(scorer):
 @pytest.mark.parametrize(
     ("scorer", "values", "message"),
     [
-        (QProbeConfig, {"batch_size": 1}, "batch_size=1; must be at least 2, to normalise"),
+        (QProbeConfig, {"batch_size": 1}, "batch_size=1; must be at least 2, for batch"),
         (PProbeConfig, {"tasks": []}, "tasks=.*; name at least one"),
         (
             QProbeConfig,

@@ -192,7 +192,7 @@ def test_files_of_other_content_are_refused(tmp_path):
     path.write_text("no table")
     with pytest.raises(ValueError, match="is no file of biographies"):
         config(source=str(path)).build(0)
-    with pytest.raises(ValueError, match=r"nothing.parquet does not exist; give the path"):
+    with pytest.raises(ValueError, match=r"nothing.parquet does not exist; give an existing path"):
         config(source=str(tmp_path / "nothing.parquet")).build(0)
     with pytest.raises(ValueError, match="is a folder; give a Parquet file"):
         config(source=str(tmp_path)).build(0)

@@ -178,7 +178,7 @@ def test_a_checkpoint_that_cannot_read_the_questions_is_refused_before_measuring
     [
         (("model.path=nowhere",), "nowhere does not exist"),
         (("model.path=",), "model.path is empty"),
-        (("model.path=nowhere", "stage=train"), "measured as it is; set stage=measure"),
+        (("model.path=nowhere", "stage=train"), "cannot be trained; set stage=measure"),
         (("model.path=nowhere", "eval.public_figures.n_shots=-1"), "n_shots=-1"),
         (("model.path=nowhere", "eval.public_figures.n_shots=200"), "n_shots=200; must be at most"),
         (("model.path=nowhere", "eval=capacity"), "has its own tokenizer"),
