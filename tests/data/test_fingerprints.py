@@ -106,7 +106,7 @@ COMPACT = [
         "a9484d56c92e1fb0",
         "11167dd84575484b b3adc8dd51a43655",
     ),
-    (MixedConfig(biographies=bios()), "3f41d5a1fe781c67", "1f4eeaf9a93a40a4 2561360dd1cc7d37"),
+    (MixedConfig(biographies=bios()), "abe2c228e9328211", "1f4eeaf9a93a40a4 2561360dd1cc7d37"),
 ]
 
 # The same for every task of the first vocabulary on the people of bios, and for born_in_year.
@@ -143,7 +143,7 @@ TASKS = [
 ]
 MANIPULATION = ("140c656a01a48fd3", "97221b679dcbb450")
 BORN_IN_YEAR = ("bb001aedc0d69575", "81b96fa32a24915b")
-QUESTIONS = ("1f71751996d79992", "de849ea6f931e3dd")
+QUESTIONS = ("ffc7941670229ce5", "de849ea6f931e3dd")
 
 # The lists that are drawn from: one more name, template or form changes every draw.
 LISTS = {
