@@ -25,7 +25,7 @@ from physlm.train.logger import LoggerConfig
 from physlm.train.objective import Objective
 from physlm.train.runtime import Device, RuntimeConfig
 from physlm.train.schedule import OptimConfig
-from physlm.train.tracking import build_loggers
+from physlm.train.tracking import Tracking
 from physlm.train.trainer import TrainerConfig
 
 _BATCH, _SEQ_LEN, _N_STEPS, _TURNS = 4, 24, 16384, 5
@@ -131,14 +131,13 @@ def _ours() -> float:
     clock = _Clock()
     with tempfile.TemporaryDirectory() as folder:
         directory = RunDirectory(Path(folder))
-        loggers = build_loggers(
-            LoggerConfig(),
-            directory,
+        loggers = Tracking(
+            config=LoggerConfig(),
+            directory=directory,
             run_id="null",
             experiment="null",
-            first_step=0,
             hyperparameters={},
-        )
+        ).start(0)
         runtime = RuntimeConfig(device=Device.cpu)
         batches = Batches(corpus, _SEQ_LEN, _BATCH)
         fit(

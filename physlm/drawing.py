@@ -1,16 +1,13 @@
 """The figures of a run, drawn of what its record and its directory hold."""
 
-from collections.abc import Mapping
 from pathlib import Path
 
 from physlm.arrays import read_arrays
-from physlm.eval.scorer import ScorerConfig
+from physlm.eval.scorer import Scorers
 from physlm.measurement import Measurement
 from physlm.record import RunRecord
 from physlm.run_directory import RunDirectory, read_curves
 from physlm.watching import harmless
-
-Scorers = Mapping[str, ScorerConfig]  # of a run, by name
 
 
 def draw(

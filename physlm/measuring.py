@@ -2,7 +2,6 @@
 
 import copy
 import traceback
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +11,7 @@ import numpy as np
 from physlm.arrays import digest, keep_arrays, read_arrays
 from physlm.data.corpus import Corpus
 from physlm.errors import InputError
-from physlm.eval.scorer import ScorerConfig
+from physlm.eval.scorer import ScorerConfig, Scorers
 from physlm.record import RunRecord
 from physlm.run_directory import RunDirectory
 
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
     from physlm.models.language_model import LanguageModel
 
 Subject = tuple["LanguageModel", Corpus]
-Scorers = Mapping[str, ScorerConfig]  # of a run, by name
-
 _Arrays = dict[str, dict[str, np.ndarray]]  # of every scorer that has some
 
 

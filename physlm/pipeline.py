@@ -116,7 +116,7 @@ def _fitted(
     first_step = _first_step(directory, prepared.origin)
     if is_main_process():
         directory.begin(config.described(), config, first_step=first_step)
-        tracking.since(first_step)
+        tracking.start(first_step)
     if config.stage is Stage.measure:
         return prepared, Trained(prepared.model, Progress())
     trained = fit(

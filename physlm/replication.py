@@ -172,7 +172,7 @@ def _trained_together(
 def _begin(point: RunConfig, tracking: Tracking, first_step: int) -> None:
     directory = RunDirectory(point.run_dir)
     directory.begin(point.described(), point, first_step=first_step)
-    tracking.since(first_step)
+    tracking.start(first_step)
 
 
 def _ended(

@@ -19,7 +19,7 @@ from physlm.record import read_record
 from physlm.run import main
 from physlm.run_directory import RunDirectory, read_curves
 from physlm.train.logger import LoggerConfig, Tracker
-from physlm.train.tracking import build_loggers, close, report
+from physlm.train.tracking import Tracking, close, report
 from physlm.watching import harmless, outlive_readers, tell
 
 TINY = (
@@ -77,14 +77,13 @@ def unreachable(monkeypatch):
 
 def build(directory, kind, run_id="abc"):
     directory.path.mkdir(parents=True, exist_ok=True)
-    return build_loggers(
-        LoggerConfig(kind=kind),
-        directory,
+    return Tracking(
+        config=LoggerConfig(kind=kind),
+        directory=directory,
         run_id=run_id,
         experiment="run",
-        first_step=0,
         hyperparameters={"a": 1},
-    )
+    ).start(0)
 
 
 def test_a_run_is_trained_and_kept_offline_where_wandb_is_not_reached(unreachable, tmp_path, capfd):

@@ -6,6 +6,7 @@ is measured, and imports the modules that compute inside its methods.
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -59,6 +60,9 @@ class ScorerConfig(Schema, ABC):
             measurement: All metrics of the run, and the arrays of this scorer.
         """
         return {}
+
+
+Scorers = Mapping[str, ScorerConfig]  # of a run, by name
 
 
 def mean(name: str, values: np.ndarray, unit: str, *, split: str, **dims: Dim) -> Metric:

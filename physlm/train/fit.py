@@ -17,7 +17,7 @@ from lightning.pytorch.loggers import Logger
 from lightning.pytorch.strategies import FSDPStrategy, Strategy
 
 from physlm.errors import DivergedError, InputError
-from physlm.interruption import stop_requests
+from physlm.interruption import StopRequests, stop_requests
 from physlm.models.language_model import LanguageModel
 from physlm.record import Origin
 from physlm.run_directory import RunDirectory
@@ -86,14 +86,14 @@ def fit(
         InterruptedRunError: If the process was asked to stop; its last state is saved.
     """
     settings = _settings_of_lightning(trainer, runtime)
-    is_alone, is_sharded = _is_alone(runtime), _is_sharded(runtime)
+    is_sharded = _is_sharded(runtime)
     whole = copy.deepcopy(model) if is_sharded else model
     objective = Objective(
         model,
         eos=batches.corpus.vocabulary.eos,
         is_visible_across_documents=attention_across_documents,
     )
-    is_managed = not is_alone or trainer.precision is Precision.fp16
+    is_managed = not _is_alone(runtime) or trainer.precision is Precision.fp16
     if is_compiled and is_managed:
         objective.compile()
     module = TrainingModule(
@@ -107,18 +107,10 @@ def fit(
     )
     checkpoint = directory.checkpoint if directory.checkpoint.exists() else None
     with stop_requests() as stop, lightning_quiet():
-        callbacks: list[lightning.Callback] = []
-        if runtime.n_evaluations:  # first, so that a request to stop meanwhile is seen at once
-            callbacks.append(Measurements(measure, runtime.n_evaluations))
-        callbacks.append(Checkpoints(directory.checkpoint, runtime.checkpoint_seconds, stop))
-        if runtime.progress_bar:
-            callbacks.append(ExposureBar())
-        if is_profiled and is_main_process():
-            callbacks.append(Profile(directory.path))
         lightning_trainer = lightning.Trainer(
             accelerator=device,
             logger=list(loggers),
-            callbacks=callbacks,
+            callbacks=_callbacks(runtime, directory, measure, stop, is_profiled=is_profiled),
             default_root_dir=directory.path,
             **settings,
         )
@@ -130,6 +122,26 @@ def fit(
             lightning_trainer.save_checkpoint(directory.checkpoint)
             _fill(whole, directory.checkpoint)
     return Trained(whole, module.progress)
+
+
+def _callbacks(
+    runtime: RuntimeConfig,
+    directory: RunDirectory,
+    measure: Callable[[], Mapping[str, float]],
+    stop: StopRequests,
+    *,
+    is_profiled: bool,
+) -> list[lightning.Callback]:
+    """What happens between chunks; measuring comes first, so that a stop meanwhile is seen."""
+    callbacks: list[lightning.Callback] = []
+    if runtime.n_evaluations:
+        callbacks.append(Measurements(measure, runtime.n_evaluations))
+    callbacks.append(Checkpoints(directory.checkpoint, runtime.checkpoint_seconds, stop))
+    if runtime.progress_bar:
+        callbacks.append(ExposureBar())
+    if is_profiled and is_main_process():
+        callbacks.append(Profile(directory.path))
+    return callbacks
 
 
 def saved_steps(path: Path, origin: Origin | None = None) -> int:

@@ -157,7 +157,7 @@ class Tracking:
     Attributes:
         config: Which loggers.
         directory: Of the run.
-        run_id: Of the run, by which W&B goes on with it.
+        run_id: Of the run, by which W&B resumes it.
         experiment: Its name.
         hyperparameters: The configuration, for W&B.
         loggers: Those that were opened.
@@ -170,64 +170,36 @@ class Tracking:
     hyperparameters: Mapping[str, Any]
     loggers: Loggers = field(default_factory=list)
 
-    def since(self, first_step: int) -> Loggers:
-        """Open the loggers, cut back to the step that training goes on from."""
-        self.loggers = build_loggers(
-            self.config,
-            self.directory,
-            run_id=self.run_id,
-            experiment=self.experiment,
-            first_step=first_step,
-            hyperparameters=self.hyperparameters,
-        )
+    def start(self, first_step: int) -> Loggers:
+        """Open the loggers, with curves cut back to the step from which training resumes."""
+        curves, table = self.directory.metrics, self.directory.metrics.with_suffix(".csv")
+        self.loggers = [OutlivedLogger(str(curves), lambda: JsonLinesLogger(curves, first_step))]
+        if self.config.kind is Tracker.csv:
+            self.loggers.append(OutlivedLogger(str(table), lambda: CsvLogger(table, first_step)))
+        if self.config.kind is Tracker.wandb:
+            words = {
+                "project": self.config.project,
+                "entity": self.config.entity,
+                "group": self.config.group or self.experiment,
+                "name": f"{self.experiment}-{self.run_id[:6]}",
+                "id": self.run_id,
+                "dir": self.directory.path,
+            }
+            self.loggers.append(
+                OutlivedLogger("W&B", lambda: _wandb_logger(words, self.hyperparameters))
+            )
         return self.loggers
 
     def end(self, metrics: Mapping[str, float], step: int, status: str) -> None:
-        """Tell what a run has measured, and how it ended."""
-        loggers = self.loggers or self.since(step)
+        """Log the final metrics and the status, and close the loggers."""
+        loggers = self.loggers or self.start(step)
         with harmless(f"logging what {self.directory.path} measured"):
             report(loggers, metrics, step)
         close(loggers, status)
 
     def close(self) -> None:
-        """Leave no logger open, however the run ended."""
+        """Close every logger that is still open, so that the next run starts its own."""
         close(self.loggers)
-
-
-def build_loggers(
-    config: LoggerConfig,
-    directory: RunDirectory,
-    *,
-    run_id: str,
-    experiment: str,
-    first_step: int,
-    hyperparameters: Mapping[str, Any],
-) -> Loggers:
-    """The run's loggers, with curves cut back to the step from which training resumes.
-
-    Args:
-        config: Selects them.
-        directory: Of the run.
-        run_id: Of the run, by which W&B resumes it.
-        experiment: Name of its experiment.
-        first_step: From which on curves are logged.
-        hyperparameters: The configuration, for W&B.
-    """
-    curves, table = directory.metrics, directory.metrics.with_suffix(".csv")
-    loggers = [OutlivedLogger(str(curves), lambda: JsonLinesLogger(curves, first_step))]
-    if config.kind is Tracker.csv:
-        loggers.append(OutlivedLogger(str(table), lambda: CsvLogger(table, first_step)))
-    if config.kind is Tracker.wandb:
-        words = {
-            "project": config.project,
-            "entity": config.entity,
-            "group": config.group or experiment,
-            "name": f"{experiment}-{run_id[:6]}",
-            "id": run_id,
-            "dir": directory.path,
-        }
-        loggers.append(OutlivedLogger("W&B", lambda: _wandb_logger(words, hyperparameters)))
-    return loggers
 
 
 def report(loggers: Loggers, metrics: Mapping[str, float], step: int) -> None:

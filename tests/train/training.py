@@ -12,7 +12,7 @@ from physlm.train.fit import fit, saved_steps
 from physlm.train.logger import LoggerConfig
 from physlm.train.runtime import Device, RuntimeConfig
 from physlm.train.schedule import OptimConfig
-from physlm.train.tracking import build_loggers
+from physlm.train.tracking import Tracking
 from physlm.train.trainer import TrainerConfig
 
 OPTIM = OptimConfig(learning_rate=3e-3, warmup_steps=4)
@@ -38,15 +38,13 @@ def train_whole(
     model = model or DecoderConfig(d_model=16, init_std=0.2).build(corpus.vocabulary.size, 12, 0)
     settings = {"device": Device.cpu, "progress_bar": False, "steps_per_chunk": 3}
     trainer_config = TrainerConfig(**({"batch_size": 6} | trainer))
-    first_step = saved_steps(directory.checkpoint)
-    loggers = build_loggers(
-        LoggerConfig(),
-        directory,
+    loggers = Tracking(
+        config=LoggerConfig(),
+        directory=directory,
         run_id="test",
         experiment="test",
-        first_step=first_step,
         hyperparameters={},
-    )
+    ).start(saved_steps(directory.checkpoint))
     runtime = RuntimeConfig(**(settings | (runtime or {})))
     batches = Batches(corpus, 12, trainer_config.batch_size, runtime.steps_per_chunk)
     return fit(
