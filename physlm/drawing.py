@@ -1,4 +1,4 @@
-"""The figures of a run, drawn of what its record and its directory hold."""
+"""Figures of a run, drawn from its record and its directory."""
 
 from pathlib import Path
 
@@ -13,13 +13,13 @@ from physlm.watching import harmless
 def draw(
     scorers: Scorers, record: RunRecord, directory: RunDirectory, *, is_anew: bool = False
 ) -> None:
-    """Draw the figures that are not there.
+    """Draw missing figures.
 
     Args:
-        scorers: Of the run, by name.
-        record: What it measured.
-        directory: Where its arrays and figures are.
-        is_anew: Those that are there show what is no longer so, and are drawn, too.
+        scorers: Scorers of the run, by name.
+        record: The record of the run.
+        directory: The run directory, with arrays and figures.
+        is_anew: Whether existing figures are outdated and drawn again.
     """
     if is_anew:
         with harmless(f"removing old figures of {directory.path}"):
@@ -44,7 +44,7 @@ def draw(
 
 
 def measurement_of(record: RunRecord, directory: RunDirectory, name: str) -> Measurement:
-    """What a run has measured: its metrics, and the arrays of one scorer, as they were kept.
+    """The metrics of a run, with the saved arrays of one scorer.
 
     Raises:
         InputError: If the arrays are missing or have changed.
@@ -54,7 +54,7 @@ def measurement_of(record: RunRecord, directory: RunDirectory, name: str) -> Mea
 
 
 def undrawn(scorers: Scorers, record: RunRecord, directory: RunDirectory) -> list[str]:
-    """The figures that are not there: of training, and of the scorers that have measured."""
+    """Names of missing figures: of training, and of the scorers that have measured."""
     names = [n for name in record.scorers if name in scorers for n in scorers[name].figure_names]
     if directory.metrics.exists():
         names.append("figure")
@@ -63,7 +63,7 @@ def undrawn(scorers: Scorers, record: RunRecord, directory: RunDirectory) -> lis
 
 
 def _has_curves(path: Path) -> bool:
-    """Whether scorers measured on the way; of a file that cannot be read, drawing will tell."""
+    """Whether scorers measured during training; an unreadable file is reported when drawing."""
     try:
         return b"curve/tokens" in path.read_bytes()
     except OSError:

@@ -1,4 +1,4 @@
-"""What a trained run is measured by, scorer by scorer."""
+"""Runs the scorers of a trained run one by one, and keeps each result."""
 
 import copy
 import traceback
@@ -30,23 +30,23 @@ def measured(
     *,
     is_anew: bool = False,
 ) -> RunRecord:
-    """The record with what scorers measure; one that fails leaves its reason instead.
+    """The record with the metrics of all scorers; a failed scorer leaves its reason instead.
 
-    Of a run that diverged nothing is measured, and the record is kept as it is.
+    A diverged run is not measured.
 
-    Arrays and record are written after each of them, so that nothing is measured twice. Where all
-    is measured anew they are written at the end, and the old ones stay if a scorer fails.
+    Arrays and record are written after each scorer, so nothing is measured twice. When everything
+    is measured again, they are written at the end, and the old ones stay if a scorer fails.
 
     Args:
         scorers: Of the run, by name; those that have measured before are left out.
-        record: What is known of the trained run.
+        record: The record of the trained run.
         subject: The trained model and its corpus.
-        directory: Where the record is kept, and the arrays beside it.
-        is_anew: All of them measure, and nothing of before is kept.
+        directory: The run directory.
+        is_anew: Whether all scorers measure again, replacing earlier results.
 
     Raises:
         InputError: If arrays that were measured before are missing or have changed.
-        UnmeasuredError: If a scorer fails where all is measured anew.
+        UnmeasuredError: If a scorer fails while everything is measured again.
     """
     if record.status == "diverged":
         directory.write_record(record)
@@ -66,7 +66,7 @@ def measured(
 
 
 def curve(scorers: Scorers, model: "LanguageModel", corpus: Corpus) -> dict[str, float]:
-    """What scorers measure of a model that is being trained."""
+    """The metrics that scorers measure during training."""
     # A copy: long strings lengthen a model's tables, which compiled training keeps by address.
     model = copy.deepcopy(model).eval()
     found = [metric for scorer in scorers.values() for metric in scorer.curve(model, corpus)]
@@ -85,15 +85,15 @@ def _after(
     """The record after one more scorer.
 
     Args:
-        name: Of the scorer.
-        scorer: Which measures.
-        record: What was measured before.
+        name: Name of the scorer.
+        scorer: The scorer.
+        record: The record before it.
         subject: The trained model and its corpus.
         arrays: Of the other scorers; those of this one are added.
     """
     try:
         found = scorer.measure(*subject)
-    except Exception as error:  # noqa: BLE001 - the other scorers have something to say, too
+    except Exception as error:  # noqa: BLE001 - the other scorers can still measure
         return replace(record, errors={**record.errors, name: _reason(error)})
     digests = {}
     if found.arrays:

@@ -1,4 +1,4 @@
-"""What a run came to, and whether it was carried to its end before."""
+"""The outcome of a run, and whether it was complete before."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,13 +13,13 @@ from physlm.run_directory import RunDirectory
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a run came to.
+    """The outcome of a run.
 
     Attributes:
         record: Its record.
         path: Where the record is.
-        was_done: Nothing of it was left to be trained or measured.
-        outdated: The scorers that measure otherwise by now, and their versions.
+        was_done: Whether it had been trained and measured before.
+        outdated: Scorers whose versions have changed since, with both versions.
     """
 
     record: RunRecord
@@ -29,7 +29,7 @@ class Outcome:
 
 
 def earlier_outcome(config: RunConfig, directory: RunDirectory) -> Outcome | None:
-    """What a run came to that was trained before; None if it is to be trained.
+    """The outcome of an earlier attempt; None if the run is not trained.
 
     Raises:
         InputError: If its record is damaged, or of another run.
@@ -44,7 +44,7 @@ def earlier_outcome(config: RunConfig, directory: RunDirectory) -> Outcome | Non
 
 
 def settled_outcome(config: RunConfig, directory: RunDirectory) -> Outcome | None:
-    """What a run came to before; None if any of it is still to be trained, measured or drawn.
+    """The outcome of a complete run; None if training, a metric or a figure is missing.
 
     Raises:
         InputError: If its record is damaged, or of another run.
@@ -57,7 +57,7 @@ def settled_outcome(config: RunConfig, directory: RunDirectory) -> Outcome | Non
 
 
 def faults(outcomes: Iterable[Outcome]) -> dict[str, DivergedError | UnmeasuredError]:
-    """By run id, why runs that have a record did not come to their end."""
+    """By run id, why a run with a record is not finished."""
     found: dict[str, DivergedError | UnmeasuredError] = {}
     for outcome in outcomes:
         try:

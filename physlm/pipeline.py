@@ -24,15 +24,15 @@ from physlm.weights import keep_weights
 
 @stop_requests(at_once=True)
 def execute(config: RunConfig, directory: RunDirectory, *, waits: bool = False) -> Outcome | None:
-    """Carry a run to its end, or find that it is there already.
+    """Complete a run: train, measure and draw what is missing.
 
-    The run that it starts from, if any, is carried out once this one is found sound. In a
-    distributed run every process comes here; only the first one keeps the run's files, and the
-    others return None.
+    Its parent, if any, is completed first, once this run has been checked. In a distributed run
+    every process calls this; only the first one writes the run's files, and the others return
+    None.
 
     Args:
         config: What to run.
-        directory: Where its files are.
+        directory: The run directory.
         waits: Whether to wait for another process that works on this run.
 
     Raises:
@@ -61,16 +61,16 @@ def tracking_of(config: RunConfig, directory: RunDirectory) -> Tracking:
 
 
 def carry_out(config: RunConfig, directory: RunDirectory, tracking: Tracking) -> Outcome:
-    """Do of a run what is missing: train it, measure it, draw it.
+    """Train, measure and draw what is missing of a run.
 
     Args:
         config: What to run.
-        directory: Where its files are, which no other process works on.
+        directory: The run directory, which no other process works on.
         tracking: Its loggers.
 
     Raises:
         InputError: If the configuration or a file of an earlier attempt cannot be used.
-        UnmeasuredError: If it is to be measured again and a scorer fails; the record stays.
+        UnmeasuredError: If rescoring fails; the record is unchanged.
     """
     before = earlier_outcome(config, directory)
     if before is None:
@@ -87,10 +87,10 @@ def carry_out(config: RunConfig, directory: RunDirectory, tracking: Tracking) ->
 
 
 def _carry_out_parent(config: RunConfig, directory: RunDirectory) -> None:
-    """Carry out the run that a run starts from if it is not there, once this one is found sound.
+    """Complete the parent of a run if it has no record, after checking the run itself.
 
     Raises:
-        InputError: If a value or the checkpoint is refused, or the earlier run would be made by
+        InputError: If a value or the checkpoint is refused, or a missing parent would need
             several devices.
     """
     if config.parent is None:
@@ -110,7 +110,7 @@ def _carry_out_parent(config: RunConfig, directory: RunDirectory) -> None:
 def _fitted(
     config: RunConfig, directory: RunDirectory, tracking: Tracking
 ) -> tuple[Prepared, Trained]:
-    """What a run was trained with, and what came of it; one that only measures trains nothing."""
+    """A run's corpus and model, and the result of training; stage=measure trains nothing."""
     _carry_out_parent(config, directory)
     prepared = prepare(config, is_started=True)
     first_step = _first_step(directory, prepared.origin)
@@ -138,7 +138,7 @@ def _fitted(
 
 
 def _first_step(directory: RunDirectory, origin: Origin) -> int:
-    """Where training goes on from; a run that is made again begins anew."""
+    """The step from which training resumes; 0 for a run that is repeated."""
     return 0 if directory.record.exists() else saved_steps(directory.checkpoint, origin)
 
 
@@ -150,17 +150,17 @@ def keep(
     *,
     n_replicas: int = 1,
 ) -> tuple[RunRecord, Subject]:
-    """Keep the weights that training came to, alone or as a replica.
+    """Save the trained weights of a run, trained alone or as a replica.
 
     Args:
         config: Of the run.
-        directory: Where its files are.
-        prepared: What was trained, and on what.
-        trained: What training came to.
-        n_replicas: Runs that were trained together in one program.
+        directory: The run directory.
+        prepared: Its corpus and model.
+        trained: The result of training.
+        n_replicas: Number of runs trained together in one program.
 
     Returns:
-        What is known of the run, not written yet, and what is to be measured.
+        The record, not written yet, and the model and corpus to measure.
     """
     counts = _counts(trained.progress, prepared)
     is_diverged = trained.diverged_at is not None
@@ -184,7 +184,7 @@ def keep(
 
 
 def _counts(done: Progress, prepared: Prepared) -> dict[str, Any]:
-    """What was trained on, and what training counted."""
+    """The corpus, and the counts of training."""
     corpus = prepared.corpus
     return {
         "corpus": {"fingerprint": prepared.origin.corpus, "entropy_bits": corpus.entropy_bits},
@@ -200,7 +200,7 @@ def _counts(done: Progress, prepared: Prepared) -> dict[str, Any]:
 def _kept(
     config: RunConfig, directory: RunDirectory, record: RunRecord
 ) -> tuple[RunRecord, Subject]:
-    """What is known of a run that was trained before, and its model as it was kept."""
+    """The record of a run that was trained before, with its saved model and its corpus."""
     if config.stage is Stage.measure:
         _carry_out_parent(config, directory)
     world = trained_world(config, directory)
@@ -217,18 +217,18 @@ def finish(
     *,
     is_anew: bool = False,
 ) -> Outcome:
-    """Measure what was trained as far as it is not measured, and show what came out.
+    """Run the scorers that have not measured yet, log the metrics and draw the figures.
 
-    The record is written as soon as weights are kept, and again after each scorer: what is there
-    is never computed twice, however the process ends.
+    The record is written as soon as the weights are saved, and again after each scorer, so nothing
+    is computed twice, however the process ends.
 
     Args:
         config: Of the run.
-        directory: Where its files are.
-        record: What is known of it.
-        subject: What is measured: its model and its corpus.
-        tracking: Its loggers, which are told.
-        is_anew: All is measured, whatever has been.
+        directory: The run directory.
+        record: Its record.
+        subject: Its model and its corpus.
+        tracking: Its loggers.
+        is_anew: Whether to measure everything again.
     """
     record = measured(config.eval, record, subject, directory, is_anew=is_anew)
     values = {metric.text: metric.value for metric in record.metrics}

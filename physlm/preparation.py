@@ -1,4 +1,4 @@
-"""What a run works with: corpus, model and batches, all of it checked before any compute."""
+"""The corpus, model and batches of a run, checked before any compute."""
 
 import math
 from dataclasses import asdict, dataclass, replace
@@ -22,13 +22,13 @@ from physlm.weights import kept_weights, load_weights
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
-    """What is measured, all of it checked.
+    """A model and its corpus, checked.
 
     Attributes:
-        device: Where to compute.
-        corpus: What is trained on.
-        model: What is trained on it, or was.
-        origin: What the files of the run say that they are of.
+        device: ``cpu`` or ``cuda``.
+        corpus: The training corpus.
+        model: The model, trained or not.
+        origin: Run id and corpus fingerprint, as recorded in the run's files.
     """
 
     device: str
@@ -39,12 +39,12 @@ class World:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared(World):
-    """What is trained, all of it checked.
+    """Everything that training needs, checked.
 
     Attributes:
         batches: The corpus in steps.
         is_compiled: Whether training is compiled.
-        facts: What the record says of the run before it is trained.
+        facts: The fields of the record that are known before training.
     """
 
     batches: Batches
@@ -53,11 +53,11 @@ class Prepared(World):
 
 
 def prepare(config: RunConfig, *, is_started: bool = False) -> Prepared:
-    """Build all that training works with; what can be refused is refused here.
+    """Build everything that training needs; every input is checked here.
 
     Args:
         config: Of the run.
-        is_started: Whether with the weights of the run that it starts from, which is there.
+        is_started: Whether to load the weights of its parent, which must be trained.
     """
     world = build_world(config, is_started=is_started)
     device, corpus = world.device, world.corpus
@@ -80,15 +80,15 @@ def prepare(config: RunConfig, *, is_started: bool = False) -> Prepared:
 
 
 def build_world(config: RunConfig, *, is_started: bool = False) -> World:
-    """Where to compute, and corpus and model, which all scorers can measure.
+    """The device, corpus and model of a run, accepted by every scorer.
 
     Args:
         config: Of the run.
-        is_started: Whether with the weights of the run that it starts from, which is there.
+        is_started: Whether to load the weights of its parent, which must be trained.
 
     Raises:
-        InputError: If a value is refused, or the earlier run diverged, was made by other code, or
-            its weights have changed.
+        InputError: If a value is refused, or the parent diverged, its corpus differs in this
+            version, or its weights have changed.
     """
     device, runtime, parent = config.runtime.resolved_device(), config.runtime, config.parent
     use_processor(runtime.n_threads, runtime.n_devices)
@@ -107,10 +107,10 @@ def build_world(config: RunConfig, *, is_started: bool = False) -> World:
 
 
 def trained_world(config: RunConfig, directory: RunDirectory) -> World:
-    """What is measured of a run that was trained before, its model as it was kept.
+    """A run that was trained before, with its saved weights.
 
     Raises:
-        InputError: As in `build_world`, and if the weights are of another run or model.
+        InputError: As in `build_world`, or if the weights belong to another run or model.
     """
     world = build_world(config, is_started=config.stage is Stage.measure)
     if config.stage is Stage.measure:
@@ -123,12 +123,12 @@ def trained_world(config: RunConfig, directory: RunDirectory) -> World:
 
 
 def corpus_of(config: RunConfig) -> Corpus:
-    """What a run is trained on; it may follow from the corpus of the run that it starts from."""
+    """The training corpus of a run, which may depend on that of its parent."""
     return corpora_of(config)[-1]
 
 
 def corpora_of(config: RunConfig) -> list[Corpus]:
-    """What a run is trained on, after what each of those was that it starts from.
+    """The training corpora of a run's ancestors, oldest first, and its own.
 
     Raises:
         ValueError: If a world refuses its configuration, or its tokens are others.
@@ -140,14 +140,14 @@ def corpora_of(config: RunConfig) -> list[Corpus]:
 
 
 def model_of(config: RunConfig, vocabulary_size: int) -> LanguageModel:
-    """The model that a run trains, before adapters and before weights of an earlier run.
+    """The model that a run trains, before adapters and the weights of its parent.
 
     Args:
         config: Of the run.
         vocabulary_size: Number of tokens.
 
     Raises:
-        InputError: If another architecture than that of the run to start from is asked for.
+        InputError: If the architecture differs from that of the parent.
         ValueError: If the architecture refuses its configuration, or it does not fit into memory.
     """
     architecture = _architecture(config)
@@ -156,7 +156,7 @@ def model_of(config: RunConfig, vocabulary_size: int) -> LanguageModel:
 
 
 def _architecture(config: RunConfig) -> ModelConfig:
-    """Of the model before adapters; one given in full is that of the run to start from."""
+    """The architecture before adapters; it must equal that of the parent."""
     if config.parent is None:
         return config.model
     architecture = config.parent.config.architecture
@@ -171,7 +171,7 @@ def _architecture(config: RunConfig) -> ModelConfig:
 
 
 def _require_room(config: RunConfig, architecture: ModelConfig, vocabulary_size: int) -> None:
-    """The weights, if all are trained their gradients and AdamW's two means, and a step's states.
+    """Memory for the weights, their gradients and AdamW's two moments, and a step's activations.
 
     Raises:
         ValueError: If they do not fit into memory.
@@ -193,7 +193,7 @@ def _require_room(config: RunConfig, architecture: ModelConfig, vocabulary_size:
 
 
 def _require_steps(config: RunConfig, n_tokens: float) -> None:
-    """Training fills at least one batch, and is longer than its parts."""
+    """Training fills at least one batch, and is longer than its warm-up and evaluation interval."""
     n_windows = math.ceil(n_tokens / config.data.seq_len)
     if not n_windows:
         return

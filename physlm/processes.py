@@ -1,4 +1,4 @@
-"""Runs side by side, in a process each."""
+"""Runs in parallel, each in a process of its own."""
 
 import multiprocessing
 import signal
@@ -27,13 +27,13 @@ from physlm.watching import outlive_readers
 def in_processes(
     points: Sequence[RunConfig],
 ) -> tuple[dict[str, Outcome], dict[str, BaseException]]:
-    """Each point by itself, on a GPU one after the other, else one for each core at a time.
+    """Complete each point in a process: one at a time on a GPU, else one per core.
 
     Returns:
-        By run id, the outcomes of those that came to an end, and the errors of the others.
+        By run id, the outcomes of the runs that ended, and the errors of the others.
     """
     if points[0].force or not all(RunDirectory(p.run_dir).record.exists() for p in points):
-        prepare(points[0])  # what can be refused is refused once, not by every process
+        prepare(points[0])  # a bad value is refused once, not in every process
     runtime = points[0].runtime
     n_threads = runtime.n_threads or 1
     n_workers = _n_workers(runtime, n_threads)
@@ -42,7 +42,7 @@ def in_processes(
     errors: dict[str, BaseException] = {}
     console = Console(stderr=True)
     waiting = deque(replace(point, runtime=quiet) for point in points)
-    while waiting:  # anew where a process was killed
+    while waiting:  # a killed process breaks the pool; the rest needs a new one
         with _pool(min(n_workers, len(waiting))) as pool:
             ends = track(
                 _as_completed(pool, waiting, n_workers),

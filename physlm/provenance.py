@@ -1,4 +1,4 @@
-"""Where a result comes from: code, machine, and what of the experiment is changed."""
+"""Provenance of a result: code, machine, and changes from the experiment."""
 
 import subprocess
 from dataclasses import replace
@@ -23,8 +23,8 @@ def facts_of(config: RunConfig, model: "LanguageModel", device: str) -> dict[str
 
     Args:
         config: Of the run.
-        model: What is trained.
-        device: Where, ``cpu`` or ``cuda``.
+        model: The model.
+        device: ``cpu`` or ``cuda``.
     """
     return {
         "run_id": config.run_id,
@@ -40,7 +40,7 @@ def facts_of(config: RunConfig, model: "LanguageModel", device: str) -> dict[str
 
 
 def changes_of(config: RunConfig) -> dict[str, str] | None:
-    """Every key that decides the result and is not as in the experiment, at its scale and seed.
+    """Keys that affect the result and differ from the experiment, at the same scale and seed.
 
     Returns:
         Key to the run's value and, in brackets, the experiment's; None where there is no experiment
@@ -58,13 +58,13 @@ def changes_of(config: RunConfig) -> dict[str, str] | None:
 
 
 def software(model: ModelConfig) -> dict[str, Any]:
-    """Versions of what computes a kind of model, and the revision of our own code."""
+    """Versions of the libraries that a model uses, and the git revision of physlm."""
     versions = {name: version(name) for name in (*_LIBRARIES, *model.libraries)}
     return {"physlm": __version__, **versions, **_git_revision()}
 
 
 def _totals(model: "LanguageModel") -> dict[str, int]:
-    """All parameters, and those that one token is computed with where these are fewer."""
+    """Total parameters, and the active ones per token if these are fewer."""
     total, active = sum(model.n_parameters().values()), model.n_active_parameters()
     return {"total": total} if active == total else {"total": total, "active": active}
 
@@ -89,7 +89,7 @@ def _git_revision() -> dict[str, Any]:
 
 
 def _hardware(device: str) -> str:
-    import torch  # here, as what was changed is told of runs that nothing computes
+    import torch  # here: `changes_of` is also called where nothing is computed
 
     from physlm.train.cpu import processor_name
 

@@ -23,12 +23,12 @@ from physlm.train.trainer import Precision
 
 @dataclass(frozen=True, slots=True)
 class Replication:
-    """What became of the points.
+    """The outcomes of several seeds or learning rates.
 
     Attributes:
-        outcomes: Of those that came to an end.
-        errors: Of the others, by run id.
-        directory: For what is drawn of all.
+        outcomes: Outcomes of the runs that ended.
+        errors: Errors of the others, by run id.
+        directory: Directory for figures of all runs.
     """
 
     outcomes: list[Outcome]
@@ -38,16 +38,16 @@ class Replication:
 
 @stop_requests(at_once=True)
 def replicate(config: RunConfig) -> Replication:
-    """Carry out all points of a configuration, each with a record of its own.
+    """Complete all points of a configuration, each a run with a record of its own.
 
-    A point that another process works on is waited for.
+    A point that another process works on is awaited.
 
     Args:
         config: With ``seeds`` above 1, or ``learning_rates``.
 
     Raises:
-        InputError: If replicas are asked for and cannot be, before anything is trained.
-        InterruptedRunError: If the process was asked to stop; what was done is kept.
+        InputError: If replicas are requested and impossible, before any training.
+        InterruptedRunError: If the process was asked to stop; finished work is kept.
     """
     points = config.points
     directory = Path(config.runs_dir) / "replicates" / _name(points)
@@ -74,7 +74,7 @@ def _name(points: Sequence[RunConfig]) -> str:
 
 
 def _why_not_side_by_side(point: RunConfig) -> str | None:
-    """What keeps these runs from being replicas, if anything."""
+    """Why these runs cannot be replicas, if they cannot."""
     runtime, n_steps = point.runtime, point.trainer.gradient_accumulation_steps
     faults = {
         "it starts from another run": bool(point.init_from),
@@ -104,7 +104,9 @@ def _side_by_side(points: Sequence[RunConfig], folder: Path) -> Replication:
         for point in sorted(points, key=lambda point: point.run_id):
             stack.enter_context(RunDirectory(point.run_dir).locked(waits=True))
         if all(RunDirectory(point.run_dir).record.exists() for point in points):
-            checkpoint.unlink(missing_ok=True)  # finished in another way since it was written
+            checkpoint.unlink(
+                missing_ok=True
+            )  # the runs were finished otherwise since it was written
         saved = saved_replicas(checkpoint)
         outcomes = {}
         for point in points:
@@ -128,13 +130,13 @@ def _side_by_side(points: Sequence[RunConfig], folder: Path) -> Replication:
 def _trained_together(
     points: Sequence[RunConfig], checkpoint: Path, saved: Mapping[str, int], finished: Set[str]
 ) -> Iterator[tuple[RunConfig, Outcome | Exception]]:
-    """What becomes of points that are trained as replicas, but for those finished before.
+    """Train points as replicas, and yield the outcomes of those not finished before.
 
     Args:
-        points: In the order of their replicas.
-        checkpoint: Of all of them together.
-        saved: The steps that each has taken before, by run id.
-        finished: Run ids of those that need not be told again.
+        points: The points, in the order of their replicas.
+        checkpoint: Their common checkpoint.
+        saved: Steps already taken, by run id.
+        finished: Run ids of points whose outcome is already known.
     """
     prepared = [replace(prepare(point), is_compiled=False) for point in points]
     _require_alike(points, prepared)
@@ -178,20 +180,20 @@ def _begin(point: RunConfig, tracking: Tracking, first_step: int) -> None:
 def _ended(
     point: RunConfig, prepared: Prepared, trained: Trained, tracking: Tracking, *, n_replicas: int
 ) -> Outcome | Exception:
-    """The outcome of a trained replica, or what went wrong in measuring it.
+    """The outcome of a trained replica, or the error of measuring it.
 
     Args:
-        point: Its run.
-        prepared: What was trained, and on what.
-        trained: What training came to.
-        tracking: Its loggers, which are told.
-        n_replicas: Trained together in one program.
+        point: Its configuration.
+        prepared: Its corpus and model.
+        trained: The result of training.
+        tracking: Its loggers.
+        n_replicas: Number of runs trained together in one program.
     """
     directory = RunDirectory(point.run_dir)
     try:
         record, subject = keep(point, directory, prepared, trained, n_replicas=n_replicas)
         return finish(point, directory, record, subject, tracking)
-    except Exception as error:  # noqa: BLE001 - the others have been trained, and are measured
+    except Exception as error:  # noqa: BLE001 - the other replicas can still be measured
         return error
 
 

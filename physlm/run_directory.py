@@ -22,13 +22,13 @@ class RunDirectory:
 
     Attributes:
         path: The directory.
-        record: What is known of the trained run.
+        record: The record of the trained run.
         checkpoint: The last good state of an unfinished run.
         model: The trained weights, as safetensors.
         metrics: Curves, one JSON object per line.
-        arrays: What scorers measured beside numbers, as NumPy's ``npz``.
+        arrays: Arrays measured by scorers, as NumPy's ``npz``.
         config: The full configuration, as YAML.
-        sources: Copies of the files that decide the result.
+        sources: Copies of the input files that affect the result.
     """
 
     def __init__(self, path: Path) -> None:
@@ -72,20 +72,20 @@ class RunDirectory:
         return self.path / f"{name}.png"
 
     def forget_figures(self) -> None:
-        """Remove figures that show what is no longer so."""
+        """Remove outdated figures."""
         for path in self.path.glob("*.png"):
             path.unlink()
 
     def begin(self, described: Mapping[str, Any], config: Any, *, first_step: int) -> None:
-        """Write down the configuration, and copy the pinned files that it names.
+        """Write the configuration, and copy the pinned files that it names.
 
-        The run can then be started from wherever these are by then. What an earlier run of the
-        same point came to is forgotten by one that begins at the first step.
+        The run can then be resumed even if these files move. A run that starts at step 0 first
+        removes the results of an earlier run of the same point.
 
         Args:
             described: The configuration in plain values.
             config: The same, whose fields name the files.
-            first_step: That training goes on from.
+            first_step: Step from which training resumes.
 
         Raises:
             InputError: If one of them is no longer what it was when it was pinned.
@@ -99,7 +99,7 @@ class RunDirectory:
         write_text(self.config, yaml.safe_dump(described, sort_keys=False))
 
     def write_record(self, record: RunRecord) -> None:
-        """Write the record, sealed, and drop the checkpoint that it makes needless."""
+        """Write the record with its checksum, and remove the checkpoint, no longer needed."""
         write_text(self.record, record.as_json())
         if record.status != "diverged":
             self.checkpoint.unlink(missing_ok=True)
@@ -134,7 +134,7 @@ class RunDirectory:
         return record
 
     def vouched(self, path: Path, record: RunRecord) -> Path:
-        """A kept file, which is as it was when it was kept, if the record has its hash.
+        """A saved file, verified by its hash in the record, if it has one.
 
         Raises:
             InputError: If it is missing or has changed.
