@@ -1,4 +1,4 @@
-"""The record of a run: what is known of it once it is trained, as values and as JSON."""
+"""The record of a trained run, as values and as JSON."""
 
 import hashlib
 import json
@@ -14,7 +14,7 @@ SCHEMA_VERSION = 2
 
 
 class Origin(NamedTuple):
-    """Which run a file is of; weights and checkpoints carry it.
+    """The run that a file belongs to, as recorded in weights and checkpoints.
 
     Attributes:
         run_id: Of the run.
@@ -25,7 +25,7 @@ class Origin(NamedTuple):
     corpus: str
 
     def require(self, found: Mapping[str, str], path: Path) -> None:
-        """A file says that it is of this run; one of an earlier version says nothing.
+        """Check that a file belongs to this run; files of earlier versions do not say.
 
         Raises:
             InputError: If it is of another one.
@@ -40,7 +40,7 @@ class Origin(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRecord:
-    """Everything known of a run that is trained.
+    """Everything known about a trained run.
 
     Attributes:
         status: ``finished``, ``diverged``, or ``trained`` where not everything is measured yet.
@@ -93,11 +93,11 @@ class RunRecord:
 
     @property
     def origin(self) -> Origin:
-        """What the files of this run say that they are of."""
+        """The origin that the files of this run record."""
         return Origin(self.run_id, self.corpus["fingerprint"])
 
     def raise_unless_finished(self) -> None:
-        """Say what the run did not come to.
+        """Raise the reason why the run is not finished, if it is not.
 
         Raises:
             DivergedError: If its loss stopped being a number.
@@ -111,22 +111,22 @@ class RunRecord:
                 self.stopped_at_step, f"lower optim.learning_rate={rate:g} or {other}"
             )
         if self.status != "finished":
-            told = "; ".join(f"eval.{name}: {reason}" for name, reason in self.errors.items())
+            reasons = "; ".join(f"eval.{name}: {reason}" for name, reason in self.errors.items())
             raise UnmeasuredError(
-                f"{told or 'nothing yet'}; the trained model is kept, the same command measures "
+                f"{reasons or 'nothing yet'}; the trained model is kept, the same command measures "
                 "what is missing"
             )
 
     def unmeasured(self, scorers: Iterable[str]) -> list[str]:
-        """Those of these scorers that have not measured yet."""
+        """Names of the scorers that have not measured yet."""
         return [name for name in scorers if name not in self.scorers]
 
     def judged(self, scorers: Iterable[str]) -> "RunRecord":
-        """With the status of a trained run, which is finished once all of these have measured."""
+        """A copy with its status: finished once all scorers have measured."""
         return replace(self, status="trained" if self.unmeasured(scorers) else "finished")
 
     def outdated(self, versions: Mapping[str, int]) -> tuple[str, ...]:
-        """Which scorers measure otherwise since they measured this run, by their versions now."""
+        """Scorers whose version has changed since they measured this run, with both versions."""
         done = self.scorers
         return tuple(
             f"eval.{name} was version {done[name]}, now {version}"
@@ -135,7 +135,7 @@ class RunRecord:
         )
 
     def as_json(self) -> str:
-        """The record as text, sealed."""
+        """The record as JSON with its checksum."""
         content = asdict(self)
         content["seal"] = _seal(content)
         return json.dumps(content, indent=2, sort_keys=True) + "\n"
@@ -181,5 +181,5 @@ def _parsed(content: dict[str, Any]) -> RunRecord:
 
 
 def _seal(content: Mapping[str, Any]) -> str:
-    """A hash of a record's values, however they are laid out."""
+    """A hash of the values of a record, independent of layout."""
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

@@ -1,11 +1,11 @@
-"""One experiment from its folder: run what is missing, collate, draw, hold against the claims.
+"""Reproduce one experiment: missing runs, tables, figure and verdicts.
 
   python -m physlm.reproduce capacity                        # all its runs, with all its seeds
   python -m physlm.reproduce capacity --dry-run              # its runs, and which are finished
   python -m physlm.reproduce capacity --only 1000x --seeds 0,1
   python -m physlm.reproduce capacity data.n_people=50       # changed: values without verdicts
 
-Runs that are finished in --runs-dir are not repeated; the same command goes on where it stopped.
+Finished runs in --runs-dir are not repeated; the same command resumes where it stopped.
 """
 
 import argparse
@@ -29,15 +29,15 @@ from physlm.watching import outlive_readers, tell
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What of an experiment is to be reproduced, and where.
+    """The runs of an experiment to reproduce, and the folder for the results.
 
     Attributes:
-        folder: Of the experiment.
-        experiment: What is in it.
-        arms: The names of those that are run.
-        runs: By run id, those of the arms.
-        is_changed: Overrides make other runs than the experiment's.
-        output: The folder for tables and figure.
+        folder: Folder of the experiment.
+        experiment: The experiment.
+        arms: Names of the chosen arms.
+        runs: Their runs, by run id.
+        is_changed: Whether overrides change the runs of the experiment.
+        output: Folder for tables and figure.
     """
 
     folder: Path
@@ -49,7 +49,7 @@ class Plan:
 
     @property
     def needed(self) -> dict[str, RunConfig]:
-        """By run id, the runs with those that they start from, each after what it starts from."""
+        """The runs and their ancestors by run id, every parent before its children."""
         return {one.run_id: one for run in self.runs.values() for one in _to_be_made(run)}
 
 
@@ -75,17 +75,17 @@ def show(plan: Plan) -> int:
 
 
 def reproduce(plan: Plan, *, in_processes: bool = False) -> int:
-    """Carry out what is missing, and say what came of the whole; the exit status.
+    """Complete the missing runs and present all results; returns the exit status.
 
-    A run that fails says why, and stops no other.
+    A failed run reports its reason, and stops no other.
 
     Args:
-        plan: What is asked for.
-        in_processes: One run for each core at a time; else one after the other in this process.
+        plan: The runs and the output.
+        in_processes: Whether to train one run per core at a time, or one after the other here.
 
     Raises:
-        InputError: If an earlier record is damaged, or no run came to a record.
-        InterruptedRunError: If the process was asked to stop; what was done is kept.
+        InputError: If an earlier record is damaged, or no run has a record.
+        InterruptedRunError: If the process was asked to stop; finished work is kept.
     """
     missing = _missing(plan).values()
     status = _side_by_side(missing) if in_processes else _one_by_one(missing)
@@ -102,7 +102,7 @@ def reproduce(plan: Plan, *, in_processes: bool = False) -> int:
 
 
 def _missing(plan: Plan) -> dict[str, RunConfig]:
-    """By run id, what is to be run; how much is said."""
+    """The runs that are not finished, by run id; prints their number."""
     needed = plan.needed
     missing = {run_id: run for run_id, run in needed.items() if not _is_finished(run)}
     scale = next(iter(needed.values())).scale.value
@@ -116,7 +116,7 @@ def _missing(plan: Plan) -> dict[str, RunConfig]:
 
 
 def _one_by_one(runs: Iterable[RunConfig]) -> int:
-    """Carry out runs in this process; the worst exit status."""
+    """Complete runs in this process; returns the worst exit status."""
     waiting, status = list(runs), 0
     for number, run in enumerate(waiting, 1):
         tell(f"run {number} of {len(waiting)}: {run.experiment} seed={run.seed} ({run.run_id})")
@@ -128,13 +128,13 @@ def _one_by_one(runs: Iterable[RunConfig]) -> int:
                 outcome.record.raise_unless_finished()
         except InterruptedRunError:
             raise
-        except Exception as error:  # noqa: BLE001 - the others can be run
+        except Exception as error:  # noqa: BLE001 - the other runs can still be made
             status = max(status, explain(error, f"run {run.run_id}: "))
     return status
 
 
 def _side_by_side(runs: Iterable[RunConfig]) -> int:
-    """Carry out runs in processes, first those that others start from; the worst exit status."""
+    """Complete runs in processes, parents first; returns the worst exit status."""
     generations: dict[int, list[RunConfig]] = {}
     for run in runs:
         generations.setdefault(len(_to_be_made(run)), []).append(run)
@@ -144,18 +144,18 @@ def _side_by_side(runs: Iterable[RunConfig]) -> int:
 
         outcomes, killed = in_processes(alike)
         errors = {**killed, **faults(outcomes.values())}
-        told = [explain(error, f"run {run_id}: ") for run_id, error in sorted(errors.items())]
-        status = max([status, *told])
+        statuses = [explain(error, f"run {run_id}: ") for run_id, error in sorted(errors.items())]
+        status = max([status, *statuses])
     return status
 
 
 def _to_be_made(run: RunConfig) -> list[RunConfig]:
-    """A run after those that it starts from, but for what lies in a directory of its own."""
+    """A run after its ancestors, except those named by their directory."""
     return lineage(run, with_found=False)
 
 
 def _is_finished(run: RunConfig) -> bool:
-    """A diverged run is not: it is not repeated, but says so every time."""
+    """Whether nothing is left to do; False for a diverged run, which is reported every time."""
     before = settled_outcome(run, RunDirectory(run.run_dir))
     return before is not None and before.record.status != "diverged"
 
@@ -217,7 +217,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _planned(chosen: argparse.Namespace) -> Plan:
-    """All that is asked for, composed.
+    """The plan that the command line describes.
 
     Raises:
         InputError: If an experiment, arm, seed or word is not known.
@@ -249,7 +249,7 @@ def _planned(chosen: argparse.Namespace) -> Plan:
 
 
 def _folder(name: str) -> Path:
-    """A folder, or that of the experiment of a name in the checkout."""
+    """A folder, or the folder of a named experiment in the checkout."""
     home = config_dir().parent / "experiments"
     for folder in (home / name, Path(name)):
         if (folder / EXPERIMENT).is_file():

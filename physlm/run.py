@@ -1,4 +1,4 @@
-"""The command line: compose a configuration, check it, run it, say what came out."""
+"""The command line: compose a configuration, check it, run it, show the results."""
 
 import math
 import os
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 def main() -> None:
-    """Run one point or a sweep; the exit status says how it went."""
+    """Run one point or a sweep; the exit status reports failures."""
     outlive_readers()
     statuses: list[int] = []
 
@@ -48,7 +48,7 @@ def main() -> None:
 
 
 def refuse_odd_flags(words: Sequence[str]) -> None:
-    """Say in one line what the parser of flags answers with its whole usage.
+    """Refuse unknown flags in one line; the flag parser would print its whole usage.
 
     Raises:
         InputError: If flags are unknown, or do not come last.
@@ -109,7 +109,7 @@ def _run_point(composed: DictConfig) -> int:
 
 
 def _carried_out(config: RunConfig, *, waits: bool) -> Outcome | None:
-    """What a run came to; of one that was done before, the record is all that is loaded."""
+    """The outcome of a run; for a finished one only the record is loaded."""
     directory = RunDirectory(config.run_dir)
     if is_main_process() and (done := settled_outcome(config, directory)) is not None:
         return done
@@ -127,7 +127,7 @@ def _refuse_replicas_of_one(config: RunConfig) -> None:
 
 
 def _refuse_helpers_of_a_sweep(config: RunConfig) -> None:
-    """A helper process would start from the command line, hence run the whole sweep again."""
+    """Refuse several devices in a sweep: each helper process would run the whole sweep again."""
     if config.runtime.n_devices * config.runtime.n_nodes > 1 and "SLURM_PROCID" not in os.environ:
         raise InputError(
             f"runtime.n_devices={config.runtime.n_devices} in a sweep; several devices per point "
@@ -136,7 +136,7 @@ def _refuse_helpers_of_a_sweep(config: RunConfig) -> None:
 
 
 def show(outcome: Outcome, config: RunConfig) -> None:
-    """The table of a run, and as the last line where its record is."""
+    """Print the table of a run, and as the last line the path of its record."""
     console = table_console()
     if outcome.was_done:
         console.print("finished before; force=true runs it again")
@@ -149,10 +149,10 @@ def show(outcome: Outcome, config: RunConfig) -> None:
 
 
 def show_replication(replication: "Replication", config: RunConfig) -> None:
-    """A table of many runs for each learning rate, and where their histogram is.
+    """Print a table per learning rate, and the path of their histogram.
 
     Raises:
-        FailedPointError: If some did not come to an end; why is told line by line.
+        FailedPointError: If some failed; each reason is printed on a line.
     """
     console = table_console()
     records = [outcome.record for outcome in replication.outcomes]
@@ -208,7 +208,7 @@ def table_of_many(records: Sequence[RunRecord], config: RunConfig, rate: float) 
 
 
 def table(record: RunRecord, config: RunConfig) -> Table:
-    """Measured beside published, and what the run cost."""
+    """Measured and published values, and the cost of the run."""
     result = Table(
         title=f"{record.experiment} (seed {record.config['seed']}, n = 1 run)",
         title_justify="left",
@@ -242,7 +242,7 @@ def table(record: RunRecord, config: RunConfig) -> Table:
 
 
 def _caption(config: RunConfig, measured: Iterable[str]) -> str | None:
-    """What published numbers are of, and in what this run is not the experiment beside them."""
+    """The setting of the published numbers, and how this run differs from the experiment."""
     if config.published.keys().isdisjoint(measured):
         return None
     paper = f"paper: {config.published_of}" if config.published_of else ""
@@ -250,7 +250,7 @@ def _caption(config: RunConfig, measured: Iterable[str]) -> str | None:
 
 
 def _active(record: RunRecord) -> list[tuple[str, str, str]]:
-    """How many parameters one token is computed with, where these are not all."""
+    """The active parameters per token, if these are fewer than all."""
     active = record.parameters.get("active")
     return [] if active is None else [("parameters active", f"{active:,}", "")]
 
