@@ -41,6 +41,11 @@ class Task(ABC):
     n_people: int = 1
     may_fit_several: ClassVar[bool] = False
 
+    @property
+    def stream(self) -> str:
+        """The task in the names of random streams: its first name, so that draws stay the same."""
+        return self.name.replace("major_rank", "major_luck")
+
     @abstractmethod
     def ask(self, fact_table: FactTable, people: Int64[np.ndarray, "questions people"]) -> QaItems:
         """Questions about people, one for each row."""

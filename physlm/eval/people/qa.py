@@ -8,7 +8,7 @@ import numpy as np
 from physlm.data.corpus import require_at_least
 from physlm.errors import InputError
 from physlm.eval.scorer import ScorerConfig, mean, require_causal, require_window, sample
-from physlm.eval.splits import HELD_OUT_PEOPLE, TRAIN_PEOPLE
+from physlm.eval.splits import HELD_OUT_PEOPLE, STREAMS, TRAIN_PEOPLE
 from physlm.measurement import Measurement, Metric
 from physlm.registry import register
 from physlm.rng import stream
@@ -85,7 +85,8 @@ class QaConfig(ScorerConfig):
     def _people(self, questions: "QuestionCorpus", split: str) -> np.ndarray:
         """All people of a split, or a fixed sample of them."""
         people = np.flatnonzero(questions.is_trained == (split == TRAIN_PEOPLE))
-        return sample(people, self.max_people, stream(questions.world.seed, "people asked", split))
+        rng = stream(questions.world.seed, "people asked", STREAMS[split])
+        return sample(people, self.max_people, rng)
 
 
 def _questions(corpus: "Corpus") -> "QuestionCorpus":

@@ -9,7 +9,7 @@ from physlm.data.tasks.manipulation import ManipulationCorpus
 from physlm.data.tasks.task import QaItems, Task
 from physlm.eval.answers import most_common_answer
 from physlm.eval.scorer import sample
-from physlm.eval.splits import HELD_OUT_PEOPLE, TRAIN_PEOPLE
+from physlm.eval.splits import HELD_OUT_PEOPLE, STREAMS, TRAIN_PEOPLE
 from physlm.rng import stream
 
 _MAX_AROUND = 8  # tokens of the words around a hint, and the end of text, at most
@@ -38,7 +38,7 @@ def questions_of(
         split: Name of the split.
         n_most: Maximum number of questions.
     """
-    rng = stream(corpus.world.seed, "questions measured", task.name, split)
+    rng = stream(corpus.world.seed, "questions measured", task.stream, STREAMS[split])
     about = sample(task.distinct(corpus.fact_table, people), n_most, rng)
     return task.ask(corpus.fact_table, _with_others(about, task.n_people, rng))
 
@@ -59,7 +59,7 @@ def accepted_answers(task: Task, corpus: ManipulationCorpus, items: QaItems) -> 
 
 def most_common(task: Task, corpus: ManipulationCorpus) -> str:
     """The most common answer of the training set."""
-    rng = stream(corpus.world.seed, "questions counted", task.name)
+    rng = stream(corpus.world.seed, "questions counted", task.stream)
     people = _with_others(corpus.train, task.n_people, rng)
     return most_common_answer(corpus.texts(task.ask(corpus.fact_table, people).answer))
 
