@@ -125,6 +125,8 @@ class _Training:
         self.step = step
         self.checkpoint = checkpoint
         self.checkpoint_seconds = checkpoint_seconds
+        # Once: a fingerprint reads the whole corpus, and checkpoints are frequent.
+        self.corpora = [replica.batches.corpus.fingerprint() for replica in replicas]
         self.saved_at = time.monotonic()
         self.n_steps = 0
         self.progress = [Progress() for _ in replicas]
@@ -133,18 +135,11 @@ class _Training:
     def run(self, stop: StopRequests) -> None:
         n_in_chunk = self.replicas[0].batches.steps_per_chunk
         with ExitStack() as stack:
-            chunks = [
-                stack.enter_context(
-                    closing(
-                        iter(
-                            replace(
-                                replica.batches, steps_per_chunk=n_in_chunk, start=done.position
-                            )
-                        )
-                    )
-                )
-                for replica, done in zip(self.replicas, self.progress, strict=True)
-            ]
+            chunks = []
+            for replica, done in zip(self.replicas, self.progress, strict=True):
+                batches = replace(replica.batches, steps_per_chunk=n_in_chunk)
+                rest = iter(batches.starting_at(done.position))
+                chunks.append(stack.enter_context(closing(rest)))
             for row in itertools.zip_longest(*chunks):
                 if not self._live(row):
                     break
@@ -224,7 +219,7 @@ class _Training:
     def save(self) -> None:
         state = {
             "run_ids": [replica.run_id for replica in self.replicas],
-            "corpora": self._corpora(),
+            "corpora": self.corpora,
             "n_steps": self.n_steps,
             "progress": [done.numbers for done in self.progress],
             "diverged_at": list(self.diverged_at),
@@ -236,14 +231,11 @@ class _Training:
             torch.save(state, file)  # into a file of ours, whose errors are the system's
         self.saved_at = time.monotonic()
 
-    def _corpora(self) -> list[str]:
-        return [replica.batches.corpus.fingerprint() for replica in self.replicas]
-
     def load(self) -> None:
         state = torch.load(self.checkpoint, map_location=self.step.device, weights_only=True)
         if state["run_ids"] != [replica.run_id for replica in self.replicas]:
             raise InputError(f"{self.checkpoint} belongs to other runs; delete it to train again")
-        if state.get("corpora", self._corpora()) != self._corpora():  # earlier versions kept none
+        if state.get("corpora", self.corpora) != self.corpora:  # earlier versions kept none
             raise InputError(
                 f"{self.checkpoint} belongs to other corpora; delete it to train again"
             )
