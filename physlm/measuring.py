@@ -12,6 +12,7 @@ from physlm.arrays import digest, keep_arrays, read_arrays
 from physlm.data.corpus import Corpus
 from physlm.errors import InputError
 from physlm.eval.scorer import ScorerConfig, Scorers
+from physlm.measurement import by_text
 from physlm.record import RunRecord
 from physlm.run_directory import RunDirectory
 
@@ -55,13 +56,15 @@ def measured(
         record = replace(record, metrics=(), scorers={}, arrays={})
     arrays = read_arrays(directory.arrays, record.arrays)
     record = replace(record, errors={}).judged(scorers)
+    if not is_anew:
+        directory.write_record(record)
     for name in record.unmeasured(scorers):
-        if not is_anew:
-            _keep(record, arrays, directory)
         record = _after(name, scorers[name], record, subject, arrays).judged(scorers)
+        if not is_anew:
+            _keep(record, arrays if name in arrays else {}, directory)
     if is_anew:
         record.raise_unless_finished()
-    _keep(record, arrays, directory)
+        _keep(record, arrays, directory)
     return record
 
 
@@ -74,6 +77,7 @@ def curve(scorers: Scorers, model: "LanguageModel", corpus: Corpus) -> dict[str,
 
 
 def _keep(record: RunRecord, arrays: _Arrays, directory: RunDirectory) -> None:
+    """Write the record, after the arrays if any are new."""
     if arrays:
         keep_arrays(arrays, directory.arrays)
     directory.write_record(record)
@@ -93,6 +97,8 @@ def _after(
     """
     try:
         found = scorer.measure(*subject)
+        metrics = (*record.metrics, *found.metrics)
+        by_text(metrics)  # refuses a metric that another scorer has measured
     except Exception as error:  # noqa: BLE001 - the other scorers can still measure
         return replace(record, errors={**record.errors, name: _reason(error)})
     digests = {}
@@ -101,7 +107,7 @@ def _after(
         digests = {name: digest(found.arrays)}
     return replace(
         record,
-        metrics=(*record.metrics, *found.metrics),
+        metrics=metrics,
         scorers={**record.scorers, name: scorer.version},
         arrays={**record.arrays, **digests},
     )

@@ -52,8 +52,8 @@ def settled_outcome(config: RunConfig, directory: RunDirectory) -> Outcome | Non
     outcome = earlier_outcome(config, directory)
     if outcome is None or not outcome.was_done:
         return None
-    is_drawn = not undrawn(config.eval, outcome.record, directory)
-    return outcome if is_drawn or outcome.record.status == "diverged" else None
+    is_diverged = outcome.record.status == "diverged"
+    return outcome if is_diverged or not undrawn(config.eval, outcome.record, directory) else None
 
 
 def faults(outcomes: Iterable[Outcome]) -> dict[str, DivergedError | UnmeasuredError]:

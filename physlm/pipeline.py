@@ -98,7 +98,7 @@ def _carry_out_parent(config: RunConfig, directory: RunDirectory) -> None:
     earlier = RunDirectory(config.parent.run_dir)
     if earlier.record.exists():
         return
-    _first_step(directory, prepare(config).origin)
+    _first_step(directory, prepare(config).origin)  # refuses a checkpoint of another run
     if config.runtime.n_devices * config.runtime.n_nodes > 1:
         raise InputError(
             f"init_from: {config.parent.config.experiment} has not been run; run it first, "
@@ -113,9 +113,9 @@ def _fitted(
     """A run's corpus and model, and the result of training; stage=measure trains nothing."""
     _carry_out_parent(config, directory)
     prepared = prepare(config, is_started=True)
-    first_step = _first_step(directory, prepared.origin)
     if is_main_process():
-        directory.begin(config.described(), config, first_step=first_step)
+        first_step = _first_step(directory, prepared.origin)
+        directory.begin(config, first_step=first_step)
         tracking.start(first_step)
     if config.stage is Stage.measure:
         return prepared, Trained(prepared.model, Progress())

@@ -10,7 +10,7 @@ from physlm.config import RunConfig, Stage
 from physlm.errors import InputError
 from physlm.interruption import stop_requests
 from physlm.models.architecture import DecoderConfig
-from physlm.outcome import Outcome, earlier_outcome
+from physlm.outcome import Outcome
 from physlm.pipeline import carry_out, finish, keep, tracking_of
 from physlm.preparation import Prepared, prepare
 from physlm.processes import in_processes
@@ -111,7 +111,7 @@ def _side_by_side(points: Sequence[RunConfig], folder: Path) -> Replication:
         outcomes = {}
         for point in points:
             directory = RunDirectory(point.run_dir)
-            if earlier_outcome(point, directory) is not None:
+            if directory.record.exists() and not point.force:
                 with closing(tracking_of(point, directory)) as tracking:
                     outcomes[point.run_id] = carry_out(point, directory, tracking)
         group = [p for p in points if p.run_id not in outcomes or p.run_id in saved]
@@ -173,7 +173,7 @@ def _trained_together(
 
 def _begin(point: RunConfig, tracking: Tracking, first_step: int) -> None:
     directory = RunDirectory(point.run_dir)
-    directory.begin(point.described(), point, first_step=first_step)
+    directory.begin(point, first_step=first_step)
     tracking.start(first_step)
 
 

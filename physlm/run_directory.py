@@ -76,15 +76,14 @@ class RunDirectory:
         for path in self.path.glob("*.png"):
             path.unlink()
 
-    def begin(self, described: Mapping[str, Any], config: Any, *, first_step: int) -> None:
+    def begin(self, config: Any, *, first_step: int) -> None:
         """Write the configuration, and copy the pinned files that it names.
 
         The run can then be resumed even if these files move. A run that starts at step 0 first
         removes the results of an earlier run of the same point.
 
         Args:
-            described: The configuration in plain values.
-            config: The same, whose fields name the files.
+            config: The configuration of the run, whose fields name the files.
             first_step: Step from which training resumes.
 
         Raises:
@@ -96,7 +95,7 @@ class RunDirectory:
             self.forget_figures()
         with refused_values():
             keep_copies(config, self.sources)
-        write_text(self.config, yaml.safe_dump(described, sort_keys=False))
+        write_text(self.config, yaml.safe_dump(config.described(), sort_keys=False))
 
     def write_record(self, record: RunRecord) -> None:
         """Write the record with its checksum, and remove the checkpoint, no longer needed."""

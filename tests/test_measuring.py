@@ -183,6 +183,23 @@ def counted(copied):
 
 
 @pytest.mark.usefixtures("untrainable")
+def test_a_metric_that_another_scorer_has_measured_fails_the_second_scorer(counted):
+    chosen, directory = counted
+    chosen = replace(chosen, eval={**chosen.eval, "two": CountingConfig()})
+    directory.path.rename(chosen.run_dir)
+    directory = RunDirectory(chosen.run_dir)
+    earlier = directory.read_record()
+    directory.write_record(
+        replace(earlier, run_id=chosen.run_id, config=chosen.described(), status="trained")
+    )
+    save_file(load_file(directory.model), directory.model)
+    record = carried_out(chosen).record
+    assert record.status == "trained"
+    assert "metric counts{of=3} was measured twice" in record.errors["two"]
+    assert record.arrays.keys() == {"one"}
+
+
+@pytest.mark.usefixtures("untrainable")
 def test_arrays_are_kept_beside_the_record_and_figures_drawn_of_them_alone(counted, monkeypatch):
     chosen, directory = counted
     record = carried_out(chosen).record
