@@ -19,7 +19,7 @@ from physlm.record import read_record
 from physlm.run import main
 from physlm.run_directory import RunDirectory, read_curves
 from physlm.train.logger import LoggerConfig, Tracker
-from physlm.train.tracking import Tracking, close, report
+from physlm.train.tracking import Tracking
 from physlm.watching import harmless, outlive_readers, tell
 
 TINY = (
@@ -77,21 +77,23 @@ def unreachable(monkeypatch):
 
 def build(directory, kind, run_id="abc"):
     directory.path.mkdir(parents=True, exist_ok=True)
-    return Tracking(
+    tracking = Tracking(
         config=LoggerConfig(kind=kind),
         directory=directory,
         run_id=run_id,
         experiment="run",
         hyperparameters={"a": 1},
-    ).start(0)
+    )
+    tracking.start(0)
+    return tracking
 
 
 def test_a_run_is_trained_and_kept_offline_where_wandb_is_not_reached(unreachable, tmp_path, capfd):
     directories = [RunDirectory(tmp_path / name) for name in ("one", "two")]
-    loggers = [build(d, Tracker.wandb, d.path.name) for d in directories]  # as replicas have them
-    for logger in loggers:
-        report(logger, {"train/loss_nats": 1.0}, 3)
-        close(logger, "diverged")
+    trackings = [build(d, Tracker.wandb, d.path.name) for d in directories]  # as of replicas
+    for tracking in trackings:
+        tracking.report({"train/loss_nats": 1.0}, 3)
+        tracking.close("diverged")
     told = [line for line in capfd.readouterr().err.splitlines() if "not reached" in line]
     assert len(told) == 1
     assert "wandb sync" in told[0]
@@ -150,12 +152,12 @@ def test_a_run_ends_well_although_what_shows_it_cannot_be_written(command, tmp_p
 def test_a_file_that_cannot_be_written_any_more_is_told_once(tmp_path, capfd, monkeypatch):
     monkeypatch.setattr(sys, "stderr", sys.__stderr__)
     directory = RunDirectory(tmp_path)
-    loggers = build(directory, Tracker.csv)
+    tracking = build(directory, Tracker.csv)
     for step in (1, 2, 3):
         if step == 2:
             directory.metrics.unlink()
             directory.metrics.mkdir()
-        report(loggers, {"train/loss_nats": 1.0}, step)
+        tracking.report({"train/loss_nats": 1.0}, step)
     told = capfd.readouterr().err
     assert told.count("metrics.jsonl: ") == 1
     assert len(told.splitlines()) == 1
@@ -248,5 +250,5 @@ def test_json_rows_are_whole_after_a_row_that_was_cut(tmp_path):
     directory = RunDirectory(tmp_path)
     build(directory, Tracker.local)
     directory.metrics.write_text(json.dumps({"step": 0, "a": 1.0}) + '\n{"step": 1, "a"')
-    report(build(directory, Tracker.local), {"a": 2.0}, 1)
+    build(directory, Tracker.local).report({"a": 2.0}, 1)
     assert [row["a"] for row in read_curves(directory.metrics)] == [1.0, 2.0]

@@ -10,21 +10,21 @@ from physlm.report.figures.seeds import draw_seeds
 from physlm.report.results import Results
 
 KNOWN = "capacity/name_value_bits_per_parameter{split=train}"
-SHARE, PEOPLE, CONTENT = "data.junk_fraction", "data.n_junk_people", "data.junk_kind"
+FRACTION, N_PEOPLE, KIND = "data.junk_fraction", "data.n_junk_people", "data.junk_kind"
 
 
 def draw(results: Results) -> Figure:
     """Draw the figure from the results."""
-    is_fresh = (pl.col(PEOPLE) == 1_000_000) & (pl.col(CONTENT) == "biographies")
-    most = pl.col(SHARE) == 0.875
+    is_fresh = (pl.col(N_PEOPLE) == 1_000_000) & (pl.col(KIND) == "biographies")
+    most = pl.col(FRACTION) == 0.875
     kinds = {
-        "none": pl.col(SHARE) == 0,
-        "1/20_new people": is_fresh & (pl.col(SHARE) == 0.05),
-        "1/2_new people": is_fresh & (pl.col(SHARE) == 0.5),
+        "none": pl.col(FRACTION) == 0,
+        "1/20_new people": is_fresh & (pl.col(FRACTION) == 0.05),
+        "1/2_new people": is_fresh & (pl.col(FRACTION) == 0.5),
         "7/8_new people": is_fresh & most,
-        "7/8_the same_20 people": most & (pl.col(PEOPLE) == 20),
-        "7/8_random_tokens": most & (pl.col(CONTENT) == "random"),
-        "7/8_shuffled_biographies": most & (pl.col(CONTENT) == "shuffled"),
+        "7/8_the same_20 people": most & (pl.col(N_PEOPLE) == 20),
+        "7/8_random_tokens": most & (pl.col(KIND) == "random"),
+        "7/8_shuffled_biographies": most & (pl.col(KIND) == "shuffled"),
     }
     figure = Figure(figsize=(10, 4), layout="constrained")
     axes = figure.subplots()

@@ -1,1 +1,1 @@
-"""Looking at runs: figures."""
+"""Looking inside models: probes, attention statistics, ablation; and figures of runs."""

@@ -223,12 +223,12 @@ class Parent(NamedTuple):
         """The parent with the seed, runtime and logger of a child, unless it is a directory."""
         if self.directory is not None:
             return self
-        measured = self.config.runtime.n_evaluations
+        n_evaluations = self.config.runtime.n_evaluations
         config = replace(
             self.config,
             seed=self.config.seed if self.has_own_seed else child.seed,
             runs_dir=child.runs_dir,
             logger=child.logger,
-            runtime=replace(child.runtime, n_evaluations=measured),
+            runtime=replace(child.runtime, n_evaluations=n_evaluations),
         )
         return self._replace(config=config)

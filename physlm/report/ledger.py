@@ -8,10 +8,11 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from physlm.atomic import replacing
+from physlm.atomic import write_text
 from physlm.errors import InputError
 from physlm.report.claim import Claim
 from physlm.report.experiment import EXPERIMENT, Experiment
+from physlm.report.tables import markdown_rows
 from physlm.report.verdict import WORDS, Verdict
 
 BEGIN = "<!-- claims: written by `make figures`, from here -->"
@@ -75,12 +76,12 @@ def all_claims(decided: DecidedExperiment) -> str:
 {_counts(decided.verdicts)}
 A claim is decided only if its whole 95% interval over seeds lies within its bound or outside it.
 
-{_table(("claim", "paper", "here", "bound", "verdict"), results)}
+{markdown_rows(("claim", "paper", "here", "bound", "verdict"), results)}
 <details><summary>How each claim is decided</summary>
 
 The rules stand in [{EXPERIMENT}]({EXPERIMENT}); `python -m physlm.reproduce {name}` makes all runs.
 
-{_table(("claim", "quantity", "runs", "command"), rules)}
+{markdown_rows(("claim", "quantity", "runs", "command"), rules)}
 </details>
 """
 
@@ -115,8 +116,7 @@ def write_section(path: Path, section: str) -> None:
     found = re.fullmatch(f"(.*^{BEGIN}\n).*(^{END}\n.*)", text, re.DOTALL | re.MULTILINE)
     if found is None or text.count(BEGIN) != 1 or text.count(END) != 1:
         raise InputError(f"{path} has no place for claims; add the lines {BEGIN} and {END}")
-    with replacing(path) as temporary:
-        temporary.write_text(f"{found[1]}\n{section}\n{found[2]}", encoding="utf-8")
+    write_text(path, f"{found[1]}\n{section}\n{found[2]}")
 
 
 def _place(decided: DecidedExperiment) -> tuple[str, int, str]:
@@ -137,7 +137,7 @@ def _section(paper: str, experiments: Sequence[DecidedExperiment], *, headlines_
         for claim, verdict in decided.decided
         if claim.headline or not headlines_only
     ]
-    table = _table(("claim", "paper", "here", "scale", "verdict", "details"), rows)
+    table = markdown_rows(("claim", "paper", "here", "scale", "verdict", "details"), rows)
     every = ", ".join(f"{_link(d.experiment.name)} ({len(d.verdicts)})" for d in experiments)
     return f"{heading}\n\n{source}{counts}\n\n{table}\nAll claims: {every}.\n"
 
@@ -215,9 +215,3 @@ def _quantity(claim: Claim) -> str:
 
 def _selection(select: Mapping[str, Any]) -> str:
     return " ".join(f"`{name}={value}`" for name, value in select.items()) or "all"
-
-
-def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [heads, ["---"] * len(heads), *rows]
-    cells = [[cell.replace("|", "\\|") for cell in line] for line in lines]
-    return "".join(f"| {' | '.join(line)} |\n" for line in cells)

@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from physlm.atomic import replacing
+from physlm.atomic import write_text
 from physlm.errors import InputError
 from physlm.measurement import dims_text, parse_metric
 from physlm.record import RunRecord, read_record
@@ -159,15 +159,19 @@ def write_table(table: pl.DataFrame, path: Path | None) -> None:
     if path is None:
         sys.stdout.write(text)
         return
-    with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    write_text(path, text)
 
 
 def markdown(table: pl.DataFrame) -> str:
     """A table in Markdown, with four digits per number."""
-    rows = [table.columns, ["---"] * table.width]
-    rows += [[_cell(value) for value in row] for row in table.iter_rows()]
-    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+    return markdown_rows(table.columns, (map(_cell, row) for row in table.iter_rows()))
+
+
+def markdown_rows(heads: Sequence[str], rows: Iterable[Iterable[str]]) -> str:
+    """A Markdown table of texts; a bar in a cell ends no cell."""
+    lines = [heads, ["---"] * len(heads), *rows]
+    cells = [[cell.replace("|", "\\|") for cell in line] for line in lines]
+    return "".join(f"| {' | '.join(line)} |\n" for line in cells)
 
 
 def _record_paths(folders: Iterable[Path]) -> Iterator[Path]:

@@ -190,28 +190,23 @@ class Tracking:
             )
         return self.loggers
 
+    def report(self, metrics: Mapping[str, float], step: int) -> None:
+        """Log final metrics, if there are any."""
+        for logger in self.loggers if metrics else []:
+            logger.log_metrics(metrics, step=step)
+
     def end(self, metrics: Mapping[str, float], step: int, status: str) -> None:
         """Log the final metrics and the status, and close the loggers."""
-        loggers = self.loggers or self.start(step)
+        if not self.loggers:
+            self.start(step)
         with harmless(f"logging what {self.directory.path} measured"):
-            report(loggers, metrics, step)
-        close(loggers, status)
+            self.report(metrics, step)
+        self.close(status)
 
-    def close(self) -> None:
+    def close(self, status: str = "interrupted") -> None:
         """Close every logger that is still open, so that the next run starts its own."""
-        close(self.loggers)
-
-
-def report(loggers: Loggers, metrics: Mapping[str, float], step: int) -> None:
-    """Log final metrics, if there are any."""
-    for logger in loggers if metrics else []:
-        logger.log_metrics(metrics, step=step)
-
-
-def close(loggers: Loggers, status: str = "interrupted") -> None:
-    """Close every logger that is still open, so that the next run starts its own."""
-    for logger in loggers:
-        logger.close(status)
+        for logger in self.loggers:
+            logger.close(status)
 
 
 def _wandb_logger(words: Mapping[str, Any], hyperparameters: Mapping[str, Any]) -> WandbLogger:

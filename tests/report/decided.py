@@ -23,7 +23,7 @@ RESULTS = pl.DataFrame(
 )
 
 
-_METRICS = {"bits", "most", "loss", "of_a", "of_b", "x", "y", "qa/accuracy", "bio/accuracy"}
+_METRICS = {"bits", "most", "loss", "of_a", "of_b", "x", "y", "qa/accuracy", "recall/accuracy"}
 
 
 def long(table):

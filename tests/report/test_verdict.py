@@ -220,12 +220,12 @@ def test_intervals_stay_within_the_possible_values():
     results = paired([[1, 2, 3, 4], [1, 2, 4, 3]], [[5, 6, 8, 9]] * 2)
     assert decided(claim(**FOLLOWS), results).high == 1.0
     accuracies = of_values([0.99, 0.9, 1.0], [0.0, 0.1, 0.0], other=([0.1, 0.9, 1.0], [1.0] * 3))
-    accuracies = accuracies.rename({"bits": "qa/accuracy", "other": "bio/accuracy"})
+    accuracies = accuracies.rename({"bits": "qa/accuracy", "other": "recall/accuracy"})
     most, least = ({"data.exposures": n} for n in (1000, 100))
     of_accuracy = {"metric": "qa/accuracy"}
     assert decided(claim(**of_accuracy, select=most), accuracies).high == 1.0
     assert decided(claim(**of_accuracy, select=least), accuracies).low == 0.0
-    ratio = decided(claim(**of_accuracy, select=most, relative_to="bio/accuracy"), accuracies)
+    ratio = decided(claim(**of_accuracy, select=most, relative_to="recall/accuracy"), accuracies)
     assert ratio.low == 0.0 < ratio.value < ratio.high
 
 

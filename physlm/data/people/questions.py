@@ -32,7 +32,7 @@ N_PARAPHRASES = 24  # of each question
 
 
 class TrainOn(str, Enum):
-    """Choice of the training people: a ``share`` of all, or the ``majority``."""
+    """Choice of the training people: a ``fraction`` of all, or the ``majority``."""
 
     fraction = "fraction"
     majority = "majority"

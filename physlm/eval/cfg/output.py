@@ -34,12 +34,7 @@ def error_metrics(
         is_here = faults.broken_level == level
         metrics.append(
             mean(
-                "cfg/error_fraction",
-                is_here,
-                "share of errors",
-                split="test",
-                level=level,
-                prefix=prefix,
+                "cfg/error_fraction", is_here, "fraction", split="test", level=level, prefix=prefix
             )
         )
     return metrics
