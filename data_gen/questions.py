@@ -13,9 +13,9 @@ import pyarrow.parquet as pq
 from data_gen.words import configured
 from physlm.atomic import replacing
 from physlm.config import register
-from physlm.data.people.question_table import QUESTIONS, question_tables
 from physlm.data.people.questions import QuestionCorpus
 from physlm.data.tasks.manipulation import ManipulationCorpus
+from physlm.data.tasks.question_table import QUESTIONS, question_tables
 from physlm.errors import InputError, refused_values
 from physlm.messages import explain
 from physlm.preparation import corpus_of

@@ -41,7 +41,7 @@ def _measured(words: str) -> dict[str, float]:
         world = config.data.build(config.seed)
         if not isinstance(world, KnowledgeCorpus):
             raise InputError(f"{words} has no texts about people; use data=bios or data=bior")
-        return asdict(text_diversity(world, world.n_people))
+        return asdict(text_diversity(world))
 
 
 if __name__ == "__main__":

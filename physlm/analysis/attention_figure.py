@@ -7,9 +7,7 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from physlm.analysis.attention_statistics import OFFSETS
-
-_CENTRE = OFFSETS.index(0)
+from physlm.analysis.attention_statistics import CENTRE, OFFSETS
 
 
 def draw_statistics(arrays: Mapping[str, np.ndarray]) -> Figure:
@@ -25,7 +23,7 @@ def draw_statistics(arrays: Mapping[str, np.ndarray]) -> Figure:
         boundary.plot(OFFSETS, row, marker="o", label=name)
     boundary.set(xlabel="offset from a subtree's end", title="attention beyond distance")
     boundary.legend(fontsize="small")
-    centre = arrays["end_to_end"].mean(axis=(0, 1))[:, _CENTRE, :, _CENTRE]
+    centre = arrays["end_to_end"].mean(axis=(0, 1))[:, CENTRE, :, CENTRE]
     _draw_matrix(ends, centre, names, "from end to end")
     _draw_adjacent(adjacent, arrays["adjacent"].mean(axis=(0, 1)))
     return figure

@@ -3,10 +3,9 @@
 import numpy as np
 from jaxtyping import Float
 
-from physlm.analysis.attention_statistics import MOST_APART, OFFSETS, AttentionStatistics
+from physlm.analysis.attention_statistics import CENTRE, MOST_APART, OFFSETS, AttentionStatistics
 from physlm.measurement import Metric
 
-_CENTRE = OFFSETS.index(0)
 _DISTANCES = (0, 1, 2, 3, 4, 8, 16, 32, 64, 128, 256)
 
 
@@ -28,7 +27,7 @@ def attention_metrics(found: AttentionStatistics) -> list[Metric]:
             for o, offset in enumerate(OFFSETS)
         ),
         *(
-            ("end_to_end", ends[q - 2, _CENTRE, k - 2, _CENTRE], {"query_level": q, "key_level": k})
+            ("end_to_end", ends[q - 2, CENTRE, k - 2, CENTRE], {"query_level": q, "key_level": k})
             for q in levels
             for k in levels
         ),
@@ -64,13 +63,13 @@ def peaks(
     ``end_to_end_peak`` is attention with query and key at ends minus with one or both next to an
     end. ``adjacent_peak`` is attention to the nearest end of a level minus to the second nearest.
     """
-    next_to = np.delete(boundary, _CENTRE, axis=1).mean(axis=1)
-    centre = ends[:, _CENTRE, :, _CENTRE]
+    next_to = np.delete(boundary, CENTRE, axis=1).mean(axis=1)
+    centre = ends[:, CENTRE, :, CENTRE]
     n_others = len(OFFSETS) ** 2 - 1
     around = (ends.sum(axis=(1, 3)) - centre) / n_others
     nearest, following = _two_nearest(adjacent)
     differences = {
-        "boundary_peak": boundary[:, _CENTRE] - next_to,
+        "boundary_peak": boundary[:, CENTRE] - next_to,
         "end_to_end_peak": centre - around,
         "adjacent_peak": nearest - following,
     }

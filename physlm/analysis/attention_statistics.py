@@ -17,6 +17,7 @@ from physlm.data.cfg.derivation import Strings
 from physlm.models.language_model import LanguageModel
 
 OFFSETS = (-2, -1, 0, 1, 2)
+CENTRE = OFFSETS.index(0)
 MOST_APART = 4  # maximum number of subtrees between two ends
 
 # L layers, H heads, T positions, D distances, V inner levels, O offsets, R subtrees apart.

@@ -46,13 +46,12 @@ def tasks(world: KnowledgeCorpus) -> list[Task]:
     """The eleven tasks: first tokens of six attributes, whole values of all but the birth date."""
     found = []
     values, pieces = world.sentences.values, world.sentences.pieces
-    for column, attribute in enumerate(world.attributes):
-        if attribute.name not in ATTRIBUTES:
-            continue
+    for column in question_columns(world):
+        name = world.attributes[column].name
         first = pieces.tokens[pieces.starts[values[:, column, 0]]]
-        found.append(Task(f"first_token/{attribute.name}", _classes(first[:, None])))
-        if attribute.name != "birth_date":
-            found.append(Task(f"whole/{attribute.name}", _classes(values[:, column])))
+        found.append(Task(f"first_token/{name}", _classes(first[:, None])))
+        if name != "birth_date":
+            found.append(Task(f"whole/{name}", _classes(values[:, column])))
     return found
 
 

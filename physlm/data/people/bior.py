@@ -9,9 +9,9 @@ import numpy as np
 from physlm.data.corpus import DataConfig, require_at_least
 from physlm.data.people.augmentation import Subject
 from physlm.data.people.bios import BiosConfig, attributes_of, draw_people
-from physlm.data.people.bios_pieces import NAME_PARTS, PRONOUNS, People, name_texts, value_pieces
+from physlm.data.people.bios_pieces import PRONOUNS, People, name_texts, value_pieces
 from physlm.data.people.knowledge import KnowledgeCorpus, PieceList
-from physlm.data.people.pools import ATTRIBUTES, pool
+from physlm.data.people.pools import ATTRIBUTES, NAME_PARTS, pool
 from physlm.data.people.question_vocabulary import question_words, require_version
 from physlm.data.texts.discourse import Person, biography
 from physlm.data.texts.fixed_texts import FixedTexts, Tokenised, located, tokenised

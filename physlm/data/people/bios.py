@@ -10,10 +10,8 @@ import numpy as np
 from physlm.data.corpus import require_at_least
 from physlm.data.people.augmentation import AugmentationConfig, Subject
 from physlm.data.people.bios_pieces import (
-    NAME_PARTS,
     PRONOUNS,
     PRONOUNS_FRENCH,
-    VALUE_POOLS,
     People,
     later_subjects,
     n_years,
@@ -24,7 +22,15 @@ from physlm.data.people.bios_pieces import (
 )
 from physlm.data.people.knowledge import Attribute, KnowledgeCorpus, PieceList
 from physlm.data.people.people import PeopleConfig, Population, draw_names
-from physlm.data.people.pools import ATTRIBUTES, N_DAYS, N_MONTHS, employers, pool
+from physlm.data.people.pools import (
+    ATTRIBUTES,
+    N_DAYS,
+    N_MONTHS,
+    NAME_PARTS,
+    VALUE_POOLS,
+    employers,
+    pool,
+)
 from physlm.data.people.question_vocabulary import question_words, require_version
 from physlm.data.people.sentences import Sentences, Translation
 from physlm.data.tokens import Pieces, TokenizerName, Vocabulary

@@ -14,6 +14,8 @@ from physlm.data.people.pools import (
     MONTHS,
     N_DAYS,
     N_YEARS,
+    NAME_PARTS,
+    VALUE_POOLS,
     employers,
     pool,
     templates,
@@ -21,8 +23,6 @@ from physlm.data.people.pools import (
 
 PRONOUNS = ("He", "She")
 PRONOUNS_FRENCH = ("Il", "Elle")
-NAME_PARTS = ("first_names", "middle_names", "last_names")
-VALUE_POOLS = ("birth_cities", "universities", "majors")
 
 
 @dataclass(frozen=True, slots=True)

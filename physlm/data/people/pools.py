@@ -4,6 +4,8 @@ from functools import cache
 from importlib.resources import files
 
 ATTRIBUTES = ("birth_date", "birth_city", "university", "major", "employer", "company_city")
+NAME_PARTS = ("first_names", "middle_names", "last_names")
+VALUE_POOLS = ("birth_cities", "universities", "majors")
 COUPLES = (ATTRIBUTES[0:2], ATTRIBUTES[2:4], ATTRIBUTES[4:6])  # birth, studies, work
 
 MONTHS = (

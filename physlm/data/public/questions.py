@@ -34,7 +34,7 @@ class PublicTask:
 
     Attributes:
         name: As in the dimension ``task`` of metrics.
-        paraphrase: Template of the question with the fields of a person, and ``other``.
+        template: The question, with fields of a person and ``other``.
         answer: The answer about a person and, in comparisons, a second person.
         reads: Whether a line of text gives the correct answer about a person and a second one.
         has_other: Whether questions compare a person with another.
@@ -42,7 +42,7 @@ class PublicTask:
     """
 
     name: str
-    paraphrase: str
+    template: str
     answer: Callable[[Figure, Figure], str]
     reads: Callable[[str, Figure, Figure], bool]
     has_other: bool = False
@@ -61,7 +61,7 @@ class PublicTask:
         return any(self.reads(line, f, question.other or f) for f in question.fitting)
 
     def _text(self, figure: Figure, other: Figure) -> str:
-        return self.paraphrase.format(
+        return self.template.format(
             name=figure.name, date=figure.written_date, place=figure.birthplace, other=other.name
         )
 

@@ -206,8 +206,7 @@ class ManipulationCorpus(QaSplit):
 
     def prompts_with_hint(self, items: QaItems, hint: Columns) -> list[np.ndarray]:
         """Questions followed by a given hint, which may belong to other people."""
-        rows = [self._questions(items, HINT), *hint, self._word(items, HINT_END)]
-        return self._tokens(np.column_stack(rows))
+        return self._tokens(self._with_hint(items, hint))
 
     def texts(self, columns: Columns) -> list[str]:
         """Questions, hints or answers as text."""
@@ -224,8 +223,10 @@ class ManipulationCorpus(QaSplit):
     def _rows(self, items: QaItems, *, has_hint: bool) -> Int32[np.ndarray, "questions _"]:
         if not has_hint:
             return np.column_stack([self._questions(items, ANSWER), *items.answer])
-        before = [self._questions(items, HINT), *items.hint]
-        return np.column_stack([*before, self._word(items, HINT_END), *items.answer])
+        return np.column_stack([self._with_hint(items, items.hint), *items.answer])
+
+    def _with_hint(self, items: QaItems, hint: Columns) -> Int32[np.ndarray, "questions _"]:
+        return np.column_stack([self._questions(items, HINT), *hint, self._word(items, HINT_END)])
 
     def _questions(self, items: QaItems, last: str) -> Int32[np.ndarray, "questions _"]:
         return np.column_stack([*items.question, self._word(items, last)])

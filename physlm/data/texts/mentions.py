@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cache, lru_cache
 from itertools import chain, combinations, permutations, product
 
-from physlm.data.people.pools import COUPLES, employers, pool
+from physlm.data.people.pools import COUPLES, VALUE_POOLS, employers, pool
 
 Span = tuple[int, int]  # first and last character of a mention, end exclusive
 
@@ -88,7 +88,7 @@ def _longer_values(value: str) -> tuple[str, ...]:
 
 @cache
 def _all_values() -> tuple[str, ...]:
-    pools = [pool(name) for name in ("birth_cities", "universities", "majors")]
+    pools = [pool(name) for name in VALUE_POOLS]
     return tuple(dict.fromkeys([*chain(*pools), *chain(*employers())]))
 
 

@@ -33,13 +33,13 @@ class TextDiversity:
     order_entropy_bits: float
 
 
-def text_diversity(world: KnowledgeCorpus, n_people: int) -> TextDiversity:
-    """Measure one text of each of the first ``n_people`` people.
+def text_diversity(world: KnowledgeCorpus) -> TextDiversity:
+    """Measure one text of each person.
 
     Raises:
         ValueError: If the texts have fewer words than one segment.
     """
-    documents = world.rendering(0, np.arange(n_people))
+    documents = world.rendering(0, np.arange(world.n_people))
     rows = np.split(documents.tokens, documents.starts[1:-1])
     words, frames = [], []
     for person, row in enumerate(rows):
@@ -49,7 +49,9 @@ def text_diversity(world: KnowledgeCorpus, n_people: int) -> TextDiversity:
     n_words = len(words)
     segments = [words[i : i + _SEGMENT] for i in range(0, n_words - _SEGMENT + 1, _SEGMENT)]
     if not segments:
-        raise ValueError(f"n_people={n_people} have {n_words} words; take enough for {_SEGMENT}")
+        raise ValueError(
+            f"n_people={world.n_people} have {n_words} words; take enough for {_SEGMENT}"
+        )
     texts_with = Counter(frame for of_text in frames for frame in set(of_text))
     every = [frame for of_text in frames for frame in of_text]
     stated = [i for i, a in enumerate(world.attributes) if a.name != "gender"]

@@ -114,8 +114,8 @@ def _require_texts(world: "KnowledgeCorpus") -> None:
     augmentations = world.sentences.augmentations
     if any(t.n_omitted for t in augmentations):
         raise InputError("eval=capacity measures all attributes; set omits_company_city=false")
-    is_written = isinstance(world.sentences, FixedTexts)
-    is_named_later = any(t.name_position for t in augmentations) and not is_written
+    is_fixed = isinstance(world.sentences, FixedTexts)
+    is_named_later = any(t.name_position for t in augmentations) and not is_fixed
     if is_named_later or any(t.has_pronoun != augmentations[0].has_pronoun for t in augmentations):
         raise InputError(
             "eval=capacity reads the name at the start of every text and the gender in all or "

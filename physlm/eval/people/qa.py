@@ -59,7 +59,7 @@ class QaConfig(ScorerConfig):
         self, model: "LanguageModel", questions: "QuestionCorpus", split: str
     ) -> list[Metric]:
         from physlm.data.people.questions import N_PARAPHRASES
-        from physlm.eval.exact_match import all_questions, is_exact_match, is_most_common
+        from physlm.eval.people.exact_match import all_questions, is_exact_match, is_most_common
 
         people, attributes = all_questions(self._people(questions, split), questions)
         paraphrases = np.zeros(len(people), dtype=np.int64)

@@ -43,15 +43,12 @@ class RecallConfig(PeopleTextsConfig):
         from physlm.eval.people.item_losses import measure_items
 
         world = _world(corpus)
+        people = self._people(world)
         losses = measure_items(
-            model,
-            world,
-            self._people(world),
-            n_renderings=self.n_renderings,
-            batch_size=self.batch_size,
+            model, world, people, n_renderings=self.n_renderings, batch_size=self.batch_size
         )
         columns = {a.name: i for i, a in enumerate(world.attributes) if a.name != "gender"}
-        documents = world.rendering(0, self._people(world))
+        documents = world.rendering(0, people)
         spans = documents.value_spans
         is_right = np.where(
             spans.any(axis=2), losses.is_right, np.nan

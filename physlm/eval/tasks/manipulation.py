@@ -83,13 +83,12 @@ class ManipulationScorerConfig(ScorerConfig):
         from physlm.eval.tasks.answers import TaskQuestions, with_hint, without_hint
         from physlm.eval.tasks.questions import accepted_answers, most_common, questions_of, splits
 
-        metrics = []
+        metrics, common = [], most_common(task, questions)
         for split, people in splits(task, questions):
             items = questions_of(task, questions, people, split, self.max_questions)
             right = accepted_answers(task, questions, items)
             of_task = TaskQuestions(questions, task, items, right, self.batch_size)
             measured = without_hint(model, of_task)
-            common = most_common(task, questions)
             measured["chance"] = [common in answers for answers in right]
             if questions.config.hint_fraction and items.hint:
                 measured |= with_hint(model, of_task)

@@ -32,7 +32,7 @@ def test_shots_are_about_other_people():
             *shots, asked = re.split(r"\n?Question: ", prompt)[1:]
             assert len(shots) == 3
             assert asked.endswith("Answer:")
-            needle = figure.name if "{name}" in task.paraphrase else figure.written_date
+            needle = figure.name if "{name}" in task.template else figure.written_date
             assert needle in asked
             assert not any(needle in shot for shot in shots)
 

@@ -9,9 +9,9 @@ from data_gen import questions
 from physlm.data.people.bios import BiosConfig
 from physlm.data.people.fact_table import major_rank
 from physlm.data.people.pools import ATTRIBUTES, MONTHS
-from physlm.data.people.question_table import question_tables
 from physlm.data.people.questions import N_PARAPHRASES, QuestionsConfig
 from physlm.data.tasks.manipulation import ManipulationConfig
+from physlm.data.tasks.question_table import question_tables
 from physlm.data.tokens import TokenizerName
 
 N = 30
