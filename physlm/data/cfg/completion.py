@@ -29,48 +29,62 @@ def endings(n, tables, rule_weights, spans, expected, end_weight, key, n_endings
     Returns:
         Tokens, and where each completion starts.
     """
-    n_symbols, longest = len(tables.symbols), tables.longest[0]
-    n_levels = len(tables.level_starts) - 1
+    longest = tables.longest[0]
     starts = np.zeros(n_endings + 1, dtype=np.int64)
     tokens = np.empty(longest, dtype=np.int32)
     rows = np.empty((2, longest + tables.children.shape[1]), dtype=np.int64)
-    no_choices = np.empty(0, dtype=np.int32)
     paths = new_positions(n)
     for i in range(n_endings):
         tokens = grown(tokens, starts[i], longest)
-        at, state = starts[i], stream_of(key, i)
-        # -1 is the end of the string, which stays the choice unless a terminal replaces it.
-        symbol, total = -1, end_weight
-        for terminal in range(tables.level_starts[-2], n_symbols):
-            state, is_chosen, total = _draw(state, expected[terminal, n], total)
-            symbol = terminal if is_chosen else symbol
-        if symbol >= 0:
-            position = n
-            state, n_new, _ = expand(
-                symbol, n_levels - 1, state, tables, rows, tokens[at:], no_choices, False
-            )
-            at += n_new
-            # The path from the drawn terminal up to the root: each step draws the parent of the
-            # symbol so far, in proportion to the weight of all derivations that contain it.
-            for level in range(n_levels - 2, -1, -1):
-                state, owner, rule, child, position = _parent(
-                    symbol, level, position, state, tables, rule_weights, spans, expected, paths
-                )
-                for c in range(child + 1, tables.n_children[rule]):
-                    state, n_new, _ = expand(
-                        tables.children[rule, c],
-                        level + 1,
-                        state,
-                        tables,
-                        rows,
-                        tokens[at:],
-                        no_choices,
-                        False,
-                    )
-                    at += n_new
-                symbol = owner
-        starts[i + 1] = at
+        state = stream_of(key, i)
+        rest = tokens[starts[i] :]
+        n_new = _ending(
+            n, state, tables, rule_weights, spans, expected, end_weight, rows, paths, rest
+        )
+        starts[i + 1] = starts[i] + n_new
     return tokens[: starts[-1]], starts
+
+
+@compiled_within
+def _ending(n, state, tables, rule_weights, spans, expected, end_weight, rows, paths, tokens):  # type: ignore[no-untyped-def]
+    """Write one completion into ``tokens``; returns its length.
+
+    Args:
+        n: Tokens of the prefix.
+        state: Of the random stream.
+        tables: The grammar.
+        rule_weights: Of every rule.
+        spans: Constituents of the prefix.
+        expected: Weight with which each symbol begins at each position.
+        end_weight: Weight of the end of the string after n tokens.
+        rows: Room for two levels of symbols.
+        paths: Two empty sets of positions, from `new_positions`.
+        tokens: Room for the longest string.
+    """
+    n_levels = len(tables.level_starts) - 1
+    no_choices = np.empty(0, dtype=np.int32)
+    # -1 is the end of the string, which stays the choice unless a terminal replaces it.
+    symbol, total = -1, end_weight
+    for terminal in range(tables.level_starts[-2], len(tables.symbols)):
+        state, is_chosen, total = _draw(state, expected[terminal, n], total)
+        symbol = terminal if is_chosen else symbol
+    if symbol < 0:
+        return 0
+    state, n_new, _ = expand(symbol, n_levels - 1, state, tables, rows, tokens, no_choices, False)
+    position = n
+    # The path from the drawn terminal up to the root: each step draws the parent of the symbol
+    # so far, in proportion to the weight of all derivations that contain it.
+    for level in range(n_levels - 2, -1, -1):
+        state, symbol, rule, child, position = _parent(
+            symbol, level, position, state, tables, rule_weights, spans, expected, paths
+        )
+        for c in range(child + 1, tables.n_children[rule]):
+            sibling, rest = tables.children[rule, c], tokens[n_new:]
+            state, n_more, _ = expand(
+                sibling, level + 1, state, tables, rows, rest, no_choices, False
+            )
+            n_new += n_more
+    return n_new
 
 
 @inlined

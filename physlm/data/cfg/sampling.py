@@ -165,39 +165,76 @@ def _derive(tables, tokens, starts, choices, choice_starts):  # type: ignore[no-
     level_starts = np.zeros(n_levels + 1, dtype=np.int64)
     ends = np.empty((2, tables.longest[0] + 1), dtype=np.int64)
     for i in range(len(starts) - 1):
-        # Nodes of a tree in breadth-first order, the order of its choices: choice k is of node k.
-        nodes[0], n_nodes, level_starts[1] = 0, 1, 1
-        for level in range(n_levels - 1):
-            for k in range(level_starts[level], level_starts[level + 1]):
-                log_probability[i] -= log_choices[nodes[k]]
-                rule = tables.rule_starts[nodes[k]] + choices[choice_starts[i] + k]
-                n_below[k] = tables.n_children[rule]
-                for c in range(n_below[k]):
-                    nodes[n_nodes + c] = tables.children[rule, c]
-                n_nodes += n_below[k]
-            level_starts[level + 2] = n_nodes
+        first, last = starts[i], starts[i + 1]
+        own = choices[choice_starts[i] : choice_starts[i + 1]]
+        n_nodes, logs = _replay(tables, own, log_choices, nodes, n_below, level_starts)
         for k in range(n_nodes - level_starts[n_levels - 1]):
-            token = tokens[starts[i] + k]
             terminal = nodes[level_starts[n_levels - 1] + k] - first_terminal
-            log_probability[i] += log_emissions[terminal, token]
-            ends[0, k] = k + 1
-        # A subtree ends where its last child ends. Two rows of ends take turns, one of the level
-        # and one of the level below.
-        side = 0
-        for level in range(n_levels - 1, -1, -1):
-            if level < n_levels - 1:
-                n_seen = 0
-                for k in range(level_starts[level], level_starts[level + 1]):
-                    n_seen += n_below[k]
-                    ends[1 - side, k - level_starts[level]] = ends[side, n_seen - 1]
-                side = 1 - side
-            begin = starts[i]
-            for number in range(level_starts[level + 1] - level_starts[level]):
-                name = tables.symbols[nodes[level_starts[level] + number]]
-                end = starts[i] + ends[side, number]
-                for t in range(begin, end):
-                    ancestors[level, t] = name
-                    subtrees[level, t] = number
-                is_boundary[level, end - 1] = True
-                begin = end
+            logs += log_emissions[terminal, tokens[first + k]]
+        log_probability[i] = logs
+        marks = (ancestors[:, first:last], subtrees[:, first:last], is_boundary[:, first:last])
+        _mark_subtrees(tables, nodes, n_below, level_starts, ends, marks)
     return ancestors, subtrees, is_boundary, log_probability
+
+
+@compiled_within
+def _replay(tables, choices, log_choices, nodes, n_below, level_starts):  # type: ignore[no-untyped-def]
+    """Write the nodes of a derivation; returns their number and the log-probability of its choices.
+
+    Args:
+        tables: The grammar.
+        choices: Alternatives chosen at each nonterminal, breadth first.
+        log_choices: Log of the number of alternatives of each symbol.
+        nodes: Room for the symbols, breadth first.
+        n_below: Room for the number of children of each.
+        level_starts: Room for where each level begins among the nodes.
+    """
+    # Nodes of a tree in breadth-first order, the order of its choices: choice k is of node k.
+    nodes[0], n_nodes, level_starts[1] = 0, 1, 1
+    log_probability = 0.0
+    for level in range(len(level_starts) - 2):
+        for k in range(level_starts[level], level_starts[level + 1]):
+            log_probability -= log_choices[nodes[k]]
+            rule = tables.rule_starts[nodes[k]] + choices[k]
+            n_below[k] = tables.n_children[rule]
+            for c in range(n_below[k]):
+                nodes[n_nodes + c] = tables.children[rule, c]
+            n_nodes += n_below[k]
+        level_starts[level + 2] = n_nodes
+    return n_nodes, log_probability
+
+
+@compiled_within
+def _mark_subtrees(tables, nodes, n_below, level_starts, ends, marks):  # type: ignore[no-untyped-def]
+    """Write each token's ancestors, its subtrees and their ends, level by level.
+
+    Args:
+        tables: The grammar.
+        nodes: Symbols of the derivation, breadth first.
+        n_below: Number of children of each.
+        level_starts: Where each level begins among the nodes.
+        ends: Room for two rows of subtree ends.
+        marks: The string's part of ancestors, subtrees and boundaries.
+    """
+    ancestors, subtrees, is_boundary = marks
+    n_levels, n_tokens = ancestors.shape
+    for k in range(n_tokens):
+        ends[0, k] = k + 1
+    # A subtree ends where its last child ends. Two rows of ends take turns, one of the level and
+    # one of the level below.
+    side = 0
+    for level in range(n_levels - 1, -1, -1):
+        if level < n_levels - 1:
+            n_seen = 0
+            for k in range(level_starts[level], level_starts[level + 1]):
+                n_seen += n_below[k]
+                ends[1 - side, k - level_starts[level]] = ends[side, n_seen - 1]
+            side = 1 - side
+        begin = 0
+        for number in range(level_starts[level + 1] - level_starts[level]):
+            name, end = tables.symbols[nodes[level_starts[level] + number]], ends[side, number]
+            for t in range(begin, end):
+                ancestors[level, t] = name
+                subtrees[level, t] = number
+            is_boundary[level, end - 1] = True
+            begin = end
