@@ -1,85 +1,17 @@
 """Verdicts on published claims: `python -m physlm.claims experiments/capacity`."""
 
 import argparse
-import math
 import sys
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
 
 from physlm.errors import InputError
-from physlm.report.claim import Claim
-from physlm.report.claim_runs import judged, own_results
-from physlm.report.experiment import EXPERIMENT, read_experiment
+from physlm.report.decisions import decided_experiments
+from physlm.report.experiment import EXPERIMENT
 from physlm.report.ledger import DecidedExperiment, all_claims, ledger, write_section
-from physlm.report.results import METRICS, RUNS, Results
-from physlm.report.summary import mixed_code
-from physlm.report.verdict import FOREIGN, selected
-
-
-def decided_experiments(folders: Sequence[Path]) -> list[DecidedExperiment]:
-    """The experiments in some folders, each with the verdicts on its claims.
-
-    Raises:
-        InputError: If a claim cannot be decided, or two have the same rule and runs.
-    """
-    found = []
-    rules: dict[Hashable, str] = {}
-    for folder in folders:
-        experiment, results = read_experiment(folder), Results.read(folder)
-        verdicts = []
-        for claim in experiment.claims:
-            verdicts.append(judged(claim, results))
-            if verdicts[-1].word != FOREIGN:
-                rule = _resolved(claim, own_results(claim, results))
-                _require_new(rule, f"{folder.name}/{claim.id}", rules)
-        found.append(DecidedExperiment(experiment, tuple(verdicts), mixed_code(results.runs)))
-    return found
-
-
-def _require_new(rule: Hashable, name: str, rules: dict[Hashable, str]) -> None:
-    """Refuse two claims with the same rule and runs, which would count evidence twice."""
-    if rule in rules:
-        raise InputError(
-            f"claim {name} has the same rule and runs as {rules[rule]}; keep one of them"
-        )
-    rules[rule] = name
-
-
-def _resolved(claim: Claim, own: Results) -> Hashable:
-    """The rule with the ids of the selected runs, equal for two claims that are the same.
-
-    A comparison of two groups equals the reverse comparison with reversed bounds.
-    """
-    sides = [tuple(sorted(selected(claim, s, own)["run_id"])) for s in claim.selections]
-    least, most = (claim.expect.get(bound) for bound in ("at_least", "at_most"))
-    if claim.compared_to is not None and claim.times == 1 and sides[0] > sides[1]:
-        sides.reverse()
-        least, most = (_reversed(bound, claim.by) for bound in (most, least))
-    follows = claim.follows or {}
-    by = None if claim.compared_to is None else claim.by
-    return (
-        claim.metric,
-        claim.relative_to,
-        by,
-        claim.times,
-        claim.paired,
-        least,
-        most,
-        tuple(sorted((claim.best_of or {}).items())),
-        follows.get("metric"),
-        follows.get("over"),
-        *sides,
-    )
-
-
-def _reversed(bound: float | None, by: str) -> float | None:
-    if bound is None:
-        return None
-    if by == "ratio":
-        return 1 / bound if bound else math.inf
-    return -bound
+from physlm.report.results import METRICS, RUNS
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

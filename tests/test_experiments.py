@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from physlm.claims import decided_experiments
+from physlm.report.decisions import decided_experiments
 from physlm.report.experiment import read_experiment
 from physlm.report.ledger import BEGIN, END, all_claims, ledger
 from physlm.report.results import Results

@@ -55,15 +55,20 @@ def ledger(experiments: Iterable[DecidedExperiment], *, headlines_only: bool) ->
         experiments: Experiments with verdicts.
         headlines_only: Omit claims that are no headlines.
     """
-    in_order = sorted(experiments, key=_place)
+    decided = in_order(experiments)
     sections = [
         _section(paper, list(group), headlines_only=headlines_only)
-        for paper, group in groupby(in_order, key=lambda decided: decided.experiment.source.paper)
+        for paper, group in groupby(decided, key=lambda d: d.experiment.source.paper)
     ]
-    mixed = [f"{d.experiment.name} of {d.mixed_code}" for d in in_order if d.mixed_code]
+    mixed = [f"{d.experiment.name} of {d.mixed_code}" for d in decided if d.mixed_code]
     if mixed:
         sections.append(f"Not all runs are of one revision of the code: {'; '.join(mixed)}.\n")
     return "\n".join(sections)
+
+
+def in_order(experiments: Iterable[DecidedExperiment]) -> list[DecidedExperiment]:
+    """The experiments by paper and by the first result that each is about."""
+    return sorted(experiments, key=_place)
 
 
 def all_claims(decided: DecidedExperiment) -> str:
@@ -94,16 +99,33 @@ def measured(claim: Claim, verdict: Verdict) -> str:
     if verdict.resampled is not None:
         intervals += f"resampled {verdict.resampled[0]:.3f} to {verdict.resampled[1]:.3f}, "
     others = f", {verdict.n_left_out} of other configurations left out" * bool(verdict.n_left_out)
-    quantity = f"{verdict.value:.3f} ({intervals}n = {verdict.n}{others})"
+    told = f"{verdict.value:.3f} ({intervals}n = {verdict.n}{others})"
     if claim.compared_to is None:
-        return quantity
+        return told
     part = "" if claim.times == 1 else f" from {claim.times:g} times that"
-    return f"{_groups(verdict)}; {claim.by}{part} {quantity}"
+    return f"{_groups(verdict)}; {claim.by}{part} {told}"
 
 
 def bound(claim: Claim) -> str:
     """The expected bounds of the quantity."""
     return ", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in claim.expect.items())
+
+
+def quantity(claim: Claim) -> str:
+    """The quantity that is computed from the runs, its metrics and keys in backticks."""
+    quantity = f"`{claim.metric}`"
+    if claim.relative_to is not None:
+        quantity += f" over `{claim.relative_to}`"
+    if claim.follows is not None:
+        follows = claim.follows
+        return f"rank correlation of {quantity} with `{follows['metric']}` by `{follows['over']}`"
+    if claim.compared_to is not None:
+        part = "" if claim.times == 1 else f" from {claim.times:g} times that of the others"
+        quantity = f"{claim.by} of {quantity}{part}{', seed by seed' * claim.paired}"
+    if claim.best_of is not None:
+        over, by = claim.best_of["over"], claim.best_of["by"]
+        quantity += f", each at the `{over}` of least `{by}` in the other seeds"
+    return quantity
 
 
 def write_section(path: Path, section: str) -> None:
@@ -193,24 +215,7 @@ def _full_row(claim: Claim, verdict: Verdict) -> Sequence[str]:
 
 def _rule_row(claim: Claim) -> Sequence[str]:
     runs = " against ".join(_selection(select) for select in claim.selections)
-    return f"`{claim.id}`", _quantity(claim), runs, f"`{claim.command}`"
-
-
-def _quantity(claim: Claim) -> str:
-    """The quantity that is computed from the runs."""
-    quantity = f"`{claim.metric}`"
-    if claim.relative_to is not None:
-        quantity += f" over `{claim.relative_to}`"
-    if claim.follows is not None:
-        follows = claim.follows
-        return f"rank correlation of {quantity} with `{follows['metric']}` by `{follows['over']}`"
-    if claim.compared_to is not None:
-        part = "" if claim.times == 1 else f" from {claim.times:g} times that of the others"
-        quantity = f"{claim.by} of {quantity}{part}{', seed by seed' * claim.paired}"
-    if claim.best_of is not None:
-        over, by = claim.best_of["over"], claim.best_of["by"]
-        quantity += f", each at the `{over}` of least `{by}` in the other seeds"
-    return quantity
+    return f"`{claim.id}`", quantity(claim), runs, f"`{claim.command}`"
 
 
 def _selection(select: Mapping[str, Any]) -> str:

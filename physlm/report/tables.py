@@ -49,20 +49,32 @@ def find_records(folders: Iterable[Path]) -> tuple[list[RunRecord], list[InputEr
     Raises:
         InputError: If a folder does not exist, or has another record of the same run.
     """
+    located, unreadable = locate_records(folders)
+    return sorted(located.values(), key=lambda record: record.run_id), unreadable
+
+
+def locate_records(folders: Iterable[Path]) -> tuple[dict[Path, RunRecord], list[InputError]]:
+    """All records below the folders by path, and the errors of unreadable ones.
+
+    Raises:
+        InputError: As in `find_records`.
+    """
     records: dict[str, RunRecord] = {}
-    unreadable = []
+    located, unreadable = {}, []
     for path in _record_paths(folders):
         try:
             record = read_record(path)
         except InputError as error:
             unreadable.append(error)
             continue
+        if record.run_id not in records:
+            located[path] = record
         if records.setdefault(record.run_id, record) != record:
             raise InputError(
                 f"{path}: run {record.run_id} has another record in these folders with different "
                 "results; give only one of the two folders"
             )
-    return [records[run_id] for run_id in sorted(records)], unreadable
+    return located, unreadable
 
 
 def tabulate(records: Sequence[RunRecord]) -> Results:
@@ -93,13 +105,13 @@ def tabulate_curves(folders: Iterable[Path]) -> pl.DataFrame:
             "seed": record.config["seed"],
         }
         curves = read_curves(metrics) if metrics.exists() else []
-        rows += [{**facts, **row} for curve in curves for row in _curve_rows(curve)]
+        rows += [{**facts, **row} for curve in curves for row in curve_rows(curve)]
     if not rows:
         raise InputError("no curves found; run with runtime.n_evaluations=20")
     return pl.DataFrame(rows, infer_schema_length=None)
 
 
-def _curve_rows(curve: Mapping[str, float]) -> Iterator[dict[str, Any]]:
+def curve_rows(curve: Mapping[str, float]) -> Iterator[dict[str, Any]]:
     """One row for each metric measured at one time."""
     if "curve/tokens" not in curve:
         return
@@ -133,7 +145,7 @@ def varying(results: Results, records: Iterable[RunRecord], kept: Collection[str
                 name
                 for name in table.columns
                 if table[name].null_count() == len(table)
-                or (_is_config(name) and name not in kept and len(values[name]) == 1)
+                or (is_configuration(name) and name not in kept and len(values[name]) == 1)
             ]
         )
     )
@@ -213,7 +225,8 @@ def _config(record: RunRecord) -> dict[str, Any]:
     return {k: v for k, v in config.items() if not own_key(k).startswith(_UNINFORMATIVE)}
 
 
-def _is_config(name: str) -> bool:
+def is_configuration(name: str) -> bool:
+    """Whether a column is of the configuration, and not of what a run came to."""
     return own_key(name).partition(".")[0] in {*SCIENCE, "kinds", "scale", "init_from"}
 
 

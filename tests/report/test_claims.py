@@ -6,8 +6,9 @@ import polars as pl
 import pytest
 import yaml
 
-from physlm.claims import decided_experiments, main
+from physlm.claims import main
 from physlm.errors import InputError
+from physlm.report.decisions import decided_experiments
 from physlm.report.ledger import all_claims
 from physlm.sweep import configurations
 from tests.report.decided import VALUES, long
