@@ -4,7 +4,7 @@ PYTHON := $(VENV)/bin/python
 SYSTEM_PYTHON ?= python3
 MEASURED = $(patsubst %/metrics.csv,%,$(sort $(wildcard experiments/*/metrics.csv)))
 
-.PHONY: setup run test check slow figures bench
+.PHONY: setup run test check slow figures page bench
 
 setup: $(VENV)/.installed
 
@@ -33,6 +33,9 @@ slow: setup
 figures: setup
 	for folder in $(MEASURED); do $(PYTHON) $$folder/figure.py || exit 1; done
 	$(PYTHON) -m physlm.claims $(MEASURED) --ledger experiments/README.md
+
+page: setup
+	$(PYTHON) -m physlm.page --experiments
 
 bench: setup
 	$(PYTHON) -m benchmarks

@@ -12,7 +12,7 @@ def settle_caches() -> None:
     The folder is set in the environment of this process and its children, where Numba, matplotlib,
     W&B and others look for it. If it cannot be made, the libraries keep their defaults.
     """
-    if os.name != "posix" or _is_writable(_users_folder()):
+    if os.name != "posix" or _is_writable(users_folder()):
         return
     folder = _private_folder()
     if folder is not None:
@@ -20,7 +20,8 @@ def settle_caches() -> None:
         os.environ.setdefault("MPLCONFIGDIR", str(folder / "matplotlib"))
 
 
-def _users_folder() -> Path:
+def users_folder() -> Path:
+    """The folder of the user's caches, there or not."""
     return Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"))  # noqa: PTH111
 
 

@@ -66,6 +66,8 @@ def test_the_wheel_holds_configuration_sweeps_pools_templates_and_a_command(inst
         "py.typed",
         "sweeps/capacity_scaling.yaml",
         "data/people/pools/majors.txt",
+        "report/page/page.html",
+        "report/page/plot.js",
         "data/people/templates/major.txt",
         "data/cfg/grammars/cfg3f.txt",
     ):

@@ -1,0 +1,1 @@
+"""One HTML file of claims, runs, curves and figures, which opens without a network."""

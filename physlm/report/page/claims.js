@@ -1,0 +1,91 @@
+// The claims of each paper, with their verdicts.
+
+const WORDS = { holds: "holds", "does not hold": "fails", undecided: "undecided" };
+const shownClaims = { which: "headline", word: "", text: "" };
+
+function verdictClass(word) {
+  return WORDS[word] ?? "muted";
+}
+
+function claimsView() {
+  const list = element("div");
+  const redraw = () => list.replaceChildren(...content.papers.map(paperSection));
+  const set = (name) => (value) => { shownClaims[name] = value; redraw(); };
+  const words = [["", "any verdict"], ...Object.keys(WORDS).map((word) => [word, word])];
+  const search = element("input", {
+    type: "search", placeholder: "search claims", name: "claim-text", value: shownClaims.text,
+    oninput: () => set("text")(search.value.toLowerCase()),
+  });
+  const which = [["headline", "headline claims"], ["all", "all claims"]];
+  redraw();
+  return element("section", {},
+    element("div", { className: "controls" },
+      choice("claim-which", which, shownClaims.which, set("which")),
+      choice("claim-word", words, shownClaims.word, set("word")), search,
+      element("span", { className: "muted" },
+        "Bar: 95% interval over seeds; thin grey bar: bootstrap. Shaded: where the claim holds.")),
+    list);
+}
+
+function paperSection(paper) {
+  const all = paper.experiments.flatMap((experiment) => experiment.claims);
+  const rows = paper.experiments.flatMap((experiment) =>
+    experiment.claims.filter(isShown).map((claim) => claimRow(claim, experiment)));
+  const link = paper.arxiv
+    ? element("a", { href: `https://arxiv.org/abs/${paper.arxiv}` }, `arXiv ${paper.arxiv}`) : null;
+  const title = paper.title ? `${paper.name}: ${paper.title}` : paper.name;
+  const head = ["verdict", "claim", "interval and bound", "experiment"];
+  return element("div", {}, element("h2", {}, title), verdictCounts(all, link),
+    element("table", { className: "claims" },
+      element("thead", {}, element("tr", {}, ...head.map((name) => element("th", {}, name)))),
+      element("tbody", {}, ...rows)));
+}
+
+function isShown(claim) {
+  const text = `${claim.id} ${claim.statement} ${claim.source} ${claim.metric}`.toLowerCase();
+  return (shownClaims.which === "all" || claim.headline)
+    && (!shownClaims.word || claim.verdict.word === shownClaims.word)
+    && text.includes(shownClaims.text);
+}
+
+function verdictCounts(claims, link) {
+  const bar = element("div", { className: "bar" });
+  const told = [];
+  for (const [word, kind] of Object.entries(WORDS)) {
+    const n = claims.filter((claim) => claim.verdict.word === word).length;
+    bar.append(element("span", { className: kind, style: `flex: ${n}` }));
+    told.push(`${n} ${n === 1 ? word : { holds: "hold", fails: "do not hold" }[kind] ?? word}`);
+  }
+  const foreign = claims.filter((claim) => !(claim.verdict.word in WORDS)).length;
+  if (foreign) told.push(`${foreign} without runs of their configuration`);
+  const text = `of ${claims.length} claims, ${told.join(", ")}`;
+  return element("div", { className: "counts" }, bar, element("span", {}, text), link);
+}
+
+function claimRow(claim, experiment) {
+  const { word, why, n } = claim.verdict;
+  const count = element("div", { className: "muted" }, n ? `n = ${n}, ${claim.scale}` : claim.scale);
+  return element("tr", { id: `claim-${experiment.name}-${claim.id}` },
+    element("td", {}, element("span", { className: `verdict ${verdictClass(word)}` }, word), count),
+    element("td", {}, element("details", {}, element("summary", {}, claim.statement),
+      element("dl", {}, ...claimDetails(claim, why)))),
+    element("td", {}, drawnInterval(claim)),
+    element("td", {},
+      element("a", { href: experiment.readme, title: "its README" }, experiment.name),
+      element("div", {}, element("a", { href: "#plot", onclick: () => plotOf(experiment.name, claim.metric) },
+        "plot its runs"))));
+}
+
+function claimDetails(claim, why) {
+  const rows = {
+    paper: [`${claim.published} (${claim.source})`],
+    here: [claim.measured],
+    bound: [claim.bound],
+    quantity: withCode(claim.quantity),
+    command: [element("code", {}, claim.command)],
+    id: [element("code", {}, claim.id)],
+  };
+  if (why) rows.because = [why];
+  return Object.entries(rows).flatMap(([name, parts]) =>
+    [element("dt", {}, name), element("dd", {}, ...parts)]);
+}

@@ -1,0 +1,60 @@
+// What was measured during training, one line a run, of the runs that the filters leave.
+
+const curvesShown = { table: null, metric: "", colour: "", facet: "", scale: "linear" };
+
+function curvesView(redraw) {
+  const all = selection.table.curves;
+  const metrics = [...new Set(all.map((curve) => curve.metric))].sort();
+  if (curvesShown.table !== selection.table) beginCurves(metrics);
+  const rows = shownRows(), chart = element("div", { className: "chart" });
+  const points = curvePoints(rows);
+  const set = (name) => (value) => { curvesShown[name] = value; redraw(); };
+  const keys = { none: NONE, ...columnOptions((name) => name !== "run_id") };
+  const controls = element("div", { className: "controls" }, tableChoice(redraw),
+    labelled("metric", choice("metric", metrics.map((m) => [m, m]), curvesShown.metric, set("metric"))),
+    choice("curve-scale", SCALES, curvesShown.scale, set("scale")),
+    labelled("colour", choice("curve-colour", keys, curvesShown.colour, set("colour"))),
+    labelled("facet", choice("curve-facet", keys, curvesShown.facet, set("facet"))), filterNote(rows));
+  if (!all.length) {
+    chart.append(element("p", { className: "muted" }, "No curves are kept with these results. ",
+      "Runs with runtime.n_evaluations=20 measure during training."));
+  } else if (points.length) draw(chart, curveSpecification(points));
+  return element("section", {}, controls, chart);
+}
+
+function beginCurves(metrics) {
+  beginPlot();
+  const metric = metrics.find((m) => m !== "train/loss_nats") ?? metrics[0] ?? "";
+  Object.assign(curvesShown, { table: selection.table, metric, colour: plot.colour, facet: "", scale: "linear" });
+}
+
+function curvePoints(rows) {
+  const rowOf = new Map(rows.map((row) => [cell(selection.table, "run_id", row), row]));
+  const read = (name, row) => (name === "" ? null : cell(selection.table, name, row));
+  return selection.table.curves
+    .filter((curve) => curve.metric === curvesShown.metric && rowOf.has(curve.run_id))
+    .flatMap(({ run_id, points }) => {
+      const row = rowOf.get(run_id);
+      const facts = { run: run_id, colour: read(curvesShown.colour, row), facet: shown(read(curvesShown.facet, row)) };
+      return points
+        .filter(([, value]) => curvesShown.scale !== "log" || value > 0)
+        .map(([tokens, value]) => ({ ...facts, x: tokens, y: value }));
+    });
+}
+
+function curveSpecification(points) {
+  const encoding = {
+    x: { field: "x", type: "quantitative", title: "tokens", axis: { format: "~s" } },
+    y: { field: "y", type: "quantitative", title: curvesShown.metric, scale: scaleFor(curvesShown.scale, points, "y") },
+    detail: { field: "run" },
+    tooltip: [{ field: "run" }, { field: "x", title: "tokens" }, { field: "y", title: curvesShown.metric }],
+  };
+  if (curvesShown.colour !== "") {
+    encoding.color = { ...colourChannel(points), title: curvesShown.colour };
+    encoding.tooltip.push({ field: "colour", title: curvesShown.colour });
+  }
+  // Many dots are slow, and hide the lines.
+  const point = points.length < 2000 ? { size: 14 } : false;
+  const mark = { type: "line", opacity: 0.8, strokeWidth: 1.5, point };
+  return faceted({ mark, encoding }, points, curvesShown.facet);
+}

@@ -1,0 +1,74 @@
+// The runs as a table: sorted by a click, filtered below each head, chosen by a click on a row.
+
+const PAGE_SIZE = 50;
+const runsView_ = { columns: "varying", page: 0 };
+
+function runsView(redraw) {
+  const body = element("tbody"), count = element("span"), pages = element("span");
+  const clear = element("button", { onclick: () => { selection.chosen.clear(); fill(); } });
+  const names = shownColumns();
+
+  function fill() {
+    const rows = shownRows();
+    const last = Math.max(0, Math.ceil(rows.length / PAGE_SIZE) - 1);
+    runsView_.page = Math.min(runsView_.page, last);
+    const start = runsView_.page * PAGE_SIZE;
+    body.replaceChildren(...rows.slice(start, start + PAGE_SIZE).map((row) => tableRow(row, names, fill)));
+    count.replaceChildren(filterNote(rows));
+    pages.replaceChildren(turn("‹", -1, runsView_.page > 0), ` page ${runsView_.page + 1} of ${last + 1} `,
+      turn("›", 1, runsView_.page < last));
+    clear.textContent = `${selection.chosen.size} chosen, clear`;
+    clear.disabled = selection.chosen.size === 0;
+  }
+  function turn(text, by, isThere) {
+    return element("button", { disabled: !isThere, onclick: () => { runsView_.page += by; fill(); } }, text);
+  }
+
+  fill();
+  const n_same = selection.table.columns.length - selection.table.n_varying;
+  const columns = [["varying", "columns in which runs differ"], ["configuration", "configuration only"],
+    ["all", `all columns (${n_same} are the same in all runs)`]];
+  return element("section", {},
+    element("div", { className: "controls" }, tableChoice(redraw),
+      choice("columns", columns, runsView_.columns, (value) => { runsView_.columns = value; redraw(); }),
+      count, pages, clear),
+    element("div", { className: "wide" }, element("table", { className: "runs" },
+      element("thead", {}, element("tr", {}, ...names.map((name) => head(name, redraw, fill)))), body)));
+}
+
+function shownColumns() {
+  const { columns, kinds, n_varying } = selection.table;
+  if (runsView_.columns === "all") return columns;
+  const varying = columns.slice(0, n_varying);
+  if (runsView_.columns === "varying") return varying;
+  return varying.filter((name, i) => i === 0 || kinds[i] === "configuration");
+}
+
+function head(name, redraw, fill) {
+  const mark = selection.sort === name ? (selection.descending ? " ↓" : " ↑") : "";
+  const sort = () => {
+    selection.descending = selection.sort === name && !selection.descending;
+    selection.sort = name;
+    redraw();
+  };
+  const filter = element("input", {
+    value: selection.filters[name] ?? "", placeholder: isNumeric(name) ? ">= 0" : "filter",
+    title: "16,32 or >=0.5 or !=3, or part of a text", "aria-label": `filter ${name}`,
+    oninput: () => { selection.filters[name] = filter.value; runsView_.page = 0; fill(); },
+  });
+  const kind = selection.table.kinds[selection.table.columns.indexOf(name)];
+  return element("th", { className: kind },
+    element("button", { title: `${name}: sort`, onclick: sort }, name + mark), filter);
+}
+
+function tableRow(row, names, fill) {
+  const cells = names.map((name) => {
+    const value = cell(selection.table, name, row), text = shown(value);
+    return element("td", { className: typeof value === "number" ? "number" : "", title: text }, text);
+  });
+  const choose = () => {
+    if (!selection.chosen.delete(row)) selection.chosen.add(row);
+    fill();
+  };
+  return element("tr", { className: selection.chosen.has(row) ? "chosen" : "", onclick: choose }, ...cells);
+}

@@ -1,0 +1,48 @@
+"""A headless Chromium of the system's, which tells what a page asks for and gets wrong."""
+
+import shutil
+from contextlib import contextmanager
+
+import pytest
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+needs_chromium = pytest.mark.skipif(
+    CHROMIUM is None, reason="no chromium on the path; apt-get install chromium"
+)
+
+
+@contextmanager
+def browser():
+    """One process, which takes a second to start."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield started
+        started.close()
+
+
+@contextmanager
+def opened(started, path, view):
+    """The page at one of its views; in the end it has made no error and no request but for itself.
+
+    Args:
+        started: A browser.
+        path: The page.
+        view: Its name in the address.
+    """
+    wrong = []
+    context = started.new_context(viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    page.on("pageerror", lambda error: wrong.append(f"error: {error}"))
+    page.on("console", lambda said: wrong.append(f"console: {said.text}"))
+    page.on("dialog", lambda dialog: wrong.append(f"dialog: {dialog.message}"))
+    page.on("request", lambda asked: wrong.append(asked.url) if _leaves(asked.url) else None)
+    page.goto(f"{path.resolve().as_uri()}#{view}")
+    yield page
+    context.close()
+    assert not wrong, wrong
+
+
+def _leaves(url):
+    return not url.startswith(("file:", "data:"))

@@ -1,0 +1,41 @@
+"""Folders of runs as training leaves them, without the training."""
+
+import json
+
+from physlm.measurement import Metric
+from physlm.run_directory import RunDirectory
+from tests.test_record import make_record
+
+
+def write_run(folder, seed, width, *, bits, experiment="sweep", n_points=0, **changes):
+    """A run with its record and, of so many points, its curves."""
+    metric = Metric(
+        name="capacity/bits_per_parameter", value=bits, unit="", n=1, dims={"split": "train"}
+    )
+    record = make_record(
+        run_id=f"{seed:08x}{width:08x}",
+        experiment=experiment,
+        config={"seed": seed, "data": {"n_people": 1000}, "model": {"d_model": width}},
+        parameters={"total": 12 * width * width},
+        metrics=(metric, *changes.pop("metrics", ())),
+        **changes,
+    )
+    directory = RunDirectory(folder / experiment / record.run_id)
+    directory.path.mkdir(parents=True)
+    directory.write_record(record)
+    rows = [_curve_row(step, n_points, bits) for step in range(n_points)]
+    directory.metrics.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return record
+
+
+def _curve_row(step, n_points, bits):
+    """Every fifth time a scorer measures."""
+    tokens = 1000.0 * (step + 1)
+    if step % 5 == 4:
+        value = bits * (step + 1) / n_points
+        return {
+            "step": step,
+            "curve/tokens": tokens,
+            "curve/capacity/bits_per_parameter{split=train}": value,
+        }
+    return {"step": step, "train/tokens": tokens, "train/loss_nats": 3.0 / (step + 1)}

@@ -1,0 +1,136 @@
+"""The page in a real browser."""
+
+import re
+
+import pytest
+
+from physlm.page import main
+from tests.report.page.chromium import browser, needs_chromium, opened
+from tests.report.page.runs import write_run
+
+pytestmark = needs_chromium
+
+EVIL = "</script><img src=x onerror=alert(1)>"
+BITS = "capacity/bits_per_parameter{split=train}"
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    with browser() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    """Six runs with curves, in one of which every text is hostile."""
+    folder = tmp_path_factory.mktemp("page")
+    for seed in (0, 1):
+        for width, bits in ((8, -20.0), (16, 0.5), (128, 1.9)):
+            device = EVIL if (seed, width) == (1, 16) else "cpu"
+            write_run(
+                folder / "runs", seed, width, bits=bits + seed / 10, n_points=20, device=device
+            )
+    assert main([str(folder / "runs"), "--output", str(folder / "page.html")]) == 0
+    return folder / "page.html"
+
+
+def column(view, name):
+    """The cells of a column, from top to bottom."""
+    heads = view.locator(".runs thead button").all_inner_texts()
+    place = [head.rstrip(" ↑↓") for head in heads].index(name) + 1
+    return view.locator(f".runs tbody td:nth-child({place})").all_inner_texts()
+
+
+def test_runs_are_sorted_by_size_and_filtered_by_a_rule(chromium, page):
+    with opened(chromium, page, "runs") as view:
+        view.get_by_title("model.d_model: sort").click()
+        assert column(view, "model.d_model") == ["8", "8", "16", "16", "128", "128"]
+        view.get_by_title("model.d_model: sort").click()
+        assert column(view, "model.d_model")[0] == "128"
+        view.get_by_label("filter model.d_model").fill(">=16")
+        assert column(view, "model.d_model") == ["128", "128", "16", "16"]
+        view.get_by_label("filter seed").fill("1")
+        assert column(view, "seed") == ["1", "1"]
+        assert "2 of 6 runs" in view.locator(".controls").inner_text()
+
+
+def test_hostile_text_is_shown_as_text(chromium, page):
+    with opened(chromium, page, "runs") as view:
+        assert EVIL in column(view, "device")
+        assert view.locator("main img").count() == 0
+
+
+def test_numbers_are_drawn_against_each_other_on_symlog_with_colour_and_facets(chromium, page):
+    with opened(chromium, page, "plot") as view:
+        assert view.locator("select[name=x]").input_value() == "parameters.total"
+        assert view.locator("select[name=x-scale]").input_value() == "log"
+        assert view.locator("select[name=y]").input_value() == BITS
+        assert view.locator("select[name=y-scale]").input_value() == "symlog"
+        assert len(points(view)) == 6
+        view.locator("select[name=colour]").select_option("seed")
+        view.locator("select[name=facet]").select_option("model.d_model")
+        drawn = points(view)
+        assert len(drawn) == 6
+        assert len({point.get_attribute("fill") for point in drawn}) == 2
+        assert "128" in view.locator(".chart").inner_text()
+
+
+def test_what_a_log_scale_cannot_show_is_counted(chromium, page):
+    with opened(chromium, page, "plot") as view:
+        view.locator("select[name=y-scale]").select_option("log")
+        assert "2 not drawn" in view.locator(".controls").inner_text()
+
+
+def test_curves_of_the_filtered_runs_are_overlaid(chromium, page):
+    with opened(chromium, page, "curves") as view:
+        options = view.locator("select[name=metric] option").all_inner_texts()
+        assert options == [BITS, "train/loss_nats"]
+        assert len(lines(view)) == 6
+        view.get_by_role("link", name="runs").click()
+        view.get_by_label("filter model.d_model").fill("128")
+        view.get_by_role("link", name="curves").click()
+        assert len(lines(view)) == 2
+
+
+def test_chosen_runs_are_compared_by_what_differs_alone(chromium, page):
+    with opened(chromium, page, "runs") as view:
+        view.get_by_label("filter seed").fill("0")
+        for row in (0, 1):
+            view.locator(".runs tbody tr").nth(row).click()
+        view.get_by_role("link", name="differences").click()
+        rows = view.locator(".differences tbody tr").all_inner_texts()
+        keys = [re.split(r"\s+", row)[1] for row in rows]
+        assert keys == ["model.d_model", BITS, "parameters.total"]
+
+
+def points(view):
+    """What a chart has drawn for runs, once it is there."""
+    view.locator(".chart svg.marks").wait_for()
+    return view.locator(".chart svg.marks [aria-roledescription=point]").all()
+
+
+def lines(view):
+    """What a chart has drawn for curves."""
+    view.locator(".chart svg.marks").wait_for()
+    return view.locator(".chart svg.marks [aria-roledescription='line mark']").all()
+
+
+@pytest.mark.slow
+def test_the_committed_results_show_claims_figures_and_curves(chromium, tmp_path):
+    page = tmp_path / "page.html"
+    assert main(["--experiments", "--output", str(page)]) == 0
+    assert page.stat().st_size < 6e6
+    with opened(chromium, page, "claims") as view:
+        n_headlines = view.locator(".claims tbody tr").count()
+        view.locator("select[name=claim-which]").select_option("all")
+        assert view.locator(".claims tbody tr").count() > n_headlines > 40
+        assert view.locator(".interval circle").count() >= n_headlines
+        claim = view.locator("tr[id='claim-capacity-two-bits-at-1000-exposures']")
+        claim.get_by_text("plot its").click()
+        assert len(points(view)) > 0
+        assert view.locator("select[name=table]").input_value() == "capacity"
+        view.locator("select[name=table]").select_option("cfg_learn")
+        view.get_by_role("link", name="curves").click()
+        assert len(lines(view)) == 15
+        view.get_by_role("link", name="figures").click()
+        assert view.locator("figure img").count() == 25

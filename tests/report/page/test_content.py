@@ -1,0 +1,104 @@
+"""The data of a page: the same numbers as in the tables and the ledger, in a useful order."""
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from physlm.report.claim_runs import judged
+from physlm.report.decisions import decided_experiments
+from physlm.report.experiment import read_experiment
+from physlm.report.page.claim_table import metrics_of, papers
+from physlm.report.page.curves import Point, committed_points, curves
+from physlm.report.page.run_table import run_table
+from physlm.report.results import Results
+
+EXPERIMENTS = Path(__file__).parents[3] / "experiments"
+BITS = "capacity/bits_per_parameter{split=train}"
+
+
+@pytest.fixture(scope="module")
+def shown():
+    """What the page says of one experiment."""
+    folder = EXPERIMENTS / "capacity"
+    page = EXPERIMENTS.parent / "page.html"
+    (paper,) = papers(decided_experiments([folder]), EXPERIMENTS, page)
+    return paper
+
+
+def test_intervals_and_verdicts_are_those_of_the_claims(shown):
+    (experiment,) = shown["experiments"]
+    folder = EXPERIMENTS / "capacity"
+    results = Results.read(folder)
+    claims = read_experiment(folder).claims
+    assert len(experiment["claims"]) == len(claims)
+    for claim, row in zip(claims, experiment["claims"], strict=True):
+        verdict = judged(claim, results)
+        found = row["verdict"]
+        assert (found["low"], found["high"]) == (verdict.low, verdict.high)
+        assert (found["value"], found["n"], found["word"]) == (
+            verdict.value,
+            verdict.n,
+            verdict.word,
+        )
+        assert row["expect"] == claim.expect
+
+
+def test_an_experiment_has_its_figure_and_a_link_to_its_readme(shown):
+    (experiment,) = shown["experiments"]
+    assert experiment["readme"] == "experiments/capacity/README.md"
+    assert experiment["figure"] == (EXPERIMENTS / "capacity" / "figure.svg").read_text()
+    assert (shown["name"], shown["arxiv"]) == ("Part 3.3", "2404.05405")
+
+
+def test_what_varies_comes_first_and_configuration_before_metrics_and_facts():
+    results = Results.read(EXPERIMENTS / "capacity")
+    first = metrics_of(read_experiment(EXPERIMENTS / "capacity").claims)
+    made = run_table("capacity", "", results, first=first)
+    n_values = [made.table[name].n_unique() for name in made.table.columns]
+    assert min(n_values[: made.n_varying]) > 1
+    assert set(n_values[made.n_varying :]) <= {1}
+    varying = made.kinds[1 : made.n_varying]
+    assert list(varying) == sorted(varying, key=["configuration", "metric", "fact"].index)
+    assert made.table.columns[0] == "run_id"
+    assert "model.d_model" in made.table.columns[: made.n_varying]
+    assert made.table.columns[1 + varying.count("configuration")] == BITS
+
+
+def test_a_metric_is_of_the_run_that_measured_it():
+    results = Results.read(EXPERIMENTS / "capacity")
+    made = run_table("capacity", "", results).table
+    expected = results.table(BITS).select("run_id", BITS)
+    assert made.select("run_id", BITS).equals(expected)
+
+
+def test_no_number_and_infinity_are_texts_and_constants_are_said_once():
+    runs = pl.DataFrame({"run_id": ["a", "b"], "seed": [0, 1], "scale": ["gpu", "gpu"]})
+    rows = [
+        {"run_id": "a", "metric": "x", "dims": "", "value": float("nan")},
+        {"run_id": "b", "metric": "x", "dims": "", "value": 1 / 3},
+    ]
+    plain = run_table("n", "", Results.of(runs, rows)).as_plain()
+    values = dict(zip(plain["columns"], plain["values"], strict=True))
+    assert values == {
+        "run_id": ["a", "b"],
+        "seed": [0, 1],
+        "x": ["nan", 0.3333333],
+        "scale": ["gpu"],
+    }
+
+
+def test_committed_curves_are_shown_as_they_are():
+    points = committed_points(EXPERIMENTS / "cfg_learn")
+    table = pl.read_csv(EXPERIMENTS / "cfg_learn" / "curve.csv")
+    made = curves(points)
+    assert sum(len(curve["points"]) for curve in made) == len(table)
+    assert len(made) == table.select("run_id", "metric", "dims").n_unique()
+
+
+def test_long_curves_are_thinned_and_keep_their_ends():
+    points = [Point("r", "m", float(i), i / 2) for i in range(100_000)]
+    (curve,) = curves(points)
+    assert len(curve["points"]) == 60_000
+    assert curve["points"][0] == [0.0, 0.0]
+    assert curve["points"][-1] == [99_999.0, pytest.approx(99_999 / 2, rel=1e-4)]
