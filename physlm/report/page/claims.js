@@ -38,7 +38,14 @@ function paperSection(paper) {
   return element("div", {}, element("h2", {}, title), verdictCounts(all, link),
     element("table", { className: "claims" },
       element("thead", {}, element("tr", {}, ...head.map((name) => element("th", {}, name)))),
-      element("tbody", {}, ...rows)));
+      element("tbody", {}, ...rows)),
+    mixedCode(paper.experiments.filter((experiment) => experiment.mixed_code)));
+}
+
+function mixedCode(experiments) {
+  if (!experiments.length) return "";
+  const told = experiments.map((experiment) => `${experiment.name} of ${experiment.mixed_code}`);
+  return element("p", { className: "muted" }, `Not all runs are of one revision of the code: ${told.join("; ")}.`);
 }
 
 function isShown(claim) {

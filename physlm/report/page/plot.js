@@ -54,7 +54,8 @@ function beginPlot() {
   Object.assign(plot, { table: selection.table, facet: "", means: false });
   setAxis("x", x);
   setAxis("y", y);
-  plot.colour = ofKind("configuration")
+  // The name of an experiment says in one word what its keys say better.
+  plot.colour = [...ofKind("configuration").filter((name) => name !== "experiment"), "experiment"]
     .find((name) => name !== x && nValues(name) > 1 && nValues(name) <= 12) ?? "";
 }
 
@@ -79,7 +80,7 @@ function pointsOf(rows) {
 // Linear within a hundredth of the largest value: bits go from far below 0 to a few above.
 function scaleFor(kind, points, axis) {
   if (kind === "linear") return { type: kind, zero: false, nice: true };
-  if (kind === "log") return { type: kind, nice: true };
+  if (kind === "log") return { type: kind, nice: false, padding: 12 };
   const most = points.reduce((m, point) => Math.max(m, Math.abs(point[axis])), 0);
   return { type: "symlog", constant: most / 100 || 1, nice: true };
 }
@@ -97,7 +98,8 @@ function plotSpecification(points) {
   const axis = (name) => ({
     field: name, type: "quantitative", title: plot[name], scale: scaleFor(plot[`${name}Scale`], points, name),
   });
-  const words = { field: "x", type: "nominal", title: plot.x, axis: { labelAngle: -30, labelLimit: 220 } };
+  const labelAngle = new Set(points.map((point) => point.x)).size > 8 ? -40 : 0;
+  const words = { field: "x", type: "nominal", title: plot.x, axis: { labelAngle, labelLimit: 220 } };
   const encoding = { x: isNumeric(plot.x) ? axis("x") : words, y: axis("y") };
   if (plot.colour !== "") encoding.color = colourChannel(points);
   const tooltip = [{ field: "run", title: "run" }, { field: "x", title: plot.x }, { field: "y", title: plot.y }];
@@ -113,7 +115,9 @@ function plotSpecification(points) {
 function faceted(inner, values, key) {
   const data = { values };
   if (key === "") return { data, width: 900, height: 460, ...inner };
-  return { data, columns: 3, facet: { field: "facet", type: "nominal", title: key },
+  const order = new Intl.Collator("en", { numeric: true });
+  const sort = [...new Set(values.map((value) => value.facet))].sort(order.compare);
+  return { data, columns: 3, facet: { field: "facet", type: "nominal", title: key, sort },
     spec: { width: 310, height: 230, ...inner } };
 }
 
