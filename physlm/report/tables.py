@@ -105,13 +105,13 @@ def tabulate_curves(folders: Iterable[Path]) -> pl.DataFrame:
             "seed": record.config["seed"],
         }
         curves = read_curves(metrics) if metrics.exists() else []
-        rows += [{**facts, **row} for curve in curves for row in curve_rows(curve)]
+        rows += [{**facts, **row} for curve in curves for row in _curve_rows(curve)]
     if not rows:
         raise InputError("no curves found; run with runtime.n_evaluations=20")
     return pl.DataFrame(rows, infer_schema_length=None)
 
 
-def curve_rows(curve: Mapping[str, float]) -> Iterator[dict[str, Any]]:
+def _curve_rows(curve: Mapping[str, float]) -> Iterator[dict[str, Any]]:
     """One row for each metric measured at one time."""
     if "curve/tokens" not in curve:
         return

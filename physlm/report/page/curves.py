@@ -9,11 +9,13 @@ import polars as pl
 
 from physlm.measurement import metric_text, parse_dims
 from physlm.record import RunRecord
-from physlm.report.tables import curve_rows
 from physlm.run_directory import RunDirectory, read_curves
 
 CURVES = "curve.csv"
 LOSS = "train/loss_nats"
+
+# What scorers measured during training, and when.
+_MEASURED, _TOKENS = "curve/", "curve/tokens"
 
 # A page of a thousand runs stays small, and one of a few runs shows all that was measured.
 _N_POINTS_IN_ALL = 60_000
@@ -52,13 +54,13 @@ def recorded_points(records: Iterable[tuple[Path, RunRecord]]) -> Iterator[Point
         InputError: If a line of curves is corrupt.
     """
     for path, record in records:
-        curves = RunDirectory(path.parent).metrics
-        for row in read_curves(curves) if curves.exists() else ():
+        kept = RunDirectory(path.parent).metrics
+        for row in read_curves(kept) if kept.exists() else ():
             if LOSS in row:
                 yield Point(record.run_id, LOSS, row["train/tokens"], row[LOSS])
-            for found in curve_rows(row):
-                text = f"{found['metric']}{{{found['dims']}}}" if found["dims"] else found["metric"]
-                yield Point(record.run_id, text, found["tokens"], found["value"])
+            for name, value in row.items():
+                if name.startswith(_MEASURED) and name != _TOKENS:
+                    yield Point(record.run_id, name.removeprefix(_MEASURED), row[_TOKENS], value)
 
 
 def curves(points: Iterable[Point]) -> list[dict[str, Any]]:

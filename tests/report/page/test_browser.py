@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from physlm.measurement import Metric
 from physlm.page import main
 from tests.report.page.chromium import browser, needs_chromium, opened
 from tests.report.page.runs import write_run
@@ -22,14 +23,16 @@ def chromium():
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
-    """Six runs with curves, in one of which every text is hostile."""
+    """Six runs with curves, the device of one of which is hostile."""
     folder = tmp_path_factory.mktemp("page")
     for seed in (0, 1):
         for width, bits in ((8, -20.0), (16, 0.5), (128, 1.9)):
-            device = EVIL if (seed, width) == (1, 16) else "cpu"
-            write_run(
-                folder / "runs", seed, width, bits=bits + seed / 10, n_points=20, device=device
-            )
+            own = {"bits": bits + seed / 10, "n_points": 20}
+            if width == 128:
+                own["metrics"] = (Metric(name="wide/only", value=seed, unit="", n=1),)
+            if (seed, width) == (1, 16):
+                own["device"] = EVIL
+            write_run(folder / "runs", seed, width, **own)
     assert main([str(folder / "runs"), "--output", str(folder / "page.html")]) == 0
     return folder / "page.html"
 
@@ -54,10 +57,24 @@ def test_runs_are_sorted_by_size_and_filtered_by_a_rule(chromium, page):
         assert "2 of 6 runs" in view.locator(".controls").inner_text()
 
 
-def test_hostile_text_is_shown_as_text(chromium, page):
+def test_runs_without_a_value_come_last_whichever_way_they_are_sorted(chromium, page):
+    with opened(chromium, page, "runs") as view:
+        for order in (["0", "1"], ["1", "0"]):
+            view.get_by_title("wide/only: sort").click()
+            assert column(view, "wide/only") == [*order, "", "", "", ""]
+
+
+def test_hostile_text_is_shown_as_text_in_tables_charts_and_tooltips(chromium, page):
     with opened(chromium, page, "runs") as view:
         assert EVIL in column(view, "device")
-        assert view.locator("main img").count() == 0
+        view.get_by_label("filter device").fill("onerror")
+        view.get_by_role("link", name="plot").click()
+        view.locator("select[name=colour]").select_option("device")
+        (point,) = points(view)
+        point.hover()
+        assert EVIL in view.locator("#vg-tooltip-element").inner_text()
+        assert EVIL in view.locator(".chart svg.marks").text_content()
+        assert view.locator("img").count() == 0
 
 
 def test_numbers_are_drawn_against_each_other_on_symlog_with_colour_and_facets(chromium, page):
