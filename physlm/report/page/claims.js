@@ -1,7 +1,7 @@
 // The claims of each paper, with their verdicts.
 
 const WORDS = { holds: "holds", "does not hold": "fails", undecided: "undecided" };
-const shownClaims = { which: "headline", word: "", text: "" };
+const claimsShown = { which: "headline", word: "", text: "" };
 
 function verdictClass(word) {
   return WORDS[word] ?? "muted";
@@ -10,18 +10,18 @@ function verdictClass(word) {
 function claimsView() {
   const list = element("div");
   const redraw = () => list.replaceChildren(...content.papers.map(paperSection));
-  const set = (name) => (value) => { shownClaims[name] = value; redraw(); };
+  const set = (name) => (value) => { claimsShown[name] = value; redraw(); };
   const words = [["", "any verdict"], ...Object.keys(WORDS).map((word) => [word, word])];
   const search = element("input", {
-    type: "search", placeholder: "search claims", name: "claim-text", value: shownClaims.text,
+    type: "search", placeholder: "search claims", name: "claim-text", value: claimsShown.text,
     oninput: () => set("text")(search.value.toLowerCase()),
   });
   const which = [["headline", "headline claims"], ["all", "all claims"]];
   redraw();
   return element("section", {},
     element("div", { className: "controls" },
-      choice("claim-which", which, shownClaims.which, set("which")),
-      choice("claim-word", words, shownClaims.word, set("word")), search,
+      choice("claim-which", which, claimsShown.which, set("which")),
+      choice("claim-word", words, claimsShown.word, set("word")), search,
       element("span", { className: "muted" },
         "Bar: 95% interval over seeds; thin grey bar: bootstrap. Shaded: where the claim holds.")),
     list);
@@ -50,9 +50,9 @@ function mixedCode(experiments) {
 
 function isShown(claim) {
   const text = `${claim.id} ${claim.statement} ${claim.source} ${claim.metric}`.toLowerCase();
-  return (shownClaims.which === "all" || claim.headline)
-    && (!shownClaims.word || claim.verdict.word === shownClaims.word)
-    && text.includes(shownClaims.text);
+  return (claimsShown.which === "all" || claim.headline)
+    && (!claimsShown.word || claim.verdict.word === claimsShown.word)
+    && text.includes(claimsShown.text);
 }
 
 function verdictCounts(claims, link) {

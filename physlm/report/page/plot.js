@@ -44,19 +44,19 @@ function leftOut(n) {
 function beginPlot() {
   const { columns, kinds, n_varying } = selection.table;
   const varying = columns.slice(1, n_varying);
-  const ofKind = (kind) => varying.filter((name) => kinds[columns.indexOf(name)] === kind && name !== "seed");
+  const ofKind = (kind) => varying.filter((name) => kinds[columns.indexOf(name)] === kind && !/(^|\.)seed$/.test(name));
   const y = ofKind("metric").find(isNumeric) ?? columns.find(isNumeric);
   const measured = shownRows().filter((row) => cell(selection.table, y, row) !== null);
   const nValues = (name) => new Set(valuesOf(name, measured)).size;
   const isSweptBy = (name) => nValues(name) > 1 && !valuesOf(name, measured).includes(null);
-  const x = ["parameters.total", ...ofKind("configuration"), ...ofKind("fact")]
+  // The name of an experiment says in one word what its keys say better.
+  const keys = [...ofKind("configuration").filter((name) => name !== "experiment"), "experiment"];
+  const x = ["parameters.total", ...keys, ...ofKind("fact")]
     .find((name) => columns.includes(name) && isSweptBy(name)) ?? "experiment";
   Object.assign(plot, { table: selection.table, facet: "", means: false });
   setAxis("x", x);
   setAxis("y", y);
-  // The name of an experiment says in one word what its keys say better.
-  plot.colour = [...ofKind("configuration").filter((name) => name !== "experiment"), "experiment"]
-    .find((name) => name !== x && nValues(name) > 1 && nValues(name) <= 12) ?? "";
+  plot.colour = keys.find((name) => name !== x && nValues(name) > 1 && nValues(name) <= 12) ?? "";
 }
 
 // Numbers of very different size need a log scale, and symlog where some are not above 0.

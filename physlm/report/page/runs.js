@@ -1,7 +1,7 @@
 // The runs as a table: sorted by a click, filtered below each head, chosen by a click on a row.
 
 const PAGE_SIZE = 50;
-const runsView_ = { columns: "varying", page: 0 };
+const runsShown = { columns: "varying", page: 0 };
 
 function runsView(redraw) {
   const body = element("tbody"), count = element("span"), pages = element("span");
@@ -11,17 +11,17 @@ function runsView(redraw) {
   function fill() {
     const rows = shownRows();
     const last = Math.max(0, Math.ceil(rows.length / PAGE_SIZE) - 1);
-    runsView_.page = Math.min(runsView_.page, last);
-    const start = runsView_.page * PAGE_SIZE;
+    runsShown.page = Math.min(runsShown.page, last);
+    const start = runsShown.page * PAGE_SIZE;
     body.replaceChildren(...rows.slice(start, start + PAGE_SIZE).map((row) => tableRow(row, names, fill)));
     count.replaceChildren(filterNote(rows));
-    pages.replaceChildren(turn("‹", -1, runsView_.page > 0), ` page ${runsView_.page + 1} of ${last + 1} `,
-      turn("›", 1, runsView_.page < last));
+    pages.replaceChildren(turn("‹", -1, runsShown.page > 0), ` page ${runsShown.page + 1} of ${last + 1} `,
+      turn("›", 1, runsShown.page < last));
     clear.textContent = `${selection.chosen.size} chosen, clear`;
     clear.disabled = selection.chosen.size === 0;
   }
   function turn(text, by, isThere) {
-    return element("button", { disabled: !isThere, onclick: () => { runsView_.page += by; fill(); } }, text);
+    return element("button", { disabled: !isThere, onclick: () => { runsShown.page += by; fill(); } }, text);
   }
 
   fill();
@@ -30,7 +30,7 @@ function runsView(redraw) {
     ["all", `all columns (${n_same} are the same in all runs)`]];
   return element("section", {},
     element("div", { className: "controls" }, tableChoice(redraw),
-      choice("columns", columns, runsView_.columns, (value) => { runsView_.columns = value; redraw(); }),
+      choice("columns", columns, runsShown.columns, (value) => { runsShown.columns = value; redraw(); }),
       count, pages, clear),
     element("div", { className: "wide" }, element("table", { className: "runs" },
       element("thead", {}, element("tr", {}, ...names.map((name) => head(name, redraw, fill)))), body)));
@@ -38,9 +38,9 @@ function runsView(redraw) {
 
 function shownColumns() {
   const { columns, kinds, n_varying } = selection.table;
-  if (runsView_.columns === "all") return columns;
+  if (runsShown.columns === "all") return columns;
   const varying = columns.slice(0, n_varying);
-  if (runsView_.columns === "varying") return varying;
+  if (runsShown.columns === "varying") return varying;
   return varying.filter((name, i) => i === 0 || kinds[i] === "configuration");
 }
 
@@ -54,7 +54,7 @@ function head(name, redraw, fill) {
   const filter = element("input", {
     value: selection.filters[name] ?? "", placeholder: isNumeric(name) ? ">= 0" : "filter",
     title: "16,32 or >=0.5 or !=3, or part of a text", "aria-label": `filter ${name}`,
-    oninput: () => { selection.filters[name] = filter.value; runsView_.page = 0; fill(); },
+    oninput: () => { selection.filters[name] = filter.value; runsShown.page = 0; fill(); },
   });
   const kind = selection.table.kinds[selection.table.columns.indexOf(name)];
   return element("th", { className: kind },
