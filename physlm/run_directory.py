@@ -1,10 +1,10 @@
 """Run directories: the only code that writes into them, always atomically."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 from filelock import FileLock, Timeout
@@ -166,3 +166,40 @@ def read_curves(path: Path) -> list[dict[str, float]]:
                 break
             raise InputError(f"{path} line {number} is corrupt; delete the file") from error
     return rows
+
+
+LOSS = "train/loss_nats"
+
+
+class CurvePoint(NamedTuple):
+    """One value of a learning curve.
+
+    Attributes:
+        metric: Text of the metric; `LOSS` is the training loss.
+        step: Optimiser steps so far.
+        tokens: Tokens read so far.
+        exposures: Presentations of each piece of knowledge so far; None where that was not logged.
+        value: The value.
+    """
+
+    metric: str
+    step: int
+    tokens: float
+    exposures: float | None
+    value: float
+
+
+def curve_points(rows: Iterable[Mapping[str, float]]) -> Iterator[CurvePoint]:
+    """The training loss, and the metrics that scorers measured during training.
+
+    Args:
+        rows: Of `read_curves`.
+    """
+    for row in rows:
+        kind = "curve/" if "curve/tokens" in row else "train/"
+        times = int(row["step"]), row[f"{kind}tokens"], row.get(f"{kind}exposures")
+        for name, value in row.items():
+            if name == LOSS:
+                yield CurvePoint(name, *times, value)
+            elif name.startswith("curve/") and name not in {"curve/tokens", "curve/exposures"}:
+                yield CurvePoint(name.removeprefix("curve/"), *times, value)

@@ -209,7 +209,10 @@ def test_curves_of_all_runs_are_one_table(runs, capsys):
     kl, valid = "curve/cfg/kl_nats{split=test}", "curve/cfg/accuracy{prefix=0,split=test}"
     rows = [{"step": 10 * i, "curve/tokens": 100.0 * i, kl: 1.0 / i, valid: 0.0} for i in (1, 2)]
     for name in ("r016", "r116"):
-        lines = [*rows, {"step": 25, "train/loss_nats": 1.0}]
+        lines = [
+            *rows,
+            {"step": 25, "train/tokens": 250.0, "train/exposures": 2.5, "train/loss_nats": 1.0},
+        ]
         (runs / name / "metrics.jsonl").write_text("".join(json.dumps(r) + "\n" for r in lines))
     path = runs.parent / "curve.csv"
     assert main([str(runs), "--curves", "--output", str(path)]) == 0
@@ -220,15 +223,18 @@ def test_curves_of_all_runs_are_one_table(runs, capsys):
         "seed",
         "step",
         "tokens",
+        "exposures",
         "metric",
         "dims",
         "value",
     ]
-    assert table["seed"].to_list() == [0] * 4 + [1] * 4
+    assert table["seed"].to_list() == [0] * 5 + [1] * 5
     found = table.filter(metric="cfg/kl_nats", dims="split=test")
     assert found["value"].to_list() == [1.0, 0.5] * 2
     assert found["tokens"].to_list() == [100.0, 200.0] * 2
-    assert set(table["dims"]) == {"split=test", "prefix=0,split=test"}
+    assert set(table["dims"]) == {"", "split=test", "prefix=0,split=test"}
+    loss = table.filter(metric="train/loss_nats")
+    assert loss.select("step", "tokens", "exposures", "value").rows() == [(25, 250.0, 2.5, 1.0)] * 2
     assert main([str(runs), "--curves", "--where", "seed=1"]) == 0
     assert "0.5" in capsys.readouterr().out
 
@@ -247,7 +253,10 @@ def test_runs_and_metrics_are_two_tables_in_a_folder(runs, capsys):
 
 def test_no_curves_is_said(runs, capsys):
     assert main([str(runs), "--curves"]) == 2
-    assert "no curves found; run with runtime.n_evaluations=20" in capsys.readouterr().err
+    assert (
+        "no curves found: no run directory has a metrics.jsonl; run something"
+        in capsys.readouterr().err
+    )
 
 
 def write_record(folder, **changes):

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from physlm.atomic import replacing
 from physlm.measurement import Metric, by_text, parse_metric
 from physlm.record import RunRecord
+from physlm.run_directory import LOSS, curve_points
 from physlm.science import caveat
 
 
@@ -104,25 +105,25 @@ def _add_caveats(figure: Figure, records: Sequence[RunRecord]) -> None:
 def draw_learning_curve(record: RunRecord, curves: Sequence[dict[str, float]], path: Path) -> None:
     """Metrics measured during training, against tokens; nothing is drawn if there are none.
 
-    Accuracies are on the left; other metrics are on the right, on a logarithmic axis.
+    Accuracies are on the left; other metrics are on the right, on a logarithmic axis, which is
+    linear around 0 if a value is not positive.
     """
-    rows = [row for row in curves if "curve/tokens" in row]
-    names = [name for name in (rows[0] if rows else {}) if name.startswith("curve/")]
-    if not rows:
+    points = [point for point in curve_points(curves) if point.metric != LOSS]
+    if not points:
         return
-    tokens = [row["curve/tokens"] for row in rows]
     figure = Figure(figsize=(9, 3.5), layout="constrained")
     accuracies, others = figure.subplots(1, 2)
-    for name in (name for name in names if name != "curve/tokens"):
-        values = [row[name] for row in rows]
-        axes = accuracies if "accuracy" in name else others
-        axes.plot(tokens, values, marker=".", label=name.removeprefix("curve/"))
+    for name in dict.fromkeys(point.metric for point in points):
+        own = [(point.tokens, point.value) for point in points if point.metric == name]
+        axes = accuracies if "accuracy" in name or "exact_match" in name else others
+        axes.plot(*zip(*own, strict=True), marker=".", label=name)
     for axes in (accuracies, others):
         axes.set(xlabel="tokens seen")
         if axes.lines:
             axes.legend(fontsize="small")
     accuracies.set(ylabel="accuracy", ylim=(-0.03, 1.03), title=record.experiment)
-    others.set(yscale="log")
+    is_positive = all(np.min(line.get_ydata()) > 0 for line in others.lines)
+    others.set(yscale="log" if is_positive else "symlog")
     save_figure(figure, path)
 
 

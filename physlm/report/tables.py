@@ -2,7 +2,7 @@
 
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from physlm.errors import InputError
 from physlm.measurement import dims_text, parse_metric
 from physlm.record import RunRecord, read_record
 from physlm.report.results import Results
-from physlm.run_directory import read_curves
+from physlm.run_directory import CurvePoint, curve_points, read_curves
 from physlm.science import SCIENCE, flatten, own_key
 
 # Columns of every run, before the configuration.
@@ -90,11 +90,10 @@ def tabulate(records: Sequence[RunRecord]) -> Results:
 
 
 def tabulate_curves(folders: Iterable[Path]) -> pl.DataFrame:
-    """Metrics measured during training, one row per run, metric and time.
+    """The training loss and the metrics measured during training: one row per run, metric, time.
 
     Raises:
-        InputError: If a folder does not exist, a record cannot be read, or no run was measured
-            during training.
+        InputError: If a folder does not exist, a record cannot be read, or no run kept its curves.
     """
     rows = []
     for path in _record_paths(folders):
@@ -105,21 +104,22 @@ def tabulate_curves(folders: Iterable[Path]) -> pl.DataFrame:
             "seed": record.config["seed"],
         }
         curves = read_curves(metrics) if metrics.exists() else []
-        rows += [{**facts, **row} for curve in curves for row in _curve_rows(curve)]
+        rows += [{**facts, **_curve_row(point)} for point in curve_points(curves)]
     if not rows:
-        raise InputError("no curves found; run with runtime.n_evaluations=20")
+        raise InputError("no curves found: no run directory has a metrics.jsonl; run something")
     return pl.DataFrame(rows, infer_schema_length=None)
 
 
-def _curve_rows(curve: Mapping[str, float]) -> Iterator[dict[str, Any]]:
-    """One row for each metric measured at one time."""
-    if "curve/tokens" not in curve:
-        return
-    times = {"step": curve["step"], "tokens": curve["curve/tokens"]}
-    for text, value in curve.items():
-        if text.startswith("curve/") and text != "curve/tokens":
-            name, dims = parse_metric(text.removeprefix("curve/"))
-            yield {**times, "metric": name, "dims": dims_text(dims), "value": value}
+def _curve_row(point: CurvePoint) -> dict[str, Any]:
+    name, dims = parse_metric(point.metric)
+    return {
+        "step": point.step,
+        "tokens": point.tokens,
+        "exposures": point.exposures,
+        "metric": name,
+        "dims": dims_text(dims),
+        "value": point.value,
+    }
 
 
 def varying(results: Results, records: Iterable[RunRecord], kept: Collection[str] = ()) -> Results:

@@ -86,11 +86,12 @@ class Measurements(lightning.Callback):
             self._log(pl_module, self.measure())
 
     def _log(self, module: lightning.LightningModule, metrics: Mapping[str, float]) -> None:
-        progress = _ours(module).progress
+        ours = _ours(module)
         curves = {f"curve/{name}": value for name, value in metrics.items()}
-        curves["curve/tokens"] = float(progress.tokens)
+        curves["curve/exposures"] = ours.exposures()
+        curves["curve/tokens"] = float(ours.progress.tokens)
         for logger in module.loggers:
-            logger.log_metrics(curves, step=progress.steps)
+            logger.log_metrics(curves, step=ours.progress.steps)
 
     def _n_due(self, module: lightning.LightningModule) -> int:
         ours = _ours(module)

@@ -4,7 +4,10 @@ from physlm.analysis.figures import draw_histograms, draw_learning_curve, draw_r
 from physlm.measurement import Metric
 from tests.test_record import make_record
 
-CURVES = [{"step": s, "train/loss_nats": 1 / (s + 1), "train/exposures": s} for s in range(5)]
+CURVES = [
+    {"step": s, "train/loss_nats": 1 / (s + 1), "train/tokens": 100.0 * s, "train/exposures": s}
+    for s in range(5)
+]
 
 
 def test_a_run_is_drawn_as_png(tmp_path):
@@ -71,7 +74,8 @@ def test_learning_curves_are_drawn_if_anything_was_measured(tmp_path):
     rows = [
         {"step": s, valid: s / 5, kl: 0.1 / (s + 1), "curve/tokens": 100.0 * s} for s in range(5)
     ]
-    draw_learning_curve(make_record(), [*CURVES, *rows], tmp_path / "curve.png")
+    bits = [{"step": 9, "curve/capacity/bits{split=train}": -1.0, "curve/tokens": 900.0}]
+    draw_learning_curve(make_record(), [*CURVES, *rows, *bits], tmp_path / "curve.png")
     assert (tmp_path / "curve.png").exists()
     draw_learning_curve(make_record(), CURVES, tmp_path / "none.png")
     assert not (tmp_path / "none.png").exists()

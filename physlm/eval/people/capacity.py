@@ -8,7 +8,7 @@ import numpy as np
 from physlm.errors import InputError
 from physlm.eval.people.texts import PeopleTextsConfig
 from physlm.eval.scorer import mean, require_causal
-from physlm.measurement import Measurement
+from physlm.measurement import Measurement, Metric
 from physlm.registry import register
 
 if TYPE_CHECKING:
@@ -85,6 +85,17 @@ class CapacityConfig(PeopleTextsConfig):
                 mean("capacity/loss_nats", fresh, "nats/token", split="validation"),
             )
         )
+
+    def curve(self, model: "LanguageModel", corpus: "Corpus") -> list[Metric]:
+        """The capacity ratio alone, from one rendering of fewer people."""
+        from physlm.eval.people.capacity_ratio import capacity_metrics
+        from physlm.eval.people.item_losses import measure_items
+
+        world = _world(corpus)
+        people = self.fewer()._people(world)
+        losses = measure_items(model, world, people, n_renderings=1, batch_size=self.batch_size)
+        metrics = capacity_metrics(losses, world, sum(model.n_parameters().values()))
+        return [m for m in metrics if m.name == "capacity/bits_per_parameter"]
 
     def _people(self, world: "KnowledgeCorpus") -> np.ndarray:
         return self.people(world, "capacity sample")

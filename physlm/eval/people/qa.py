@@ -1,6 +1,6 @@
 """QA accuracy on train people and on held-out people."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +12,7 @@ from physlm.eval.splits import HELD_OUT_PEOPLE, STREAMS, TRAIN_PEOPLE
 from physlm.measurement import Measurement, Metric
 from physlm.registry import register
 from physlm.rng import stream
+from physlm.run_id import LATER
 
 if TYPE_CHECKING:
     from physlm.data.corpus import Corpus
@@ -35,10 +36,11 @@ class QaConfig(ScorerConfig):
 
     max_people: int = 1000  # of each split; more are sampled
     batch_size: int = 512  # questions per batch
+    n_curve_people: int = field(default=100, metadata=LATER)  # of each split, during training
 
     def validate(self) -> None:
         """Every value in its range."""
-        require_at_least(self, 1, "max_people", "batch_size")
+        require_at_least(self, 1, "max_people", "batch_size", "n_curve_people")
 
     def check(self, model: "LanguageModel", corpus: "Corpus") -> None:
         """The corpus has questions, and the model can read and answer them."""
@@ -54,6 +56,22 @@ class QaConfig(ScorerConfig):
             self._of_split(model, questions, split) for split in (TRAIN_PEOPLE, HELD_OUT_PEOPLE)
         )
         return Measurement(tuple(metric for metrics in found for metric in metrics))
+
+    def curve(self, model: "LanguageModel", corpus: "Corpus") -> list[Metric]:
+        """Exact match in both splits over all attributes, of fewer people."""
+        from physlm.eval.people.exact_match import all_questions, is_exact_match
+
+        questions = _questions(corpus)
+        own = replace(self, max_people=min(self.max_people, self.n_curve_people))
+        metrics = []
+        for split in (TRAIN_PEOPLE, HELD_OUT_PEOPLE):
+            people, attributes = all_questions(own._people(questions, split), questions)
+            paraphrases = np.zeros(len(people), dtype=np.int64)
+            matched = is_exact_match(
+                model, questions, people, attributes, paraphrases, self.batch_size
+            )
+            metrics.append(mean("qa/exact_match", matched, "fraction", split=split))
+        return metrics
 
     def _of_split(
         self, model: "LanguageModel", questions: "QuestionCorpus", split: str

@@ -8,7 +8,7 @@ import numpy as np
 from physlm.errors import InputError
 from physlm.eval.people.texts import PeopleTextsConfig
 from physlm.eval.scorer import mean, require_causal
-from physlm.measurement import Measurement
+from physlm.measurement import Measurement, Metric
 from physlm.registry import register
 
 if TYPE_CHECKING:
@@ -68,6 +68,11 @@ class RecallConfig(PeopleTextsConfig):
                 if not np.isnan(values).all()
             )
         )
+
+    def curve(self, model: "LanguageModel", corpus: "Corpus") -> list[Metric]:
+        """The accuracy over all attributes alone, from one rendering of fewer people."""
+        metrics = self.fewer().measure(model, corpus).metrics
+        return [m for m in metrics if m.name == "recall/accuracy" and "attribute" not in m.dims]
 
     def _people(self, world: "KnowledgeCorpus") -> np.ndarray:
         return self.people(world, "people read about")

@@ -1,6 +1,6 @@
 """Knowledge manipulation: accuracy of tasks on stored knowledge, without and with a hint."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -10,6 +10,7 @@ from physlm.errors import InputError
 from physlm.eval.scorer import ScorerConfig, mean, require_causal, require_window
 from physlm.measurement import Measurement, Metric
 from physlm.registry import register
+from physlm.run_id import LATER
 
 if TYPE_CHECKING:
     from physlm.data.corpus import Corpus
@@ -39,10 +40,12 @@ class ManipulationScorerConfig(ScorerConfig):
     version: ClassVar[int] = 2
     max_questions: int = 1000  # of each task and split; more are sampled
     batch_size: int = 512  # questions per batch
+    n_curve_questions: int = field(default=200, metadata=LATER)  # same, during training
 
     def validate(self) -> None:
         """Every value in its range."""
         require_at_least(self, 1, "max_questions", "batch_size")
+        require_at_least(self, 2, "n_curve_questions")  # enough for tasks that compare two people
 
     def check(self, model: "LanguageModel", corpus: "Corpus") -> None:
         """The corpus has manipulation tasks, and the model can read and answer their questions."""
@@ -76,6 +79,13 @@ class ManipulationScorerConfig(ScorerConfig):
         questions = _questions(corpus)
         found = (self._of_task(model, questions, task) for task in questions.tasks)
         return Measurement(tuple(metric for metrics in found for metric in metrics))
+
+    def curve(self, model: "LanguageModel", corpus: "Corpus") -> list[Metric]:
+        """Accuracy alone, without and with a hint, on fewer questions."""
+        n = min(self.max_questions, self.n_curve_questions)
+        found = replace(self, max_questions=n).measure(model, corpus).metrics
+        kept = {"manipulation/accuracy", "manipulation/accuracy_with_hint"}
+        return [metric for metric in found if metric.name in kept]
 
     def _of_task(
         self, model: "LanguageModel", questions: "ManipulationCorpus", task: "Task"

@@ -1,6 +1,6 @@
 // What was measured during training, one line a run, of the runs that the filters leave.
 
-const curvesShown = { table: null, metric: "", colour: "", facet: "", scale: "linear" };
+const curvesShown = { table: null, metric: "", x: "tokens", colour: "", facet: "", scale: "linear" };
 
 function curvesView(redraw) {
   const all = selection.table.curves;
@@ -13,19 +13,22 @@ function curvesView(redraw) {
   const controls = element("div", { className: "controls" }, tableChoice(redraw),
     labelled("metric", choice("metric", metrics.map((m) => [m, m]), curvesShown.metric, set("metric"))),
     choice("curve-scale", SCALES, curvesShown.scale, set("scale")),
+    labelled("x", choice("curve-x", [["tokens", "tokens"], ["exposures", "exposures"]], curvesShown.x, set("x"))),
     labelled("colour", choice("curve-colour", keys, curvesShown.colour, set("colour"))),
     labelled("facet", choice("curve-facet", keys, curvesShown.facet, set("facet"))), filterNote(rows));
   if (!all.length) {
     chart.append(element("p", { className: "muted" }, "No curves are kept with these results. ",
       "Runs with runtime.n_evaluations=20 measure during training."));
-  } else if (points.length) draw(chart, curveSpecification(points));
+  } else if (!points.length) {
+    chart.append(element("p", { className: "muted" }, `Nothing to draw: no run shown has ${curvesShown.metric} with its ${curvesShown.x}.`));
+  } else draw(chart, curveSpecification(points));
   return element("section", {}, controls, chart);
 }
 
 function beginCurves(metrics) {
   beginPlot();
   const metric = metrics.find((m) => m !== "train/loss_nats") ?? metrics[0] ?? "";
-  Object.assign(curvesShown, { table: selection.table, metric, colour: plot.colour, facet: "", scale: "linear" });
+  Object.assign(curvesShown, { table: selection.table, metric, colour: plot.colour, facet: "", scale: "linear", x: "tokens" });
 }
 
 function curvePoints(rows) {
@@ -37,17 +40,17 @@ function curvePoints(rows) {
       const row = rowOf.get(run_id);
       const facts = { run: run_id, colour: read(curvesShown.colour, row), facet: shown(read(curvesShown.facet, row)) };
       return points
-        .filter(([, value]) => curvesShown.scale !== "log" || value > 0)
-        .map(([tokens, value]) => ({ ...facts, x: tokens, y: value }));
+        .map(([tokens, exposures, value]) => ({ ...facts, x: curvesShown.x === "tokens" ? tokens : exposures, y: value }))
+        .filter(({ x, y }) => x !== null && (curvesShown.scale !== "log" || y > 0));
     });
 }
 
 function curveSpecification(points) {
   const encoding = {
-    x: { field: "x", type: "quantitative", title: "tokens", axis: { format: "~s" } },
+    x: { field: "x", type: "quantitative", title: curvesShown.x, axis: { format: "~s" } },
     y: { field: "y", type: "quantitative", title: curvesShown.metric, scale: scaleFor(curvesShown.scale, points, "y") },
     detail: { field: "run" },
-    tooltip: [{ field: "run" }, { field: "x", title: "tokens" }, { field: "y", title: curvesShown.metric }],
+    tooltip: [{ field: "run" }, { field: "x", title: curvesShown.x }, { field: "y", title: curvesShown.metric }],
   };
   if (curvesShown.colour !== "") {
     encoding.color = { ...colourChannel(points), title: curvesShown.colour };

@@ -36,6 +36,12 @@ def _curve_row(step, n_points, bits):
         return {
             "step": step,
             "curve/tokens": tokens,
+            "curve/exposures": step + 1.0,
             "curve/capacity/bits_per_parameter{split=train}": value,
         }
-    return {"step": step, "train/tokens": tokens, "train/loss_nats": 3.0 / (step + 1)}
+    return {
+        "step": step,
+        "train/tokens": tokens,
+        "train/exposures": step + 1.0,
+        "train/loss_nats": 3.0 / (step + 1),
+    }

@@ -97,8 +97,8 @@ def test_committed_curves_are_shown_as_they_are():
 
 
 def test_long_curves_are_thinned_and_keep_their_ends():
-    points = [Point("r", "m", float(i), i / 2) for i in range(100_000)]
+    points = [Point("r", "m", float(i), None, i / 2) for i in range(100_000)]
     (curve,) = curves(points)
     assert len(curve["points"]) == 60_000
-    assert curve["points"][0] == [0.0, 0.0]
-    assert curve["points"][-1] == [99_999.0, pytest.approx(99_999 / 2, rel=1e-4)]
+    assert curve["points"][0] == [0.0, None, 0.0]
+    assert curve["points"][-1] == [99_999.0, None, pytest.approx(99_999 / 2, rel=1e-4)]
