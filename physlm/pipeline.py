@@ -55,8 +55,7 @@ def tracking_of(config: RunConfig, directory: RunDirectory) -> Tracking:
         config=config.logger,
         directory=directory,
         run_id=config.run_id,
-        experiment=config.experiment,
-        hyperparameters=config.described(),
+        described=config.described(),
     )
 
 
@@ -217,7 +216,7 @@ def finish(
     *,
     is_anew: bool = False,
 ) -> Outcome:
-    """Run the scorers that have not measured yet, log the metrics and draw the figures.
+    """Run the scorers that have not measured yet, draw the figures and log the results.
 
     The record is written as soon as the weights are saved, and again after each scorer, so nothing
     is computed twice, however the process ends.
@@ -231,7 +230,6 @@ def finish(
         is_anew: Whether to measure everything again.
     """
     record = measured(config.eval, record, subject, directory, is_anew=is_anew)
-    values = {metric.text: metric.value for metric in record.metrics}
-    tracking.end(values, record.steps, record.status)
     draw(config.eval, record, directory, is_anew=True)
+    tracking.end(record)
     return Outcome(record, directory.record, was_done=False)

@@ -193,13 +193,15 @@ def curve_points(rows: Iterable[Mapping[str, float]]) -> Iterator[CurvePoint]:
     """The training loss, and the metrics that scorers measured during training.
 
     Args:
-        rows: Of `read_curves`.
+        rows: Of `read_curves`; those of final metrics are no part of a curve.
     """
     for row in rows:
-        kind = "curve/" if "curve/tokens" in row else "train/"
-        times = int(row["step"]), row[f"{kind}tokens"], row.get(f"{kind}exposures")
-        for name, value in row.items():
-            if name == LOSS:
-                yield CurvePoint(name, *times, value)
-            elif name.startswith("curve/") and name not in {"curve/tokens", "curve/exposures"}:
-                yield CurvePoint(name.removeprefix("curve/"), *times, value)
+        for kind in ("train/", "curve/"):
+            if f"{kind}tokens" not in row:
+                continue
+            times = int(row["step"]), row[f"{kind}tokens"], row.get(f"{kind}exposures")
+            for name, value in row.items():
+                if name == LOSS:
+                    yield CurvePoint(name, *times, value)
+                elif name.startswith("curve/") and name not in {"curve/tokens", "curve/exposures"}:
+                    yield CurvePoint(name.removeprefix("curve/"), *times, value)

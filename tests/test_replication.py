@@ -179,7 +179,7 @@ def test_a_killed_process_takes_only_its_own_runs_with_it(tmp_path):
     os.kill(workers_of(started.pid)[0], signal.SIGKILL)
     _, told = started.communicate(timeout=240)
     assert started.returncode == 1, told
-    assert "killed: its process or one beside it is gone" in told
+    assert "killed: its process or one beside it was killed" in told
     assert "some runs failed, as reported above; the same command repeats only these" in told
     assert len(records(tmp_path)) >= 2
 

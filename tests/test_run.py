@@ -1,6 +1,5 @@
 """The command line as a user meets it: a process, its output and its exit status."""
 
-import json
 import random
 import shutil
 import signal
@@ -30,9 +29,7 @@ SMALL = (
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     folder = tmp_path_factory.mktemp("finished")
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setenv("WANDB_MODE", "offline")
-        done = called(*SMALL, "logger=wandb", cwd=folder, check=0)
+    done = called(*SMALL, cwd=folder, check=0)
     return folder, done
 
 
@@ -60,52 +57,6 @@ def test_a_run_ends_with_its_table_and_the_path_of_its_record(finished):
         "figure.png",
     } <= files
     assert "last.ckpt" not in files
-
-
-def wandb_entries(path):
-    """The entries of a W&B file: a LevelDB log (blocks of 32 KiB, split entries) after 7 bytes."""
-    data, at, entry = path.read_bytes(), 7, b""
-    assert data[:4] == b":W&B"
-    while at + 7 <= len(data):
-        if 32768 - at % 32768 < 7:
-            at += 32768 - at % 32768
-            continue
-        length, kind = int.from_bytes(data[at + 4 : at + 6], "little"), data[at + 6]
-        entry += data[at + 7 : at + 7 + length]
-        at += 7 + length
-        if kind in {1, 4}:  # whole, or last part
-            yield entry
-            entry = b""
-
-
-def test_wandb_offline_holds_config_curves_and_metrics(finished):
-    from wandb.proto.wandb_internal_pb2 import Record
-
-    folder, done = finished
-    record = read_record(record_path(done, folder))
-    directory = folder / "runs" / record.run_id
-    (path,) = (directory / "wandb").glob("offline-run-*/*.wandb")
-    config, history, run_ids = {}, [], set()
-
-    def values(items):
-        return {i.key or "/".join(i.nested_key): json.loads(i.value_json) for i in items}
-
-    for entry in map(Record.FromString, wandb_entries(path)):
-        if entry.HasField("run"):
-            run_ids.add(entry.run.run_id)
-            config |= values(entry.run.config.update)
-        config |= values(entry.config.update)
-        if entry.HasField("history"):
-            history.append(values(entry.history.item))
-    assert run_ids == {record.run_id}
-    assert config["data.n_people"] == 60
-    curves = read_curves(directory / "metrics.jsonl")
-    losses = [row["train/loss_nats"] for row in history if "train/loss_nats" in row]
-    assert losses == [row["train/loss_nats"] for row in curves if "train/loss_nats" in row]
-    logged = {name: value for row in history for name, value in row.items()}
-    assert {m.text: logged[m.text] for m in record.metrics} == {
-        m.text: pytest.approx(m.value) for m in record.metrics
-    }
 
 
 def test_a_finished_run_is_skipped_and_force_runs_it_again(finished):

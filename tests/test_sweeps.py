@@ -98,7 +98,7 @@ def test_ways_of_doing_many_runs_go_together(start, words, n_runs, tmp_path):
         steps = [row["step"] for row in read_curves(path) if "train/loss_nats" in row]
         assert steps == sorted(set(steps))  # nobody else wrote there
     if "logger=wandb" in words:
-        assert len(list(tmp_path.glob("runs/*/wandb/offline-run-*/*.wandb"))) == n_runs
+        assert len(list(tmp_path.glob("wandb/offline-run-*/*.wandb"))) == n_runs
     if "logger=csv" in words:
         assert len(list(tmp_path.glob("runs/*/scores.csv"))) == n_runs
 

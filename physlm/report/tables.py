@@ -77,6 +77,25 @@ def locate_records(folders: Iterable[Path]) -> tuple[dict[Path, RunRecord], list
     return located, unreadable
 
 
+def require_records(folders: Sequence[Path]) -> tuple[dict[Path, RunRecord], list[InputError]]:
+    """All records below the folders by path, and the errors of unreadable ones.
+
+    Raises:
+        InputError: As in `find_records`, or if no record can be read.
+    """
+    located, unreadable = locate_records(folders)
+    if not located:
+        names = ", ".join(map(str, folders))
+        raise (
+            unreadable[0]
+            if unreadable
+            else InputError(
+                f"{names}: no record.json below; run something first, or name another folder"
+            )
+        )
+    return located, unreadable
+
+
 def tabulate(records: Sequence[RunRecord]) -> Results:
     """Results of records: runs with configuration and parameter counts, and their metrics.
 

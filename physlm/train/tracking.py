@@ -2,32 +2,58 @@
 
 import csv
 import json
-import os
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from lightning.pytorch.loggers import Logger, WandbLogger
+from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities import rank_zero_only
 
 from physlm.atomic import replacing, write_text
 from physlm.errors import InputError
+from physlm.publication import labels_of, publication
+from physlm.record import RunRecord
 from physlm.run_directory import RunDirectory, read_curves
-from physlm.science import flatten
-from physlm.train.logger import LoggerConfig, Tracker, is_logged_in
+from physlm.train import wandb_run
+from physlm.train.logger import LoggerConfig, Tracker
 from physlm.watching import harmless, reason, tell
 
 if TYPE_CHECKING:
     import wandb
 
-# Seconds that a run waits for W&B when it starts, and for uploads when it has ended.
-_MOST_SECONDS = {"WANDB_INIT_TIMEOUT": 20, "WANDB_FINISH_TIMEOUT": 120}
+
+class RunLogger(Logger):
+    """A logger of one run; log metrics during training, then end and close it."""
+
+    @property
+    def name(self) -> str:
+        """The class says it."""
+        return type(self).__name__
+
+    @property
+    def version(self) -> str:
+        """One per run."""
+        return ""
+
+    def log_hyperparams(
+        self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any
+    ) -> None:
+        """The configuration is known when the logger is built."""
+
+    def end(self, record: RunRecord) -> None:
+        """Log the final metrics."""
+        values = {metric.text: metric.value for metric in record.metrics}
+        if values:
+            self.log_metrics(values, step=record.steps)
+
+    def close(self, status: str) -> None:
+        """Close it; the status is that of the record, or ``interrupted``."""
 
 
-class JsonLinesLogger(Logger):
+class JsonLinesLogger(RunLogger):
     """Curves as one JSON object per line, each with its step."""
 
     def __init__(self, path: Path, first_step: int) -> None:
@@ -35,26 +61,11 @@ class JsonLinesLogger(Logger):
         self.path = path
         self._keep_until(first_step)
 
-    @property
-    def name(self) -> str:
-        """The file's name."""
-        return self.path.name
-
-    @property
-    def version(self) -> str:
-        """One file per run."""
-        return ""
-
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """Append one line."""
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"step": step, **metrics}) + "\n")
-
-    def log_hyperparams(
-        self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any
-    ) -> None:
-        """The configuration is in the run's config.yaml."""
 
     @rank_zero_only
     def _keep_until(self, step: int) -> None:
@@ -97,13 +108,37 @@ class CsvLogger(JsonLinesLogger):
                 csv.writer(file).writerows(row for row in kept if row)
 
 
-class OutlivedLogger(Logger):
+class WandbLogger(RunLogger):
+    """Curves at W&B as they come; results, figures and artifacts at the end."""
+
+    def __init__(self, run: "wandb.Run", directory: RunDirectory, *, keeps_weights: bool) -> None:
+        super().__init__()
+        self.run = run
+        self.directory = directory
+        self.keeps_weights = keeps_weights
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Log one row."""
+        self.run.log({"step": step, **metrics})
+
+    def end(self, record: RunRecord) -> None:
+        """Add what the run's files say."""
+        published = publication(record, self.directory)
+        wandb_run.complete(self.run, published, keeps_weights=self.keeps_weights)
+
+    def close(self, status: str) -> None:
+        """End the run, as failed unless it has finished."""
+        wandb_run.close(self.run, is_finished=status == "finished")
+
+
+class OutlivedLogger(RunLogger):
     """A logger that is dropped at its first error, with one line, while the run continues."""
 
-    def __init__(self, label: str, build: Callable[[], Logger]) -> None:
+    def __init__(self, label: str, build: Callable[[], RunLogger]) -> None:
         super().__init__()
         self.label = label
-        self.logger: Logger | None = None
+        self.logger: RunLogger | None = None
         with self._given_up_at_an_error():
             self.logger = build()
 
@@ -112,11 +147,6 @@ class OutlivedLogger(Logger):
         """The file or service that is written to."""
         return self.label
 
-    @property
-    def version(self) -> str:
-        """One per run."""
-        return ""
-
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """Pass them on."""
@@ -124,16 +154,17 @@ class OutlivedLogger(Logger):
             if self.logger is not None:
                 self.logger.log_metrics(dict(metrics), step=step)
 
-    def log_hyperparams(
-        self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any
-    ) -> None:
-        """They were passed on when the run started."""
+    def end(self, record: RunRecord) -> None:
+        """Log what the run measured."""
+        with self._given_up_at_an_error():
+            if self.logger is not None:
+                self.logger.end(record)
 
     def close(self, status: str) -> None:
-        """Close it; W&B marks the run as failed unless it is ``finished``."""
+        """Close it, if it is still in use."""
         with self._given_up_at_an_error():
-            if isinstance(self.logger, WandbLogger):
-                self.logger.experiment.finish(exit_code=0 if status == "finished" else 1)
+            if self.logger is not None:
+                self.logger.close(status)
         self.logger = None
 
     @contextmanager
@@ -143,8 +174,11 @@ class OutlivedLogger(Logger):
         except InputError:  # a damaged file of an earlier attempt, before anything is computed
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the run itself is sound
-            self.logger = None
             tell(f"{self.label}: {reason(error)}; the run continues without it")
+            logger, self.logger = self.logger, None
+            if logger is not None:
+                with suppress(Exception):
+                    logger.close("interrupted")
 
 
 Loggers = list[OutlivedLogger]
@@ -158,16 +192,14 @@ class Tracking:
         config: Which loggers.
         directory: Of the run.
         run_id: Of the run, by which W&B resumes it.
-        experiment: Its name.
-        hyperparameters: The configuration, for W&B.
+        described: Its configuration in plain values, as in its record.
         loggers: Those that were opened.
     """
 
     config: LoggerConfig
     directory: RunDirectory
     run_id: str
-    experiment: str
-    hyperparameters: Mapping[str, Any]
+    described: Mapping[str, Any]
     loggers: Loggers = field(default_factory=list)
 
     def start(self, first_step: int) -> Loggers:
@@ -177,67 +209,26 @@ class Tracking:
         if self.config.kind is Tracker.csv:
             self.loggers.append(OutlivedLogger(str(table), lambda: CsvLogger(table, first_step)))
         if self.config.kind is Tracker.wandb:
-            words = {
-                "project": self.config.project,
-                "entity": self.config.entity,
-                "group": self.config.group or self.experiment,
-                "name": f"{self.experiment}-{self.run_id[:6]}",
-                "id": self.run_id,
-                "dir": self.directory.path,
-            }
-            self.loggers.append(
-                OutlivedLogger("W&B", lambda: _wandb_logger(words, self.hyperparameters))
-            )
+            self.loggers.append(OutlivedLogger("W&B", self._wandb_logger))
         return self.loggers
 
-    def report(self, metrics: Mapping[str, float], step: int) -> None:
-        """Log final metrics, if there are any."""
-        for logger in self.loggers if metrics else []:
-            logger.log_metrics(metrics, step=step)
-
-    def end(self, metrics: Mapping[str, float], step: int, status: str) -> None:
-        """Log the final metrics and the status, and close the loggers."""
+    def end(self, record: RunRecord) -> None:
+        """Log what the run measured, and close the loggers."""
         if not self.loggers:
-            self.start(step)
-        with harmless(f"logging what {self.directory.path} measured"):
-            self.report(metrics, step)
-        self.close(status)
+            self.start(record.steps)
+        for logger in self.loggers:
+            with harmless(f"logging what {self.directory.path} measured"):
+                logger.end(record)
+        self.close(record.status)
 
     def close(self, status: str = "interrupted") -> None:
         """Close every logger that is still open, so that the next run starts its own."""
         for logger in self.loggers:
             logger.close(status)
 
-
-def _wandb_logger(words: Mapping[str, Any], hyperparameters: Mapping[str, Any]) -> WandbLogger:
-    """A separate W&B run per run of this process, offline if the server cannot be reached.
-
-    The process then stays offline, so that only the first of many runs waits.
-    """
-    import wandb
-
-    for name, seconds in _MOST_SECONDS.items():
-        os.environ.setdefault(name, str(seconds))
-    try:
-        run = _wandb_run(words, "online" if is_logged_in() else "offline")
-    except Exception as error:
-        if not is_logged_in():
-            raise
-        os.environ["WANDB_MODE"] = "offline"
-        wandb.teardown()  # or the id would stay in use
-        run = _wandb_run(words, "offline")
-        tell(
-            f"W&B was not reached ({reason(error)}); when it is, send what is kept on disk: "
-            f"wandb sync {Path(run.settings.sync_dir)}"
-        )
-    run.define_metric("trainer/global_step")
-    run.define_metric("*", step_metric="trainer/global_step", step_sync=True)
-    logger = WandbLogger(experiment=run, log_model=False)
-    logger.log_hyperparams(flatten(hyperparameters))
-    return logger
-
-
-def _wandb_run(words: Mapping[str, Any], mode: Literal["online", "offline"]) -> "wandb.Run":
-    import wandb
-
-    return wandb.init(**words, mode=mode, resume="allow", reinit="create_new")
+    def _wandb_logger(self) -> WandbLogger:
+        labels = labels_of(self.run_id, self.described)
+        if self.config.group is not None:
+            labels = labels._replace(group=self.config.group)
+        run = wandb_run.opened(labels, self.described, self.config.project, self.config.entity)
+        return WandbLogger(run, self.directory, keeps_weights=self.config.keeps_weights)

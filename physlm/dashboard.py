@@ -1,0 +1,130 @@
+"""The dashboard, saved at W&B as a workspace: `python -m physlm.dashboard --entity TEAM`."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from physlm.errors import InputError
+from physlm.publication import publication
+from physlm.publish import require_login
+from physlm.report.dashboard import (
+    DASHBOARD,
+    Dashboard,
+    PanelKind,
+    claims_table,
+    lacking,
+    published_keys,
+    read_dashboard,
+    workspace,
+)
+from physlm.report.tables import require_records
+from physlm.run_directory import RunDirectory
+from physlm.watching import reason
+
+_EPILOG = """\
+examples:
+  python -m physlm.dashboard runs --entity lab             a new view of the project
+  python -m physlm.dashboard runs --entity lab --partial   without panels that no run fills
+  python -m physlm.dashboard runs --dry-run                only check the keys of all panels
+
+The panels are in physlm/report/dashboard.yaml."""
+
+
+def checked(dashboard: Dashboard, folders: Sequence[Path], *, is_partial: bool) -> Dashboard:
+    """The dashboard whose panels name keys of the runs below some folders.
+
+    Args:
+        dashboard: The dashboard.
+        folders: Folders with run directories.
+        is_partial: Whether panels with keys that no run has are left out, with a note.
+
+    Raises:
+        InputError: If there is no run, or no run has a key that a panel names.
+    """
+    located, _ = require_records(folders)
+    names = ", ".join(map(str, folders))
+    published = (publication(record, RunDirectory(path.parent)) for path, record in located.items())
+    missing = lacking(dashboard, published_keys(published))
+    for panel, keys in missing:
+        fault = f"panel {panel.title!r}: no run in {names} has {' or '.join(keys)}"
+        if not is_partial:
+            raise InputError(
+                f"{DASHBOARD.name}: {fault}; name runs that have it, or leave the panel out by "
+                "--partial"
+            )
+        print(f"note: left out {fault}", file=sys.stderr)
+    return dashboard.without(panel for panel, _ in missing)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; its exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m physlm.dashboard",
+        description=__doc__,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "folders",
+        nargs="*",
+        type=Path,
+        default=[Path("runs")],
+        metavar="RUNS",
+        help="runs of the project, in which the keys of all panels must occur (default: runs)",
+    )
+    parser.add_argument("--entity", help="team or user at W&B (default: your own)")
+    parser.add_argument("--project", default="physlm", help="project at W&B (default: physlm)")
+    parser.add_argument("--view", metavar="URL", help="replace this saved view")
+    parser.add_argument("--partial", action="store_true", help="leave out panels that no run fills")
+    parser.add_argument("--dry-run", action="store_true", help="only check the keys of all panels")
+    parser.add_argument(
+        "--ledger",
+        type=Path,
+        default=Path("experiments/README.md"),
+        help="file with the claims (default: experiments/README.md)",
+    )
+    chosen = parser.parse_args(arguments)
+    os.environ.setdefault("WANDB_SILENT", "true")
+    try:
+        dashboard = checked(read_dashboard(), chosen.folders, is_partial=chosen.partial)
+        claims = ""
+        if any(panel.kind is PanelKind.claims for panel in dashboard.panels):
+            claims = claims_table(chosen.ledger)
+        if chosen.dry_run:
+            print(f"{len(dashboard.panels)} panels, every key occurs in a run")
+            return 0
+        print(f"dashboard: {_saved(dashboard, claims, chosen)}")
+    except (InputError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _saved(dashboard: Dashboard, claims: str, chosen: argparse.Namespace) -> str:
+    """Save the dashboard; its address."""
+    require_login()
+    import wandb
+
+    try:
+        from wandb_workspaces import workspaces
+
+        entity = chosen.entity or wandb.Api().default_entity or ""
+        made = workspace(dashboard, claims, entity, chosen.project)
+        if chosen.view is not None:
+            earlier = workspaces.Workspace.from_url(chosen.view)
+            earlier.sections, earlier.name = made.sections, made.name
+            made = earlier
+        made.save()  # type: ignore[no-untyped-call]
+        return str(made.url)
+    except ImportError as error:
+        raise InputError(
+            f"the dashboard needs wandb-workspaces ({error}); pip install 'physlm[dashboard]'"
+        ) from error
+    except Exception as error:
+        raise InputError(f"W&B refused the dashboard: {reason(error)}") from error
+
+
+if __name__ == "__main__":
+    sys.exit(main())

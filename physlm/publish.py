@@ -1,0 +1,102 @@
+"""Finished runs sent to W&B, from their files alone: `python -m physlm.publish runs`."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from physlm.errors import InputError
+from physlm.publication import Publication, publication
+from physlm.report.tables import require_records
+from physlm.run_directory import RunDirectory
+from physlm.train import wandb_run
+
+_EPILOG = """\
+examples:
+  python -m physlm.publish                      every run below runs/
+  python -m physlm.publish runs/4f00 runs/5a1e  some of them
+  python -m physlm.publish runs --offline       into W&B's folder, for wandb sync
+
+A run that was published before is updated: curves go on where they ended."""
+
+
+def require_login(otherwise: str = "") -> None:
+    """Require credentials of W&B, unless it is used offline.
+
+    Args:
+        otherwise: Another remedy.
+
+    Raises:
+        InputError: If nobody is logged in, or the key is malformed.
+    """
+    is_offline = os.environ.get("WANDB_MODE", "online") != "online"
+    if not is_offline and not wandb_run.is_online():
+        raise InputError(
+            f"nobody is logged in to W&B; run wandb login, or set WANDB_API_KEY{otherwise}"
+        )
+
+
+def publish(
+    published: Publication, project: str, entity: str | None, *, keeps_weights: bool
+) -> str:
+    """Send a run; its address at W&B, or the folder that ``wandb sync`` sends.
+
+    Args:
+        published: The run.
+        project: Project at W&B.
+        entity: Team at W&B; None is the user's default.
+        keeps_weights: Whether the trained weights are uploaded.
+    """
+    run = wandb_run.opened(published.labels, published.config, project, entity)
+    for row in published.rows[run.starting_step :]:
+        run.log(row)
+    wandb_run.complete(run, published, keeps_weights=keeps_weights)
+    where = run.settings.sync_dir if run.offline else run.url
+    wandb_run.close(run, is_finished=published.is_finished)
+    return str(where)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; its exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m physlm.publish",
+        description=__doc__,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "folders",
+        nargs="*",
+        type=Path,
+        default=[Path("runs")],
+        metavar="RUNS",
+        help="folders with run directories (default: runs)",
+    )
+    parser.add_argument("--project", default="physlm", help="project at W&B (default: physlm)")
+    parser.add_argument("--entity", help="team at W&B (default: your own)")
+    parser.add_argument("--offline", action="store_true", help="only write files for wandb sync")
+    parser.add_argument("--no-weights", action="store_true", help="do not upload trained weights")
+    chosen = parser.parse_args(arguments)
+    os.environ.setdefault("WANDB_SILENT", "true")
+    if chosen.offline:
+        os.environ["WANDB_MODE"] = "offline"
+    try:
+        located, unreadable = require_records(chosen.folders)
+        require_login(", or use --offline")
+        for i, (path, record) in enumerate(located.items(), start=1):
+            found = publication(record, RunDirectory(path.parent))
+            where = publish(
+                found, chosen.project, chosen.entity, keeps_weights=not chosen.no_weights
+            )
+            print(f"{i} of {len(located)}: {found.labels.name} {where}", flush=True)
+    except (InputError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    for fault in unreadable:
+        print(f"error: not published: {fault}", file=sys.stderr)
+    return 2 if unreadable else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

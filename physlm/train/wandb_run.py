@@ -1,0 +1,125 @@
+"""Runs of Weights & Biases: the one module that calls it to send something."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from physlm.errors import InputError
+from physlm.publication import METRIC_COLUMNS, Labels, Publication
+from physlm.watching import reason, tell
+
+if TYPE_CHECKING:
+    import wandb
+
+# Seconds that a run waits for W&B when it starts, and for uploads when it has ended.
+_MOST_SECONDS = {"WANDB_INIT_TIMEOUT": 20, "WANDB_FINISH_TIMEOUT": 120}
+
+
+def is_online() -> bool:
+    """Whether W&B is used online: it has credentials for its server, and its mode is online.
+
+    Raises:
+        InputError: If its key is malformed.
+    """
+    from wandb.sdk.lib import wbauth  # wandb.login does the same, but asks the server who it is
+
+    import wandb
+
+    for name, seconds in _MOST_SECONDS.items():  # read once, by wandb.setup
+        os.environ.setdefault(name, str(seconds))
+    try:
+        settings = wandb.setup().settings
+        if settings.mode != "online":
+            return False
+        found = wbauth.authenticate_session(
+            host=settings.base_url, source="physlm", prompt=False, update_session=False
+        )
+    except (wandb.errors.AuthenticationError, wandb.errors.UsageError, ValueError) as error:
+        raise InputError(
+            f"W&B: {reason(error)}; correct WANDB_API_KEY or run wandb login, or set "
+            "WANDB_MODE=offline"
+        ) from error
+    return found is not None
+
+
+def opened(
+    labels: Labels, config: Mapping[str, Any], project: str, entity: str | None
+) -> "wandb.Run":
+    """A run at W&B, new or resumed; offline if nobody is logged in or the server is not reached.
+
+    The process then stays offline, so that only the first of many runs waits. Offline runs are kept
+    in W&B's own folder, from which ``wandb sync`` sends them.
+
+    Args:
+        labels: How it is found.
+        config: Its configuration, nested.
+        project: Project at W&B.
+        entity: Team at W&B; None is the user's default.
+    """
+    import wandb
+
+    words = {
+        "id": labels.run_id,
+        "name": labels.name,
+        "group": labels.group,
+        "job_type": labels.job_type,
+        "tags": labels.tags,
+        "config": dict(config),
+        "project": project,
+        "entity": entity,
+    }
+    if not is_online():
+        return _begun(words, "offline")
+    try:
+        return _begun(words, "online")
+    except Exception as error:  # noqa: BLE001 - whatever the server did, the run is sound
+        os.environ["WANDB_MODE"] = "offline"
+        wandb.teardown()  # or the id would stay in use
+        run = _begun(words, "offline")
+        tell(
+            f"W&B was not reached ({reason(error)}); when it is, send what is kept on disk: "
+            f"wandb sync {Path(run.settings.sync_dir)}"
+        )
+        return run
+
+
+def complete(run: "wandb.Run", published: Publication, *, keeps_weights: bool) -> None:
+    """Add the results to a run at W&B: configuration, summary, figures, metric table, artifacts.
+
+    Args:
+        run: The run, which stays open.
+        published: What is added; its curves have been logged before.
+        keeps_weights: Whether the trained weights are uploaded.
+    """
+    import wandb
+
+    run.config.update(published.config, allow_val_change=True)  # type: ignore[no-untyped-call]
+    images = {f"figure/{name}": wandb.Image(str(path)) for name, path in published.figures.items()}
+    table = wandb.Table(columns=list(METRIC_COLUMNS), data=published.metrics)
+    run.log({**images, "metrics": table})
+    run.summary.update(published.summary)
+    files = {"record": published.files}
+    if published.weights is not None and keeps_weights:
+        files["model"] = [published.weights]
+    for kind, paths in files.items():
+        artifact = wandb.Artifact(f"{kind}-{published.labels.run_id}", type=kind)
+        for path in paths:
+            artifact.add_file(str(path))
+        run.log_artifact(artifact)
+
+
+def close(run: "wandb.Run", *, is_finished: bool) -> None:
+    """End a run at W&B, where it is shown as failed unless it has finished."""
+    run.finish(exit_code=0 if is_finished else 1)
+
+
+def _begun(words: Mapping[str, Any], mode: Literal["online", "offline"]) -> "wandb.Run":
+    """A run whose metrics are drawn against the exposures of the same row."""
+    import wandb
+
+    run = wandb.init(**words, mode=mode, resume="allow", reinit="create_new")
+    for kind in ("train", "curve"):
+        run.define_metric(f"{kind}/exposures")
+        run.define_metric(f"{kind}/*", step_metric=f"{kind}/exposures")
+    return run
