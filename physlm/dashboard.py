@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from physlm.errors import InputError
-from physlm.publication import publication
+from physlm.publication import Publication, publication
 from physlm.publish import require_login
 from physlm.report.dashboard import (
     DASHBOARD,
@@ -27,28 +27,27 @@ _EPILOG = """\
 examples:
   python -m physlm.dashboard runs --entity lab             a new view of the project
   python -m physlm.dashboard runs --entity lab --partial   without panels that no run fills
-  python -m physlm.dashboard runs --dry-run                only check the keys of all panels
+  python -m physlm.dashboard runs --preview dashboard.png  only draw the panels, without login
 
 The panels are in physlm/report/dashboard.yaml."""
 
 
-def checked(dashboard: Dashboard, folders: Sequence[Path], *, is_partial: bool) -> Dashboard:
-    """The dashboard whose panels name keys of the runs below some folders.
+def checked(
+    dashboard: Dashboard, published: Sequence[Publication], *, is_partial: bool
+) -> Dashboard:
+    """The dashboard whose panels name keys of some runs.
 
     Args:
         dashboard: The dashboard.
-        folders: Folders with run directories.
+        published: The runs.
         is_partial: Whether panels with keys that no run has are left out, with a note.
 
     Raises:
-        InputError: If there is no run, or no run has a key that a panel names.
+        InputError: If no run has a key that a panel names.
     """
-    located, _ = require_records(folders)
-    names = ", ".join(map(str, folders))
-    published = (publication(record, RunDirectory(path.parent)) for path, record in located.items())
     missing = lacking(dashboard, published_keys(published))
     for panel, keys in missing:
-        fault = f"panel {panel.title!r}: no run in {names} has {' or '.join(keys)}"
+        fault = f"panel {panel.title!r}: none of {len(published)} runs has {' or '.join(keys)}"
         if not is_partial:
             raise InputError(
                 f"{DASHBOARD.name}: {fault}; name runs that have it, or leave the panel out by "
@@ -78,7 +77,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--project", default="physlm", help="project at W&B (default: physlm)")
     parser.add_argument("--view", metavar="URL", help="replace this saved view")
     parser.add_argument("--partial", action="store_true", help="leave out panels that no run fills")
-    parser.add_argument("--dry-run", action="store_true", help="only check the keys of all panels")
+    parser.add_argument(
+        "--preview",
+        type=Path,
+        metavar="FILE",
+        help="only draw the panels into this .png or .svg, which needs no login",
+    )
     parser.add_argument(
         "--ledger",
         type=Path,
@@ -88,17 +92,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     os.environ.setdefault("WANDB_SILENT", "true")
     try:
-        dashboard = checked(read_dashboard(), chosen.folders, is_partial=chosen.partial)
+        located, _ = require_records(chosen.folders)
+        published = [publication(r, RunDirectory(path.parent)) for path, r in located.items()]
+        dashboard = checked(read_dashboard(), published, is_partial=chosen.partial)
+        if chosen.preview is not None:
+            return _preview(dashboard, published, chosen.preview)
         claims = ""
         if any(panel.kind is PanelKind.claims for panel in dashboard.panels):
             claims = claims_table(chosen.ledger)
-        if chosen.dry_run:
-            print(f"{len(dashboard.panels)} panels, every key occurs in a run")
-            return 0
         print(f"dashboard: {_saved(dashboard, claims, chosen)}")
     except (InputError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    return 0
+
+
+def _preview(dashboard: Dashboard, published: Sequence[Publication], path: Path) -> int:
+    if path.suffix not in {".png", ".svg"}:
+        raise InputError(f"--preview {path}; name a file that ends in .png or .svg")
+    from physlm.analysis.figures import save_figure
+    from physlm.report.figures.dashboard import draw_dashboard
+
+    save_figure(draw_dashboard(dashboard, published), path)
+    print(f"preview: {path}")
     return 0
 
 

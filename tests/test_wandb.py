@@ -15,10 +15,12 @@ from physlm.measurement import dims_text
 from physlm.publication import METRIC_COLUMNS, labels_of, publication
 from physlm.record import read_record
 from physlm.report.dashboard import Panel, PanelKind, lacking, published_keys, read_dashboard
+from physlm.report.figures.dashboard import draw_dashboard
 from physlm.run_directory import RunDirectory, read_curves
 from tests.command_line import called
 from tests.wandb_server import ENTITY, KEY, serving
 
+BITS = "capacity/bits_per_parameter{split=train}"
 TINY = (
     "+experiment=capacity_100x",
     "data.n_people=40",
@@ -345,7 +347,28 @@ def test_bad_input_is_one_line(command, trained, tmp_path, monkeypatch, capsys):
         + (", or use --offline" if command is publish.main else "")
     )
     if command is dashboard.main:
-        assert "no run in" in refused(str(directory.path.parent))
+        assert "none of 1 runs has" in refused(str(directory.path.parent))
         assert "has no ledger of claims" in refused(
             str(directory.path.parent), "--partial", "--ledger", "nothing.md"
         )
+
+
+def test_the_preview_draws_what_was_measured_without_login(trained, tmp_path, monkeypatch, capsys):
+    directory, run = trained
+    monkeypatch.delenv("WANDB_API_KEY", raising=False)
+    runs, path = str(directory.path.parent), tmp_path / "preview.png"
+    assert dashboard.main([runs, "--partial", "--preview", str(path)]) == 0
+    assert path.read_bytes().startswith(b"\x89PNG")
+    assert dashboard.main([runs, "--partial", "--preview", "preview.txt"]) == 2
+    assert "name a file that ends in .png or .svg" in capsys.readouterr().err
+    published = [publication(read_record(directory.record), directory)]
+    found = read_dashboard()
+    figure = draw_dashboard(found.without(p for p, _ in lacking(found, keys_in(run))), published)
+    scatter, bars, loss, _ = figure.axes
+    point = (run.config["parameters"]["value"]["total"], run.summary[BITS])
+    assert scatter.collections[0].get_offsets().tolist() == [pytest.approx(point)]
+    assert scatter.get_xscale() == "log"
+    assert [bar.get_width() for bar in bars.patches] == [pytest.approx(run.summary[BITS])]
+    assert bars.get_yticklabels()[0].get_text() == "12"
+    rows = [row for row in rows_of(run) if "train/loss_nats" in row]
+    assert loss.lines[0].get_ydata() == pytest.approx([row["train/loss_nats"] for row in rows])

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from wandb_workspaces.workspaces import Workspace
 
 DASHBOARD = Path(__file__).with_suffix(".yaml")
-_CONFIG = "config."
+CONFIG = "config."
 
 
 class PanelKind(str, Enum):
@@ -122,7 +122,7 @@ def published_keys(publications: Iterable[Publication]) -> set[str]:
     """All keys that runs have at W&B, configuration with ``config.`` before it."""
     found: set[str] = set()
     for published in publications:
-        found |= {f"{_CONFIG}{key}" for key in flatten(published.config)}
+        found |= {f"{CONFIG}{key}" for key in flatten(published.config)}
         found |= published.summary.keys()
         for row in published.rows:
             found |= row.keys()
@@ -212,5 +212,5 @@ def _key(name: str) -> Any:
 
     if not name:
         return None
-    is_config = name.startswith(_CONFIG)
-    return v2.Config(name.removeprefix(_CONFIG)) if is_config else v2.SummaryMetric(name)
+    is_config = name.startswith(CONFIG)
+    return v2.Config(name.removeprefix(CONFIG)) if is_config else v2.SummaryMetric(name)

@@ -1,0 +1,97 @@
+"""The panels of the dashboard drawn without W&B, from what it would be sent."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from physlm.publication import Publication
+from physlm.report.dashboard import CONFIG, Dashboard, Panel, PanelKind
+from physlm.science import flatten
+
+_N_COLUMNS = 2
+
+
+def draw_dashboard(dashboard: Dashboard, published: Sequence[Publication]) -> Figure:
+    """All panels but those of claims, two in a row.
+
+    Args:
+        dashboard: The panels.
+        published: The runs; each panel shows those that have its keys.
+    """
+    panels = [panel for panel in dashboard.panels if panel.kind is not PanelKind.claims]
+    n_rows = -(-len(panels) // _N_COLUMNS)
+    figure = Figure(figsize=(12, 3.3 * n_rows), layout="constrained")
+    places = figure.subplots(n_rows, _N_COLUMNS, squeeze=False).flat
+    for panel, axes in zip(panels, places, strict=False):
+        _DRAWN[panel.kind](axes, panel, published)
+        axes.set_title(panel.title, fontsize="small")
+        axes.tick_params(which="both", labelsize="x-small")
+    for axes in list(places)[len(panels) :]:
+        axes.remove()
+    return figure
+
+
+def _draw_points(axes: Axes, panel: Panel, published: Sequence[Publication]) -> None:
+    groups: dict[Any, list[tuple[float, float]]] = defaultdict(list)
+    for run in published:
+        x, y = _value(run, panel.x), _value(run, panel.y)
+        if x is not None and y is not None:
+            groups[_value(run, panel.colour)].append((x, y))
+    names = sorted(groups, key=_order)
+    colours = mpl.colormaps["viridis"](np.linspace(0, 0.9, max(1, len(names))))
+    for name, colour in zip(names, colours, strict=True):
+        x, y = np.array(groups[name]).T
+        axes.scatter(x, y, s=18, color=colour, label=f"{name}")
+    axes.set(xlabel=panel.x.removeprefix(CONFIG), ylabel=panel.y)
+    _scale(axes, panel)
+    if panel.colour:
+        axes.legend(title=panel.colour.removeprefix(CONFIG), fontsize="x-small")
+
+
+def _draw_bars(axes: Axes, panel: Panel, published: Sequence[Publication]) -> None:
+    """Means with standard errors over runs."""
+    groups: dict[Any, list[float]] = defaultdict(list)
+    for run in published:
+        if (y := _value(run, panel.y)) is not None:
+            groups[_value(run, panel.group)].append(y)
+    names = sorted(groups, key=_order, reverse=True)
+    values = [np.array(groups[name]) for name in names]
+    means = [own.mean() for own in values]
+    errors = [own.std(ddof=1) / np.sqrt(len(own)) if len(own) > 1 else 0 for own in values]
+    axes.barh([str(name) for name in names], means, xerr=errors)
+    axes.set(xlabel=panel.y)
+
+
+def _draw_lines(axes: Axes, panel: Panel, published: Sequence[Publication]) -> None:
+    for run in published:
+        points = [(r[panel.x], r[panel.y]) for r in run.rows if panel.x in r and panel.y in r]
+        if points:
+            axes.plot(*np.array(points).T, linewidth=1)
+    axes.set(xlabel=panel.x, ylabel=panel.y)
+    _scale(axes, panel)
+
+
+_DRAWN = {PanelKind.scatter: _draw_points, PanelKind.bars: _draw_bars, PanelKind.lines: _draw_lines}
+
+
+def _scale(axes: Axes, panel: Panel) -> None:
+    for axis in {"x", "y"} & {*panel.log}:
+        axes.set(**{f"{axis}scale": "log"})
+
+
+def _value(run: Publication, key: str) -> Any:
+    """The value that W&B has of a run below a key; None if it has none."""
+    if key.startswith(CONFIG):
+        return flatten(run.config).get(key.removeprefix(CONFIG))
+    return run.summary.get(key)
+
+
+def _order(name: Any) -> tuple[bool, float, str]:
+    """Numbers by size, before texts."""
+    is_number = isinstance(name, int | float)
+    return not is_number, float(name) if is_number else 0.0, str(name)
