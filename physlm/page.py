@@ -4,18 +4,14 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
 from physlm.atomic import write_text
 from physlm.caches import settle_caches
 from physlm.errors import InputError
-from physlm.report.page.curves import committed_points, curves, recorded_points
+from physlm.report.page.content import content_of_experiments, content_of_runs
 from physlm.report.page.document import charts, document
-from physlm.report.page.run_table import run_table
-from physlm.report.results import METRICS, Results
-from physlm.report.tables import locate_records, tabulate
 
 _EPILOG = """\
 examples:
@@ -27,72 +23,31 @@ examples:
 The file needs no server and no network: open it in a browser, send it, or keep it."""
 
 
-def _of_runs(folders: Sequence[Path]) -> tuple[dict[str, Any], list[InputError]]:
-    """The runs below some folders, and what could not be read."""
-    located, unreadable = locate_records(folders)
-    name = ", ".join(map(str, folders))
-    if not located:
-        raise (
-            unreadable[0]
-            if unreadable
-            else InputError(
-                f"{name}: no record.json below; run something first, or name another folder"
-            )
-        )
-    records = list(located.values())
-    published = [metric for record in records for metric in record.published]
-    table = run_table(name, "", tabulate(records), first=published)
-    return table.as_plain() | {"curves": curves(recorded_points(located.items()))}, unreadable
-
-
-def _of_experiments(folder: Path, page: Path) -> tuple[list[Any], list[Any]]:
-    """The papers with their experiments and claims, and the runs of each experiment."""
-    # Deciding claims needs scipy, which takes longer to import than a page of runs to build.
-    from physlm.report.decisions import decided_experiments
-    from physlm.report.ledger import in_order
-    from physlm.report.page.claim_table import metrics_of, papers
-
-    own = sorted(path.parent for path in folder.glob(f"*/{METRICS}"))
-    if not own:
-        raise InputError(
-            f"--experiments {folder}: no */{METRICS} in it; name the folder that holds those of "
-            "the experiments"
-        )
-    decided = in_order(decided_experiments(own))
-    tables = []
-    for experiment in (d.experiment for d in decided):
-        results = Results.read(folder / experiment.name)
-        first = metrics_of(experiment.claims)
-        table = run_table(experiment.name, experiment.title, results, first=first)
-        points = committed_points(folder / experiment.name)
-        tables.append(table.as_plain() | {"curves": curves(points)})
-    return papers(decided, folder, page), tables
-
-
 def build(folders: Sequence[Path], experiments: Path | None, page: Path) -> list[InputError]:
-    """Write the page, and give back what could not be read.
+    """Write the page; returns why records or experiments were left out.
 
     Args:
         folders: Where run directories are.
-        experiments: Where the folders of experiments are; None leaves out claims and figures.
-        page: The file.
+        experiments: The folder of the experiments whose committed results are shown, if any.
+        page: The file to write.
 
     Raises:
-        InputError: If there is no run at all, a claim cannot be decided, or the file is no page.
+        InputError: If there are no runs, a committed claim cannot be decided, or the file has
+            another suffix than ``.html``.
     """
     if page.is_dir() or page.suffix != ".html":
         raise InputError(f"--output {page}; name a file that ends in .html")
     script = charts()
-    content: dict[str, Any] = {"title": "physlm", "papers": [], "tables": []}
-    unreadable: list[InputError] = []
-    if folders:
-        table, unreadable = _of_runs(folders)
-        content["tables"].append(table)
+    parts = [content_of_runs(folders, page)] if folders else []
     if experiments is not None:
-        content["papers"], tables = _of_experiments(experiments, page)
-        content["tables"] += tables
+        parts.append(content_of_experiments(experiments, page))
+    content = {
+        "title": "physlm",
+        "claims": [group for part in parts for group in part.claims],
+        "tables": [table for part in parts for table in part.tables],
+    }
     write_text(page, document(content, script))
-    return unreadable
+    return [error for part in parts for error in part.unreadable]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

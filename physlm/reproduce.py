@@ -16,13 +16,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn
 
-from physlm.config import RunConfig, config_dir, register
+from physlm.config import RunConfig, register
 from physlm.config.lineage import lineage
 from physlm.config.scale import Scale
 from physlm.errors import InputError, InterruptedRunError
 from physlm.messages import explain
 from physlm.outcome import faults, settled_outcome
-from physlm.report.experiment import EXPERIMENT, SET_BY_FLAGS, Experiment, read_experiment
+from physlm.report.experiment import (
+    EXPERIMENT,
+    SET_BY_FLAGS,
+    Experiment,
+    experiment_folders,
+    experiments_folder,
+    read_experiment,
+)
 from physlm.run_directory import RunDirectory
 from physlm.watching import outlive_readers, tell
 
@@ -250,11 +257,10 @@ def _planned(chosen: argparse.Namespace) -> Plan:
 
 def _folder(name: str) -> Path:
     """A folder, or the folder of a named experiment in the checkout."""
-    home = config_dir().parent / "experiments"
-    for folder in (home / name, Path(name)):
+    for folder in (experiments_folder() / name, Path(name)):
         if (folder / EXPERIMENT).is_file():
             return folder
-    known = sorted(path.parent.name for path in home.glob(f"*/{EXPERIMENT}"))
+    known = [folder.name for folder in experiment_folders()]
     near = difflib.get_close_matches(name, known, n=3) or known
     raise InputError(f"{name}: no such experiment; {' or '.join(near) or 'give its folder'}")
 

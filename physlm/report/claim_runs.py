@@ -1,6 +1,6 @@
 """The runs that decide a claim: those of its arms."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -17,14 +17,14 @@ from physlm.science import differences, is_science, science_of
 from physlm.sweep import configurations
 
 
-def judged(claim: Claim, results: Results) -> Verdict:
-    """Decide a claim by those results that are of its own runs, identified by run id.
+def judged(claim: Claim, results: Results) -> tuple[Verdict, Results]:
+    """The verdict on a claim and the results of its own runs, the only ones that decide it.
 
     Raises:
         InputError: If the results have no run ids, the overrides of its arms are invalid, or the
             claim cannot be decided.
     """
-    own = own_results(claim, results)
+    own = _own_results(claim, results)
     n_left_out = 0
     for select in claim.selections:
         rows = results.runs if own.runs.is_empty() else selected(claim, select, results)
@@ -33,12 +33,29 @@ def judged(claim: Claim, results: Results) -> Verdict:
         foreign = rows.join(own.runs, on="run_id", how="anti")
         if len(foreign) == len(rows):
             why = _nearest(foreign.row(0, named=True), _runs_of(claim, foreign["seed"][:1]))
-            return Verdict(None, None, None, 0, FOREIGN, why=why)
+            return Verdict(None, None, None, 0, FOREIGN, why=why), own
         n_left_out += len(foreign)
-    return replace(decide(claim, own), n_left_out=n_left_out)
+    return replace(decide(claim, own), n_left_out=n_left_out), own
 
 
-def own_results(claim: Claim, results: Results) -> Results:
+def complete_runs(
+    claim: Claim, seeds: Iterable[int], run_ids: Collection[str]
+) -> dict[int, set[str]]:
+    """The ids of all runs of a claim, ancestors included, for each seed that lacks none of them.
+
+    Args:
+        claim: The claim.
+        seeds: Seeds to look for.
+        run_ids: The runs that there are.
+
+    Raises:
+        InputError: If the overrides of its arms are invalid.
+    """
+    needed = {seed: set(_runs_of(claim, [seed])) for seed in seeds}
+    return {seed: own for seed, own in needed.items() if own.issubset(run_ids)}
+
+
+def _own_results(claim: Claim, results: Results) -> Results:
     """The results of the runs of the claim's arms, with any seed, and of their ancestors."""
     if missing := {"run_id", "seed"} - set(results.runs.columns):
         raise InputError(

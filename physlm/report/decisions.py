@@ -6,7 +6,7 @@ from pathlib import Path
 
 from physlm.errors import InputError
 from physlm.report.claim import Claim
-from physlm.report.claim_runs import judged, own_results
+from physlm.report.claim_runs import judged
 from physlm.report.experiment import read_experiment
 from physlm.report.ledger import DecidedExperiment
 from physlm.report.results import Results
@@ -26,10 +26,10 @@ def decided_experiments(folders: Sequence[Path]) -> list[DecidedExperiment]:
         experiment, results = read_experiment(folder), Results.read(folder)
         verdicts = []
         for claim in experiment.claims:
-            verdicts.append(judged(claim, results))
-            if verdicts[-1].word != FOREIGN:
-                rule = _resolved(claim, own_results(claim, results))
-                _require_new(rule, f"{folder.name}/{claim.id}", rules)
+            verdict, own = judged(claim, results)
+            verdicts.append(verdict)
+            if verdict.word != FOREIGN:
+                _require_new(_resolved(claim, own), f"{folder.name}/{claim.id}", rules)
         found.append(DecidedExperiment(experiment, tuple(verdicts), mixed_code(results.runs)))
     return found
 

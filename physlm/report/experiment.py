@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from physlm.config import RunConfig
+from physlm.config import RunConfig, config_dir
 from physlm.errors import InputError
 from physlm.report.claim import Claim
 from physlm.sweep import configurations
@@ -69,6 +69,16 @@ class Experiment:
         configs = [c for arm in arms for c in configurations((*self.runs[arm], *words), scale)]
         points = [replace(config, seed=seed) for seed in seeds for config in configs]
         return {point.run_id: point for point in points}
+
+
+def experiments_folder() -> Path:
+    """The folder of the experiments in a checkout; an installed package has none."""
+    return config_dir().parent / "experiments"
+
+
+def experiment_folders() -> list[Path]:
+    """The folder of each experiment in the checkout, by name."""
+    return sorted(path.parent for path in experiments_folder().glob(f"*/{EXPERIMENT}"))
 
 
 def read_experiment(folder: Path) -> Experiment:

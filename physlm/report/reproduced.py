@@ -96,7 +96,7 @@ def _decided(claim: Claim, results: Results) -> tuple[str, str]:
     if not has_runs(claim, results):
         return "-", "not run"
     try:
-        verdict = judged(claim, results)
+        verdict, _ = judged(claim, results)
     except InputError as error:
         return "-", f"not decided: {error}"
     return measured(claim, verdict), f"{verdict.word}: {verdict.why}".removesuffix(": ")

@@ -104,7 +104,7 @@ def tabulate(records: Sequence[RunRecord]) -> Results:
     """
     if not records:
         raise InputError("no record.json found; run something first")
-    runs = pl.DataFrame([_row(record) for record in records], infer_schema_length=None)
+    runs = pl.DataFrame([row_of(record) for record in records], infer_schema_length=None)
     return Results.of(runs, [row for record in records for row in _metric_rows(record)])
 
 
@@ -212,7 +212,8 @@ def _record_paths(folders: Iterable[Path]) -> Iterator[Path]:
         yield from sorted(folder.rglob("record.json"))
 
 
-def _row(record: RunRecord) -> dict[str, Any]:
+def row_of(record: RunRecord) -> dict[str, Any]:
+    """The row of a run in the table of runs: its facts, configuration and parameter counts."""
     facts = {name: getattr(record, name) for name in _FACTS}
     parameters = {f"parameters.{role}": n for role, n in record.parameters.items()}
     corpus = {f"corpus.{name}": value for name, value in record.corpus.items()}

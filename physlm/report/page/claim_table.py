@@ -1,4 +1,4 @@
-"""Claims with their verdicts as plain values, paper by paper."""
+"""Claims with their verdicts as plain values, by paper."""
 
 import os
 from collections.abc import Iterable, Sequence
@@ -8,42 +8,51 @@ from pathlib import Path
 from typing import Any
 
 from physlm.report.claim import Claim
-from physlm.report.ledger import PAPERS, DecidedExperiment, bound, measured, quantity
+from physlm.report.ledger import PAPERS, DecidedExperiment, bound, in_order, measured, quantity
 from physlm.report.verdict import Verdict
 
 
-def papers(experiments: Iterable[DecidedExperiment], folder: Path, page: Path) -> list[Any]:
-    """Each paper with its experiments.
+def papers(
+    experiments: Iterable[DecidedExperiment], folder: Path, page: Path, *, runs: str | None = None
+) -> list[dict[str, Any]]:
+    """Each paper with its experiments, in the order of the ledger.
 
     Args:
-        experiments: Decided before, in the order of papers and their results.
-        folder: Where their folders are.
+        experiments: Experiments with verdicts.
+        folder: The folder that holds those of the experiments.
         page: The file whose links lead to their READMEs.
+        runs: The table of the runs that decided the claims. By default each experiment has a table
+            of its own name, and its committed figure shows the same runs.
     """
     found = []
-    for paper, group in groupby(experiments, key=lambda decided: decided.experiment.source.paper):
+    by_paper = groupby(in_order(experiments), key=lambda one: one.experiment.source.paper)
+    for paper, group in by_paper:
         title, arxiv = PAPERS.get(paper, ("", ""))
-        own = [_experiment(decided, folder, page) for decided in group]
+        own = [
+            _experiment(decided, folder / decided.experiment.name, page)
+            | ({"table": runs, "figure": None} if runs is not None else {})
+            for decided in group
+        ]
         found.append({"name": paper, "title": title, "arxiv": arxiv, "experiments": own})
     return found
 
 
 def metrics_of(claims: Sequence[Claim]) -> list[str]:
-    """What claims are about, headlines first."""
-    in_order = sorted(claims, key=lambda claim: not claim.headline)
-    return [metric for claim in in_order for metric in claim.metrics]
+    """The metrics that claims name, those of headline claims first."""
+    headlines_first = sorted(claims, key=lambda claim: not claim.headline)
+    return [metric for claim in headlines_first for metric in claim.metrics]
 
 
 def _experiment(decided: DecidedExperiment, folder: Path, page: Path) -> dict[str, Any]:
     experiment = decided.experiment
-    own = folder / experiment.name
-    figure = own / "figure.svg"
+    figure = folder / "figure.svg"
     return {
         "name": experiment.name,
+        "table": experiment.name,
         "title": experiment.title,
         "result": experiment.source.result,
         "mixed_code": decided.mixed_code,
-        "readme": Path(os.path.relpath(own / "README.md", page.parent)).as_posix(),
+        "readme": Path(os.path.relpath(folder / "README.md", page.parent)).as_posix(),
         "figure": figure.read_text(encoding="utf-8") if figure.is_file() else None,
         "claims": [_claim(claim, verdict) for claim, verdict in decided.decided],
     }

@@ -9,7 +9,7 @@ function verdictClass(word) {
 
 function claimsView() {
   const list = element("div");
-  const redraw = () => list.replaceChildren(...content.papers.map(paperSection));
+  const redraw = () => list.replaceChildren(...content.claims.flatMap(groupSections));
   const set = (name) => (value) => { claimsShown[name] = value; redraw(); };
   const words = [["", "any verdict"], ...Object.keys(WORDS).map((word) => [word, word])];
   const search = element("input", {
@@ -27,15 +27,27 @@ function claimsView() {
     list);
 }
 
+function groupSections(group) {
+  const { name, papers, n_left_out } = group;
+  const heading = content.claims.length > 1 ? [element("h2", { className: "group" }, name)] : [];
+  const n = n_left_out === 1 ? "1 claim has" : `${n_left_out} claims have`;
+  const rest = n_left_out
+    ? [element("p", { className: "muted" }, `${name}: ${n} no complete runs here.`)] : [];
+  return [...heading, ...papers.map(paperSection), ...rest];
+}
+
+function titleOf(paper) {
+  return paper.title ? `${paper.name}: ${paper.title}` : paper.name;
+}
+
 function paperSection(paper) {
   const all = paper.experiments.flatMap((experiment) => experiment.claims);
   const rows = paper.experiments.flatMap((experiment) =>
     experiment.claims.filter(isShown).map((claim) => claimRow(claim, experiment)));
   const link = paper.arxiv
     ? element("a", { href: `https://arxiv.org/abs/${paper.arxiv}` }, `arXiv ${paper.arxiv}`) : null;
-  const title = paper.title ? `${paper.name}: ${paper.title}` : paper.name;
   const head = ["verdict", "claim", "interval and bound", "experiment"];
-  return element("div", {}, element("h2", {}, title), verdictCounts(all, link),
+  return element("div", {}, element("h2", {}, titleOf(paper)), verdictCounts(all, link),
     element("table", { className: "claims" },
       element("thead", {}, element("tr", {}, ...head.map((name) => element("th", {}, name)))),
       element("tbody", {}, ...rows)),
@@ -44,8 +56,8 @@ function paperSection(paper) {
 
 function mixedCode(experiments) {
   if (!experiments.length) return "";
-  const told = experiments.map((experiment) => `${experiment.name} of ${experiment.mixed_code}`);
-  return element("p", { className: "muted" }, `Not all runs are of one revision of the code: ${told.join("; ")}.`);
+  const parts = experiments.map((experiment) => `${experiment.name} of ${experiment.mixed_code}`);
+  return element("p", { className: "muted" }, `Not all runs are of one revision of the code: ${parts.join("; ")}.`);
 }
 
 function isShown(claim) {
@@ -57,30 +69,30 @@ function isShown(claim) {
 
 function verdictCounts(claims, link) {
   const bar = element("div", { className: "bar" });
-  const told = [];
+  const parts = [];
   for (const [word, kind] of Object.entries(WORDS)) {
     const n = claims.filter((claim) => claim.verdict.word === word).length;
     bar.append(element("span", { className: kind, style: `flex: ${n}` }));
-    told.push(`${n} ${n === 1 ? word : { holds: "hold", fails: "do not hold" }[kind] ?? word}`);
+    parts.push(`${n} ${n === 1 ? word : { holds: "hold", fails: "do not hold" }[kind] ?? word}`);
   }
   const foreign = claims.filter((claim) => !(claim.verdict.word in WORDS)).length;
-  if (foreign) told.push(`${foreign} without runs of their configuration`);
-  const text = `of ${claims.length} claims, ${told.join(", ")}`;
+  if (foreign) parts.push(`${foreign} without runs of their configuration`);
+  const text = `of ${claims.length} claims, ${parts.join(", ")}`;
   return element("div", { className: "counts" }, bar, element("span", {}, text), link);
 }
 
 function claimRow(claim, experiment) {
   const { word, why, n } = claim.verdict;
   const count = element("div", { className: "muted" }, n ? `n = ${n}, ${claim.scale}` : claim.scale);
-  return element("tr", { id: `claim-${experiment.name}-${claim.id}` },
+  return element("tr", { "data-claim": `${experiment.name}/${claim.id}` },
     element("td", {}, element("span", { className: `verdict ${verdictClass(word)}` }, word), count),
     element("td", {}, element("details", {}, element("summary", {}, claim.statement),
       element("dl", {}, ...claimDetails(claim, why)))),
     element("td", {}, drawnInterval(claim)),
     element("td", {},
       element("a", { href: experiment.readme, title: "its README" }, experiment.name),
-      element("div", {}, element("a", { href: "#plot", onclick: () => plotOf(experiment.name, claim.metric) },
-        "plot its runs"))));
+      element("div", {}, element("a", { href: "#plot", onclick: () => plotOf(experiment.table, claim.metric) },
+        "plot its metric"))));
 }
 
 function claimDetails(claim, why) {

@@ -1,12 +1,16 @@
-// The figure of each experiment. As an image of its own none can clash with another, or run code.
+// The committed figure of each experiment, as an image of its own: it cannot run code, and its ids
+// and styles cannot clash with those of another.
+
+function figuresOf(source) {
+  return source.claims.flatMap((group) => group.papers).map((paper) => ({
+    title: titleOf(paper),
+    drawn: paper.experiments.filter((experiment) => experiment.figure !== null),
+  })).filter(({ drawn }) => drawn.length > 0);
+}
 
 function figuresView() {
-  const sections = content.papers.flatMap((paper) => {
-    const drawn = paper.experiments.filter((experiment) => experiment.figure !== null);
-    if (!drawn.length) return [];
-    const title = paper.title ? `${paper.name}: ${paper.title}` : paper.name;
-    return [element("h2", {}, title), element("div", { className: "figures" }, ...drawn.map(figureOf))];
-  });
+  const sections = figuresOf(content).flatMap(({ title, drawn }) => [
+    element("h2", {}, title), element("div", { className: "figures" }, ...drawn.map(figureOf))]);
   return element("section", {}, ...sections);
 }
 

@@ -2,12 +2,13 @@
 
 const VIEWS = { claims: claimsView, runs: runsView, plot: plotView, curves: curvesView,
   differences: differencesView, figures: figuresView };
-const isKept = (name) => content.papers.length > 0 || (name !== "claims" && name !== "figures");
-const names = Object.keys(VIEWS).filter(isKept);
+const IS_SHOWN = { claims: content.claims.length > 0, figures: figuresOf(content).length > 0 };
+const names = Object.keys(VIEWS).filter((name) => IS_SHOWN[name] ?? true);
+const FIRST = content.claims.some((group) => group.papers.length > 0) ? "claims" : "runs";
 
 function show() {
-  const asked = location.hash.slice(1);
-  const name = names.includes(asked) ? asked : names[0];
+  const wanted = location.hash.slice(1);
+  const name = names.includes(wanted) ? wanted : FIRST;
   document.querySelector("nav").replaceChildren(...names.map((other) =>
     element("a", { href: `#${other}`, ...(other === name && { "aria-current": "page" }) }, other)));
   document.querySelector("main").replaceChildren(VIEWS[name](show));

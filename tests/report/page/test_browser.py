@@ -44,6 +44,14 @@ def column(view, name):
     return view.locator(f".runs tbody td:nth-child({place})").all_inner_texts()
 
 
+def test_a_page_of_runs_opens_at_the_runs_and_counts_the_claims_that_lack_runs(chromium, page):
+    with opened(chromium, page, "") as view:
+        assert view.locator(".runs tbody tr").count() == 6
+        view.get_by_role("link", name="claims").click()
+        text = view.locator("main").inner_text()
+        assert re.search(r"Runs in .*/runs: \d+ claims have no complete runs here\.", text)
+
+
 def test_runs_are_sorted_by_size_and_filtered_by_a_rule(chromium, page):
     with opened(chromium, page, "runs") as view:
         view.get_by_title("model.d_model: sort").click()
@@ -142,7 +150,7 @@ def test_the_committed_results_show_claims_figures_and_curves(chromium, tmp_path
         view.locator("select[name=claim-which]").select_option("all")
         assert view.locator(".claims tbody tr").count() > n_headlines > 40
         assert view.locator(".interval circle").count() >= n_headlines
-        claim = view.locator("tr[id='claim-capacity-two-bits-at-1000-exposures']")
+        claim = view.locator("tr[data-claim='capacity/two-bits-at-1000-exposures']")
         claim.get_by_text("plot its").click()
         assert len(points(view)) > 0
         assert view.locator("select[name=table]").input_value() == "capacity"

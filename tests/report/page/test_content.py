@@ -1,17 +1,23 @@
 """The data of a page: the same numbers as in the tables and the ledger, in a useful order."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
 import pytest
 
+from physlm.measurement import Metric, parse_metric
 from physlm.report.claim_runs import judged
 from physlm.report.decisions import decided_experiments
-from physlm.report.experiment import read_experiment
+from physlm.report.experiment import experiment_folders, read_experiment
 from physlm.report.page.claim_table import metrics_of, papers
+from physlm.report.page.content import content_of_runs
 from physlm.report.page.curves import Point, committed_points, curves
 from physlm.report.page.run_table import run_table
 from physlm.report.results import Results
+from physlm.run_directory import RunDirectory
+from physlm.sweep import configurations
+from tests.test_record import make_record
 
 EXPERIMENTS = Path(__file__).parents[3] / "experiments"
 BITS = "capacity/bits_per_parameter{split=train}"
@@ -33,7 +39,7 @@ def test_intervals_and_verdicts_are_those_of_the_claims(shown):
     claims = read_experiment(folder).claims
     assert len(experiment["claims"]) == len(claims)
     for claim, row in zip(claims, experiment["claims"], strict=True):
-        verdict = judged(claim, results)
+        verdict, _ = judged(claim, results)
         found = row["verdict"]
         assert (found["low"], found["high"]) == (verdict.low, verdict.high)
         assert (found["value"], found["n"], found["word"]) == (
@@ -42,6 +48,36 @@ def test_intervals_and_verdicts_are_those_of_the_claims(shown):
             verdict.word,
         )
         assert row["expect"] == claim.expect
+
+
+def test_runs_of_a_folder_decide_the_claims_of_experiments_that_are_complete(tmp_path):
+    """Two arms of one seed each would decide nothing: all seeds of the experiment are needed."""
+    experiment = read_experiment(EXPERIMENTS / "cfg_encoder")
+    metrics = dict.fromkeys(metric for claim in experiment.claims for metric in claim.metrics)
+    values = {"cfg_inside": 0.9, "cfg_encoder": 0.7}
+    for seed in experiment.seeds:
+        for name, value in values.items():
+            (config,) = configurations((f"+experiment={name}",), "laptop")
+            run = replace(config, seed=seed)
+            measured = [
+                Metric(name=name, dims=dims, value=value + seed / 100, unit="", n=1)
+                for name, dims in map(parse_metric, metrics)
+            ]
+            record = make_record(
+                run_id=run.run_id, experiment=name, config=run.described(), metrics=tuple(measured)
+            )
+            RunDirectory(tmp_path / name / run.run_id).path.mkdir(parents=True)
+            RunDirectory(tmp_path / name / run.run_id).write_record(record)
+    content = content_of_runs([tmp_path], EXPERIMENTS.parent / "page.html")
+    (group,), (table,) = content.claims, content.tables
+    (paper,) = group["papers"]
+    (shown,) = paper["experiments"]
+    n_all = sum(len(read_experiment(f).claims) for f in experiment_folders())
+    assert (shown["name"], shown["table"], shown["figure"]) == ("cfg_encoder", table["name"], None)
+    assert [claim["id"] for claim in shown["claims"]] == [claim.id for claim in experiment.claims]
+    assert all(claim["verdict"]["word"] == "holds" for claim in shown["claims"])
+    assert shown["claims"][0]["verdict"]["value"] == pytest.approx(0.2)
+    assert group["n_left_out"] == n_all - len(experiment.claims)
 
 
 def test_an_experiment_has_its_figure_and_a_link_to_its_readme(shown):
