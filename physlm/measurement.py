@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 
@@ -45,12 +46,11 @@ class Metric:
         object.__setattr__(self, "n", int(self.n))
         if self.stderr is not None:
             object.__setattr__(self, "stderr", float(self.stderr))
+        text = self.text
         if not math.isfinite(self.value):
-            raise ValueError(f"{self.text}={self.value}; leave out what could not be measured")
-        if parse_metric(self.text) != (self.name, self.dims):
-            raise ValueError(
-                f"metric {self.text} does not parse back to its name and dims; {_FORM}"
-            )
+            raise ValueError(f"{text}={self.value}; leave out what could not be measured")
+        if parse_metric(text) != (self.name, self.dims):
+            raise ValueError(f"metric {text} does not parse back to its name and dims; {_FORM}")
 
     @property
     def text(self) -> str:
@@ -85,15 +85,13 @@ def parse_metric(text: str) -> tuple[str, dict[str, Dim]]:
     Raises:
         ValueError: If the text has another form.
     """
-    name, brace, rest = text.partition("{")
-    if not _NAME.fullmatch(name) or bool(brace) != rest.endswith("}") or rest == "}":
-        raise ValueError(f"metric {text}; {_FORM}")
-    return name, parse_dims(rest.removesuffix("}"))
+    name, dims = _parsed(text)
+    return name, dict(dims)
 
 
 def dims_text(dims: Mapping[str, Dim]) -> str:
     """Dimensions alone, in order: ``attribute=major,split=train``."""
-    return ",".join(f"{name}={value}" for name, value in _ordered(dims).items())
+    return _canonical(*_key(dims))[1]
 
 
 def parse_dims(text: str) -> dict[str, Dim]:
@@ -127,9 +125,33 @@ def by_text(metrics: Iterable[Metric]) -> dict[str, Metric]:
     return found
 
 
+# The records of a folder repeat the same few texts, and parsing them each time would take most of
+# the time of reading it.
+@lru_cache(maxsize=10_000)
+def _parsed(text: str) -> tuple[str, Mapping[str, Dim]]:
+    name, brace, rest = text.partition("{")
+    if not _NAME.fullmatch(name) or bool(brace) != rest.endswith("}") or rest == "}":
+        raise ValueError(f"metric {text}; {_FORM}")
+    return name, parse_dims(rest.removesuffix("}"))
+
+
 def _ordered(dims: Mapping[str, Dim]) -> dict[str, Dim]:
     """In alphabetical order, with numbers for texts that look like them; 1.0 becomes 1."""
-    return {name: _dim(dims[name]) for name in sorted(dims)}
+    return dict(_canonical(*_key(dims))[0])
+
+
+def _key(dims: Mapping[str, Dim]) -> tuple[tuple[tuple[str, Dim], ...], tuple[type, ...]]:
+    """Dimensions as a key of a cache, in which True is not 1."""
+    return tuple(dims.items()), tuple(map(type, dims.values()))
+
+
+@lru_cache(maxsize=10_000)
+def _canonical(
+    items: tuple[tuple[str, Dim], ...], _: tuple[type, ...]
+) -> tuple[Mapping[str, Dim], str]:
+    """Ordered dimensions and their text."""
+    ordered = {name: _dim(value) for name, value in sorted(items, key=lambda item: item[0])}
+    return ordered, ",".join(f"{name}={value}" for name, value in ordered.items())
 
 
 def _dim(value: Dim) -> Dim:

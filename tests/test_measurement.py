@@ -36,6 +36,20 @@ def test_the_text_does_not_depend_on_the_order_of_dims():
     )
 
 
+def test_a_dim_that_equals_an_earlier_one_of_another_type_is_still_refused():
+    """Of two keys of a cache that are equal, the second would get the answer of the first."""
+    Metric(name="qa", value=0.0, unit="", n=1, dims={"layer": 1})
+    with pytest.raises(ValueError, match="does not parse back"):
+        Metric(name="qa", value=0.0, unit="", n=1, dims={"layer": True})
+
+
+def test_metrics_of_equal_dims_share_no_mapping():
+    first, second = (Metric(name="qa", value=0.0, unit="", n=1, dims={"layer": 1}) for _ in "ab")
+    first.dims["layer"] = 2
+    assert second.dims == {"layer": 1}
+    assert parse_metric("qa{layer=1}") == ("qa", {"layer": 1})
+
+
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 def test_a_value_that_is_not_finite_is_refused(value):
     with pytest.raises(ValueError, match=r"x\{layer=3\}=.*leave out"):

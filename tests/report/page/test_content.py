@@ -12,10 +12,10 @@ from physlm.report.decisions import decided_experiments
 from physlm.report.experiment import experiment_folders, read_experiment
 from physlm.report.page.claim_table import metrics_of, papers
 from physlm.report.page.content import content_of_runs
-from physlm.report.page.curves import Point, committed_points, curves
+from physlm.report.page.curves import committed_points, curves
 from physlm.report.page.run_table import run_table
 from physlm.report.results import Results
-from physlm.run_directory import RunDirectory
+from physlm.run_directory import CurvePoint, RunDirectory
 from physlm.sweep import configurations
 from tests.test_record import make_record
 
@@ -133,7 +133,7 @@ def test_committed_curves_are_shown_as_they_are():
 
 
 def test_long_curves_are_thinned_and_keep_their_ends():
-    points = [Point("r", "m", float(i), None, i / 2) for i in range(100_000)]
+    points = [("r", CurvePoint("m", i, float(i), None, i / 2)) for i in range(100_000)]
     (curve,) = curves(points)
     assert len(curve["points"]) == 60_000
     assert curve["points"][0] == [0.0, None, 0.0]
