@@ -1,4 +1,4 @@
-// In what the chosen runs differ: their configuration first, then what came of it.
+// The keys and metrics in which the chosen runs differ: configuration, metrics, facts.
 
 function differencesView(redraw) {
   const rows = [...selection.chosen].sort((a, b) => a - b);
@@ -6,8 +6,7 @@ function differencesView(redraw) {
     element("span", { className: "muted" }, `${rows.length} runs chosen`));
   if (rows.length < 2) {
     return element("section", {}, controls, element("p", { className: "muted" },
-      "Choose two runs or more by a click on each in the table of ",
-      element("a", { href: "#runs" }, "runs"), "."));
+      "Choose two or more runs in the table of ", element("a", { href: "#runs" }, "runs"), "."));
   }
   const { columns, kinds } = selection.table;
   const isDifferent = (name) => new Set(valuesOf(name, rows)).size > 1;
@@ -15,7 +14,7 @@ function differencesView(redraw) {
     columns.filter((name, i) => i > 0 && kinds[i] === kind && isDifferent(name))
       .map((name) => differenceRow(name, kind, rows)));
   const ids = valuesOf("run_id", rows);
-  return element("section", {}, controls, element("div", { className: "wide" },
+  return element("section", {}, controls, element("div", { className: "wide", tabIndex: 0 },
     element("table", { className: "differences" },
       element("thead", {}, element("tr", {}, ...["", "key", ...ids].map((text) => element("th", {}, text)))),
       element("tbody", {}, ...body))));

@@ -1,5 +1,5 @@
-// Elements of the page, and how values read. Values become text nodes only: a record may say
-// anything, and nothing of it is ever HTML.
+// Elements of the page and the text of values. Values become text nodes, never HTML: a record may
+// hold any text.
 
 const content = JSON.parse(document.getElementById("content").textContent);
 
@@ -14,7 +14,15 @@ function element(tag, properties = {}, ...children) {
   return made;
 }
 
-// Words between backticks are code, as in the README of an experiment.
+// Draws, and moves the focus to the new element with the id of the one that had it. Without this a
+// keyboard would start again at the top of the page after each choice.
+function keepingFocus(draw) {
+  const { id } = document.activeElement;
+  draw();
+  if (id) document.getElementById(id)?.focus();
+}
+
+// Text between backticks becomes code, as in Markdown.
 function withCode(text) {
   return text.split("`").map((part, i) => (i % 2 ? element("code", {}, part) : part));
 }
@@ -30,10 +38,10 @@ function labelled(text, control) {
   return element("label", {}, text, control);
 }
 
-// Options are [value, text] pairs, or groups of them by a name.
+// A menu. Options are [value, text] pairs, or groups of pairs by name.
 function choice(name, options, value, onchange) {
   const option = ([value, text]) => element("option", { value, textContent: text });
-  const made = element("select", { name, onchange: () => onchange(made.value) });
+  const made = element("select", { name, id: name, onchange: () => onchange(made.value) });
   if (Array.isArray(options)) made.append(...options.map(option));
   else {
     for (const [label, own] of Object.entries(options)) {

@@ -1,4 +1,4 @@
-// One view at a time; its name stands in the address, so that it can be linked to.
+// The views, one at a time. The address names the view, so that it can be linked to.
 
 const VIEWS = { claims: claimsView, runs: runsView, plot: plotView, curves: curvesView,
   differences: differencesView, figures: figuresView };
@@ -10,12 +10,16 @@ function show() {
   const wanted = location.hash.slice(1);
   const name = names.includes(wanted) ? wanted : FIRST;
   document.querySelector("nav").replaceChildren(...names.map((other) =>
-    element("a", { href: `#${other}`, ...(other === name && { "aria-current": "page" }) }, other)));
-  document.querySelector("main").replaceChildren(VIEWS[name](show));
+    element("a", { href: `#${other}`, id: `view:${other}`, ...(other === name && { "aria-current": "page" }) }, other)));
+  document.querySelector("main").replaceChildren(VIEWS[name](redraw));
+}
+
+function redraw() {
+  keepingFocus(show);
 }
 
 document.querySelector("h1").textContent = content.title;
 selectTable(content.tables[0].name);
-addEventListener("hashchange", show);
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", show);
-show();
+addEventListener("hashchange", redraw);
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
+redraw();

@@ -22,7 +22,7 @@ function plotView(redraw) {
       ? choice(`${name}-scale`, SCALES, plot[`${name}Scale`], set(`${name}Scale`)) : "",
   ];
   const means = element("input", {
-    type: "checkbox", name: "means", checked: plot.means, onchange: () => set("means")(means.checked),
+    type: "checkbox", name: "means", id: "means", checked: plot.means, onchange: () => set("means")(means.checked),
   });
   const rows = shownRows(), chart = element("div", { className: "chart" });
   const points = pointsOf(rows);

@@ -128,6 +128,53 @@ def test_chosen_runs_are_compared_by_what_differs_alone(chromium, page):
         assert keys == ["model.d_model", BITS, "parameters.total"]
 
 
+def focused(view):
+    """The id of the element that has the focus."""
+    return view.evaluate("document.activeElement.id")
+
+
+def test_the_page_is_used_by_keyboard_alone(chromium, page):
+    with opened(chromium, page, "runs") as view:
+        press = view.keyboard.press
+        view.get_by_title("model.d_model: sort").focus()
+        press("Enter")
+        assert column(view, "model.d_model")[0] == "8"
+        head = view.locator(".runs th", has=view.get_by_title("model.d_model: sort"))
+        assert head.get_attribute("aria-sort") == "ascending"
+        press("Space")  # the focus is still on the header
+        assert column(view, "model.d_model")[0] == "128"
+        assert head.get_attribute("aria-sort") == "descending"
+        assert view.locator(".runs th[aria-sort]").count() == 1
+
+        while not focused(view).startswith("choose:"):
+            press("Tab")
+        first = focused(view)
+        press("Space")
+        assert focused(view) == first
+        press("Tab")
+        press("Space")
+        assert view.locator(".runs tr.chosen").count() == 2
+
+        while focused(view) != "view:differences":
+            press("Shift+Tab")
+        outline = view.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+        assert outline == "solid"
+        press("Enter")
+        assert view.locator(".differences tbody tr").count() > 0
+        assert focused(view) == "view:differences"
+
+        press("Shift+Tab")
+        press("Shift+Tab")
+        press("Enter")
+        assert len(points(view)) == 6
+        colour = view.locator("select[name=colour]")
+        colour.focus()
+        before = colour.input_value()
+        press("End")
+        assert colour.input_value() != before
+        assert focused(view) == "colour"
+
+
 def points(view):
     """What a chart has drawn for runs, once it is there."""
     view.locator(".chart svg.marks").wait_for()
