@@ -1,4 +1,4 @@
-// What was measured during training, one line a run, of the runs that the filters leave.
+// Learning curves of the filtered runs, one line for each run.
 
 const curvesShown = { table: null, metric: "", x: "tokens", colour: "", facet: "", scale: "linear" };
 
@@ -56,7 +56,7 @@ function curveSpecification(points) {
     encoding.color = { ...colourChannel(points), title: curvesShown.colour };
     encoding.tooltip.push({ field: "colour", title: curvesShown.colour });
   }
-  // Many dots are slow, and hide the lines.
+  // Many dots are slow to draw and hide the lines.
   const point = points.length < 2000 ? { size: 14 } : false;
   const mark = { type: "line", opacity: 0.8, strokeWidth: 1.5, point };
   return faceted({ mark, encoding }, points, curvesShown.facet);

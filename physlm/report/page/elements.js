@@ -55,3 +55,7 @@ function choice(name, options, value, onchange) {
 function colour(role) {
   return getComputedStyle(document.documentElement).getPropertyValue(`--${role}`).trim();
 }
+
+function isDark() {
+  return matchMedia("(prefers-color-scheme: dark)").matches;
+}

@@ -15,6 +15,16 @@ EVIL = "</script><img src=x onerror=alert(1)>"
 BITS = "capacity/bits_per_parameter{split=train}"
 
 
+# The headline figures: bits per parameter against size, QA accuracy against augmentation.
+AXES = ("x", "y", "y-scale", "colour")
+FIRST_PLOTS = {
+    "capacity": ["parameters.total", BITS, "linear", "data.exposures"],
+    "extraction": ["init_from", "qa/exact_match{split=held_out_people}", "linear", ""],
+    "capacity_exposures": ["data.exposures", BITS, "linear", "trainer.batch_size"],
+    "cfg_learn": ["data.grammar", "cfg/accuracy{prefix=0,split=test}", "linear", ""],
+}
+
+
 @pytest.fixture(scope="module")
 def chromium():
     with browser() as started:
@@ -128,6 +138,16 @@ def test_chosen_runs_are_compared_by_what_differs_alone(chromium, page):
         assert keys == ["model.d_model", BITS, "parameters.total"]
 
 
+@pytest.mark.parametrize("view_name", ["claims", "runs", "plot", "curves", "differences"])
+def test_a_narrow_window_scrolls_in_one_direction_only(view_name, chromium, page):
+    with opened(chromium, page, view_name) as view:
+        view.set_viewport_size({"width": 400, "height": 800})
+        view.reload()
+        if view_name in {"plot", "curves"}:
+            view.locator(".chart svg.marks").wait_for()
+        assert view.evaluate("document.documentElement.scrollWidth") <= 400
+
+
 def focused(view):
     """The id of the element that has the focus."""
     return view.evaluate("document.activeElement.id")
@@ -201,6 +221,14 @@ def test_the_committed_results_show_claims_figures_and_curves(chromium, tmp_path
         claim.get_by_text("plot its").click()
         assert len(points(view)) > 0
         assert view.locator("select[name=table]").input_value() == "capacity"
+        assert view.locator("select[name=x-scale]").input_value() == "log"
+        for name, axes in FIRST_PLOTS.items():
+            view.locator("select[name=table]").select_option(name)
+            view.locator(".chart svg.marks").wait_for()
+            found = [view.locator(f"select[name={key}]").input_value() for key in AXES]
+            assert found == axes, name
+        view.locator("select[name=table]").select_option("extraction")
+        view.get_by_text("multi5_permute", exact=True).wait_for()
         view.locator("select[name=table]").select_option("cfg_learn")
         view.get_by_role("link", name="curves").click()
         assert len(lines(view)) == 15
