@@ -27,6 +27,11 @@ function withCode(text) {
   return text.split("`").map((part, i) => (i % 2 ? element("code", {}, part) : part));
 }
 
+// A key or metric that may continue on another line after each of its parts.
+function breakable(text) {
+  return text.split(/(?<=[./,{])/).flatMap((part) => [part, element("wbr")]);
+}
+
 function shown(value) {
   if (value === null || value === undefined) return "";
   if (typeof value !== "number" || Number.isInteger(value)) return String(value);

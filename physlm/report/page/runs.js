@@ -62,7 +62,7 @@ function head(name, redraw, refill) {
   });
   const kind = selection.table.kinds[selection.table.columns.indexOf(name)];
   return element("th", { className: kind, scope: "col", ...order },
-    element("button", { id: `sort:${name}`, title: `${name}: sort`, onclick: sort }, name + mark), filter);
+    element("button", { id: `sort:${name}`, title: `${name}: sort`, onclick: sort }, ...breakable(name + mark)), filter);
 }
 
 // The checkbox is for the keyboard; its click reaches the row like one with the mouse.
