@@ -1,4 +1,4 @@
-"""Claims, runs, curves and figures in one HTML file: `python -m physlm.page runs`."""
+"""Runs, claims, curves and figures on one HTML page: `python -m physlm.page runs`."""
 
 import argparse
 import sys
@@ -15,25 +15,25 @@ from physlm.report.page.document import charts, document
 
 _EPILOG = """\
 examples:
-  python -m physlm.page                       the runs below runs/
-  python -m physlm.page runs/capacity_1000x   some of them
-  python -m physlm.page --experiments         the committed results, with claims and figures
+  python -m physlm.page                       all runs in runs/ and the claims that they decide
+  python -m physlm.page runs/capacity_1000x   the runs of one folder
+  python -m physlm.page --experiments         committed results with their claims and figures
   python -m physlm.page runs --experiments    both
 
-The file needs no server and no network: open it in a browser, send it, or keep it."""
+The page is a single file that needs neither a server nor a network."""
 
 
 def build(folders: Sequence[Path], experiments: Path | None, page: Path) -> list[InputError]:
     """Write the page; returns why records or experiments were left out.
 
     Args:
-        folders: Where run directories are.
+        folders: Folders with run directories.
         experiments: The folder of the experiments whose committed results are shown, if any.
         page: The file to write.
 
     Raises:
-        InputError: If there are no runs, a committed claim cannot be decided, or the file has
-            another suffix than ``.html``.
+        InputError: If there are no runs, a committed claim cannot be decided, or the file cannot be
+            written or has another suffix than ``.html``.
     """
     if page.is_dir() or page.suffix != ".html":
         raise InputError(f"--output {page}; name a file that ends in .html")
@@ -46,7 +46,12 @@ def build(folders: Sequence[Path], experiments: Path | None, page: Path) -> list
         "claims": [group for part in parts for group in part.claims],
         "tables": [table for part in parts for table in part.tables],
     }
-    write_text(page, document(content, script))
+    try:
+        write_text(page, document(content, script))
+    except OSError as error:
+        raise InputError(
+            f"--output {page}: {error.strerror}; name a file that can be written"
+        ) from error
     return [error for part in parts for error in part.unreadable]
 
 
@@ -63,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         nargs="*",
         type=Path,
         metavar="RUNS",
-        help="where run directories are (default: runs, unless --experiments is given)",
+        help="folders with run directories (default: runs, unless --experiments is given)",
     )
     parser.add_argument(
         "--experiments",
@@ -71,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         type=Path,
         const=Path("experiments"),
         metavar="FOLDER",
-        help="the committed results in this folder (default: experiments), with claims and figures",
+        help="add the committed results of the experiments in this folder (default: experiments)",
     )
     parser.add_argument(
         "--output",

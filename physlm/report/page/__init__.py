@@ -1,1 +1,1 @@
-"""One HTML file of claims, runs, curves and figures, which opens without a network."""
+"""The page of results: a self-contained HTML file of claims, runs, curves and figures."""

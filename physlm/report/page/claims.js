@@ -1,4 +1,4 @@
-// The claims of each paper, with their verdicts.
+// The claims by paper, with their intervals and verdicts.
 
 const WORDS = { holds: "holds", "does not hold": "fails", undecided: "undecided" };
 const claimsShown = { which: "headline", word: "", text: "" };
@@ -23,7 +23,7 @@ function claimsView() {
       choice("claim-which", which, claimsShown.which, set("which")),
       choice("claim-word", words, claimsShown.word, set("word")), search,
       element("span", { className: "muted" },
-        "Bar: 95% interval over seeds; thin grey bar: bootstrap. Shaded: where the claim holds.")),
+        "Coloured bar: 95% interval over seeds. Grey bar: bootstrap interval. Shaded: the claim holds.")),
     list);
 }
 
@@ -90,7 +90,7 @@ function claimRow(claim, experiment) {
       element("dl", {}, ...claimDetails(claim, why)))),
     element("td", {}, drawnInterval(claim)),
     element("td", {},
-      element("a", { href: experiment.readme, title: "its README" }, experiment.name),
+      element("a", { href: experiment.readme, title: `README of ${experiment.name}` }, experiment.name),
       element("div", {}, element("a", { href: "#plot", onclick: () => plotOf(experiment.table, claim.metric) },
         "plot its metric"))));
 }

@@ -38,7 +38,7 @@ def content_of_runs(folders: Sequence[Path], page: Path) -> Content:
     """The runs below some folders, and the claims that they decide.
 
     Args:
-        folders: Where run directories are.
+        folders: Folders with run directories.
         page: The file whose links lead to the experiments.
 
     Raises:

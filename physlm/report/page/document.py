@@ -1,4 +1,4 @@
-"""The HTML file: content, scripts and style in one, and a policy that lets nothing else run."""
+"""The HTML file: content, scripts and style, under a policy that allows nothing else."""
 
 import base64
 import hashlib
@@ -16,7 +16,7 @@ from physlm.errors import InputError
 
 _HERE = Path(__file__).parent
 
-# In the order in which each may use what the ones before it define.
+# In this order: a script uses names that earlier ones define.
 _SCRIPTS = (
     "elements.js",
     "interval.js",
@@ -32,15 +32,15 @@ _SCRIPTS = (
 
 
 def document(content: Mapping[str, Any], charts: str) -> str:
-    """The page, as text.
+    """The HTML of a page.
 
     Args:
-        content: All tables, in plain values; ``title`` names the page.
+        content: Title, claims and tables in plain values.
         charts: The script that draws charts.
     """
     own = "\n".join(_asset(name) for name in _SCRIPTS)
     scripts = [_script_text(charts), _script_text(own)]
-    # Nothing but these two scripts runs and nothing is fetched, whatever the content says.
+    # The browser runs these two scripts only and fetches nothing, whatever texts the content has.
     policy = (
         f"default-src 'none'; script-src {' '.join(map(_hash, scripts))}; "
         "style-src 'unsafe-inline'; img-src data:"
@@ -59,10 +59,10 @@ def document(content: Mapping[str, Any], charts: str) -> str:
 def charts() -> str:
     """Vega, Vega-Lite and vega-embed as one script.
 
-    It takes seconds to put together, hence is kept among the user's caches.
+    Bundling takes two seconds, so the bundle is kept in the user's cache folder.
 
     Raises:
-        InputError: If the package that has them is missing.
+        InputError: If the package that contains them is not installed.
     """
     try:
         import vl_convert
@@ -76,13 +76,13 @@ def charts() -> str:
     bundle: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
     try:
         write_text(kept, bundle)
-    except OSError:  # a user without a home folder waits for it every time
+    except OSError:  # without a cache folder, it is bundled every time
         return bundle
     return bundle
 
 
 def _as_json(content: Mapping[str, Any]) -> str:
-    """Without a character that could end its script element, whatever texts records hold."""
+    """JSON without ``<``, so that no text of a record can end the script element around it."""
     text = json.dumps(content, allow_nan=False, separators=(",", ":"))
     return text.replace("<", r"\u003c")
 
@@ -92,7 +92,7 @@ def _asset(name: str) -> str:
 
 
 def _script_text(script: str) -> str:
-    """A script that ends where it ends, and not at a text in it."""
+    """A script whose strings cannot end its element."""
     return script.replace("</script", r"<\/script")
 
 

@@ -9,7 +9,7 @@ function svg(tag, attributes, text = null) {
   return made;
 }
 
-// From the least to the greatest of what is drawn, with a margin; each claim has its own unit.
+// The scale of a picture: from the least to the greatest number in it, with a margin.
 function scaleOf(numbers) {
   const least = Math.min(...numbers), greatest = Math.max(...numbers);
   const margin = (greatest - least || Math.abs(greatest) || 1) * 0.12;
@@ -54,7 +54,7 @@ function line(kind, x1, x2, y, width) {
   return svg("line", { class: kind, x1, x2, y1: y, y2: y, "stroke-width": width });
 }
 
-// As near to its point as the numbers of the bounds leave room for one of our own.
+// The place of a value's label: at the value, or as near as the labels of the bounds allow.
 function freePlace(wanted, taken) {
   const isFree = (x) => x >= 20 && x <= WIDTH - 20 && taken.every((other) => Math.abs(other - x) >= 38);
   const beside = taken.flatMap((other) => [other - 38, other + 38]).filter(isFree);

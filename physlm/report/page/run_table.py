@@ -1,4 +1,4 @@
-"""Runs as columns of plain values, those in which they differ first."""
+"""A table of runs as columns of plain values, varying columns first."""
 
 import math
 from collections.abc import Collection, Sequence
@@ -12,21 +12,21 @@ from physlm.measurement import metric_text, parse_dims
 from physlm.report.results import Results
 from physlm.report.tables import is_configuration
 
-# Enough to tell any two measurements apart, and half the size of all digits.
+# Significant digits of numbers: more than a measurement has, and half the size of all digits.
 _N_DIGITS = 7
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RunTable:
-    """Runs that are looked at together.
+    """A table of runs.
 
     Attributes:
-        name: Of their experiment or folders.
-        title: What they are about.
-        table: One row a run, in order of columns: the id; configuration, metrics and facts in which
-            runs differ; what is the same in all.
-        kinds: ``configuration``, ``fact`` or ``metric``, one for each column.
-        n_varying: How many columns come before those that are the same in all runs.
+        name: The experiment, or the folders of the runs.
+        title: Title of the experiment.
+        table: One row for each run. The columns are the run id, then configuration, metrics and
+            facts in which the runs differ, then columns with the same value in all runs.
+        kinds: Kind of each column: ``configuration``, ``fact`` or ``metric``.
+        n_varying: Number of columns up to the last varying one, with the run id.
     """
 
     name: str
@@ -36,7 +36,7 @@ class RunTable:
     n_varying: int
 
     def as_plain(self) -> dict[str, Any]:
-        """For JSON; the values of a column that is the same in all runs are there once."""
+        """The table for JSON, with a single value for each column that does not vary."""
         n = self.n_varying
         columns = self.table.get_columns()
         values = [c.to_list() for c in columns[:n]] + [c[:1].to_list() for c in columns[n:]]
@@ -52,16 +52,16 @@ class RunTable:
 
 
 def run_table(name: str, title: str, results: Results, first: Sequence[str] = ()) -> RunTable:
-    """The runs of some results, with a column for each metric.
+    """The table of some results, with a column for each metric.
 
     Args:
-        name: Of their experiment or folders.
-        title: What they are about.
-        results: The runs.
-        first: Metrics that come before the others, as those of claims.
+        name: The experiment, or the folders of the runs.
+        title: Title of the experiment.
+        results: The runs and their metrics.
+        first: Metrics that precede the others, such as those of claims.
 
     Raises:
-        InputError: If a metric was measured twice of a run.
+        InputError: If a run has a metric twice.
     """
     metrics = _by_metric(results)
     texts = [text for text in dict.fromkeys(first) if text in metrics.columns]
@@ -76,7 +76,7 @@ def run_table(name: str, title: str, results: Results, first: Sequence[str] = ()
 
 
 def _by_metric(results: Results) -> pl.DataFrame:
-    """Run ids, and a column for each metric; one pass, where a join for each takes seconds."""
+    """Run ids and a column for each metric, by one pivot: a join per metric would take seconds."""
     rows = results.metrics
     if rows.select("run_id", "metric", "dims").is_duplicated().any():
         raise InputError("a metric was measured twice of one run; leave out one of the scorers")
@@ -87,7 +87,7 @@ def _by_metric(results: Results) -> pl.DataFrame:
 
 
 def _in_order(table: pl.DataFrame, metrics: Collection[str]) -> tuple[list[str], int]:
-    """The columns in order, and how many vary; those without any value are left out."""
+    """The columns in order, without empty ones, and the number of varying columns."""
     kinds = ("configuration", "metric", "fact")
     others = [name for name in table.columns if name != "run_id"]
     others.sort(key=lambda name: kinds.index(_kind(name, metrics)))
@@ -104,7 +104,7 @@ def _kind(name: str, metrics: Collection[str]) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """JSON has no infinity, and no number that is none: these are texts."""
+    """A value for JSON, in which infinity and NaN are texts."""
     if not isinstance(value, float):
         return value
     if not math.isfinite(value):

@@ -1,5 +1,5 @@
-// Which runs are looked at: a table, the rows that its filters leave, and the rows chosen. The
-// views of runs, plots, curves and differences share it.
+// The selected table, its filters and order, and the chosen rows. The views of runs, plots, curves
+// and differences share them.
 
 const selection = { table: null, filters: {}, sort: null, descending: false, chosen: new Set() };
 const ALL = "all results";
@@ -11,7 +11,7 @@ function selectTable(name) {
   Object.assign(selection, { table: tables[name], filters: {}, sort: null, chosen: new Set() });
 }
 
-// All tables as one, with a column for where each run is from.
+// All tables as one, with a column that names the table of each run.
 function joined(all) {
   const columns = new Map([["results", "configuration"]]);
   for (const kind of ["configuration", "metric", "fact"]) {
@@ -27,7 +27,8 @@ function joined(all) {
     n_varying: names.length, n_runs: values[0].length, values, curves };
 }
 
-// A column that is the same in all runs has one value; null where a table has no such column.
+// The value of a column in a row; null if the table has no such column. A column that does not vary
+// has a single value.
 function cell(table, name, row) {
   table.places ??= new Map(table.columns.map((column, i) => [column, i]));
   const column = table.values[table.places.get(name)];
@@ -43,7 +44,7 @@ function isNumeric(name) {
   return column.some((v) => typeof v === "number") && column.every((v) => v === null || typeof v === "number");
 }
 
-// `>=2`, `!=8`, `16,32` or part of a text; what is empty lets all pass.
+// Whether a value passes a filter: `>=2`, `!=8`, `16,32` or part of a text. An empty filter passes all.
 function passes(value, filter) {
   const [, operator, rest] = filter.trim().match(/^(>=|<=|!=|=|>|<)?\s*(.*)$/);
   if (rest === "") return true;
@@ -72,7 +73,7 @@ function shownRows() {
   return rows;
 }
 
-// Numbers before texts, by size; runs without a value last, whichever way round.
+// Compares values: numbers before texts, and missing values last in either direction.
 function compared(a, b, descending) {
   if (a === null || b === null) return (a === null) - (b === null);
   const sign = descending ? -1 : 1;
@@ -91,15 +92,15 @@ function tableChoice(redraw) {
   }));
 }
 
-// What the filters of the table leave, told wherever it counts.
+// The number of filtered runs, and the filters.
 function filterNote(rows) {
   const set = Object.entries(selection.filters).filter(([, filter]) => filter.trim() !== "");
-  const told = set.map(([name, filter]) => `${name} ${filter}`).join(", ");
+  const filters = set.map(([name, filter]) => `${name} ${filter}`).join(", ");
   const n = `${rows.length} of ${selection.table.n_runs} runs`;
-  return element("span", { className: "muted" }, told ? `${n}: ${told}` : n);
+  return element("span", { className: "muted" }, filters ? `${n}: ${filters}` : n);
 }
 
-// Columns by kind, for a menu.
+// Columns by kind, as the groups of a menu.
 function columnOptions(isWanted) {
   const groups = { configuration: [], metrics: [], facts: [] };
   const place = { configuration: "configuration", metric: "metrics", fact: "facts" };

@@ -1,4 +1,4 @@
-"""A headless Chromium of the system's, which tells what a page asks for and gets wrong."""
+"""The system's Chromium, headless, with checks for errors and requests of a page."""
 
 import shutil
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ needs_chromium = pytest.mark.skipif(
 
 @contextmanager
 def browser():
-    """One process, which takes a second to start."""
+    """A browser process, which takes a second to start."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
@@ -24,12 +24,12 @@ def browser():
 
 @contextmanager
 def opened(started, path, view):
-    """The page at one of its views; in the end it has made no error and no request but for itself.
+    """One view of the page; at the end the page must have made no error and no outside request.
 
     Args:
         started: A browser.
         path: The page.
-        view: Its name in the address.
+        view: Name of the view in the address.
     """
     wrong = []
     context = started.new_context(viewport={"width": 1280, "height": 900})
@@ -37,7 +37,7 @@ def opened(started, path, view):
     page.on("pageerror", lambda error: wrong.append(f"error: {error}"))
     page.on("console", lambda said: wrong.append(f"console: {said.text}"))
     page.on("dialog", lambda dialog: wrong.append(f"dialog: {dialog.message}"))
-    page.on("request", lambda asked: wrong.append(asked.url) if _leaves(asked.url) else None)
+    page.on("request", lambda made: wrong.append(made.url) if _leaves(made.url) else None)
     page.goto(f"{path.resolve().as_uri()}#{view}")
     yield page
     context.close()

@@ -1,4 +1,4 @@
-"""Folders of runs as training leaves them, without the training."""
+"""Run directories with records and curves, written without training."""
 
 import json
 
@@ -8,7 +8,7 @@ from tests.test_record import make_record
 
 
 def write_run(folder, seed, width, *, bits, experiment="sweep", n_points=0, **changes):
-    """A run with its record and, of so many points, its curves."""
+    """Write a run with its record and a curve of so many points."""
     metric = Metric(
         name="capacity/bits_per_parameter", value=bits, unit="", n=1, dims={"split": "train"}
     )
@@ -29,7 +29,7 @@ def write_run(folder, seed, width, *, bits, experiment="sweep", n_points=0, **ch
 
 
 def _curve_row(step, n_points, bits):
-    """Every fifth time a scorer measures."""
+    """A row of training loss, or every fifth time of a metric measured during training."""
     tokens = 1000.0 * (step + 1)
     if step % 5 == 4:
         value = bits * (step + 1) / n_points

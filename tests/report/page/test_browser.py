@@ -33,7 +33,7 @@ def chromium():
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
-    """Six runs with curves, the device of one of which is hostile."""
+    """A page of six runs with curves; the device of one is hostile text."""
     folder = tmp_path_factory.mktemp("page")
     for seed in (0, 1):
         for width, bits in ((8, -20.0), (16, 0.5), (128, 1.9)):
@@ -75,7 +75,7 @@ def test_runs_are_sorted_by_size_and_filtered_by_a_rule(chromium, page):
         assert "2 of 6 runs" in view.locator(".controls").inner_text()
 
 
-def test_runs_without_a_value_come_last_whichever_way_they_are_sorted(chromium, page):
+def test_runs_without_a_value_come_last_in_both_directions(chromium, page):
     with opened(chromium, page, "runs") as view:
         for order in (["0", "1"], ["1", "0"]):
             view.get_by_title("wide/only: sort").click()
@@ -110,7 +110,7 @@ def test_numbers_are_drawn_against_each_other_on_symlog_with_colour_and_facets(c
         assert "128" in view.locator(".chart").inner_text()
 
 
-def test_what_a_log_scale_cannot_show_is_counted(chromium, page):
+def test_runs_that_a_log_scale_cannot_show_are_counted(chromium, page):
     with opened(chromium, page, "plot") as view:
         view.locator("select[name=y-scale]").select_option("log")
         assert "2 not drawn" in view.locator(".controls").inner_text()
@@ -127,7 +127,7 @@ def test_curves_of_the_filtered_runs_are_overlaid(chromium, page):
         assert len(lines(view)) == 2
 
 
-def test_chosen_runs_are_compared_by_what_differs_alone(chromium, page):
+def test_chosen_runs_are_compared_by_the_keys_in_which_they_differ(chromium, page):
     with opened(chromium, page, "runs") as view:
         view.get_by_label("filter seed").fill("0")
         for row in (0, 1):
@@ -180,6 +180,7 @@ def test_the_page_is_used_by_keyboard_alone(chromium, page):
         outline = view.evaluate("getComputedStyle(document.activeElement).outlineStyle")
         assert outline == "solid"
         press("Enter")
+        view.locator(".differences").wait_for()
         assert view.locator(".differences tbody tr").count() > 0
         assert focused(view) == "view:differences"
 
@@ -196,13 +197,13 @@ def test_the_page_is_used_by_keyboard_alone(chromium, page):
 
 
 def points(view):
-    """What a chart has drawn for runs, once it is there."""
+    """The points of a chart, once it is drawn."""
     view.locator(".chart svg.marks").wait_for()
     return view.locator(".chart svg.marks [aria-roledescription=point]").all()
 
 
 def lines(view):
-    """What a chart has drawn for curves."""
+    """The lines of a chart, once it is drawn."""
     view.locator(".chart svg.marks").wait_for()
     return view.locator(".chart svg.marks [aria-roledescription='line mark']").all()
 

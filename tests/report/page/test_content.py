@@ -1,4 +1,4 @@
-"""The data of a page: the same numbers as in the tables and the ledger, in a useful order."""
+"""The data of a page equal the tables of results and the verdicts, in the documented order."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -25,7 +25,7 @@ BITS = "capacity/bits_per_parameter{split=train}"
 
 @pytest.fixture(scope="module")
 def shown():
-    """What the page says of one experiment."""
+    """The claims of one experiment, as the page gets them."""
     folder = EXPERIMENTS / "capacity"
     page = EXPERIMENTS.parent / "page.html"
     (paper,) = papers(decided_experiments([folder]), EXPERIMENTS, page)
@@ -87,7 +87,7 @@ def test_an_experiment_has_its_figure_and_a_link_to_its_readme(shown):
     assert (shown["name"], shown["arxiv"]) == ("Part 3.3", "2404.05405")
 
 
-def test_what_varies_comes_first_and_configuration_before_metrics_and_facts():
+def test_varying_columns_come_first_and_configuration_before_metrics_and_facts():
     results = Results.read(EXPERIMENTS / "capacity")
     first = metrics_of(read_experiment(EXPERIMENTS / "capacity").claims)
     made = run_table("capacity", "", results, first=first)
@@ -101,14 +101,14 @@ def test_what_varies_comes_first_and_configuration_before_metrics_and_facts():
     assert made.table.columns[1 + varying.count("configuration")] == BITS
 
 
-def test_a_metric_is_of_the_run_that_measured_it():
+def test_each_metric_is_in_the_row_of_its_run():
     results = Results.read(EXPERIMENTS / "capacity")
     made = run_table("capacity", "", results).table
     expected = results.table(BITS).select("run_id", BITS)
     assert made.select("run_id", BITS).equals(expected)
 
 
-def test_no_number_and_infinity_are_texts_and_constants_are_said_once():
+def test_nan_is_a_text_and_a_constant_column_has_one_value():
     runs = pl.DataFrame({"run_id": ["a", "b"], "seed": [0, 1], "scale": ["gpu", "gpu"]})
     rows = [
         {"run_id": "a", "metric": "x", "dims": "", "value": float("nan")},
@@ -124,7 +124,7 @@ def test_no_number_and_infinity_are_texts_and_constants_are_said_once():
     }
 
 
-def test_committed_curves_are_shown_as_they_are():
+def test_committed_curves_keep_all_points():
     points = committed_points(EXPERIMENTS / "cfg_learn")
     table = pl.read_csv(EXPERIMENTS / "cfg_learn" / "curve.csv")
     made = curves(points)

@@ -1,4 +1,4 @@
-"""The command, the size of what it writes, and what it says of bad input."""
+"""The command: size and time of a page, hostile texts, and bad input."""
 
 import json
 import re
@@ -13,7 +13,7 @@ from tests.report.page.runs import write_run
 
 
 def content(path):
-    """What a page holds, as the browser reads it."""
+    """The content of a page, as the browser reads it."""
     (text,) = re.findall(
         r'<script type="application/json" id="content">(.*?)</script>', path.read_text()
     )
@@ -61,25 +61,30 @@ def test_a_page_names_no_address_outside_itself(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (["empty"], "empty: no record.json below; run something first, or name another folder"),
         (["nowhere"], "nowhere does not exist"),
         (["empty", "--output", "page.txt"], "--output page.txt; name a file that ends in .html"),
+        (["runs", "--output", "file/page.html"], "--output file/page.html: "),
+        (["old"], "is of another version of physlm (schema_version=1, here 2); run it again"),
         (["--experiments", "empty"], "--experiments empty: no */metrics.csv in it"),
     ],
 )
-def test_bad_input_is_told_in_one_line(words, told, tmp_path, monkeypatch, capsys):
+def test_bad_input_is_refused_in_one_line(words, message, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty").mkdir()
+    (tmp_path / "file").write_text("no folder")
+    write_run(tmp_path / "runs", 0, 16, bits=1.0)
+    write_run(tmp_path / "old", 0, 16, bits=1.0, schema_version=1)
     assert main(words) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("error: ")
-    assert told in line
+    assert message in line
     assert not (tmp_path / "page.html").exists()
 
 
-def test_records_of_another_version_are_left_out_and_told_in_one_line(tmp_path, capsys):
+def test_records_of_another_version_are_left_out_with_one_line(tmp_path, capsys):
     write_run(tmp_path / "runs", 0, 16, bits=1.0)
     for seed in (1, 2):
         write_run(tmp_path / "runs", seed, 16, bits=1.0, schema_version=1)
