@@ -41,16 +41,13 @@ class Metric:
     dims: Mapping[str, Dim] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "dims", _ordered(self.dims))
+        object.__setattr__(self, "dims", dict(_checked(self.name, *_key(self.dims))))
         object.__setattr__(self, "value", float(self.value))  # NumPy numbers are not JSON
         object.__setattr__(self, "n", int(self.n))
         if self.stderr is not None:
             object.__setattr__(self, "stderr", float(self.stderr))
-        text = self.text
         if not math.isfinite(self.value):
-            raise ValueError(f"{text}={self.value}; leave out what could not be measured")
-        if parse_metric(text) != (self.name, self.dims):
-            raise ValueError(f"metric {text} does not parse back to its name and dims; {_FORM}")
+            raise ValueError(f"{self.text}={self.value}; leave out what could not be measured")
 
     @property
     def text(self) -> str:
@@ -85,8 +82,10 @@ def parse_metric(text: str) -> tuple[str, dict[str, Dim]]:
     Raises:
         ValueError: If the text has another form.
     """
-    name, dims = _parsed(text)
-    return name, dict(dims)
+    name, brace, rest = text.partition("{")
+    if not _NAME.fullmatch(name) or bool(brace) != rest.endswith("}") or rest == "}":
+        raise ValueError(f"metric {text}; {_FORM}")
+    return name, parse_dims(rest.removesuffix("}"))
 
 
 def dims_text(dims: Mapping[str, Dim]) -> str:
@@ -125,14 +124,18 @@ def by_text(metrics: Iterable[Metric]) -> dict[str, Metric]:
     return found
 
 
-# The records of a folder repeat the same few texts, and parsing them each time would take most of
-# the time of reading it.
+# The records of a folder repeat the same few names and dimensions, and checking them each time
+# would take most of the time of reading it.
 @lru_cache(maxsize=10_000)
-def _parsed(text: str) -> tuple[str, Mapping[str, Dim]]:
-    name, brace, rest = text.partition("{")
-    if not _NAME.fullmatch(name) or bool(brace) != rest.endswith("}") or rest == "}":
-        raise ValueError(f"metric {text}; {_FORM}")
-    return name, parse_dims(rest.removesuffix("}"))
+def _checked(
+    name: str, items: tuple[tuple[str, Dim], ...], types: tuple[type, ...]
+) -> Mapping[str, Dim]:
+    """The ordered dimensions of a metric, whose text must parse back to its name and dimensions."""
+    dims = _canonical(items, types)[0]
+    text = metric_text(name, dims)
+    if parse_metric(text) != (name, dims):
+        raise ValueError(f"metric {text} does not parse back to its name and dims; {_FORM}")
+    return dims
 
 
 def _ordered(dims: Mapping[str, Dim]) -> dict[str, Dim]:

@@ -42,7 +42,7 @@ class _Rows:
 
     def __init__(self, rows: Iterable[Mapping[str, Any]]) -> None:
         self._rows = list(rows)
-        self._places: dict[tuple[str, Any], set[int]] = {}
+        self._places: dict[tuple[str, str], set[int]] = {}
 
     def seeds_of(self, claim: Claim) -> set[Any]:
         """The seeds that each selection of a claim finds."""
@@ -53,10 +53,10 @@ class _Rows:
         return set.intersection(*(self._with_value(*pair) for pair in select.items()))
 
     def _with_value(self, name: str, value: Any) -> set[int]:
-        if (name, value) not in self._places:
-            own = {i for i, row in enumerate(self._rows) if row.get(name) == value}
-            self._places[name, value] = own
-        return self._places[name, value]
+        key = name, repr(value)
+        if key not in self._places:
+            self._places[key] = {i for i, row in enumerate(self._rows) if row.get(name) == value}
+        return self._places[key]
 
 
 def _decided(
