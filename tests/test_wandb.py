@@ -8,8 +8,8 @@ import time
 from pathlib import Path
 
 import pytest
-
 import wandb
+
 from physlm import dashboard, publish
 from physlm.measurement import dims_text
 from physlm.publication import METRIC_COLUMNS, labels_of, publication

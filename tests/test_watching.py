@@ -11,8 +11,8 @@ from threading import Thread
 
 import polars as pl
 import pytest
-
 import wandb
+
 from physlm.config import composed, register
 from physlm.errors import InputError
 from physlm.record import read_record

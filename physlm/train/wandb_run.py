@@ -22,9 +22,8 @@ def is_online() -> bool:
     Raises:
         InputError: If its key is malformed.
     """
-    from wandb.sdk.lib import wbauth  # wandb.login does the same, but asks the server who it is
-
     import wandb
+    from wandb.sdk.lib import wbauth  # wandb.login does the same, but asks the server who it is
 
     for name, seconds in _MOST_SECONDS.items():  # read once, by wandb.setup
         os.environ.setdefault(name, str(seconds))

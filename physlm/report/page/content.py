@@ -16,7 +16,7 @@ from physlm.report.page.curves import committed_points, curves, recorded_points
 from physlm.report.page.run_table import run_table
 from physlm.report.recorded_claims import decided_by_records
 from physlm.report.results import METRICS, Results
-from physlm.report.tables import locate_records, tabulate
+from physlm.report.tables import require_records, tabulate
 
 
 class Content(NamedTuple):
@@ -44,16 +44,8 @@ def content_of_runs(folders: Sequence[Path], page: Path) -> Content:
     Raises:
         InputError: If a folder does not exist, or there is no record that can be read.
     """
-    located, unreadable = locate_records(folders)
+    located, unreadable = require_records(folders)
     name = ", ".join(map(str, folders))
-    if not located:
-        raise (
-            unreadable[0]
-            if unreadable
-            else InputError(
-                f"{name}: no record.json below; run something first, or name another folder"
-            )
-        )
     records = list(located.values())
     published = [metric for record in records for metric in record.published]
     table = run_table(name, "", tabulate(records), first=published).as_plain()
