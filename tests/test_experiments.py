@@ -2,6 +2,7 @@
 
 import runpy
 import sys
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,9 @@ import pytest
 from physlm.report.decisions import decided_experiments
 from physlm.report.experiment import read_experiment
 from physlm.report.ledger import BEGIN, END, all_claims, ledger
+from physlm.report.page.curves import committed_points
 from physlm.report.results import Results
+from physlm.run_directory import LOSS
 
 FOLDER = Path(__file__).parent.parent / "experiments"
 EXPERIMENTS = sorted(path.parent for path in FOLDER.glob("*/experiment.yaml"))
@@ -48,6 +51,27 @@ def test_results_are_of_the_runs_of_the_experiment(folder):
     assert set(runs["run_id"]) <= set(own)
     assert set(experiment.seeds) <= set(runs["seed"])
     assert set(runs["run_id"]) == set(own) or folder.name in IN_PART
+
+
+CURVES = [folder for folder in EXPERIMENTS if (folder / "curve.csv").is_file()]
+
+
+@pytest.mark.parametrize("folder", CURVES, ids=lambda p: p.name)
+def test_curves_are_of_the_runs_and_end_near_their_results(folder):
+    """They measure a part of the people or strings, which tells it from the result by chance."""
+    results, runs = Results.read(folder), defaultdict(list)
+    for run_id, point in committed_points(folder):
+        runs[run_id, point.metric].append(point)
+    assert {run_id for run_id, _ in runs} <= set(results.runs["run_id"])
+    compared = 0
+    for (run_id, metric), points in runs.items():
+        assert metric == LOSS or metric in results.texts
+        own = results.filter(run_id=run_id)
+        if metric != LOSS and "kl_nats" not in metric and "excess" not in metric:
+            last = max(points, key=lambda point: point.tokens)
+            assert last.value == pytest.approx(own.values(metric)[0], abs=0.15)
+            compared += 1
+    assert compared
 
 
 @pytest.mark.parametrize("folder", EXPERIMENTS, ids=lambda p: p.name)
