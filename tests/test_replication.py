@@ -210,7 +210,7 @@ def steps_logged(folder):
 
 
 def wait_for_steps(folder):
-    for _ in range(600):
+    for _ in range(1800):
         if list(folder.glob("runs/*/metrics.jsonl")) and len(steps_logged(folder)) > 3:
             return
         time.sleep(0.1)
