@@ -1,7 +1,6 @@
 """The dashboard, saved at W&B as a workspace: `python -m physlm.dashboard --entity TEAM`."""
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ from physlm.report.dashboard import (
     read_dashboard,
     workspace,
 )
+from physlm.report.experiment import experiments_folder
 from physlm.report.tables import require_records
 from physlm.run_directory import RunDirectory
 from physlm.watching import reason
@@ -86,13 +86,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--ledger",
         type=Path,
-        default=Path("experiments/README.md"),
-        help="file with the claims (default: experiments/README.md)",
+        default=experiments_folder() / "README.md",
+        help="file with the claims (default: that of the checkout)",
     )
     chosen = parser.parse_args(arguments)
-    os.environ.setdefault("WANDB_SILENT", "true")
     try:
-        located, _ = require_records(chosen.folders)
+        located, unreadable = require_records(chosen.folders)
+        if unreadable:
+            raise unreadable[0]  # the keys of all runs are needed
         published = [publication(r, RunDirectory(path.parent)) for path, r in located.items()]
         dashboard = checked(read_dashboard(), published, is_partial=chosen.partial)
         if chosen.preview is not None:
@@ -120,7 +121,7 @@ def _preview(dashboard: Dashboard, published: Sequence[Publication], path: Path)
 
 def _saved(dashboard: Dashboard, claims: str, chosen: argparse.Namespace) -> str:
     """Save the dashboard; its address."""
-    require_login()
+    require_login(", or use --preview")
     import wandb
 
     try:
@@ -139,7 +140,10 @@ def _saved(dashboard: Dashboard, claims: str, chosen: argparse.Namespace) -> str
             f"the dashboard needs wandb-workspaces ({error}); pip install 'physlm[dashboard]'"
         ) from error
     except Exception as error:
-        raise InputError(f"W&B refused the dashboard: {reason(error)}") from error
+        raise InputError(
+            f"W&B did not take the dashboard: {reason(error)}; check the server, the key and "
+            "--entity"
+        ) from error
 
 
 if __name__ == "__main__":

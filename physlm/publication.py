@@ -100,12 +100,11 @@ def publication(record: RunRecord, directory: RunDirectory) -> Publication:
     Raises:
         InputError: If a line of its curves is corrupt.
     """
-    rows = read_curves(directory.metrics) if directory.metrics.exists() else []
     kept = (directory.record, directory.config, directory.metrics, directory.arrays)
     return Publication(
         labels=labels_of(record.run_id, record.config),
         config=_config(record),
-        rows=[row for row in rows if "train/tokens" in row or "curve/tokens" in row],
+        rows=curves_of(directory),
         summary=_summary(record),
         metrics=[
             [m.name, dims_text(m.dims), m.value, m.stderr, m.n, m.unit] for m in record.metrics
@@ -115,6 +114,16 @@ def publication(record: RunRecord, directory: RunDirectory) -> Publication:
         files=[path for path in kept if path.is_file()],
         is_finished=record.status == "finished",
     )
+
+
+def curves_of(directory: RunDirectory) -> list[dict[str, float]]:
+    """The rows of a run's learning curves, without those of final metrics.
+
+    Raises:
+        InputError: If a line is corrupt.
+    """
+    rows = read_curves(directory.metrics) if directory.metrics.exists() else []
+    return [row for row in rows if "train/tokens" in row or "curve/tokens" in row]
 
 
 def _config(record: RunRecord) -> dict[str, Any]:

@@ -1,16 +1,18 @@
-"""Finished runs sent to W&B, from their files alone: `python -m physlm.publish runs`."""
+"""Runs whose training has ended sent to W&B, from their files: `python -m physlm.publish runs`."""
 
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from physlm.errors import InputError
 from physlm.publication import Publication, publication
+from physlm.record import RunRecord
 from physlm.report.tables import require_records
 from physlm.run_directory import RunDirectory
 from physlm.train import wandb_run
+from physlm.watching import reason
 
 _EPILOG = """\
 examples:
@@ -18,20 +20,22 @@ examples:
   python -m physlm.publish runs/4f00 runs/5a1e  some of them
   python -m physlm.publish runs --offline       into W&B's folder, for wandb sync
 
-A run that was published before is updated: curves go on where they ended."""
+A run that was published before is updated. Diverged runs are sent, too, and marked as failed."""
 
 
 def require_login(otherwise: str = "") -> None:
-    """Require credentials of W&B, unless it is used offline.
+    """Require that W&B can be used online.
 
     Args:
         otherwise: Another remedy.
 
     Raises:
-        InputError: If nobody is logged in, or the key is malformed.
+        InputError: If nobody is logged in, its mode is another one, or the key is malformed.
     """
-    is_offline = os.environ.get("WANDB_MODE", "online") != "online"
-    if not is_offline and not wandb_run.is_online():
+    mode = os.environ.get("WANDB_MODE") or "online"
+    if mode != "online":
+        raise InputError(f"WANDB_MODE={mode}, but W&B is needed online; unset it{otherwise}")
+    if not wandb_run.is_online():
         raise InputError(
             f"nobody is logged in to W&B; run wandb login, or set WANDB_API_KEY{otherwise}"
         )
@@ -48,13 +52,41 @@ def publish(
         entity: Team at W&B; None is the user's default.
         keeps_weights: Whether the trained weights are uploaded.
     """
-    run = wandb_run.opened(published.labels, published.config, project, entity)
-    for row in published.rows[run.starting_step :]:
-        run.log(row)
-    wandb_run.complete(run, published, keeps_weights=keeps_weights)
-    where = run.settings.sync_dir if run.offline else run.url
-    wandb_run.close(run, is_finished=published.is_finished)
+    try:
+        run = wandb_run.opened(
+            published.labels, published.config, project, entity, may_be_offline=False
+        )
+        wandb_run.complete(run, published, keeps_weights=keeps_weights)
+        where = run.settings.sync_dir if run.offline else run.url
+        wandb_run.close(run, is_finished=published.is_finished)
+    except Exception as error:
+        raise InputError(
+            f"W&B did not take {published.labels.name}: {reason(error)}; check the server, the key "
+            "and --entity, and give the same command again, or use --offline"
+        ) from error
     return str(where)
+
+
+def publish_all(located: Mapping[Path, RunRecord], chosen: argparse.Namespace) -> list[InputError]:
+    """Send runs, and say where each is; the errors of those whose files are damaged.
+
+    Args:
+        located: Records by path.
+        chosen: The command line.
+
+    Raises:
+        InputError: If W&B does not take a run.
+    """
+    faults = []
+    for i, (path, record) in enumerate(located.items(), start=1):
+        try:
+            found = publication(record, RunDirectory(path.parent))
+        except InputError as error:
+            faults.append(error)
+            continue
+        where = publish(found, chosen.project, chosen.entity, keeps_weights=not chosen.no_weights)
+        print(f"{i} of {len(located)}: {found.labels.name} {where}", flush=True)
+    return faults
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -78,18 +110,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--offline", action="store_true", help="only write files for wandb sync")
     parser.add_argument("--no-weights", action="store_true", help="do not upload trained weights")
     chosen = parser.parse_args(arguments)
-    os.environ.setdefault("WANDB_SILENT", "true")
     if chosen.offline:
         os.environ["WANDB_MODE"] = "offline"
     try:
         located, unreadable = require_records(chosen.folders)
-        require_login(", or use --offline")
-        for i, (path, record) in enumerate(located.items(), start=1):
-            found = publication(record, RunDirectory(path.parent))
-            where = publish(
-                found, chosen.project, chosen.entity, keeps_weights=not chosen.no_weights
-            )
-            print(f"{i} of {len(located)}: {found.labels.name} {where}", flush=True)
+        if not chosen.offline:
+            require_login(", or use --offline")
+        unreadable += publish_all(located, chosen)
     except (InputError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

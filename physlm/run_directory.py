@@ -167,7 +167,7 @@ def read_curves(path: Path) -> list[dict[str, float]]:
         except (json.JSONDecodeError, KeyError, AttributeError) as error:
             if number == len(lines):
                 break
-            raise InputError(f"{path} line {number} is corrupt; delete the file") from error
+            raise InputError(f"{path} line {number} is corrupt; delete that line") from error
     return rows
 
 

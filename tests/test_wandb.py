@@ -12,11 +12,12 @@ import wandb
 
 from physlm import dashboard, publish
 from physlm.measurement import dims_text
-from physlm.publication import METRIC_COLUMNS, labels_of, publication
+from physlm.publication import METRIC_COLUMNS, curves_of, labels_of, publication
 from physlm.record import read_record
 from physlm.report.dashboard import Panel, PanelKind, lacking, published_keys, read_dashboard
 from physlm.report.figures.dashboard import draw_dashboard
 from physlm.run_directory import RunDirectory, read_curves
+from physlm.train import wandb_run
 from tests.command_line import called
 from tests.wandb_server import ENTITY, KEY, serving
 
@@ -77,6 +78,12 @@ def rows_of(run):
     """The rows of curves, without what W&B adds."""
     rows = [{k: v for k, v in row.items() if not k.startswith("_")} for row in run.history]
     return [row for row in rows if "metrics" not in row]
+
+
+def timeless(rows):
+    """Rows without the speed, which alone differs when a run is repeated."""
+    kept = [{k: v for k, v in row.items() if k != "train/tokens_per_second"} for row in rows]
+    return [{k: pytest.approx(v) for k, v in row.items()} for row in kept]
 
 
 def test_a_run_is_found_by_experiment_seed_free_group_part_and_scale(trained):
@@ -203,20 +210,55 @@ def test_a_diverged_run_is_failed_at_wandb(server, tmp_path):
 
 
 @pytest.mark.slow
-def test_an_interrupted_run_is_failed_at_wandb_and_finishes_when_it_is_resumed(server, tmp_path):
+@pytest.mark.parametrize(("stop", "status"), [(signal.SIGTERM, 130), (signal.SIGKILL, -9)])
+def test_a_run_that_is_stopped_and_resumed_has_each_row_once_at_wandb(
+    stop, status, server, tmp_path
+):
     words = [sys.executable, "-m", "physlm.run", *TINY, "data.exposures=300", "logger=wandb"]
     with subprocess.Popen(words, cwd=tmp_path, stderr=subprocess.DEVNULL) as started:
         while not any(path.read_text() for path in tmp_path.glob("runs/*/metrics.jsonl")):
             assert started.poll() is None
             time.sleep(0.1)
-        started.send_signal(signal.SIGTERM)
-        assert started.wait(timeout=120) == 130
+        time.sleep(1)
+        started.send_signal(stop)
+        assert started.wait(timeout=120) == status
     (run,) = server.runs.values()
-    assert run.exit_code == 1
+    assert run.exit_code == (1 if stop is signal.SIGTERM else None)
     subprocess.run(words, cwd=tmp_path, check=True, capture_output=True, timeout=400)
     assert len(server.runs) == 1
     assert run.exit_code == 0
     assert run.summary["status"] == "finished"
+    (path,) = tmp_path.glob("runs/*")
+    assert timeless(rows_of(run)) == timeless(curves_of(RunDirectory(path)))
+
+
+def test_a_run_logged_after_training_and_again_has_each_row_once(server, tmp_path, capsys):
+    for words in ((), ("rescore=true", "logger=wandb"), ("force=true", "logger=wandb")):
+        wandb.teardown()
+        called(*TINY, *words, cwd=tmp_path, check=0)
+    (path,) = tmp_path.glob("runs/*")
+    wandb.teardown()
+    assert publish.main([str(path)]) == 0
+    (run,) = server.runs.values()
+    assert timeless(rows_of(run)) == timeless(curves_of(RunDirectory(path)))
+    assert run.exit_code == 0
+    assert "1 of 1: capacity_100x-" in capsys.readouterr().out
+
+
+def test_a_run_that_wandb_does_not_take_ends_no_other_of_the_process(server, monkeypatch):
+    monkeypatch.setenv("WANDB_INIT_TIMEOUT", "3")
+    config = {"experiment": "run", "scale": "laptop"}
+    first = wandb_run.opened(labels_of("first", config), config, "physlm", None)
+    server.is_answering.clear()
+    try:
+        with pytest.raises(wandb.errors.CommError):
+            wandb_run.opened(labels_of("second", config), config, "physlm", None)
+    finally:
+        server.is_answering.set()
+    wandb_run.log_rows(first, [{"train/exposures": 1.0}])
+    wandb_run.close(first, is_finished=True)
+    assert rows_of(server.runs["first"]) == [{"train/exposures": 1.0}]
+    assert server.runs["first"].exit_code == 0
 
 
 def keys_in(run):
@@ -343,12 +385,12 @@ def test_bad_input_is_one_line(command, trained, tmp_path, monkeypatch, capsys):
     ledger = ["--ledger", str(claims)] if command is dashboard.main else []
     said = refused(str(directory.path.parent), *partial, *ledger)
     assert said == (
-        "error: nobody is logged in to W&B; run wandb login, or set WANDB_API_KEY"
-        + (", or use --offline" if command is publish.main else "")
+        "error: nobody is logged in to W&B; run wandb login, or set WANDB_API_KEY, or use "
+        + ("--offline" if command is publish.main else "--preview")
     )
     if command is dashboard.main:
         assert "none of 1 runs has" in refused(str(directory.path.parent))
-        assert "has no ledger of claims" in refused(
+        assert "does not exist or has no claims" in refused(
             str(directory.path.parent), "--partial", "--ledger", "nothing.md"
         )
 

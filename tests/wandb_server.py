@@ -8,7 +8,7 @@ from collections import defaultdict
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Lock, Thread
+from threading import Event, Lock, Thread
 from typing import Any
 
 KEY = "0123456789abcdef" * 3
@@ -45,6 +45,7 @@ class Arrived:
     views: list[dict[str, Any]] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     lock: Lock = field(default_factory=Lock)
+    is_answering: Event = field(default_factory=Event)  # requests wait until it is set
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -53,6 +54,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self._body()
+        self.server.arrived.is_answering.wait()
         with self.server.arrived.lock:
             if self.path == "/graphql":
                 self._send(self._graphql(json.loads(body)))
@@ -247,6 +249,7 @@ class _Server(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.arrived = Arrived()
+        self.arrived.is_answering.set()
         self.artifacts: list[Artifact] = []
 
     def handle_error(self, *_: object) -> None:

@@ -146,7 +146,10 @@ def claims_table(ledger: Path) -> str:
         f"^{re.escape(BEGIN)}\n(.*)^{re.escape(END)}\n", text, re.DOTALL | re.MULTILINE
     )
     if found is None:
-        raise InputError(f"{ledger} has no ledger of claims; python -m physlm.claims writes it")
+        raise InputError(
+            f"{ledger} does not exist or has no claims; name experiments/README.md of the checkout "
+            "by --ledger"
+        )
     return re.sub(r"\[([^\]]*)\]\((?!https:)[^)]*\)", r"\1", found[1])
 
 

@@ -14,7 +14,7 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from physlm.atomic import replacing, write_text
 from physlm.errors import InputError
-from physlm.publication import labels_of, publication
+from physlm.publication import curves_of, labels_of, publication
 from physlm.record import RunRecord
 from physlm.run_directory import RunDirectory, read_curves
 from physlm.train import wandb_run
@@ -116,16 +116,24 @@ class WandbLogger(RunLogger):
         self.run = run
         self.directory = directory
         self.keeps_weights = keeps_weights
+        rows = curves_of(directory)  # of a run that is resumed; some may not have arrived
+        if run.starting_step > len(rows):
+            tell(f"W&B has {run.starting_step} rows of {run.name} already and keeps them")
+        wandb_run.log_rows(run, rows)
+        self.n_rows = len(rows)
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """Log one row."""
-        self.run.log({"step": step, **metrics})
+        wandb_run.log_rows(self.run, [{"step": float(step or 0), **metrics}], first=self.n_rows)
+        self.n_rows += 1
 
     def end(self, record: RunRecord) -> None:
         """Add what the run's files say."""
         published = publication(record, self.directory)
-        wandb_run.complete(self.run, published, keeps_weights=self.keeps_weights)
+        wandb_run.complete(
+            self.run, published, keeps_weights=self.keeps_weights, n_logged=self.n_rows
+        )
 
     def close(self, status: str) -> None:
         """End the run, as failed unless it has finished."""
@@ -133,11 +141,18 @@ class WandbLogger(RunLogger):
 
 
 class OutlivedLogger(RunLogger):
-    """A logger that is dropped at its first error, with one line, while the run continues."""
+    """A logger that is dropped at its first error, with one line, while the run continues.
 
-    def __init__(self, label: str, build: Callable[[], RunLogger]) -> None:
+    Args:
+        label: The file or service that is written to.
+        build: Makes the logger.
+        remedy: How what is lost can be had later; empty if nothing is lost.
+    """
+
+    def __init__(self, label: str, build: Callable[[], RunLogger], remedy: str = "") -> None:
         super().__init__()
         self.label = label
+        self.remedy = remedy
         self.logger: RunLogger | None = None
         with self._given_up_at_an_error():
             self.logger = build()
@@ -174,7 +189,7 @@ class OutlivedLogger(RunLogger):
         except InputError:  # a damaged file of an earlier attempt, before anything is computed
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the run itself is sound
-            tell(f"{self.label}: {reason(error)}; the run continues without it")
+            tell(f"{self.label}: {reason(error)}; the run continues without it{self.remedy}")
             logger, self.logger = self.logger, None
             if logger is not None:
                 with suppress(Exception):
@@ -209,7 +224,8 @@ class Tracking:
         if self.config.kind is Tracker.csv:
             self.loggers.append(OutlivedLogger(str(table), lambda: CsvLogger(table, first_step)))
         if self.config.kind is Tracker.wandb:
-            self.loggers.append(OutlivedLogger("W&B", self._wandb_logger))
+            later = f", python -m physlm.publish {self.directory.path} sends it when it has ended"
+            self.loggers.append(OutlivedLogger("W&B", self._wandb_logger, later))
         return self.loggers
 
     def end(self, record: RunRecord) -> None:
@@ -231,4 +247,5 @@ class Tracking:
         if self.config.group is not None:
             labels = labels._replace(group=self.config.group)
         run = wandb_run.opened(labels, self.described, self.config.project, self.config.entity)
+        tell(f"W&B: {run.settings.sync_dir if run.offline else run.url}")
         return WandbLogger(run, self.directory, keeps_weights=self.config.keeps_weights)

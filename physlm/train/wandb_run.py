@@ -1,7 +1,7 @@
 """Runs of Weights & Biases: the one module that calls it to send something."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -12,8 +12,11 @@ from physlm.watching import reason, tell
 if TYPE_CHECKING:
     import wandb
 
-# Seconds that a run waits for W&B when it starts, and for uploads when it has ended.
-_MOST_SECONDS = {"WANDB_INIT_TIMEOUT": 20, "WANDB_FINISH_TIMEOUT": 120}
+# Seconds that a run waits for W&B when it starts, and for uploads when it has ended; and W&B's
+# summary of every run, forty lines long, is not printed. The user's own settings come first.
+_DEFAULTS = {"WANDB_INIT_TIMEOUT": "20", "WANDB_FINISH_TIMEOUT": "120", "WANDB_SILENT": "true"}
+
+_open_runs: set[str] = set()  # ids of the runs of this process that have not ended
 
 
 def is_online() -> bool:
@@ -25,8 +28,8 @@ def is_online() -> bool:
     import wandb
     from wandb.sdk.lib import wbauth  # wandb.login does the same, but asks the server who it is
 
-    for name, seconds in _MOST_SECONDS.items():  # read once, by wandb.setup
-        os.environ.setdefault(name, str(seconds))
+    for name, value in _DEFAULTS.items():  # read once, by wandb.setup
+        os.environ.setdefault(name, value)
     try:
         settings = wandb.setup().settings
         if settings.mode != "online":
@@ -43,18 +46,25 @@ def is_online() -> bool:
 
 
 def opened(
-    labels: Labels, config: Mapping[str, Any], project: str, entity: str | None
+    labels: Labels,
+    config: Mapping[str, Any],
+    project: str,
+    entity: str | None,
+    *,
+    may_be_offline: bool = True,
 ) -> "wandb.Run":
     """A run at W&B, new or resumed; offline if nobody is logged in or the server is not reached.
 
     The process then stays offline, so that only the first of many runs waits. Offline runs are kept
-    in W&B's own folder, from which ``wandb sync`` sends them.
+    in W&B's own folder, from which ``wandb sync`` sends them. While other runs of this process are
+    open, which going offline would end, the error of the server is raised instead.
 
     Args:
         labels: How it is found.
         config: Its configuration, nested.
         project: Project at W&B.
         entity: Team at W&B; None is the user's default.
+        may_be_offline: Whether a server that is not reached is no error.
     """
     import wandb
 
@@ -72,7 +82,9 @@ def opened(
         return _begun(words, "offline")
     try:
         return _begun(words, "online")
-    except Exception as error:  # noqa: BLE001 - whatever the server did, the run is sound
+    except Exception as error:
+        if _open_runs or not may_be_offline:
+            raise
         os.environ["WANDB_MODE"] = "offline"
         wandb.teardown()  # or the id would stay in use
         run = _begun(words, "offline")
@@ -83,21 +95,27 @@ def opened(
         return run
 
 
-def complete(run: "wandb.Run", published: Publication, *, keeps_weights: bool) -> None:
-    """Add the results to a run at W&B: configuration, summary, figures, metric table, artifacts.
+def complete(
+    run: "wandb.Run", published: Publication, *, keeps_weights: bool, n_logged: int = 0
+) -> None:
+    """Add the results to a run at W&B: curves that it lacks, configuration, summary, and files.
 
     Args:
         run: The run, which stays open.
-        published: What is added; its curves have been logged before.
+        published: What is added.
         keeps_weights: Whether the trained weights are uploaded.
+        n_logged: How many rows of its curves this process has logged.
     """
     import wandb
 
+    log_rows(run, published.rows[n_logged:], first=n_logged)
+    # First what needs no answer of the server, which may be gone by now.
     run.config.update(published.config, allow_val_change=True)  # type: ignore[no-untyped-call]
+    run.summary.update(published.summary)
     images = {f"figure/{name}": wandb.Image(str(path)) for name, path in published.figures.items()}
     table = wandb.Table(columns=list(METRIC_COLUMNS), data=published.metrics)
-    run.log({**images, "metrics": table})
-    run.summary.update(published.summary)
+    place = max(len(published.rows), run.starting_step)
+    run.log({**images, "metrics": table}, step=place, commit=True)
     files = {"record": published.files}
     if published.weights is not None and keeps_weights:
         files["model"] = [published.weights]
@@ -108,8 +126,25 @@ def complete(run: "wandb.Run", published: Publication, *, keeps_weights: bool) -
         run.log_artifact(artifact)
 
 
+def log_rows(run: "wandb.Run", rows: Sequence[Mapping[str, float]], first: int = 0) -> None:
+    """Log rows of curves that W&B does not have yet.
+
+    The step of a row at W&B is its place among all rows of the run. What has arrived is always a
+    beginning of them, so that the steps of W&B tell which rows are missing.
+
+    Args:
+        run: The run.
+        rows: The rows.
+        first: Place of the first of them.
+    """
+    for place, row in enumerate(rows, start=first):
+        if place >= run.starting_step:
+            run.log(dict(row), step=place, commit=True)
+
+
 def close(run: "wandb.Run", *, is_finished: bool) -> None:
     """End a run at W&B, where it is shown as failed unless it has finished."""
+    _open_runs.discard(run.id)
     run.finish(exit_code=0 if is_finished else 1)
 
 
@@ -121,4 +156,5 @@ def _begun(words: Mapping[str, Any], mode: Literal["online", "offline"]) -> "wan
     for kind in ("train", "curve"):
         run.define_metric(f"{kind}/exposures")
         run.define_metric(f"{kind}/*", step_metric=f"{kind}/exposures")
+    _open_runs.add(run.id)
     return run

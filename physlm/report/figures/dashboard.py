@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from physlm.errors import InputError
 from physlm.publication import Publication
 from physlm.report.dashboard import CONFIG, Dashboard, Panel, PanelKind
 from physlm.science import flatten
@@ -22,8 +23,13 @@ def draw_dashboard(dashboard: Dashboard, published: Sequence[Publication]) -> Fi
     Args:
         dashboard: The panels.
         published: The runs; each panel shows those that have its keys.
+
+    Raises:
+        InputError: If there is no such panel.
     """
     panels = [panel for panel in dashboard.panels if panel.kind is not PanelKind.claims]
+    if not panels:
+        raise InputError("no panel of the dashboard has data in these runs; name others")
     n_rows = -(-len(panels) // _N_COLUMNS)
     figure = Figure(figsize=(12, 3.3 * n_rows), layout="constrained")
     places = figure.subplots(n_rows, _N_COLUMNS, squeeze=False).flat

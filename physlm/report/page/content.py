@@ -45,13 +45,15 @@ def content_of_runs(folders: Sequence[Path], page: Path) -> Content:
         InputError: If a folder does not exist, or there is no record that can be read.
     """
     located, unreadable = require_records(folders)
-    name = ", ".join(map(str, folders))
+    # With a slash, which tells it from the name of an experiment.
+    name = ", ".join(f"{folder.as_posix().rstrip('/')}/" for folder in folders)
     records = list(located.values())
     published = [metric for record in records for metric in record.published]
     table = run_table(name, "", tabulate(records), first=published).as_plain()
-    table["curves"] = curves(recorded_points(located.items()))
+    points, damaged = recorded_points(located.items())
+    table["curves"] = curves(points)
     claims, faulty = _claims_of_runs(name, records, page)
-    return Content([table], claims, [*unreadable, *faulty])
+    return Content([table], claims, [*unreadable, *damaged, *faulty])
 
 
 def _claims_of_runs(

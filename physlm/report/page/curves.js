@@ -28,7 +28,9 @@ function curvesView(redraw) {
 function beginCurves(metrics) {
   beginPlot();
   const metric = metrics.find((m) => m !== "train/loss_nats") ?? metrics[0] ?? "";
-  Object.assign(curvesShown, { table: selection.table, metric, colour: plot.colour, facet: "", scale: "linear", x: "tokens" });
+  const isSet = selection.table.kinds[selection.table.columns.indexOf(plot.x)] === "configuration";
+  const colour = plot.colour || (isSet ? plot.x : "");
+  Object.assign(curvesShown, { table: selection.table, metric, colour, facet: "", scale: "linear", x: "tokens" });
 }
 
 function curvePoints(rows) {

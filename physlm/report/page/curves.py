@@ -1,12 +1,13 @@
 """Learning curves, with as many points as a plot can show."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from physlm.errors import InputError
 from physlm.measurement import metric_text, parse_dims
 from physlm.record import RunRecord
 from physlm.run_directory import CurvePoint, RunDirectory, curve_points, read_curves
@@ -35,19 +36,27 @@ def committed_points(folder: Path) -> list[tuple[str, CurvePoint]]:
     ]
 
 
-def recorded_points(records: Iterable[tuple[Path, RunRecord]]) -> Iterator[tuple[str, CurvePoint]]:
+def recorded_points(
+    records: Iterable[tuple[Path, RunRecord]],
+) -> tuple[list[tuple[str, CurvePoint]], list[InputError]]:
     """The training loss and the metrics measured during training, with run ids.
 
     Args:
         records: Each record with the path of its file.
 
-    Raises:
-        InputError: If a line of curves is corrupt.
+    Returns:
+        The points, and the errors of runs whose curves are corrupt, which have none.
     """
+    found, errors = [], []
     for path, record in records:
         metrics = RunDirectory(path.parent).metrics
-        for point in curve_points(read_curves(metrics) if metrics.exists() else ()):
-            yield record.run_id, point
+        try:
+            rows = read_curves(metrics) if metrics.exists() else []
+        except InputError as error:
+            errors.append(error)
+            continue
+        found += [(record.run_id, point) for point in curve_points(rows)]
+    return found, errors
 
 
 def curves(points: Iterable[tuple[str, CurvePoint]]) -> list[dict[str, Any]]:

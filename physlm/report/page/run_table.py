@@ -87,11 +87,15 @@ def _by_metric(results: Results) -> pl.DataFrame:
 
 
 def _in_order(table: pl.DataFrame, metrics: Collection[str]) -> tuple[list[str], int]:
-    """The columns in order, without empty ones, and the number of varying columns."""
+    """The columns in order, without empty ones, and the number of varying columns.
+
+    The metrics of a single run count as varying: they are what is looked at.
+    """
     kinds = ("configuration", "metric", "fact")
     others = [name for name in table.columns if name != "run_id"]
     others.sort(key=lambda name: kinds.index(_kind(name, metrics)))
-    varying = [name for name in others if table[name].n_unique() > 1]
+    shown = metrics if len(table) == 1 else ()
+    varying = [name for name in others if table[name].n_unique() > 1 or name in shown]
     same = [name for name in others if name not in varying and table[name].null_count() == 0]
     return ["run_id", *varying, *same], 1 + len(varying)
 

@@ -59,7 +59,7 @@ def test_a_page_of_runs_opens_at_the_runs_and_counts_the_claims_that_lack_runs(c
         assert view.locator(".runs tbody tr").count() == 6
         view.get_by_role("link", name="claims").click()
         text = view.locator("main").inner_text()
-        assert re.search(r"Runs in .*/runs: \d+ claims have no complete runs here\.", text)
+        assert re.search(r"Runs in .*/runs/: \d+ claims have no complete runs here\.", text)
 
 
 def test_runs_are_sorted_by_size_and_filtered_by_a_rule(chromium, page):
