@@ -209,6 +209,8 @@ def _record_paths(folders: Iterable[Path]) -> Iterator[Path]:
     for folder in folders:
         if not folder.exists():
             raise InputError(f"{folder} does not exist; give folders that hold run directories")
+        if folder.is_file():
+            raise InputError(f"{folder} is a file; give its folder, {folder.parent}")
         yield from sorted(folder.rglob("record.json"))
 
 

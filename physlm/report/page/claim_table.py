@@ -6,6 +6,7 @@ from dataclasses import asdict
 from itertools import groupby
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from physlm.report.claim import Claim
 from physlm.report.ledger import PAPERS, DecidedExperiment, bound, in_order, measured, quantity
@@ -52,7 +53,7 @@ def _experiment(decided: DecidedExperiment, folder: Path, page: Path) -> dict[st
         "title": experiment.title,
         "result": experiment.source.result,
         "mixed_code": decided.mixed_code,
-        "readme": Path(os.path.relpath(folder / "README.md", page.parent)).as_posix(),
+        "readme": quote(Path(os.path.relpath(folder / "README.md", page.parent)).as_posix()),
         "figure": figure.read_text(encoding="utf-8") if figure.is_file() else None,
         "claims": [_claim(claim, verdict) for claim, verdict in decided.decided],
     }

@@ -95,8 +95,8 @@ def content_of_experiments(folder: Path, page: Path) -> Content:
     own = sorted(path.parent for path in folder.glob(f"*/{METRICS}"))
     if not own:
         raise InputError(
-            f"--experiments {folder}: no */{METRICS} in it; name the folder that holds those of "
-            "the experiments"
+            f"--experiments {folder}: no */{METRICS} in it; name the folder of the experiments "
+            "there, and folders of runs before --experiments"
         )
     decided = decided_experiments(own)
     tables = []
