@@ -406,7 +406,7 @@ def test_the_preview_draws_what_was_measured_without_login(trained, tmp_path, mo
     published = [publication(read_record(directory.record), directory)]
     found = read_dashboard()
     figure = draw_dashboard(found.without(p for p, _ in lacking(found, keys_in(run))), published)
-    scatter, bars, loss, _ = figure.axes
+    scatter, bars, loss, _ = figure.axes  # an odd panel leaves no empty axes
     point = (run.config["parameters"]["value"]["total"], run.summary[BITS])
     assert scatter.collections[0].get_offsets().tolist() == [pytest.approx(point)]
     assert scatter.get_xscale() == "log"

@@ -1,5 +1,6 @@
 """The panels of the dashboard drawn without W&B, from what it would be sent."""
 
+import textwrap
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
@@ -32,12 +33,12 @@ def draw_dashboard(dashboard: Dashboard, published: Sequence[Publication]) -> Fi
         raise InputError("no panel of the dashboard has data in these runs; name others")
     n_rows = -(-len(panels) // _N_COLUMNS)
     figure = Figure(figsize=(12, 3.3 * n_rows), layout="constrained")
-    places = figure.subplots(n_rows, _N_COLUMNS, squeeze=False).flat
+    places = list(figure.subplots(n_rows, _N_COLUMNS, squeeze=False).flat)
     for panel, axes in zip(panels, places, strict=False):
         _DRAWN[panel.kind](axes, panel, published)
-        axes.set_title(panel.title, fontsize="small")
+        axes.set_title(textwrap.fill(panel.title, 50), fontsize="small")
         axes.tick_params(which="both", labelsize="x-small")
-    for axes in list(places)[len(panels) :]:
+    for axes in places[len(panels) :]:
         axes.remove()
     return figure
 
@@ -69,7 +70,7 @@ def _draw_bars(axes: Axes, panel: Panel, published: Sequence[Publication]) -> No
     values = [np.array(groups[name]) for name in names]
     means = [own.mean() for own in values]
     errors = [own.std(ddof=1) / np.sqrt(len(own)) if len(own) > 1 else 0 for own in values]
-    axes.barh([str(name) for name in names], means, xerr=errors)
+    axes.barh([str(name).replace(" ", "\n") for name in names], means, xerr=errors)
     axes.set(xlabel=panel.y)
 
 
