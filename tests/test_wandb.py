@@ -34,8 +34,9 @@ TINY = (
 
 
 @pytest.fixture
-def server(monkeypatch):
+def server(monkeypatch, tmp_path):
     """A server of W&B on the loopback, at which the user is logged in."""
+    monkeypatch.chdir(tmp_path)  # where W&B makes its folder
     with serving() as (url, arrived):
         monkeypatch.setenv("WANDB_BASE_URL", url)
         monkeypatch.setenv("WANDB_API_KEY", KEY)
