@@ -135,8 +135,7 @@ def _ours() -> float:
             config=LoggerConfig(),
             directory=directory,
             run_id="null",
-            experiment="null",
-            hyperparameters={},
+            described={},
         ).start(0)
         runtime = RuntimeConfig(device=Device.cpu)
         batches = Batches(corpus, _SEQ_LEN, _BATCH)

@@ -42,8 +42,7 @@ def train_whole(
         config=LoggerConfig(),
         directory=directory,
         run_id="test",
-        experiment="test",
-        hyperparameters={},
+        described={},
     ).start(saved_steps(directory.checkpoint))
     runtime = RuntimeConfig(**(settings | (runtime or {})))
     batches = Batches(corpus, 12, trainer_config.batch_size, runtime.steps_per_chunk)
