@@ -132,10 +132,7 @@ def _ours() -> float:
     with tempfile.TemporaryDirectory() as folder:
         directory = RunDirectory(Path(folder))
         loggers = Tracking(
-            config=LoggerConfig(),
-            directory=directory,
-            run_id="null",
-            described={},
+            config=LoggerConfig(), directory=directory, run_id="null", described={}
         ).start(0)
         runtime = RuntimeConfig(device=Device.cpu)
         batches = Batches(corpus, _SEQ_LEN, _BATCH)

@@ -39,10 +39,7 @@ def train_whole(
     settings = {"device": Device.cpu, "progress_bar": False, "steps_per_chunk": 3}
     trainer_config = TrainerConfig(**({"batch_size": 6} | trainer))
     loggers = Tracking(
-        config=LoggerConfig(),
-        directory=directory,
-        run_id="test",
-        described={},
+        config=LoggerConfig(), directory=directory, run_id="test", described={}
     ).start(saved_steps(directory.checkpoint))
     runtime = RuntimeConfig(**(settings | (runtime or {})))
     batches = Batches(corpus, 12, trainer_config.batch_size, runtime.steps_per_chunk)
