@@ -69,6 +69,7 @@ def unreachable(monkeypatch):
     monkeypatch.setenv("WANDB_BASE_URL", f"http://127.0.0.1:{server.server_port}")
     monkeypatch.setenv("WANDB_INIT_TIMEOUT", "1")
     monkeypatch.setenv("WANDB_HTTP_TIMEOUT", "1")
+    wandb.teardown()  # or it would keep the settings of an earlier test
     yield
     wandb.teardown()
     server.shutdown()
