@@ -7,7 +7,6 @@ from pathlib import Path
 
 from physlm.errors import InputError
 from physlm.publication import Publication, publication
-from physlm.publish import require_login
 from physlm.report.dashboard import (
     DASHBOARD,
     Dashboard,
@@ -21,6 +20,7 @@ from physlm.report.dashboard import (
 from physlm.report.experiment import experiments_folder
 from physlm.report.tables import require_records
 from physlm.run_directory import RunDirectory
+from physlm.train.wandb_run import require_online
 from physlm.watching import reason
 
 _EPILOG = """\
@@ -121,7 +121,7 @@ def _preview(dashboard: Dashboard, published: Sequence[Publication], path: Path)
 
 def _saved(dashboard: Dashboard, claims: str, chosen: argparse.Namespace) -> str:
     """Save the dashboard; its address."""
-    require_login(", or use --preview")
+    require_online("or use --preview")
     import wandb
 
     try:

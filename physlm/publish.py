@@ -23,24 +23,6 @@ examples:
 A run that was published before is updated. Diverged runs are sent, too, and marked as failed."""
 
 
-def require_login(otherwise: str = "") -> None:
-    """Require that W&B can be used online.
-
-    Args:
-        otherwise: Another remedy.
-
-    Raises:
-        InputError: If nobody is logged in, its mode is another one, or the key is malformed.
-    """
-    mode = os.environ.get("WANDB_MODE") or "online"
-    if mode != "online":
-        raise InputError(f"WANDB_MODE={mode}, but W&B is needed online; unset it{otherwise}")
-    if not wandb_run.is_online():
-        raise InputError(
-            f"nobody is logged in to W&B; run wandb login, or set WANDB_API_KEY{otherwise}"
-        )
-
-
 def publish(
     published: Publication, project: str, entity: str | None, *, keeps_weights: bool
 ) -> str:
@@ -57,14 +39,14 @@ def publish(
             published.labels, published.config, project, entity, may_be_offline=False
         )
         wandb_run.complete(run, published, keeps_weights=keeps_weights)
-        where = run.settings.sync_dir if run.offline else run.url
+        where = wandb_run.address(run)
         wandb_run.close(run, is_finished=published.is_finished)
     except Exception as error:
         raise InputError(
             f"W&B did not take {published.labels.name}: {reason(error)}; check the server, the key "
             "and --entity, and give the same command again, or use --offline"
         ) from error
-    return str(where)
+    return where
 
 
 def publish_all(located: Mapping[Path, RunRecord], chosen: argparse.Namespace) -> list[InputError]:
@@ -115,7 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         located, unreadable = require_records(chosen.folders)
         if not chosen.offline:
-            require_login(", or use --offline")
+            wandb_run.require_online("or use --offline")
         unreadable += publish_all(located, chosen)
     except (InputError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)

@@ -176,11 +176,11 @@ class OutlivedLogger(RunLogger):
                 self.logger.end(record)
 
     def close(self, status: str) -> None:
-        """Close it, if it is still in use."""
+        """Close it, if it is still in use; once, since a server may take minutes to fail."""
+        logger, self.logger = self.logger, None
         with self._given_up_at_an_error():
-            if self.logger is not None:
-                self.logger.close(status)
-        self.logger = None
+            if logger is not None:
+                logger.close(status)
 
     @contextmanager
     def _given_up_at_an_error(self) -> Iterator[None]:
@@ -247,5 +247,5 @@ class Tracking:
         if self.config.group is not None:
             labels = labels._replace(group=self.config.group)
         run = wandb_run.opened(labels, self.described, self.config.project, self.config.entity)
-        tell(f"W&B: {run.settings.sync_dir if run.offline else run.url}")
+        tell(f"W&B: {wandb_run.address(run)}")
         return WandbLogger(run, self.directory, keeps_weights=self.config.keeps_weights)

@@ -45,6 +45,24 @@ def is_online() -> bool:
     return found is not None
 
 
+def require_online(otherwise: str) -> None:
+    """Require that W&B can be used online.
+
+    Args:
+        otherwise: Another remedy.
+
+    Raises:
+        InputError: If nobody is logged in, its mode is another one, or the key is malformed.
+    """
+    mode = os.environ.get("WANDB_MODE") or "online"
+    if mode != "online":
+        raise InputError(f"WANDB_MODE={mode}, but W&B is needed online; unset it, {otherwise}")
+    if not is_online():
+        raise InputError(
+            f"nobody is logged in to W&B; run wandb login, or set WANDB_API_KEY, {otherwise}"
+        )
+
+
 def opened(
     labels: Labels,
     config: Mapping[str, Any],
@@ -93,6 +111,11 @@ def opened(
             f"wandb sync {Path(run.settings.sync_dir)}"
         )
         return run
+
+
+def address(run: "wandb.Run") -> str:
+    """Where a run is at W&B, or the folder that ``wandb sync`` sends."""
+    return str(run.settings.sync_dir if run.offline else run.url)
 
 
 def complete(
