@@ -11,7 +11,7 @@ import yaml
 
 from physlm.errors import InputError, refused_values
 from physlm.publication import Publication
-from physlm.report.ledger import BEGIN, END
+from physlm.report.ledger import read_section
 from physlm.schema import Schema
 from physlm.science import flatten
 
@@ -92,9 +92,9 @@ class Dashboard(NamedTuple):
 
     def without(self, panels: Iterable[Panel]) -> "Dashboard":
         """The dashboard without some panels, and without sections that are empty then."""
-        dropped = [id(panel) for panel in panels]
+        dropped = list(panels)
         kept = [
-            section._replace(panels=[p for p in section.panels if id(p) not in dropped])
+            section._replace(panels=[panel for panel in section.panels if panel not in dropped])
             for section in self.sections
         ]
         return self._replace(sections=[section for section in kept if section.panels])
@@ -118,12 +118,16 @@ def read_dashboard(path: Path = DASHBOARD) -> Dashboard:
         raise InputError(f"{path}: {error}; each panel has a kind, a title and its keys") from error
 
 
+def values_of(published: Publication) -> dict[str, Any]:
+    """The values that a run has at W&B by key, those of the configuration below ``config.``."""
+    return {**flatten(published.config, CONFIG), **published.summary}
+
+
 def published_keys(publications: Iterable[Publication]) -> set[str]:
-    """All keys that runs have at W&B, configuration with ``config.`` before it."""
+    """All keys that runs have at W&B, those of their values and of their curves."""
     found: set[str] = set()
     for published in publications:
-        found |= {f"{CONFIG}{key}" for key in flatten(published.config)}
-        found |= published.summary.keys()
+        found |= values_of(published).keys()
         for row in published.rows:
             found |= row.keys()
     return found
@@ -141,16 +145,14 @@ def claims_table(ledger: Path) -> str:
     Raises:
         InputError: If the file has no ledger.
     """
-    text = ledger.read_text(encoding="utf-8") if ledger.is_file() else ""
-    found = re.search(
-        f"^{re.escape(BEGIN)}\n(.*)^{re.escape(END)}\n", text, re.DOTALL | re.MULTILINE
-    )
-    if found is None:
+    try:
+        section = read_section(ledger)
+    except InputError as error:
         raise InputError(
             f"{ledger} does not exist or has no claims; name experiments/README.md of the checkout "
             "by --ledger"
-        )
-    return re.sub(r"\[([^\]]*)\]\((?!https:)[^)]*\)", r"\1", found[1])
+        ) from error
+    return re.sub(r"\[([^\]]*)\]\((?!https:)[^)]*\)", r"\1", section)
 
 
 def workspace(dashboard: Dashboard, claims: str, entity: str, project: str) -> "Workspace":

@@ -134,11 +134,26 @@ def write_section(path: Path, section: str) -> None:
     Raises:
         InputError: If the file does not have each marker line exactly once, in order.
     """
+    before, _, after = _parts(path)
+    write_text(path, f"{before}\n{section}\n{after}")
+
+
+def read_section(path: Path) -> str:
+    """The section that was written into a Markdown file.
+
+    Raises:
+        InputError: As in `write_section`.
+    """
+    return _parts(path)[1].strip("\n") + "\n"
+
+
+def _parts(path: Path) -> tuple[str, str, str]:
+    """A Markdown file up to its first marker line, between the two, and from the second on."""
     text = path.read_text(encoding="utf-8") if path.is_file() else ""
-    found = re.fullmatch(f"(.*^{BEGIN}\n).*(^{END}\n.*)", text, re.DOTALL | re.MULTILINE)
+    found = re.fullmatch(f"(.*^{BEGIN}\n)(.*)(^{END}\n.*)", text, re.DOTALL | re.MULTILINE)
     if found is None or text.count(BEGIN) != 1 or text.count(END) != 1:
         raise InputError(f"{path} has no place for claims; add the lines {BEGIN} and {END}")
-    write_text(path, f"{found[1]}\n{section}\n{found[2]}")
+    return found[1], found[2], found[3]
 
 
 def _place(decided: DecidedExperiment) -> tuple[str, int, str]:

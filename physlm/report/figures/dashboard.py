@@ -2,7 +2,7 @@
 
 import textwrap
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib as mpl
@@ -12,8 +12,7 @@ from matplotlib.figure import Figure
 
 from physlm.errors import InputError
 from physlm.publication import Publication
-from physlm.report.dashboard import CONFIG, Dashboard, Panel, PanelKind
-from physlm.science import flatten
+from physlm.report.dashboard import CONFIG, Dashboard, Panel, PanelKind, values_of
 
 _N_COLUMNS = 2
 
@@ -34,8 +33,12 @@ def draw_dashboard(dashboard: Dashboard, published: Sequence[Publication]) -> Fi
     n_rows = -(-len(panels) // _N_COLUMNS)
     figure = Figure(figsize=(12, 3.3 * n_rows), layout="constrained")
     places = list(figure.subplots(n_rows, _N_COLUMNS, squeeze=False).flat)
+    values = [values_of(run) for run in published]
     for panel, axes in zip(panels, places, strict=False):
-        _DRAWN[panel.kind](axes, panel, published)
+        if panel.kind is PanelKind.lines:
+            _draw_lines(axes, panel, published)
+        else:
+            _DRAWN[panel.kind](axes, panel, values)
         axes.set_title(textwrap.fill(panel.title, 50), fontsize="small")
         axes.tick_params(which="both", labelsize="x-small")
     for axes in places[len(panels) :]:
@@ -43,12 +46,12 @@ def draw_dashboard(dashboard: Dashboard, published: Sequence[Publication]) -> Fi
     return figure
 
 
-def _draw_points(axes: Axes, panel: Panel, published: Sequence[Publication]) -> None:
+def _draw_points(axes: Axes, panel: Panel, runs: Sequence[Mapping[str, Any]]) -> None:
     groups: dict[Any, list[tuple[float, float]]] = defaultdict(list)
-    for run in published:
-        x, y = _value(run, panel.x), _value(run, panel.y)
+    for run in runs:
+        x, y = run.get(panel.x), run.get(panel.y)
         if x is not None and y is not None:
-            groups[_value(run, panel.colour)].append((x, y))
+            groups[run.get(panel.colour)].append((x, y))
     names = sorted(groups, key=_order)
     colours = mpl.colormaps["viridis"](np.linspace(0, 0.9, max(1, len(names))))
     for name, colour in zip(names, colours, strict=True):
@@ -60,12 +63,12 @@ def _draw_points(axes: Axes, panel: Panel, published: Sequence[Publication]) -> 
         axes.legend(title=panel.colour.removeprefix(CONFIG), fontsize="x-small")
 
 
-def _draw_bars(axes: Axes, panel: Panel, published: Sequence[Publication]) -> None:
+def _draw_bars(axes: Axes, panel: Panel, runs: Sequence[Mapping[str, Any]]) -> None:
     """Means with standard errors over runs."""
     groups: dict[Any, list[float]] = defaultdict(list)
-    for run in published:
-        if (y := _value(run, panel.y)) is not None:
-            groups[_value(run, panel.group)].append(y)
+    for run in runs:
+        if (y := run.get(panel.y)) is not None:
+            groups[run.get(panel.group)].append(y)
     names = sorted(groups, key=_order, reverse=True)
     values = [np.array(groups[name]) for name in names]
     means = [own.mean() for own in values]
@@ -83,19 +86,12 @@ def _draw_lines(axes: Axes, panel: Panel, published: Sequence[Publication]) -> N
     _scale(axes, panel)
 
 
-_DRAWN = {PanelKind.scatter: _draw_points, PanelKind.bars: _draw_bars, PanelKind.lines: _draw_lines}
+_DRAWN = {PanelKind.scatter: _draw_points, PanelKind.bars: _draw_bars}
 
 
 def _scale(axes: Axes, panel: Panel) -> None:
     for axis in {"x", "y"} & {*panel.log}:
         axes.set(**{f"{axis}scale": "log"})
-
-
-def _value(run: Publication, key: str) -> Any:
-    """The value that W&B has of a run below a key; None if it has none."""
-    if key.startswith(CONFIG):
-        return flatten(run.config).get(key.removeprefix(CONFIG))
-    return run.summary.get(key)
 
 
 def _order(name: Any) -> tuple[bool, float, str]:
