@@ -10,6 +10,7 @@ import polars as pl
 
 from physlm.errors import InputError
 from physlm.record import RunRecord
+from physlm.report.command_line import parser_of_runs
 from physlm.report.results import METRICS, RUNS, Results
 from physlm.report.summary import choose, mixed_code, summarise
 from physlm.report.tables import (
@@ -106,14 +107,7 @@ def _write_results(records: Sequence[RunRecord], chosen: argparse.Namespace) -> 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; its exit status."""
-    parser = argparse.ArgumentParser(prog="python -m physlm.collate", description=__doc__)
-    parser.add_argument(
-        "folders",
-        nargs="*",
-        type=Path,
-        default=[Path("runs")],
-        help="folders with run directories (default: runs)",
-    )
+    parser = parser_of_runs("collate", __doc__)
     parser.add_argument(
         "--by",
         nargs="+",

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from physlm.errors import InputError
 from physlm.publication import Publication, publication
+from physlm.report.command_line import parser_of_runs
 from physlm.report.dashboard import (
     DASHBOARD,
     Dashboard,
@@ -59,19 +60,11 @@ def checked(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; its exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m physlm.dashboard",
-        description=__doc__,
+    parser = parser_of_runs(
+        "dashboard",
+        __doc__,
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument(
-        "folders",
-        nargs="*",
-        type=Path,
-        default=[Path("runs")],
-        metavar="RUNS",
-        help="runs of the project, in which the keys of all panels must occur (default: runs)",
+        about="runs of the project, in which the keys of all panels must occur (default: runs)",
     )
     parser.add_argument("--entity", help="team or user at W&B (default: your own)")
     parser.add_argument("--project", default="physlm", help="project at W&B (default: physlm)")

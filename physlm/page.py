@@ -1,6 +1,5 @@
 """Runs, claims, curves and figures on one HTML page: `python -m physlm.page runs`."""
 
-import argparse
 import gc
 import sys
 from collections.abc import Sequence
@@ -11,6 +10,7 @@ import polars as pl
 from physlm.atomic import write_text
 from physlm.caches import settle_caches
 from physlm.errors import InputError
+from physlm.report.command_line import parser_of_runs
 from physlm.report.page.content import content_of_experiments, content_of_runs
 from physlm.report.page.document import charts, document
 
@@ -58,18 +58,12 @@ def build(folders: Sequence[Path], experiments: Path | None, page: Path) -> list
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; its exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m physlm.page",
-        description=__doc__,
+    parser = parser_of_runs(
+        "page",
+        __doc__,
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument(
-        "folders",
-        nargs="*",
-        type=Path,
-        metavar="RUNS",
-        help="folders with run directories (default: runs, unless --experiments is given)",
+        about="folders with run directories (default: runs, unless --experiments is given)",
+        default=(),
     )
     parser.add_argument(
         "--experiments",

@@ -9,6 +9,7 @@ from pathlib import Path
 from physlm.errors import InputError
 from physlm.publication import Publication, publication
 from physlm.record import RunRecord
+from physlm.report.command_line import parser_of_runs
 from physlm.report.tables import require_records
 from physlm.run_directory import RunDirectory
 from physlm.train import wandb_run
@@ -73,20 +74,7 @@ def publish_all(located: Mapping[Path, RunRecord], chosen: argparse.Namespace) -
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; its exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m physlm.publish",
-        description=__doc__,
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument(
-        "folders",
-        nargs="*",
-        type=Path,
-        default=[Path("runs")],
-        metavar="RUNS",
-        help="folders with run directories (default: runs)",
-    )
+    parser = parser_of_runs("publish", __doc__, epilog=_EPILOG)
     parser.add_argument("--project", default="physlm", help="project at W&B (default: physlm)")
     parser.add_argument("--entity", help="team at W&B (default: your own)")
     parser.add_argument("--offline", action="store_true", help="only write files for wandb sync")
