@@ -1,4 +1,4 @@
-"""What arrives at W&B: of a run as it trains, published afterwards, synced, and the dashboard."""
+"""What arrives at W&B of a run: as it trains, published afterwards, and synced."""
 
 import json
 import signal
@@ -14,12 +14,11 @@ from physlm import dashboard, publish
 from physlm.measurement import dims_text
 from physlm.publication import METRIC_COLUMNS, curves_of, labels_of, publication
 from physlm.record import read_record
-from physlm.report.dashboard import Panel, PanelKind, lacking, published_keys, read_dashboard
-from physlm.report.figures.dashboard import draw_dashboard
+from physlm.report.dashboard import published_keys, read_dashboard
 from physlm.run_directory import RunDirectory, read_curves
 from physlm.train import wandb_run
 from tests.command_line import called
-from tests.wandb_server import ENTITY, KEY, serving
+from tests.wandb_server import logged_in
 
 BITS = "capacity/bits_per_parameter{split=train}"
 TINY = (
@@ -37,30 +36,16 @@ TINY = (
 def server(monkeypatch, tmp_path):
     """A server of W&B on the loopback, at which the user is logged in."""
     monkeypatch.chdir(tmp_path)  # where W&B makes its folder
-    with serving() as (url, arrived):
-        monkeypatch.setenv("WANDB_BASE_URL", url)
-        monkeypatch.setenv("WANDB_API_KEY", KEY)
-        monkeypatch.setenv("WANDB_MODE", "online")
-        monkeypatch.setenv("WANDB_SILENT", "true")
-        wandb.teardown()
+    with logged_in() as arrived:
         yield arrived
-        wandb.teardown()
-        assert arrived.faults == []
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     """A folder with one run that was logged online, and what arrived meanwhile."""
     folder = tmp_path_factory.mktemp("trained")
-    with pytest.MonkeyPatch.context() as patched, serving() as (url, arrived):
-        patched.setenv("WANDB_BASE_URL", url)
-        patched.setenv("WANDB_API_KEY", KEY)
-        patched.setenv("WANDB_MODE", "online")
-        patched.setenv("WANDB_SILENT", "true")
-        wandb.teardown()
+    with logged_in() as arrived:
         called(*TINY, "logger=wandb", cwd=folder, check=0)
-        wandb.teardown()
-        assert arrived.faults == []
     (run_id,) = arrived.runs
     return RunDirectory(folder / "runs" / run_id), arrived.runs[run_id]
 
@@ -283,33 +268,6 @@ def test_published_keys_are_those_that_arrive(trained):
     assert {key for key in ours if "units" not in key} <= keys_in(run)
 
 
-def test_the_dashboard_is_saved_with_its_panels_and_replaced(trained, server, capsys, tmp_path):
-    directory, _ = trained
-    ledger = tmp_path / "README.md"
-    ledger.write_text((Path(__file__).parents[1] / "experiments/README.md").read_text())
-    words = [str(directory.path.parent), "--partial", "--ledger", str(ledger), "--entity", ENTITY]
-    assert dashboard.main(words) == 0
-    printed = capsys.readouterr()
-    assert printed.err.count("note: left out panel") == 3  # this run has no questions
-    url = printed.out.removeprefix("dashboard: ").strip()
-    view = server.views[-1]
-    assert view["entityName"] == ENTITY
-    assert view["projectName"] == view["displayName"] == "physlm"
-    for key in (
-        "parameters.value.total",
-        "capacity/bits_per_parameter{split=train}",
-        "curve/exposures",
-        "train/loss_nats",
-    ):
-        assert key in view["spec"], key
-    assert "| **holds** |" in view["spec"]
-    assert "](https://arxiv.org/abs/2305.13673)" in view["spec"]
-    assert "README.md" not in view["spec"]
-    assert dashboard.main([*words, "--view", url]) == 0
-    assert server.views[-1]["id"] == view["id"]
-    assert server.views[-1]["name"] == view["name"]
-
-
 @pytest.mark.slow
 def test_every_key_of_the_dashboard_occurs_in_an_offline_run(tmp_path, monkeypatch):
     """As W&B's own inspector reads the files of a capacity run and of an extraction run."""
@@ -335,30 +293,6 @@ def test_every_key_of_the_dashboard_occurs_in_an_offline_run(tmp_path, monkeypat
     for panel in read_dashboard().panels:
         for key in panel.keys:
             assert key.removeprefix("config.").split(".")[-1] in shown, key
-
-
-def test_a_key_that_no_run_has_is_named_with_its_panel():
-    found = read_dashboard()
-    keys = {key for panel in found.panels for key in panel.keys}
-    assert lacking(found, keys) == []
-    ((panel, missing),) = lacking(found, keys - {"train/exposures"})
-    assert (panel.title, missing) == ("Training loss", ["train/exposures"])
-    assert "Training loss" not in {p.title for p in found.without([panel]).panels}
-
-
-@pytest.mark.parametrize(
-    ("panel", "message"),
-    [
-        ({"kind": "bars", "title": "t"}, "panel 't': bars need y; name a key"),
-        ({"kind": "lines", "title": "t", "y": "a"}, "panel 't': lines need x; name a key"),
-        ({"kind": "pie", "title": "t"}, "kind=pie"),
-        ({"kind": "bars", "title": "t", "y": "a", "log": ["z"]}, "log=\\['z'\\]"),
-    ],
-)
-def test_panels_without_their_keys_are_refused(panel, message):
-    with pytest.raises(ValueError, match=message):
-        Panel(**panel)
-    assert PanelKind("bars") is PanelKind.bars
 
 
 @pytest.mark.parametrize("command", [publish.main, dashboard.main])
@@ -394,24 +328,3 @@ def test_bad_input_is_one_line(command, trained, tmp_path, monkeypatch, capsys):
         assert "does not exist or has no claims" in refused(
             str(directory.path.parent), "--partial", "--ledger", "nothing.md"
         )
-
-
-def test_the_preview_draws_what_was_measured_without_login(trained, tmp_path, monkeypatch, capsys):
-    directory, run = trained
-    monkeypatch.delenv("WANDB_API_KEY", raising=False)
-    runs, path = str(directory.path.parent), tmp_path / "preview.png"
-    assert dashboard.main([runs, "--partial", "--preview", str(path)]) == 0
-    assert path.read_bytes().startswith(b"\x89PNG")
-    assert dashboard.main([runs, "--partial", "--preview", "preview.txt"]) == 2
-    assert "name a file that ends in .png or .svg" in capsys.readouterr().err
-    published = [publication(read_record(directory.record), directory)]
-    found = read_dashboard()
-    figure = draw_dashboard(found.without(p for p, _ in lacking(found, keys_in(run))), published)
-    scatter, bars, loss, _ = figure.axes  # an odd panel leaves no empty axes
-    point = (run.config["parameters"]["value"]["total"], run.summary[BITS])
-    assert scatter.collections[0].get_offsets().tolist() == [pytest.approx(point)]
-    assert scatter.get_xscale() == "log"
-    assert [bar.get_width() for bar in bars.patches] == [pytest.approx(run.summary[BITS])]
-    assert bars.get_yticklabels()[0].get_text() == "12"
-    rows = [row for row in rows_of(run) if "train/loss_nats" in row]
-    assert loss.lines[0].get_ydata() == pytest.approx([row["train/loss_nats"] for row in rows])

@@ -11,6 +11,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, Lock, Thread
 from typing import Any
 
+import pytest
+import wandb
+
 KEY = "0123456789abcdef" * 3
 ENTITY = "lab"
 
@@ -268,3 +271,16 @@ def serving():
     finally:
         server.shutdown()
         server.server_close()
+
+
+@contextmanager
+def logged_in():
+    """A server at which this process is logged in; what arrives at it."""
+    with pytest.MonkeyPatch.context() as patched, serving() as (url, arrived):
+        for name, value in {"BASE_URL": url, "API_KEY": KEY, "MODE": "online"}.items():
+            patched.setenv(f"WANDB_{name}", value)
+        patched.setenv("WANDB_SILENT", "true")
+        wandb.teardown()  # or it would keep earlier settings
+        yield arrived
+        wandb.teardown()
+        assert arrived.faults == []
