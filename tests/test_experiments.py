@@ -51,6 +51,9 @@ def test_results_are_of_the_runs_of_the_experiment(folder):
     assert set(runs["run_id"]) <= set(own)
     assert set(experiment.seeds) <= set(runs["seed"])
     assert set(runs["run_id"]) == set(own) or folder.name in IN_PART
+    # A tag at W&B; a control of another part of the papers keeps its own.
+    assert experiment.source.paper in {run.paper for run in own.values()}
+    assert "" not in {run.paper for run in own.values()}
 
 
 CURVES = [folder for folder in EXPERIMENTS if (folder / "curve.csv").is_file()]

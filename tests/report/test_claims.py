@@ -43,20 +43,22 @@ def of_runs(words, values, **columns):
     return pl.DataFrame(rows, infer_schema_length=None)
 
 
+CLAIM = {
+    "statement": "About 2 bits",
+    "source": "Part 3.3",
+    "published": "2",
+    "metric": "bits",
+    "select": {"data.exposures": 1000},
+    "scale": "laptop",
+    "expect": {"at_least": 1.8},
+}
+
+
 def folder_of(tmp_path, results, *claims, runs=(RUN,)):
     """As of an experiment."""
     tmp_path.mkdir(exist_ok=True)
     long(results).write(tmp_path)
-    base = {
-        "statement": "About 2 bits",
-        "source": "Part 3.3",
-        "published": "2",
-        "metric": "bits",
-        "select": {"data.exposures": 1000},
-        "scale": "laptop",
-        "expect": {"at_least": 1.8},
-    }
-    entries = [{"id": f"claim-{i}"} | base | changes for i, changes in enumerate(claims)]
+    entries = [{"id": f"claim-{i}"} | CLAIM | changes for i, changes in enumerate(claims)]
     write_experiment(tmp_path, entries, runs)
     return tmp_path
 

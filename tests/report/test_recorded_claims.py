@@ -11,20 +11,11 @@ from physlm.provenance import changes_of
 from physlm.report.experiment import read_experiment
 from physlm.report.recorded_claims import decided_by_records
 from physlm.sweep import configurations
-from tests.report.test_claims import write_experiment
+from tests.report.test_claims import CLAIM, write_experiment
 from tests.test_record import make_record
 
 RUN = "+experiment=capacity_1000x"
-CLAIM = {
-    "id": "two-bits",
-    "statement": "About 2 bits",
-    "source": "Part 3.3",
-    "published": "2",
-    "metric": "bits",
-    "select": {"data.exposures": 1000},
-    "scale": "laptop",
-    "expect": {"at_least": 1.8},
-}
+TWO_BITS = {"id": "two-bits"} | CLAIM
 WIDE = CLAIM | {"id": "wide", "select": {"model.d_model": 48}, "runs": "arm1"}
 VALUES = (1.9, 1.95, 2.0)
 
@@ -49,7 +40,9 @@ def records_of(words, values=VALUES, **changes):
 @pytest.fixture
 def experiment(tmp_path):
     """One claim about each of two arms, of three seeds."""
-    write_experiment(tmp_path, [CLAIM | {"runs": "arm0"}, WIDE], (RUN, f"{RUN} model.d_model=48"))
+    write_experiment(
+        tmp_path, [TWO_BITS | {"runs": "arm0"}, WIDE], (RUN, f"{RUN} model.d_model=48")
+    )
     return read_experiment(tmp_path)
 
 
@@ -86,7 +79,7 @@ def test_a_claim_with_a_missing_or_unfinished_run_is_left_out(experiment, status
 
 
 def test_both_groups_of_a_comparison_have_the_seeds_that_are_complete(tmp_path):
-    rule = CLAIM | {"compared_to": {"data.exposures": 100}, "paired": True}
+    rule = TWO_BITS | {"compared_to": {"data.exposures": 100}, "paired": True}
     write_experiment(
         tmp_path, [rule | {"expect": {"at_least": 0}}], (f"{RUN} data.exposures=100,1000",)
     )
