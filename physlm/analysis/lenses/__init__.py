@@ -8,13 +8,15 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from physlm.analysis.lenses.jacobian_lens import JacobianLens
     from physlm.analysis.lenses.lens import Lens
     from physlm.analysis.lenses.logit_lens import LogitLens
     from physlm.analysis.lenses.tuned_lens import TunedLens
 
-__all__ = ["Lens", "LogitLens", "TunedLens"]
+__all__ = ["JacobianLens", "Lens", "LogitLens", "TunedLens"]
 
 _MODULES = {
+    "JacobianLens": "jacobian_lens",
     "Lens": "lens",
     "LogitLens": "logit_lens",
     "TunedLens": "tuned_lens",
