@@ -12,6 +12,7 @@ from rich.table import Table
 from benchmarks.cfg import cfg_rows
 from benchmarks.corpus import corpus_rows
 from benchmarks.generation import generation_rows
+from benchmarks.lenses import lens_rows
 from benchmarks.loop import loop_rows
 from benchmarks.replicas import replica_rows
 from benchmarks.timing import Row
@@ -27,6 +28,7 @@ _PARTS = {
     "generation": generation_rows,
     "training": training_rows,
     "replicas": replica_rows,
+    "lenses": lens_rows,
 }
 
 

@@ -5,11 +5,15 @@ import time
 import pytest
 import torch
 
-from benchmarks import training
+from benchmarks import lenses, training
 from benchmarks.loop import _ours, _plain
 from benchmarks.memory import peak_mebibytes
 from benchmarks.shapes import Shape
 from benchmarks.timing import Row, race
+from physlm.analysis.lenses import LogitLens
+from physlm.analysis.lenses.divergence import kl_to_final
+from physlm.analysis.lenses.state_pool import StatePool, Windows
+from physlm.data.people.bios import BiosConfig
 
 TINY = Shape("tiny", 1, 16, 2, 32, 8, 4, 4)
 
@@ -60,6 +64,17 @@ def test_peers_have_about_as_many_parameters(kind):
     theirs = transformers.AutoModelForCausalLM.from_config(training._config(kind, shape))
     ours = sum(p.numel() for p in shape.model().parameters())
     assert sum(p.numel() for p in theirs.parameters()) == pytest.approx(ours, rel=0.03)
+
+
+def test_the_recipe_of_tuned_lens_lowers_the_divergence_of_every_state():
+    corpus = BiosConfig(n_people=20, exposures=1000, pool_size=5).build(0)
+    model = lenses.llama(corpus.vocabulary.size, n_layers=2, d_model=32)
+    lenses.train(model, lenses.windows(corpus, 0), n_steps=5)
+    held_out = Windows(lenses.first(lenses.windows(corpus, 500), 16))
+    (states,) = StatePool(model, held_out, skip_first=1, seed=0)
+    fitted = lenses.recipe(model, lenses.windows(corpus, 100), 10)
+    before, after = (kl_to_final(lens, states).mean(1) for lens in (LogitLens(model), fitted))
+    assert (after[:-1] < before[:-1]).all()
 
 
 @pytest.mark.slow

@@ -53,6 +53,15 @@ class LanguageModel(nn.Module, ABC):
         """
         raise InputError(_undefined(self, "n_layers"))
 
+    @property
+    def output_weight(self) -> Float[Tensor, "vocab width"]:
+        """Weights of the output head, with one row for each token that can be predicted.
+
+        Raises:
+            InputError: If the model does not define it.
+        """
+        raise InputError(_undefined(self, "output_weight"))
+
     @abstractmethod
     def forward(
         self, tokens: Int[Tensor, "batch seq"], segments: Int[Tensor, "batch seq"] | None = None

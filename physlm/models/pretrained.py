@@ -66,6 +66,11 @@ class Pretrained(LanguageModel):
         """Number of blocks."""
         return len(self.parts.blocks)
 
+    @property
+    def output_weight(self) -> Float[Tensor, "vocab width"]:
+        """Weights of the output head; see ``LanguageModel``."""
+        return self.parts.head.weight
+
     @cached_property
     def parts(self) -> Parts:
         """Blocks, final norm and output head.

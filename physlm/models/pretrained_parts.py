@@ -241,7 +241,7 @@ def _require_readout(model: Any, parts: Parts, tokens: Tensor) -> None:
     found: dict[int, Tensor] = {}
     with parts.blocks[-1].register_forward_hook(_after(found, 0)):
         logits = model(tokens, use_cache=False).logits.float()
-    ours = parts.scores(parts.normed(found[0]))
+    ours = parts.scores(parts.normed(found[0])).float()
     is_half = parts.head.weight.dtype in (torch.bfloat16, torch.float16)
     if not torch.allclose(
         ours, logits, rtol=0.02 if is_half else 1e-4, atol=0.1 if is_half else 1e-4

@@ -200,7 +200,7 @@ class Transformer(LanguageModel):
 
     @property
     def output_weight(self) -> Float[Tensor, "vocab width"]:
-        """The output head, with one row for each token that can be predicted."""
+        """Weights of the output head; see ``LanguageModel``."""
         weight: Tensor = self.unembedding.weight
         return weight
 

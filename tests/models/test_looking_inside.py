@@ -45,7 +45,9 @@ def test_unembedding_the_last_state_gives_the_models_scores(kind):
     model = build(kind)
     last = model.residuals(tokens(), [2])[0]
     torch.testing.assert_close(model.unembed(last), model(tokens()))
-    assert torch.equal(model.norm(last), model.hidden_states(tokens()))
+    hidden = model.hidden_states(tokens())
+    assert torch.equal(model.norm(last), hidden)
+    torch.testing.assert_close(hidden @ model.output_weight.T, model(tokens()))
     halves = build(kind).bfloat16()
     assert halves.unembed(last.bfloat16()).dtype == torch.float32
 
