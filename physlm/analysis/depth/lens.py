@@ -1,0 +1,39 @@
+"""Interface of the lenses that read a state's scores."""
+
+from typing import Protocol, runtime_checkable
+
+from jaxtyping import Float
+from torch import Tensor
+
+from physlm.errors import InputError
+from physlm.models.language_model import LanguageModel
+
+
+@runtime_checkable
+class Lens(Protocol):
+    """Next-token scores from any state of one model.
+
+    The scores of state L are the model's own, ``model.unembed``.
+    """
+
+    @property
+    def n_layers(self) -> int:
+        """Number of blocks, L, of its model."""
+
+    def logits(
+        self, residual: Float[Tensor, "*any width"], state: int
+    ) -> Float[Tensor, "*any vocab"]:
+        """Scores from the residual stream after ``state`` blocks, in fp32 at least."""
+
+
+def require_lens_of(lens: Lens, model: LanguageModel) -> None:
+    """Verify that a lens has the model's number of blocks.
+
+    Raises:
+        InputError: If not.
+    """
+    if lens.n_layers != model.n_layers:
+        raise InputError(
+            f"the lens has {lens.n_layers} layers, the model {model.n_layers}; fit the lens on "
+            "this model"
+        )
