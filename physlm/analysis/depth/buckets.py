@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import torch
 from jaxtyping import Float, Int, Real
 from torch import Tensor
@@ -29,6 +30,20 @@ class Buckets:
     def membership(self) -> Float[Tensor, "vocab groups"]:
         """1 where a token is in a group, and 0 elsewhere."""
         return torch.nn.functional.one_hot(torch.from_numpy(self.of_token), len(self.names)).float()
+
+    def of(self, tokens: pl.Series) -> pl.Series:
+        """Name of the bucket of each token.
+
+        Raises:
+            InputError: If a token is not in the vocabulary.
+        """
+        ids = tokens.to_numpy()
+        if len(ids) and ids.max() >= len(self.of_token):
+            raise InputError(
+                f"token {ids.max()} is in no bucket, which are of {len(self.of_token)} tokens; "
+                "count tokens of the model's own vocabulary"
+            )
+        return pl.Series(self.of_token[ids]).replace_strict(dict(enumerate(self.names)))
 
 
 def by_rank(
