@@ -5,6 +5,7 @@ from typing import Protocol, runtime_checkable
 from jaxtyping import Float
 from torch import Tensor
 
+from physlm.analysis.depth.scores import Scores, Workspace
 from physlm.errors import InputError
 from physlm.models.language_model import LanguageModel
 
@@ -37,3 +38,23 @@ def require_lens_of(lens: Lens, model: LanguageModel) -> None:
             f"the lens has {lens.n_layers} layers, the model {model.n_layers}; fit the lens on "
             "this model"
         )
+
+
+def scores_of(
+    lens: Lens, residual: Float[Tensor, "n width"], state: int, workspace: Workspace
+) -> Scores:
+    """Scores of a state, read by a lens.
+
+    Args:
+        lens: The lens.
+        residual: The state at several positions.
+        state: Its number.
+        workspace: Memory for the scores; they are valid until it is used for others.
+
+    Raises:
+        InputError: If they are not finite.
+    """
+    scores = Scores(lens.logits(residual, state), workspace)
+    if not scores.entropy_nats.isfinite().all():
+        raise InputError(f"scores at state {state} are not finite; fit the lens again")
+    return scores

@@ -51,6 +51,10 @@ class Scores:
         """Expected loss in nats on tokens drawn from given distributions."""
         return self._total.log() - self._dot(truth)
 
+    def of(self, tokens: Int[Tensor, "n k"]) -> Float[Tensor, "n k"]:
+        """Scores of several tokens for each prediction."""
+        return self._logits.gather(1, tokens)
+
     def loss(self, tokens: Int[Tensor, " n"]) -> Float[Tensor, " n"]:
         """Loss in nats on given tokens."""
         return self._total.log() - _at(self._shifted, tokens)[:, 0]
