@@ -103,7 +103,8 @@ def test_groups_are_permuted_within_bins():
     rows = pl.DataFrame(
         {"document": np.arange(800), "class": np.where(is_a, "a", "b"), "bin": bins, "onset": y}
     )
-    found = matched_difference(rows, "onset", "class", ("a", "b"), "bin", n_bins=3)
+    shuffled = rows.sample(fraction=1, shuffle=True, seed=0)
+    found = matched_difference(shuffled, "onset", "class", ("a", "b"), "bin", n_bins=3)
     x = is_a - np.where(bins == 0, 0.5, 0.1)
     noisy = bins == 1
     # Variance of the sum of products of two sequences of which one is permuted.

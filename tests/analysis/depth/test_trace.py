@@ -7,7 +7,7 @@ import scipy.special
 import scipy.stats
 import torch
 
-from physlm.analysis.depth import Positions, compared_states, trace
+from physlm.analysis.depth import Positions, compared_streams, trace
 from physlm.analysis.depth.buckets import by_rank
 from physlm.errors import InputError
 from tests.analysis.depth.planted import LogitLens, PlantedModel, decoder, random_tokens
@@ -47,7 +47,7 @@ def brute_force(model, tokens, lens, row, t):
 
 @pytest.mark.parametrize("vocabulary_size", [37, 128, 300])
 def test_every_quantity_equals_that_of_a_full_softmax_and_a_sort(vocabulary_size, monkeypatch):
-    monkeypatch.setitem(compared_states._MOST_SCORES, "cpu", 5 * vocabulary_size)
+    monkeypatch.setitem(compared_streams._MOST_SCORES, "cpu", 5 * vocabulary_size)
     model, tokens = decoder(vocabulary_size), random_tokens((5, 9), vocabulary_size)
     lens = Shifted(model)
     frame = trace(model, tokens, lens, batch_size=2)
