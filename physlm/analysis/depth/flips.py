@@ -37,9 +37,11 @@ def flips(rows: pl.DataFrame, buckets: Buckets, by: Sequence[str] = ()) -> pl.Da
     every = every.with_columns((pl.col("top1") != pl.col("final")).alias("flips"))
     in_bucket = every.with_columns(buckets.of(every["top1"]).alias("bucket"))
     every = pl.concat([every.with_columns(pl.lit(ALL).alias("bucket")), in_bucket])
+    every = every.with_columns(pl.col("bucket").cast(pl.Enum([ALL, *buckets.names])))
     groups = [*by, "state", "bucket"]
     measured = document_means(every, ["flips"], groups).drop("quantity")
-    found = measured.join(_expected(every, rows, groups, by), on=groups, how="left")
+    expected = _expected(every, rows, groups, by)
+    found = measured.join(expected, on=groups, how="left", maintain_order="left")
     is_possible = pl.col("expected") > 0
     return found.with_columns(
         pl.when(is_possible)
