@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
 import polars as pl
 import torch
 from jaxtyping import Int
@@ -65,16 +66,7 @@ def trace_skipping(
         compare=compare,
         batch_size=batch_size,
     )
-    has_target = (table["target"] >= 0).to_numpy()
-    loss = found["target_loss_nats"]
-    return table.drop("window", "offset").with_columns(
-        measured_column("target", table["target"].to_numpy(), has_target),
-        measured_column("final", found["top1"][:, -1]),
-        state_column(list(range(model.n_layers)), len(table)).alias("block"),
-        measured_column("top1", found["top1"][:, :-1]),
-        measured_column("kl_nats", found["kl_nats"][:, :-1]),
-        measured_column("loss_change_nats", loss[:, :-1] - loss[:, -1:], has_target),
-    )
+    return _frame(table, found)
 
 
 def skipping_means(rows: pl.DataFrame, by: Sequence[str] = ()) -> pl.DataFrame:
@@ -84,3 +76,17 @@ def skipping_means(rows: pl.DataFrame, by: Sequence[str] = ()) -> pl.DataFrame:
     """
     every = by_state(rows).with_columns((pl.col("top1") == pl.col("final")).alias("agreement"))
     return document_means(every, ["agreement", "kl_nats", "loss_change_nats"], [*by, "block"])
+
+
+def _frame(table: pl.DataFrame, found: dict[str, np.ndarray]) -> pl.DataFrame:
+    """The positions and what was measured; the last measurements are of the whole model."""
+    has_target = (table["target"] >= 0).to_numpy()
+    loss = found["target_loss_nats"]
+    return table.drop("window", "offset").with_columns(
+        measured_column("target", table["target"].to_numpy(), has_target),
+        measured_column("final", found["top1"][:, -1]),
+        state_column(list(range(loss.shape[1] - 1)), len(table)).alias("block"),
+        measured_column("top1", found["top1"][:, :-1]),
+        measured_column("kl_nats", found["kl_nats"][:, :-1]),
+        measured_column("loss_change_nats", loss[:, :-1] - loss[:, -1:], has_target),
+    )

@@ -11,6 +11,7 @@ import polars as pl
 
 from physlm.analysis.depth.depth_means import by_state
 from physlm.analysis.depth.document_means import document_means, require_columns
+from physlm.errors import refused_values
 
 _QUANTITIES = ("agreement", "accuracy", "loss_change_nats", "blocks", "blocks_saved")
 
@@ -60,28 +61,30 @@ def dynamic_exit(
         thresholds: Of the criterion.
         criterion: When a state is sure.
         by: Columns that define the groups.
+
+    Raises:
+        InputError: If there is no such criterion, or a column is missing.
     """
-    criterion = ExitCriterion(criterion)
+    with refused_values():
+        criterion = ExitCriterion(criterion)
     needed = ["state", "top1", "top1_probability", "entropy_nats", "target_loss_nats"]
     require_columns(rows, needed)
     arrays = {name: rows[name].to_numpy() for name in needed}
-    constants = rows.select("document", "final", "target", *by).with_columns(
-        pl.Series("final_loss", arrays["target_loss_nats"][:, -1]).fill_nan(None),
-        pl.Series("n_layers", arrays["state"][:, -1]),
+    constants = rows.select(
+        *("document", "final", "target", *by),
+        pl.col("target_loss_nats").arr.last().alias("final_loss"),
+        pl.col("state").arr.last().alias("n_layers"),
     )
-    every = np.arange(len(rows))
     parts = []
     for threshold in thresholds:
         is_sure = _is_sure(arrays, criterion, threshold)
         is_sure[:, -1] = True
-        index = is_sure.argmax(axis=1)
-        left = constants.with_columns(
-            pl.Series(name, arrays[name][every, index]).fill_nan(None)
-            if name == "target_loss_nats"
-            else pl.Series(name, arrays[name][every, index])
-            for name in ("state", "top1", "target_loss_nats")
+        index = pl.Series("index", is_sure.argmax(axis=1))
+        left = rows.select(
+            pl.col(name).arr.get(index) for name in ("state", "top1", "target_loss_nats")
         )
-        parts.append(_quality(left, by).with_columns(pl.lit(float(threshold)).alias("threshold")))
+        quality = _quality(pl.concat([constants, left], how="horizontal"), by)
+        parts.append(quality.with_columns(pl.lit(float(threshold)).alias("threshold")))
     return pl.concat(parts)
 
 

@@ -14,7 +14,7 @@ _FEWEST = 20  # predictions of a group that can be matched
 _N_PERMUTATIONS = 1000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class MatchedDifference:
     """Mean of the first group minus that of the second, among predictions of equal bins.
 
@@ -27,9 +27,7 @@ class MatchedDifference:
         edges: Inner edges of the bins.
         n: Predictions of each group in these bins.
         n_documents: Their documents.
-        permuted_mean: Mean of the value when groups are permuted within bins; 0 up to chance.
-        permuted_deviation: Its standard deviation.
-        p_value: Fraction of permutations with at least this absolute value, the identity included.
+        permuted: Values when the groups are permuted within bins; their mean is 0 up to chance.
     """
 
     value: float
@@ -39,9 +37,13 @@ class MatchedDifference:
     edges: tuple[float, ...]
     n: tuple[int, int]
     n_documents: int
-    permuted_mean: float
-    permuted_deviation: float
-    p_value: float
+    permuted: Float[np.ndarray, " permutations"]
+
+    @property
+    def p_value(self) -> float:
+        """Fraction of permutations with at least this absolute value, the identity included."""
+        n_extreme = int(np.sum(np.abs(self.permuted) >= abs(self.value)))
+        return (1 + n_extreme) / (1 + len(self.permuted))
 
 
 def matched_difference(
@@ -81,30 +83,22 @@ def matched_difference(
     rows = rows.filter(pl.col(group).is_in(pair)).drop_nulls([value, on])
     y = rows[value].cast(pl.Float64).to_numpy()
     is_first = (rows[group] == pair[0]).to_numpy()
-    edges = _edges(rows[on].cast(pl.Float64).to_numpy(), n_bins)
-    bins = np.searchsorted(edges, rows[on].to_numpy(), side="right")
+    axis = rows[on].cast(pl.Float64).to_numpy()
+    edges = _edges(axis, n_bins)
+    bins = np.searchsorted(edges, axis, side="right")
     is_matched = _has_both(bins, is_first)
-    n = tuple(int(np.sum(is_matched & own)) for own in (is_first, ~is_first))
-    for name, count in zip(pair, n, strict=True):
-        if count < _FEWEST:
-            raise InputError(
-                f"{group}={name} has {count} predictions that can be matched on {on}; at least "
-                f"{_FEWEST} are needed, trace more texts"
-            )
-    matched = rows.filter(is_matched)
+    n_first, n_second = (int(np.sum(is_matched & own)) for own in (is_first, ~is_first))
+    _require_enough(group, on, dict(zip(pair, (n_first, n_second), strict=True)))
     design = _Design(y[is_matched], is_first[is_matched], bins[is_matched])
-    permuted = design.permuted(stream(seed, "permutation"))
     return MatchedDifference(
         value=design.value,
-        stderr=design.stderr(matched["document"].to_numpy()),
+        stderr=design.stderr(rows["document"].to_numpy()[is_matched]),
         unmatched=float(y[is_first].mean() - y[~is_first].mean()),
         matched_fraction=float(is_matched.mean()),
         edges=tuple(edges.tolist()),
-        n=(n[0], n[1]),
-        n_documents=matched["document"].n_unique(),
-        permuted_mean=float(permuted.mean()),
-        permuted_deviation=float(permuted.std()),
-        p_value=float((1 + np.sum(np.abs(permuted) >= abs(design.value))) / (1 + len(permuted))),
+        n=(n_first, n_second),
+        n_documents=rows.filter(is_matched)["document"].n_unique(),
+        permuted=design.permuted(stream(seed, "permutation")),
     )
 
 
@@ -150,6 +144,15 @@ class _Design:
     def _centred(self, values: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
         means = np.bincount(self._bins, weights=values) / self._n_in_bin
         return values - means[self._bins]
+
+
+def _require_enough(group: str, on: str, counts: dict[str, int]) -> None:
+    for name, count in counts.items():
+        if count < _FEWEST:
+            raise InputError(
+                f"{group}={name} has {count} predictions that can be matched on {on}; at least "
+                f"{_FEWEST} are needed, trace more texts"
+            )
 
 
 def _edges(values: Float[np.ndarray, " n"], n_bins: int) -> Float[np.ndarray, " edges"]:

@@ -122,8 +122,8 @@ def recovered(rows: pl.DataFrame, by: Sequence[str] = ("run", "place", "state"))
         by: Columns that define the groups.
 
     Raises:
-        InputError: If the model does not tell source from base: their mean difference is not
-            positive.
+        InputError: If the model does not prefer the source's answers after the source prompts more
+            than after the base prompts, on average.
     """
     gain = pl.col("patched") - pl.col("base")
     whole = pl.col("source") - pl.col("base")

@@ -78,15 +78,15 @@ def trace(
     if buckets is not None:
         mass = found.pop("mass")
         found |= {f"mass/{name}": mass[..., b] for b, name in enumerate(buckets.names)}
-    found |= {"final": found["top1"][:, -1], "final_probability": found["top1_probability"][:, -1]}
-    if truth is not None:
-        found["true_entropy_nats"] = found["true_entropy_nats"][:, -1]
     return _frame(table, found, numbers)
 
 
 def _frame(table: pl.DataFrame, found: dict[str, np.ndarray], states: list[int]) -> pl.DataFrame:
     """The positions and what was measured, null where there is no target."""
     has_target = (table["target"] >= 0).to_numpy()
+    found |= {"final": found["top1"][:, -1], "final_probability": found["top1_probability"][:, -1]}
+    if "true_entropy_nats" in found:
+        found["true_entropy_nats"] = found["true_entropy_nats"][:, -1]
     measured = [
         measured_column(name, values, has_target if name in _OF_TARGETS else None)
         for name, values in found.items()

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import polars as pl
-from jaxtyping import Float
 from matplotlib.figure import Figure
 
 from physlm.errors import InputError
@@ -16,6 +15,7 @@ _COLOURS = {
     "kl_nats": ("KL to final (nats)", "Reds"),
     "entropy_nats": ("entropy (nats)", "Greens"),
 }
+_LUMINANCE = np.array([0.299, 0.587, 0.114])  # of red, green and blue
 _LONGEST = 10  # characters of a token in a cell
 
 
@@ -47,23 +47,13 @@ def draw_trajectory(
         figsize=(1.6 + 0.8 * len(inputs), 1.4 + 0.35 * len(states)), layout="constrained"
     )
     axes = figure.subplots()
-    lowest = 0.0
     highest = 1.0 if colour == "top1_probability" else max(float(values.max()), 1e-6)
-    image = axes.imshow(
-        values, cmap=scale, vmin=lowest, vmax=highest, aspect="auto", origin="lower"
-    )
+    image = axes.imshow(values, cmap=scale, vmin=0, vmax=highest, aspect="auto", origin="lower")
+    shades = np.asarray(image.cmap(image.norm(values)))[..., :3] @ _LUMINANCE
     for (i, j), token in np.ndenumerate(tokens):
-        shade = _luminance(np.array(image.cmap(image.norm(values[i, j])))[:3])
-        axes.text(
-            j,
-            i,
-            _short(texts[token]),
-            ha="center",
-            va="center",
-            fontsize=6,
-            color="black" if shade > 0.5 else "white",
-            parse_math=False,
-        )
+        ink = "black" if shades[i, j] > 0.5 else "white"
+        cell = axes.text(j, i, _short(texts[token]), color=ink, ha="center", va="center")
+        cell.set(fontsize=6, parse_math=False)
     axes.set_yticks(range(len(states)), [str(state) for state in states])
     axes.set_xticks(
         range(len(inputs)), [_short(text) for text in inputs], rotation=45, parse_math=False
@@ -71,10 +61,6 @@ def draw_trajectory(
     axes.set(xlabel="token read", ylabel="state (blocks applied)")
     figure.colorbar(image, ax=axes, label=label)
     return figure
-
-
-def _luminance(rgb: Float[np.ndarray, " 3"]) -> float:
-    return float(rgb @ np.array([0.299, 0.587, 0.114]))
 
 
 def _short(text: str) -> str:

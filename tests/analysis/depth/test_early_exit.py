@@ -5,6 +5,7 @@ import polars as pl
 import pytest
 
 from physlm.analysis.depth.early_exit import blocks_saved_at, dynamic_exit, static_exit
+from physlm.errors import InputError
 from tests.analysis.depth.frames import rows_of
 
 
@@ -100,3 +101,8 @@ def test_blocks_are_saved_only_where_predictions_agree():
     assert blocks_saved_at(curve) == 2.5
     assert blocks_saved_at(curve, 0.995) == 1.0
     assert blocks_saved_at(curve.filter(pl.col("threshold") < 0.5)) == 0.0
+
+
+def test_an_unknown_criterion_is_refused():
+    with pytest.raises(InputError, match="'margin' is not a valid ExitCriterion"):
+        dynamic_exit(random_rows(), [0.5], "margin")
