@@ -1,0 +1,128 @@
+"""Quality of predictions that leave the model early, against the blocks that are saved.
+
+All of it is computed from the rows of ``trace``: no block is left out, and no time is saved.
+"""
+
+from collections.abc import Sequence
+from enum import Enum
+
+import numpy as np
+import polars as pl
+
+from physlm.analysis.depth.depth_means import by_state
+from physlm.analysis.depth.document_means import document_means, require_columns
+from physlm.errors import refused_values
+
+_QUANTITIES = ("agreement", "accuracy", "loss_change_nats", "blocks", "blocks_saved")
+
+
+class ExitCriterion(str, Enum):
+    """When a prediction leaves the model.
+
+    Attributes:
+        probability: The lens' highest probability is at least the threshold.
+        entropy: The entropy of the lens' distribution, in nats, is at most the threshold.
+        repeat: The top-1 token has been the same for as many traced states as the threshold says.
+    """
+
+    probability = "probability"
+    entropy = "entropy"
+    repeat = "repeat"
+
+
+def static_exit(rows: pl.DataFrame, by: Sequence[str] = ()) -> pl.DataFrame:
+    """Quality if all predictions leave the model at the same state, by state.
+
+    Quantities are ``agreement`` with the whole model, ``accuracy``, ``loss_change_nats``,
+    ``blocks`` run, and ``blocks_saved``; see ``document_means``.
+
+    Args:
+        rows: Of ``trace``.
+        by: Columns that define the groups.
+    """
+    final_loss = pl.col("target_loss_nats").arr.last().alias("final_loss")
+    last = pl.col("state").arr.last().alias("n_layers")
+    return _quality(by_state(rows.with_columns(final_loss, last)), [*by, "state"])
+
+
+def dynamic_exit(
+    rows: pl.DataFrame,
+    thresholds: Sequence[float],
+    criterion: ExitCriterion = ExitCriterion.probability,
+    by: Sequence[str] = (),
+) -> pl.DataFrame:
+    """Quality if each prediction leaves the model at the first state that is sure, by threshold.
+
+    A prediction that is sure at no state leaves at state L. Quantities are those of
+    ``static_exit``.
+
+    Args:
+        rows: Of ``trace``.
+        thresholds: Of the criterion.
+        criterion: When a state is sure.
+        by: Columns that define the groups.
+
+    Raises:
+        InputError: If there is no such criterion, or a column is missing.
+    """
+    with refused_values():
+        criterion = ExitCriterion(criterion)
+    needed = ["state", "top1", "top1_probability", "entropy_nats", "target_loss_nats"]
+    require_columns(rows, needed)
+    arrays = {name: rows[name].to_numpy() for name in needed}
+    constants = rows.select(
+        *("document", "final", "target", *by),
+        pl.col("target_loss_nats").arr.last().alias("final_loss"),
+        pl.col("state").arr.last().alias("n_layers"),
+    )
+    parts = []
+    for threshold in thresholds:
+        is_sure = _is_sure(arrays, criterion, threshold)
+        is_sure[:, -1] = True
+        index = pl.Series("index", is_sure.argmax(axis=1))
+        left = rows.select(
+            pl.col(name).arr.get(index) for name in ("state", "top1", "target_loss_nats")
+        )
+        quality = _quality(pl.concat([constants, left], how="horizontal"), by)
+        parts.append(quality.with_columns(pl.lit(float(threshold)).alias("threshold")))
+    return pl.concat(parts)
+
+
+def blocks_saved_at(curve: pl.DataFrame, agreement: float = 0.99) -> float:
+    """Most blocks saved, on average, at an agreement with the whole model.
+
+    Args:
+        curve: Of ``static_exit`` or ``dynamic_exit``, for one group.
+        agreement: Lowest agreement allowed; 0 blocks are saved where it is never reached.
+    """
+    axis = "threshold" if "threshold" in curve.columns else "state"
+    wide = curve.pivot(on="quantity", index=axis, values="value")
+    kept = wide.filter(pl.col("agreement") >= agreement)
+    return float(kept["blocks_saved"].to_numpy().max(initial=0.0))
+
+
+def _quality(left: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
+    """Means over predictions that left at the state in their row."""
+    measured = left.with_columns(
+        (pl.col("top1") == pl.col("final")).alias("agreement"),
+        (pl.col("top1") == pl.col("target")).alias("accuracy"),
+        (pl.col("target_loss_nats") - pl.col("final_loss")).alias("loss_change_nats"),
+        pl.col("state").alias("blocks"),
+        (pl.col("n_layers") - pl.col("state")).alias("blocks_saved"),
+    )
+    return document_means(measured, _QUANTITIES, by)
+
+
+def _is_sure(
+    arrays: dict[str, np.ndarray], criterion: ExitCriterion, threshold: float
+) -> np.ndarray:
+    """Whether each prediction may leave at each state."""
+    if criterion is ExitCriterion.probability:
+        return arrays["top1_probability"] >= threshold
+    if criterion is ExitCriterion.entropy:
+        return arrays["entropy_nats"] <= threshold
+    n_equal = np.ones_like(arrays["top1"])
+    for k in range(1, n_equal.shape[1]):
+        is_equal = arrays["top1"][:, k] == arrays["top1"][:, k - 1]
+        n_equal[:, k] = np.where(is_equal, n_equal[:, k - 1] + 1, 1)
+    return n_equal >= threshold

@@ -1,0 +1,82 @@
+"""The prediction trajectory of one document: what each state predicts at each position."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import polars as pl
+from matplotlib.figure import Figure
+
+from physlm.errors import InputError
+
+# Label and colour map of each measure. A high rank, like a low probability, is pale.
+_COLOURS = {
+    "top1_probability": ("probability of top-1", "Blues"),
+    "final_rank": ("rank of final token (log10)", "Purples_r"),
+    "kl_nats": ("KL to final (nats)", "Reds"),
+    "entropy_nats": ("entropy (nats)", "Greens"),
+}
+_LUMINANCE = np.array([0.299, 0.587, 0.114])  # of red, green and blue
+_LONGEST = 10  # characters of a token in a cell
+
+
+def draw_trajectory(
+    rows: pl.DataFrame,
+    texts: Sequence[str],
+    inputs: Sequence[str],
+    colour: str = "top1_probability",
+) -> Figure:
+    """Top-1 token of every state, the last one on top, at every position of one document.
+
+    Args:
+        rows: Of ``trace``, of one document, in reading order.
+        texts: Text of every token of the vocabulary.
+        inputs: Text of the token read at each row.
+        colour: Column that colours the cells: ``top1_probability``, ``final_rank``, ``kl_nats`` or
+            ``entropy_nats``.
+
+    Raises:
+        InputError: If the rows are of several documents, do not fit the inputs, or cannot be
+            coloured so.
+    """
+    _check(rows, inputs, colour)
+    label, scale = _COLOURS[colour]
+    states, tokens = rows["state"][0].to_list(), rows["top1"].to_numpy().T
+    values = rows[colour].to_numpy().T.astype(float)
+    values = np.log10(values) if colour == "final_rank" else values
+    figure = Figure(
+        figsize=(1.6 + 0.8 * len(inputs), 1.4 + 0.35 * len(states)), layout="constrained"
+    )
+    axes = figure.subplots()
+    highest = 1.0 if colour == "top1_probability" else max(float(values.max()), 1e-6)
+    image = axes.imshow(values, cmap=scale, vmin=0, vmax=highest, aspect="auto", origin="lower")
+    shades = np.asarray(image.cmap(image.norm(values)))[..., :3] @ _LUMINANCE
+    for (i, j), token in np.ndenumerate(tokens):
+        ink = "black" if shades[i, j] > 0.5 else "white"
+        cell = axes.text(j, i, _short(texts[token]), color=ink, ha="center", va="center")
+        cell.set(fontsize=6, parse_math=False)
+    axes.set_yticks(range(len(states)), [str(state) for state in states])
+    axes.set_xticks(
+        range(len(inputs)), [_short(text) for text in inputs], rotation=45, parse_math=False
+    )
+    axes.set(xlabel="token read", ylabel="state (blocks applied)")
+    figure.colorbar(image, ax=axes, label=label)
+    return figure
+
+
+def _short(text: str) -> str:
+    """A token's text in a cell: spaces visible, control characters escaped, long ones cut."""
+    visible = text.replace(" ", "\u00b7")
+    plain = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in visible)
+    return plain if len(plain) <= _LONGEST else plain[: _LONGEST - 1] + "\u2026"
+
+
+def _check(rows: pl.DataFrame, inputs: Sequence[str], colour: str) -> None:
+    if colour not in _COLOURS:
+        raise InputError(f"colour={colour} is none of {', '.join(_COLOURS)}; choose one")
+    if rows["document"].n_unique() != 1:
+        raise InputError(
+            f"a trajectory is of one document, these rows are of {rows['document'].n_unique()}; "
+            "filter one"
+        )
+    if len(rows) != len(inputs):
+        raise InputError(f"{len(rows)} rows have {len(inputs)} input tokens; give one per row")
