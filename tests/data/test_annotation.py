@@ -88,14 +88,14 @@ def test_rounds_after_the_first_hold_other_texts_of_the_same_people(people):
 
 
 def test_the_entropy_of_a_value_is_that_of_its_first_token_over_all_people():
-    corpus = BiodConfig(n_people=4000, diversity=8, chunk_length=2, n_chunks=2).build(0)
+    corpus = BiodConfig(n_people=1500, diversity=8, chunk_length=2, n_chunks=2).build(0)
     found = annotated(corpus, 4000)
     own = found.tags["attribute"] == "id_1"
     position, entropy = found.tags["value_position"][own], found.entropy_nats[own]
     for chunk in (0, 1):  # every chunk is one of 8 strings, whatever the chunk before
         # H(first token) + E[H(second | first)] is the entropy of a string.
         parts = [entropy[position == 2 * chunk + j].mean() for j in (1, 2)]
-        assert sum(parts) == pytest.approx(np.log(8), abs=0.02)
+        assert sum(parts) == pytest.approx(np.log(8), abs=0.06)
 
 
 def test_a_corpus_that_knows_nothing_gives_its_documents_and_a_mixture_its_first_part(people):

@@ -18,7 +18,7 @@ TEMPLATE, NAME_FIRST, NAME_LATER = "template", "name_first", "name_later"
 VALUE_FIRST, VALUE_LATER, PRONOUN = "value_first", "value_later", "pronoun"
 ATTRIBUTE, LENGTH, POSITION = "attribute", "value_length", "value_position"
 
-Chunk = tuple[int, ...]
+Part = tuple[int, ...]
 
 
 def annotated_biographies(world: "KnowledgeCorpus", n_tokens: int) -> AnnotatedDocuments:
@@ -64,28 +64,32 @@ def _renderings(world: "KnowledgeCorpus", n_documents: int) -> Iterator["Biograp
         yield world.rendering(number, np.arange(min(world.n_people, n_documents - first)))
 
 
-def _value_entropies(world: "KnowledgeCorpus", column: int) -> list[Float64[np.ndarray, " tokens"]]:
-    """Entropy of each token of every person's value, given the earlier tokens of its chunk.
+def _value_entropies(
+    world: "KnowledgeCorpus", column: int
+) -> list[Float64[np.ndarray, " _tokens"]]:
+    """Entropy of each token of every person's value, given the earlier tokens of its part.
 
-    Chunks, such as the day of a birth date, are drawn independently of each other.
+    Parts are drawn independently: the pieces of a birth date, or the strings of a bioD value.
     """
-    pieces, chunks = world.sentences.pieces, world.sentences.values[:, column].T
+    pieces, values = world.sentences.pieces, world.sentences.values[:, column]
+    size = 1 if world.diversity is None else world.diversity.chunk_length
     found = [np.zeros(0)] * world.n_people
-    for chunk in chunks:
-        tokens = [tuple(pieces.join([p]).tolist()) if p >= 0 else () for p in chunk.tolist()]
-        entropies = _entropies(tokens)
-        for person, own in enumerate(tokens):
+    for first in range(0, values.shape[1], size):
+        rows = values[:, first : first + size].tolist()
+        parts = [tuple(pieces.join(row).tolist()) if max(row) >= 0 else () for row in rows]
+        entropies = _entropies(parts)
+        for person, own in enumerate(parts):
             each = [entropies[own[:i]] for i in range(len(own))]
             found[person] = np.concatenate([found[person], each])
     return found
 
 
-def _entropies(chunks: Iterable[Chunk]) -> dict[Chunk, float]:
-    """Entropy of the next token after each beginning of a chunk, in nats."""
-    following: dict[Chunk, Counter[int]] = defaultdict(Counter)
-    for chunk in chunks:
-        for i, token in enumerate(chunk):
-            following[chunk[:i]][token] += 1
+def _entropies(parts: Iterable[Part]) -> dict[Part, float]:
+    """Entropy of the next token after each beginning of a part, in nats."""
+    following: dict[Part, Counter[int]] = defaultdict(Counter)
+    for part in parts:
+        for i, token in enumerate(part):
+            following[part[:i]][token] += 1
     return {beginning: _entropy(counts) for beginning, counts in following.items()}
 
 
@@ -97,7 +101,7 @@ def _entropy(counts: Counter[int]) -> float:
 def _tags(
     documents: "Biographies",
     names: list[str],
-    entropies: list[list[Float64[np.ndarray, " tokens"]]],
+    entropies: list[list[Float64[np.ndarray, " _tokens"]]],
 ) -> dict[str, np.ndarray]:
     """Class, entropy, attribute, length of the value and position in it, of every token."""
     n = len(documents.tokens)
