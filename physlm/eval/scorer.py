@@ -32,10 +32,12 @@ class ScorerConfig(Schema, ABC):
         version: Raise it whenever the same model would get different numbers. Runs measured by an
             earlier version then report it, and ``rescore=true`` measures them again.
         figure_names: Names of the figures that `figures` draws.
+        measures_checkpoints: Whether it can measure a model with a tokenizer of its own.
     """
 
     version: ClassVar[int] = 1
     figure_names: ClassVar[tuple[str, ...]] = ()
+    measures_checkpoints: ClassVar[bool] = False
 
     @abstractmethod
     def check(self, model: "LanguageModel", corpus: "Corpus") -> None:
