@@ -53,9 +53,8 @@ def measured_facts(config: "DepthFactsConfig", model: LanguageModel, corpus: Cor
 def _metrics(rows: pl.DataFrame) -> list[Metric]:
     """By length and position, of all, right and wrong predictions; first against later tokens."""
     is_right = pl.col("final") == pl.col("target")
-    selected = {"all": rows, "right": rows.filter(is_right), "wrong": rows.filter(~is_right)}
-    found = []
-    for name, own in selected.items():
+    found = class_metrics(rows, _PREFIX, _PLACES)
+    for name, own in {"right": rows.filter(is_right), "wrong": rows.filter(~is_right)}.items():
         found += class_metrics(own, _PREFIX, _PLACES, predictions=name)
     several = rows.filter(pl.col("length") > 1)
     return found + differences(several, _PREFIX, [(FIRST, LATER)], "part")
