@@ -7,6 +7,7 @@ from pathlib import Path
 
 from physlm.config.recorded import holds_a_record, recorded
 from physlm.config.schema import Parent, RunConfig, Stage
+from physlm.data.inherited import InheritedDataConfig
 from physlm.errors import InputError
 
 Compose = Callable[[tuple[str, ...]], RunConfig]
@@ -17,7 +18,8 @@ def with_parent(config: RunConfig, compose: Compose, *, before: tuple[str, ...] 
 
     Overrides in ``init_from`` cannot set the scale or how runs are executed: these follow the
     child. The seed follows the child unless it is given. The overrides may have an ``init_from`` of
-    their own, quoted once more.
+    their own, quoted once more. A child with ``data=inherited`` gets the parent's data, with
+    ``exposures`` of 0, since it trains nothing.
 
     Args:
         config: Configuration of the child.
@@ -44,6 +46,8 @@ def with_parent(config: RunConfig, compose: Compose, *, before: tuple[str, ...] 
         earlier = with_parent(earlier, compose, before=(*before, start))
         parent = Parent(earlier, has_own_seed=has_own_seed)
     _require_trained(parent.config)
+    if isinstance(config.data, InheritedDataConfig):
+        config = replace(config, data=parent.config.data)
     return replace(config, init_from=start, parent=parent)
 
 

@@ -12,6 +12,7 @@ from omegaconf import MISSING
 
 from physlm.config.scale import Scale
 from physlm.data.corpus import DataConfig
+from physlm.data.inherited import InheritedDataConfig
 from physlm.errors import InputError
 from physlm.eval.scorer import ScorerConfig
 from physlm.memory import require_memory
@@ -95,6 +96,10 @@ class RunConfig(Schema):
 
     def _require_stage(self) -> None:
         """Training has at least one exposure; stage=measure sets data.exposures to 0."""
+        if self.stage is Stage.train and isinstance(self.data, InheritedDataConfig):
+            raise ValueError(
+                "data=inherited is measured, not trained on; set stage=measure, or choose data="
+            )
         if self.stage is Stage.measure:
             self.data = replace(self.data, exposures=0)
             if not self.init_from and not isinstance(self.model, CheckpointConfig):

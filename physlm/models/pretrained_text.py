@@ -56,6 +56,11 @@ class PretrainedText:
             tokenizer.pad_token = tokenizer.eos_token
         self.ends = _ends(model.generation_config, tokenizer)
 
+    def encode(self, text: str) -> list[int]:
+        """Token ids of a text, with the special tokens that the tokenizer adds."""
+        ids: list[int] = self.tokenizer(text)["input_ids"]
+        return ids
+
     def require_reads(self, texts: Sequence[str], max_tokens: int) -> None:
         """Require that the tokenizer preserves the texts and that texts and answers fit the model.
 

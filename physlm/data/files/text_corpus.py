@@ -11,7 +11,9 @@ from typing import ClassVar
 import numpy as np
 from jaxtyping import Bool, Int64
 
+from physlm.data.annotation import AnnotatedDocuments
 from physlm.data.corpus import DataConfig, Documents, require_at_least
+from physlm.data.files.annotation import annotated_texts
 from physlm.data.people.assembly import assemble
 from physlm.data.tokens import Pieces, TokenizerName, Vocabulary
 from physlm.errors import InputError
@@ -105,6 +107,18 @@ class TextCorpus:
             ValueError: If there is no such part.
         """
         return self._assembled(self._numbers(part))
+
+    def annotated(self, n_tokens: int) -> AnnotatedDocuments:
+        """Held-out documents with the class of every token; see ``annotated_texts``."""
+        rows, pieces, n_found = [], [], 0
+        for text in self.texts(Part.held_out):
+            tokens, spans = self.vocabulary.encode_all([text])[0]
+            rows.append(np.concatenate([[self.vocabulary.eos], tokens]).astype(np.int64))
+            pieces.append(["", *(text[first:last] for first, last in spans.tolist())])
+            n_found += len(rows[-1])
+            if n_found >= n_tokens:
+                break
+        return annotated_texts(rows, pieces)
 
     @cached_property
     def vocabulary(self) -> Vocabulary:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from physlm.analysis.depth.word_classes import FUNCTION_CLASSES, token_classes, word_class
+from physlm.data.files.word_classes import FUNCTION_CLASSES, token_classes, word_class
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ def test_words_have_the_class_of_their_list(word, expected):
 
 
 def test_each_function_word_is_in_one_class():
-    from physlm.analysis.depth.word_classes import _CLOSED
+    from physlm.data.files.word_classes import _CLOSED
 
     words = [word for names in _CLOSED.values() for word in names.split()]
     assert len(words) == len(set(words))
