@@ -72,12 +72,12 @@ def _losses(
         for part, wanted in zip(
             torch.split(windows, batch_size), torch.split(targets, batch_size), strict=True
         ):
-            logits = model(part.to(model.device)).double()
+            logits = model(part.to(model.device)).float()
             flat = wanted.to(logits.device).flatten()
             losses = torch.nn.functional.cross_entropy(
                 logits.flatten(0, 1), flat, ignore_index=NO_TARGET, reduction="none"
             )
-            found.append(losses[flat != NO_TARGET].cpu().numpy())
+            found.append(losses[flat != NO_TARGET].double().cpu().numpy())
     return np.concatenate(found)
 
 

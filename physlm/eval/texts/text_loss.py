@@ -29,7 +29,7 @@ class TextLossConfig(ScorerConfig):
 
     n_documents: int = 100  # of each part; more are left out
     window: int = 256  # tokens; longer documents are cut
-    batch_size: int = 32  # windows per forward pass
+    batch_size: int = 8  # windows per forward pass
     n_curve_documents: int = 20  # of each part, when measured during training
 
     def validate(self) -> None:
