@@ -12,6 +12,8 @@ from physlm.models.pretrained_weights import reading, transformers
 from physlm.models.thoughts import ends_within_thoughts, without_thoughts
 
 _TOKENIZERS = ("tokenizer.json", "tokenizer_config.json", "tokenizer.model", "vocab.json")
+_CONTEXT = 8  # tokens that decide how the next one is written
+_INCOMPLETE = "\ufffd"  # how a character is decoded of which some bytes are missing
 # Some chat templates state the date; a result must not depend on the day of the run.
 _ONE_DAY = "{% macro strftime_now(format) %}26 Jul 2024{% endmacro %}"
 
@@ -60,6 +62,26 @@ class PretrainedText:
         """Token ids of a text, with the special tokens that the tokenizer adds."""
         ids: list[int] = self.tokenizer(text)["input_ids"]
         return ids
+
+    def encode_plain(self, text: str) -> list[int]:
+        """Token ids of a text that continues another, without special tokens."""
+        ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
+        return ids
+
+    def pieces(self, ids: Sequence[int]) -> list[str]:
+        """The text that each token adds to those before it; empty for special tokens.
+
+        A character of several tokens is at the last of them.
+        """
+        found = []
+        for end in range(1, len(ids) + 1):
+            first = max(0, end - _CONTEXT)
+            before, after = (
+                self.tokenizer.decode(ids[first:last], skip_special_tokens=True)
+                for last in (end - 1, end)
+            )
+            found.append(after[len(before.rstrip(_INCOMPLETE)) :].rstrip(_INCOMPLETE))
+        return found
 
     def require_reads(self, texts: Sequence[str], max_tokens: int) -> None:
         """Require that the tokenizer preserves the texts and that texts and answers fit the model.

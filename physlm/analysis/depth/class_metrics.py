@@ -84,7 +84,11 @@ def class_metrics(
 
 
 def differences(
-    rows: pl.DataFrame, prefix: str, pairs: Iterable[tuple[str, ...]] | None, column: str = "class"
+    rows: pl.DataFrame,
+    prefix: str,
+    pairs: Iterable[tuple[str, ...]] | None,
+    column: str = "class",
+    **more: Dim,
 ) -> list[Metric]:
     """Differences of onset and settled between two classes, as they are and at equal certainty.
 
@@ -99,6 +103,7 @@ def differences(
         prefix: Of the metrics' names.
         pairs: The classes to compare; None for every pair with enough predictions.
         column: Of the classes.
+        more: Other dimensions of all metrics.
 
     Raises:
         InputError: If a named class has too few predictions.
@@ -112,7 +117,7 @@ def differences(
             if on not in both.columns or (on == ENTROPY and not _are_known(both, column)):
                 continue
             for depth in _DEPTHS:
-                dims = {"first": first, "second": second, "matched": on, "depth": depth}
+                dims = {"first": first, "second": second, "matched": on, "depth": depth, **more}
                 try:
                     difference = matched_difference(both, depth, column, (first, second), on)
                 except InputError:
@@ -135,7 +140,7 @@ def _are_known(rows: pl.DataFrame, column: str) -> bool:
 
 
 def _difference_metrics(
-    difference: MatchedDifference, prefix: str, dims: dict[str, str]
+    difference: MatchedDifference, prefix: str, dims: dict[str, Dim]
 ) -> list[Metric]:
     n = sum(difference.n)
     permuted = difference.permuted

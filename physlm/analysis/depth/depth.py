@@ -103,7 +103,7 @@ class DepthConfig(LensScorerConfig):
             with refused_values():
                 counts = read_fractions(located(self.counts_path), n)
         else:
-            counts = token_counts(corpus)
+            counts = token_counts(model, corpus)
         if masses is None and (ranks is not None or n >= _MANY_TOKENS):
             return by_rank(counts, tuple(ranks or _RANKS))
         return by_mass(counts, tuple(masses or _MASSES))

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from physlm.analysis.lenses.config import LensOptimizer, TunedLensConfig
 from physlm.data.corpus import require_at_least
@@ -13,6 +13,7 @@ from physlm.sources import SOURCE, located, pinned
 if TYPE_CHECKING:
     from physlm.analysis.depth.sample import DepthSample
     from physlm.analysis.lenses.lens import Lens
+    from physlm.analysis.lenses.state_pool import Windows
     from physlm.data.corpus import Corpus
     from physlm.models.language_model import LanguageModel
 
@@ -36,6 +37,8 @@ class LensKind(str, Enum):
 @dataclass(kw_only=True, slots=True)
 class LensScorerConfig(ScorerConfig):
     """A scorer that reads states through a lens, fitted on other documents than it analyses."""
+
+    measures_checkpoints: ClassVar[bool] = True
 
     lens: LensKind = LensKind.tuned
     # A tuned lens' folder or a Jacobian lens' file to load; empty: the lens is fitted.
@@ -87,13 +90,16 @@ class LensScorerConfig(ScorerConfig):
 
     def fitted(self, model: "LanguageModel", sample: "DepthSample") -> "Lens":
         """The chosen lens, loaded or fitted."""
+        return self.fitted_on(model, sample.fitted)
+
+    def fitted_on(self, model: "LanguageModel", windows: "Windows") -> "Lens":
+        """The chosen lens, loaded or fitted on given windows."""
         from physlm.analysis.lenses import JacobianLens, LogitLens, TunedLens
 
         if self.lens is LensKind.logit:
             return LogitLens(model)
         if self.lens_path:
             return self._loaded(model)
-        windows = sample.fitted
         if self.lens is LensKind.jacobian:
             return JacobianLens.fit(
                 model, windows.tokens, is_visible=windows.is_visible, skip_first=self.skip_first

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from physlm.analysis.depth.buckets import count_tokens
 from physlm.analysis.depth.positions import Positions
+from physlm.analysis.depth.read_texts import count_texts, read_texts
 from physlm.analysis.lenses.state_pool import Windows
 from physlm.data.annotation import AnnotatedDocuments, annotated
 from physlm.data.corpus import Corpus
@@ -61,12 +62,15 @@ def depth_sample(
     Raises:
         InputError: If the documents are about one thing only, or nothing is left to analyse.
     """
-    found = annotated(corpus, n_lens_tokens + n_predictions)
+    n_tokens = n_lens_tokens + n_predictions
+    if model.text is None:
+        found, padding = annotated(corpus, n_tokens), int(corpus.vocabulary.eos)
+    else:
+        found, padding = read_texts(corpus, model.text, n_tokens), 0
     is_fitted = _divided(found, n_lens_tokens / (n_lens_tokens + n_predictions))
     longest = min(window, model.longest_window or window)
     fitted = _Cut.of(found, is_fitted, longest)
     read = _Cut.of(found, ~is_fitted, longest)
-    padding = int(corpus.vocabulary.eos)
     groups = np.repeat(found.groups, np.diff(found.documents.starts))
     positions = Positions(
         lengths=torch.from_numpy(read.lengths),
@@ -86,8 +90,14 @@ def depth_sample(
     )
 
 
-def token_counts(corpus: Corpus) -> Float[np.ndarray, " vocab"]:
-    """How often each token of the vocabulary occurs in the training data, or in a part of it."""
+def token_counts(model: LanguageModel, corpus: Corpus) -> Float[np.ndarray, " vocab"]:
+    """How often each of the model's tokens occurs in the training data, or in a part of it.
+
+    Raises:
+        InputError: If the model has its own tokenizer, and the corpus no texts.
+    """
+    if model.text is not None:
+        return count_texts(corpus, model.text, model.vocabulary_size)
     per_document = len(corpus.epoch(0, 0, min(16, corpus.n_documents)).tokens) / 16
     n_documents = min(corpus.n_documents, max(16, int(_MOST_COUNTED / per_document)))
     return count_tokens(corpus.epoch(0, 0, n_documents).tokens, corpus.vocabulary.size)

@@ -1,0 +1,54 @@
+"""Depth of choices among options: when the options are known, and when their order is."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from physlm.analysis.depth.lens_scorer import LensScorerConfig
+from physlm.measurement import Measurement
+from physlm.registry import register
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from physlm.data.corpus import Corpus
+    from physlm.models.language_model import LanguageModel
+
+
+@register("eval", "depth_options")
+@dataclass(kw_only=True, slots=True)
+class DepthOptionsConfig(LensScorerConfig):
+    """From which state on all options are likely, and from which on their order is the final one.
+
+    Questions are the manipulation tasks of a world, also after their facts are written out, or
+    those of a file for a checkpoint, with options in another order and without the question as
+    controls. The lens is fitted on questions about other people.
+
+    Source:
+        Gupta et al. (2025), How Do LLMs Use Their Depth?, case study of questions with options.
+    """
+
+    figure_names: ClassVar[tuple[str, ...]] = ("options",)
+    table_names: ClassVar[tuple[str, ...]] = ("choices",)
+
+    n_predictions: int = 1000  # most questions of a task, split and form
+    # Pairs FIRST:SECOND of tasks to compare; null: every pair.
+    pairs: list[str] | None = None
+
+    def check(self, model: "LanguageModel", corpus: "Corpus") -> None:
+        """The corpus has options, each told apart by one token."""
+        from physlm.analysis.depth.option_prompts import option_prompts
+
+        LensScorerConfig.check(self, model, corpus)
+        option_prompts(model, corpus, self.n_predictions)
+
+    def measure(self, model: "LanguageModel", corpus: "Corpus") -> Measurement:
+        """Ranks and choices by state, depths, and differences between tasks."""
+        from physlm.analysis.depth.option_metrics import measured_options
+
+        return measured_options(self, model, corpus)
+
+    def figures(self, measurement: Measurement) -> dict[str, "Figure"]:
+        """All options among the likeliest tokens, and agreement with the final choice, by state."""
+        from physlm.analysis.depth.option_metrics import draw_tasks
+
+        return {"options": draw_tasks(measurement)}

@@ -1,0 +1,88 @@
+"""Texts and facts of a corpus in the tokens of a checkpoint."""
+
+import numpy as np
+from jaxtyping import Float64
+
+from physlm.data.annotation import LENGTH, POSITION, AnnotatedDocuments
+from physlm.data.corpus import Corpus, Documents
+from physlm.data.files.annotation import annotated_texts
+from physlm.data.files.mquake import FactsCorpus
+from physlm.data.files.text_corpus import Part, TextCorpus
+from physlm.errors import InputError
+from physlm.models.pretrained_text import PretrainedText
+
+PROMPT, VALUE_FIRST, VALUE_LATER = "prompt", "value_first", "value_later"
+_MOST_COUNTED = 2_000_000  # tokens of the training part whose frequencies are counted
+
+
+def read_texts(corpus: Corpus, text: PretrainedText, n_tokens: int) -> AnnotatedDocuments:
+    """Held-out texts, or facts, in the tokens of a checkpoint, with what is known of each token.
+
+    Args:
+        corpus: Texts or facts.
+        text: The checkpoint's tokenizer.
+        n_tokens: About how many tokens.
+
+    Raises:
+        InputError: If the corpus is of another kind.
+    """
+    if isinstance(corpus, FactsCorpus):
+        return _facts(corpus, text, n_tokens)
+    if not isinstance(corpus, TextCorpus):
+        raise InputError(
+            "a checkpoint reads data=texts, bible or mquake for this; choose one of them"
+        )
+    rows = []
+    for document in corpus.texts(Part.held_out):
+        rows.append(np.array(text.encode(document), dtype=np.int64))
+        if sum(map(len, rows)) >= n_tokens:
+            break
+    return annotated_texts(rows, [text.pieces(row.tolist()) for row in rows])
+
+
+def count_texts(
+    corpus: Corpus, text: PretrainedText, vocabulary_size: int
+) -> Float64[np.ndarray, " vocab"]:
+    """How often each token of a checkpoint occurs in the training part of texts.
+
+    Args:
+        corpus: The texts.
+        text: The checkpoint's tokenizer.
+        vocabulary_size: Number of tokens of the checkpoint.
+
+    Raises:
+        InputError: If the corpus has no texts.
+    """
+    if not isinstance(corpus, TextCorpus):
+        raise InputError(
+            "frequencies of tokens need texts, or the file counts_path; use data=texts or bible"
+        )
+    counts, total = np.zeros(vocabulary_size), 0
+    for document in corpus.texts(Part.train):
+        ids = text.encode(document)
+        counts += np.bincount(ids, minlength=vocabulary_size)
+        total += len(ids)
+        if total >= _MOST_COUNTED:
+            break
+    return counts
+
+
+def _facts(corpus: FactsCorpus, text: PretrainedText, n_tokens: int) -> AnnotatedDocuments:
+    """Prompts with their answers, each a group; answers are forced by token ids."""
+    rows, answers = [], []
+    for fact in corpus.facts:
+        prompt, answer = text.encode(fact.prompt), text.encode_plain(f" {fact.answer}")
+        rows.append(np.array([*prompt, *answer], dtype=np.int32))
+        answers.append(len(answer))
+        if sum(map(len, rows)) >= n_tokens:
+            break
+    lengths = np.array([len(row) for row in rows])
+    position = np.concatenate(
+        [np.maximum(np.arange(n) - n + own + 1, 0) for n, own in zip(lengths, answers, strict=True)]
+    )
+    return AnnotatedDocuments(
+        documents=Documents(np.concatenate(rows), np.concatenate([[0], np.cumsum(lengths)])),
+        groups=np.arange(len(rows)),
+        classes=np.select([position == 1, position > 1], [VALUE_FIRST, VALUE_LATER], PROMPT),
+        tags={LENGTH: np.where(position > 0, np.repeat(answers, lengths), 0), POSITION: position},
+    )
