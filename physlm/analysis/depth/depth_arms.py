@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from physlm.analysis.depth.bucket_fractions import bucket_fractions
 from physlm.analysis.depth.buckets import Buckets
+from physlm.analysis.depth.contrasts import contrasts
 from physlm.analysis.depth.depth_metrics import (
     Yardsticks,
     bias_metrics,
@@ -59,6 +60,7 @@ def measured_depth(config: "DepthConfig", model: LanguageModel, corpus: Corpus) 
         *study.controls(model, lens, marks),
         *study.untrained(model),
     ]
+    metrics += contrasts(metrics, model.n_layers)
     files: dict[str, Callable[[Path], None]] = {}
     if isinstance(lens, TunedLens):
         files["lens"] = lens.save
