@@ -181,8 +181,9 @@ class LanguageModel(nn.Module, ABC):
     ) -> Iterator[tuple[int, Float[Tensor, "batch heads seq seq"]]]:
         """Attention weights after the softmax, layer by layer.
 
-        Row t of a pattern holds the weights of token t, which sum to 1. No gradient is kept. One
-        layer's patterns are held at a time.
+        Row t of a pattern holds the weights of token t, which sum to 1, or to less in checkpoints
+        whose attention has a sink that is no token. No gradient is kept. One layer's patterns are
+        held at a time.
 
         Args:
             tokens: Token ids.

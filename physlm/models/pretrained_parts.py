@@ -7,6 +7,7 @@ soft cap) is found by replacing these with known numbers.
 """
 
 import itertools
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -224,11 +225,24 @@ def _transform(model: Any, head: nn.Module, tokens: Tensor) -> tuple[float, floa
     with head.register_forward_hook(replace):
         shown = model(tokens, use_cache=False).logits.float()
     given = ramp[0].float()
-    soft_cap = getattr(model.config.get_text_config(), "final_logit_softcapping", None)
-    scale = 1.0 if soft_cap else float((shown[..., -1] / given[..., -1]).flatten()[0])
-    if not torch.allclose(shown, _transformed(given, scale, soft_cap), rtol=2e-2, atol=1e-4):
-        raise _unknown(model, "the transform of its scores is neither a factor nor a soft cap")
-    return scale, soft_cap
+    largest = float(shown[..., -1].flatten()[0])
+    candidates: list[tuple[float, float | None]] = [(largest / _RAMP, None)]
+    if 0 < largest < _RAMP:
+        candidates.append((1.0, _soft_cap(largest)))
+    for scale, soft_cap in candidates:
+        if torch.allclose(shown, _transformed(given, scale, soft_cap), rtol=2e-2, atol=1e-4):
+            return scale, soft_cap
+    raise _unknown(model, "the transform of its scores is neither a factor nor a soft cap")
+
+
+def _soft_cap(largest: float) -> float:
+    """The cap at which the end of the ramp becomes ``largest``, by bisection."""
+    low, high = largest, largest * _RAMP
+    for _ in range(100):
+        middle = (low + high) / 2
+        is_below = middle * math.tanh(_RAMP / middle) < largest
+        low, high = (middle, high) if is_below else (low, middle)
+    return high
 
 
 def _transformed(scores: Tensor, scale: float, soft_cap: float | None) -> Tensor:
@@ -250,7 +264,7 @@ def _require_readout(model: Any, parts: Parts, tokens: Tensor) -> None:
 
 
 def _pattern_hook(found: dict[int, Tensor], number: int, seq_len: int) -> Callable[..., None]:
-    """A hook that keeps the first four-dimensional output whose rows are distributions."""
+    """A hook that keeps the first output that is a map of attention."""
 
     def hook(_: nn.Module, __: tuple[Any, ...], out: Any) -> None:
         for part in out if isinstance(out, tuple) else ():
@@ -261,11 +275,12 @@ def _pattern_hook(found: dict[int, Tensor], number: int, seq_len: int) -> Callab
 
 
 def _is_map(part: Any, seq_len: int) -> bool:
-    """Whether rows are distributions over tokens."""
+    """Whether rows are distributions over earlier tokens; a sink may have a part of each."""
     if not isinstance(part, Tensor) or part.dim() != 4 or part.shape[2:] != (seq_len, seq_len):
         return False
     sums = part.float().sum(dim=-1)
-    return bool((part >= 0).all() and torch.allclose(sums, torch.ones_like(sums), atol=0.02))
+    is_distribution = (part >= 0).all() and ((sums > 0) & (sums < 1.02)).all()
+    return bool(is_distribution and not part.triu(1).any())
 
 
 @contextmanager

@@ -39,6 +39,8 @@ def require_checkpoint(folder: Path) -> None:
 def load_causal_model(folder: Path, dtype: torch.dtype | str) -> Any:
     """The causal model of a folder, with every weight from its files.
 
+    A multimodal model is read whole, and given text alone.
+
     Args:
         folder: Of the checkpoint.
         dtype: Of the weights in memory; ``auto`` is that of the files.
@@ -49,7 +51,7 @@ def load_causal_model(folder: Path, dtype: torch.dtype | str) -> Any:
     library = transformers()
     require_checkpoint(folder)
     with reading(folder), quiet():
-        model, report = library.AutoModelForCausalLM.from_pretrained(
+        model, report = _auto_class(library, folder).from_pretrained(
             folder,
             local_files_only=True,
             use_safetensors=True,
@@ -62,6 +64,30 @@ def load_causal_model(folder: Path, dtype: torch.dtype | str) -> Any:
     require_finite(folder, model)
     _require_as_configured(folder, model)
     return model
+
+
+def _auto_class(library: Any, folder: Path) -> Any:
+    """The library's loader: that of multimodal models if the folder names one, else of text.
+
+    Raises:
+        InputError: If the library has no causal model of this kind.
+    """
+    config = library.AutoConfig.from_pretrained(
+        folder, local_files_only=True, trust_remote_code=False
+    )
+    if config.is_encoder_decoder:
+        raise InputError(
+            f"{folder} holds an encoder and a decoder ({config.model_type}); give a causal model"
+        )
+    multimodal, causal = library.AutoModelForImageTextToText, library.AutoModelForCausalLM
+    kind = multimodal._model_mapping.get(type(config), None)
+    if kind is not None and kind.__name__ in (config.architectures or ()):
+        return multimodal
+    if type(config) not in causal._model_mapping:
+        raise InputError(
+            f"{folder} holds {config.model_type}, which predicts no next token; give a causal model"
+        )
+    return causal
 
 
 def transformers() -> Any:

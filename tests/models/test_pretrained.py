@@ -1,4 +1,6 @@
-"""Models of `transformers` through our interface, against the library's own states and scores."""
+"""What is refused of a checkpoint when its inside is shown, and how its weights may be stored."""
+
+import json
 
 import pytest
 import torch
@@ -6,133 +8,9 @@ import transformers
 
 from physlm.errors import InputError
 from physlm.models.pretrained import load_pretrained
-from tests.models.checkpoints import save_bytewise
+from tests.models.families import save
 
-SMALL = {
-    "hidden_size": 32,
-    "n_embd": 32,
-    "d_model": 32,
-    "intermediate_size": 48,
-    "ffn_dim": 48,
-    "num_hidden_layers": 3,
-    "n_layer": 3,
-    "n_layers": 3,
-    "num_attention_heads": 4,
-    "n_head": 4,
-    "n_heads": 4,
-    "num_key_value_heads": 2,
-    "head_dim": 8,
-    "vocab_size": 300,
-    "pad_token_id": 0,
-    "word_embed_proj_dim": 32,
-    "max_position_embeddings": 128,
-    "bos_token_id": 0,
-    "eos_token_id": 0,
-    "rotary_dim": 4,
-    "num_experts": 2,
-    "num_local_experts": 2,
-    "num_experts_per_tok": 1,
-    "moe_intermediate_size": 24,
-}
-FAMILIES = ["gpt2", "llama", "gemma2", "mamba"]
-MORE_FAMILIES = [
-    "gptj",
-    "gpt_neox",
-    "mistral",
-    "mixtral",
-    "qwen2",
-    "qwen3",
-    "phi",
-    "phi3",
-    "gemma",
-    "gemma3_text",
-    "olmo",
-    "olmo2",
-    "opt",
-    "bloom",
-    "cohere",
-    "granite",
-    "falcon",
-    "stablelm",
-]
-WITHOUT_MAPS = ("mamba", "falcon")  # falcon's are not to be had after it was loaded
 TOKENS = torch.arange(2 * 9).view(2, 9) * 7 % 300
-
-
-def is_computed(config, name):
-    """Whether a configuration works a value out by itself."""
-    return isinstance(getattr(type(config), name, None), property)
-
-
-def save(folder, kind):
-    """A model of a family with random weights that are large enough to matter."""
-    save_bytewise(folder)
-    empty = transformers.AutoConfig.for_model(kind)
-    known = {k: v for k, v in SMALL.items() if hasattr(empty, k) and not is_computed(empty, k)}
-    torch.manual_seed(1)
-    config = transformers.AutoConfig.for_model(kind, **known)
-    model = transformers.AutoModelForCausalLM.from_config(config)
-    for parameter in model.parameters():
-        torch.nn.init.normal_(parameter, mean=0.1 * (parameter.dim() == 1), std=0.2)
-    model.save_pretrained(folder)
-
-
-@pytest.fixture(
-    scope="module",
-    params=[*FAMILIES, *(pytest.param(f, marks=pytest.mark.slow) for f in MORE_FAMILIES)],
-)
-def model(request, tmp_path_factory):
-    folder = tmp_path_factory.mktemp(request.param)
-    save(folder, request.param)
-    return load_pretrained(folder)
-
-
-@torch.no_grad()
-def test_states_are_the_librarys_and_make_its_scores(model):
-    theirs = model.model(TOKENS, output_hidden_states=True)
-    states = model.residuals(TOKENS)
-    assert model.n_layers == 3
-    assert len(states) == 4
-    if model.model.config.model_type != "mamba":  # whose listed states are no block inputs
-        torch.testing.assert_close(states[1], theirs.hidden_states[1])
-        torch.testing.assert_close(model.hidden_states(TOKENS), theirs.hidden_states[-1])
-    scores = model.unembed(states[-1])
-    torch.testing.assert_close(scores, theirs.logits, atol=1e-4, rtol=1e-4)
-
-
-@torch.no_grad()
-def test_going_on_from_any_state_gives_the_last_one(model):
-    states = model.residuals(TOKENS)
-    for k, state in enumerate(states):
-        torch.testing.assert_close(model.forward_from(state, k), states[-1], atol=1e-5, rtol=1e-5)
-    assert not torch.allclose(model.forward_from(states[1] + 1, 1), states[-1], atol=1e-2)
-
-
-@torch.no_grad()
-def test_attention_is_what_the_library_shows_and_one_block_can_be_asked_for(model):
-    if model.model.config.model_type in WITHOUT_MAPS:
-        with pytest.raises(InputError, match="block 0 returns no attention weights"):
-            model.attention_patterns(TOKENS)
-        return
-    before = model(TOKENS)
-    ((number, maps),) = model.attention_patterns(TOKENS, [1])
-    assert number == 1
-    torch.testing.assert_close(maps.sum(-1), torch.ones(maps.shape[:-1]))
-    assert not maps.triu(1).any()
-    assert torch.equal(model(TOKENS), before)
-    model.model.set_attn_implementation("eager")
-    theirs = model.model(TOKENS, output_attentions=True).attentions
-    torch.testing.assert_close(maps, theirs[1].float())
-    found = list(model.attention_patterns(TOKENS, [2, 0]))
-    assert [layer for layer, _ in found] == [2, 0]
-    assert all(torch.equal(pattern, theirs[layer].float()) for layer, pattern in found)
-
-
-@torch.no_grad()
-def test_tokens_to_the_right_of_a_text_change_nothing(model):
-    padded = torch.nn.functional.pad(TOKENS, (0, 4))
-    longer, shorter = model.residuals(padded)[:, :, :9], model.residuals(TOKENS)
-    torch.testing.assert_close(longer, shorter, atol=1e-4, rtol=1e-4)
 
 
 @pytest.fixture
@@ -182,3 +60,54 @@ def test_a_model_whose_blocks_read_the_tokens_again_cannot_go_on_from_a_state(ll
     torch.testing.assert_close(llama.forward_from(states[2], 2), states[3])
     with pytest.raises(InputError, match="blocks after state 1 read more than the residual stream"):
         llama.forward_from(states[1], 1)
+
+
+def test_scores_that_norm_and_head_do_not_make_are_refused(llama):
+    """The transform of its scores is as it should be."""
+    llama.model.lm_head.register_forward_hook(lambda _, __, out: out + 1)
+    with pytest.raises(InputError, match="norm and output head do not give its scores"):
+        llama.residuals(TOKENS)
+
+
+@torch.no_grad()
+def test_sharded_weights_in_bf16_are_read_as_they_are(tmp_path):
+    save(tmp_path, "llama")
+    parts = tmp_path / "parts"
+    whole = load_pretrained(tmp_path).model.to(torch.bfloat16)
+    whole.save_pretrained(parts, max_shard_size="20KB")
+    assert len([*parts.glob("model-*.safetensors")]) > 2
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        (tmp_path / name).rename(parts / name)
+    found = load_pretrained(parts)
+    states = found.residuals(TOKENS)
+    assert states.dtype == torch.bfloat16
+    theirs = transformers.AutoModelForCausalLM.from_pretrained(parts, dtype="auto")
+    assert torch.equal(found(TOKENS), theirs(TOKENS).logits)
+    assert torch.equal(states[2], theirs(TOKENS, output_hidden_states=True).hidden_states[2])
+    scores = found.unembed(states[-1])
+    assert scores.dtype == torch.float32
+    torch.testing.assert_close(scores, found(TOKENS).float(), rtol=0.02, atol=0.1)
+    exact = load_pretrained(parts, torch.float32).residuals(TOKENS)
+    torch.testing.assert_close(states.float(), exact, rtol=0.1, atol=0.1)
+    index = json.loads((parts / "model.safetensors.index.json").read_text())
+    one = next(iter(index["weight_map"].values()))
+    (parts / one).unlink()
+    with pytest.raises(InputError, match=one):
+        load_pretrained(parts)
+
+
+NOT_CAUSAL = {
+    "roberta": ("AutoModelForMaskedLM", "RobertaForCausalLM reads on both sides"),
+    "distilbert": ("AutoModelForMaskedLM", "holds distilbert, which predicts no next token"),
+    "t5": ("AutoModelForSeq2SeqLM", r"holds an encoder and a decoder \(t5\)"),
+    "clip_vision_model": ("AutoModel", "holds clip_vision_model, which predicts no next token"),
+}
+
+
+@pytest.mark.parametrize("kind", NOT_CAUSAL)
+def test_a_model_that_is_not_causal_is_refused_in_one_line(tmp_path, kind):
+    auto, message = NOT_CAUSAL[kind]
+    save(tmp_path, kind, auto)
+    with pytest.raises(InputError, match=f"{message}.*; give a causal model$") as caught:
+        load_pretrained(tmp_path)
+    assert "\n" not in str(caught.value)
