@@ -1,10 +1,8 @@
 """The command line: compose a configuration, check it, run it, show the results."""
 
-import math
 import os
-import statistics
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NoReturn
 
 import hydra
@@ -12,17 +10,14 @@ from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
-from rich.table import Table
 
 from physlm.config import RunConfig, config_dir, register, run_config
 from physlm.errors import FailedPointError, InputError
-from physlm.measurement import by_text
 from physlm.messages import INTERRUPTED, explain
 from physlm.outcome import Outcome, faults, settled_outcome
-from physlm.provenance import changes_of
 from physlm.record import RunRecord
+from physlm.report.printed import table, table_of_many
 from physlm.run_directory import RunDirectory
-from physlm.science import caveat
 from physlm.train.runtime import is_main_process
 from physlm.watching import harmless, outlive_readers, table_console
 
@@ -175,84 +170,6 @@ def show_replication(replication: "Replication", config: RunConfig) -> None:
     errors = {**replication.errors, **faults(replication.outcomes)}
     if errors:
         raise FailedPointError(max(explain(e, f"run {i}: ") for i, e in sorted(errors.items())))
-
-
-def table_of_many(records: Sequence[RunRecord], config: RunConfig, rate: float) -> Table:
-    """Mean and spread over runs, beside the published numbers."""
-    result = Table(
-        title=f"{config.experiment} (n = {len(records)} runs, learning rate {rate:g})",
-        title_justify="left",
-        caption_justify="left",
-    )
-    for heading in ("metric", "mean", "stderr", "deviation", "least", "most", "paper", "unit"):
-        result.add_column(heading, justify="left" if heading in {"metric", "unit"} else "right")
-    measured = [by_text(record.metrics) for record in records]
-    every = {name: metric for own in measured for name, metric in own.items()}
-    point = next(p for p in config.points if p.optim.learning_rate == rate)
-    result.caption = _caption(point, every)
-    for name, metric in every.items():
-        values = [own[name].value for own in measured if name in own]
-        deviation = statistics.stdev(values) if len(values) > 1 else None
-        paper = config.published.get(name)
-        result.add_row(
-            name if len(values) == len(records) else f"{name} ({len(values)} runs)",
-            f"{statistics.mean(values):,.4g}",
-            "" if deviation is None else f"{deviation / math.sqrt(len(values)):.2g}",
-            "" if deviation is None else f"{deviation:.2g}",
-            f"{min(values):,.4g}",
-            f"{max(values):,.4g}",
-            "" if paper is None else f"{paper:g}",
-            metric.unit,
-        )
-    return result
-
-
-def table(record: RunRecord, config: RunConfig) -> Table:
-    """Measured and published values, and the cost of the run."""
-    result = Table(
-        title=f"{record.experiment} (seed {record.config['seed']}, n = 1 run)",
-        title_justify="left",
-        caption_justify="left",
-    )
-    for heading in ("metric", "measured", "stderr", "paper", "unit"):
-        result.add_column(heading, justify="left" if heading in {"metric", "unit"} else "right")
-    metrics = by_text(record.metrics)
-    result.caption = _caption(config, metrics)
-    for name, metric in metrics.items():
-        paper = config.published.get(name)
-        result.add_row(
-            name,
-            f"{metric.value:,.4g}" if abs(metric.value) < 1e4 else f"{metric.value:,.0f}",
-            "" if metric.stderr is None else f"{metric.stderr:.2g}",
-            "" if paper is None else f"{paper:g}",
-            metric.unit,
-        )
-    result.add_section()
-    costs = (
-        ("exposures counted", f"{record.exposures:g}", ""),
-        ("parameters", f"{record.parameters['total']:,}", ""),
-        *_active(record),
-        ("optimizer steps", f"{record.steps:,}", ""),
-        ("training speed", f"{record.tokens_per_second:,.0f}", "tokens/s"),
-        ("training time", f"{record.wall_seconds:,.0f}", "s"),
-    )
-    for cost, value, unit in costs:
-        result.add_row(cost, value, "", "", unit)
-    return result
-
-
-def _caption(config: RunConfig, measured: Iterable[str]) -> str | None:
-    """The setting of the published numbers, and how this run differs from the experiment."""
-    if config.published.keys().isdisjoint(measured):
-        return None
-    paper = f"paper: {config.published_of}" if config.published_of else ""
-    return "\n".join(filter(None, (paper, caveat(changes_of(config))))) or None
-
-
-def _active(record: RunRecord) -> list[tuple[str, str, str]]:
-    """The active parameters per token, if these are fewer than all."""
-    active = record.parameters.get("active")
-    return [] if active is None else [("parameters active", f"{active:,}", "")]
 
 
 if __name__ == "__main__":

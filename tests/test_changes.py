@@ -9,7 +9,7 @@ from rich.console import Console
 
 from physlm.config import composed, register
 from physlm.provenance import changes_of
-from physlm.run import table, table_of_many
+from physlm.report.printed import table, table_of_many
 from physlm.science import caveat, differences
 from tests.test_record import make_record
 

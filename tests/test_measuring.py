@@ -24,7 +24,8 @@ from physlm.pipeline import execute
 from physlm.preparation import prepare
 from physlm.record import read_record
 from physlm.registry import register
-from physlm.run import explain, table
+from physlm.report.printed import table
+from physlm.run import explain
 from physlm.run_directory import RunDirectory
 from physlm.train.logger import LoggerConfig, Tracker
 from physlm.train.runtime import RuntimeConfig
