@@ -47,7 +47,7 @@ class Position:
 
     def exposures(self, n_documents: int) -> float:
         """Exposures of each piece of knowledge so far, counted in finished documents."""
-        return self.epoch + self.document / n_documents
+        return self.epoch + (self.document / n_documents if n_documents else 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,6 +248,8 @@ def _cursors_and_counts(start: Position, n_parts: int) -> tuple[np.ndarray, np.n
 def n_tokens(corpus: Corpus) -> float:
     """Estimated number of tokens of the whole training, from the first documents."""
     n_first = min(1000, corpus.n_documents)
+    if not corpus.n_epochs or not corpus.n_documents:
+        return 0
     per_document = len(corpus.epoch(0, 0, n_first).tokens) / n_first
     share = corpus.shares[0] if isinstance(corpus, Mixture) else 1.0
     return per_document * corpus.n_documents * corpus.n_epochs / share
