@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 
 from physlm.analysis.depth.class_metrics import class_metrics, differences
 from physlm.analysis.depth.figures import draw_rank_curve
+from physlm.analysis.depth.matching import FEWEST
 from physlm.analysis.depth.predictions import trace
 from physlm.analysis.depth.rank_curve import rank_curve
 from physlm.data.annotation import LENGTH, POSITION
@@ -36,6 +37,10 @@ def measured_facts(config: "DepthFactsConfig", model: LanguageModel, corpus: Cor
     rows = rows.filter(
         pl.col("target").is_not_null() & pl.col(LENGTH).is_between(1, config.longest)
     )
+    if rows.is_empty():
+        raise InputError(
+            f"eval.depth_facts.longest={config.longest}; no value has so few tokens, raise it"
+        )
     rows = (
         rows.drop("position")
         .rename({LENGTH: "length", POSITION: "position"})
@@ -57,6 +62,9 @@ def _metrics(rows: pl.DataFrame) -> list[Metric]:
     for name, own in {"right": rows.filter(is_right), "wrong": rows.filter(~is_right)}.items():
         found += class_metrics(own, _PREFIX, _PLACES, predictions=name)
     several = rows.filter(pl.col("length") > 1)
+    counts = several["part"].value_counts()["count"]
+    if len(counts) < 2 or counts.to_numpy().min() < FEWEST:
+        return found
     return found + differences(several, _PREFIX, [(FIRST, LATER)], "part")
 
 
