@@ -4,30 +4,16 @@ All of it is computed from the rows of ``trace``: no block is left out, and no t
 """
 
 from collections.abc import Sequence
-from enum import Enum
 
 import numpy as np
 import polars as pl
 
 from physlm.analysis.depth.depth_means import by_state
 from physlm.analysis.depth.document_means import document_means, require_columns
+from physlm.analysis.depth.exit_rule import ExitCriterion
 from physlm.errors import refused_values
 
 _QUANTITIES = ("agreement", "accuracy", "loss_change_nats", "blocks", "blocks_saved")
-
-
-class ExitCriterion(str, Enum):
-    """When a prediction leaves the model.
-
-    Attributes:
-        probability: The lens' highest probability is at least the threshold.
-        entropy: The entropy of the lens' distribution, in nats, is at most the threshold.
-        repeat: The top-1 token has been the same for as many traced states as the threshold says.
-    """
-
-    probability = "probability"
-    entropy = "entropy"
-    repeat = "repeat"
 
 
 def static_exit(rows: pl.DataFrame, by: Sequence[str] = ()) -> pl.DataFrame:
