@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from physlm.arrays import read_arrays
-from physlm.eval.scorer import Scorers
+from physlm.eval.scorer import ScorerConfig, Scorers
+from physlm.frames import read_frame
 from physlm.measurement import Measurement
 from physlm.record import RunRecord
 from physlm.run_directory import RunDirectory, read_curves
@@ -38,19 +39,34 @@ def draw(
         own = [figure for figure in scorer.figure_names if figure in missing]
         if own:
             with harmless(f"drawing {', '.join(own)} in {directory.path}"):
-                found = measurement_of(record, directory, name)
+                found = measurement_of(record, directory, name, scorer)
                 for figure_name, figure in scorer.figures(found).items():
                     save_figure(figure, directory.figure(figure_name))
 
 
-def measurement_of(record: RunRecord, directory: RunDirectory, name: str) -> Measurement:
-    """The metrics of a run, with the saved arrays of one scorer.
+def measurement_of(
+    record: RunRecord, directory: RunDirectory, name: str, scorer: ScorerConfig
+) -> Measurement:
+    """The metrics of a run, with the saved arrays and tables of one scorer.
+
+    Args:
+        record: The record of the run.
+        directory: The run directory.
+        name: Name of the scorer in the run.
+        scorer: The scorer.
 
     Raises:
-        InputError: If the arrays are missing or have changed.
+        InputError: If arrays or tables are missing or have changed.
     """
     digests = {scorer: own for scorer, own in record.arrays.items() if scorer == name}
-    return Measurement(record.metrics, read_arrays(directory.arrays, digests).get(name, {}))
+    arrays = read_arrays(directory.arrays, digests).get(name, {})
+    paths = {table: directory.table(table) for table in scorer.table_names}
+    tables = {
+        table: read_frame(path, record.sha256[path.name])
+        for table, path in paths.items()
+        if path.name in record.sha256
+    }
+    return Measurement(record.metrics, arrays, tables)
 
 
 def undrawn(scorers: Scorers, record: RunRecord, directory: RunDirectory) -> list[str]:

@@ -1,14 +1,19 @@
-"""Measurements: metrics with dimensions, and the arrays behind them."""
+"""Measurements: metrics with dimensions, and the arrays, tables and files behind them."""
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from physlm.errors import InputError
+
+if TYPE_CHECKING:
+    import polars as pl
 
 Dim = str | int | float
 
@@ -57,15 +62,20 @@ class Metric:
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """The result of one scorer: metrics, and arrays too large for a record.
+    """The result of one scorer: metrics, and what is too large for a record.
 
     Attributes:
         metrics: The metrics, of which no two have the same name and dims.
         arrays: Arrays of numbers or texts, by name.
+        tables: Tables, such as one row per prediction, by name; no two scorers of a run have one of
+            the same name.
+        files: What writes a further file or folder to a path, such as a lens, by its name.
     """
 
     metrics: tuple[Metric, ...]
     arrays: Mapping[str, np.ndarray] = field(default_factory=dict)
+    tables: "Mapping[str, pl.DataFrame]" = field(default_factory=dict)
+    files: Mapping[str, Callable[[Path], None]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         by_text(self.metrics)

@@ -2,7 +2,7 @@
 
 import copy
 import traceback
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,15 +12,29 @@ from physlm.arrays import digest, keep_arrays, read_arrays
 from physlm.data.corpus import Corpus
 from physlm.errors import InputError
 from physlm.eval.scorer import ScorerConfig, Scorers
-from physlm.measurement import by_text
+from physlm.frames import write_frame
+from physlm.measurement import Measurement, by_text
 from physlm.record import RunRecord
 from physlm.run_directory import RunDirectory
+from physlm.sources import sha256
 
 if TYPE_CHECKING:
     from physlm.models.language_model import LanguageModel
 
 Subject = tuple["LanguageModel", Corpus]
-_Arrays = dict[str, dict[str, np.ndarray]]  # of every scorer that has some
+
+
+@dataclass(slots=True)
+class _Unkept:
+    """What the scorers found beside their metrics.
+
+    Attributes:
+        arrays: Arrays of every scorer that has some, those on disk included: they share a file.
+        fresh: Measurements that are not on disk yet.
+    """
+
+    arrays: dict[str, dict[str, np.ndarray]]
+    fresh: list[Measurement] = field(default_factory=list)
 
 
 def measured(
@@ -54,17 +68,17 @@ def measured(
         return record
     if is_anew:
         record = replace(record, metrics=(), scorers={}, arrays={})
-    arrays = read_arrays(directory.arrays, record.arrays)
+    unkept = _Unkept(read_arrays(directory.arrays, record.arrays))
     record = replace(record, errors={}).judged(scorers)
     if not is_anew:
         directory.write_record(record)
     for name in record.unmeasured(scorers):
-        record = _after(name, scorers[name], record, subject, arrays).judged(scorers)
+        record = _after(name, scorers[name], record, subject, unkept).judged(scorers)
         if not is_anew:
-            _keep(record, arrays if name in arrays else {}, directory)
+            record = _kept(record, unkept, directory)
     if is_anew:
         record.raise_unless_finished()
-        _keep(record, arrays, directory)
+        record = _kept(record, unkept, directory)
     return record
 
 
@@ -76,15 +90,26 @@ def curve(scorers: Scorers, model: "LanguageModel", corpus: Corpus) -> dict[str,
     return {metric.text: metric.value for metric in found}
 
 
-def _keep(record: RunRecord, arrays: _Arrays, directory: RunDirectory) -> None:
-    """Write the record, after the arrays if any are new."""
-    if arrays:
-        keep_arrays(arrays, directory.arrays)
+def _kept(record: RunRecord, unkept: _Unkept, directory: RunDirectory) -> RunRecord:
+    """The record as it was written, after everything fresh that it vouches for."""
+    hashes = {}
+    for measurement in unkept.fresh:
+        for name, frame in measurement.tables.items():
+            path = directory.table(name)
+            write_frame(frame, path)
+            hashes[path.name] = sha256(path)
+        for name, write in measurement.files.items():
+            write(directory.path / name)
+    if any(measurement.arrays for measurement in unkept.fresh):
+        keep_arrays(unkept.arrays, directory.arrays)
+    unkept.fresh.clear()
+    record = replace(record, sha256={**record.sha256, **hashes})
     directory.write_record(record)
+    return record
 
 
 def _after(
-    name: str, scorer: ScorerConfig, record: RunRecord, subject: Subject, arrays: _Arrays
+    name: str, scorer: ScorerConfig, record: RunRecord, subject: Subject, unkept: _Unkept
 ) -> RunRecord:
     """The record after one more scorer.
 
@@ -93,7 +118,7 @@ def _after(
         scorer: The scorer.
         record: The record before it.
         subject: The trained model and its corpus.
-        arrays: Of the other scorers; those of this one are added.
+        unkept: Gets what this scorer found.
     """
     try:
         found = scorer.measure(*subject)
@@ -101,9 +126,10 @@ def _after(
         by_text(metrics)  # refuses a metric that another scorer has measured
     except Exception as error:  # noqa: BLE001 - the other scorers can still measure
         return replace(record, errors={**record.errors, name: _reason(error)})
+    unkept.fresh.append(found)
     digests = {}
     if found.arrays:
-        arrays[name] = dict(found.arrays)
+        unkept.arrays[name] = dict(found.arrays)
         digests = {name: digest(found.arrays)}
     return replace(
         record,

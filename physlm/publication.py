@@ -100,7 +100,8 @@ def publication(record: RunRecord, directory: RunDirectory) -> Publication:
     Raises:
         InputError: If a line of its curves is corrupt.
     """
-    kept = (directory.record, directory.config, directory.metrics, directory.arrays)
+    tables = sorted(directory.path.glob("*.parquet"))
+    kept = (directory.record, directory.config, directory.metrics, directory.arrays, *tables)
     return Publication(
         labels=labels_of(record.run_id, record.config),
         config=_config(record),

@@ -26,7 +26,7 @@ class RunDirectory:
         checkpoint: The last good state of an unfinished run.
         model: The trained weights, as safetensors.
         metrics: Curves, one JSON object per line.
-        arrays: Arrays measured by scorers, as NumPy's ``npz``.
+        arrays: Arrays measured by scorers, as NumPy's ``npz``. Their tables are ``NAME.parquet``.
         config: The full configuration, as YAML.
         sources: Copies of the input files that affect the result.
     """
@@ -71,6 +71,10 @@ class RunDirectory:
         """Where a figure is, or would be."""
         return self.path / f"{name}.png"
 
+    def table(self, name: str) -> Path:
+        """Where a scorer's table is, or would be."""
+        return self.path / f"{name}.parquet"
+
     def forget_figures(self) -> None:
         """Remove outdated figures."""
         for path in self.path.glob("*.png"):
@@ -90,7 +94,9 @@ class RunDirectory:
             InputError: If one of them is no longer what it was when it was pinned.
         """
         if first_step == 0 and self.record.exists():
-            for path in (self.record, self.checkpoint, self.model, self.metrics, self.arrays):
+            tables = self.path.glob("*.parquet")
+            files = (self.record, self.checkpoint, self.model, self.metrics, self.arrays)
+            for path in (*files, *tables):
                 path.unlink(missing_ok=True)
             self.forget_figures()
         with refused_values():

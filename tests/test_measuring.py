@@ -5,6 +5,7 @@ import shutil
 from dataclasses import dataclass, replace
 
 import numpy as np
+import polars as pl
 import pytest
 from matplotlib.figure import Figure
 from safetensors import safe_open
@@ -16,6 +17,7 @@ from physlm.errors import InputError, UnmeasuredError
 from physlm.eval.people.capacity import CapacityConfig
 from physlm.eval.people.recall import RecallConfig
 from physlm.eval.scorer import ScorerConfig
+from physlm.frames import read_frame
 from physlm.measurement import Measurement, Metric, by_text
 from physlm.models.architecture import DecoderConfig
 from physlm.pipeline import execute
@@ -137,9 +139,10 @@ def test_a_scorer_that_fails_anew_leaves_the_old_record(copied):
 @register("eval", "counting")
 @dataclass(kw_only=True, slots=True)
 class CountingConfig(ScorerConfig):
-    """Counts, keeps what it counted as an array, and draws that."""
+    """Counts, keeps what it counted as an array and a table, and draws that."""
 
     figure_names = ("counts",)
+    table_names = ("counts3", "counts5")
 
     highest: int = 3
 
@@ -151,11 +154,16 @@ class CountingConfig(ScorerConfig):
             raise InputError("nothing to count")
         counts = np.arange(self.highest + 1)
         metric = Metric(name="counts", value=self.highest, unit="", n=1, dims={"of": self.highest})
-        return Measurement((metric,), {"counts": counts})
+        name = f"counts{self.highest}"
+        files = {f"{name}.txt": lambda path: path.write_text(str(self.highest))}
+        return Measurement(
+            (metric,), {"counts": counts}, {name: pl.DataFrame({"n": counts})}, files
+        )
 
     def figures(self, measurement):
         figure = Figure()
-        figure.subplots().plot(measurement.arrays["counts"])
+        counts = measurement.arrays["counts"]
+        figure.subplots().plot(counts, measurement.tables[f"counts{counts[-1]}"]["n"])
         return {"counts": figure}
 
 
@@ -202,6 +210,10 @@ def test_arrays_are_kept_beside_the_record_and_figures_drawn_of_them_alone(count
         assert file["one/counts"].tolist() == [0, 1, 2, 3]
         assert file["two/counts"].tolist() == [0, 1, 2, 3, 4, 5]
     assert directory.read_record().arrays.keys() == {"one", "two"}
+    for highest in (3, 5):
+        frame = read_frame(directory.table(f"counts{highest}"))
+        assert frame["n"].to_list() == list(range(highest + 1))
+        assert (directory.path / f"counts{highest}.txt").read_text() == str(highest)
     directory.figure("counts").unlink()
     monkeypatch.setattr("physlm.preparation.build_world", None)  # neither model nor corpus is made
     assert carried_out(chosen).was_done

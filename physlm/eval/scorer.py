@@ -32,10 +32,12 @@ class ScorerConfig(Schema, ABC):
         version: Raise it whenever the same model would get different numbers. Runs measured by an
             earlier version then report it, and ``rescore=true`` measures them again.
         figure_names: Names of the figures that `figures` draws.
+        table_names: Names of the tables that they are drawn from.
     """
 
     version: ClassVar[int] = 1
     figure_names: ClassVar[tuple[str, ...]] = ()
+    table_names: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     def check(self, model: "LanguageModel", corpus: "Corpus") -> None:
@@ -57,7 +59,7 @@ class ScorerConfig(Schema, ABC):
         """Figures to save beside the record, one for each of `figure_names`.
 
         Args:
-            measurement: All metrics of the run, and the arrays of this scorer.
+            measurement: All metrics of the run, and the arrays and tables of this scorer.
         """
         return {}
 

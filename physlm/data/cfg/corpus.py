@@ -8,6 +8,8 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Bool, Int, Int32
 
+from physlm.data.annotation import AnnotatedDocuments
+from physlm.data.cfg.annotation import annotated_strings
 from physlm.data.cfg.corruption import CorruptionKind, corrupt
 from physlm.data.cfg.derivation import Strings
 from physlm.data.cfg.families import random_bags
@@ -157,6 +159,10 @@ class CfgCorpus:
         """Clean strings for measurement, independent of those of training."""
         key = stream_key(self.seed, "measured", *purpose)
         return self.grammar.numbered(key, 0, n, derivations=derivations)
+
+    def annotated(self, n_tokens: int) -> AnnotatedDocuments:
+        """Fresh strings with the class and the truth of every token; see ``annotated_strings``."""
+        return annotated_strings(self, n_tokens)
 
     def documents(self, strings: Strings) -> Documents:
         """Strings as documents, in token ids of the vocabulary."""

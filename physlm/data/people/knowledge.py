@@ -10,6 +10,8 @@ from typing import Protocol, SupportsIndex, runtime_checkable
 import numpy as np
 from jaxtyping import Int8, Int32, Int64
 
+from physlm.data.annotation import AnnotatedDocuments
+from physlm.data.people.annotation import annotated_biographies
 from physlm.data.people.augmentation import Augmentation
 from physlm.data.people.sentences import Biographies
 from physlm.data.tokens import Pieces, Vocabulary
@@ -156,6 +158,10 @@ class KnowledgeCorpus:
     def _rendered(self, people: np.ndarray, texts: np.ndarray) -> Biographies:
         documents = self.sentences.render(people, texts, self.seed, self.vocabulary.eos)
         return documents if self.domain is None else documents.marked(self.domain)
+
+    def annotated(self, n_tokens: int) -> AnnotatedDocuments:
+        """Biographies with the class of every token; see ``annotated_biographies``."""
+        return annotated_biographies(self, n_tokens)
 
     def facts(self, person: SupportsIndex) -> dict[str, str]:
         """A person's name and attribute values, as the texts spell them."""
