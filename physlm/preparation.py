@@ -9,6 +9,7 @@ from physlm.data.corpus import Corpus
 from physlm.errors import InputError, refused_values
 from physlm.memory import require_memory
 from physlm.models.architecture import ModelConfig, TransformerConfig
+from physlm.models.checkpoint import CheckpointConfig
 from physlm.models.inherited import InheritedConfig
 from physlm.models.language_model import LanguageModel
 from physlm.models.size import n_parameters
@@ -94,7 +95,7 @@ def build_world(config: RunConfig, *, is_started: bool = False) -> World:
     use_processor(runtime.n_threads, runtime.n_devices)
     with refused_values():
         *earlier, corpus = corpora_of(config)
-        model = model_of(config, corpus.vocabulary.size)
+        model = model_of(config, _vocabulary_size(config, corpus))
         if is_started and parent is not None:
             start = Origin(parent.config.run_id, earlier[-1].fingerprint())
             weights = kept_weights(start, RunDirectory(parent.run_dir))
@@ -137,6 +138,11 @@ def corpora_of(config: RunConfig) -> list[Corpus]:
         return [config.data.build(config.seed)]
     earlier = corpora_of(config.parent.config)
     return [*earlier, config.data.follow(earlier[-1], config.seed)]
+
+
+def _vocabulary_size(config: RunConfig, corpus: Corpus) -> int:
+    """Number of tokens that the corpus gives a model; none to one with its own tokenizer."""
+    return 0 if isinstance(config.model, CheckpointConfig) else corpus.vocabulary.size
 
 
 def model_of(config: RunConfig, vocabulary_size: int) -> LanguageModel:

@@ -12,9 +12,7 @@ from omegaconf import MISSING
 
 from physlm.config.scale import Scale
 from physlm.data.corpus import DataConfig
-from physlm.data.public.corpus import PublicFiguresConfig
 from physlm.errors import InputError
-from physlm.eval.public.public_figures import PublicFiguresScorerConfig
 from physlm.eval.scorer import ScorerConfig
 from physlm.memory import require_memory
 from physlm.models.architecture import ModelConfig, TransformerConfig
@@ -124,14 +122,17 @@ class RunConfig(Schema):
             raise ValueError("model=checkpoint cannot be trained; set stage=measure")
         if self.init_from:
             raise ValueError("model=checkpoint has its own weights; leave init_from out")
-        scorers = self.eval.values()
-        if not isinstance(self.data, PublicFiguresConfig) or not all(
-            isinstance(scorer, PublicFiguresScorerConfig) for scorer in scorers
-        ):
+        if not self.data.has_texts:
             raise ValueError(
-                "model=checkpoint has its own tokenizer; use data=public_figures and "
-                "eval=public_figures"
+                f"model=checkpoint has its own tokenizer, and {tag_of(type(self.data))} has no "
+                "texts for it; use data=public_figures, texts, bible, mquake or options"
             )
+        for name, scorer in self.eval.items():
+            if not scorer.measures_checkpoints:
+                raise ValueError(
+                    f"model=checkpoint has its own tokenizer, and eval={name} measures models of a "
+                    "corpus' tokens; use another scorer, such as eval=public_figures"
+                )
 
     @property
     def points(self) -> "list[RunConfig]":

@@ -11,6 +11,8 @@ from physlm.data.corpus import Corpus, Documents
 from physlm.data.mixture import Mixture
 
 CLASS, ENTROPY = "class", "true_entropy_nats"
+# Of the token of a value: the number of tokens of the value, and its position in it, from 1.
+LENGTH, POSITION = "value_length", "value_position"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

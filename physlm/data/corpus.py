@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Int32, Int64
@@ -69,9 +69,14 @@ class Corpus(Protocol):
 class DataConfig(Schema, ABC):
     """Settings of every corpus; each world adds its own fields.
 
+    Attributes:
+        has_texts: Whether a checkpoint can read the world as text, with its own tokenizer.
+
     Raises:
         ValueError: If a value is outside its range.
     """
+
+    has_texts: ClassVar[bool] = False
 
     exposures: int = 1000  # times each piece of knowledge is seen; 0: no training
     seq_len: int = 512  # tokens of a training window

@@ -33,11 +33,13 @@ class ScorerConfig(Schema, ABC):
             earlier version then report it, and ``rescore=true`` measures them again.
         figure_names: Names of the figures that `figures` draws.
         table_names: Names of the tables that they are drawn from.
+        measures_checkpoints: Whether it can measure a model with a tokenizer of its own.
     """
 
     version: ClassVar[int] = 1
     figure_names: ClassVar[tuple[str, ...]] = ()
     table_names: ClassVar[tuple[str, ...]] = ()
+    measures_checkpoints: ClassVar[bool] = False
 
     @abstractmethod
     def check(self, model: "LanguageModel", corpus: "Corpus") -> None:

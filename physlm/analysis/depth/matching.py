@@ -10,7 +10,7 @@ from physlm.analysis.depth.document_means import require_columns
 from physlm.errors import InputError
 from physlm.rng import stream
 
-_FEWEST = 20  # predictions of a group that can be matched
+FEWEST = 20  # predictions of a group that can be matched
 _N_PERMUTATIONS = 1000
 
 
@@ -148,10 +148,10 @@ class _Design:
 
 def _require_enough(group: str, on: str, counts: dict[str, int]) -> None:
     for name, count in counts.items():
-        if count < _FEWEST:
+        if count < FEWEST:
             raise InputError(
                 f"{group}={name} has {count} predictions that can be matched on {on}; at least "
-                f"{_FEWEST} are needed, trace more texts"
+                f"{FEWEST} are needed, trace more texts"
             )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import polars as pl
 from jaxtyping import Float, Int
+from polars import selectors
 from torch import Tensor
 
 from physlm.analysis.depth.buckets import Buckets
@@ -84,6 +85,7 @@ def trace(
 def _frame(table: pl.DataFrame, found: dict[str, np.ndarray], states: list[int]) -> pl.DataFrame:
     """The positions and what was measured, null where there is no target."""
     has_target = (table["target"] >= 0).to_numpy()
+    table = table.with_columns(selectors.float().fill_nan(None))  # what a world does not know
     found |= {"final": found["top1"][:, -1], "final_probability": found["top1_probability"][:, -1]}
     if "true_entropy_nats" in found:
         found["true_entropy_nats"] = found["true_entropy_nats"][:, -1]

@@ -4,6 +4,7 @@ import hashlib
 import math
 from dataclasses import dataclass
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 
@@ -24,6 +25,8 @@ class PublicFiguresConfig(DataConfig):
     Published models know these people from their pretraining. A model that is trained here learns
     the forward questions; manipulation and inverse questions are held out.
     """
+
+    has_texts: ClassVar[bool] = True
 
     exposures: int = 100
     seq_len: int = 256

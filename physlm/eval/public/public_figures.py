@@ -37,6 +37,8 @@ class PublicFiguresScorerConfig(ScorerConfig):
     """
 
     version: ClassVar[int] = 2
+    measures_checkpoints: ClassVar[bool] = True
+
     n_shots: int = 3  # questions with answers before each question
     batch_size: int = 16  # questions per batch
     max_new_tokens: int = 32  # of an answer

@@ -1,0 +1,47 @@
+"""Depth of the tokens of facts, by their position in the answer."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from physlm.analysis.depth.lens_scorer import LensScorerConfig
+from physlm.measurement import Measurement
+from physlm.registry import register
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from physlm.data.corpus import Corpus
+    from physlm.models.language_model import LanguageModel
+
+
+@register("eval", "depth_facts")
+@dataclass(kw_only=True, slots=True)
+class DepthFactsConfig(LensScorerConfig):
+    """Onset and settling of each token of a value, by the value's length and the token's position.
+
+    A token is read after the correct tokens before it. Right and wrong predictions are measured
+    together and apart: a selection of right ones is one of easy facts. Later tokens of a value are
+    often determined by the first, so that first and later tokens are also compared among those of
+    equal true entropy, where the world knows it, and of equal final probability.
+
+    Source:
+        Gupta et al. (2025), How Do LLMs Use Their Depth?, case study of facts of several tokens.
+    """
+
+    figure_names: ClassVar[tuple[str, ...]] = ("fact_ranks",)
+    table_names: ClassVar[tuple[str, ...]] = ("fact_predictions",)
+
+    n_predictions: int = 20_000  # to analyse, of which those within values count
+    longest: int = 4  # tokens of the longest values that are measured
+
+    def measure(self, model: "LanguageModel", corpus: "Corpus") -> Measurement:
+        """Depths by length and position, first against later tokens, and the predictions."""
+        from physlm.analysis.depth.fact_metrics import measured_facts
+
+        return measured_facts(self, model, corpus)
+
+    def figures(self, measurement: Measurement) -> dict[str, "Figure"]:
+        """The first state at which the final token reaches each rank, by position."""
+        from physlm.analysis.depth.fact_metrics import draw_facts
+
+        return draw_facts(measurement)

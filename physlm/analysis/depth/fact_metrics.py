@@ -1,0 +1,68 @@
+"""Metrics of the tokens of facts."""
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+from matplotlib.figure import Figure
+
+from physlm.analysis.depth.class_metrics import class_metrics, differences
+from physlm.analysis.depth.figures import draw_rank_curve
+from physlm.analysis.depth.predictions import trace
+from physlm.analysis.depth.rank_curve import rank_curve
+from physlm.data.annotation import LENGTH, POSITION
+from physlm.data.corpus import Corpus
+from physlm.errors import InputError
+from physlm.measurement import Measurement, Metric
+from physlm.models.language_model import LanguageModel
+
+if TYPE_CHECKING:
+    from physlm.analysis.depth.depth_facts import DepthFactsConfig
+
+_PREFIX = "depth/facts"
+_PLACES = ("length", "position")
+FIRST, LATER = "first", "later"
+
+
+def measured_facts(config: "DepthFactsConfig", model: LanguageModel, corpus: Corpus) -> Measurement:
+    """The measurement of the scorer ``depth_facts``."""
+    sample = config.sample(model, corpus)
+    if POSITION not in sample.positions.tags:
+        raise InputError(
+            "eval.depth_facts measures worlds of people, and data=mquake; their tokens have a "
+            f"{POSITION}, those of this world have none"
+        )
+    lens = config.fitted(model, sample)
+    rows = trace(model, sample.tokens, lens, sample.positions, batch_size=config.batch_size)
+    rows = rows.filter(
+        pl.col("target").is_not_null() & pl.col(LENGTH).is_between(1, config.longest)
+    )
+    rows = (
+        rows.drop("position")
+        .rename({LENGTH: "length", POSITION: "position"})
+        .with_columns(
+            pl.when(pl.col("position") == 1)
+            .then(pl.lit(FIRST))
+            .otherwise(pl.lit(LATER))
+            .alias("part")
+        )
+    )
+    kept = rows.select("document", *_PLACES, "state", "final_rank", "final")
+    return Measurement(tuple(_metrics(rows)), tables={"fact_predictions": kept})
+
+
+def _metrics(rows: pl.DataFrame) -> list[Metric]:
+    """By length and position, of all, right and wrong predictions; first against later tokens."""
+    is_right = pl.col("final") == pl.col("target")
+    found = class_metrics(rows, _PREFIX, _PLACES)
+    for name, own in {"right": rows.filter(is_right), "wrong": rows.filter(~is_right)}.items():
+        found += class_metrics(own, _PREFIX, _PLACES, predictions=name)
+    several = rows.filter(pl.col("length") > 1)
+    return found + differences(several, _PREFIX, [(FIRST, LATER)], "part")
+
+
+def draw_facts(measurement: Measurement) -> dict[str, Figure]:
+    """The figures of the scorer ``depth_facts``, from its measurement alone."""
+    rows = measurement.tables["fact_predictions"]
+    place = pl.format("{} of {}", pl.col("position"), pl.col("length")).alias("token")
+    curve = rank_curve(rows.with_columns(place), by=["token"])
+    return {"fact_ranks": draw_rank_curve(curve, "token")}

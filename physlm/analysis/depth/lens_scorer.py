@@ -1,0 +1,121 @@
+"""What scorers share that read a model's states through a lens."""
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from physlm.analysis.lenses.config import LensOptimizer, TunedLensConfig
+from physlm.data.corpus import require_at_least
+from physlm.errors import InputError, refused_values
+from physlm.eval.scorer import ScorerConfig, require_causal
+from physlm.sources import SOURCE, located, pinned
+
+if TYPE_CHECKING:
+    from physlm.analysis.depth.sample import DepthSample
+    from physlm.analysis.lenses.lens import Lens
+    from physlm.data.corpus import Corpus
+    from physlm.models.language_model import LanguageModel
+
+
+class LensKind(str, Enum):
+    """How a state is read.
+
+    Attributes:
+        logit: By the model's own final norm and output head.
+        ridge: After an affine map, fitted in closed form.
+        tuned: After an affine map, trained from the ridge solution.
+        jacobian: After the mean derivative of the last state by it.
+    """
+
+    logit = "logit"
+    ridge = "ridge"
+    tuned = "tuned"
+    jacobian = "jacobian"
+
+
+@dataclass(kw_only=True, slots=True)
+class LensScorerConfig(ScorerConfig):
+    """A scorer that reads states through a lens, fitted on other documents than it analyses."""
+
+    lens: LensKind = LensKind.tuned
+    # A tuned lens' folder or a Jacobian lens' file to load; empty: the lens is fitted.
+    lens_path: str = field(default="", metadata=SOURCE)
+    n_lens_tokens: int = 16_384  # to fit the lens on, of documents that are not analysed
+    lens_steps: int = 100  # of training the tuned lens
+    lens_optimizer: LensOptimizer = LensOptimizer.muon
+    n_predictions: int = 10_000  # to analyse
+    window: int = 256  # tokens; longer documents are cut
+    skip_first: int = (
+        1  # tokens at the start of each window, whose states are extreme in many models
+    )
+    batch_size: int = 32  # windows per forward pass
+
+    def validate(self) -> None:
+        """Every value in its range."""
+        require_at_least(self, 1, "n_lens_tokens", "lens_steps", "n_predictions", "batch_size")
+        require_at_least(self, 2, "window")
+        require_at_least(self, 0, "skip_first")
+        if self.lens_path and self.lens in {LensKind.logit, LensKind.ridge}:
+            raise ValueError(
+                f"lens_path={self.lens_path} with lens={self.lens.value}, which is not loaded; use "
+                "lens=tuned or jacobian, or leave lens_path empty"
+            )
+        self.lens_path = pinned(self.lens_path)
+
+    def check(self, model: "LanguageModel", corpus: "Corpus") -> None:  # noqa: ARG002
+        """The model is causal and shows its states, and the lens is one of it."""
+        name = type(self).__name__.removesuffix("Config").lower()
+        require_causal(name, model, "predicts no next token")
+        for member in ("residuals", "unembed"):
+            if not model.shows(member):
+                raise InputError(f"{type(model).__name__} has no {member}; a lens needs it")
+        if self.lens_path:
+            self._loaded(model)
+
+    def sample(self, model: "LanguageModel", corpus: "Corpus") -> "DepthSample":
+        """The windows to fit the lens on, and those to analyse."""
+        from physlm.analysis.depth.sample import depth_sample
+
+        return depth_sample(
+            model,
+            corpus,
+            n_lens_tokens=self.n_lens_tokens,
+            n_predictions=self.n_predictions,
+            window=self.window,
+            skip_first=self.skip_first,
+        )
+
+    def fitted(self, model: "LanguageModel", sample: "DepthSample") -> "Lens":
+        """The chosen lens, loaded or fitted."""
+        from physlm.analysis.lenses import JacobianLens, LogitLens, TunedLens
+
+        if self.lens is LensKind.logit:
+            return LogitLens(model)
+        if self.lens_path:
+            return self._loaded(model)
+        windows = sample.fitted
+        if self.lens is LensKind.jacobian:
+            return JacobianLens.fit(
+                model, windows.tokens, is_visible=windows.is_visible, skip_first=self.skip_first
+            )
+        return TunedLens.fit(
+            model, windows.tokens, self.tuned_config(), is_visible=windows.is_visible
+        )
+
+    def tuned_config(self, **changes: object) -> TunedLensConfig:
+        """How a tuned or ridge lens is fitted.
+
+        Args:
+            changes: Other fields of ``TunedLensConfig``.
+        """
+        optimizer = self.lens_optimizer if self.lens is LensKind.tuned else LensOptimizer.none
+        values = {"optimizer": optimizer, "n_steps": self.lens_steps, "skip_first": self.skip_first}
+        return TunedLensConfig(**(values | changes))  # type: ignore[arg-type]
+
+    def _loaded(self, model: "LanguageModel") -> "Lens":
+        from physlm.analysis.lenses import JacobianLens, TunedLens
+
+        with refused_values():
+            path = located(self.lens_path)
+        kind = TunedLens if self.lens is LensKind.tuned else JacobianLens
+        return kind.load(path, model)

@@ -1,0 +1,1 @@
+"""Worlds that are read from files: texts, facts and questions with options."""
