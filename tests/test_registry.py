@@ -49,7 +49,9 @@ def test_a_name_that_is_taken_is_refused_in_one_line():
 def test_an_unknown_group_or_schema_is_refused_in_one_line():
     with pytest.raises(InputError, match="the groups are data, model, mixer, eval"):
         register("optim", "lion")
-    with pytest.raises(InputError, match="no schema data/boys; one of bible, biod, bior, bios, cfg"):
+    with pytest.raises(
+        InputError, match="no schema data/boys; one of bible, biod, bior, bios, cfg"
+    ):
         schema_of("data", "boys")
     assert "boys" not in names("data")
 
