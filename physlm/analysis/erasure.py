@@ -8,7 +8,7 @@ from torch import Tensor
 
 from physlm.errors import InputError
 
-_RELATIVE_TOLERANCE = 1e-10  # of eigenvalues and singular values that count as 0
+_RELATIVE_TOLERANCE = 1e-10  # of variances that count as 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,6 +82,11 @@ class Eraser:
         return (exact - (exact - self.mean) @ self.removed).to(states.dtype)
 
 
+def n_directions(states: Float[Tensor, "n width"]) -> int:
+    """Number of directions in which states vary; fewer classes than that can be erased."""
+    return _Whitening.of(states).rank
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Whitening:
     """Coordinates in which states have variance 1 in every direction in which they vary.
@@ -102,8 +107,8 @@ class _Whitening:
         mean = exact.mean(dim=0)
         centred = exact - mean
         values, vectors = torch.linalg.eigh(centred.mT @ centred / len(states))
-        # Directions in which states do not vary hold nothing, and have no inverse.
-        varies = values > _RELATIVE_TOLERANCE * values[-1]
+        # Directions in which states vary by rounding alone hold nothing, and have no inverse.
+        varies = values > _RELATIVE_TOLERANCE * (values[-1] + mean.square().sum())
         scale, axes = values[varies].sqrt(), vectors[:, varies]
         return cls(mean, axes / scale, (axes * scale).mT)
 

@@ -33,7 +33,7 @@ class Place:
     mask: Bool[Tensor, "batch 1 1 columns"] | None
     is_part: bool = False
 
-    def part(self, tokens: Bool[Tensor, " batch"]) -> "Place":
+    def part(self, tokens: Int[Tensor, " part"]) -> "Place":
         """The place of some of the tokens."""
         mask = None if self.mask is None else self.mask[tokens]
         return Place(self.rows[tokens], self.positions[tokens], self.columns, mask, is_part=True)

@@ -111,17 +111,18 @@ class EarlyExitDecoder(LanguageModel):
             going.x = self.model.run(going.x, going.context, first=first, last=last)
             own = self.lens.logits(going.x[:, 0], last)
             leaves = self._leaves(going, own, last)
-            n_leaving, is_end = int(leaves.sum()), bool(leaves.all())
-            self.n_left[last] += n_leaving
-            if n_leaving:
-                leaving = going if is_end else going.part(leaves)
-                state.leave(last, leaving.place, leaving.x)
-                rows.append(leaving.place.rows)
-                scores.append(own if is_end else own[leaves])
+            leaving = leaves.nonzero()[:, 0]
+            self.n_left[last] += len(leaving)
+            is_end = len(leaving) == len(leaves)
+            if len(leaving):
+                left = going if is_end else going.part(leaving)
+                state.leave(last, left.place, left.x)
+                rows.append(left.place.rows)
+                scores.append(own if is_end else own[leaving])
             if is_end:
                 break
-            if n_leaving:
-                going = going.part(~leaves)
+            if len(leaving):
+                going = going.part((~leaves).nonzero()[:, 0])
         state.advance()
         return scores[0] if len(scores) == 1 else torch.cat(scores)[torch.cat(rows).argsort()]
 
@@ -164,7 +165,7 @@ class _Going:
         assert self.context.place is not None
         return self.context.place
 
-    def part(self, rows: Bool[Tensor, " rows"]) -> "_Going":
+    def part(self, rows: Int[Tensor, " part"]) -> "_Going":
         """Some of the rows."""
         context = replace(self.context, place=self.place.part(rows))
         return _Going(self.x[rows], context, [one[rows] for one in self.top1])

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Int64
+from jaxtyping import Int, Int64
 from torch import Tensor
 
 from physlm.analysis.depth.patching import PromptPairs
@@ -41,6 +41,12 @@ class PersonPrompts:
     answers: Int64[np.ndarray, "people attributes"]
     attribute_names: tuple[str, ...]
 
+    @property
+    def ends(self) -> Int64[np.ndarray, " people"]:
+        """Position after the name's last token in each prompt."""
+        ends: np.ndarray = self.starts + [len(name) for name in self.names]
+        return ends
+
     def about(self, person: int, other: int) -> np.ndarray:
         """A person's prompt with the name of another."""
         tokens, start, name = self.tokens[person].copy(), self.starts[person], self.names[other]
@@ -59,7 +65,8 @@ def person_prompts(corpus: Corpus) -> PersonPrompts:
     """
     questions = part_of(corpus, QuestionCorpus)
     if questions is not None:
-        return _questions(questions)
+        rng, n_people = stream(0, "patching", "questions"), questions.world.n_people
+        return question_prompts(questions, rng.integers(0, len(questions.attributes), n_people))
     world = part_of(corpus, KnowledgeCorpus)
     if world is None or not question_columns(world):
         raise InputError("eval=patching compares people; use data=bios or questions")
@@ -96,7 +103,7 @@ def person_pairs(prompts: PersonPrompts, n_pairs: int) -> tuple[PromptPairs, lis
     people = np.array(triples)
     lengths = np.array([len(prompts.tokens[source]) for source in people[:, 0]])
     source, base, control = (
-        _padded([prompts.about(first, other) for first, other in people[:, [0, i]].tolist()])
+        padded([prompts.about(first, other) for first, other in people[:, [0, i]].tolist()])
         for i in range(3)
     )
     attributes = prompts.attributes[people[:, 0]]
@@ -109,6 +116,35 @@ def person_pairs(prompts: PersonPrompts, n_pairs: int) -> tuple[PromptPairs, lis
         lengths=torch.from_numpy(lengths),
     )
     return pairs, [prompts.attribute_names[attribute] for attribute in attributes]
+
+
+def question_prompts(
+    questions: QuestionCorpus, attributes: Int64[np.ndarray, " people"]
+) -> PersonPrompts:
+    """A question about each person, in the first paraphrase.
+
+    Args:
+        questions: The questions.
+        attributes: The attribute that each person is asked for.
+    """
+    people, none = np.arange(len(attributes)), np.zeros_like(attributes)
+    pieces = questions.pieces
+    before = pieces.paraphrases[attributes, 0, 0]
+    return PersonPrompts(
+        tokens=questions.prompts(people, attributes, none),
+        names=[pieces.pieces.join(row) for row in pieces.names],
+        starts=1 + np.diff(pieces.pieces.starts)[before],
+        attributes=attributes,
+        answers=pieces.pieces.tokens[pieces.pieces.starts[pieces.values[..., 0]]].astype(np.int64),
+        attribute_names=questions.attributes,
+    )
+
+
+def padded(rows: list[np.ndarray]) -> Int[Tensor, "rows longest"]:
+    """Prompts as one tensor, padded on the right."""
+    longest = max(map(len, rows))
+    even = [np.pad(row, (0, longest - len(row))) for row in rows]
+    return torch.from_numpy(np.stack(even)).long()
 
 
 def _base_and_control(
@@ -129,8 +165,7 @@ def _places(
     prompts: PersonPrompts, sources: Int64[np.ndarray, " pairs"], lengths: np.ndarray
 ) -> dict[str, Tensor]:
     """The tokens of the name, its last one, those after it, and the last of all."""
-    starts = prompts.starts[sources]
-    ends = starts + [len(prompts.names[source]) for source in sources]
+    starts, ends = prompts.starts[sources], prompts.ends[sources]
     position = np.arange(lengths.max())
     first, end, last = starts[:, None], ends[:, None], lengths[:, None] - 1
     masks = {
@@ -140,12 +175,6 @@ def _places(
         LAST: position == last,
     }
     return {place: torch.from_numpy(masks[place]) for place in PLACES}
-
-
-def _padded(rows: list[np.ndarray]) -> Tensor:
-    longest = max(map(len, rows))
-    padded = [np.pad(row, (0, longest - len(row))) for row in rows]
-    return torch.from_numpy(np.stack(padded)).long()
 
 
 def _beginnings(world: KnowledgeCorpus) -> PersonPrompts:
@@ -166,20 +195,4 @@ def _beginnings(world: KnowledgeCorpus) -> PersonPrompts:
         attributes=attributes,
         answers=np.where(is_stated, answers, _UNKNOWN).astype(np.int64),
         attribute_names=tuple(world.attributes[column].name for column in columns),
-    )
-
-
-def _questions(questions: QuestionCorpus) -> PersonPrompts:
-    n_people = questions.world.n_people
-    people, none = np.arange(n_people), np.zeros(n_people, dtype=np.int64)
-    attributes = stream(0, "patching", "questions").integers(0, len(questions.attributes), n_people)
-    pieces = questions.pieces
-    before = pieces.paraphrases[attributes, 0, 0]
-    return PersonPrompts(
-        tokens=questions.prompts(people, attributes, none),
-        names=[pieces.pieces.join(row) for row in pieces.names],
-        starts=1 + np.diff(pieces.pieces.starts)[before],
-        attributes=attributes,
-        answers=pieces.pieces.tokens[pieces.pieces.starts[pieces.values[..., 0]]].astype(np.int64),
-        attribute_names=questions.attributes,
     )
