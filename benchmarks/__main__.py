@@ -12,6 +12,7 @@ from rich.table import Table
 from benchmarks.cfg import cfg_rows
 from benchmarks.corpus import corpus_rows
 from benchmarks.depth import depth_rows
+from benchmarks.early_exit import early_exit_rows
 from benchmarks.generation import generation_rows
 from benchmarks.lenses import lens_rows
 from benchmarks.loop import loop_rows
@@ -27,6 +28,7 @@ _PARTS = {
     "cfg": cfg_rows,
     "loop": loop_rows,
     "depth": depth_rows,
+    "early_exit": early_exit_rows,
     "generation": generation_rows,
     "training": training_rows,
     "replicas": replica_rows,

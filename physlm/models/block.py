@@ -38,6 +38,10 @@ class Block(nn.Module):
         """The block's empty decoding state."""
         return self.attention.new_state()
 
+    def remember(self, x: Float[Tensor, "tokens 1 width"], context: Context) -> None:
+        """Add tokens to the decoding state, given the residual stream before this block."""
+        self.attention.remember(self.attention_norm(x), context)
+
     def attention_patterns(
         self, x: Float[Tensor, "batch seq width"], context: Context
     ) -> Float[Tensor, "batch heads seq seq"]:

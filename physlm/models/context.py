@@ -22,7 +22,7 @@ class Context:
             order; None unless the architecture has them.
         decoding: Decoding state of all blocks; None unless text is generated.
         state: Decoding state of this block.
-        place: Place of the one token per row that is read now; None for whole windows.
+        place: Place of the tokens, one per row, that are read now; None for whole windows.
         load_balancing: List to which mixtures of experts append their load-balancing losses; None
             if these are not needed.
     """
@@ -62,6 +62,21 @@ class Mixer(nn.Module, ABC):
             InputError: If the mixer has none, so that no text can be generated.
         """
         raise InputError(f"{type(self).__name__} has no decoding state; define new_state")
+
+    def remember(
+        self,
+        x: Float[Tensor, "tokens 1 width"],  # noqa: ARG002
+        context: Context,  # noqa: ARG002
+    ) -> None:
+        """Add tokens to the decoding state, at ``context.place``, without computing an output.
+
+        Raises:
+            InputError: If the mixer does not define it, so that no token can leave the model early.
+        """
+        raise InputError(
+            f"{type(self).__name__} takes no token into its state without reading it, which early "
+            "exit needs; define remember"
+        )
 
     def patterns(
         self,

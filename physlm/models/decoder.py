@@ -13,7 +13,7 @@ from physlm.models.context import Context
 from physlm.models.cross_entropy import NO_TARGET, linear_cross_entropy
 from physlm.models.parameters import declarations
 from physlm.models.position import Rotary
-from physlm.models.state import DecodingState
+from physlm.models.state import DecodingState, MixerState
 from physlm.models.transformer import Transformer
 
 
@@ -58,37 +58,59 @@ class Decoder(Transformer):
         self, prompts: Int[Tensor, "batch seq"], lengths: Int[Tensor, " batch"], n_positions: int
     ) -> tuple[Float[Tensor, "batch vocab"], DecodingState]:
         """Read whole prompts; see ``LanguageModel.prefill``."""
-        if prompts.shape[1] > n_positions:
+        state = DecodingState(
+            self.new_states(), lengths, n_positions=n_positions, window=self.config.attention_window
+        )
+        return self.unembedding(self.norm(self.read(prompts, state))), state
+
+    def new_states(self) -> list[MixerState]:
+        """An empty decoding state for each block."""
+        return [block.new_state() for block in self.blocks]  # type: ignore[operator]
+
+    def read(
+        self, prompts: Int[Tensor, "batch seq"], state: DecodingState
+    ) -> Float[Tensor, "batch width"]:
+        """Read whole prompts by as many blocks as an empty decoding state has.
+
+        Returns:
+            The residual stream after these blocks, at the last token of each prompt.
+
+        Raises:
+            InputError: If the prompts are wider than the state's ``n_positions``.
+        """
+        if prompts.shape[1] > state.n_positions:
             raise InputError(
-                f"prompts of {prompts.shape[1]} tokens exceed n_positions={n_positions}; "
+                f"prompts of {prompts.shape[1]} tokens exceed n_positions={state.n_positions}; "
                 "n_positions counts the prompt's tokens too"
             )
         for module in self.modules():
             if isinstance(module, Rotary):
-                module.reach(n_positions)
-        empty = [block.new_state() for block in self.blocks]  # type: ignore[operator]
-        state = DecodingState(
-            empty, lengths, n_positions=n_positions, window=self.config.attention_window
-        )
-        context = replace(self.context(n_positions), decoding=state)
-        rows = torch.arange(len(prompts), device=prompts.device)
-        last = self.norm(self.run(self.embed(prompts), context))[rows, lengths - 1]
-        return self.unembedding(last), state
+                module.reach(state.n_positions)
+        context = replace(self.context(state.n_positions), decoding=state)
+        x = self.run(self.embed(prompts), context, last=len(state.blocks))
+        return x[torch.arange(len(prompts), device=prompts.device), state.positions - 1]
 
     def decode(
         self, tokens: Int[Tensor, " batch"], state: DecodingState
     ) -> Float[Tensor, "batch vocab"]:
         """Next-token scores after one more token per row."""
+        x, context = self.next(tokens, state)
+        x = self.run(x, context)
+        state.advance()
+        logits: Tensor = self.unembedding(self.norm(x)[:, 0])
+        return logits
+
+    def next(
+        self, tokens: Int[Tensor, " batch"], state: DecodingState
+    ) -> tuple[Float[Tensor, "batch 1 width"], Context]:
+        """State 0 of one more token per row, and the context in which blocks read it."""
         place = state.place()
         x = self.embedding(tokens)
         if self.positions is not None:
             x = x + self.positions(place.positions)
         mask = AttentionMask(is_causal=True)
         context = Context(mask=mask, n_positions=state.n_positions, decoding=state, place=place)
-        x = self.run(x[:, None], context)
-        state.advance()
-        logits: Tensor = self.unembedding(self.norm(x)[:, 0])
-        return logits
+        return x[:, None], context
 
     def _loss(
         self, hidden: Float[Tensor, "batch seq width"], targets: Int[Tensor, "batch seq"]

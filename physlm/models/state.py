@@ -17,19 +17,33 @@ _BLOCK = 64
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the next token of each row is written, and which columns it sees.
+    """Where tokens of one row each are written, and which columns they see.
 
     Attributes:
-        rows: 0, 1, 2, ...
-        positions: Position of the next token, which is its column in every layer's keys and values.
-        columns: Columns that any row may see, including those of the next tokens.
-        mask: Which of them each row sees; None for all, where the last column is every row's own.
+        rows: The row of each token: 0, 1, 2, ... for the next tokens of all rows.
+        positions: Position of each token, which is its column in every layer's keys and values.
+        columns: Columns that any token may see, including those of the tokens.
+        mask: Which of them each token sees; None for all, where the last column is every one's own.
+        is_part: Whether rows may be missing, or be there several times.
     """
 
     rows: Int[Tensor, " batch"]
     positions: Int[Tensor, " batch"]
     columns: slice
     mask: Bool[Tensor, "batch 1 1 columns"] | None
+    is_part: bool = False
+
+    def part(self, tokens: Int[Tensor, " part"]) -> "Place":
+        """The place of some of the tokens."""
+        mask = None if self.mask is None else self.mask[tokens]
+        return Place(self.rows[tokens], self.positions[tokens], self.columns, mask, is_part=True)
+
+    def seen(
+        self, kept: Float[Tensor, "rows kv_heads positions width"]
+    ) -> Float[Tensor, "batch kv_heads columns width"]:
+        """The columns of each token's row."""
+        columns = kept[:, :, self.columns]
+        return columns[self.rows] if self.is_part else columns
 
     @property
     def distances(self) -> Int[Tensor, "#batch columns"]:
@@ -94,10 +108,10 @@ class KeyValueState(MixerState):
         values: Float[Tensor, "batch kv_heads 1 width"],
         place: Place,
     ) -> None:
-        """Add one token to each row."""
+        """Add one token at each place."""
         # Rows of equal length share a column: one slice copy instead of a scatter.
         for kept, new in ((self.keys, keys), (self.values, values)):
-            if place.mask is None:
+            if place.mask is None and not place.is_part:
                 kept.select(2, place.columns.stop - 1).copy_(new.squeeze(2))
             else:
                 kept[place.rows, :, place.positions] = new.squeeze(2).to(kept.dtype)

@@ -157,23 +157,39 @@ class Transformer(LanguageModel):
             yield layer, block.attention_patterns(x, context)
 
     def states(
-        self, x: Float[Tensor, "batch seq width"], context: Context, *, first: int = 0
+        self,
+        x: Float[Tensor, "batch seq width"],
+        context: Context,
+        *,
+        first: int = 0,
+        last: int | None = None,
     ) -> Iterator[Float[Tensor, "batch seq width"]]:
-        """The residual stream before each block from ``first`` on, and after the last one.
+        """States ``first`` to ``last``, from the first of them.
 
         This is the only loop over blocks. It is lazy: blocks after the last state that is consumed
         do not run.
+
+        Args:
+            x: State ``first``.
+            context: Of all blocks.
+            first: Number of the first block to run.
+            last: Number of the last state; None for state L.
         """
         yield x
-        for number in range(first, self.n_layers):
+        for number in range(first, self.n_layers if last is None else last):
             x = self.blocks[number](x, context.of_block(number))
             yield x
 
     def run(
-        self, x: Float[Tensor, "batch seq width"], context: Context, *, first: int = 0
+        self,
+        x: Float[Tensor, "batch seq width"],
+        context: Context,
+        *,
+        first: int = 0,
+        last: int | None = None,
     ) -> Float[Tensor, "batch seq width"]:
-        """State L, from the state before block ``first``."""
-        for x in self.states(x, context, first=first):  # noqa: B007, PLR1704, B020
+        """State ``last``, state L if None, from state ``first``; see ``states``."""
+        for x in self.states(x, context, first=first, last=last):  # noqa: B007, PLR1704, B020
             pass
         return x
 

@@ -3,31 +3,23 @@
 All of it is computed from the rows of ``trace``: no block is left out, and no time is saved.
 """
 
+import math
 from collections.abc import Sequence
-from enum import Enum
 
 import numpy as np
 import polars as pl
+from jaxtyping import Bool, Int64
 
 from physlm.analysis.depth.depth_means import by_state
 from physlm.analysis.depth.document_means import document_means, require_columns
+from physlm.analysis.depth.exit_rule import ExitCriterion
 from physlm.errors import refused_values
+from physlm.rng import stream
+
+AGREEMENT = 0.99  # with the whole model, which early exit must keep
+STATIC = "static"
 
 _QUANTITIES = ("agreement", "accuracy", "loss_change_nats", "blocks", "blocks_saved")
-
-
-class ExitCriterion(str, Enum):
-    """When a prediction leaves the model.
-
-    Attributes:
-        probability: The lens' highest probability is at least the threshold.
-        entropy: The entropy of the lens' distribution, in nats, is at most the threshold.
-        repeat: The top-1 token has been the same for as many traced states as the threshold says.
-    """
-
-    probability = "probability"
-    entropy = "entropy"
-    repeat = "repeat"
 
 
 def static_exit(rows: pl.DataFrame, by: Sequence[str] = ()) -> pl.DataFrame:
@@ -88,17 +80,45 @@ def dynamic_exit(
     return pl.concat(parts)
 
 
-def blocks_saved_at(curve: pl.DataFrame, agreement: float = 0.99) -> float:
-    """Most blocks saved, on average, at an agreement with the whole model.
+def thresholds(criterion: ExitCriterion, n_states: int, vocabulary_size: int) -> list[float]:
+    """Thresholds from always leaving to never, in steps that are finer towards certainty.
 
     Args:
-        curve: Of ``static_exit`` or ``dynamic_exit``, for one group.
-        agreement: Lowest agreement allowed; 0 blocks are saved where it is never reached.
+        criterion: When a state is sure.
+        n_states: Candidate states.
+        vocabulary_size: Number of tokens, whose logarithm is the highest entropy.
+    """
+    if criterion is ExitCriterion.repeat:
+        return [float(n) for n in range(1, n_states + 2)]
+    steps = np.logspace(0, -4, 21)
+    if criterion is ExitCriterion.probability:
+        return [*(1 - steps).tolist(), 1.01]
+    return [*(steps * math.log(vocabulary_size)).tolist(), -1.0]
+
+
+def best_threshold(curve: pl.DataFrame, agreement: float = AGREEMENT) -> float:
+    """The threshold, or state, that saves most blocks at an agreement with the whole model.
+
+    Args:
+        curve: Of ``static_exit`` or ``dynamic_exit``, for one group. It includes a threshold at
+            which no prediction leaves early.
+        agreement: Lowest agreement allowed.
     """
     axis = "threshold" if "threshold" in curve.columns else "state"
     wide = curve.pivot(on="quantity", index=axis, values="value")
     kept = wide.filter(pl.col("agreement") >= agreement)
-    return float(kept["blocks_saved"].to_numpy().max(initial=0.0))
+    return float(kept.sort("blocks_saved", "agreement")[axis][-1])
+
+
+def is_calibrated_on(documents: Int64[np.ndarray, " rows"]) -> Bool[np.ndarray, " rows"]:
+    """Whether each row is of the half of the documents on which thresholds are chosen.
+
+    Args:
+        documents: The document of each row.
+    """
+    every = np.unique(documents)
+    order = stream(0, "early exit", "halves").permutation(len(every))
+    return np.isin(documents, every[order[: len(order) // 2]])
 
 
 def _quality(left: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:

@@ -149,6 +149,22 @@ def draw_early_exit(curves: Mapping[str, pl.DataFrame]) -> Figure:
     return figure
 
 
+def draw_skipping(means: pl.DataFrame) -> Figure:
+    """Change of the loss and agreement without each block; ``means`` of ``skipping_means``."""
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    panels = figure.subplots(1, 2)
+    labels = {"loss_change_nats": "change of loss (nats)", "agreement": "agreement with the model"}
+    for axes, (quantity, label) in zip(panels, labels.items(), strict=True):
+        own = means.filter(quantity=quantity).sort("block")
+        errors = own["stderr"].fill_null(0.0)
+        axes.bar(own["block"], own["value"], yerr=errors, capsize=2)
+        axes.set_xticks(own["block"].to_list())
+        axes.set(xlabel="skipped block", ylabel=label)
+    panels[0].axhline(0, color="black", linewidth=0.8)
+    panels[1].set_ylim(0, 1.03)
+    return figure
+
+
 def draw_patching(recovered: pl.DataFrame, places: Sequence[str] | None = None) -> Figure:
     """Recovered logit difference by state and place, with the control beside.
 

@@ -51,24 +51,35 @@ class Attention(KeyValueMixer):
     def _step(
         self, x: Float[Tensor, "batch 1 width"], state: KeyValueState, place: Place
     ) -> Float[Tensor, "batch 1 width"]:
-        n_batch, width = len(x), self.shape.head_width
+        q, k, v = self._heads_at(x, place)
+        state.write(k, v, place)
+        # Heads that share keys become rows of one product, so that keys are not repeated.
+        gathered = attend_once(
+            q.reshape(len(x), self.shape.n_kv_heads, -1, self.shape.head_width),
+            place.seen(state.keys),
+            place.seen(state.values),
+            place.mask,
+        )
+        out: Tensor = self.out(gathered.reshape(len(x), 1, -1))
+        return out
+
+    def _key_value(
+        self, x: Float[Tensor, "tokens 1 width"], place: Place
+    ) -> tuple[Float[Tensor, "tokens kv_heads 1 key_width"], Float[Tensor, "tokens kv_heads 1 w"]]:
+        return self._heads_at(x, place)[1:]
+
+    def _heads_at(
+        self, x: Float[Tensor, "tokens 1 width"], place: Place
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries, keys and values of single tokens."""
         n_heads, n_kv = self.shape.n_heads, self.shape.n_kv_heads
         # With one token per row, a view separates the heads, and no transpose is needed.
-        heads = self.qkv(x).view(n_batch, -1, 1, width)
+        heads = self.qkv(x).view(len(x), -1, 1, self.shape.head_width)
         qk, v = heads.split((n_heads + n_kv, n_kv), dim=1)
         if self.rotary is not None:
             qk = self.rotary.at(place.positions, qk)
         q, k = qk.split((n_heads, n_kv), dim=1)
-        state.write(k, v, place)
-        # Heads that share keys become rows of one product, so that keys are not repeated.
-        gathered = attend_once(
-            q.reshape(n_batch, n_kv, -1, width),
-            state.keys[:, :, place.columns],
-            state.values[:, :, place.columns],
-            place.mask,
-        )
-        out: Tensor = self.out(gathered.reshape(n_batch, 1, -1))
-        return out
+        return q, k, v
 
     def _heads(self, x: Float[Tensor, "batch seq width"]) -> tuple[Tensor, Tensor, Tensor]:
         """Queries, keys and values."""

@@ -23,6 +23,13 @@ class KeyValueMixer(Mixer):
         assert state is not None
         return self._step(x, state, place)
 
+    def remember(self, x: Float[Tensor, "tokens 1 width"], context: Context) -> None:
+        """Write the keys and values of tokens, without their output."""
+        state, place = context.state, context.place
+        assert isinstance(state, KeyValueState)
+        assert place is not None
+        state.write(*self._key_value(x, place), place)
+
     def new_state(self) -> KeyValueState:
         """An empty state."""
         return KeyValueState()
@@ -38,3 +45,9 @@ class KeyValueMixer(Mixer):
         self, x: Float[Tensor, "batch 1 width"], state: KeyValueState, place: Place
     ) -> Float[Tensor, "batch 1 width"]:
         """Output for one more token per row, whose key and value are added to the state."""
+
+    @abstractmethod
+    def _key_value(
+        self, x: Float[Tensor, "tokens 1 width"], place: Place
+    ) -> tuple[Float[Tensor, "tokens kv_heads 1 key_width"], Float[Tensor, "tokens kv_heads 1 w"]]:
+        """Keys and values of single tokens."""

@@ -69,9 +69,17 @@ class PositionOnlyAttention(KeyValueMixer):
         state.write(new_v[..., :0], new_v, place)
         (scores,) = state.of_distances
         weights = place.weights(scores[:, place.distances].transpose(0, 1)[:, :, None])
-        gathered = weights.to(new_v.dtype) @ state.values[:, :, place.columns]
+        gathered = weights.to(new_v.dtype) @ place.seen(state.values)
         out: Tensor = self.out(gathered.reshape(len(x), 1, -1))
         return out
+
+    def _key_value(
+        self,
+        x: Float[Tensor, "tokens 1 width"],
+        place: Place,  # noqa: ARG002
+    ) -> tuple[Float[Tensor, "tokens kv_heads 1 key_width"], Float[Tensor, "tokens kv_heads 1 w"]]:
+        v = self._values(x)
+        return v[..., :0], v
 
     def _values(
         self, x: Float[Tensor, "batch seq width"]

@@ -66,7 +66,7 @@ class RelativeAttention(Attention):
     ) -> Float[Tensor, "batch 1 width"]:
         q, new_k, new_v = self._heads(x)
         state.write(new_k, new_v, place)
-        k, v = state.keys[:, :, place.columns], state.values[:, :, place.columns]
+        k, v = place.seen(state.keys), place.seen(state.values)
         kr, qr = state.of_distances
         # Heads that share keys become rows of one product, so that keys are not repeated.
         q = q.reshape(len(x), self.shape.n_kv_heads, -1, self.shape.head_width)

@@ -4,7 +4,14 @@ import numpy as np
 import polars as pl
 import pytest
 
-from physlm.analysis.depth.early_exit import blocks_saved_at, dynamic_exit, static_exit
+from physlm.analysis.depth.early_exit import (
+    best_threshold,
+    dynamic_exit,
+    is_calibrated_on,
+    static_exit,
+    thresholds,
+)
+from physlm.analysis.depth.exit_rule import ExitCriterion
 from physlm.errors import InputError
 from tests.analysis.depth.frames import rows_of
 
@@ -90,7 +97,7 @@ def test_the_last_state_saves_nothing_and_loses_nothing():
     assert values(never)["blocks_saved"] == 0
 
 
-def test_blocks_are_saved_only_where_predictions_agree():
+def test_the_best_threshold_saves_most_blocks_where_predictions_agree():
     curve = pl.DataFrame(
         {
             "threshold": [0.2, 0.2, 0.5, 0.5, 0.9, 0.9],
@@ -98,9 +105,24 @@ def test_blocks_are_saved_only_where_predictions_agree():
             "value": [0.5, 4.0, 0.99, 2.5, 1.0, 1.0],
         }
     )
-    assert blocks_saved_at(curve) == 2.5
-    assert blocks_saved_at(curve, 0.995) == 1.0
-    assert blocks_saved_at(curve.filter(pl.col("threshold") < 0.5)) == 0.0
+    assert best_threshold(curve) == 0.5
+    assert best_threshold(curve, 0.995) == 0.9
+    assert best_threshold(curve, 0.1) == 0.2
+
+
+@pytest.mark.parametrize("criterion", list(ExitCriterion))
+def test_thresholds_reach_from_always_to_never(criterion):
+    tried = thresholds(criterion, 4, 50)
+    curve = dynamic_exit(random_rows(), [tried[0], tried[-1]], criterion)
+    blocks = dict(curve.filter(quantity="blocks").select("threshold", "value").iter_rows())
+    assert blocks == {tried[0]: 0, tried[-1]: 4}
+
+
+def test_halves_divide_documents_not_rows():
+    documents = np.repeat(np.arange(7), 3)
+    is_in = is_calibrated_on(documents)
+    assert is_in.sum() == 9
+    assert len(set(documents[is_in]) & set(documents[~is_in])) == 0
 
 
 def test_an_unknown_criterion_is_refused():

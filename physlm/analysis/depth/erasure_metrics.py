@@ -1,0 +1,195 @@
+"""Metrics of linear erasure in questions about people."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from physlm.analysis.depth.person_pairs import LAST, NAME_LAST, padded, question_prompts
+from physlm.analysis.erasure import Eraser, n_directions
+from physlm.data.people.questions import QuestionCorpus
+from physlm.errors import InputError
+from physlm.eval.scorer import sample
+from physlm.measurement import Dim, Measurement, Metric
+from physlm.models.language_model import LanguageModel, chosen
+from physlm.rng import stream
+
+if TYPE_CHECKING:
+    from physlm.analysis.depth.erasure_scorer import ErasureConfig
+
+OWN, OTHER, RANDOM, NONE = "own", "other", "random", "none"
+_NAME = "depth/erasure/accuracy"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Asked:
+    """People asked for one attribute.
+
+    Attributes:
+        states: The chosen states of every question.
+        places: Position of each place.
+        answers: First token of each answer.
+        classes: The same, numbered; and those of the next attribute.
+        is_fitted: The people on whom erasers are fitted; the others are asked.
+    """
+
+    states: Float[Tensor, "states people seq width"]
+    places: dict[str, Int[Tensor, " people"]]
+    answers: Int[Tensor, " people"]
+    classes: dict[str, Int[Tensor, " people"]]
+    is_fitted: Bool[Tensor, " people"]
+
+
+def measured_erasure(
+    config: "ErasureConfig", model: LanguageModel, questions: QuestionCorpus
+) -> Measurement:
+    """The measurement of the scorer ``erasure``."""
+    found: dict[tuple[tuple[str, Dim], ...], list[np.ndarray]] = {}
+    metrics = []
+    with torch.inference_mode():
+        for name in config.attributes or questions.attributes:
+            for dims, is_right in _accuracies(config, model, questions, name):
+                metrics.append(_metric(is_right, attribute=name, **dims))
+                found.setdefault(tuple(dims.items()), []).append(is_right)
+    if not any("state" in metric.dims for metric in metrics):
+        raise InputError(
+            "eval.erasure: no state varies in as many directions as an attribute has values; ask "
+            "more people, or use attributes with fewer values"
+        )
+    pooled = [_metric(np.concatenate(parts), **dict(dims)) for dims, parts in found.items()]
+    return Measurement((*pooled, *metrics))
+
+
+def draw(measurement: Measurement) -> Figure:
+    """Accuracy over all attributes by state, one panel for each place."""
+    metrics = [m for m in measurement.metrics if m.name == _NAME and "attribute" not in m.dims]
+    (whole,) = (metric.value for metric in metrics if metric.dims["erased"] == NONE)
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    panels = figure.subplots(1, 2, sharey=True)
+    for axes, (place, title) in zip(
+        panels, {NAME_LAST: "last token of the name", LAST: "last token"}.items(), strict=True
+    ):
+        for erased in (OWN, OTHER, RANDOM):
+            own = sorted(
+                (m.dims["state"], m.value, m.stderr or 0.0)
+                for m in metrics
+                if m.dims["erased"] == erased and m.dims["place"] == place
+            )
+            if own:
+                states, values, errors = zip(*own, strict=True)
+                axes.errorbar(states, values, errors, marker=".", capsize=2, label=erased)
+        axes.axhline(whole, color="grey", linestyle=":", linewidth=1, label="nothing erased")
+        axes.set(xlabel="state (blocks applied)", ylim=(-0.03, 1.03), title=title)
+    panels[0].set(ylabel="accuracy of the first token")
+    panels[1].legend(fontsize="small")
+    return figure
+
+
+def _accuracies(
+    config: "ErasureConfig", model: LanguageModel, questions: QuestionCorpus, name: str
+) -> Iterator[tuple[dict[str, Dim], np.ndarray]]:
+    """Whether each asked person's answer begins right, by what is erased where."""
+    asked = _asked(config, model, questions, name)
+    tested = (~asked.is_fitted).nonzero()[:, 0]
+    numbers = chosen(config.states, model.n_layers + 1, "state")
+    none = asked.states[-1][tested]
+    yield {"erased": NONE}, _is_right(model, asked, tested, none, model.n_layers, config.batch_size)
+    for k, states in zip(numbers, asked.states, strict=False):
+        for place, position in asked.places.items():
+            own = states[torch.arange(len(states)), position]
+            for erased, eraser in _erasers(own, asked, seed=k):
+                changed = states[tested].clone()
+                changed[torch.arange(len(tested)), position[tested]] = eraser(own[tested])
+                is_right = _is_right(model, asked, tested, changed, k, config.batch_size)
+                yield {"erased": erased, "place": place, "state": k}, is_right
+
+
+def _erasers(
+    states: Float[Tensor, "people width"], asked: _Asked, *, seed: int
+) -> Iterator[tuple[str, Eraser]]:
+    """The erasers of one state at one place; none if too few directions vary."""
+    fitted = states[asked.is_fitted]
+    classes = {name: numbers[asked.is_fitted] for name, numbers in asked.classes.items()}
+    n_classes = {name: len(numbers.bincount().nonzero()) for name, numbers in classes.items()}
+    if min(n_classes.values()) < 2 or max(n_classes.values()) > n_directions(fitted):
+        return
+    yield OWN, (own := Eraser.fit(fitted, classes[OWN]))
+    yield OTHER, Eraser.fit(fitted, classes[OTHER])
+    generator = torch.Generator().manual_seed(seed)
+    yield RANDOM, Eraser.random(fitted, own.rank, generator)
+
+
+def _asked(
+    config: "ErasureConfig", model: LanguageModel, questions: QuestionCorpus, name: str
+) -> _Asked:
+    n_people, column = questions.world.n_people, questions.attributes.index(name)
+    prompts = question_prompts(questions, np.full(n_people, column))
+    people = sample(np.arange(n_people), config.max_people, stream(0, "erasure", "people"))
+    tokens = padded([prompts.tokens[person] for person in people])
+    last = torch.tensor([len(prompts.tokens[person]) - 1 for person in people])
+    answers = prompts.answers[people]
+    columns = {OWN: column, OTHER: (column + 1) % len(questions.attributes)}
+    classes = {of: np.unique(answers[:, i], return_inverse=True)[1] for of, i in columns.items()}
+    is_fitted = torch.zeros(len(people), dtype=torch.bool)
+    order = stream(0, "erasure", "halves").permutation(len(people))
+    is_fitted[torch.from_numpy(order[: len(people) // 2])] = True
+    wanted = [*chosen(config.states, model.n_layers + 1, "state"), model.n_layers]
+    parts = [
+        model.residuals(part.to(model.device), wanted)
+        for part in torch.split(tokens, config.batch_size)
+    ]
+    device = model.device
+    return _Asked(
+        states=torch.cat(parts, dim=1),
+        places={
+            NAME_LAST: torch.from_numpy(prompts.ends[people] - 1).to(device),
+            LAST: last.to(device),
+        },
+        answers=torch.from_numpy(answers[:, column]).to(device),
+        classes={of: torch.from_numpy(own).to(device) for of, own in classes.items()},
+        is_fitted=is_fitted.to(device),
+    )
+
+
+def _is_right(
+    model: LanguageModel,
+    asked: _Asked,
+    tested: Int[Tensor, " tested"],
+    states: Float[Tensor, "tested seq width"],
+    k: int,
+    batch_size: int,
+) -> np.ndarray:
+    """Whether the answer begins with the right token, from given states k.
+
+    Args:
+        model: The model that answers.
+        asked: The questions.
+        tested: Numbers of the people who are asked.
+        states: State k of their questions.
+        k: Number of blocks that were applied.
+        batch_size: Questions per forward pass.
+    """
+    found = []
+    for part, rows in zip(
+        torch.split(states, batch_size), torch.split(tested, batch_size), strict=True
+    ):
+        last = model.forward_from(part, k)[torch.arange(len(rows)), asked.places[LAST][rows]]
+        found.append(model.unembed(last).argmax(dim=-1) == asked.answers[rows])
+    return torch.cat(found).cpu().numpy()
+
+
+def _metric(is_right: np.ndarray, **dims: Dim) -> Metric:
+    share, n = float(is_right.mean()), len(is_right)
+    return Metric(
+        name=_NAME,
+        value=share,
+        unit="fraction",
+        n=n,
+        stderr=(share * (1 - share) / (n - 1)) ** 0.5 if n > 1 else None,
+        dims=dims,
+    )
