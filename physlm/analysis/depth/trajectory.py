@@ -1,11 +1,12 @@
 """The prediction trajectory of one document: what each state predicts at each position."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
 
+from physlm.analysis.depth.token_text import shortened, visible
 from physlm.errors import InputError
 
 # Label and colour map of each measure. A high rank, like a low probability, is pale.
@@ -21,7 +22,7 @@ _LONGEST = 10  # characters of a token in a cell
 
 def draw_trajectory(
     rows: pl.DataFrame,
-    texts: Sequence[str],
+    texts: Sequence[str] | Mapping[int, str],
     inputs: Sequence[str],
     colour: str = "top1_probability",
 ) -> Figure:
@@ -29,7 +30,7 @@ def draw_trajectory(
 
     Args:
         rows: Of ``trace``, of one document, in reading order.
-        texts: Text of every token of the vocabulary.
+        texts: Text of every token, or of those in the rows.
         inputs: Text of the token read at each row.
         colour: Column that colours the cells: ``top1_probability``, ``final_rank``, ``kl_nats`` or
             ``entropy_nats``.
@@ -64,10 +65,7 @@ def draw_trajectory(
 
 
 def _short(text: str) -> str:
-    """A token's text in a cell: spaces visible, control characters escaped, long ones cut."""
-    visible = text.replace(" ", "\u00b7")
-    plain = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in visible)
-    return plain if len(plain) <= _LONGEST else plain[: _LONGEST - 1] + "\u2026"
+    return shortened(visible(text), _LONGEST)
 
 
 def _check(rows: pl.DataFrame, inputs: Sequence[str], colour: str) -> None:
