@@ -1,10 +1,14 @@
 """Texts of tokens as they are shown in tables, pictures and pages."""
 
 
+def escaped(text: str) -> str:
+    """A text with line breaks and all else that cannot be printed escaped."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def visible(text: str) -> str:
-    """A token's text with spaces visible and unprintable characters escaped."""
-    spaced = text.replace(" ", "\u00b7")
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in spaced)
+    """The text of a token, with visible spaces."""
+    return escaped(text.replace(" ", "\u00b7"))
 
 
 def shortened(text: str, longest: int) -> str:

@@ -1,12 +1,16 @@
 """The prediction trajectory of one document: what each state predicts at each position."""
 
+import warnings
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
+import matplotlib
 import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
 
 from physlm.analysis.depth.token_text import shortened, visible
+from physlm.analysis.figures import save_figure
 from physlm.errors import InputError
 
 # Label and colour map of each measure. A high rank, like a low probability, is pale.
@@ -54,14 +58,33 @@ def draw_trajectory(
     for (i, j), token in np.ndenumerate(tokens):
         ink = "black" if shades[i, j] > 0.5 else "white"
         cell = axes.text(j, i, _short(texts[token]), color=ink, ha="center", va="center")
-        cell.set(fontsize=6, parse_math=False)
+        cell.set(fontsize=8, parse_math=False)
     axes.set_yticks(range(len(states)), [str(state) for state in states])
     axes.set_xticks(
-        range(len(inputs)), [_short(text) for text in inputs], rotation=45, parse_math=False
+        range(len(inputs)),
+        [_short(text) for text in inputs],
+        rotation=45,
+        ha="right",
+        rotation_mode="anchor",
+        parse_math=False,
     )
     axes.set(xlabel="token read", ylabel="state (blocks applied)")
-    figure.colorbar(image, ax=axes, label=label)
+    axes.set_xticks(np.arange(1, len(inputs)) - 0.5, minor=True)
+    axes.set_yticks(np.arange(1, len(states)) - 0.5, minor=True)
+    axes.grid(which="minor", color="white", linewidth=0.8)
+    axes.tick_params(which="minor", length=0)
+    figure.colorbar(image, ax=axes, label=label, pad=0.01)
     return figure
+
+
+def save_trajectory(figure: Figure, path: Path) -> None:
+    """Save the picture; an SVG has its texts as text, in whatever fonts the reader has.
+
+    Tokens may be of any script, and matplotlib draws those of its own font only.
+    """
+    with warnings.catch_warnings(), matplotlib.rc_context({"svg.fonttype": "none"}):
+        warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)
+        save_figure(figure, path)
 
 
 def _short(text: str) -> str:
