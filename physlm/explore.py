@@ -95,9 +95,10 @@ def _room(subject: "Subject", n_given: int, n_wanted: int | None) -> int:
     longest = subject.model.longest_window
     room = _WRITTEN if longest is None else longest - n_given
     if room < (n_wanted or 0):
+        added = f" and --tokens {n_wanted}" if n_wanted else ""
         raise InputError(
-            f"a text of {n_given} tokens and --tokens {n_wanted or 0} exceed the {longest} tokens "
-            "that the model reads; shorten the text or lower --tokens"
+            f"a text of {n_given} tokens{added} exceeds the {longest} tokens that the model reads; "
+            "shorten the text or lower --tokens"
         )
     return min(room, _WRITTEN) if n_wanted is None else n_wanted
 

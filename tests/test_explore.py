@@ -128,7 +128,7 @@ BAD = {
     "model x --lens ridge": "--lens ridge of a checkpoint, which has no documents of its own; name",
     "model x --lens ridge --lens-texts short.txt": "2 tokens to fit on, fewer than the width 8",
     "model x --lens ridge --lens-texts nowhere": "--lens-texts nowhere is no file; name a text",
-    "model x --tokens 1024": "a text of 1 tokens and --tokens 1024 exceed the 1024 tokens",
+    "model x --tokens 1024": "a text of 1 tokens and --tokens 1024 exceeds the 1024 tokens",
     "mute x": "mute has no tokenizer.json; save the model's tokenizer there",
 }
 

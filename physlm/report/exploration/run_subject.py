@@ -24,6 +24,7 @@ from physlm.preparation import World, trained_world
 from physlm.report.exploration.subject import Subject
 from physlm.run_directory import RunDirectory
 from physlm.train.runtime import Device
+from physlm.watching import tell
 
 _LENS_TOKENS = 2**14
 
@@ -70,12 +71,16 @@ class RunSubject(Subject):
                 ) from error
 
     def document(self, number: int) -> list[int]:
-        """Token ids of a document of the first epoch."""
+        """Token ids of a document of the first epoch, or of its beginning that fits the window."""
         if not 0 <= number < self.corpus.n_documents:
             raise InputError(
                 f"--document {number}; an epoch has documents 0 to {self.corpus.n_documents - 1}"
             )
-        return _listed(self.corpus.epoch(0, number, number + 1).tokens)
+        tokens = _listed(self.corpus.epoch(0, number, number + 1).tokens)
+        longest = self.model.longest_window or len(tokens)
+        if longest < len(tokens):
+            tell(f"note: of the {len(tokens)} tokens of the document, the model reads {longest}")
+        return tokens[:longest]
 
     def text_of(self, tokens: Sequence[int]) -> str:
         """The text of tokens that follow each other."""

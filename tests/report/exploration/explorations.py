@@ -11,14 +11,17 @@ from tests.conftest import tiny_biod_config
 N_LAYERS = 3
 
 
-def subject_of(**changes):
+def subject_of(world):
     """A model with large random weights, and its world."""
-    corpus = tiny_biod_config(**changes).build(0)
+    corpus = world.build(0)
     config = DecoderConfig(n_layers=N_LAYERS, d_model=16, n_heads=2, init_std=0.5)
     return RunSubject("toy", config.build(corpus.vocabulary.size, 32, 0).eval(), corpus)
 
 
-subject = cache(subject_of)
+@cache
+def subject():
+    """The same model of the same abstract world whenever it is asked for."""
+    return subject_of(tiny_biod_config())
 
 
 def exploration(n_given=6, n_top=5):

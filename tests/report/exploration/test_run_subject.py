@@ -3,9 +3,11 @@
 import pytest
 import torch
 
-from physlm.data.tokens import END_OF_TEXT
+from physlm.data.people.bios import BiosConfig
+from physlm.data.tokens import END_OF_TEXT, TokenizerName
 from physlm.errors import InputError
-from physlm.models.architecture import EncoderConfig
+from physlm.models.architecture import DecoderConfig, EncoderConfig
+from physlm.models.components import PositionEncoding
 from physlm.report.exploration.run_subject import RunSubject
 from tests.report.exploration.explorations import subject, subject_of
 
@@ -37,7 +39,7 @@ def test_a_continuation_takes_the_likeliest_token_again_and_again():
 
 
 def test_a_lens_is_fitted_on_documents_about_other_people():
-    own = subject_of(frequencies=[2, 2])
+    own = subject_of(BiosConfig(n_people=24, frequencies=[2, 2], tokenizer=TokenizerName.compact))
     analysed = own.document(0)
     documents = own.corpus.epoch(0, 0, own.corpus.n_documents)
     person = documents.people[0]
@@ -48,6 +50,14 @@ def test_a_lens_is_fitted_on_documents_about_other_people():
         assert len(windows) > own.corpus.n_documents / 2
         for row, is_visible in zip(windows.tokens, windows.is_visible, strict=True):
             assert name not in own.text_of(row[is_visible].tolist())
+
+
+def test_a_document_that_is_longer_than_the_window_is_cut_with_a_word(capsys):
+    corpus = subject().corpus
+    config = DecoderConfig(n_layers=1, d_model=8, n_heads=1, position=PositionEncoding.learned)
+    own = RunSubject("toy", config.build(corpus.vocabulary.size, 8, 0), corpus)
+    assert own.document(0) == subject().document(0)[:8]
+    assert "of the 12 tokens of the document, the model reads 8" in capsys.readouterr().err
 
 
 def test_an_encoder_is_refused():
