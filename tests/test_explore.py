@@ -68,7 +68,10 @@ def test_a_run_is_shown_with_a_document_of_its_world(folder, monkeypatch, capsys
     assert "</html>" in (folder / "explore" / "trajectory.html").read_text()
 
 
-@pytest.mark.parametrize("lens", ["ridge", "saved", pytest.param("tuned", marks=pytest.mark.slow)])
+SLOW_LENSES = [pytest.param(lens, marks=pytest.mark.slow) for lens in ("tuned", "saved")]
+
+
+@pytest.mark.parametrize("lens", ["ridge", *SLOW_LENSES])
 def test_the_lens_of_a_run_is_fitted_on_its_world_or_read(lens, folder, monkeypatch, capsys):
     monkeypatch.chdir(folder)
     if lens == "saved":
