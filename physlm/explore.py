@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     outlive_readers()
     settle_caches()
     try:
-        chosen = _parser().parse_args(arguments)
+        chosen = _parser().parse_intermixed_args(arguments)
         source = source_of(chosen.model)
         _check(chosen, source)
         explore(chosen, source)
@@ -93,7 +93,9 @@ def _given(subject: "Subject", chosen: argparse.Namespace) -> list[int]:
 def _room(subject: "Subject", n_given: int, n_wanted: int | None) -> int:
     """Tokens that the model is to write, so that all of them fit into its window."""
     longest = subject.model.longest_window
-    room = _WRITTEN if longest is None else longest - n_given
+    if longest is None:
+        return _WRITTEN if n_wanted is None else n_wanted
+    room = longest - n_given
     if room < (n_wanted or 0):
         added = f" and --tokens {n_wanted}" if n_wanted else ""
         raise InputError(

@@ -68,6 +68,13 @@ def test_a_run_is_shown_with_a_document_of_its_world(folder, monkeypatch, capsys
     assert "</html>" in (folder / "explore" / "trajectory.html").read_text()
 
 
+def test_a_model_of_unlimited_window_writes_as_much_as_is_asked_for(folder, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    text, continuation, *_ = printed(capsys, "run", "--tokens", "30", "biga bape").splitlines()
+    assert text == "text: <|endoftext|> biga bape"
+    assert len(continuation.split()) == 31
+
+
 SLOW_LENSES = [pytest.param(lens, marks=pytest.mark.slow) for lens in ("tuned", "saved")]
 
 
