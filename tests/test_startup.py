@@ -51,6 +51,7 @@ finally:
 
 
 REPRODUCE = COMMAND.replace("physlm.run", "physlm.reproduce")
+EXPLORE = COMMAND.replace("physlm.run", "physlm.explore")
 
 
 def loaded(code, *words, cwd=None):
@@ -108,6 +109,20 @@ def test_help_and_refusals_load_nothing_that_computes(words, said):
 )
 def test_an_experiment_is_listed_and_refused_without_what_computes(words, said, tmp_path):
     heavy, seconds, printed = loaded(REPRODUCE, *words, cwd=tmp_path)
+    assert said in printed
+    assert heavy == set()
+    assert seconds < 5  # at most 2 on a machine that has nothing else to do
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--help"], "State k is the residual stream after k"),
+        (["nowhere", "text"], "nowhere does not exist"),
+    ],
+)
+def test_exploring_explains_itself_and_refuses_without_what_computes(words, said, tmp_path):
+    heavy, seconds, printed = loaded(EXPLORE, *words, cwd=tmp_path)
     assert said in printed
     assert heavy == set()
     assert seconds < 5  # at most 2 on a machine that has nothing else to do

@@ -1,19 +1,21 @@
 """Text input and output of a `transformers` model, with its own tokenizer."""
 
+import itertools
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from physlm.errors import InputError
-from physlm.models.pretrained_weights import reading, transformers
+from physlm.models.pretrained_weights import quiet, reading, transformers
 from physlm.models.thoughts import ends_within_thoughts, without_thoughts
 
 _TOKENIZERS = ("tokenizer.json", "tokenizer_config.json", "tokenizer.model", "vocab.json")
 _CONTEXT = 8  # tokens that decide how the next one is written
 _INCOMPLETE = "\ufffd"  # how a character is decoded of which some bytes are missing
+_SPACE = "\u2581"  # in pieces of SentencePiece, whose decoder drops a text's first space
 # Some chat templates state the date; a result must not depend on the day of the run.
 _ONE_DAY = "{% macro strftime_now(format) %}26 Jul 2024{% endmacro %}"
 
@@ -58,11 +60,6 @@ class PretrainedText:
             tokenizer.pad_token = tokenizer.eos_token
         self.ends = _ends(model.generation_config, tokenizer)
 
-    def encode(self, text: str) -> list[int]:
-        """Token ids of a text, with the special tokens that the tokenizer adds."""
-        ids: list[int] = self.tokenizer(text)["input_ids"]
-        return ids
-
     def encode_plain(self, text: str) -> list[int]:
         """Token ids of a text that continues another, without special tokens."""
         ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
@@ -90,11 +87,7 @@ class PretrainedText:
             InputError: If one does not.
         """
         for text, row in zip(texts, self._rows(texts), strict=True):
-            if _letters(text) not in _letters(read := self.tokenizer.decode(row)):
-                raise InputError(
-                    f"its tokenizer reads {text[-60:]!r} as {read[-60:]!r}; save the whole "
-                    "tokenizer in the checkpoint's folder"
-                )
+            self._require_preserved(text, row)
         self.require_fits(texts, max_tokens, "lower n_shots or max_new_tokens")
 
     def require_fits(self, texts: Sequence[str], max_tokens: int, remedy: str) -> None:
@@ -115,13 +108,40 @@ class PretrainedText:
                 f"questions and answers have up to {longest} tokens, this model reads "
                 f"{self.longest_window}; {remedy}"
             )
-        largest = max(largest, self.tokenizer.pad_token_id)
-        n_embedded = self.model.get_input_embeddings().num_embeddings
-        if largest >= n_embedded:
-            raise InputError(
-                f"its tokenizer has token {largest}, the model only {n_embedded}; save the "
-                "tokenizer of this model in its folder"
-            )
+        self._require_embedded(max(largest, self.tokenizer.pad_token_id))
+
+    def tokens_of(self, text: str) -> list[int]:
+        """Token ids of a text as it is, without chat template, after the tokens that begin a text.
+
+        Raises:
+            InputError: If there is none, or the tokenizer is not that of the model.
+        """
+        with quiet():  # it warns of texts that are longer than a window
+            row: list[int] = self.tokenizer(text)["input_ids"]
+        if not row:
+            raise InputError(f"the text {text!r} has no tokens; give at least one word")
+        self._require_preserved(text, row)
+        self._require_embedded(max(row))
+        return row
+
+    def texts_of(self, tokens: Iterable[int]) -> dict[int, str]:
+        """The text of each token by itself, with its space; its piece if it is part of a letter."""
+        ids = sorted(set(tokens))
+        pieces = [str(piece) for piece in self.tokenizer.convert_ids_to_tokens(ids)]
+        texts = self.tokenizer.batch_decode([[token] for token in ids], skip_special_tokens=False)
+        return dict(zip(ids, map(_text_of_piece, pieces, texts), strict=True))
+
+    @torch.inference_mode()
+    def continuation(self, tokens: Sequence[int], max_tokens: int) -> list[int]:
+        """The likeliest next tokens, one after the other, without the one that ends the text."""
+        prompt = torch.tensor([tokens], device=self.model.device)
+        written = self.model.generate(
+            prompt,
+            attention_mask=torch.ones_like(prompt),
+            generation_config=self._decoding(max_tokens, 0.0),
+        )
+        new: list[int] = written[0, len(tokens) :].tolist()
+        return list(itertools.takewhile(lambda token: token not in (self.ends or ()), new))
 
     def write(
         self, prompts: Sequence[str], *, max_tokens: int, temperature: float = 0.0, seed: int = 0
@@ -184,6 +204,23 @@ class PretrainedText:
             answer = answer.replace(token, "")
         return answer
 
+    def _require_preserved(self, text: str, row: list[int]) -> None:
+        """Require that a text's tokens hold all of its letters and digits."""
+        if _letters(text) not in _letters(read := self.tokenizer.decode(row)):
+            raise InputError(
+                f"its tokenizer reads {text[-60:]!r} as {read[-60:]!r}; save the whole "
+                "tokenizer in the checkpoint's folder"
+            )
+
+    def _require_embedded(self, token: int) -> None:
+        """Require that the model has a token."""
+        n_embedded = self.model.get_input_embeddings().num_embeddings
+        if token >= n_embedded:
+            raise InputError(
+                f"its tokenizer has token {token}, the model only {n_embedded}; save the "
+                "tokenizer of this model in its folder"
+            )
+
     def _rows(self, texts: Sequence[str]) -> list[list[int]]:
         """The tokens of each prompt, with the chat template applied."""
         return [
@@ -216,6 +253,13 @@ def _ends(decoding: Any, tokenizer: Any) -> list[int] | None:
     eos = decoding.eos_token_id
     ends = {*(eos if isinstance(eos, list) else [eos]), tokenizer.eos_token_id}
     return sorted(ends - {None}) or None
+
+
+def _text_of_piece(piece: str, text: str) -> str:
+    """A token's own text, which is not always what a tokenizer decodes it to alone."""
+    if "\ufffd" in text:  # some bytes of a letter
+        return piece
+    return f" {text}" if piece.startswith(_SPACE) and not text.startswith(" ") else text
 
 
 def _letters(text: str) -> str:

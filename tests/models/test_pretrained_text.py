@@ -2,18 +2,25 @@
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from tokenizers import normalizers
+from tokenizers import Tokenizer, decoders, models, normalizers
 
 from physlm.data.public.corpus import PublicFiguresConfig
 from physlm.data.tokens import END_OF_TEXT
 from physlm.errors import InputError
 from physlm.models.pretrained import load_pretrained
-from physlm.models.pretrained_text import _templated
-from tests.models.checkpoints import checkpoint, save_bytewise, save_tokenizer, saying_this
+from physlm.models.pretrained_text import PretrainedText, _templated
+from tests.models.checkpoints import (
+    checkpoint,
+    save_bytewise,
+    save_tokenizer,
+    saying_this,
+    transformers,
+)
 
 
 def test_a_chat_model_is_asked_as_its_template_says(tmp_path):
@@ -25,6 +32,26 @@ def test_a_chat_model_is_asked_as_its_template_says(tmp_path):
         f"{END_OF_TEXT}{{% for m in messages %}}Question: {{{{ m.content }}}}{{% endfor %}}"
     )
     assert model.text.write([asked], max_tokens=4) == plain
+
+
+def test_each_token_has_its_own_text_with_its_space_also_where_the_decoder_drops_the_first():
+    """As in Llama: the texts of tokens one by one are the text, which `decode` makes of all."""
+    words = {piece: i for i, piece in enumerate(["<s>", "\u2581the", "\u2581cat", "s", "."])}
+    tokenizer = Tokenizer(models.WordLevel(words, unk_token="<s>"))
+    tokenizer.decoder = decoders.Metaspace()
+    library = transformers.PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="<s>")
+    assert library.decode([1, 2, 3]) == "the cats"
+    folder = Path("unread")
+    config = transformers.GPT2Config(vocab_size=5, n_positions=8, n_embd=8, n_layer=1, n_head=1)
+    text = PretrainedText(library, transformers.GPT2LMHeadModel(config), folder, 8)
+    assert text.texts_of([3, 1, 2, 4]) == {1: " the", 2: " cat", 3: "s", 4: "."}
+
+
+def test_bytes_of_a_letter_are_shown_as_the_tokenizer_spells_them(tmp_path):
+    save_bytewise(tmp_path)
+    text = load_pretrained(tmp_path).text
+    tokens = text.tokens_of("\u00e9 a")
+    assert [text.texts_of(tokens)[token] for token in tokens] == ["\u00c3", "\u00a9", " ", "a"]
 
 
 NASTY = {

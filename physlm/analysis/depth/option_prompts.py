@@ -207,7 +207,7 @@ def _read(prompt: OptionsPrompt, text: PretrainedText) -> tuple[list[int], list[
                 "as letters are"
             )
     _require_apart([row[-1] for row in rows], "options", prompt.options)
-    return text.encode(prompt.text) + shared, [row[-1] for row in rows]
+    return text.tokens_of(prompt.text) + shared, [row[-1] for row in rows]
 
 
 def _require_apart(tokens: Sequence[int], what: str, texts: Sequence[str]) -> None:

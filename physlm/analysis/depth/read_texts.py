@@ -34,7 +34,7 @@ def read_texts(corpus: Corpus, text: PretrainedText, n_tokens: int) -> Annotated
         )
     rows = []
     for document in corpus.texts(Part.held_out):
-        rows.append(np.array(text.encode(document), dtype=np.int64))
+        rows.append(np.array(text.tokens_of(document), dtype=np.int64))
         if sum(map(len, rows)) >= n_tokens:
             break
     return annotated_texts(rows, [text.pieces(row.tolist()) for row in rows])
@@ -59,7 +59,7 @@ def count_texts(
         )
     counts, total = np.zeros(vocabulary_size), 0
     for document in corpus.texts(Part.train):
-        ids = text.encode(document)
+        ids = text.tokens_of(document)
         counts += np.bincount(ids, minlength=vocabulary_size)
         total += len(ids)
         if total >= _MOST_COUNTED:
@@ -71,7 +71,7 @@ def _facts(corpus: FactsCorpus, text: PretrainedText, n_tokens: int) -> Annotate
     """Prompts with their answers, each a group; answers are forced by token ids."""
     rows, answers = [], []
     for fact in corpus.facts:
-        prompt, answer = text.encode(fact.prompt), text.encode_plain(f" {fact.answer}")
+        prompt, answer = text.tokens_of(fact.prompt), text.encode_plain(f" {fact.answer}")
         rows.append(np.array([*prompt, *answer], dtype=np.int32))
         answers.append(len(answer))
         if sum(map(len, rows)) >= n_tokens:

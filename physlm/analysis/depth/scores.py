@@ -66,6 +66,13 @@ class Scores:
         torch.gt(self._logits, _at(self._logits, tokens), out=self._scratch)
         return 1 + self._scratch.sum(dim=-1).to(torch.int32)
 
+    def top(self, k: int) -> tuple[Int[Tensor, "n k"], Float[Tensor, "n k"]]:
+        """The ``k`` tokens with the highest scores, ``top1`` first, and their probabilities."""
+        # Of equal scores, topk takes any: infinity makes it take the one that top1 names.
+        self._scratch.copy_(self._logits).scatter_(1, self.top1[:, None], torch.inf)
+        tokens = self._scratch.topk(k, dim=-1).indices
+        return tokens, self._weights.gather(1, tokens) / self._total[:, None]
+
     def mass(self, is_member: Float[Tensor, "vocab groups"]) -> Float[Tensor, "n groups"]:
         """Probability of each group of tokens."""
         return self._weights @ is_member.to(self._weights) / self._total[:, None]

@@ -1,11 +1,16 @@
 """The prediction trajectory of one document: what each state predicts at each position."""
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
+import matplotlib
 import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
 
+from physlm.analysis.depth.token_text import shortened, visible
+from physlm.analysis.figures import save_figure
 from physlm.errors import InputError
 
 # Label and colour map of each measure. A high rank, like a low probability, is pale.
@@ -21,7 +26,7 @@ _LONGEST = 10  # characters of a token in a cell
 
 def draw_trajectory(
     rows: pl.DataFrame,
-    texts: Sequence[str],
+    texts: Sequence[str] | Mapping[int, str],
     inputs: Sequence[str],
     colour: str = "top1_probability",
 ) -> Figure:
@@ -29,7 +34,7 @@ def draw_trajectory(
 
     Args:
         rows: Of ``trace``, of one document, in reading order.
-        texts: Text of every token of the vocabulary.
+        texts: Text of every token, or of those in the rows.
         inputs: Text of the token read at each row.
         colour: Column that colours the cells: ``top1_probability``, ``final_rank``, ``kl_nats`` or
             ``entropy_nats``.
@@ -53,21 +58,37 @@ def draw_trajectory(
     for (i, j), token in np.ndenumerate(tokens):
         ink = "black" if shades[i, j] > 0.5 else "white"
         cell = axes.text(j, i, _short(texts[token]), color=ink, ha="center", va="center")
-        cell.set(fontsize=6, parse_math=False)
+        cell.set(fontsize=8, parse_math=False)
     axes.set_yticks(range(len(states)), [str(state) for state in states])
     axes.set_xticks(
-        range(len(inputs)), [_short(text) for text in inputs], rotation=45, parse_math=False
+        range(len(inputs)),
+        [_short(text) for text in inputs],
+        rotation=45,
+        ha="right",
+        rotation_mode="anchor",
+        parse_math=False,
     )
     axes.set(xlabel="token read", ylabel="state (blocks applied)")
-    figure.colorbar(image, ax=axes, label=label)
+    axes.set_xticks(np.arange(1, len(inputs)) - 0.5, minor=True)
+    axes.set_yticks(np.arange(1, len(states)) - 0.5, minor=True)
+    axes.grid(which="minor", color="white", linewidth=0.8)
+    axes.tick_params(which="minor", length=0)
+    figure.colorbar(image, ax=axes, label=label, pad=0.01)
     return figure
 
 
+def save_trajectory(figure: Figure, path: Path) -> None:
+    """Save the picture; an SVG has its texts as text, in whatever fonts the reader has.
+
+    Tokens may be of any script, and matplotlib draws those of its own font only.
+    """
+    with warnings.catch_warnings(), matplotlib.rc_context({"svg.fonttype": "none"}):
+        warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)
+        save_figure(figure, path)
+
+
 def _short(text: str) -> str:
-    """A token's text in a cell: spaces visible, control characters escaped, long ones cut."""
-    visible = text.replace(" ", "\u00b7")
-    plain = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in visible)
-    return plain if len(plain) <= _LONGEST else plain[: _LONGEST - 1] + "\u2026"
+    return shortened(visible(text), _LONGEST)
 
 
 def _check(rows: pl.DataFrame, inputs: Sequence[str], colour: str) -> None:

@@ -98,7 +98,7 @@ class LensFile(NamedTuple):
             name = self.config.get("base_model_name_or_path")
             raise InputError(
                 f"{self.folder} is the lens of another model ({name!r}): its output head differs; "
-                "pass allows_other_model=True if that is meant"
+                "fit a lens of this model, or load it with allows_other_model=True"
             )
 
 

@@ -44,7 +44,7 @@ def loss_metrics(
 def _tokens_of(model: LanguageModel, corpus: TextCorpus, text: str) -> Tokens:
     """A document in the tokens of the model."""
     if model.text is not None:
-        return np.array(model.text.encode(text), dtype=np.int64)
+        return np.array(model.text.tokens_of(text), dtype=np.int64)
     tokens = corpus.vocabulary.encode(text)
     return np.concatenate([[corpus.vocabulary.eos], tokens]).astype(np.int64)
 

@@ -19,6 +19,7 @@ function redraw() {
 }
 
 document.querySelector("h1").textContent = content.title;
+document.querySelector("header").append(element("nav"));
 selectTable(content.tables[0].name);
 addEventListener("hashchange", redraw);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);

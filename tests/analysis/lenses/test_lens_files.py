@@ -141,7 +141,7 @@ def test_lenses_of_other_models_are_refused(tmp_path):
     (tmp_path / "params.safetensors").unlink()
     with torch.no_grad():
         tuned_further.head[5, 3] += 1
-    with pytest.raises(InputError, match="its output head differs; pass allows_other_model"):
+    with pytest.raises(InputError, match="its output head differs; fit a lens of this model"):
         TunedLens.load(tmp_path, tuned_further)
 
 

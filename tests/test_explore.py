@@ -1,0 +1,188 @@
+"""The command that looks into a run or a checkpoint."""
+
+import io
+import shutil
+import signal
+import sys
+
+import pytest
+import torch
+
+from physlm.analysis.lenses import TunedLens
+from physlm.explore import main
+from physlm.measurement import Metric
+from physlm.report.exploration.opened import opened
+from physlm.report.exploration.run_subject import world_of
+from physlm.report.exploration.source import Source
+from physlm.run_directory import RunDirectory
+from tests.command_line import called, record_path
+from tests.models.checkpoints import save_bytewise, transformers
+from tests.report.exploration.explorations import subject
+from tests.test_record import make_record
+
+WORDS = [
+    "data=biod",
+    "data.n_people=24",
+    "data.exposures=2",
+    "data.seq_len=12",
+    "trainer.batch_size=8",
+    "optim.warmup_steps=2",
+    "model.d_model=8",
+    "model.n_heads=1",
+    "runtime.progress_bar=false",
+    "runtime.compile=false",
+]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A fresh run in `run`, and checkpoints in `model` and `mute`, which has no tokenizer."""
+    folder = tmp_path_factory.mktemp("explore")
+    done = called(*WORDS, f"runs_dir={folder}/runs", cwd=folder, check=0)
+    record_path(done, folder).parent.rename(folder / "run")
+    save_bytewise(folder / "model")
+    shutil.copytree(
+        folder / "model",
+        folder / "mute",
+        ignore=lambda *_: ["tokenizer.json", "tokenizer_config.json"],
+    )
+    return folder
+
+
+def printed(capsys, *words):
+    assert main(list(words)) == 0, capsys.readouterr().err
+    return capsys.readouterr().out
+
+
+def test_a_run_is_shown_with_a_document_of_its_world(folder, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    out = printed(capsys, "run/record.json", "--document", "2", "--position", "4", "--top", "3")
+    text, continuation, _, title, *_ = out.splitlines()
+    assert text.startswith("text: <|endoftext|> ")
+    assert continuation.startswith("continuation: ")
+    assert "(position 4), logit lens" in title
+    assert out.splitlines()[-2].startswith("picture: explore/trajectory.svg")
+    assert out.splitlines()[-1] == "page: explore/trajectory.html"
+    assert "\x1b" not in out
+    assert (folder / "explore" / "trajectory.svg").read_text().startswith("<?xml")
+    assert "</html>" in (folder / "explore" / "trajectory.html").read_text()
+
+
+def test_a_model_of_unlimited_window_writes_as_much_as_is_asked_for(folder, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    text, continuation, *_ = printed(capsys, "run", "--tokens", "30", "biga bape").splitlines()
+    assert text == "text: <|endoftext|> biga bape"
+    assert len(continuation.split()) == 31
+
+
+SLOW_LENSES = [pytest.param(lens, marks=pytest.mark.slow) for lens in ("tuned", "saved")]
+
+
+@pytest.mark.parametrize("lens", ["ridge", *SLOW_LENSES])
+def test_the_lens_of_a_run_is_fitted_on_its_world_or_read(lens, folder, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    if lens == "saved":
+        model = world_of(folder / "run").model
+        width = model.output_weight.shape[1]
+        zeros = torch.zeros(model.n_layers, width, width)
+        TunedLens(model, zeros, zeros[..., 0]).save(folder / "saved")
+    out = printed(capsys, "run", "--lens", lens, "--tokens", "0")
+    said = "tuned lens of saved" if lens == "saved" else f"{lens} lens, fitted on 4"
+    assert said in out
+    assert "continuation" not in out
+
+
+def test_a_checkpoint_is_shown_with_a_lens_of_given_texts(folder, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    (folder / "texts.txt").write_text("Some other text, many times over. " * 50)
+    lens = ["--lens", "ridge", "--lens-texts", "texts.txt"]
+    out = printed(capsys, "model", "Alan Turing", "--tokens", "4", *lens, "--output", "out")
+    assert out.startswith("text: Alan Turing\ncontinuation: ")
+    assert "Next token after g (position 10), ridge lens, fitted on 1,533 tokens" in out
+    assert (folder / "out" / "trajectory.html").is_file()
+
+
+@torch.no_grad()
+def test_a_checkpoint_writes_what_its_library_finds_likeliest(folder):
+    subject = opened(Source(folder / "model", is_run=False))
+    model = transformers.AutoModelForCausalLM.from_pretrained(folder / "model")
+    tokens = subject.tokens_of("Alan Turing")
+    written = subject.continuation(tokens, 4)
+    for token in written:
+        assert model(torch.tensor([tokens])).logits[0, -1].argmax() == token
+        tokens.append(token)
+    assert len(written) == 4
+
+
+BAD = {
+    "nowhere x": "nowhere does not exist; name a run directory or a checkpoint's folder",
+    "empty x": "empty has neither record.json nor config.json",
+    "many x": "many holds 1 runs; name one, such as many/run",
+    "half x": "half is a run whose training is not over; give its command again",
+    "diverged x": "diverged diverged at step 7 and has no weights; choose another run",
+    "run x": "'x' is not in the vocabulary of this corpus; use its words, or --document N",
+    "run x --document 1": "--document 1 beside a text; give one of the two",
+    "run --document 99": "--document 99; an epoch has documents 0 to 23",
+    "run --position 99": "--position 99; the text and its continuation have positions 0 to ",
+    "run --tokens -1": "--tokens -1; must be at least 0",
+    "run --top 0": "--top 0; must be at least 1",
+    "run --lens nowhere": "--lens nowhere; logit, tuned, ridge or the folder of a tuned lens",
+    "run --lens other": "the lens is of width 16, the model of width 8",
+    "run --lens empty": "empty has no config.json; give the folder of a tuned lens",
+    "run --lens-texts texts.txt": "--lens-texts with --lens logit; only tuned and ridge",
+    "run --lens ridge --lens-texts texts.txt": "run is a run, whose lens is fitted on documents",
+    "run --colour red": "invalid choice: 'red'",
+    "run --depth": "unrecognized arguments: --depth; --help lists what can be given",
+    "run --output texts.txt": "texts.txt",
+    "model": "model is a checkpoint, without documents of its own; give a text",
+    "model x --lens ridge": "--lens ridge of a checkpoint, which has no documents of its own; name",
+    "model x --lens ridge --lens-texts short.txt": "2 tokens to fit on, fewer than the width 8",
+    "model x --lens ridge --lens-texts nowhere": "--lens-texts nowhere is no file; name a text",
+    "model x --tokens 1024": "a text of 1 tokens and --tokens 1024 exceeds the 1024 tokens",
+    "mute x": "mute has no tokenizer.json; save the model's tokenizer there",
+}
+
+
+@pytest.fixture(scope="module")
+def bad(folder):
+    """Further folders, none of which can be explored."""
+    for name in ("empty", "many/run", "half"):
+        (folder / name).mkdir(parents=True)
+    (folder / "half" / "config.yaml").write_text("seed: 0\n")
+    shutil.copy(folder / "run" / "record.json", folder / "many" / "run")
+    metrics = (Metric(name="a", value=1.0, unit="", n=1),)
+    diverged = make_record(status="diverged", stopped_at_step=7, metrics=metrics)
+    (folder / "diverged").mkdir()
+    RunDirectory(folder / "diverged").write_record(diverged)
+    model = subject().model
+    zeros = torch.zeros(model.n_layers, 16, 16)
+    TunedLens(model, zeros, zeros[..., 0]).save(folder / "other")
+    (folder / "texts.txt").write_text("a text")
+    (folder / "short.txt").write_text("abc")
+    return folder
+
+
+@pytest.mark.parametrize("words", BAD)
+def test_bad_input_is_refused_in_one_line(words, bad, monkeypatch, capsys):
+    monkeypatch.chdir(bad)
+    assert main(words.split()) == 2
+    *before, line = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: ")
+    assert not "".join(before) or "Loading weights:" in before[1]  # as transformers says
+    assert BAD[words] in line
+
+
+class Interrupting(io.StringIO):
+    """Standard output of a process that gets Ctrl-C as it begins to print."""
+
+    def write(self, text):
+        signal.raise_signal(signal.SIGINT)
+        return len(text)
+
+
+def test_ctrl_c_ends_in_one_line(folder, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(sys, "stdout", Interrupting())
+    assert main(["run"]) == 130
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line == "interrupted: asked to stop; run the same command to go on"
