@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from physlm.analysis.depth.lens_scorer import LensScorerConfig
+from physlm.errors import InputError
 from physlm.measurement import Measurement
 from physlm.registry import register
 
@@ -33,6 +34,17 @@ class DepthFactsConfig(LensScorerConfig):
 
     n_predictions: int = 20_000  # to analyse, of which those within values count
     longest: int = 4  # tokens of the longest values that are measured
+
+    def check(self, model: "LanguageModel", corpus: "Corpus") -> None:
+        """The tokens have positions in facts, and prompts with their answers fit the window."""
+        from physlm.analysis.depth.read_texts import longest_fact
+
+        LensScorerConfig.check(self, model, corpus)
+        if model.text is not None and (longest := longest_fact(corpus, model.text)) > self.window:
+            raise InputError(
+                f"prompts and answers have up to {longest} tokens, eval.depth_facts.window="
+                f"{self.window}; raise it up to the model's window"
+            )
 
     def measure(self, model: "LanguageModel", corpus: "Corpus") -> Measurement:
         """Depths by length and position, first against later tokens, and the predictions."""

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from physlm.analysis.depth.lens_scorer import LensScorerConfig
+from physlm.eval.scorer import require_window
 from physlm.measurement import Measurement
 from physlm.registry import register
 
@@ -39,7 +40,8 @@ class DepthOptionsConfig(LensScorerConfig):
         from physlm.analysis.depth.option_prompts import option_prompts
 
         LensScorerConfig.check(self, model, corpus)
-        option_prompts(model, corpus, self.n_predictions)
+        _, kinds = option_prompts(model, corpus, self.n_predictions)
+        require_window(model, "prompts", max(kind.tokens.shape[1] for kind in kinds))
 
     def measure(self, model: "LanguageModel", corpus: "Corpus") -> Measurement:
         """Ranks and choices by state, depths, and differences between tasks."""

@@ -6,7 +6,7 @@ from jaxtyping import Float64
 from physlm.data.annotation import LENGTH, POSITION, AnnotatedDocuments
 from physlm.data.corpus import Corpus, Documents
 from physlm.data.files.annotation import annotated_texts
-from physlm.data.files.mquake import FactsCorpus
+from physlm.data.files.mquake import Fact, FactsCorpus
 from physlm.data.files.text_corpus import Part, TextCorpus
 from physlm.errors import InputError
 from physlm.models.pretrained_text import PretrainedText
@@ -40,6 +40,13 @@ def read_texts(corpus: Corpus, text: PretrainedText, n_tokens: int) -> Annotated
     return annotated_texts(rows, [text.pieces(row.tolist()) for row in rows])
 
 
+def longest_fact(corpus: Corpus, text: PretrainedText) -> int:
+    """Tokens of the longest prompt with its answer; 0 for texts."""
+    if not isinstance(corpus, FactsCorpus):
+        return 0
+    return max(sum(map(len, _fact_tokens(fact, text))) for fact in corpus.facts)
+
+
 def count_texts(
     corpus: Corpus, text: PretrainedText, vocabulary_size: int
 ) -> Float64[np.ndarray, " vocab"]:
@@ -71,7 +78,7 @@ def _facts(corpus: FactsCorpus, text: PretrainedText, n_tokens: int) -> Annotate
     """Prompts with their answers, each a group; answers are forced by token ids."""
     rows, answers = [], []
     for fact in corpus.facts:
-        prompt, answer = text.tokens_of(fact.prompt), text.encode_plain(f" {fact.answer}")
+        prompt, answer = _fact_tokens(fact, text)
         rows.append(np.array([*prompt, *answer], dtype=np.int32))
         answers.append(len(answer))
         if sum(map(len, rows)) >= n_tokens:
@@ -86,3 +93,8 @@ def _facts(corpus: FactsCorpus, text: PretrainedText, n_tokens: int) -> Annotate
         classes=np.select([position == 1, position > 1], [VALUE_FIRST, VALUE_LATER], PROMPT),
         tags={LENGTH: np.where(position > 0, np.repeat(answers, lengths), 0), POSITION: position},
     )
+
+
+def _fact_tokens(fact: Fact, text: PretrainedText) -> tuple[list[int], list[int]]:
+    """Token ids of a prompt, and of its answer after it."""
+    return text.tokens_of(fact.prompt), text.encode_plain(f" {fact.answer}")
