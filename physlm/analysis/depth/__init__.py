@@ -1,6 +1,19 @@
 """How a model uses its depth: what each state predicts, and from where on it stays."""
 
-from physlm.analysis.depth.positions import Positions
-from physlm.analysis.depth.predictions import trace
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from physlm.analysis.depth.positions import Positions
+    from physlm.analysis.depth.predictions import trace
 
 __all__ = ["Positions", "trace"]
+
+_MODULES = {"Positions": "positions", "trace": "predictions"}
+
+
+def __getattr__(name: str) -> Any:
+    """Imported when it is first used: the schemas of scorers beside it must not load torch."""
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__} has no attribute {name}")
+    return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
