@@ -106,7 +106,13 @@ def test_long_documents_are_cut_into_windows(people):
 
 
 def test_classes_have_the_depths_that_were_planted(strings):
-    config = DepthClassesConfig(lens="logit", n_lens_tokens=500, n_predictions=2500, batch_size=999)
+    config = DepthClassesConfig(
+        lens="logit",
+        n_lens_tokens=500,
+        n_predictions=2500,
+        batch_size=999,
+        pairs=["inside:level_2"],
+    )
     sample = config.sample(small(strings), strings)
     classes = np.array(sample.positions.tags["class"])
     onset = torch.from_numpy(np.select([classes == "inside", classes == "level_2"], [1, 4], 2))
