@@ -218,6 +218,7 @@ def test_a_run_that_is_stopped_and_resumed_has_each_row_once_at_wandb(
     assert timeless(rows_of(run)) == timeless(curves_of(RunDirectory(path)))
 
 
+@pytest.mark.slow
 def test_a_run_logged_after_training_and_again_has_each_row_once(server, tmp_path, capsys):
     for words in ((), ("rescore=true", "logger=wandb"), ("force=true", "logger=wandb")):
         wandb.teardown()

@@ -220,6 +220,7 @@ def test_the_depth_of_a_model_is_held_against_lenses_that_know_less(people):
     assert sorted(config.figures(measurement)) == sorted(config.figure_names)
 
 
+@pytest.mark.slow
 def test_the_lens_that_is_kept_is_the_one_that_was_used(people, tmp_path):
     model = small(people)
     config = DepthConfig(n_lens_tokens=1000, n_predictions=500, lens="ridge")
