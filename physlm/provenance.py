@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from physlm import __version__
 from physlm.config import RunConfig, composed, config_dir
+from physlm.errors import InputError
 from physlm.models.architecture import ModelConfig
 from physlm.science import differences, science_of
 
@@ -44,13 +45,16 @@ def changes_of(config: RunConfig) -> dict[str, str] | None:
 
     Returns:
         Key to the run's value and, in brackets, the experiment's; None where there is no experiment
-        of that name to compare with.
+        of that name to compare with, or it is no run without further words, as ``inside``.
     """
     if not (config_dir() / "experiment" / f"{config.experiment}.yaml").is_file():
         return None
     # Without the seed among the words, so that a hundred seeds compose the experiment once.
     words = (f"+experiment={config.experiment}", f"scale={config.scale.value}")
-    own = replace(composed(words), seed=config.seed)
+    try:
+        own = replace(composed(words), seed=config.seed)
+    except InputError:
+        return None
     if own.run_id == config.run_id:
         return {}
     found = differences(science_of(config.described()), science_of(own.described()))

@@ -1,7 +1,7 @@
 """Metrics of classes of predictions, and of differences between them."""
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -23,6 +23,7 @@ from physlm.models.language_model import LanguageModel
 if TYPE_CHECKING:
     from physlm.analysis.depth.depth_classes import DepthClassesConfig
 
+_PREFIX = "depth/class"
 _DEPTHS = ("onset", "settled")
 _MATCHED = ("final_probability", ENTROPY)
 
@@ -43,9 +44,32 @@ def measured_classes(
         )
     rows = rows.with_columns(pl.col(config.tag).cast(pl.String).alias("class"))
     pairs = None if config.pairs is None else [tuple(pair.split(":")) for pair in config.pairs]
-    metrics = [*class_metrics(rows, "depth/class"), *differences(rows, "depth/class", pairs)]
+    for name in dict.fromkeys(name for pair in pairs or () for name in pair):
+        if name not in rows["class"]:
+            classes = ", ".join(rows["class"].unique().sort())
+            raise InputError(f"eval.depth_classes.pairs: {name} is none of the classes {classes}")
+    metrics = _class_metrics(rows, pairs)
     kept = rows.select("document", "class", "state", "final_rank", "final")
     return Measurement(tuple(metrics), tables={"class_predictions": kept})
+
+
+def _class_metrics(rows: pl.DataFrame, pairs: Sequence[tuple[str, ...]] | None) -> list[Metric]:
+    """Of all predictions, and of the right ones, as published; the class is of the true token.
+
+    Where a prediction is wrong, its onset is that of a token of another class, perhaps.
+    """
+    right = rows.filter(pl.col("final") == pl.col("target"))
+    found = [*class_metrics(rows, _PREFIX), *differences(rows, _PREFIX, pairs)]
+    if right.is_empty():
+        return found
+    found += class_metrics(right, _PREFIX, predictions="right")
+    counts = dict(right["class"].value_counts().iter_rows())
+    enough = [p for p in pairs or _every_pair(right, "class") if _are_many(counts, p)]
+    return found + differences(right, _PREFIX, enough, predictions="right")
+
+
+def _are_many(counts: Mapping[str, int], pair: Sequence[str]) -> bool:
+    return all(counts.get(name, 0) >= FEWEST for name in pair)
 
 
 def draw_classes(measurement: Measurement) -> dict[str, Figure]:
@@ -88,6 +112,7 @@ def differences(
     prefix: str,
     pairs: Iterable[tuple[str, ...]] | None,
     column: str = "class",
+    depths: Sequence[str] = _DEPTHS,
     **more: Dim,
 ) -> list[Metric]:
     """Differences of onset and settled between two classes, as they are and at equal certainty.
@@ -103,6 +128,7 @@ def differences(
         prefix: Of the metrics' names.
         pairs: The classes to compare; None for every pair with enough predictions.
         column: Of the classes.
+        depths: Columns to compare, of ``onset`` and ``settled``.
         more: Other dimensions of all metrics.
 
     Raises:
@@ -116,7 +142,7 @@ def differences(
         for on in ("nothing", *_MATCHED):
             if on not in both.columns or (on == ENTROPY and not _are_known(both, column)):
                 continue
-            for depth in _DEPTHS:
+            for depth in depths:
                 dims = {"first": first, "second": second, "matched": on, "depth": depth, **more}
                 try:
                     difference = matched_difference(both, depth, column, (first, second), on)

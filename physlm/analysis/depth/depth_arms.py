@@ -125,8 +125,7 @@ class _Study:
             found += self.briefly(self.rows(logit), "logit", marks)
             shifted = ShiftedLens(lens, 1)
             found += lens_metrics(self.rows(shifted), "shifted", marks.constant)
-        ridge = self.config.tuned_config(optimizer=LensOptimizer.none)
-        shuffled = shuffled_lens(model, self.sample.fitted, ridge, seed=0)
+        shuffled = shuffled_lens(model, self.sample.fitted, self.config.tuned_config(), seed=0)
         found += self.briefly(self.rows(shuffled), "shuffled", marks)
         if self.config.frequent_weight != 1 and self.buckets is not None:
             found += self._weighted(model, marks)

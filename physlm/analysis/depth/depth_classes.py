@@ -20,9 +20,11 @@ class DepthClassesConfig(LensScorerConfig):
     """Onset and settling of each class of tokens, and differences between classes.
 
     The classes are the world's: levels of a grammar, parts of a biography, or classes of words.
-    Every difference between two classes is measured four times: as it is, among predictions of
-    equal final probability, among those of equal true entropy where that is known, and with classes
-    permuted.
+    Every difference between two classes is measured as it is, among predictions of equal final
+    probability, among those of equal true entropy where that is known, and with classes permuted.
+    The class is that of the true next token. All predictions count, and in the dimension
+    ``predictions`` the right ones alone, as published: the onset of a wrong prediction is that of
+    another token.
 
     Source:
         Gupta et al. (2025), How Do LLMs Use Their Depth?, case study of parts of speech.

@@ -12,7 +12,7 @@ from physlm.analysis.depth.depth_means import depth_means, state_means
 from physlm.analysis.depth.metrics import metrics_of
 from physlm.analysis.depth.sample import DepthSample
 from physlm.analysis.lenses.lens import Lens
-from physlm.analysis.lenses.state_pool import StatePool, Windows
+from physlm.analysis.lenses.state_pool import StatePool
 from physlm.analysis.lenses.update_weights import UpdateWeights
 from physlm.analysis.lenses.yardsticks import (
     Yardstick,
@@ -74,8 +74,7 @@ def last_states(
     model: LanguageModel, sample: DepthSample
 ) -> tuple[Float[Tensor, "n width"], Int[Tensor, " n"]]:
     """State L at every analysed prediction, and the token that is read there."""
-    windows = _analysed(sample)
-    is_counted = windows.counted(sample.positions.skip_first)
+    is_counted = sample.analysed.counted(sample.positions.skip_first)
     parts = [
         model.residuals(tokens.to(model.device), [model.n_layers])[0][own.to(model.device)]
         for tokens, own in zip(
@@ -130,7 +129,7 @@ def bias_metrics(lens: Lens, sample: DepthSample, name: str) -> list[Metric]:
         sample: What is analysed.
         name: Of the lens.
     """
-    pool = StatePool(lens.model, _analysed(sample), skip_first=sample.positions.skip_first, seed=0)
+    pool = StatePool(lens.model, sample.analysed, skip_first=sample.positions.skip_first, seed=0)
     states = next(iter(pool))
     return [
         Metric(
@@ -173,9 +172,3 @@ def weighted_constant_metrics(
                 )
             )
     return found
-
-
-def _analysed(sample: DepthSample) -> Windows:
-    places = torch.arange(sample.tokens.shape[1])
-    assert sample.positions.lengths is not None
-    return Windows(sample.tokens, places < sample.positions.lengths[:, None])

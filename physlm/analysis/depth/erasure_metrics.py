@@ -1,6 +1,6 @@
 """Metrics of linear erasure in questions about people."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 OWN, OTHER, RANDOM, NONE = "own", "other", "random", "none"
 _NAME = "depth/erasure/accuracy"
+_DEPENDENT = {"employer", "company_city"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -124,6 +125,13 @@ def _erasers(
     yield RANDOM, Eraser.random(fitted, own.rank, generator)
 
 
+def _independent(attributes: Sequence[str], column: int) -> int:
+    """The next attribute that does not follow from the given one; an employer has one city."""
+    n = len(attributes)
+    following = [(column + i) % n for i in range(1, n)]
+    return next(i for i in following if {attributes[i], attributes[column]} != _DEPENDENT)
+
+
 def _asked(
     config: "ErasureConfig", model: LanguageModel, questions: QuestionCorpus, name: str
 ) -> _Asked:
@@ -133,7 +141,7 @@ def _asked(
     tokens = padded([prompts.tokens[person] for person in people])
     last = torch.tensor([len(prompts.tokens[person]) - 1 for person in people])
     answers = prompts.answers[people]
-    columns = {OWN: column, OTHER: (column + 1) % len(questions.attributes)}
+    columns = {OWN: column, OTHER: _independent(questions.attributes, column)}
     classes = {of: np.unique(answers[:, i], return_inverse=True)[1] for of, i in columns.items()}
     is_fitted = torch.zeros(len(people), dtype=torch.bool)
     order = stream(0, "erasure", "halves").permutation(len(people))

@@ -96,7 +96,7 @@ def _mass_changes(fractions: pl.DataFrame, lens: str) -> list[Metric]:
                 name="depth/frequency/largest_mass_change",
                 value=abs(values - values[-1]).max(),
                 unit="fraction",
-                n=int(own["n"].to_numpy().sum()),
+                n=int(own["n"].to_numpy().max()),
                 dims={"bucket": str(bucket), "lens": lens},
             )
         )

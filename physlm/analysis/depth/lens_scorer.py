@@ -8,6 +8,7 @@ from physlm.analysis.lenses.config import LensOptimizer, TunedLensConfig
 from physlm.data.corpus import require_at_least
 from physlm.errors import InputError, refused_values
 from physlm.eval.scorer import ScorerConfig, require_causal
+from physlm.registry import tag_of
 from physlm.sources import SOURCE, located, pinned
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ class LensScorerConfig(ScorerConfig):
 
     def check(self, model: "LanguageModel", corpus: "Corpus") -> None:  # noqa: ARG002
         """The model is causal and shows its states, and the lens is one of it."""
-        name = type(self).__name__.removesuffix("Config").lower()
+        name = tag_of(type(self)).partition("/")[2]
         require_causal(name, model, "predicts no next token")
         for member in ("residuals", "unembed"):
             if not model.shows(member):

@@ -46,7 +46,8 @@ def measured_options(
     pairs = None if config.pairs is None else [tuple(pair.split(":")) for pair in config.pairs]
     for (form, split), own in every.group_by(["form", "split"], maintain_order=True):
         dims = {"form": str(form), **({"split": str(split)} if split else {})}
-        metrics += differences(own, _PREFIX, pairs, "task", **dims)
+        # A predicted option may never have rank 1 in the vocabulary, and then has no onset.
+        metrics += differences(own, _PREFIX, pairs, "task", depths=["settled"], **dims)
     return Measurement(tuple(metrics), tables={"choices": every})
 
 

@@ -30,7 +30,7 @@ class DepthSample:
     Attributes:
         fitted: Windows to fit a lens on.
         tokens: Windows to analyse, padded on the right.
-        positions: The predictions in them, with the properties of the tokens that are predicted.
+        positions: The predictions in them, each of a token that is known, with its properties.
         truth: True distribution of the token after each token; None if it is not known.
     """
 
@@ -38,6 +38,11 @@ class DepthSample:
     tokens: Int[Tensor, "windows seq"]
     positions: Positions
     truth: Float[Tensor, "windows seq vocab"] | None
+
+    @property
+    def analysed(self) -> Windows:
+        """The windows to analyse, with the tokens at which predictions are analysed."""
+        return Windows(self.tokens, self.positions.is_chosen)
 
 
 def depth_sample(
@@ -75,6 +80,7 @@ def depth_sample(
     positions = Positions(
         lengths=torch.from_numpy(read.lengths),
         documents=torch.from_numpy(read.at(groups)),
+        is_chosen=torch.from_numpy(read.has_next),
         skip_first=skip_first,
         tags={name: read.after(values) for name, values in found.every_tag.items()},
     )
@@ -152,7 +158,17 @@ class _Cut:
 
     def after(self, values: np.ndarray) -> np.ndarray:
         """Value of the token after each token, in its window; an arbitrary one where none is."""
-        following = np.roll(self.index, -1, axis=1)
-        following[:, -1] = 0
-        found: np.ndarray = values[np.maximum(following, 0)]
+        found: np.ndarray = values[np.maximum(self._following, 0)]
+        return found
+
+    @property
+    def has_next(self) -> Bool[np.ndarray, "windows seq"]:
+        """Whether a token follows each token in its window, so that something is predicted."""
+        found: np.ndarray = self._following >= 0
+        return found
+
+    @property
+    def _following(self) -> Int64[np.ndarray, "windows seq"]:
+        found = np.roll(self.index, -1, axis=1)
+        found[:, -1] = -1
         return found

@@ -30,8 +30,9 @@ def annotated_biographies(world: "KnowledgeCorpus", n_tokens: int) -> AnnotatedD
     tokens of the value, and the token's position in it, from 1; elsewhere they are "" and 0.
 
     The entropy of a value's token is that for a reader who does not know the person: over the
-    values of all people, given the value's earlier tokens. Elsewhere it is not known. The parts of
-    a value, such as the day of a birth date, are independent of each other.
+    values of all people, given the value's earlier tokens, estimated from these people: with few
+    of them it is too low where there are many values. Elsewhere it is not known. Parts of a
+    value that are drawn apart, such as the year of a birth date, are independent.
 
     Args:
         world: The people.

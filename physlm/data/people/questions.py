@@ -9,6 +9,7 @@ from typing import ClassVar, SupportsIndex
 import numpy as np
 from jaxtyping import Bool, Int32, Int64
 
+from physlm.data.annotation import AnnotatedDocuments
 from physlm.data.corpus import Corpus, DataConfig, Documents, require_at_least
 from physlm.data.people.assembly import assemble
 from physlm.data.people.knowledge import KnowledgeCorpus, PieceList
@@ -174,6 +175,17 @@ class QuestionCorpus(QaSplit):
             axis=1,
         )
         return assemble(rows, self.pieces.pieces, self.vocabulary.eos)
+
+    def annotated(self, n_tokens: int) -> AnnotatedDocuments:
+        """Questions and answers about training people, each person a group."""
+        n_attributes = len(self.attributes)
+        per_question = self.longest_question + self.longest_answer
+        trained = np.flatnonzero(self.is_trained)
+        n_people = max(2, n_tokens // (per_question * n_attributes))
+        people = np.repeat(trained[:n_people], n_attributes)
+        attributes = np.arange(len(people)) % n_attributes
+        documents = self.documents(people, attributes, np.zeros_like(people))
+        return AnnotatedDocuments(documents, people)
 
     def prompts(
         self,

@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 from jaxtyping import Bool, Int32, Int64
 
+from physlm.data.annotation import AnnotatedDocuments
 from physlm.data.corpus import Corpus, DataConfig, Documents, require_at_least
 from physlm.data.people.assembly import assemble
 from physlm.data.people.fact_table import NUMBERS, Columns, FactTable
@@ -198,6 +199,18 @@ class ManipulationCorpus(QaSplit):
         for places, block in blocks:
             rows[places, : block.shape[1]] = block
         return assemble(rows, self.fact_table.pieces, self.vocabulary.eos)
+
+    def annotated(self, n_tokens: int) -> AnnotatedDocuments:
+        """Questions and answers of the first epoch, grouped by the first person of each."""
+        documents = self.epoch(0, 0, self.n_documents)
+        n = max(2, int(np.searchsorted(documents.starts[1:], n_tokens)) + 1)
+        n = min(n, self.n_documents)
+        config = self.config
+        order, _, _ = _epoch_plan(
+            self.seed, 0, len(self.train), len(self.tasks), config.hint_fraction
+        )
+        chosen = Documents(documents.tokens[: documents.starts[n]], documents.starts[: n + 1])
+        return AnnotatedDocuments(chosen, self.train[order[:n] // len(self.tasks)])
 
     def prompts(self, items: QaItems, *, wants_hint: bool) -> list[np.ndarray]:
         """Questions up to the place of the answer, or of the hint before it."""

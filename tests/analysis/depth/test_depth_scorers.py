@@ -15,6 +15,7 @@ from physlm.analysis.depth.positions import Positions
 from physlm.analysis.lenses import TunedLens
 from physlm.data.cfg.corpus import CfgConfig
 from physlm.data.people.bios import BiosConfig
+from physlm.data.people.questions import QuestionsConfig
 from physlm.data.public.corpus import PublicFiguresConfig
 from physlm.data.tasks.manipulation import ManipulationConfig
 from physlm.errors import InputError
@@ -220,6 +221,34 @@ def test_the_depth_of_a_model_is_held_against_lenses_that_know_less(people):
     assert sorted(config.figures(measurement)) == sorted(config.figure_names)
 
 
+def test_a_grammar_is_measured_against_its_truth(strings):
+    config = DepthConfig(lens="ridge", n_lens_tokens=600, n_predictions=600)
+    found = by_metric(config.measure(small(strings), strings))
+    assert found["lens/true_kl_nats{lens=own,state=2}"] > 0
+    assert "depth/frequency/mass{bucket=rest,lens=own,state=0}" not in found  # 4 tokens
+
+
+def test_every_analysed_prediction_is_of_a_known_token(people):
+    sample = sampled(people)
+    rows = sample.positions.table(sample.tokens)
+    assert (rows["target"] >= 0).all()
+    assert len(rows) == int(sample.analysed.counted(1).sum())
+
+
+def test_questions_about_one_person_are_on_one_side(people, tasks):
+    questions = QuestionsConfig().follow(people, 0)
+    for corpus in (questions, tasks):
+        sample = sampled(corpus, n_lens_tokens=800, n_predictions=800)
+        rows = sample.positions.table(sample.tokens)
+        read = {people.vocabulary.decode(row.numpy()) for row in sample.tokens}
+        fitted = [people.vocabulary.decode(row.numpy()) for row in sample.fitted.tokens]
+        for person in rows["document"].unique():
+            name = people.facts(person)["name"]
+            assert any(name in text for text in read)
+            if corpus is questions:
+                assert not any(name in text for text in fitted)
+
+
 @pytest.mark.slow
 def test_the_lens_that_is_kept_is_the_one_that_was_used(people, tmp_path):
     model = small(people)
@@ -259,6 +288,10 @@ def test_what_cannot_be_measured_is_refused_in_one_line(people, strings, tmp_pat
         DepthClassesConfig(
             tag="colour", lens="logit", n_lens_tokens=500, n_predictions=500
         ).measure(small(people), people)
+    with pytest.raises(InputError, match="pairs: outside is none of the classes inside, level_2"):
+        DepthClassesConfig(
+            pairs=["outside:inside"], lens="logit", n_lens_tokens=300, n_predictions=300
+        ).measure(small(strings), strings)
     with pytest.raises(InputError, match="measures worlds of people"):
         DepthFactsConfig(lens="logit", n_lens_tokens=500, n_predictions=500).measure(
             small(strings), strings
