@@ -20,11 +20,7 @@ TRAINED = [
 
 def test_inside_takes_world_and_model_from_the_run(tmp_path):
     parent = record_path(called(*TRAINED, "runs_dir=runs", cwd=tmp_path, check=0), tmp_path).parent
-    small = [
-        "eval.depth.lens=ridge",
-        "eval.depth.n_lens_tokens=100",
-        "eval.depth.n_predictions=100",
-    ]
+    small = ["lens=ridge", "n_lens_tokens=100", "n_predictions=100"]
     words = ["+experiment=inside", f"init_from={parent}", "eval=depth"]
     words += [*(f"eval.depth.{word}" for word in small), "runs_dir=runs"]
     done = record_path(called(*words, cwd=tmp_path, check=0), tmp_path)
