@@ -121,7 +121,8 @@ def differences(
       nothing, on the final probability, or on the true entropy.
     - ``PREFIX/permuted_difference``: the mean when classes are permuted among matched predictions,
       with its standard deviation as error; 0 up to chance.
-    - ``PREFIX/p_value``: of the difference under these permutations.
+    - ``PREFIX/imbalance``: how much the matched column still differs between them within bins of
+      equal values, before slopes in each bin remove that.
 
     Args:
         rows: Of ``trace``, with the column of classes.
@@ -187,11 +188,5 @@ def _difference_metrics(
             stderr=float(permuted.std(ddof=1)),
             dims=dims,
         ),
-        Metric(
-            name=f"{prefix}/p_value",
-            value=difference.p_value,
-            unit="probability",
-            n=len(permuted),
-            dims=dims,
-        ),
+        Metric(name=f"{prefix}/imbalance", value=difference.imbalance, unit="", n=n, dims=dims),
     ]

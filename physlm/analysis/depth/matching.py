@@ -19,9 +19,12 @@ class MatchedDifference:
     """Mean of the first group minus that of the second, among predictions of equal bins.
 
     Attributes:
-        value: Within-bin differences, averaged with weights n1 n2 / (n1 + n2).
+        value: Coefficient of the first group in a regression with a constant and a slope for each
+            bin.
         stderr: Its standard error, clustered by document; None for one document.
         unmatched: Difference of the means without bins.
+        imbalance: What remains of the difference of the matched column within bins, which the
+            slopes then remove; small where the two groups are equal indeed.
         matched_fraction: Fraction of the predictions in bins that hold both groups; others do not
             count.
         edges: Inner edges of the bins.
@@ -33,6 +36,7 @@ class MatchedDifference:
     value: float
     stderr: float | None
     unmatched: float
+    imbalance: float
     matched_fraction: float
     edges: tuple[float, ...]
     n: tuple[int, int]
@@ -41,7 +45,10 @@ class MatchedDifference:
 
     @property
     def p_value(self) -> float:
-        """Fraction of permutations with at least this absolute value, the identity included."""
+        """Fraction of permutations with at least this absolute value, the identity included.
+
+        Predictions are permuted as if they were independent, whatever their documents.
+        """
         n_extreme = int(np.sum(np.abs(self.permuted) >= abs(self.value)))
         return (1 + n_extreme) / (1 + len(self.permuted))
 
@@ -61,8 +68,9 @@ def matched_difference(
     Function words, for example, are often predicted with more confidence than content words, so
     their onsets are compared at equal ``final_probability``, or equal ``true_entropy_nats``. Bins
     hold equal numbers of the predictions of both groups together; equal values are never separated,
-    so there may be fewer bins. The value is the coefficient of the group in a linear regression
-    with one constant for each bin.
+    so there may be fewer bins. Within a bin the two groups still differ a little, which a slope for
+    each bin removes: the value is the coefficient of the group in a linear regression with one
+    constant and one slope for each bin.
 
     Args:
         rows: Predictions, with a column ``document``.
@@ -89,11 +97,12 @@ def matched_difference(
     is_matched = _has_both(bins, is_first)
     n_first, n_second = (int(np.sum(is_matched & own)) for own in (is_first, ~is_first))
     _require_enough(group, on, dict(zip(pair, (n_first, n_second), strict=True)))
-    design = _Design(y[is_matched], is_first[is_matched], bins[is_matched])
+    design = _Design(y[is_matched], is_first[is_matched], bins[is_matched], axis[is_matched])
     return MatchedDifference(
         value=design.value,
         stderr=design.stderr(rows["document"].to_numpy()[is_matched]),
         unmatched=float(y[is_first].mean() - y[~is_first].mean()),
+        imbalance=design.imbalance,
         matched_fraction=float(is_matched.mean()),
         edges=tuple(edges.tolist()),
         n=(n_first, n_second),
@@ -103,9 +112,10 @@ def matched_difference(
 
 
 class _Design:
-    """Regression of a value on a group, with a constant for each bin.
+    """Regression of a value on a group, with a constant and a slope on another column in each bin.
 
-    The constants are removed by subtracting the means of each bin.
+    Constants and slopes are removed from value and group alike, which leaves the coefficient as it
+    is (Frisch and Waugh, 1933).
     """
 
     def __init__(
@@ -113,11 +123,14 @@ class _Design:
         y: Float[np.ndarray, " n"],
         is_first: Bool[np.ndarray, " n"],
         bins: Int[np.ndarray, " n"],
+        axis: Float[np.ndarray, " n"],
     ) -> None:
         self._bins = np.unique(bins, return_inverse=True)[1]
         self._n_in_bin = np.bincount(self._bins)
-        self._y = self._centred(y)
-        self._x = self._centred(is_first.astype(np.float64))
+        self._axis = self._centred(axis)
+        group = self._centred(is_first.astype(np.float64))
+        self.imbalance = float(group @ self._axis / (group @ group))
+        self._y, self._x = self._without_slope(self._centred(y)), self._without_slope(group)
         self._norm = float(self._x @ self._x)
         self.value = float(self._x @ self._y) / self._norm
 
@@ -140,6 +153,14 @@ class _Design:
             shuffled = np.lexsort((rng.random(len(self._bins)), self._bins))
             values[i] = x @ self._y[shuffled] / self._norm
         return values
+
+    def _without_slope(self, values: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
+        """Centred values without what follows from the column linearly, in each bin."""
+        spread = np.bincount(self._bins, weights=self._axis**2)
+        shared = np.bincount(self._bins, weights=self._axis * values)
+        slopes = np.divide(shared, spread, out=np.zeros_like(shared), where=spread > 1e-12)
+        found: np.ndarray = values - slopes[self._bins] * self._axis
+        return found
 
     def _centred(self, values: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
         means = np.bincount(self._bins, weights=values) / self._n_in_bin

@@ -124,7 +124,7 @@ def test_classes_have_the_depths_that_were_planted(strings):
     assert found["depth/class/accuracy{class=inside}"] == 1
     dims = "{depth=onset,first=inside,matched=nothing,second=level_2}"
     assert found[f"depth/class/difference{dims}"] == pytest.approx(-3)
-    assert found[f"depth/class/p_value{dims}"] < 0.01
+    assert found[f"depth/class/imbalance{dims}"] == 0
     assert abs(found[f"depth/class/permuted_difference{dims}"]) < 0.2
 
 

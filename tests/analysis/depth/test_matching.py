@@ -1,4 +1,4 @@
-"""Differences of groups at equal values of another column, against a regression with dummies."""
+"""Differences of groups at equal values of another column, against a linear regression."""
 
 import numpy as np
 import polars as pl
@@ -25,13 +25,15 @@ def confounded(n=3000, effect=0.0, seed=0):
 
 
 def regression(rows, edges):
-    """Coefficient of group a, and its clustered standard error, with one dummy for each bin."""
+    """Coefficient of group a, and its clustered standard error, with dummies and slopes."""
     y, documents = rows["onset"].to_numpy(), rows["document"].to_numpy()
     bins = np.searchsorted(edges, rows["confidence"].to_numpy(), side="right")
     dummies = np.eye(bins.max() + 1)[bins]
-    x = np.column_stack([(rows["class"] == "a").to_numpy(), dummies[:, dummies.any(axis=0)]])
+    dummies = dummies[:, dummies.any(axis=0)]
+    slopes = dummies * rows["confidence"].to_numpy()[:, None]
+    x = np.column_stack([(rows["class"] == "a").to_numpy(), dummies, slopes])
     beta, *_ = np.linalg.lstsq(x, y, rcond=None)
-    bread = np.linalg.inv(x.T @ x)
+    bread = np.linalg.pinv(x.T @ x)
     meat = sum(
         np.outer(s, s)
         for s in (x[documents == d].T @ (y - x @ beta)[documents == d] for d in set(documents))
@@ -41,7 +43,7 @@ def regression(rows, edges):
 
 
 @pytest.mark.parametrize("effect", [0.0, 0.3])
-def test_the_difference_is_that_of_a_regression_with_a_dummy_for_each_bin(effect):
+def test_the_difference_is_that_of_a_regression_with_dummies_and_slopes(effect):
     rows = confounded(effect=effect)
     found = matched_difference(rows, "onset", "class", ("a", "b"), "confidence", n_bins=20)
     value, error = regression(rows, found.edges)
@@ -55,6 +57,13 @@ def test_equal_confidence_removes_a_difference_that_confidence_explains():
     found = matched_difference(rows, "onset", "class", ("a", "b"), "confidence", n_bins=50)
     assert found.unmatched < -0.5
     assert abs(found.value) < 0.03
+
+
+def test_few_bins_are_enough_to_remove_what_the_matched_column_explains():
+    rows = confounded()
+    found = matched_difference(rows, "onset", "class", ("a", "b"), "confidence", n_bins=3)
+    assert abs(found.value) < 0.03
+    assert 0.01 < found.imbalance < 0.1
 
 
 def test_permuted_groups_differ_by_chance_alone():
