@@ -13,7 +13,7 @@ from jaxtyping import Bool, Int64
 from physlm.analysis.depth.depth_means import by_state
 from physlm.analysis.depth.document_means import document_means, require_columns
 from physlm.analysis.depth.exit_rule import ExitCriterion
-from physlm.errors import refused_values
+from physlm.errors import InputError, refused_values
 from physlm.rng import stream
 
 AGREEMENT = 0.99  # with the whole model, which early exit must keep
@@ -115,8 +115,13 @@ def is_calibrated_on(documents: Int64[np.ndarray, " rows"]) -> Bool[np.ndarray, 
 
     Args:
         documents: The document of each row.
+
+    Raises:
+        InputError: If there is one document only.
     """
     every = np.unique(documents)
+    if len(every) < 2:
+        raise InputError("one document is analysed, and a threshold needs others; use more")
     order = stream(0, "early exit", "halves").permutation(len(every))
     return np.isin(documents, every[order[: len(order) // 2]])
 

@@ -114,23 +114,6 @@ def draw_divergence(
     return figure
 
 
-def draw_options(means: pl.DataFrame) -> Figure:
-    """Options over depth: ranks in the vocabulary, and choices; ``means`` of ``option_means``."""
-    figure = Figure(figsize=(9, 3.6), layout="constrained")
-    panels = figure.subplots(1, 2, sharey=True)
-    tops = [name for name in means["quantity"].unique() if "_in_top_" in name]
-    tops.sort(key=lambda name: (name[:3], int(name.rpartition("_")[2])))
-    quantities = (tops, ["mass", "agreement", "accuracy", "reciprocal_answer_rank"])
-    for axes, names, title in zip(panels, quantities, ("in the vocabulary", "choice"), strict=True):
-        for name in names:
-            own = means.filter(quantity=name).sort("state")
-            _draw_line(axes, own, label=name.replace("_", " "))
-        axes.set(xlabel=_STATE, ylim=(-0.03, 1.03), title=title)
-        axes.legend(fontsize="small")
-    panels[0].set(ylabel="fraction of prompts")
-    return figure
-
-
 def draw_early_exit(curves: Mapping[str, pl.DataFrame]) -> Figure:
     """Agreement with the whole model against the mean number of blocks that run.
 

@@ -21,29 +21,6 @@ from physlm.errors import InputError
 from physlm.models.language_model import LanguageModel
 
 
-def option_tokens(options: Sequence[str], encode: Callable[[str], Sequence[int]]) -> list[int]:
-    """The token of each option, which is written after a space.
-
-    Args:
-        options: Such as "A" or "Yes".
-        encode: Token ids of a text, without special tokens.
-
-    Raises:
-        InputError: If an option has several tokens, or two options have the same.
-    """
-    found: dict[int, str] = {}
-    for option in options:
-        ids = list(encode(f" {option}"))
-        if len(ids) != 1:
-            raise InputError(f"option {option!r} has {len(ids)} tokens; give options of one token")
-        if ids[0] in found:
-            raise InputError(
-                f"options {found[ids[0]]!r} and {option!r} have the same token; give others"
-            )
-        found[ids[0]] = option
-    return list(found)
-
-
 def trace_options(
     model: LanguageModel,
     prompts: Int[Tensor, "batch seq"],

@@ -24,8 +24,8 @@ class PromptPairs:
         base: Token ids of the prompts that states are replaced in.
         answers: The token that answers the source, and the one that answers the base.
         places: Positions by name, such as those of the name, the last token, and the rest.
-        control: Token ids of unrelated prompts of equal length, whose states recover nothing but by
-            chance; None for no control.
+        control: Token ids of unrelated prompts of equal length; None for no control. Their states
+            may remove the base's answer, which recovers a half, but do not bring the source's.
         lengths: Tokens of each pair's prompts; None if they are not padded.
 
     Raises:

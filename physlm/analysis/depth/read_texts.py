@@ -33,7 +33,7 @@ def read_texts(corpus: Corpus, text: PretrainedText, n_tokens: int) -> Annotated
             "a checkpoint reads data=texts, bible or mquake for this; choose one of them"
         )
     rows = []
-    for document in corpus.texts(Part.held_out):
+    for document in corpus.required(Part.held_out):
         rows.append(np.array(text.tokens_of(document), dtype=np.int64))
         if sum(map(len, rows)) >= n_tokens:
             break
@@ -66,7 +66,7 @@ def count_texts(
         )
     counts, total = np.zeros(vocabulary_size), 0
     for document in corpus.texts(Part.train):
-        ids = text.tokens_of(document)
+        ids = text.encode_plain(document)
         counts += np.bincount(ids, minlength=vocabulary_size)
         total += len(ids)
         if total >= _MOST_COUNTED:

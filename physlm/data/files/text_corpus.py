@@ -100,6 +100,20 @@ class TextCorpus:
         """
         return [self.all_texts[i] for i in self._numbers(part)]
 
+    def required(self, part: Part) -> list[str]:
+        """The documents of a part that must not be empty.
+
+        Raises:
+            InputError: If it is.
+        """
+        found = self.texts(part)
+        if not found:
+            raise InputError(
+                f"data.held_out_fraction={self.config.held_out_fraction:g} leaves no {part.value} "
+                "documents to measure; hold some out"
+            )
+        return found
+
     def documents(self, part: Part | str) -> Documents:
         """The same documents as tokens.
 
@@ -111,7 +125,7 @@ class TextCorpus:
     def annotated(self, n_tokens: int) -> AnnotatedDocuments:
         """Held-out documents with the class of every token; see ``annotated_texts``."""
         rows, pieces, n_found = [], [], 0
-        for text in self.texts(Part.held_out):
+        for text in self.required(Part.held_out):
             tokens, spans = self.vocabulary.encode_all([text])[0]
             rows.append(np.concatenate([[self.vocabulary.eos], tokens]).astype(np.int64))
             pieces.append(["", *(text[first:last] for first, last in spans.tolist())])

@@ -119,6 +119,14 @@ def test_options_of_several_tokens_and_prompts_beyond_the_window_are_refused(mod
         DepthOptionsConfig().check(model, corpus)
 
 
+def test_texts_that_hold_nothing_out_are_refused(model, sources):
+    corpus = TextsConfig(source=str(sources / "texts.json"), held_out_fraction=0).build(0)
+    with pytest.raises(InputError, match="held_out_fraction=0 leaves no held_out documents"):
+        read_texts(corpus, model.text, 10)
+    with pytest.raises(InputError, match="held_out_fraction=0 leaves no held_out documents"):
+        corpus.annotated(10)
+
+
 def test_a_world_without_texts_is_refused(model):
     with pytest.raises(InputError, match="a checkpoint reads data=texts, bible or mquake"):
         read_texts(BiosConfig(n_people=4).build(0), model.text, 10)

@@ -5,7 +5,6 @@ import io
 import numpy as np
 import polars as pl
 import pytest
-import torch
 
 from physlm.analysis.depth import trace
 from physlm.analysis.depth.bucket_fractions import bucket_fractions
@@ -18,12 +17,10 @@ from physlm.analysis.depth.figures import (
     draw_divergence,
     draw_early_exit,
     draw_flips,
-    draw_options,
     draw_patching,
     draw_rank_curve,
 )
 from physlm.analysis.depth.flips import flips
-from physlm.analysis.depth.options import option_means, trace_options
 from physlm.analysis.depth.positions import Positions
 from physlm.analysis.depth.rank_curve import rank_curve
 from physlm.analysis.depth.trajectory import draw_trajectory
@@ -104,21 +101,6 @@ def test_divergence_is_drawn_by_lens_with_baselines(rows):
     np.testing.assert_allclose(points(axes.lines[0]), [own["state"], own["value"]])
     assert axes.lines[1].get_label() == "constant"
     assert set(axes.lines[1].get_ydata()) == {2.5}
-
-
-def test_options_are_drawn_over_depth():
-    model, n = decoder(), 5
-    options = torch.tensor([[1, 2, 3]] * n)
-    answers = torch.zeros(n, dtype=torch.long)
-    means = option_means(
-        trace_options(model, random_tokens((n, 6)), LogitLens(model), options, answers)
-    )
-    panels = drawn(draw_options(means))
-    for line in (line for axes in panels for line in axes.lines):
-        name = line.get_label().replace(" ", "_")
-        own = means.filter(quantity=name).sort("state")
-        np.testing.assert_allclose(points(line), [own["state"], own["value"]])
-    assert len(panels[0].lines) == 6
 
 
 def test_early_exit_is_drawn_against_blocks(rows):

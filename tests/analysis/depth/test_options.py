@@ -7,7 +7,7 @@ import scipy.special
 import torch
 
 from physlm.analysis.depth import Positions
-from physlm.analysis.depth.options import option_means, option_tokens, trace_options
+from physlm.analysis.depth.options import option_means, trace_options
 from physlm.analysis.lenses import LogitLens
 from physlm.errors import InputError
 from tests.analysis.depth.planted import PlantedModel, decoder, random_tokens
@@ -93,12 +93,3 @@ def test_options_that_coincide_are_refused():
         trace_options(model, prompts, LogitLens(model), same[:1].repeat(2, 1), torch.tensor([2, 0]))
     with pytest.raises(InputError, match="2 prompts have 2 rows of options and 1 answers"):
         trace_options(model, prompts, LogitLens(model), same, torch.tensor([0]))
-
-
-def test_options_are_single_different_tokens():
-    ids = {" A": [5], " B": [6], " Yes": [7, 8], " a": [5]}
-    assert option_tokens(["A", "B"], ids.__getitem__) == [5, 6]
-    with pytest.raises(InputError, match="option 'Yes' has 2 tokens"):
-        option_tokens(["A", "Yes"], ids.__getitem__)
-    with pytest.raises(InputError, match="options 'A' and 'a' have the same token"):
-        option_tokens(["A", "a"], ids.__getitem__)
