@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
+from jaxtyping import Int
 from matplotlib.figure import Figure
 
 from physlm.analysis.depth.class_metrics import differences
@@ -83,8 +84,34 @@ def _kind_metrics(rows: pl.DataFrame, prompts: OptionPrompts) -> list[Metric]:
     return [
         *metrics_of(means, names, ["state"], **prompts.dims),
         *metrics_of(document_means(rows, list(_DEPTHS)), _DEPTHS, **prompts.dims),
+        Metric(
+            name=f"{_PREFIX}/settled_expected",
+            value=settled_of_independent(rows["choice"].to_numpy(), rows["state"].to_numpy()[0]),
+            unit="blocks",
+            n=len(rows),
+            dims=prompts.dims,
+        ),
         *_by_half(means, n_options, prompts),
     ]
+
+
+def settled_of_independent(
+    choices: Int[np.ndarray, "n states"], states: Int[np.ndarray, " states"]
+) -> float:
+    """Mean state from which choices stay if those of different states were independent, in blocks.
+
+    The more options, the later: with many of them, independent choices hardly ever agree by chance.
+
+    Args:
+        choices: Number of the chosen option of each prompt at each state.
+        states: Numbers of the states, L last.
+    """
+    options = np.arange(choices.max() + 1)
+    fractions = (choices[:, :, None] == options).mean(axis=0)
+    # Going back from L, the probability that all states so far agree with an option at L.
+    agree = np.cumprod(fractions[-2::-1], axis=0)
+    steps = np.diff(states)[::-1, None]
+    return float(states[-1] - (fractions[-1] * (steps * agree).sum(axis=0)).sum())
 
 
 def _name(quantity: str, n_options: int) -> str:

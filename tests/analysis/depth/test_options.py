@@ -7,6 +7,7 @@ import scipy.special
 import torch
 
 from physlm.analysis.depth import Positions
+from physlm.analysis.depth.option_metrics import settled_of_independent
 from physlm.analysis.depth.options import option_means, trace_options
 from physlm.analysis.lenses import LogitLens
 from physlm.errors import InputError
@@ -93,3 +94,18 @@ def test_options_that_coincide_are_refused():
         trace_options(model, prompts, LogitLens(model), same[:1].repeat(2, 1), torch.tensor([2, 0]))
     with pytest.raises(InputError, match="2 prompts have 2 rows of options and 1 answers"):
         trace_options(model, prompts, LogitLens(model), same, torch.tensor([0]))
+
+
+def test_independent_choices_settle_as_late_as_shuffled_ones_do():
+    rng = np.random.default_rng(0)
+    states = np.array([0, 1, 2, 4])
+    choices = np.minimum(rng.integers(0, 4, (300, 4)), 2)
+    expected = settled_of_independent(choices, states)
+    found = []
+    for _ in range(300):
+        mixed = np.stack([rng.permutation(column) for column in choices.T], axis=1)
+        agrees = mixed == mixed[:, -1:]
+        n_settled = np.logical_and.accumulate(agrees[:, ::-1], axis=1).sum(axis=1)
+        found.append(states[4 - n_settled].mean())
+    assert expected == pytest.approx(np.mean(found), abs=4 * np.std(found) / np.sqrt(300))
+    assert settled_of_independent(np.zeros((5, 4), int), states) == 0
