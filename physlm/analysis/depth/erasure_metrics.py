@@ -10,7 +10,8 @@ from jaxtyping import Bool, Float, Int
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from physlm.analysis.depth.person_pairs import LAST, NAME_LAST, padded, question_prompts
+from physlm.analysis.depth.padding import padded
+from physlm.analysis.depth.person_pairs import LAST, NAME_LAST, question_prompts
 from physlm.analysis.erasure import Eraser, n_directions
 from physlm.data.people.questions import QuestionCorpus
 from physlm.errors import InputError
@@ -138,8 +139,7 @@ def _asked(
     n_people, column = questions.world.n_people, questions.attributes.index(name)
     prompts = question_prompts(questions, np.full(n_people, column))
     people = sample(np.arange(n_people), config.max_people, stream(0, "erasure", "people"))
-    tokens = padded([prompts.tokens[person] for person in people])
-    last = torch.tensor([len(prompts.tokens[person]) - 1 for person in people])
+    tokens, lengths = padded([prompts.tokens[person] for person in people])
     answers = prompts.answers[people]
     columns = {OWN: column, OTHER: _independent(questions.attributes, column)}
     classes = {of: np.unique(answers[:, i], return_inverse=True)[1] for of, i in columns.items()}
@@ -156,7 +156,7 @@ def _asked(
         states=torch.cat(parts, dim=1),
         places={
             NAME_LAST: torch.from_numpy(prompts.ends[people] - 1).to(device),
-            LAST: last.to(device),
+            LAST: (lengths - 1).to(device),
         },
         answers=torch.from_numpy(answers[:, column]).to(device),
         classes={of: torch.from_numpy(own).to(device) for of, own in classes.items()},

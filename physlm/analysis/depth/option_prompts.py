@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from physlm.analysis.depth.padding import padded
 from physlm.analysis.depth.positions import Positions
 from physlm.analysis.lenses.state_pool import Windows
 from physlm.data.corpus import Corpus
@@ -86,7 +87,7 @@ def _of_people(corpus: ManipulationCorpus, n_most: int) -> tuple[Windows, list[O
         for items in [_asked(task, corpus, fitted)]
         for row in _prompts(corpus, items)[PLAIN] + _prompts(corpus, items).get(HINT, [])
     ]
-    tokens, lengths = _padded(rows, int(corpus.vocabulary.eos))
+    tokens, lengths = padded(rows, int(corpus.vocabulary.eos))
     places = torch.arange(tokens.shape[1])
     found = [
         prompts
@@ -105,7 +106,7 @@ def _task_prompts(
     items = _asked(task, corpus, people)
     answers = [texts.index(answer) for answer in corpus.texts(items.answer)]
     for form, rows in _prompts(corpus, items).items():
-        tokens, lengths = _padded(rows, int(corpus.vocabulary.eos))
+        tokens, lengths = padded(rows, int(corpus.vocabulary.eos))
         about = torch.from_numpy(people)[:, None].expand_as(tokens)
         yield OptionPrompts(
             task=task.name,
@@ -162,7 +163,7 @@ def _of_file(
     others = [p for p in corpus.prompts if not is_fitted[p.question]]
     if not plain or not others:
         raise InputError("data=options has fewer than two questions; give more")
-    tokens, lengths = _padded([np.array(_read(p, text)[0]) for p in plain], 0)
+    tokens, lengths = padded([np.array(_read(p, text)[0]) for p in plain])
     places = torch.arange(tokens.shape[1])
 
     def kind(prompt: OptionsPrompt) -> tuple[str, int]:
@@ -177,7 +178,7 @@ def _file_prompts(
     prompts: Sequence[OptionsPrompt], text: PretrainedText, control: str, n_options: int
 ) -> OptionPrompts:
     read = [_read(prompt, text) for prompt in prompts]
-    tokens, lengths = _padded([np.array(row) for row, _ in read], 0)
+    tokens, lengths = padded([np.array(row) for row, _ in read])
     about = torch.tensor([prompt.question for prompt in prompts])[:, None].expand_as(tokens)
     return OptionPrompts(
         task=f"options_{n_options}",
@@ -216,14 +217,3 @@ def _require_apart(tokens: Sequence[int], what: str, texts: Sequence[str]) -> No
         if token in tokens[:i]:
             pair = f"{texts[tokens.index(token)]!r} and {texts[i]!r}"
             raise InputError(f"{what} {pair} begin with the same token; use others")
-
-
-def _padded(
-    rows: Sequence[np.ndarray], padding: int
-) -> tuple[Int[Tensor, "rows seq"], Int[Tensor, " rows"]]:
-    """Rows of tokens, padded on the right, and their lengths."""
-    lengths = torch.tensor([len(row) for row in rows])
-    tokens = torch.full((len(rows), int(lengths.max())), padding, dtype=torch.long)
-    for i, row in enumerate(rows):
-        tokens[i, : len(row)] = torch.from_numpy(row)
-    return tokens, lengths

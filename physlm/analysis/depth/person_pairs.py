@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Int, Int64
+from jaxtyping import Int64
 from torch import Tensor
 
+from physlm.analysis.depth.padding import padded
 from physlm.analysis.depth.patching import PromptPairs
 from physlm.data.corpus import Corpus
 from physlm.data.mixture import part_of
@@ -103,7 +104,7 @@ def person_pairs(prompts: PersonPrompts, n_pairs: int) -> tuple[PromptPairs, lis
     people = np.array(triples)
     lengths = np.array([len(prompts.tokens[source]) for source in people[:, 0]])
     source, base, control = (
-        padded([prompts.about(first, other) for first, other in people[:, [0, i]].tolist()])
+        padded([prompts.about(first, other) for first, other in people[:, [0, i]].tolist()])[0]
         for i in range(3)
     )
     attributes = prompts.attributes[people[:, 0]]
@@ -138,13 +139,6 @@ def question_prompts(
         answers=pieces.pieces.tokens[pieces.pieces.starts[pieces.values[..., 0]]].astype(np.int64),
         attribute_names=questions.attributes,
     )
-
-
-def padded(rows: list[np.ndarray]) -> Int[Tensor, "rows longest"]:
-    """Prompts as one tensor, padded on the right."""
-    longest = max(map(len, rows))
-    even = [np.pad(row, (0, longest - len(row))) for row in rows]
-    return torch.from_numpy(np.stack(even)).long()
 
 
 def _base_and_control(
