@@ -12,7 +12,6 @@ from physlm.analysis.depth.document_means import document_means
 from physlm.analysis.depth.figures import draw_rank_curve
 from physlm.analysis.depth.matching import FEWEST, MatchedDifference, matched_difference
 from physlm.analysis.depth.metrics import metrics_of
-from physlm.analysis.depth.predictions import trace
 from physlm.analysis.depth.rank_curve import rank_curve
 from physlm.data.annotation import ENTROPY
 from physlm.data.corpus import Corpus
@@ -32,10 +31,7 @@ def measured_classes(
     config: "DepthClassesConfig", model: LanguageModel, corpus: Corpus
 ) -> Measurement:
     """The measurement of the scorer ``depth_classes``."""
-    sample = config.sample(model, corpus)
-    lens = config.fitted(model, sample)
-    rows = trace(model, sample.tokens, lens, sample.positions, batch_size=config.batch_size)
-    rows = rows.filter(pl.col("target").is_not_null())
+    sample, _, rows = config.traced(model, corpus)
     if config.tag not in rows.columns:
         known = sorted(sample.positions.tags)
         raise InputError(

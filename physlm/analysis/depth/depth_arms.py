@@ -1,7 +1,7 @@
 """Everything that the scorer ``depth`` measures: the chosen lens, and the arms beside it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from physlm.analysis.depth.bucket_fractions import bucket_fractions
 from physlm.analysis.depth.buckets import Buckets
 from physlm.analysis.depth.contrasts import contrasts
+from physlm.analysis.depth.depth_means import state_means
 from physlm.analysis.depth.depth_metrics import (
     Yardsticks,
     bias_metrics,
@@ -30,11 +31,11 @@ from physlm.analysis.depth.figures import (
 )
 from physlm.analysis.depth.flips import flips
 from physlm.analysis.depth.frequency_metrics import flip_metrics, frequency_metrics
+from physlm.analysis.depth.lens_scorer import LensKind
 from physlm.analysis.depth.predictions import trace
 from physlm.analysis.depth.rank_curve import rank_curve
 from physlm.analysis.depth.sample import DepthSample
 from physlm.analysis.lenses import JacobianLens, Lens, LogitLens, TunedLens
-from physlm.analysis.lenses.config import LensOptimizer
 from physlm.analysis.lenses.controls import ShiftedLens, shuffled_lens
 from physlm.analysis.lenses.update_weights import UpdateWeights
 from physlm.data.corpus import Corpus
@@ -112,7 +113,8 @@ class _Study:
 
     def briefly(self, rows: pl.DataFrame, name: str, marks: Yardsticks) -> list[Metric]:
         """The metrics of a lens that others are compared with; see ``full``."""
-        found = [*lens_metrics(rows, name, marks.constant), *depth_metrics(rows, name)]
+        means = state_means(rows)
+        found = [*lens_metrics(means, name, marks.constant), *depth_metrics(rows, means, name)]
         if self.buckets is not None:
             found += frequency_metrics(rows, self.buckets, name)
         return found
@@ -123,8 +125,8 @@ class _Study:
         if not isinstance(lens, LogitLens):
             logit = LogitLens(model)
             found += self.briefly(self.rows(logit), "logit", marks)
-            shifted = ShiftedLens(lens, 1)
-            found += lens_metrics(self.rows(shifted), "shifted", marks.constant)
+            shifted = state_means(self.rows(ShiftedLens(lens, 1)))
+            found += lens_metrics(shifted, "shifted", marks.constant)
         shuffled = shuffled_lens(model, self.sample.fitted, self.config.tuned_config(), seed=0)
         found += self.briefly(self.rows(shuffled), "shuffled", marks)
         if self.config.frequent_weight != 1 and self.buckets is not None:
@@ -136,13 +138,9 @@ class _Study:
         if not model.shows("untrained"):
             return []
         other = model.untrained(0).eval()
-        lens = self._ridge(other)
+        ridge = replace(self.config, lens=LensKind.ridge, lens_path="")
+        lens = ridge.fitted(other, self.sample)
         return self.full(lens, self.rows(lens), "untrained", yardsticks(other, self.sample))
-
-    def _ridge(self, model: LanguageModel) -> TunedLens:
-        windows = self.sample.fitted
-        config = self.config.tuned_config(optimizer=LensOptimizer.none)
-        return TunedLens.fit(model, windows.tokens, config, is_visible=windows.is_visible)
 
     def _weighted(self, model: LanguageModel, marks: Yardsticks) -> list[Metric]:
         """A tuned lens whose updates from frequent tokens have another weight."""

@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from physlm.analysis.depth.buckets import Buckets
-from physlm.analysis.depth.depth_means import depth_means, state_means
+from physlm.analysis.depth.depth_means import depth_means
 from physlm.analysis.depth.metrics import metrics_of
 from physlm.analysis.depth.sample import DepthSample
 from physlm.analysis.lenses.lens import Lens
@@ -84,15 +84,14 @@ def last_states(
     return torch.cat(parts), sample.tokens[is_counted]
 
 
-def lens_metrics(rows: pl.DataFrame, name: str, constant: Yardstick) -> list[Metric]:
+def lens_metrics(means: pl.DataFrame, name: str, constant: Yardstick) -> list[Metric]:
     """Divergence of each state from the model, and the fraction of the constant's it removes.
 
     Args:
-        rows: Of ``trace``.
+        means: Of ``state_means``.
         name: Of the lens.
         constant: The constant predictor of the same predictions.
     """
-    means = state_means(rows)
     kl = metrics_of(means, {"kl_nats": ("lens/kl_nats", "nats")}, ["state"], lens=name)
     skill = [
         Metric(
@@ -108,16 +107,17 @@ def lens_metrics(rows: pl.DataFrame, name: str, constant: Yardstick) -> list[Met
     return [*kl, *skill]
 
 
-def depth_metrics(rows: pl.DataFrame, name: str) -> list[Metric]:
+def depth_metrics(rows: pl.DataFrame, means: pl.DataFrame, name: str) -> list[Metric]:
     """Onset, settled and flicker; agreement, accuracy and entropy by state.
 
     Args:
         rows: Of ``trace``.
+        means: Their ``state_means``.
         name: Of the lens.
     """
     return [
         *metrics_of(depth_means(rows), _DEPTHS, lens=name),
-        *metrics_of(state_means(rows), _STATES, ["state"], lens=name),
+        *metrics_of(means, _STATES, ["state"], lens=name),
     ]
 
 

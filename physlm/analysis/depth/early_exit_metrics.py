@@ -20,7 +20,6 @@ from physlm.analysis.depth.exit_decoding import decoding_metrics
 from physlm.analysis.depth.exit_rule import ExitCriterion
 from physlm.analysis.depth.figures import draw_early_exit, draw_skipping
 from physlm.analysis.depth.metrics import metrics_of
-from physlm.analysis.depth.predictions import trace
 from physlm.data.corpus import Corpus
 from physlm.measurement import Measurement, Metric
 from physlm.models.decoder import Decoder
@@ -52,9 +51,7 @@ def measured_early_exit(
     config: "EarlyExitConfig", model: LanguageModel, corpus: Corpus
 ) -> Measurement:
     """The measurement of the scorer ``early_exit``."""
-    sample = config.sample(model, corpus)
-    lens = config.fitted(model, sample)
-    rows = trace(model, sample.tokens, lens, sample.positions, batch_size=config.batch_size)
+    sample, lens, rows = config.traced(model, corpus)
     at_99, static_state = metrics_at_99(rows, model.vocabulary_size)
     metrics = [*metrics_of(static_exit(rows), _BY_STATE, ["state"]), *at_99]
     if isinstance(model, Decoder) and config.n_texts:

@@ -8,7 +8,6 @@ from matplotlib.figure import Figure
 from physlm.analysis.depth.class_metrics import class_metrics, differences
 from physlm.analysis.depth.figures import draw_rank_curve
 from physlm.analysis.depth.matching import FEWEST
-from physlm.analysis.depth.predictions import trace
 from physlm.analysis.depth.rank_curve import rank_curve
 from physlm.data.annotation import LENGTH, POSITION
 from physlm.data.corpus import Corpus
@@ -26,17 +25,13 @@ FIRST, LATER = "first", "later"
 
 def measured_facts(config: "DepthFactsConfig", model: LanguageModel, corpus: Corpus) -> Measurement:
     """The measurement of the scorer ``depth_facts``."""
-    sample = config.sample(model, corpus)
-    if POSITION not in sample.positions.tags:
+    _, _, rows = config.traced(model, corpus)
+    if POSITION not in rows.columns:
         raise InputError(
             "eval.depth_facts measures worlds of people, and data=mquake; their tokens have a "
             f"{POSITION}, those of this world have none"
         )
-    lens = config.fitted(model, sample)
-    rows = trace(model, sample.tokens, lens, sample.positions, batch_size=config.batch_size)
-    rows = rows.filter(
-        pl.col("target").is_not_null() & pl.col(LENGTH).is_between(1, config.longest)
-    )
+    rows = rows.filter(pl.col(LENGTH).is_between(1, config.longest))
     if rows.is_empty():
         raise InputError(
             f"eval.depth_facts.longest={config.longest}; no value has so few tokens, raise it"

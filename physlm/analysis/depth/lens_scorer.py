@@ -12,6 +12,8 @@ from physlm.registry import tag_of
 from physlm.sources import SOURCE, located, pinned
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from physlm.analysis.depth.sample import DepthSample
     from physlm.analysis.lenses.lens import Lens
     from physlm.analysis.lenses.state_pool import Windows
@@ -88,6 +90,17 @@ class LensScorerConfig(ScorerConfig):
             window=self.window,
             skip_first=self.skip_first,
         )
+
+    def traced(
+        self, model: "LanguageModel", corpus: "Corpus"
+    ) -> "tuple[DepthSample, Lens, pl.DataFrame]":
+        """The windows, the chosen lens, and the predictions that it reads in those to analyse."""
+        from physlm.analysis.depth.predictions import trace
+
+        sample = self.sample(model, corpus)
+        lens = self.fitted(model, sample)
+        size = self.batch_size
+        return sample, lens, trace(model, sample.tokens, lens, sample.positions, batch_size=size)
 
     def fitted(self, model: "LanguageModel", sample: "DepthSample") -> "Lens":
         """The chosen lens, loaded or fitted."""
