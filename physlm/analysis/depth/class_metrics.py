@@ -31,13 +31,14 @@ def measured_classes(
     config: "DepthClassesConfig", model: LanguageModel, corpus: Corpus
 ) -> Measurement:
     """The measurement of the scorer ``depth_classes``."""
-    sample, _, rows = config.traced(model, corpus)
-    if config.tag not in rows.columns:
+    sample = config.sample(model, corpus)
+    if config.tag not in sample.positions.tags:
         known = sorted(sample.positions.tags)
         raise InputError(
             f"eval.depth_classes.tag={config.tag}; this world's tokens have "
             f"{', '.join(known) if known else 'no classes'}"
         )
+    _, rows = config.traced(model, sample)
     rows = rows.with_columns(pl.col(config.tag).cast(pl.String).alias("class"))
     pairs = None if config.pairs is None else [tuple(pair.split(":")) for pair in config.pairs]
     for name in dict.fromkeys(name for pair in pairs or () for name in pair):

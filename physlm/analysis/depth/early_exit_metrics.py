@@ -51,7 +51,8 @@ def measured_early_exit(
     config: "EarlyExitConfig", model: LanguageModel, corpus: Corpus
 ) -> Measurement:
     """The measurement of the scorer ``early_exit``."""
-    sample, lens, rows = config.traced(model, corpus)
+    sample = config.sample(model, corpus)
+    lens, rows = config.traced(model, sample)
     at_99, static_state = metrics_at_99(rows, model.vocabulary_size)
     metrics = [*metrics_of(static_exit(rows), _BY_STATE, ["state"]), *at_99]
     if isinstance(model, Decoder) and config.n_texts:

@@ -25,12 +25,13 @@ FIRST, LATER = "first", "later"
 
 def measured_facts(config: "DepthFactsConfig", model: LanguageModel, corpus: Corpus) -> Measurement:
     """The measurement of the scorer ``depth_facts``."""
-    _, _, rows = config.traced(model, corpus)
-    if POSITION not in rows.columns:
+    sample = config.sample(model, corpus)
+    if POSITION not in sample.positions.tags:
         raise InputError(
             "eval.depth_facts measures worlds of people, and data=mquake; their tokens have a "
             f"{POSITION}, those of this world have none"
         )
+    _, rows = config.traced(model, sample)
     rows = rows.filter(pl.col(LENGTH).is_between(1, config.longest))
     if rows.is_empty():
         raise InputError(

@@ -91,16 +91,12 @@ class LensScorerConfig(ScorerConfig):
             skip_first=self.skip_first,
         )
 
-    def traced(
-        self, model: "LanguageModel", corpus: "Corpus"
-    ) -> "tuple[DepthSample, Lens, pl.DataFrame]":
-        """The windows, the chosen lens, and the predictions that it reads in those to analyse."""
+    def traced(self, model: "LanguageModel", sample: "DepthSample") -> "tuple[Lens, pl.DataFrame]":
+        """The chosen lens, and the predictions that it reads in the windows to analyse."""
         from physlm.analysis.depth.predictions import trace
 
-        sample = self.sample(model, corpus)
-        lens = self.fitted(model, sample)
-        size = self.batch_size
-        return sample, lens, trace(model, sample.tokens, lens, sample.positions, batch_size=size)
+        lens, size = self.fitted(model, sample), self.batch_size
+        return lens, trace(model, sample.tokens, lens, sample.positions, batch_size=size)
 
     def fitted(self, model: "LanguageModel", sample: "DepthSample") -> "Lens":
         """The chosen lens, loaded or fitted."""
