@@ -13,6 +13,7 @@ from physlm.data.mixture import Mixture
 CLASS, ENTROPY = "class", "true_entropy_nats"
 # Of the token of a value: the number of tokens of the value, and its position in it, from 1.
 LENGTH, POSITION = "value_length", "value_position"
+VALUE_FIRST, VALUE_LATER = "value_first", "value_later"  # classes of these tokens
 
 
 @dataclass(frozen=True, slots=True, eq=False)

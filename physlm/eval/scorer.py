@@ -69,26 +69,18 @@ class ScorerConfig(Schema, ABC):
 Scorers = Mapping[str, ScorerConfig]  # of a run, by name
 
 
-def mean(name: str, values: np.ndarray, unit: str, *, split: str, **dims: Dim) -> Metric:
+def mean(name: str, values: np.ndarray, unit: str, **dims: Dim) -> Metric:
     """A metric that is the mean of values, with its standard error.
 
     Args:
         name: Name of the metric.
         values: One value per measured item.
         unit: Unit of the values.
-        split: The part of the world that was measured.
-        dims: Other dimensions of the metric.
+        dims: Dimensions of the metric, such as the split.
     """
     n, numbers = len(values), values.astype(np.float64)
     stderr = float(numbers.std(ddof=1) / math.sqrt(n)) if n > 1 else None
-    return Metric(
-        name=name,
-        value=float(numbers.mean()),
-        unit=unit,
-        n=n,
-        stderr=stderr,
-        dims={"split": split, **dims},
-    )
+    return Metric(name=name, value=float(numbers.mean()), unit=unit, n=n, stderr=stderr, dims=dims)
 
 
 def require_causal(name: str, model: "LanguageModel", fault: str) -> None:

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from physlm.analysis.depth.depth_means import depth_means, with_depth
 from physlm.analysis.depth.document_means import document_means
 from physlm.analysis.depth.figures import draw_rank_curve
+from physlm.analysis.depth.lens_scorer import pairs_of
 from physlm.analysis.depth.matching import FEWEST, MatchedDifference, matched_difference
 from physlm.analysis.depth.metrics import metrics_of
 from physlm.analysis.depth.rank_curve import rank_curve
@@ -40,7 +41,7 @@ def measured_classes(
         )
     _, rows = config.traced(model, sample)
     rows = rows.with_columns(pl.col(config.tag).cast(pl.String).alias("class"))
-    pairs = None if config.pairs is None else [tuple(pair.split(":")) for pair in config.pairs]
+    pairs = pairs_of(config.pairs)
     for name in dict.fromkeys(name for pair in pairs or () for name in pair):
         if name not in rows["class"]:
             classes = ", ".join(rows["class"].unique().sort())

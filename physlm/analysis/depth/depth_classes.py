@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from physlm.analysis.depth.lens_scorer import LensScorerConfig
+from physlm.analysis.depth.lens_scorer import LensScorerConfig, pairs_of
 from physlm.measurement import Measurement
 from physlm.registry import register
 
@@ -40,9 +40,7 @@ class DepthClassesConfig(LensScorerConfig):
     def validate(self) -> None:
         """Every pair of two classes."""
         LensScorerConfig.validate(self)
-        for pair in self.pairs or []:
-            if len(pair.split(":")) != 2:
-                raise ValueError(f"pairs: {pair}; write FIRST:SECOND, two classes")
+        pairs_of(self.pairs)
 
     def measure(self, model: "LanguageModel", corpus: "Corpus") -> Measurement:
         """Depths by class, differences between classes, and the predictions."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from physlm.analysis.depth.lens_scorer import LensScorerConfig
+from physlm.analysis.depth.lens_scorer import LensScorerConfig, pairs_of
 from physlm.eval.scorer import require_window
 from physlm.measurement import Measurement
 from physlm.registry import register
@@ -34,6 +34,11 @@ class DepthOptionsConfig(LensScorerConfig):
     n_predictions: int = 1000  # most questions of a task, split and form
     # Pairs FIRST:SECOND of tasks to compare; null: every pair.
     pairs: list[str] | None = None
+
+    def validate(self) -> None:
+        """Every pair of two tasks."""
+        LensScorerConfig.validate(self)
+        pairs_of(self.pairs)
 
     def check(self, model: "LanguageModel", corpus: "Corpus") -> None:
         """The corpus has options, each told apart by one token."""

@@ -15,8 +15,8 @@ from physlm.analysis.depth.person_pairs import LAST, NAME_LAST, question_prompts
 from physlm.analysis.erasure import Eraser, n_directions
 from physlm.data.people.questions import QuestionCorpus
 from physlm.errors import InputError
-from physlm.eval.scorer import sample
-from physlm.measurement import Dim, Measurement, Metric
+from physlm.eval.scorer import mean, sample
+from physlm.measurement import Dim, Measurement
 from physlm.models.language_model import LanguageModel, chosen
 from physlm.rng import stream
 
@@ -56,14 +56,17 @@ def measured_erasure(
     with torch.inference_mode():
         for name in config.attributes or questions.attributes:
             for dims, is_right in _accuracies(config, model, questions, name):
-                metrics.append(_metric(is_right, attribute=name, **dims))
+                metrics.append(mean(_NAME, is_right, "fraction", attribute=name, **dims))
                 found.setdefault(tuple(dims.items()), []).append(is_right)
     if not any("state" in metric.dims for metric in metrics):
         raise InputError(
             "eval.erasure: no state varies in as many directions as an attribute has values; ask "
             "more people, or use attributes with fewer values"
         )
-    pooled = [_metric(np.concatenate(parts), **dict(dims)) for dims, parts in found.items()]
+    pooled = [
+        mean(_NAME, np.concatenate(parts), "fraction", **dict(dims))
+        for dims, parts in found.items()
+    ]
     return Measurement((*pooled, *metrics))
 
 
@@ -189,15 +192,3 @@ def _is_right(
         last = model.forward_from(part, k)[torch.arange(len(rows)), asked.places[LAST][rows]]
         found.append(model.unembed(last).argmax(dim=-1) == asked.answers[rows])
     return torch.cat(found).cpu().numpy()
-
-
-def _metric(is_right: np.ndarray, **dims: Dim) -> Metric:
-    share, n = float(is_right.mean()), len(is_right)
-    return Metric(
-        name=_NAME,
-        value=share,
-        unit="fraction",
-        n=n,
-        stderr=(share * (1 - share) / (n - 1)) ** 0.5 if n > 1 else None,
-        dims=dims,
-    )

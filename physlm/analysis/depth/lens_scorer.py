@@ -135,3 +135,18 @@ class LensScorerConfig(ScorerConfig):
             path = located(self.lens_path)
         kind = TunedLens if self.lens is LensKind.tuned else JacobianLens
         return kind.load(path, model)
+
+
+def pairs_of(texts: list[str] | None) -> list[tuple[str, str]] | None:
+    """Pairs to compare, from texts FIRST:SECOND; None for every pair.
+
+    Raises:
+        ValueError: If a text has another form.
+    """
+    if texts is None:
+        return None
+    pairs = [tuple(text.split(":")) for text in texts]
+    for text, pair in zip(texts, pairs, strict=True):
+        if len(pair) != 2:
+            raise ValueError(f"pairs: {text}; write FIRST:SECOND, two classes")
+    return [(first, second) for first, second in pairs]

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from physlm.analysis.depth.class_metrics import differences
 from physlm.analysis.depth.depth_means import with_depth
 from physlm.analysis.depth.document_means import document_means
+from physlm.analysis.depth.lens_scorer import pairs_of
 from physlm.analysis.depth.metrics import metrics_of
 from physlm.analysis.depth.option_prompts import OptionPrompts, option_prompts
 from physlm.analysis.depth.options import option_means, trace_options
@@ -44,7 +45,7 @@ def measured_options(
         metrics += _kind_metrics(own, prompts)
         rows.append(_alike(own, prompts))
     every = pl.concat(rows)
-    pairs = None if config.pairs is None else [tuple(pair.split(":")) for pair in config.pairs]
+    pairs = pairs_of(config.pairs)
     for (form, split), own in every.group_by(["form", "split"], maintain_order=True):
         dims = {"form": str(form), **({"split": str(split)} if split else {})}
         # A predicted option may never have rank 1 in the vocabulary, and then has no onset.

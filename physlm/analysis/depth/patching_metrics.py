@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING
 
-import numpy as np
 import polars as pl
 import torch
 from matplotlib.figure import Figure
@@ -11,6 +10,7 @@ from physlm.analysis.depth.figures import draw_patching
 from physlm.analysis.depth.patching import PromptPairs, recovered, trace_patching
 from physlm.analysis.depth.person_pairs import PLACES, person_pairs, person_prompts
 from physlm.data.corpus import Corpus
+from physlm.eval.scorer import mean
 from physlm.measurement import Measurement, Metric
 from physlm.models.language_model import LanguageModel
 
@@ -58,14 +58,8 @@ def draw(measurement: Measurement) -> dict[str, Figure]:
 def _difference(rows: pl.DataFrame) -> Metric:
     """How much more the source's answer is preferred after the source than after the base."""
     per_pair = rows.unique("pair", maintain_order=True)
-    values = (per_pair["source"] - per_pair["base"]).to_numpy().astype(np.float64)
-    return Metric(
-        name=f"{_PREFIX}/logit_difference",
-        value=values.mean(),
-        unit="logits",
-        n=len(values),
-        stderr=values.std(ddof=1) / len(values) ** 0.5,
-    )
+    values = (per_pair["source"] - per_pair["base"]).to_numpy()
+    return mean(f"{_PREFIX}/logit_difference", values, "logits")
 
 
 @torch.inference_mode()
@@ -78,11 +72,4 @@ def _right(model: LanguageModel, pairs: PromptPairs, batch_size: int) -> Metric:
             for part in torch.split(tokens, batch_size)
         ]
         is_right &= torch.cat(top1)[torch.arange(len(tokens)), pairs.last()] == answers
-    share = is_right.double().mean().item()
-    return Metric(
-        name=f"{_PREFIX}/right",
-        value=share,
-        unit="fraction",
-        n=len(is_right),
-        stderr=(share * (1 - share) / (len(is_right) - 1)) ** 0.5,
-    )
+    return mean(f"{_PREFIX}/right", is_right.numpy(), "fraction")

@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float64
 
-from physlm.data.annotation import LENGTH, POSITION, AnnotatedDocuments
+from physlm.data.annotation import LENGTH, POSITION, VALUE_FIRST, VALUE_LATER, AnnotatedDocuments
 from physlm.data.corpus import Corpus, Documents
 from physlm.data.files.annotation import annotated_texts
 from physlm.data.files.mquake import Fact, FactsCorpus
@@ -11,7 +11,7 @@ from physlm.data.files.text_corpus import Part, TextCorpus
 from physlm.errors import InputError
 from physlm.models.pretrained_text import PretrainedText
 
-PROMPT, VALUE_FIRST, VALUE_LATER = "prompt", "value_first", "value_later"
+PROMPT = "prompt"
 _MOST_COUNTED = 2_000_000  # tokens of the training part whose frequencies are counted
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float64
 
-from physlm.data.annotation import LENGTH, POSITION, AnnotatedDocuments
+from physlm.data.annotation import LENGTH, POSITION, VALUE_FIRST, VALUE_LATER, AnnotatedDocuments
 from physlm.data.corpus import Documents
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from physlm.data.people.sentences import Biographies
 
 TEMPLATE, NAME_FIRST, NAME_LATER = "template", "name_first", "name_later"
-VALUE_FIRST, VALUE_LATER, PRONOUN = "value_first", "value_later", "pronoun"
+PRONOUN = "pronoun"
 ATTRIBUTE = "attribute"
 
 Part = tuple[int, ...]

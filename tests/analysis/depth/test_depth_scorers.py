@@ -300,5 +300,7 @@ def test_what_cannot_be_measured_is_refused_in_one_line(people, strings, tmp_pat
         DepthOptionsConfig().check(small(strings), strings)
     with pytest.raises(ValueError, match="write FIRST:SECOND"):
         DepthClassesConfig(pairs=["inside"])
+    with pytest.raises(ValueError, match="write FIRST:SECOND"):
+        DepthOptionsConfig(pairs=["a:b:c"])
     one = PublicFiguresConfig().build(0)
     assert isinstance(sampled(one, n_lens_tokens=200, n_predictions=200).positions, Positions)
