@@ -8,6 +8,19 @@ from unittest.mock import patch
 
 from physlm.run import main
 
+# A run of seconds: 24 people of bioD, read twice.
+TINY_RUN = (
+    "data=biod",
+    "data.n_people=24",
+    "data.exposures=2",
+    "data.seq_len=12",
+    "trainer.batch_size=8",
+    "optim.warmup_steps=2",
+    "model.d_model=8",
+    "model.n_heads=1",
+    "runtime.progress_bar=false",
+)
+
 
 def run(*words, cwd, check=None):
     """A process that has ended; ``check`` is the status that it ought to have."""

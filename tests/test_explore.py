@@ -15,23 +15,12 @@ from physlm.report.exploration.opened import opened
 from physlm.report.exploration.run_subject import world_of
 from physlm.report.exploration.source import Source
 from physlm.run_directory import RunDirectory
-from tests.command_line import called, record_path
+from tests.command_line import TINY_RUN, called, record_path
 from tests.models.checkpoints import save_bytewise, transformers
 from tests.report.exploration.explorations import subject
 from tests.test_record import make_record
 
-WORDS = [
-    "data=biod",
-    "data.n_people=24",
-    "data.exposures=2",
-    "data.seq_len=12",
-    "trainer.batch_size=8",
-    "optim.warmup_steps=2",
-    "model.d_model=8",
-    "model.n_heads=1",
-    "runtime.progress_bar=false",
-    "runtime.compile=false",
-]
+WORDS = [*TINY_RUN, "runtime.compile=false"]
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tests.command_line import called
+from tests.command_line import TINY_RUN, called
 
 HEAVY = {
     "torch",
@@ -129,18 +129,7 @@ def test_exploring_explains_itself_and_refuses_without_what_computes(words, said
 
 
 def test_a_finished_run_is_shown_without_anything_that_computes(tmp_path):
-    words = [
-        "data=biod",
-        "data.n_people=24",
-        "data.exposures=2",
-        "data.seq_len=12",
-        "trainer.batch_size=8",
-        "optim.warmup_steps=2",
-        "model.d_model=8",
-        "model.n_heads=1",
-        "runtime.progress_bar=false",
-        f"runs_dir={tmp_path}",
-    ]
+    words = [*TINY_RUN, f"runs_dir={tmp_path}"]
     assert "finished before" not in called(*words, cwd=tmp_path, check=0).stdout
     heavy, seconds, printed = loaded(COMMAND, *words)
     assert "finished before" in printed

@@ -2,24 +2,12 @@
 
 import json
 
-from tests.command_line import called, record_path
-
-TRAINED = [
-    "data=biod",
-    "data.n_people=24",
-    "data.exposures=2",
-    "data.seq_len=12",
-    "trainer.batch_size=8",
-    "optim.warmup_steps=2",
-    "model.d_model=8",
-    "model.n_heads=1",
-    "runtime.progress_bar=false",
-    "runtime.compile=false",
-]
+from tests.command_line import TINY_RUN, called, record_path
 
 
 def test_inside_takes_world_and_model_from_the_run(tmp_path):
-    parent = record_path(called(*TRAINED, "runs_dir=runs", cwd=tmp_path, check=0), tmp_path).parent
+    words = [*TINY_RUN, "runtime.compile=false", "runs_dir=runs"]
+    parent = record_path(called(*words, cwd=tmp_path, check=0), tmp_path).parent
     small = ["lens=ridge", "n_lens_tokens=100", "n_predictions=100"]
     words = ["+experiment=inside", f"init_from={parent}", "eval=depth"]
     words += [*(f"eval.depth.{word}" for word in small), "runs_dir=runs"]
