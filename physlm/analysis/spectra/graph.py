@@ -1,0 +1,98 @@
+"""Weighted graphs over tokens, made from attention maps."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from physlm.analysis.spectra.options import Diagonal, GraphOptions, LaplacianKind, Symmetrise
+from physlm.errors import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """Graphs whose nodes are tokens.
+
+    Attributes:
+        weights: W, or the map itself for operators that are not symmetric; 0 at padding.
+        degrees: Sums of the rows of W.
+        is_token: False at padding, which belongs to no component; None without padding.
+    """
+
+    weights: Float[Tensor, "*graphs tokens tokens"]
+    degrees: Float[Tensor, "*graphs tokens"]
+    is_token: Bool[Tensor, "*graphs tokens"] | None
+
+    @property
+    def n_tokens(self) -> Int[Tensor, "*graphs"]:
+        """Nodes of each graph."""
+        if self.is_token is not None:
+            return self.is_token.sum(-1)
+        return torch.full_like(self.degrees[..., 0], self.degrees.shape[-1], dtype=torch.long)
+
+    @property
+    def is_among_first(self) -> Bool[Tensor, "*graphs tokens"]:
+        """True at the first ``n_tokens`` indices, where the sorted eigenvalues of tokens are."""
+        index = torch.arange(self.degrees.shape[-1], device=self.degrees.device)
+        return index < self.n_tokens[..., None]
+
+
+def graph_of(
+    attention: Float[Tensor, "*graphs tokens tokens"],
+    options: GraphOptions,
+    is_token: Bool[Tensor, "*#graphs tokens"] | None = None,
+) -> Graph:
+    """The graph of each map: symmetrised, clipped, with or without self loops.
+
+    Args:
+        attention: Usable maps (finite, square, not negative).
+        options: What is done to them.
+        is_token: False at padding, whose rows and columns are removed.
+
+    Raises:
+        InputError: If ``directed`` is asked of a map that attends to later tokens.
+    """
+    if is_token is not None:
+        is_token = is_token.expand(attention.shape[:-1])
+        pairs = is_token[..., :, None] & is_token[..., None, :]
+        attention = torch.where(pairs, attention, torch.zeros_like(attention))
+    weights = _loops(_clipped(_symmetric(attention, options), options.clip), options)
+    return Graph(weights, weights.sum(-1), is_token)
+
+
+def _symmetric(attention: Tensor, options: GraphOptions) -> Tensor:
+    if options.laplacian is LaplacianKind.directed:
+        if not is_causal(attention):
+            raise InputError(
+                "laplacian=directed of maps that attend to later tokens; use sym, comb or rw"
+            )
+        return attention
+    if options.symmetrise is Symmetrise.mean:
+        return (attention + attention.mT) / 2
+    if options.symmetrise is Symmetrise.max:
+        return torch.maximum(attention, attention.mT)
+    return attention
+
+
+def is_causal(attention: Float[Tensor, "*graphs tokens tokens"]) -> bool:
+    """Whether no token attends to a later one."""
+    return not bool(attention.detach().triu(1).any())
+
+
+def _clipped(weights: Tensor, least: float) -> Tensor:
+    return torch.where(weights < least, torch.zeros_like(weights), weights) if least else weights
+
+
+def _loops(weights: Tensor, options: GraphOptions) -> Tensor:
+    """W with the diagonal that the options ask for."""
+    own = weights.diagonal(dim1=-2, dim2=-1)
+    if options.diagonal is Diagonal.mixed:
+        weights = (1 - options.diagonal_share) * weights
+        own = weights.diagonal(dim1=-2, dim2=-1) + options.diagonal_share
+    elif options.diagonal is Diagonal.row_sums:
+        own = weights.sum(-1) - own
+    elif options.self_loops:
+        return weights
+    eye = torch.eye(weights.shape[-1], dtype=torch.bool, device=weights.device)
+    return torch.where(eye, own[..., None] if options.self_loops else 0.0, weights)

@@ -1,0 +1,183 @@
+"""Metrics of many graphs at once, each with where it is defined, by the least solver they need."""
+
+import numpy as np
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from physlm.analysis.spectra.companions import companions
+from physlm.analysis.spectra.eigenvalue_metrics import (
+    EXTREME_METRICS,
+    Masked,
+    adjacency_metrics,
+    always,
+    eigenvalue_metrics,
+    extremes_of,
+)
+from physlm.analysis.spectra.extremal import extremes
+from physlm.analysis.spectra.graph import Graph, graph_of
+from physlm.analysis.spectra.graph_tokens import GraphTokens, graph_tokens
+from physlm.analysis.spectra.laplacians import Spectrum, is_triangular, spectrum, symmetric_operator
+from physlm.analysis.spectra.maps import usable
+from physlm.analysis.spectra.metric_options import (
+    ADJACENCY,
+    COMPANIONS,
+    EIGENVALUES,
+    EXTREMES,
+    FORMS,
+    MASSES,
+    TRACES,
+    MetricOptions,
+)
+from physlm.analysis.spectra.options import GraphOptions, LaplacianKind
+from physlm.analysis.spectra.signal_metrics import (
+    MASS_METRICS,
+    energy,
+    energy_spectrum,
+    smoothness,
+    weighted_signal,
+)
+from physlm.analysis.spectra.signals import signal_of
+from physlm.errors import InputError
+
+_SMALL = 64  # tokens up to which a full decomposition is as fast as Lanczos
+
+
+def masked_metrics(
+    attention: Float[Tensor, "*maps queries keys"],
+    residual: Float[Tensor, "*texts tokens width"] | None = None,
+    options: MetricOptions | None = None,
+    *,
+    span: tuple[int, int] | None = None,
+    drop_first: int = 0,
+    is_token: Bool[Tensor, "*rows keys"] | None = None,
+) -> dict[str, Masked]:
+    """The metrics of `spectral_metrics`, each with where it is defined.
+
+    Args:
+        attention: Maps ``[..., T, T]``.
+        residual: Residual stream ``[..., T, d]``, or None.
+        options: What is measured.
+        span: The tokens of the text that are in the graph, from and up to (excluded).
+        drop_first: How many first tokens of the text are left out of the graph.
+        is_token: False at padding.
+
+    Raises:
+        InputError: If maps or states are not usable, the graph has fewer than two tokens, or a name
+            is not that of a metric of the operator.
+    """
+    options = options or MetricOptions()
+    names = options.names(has_signal=residual is not None)
+    tokens = graph_tokens(
+        attention.shape[-1], is_token, span=span, drop_first=drop_first, device=attention.device
+    )
+    attention = usable(tokens.without_padding(attention))
+    block = tokens.block(attention)
+    found: dict[str, Masked] = {}
+    if names - {*ADJACENCY, *COMPANIONS}:
+        graph = graph_of(block, options.graph, tokens.mask)
+        signal = None if residual is None else _signal(residual, attention, tokens, options)
+        found |= _laplacian_metrics(graph, signal, names, options)
+    if names & set(ADJACENCY):
+        graph_options = _of_adjacency(options.graph)
+        graph = graph_of(block, graph_options, tokens.mask)
+        found |= adjacency_metrics(spectrum(graph, graph_options))
+    if names & set(COMPANIONS):
+        found |= companions(attention, tokens.is_token, tokens.is_node)
+    return {name: value for name, value in found.items() if name.split("/")[0] in names}
+
+
+def _signal(
+    residual: Tensor, attention: Tensor, tokens: GraphTokens, options: MetricOptions
+) -> Tensor:
+    if residual.shape[-2] != attention.shape[-1]:
+        raise InputError(
+            f"residual of {residual.shape[-2]} tokens; the maps have {attention.shape[-1]}"
+        )
+    try:
+        np.broadcast_shapes(residual.shape[:-2], attention.shape[:-2])
+    except ValueError as error:
+        raise InputError(
+            f"residual has leading axes {list(residual.shape[:-2])} and attention "
+            f"{list(attention.shape[:-2])}; they must be broadcastable, as [L, 1] and [L, H]"
+        ) from error
+    return signal_of(tokens.rows(residual.to(attention.dtype)), options.signal, tokens.mask)
+
+
+def _laplacian_metrics(
+    graph: Graph, signal: Tensor | None, names: set[str], options: MetricOptions
+) -> dict[str, Masked]:
+    kind = options.graph.laplacian
+    known = _spectrum(graph, names, options.graph)
+    found: dict[str, Masked] = {}
+    if names & set(EXTREMES):
+        ends = extremes(graph, kind) if known is None else extremes_of(known)
+        found |= {name: metric(ends) for name, metric in EXTREME_METRICS.items()}
+    if names & set(TRACES):
+        found |= _traces(graph, known, options.graph)
+    if names & set(EIGENVALUES):
+        assert known is not None
+        metrics = eigenvalue_metrics(tuple(options.betas))
+        found |= {name: metric(known) for name, metric in metrics.items()}
+    if signal is not None and names & {*FORMS, *MASSES}:
+        found |= _signal_metrics(graph, weighted_signal(signal, graph, kind), known, names, kind)
+    return found
+
+
+def _spectrum(graph: Graph, names: set[str], options: GraphOptions) -> Spectrum | None:
+    """As much of the spectrum as the metrics need; None if its ends will do, or nothing."""
+    if names & set(MASSES):
+        return spectrum(graph, options, with_vectors=True)
+    # Lanczos has no gradient, and none is needed where a full decomposition is as fast.
+    is_whole = graph.weights.requires_grad or graph.degrees.shape[-1] <= _SMALL
+    if names & set(EIGENVALUES) or is_triangular(options) or (names & set(EXTREMES) and is_whole):
+        return spectrum(graph, options)
+    return None
+
+
+def _traces(graph: Graph, known: Spectrum | None, options: GraphOptions) -> dict[str, Masked]:
+    """Mean and variance of the eigenvalues, from the trace and the squares of the matrix."""
+    n = graph.n_tokens
+    if is_triangular(options):
+        assert known is not None
+        values = known.values * known.is_value
+        mean = values.sum(-1) / n
+        apart = (values - mean[..., None]) * known.is_value
+        spread = apart.square().sum(-1) / n
+    else:
+        matrix = symmetric_operator(graph, options.laplacian)
+        diagonal = matrix.diagonal(dim1=-2, dim2=-1)
+        mean = diagonal.sum(-1) / n
+        apart = diagonal - mean[..., None]
+        if graph.is_token is not None:
+            apart = apart * graph.is_token
+        off = matrix.square().sum((-2, -1)) - diagonal.square().sum(-1)
+        spread = (off.clamp(min=0) + apart.square().sum(-1)) / n
+    return {"eigenvalue_mean": always(mean), "eigenvalue_variance": always(spread)}
+
+
+def _signal_metrics(
+    graph: Graph, signal: Tensor, known: Spectrum | None, names: set[str], kind: LaplacianKind
+) -> dict[str, Masked]:
+    found: dict[str, Masked] = {}
+    if names & set(FORMS):
+        rough = energy(graph, signal, kind)
+        found |= {"energy": always(rough), "smoothness": smoothness(rough, signal)}
+    if names & set(MASSES):
+        assert known is not None
+        masses = energy_spectrum(known, signal)
+        found |= {
+            name: of_masses(masses) for name, of_masses in MASS_METRICS.items() if name in names
+        }
+    return found
+
+
+def _of_adjacency(options: GraphOptions) -> GraphOptions:
+    """The same graph, read as an adjacency matrix."""
+    return GraphOptions(
+        laplacian=LaplacianKind.adjacency,
+        symmetrise=options.symmetrise,
+        self_loops=options.self_loops,
+        clip=options.clip,
+        diagonal=options.diagonal,
+        diagonal_share=options.diagonal_share,
+    )

@@ -1,0 +1,88 @@
+"""What is measured of the spectra of attention graphs: the choices and the names of the metrics."""
+
+from dataclasses import dataclass, field
+
+from physlm.analysis.spectra.options import GraphOptions, LaplacianKind, SignalKind
+from physlm.errors import InputError
+from physlm.schema import Schema
+
+# What each group of metrics costs: sums over the matrix; its ends; all eigenvalues; eigenvectors.
+TRACES = ("eigenvalue_mean", "eigenvalue_variance")
+EXTREMES = ("fiedler", "spectral_gap", "lambda_max", "connectivity_ratio")
+EIGENVALUES = (
+    "eigenvalue_entropy",
+    "eigenvalue_entropy_normalised",
+    "eig_hfer",
+    "n_components",
+    "spacing_ratio",
+    "heat_trace",
+    "free_energy",
+    "heat_capacity",
+)
+FORMS = ("energy", "smoothness")
+SHARES = (0.5, 0.1)  # of modes, counted from above
+MASSES = (
+    "spectral_entropy",
+    "spectral_entropy_normalised",
+    "hfer",
+    "hfer_half_max",
+    *(f"hfer_index_{share}" for share in SHARES),
+)
+ADJACENCY = ("adjacency_radius", "adjacency_variance", "adjacency_histogram")
+COMPANIONS = ("row_entropy", "self_mass", "sink_mass", "previous_token_mass")
+ATTENTION_ONLY = (*EXTREMES, *TRACES, *EIGENVALUES, *ADJACENCY, *COMPANIONS)
+HYBRID = (*FORMS, *MASSES)
+
+BETAS = (0.1, 1.0, 10.0)
+
+
+@dataclass(kw_only=True, slots=True)
+class MetricOptions(Schema):
+    """What is measured.
+
+    Attributes:
+        graph: From a map to an operator.
+        signal: How the residual stream becomes a signal.
+        metrics: Their names, without dimensions; None for all that the operator and the input have.
+        betas: Inverse temperatures of heat_trace, free_energy and heat_capacity.
+    """
+
+    graph: GraphOptions = field(default_factory=GraphOptions)
+    signal: SignalKind = SignalKind.rms
+    metrics: list[str] | None = None
+    betas: list[float] = field(default_factory=lambda: list(BETAS))
+
+    def validate(self) -> None:
+        """Refuse temperatures that have no heat trace."""
+        if wrong := [beta for beta in self.betas if beta <= 0]:
+            raise ValueError(f"betas={wrong[0]}; must be positive")
+
+    def names(self, *, has_signal: bool) -> set[str]:
+        """The metrics to compute.
+
+        Raises:
+            InputError: If a name is not that of a metric of this operator and input.
+        """
+        default = _available(self.graph.laplacian, has_signal=has_signal)
+        if self.metrics is None:
+            return default
+        available = default | set(ADJACENCY)
+        if unknown := sorted(set(self.metrics) - available):
+            given = f"laplacian={self.graph.laplacian.value}" + " and no residual" * (
+                not has_signal
+            )
+            raise InputError(
+                f"metric {unknown[0]} with {given}; one of {', '.join(sorted(available))}"
+            )
+        return set(self.metrics)
+
+
+def _available(kind: LaplacianKind, *, has_signal: bool) -> set[str]:
+    if kind is LaplacianKind.adjacency:
+        return {*ADJACENCY, *COMPANIONS}
+    found = {*TRACES, *EXTREMES, *EIGENVALUES, *COMPANIONS}
+    if has_signal and kind.is_symmetric_laplacian:
+        found |= {*FORMS, *MASSES}
+        if kind is LaplacianKind.comb:
+            found -= {"hfer"}  # its cut, 1, means something only where eigenvalues have no scale
+    return found
