@@ -17,6 +17,7 @@ from benchmarks.generation import generation_rows
 from benchmarks.lenses import lens_rows
 from benchmarks.loop import loop_rows
 from benchmarks.replicas import replica_rows
+from benchmarks.spectra import spectra_rows
 from benchmarks.timing import Row
 from benchmarks.training import training_rows
 from physlm.train.cpu import use_processor
@@ -33,6 +34,7 @@ _PARTS = {
     "training": training_rows,
     "replicas": replica_rows,
     "lenses": lens_rows,
+    "spectra": spectra_rows,
 }
 
 

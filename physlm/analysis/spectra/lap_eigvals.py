@@ -1,0 +1,60 @@
+"""LapEigvals: eigenvalues of directed attention graphs, read off the diagonal.
+
+Tokens of all layers are nodes. Token t of a layer has edges to later tokens of the layer, weighted
+by the attention they pay to it, and one upwards to itself in the next layer, weighted by its own
+attention there. Self loops exist in layer 0 only. Out-degrees are divided by the number of edges.
+The Laplacian diag(degree) - A is triangular, so that no solver is needed.
+
+Source:
+    Binkowski et al. (2025), Hallucination Detection in LLMs Using Spectral Features of Attention
+    Maps, with the edges between layers of their released features.
+"""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from physlm.analysis.spectra.graph import is_causal
+from physlm.analysis.spectra.maps import usable
+from physlm.errors import InputError
+
+
+def directed_eigenvalues(
+    attention: Float[Tensor, "*texts layers heads queries keys"],
+) -> Float[Tensor, "*texts layers heads keys"]:
+    """The eigenvalue of each token, in the order of tokens.
+
+    Raises:
+        InputError: If there is one layer, or if maps are not usable or not causal.
+    """
+    n_layers, size = attention.shape[-4], attention.shape[-1]
+    if n_layers < 2:
+        raise InputError("LapEigvals of one layer; its graph joins two or more layers")
+    attention = usable(attention)
+    if not is_causal(attention):
+        raise InputError("LapEigvals of maps that attend to later tokens; give a causal model's")
+    own = attention.diagonal(dim1=-2, dim2=-1)
+    received = attention.sum(-2) - own
+    later = torch.arange(size - 1, -1, -1, dtype=own.dtype, device=own.device)
+    first = (received[..., 0, :, :] + own[..., 0, :, :] + own[..., 1, :, :]) / (later + 2)
+    inner = (received[..., 1:-1, :, :] + own[..., 2:, :, :]) / (later + 1)
+    last = received[..., -1, :, :] / later.clamp(min=1)  # the last token receives nothing: 0
+    parts = [(first - own[..., 0, :, :])[..., None, :, :], inner, last[..., None, :, :]]
+    return torch.cat(parts, dim=-3)
+
+
+def lap_eigvals(
+    attention: Float[Tensor, "*texts layers heads queries keys"], top_k: int = 10
+) -> Float[Tensor, "*texts features"]:
+    """The largest eigenvalues of every layer and head, descending, as one vector per text.
+
+    Args:
+        attention: Causal maps of all layers, ``[..., L, H, T, T]``.
+        top_k: Eigenvalues per head.
+
+    Raises:
+        InputError: If a text has fewer tokens, or see `directed_eigenvalues`.
+    """
+    if not 1 <= top_k <= attention.shape[-1]:
+        raise InputError(f"top_k={top_k} of {attention.shape[-1]} tokens; use 1 to that")
+    return directed_eigenvalues(attention).topk(top_k, dim=-1).values.flatten(-3)
