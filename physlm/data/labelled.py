@@ -20,8 +20,10 @@ class LabelledTexts:
         problem: A number that the texts of one problem share, as a valid text and its corruption.
         corruption: What was done to the text; "none" for valid texts.
         n_errors: How often it was done; 0 for valid texts.
-        error_position: Index of the first wrong token; -1 for none, or not known.
-        level: Level of the grammar at which the error lies; -1 in other worlds.
+        error_position: Index of the first wrong token, or the number of tokens if the text is
+            wrong only in ending there; -1 for none, or not known.
+        level: Level of the grammar's constituent that breaks there, from 1 for the root; -1 for
+            none, and in other worlds.
         source: Where a real text comes from; "" elsewhere.
         is_complete: Whether the text ends by itself, not where it was cut off.
 
