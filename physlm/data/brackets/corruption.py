@@ -71,5 +71,5 @@ def _drawn(
 ) -> tuple[np.ndarray, Bool[np.ndarray, " texts"]]:
     """A random allowed position of each text, and whether there is one."""
     keys = np.where(is_allowed, rng.random(is_allowed.shape), -1.0)
-    exists: np.ndarray = is_allowed.any(axis=1)
-    return keys.argmax(axis=1), exists
+    position: np.ndarray = keys.argmax(axis=1)
+    return position, keys[np.arange(len(keys)), position] >= 0

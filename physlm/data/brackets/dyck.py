@@ -109,6 +109,6 @@ def opening_probabilities(is_open: Shapes) -> Float64[np.ndarray, "texts bracket
 
 def binary_entropies(p: Float64[np.ndarray, "*any"]) -> Float64[np.ndarray, "*any"]:
     """Entropy of an event of each probability, in nats; 0 for what is certain."""
-    q = 1 - p
-    found: np.ndarray = -sum(x * np.log(np.where(x > 0, x, 1.0)) for x in (p, q))
+    both = np.stack([p, 1 - p])
+    found: np.ndarray = -(both * np.log(np.where(both > 0, both, 1.0))).sum(axis=0)
     return found
