@@ -14,8 +14,10 @@ from physlm.data.cfg.corruption import CorruptionKind, corrupt
 from physlm.data.cfg.derivation import Strings
 from physlm.data.cfg.families import random_bags
 from physlm.data.cfg.grammar import Grammar
+from physlm.data.cfg.labelled_strings import VIOLATIONS, labelled_strings
 from physlm.data.cfg.library import load_grammar, pinned
 from physlm.data.corpus import DataConfig, Documents, require_at_least
+from physlm.data.labelled import LabelledTexts
 from physlm.data.splitmix import uniform_of
 from physlm.data.tokens import TokenizerName, Vocabulary
 from physlm.registry import register
@@ -163,6 +165,15 @@ class CfgCorpus:
     def annotated(self, n_tokens: int) -> AnnotatedDocuments:
         """Fresh strings with the class and the truth of every token; see ``annotated_strings``."""
         return annotated_strings(self, n_tokens)
+
+    @property
+    def corruptions(self) -> tuple[str, ...]:
+        """The ways in which a string can be made wrong; see ``Violation``."""
+        return VIOLATIONS
+
+    def labelled(self, n_problems: int, corruption: str, n_errors: int) -> LabelledTexts:
+        """Fresh strings, each with a wrong version; see ``labelled_strings``."""
+        return labelled_strings(self, n_problems, corruption, n_errors)
 
     def documents(self, strings: Strings) -> Documents:
         """Strings as documents, in token ids of the vocabulary."""

@@ -11,8 +11,10 @@ import numpy as np
 from jaxtyping import Int8, Int32, Int64
 
 from physlm.data.annotation import AnnotatedDocuments
+from physlm.data.labelled import LabelledTexts
 from physlm.data.people.annotation import annotated_biographies
 from physlm.data.people.augmentation import Augmentation
+from physlm.data.people.labelled_people import FALSEHOODS, labelled_biographies
 from physlm.data.people.sentences import Biographies
 from physlm.data.tokens import Pieces, Vocabulary
 from physlm.rng import stream
@@ -162,6 +164,15 @@ class KnowledgeCorpus:
     def annotated(self, n_tokens: int) -> AnnotatedDocuments:
         """Biographies with the class of every token; see ``annotated_biographies``."""
         return annotated_biographies(self, n_tokens)
+
+    @property
+    def corruptions(self) -> tuple[str, ...]:
+        """The ways in which a biography can be false; see ``Falsehood``."""
+        return FALSEHOODS
+
+    def labelled(self, n_problems: int, corruption: str, n_errors: int) -> LabelledTexts:
+        """True biographies, each with a false one; see ``labelled_biographies``."""
+        return labelled_biographies(self, n_problems, corruption, n_errors)
 
     def facts(self, person: SupportsIndex) -> dict[str, str]:
         """A person's name and attribute values, as the texts spell them."""

@@ -1,0 +1,1 @@
+"""Balanced brackets of several types, in words of one length."""

@@ -1,0 +1,1 @@
+"""Chains of sums, differences and products modulo a number, worked out step by step."""
