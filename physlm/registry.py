@@ -1,4 +1,4 @@
-"""Registry of the schemas of worlds, models, mixers and scorers, loaded on demand."""
+"""Registry of the schemas of worlds, models, their parts and scorers, loaded on demand."""
 
 import importlib
 import re
@@ -17,6 +17,7 @@ FOLDERS = {
     "data": ("data",),
     "model": ("models",),
     "mixer": ("models",),
+    "penalty": ("models", "analysis"),
     "eval": ("eval", "analysis"),
 }
 

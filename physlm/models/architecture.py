@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from physlm.models.decoder import Decoder
     from physlm.models.encoder import Encoder
     from physlm.models.language_model import LanguageModel
+    from physlm.models.penalty import Penalty
 
 
 @dataclass(kw_only=True, slots=True)
@@ -67,6 +68,15 @@ class MixerConfig(Schema, ABC):
     @abstractmethod
     def n_parameters(self, config: "TransformerConfig") -> int:
         """Parameters of one block's mixer, in closed form."""
+
+
+@dataclass(kw_only=True, slots=True)
+class PenaltyConfig(Schema, ABC):
+    """Configuration of a term of the training loss that is made of attention weights."""
+
+    @abstractmethod
+    def build(self, seq_len: int, seed: int) -> "Penalty":
+        """The term, for windows of up to ``seq_len`` tokens; what is random comes from the seed."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -187,6 +197,8 @@ class DecoderConfig(TransformerConfig):
     load_balance: float = field(
         default=0.01, metadata=LATER
     )  # weight of the routers' load_balancing_loss
+    # A term of the training loss that is made of attention weights; null: none.
+    penalty: PenaltyConfig | None = field(default=None, metadata=LATER)
 
     @property
     def is_causal(self) -> bool:

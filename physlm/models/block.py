@@ -29,9 +29,12 @@ class Block(nn.Module):
         self, x: Float[Tensor, "batch seq width"], context: Context
     ) -> Float[Tensor, "batch seq width"]:
         """The residual stream after this block."""
-        x = x + self.attention(self.attention_norm(x), context)
+        read = self.attention_norm(x)
+        x = x + self.attention(read, context)
         if self.mlp is not None and self.mlp_norm is not None:
             x = x + self.mlp(self.mlp_norm(x), context)
+        if context.observer is not None:
+            context.observer.add(self.attention.patterns(read, context), x)
         return x
 
     def new_state(self) -> MixerState:

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from physlm.errors import InputError
 from physlm.models.attention_mask import AttentionMask
+from physlm.models.observer import AttentionObserver
 from physlm.models.state import DecodingState, MixerState, Place
 
 
@@ -25,6 +26,7 @@ class Context:
         place: Place of the tokens, one per row, that are read now; None for whole windows.
         load_balancing: List to which mixtures of experts append their load-balancing losses; None
             if these are not needed.
+        observer: Receives the attention weights of every block; None if nobody needs them.
     """
 
     mask: AttentionMask
@@ -34,6 +36,7 @@ class Context:
     state: MixerState | None = None
     place: Place | None = None
     load_balancing: list[Tensor] | None = None
+    observer: AttentionObserver | None = None
 
     def of_block(self, number: int) -> "Context":
         """The same context with the decoding state of one block."""
@@ -82,8 +85,11 @@ class Mixer(nn.Module, ABC):
         self,
         x: Float[Tensor, "batch seq width"],  # noqa: ARG002
         context: Context,  # noqa: ARG002
-    ) -> Float[Tensor, "batch heads seq seq"]:
+    ) -> Float[Tensor, "batch heads rows columns"]:
         """Attention weights of each token over all tokens; every row sums to 1.
+
+        With ``context.place``, those of one token per row over the columns that the state has,
+        once ``forward`` has added the token.
 
         Raises:
             InputError: If the mixer has no attention weights.

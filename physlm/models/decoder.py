@@ -11,7 +11,9 @@ from physlm.models.architecture import DecoderConfig
 from physlm.models.attention_mask import AttentionMask
 from physlm.models.context import Context
 from physlm.models.cross_entropy import NO_TARGET, linear_cross_entropy
+from physlm.models.observer import AttentionObserver
 from physlm.models.parameters import declarations
+from physlm.models.penalty import PenaltyTerms
 from physlm.models.position import Rotary
 from physlm.models.state import DecodingState, MixerState
 from physlm.models.transformer import Transformer
@@ -22,6 +24,12 @@ class Decoder(Transformer):
 
     config: DecoderConfig
 
+    def __init__(
+        self, config: DecoderConfig, vocabulary_size: int, seq_len: int, seed: int
+    ) -> None:
+        super().__init__(config, vocabulary_size, seq_len, seed)
+        self.penalty = None if config.penalty is None else config.penalty.build(seq_len, seed)
+
     def loss(
         self,
         tokens: Int[Tensor, "batch seq"],
@@ -31,19 +39,25 @@ class Decoder(Transformer):
         """Summed loss in nats over the targets; -1 marks positions without a target.
 
         In training, a mixture of experts adds, per target, the weighted load-balancing loss minus
-        its minimum of 1, averaged over layers.
+        its minimum of 1, averaged over layers; a penalty adds its weighted mean over layers.
         """
-        if self.config.experts is None or not self.training:
+        if not self.training or (self.config.experts is None and self.penalty is None):
             return self._loss(self.hidden_states(tokens, segments), targets)
-        load_balancing_loss: list[Tensor] = []
+        load_balancing: list[Tensor] = []
+        penalties = None if self.penalty is None else PenaltyTerms(self.penalty)
         context = replace(
-            self.context(tokens.shape[1], segments), load_balancing=load_balancing_loss
+            self.context(tokens.shape[1], segments),
+            load_balancing=load_balancing,
+            observer=penalties,
         )
         loss = self._loss(self.norm(self.run(self.embed(tokens), context)), targets)
         n_targets = (targets != NO_TARGET).sum()
-        return loss + self.config.load_balance * n_targets * (
-            torch.stack(load_balancing_loss).mean() - 1
-        )
+        if load_balancing:
+            unevenness = torch.stack(load_balancing).mean() - 1
+            loss = loss + self.config.load_balance * n_targets * unevenness
+        if penalties is not None:
+            loss = loss + n_targets * penalties.mean()
+        return loss
 
     def n_active_parameters(self) -> int:
         """Parameters used for one token."""
@@ -91,17 +105,29 @@ class Decoder(Transformer):
         return x[torch.arange(len(prompts), device=prompts.device), state.positions - 1]
 
     def decode(
-        self, tokens: Int[Tensor, " batch"], state: DecodingState
+        self,
+        tokens: Int[Tensor, " batch"],
+        state: DecodingState,
+        observer: AttentionObserver | None = None,
     ) -> Float[Tensor, "batch vocab"]:
-        """Next-token scores after one more token per row."""
-        x, context = self.next(tokens, state)
+        """Next-token scores after one more token per row.
+
+        Args:
+            tokens: The next token of each row.
+            state: Decoding state, to which the tokens are added.
+            observer: Receives the attention weights of these tokens in every block.
+        """
+        x, context = self.next(tokens, state, observer)
         x = self.run(x, context)
         state.advance()
         logits: Tensor = self.unembedding(self.norm(x)[:, 0])
         return logits
 
     def next(
-        self, tokens: Int[Tensor, " batch"], state: DecodingState
+        self,
+        tokens: Int[Tensor, " batch"],
+        state: DecodingState,
+        observer: AttentionObserver | None = None,
     ) -> tuple[Float[Tensor, "batch 1 width"], Context]:
         """State 0 of one more token per row, and the context in which blocks read it."""
         place = state.place()
@@ -109,7 +135,9 @@ class Decoder(Transformer):
         if self.positions is not None:
             x = x + self.positions(place.positions)
         mask = AttentionMask(is_causal=True)
-        context = Context(mask=mask, n_positions=state.n_positions, decoding=state, place=place)
+        context = Context(
+            mask=mask, n_positions=state.n_positions, decoding=state, place=place, observer=observer
+        )
         return x[:, None], context
 
     def _loss(

@@ -40,10 +40,9 @@ class Attention(KeyValueMixer):
         out: Tensor = self.out(gathered.transpose(1, 2).reshape(n_batch, seq_len, -1))
         return out
 
-    def patterns(
+    def _weights(
         self, x: Float[Tensor, "batch seq width"], context: Context
     ) -> Float[Tensor, "batch heads seq seq"]:
-        """Attention weights of each token over all tokens."""
         q, k, _ = self._heads(x)
         k = k.repeat_interleave(self.shape.n_heads // self.shape.n_kv_heads, dim=1)
         return context.mask.weights(q @ k.mT * self.shape.head_width**-0.5)
@@ -62,6 +61,14 @@ class Attention(KeyValueMixer):
         )
         out: Tensor = self.out(gathered.reshape(len(x), 1, -1))
         return out
+
+    def _step_weights(
+        self, x: Float[Tensor, "batch 1 width"], state: KeyValueState, place: Place
+    ) -> Float[Tensor, "batch heads 1 columns"]:
+        q, _, _ = self._heads_at(x, place)
+        q = q.reshape(len(x), self.shape.n_kv_heads, -1, self.shape.head_width)
+        scores = q @ place.seen(state.keys).mT * self.shape.head_width**-0.5
+        return place.weights(scores).flatten(1, 2)[:, :, None]
 
     def _key_value(
         self, x: Float[Tensor, "tokens 1 width"], place: Place

@@ -23,6 +23,15 @@ class KeyValueMixer(Mixer):
         assert state is not None
         return self._step(x, state, place)
 
+    def patterns(
+        self, x: Float[Tensor, "batch seq width"], context: Context
+    ) -> Float[Tensor, "batch heads rows columns"]:
+        """Attention weights; see ``Mixer.patterns``."""
+        if context.place is None:
+            return self._weights(x, context)
+        assert isinstance(context.state, KeyValueState)
+        return self._step_weights(x, context.state, context.place)
+
     def remember(self, x: Float[Tensor, "tokens 1 width"], context: Context) -> None:
         """Write the keys and values of tokens, without their output."""
         state, place = context.state, context.place
@@ -51,3 +60,15 @@ class KeyValueMixer(Mixer):
         self, x: Float[Tensor, "tokens 1 width"], place: Place
     ) -> tuple[Float[Tensor, "tokens kv_heads 1 key_width"], Float[Tensor, "tokens kv_heads 1 w"]]:
         """Keys and values of single tokens."""
+
+    @abstractmethod
+    def _weights(
+        self, x: Float[Tensor, "batch seq width"], context: Context
+    ) -> Float[Tensor, "batch heads seq seq"]:
+        """Attention weights of whole windows."""
+
+    @abstractmethod
+    def _step_weights(
+        self, x: Float[Tensor, "batch 1 width"], state: KeyValueState, place: Place
+    ) -> Float[Tensor, "batch heads 1 columns"]:
+        """Attention weights of one token per row, whose key is in the state already."""

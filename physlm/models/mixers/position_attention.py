@@ -55,10 +55,9 @@ class PositionOnlyAttention(KeyValueMixer):
         out: Tensor = self.out(gathered.transpose(1, 2).flatten(2))
         return out
 
-    def patterns(
+    def _weights(
         self, x: Float[Tensor, "batch seq width"], context: Context
     ) -> Float[Tensor, "batch heads seq seq"]:
-        """Attention weights of each token over all tokens."""
         weights = _weights(self._scores(context), context, x.shape[1])
         return weights.expand(len(x), -1, -1, -1)
 
@@ -67,11 +66,19 @@ class PositionOnlyAttention(KeyValueMixer):
     ) -> Float[Tensor, "batch 1 width"]:
         new_v = self._values(x)
         state.write(new_v[..., :0], new_v, place)
-        (scores,) = state.of_distances
-        weights = place.weights(scores[:, place.distances].transpose(0, 1)[:, :, None])
+        weights = self._step_weights(x, state, place)
         gathered = weights.to(new_v.dtype) @ place.seen(state.values)
         out: Tensor = self.out(gathered.reshape(len(x), 1, -1))
         return out
+
+    def _step_weights(
+        self,
+        x: Float[Tensor, "batch 1 width"],  # noqa: ARG002
+        state: KeyValueState,
+        place: Place,
+    ) -> Float[Tensor, "batch heads 1 columns"]:
+        (scores,) = state.of_distances
+        return place.weights(scores[:, place.distances].transpose(0, 1)[:, :, None])
 
     def _key_value(
         self,

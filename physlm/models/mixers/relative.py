@@ -53,10 +53,9 @@ class RelativeAttention(Attention):
         out: Tensor = self.out(gathered.transpose(1, 2).flatten(2))
         return out
 
-    def patterns(
+    def _weights(
         self, x: Float[Tensor, "batch seq width"], context: Context
     ) -> Float[Tensor, "batch heads seq seq"]:
-        """Attention weights of each token over all tokens."""
         q, k, _ = self._heads(x)
         scores = self._scores(q, k, self._of_distances(context), context.mask)
         return context.mask.weights(scores)
@@ -66,18 +65,27 @@ class RelativeAttention(Attention):
     ) -> Float[Tensor, "batch 1 width"]:
         q, new_k, new_v = self._heads(x)
         state.write(new_k, new_v, place)
-        k, v = place.seen(state.keys), place.seen(state.values)
-        kr, qr = state.of_distances
+        weights, v = self._grouped_weights(q, state, place), place.seen(state.values)
+        out: Tensor = self.out((weights.to(v.dtype) @ v).reshape(len(x), 1, -1))
+        return out
+
+    def _step_weights(
+        self, x: Float[Tensor, "batch 1 width"], state: KeyValueState, place: Place
+    ) -> Float[Tensor, "batch heads 1 columns"]:
+        return self._grouped_weights(self._heads(x)[0], state, place).flatten(1, 2)[:, :, None]
+
+    def _grouped_weights(
+        self, q: Float[Tensor, "batch heads 1 width"], state: KeyValueState, place: Place
+    ) -> Float[Tensor, "batch kv_heads group columns"]:
+        k, (kr, qr) = place.seen(state.keys), state.of_distances
         # Heads that share keys become rows of one product, so that keys are not repeated.
-        q = q.reshape(len(x), self.shape.n_kv_heads, -1, self.shape.head_width)
+        q = q.reshape(len(q), self.shape.n_kv_heads, -1, self.shape.head_width)
         # A single query has one distance per key: looking these up is cheaper than shifting rows,
         # and rows of the batch may stand at different positions.
         distances = place.distances
         qr = qr.view(*q.shape[1:3], *qr.shape[1:])[:, :, distances].movedim(2, 0)
         scores = q @ k.mT + torch.take_along_dim(q @ kr.mT, distances[:, None, None], dim=-1)
-        weights = place.weights((scores + (k[:, :, None] * qr).sum(dim=-1)) * self.scale)
-        out: Tensor = self.out((weights.to(v.dtype) @ v).reshape(len(x), 1, -1))
-        return out
+        return place.weights((scores + (k[:, :, None] * qr).sum(dim=-1)) * self.scale)
 
     def _of_distances(self, context: Context) -> tuple[Tensor, ...]:
         """Keys and queries of the distances, as (heads, distances, head width)."""
