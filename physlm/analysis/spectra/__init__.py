@@ -1,25 +1,43 @@
-"""Spectra of attention: graphs of tokens, their Laplacians, metrics of eigenvalues and signals."""
+"""Spectra of attention graphs, and what they tell beyond length and likelihood."""
 
 import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from physlm.analysis.spectra.comparison.compared import Comparison, compare_groups
+    from physlm.analysis.spectra.comparison.coverage import Coverage, threshold_coverage
     from physlm.analysis.spectra.laplacians import eigenvalues
     from physlm.analysis.spectra.masked import masked_metrics
     from physlm.analysis.spectra.metrics import spectral_metrics, velocities
+    from physlm.analysis.spectra.monitor import SpectralMonitor
 
-__all__ = ["eigenvalues", "masked_metrics", "spectral_metrics", "velocities"]
+__all__ = [
+    "Comparison",
+    "Coverage",
+    "SpectralMonitor",
+    "compare_groups",
+    "eigenvalues",
+    "masked_metrics",
+    "spectral_metrics",
+    "threshold_coverage",
+    "velocities",
+]
 
 _MODULES = {
+    "Comparison": "comparison.compared",
+    "Coverage": "comparison.coverage",
+    "SpectralMonitor": "monitor",
+    "compare_groups": "comparison.compared",
     "eigenvalues": "laplacians",
     "masked_metrics": "masked",
     "spectral_metrics": "metrics",
+    "threshold_coverage": "comparison.coverage",
     "velocities": "metrics",
 }
 
 
 def __getattr__(name: str) -> Any:
-    """Imported when it is first used: the schemas of scorers beside it must not load torch."""
+    """Imported when it is first used: the schemas of scorers beside it load no torch or scipy."""
     if name not in _MODULES:
         raise AttributeError(f"module {__name__} has no attribute {name}")
     return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)

@@ -1,0 +1,144 @@
+"""Everything measured in one arm: each column, the columns chosen without the test, predictions."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from jaxtyping import Float, Int
+from scipy import stats
+
+from physlm.analysis.spectra.comparison.accuracy import accuracy_table
+from physlm.analysis.spectra.comparison.controlled import controlled_effects
+from physlm.analysis.spectra.comparison.effects import (
+    Statistics,
+    best_threshold_accuracy,
+    length_correlation,
+    raw_effects,
+)
+from physlm.analysis.spectra.comparison.folds import grouped_folds, why_not_validated
+from physlm.analysis.spectra.comparison.groups import Columns, Texts, is_constant
+from physlm.analysis.spectra.comparison.nested import CHOOSING, Predictions, nested_predictions
+from physlm.analysis.spectra.comparison.pairs import Pairs, matched_pairs, paired_effects
+from physlm.rng import stream
+
+ANY = "any"  # the family of all spectral metrics
+COMPANIONS = ("row_entropy", "self_mass", "sink_mass", "previous_token_mass")
+_N_OUTER = 5
+_TESTS = {"mann_whitney_p": "q", "welch_p": "q_welch", "wilcoxon_p": "q_paired"}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Arm:
+    """The comparison within one arm.
+
+    Attributes:
+        columns: One row per layer, head and metric.
+        selected: One row per metric and per model that chooses (``chosen_for``): statistics of the
+            column that the training folds chose, on test texts only.
+        nested: One row per metric; no rows if there was no cross-validation.
+        pairs: The matched pairs.
+        n_tests: Number of p-values that the q-values are over.
+        not_validated: Why there was no cross-validation; None if there was.
+    """
+
+    columns: pl.DataFrame
+    selected: pl.DataFrame
+    nested: pl.DataFrame
+    pairs: Pairs
+    n_tests: int
+    not_validated: str | None
+
+
+def compare_arm(columns: Columns, texts: Texts, seed: int) -> Arm:
+    """All statistics of one arm; see ``compare_groups``."""
+    pairs = matched_pairs(texts)
+    table = columns.keys.with_columns(statistics(columns.values, texts, pairs))
+    folds = grouped_folds(texts, _N_OUTER, stream(seed, "outer folds"))
+    varying = columns.where(~columns.is_constant)
+    families = _families(varying.keys)
+    why_not = why_not_validated(texts, folds)
+    predictions: dict[str, Predictions] = {}
+    if why_not is None:
+        predictions = nested_predictions(varying.values, texts, families, folds, seed)
+    selected = _selected(predictions, varying.keys, texts, pairs)
+    table, selected, n_tests = _with_q(table, selected)
+    nested = accuracy_table(predictions, texts, seed)
+    return Arm(table, selected, nested, pairs, n_tests, why_not)
+
+
+def statistics(
+    values: Float[np.ndarray, "texts columns"], texts: Texts, pairs: Pairs
+) -> pl.DataFrame:
+    """Raw, controlled and paired effects of each column; null where one cannot be had.
+
+    A column that is constant but for float32 rounding has none.
+    """
+    varies = ~is_constant(values)
+    own = values[:, varies]
+    found: Statistics = raw_effects(own, texts.is_valid)
+    found["spearman_length"] = length_correlation(own, texts.n_tokens)
+    found |= controlled_effects(own, texts)
+    found |= paired_effects(own, pairs)
+    found["best_threshold_accuracy"] = best_threshold_accuracy(own, texts.is_valid)
+    whole = {}
+    for name, numbers in found.items():
+        whole[name] = np.full(len(varies), np.nan)
+        whole[name][varies] = numbers
+    n_valid, n_invalid = texts.n_of_label
+    counts = {"n_valid": pl.lit(n_valid), "n_invalid": pl.lit(n_invalid)}
+    return (
+        pl.DataFrame(whole).fill_nan(None).with_columns(**counts, n_pairs=pl.lit(len(pairs.valid)))
+    )
+
+
+def _families(keys: pl.DataFrame) -> dict[str, Int[np.ndarray, " _own"]]:
+    """The columns of each metric, and those of all spectral metrics together."""
+    metric = keys["metric"].to_numpy()
+    families = {str(name): np.flatnonzero(metric == name) for name in dict.fromkeys(metric)}
+    spectral = np.flatnonzero(~np.isin(metric, COMPANIONS))
+    return families | ({ANY: spectral} if len(spectral) else {})
+
+
+def _selected(
+    predictions: dict[str, Predictions], keys: pl.DataFrame, texts: Texts, pairs: Pairs
+) -> pl.DataFrame:
+    """Statistics of the held-out values of each family, and what was chosen most often."""
+    chosen = [(name, model) for name in predictions for model in CHOOSING]
+    if not chosen:
+        return pl.DataFrame()
+    values = np.column_stack([predictions[name].held_out[model] for name, model in chosen])
+    rows = []
+    for name, model in chosen:
+        columns = predictions[name].chosen[model]
+        most = int(np.bincount(columns).argmax())
+        layer, head, metric = keys.row(most)
+        times = int(np.sum(columns == most))
+        rows.append((name, model, metric, layer, head, times, len(columns)))
+    names = ["metric", "chosen_for", "chosen_metric", "layer", "head", "n_chosen", "n_folds"]
+    found = pl.DataFrame(rows, schema=names, orient="row")
+    return found.with_columns(statistics(values, texts, pairs))
+
+
+def _with_q(table: pl.DataFrame, selected: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame, int]:
+    """Benjamini and Hochberg's q over every p-value of both tables, and how many these are."""
+    tables = [table, selected]
+    p = np.concatenate([_p_values(own) for own in tables if len(own)])
+    q = np.full(len(p), np.nan)
+    is_test = ~np.isnan(p)
+    if is_test.any():
+        q[is_test] = stats.false_discovery_control(p[is_test])
+    own, other = np.split(q, [len(_TESTS) * len(table)])
+    return _with_columns(table, own), _with_columns(selected, other), int(is_test.sum())
+
+
+def _p_values(table: pl.DataFrame) -> Float[np.ndarray, " tests"]:
+    """Those of one test after those of another."""
+    columns = [table[name].cast(pl.Float64).fill_null(np.nan).to_numpy() for name in _TESTS]
+    return np.concatenate(columns)
+
+
+def _with_columns(table: pl.DataFrame, q: Float[np.ndarray, " tests"]) -> pl.DataFrame:
+    if table.is_empty():
+        return table
+    columns = zip(_TESTS.values(), np.split(q, len(_TESTS)), strict=True)
+    return table.with_columns(pl.Series(name, own).fill_nan(None) for name, own in columns)
