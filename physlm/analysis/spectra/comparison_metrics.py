@@ -1,0 +1,126 @@
+"""A comparison of right and wrong texts as metrics of a record."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import polars as pl
+
+from physlm.analysis.spectra.comparison.arms import ANY, COMPANIONS
+from physlm.analysis.spectra.comparison.compared import Comparison
+from physlm.analysis.spectra.comparison.verdict import Outcome
+from physlm.measurement import Dim, Metric
+
+_P = "spectra"
+_UNITS = {
+    "d_raw": "sd",
+    "d_paired": "sd",
+    "auc": "fraction",
+    "d_length": "sd",
+    "d_controls": "sd",
+    "q": "q",
+}
+_ACCURACIES = ("length", "controls", "spectra", "both")
+
+
+def comparison_metrics(compared: Comparison, **dims: Dim) -> Iterator[Metric]:
+    """Effects, accuracies and verdicts of a comparison.
+
+    Args:
+        compared: The comparison.
+        dims: Of all metrics, such as the corruption.
+    """
+    n_texts = len(compared.texts.is_valid)
+    yield from _of_arms(compared, n_texts, dims)
+    yield from _of_nested(compared, n_texts, dims)
+    yield from _baselines(compared, n_texts, dims)
+    yield from _whole(compared, n_texts, dims)
+
+
+def dims_of(metric: str) -> dict[str, Dim]:
+    """Metric and its dimensions, from a name such as ``hfer/drop_first_1``."""
+    base, *parts = metric.split("/")
+    split = [part.rpartition("_") for part in parts]
+    return {"metric": base} | {name: _number(value) for name, _, value in split}
+
+
+def _number(text: str) -> Dim:
+    try:
+        value = float(text)
+    except ValueError:
+        return text
+    return int(value) if value == int(value) else value
+
+
+def _of_arms(compared: Comparison, n: int, dims: dict[str, Dim]) -> Iterator[Metric]:
+    """Effects on held-out texts, of the column that the training folds chose."""
+    if compared.selected.is_empty():
+        return
+    for row in compared.selected.iter_rows(named=True):
+        is_alone, is_model = row["chosen_for"] == "spectra", row["arm"] == "model"
+        own = dims | dims_of(row["metric"]) | ({} if is_model else {"arm": row["arm"]})
+        for name in _recorded(row["metric"], is_alone=is_alone, is_model=is_model):
+            yield from _metric(name, row[name], _UNITS[name], n, own)
+        if is_alone and row["d_paired"] is not None:
+            yield from _metric("effect", abs(row["d_paired"]), "sd", n, own)
+
+
+def _recorded(metric: str, *, is_alone: bool, is_model: bool) -> tuple[str, ...]:
+    """The numbers of a metric that a record keeps; the table of the run has all."""
+    is_variant, is_companion = "/" in metric, metric.split("/")[0] in COMPANIONS
+    if is_alone:
+        return (
+            ("auc",) if is_variant or is_companion or not is_model else ("auc", "d_raw", "d_paired")
+        )
+    if is_variant or is_companion:
+        return ()
+    return ("d_length", "d_controls", "q") if is_model else ("d_length",)
+
+
+def _of_nested(compared: Comparison, n: int, dims: dict[str, Dim]) -> Iterator[Metric]:
+    if compared.nested.is_empty():
+        return
+    for row in compared.nested.filter(arm="model").iter_rows(named=True):
+        if row["metric"].split("/")[0] in COMPANIONS:
+            continue
+        own = dims | dims_of(row["metric"])
+        yield from _metric("nested_accuracy", row["accuracy_spectra"], "fraction", n, own)
+        yield from _metric("nested_auc", row["auc_spectra"], "fraction", n, own)
+        yield from _metric("nested_gain", row["nested_gain"], "fraction", n, own)
+        if row["metric"] == ANY:
+            for model in _ACCURACIES:
+                own = dims | {"model": model}
+                accuracy = row[f"accuracy_{model}"]
+                yield from _metric("accuracy", accuracy, "fraction", n, own)
+
+
+def _baselines(compared: Comparison, n: int, dims: dict[str, Dim]) -> Iterator[Metric]:
+    for row in compared.baselines.iter_rows(named=True):
+        own = dims | {"covariate": row["metric"]}
+        for name in ("auc", "d_paired"):
+            unit = "fraction" if name == "auc" else "sd"
+            yield from _metric(f"baseline_{name}", row[name], unit, n, own)
+
+
+def _whole(compared: Comparison, n: int, dims: dict[str, Dim]) -> Iterator[Metric]:
+    yield from _metric("n_tests", compared.n_tests, "tests", n, dims)
+    detectable = compared.smallest_detectable_d
+    yield from _metric("smallest_detectable_d", detectable, "sd", n, dims)
+    for metric, verdict in compared.verdicts.items():
+        is_beyond = float(verdict.outcome is Outcome.beyond)
+        yield from _metric("is_beyond", is_beyond, "verdict", n, dims | dims_of(metric))
+    if not compared.planted.is_empty():
+        for row in compared.planted.filter(pl.col("metric") == ANY).iter_rows(named=True):
+            own = dims | dims_of(row["metric"])
+            yield from _metric("planted_power", row["power"], "fraction", n, own)
+    untrained = compared.table.filter(arm="untrained")["d_length"].drop_nulls()
+    if len(untrained):
+        # The effect of the typical column: the largest of hundreds is large by chance.
+        typical = float(untrained.abs().median())  # type: ignore[arg-type]
+        yield from _metric("untrained_d_length", typical, "sd", n, dims)
+
+
+def _metric(
+    name: str, value: float | None, unit: str, n: int, dims: dict[str, Dim]
+) -> Iterator[Metric]:
+    if value is not None and np.isfinite(value):
+        yield Metric(name=f"{_P}/{name}", value=value, unit=unit, n=n, dims=dims)

@@ -1,0 +1,133 @@
+"""Spectra of attention on right and wrong texts, compared with every control."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar
+
+from physlm.analysis.spectra.metric_options import COMPANIONS, MetricOptions
+from physlm.analysis.spectra.options import (
+    Diagonal,
+    GraphOptions,
+    Heads,
+    LaplacianKind,
+    SignalKind,
+    Symmetrise,
+)
+from physlm.data.corpus import require_at_least
+from physlm.data.labelled import Labelled
+from physlm.errors import InputError
+from physlm.eval.scorer import ScorerConfig, require_causal
+from physlm.measurement import Measurement
+from physlm.registry import register
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from physlm.data.corpus import Corpus
+    from physlm.models.language_model import LanguageModel
+
+# One of each kind; many of the others restate them.
+_METRICS = (
+    "fiedler",
+    "connectivity_ratio",
+    "eigenvalue_variance",
+    "free_energy",
+    "adjacency_radius",
+    "smoothness",
+    "hfer",
+    "spectral_entropy_normalised",
+)
+
+
+@register("eval", "spectra")
+@dataclass(kw_only=True, slots=True)
+class SpectraConfig(ScorerConfig):
+    """What the spectra of attention tell of right and wrong texts beyond length and likelihood.
+
+    Every comparison has all of its controls (``compare_groups``): length, likelihood and entropy on
+    the same texts, an untrained model, shuffled labels, the first layer alone, and a planted effect.
+    They cannot be switched off. With ``heads=each``, the graph of the mean map is measured beside
+    the heads (dimension ``graph=mean``).
+
+    Source:
+        Noel (2026), Geometry of Reason, for the metrics; the comparison is physlm's.
+    """
+
+    measures_checkpoints: ClassVar[bool] = True
+    figure_names: ClassVar[tuple[str, ...]] = ()
+    table_names: ClassVar[tuple[str, ...]] = ("spectra", "spectra_texts")
+
+    metrics: list[str] = field(default_factory=lambda: list(_METRICS))  # without dimensions
+    laplacian: LaplacianKind = LaplacianKind.sym
+    symmetrise: Symmetrise = Symmetrise.mean
+    self_loops: bool = False
+    clip: float = 0.0  # attention weights below it become 0
+    diagonal: Diagonal = Diagonal.unchanged
+    heads: Heads = Heads.each
+    n_heads: int | None = None  # heads of each layer to measure; null: all
+    layers: list[int] | None = None  # null: all
+    signal: SignalKind = SignalKind.rms
+    drop_first: list[int] = field(default_factory=lambda: [0, 1])  # tokens left out of the graph
+    n_problems: int = 200
+    corruptions: list[str] | None = None  # null: all that the world has
+    n_errors: list[int] = field(default_factory=lambda: [1])  # per wrong text, each measured apart
+    planted_share: float = 0.1  # of the attention of wrong texts, in the arm with a planted effect
+    batch_size: int = 32  # texts of equal length
+    reference_compat: bool = False  # also the published computations, with their faults
+
+    def validate(self) -> None:
+        """Every value in its range."""
+        require_at_least(self, 2, "n_problems")
+        require_at_least(self, 1, "batch_size")
+        if not self.drop_first or min(self.drop_first) < 0:
+            raise ValueError(f"drop_first={self.drop_first}; numbers of tokens, such as [0, 1]")
+        if not self.n_errors or min(self.n_errors) < 1:
+            raise ValueError(f"n_errors={self.n_errors}; numbers of errors, such as [1, 2, 4]")
+        if not 0 < self.planted_share < 1:
+            raise ValueError(f"planted_share={self.planted_share}; must lie between 0 and 1")
+        try:
+            self.options().names(has_signal=True)
+        except InputError as error:
+            raise ValueError(str(error)) from error
+
+    def options(self) -> MetricOptions:
+        """What is measured on each map; the companions always are."""
+        graph = GraphOptions(
+            laplacian=self.laplacian,
+            symmetrise=self.symmetrise,
+            self_loops=self.self_loops,
+            clip=self.clip,
+            diagonal=self.diagonal,
+        )
+        names = list(dict.fromkeys([*self.metrics, *COMPANIONS]))
+        return MetricOptions(graph=graph, signal=self.signal, metrics=names, betas=[1.0])
+
+    def check(self, model: "LanguageModel", corpus: "Corpus") -> None:
+        """The model has attention maps, and the world right and wrong texts."""
+        require_causal("spectra", model, "gives texts no likelihood")
+        for member in ("residuals", "attention_patterns"):
+            if not model.shows(member):
+                raise InputError(f"eval=spectra: {type(model).__name__} has no {member}")
+        if not isinstance(corpus, Labelled):
+            raise InputError(
+                f"eval=spectra: {type(corpus).__name__} has no right and wrong texts; use data=cfg, "
+                "sums, brackets, bios or labelled"
+            )
+        known = corpus.corruptions
+        if unknown := [name for name in self.chosen(corpus) if name not in known]:
+            raise InputError(f"corruptions={unknown[0]}; one of {', '.join(known)}")
+
+    def chosen(self, corpus: Labelled) -> list[str]:
+        """The corruptions to measure."""
+        return list(corpus.corruptions if self.corruptions is None else self.corruptions)
+
+    def measure(self, model: "LanguageModel", corpus: "Corpus") -> Measurement:
+        """One comparison for each corruption and number of errors."""
+        from physlm.analysis.spectra.spectra_comparisons import measured_spectra
+
+        return measured_spectra(self, model, corpus)
+
+    def figures(self, measurement: Measurement) -> dict[str, "Figure"]:
+        """Effects with and without controls, by layer, and accuracy beside the controls."""
+        from physlm.analysis.spectra.figures import draw_spectra
+
+        return draw_spectra(measurement)

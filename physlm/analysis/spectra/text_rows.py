@@ -1,0 +1,137 @@
+"""Spectral metrics of many texts under one model, as the rows that are compared."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+from physlm.analysis.spectra.head_sample import HeadSample
+from physlm.analysis.spectra.maps import check_maps, combined_heads
+from physlm.analysis.spectra.masked import masked_metrics
+from physlm.analysis.spectra.metric_options import MetricOptions
+from physlm.analysis.spectra.options import Heads
+from physlm.data.labelled import LabelledTexts
+from physlm.models.language_model import LanguageModel
+
+MEAN_GRAPH = -1  # the number of the head that is the mean of all
+
+# Changes the maps of a layer, given the numbers of their texts.
+Change = Callable[[Float[Tensor, "texts heads tokens tokens"], Int64[np.ndarray, " texts"]], Tensor]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowOptions:
+    """What is measured of each text.
+
+    Attributes:
+        metrics: On each map.
+        sample: Which layers and heads.
+        heads: Heads each, or a graph of the layer instead.
+        drop_first: Numbers of first tokens to leave out of the graph, each measured apart.
+        batch_size: Texts of equal length that are read at once.
+    """
+
+    metrics: MetricOptions
+    sample: HeadSample
+    heads: Heads = Heads.each
+    drop_first: tuple[int, ...] = (0, 1)
+    batch_size: int = 32
+
+
+@torch.inference_mode()
+def text_rows(
+    model: LanguageModel, texts: LabelledTexts, options: RowOptions, change: Change | None = None
+) -> pl.DataFrame:
+    """Values of every layer, head and metric of each text.
+
+    With ``heads=each``, the graph of the mean over measured heads has rows of its own, whose metric
+    is named ``/graph_mean``; where first tokens are left out, ``/drop_first_1``. A metric that is
+    undefined on some text, as the connectivity of a graph without edges, has no rows.
+
+    Args:
+        model: A causal model.
+        texts: The texts.
+        options: What is measured.
+        change: Of the maps, to plant an effect.
+
+    Returns:
+        Columns ``text``, ``layer``, ``head``, ``metric`` and ``value``.
+
+    Raises:
+        InputError: If a map is not usable, naming its layer.
+    """
+    columns: dict[tuple[int, int, str], np.ndarray] = {}
+    for batch in batches(texts, options.batch_size):
+        tokens = torch.from_numpy(np.stack([texts.tokens[i] for i in batch])).long()
+        tokens = tokens.to(model.device)
+        layers = options.sample.layers
+        states = model.residuals(tokens, [layer + 1 for layer in layers])
+        patterns = model.attention_patterns(tokens, list(layers))
+        for state, (layer, maps) in zip(states, patterns, strict=True):
+            check_maps(maps, layer)
+            maps = options.sample.of(maps, layer)  # noqa: PLW2901
+            maps = maps if change is None else change(maps, batch)  # noqa: PLW2901
+            for (head, metric), values in _values(maps, state, options):
+                column = columns.setdefault((layer, head, metric), np.full(len(texts), np.nan))
+                column[batch] = values
+    complete = {key: column for key, column in columns.items() if not np.isnan(column).any()}
+    return _long(complete, len(texts))
+
+
+def batches(texts: LabelledTexts, size: int) -> Iterator[Int64[np.ndarray, " texts"]]:
+    """Numbers of texts that are read at once: of one length, so that none is padded."""
+    for length in np.unique(texts.n_tokens):
+        own = np.flatnonzero(texts.n_tokens == length)
+        for first in range(0, len(own), size):
+            yield own[first : first + size]
+
+
+def _values(
+    maps: Tensor, state: Tensor, options: RowOptions
+) -> Iterator[tuple[tuple[int, str], np.ndarray]]:
+    """Head and metric of each column, and its values on the texts of a batch."""
+    for drop_first in options.drop_first:
+        suffix = f"/drop_first_{drop_first}" if drop_first else ""
+        yield from _of_graphs(maps, state, options, drop_first, suffix)
+    if options.heads is Heads.each:
+        yield from _of_mean(maps, state, options, Heads.mean, "/graph_mean")
+
+
+def _of_graphs(
+    maps: Tensor, state: Tensor, options: RowOptions, drop_first: int, suffix: str
+) -> Iterator[tuple[tuple[int, str], np.ndarray]]:
+    if options.heads is not Heads.each:
+        yield from _of_mean(maps, state, options, options.heads, suffix, drop_first)
+        return
+    found = masked_metrics(maps, state[:, None], options.metrics, drop_first=drop_first)
+    for name, (values, is_defined) in found.items():
+        numbers = torch.where(is_defined, values.double(), torch.nan).cpu().numpy()
+        for head, column in enumerate(numbers.T):
+            yield (head, name + suffix), column
+
+
+def _of_mean(
+    maps: Tensor, state: Tensor, options: RowOptions, heads: Heads, suffix: str, drop_first: int = 0
+) -> Iterator[tuple[tuple[int, str], np.ndarray]]:
+    graph = combined_heads(maps, heads)
+    found = masked_metrics(graph, state, options.metrics, drop_first=drop_first)
+    for name, (values, is_defined) in found.items():
+        numbers = torch.where(is_defined, values.double(), torch.nan).cpu().numpy()
+        yield (MEAN_GRAPH, name + suffix), numbers
+
+
+def _long(columns: dict[tuple[int, int, str], np.ndarray], n_texts: int) -> pl.DataFrame:
+    layer, head, metric = (list(part) for part in zip(*columns, strict=True))
+    return pl.DataFrame(
+        {
+            "text": np.tile(np.arange(n_texts), len(columns)),
+            "layer": np.repeat(layer, n_texts),
+            "head": np.repeat(head, n_texts),
+            "metric": pl.Series(metric).gather(np.repeat(np.arange(len(columns)), n_texts)),
+            "value": np.concatenate(list(columns.values())),
+        }
+    )
