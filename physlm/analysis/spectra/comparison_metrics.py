@@ -66,7 +66,7 @@ def _of_arms(compared: Comparison, n: int, dims: dict[str, Dim]) -> Iterator[Met
 
 def _recorded(metric: str, *, is_alone: bool, is_model: bool) -> tuple[str, ...]:
     """The numbers of a metric that a record keeps; the table of the run has all."""
-    is_variant, is_companion = "/" in metric, metric.split("/")[0] in COMPANIONS
+    is_variant, is_companion = "/" in metric, metric.partition("/")[0] in COMPANIONS
     if is_alone:
         return (
             ("auc",) if is_variant or is_companion or not is_model else ("auc", "d_raw", "d_paired")
@@ -80,7 +80,7 @@ def _of_nested(compared: Comparison, n: int, dims: dict[str, Dim]) -> Iterator[M
     if compared.nested.is_empty():
         return
     for row in compared.nested.filter(arm="model").iter_rows(named=True):
-        if row["metric"].split("/")[0] in COMPANIONS:
+        if row["metric"].partition("/")[0] in COMPANIONS:
             continue
         own = dims | dims_of(row["metric"])
         yield from _metric("nested_accuracy", row["accuracy_spectra"], "fraction", n, own)

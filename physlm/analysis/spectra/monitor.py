@@ -36,7 +36,7 @@ class SpectralMonitor(AttentionObserver):
         model: A decoder.
         n_positions: Tokens of a text, the prompt's included.
         metrics: Which of ``energy``, ``smoothness`` and ``fiedler``.
-        signal: How a state becomes a signal: rms or raw. A centred one would change with each token.
+        signal: How a state becomes a signal: rms or raw. Each token would change a centred one.
 
     Raises:
         InputError: If a metric or signal is not one of these.

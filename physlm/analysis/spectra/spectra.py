@@ -43,8 +43,8 @@ _METRICS = (
 class SpectraConfig(ScorerConfig):
     """What the spectra of attention tell of right and wrong texts beyond length and likelihood.
 
-    Every comparison has all of its controls (``compare_groups``): length, likelihood and entropy on
-    the same texts, an untrained model, shuffled labels, the first layer alone, and a planted effect.
+    Every comparison has all of its controls (``compare_groups``): length, likelihood and entropy
+    of the same texts, an untrained model, shuffled labels, the first layer alone, a planted effect.
     They cannot be switched off. With ``heads=each``, the graph of the mean map is measured beside
     the heads (dimension ``graph=mean``).
 
@@ -109,8 +109,8 @@ class SpectraConfig(ScorerConfig):
                 raise InputError(f"eval=spectra: {type(model).__name__} has no {member}")
         if not isinstance(corpus, Labelled):
             raise InputError(
-                f"eval=spectra: {type(corpus).__name__} has no right and wrong texts; use data=cfg, "
-                "sums, brackets, bios or labelled"
+                f"eval=spectra: {type(corpus).__name__} has no right and wrong texts; use "
+                "data=cfg, sums, brackets, bios or labelled"
             )
         known = corpus.corruptions
         if unknown := [name for name in self.chosen(corpus) if name not in known]:
