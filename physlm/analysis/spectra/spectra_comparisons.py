@@ -100,10 +100,10 @@ def _dose_response(
     """Rank correlation of the effect in pairs, without its sign, and the number of errors."""
     if len(doses) < 2:
         return
-    effects = [_effect(own) for own in compared]
-    if any(effect is None for effect in effects):
+    effects = [effect for own in compared if (effect := _effect(own)) is not None]
+    if len(effects) < len(doses):
         return
-    rank = stats.spearmanr(doses, np.abs(effects)).statistic
+    rank = float(stats.spearmanr(doses, np.abs(effects)).statistic)
     if np.isfinite(rank):
         dims: dict[str, Dim] = {"corruption": corruption}
         yield Metric(
