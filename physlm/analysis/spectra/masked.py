@@ -36,7 +36,7 @@ from physlm.analysis.spectra.signal_metrics import (
     smoothness,
     weighted_signal,
 )
-from physlm.analysis.spectra.signals import signal_of
+from physlm.analysis.spectra.signals import Signal, signal_of
 from physlm.errors import InputError
 
 _SMALL = 64  # tokens up to which a full decomposition is as fast as Lanczos
@@ -88,7 +88,7 @@ def masked_metrics(
 
 def _signal(
     residual: Tensor, attention: Tensor, tokens: GraphTokens, options: MetricOptions
-) -> Tensor:
+) -> Signal:
     if residual.shape[-2] != attention.shape[-1]:
         raise InputError(
             f"residual of {residual.shape[-2]} tokens; the maps have {attention.shape[-1]}"
@@ -104,7 +104,7 @@ def _signal(
 
 
 def _laplacian_metrics(
-    graph: Graph, signal: Tensor | None, names: set[str], options: MetricOptions
+    graph: Graph, signal: Signal | None, names: set[str], options: MetricOptions
 ) -> dict[str, Masked]:
     kind = options.graph.laplacian
     known = _spectrum(graph, names, options.graph)
@@ -135,40 +135,36 @@ def _spectrum(graph: Graph, names: set[str], options: GraphOptions) -> Spectrum 
 
 
 def _traces(graph: Graph, known: Spectrum | None, options: GraphOptions) -> dict[str, Masked]:
-    """Mean and variance of the eigenvalues, from the trace and the squares of the matrix."""
+    """Mean and variance of the eigenvalues; without a solver, if they are not known."""
     n = graph.n_tokens
-    if is_triangular(options):
-        assert known is not None
+    if known is not None:
         values = known.values * known.is_value
         mean = values.sum(-1) / n
-        apart = (values - mean[..., None]) * known.is_value
-        spread = apart.square().sum(-1) / n
+        spread = ((values - mean[..., None]) * known.is_value).square().sum(-1) / n
     else:
         matrix = symmetric_operator(graph, options.laplacian)
-        diagonal = matrix.diagonal(dim1=-2, dim2=-1)
+        diagonal = matrix.diagonal(dim1=-2, dim2=-1).clone()
         mean = diagonal.sum(-1) / n
         apart = diagonal - mean[..., None]
         if graph.is_token is not None:
             apart = apart * graph.is_token
-        off = matrix.square().sum((-2, -1)) - diagonal.square().sum(-1)
-        spread = (off.clamp(min=0) + apart.square().sum(-1)) / n
+        matrix.diagonal(dim1=-2, dim2=-1).copy_(apart)
+        spread = matrix.square().sum((-2, -1)) / n  # |L - mean I|^2, as tr L^2 = sum lambda^2
     return {"eigenvalue_mean": always(mean), "eigenvalue_variance": always(spread)}
 
 
 def _signal_metrics(
-    graph: Graph, signal: Tensor, known: Spectrum | None, names: set[str], kind: LaplacianKind
+    graph: Graph, signal: Signal, known: Spectrum | None, names: set[str], kind: LaplacianKind
 ) -> dict[str, Masked]:
     found: dict[str, Masked] = {}
-    if names & set(FORMS):
+    if not names & set(MASSES):
         rough = energy(graph, signal, kind)
-        found |= {"energy": always(rough), "smoothness": smoothness(rough, signal)}
-    if names & set(MASSES):
+    else:
         assert known is not None
         masses = energy_spectrum(known, signal)
-        found |= {
-            name: of_masses(masses) for name, of_masses in MASS_METRICS.items() if name in names
-        }
-    return found
+        found |= {name: metric(masses) for name, metric in MASS_METRICS.items() if name in names}
+        rough = masses.form
+    return found | {"energy": always(rough), "smoothness": smoothness(rough, signal)}
 
 
 def _of_adjacency(options: GraphOptions) -> GraphOptions:
