@@ -31,6 +31,11 @@ class Spectrum:
     vectors: Float[Tensor, "*graphs tokens tokens"] | None = None
 
     @property
+    def n(self) -> Float[Tensor, "*graphs"]:
+        """Tokens of each graph, in the precision of the eigenvalues."""
+        return self.is_value.sum(-1).to(self.values.dtype)
+
+    @property
     def largest(self) -> Float[Tensor, "*graphs"]:
         """The largest eigenvalue of each graph."""
         last = self.is_value.sum(-1, keepdim=True) - 1

@@ -76,7 +76,7 @@ def smoothness(rough: Float[Tensor, "*graphs"], signal: Signal) -> Masked:
 MASS_METRICS: dict[str, Callable[[EnergySpectrum], Masked]] = {
     "spectral_entropy": lambda found: always(entropy(found.energies)),
     "spectral_entropy_normalised": lambda found: always(
-        entropy(found.energies) / found.is_value.sum(-1).log()
+        entropy(found.energies) / found.is_value.sum(-1).to(found.values.dtype).log()
     ),
     "hfer": lambda found: share_above(found, torch.ones_like(found.largest)),
     "hfer_half_max": lambda found: share_above(found, found.largest / 2),
@@ -103,6 +103,6 @@ def upper_share(found: EnergySpectrum, share: float) -> Masked:
     apart = (found.values - found.values.gather(-1, first)).abs()
     is_equal = (apart <= TOLERANCE * found.largest[..., None]) & found.is_value
     is_upper = (index >= first) & found.is_value
-    split = (is_equal & is_upper).sum(-1) / is_equal.sum(-1)
+    split = (is_equal & is_upper).sum(-1).to(found.values.dtype) / is_equal.sum(-1)
     upper = (found.energies * (is_upper & ~is_equal)).sum(-1)
     return ratio(upper + split * (found.energies * is_equal).sum(-1), found.total)
