@@ -49,7 +49,7 @@ def masked_metrics(
     *,
     span: tuple[int, int] | None = None,
     drop_first: int = 0,
-    is_token: Bool[Tensor, "*rows keys"] | None = None,
+    is_token: Bool[Tensor, "*rows marks"] | None = None,
 ) -> dict[str, Masked]:
     """The metrics of `spectral_metrics`, each with where it is defined.
 
@@ -83,7 +83,12 @@ def masked_metrics(
         found |= adjacency_metrics(spectrum(graph, graph_options))
     if names & set(COMPANIONS):
         found |= companions(attention, tokens.is_token, tokens.is_node)
-    return {name: value for name, value in found.items() if name.split("/")[0] in names}
+    return {name: value for name, value in found.items() if base(name) in names}
+
+
+def base(name: str) -> str:
+    """The metric without its dimension."""
+    return name.partition("/")[0]
 
 
 def _signal(
@@ -117,7 +122,7 @@ def _laplacian_metrics(
     if names & set(EIGENVALUES):
         assert known is not None
         metrics = eigenvalue_metrics(tuple(options.betas))
-        found |= {name: metric(known) for name, metric in metrics.items()}
+        found |= {name: metric(known) for name, metric in metrics.items() if base(name) in names}
     if signal is not None and names & {*FORMS, *MASSES}:
         found |= _signal_metrics(graph, weighted_signal(signal, graph, kind), known, names, kind)
     return found

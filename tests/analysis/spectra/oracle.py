@@ -3,6 +3,7 @@
 import networkx as nx
 import numpy as np
 import scipy.linalg
+import scipy.special
 import scipy.stats
 
 
@@ -53,15 +54,10 @@ def metrics(w, x, kind="sym", betas=(0.1, 1.0, 10.0)):
         found["hfer"] = p[values > 1].sum()
     for beta in betas:
         end = "" if beta == 1 else f"/beta_{beta:g}"
-        boltzmann = scipy.stats.rv_discrete(
-            values=(range(n), scipy.special.softmax(-beta * values))
-        )
-        z = np.exp(-beta * values).sum()
-        found[f"heat_trace{end}"] = z
-        found[f"free_energy{end}"] = -np.log(z) / beta
-        mean = boltzmann.expect(lambda k: values[np.int64(k)])
-        square = boltzmann.expect(lambda k: values[np.int64(k)] ** 2)
-        found[f"heat_capacity{end}"] = beta**2 * (square - mean**2)
+        weights = scipy.special.softmax(-beta * values)
+        found[f"heat_trace{end}"] = np.exp(-beta * values).sum()
+        found[f"free_energy{end}"] = -scipy.special.logsumexp(-beta * values) / beta
+        found[f"heat_capacity{end}"] = beta**2 * np.cov(values, aweights=weights, ddof=0)
     return found
 
 

@@ -14,7 +14,7 @@ from physlm.analysis.spectra.options import GraphOptions, LaplacianKind
 from tests.analysis.spectra import oracle
 from tests.analysis.spectra.graphs import attention, states, symmetric
 
-A, X = attention(3, 33, 33), states(3, 33, 5)
+A, X = attention(2, 33, 33), states(2, 33, 5)
 TOLERANCE = {torch.float64: 1e-9, torch.float32: 5e-4}
 DTYPES = list(TOLERANCE)
 
@@ -36,9 +36,6 @@ def test_every_metric_of_a_laplacian_is_that_of_scipy_and_networkx(kind, self_lo
     for i in range(len(A)):
         a, x = A[i].numpy(), rms_normed(X[i].numpy())
         w = symmetric(a, loops=self_loops)
-        if self_loops and kind != "comb":  # networkx counts a loop once in D, as we do
-            assert nx.from_numpy_array(w).degree(weight="weight")[0] != w[0].sum()
-            continue
         expected = oracle.metrics(w, x, kind) | oracle.companions(a)
         assert set(expected) == set(found)
         for name, value in expected.items():
@@ -148,9 +145,8 @@ def test_pygsp_finds_the_same_spectrum_and_energies(lap_type):
     )
     half = energies[graph.e > graph.e[-1] / 2].sum() / energies.sum()
     assert float(found["hfer_half_max"]) == pytest.approx(half, abs=1e-9)
-    assert float(found["energy"]) == pytest.approx(graph.dirichlet_energy(x).sum(), abs=1e-9) or (
-        np.ndim(graph.dirichlet_energy(x)) == 2
-    )
+    theirs = np.trace(np.atleast_2d(graph.dirichlet_energy(x)))
+    assert float(found["energy"]) == pytest.approx(theirs, abs=1e-9)
 
 
 def test_the_energy_of_comb_is_the_sum_of_squared_differences():
