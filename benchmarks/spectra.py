@@ -1,6 +1,6 @@
 """Spectral metrics of attention maps: ours, and a NumPy pipeline as it is written by hand.
 
-Both begin with the maps of all heads, average them, and measure one graph per layer. NumPy takes
+Both begin with the maps of all heads and measure their mean graph, one per layer. NumPy takes
 fp64, as `numpy.linalg.eigh` does unless told otherwise; ours stays in the fp32 of the maps.
 """
 
@@ -75,11 +75,11 @@ def metrics_by_hand(
     maps: np.ndarray, x: np.ndarray, betas: tuple[float, ...] = (0.1, 1.0, 10.0)
 ) -> dict[str, float]:
     """Metrics of one layer as one reads them in its formulas."""
-    a = maps.astype(np.float64).mean(0)
+    maps = maps.astype(np.float64)
+    a, w = maps.mean(0), ((maps + maps.transpose(0, 2, 1)) / 2).mean(0)
     x = x.astype(np.float64)
     x = x / np.sqrt((x**2).mean(1, keepdims=True))
     size = len(a)
-    w = (a + a.T) / 2
     np.fill_diagonal(w, 0)
     scale = np.diag(1 / np.sqrt(w.sum(1)))
     laplacian = scale @ (np.diag(w.sum(1)) - w) @ scale

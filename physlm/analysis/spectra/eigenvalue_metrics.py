@@ -81,7 +81,7 @@ def eigenvalue_metrics(betas: tuple[float, ...]) -> dict[str, Callable[[Spectrum
     return {
         "eigenvalue_entropy": lambda spectrum: always(entropy(_tokens(spectrum))),
         "eigenvalue_entropy_normalised": lambda spectrum: always(
-            entropy(_tokens(spectrum)) / spectrum.is_value.sum(-1).log()
+            entropy(_tokens(spectrum)) / spectrum.n.log()
         ),
         "eig_hfer": upper_half,
         "n_components": n_components,
@@ -103,7 +103,7 @@ def n_components(spectrum: Spectrum) -> Masked:
     An absolute threshold would count wrongly in fp32.
     """
     eps = torch.finfo(spectrum.values.dtype).eps
-    least = spectrum.is_value.sum(-1) * eps * spectrum.largest
+    least = spectrum.n * eps * spectrum.largest
     is_zero = (spectrum.values <= least[..., None]) & spectrum.is_value
     return always(is_zero.sum(-1).to(spectrum.values.dtype))
 
@@ -148,15 +148,14 @@ def adjacency_metrics(spectrum: Spectrum) -> dict[str, Masked]:
     and bin 6 from 4 on.
     """
     sizes = spectrum.values.abs() * spectrum.is_value
-    n = spectrum.is_value.sum(-1)
+    n = spectrum.n
     mean = sizes.sum(-1) / n
     apart = (sizes - mean[..., None]) * spectrum.is_value
     edges = torch.tensor(_BIN_EDGES, dtype=sizes.dtype, device=sizes.device)
     bins = torch.bucketize(sizes.detach().contiguous(), edges, right=True)
     found = {"adjacency_radius": sizes.amax(-1), "adjacency_variance": apart.square().sum(-1) / n}
     for i in range(len(_BIN_EDGES) + 1):
-        share = ((bins == i) & spectrum.is_value).sum(-1) / n
-        found[f"adjacency_histogram/bin_{i}"] = share.to(sizes.dtype)
+        found[f"adjacency_histogram/bin_{i}"] = ((bins == i) & spectrum.is_value).sum(-1) / n
     return {name: always(values) for name, values in found.items()}
 
 
