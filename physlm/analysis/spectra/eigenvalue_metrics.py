@@ -31,11 +31,11 @@ class Masked(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Extremes:
-    """The ends of a spectrum."""
+    """The ends of a spectrum; the upper one only if it was asked for."""
 
     first: Float[Tensor, "*graphs"]
     second: Float[Tensor, "*graphs"]
-    largest: Float[Tensor, "*graphs"]
+    largest: Float[Tensor, "*graphs"] | None
 
 
 def extremes_of(spectrum: Spectrum) -> Extremes:
@@ -62,12 +62,13 @@ def entropy(parts: Float[Tensor, "*graphs tokens"]) -> Float[Tensor, "*graphs"]:
     return terms.sum(-1)
 
 
-EXTREME_METRICS: dict[str, Callable[[Extremes], Masked]] = {
-    "fiedler": lambda ends: always(ends.second),
-    "spectral_gap": lambda ends: always(ends.second - ends.first),
-    "lambda_max": lambda ends: always(ends.largest),
-    "connectivity_ratio": lambda ends: ratio(ends.second, ends.largest),
-}
+def extreme_metrics(ends: Extremes) -> dict[str, Masked]:
+    """Metrics of the ends of a spectrum, by name."""
+    found = {"fiedler": always(ends.second), "spectral_gap": always(ends.second - ends.first)}
+    if ends.largest is not None:
+        found["lambda_max"] = always(ends.largest)
+        found["connectivity_ratio"] = ratio(ends.second, ends.largest)
+    return found
 
 
 def eigenvalue_metrics(betas: tuple[float, ...]) -> dict[str, Callable[[Spectrum], Masked]]:

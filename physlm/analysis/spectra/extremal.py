@@ -25,7 +25,7 @@ from physlm.analysis.spectra.options import LaplacianKind
 from physlm.rng import stream
 
 _MOST_STEPS = 96
-_FIRST_CHECK, _EVERY = 16, 8
+_FIRST_CHECK, _EVERY = 12, 4
 _ALLOWED = {torch.float32: 1e-4, torch.float64: 5e-10}  # residual, over the scale of the operator
 
 
@@ -38,9 +38,10 @@ class Mode:
     is_converged: Bool[Tensor, "*graphs"]
 
 
-def extremes(graph: Graph, laplacian: LaplacianKind) -> Extremes:
+def extremes(graph: Graph, laplacian: LaplacianKind, *, with_largest: bool = True) -> Extremes:
     """lambda_1 (which is 0), lambda_2 and lambda_T of ``sym``, ``comb`` or ``rw``."""
-    second, largest = fiedler(graph, laplacian).value, largest_mode(graph, laplacian).value
+    second = fiedler(graph, laplacian).value
+    largest = largest_mode(graph, laplacian).value if with_largest else None
     return Extremes(torch.zeros_like(second), second, largest)
 
 
@@ -50,7 +51,7 @@ def fiedler(
 ) -> Mode:
     """lambda_2, and the Fiedler vector, of which ``start`` may be a guess."""
     product = _Product.of(graph, laplacian)
-    found = _largest(product.mirrored, product, _start(graph, start))
+    found = _largest(product.mirrored, product.kernel, product.bound, _start(graph, start))
     value = (product.bound.view_as(found.value) - found.value).clamp(min=0)
     return _completed(Mode(value, found.vector, found.is_converged), graph, laplacian, 1)
 
@@ -59,7 +60,9 @@ def fiedler(
 def largest_mode(graph: Graph, laplacian: LaplacianKind) -> Mode:
     """lambda_T and its vector."""
     product = _Product.of(graph, laplacian)
-    return _completed(_largest(product.plain, product, _start(graph, None)), graph, laplacian, -1)
+    nothing = torch.zeros_like(product.kernel)
+    found = _largest(product.plain, nothing, product.bound, _start(graph, None))
+    return _completed(found, graph, laplacian, -1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +75,8 @@ class _Product:
     weights: Tensor
     degrees: Tensor
     scale: Tensor  # D^-1/2, or 1 of tokens
-    kernel: Tensor
-    bound: Tensor  # at least the largest eigenvalue, and not 0
+    kernel: Tensor  # u
+    bound: Tensor  # c: at least the largest eigenvalue, and not 0
 
     @classmethod
     def of(cls, graph: Graph, laplacian: LaplacianKind) -> "_Product":
@@ -99,9 +102,8 @@ class _Product:
         return (scaled * self.degrees - scaled @ self.weights) * self.scale
 
     def mirrored(self, vector: Tensor) -> Tensor:
-        """The product c (I - u u') v - L v; the largest eigenvalue is c - lambda_2."""
-        along = (vector * self.kernel).sum(-1, keepdim=True)
-        return self.bound * (vector - along * self.kernel) - self.plain(vector)
+        """The product c v - L v with a vector orthogonal to u."""
+        return self.bound * vector - self.plain(vector)
 
 
 def _start(graph: Graph, start: Tensor | None) -> Tensor:
@@ -115,32 +117,43 @@ def _draws(n: int) -> Tensor:
     return torch.from_numpy(stream(0, "lanczos").standard_normal(n))
 
 
-def _largest(apply: Callable[[Tensor], Tensor], product: _Product, start: Tensor) -> Mode:
-    """The largest eigenvalue of operators without negative ones, its residual checked."""
+def _largest(
+    apply: Callable[[Tensor], Tensor], known: Tensor, bound: Tensor, start: Tensor
+) -> Mode:
+    """The largest eigenvalue of operators without negative ones, its residual checked.
+
+    Args:
+        apply: The product with a vector.
+        known: An eigenvector to leave out, or 0.
+        bound: At least the largest eigenvalue.
+        start: A vector that is not orthogonal to the one sought.
+    """
     size = start.shape[-1]
+    n_graphs, n_steps = len(known), min(size, _MOST_STEPS)
+    allowed = _ALLOWED[start.dtype] * bound[:, 0, 0]
+    least = 10 * torch.finfo(start.dtype).eps * bound
+    basis = start.new_zeros(n_graphs, n_steps + 1, size)
+    inner = start.new_zeros(n_graphs, n_steps, n_steps)
+    basis[:, :1] = known
     vector = start.reshape(-1, 1, size)
-    n_graphs, n_steps = len(vector), min(size, _MOST_STEPS)
-    allowed = _ALLOWED[start.dtype] * product.bound[:, 0, 0]
-    least = 10 * torch.finfo(start.dtype).eps * product.bound
-    basis = vector.new_zeros(n_graphs, n_steps, size)
-    inner = vector.new_zeros(n_graphs, n_steps, n_steps)
-    vector = vector / vector.norm(dim=-1, keepdim=True)
+    vector = torch.nn.functional.normalize(vector - vector @ known.mT * known, dim=-1, eps=1e-30)
     for step in range(n_steps):
-        basis[:, step] = vector[:, 0]
-        known, image = basis[:, : step + 1], apply(vector)
-        inner[:, step, step] = (image * vector)[:, 0].sum(-1)
-        image = image - image @ known.mT @ known
-        image = image - image @ known.mT @ known  # once is not enough in floating point
+        basis[:, step + 1] = vector[:, 0]
+        rows, image = basis[:, : step + 2], apply(vector)
+        overlap = image @ rows.mT
+        image = image - overlap @ rows
+        image = image - image @ rows.mT @ rows  # once is not enough in floating point
         length = image.norm(dim=-1, keepdim=True)
         # A length of 0 ends the iteration: the space is invariant, and holds the eigenvector.
         vector = torch.where(length > least, image / length.clamp(min=1e-37), 0.0)
+        inner[:, step, step] = overlap[:, 0, -1]
         is_last = step + 1 == n_steps
         if is_last or (step + 1 >= _FIRST_CHECK and (step + 1 - _FIRST_CHECK) % _EVERY == 0):
             value, weights = _top(inner[:, : step + 1, : step + 1])
             if is_last or bool((length[:, 0, 0] * weights[:, -1].abs() <= allowed / 2).all()):
                 break
         inner[:, step + 1, step] = inner[:, step, step + 1] = length[:, 0, 0]
-    found = weights[:, None] @ known
+    found = weights[:, None] @ rows[:, 1:]
     rest = (apply(found) - value[:, None, None] * found).norm(dim=-1)[:, 0]
     shape = start.shape[:-1]
     return Mode(value.view(shape), found.view(start.shape), (rest <= allowed).view(shape))

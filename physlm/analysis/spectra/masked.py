@@ -6,11 +6,11 @@ from torch import Tensor
 
 from physlm.analysis.spectra.companions import companions
 from physlm.analysis.spectra.eigenvalue_metrics import (
-    EXTREME_METRICS,
     Masked,
     adjacency_metrics,
     always,
     eigenvalue_metrics,
+    extreme_metrics,
     extremes_of,
 )
 from physlm.analysis.spectra.extremal import extremes
@@ -115,8 +115,12 @@ def _laplacian_metrics(
     known = _spectrum(graph, names, options.graph)
     found: dict[str, Masked] = {}
     if names & set(EXTREMES):
-        ends = extremes(graph, kind) if known is None else extremes_of(known)
-        found |= {name: metric(ends) for name, metric in EXTREME_METRICS.items()}
+        with_largest = bool(names & {"lambda_max", "connectivity_ratio"})
+        found |= extreme_metrics(
+            extremes(graph, kind, with_largest=with_largest)
+            if known is None
+            else extremes_of(known)
+        )
     if names & set(TRACES):
         found |= _traces(graph, known, options.graph)
     if names & set(EIGENVALUES):
