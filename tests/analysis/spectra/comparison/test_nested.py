@@ -73,6 +73,19 @@ def test_no_prediction_depends_on_the_labels_it_is_tested_on(sample):
         assert after.chosen[model][0] == before.chosen[model][0]
 
 
+def test_no_prediction_depends_on_other_texts_that_are_tested(sample):
+    texts, values, folds = sample
+    first, *others = np.flatnonzero(folds == 0)
+    changed = values.copy()
+    changed[first] *= 1000
+    families = {"some": np.arange(30)}
+    before, after = (
+        nested_predictions(own, texts, families, folds, seed=0)["some"] for own in (values, changed)
+    )
+    for model, logits in before.logits.items():
+        assert after.logits[model][others] == pytest.approx(logits[others], abs=1e-12)
+
+
 def test_noise_is_no_better_than_chance_although_its_best_threshold_is(sample):
     texts, _, folds = sample
     values = np.random.default_rng(3).standard_normal((120, 400))
