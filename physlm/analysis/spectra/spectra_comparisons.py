@@ -11,6 +11,7 @@ from physlm.analysis.spectra.comparison.arms import ANY
 from physlm.analysis.spectra.comparison.compared import Comparison, compare_groups
 from physlm.analysis.spectra.comparison_metrics import comparison_metrics
 from physlm.analysis.spectra.head_sample import HeadSample, sample_heads
+from physlm.analysis.spectra.kept_values import chosen_values, coverage_curves
 from physlm.analysis.spectra.planted import PlantedBlocks
 from physlm.analysis.spectra.text_covariates import text_covariates
 from physlm.analysis.spectra.text_rows import RowOptions, text_rows
@@ -30,33 +31,36 @@ def measured_spectra(config: "SpectraConfig", model: LanguageModel, corpus: Corp
     """The measurement of the scorer ``spectra``."""
     assert isinstance(corpus, Labelled)
     metrics: list[Metric] = []
-    tables, texts = [], []
+    tables: dict[str, list[pl.DataFrame]] = {name: [] for name in config.table_names}
     for corruption in config.chosen(corpus):
         of_doses = []
         for dose in config.n_errors:
             own = corpus.labelled(config.n_problems, corruption, dose)
             dims: dict[str, Dim] = {"corruption": corruption, "n_errors": dose}
-            compared, covariates = compared_texts(config, model, own)
+            compared, covariates, rows = compared_texts(config, model, own)
             _print(compared, corruption, dose)
             metrics += comparison_metrics(compared, **dims)
             of_doses.append(compared)
             labels = {name: pl.lit(value) for name, value in dims.items()}
-            tables.append(compared.table.with_columns(**labels))
-            texts.append(covariates.with_columns(comparison=pl.lit(f"{corruption} {dose}")))
+            tables["spectra"].append(compared.table.with_columns(**labels))
+            tables["spectra_values"].append(chosen_values(rows, compared).with_columns(**labels))
+            tables["spectra_coverage"].append(
+                coverage_curves(rows, compared).with_columns(**labels)
+            )
+            tables["spectra_texts"].append(
+                covariates.with_columns(comparison=pl.lit(f"{corruption} {dose}"))
+            )
         metrics += _dose_response(of_doses, config.n_errors, corruption)
     return Measurement(
         tuple(metrics),
-        tables={
-            "spectra": pl.concat(tables, how="diagonal_relaxed"),
-            "spectra_texts": pl.concat(texts),
-        },
+        tables={n: pl.concat(own, how="diagonal_relaxed") for n, own in tables.items()},
     )
 
 
 def compared_texts(
     config: "SpectraConfig", model: LanguageModel, texts: LabelledTexts
-) -> tuple[Comparison, pl.DataFrame]:
-    """Compare right and wrong texts in all arms; also returns what is known of each text."""
+) -> tuple[Comparison, pl.DataFrame, pl.DataFrame]:
+    """Compare right and wrong texts in all arms; also what is known of each text, and all rows."""
     options = row_options(config, model, texts)
     covariates = text_covariates(model, texts, config.batch_size)
     planted = PlantedBlocks(texts.is_valid, config.planted_share)
@@ -66,7 +70,7 @@ def compared_texts(
         "planted": text_rows(model, texts, options, planted),
     }
     rows = pl.concat(frame.with_columns(arm=pl.lit(arm)) for arm, frame in arms.items())
-    return compare_groups(rows.join(covariates, on="text"), seed=_SEED), covariates
+    return compare_groups(rows.join(covariates, on="text"), seed=_SEED), covariates, rows
 
 
 def row_options(config: "SpectraConfig", model: LanguageModel, texts: LabelledTexts) -> RowOptions:
