@@ -41,7 +41,7 @@ def draw_text_graph(
     least, most = _WIDTHS
     width = min(max(least, 0.19 * len(texts) + 1.5), most)
     figure = Figure(figsize=(width, 10), layout="constrained")
-    upper, lower = figure.subfigures(2, 1, height_ratios=[3, 1])
+    upper, lower = figure.subfigures(2, 1, squeeze=False, height_ratios=[3, 1])[:, 0]
     names = ("log_probability", *TRACED)
     arcs, *panels = upper.subplots(
         1 + len(names), 1, sharex=True, height_ratios=[4, *[1] * len(names)]

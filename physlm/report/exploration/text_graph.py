@@ -99,8 +99,11 @@ def traces(model: LanguageModel, tokens: Sequence[int], layer: int, head: int) -
     log_p = model(window[:, :-1]).float().log_softmax(-1).gather(-1, window[:, 1:, None])[0, :, 0]
     lengths = range(LEAST_TOKENS, len(tokens) + 1)
     rows = [
-        {"position": n - 1, "log_probability": float(log_p[n - 2])}
-        | _defined(block, state[:, :n], TRACED)[0]
+        {
+            "position": n - 1,
+            "log_probability": float(log_p[n - 2]),
+            **_defined(block, state[:, :n], TRACED)[0],
+        }
         for n, block in zip(lengths, prefixes(own[None], lengths), strict=True)
     ]
     return pl.DataFrame(rows)
