@@ -1,4 +1,4 @@
-"""Look into a model: what each state predicts, as a table, a picture and a page."""
+"""Look into a model: what each state predicts, or its attention graphs, as pictures and pages."""
 
 import argparse
 import sys
@@ -11,6 +11,7 @@ from physlm.caches import settle_caches
 from physlm.errors import InputError
 from physlm.interruption import stop_requests
 from physlm.messages import explain
+from physlm.report.exploration.graph_options import add_graph_options, check_graph_options
 from physlm.report.exploration.source import Source, source_of
 from physlm.watching import outlive_readers, table_console
 
@@ -24,6 +25,7 @@ examples:
   python -m physlm.explore runs/4f00 --document 7 --lens tuned     a document of its own world
   python -m physlm.explore models/gpt2 "The capital of France is"  a checkpoint of transformers
   python -m physlm.explore models/gpt2 "..." --lens tuned --lens-texts other.txt
+  python -m physlm.explore runs/4f00 "..." --graph --layer 2       attention graphs of the text
 
 State k is the residual stream after k of the model's L blocks; state L is what the model itself
 predicts from. A lens reads all of them: the logit lens by the model's final norm and output head,
@@ -70,6 +72,9 @@ def explore(chosen: argparse.Namespace, source: Source) -> None:
 
     subject = opened(source)
     given = _given(subject, chosen)
+    if chosen.graph:
+        _explore_graph(subject, given, chosen)
+        return
     n_wanted = _room(subject, len(given), chosen.tokens)
     _require_position(chosen.position, len(given) + n_wanted)
     lens, lens_name = lens_of(subject, chosen.lens, given, chosen.lens_texts)
@@ -81,6 +86,17 @@ def explore(chosen: argparse.Namespace, source: Source) -> None:
     position = len(given) - 1 if chosen.position is None else chosen.position
     _print_table(found, position, chosen.top)
     _write(found, position, chosen)
+
+
+def _explore_graph(subject: "Subject", given: Sequence[int], chosen: argparse.Namespace) -> None:
+    """Draw the graphs of the text, and of a continuation if one is asked for."""
+    from physlm.report.exploration.graph_exploration import explore_graph
+
+    n_wanted = _room(subject, len(given), chosen.tokens or 0)
+    written = subject.continuation(given, n_wanted) if n_wanted else []
+    _require_position(chosen.position, len(given) + len(written))
+    _print_texts(subject, given, written, n_wanted)
+    explore_graph(subject, [*given, *written], chosen)
 
 
 def _given(subject: "Subject", chosen: argparse.Namespace) -> list[int]:
@@ -165,6 +181,7 @@ def _check(chosen: argparse.Namespace, source: Source) -> None:
     if chosen.lens not in {"logit", "tuned", "ridge"} and not Path(chosen.lens).is_dir():
         raise InputError(f"--lens {chosen.lens}; logit, tuned, ridge or the folder of a tuned lens")
     _check_lens_texts(chosen.lens_texts, chosen.lens, source)
+    check_graph_options(chosen)
     chosen.output.mkdir(parents=True, exist_ok=True)
 
 
@@ -228,8 +245,9 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         default=Path("explore"),
         metavar="FOLDER",
-        help="gets trajectory.svg and trajectory.html (default: explore)",
+        help="gets trajectory.svg and .html, or graph.svg and .html (default: explore)",
     )
+    add_graph_options(parser)
 
     def refuse(message: str) -> NoReturn:
         raise InputError(f"{message}; --help lists what can be given")

@@ -53,8 +53,22 @@ class SpectraConfig(ScorerConfig):
     """
 
     measures_checkpoints: ClassVar[bool] = True
-    figure_names: ClassVar[tuple[str, ...]] = ()
-    table_names: ClassVar[tuple[str, ...]] = ("spectra", "spectra_texts")
+    figure_names: ClassVar[tuple[str, ...]] = (
+        "spectra_effects",
+        "spectra_q",
+        "spectra_groups",
+        "spectra_controls",
+        "spectra_roles",
+        "spectra_auc",
+        "spectra_texts",
+        "spectra_coverage",
+    )
+    table_names: ClassVar[tuple[str, ...]] = (
+        "spectra",
+        "spectra_texts",
+        "spectra_values",
+        "spectra_coverage",
+    )
 
     metrics: list[str] = field(default_factory=lambda: list(_METRICS))  # without dimensions
     laplacian: LaplacianKind = LaplacianKind.sym

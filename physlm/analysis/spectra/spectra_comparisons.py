@@ -12,6 +12,7 @@ from physlm.analysis.spectra.comparison.compared import Comparison, compare_grou
 from physlm.analysis.spectra.comparison.coverage import threshold_coverage
 from physlm.analysis.spectra.comparison_metrics import comparison_metrics
 from physlm.analysis.spectra.head_sample import HeadSample, sample_heads
+from physlm.analysis.spectra.kept_values import chosen_values, coverage_curves
 from physlm.analysis.spectra.planted import PlantedBlocks
 from physlm.analysis.spectra.state_probe import probe_aucs
 from physlm.analysis.spectra.text_covariates import text_covariates
@@ -33,7 +34,7 @@ def measured_spectra(config: "SpectraConfig", model: LanguageModel, corpus: Corp
     """The measurement of the scorer ``spectra``."""
     assert isinstance(corpus, Labelled)
     metrics: list[Metric] = []
-    tables, texts = [], []
+    tables: dict[str, list[pl.DataFrame]] = {name: [] for name in config.table_names}
     for corruption in config.chosen(corpus):
         of_doses = []
         for dose in config.n_errors:
@@ -46,15 +47,18 @@ def measured_spectra(config: "SpectraConfig", model: LanguageModel, corpus: Corp
             metrics += _probes(config, model, own, compared, dims)
             of_doses.append(compared)
             labels = {name: pl.lit(value) for name, value in dims.items()}
-            tables.append(compared.table.with_columns(**labels))
-            texts.append(covariates.with_columns(comparison=pl.lit(f"{corruption} {dose}")))
+            tables["spectra"].append(compared.table.with_columns(**labels))
+            tables["spectra_values"].append(chosen_values(rows, compared).with_columns(**labels))
+            tables["spectra_coverage"].append(
+                coverage_curves(rows, compared).with_columns(**labels)
+            )
+            tables["spectra_texts"].append(
+                covariates.with_columns(comparison=pl.lit(f"{corruption} {dose}"))
+            )
         metrics += _dose_response(of_doses, config.n_errors, corruption)
     return Measurement(
         tuple(metrics),
-        tables={
-            "spectra": pl.concat(tables, how="diagonal_relaxed"),
-            "spectra_texts": pl.concat(texts),
-        },
+        tables={n: pl.concat(own, how="diagonal_relaxed") for n, own in tables.items()},
     )
 
 
@@ -64,7 +68,7 @@ def compared_texts(
     """Compare right and wrong texts in all arms.
 
     Returns:
-        The comparison, what is known of each text, and the rows of the trained model.
+        The comparison, what is known of each text, and the rows of all arms.
     """
     options = row_options(config, model, texts)
     covariates = text_covariates(model, texts, config.batch_size)
@@ -75,8 +79,7 @@ def compared_texts(
         "planted": text_rows(model, texts, options, planted),
     }
     rows = pl.concat(frame.with_columns(arm=pl.lit(arm)) for arm, frame in arms.items())
-    compared = compare_groups(rows.join(covariates, on="text"), seed=_SEED)
-    return compared, covariates, arms["model"]
+    return compare_groups(rows.join(covariates, on="text"), seed=_SEED), covariates, rows
 
 
 def row_options(config: "SpectraConfig", model: LanguageModel, texts: LabelledTexts) -> RowOptions:
@@ -108,8 +111,9 @@ def _coverage(rows: pl.DataFrame, compared: Comparison, dims: dict[str, Dim]) ->
     """Share of right texts among those accepted by a threshold on one metric, minus among all."""
     if compared.nested.is_empty():  # the problems allow no cross-validation
         return
-    for metric in sorted(set(rows["metric"]) & set(_ACCEPTING)):
-        own = rows.filter(pl.col("metric") == metric)
+    trained = rows.filter(arm="model")
+    for metric in sorted(set(trained["metric"]) & set(_ACCEPTING)):
+        own = trained.filter(metric=metric)
         values = own["value"].to_numpy().reshape(-1, len(compared.texts.is_valid)).T
         found = threshold_coverage(values, compared.texts, seed=_SEED)
         shares = {

@@ -1,0 +1,62 @@
+"""Values of single texts at the chosen layer and head, and accuracy by coverage."""
+
+import numpy as np
+import polars as pl
+
+from physlm.analysis.spectra.comparison.arms import ANY, COMPANIONS
+from physlm.analysis.spectra.comparison.compared import Comparison
+from physlm.analysis.spectra.comparison.coverage import threshold_coverage
+
+_KEY = ["metric", "layer", "head"]
+
+
+def chosen_values(rows: pl.DataFrame, compared: Comparison) -> pl.DataFrame:
+    """Values of each text at the layer and head that most training folds chose, by metric.
+
+    Args:
+        rows: What was compared.
+        compared: Its comparison; without a cross-validation nothing was chosen.
+
+    Returns:
+        Columns ``text``, ``metric``, ``layer``, ``head`` and ``value``, for metrics of whole
+        graphs; companions and variants have none.
+    """
+    own = rows.filter(arm="model").select("text", *_KEY, "value")
+    return own.join(_chosen(compared), on=_KEY, how="semi", maintain_order="left")
+
+
+def coverage_curves(rows: pl.DataFrame, compared: Comparison) -> pl.DataFrame:
+    """Share of right texts among those that each metric, and log-probability, accept first.
+
+    Layer, head, direction and threshold are chosen in training folds (``threshold_coverage``).
+
+    Returns:
+        Columns ``metric``, ``coverage``, ``accuracy`` and ``log_probability``, the share among as
+        many texts of the highest mean log-probability.
+    """
+    own = rows.filter(arm="model").sort("text", maintain_order=True)
+    n_texts = len(compared.texts.is_valid)
+    curves = []
+    for name in _chosen(compared)["metric"]:
+        values = own.filter(metric=name)["value"].to_numpy().reshape(n_texts, -1)
+        is_varying = np.ptp(values, axis=0) > 0
+        curve = threshold_coverage(values[:, is_varying], compared.texts).curve
+        curves.append(curve.select(pl.lit(name).alias("metric"), "coverage", _ACCURACY, _LIKELY))
+    return pl.concat(curves) if curves else pl.DataFrame(schema=_CURVE)
+
+
+_ACCURACY, _LIKELY = pl.col("metric").alias("accuracy"), pl.col("log_probability")
+_CURVE = {
+    "metric": pl.String,
+    "coverage": pl.Float64,
+    "accuracy": pl.Float64,
+    "log_probability": pl.Float64,
+}
+
+
+def _chosen(compared: Comparison) -> pl.DataFrame:
+    """Metric, layer and head of each choice."""
+    if compared.selected.is_empty():
+        return pl.DataFrame(schema={"metric": pl.String, "layer": pl.Int64, "head": pl.Int64})
+    is_plain = ~pl.col("metric").str.contains("/") & ~pl.col("metric").is_in([ANY, *COMPANIONS])
+    return compared.selected.filter(is_plain, arm="model", chosen_for="spectra").select(_KEY)
