@@ -30,7 +30,8 @@ def draw(results: Results) -> Figure:
         "top 10, untrained model": {"bucket": "top_10", "lens": "untrained"},
     }
     draw_over_states(guesses, results, "depth/frequency/top1_fraction", own | others)
-    guesses.set(ylabel="fraction of top-1 tokens", title="guesses")
+    guesses.set(ylabel="fraction of top-1 tokens", title="guesses", ylim=(0, 1.2))
+    guesses.legend(fontsize="x-small", ncols=2, loc="upper center")
     draw_over_states(masses, results, "depth/frequency/mass", own)
     masses.set(ylabel="probability", title="mass (tuned lens)", ylim=(0, 1))
     draw_lenses(lenses, results)
