@@ -129,6 +129,19 @@ def test_options_are_read_as_letters_and_controls_have_the_same_questions(model,
     assert "depth/options/accuracy{form=permuted,state=1,task=options_4}" in names
 
 
+def test_no_analysed_question_is_among_what_a_lens_is_fitted_on(model, sources):
+    corpus = OptionsConfig(source=str(sources / "options.json"), n_shots=3).build(0)
+    windows, kinds = option_prompts(model, corpus, 100)
+    decode = model.text.tokenizer.decode
+    seen = zip(windows.tokens, windows.is_visible, strict=True)
+    fitted = "".join(decode(row[own]) for row, own in seen)
+    analysed = {i for kind in kinds for i in kind.positions.documents[:, 0].tolist()}
+    assert len(analysed) == 6
+    assert all((f"Which is {i}?" in fitted) == (i not in analysed) for i in range(12))
+    with pytest.raises(InputError, match="has 12 questions, of which 12 are examples"):
+        option_prompts(model, OptionsConfig(source=corpus.config.source, n_shots=11).build(0), 9)
+
+
 def test_options_of_several_tokens_and_prompts_beyond_the_window_are_refused(model, tmp_path):
     rows = [{"prompt": "One?", "options": ["yes", "no"], "answer": 0}] * 4
     (tmp_path / "o.json").write_text(json.dumps(rows))
