@@ -23,12 +23,12 @@ class Yardstick(NamedTuple):
     Attributes:
         kl_nats: Its mean divergence from state L's predictions, on these very tokens: no predictor
             that knows the context alone is better here.
-        alone: Fraction of tokens whose context occurs once, where the divergence is 0 by
-            construction; the yardstick says little if there are many.
+        singleton_fraction: Fraction of tokens whose context occurs once, where the divergence is 0
+            by construction; the yardstick says little if there are many.
     """
 
     kl_nats: float
-    alone: float
+    singleton_fraction: float
 
 
 @torch.no_grad()
@@ -68,8 +68,8 @@ def context_yardstick(
         float(count) * _entropy(total / count)
         for total, count in _sums(model, last[order], contexts[order])
     )
-    alone = (torch.bincount(contexts) == 1).sum().item() / len(last)
-    return Yardstick((explained - entropy.item()) / len(last), alone)
+    n_singletons = int((torch.bincount(contexts) == 1).sum())
+    return Yardstick((explained - entropy.item()) / len(last), n_singletons / len(last))
 
 
 def _sums(
