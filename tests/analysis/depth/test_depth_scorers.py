@@ -1,5 +1,7 @@
 """Scorers of depth: what they read, and planted depths that they must find."""
 
+from collections import Counter
+
 import numpy as np
 import polars as pl
 import pytest
@@ -209,6 +211,11 @@ def test_the_depth_of_a_model_is_held_against_lenses_that_know_less(people):
         assert found[f"lens/skill{{lens={lens},state=2}}"] == 1
     assert found["lens/largest_kl_excess{lens=logit}"] < 0
     assert found["lens/largest_skill{lens=shuffled}"] < 0.05
+    sample = config.sample(model, people)
+    counts = Counter(sample.tokens[sample.analysed.counted(1)].tolist())
+    n_once = sum(n == 1 for n in counts.values())
+    assert n_once
+    assert found["lens/token_singleton_fraction"] == pytest.approx(n_once / counts.total())
     rows = measurement.tables["predictions"]
     is_frequent = measurement.arrays["bucket_of_token"] == 0
     early, final = (is_frequent[rows["top1"].to_numpy()[:, k]] for k in (1, 2))
@@ -282,6 +289,14 @@ def test_what_cannot_be_measured_is_refused_in_one_line(people, strings, tmp_pat
     encoder = EncoderConfig(n_layers=2, d_model=8, n_heads=2)
     with pytest.raises(InputError, match="predicts no next token"):
         DepthConfig().check(encoder.build(people.vocabulary.size, 32, 0), people)
+    few = small(strings)
+    with pytest.raises(InputError, match=r"frequent_weight=0.1, but 4 tokens, fewer than 50, are"):
+        DepthConfig(frequent_weight=0.1).check(few, strings)
+    (tmp_path / "counts.json").write_text('{"0": {"ratio": 1.0}}')
+    path = str(tmp_path / "counts.json")
+    with pytest.raises(InputError, match=r"counts_path=.*counts.json.*, but 4 tokens, fewer"):
+        DepthConfig(counts_path=path).check(few, strings)
+    DepthConfig(frequent_weight=0.1, counts_path=path, bucket_mass=[0.5]).check(few, strings)
     with pytest.raises(InputError, match="no lens|has no config.json"):
         DepthConfig(lens_path=str(tmp_path)).check(small(people), people)
     with pytest.raises(InputError, match="tag=colour; this world's tokens have"):
