@@ -198,6 +198,19 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    _add_input(parser)
+    _add_lens(parser)
+    _add_output(parser)
+
+    def refuse(message: str) -> NoReturn:
+        raise InputError(f"{message}; --help lists what can be given")
+
+    parser.error = refuse  # type: ignore[method-assign]
+    return parser
+
+
+def _add_input(parser: argparse.ArgumentParser) -> None:
+    """The model, and what it reads and writes."""
     add = parser.add_argument
     add("model", type=Path, help="a run directory, or the folder of a transformers checkpoint")
     add("text", nargs="?", help="the text to read (default, of a run: a document of its world)")
@@ -208,6 +221,28 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help=f"tokens that the model writes after the text (default: at most {_WRITTEN}; 0: none)",
     )
+
+
+def _add_lens(parser: argparse.ArgumentParser) -> None:
+    """How states are read."""
+    parser.add_argument(
+        "--lens",
+        default="logit",
+        metavar="LENS",
+        help="logit, tuned or ridge, or the folder of a tuned lens (default: logit)",
+    )
+    parser.add_argument(
+        "--lens-texts",
+        type=Path,
+        metavar="FILE",
+        help="texts to fit the lens of a checkpoint on, in a format of data=texts; a run has "
+        "documents of its own",
+    )
+
+
+def _add_output(parser: argparse.ArgumentParser) -> None:
+    """What the table, the picture and the page show."""
+    add = parser.add_argument
     add(
         "--position",
         type=int,
@@ -215,19 +250,6 @@ def _parser() -> argparse.ArgumentParser:
         help="token, from 0, after which the table predicts (default: the last of the text)",
     )
     add("--top", type=int, default=5, metavar="K", help="tokens per state (default: 5)")
-    add(
-        "--lens",
-        default="logit",
-        metavar="LENS",
-        help="logit, tuned or ridge, or the folder of a tuned lens (default: logit)",
-    )
-    add(
-        "--lens-texts",
-        type=Path,
-        metavar="FILE",
-        help="texts to fit the lens of a checkpoint on, in a format of data=texts; a run has "
-        "documents of its own",
-    )
     add(
         "--colour",
         choices=_COLOURS,
@@ -241,12 +263,6 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FOLDER",
         help="gets trajectory.svg and trajectory.html (default: explore)",
     )
-
-    def refuse(message: str) -> NoReturn:
-        raise InputError(f"{message}; --help lists what can be given")
-
-    parser.error = refuse  # type: ignore[method-assign]
-    return parser
 
 
 if __name__ == "__main__":
