@@ -144,7 +144,7 @@ def bias_metrics(lens: Lens, sample: DepthSample, name: str) -> list[Metric]:
             n=states.shape[1],
             dims={"lens": name, "state": k},
         )
-        for k, value in enumerate(marginal_bias(lens, states))
+        for k, value in zip(lens.states, marginal_bias(lens, states), strict=True)
     ]
 
 

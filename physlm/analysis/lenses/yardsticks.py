@@ -125,8 +125,8 @@ def _weighted_sum(logits: Tensor, weights: UpdateWeights) -> Tensor:
 @torch.no_grad()
 def marginal_bias(
     lens: Lens, states: Float[Tensor, "states tokens width"]
-) -> Float64[Tensor, " states"]:
-    """KL divergence of each state's mean prediction from that of state L, in nats.
+) -> Float64[Tensor, " read"]:
+    """KL divergence of the mean prediction of each state of the lens from that of state L, in nats.
 
     It is 0 at state L. Where it is not, the lens over- or underestimates tokens on average.
 
@@ -142,7 +142,7 @@ def marginal_bias(
 
 
 def _summed_predictions(lens: Lens, chunk: Tensor) -> Tensor:
-    groups = state_groups(list(range(len(chunk))), chunk.shape[1], lens.model)
+    groups = state_groups(lens.states, chunk.shape[1], lens.model)
     rows = [lens.logits_of_states(chunk[ks], ks).softmax(-1).double().sum(1) for ks in groups]
     return torch.cat(rows)
 

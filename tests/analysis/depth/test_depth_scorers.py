@@ -11,6 +11,7 @@ from physlm.analysis.depth.depth import DepthConfig
 from physlm.analysis.depth.depth_classes import DepthClassesConfig
 from physlm.analysis.depth.depth_facts import DepthFactsConfig
 from physlm.analysis.depth.depth_options import DepthOptionsConfig
+from physlm.analysis.depth.early_exit_scorer import EarlyExitConfig
 from physlm.analysis.depth.lens_scorer import LensKind, LensScorerConfig
 from physlm.analysis.depth.option_prompts import option_prompts
 from physlm.analysis.depth.positions import Positions
@@ -226,6 +227,41 @@ def test_the_depth_of_a_model_is_held_against_lenses_that_know_less(people):
     name = "depth/frequency/early_excess{bucket=mass_50,lens=own}"
     assert found[name] == pytest.approx(expected)
     assert sorted(config.figures(measurement)) == sorted(config.figure_names)
+
+
+@pytest.fixture
+def published(people, tmp_path):
+    """A Jacobian lens in a published file, without state 0: unit matrices, hence the logit lens."""
+    width = small(people).output_weight.shape[1]
+    torch.save({"J": {0: torch.eye(width).half()}}, tmp_path / "lens.pt")
+    return str(tmp_path / "lens.pt")
+
+
+def test_a_published_lens_is_measured_at_the_states_that_it_reads(people, published):
+    model = small(people)
+    sizes = {"n_lens_tokens": 600, "n_predictions": 200}
+    config = DepthConfig(lens="jacobian", lens_path=published, **sizes)
+    config.check(model, people)
+    measurement = config.measure(model, people)
+    found = by_metric(measurement)
+    for name in ("lens/kl_nats", "lens/bias_nats", "depth/agreement"):
+        states = {k for k in range(3) if f"{name}{{lens=own,state={k}}}" in found}
+        assert states == {1, 2}
+    of_state = "lens/kl_nats{{lens={},state=1}}".format
+    assert found[of_state("own")] == pytest.approx(found[of_state("logit")])
+    assert found["lens/largest_kl_excess{lens=logit}"] == pytest.approx(0, abs=1e-6)
+    assert measurement.tables["predictions"]["state"][0].to_list() == [1, 2]
+    assert sorted(config.figures(measurement)) == sorted(config.figure_names)
+
+
+def test_a_lens_that_lacks_other_states_is_refused_before_anything_is_computed(people, published):
+    config = DecoderConfig(n_layers=3, d_model=8, n_heads=2)
+    deeper = config.build(people.vocabulary.size, 64, 0)
+    with pytest.raises(InputError, match=r"reads no state 2; of the states 0 to 3 of the"):
+        DepthConfig(lens="jacobian", lens_path=published).check(deeper, people)
+    exits = EarlyExitConfig(lens="jacobian", lens_path=published, decoding_states=[0, 1])
+    with pytest.raises(InputError, match=r"decoding_states=\[0, 1\], and .* reads no state 0"):
+        exits.check(small(people), people)
 
 
 def test_a_grammar_is_measured_against_its_truth(strings):
