@@ -196,7 +196,7 @@ def test_the_order_of_options_settles_where_it_was_planted(people, tasks):
     at_state = dims.replace("task=", "state={},task=")
     assert found[f"depth/options/all_in_top_k{{{at_state.format(2)}}}"] == 1
     assert found[f"depth/options/all_in_top_k{{{at_state.format(1)}}}"] == 0
-    assert found[f"depth/options/half_over_final{{{dims}}}"] == 1
+    assert found[f"depth/options/half_minus_final{{{dims}}}"] == pytest.approx(0.2)
 
 
 def test_the_depth_of_a_model_is_held_against_lenses_that_know_less(people):
