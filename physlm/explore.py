@@ -48,19 +48,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         chosen = _parser().parse_intermixed_args(arguments)
         source = source_of(chosen.model)
         _check(chosen, source)
-        explore(chosen, source)
+        explore(chosen, source, _lens_texts(chosen.lens_texts))
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - every error becomes one line
         return explain(error)
     return 0
 
 
 @stop_requests(at_once=True)
-def explore(chosen: argparse.Namespace, source: Source) -> None:
+def explore(chosen: argparse.Namespace, source: Source, texts: Sequence[str] | None) -> None:
     """Print the table and write the picture and the page.
 
     Args:
         chosen: The command line.
         source: Where the model is.
+        texts: Texts to fit a lens on; None for documents of the model's own world.
 
     Raises:
         InputError: If the model cannot read the text, or the lens is not the model's.
@@ -77,7 +78,7 @@ def explore(chosen: argparse.Namespace, source: Source) -> None:
         return
     n_wanted = _room(subject, len(given), chosen.tokens)
     _require_position(chosen.position, len(given) + n_wanted)
-    lens, lens_name = lens_of(subject, chosen.lens, given, chosen.lens_texts)
+    lens, lens_name = lens_of(subject, chosen.lens, given, texts)
     written = subject.continuation(given, n_wanted) if n_wanted else []
     tokens = [*given, *written]
     _require_position(chosen.position, len(tokens))
@@ -185,6 +186,13 @@ def _check(chosen: argparse.Namespace, source: Source) -> None:
     chosen.output.mkdir(parents=True, exist_ok=True)
 
 
+def _lens_texts(path: Path | None) -> Sequence[str] | None:
+    """The texts of a file, in the formats of ``data=texts``."""
+    from physlm.data.files.texts import texts_of
+
+    return None if path is None else texts_of(path)
+
+
 def _check_lens_texts(texts: Path | None, lens: str, source: Source) -> None:
     is_fitted = lens in {"tuned", "ridge"}
     if texts is not None and not is_fitted:
@@ -195,7 +203,9 @@ def _check_lens_texts(texts: Path | None, lens: str, source: Source) -> None:
             "other texts by --lens-texts, or use --lens logit"
         )
     if texts is not None and not texts.is_file():
-        raise InputError(f"--lens-texts {texts} is no file; name a text file")
+        raise InputError(
+            f"--lens-texts {texts} is no file; name a .txt, .jsonl, .json, .csv or .parquet file"
+        )
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -205,6 +215,19 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    _add_input(parser)
+    _add_lens(parser)
+    _add_output(parser)
+
+    def refuse(message: str) -> NoReturn:
+        raise InputError(f"{message}; --help lists what can be given")
+
+    parser.error = refuse  # type: ignore[method-assign]
+    return parser
+
+
+def _add_input(parser: argparse.ArgumentParser) -> None:
+    """The model, and what it reads and writes."""
     add = parser.add_argument
     add("model", type=Path, help="a run directory, or the folder of a transformers checkpoint")
     add("text", nargs="?", help="the text to read (default, of a run: a document of its world)")
@@ -215,6 +238,28 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help=f"tokens that the model writes after the text (default: at most {_WRITTEN}; 0: none)",
     )
+
+
+def _add_lens(parser: argparse.ArgumentParser) -> None:
+    """How states are read."""
+    parser.add_argument(
+        "--lens",
+        default="logit",
+        metavar="LENS",
+        help="logit, tuned or ridge, or the folder of a tuned lens (default: logit)",
+    )
+    parser.add_argument(
+        "--lens-texts",
+        type=Path,
+        metavar="FILE",
+        help="texts to fit the lens of a checkpoint on, in a format of data=texts; a run has "
+        "documents of its own",
+    )
+
+
+def _add_output(parser: argparse.ArgumentParser) -> None:
+    """What the table, the picture and the page show."""
+    add = parser.add_argument
     add(
         "--position",
         type=int,
@@ -222,18 +267,6 @@ def _parser() -> argparse.ArgumentParser:
         help="token, from 0, after which the table predicts (default: the last of the text)",
     )
     add("--top", type=int, default=5, metavar="K", help="tokens per state (default: 5)")
-    add(
-        "--lens",
-        default="logit",
-        metavar="LENS",
-        help="logit, tuned or ridge, or the folder of a tuned lens (default: logit)",
-    )
-    add(
-        "--lens-texts",
-        type=Path,
-        metavar="FILE",
-        help="texts to fit the lens of a checkpoint on; a run has documents of its own",
-    )
     add(
         "--colour",
         choices=_COLOURS,
@@ -248,12 +281,6 @@ def _parser() -> argparse.ArgumentParser:
         help="gets trajectory.svg and .html, or graph.svg and .html (default: explore)",
     )
     add_graph_options(parser)
-
-    def refuse(message: str) -> NoReturn:
-        raise InputError(f"{message}; --help lists what can be given")
-
-    parser.error = refuse  # type: ignore[method-assign]
-    return parser
 
 
 if __name__ == "__main__":

@@ -66,8 +66,10 @@ def measured(
     if record.status == "diverged":
         directory.write_record(record)
         return record
+    earlier = record.sha256
     if is_anew:
-        record = replace(record, metrics=(), scorers={}, arrays={})
+        trained = {name: own for name, own in earlier.items() if name == directory.model.name}
+        record = replace(record, metrics=(), scorers={}, arrays={}, sha256=trained)
     unkept = _Unkept(read_arrays(directory.arrays, record.arrays))
     record = replace(record, errors={}).judged(scorers)
     if not is_anew:
@@ -79,6 +81,7 @@ def measured(
     if is_anew:
         record.raise_unless_finished()
         record = _kept(record, unkept, directory)
+        directory.forget(earlier.keys() - record.sha256.keys())
     return record
 
 
@@ -99,7 +102,7 @@ def _kept(record: RunRecord, unkept: _Unkept, directory: RunDirectory) -> RunRec
             write_frame(frame, path)
             hashes[path.name] = sha256(path)
         for name, write in measurement.files.items():
-            write(directory.path / name)
+            hashes |= directory.keep(name, write)
     if any(measurement.arrays for measurement in unkept.fresh):
         keep_arrays(unkept.arrays, directory.arrays)
     unkept.fresh.clear()

@@ -1,7 +1,8 @@
 """Run directories: the only code that writes into them, always atomically."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -80,6 +81,31 @@ class RunDirectory:
         for path in self.path.glob("*.png"):
             path.unlink()
 
+    def keep(self, name: str, write: Callable[[Path], None]) -> dict[str, str]:
+        """Keep a file or folder of a scorer in place of an earlier one; hashes by relative path.
+
+        Args:
+            name: Its name in the directory.
+            write: Writes it to a path.
+        """
+        path = self.path / name
+        if path.is_dir():
+            shutil.rmtree(path)
+        path.unlink(missing_ok=True)
+        write(path)
+        found = sorted(path.rglob("*")) if path.is_dir() else [path]
+        return {
+            file.relative_to(self.path).as_posix(): sha256(file) for file in found if file.is_file()
+        }
+
+    def forget(self, names: Iterable[str]) -> None:
+        """Remove kept files, by relative path, and the folders that are empty without them."""
+        for name in names:
+            path = self.path / name
+            path.unlink(missing_ok=True)
+            if path.parent != self.path and path.parent.is_dir() and not any(path.parent.iterdir()):
+                path.parent.rmdir()
+
     def begin(self, config: Any, *, first_step: int) -> None:
         """Write the configuration, and copy the pinned files that it names.
 
@@ -94,6 +120,7 @@ class RunDirectory:
             InputError: If one of them is no longer what it was when it was pinned.
         """
         if first_step == 0 and self.record.exists():
+            self.forget(self._kept())
             tables = self.path.glob("*.parquet")
             files = (self.record, self.checkpoint, self.model, self.metrics, self.arrays)
             for path in (*files, *tables):
@@ -102,6 +129,13 @@ class RunDirectory:
         with refused_values():
             keep_copies(config, self.sources)
         write_text(self.config, yaml.safe_dump(config.described(), sort_keys=False))
+
+    def _kept(self) -> Iterable[str]:
+        """The files that the record vouches for; none if it cannot be read, and is replaced."""
+        try:
+            return read_record(self.record).sha256
+        except InputError:
+            return ()
 
     def write_record(self, record: RunRecord) -> None:
         """Write the record with its checksum, and remove the checkpoint, no longer needed."""

@@ -1,6 +1,8 @@
 """The command that looks into a run or a checkpoint."""
 
 import io
+import json
+import re
 import shutil
 import signal
 import sys
@@ -76,8 +78,8 @@ def test_the_lens_of_a_run_is_fitted_on_its_world_or_read(lens, folder, monkeypa
         zeros = torch.zeros(model.n_layers, width, width)
         TunedLens(model, zeros, zeros[..., 0]).save(folder / "saved")
     out = printed(capsys, "run", "--lens", lens, "--tokens", "0")
-    said = "tuned lens of saved" if lens == "saved" else f"{lens} lens, fitted on 4"
-    assert said in out
+    said = "tuned lens of saved" if lens == "saved" else f"{lens} lens, fitted on [0-9,]+ tokens"
+    assert re.search(said, out)
     assert "continuation" not in out
 
 
@@ -87,8 +89,17 @@ def test_a_checkpoint_is_shown_with_a_lens_of_given_texts(folder, monkeypatch, c
     lens = ["--lens", "ridge", "--lens-texts", "texts.txt"]
     out = printed(capsys, "model", "Alan Turing", "--tokens", "4", *lens, "--output", "out")
     assert out.startswith("text: Alan Turing\ncontinuation: ")
-    assert "Next token after g (position 10), ridge lens, fitted on 1,533 tokens" in out
+    assert "Next token after g (position 10), ridge lens, fitted on 1,695 tokens" in out
     assert (folder / "out" / "trajectory.html").is_file()
+
+
+def test_lens_texts_are_read_as_texts_without_the_analysed_one(folder, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    rows = [{"text": f"Text number {i}."} for i in range(9)]
+    (folder / "texts.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    lens = ["--lens", "ridge", "--lens-texts", "texts.jsonl"]
+    out = printed(capsys, "model", "Text number 3.", "--tokens", "0", *lens)
+    assert "ridge lens, fitted on 104 tokens" in out  # 8 texts of 14 bytes, without the first
 
 
 @torch.no_grad()
@@ -126,7 +137,10 @@ BAD = {
     "model": "model is a checkpoint, without documents of its own; give a text",
     "model x --lens ridge": "--lens ridge of a checkpoint, which has no documents of its own; name",
     "model x --lens ridge --lens-texts short.txt": "2 tokens to fit on, fewer than the width 8",
-    "model x --lens ridge --lens-texts nowhere": "--lens-texts nowhere is no file; name a text",
+    "model x --lens ridge --lens-texts nowhere": "--lens-texts nowhere is no file; name a .txt",
+    "model x --lens ridge --lens-texts notes.md": "notes.md: must end in .json, .jsonl, .csv, .par",
+    "model x --lens ridge --lens-texts blank.txt": "blank.txt holds no text; give a file with text",
+    "model abc --lens ridge --lens-texts short.txt": "--lens-texts has no text but the analysed",
     "model x --tokens 1024": "a text of 1 tokens and --tokens 1024 exceeds the 1024 tokens",
     "mute x": "mute has no tokenizer.json; save the model's tokenizer there",
 }
@@ -148,6 +162,8 @@ def bad(folder):
     TunedLens(model, zeros, zeros[..., 0]).save(folder / "other")
     (folder / "texts.txt").write_text("a text")
     (folder / "short.txt").write_text("abc")
+    (folder / "blank.txt").write_text("\n \n")
+    (folder / "notes.md").write_text("some notes")
     return folder
 
 

@@ -1,5 +1,6 @@
 """A trained run is measured scorer by scorer: nothing that was computed is lost or done again."""
 
+import hashlib
 import json
 import shutil
 from dataclasses import dataclass, replace
@@ -12,6 +13,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from physlm.arrays import read_arrays
+from physlm.atomic import write_text
 from physlm.config import RunConfig
 from physlm.errors import InputError, UnmeasuredError
 from physlm.eval.people.capacity import CapacityConfig
@@ -19,6 +21,7 @@ from physlm.eval.people.recall import RecallConfig
 from physlm.eval.scorer import ScorerConfig
 from physlm.frames import read_frame
 from physlm.measurement import Measurement, Metric, by_text
+from physlm.measuring import measured
 from physlm.models.architecture import DecoderConfig
 from physlm.pipeline import execute
 from physlm.preparation import prepare
@@ -32,6 +35,7 @@ from physlm.train.runtime import RuntimeConfig
 from physlm.train.schedule import OptimConfig
 from physlm.train.trainer import TrainerConfig
 from tests.conftest import tiny_biod_config
+from tests.test_record import make_record
 
 
 def config(folder, **changes):
@@ -156,7 +160,7 @@ class CountingConfig(ScorerConfig):
         counts = np.arange(self.highest + 1)
         metric = Metric(name="counts", value=self.highest, unit="", n=1, dims={"of": self.highest})
         name = f"counts{self.highest}"
-        files = {f"{name}.txt": lambda path: path.write_text(str(self.highest))}
+        files = {name: lambda path: write_text(path / "highest.txt", str(self.highest))}
         return Measurement(
             (metric,), {"counts": counts}, {name: pl.DataFrame({"n": counts})}, files
         )
@@ -214,11 +218,28 @@ def test_arrays_are_kept_beside_the_record_and_figures_drawn_of_them_alone(count
     for highest in (3, 5):
         frame = read_frame(directory.table(f"counts{highest}"))
         assert frame["n"].to_list() == list(range(highest + 1))
-        assert (directory.path / f"counts{highest}.txt").read_text() == str(highest)
+        assert (directory.path / f"counts{highest}" / "highest.txt").read_text() == str(highest)
+        expected = hashlib.sha256(str(highest).encode()).hexdigest()
+        assert record.sha256[f"counts{highest}/highest.txt"] == expected
     directory.figure("counts").unlink()
     monkeypatch.setattr("physlm.preparation.build_world", None)  # neither model nor corpus is made
     assert carried_out(chosen).was_done
     assert directory.figure("counts").exists()
+
+
+def test_files_of_an_earlier_measurement_do_not_stay(tmp_path):
+    directory, subject = RunDirectory(tmp_path), (None, None)
+    scorers = {"one": CountingConfig(), "two": CountingConfig(highest=5)}
+    hashes = {"model.safetensors": "ab"}
+    record = measured(scorers, make_record(scorers={}, sha256=hashes), subject, directory)
+    (tmp_path / "counts3" / "stale.txt").write_text("of an earlier version")
+    record = measured({"one": scorers["one"]}, record, subject, directory, is_anew=True)
+    found = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.*")}
+    assert found == {"counts3/highest.txt", "counts3.parquet", "arrays.npz", "record.json"}
+    kept = {"counts3/highest.txt", "counts3.parquet", "model.safetensors"}
+    assert record.sha256.keys() == directory.read_record().sha256.keys() == kept
+    directory.begin(config(tmp_path), first_step=0)
+    assert [path.name for path in tmp_path.iterdir()] == ["config.yaml"]
 
 
 @pytest.mark.usefixtures("untrainable")

@@ -1,6 +1,6 @@
 """Documents with what their world knows about each token: its class, and its true distribution."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
@@ -24,6 +24,7 @@ class AnnotatedDocuments:
         documents: The documents.
         groups: What each document is about, such as a person. Documents of one group share
             knowledge, so that all of them, or none, are kept apart from what a lens is fitted on.
+        names: What texts call the things that documents may be about; none if they have no names.
         classes: Class of each token; None if the world has none.
         entropy_nats: True entropy of each token given those before it, NaN where it is not known;
             None if it is known nowhere.
@@ -34,6 +35,7 @@ class AnnotatedDocuments:
 
     documents: Documents
     groups: Int64[np.ndarray, " documents"]
+    names: Sequence[str] = ()
     classes: np.ndarray | None = None
     entropy_nats: Float64[np.ndarray, " tokens"] | None = None
     truth: Float32[np.ndarray, "tokens vocab"] | None = None

@@ -32,7 +32,8 @@ def compared_states(
         positions: The predictions.
         compare: Makes what measures the scores of a state, from the final scores of several
             predictions and their row numbers in the table of positions.
-        states: State numbers from 0 to L; None for all. State L is always included.
+        states: State numbers from 0 to L; None for all that the lens reads. State L is always
+            included.
         batch_size: Windows of one forward pass.
 
     Returns:
@@ -44,7 +45,8 @@ def compared_states(
             a state does not exist, or scores are not finite.
     """
     require_lens_of(lens, model)
-    numbers = sorted({*chosen(states, model.n_layers + 1, "state"), model.n_layers})
+    read = lens.states if states is None else chosen(states, model.n_layers + 1, "state")
+    numbers = sorted({*read, model.n_layers})
     found = compared_streams(
         model,
         tokens,

@@ -8,9 +8,9 @@ from physlm.measurement import Metric, metric_text
 def contrasts(metrics: list[Metric], n_layers: int) -> list[Metric]:
     """What follows from the metrics of several lenses, where they were measured.
 
-    - ``lens/largest_skill``: largest skill of a lens at any state below L.
+    - ``lens/largest_skill``: largest skill of a lens at any state below L that it reads.
     - ``lens/largest_kl_excess``: largest excess of the own lens' KL over that of another lens at
-      any state below L; 0 or less where it is better at all of them.
+      any state below L that both read; 0 or less where it is better at all of them.
     - ``depth/frequency/own_minus_logit``: top-1 fraction of a bucket at state 1 through the own
       lens, minus that through the logit lens.
     - ``depth/frequency/weighted_minus_constant``: the same through the lens of weighted updates,
@@ -21,16 +21,19 @@ def contrasts(metrics: list[Metric], n_layers: int) -> list[Metric]:
         n_layers: L.
     """
     values = {metric.text: metric for metric in metrics}
-    lenses = dict.fromkeys(str(m.dims["lens"]) for m in metrics if m.name == "lens/kl_nats")
-    below = range(n_layers)
+    below: dict[str, list[int]] = {}
+    for metric in metrics:
+        if metric.name == "lens/kl_nats" and (k := int(metric.dims["state"])) < n_layers:
+            below.setdefault(str(metric.dims["lens"]), []).append(k)
     found = []
-    for lens in lenses:
+    for lens, states in below.items():
         of_lens = {"lens": lens}
-        skills = [values[metric_text("lens/skill", {**of_lens, "state": k})] for k in below]
+        skills = [values[metric_text("lens/skill", {**of_lens, "state": k})] for k in states]
         largest = max(skills, key=lambda metric: metric.value)
         found.append(_derived("lens/largest_skill", largest.value, largest, of_lens))
         if lens not in {"own", "untrained"}:
-            excess = max(_kl(values, "own", k) - _kl(values, lens, k) for k in below)
+            shared = [k for k in states if k in below["own"]]
+            excess = max(_kl(values, "own", k) - _kl(values, lens, k) for k in shared)
             found.append(_derived("lens/largest_kl_excess", excess, largest, of_lens, "nats"))
     return [*found, *_of_frequency(values)]
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from physlm.analysis.depth.lens_scorer import LensScorerConfig
 from physlm.analysis.lenses.config import WeightBy
-from physlm.errors import refused_values
+from physlm.errors import InputError, refused_values
 from physlm.measurement import Measurement
 from physlm.registry import register
 from physlm.sources import SOURCE, located, pinned
@@ -72,6 +72,13 @@ class DepthConfig(LensScorerConfig):
     def check(self, model: "LanguageModel", corpus: "Corpus") -> None:
         """The lens fits the model, and the buckets its vocabulary."""
         LensScorerConfig.check(self, model, corpus)
+        n = model.vocabulary_size
+        for name, default in {"counts_path": "", "frequent_weight": 1.0}.items():
+            if (value := getattr(self, name)) != default and not self._is_divided(n):
+                raise InputError(
+                    f"eval.depth.{name}={value}, but {n} tokens, fewer than {_FEWEST_TOKENS}, are "
+                    "not divided by frequency; leave it out, or give eval.depth.bucket_mass"
+                )
         if self.counts_path or self.buckets is not None or self.bucket_mass is not None:
             self.chosen_buckets(model, corpus)
 
@@ -97,7 +104,7 @@ class DepthConfig(LensScorerConfig):
         from physlm.analysis.depth.sample import token_counts
 
         n, ranks, masses = model.vocabulary_size, self.buckets, self.bucket_mass
-        if n < _FEWEST_TOKENS and ranks is None and masses is None:
+        if not self._is_divided(n):
             return None
         if self.counts_path:
             with refused_values():
@@ -107,3 +114,8 @@ class DepthConfig(LensScorerConfig):
         if masses is None and (ranks is not None or n >= _MANY_TOKENS):
             return by_rank(counts, tuple(ranks or _RANKS))
         return by_mass(counts, tuple(masses or _MASSES))
+
+    def _is_divided(self, n_tokens: int) -> bool:
+        """Whether a vocabulary is divided by frequency."""
+        is_asked_for = self.buckets is not None or self.bucket_mass is not None
+        return n_tokens >= _FEWEST_TOKENS or is_asked_for

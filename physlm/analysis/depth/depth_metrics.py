@@ -51,14 +51,19 @@ class Yardsticks(NamedTuple):
     token: Yardstick
 
     def metrics(self, n: int) -> list[Metric]:
-        """Their divergences.
+        """Their divergences, and the fraction of tokens that occur once among the predictions.
 
         Args:
             n: Number of predictions.
         """
-        return [
+        kl = [
             Metric(name=f"lens/{name}_kl_nats", value=own.kl_nats, unit="nats", n=n)
             for name, own in self._asdict().items()
+        ]
+        singletons = self.token.singleton_fraction
+        return [
+            *kl,
+            Metric(name="lens/token_singleton_fraction", value=singletons, unit="fraction", n=n),
         ]
 
 
@@ -139,7 +144,7 @@ def bias_metrics(lens: Lens, sample: DepthSample, name: str) -> list[Metric]:
             n=states.shape[1],
             dims={"lens": name, "state": k},
         )
-        for k, value in enumerate(marginal_bias(lens, states))
+        for k, value in zip(lens.states, marginal_bias(lens, states), strict=True)
     ]
 
 

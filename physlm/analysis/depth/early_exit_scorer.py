@@ -57,7 +57,12 @@ class EarlyExitConfig(LensScorerConfig):
         LensScorerConfig.check(self, model, corpus)
         if not model.shows("forward_from"):
             raise InputError(f"eval=early_exit: {type(model).__name__} has no forward_from")
-        self.exit_states(model)
+        states = self.exit_states(model)
+        if self.lens_path and (missing := set(states) - set(self._loaded(model).states)):
+            raise InputError(
+                f"decoding_states={states}, and lens_path={self.lens_path} reads no state "
+                f"{missing.pop()}; leave it out"
+            )
 
     def measure(self, model: "LanguageModel", corpus: "Corpus") -> Measurement:
         """Quality and blocks by state and criterion, decoding, and skipped blocks."""

@@ -1,6 +1,6 @@
 """Metrics of linear erasure in questions about people."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from physlm.analysis.depth.erasure_scorer import ErasureConfig
 
 OWN, OTHER, RANDOM, NONE = "own", "other", "random", "none"
+RANDOM_OF_OTHER = "random_of_other"  # as many random directions as those of the other attribute
 _NAME = "depth/erasure/accuracy"
 _DEPENDENT = {"employer", "company_city"}
 
@@ -70,6 +71,34 @@ def measured_erasure(
     return Measurement((*pooled, *metrics))
 
 
+def erasers(
+    states: Float[Tensor, "people width"],
+    classes: Mapping[str, Int[Tensor, " people"]],
+    *,
+    seed: int,
+) -> dict[str, Eraser]:
+    """The erasers of one state at one place; none if too few directions vary.
+
+    Each of the two attributes has random directions of its own number beside it.
+
+    Args:
+        states: The state of each person on whom they are fitted.
+        classes: The class of each, of the attribute that is asked for and of another.
+        seed: Of the random directions.
+    """
+    n_classes = [len(numbers.bincount().nonzero()) for numbers in classes.values()]
+    if min(n_classes) < 2 or max(n_classes) > n_directions(states):
+        return {}
+    own, other = (Eraser.fit(states, classes[of]) for of in (OWN, OTHER))
+    generator = torch.Generator().manual_seed(seed)
+    return {
+        OWN: own,
+        OTHER: other,
+        RANDOM: Eraser.random(states, own.rank, generator),
+        RANDOM_OF_OTHER: Eraser.random(states, other.rank, generator),
+    }
+
+
 def draw(measurement: Measurement) -> Figure:
     """Accuracy over all attributes by state, one panel for each place."""
     metrics = [m for m in measurement.metrics if m.name == _NAME and "attribute" not in m.dims]
@@ -79,7 +108,7 @@ def draw(measurement: Measurement) -> Figure:
     for axes, (place, title) in zip(
         panels, {NAME_LAST: "last token of the name", LAST: "last token"}.items(), strict=True
     ):
-        for erased in (OWN, OTHER, RANDOM):
+        for erased in (OWN, OTHER, RANDOM, RANDOM_OF_OTHER):
             own = sorted(
                 (m.dims["state"], m.value, m.stderr or 0.0)
                 for m in metrics
@@ -107,26 +136,12 @@ def _accuracies(
     for k, states in zip(numbers, asked.states, strict=False):
         for place, position in asked.places.items():
             own = states[torch.arange(len(states)), position]
-            for erased, eraser in _erasers(own, asked, seed=k):
+            classes = {of: numbers[asked.is_fitted] for of, numbers in asked.classes.items()}
+            for erased, eraser in erasers(own[asked.is_fitted], classes, seed=k).items():
                 changed = states[tested].clone()
                 changed[torch.arange(len(tested)), position[tested]] = eraser(own[tested])
                 is_right = _is_right(model, asked, tested, changed, k, config.batch_size)
                 yield {"erased": erased, "place": place, "state": k}, is_right
-
-
-def _erasers(
-    states: Float[Tensor, "people width"], asked: _Asked, *, seed: int
-) -> Iterator[tuple[str, Eraser]]:
-    """The erasers of one state at one place; none if too few directions vary."""
-    fitted = states[asked.is_fitted]
-    classes = {name: numbers[asked.is_fitted] for name, numbers in asked.classes.items()}
-    n_classes = {name: len(numbers.bincount().nonzero()) for name, numbers in classes.items()}
-    if min(n_classes.values()) < 2 or max(n_classes.values()) > n_directions(fitted):
-        return
-    yield OWN, (own := Eraser.fit(fitted, classes[OWN]))
-    yield OTHER, Eraser.fit(fitted, classes[OTHER])
-    generator = torch.Generator().manual_seed(seed)
-    yield RANDOM, Eraser.random(fitted, own.rank, generator)
 
 
 def _independent(attributes: Sequence[str], column: int) -> int:

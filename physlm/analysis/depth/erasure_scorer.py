@@ -25,8 +25,9 @@ class ErasureConfig(ScorerConfig):
     Questions ask every person for every attribute. From state k, at the name's last token or at the
     question's last token, what a linear probe reads of the first token of the answer is removed
     (``own``); as controls, that of an independent one (``other``), and as many random directions
-    (``random``). Half of the people fit what is removed, the others are asked. Accuracy is that of
-    the answer's first token. States that vary in too few directions are left out.
+    as either of them (``random``, ``random_of_other``). Half of the people fit what is removed, the
+    others are asked. Accuracy is that of the answer's first token. States that vary in too few
+    directions are left out.
 
     Source:
         Belrose et al. (2023), LEACE; Elazar et al. (2021), Amnesic Probing.

@@ -76,7 +76,12 @@ class LensScorerConfig(ScorerConfig):
             if not model.shows(member):
                 raise InputError(f"{type(model).__name__} has no {member}; a lens needs it")
         if self.lens_path:
-            self._loaded(model)
+            lens = self._loaded(model)
+            if missing := [k for k in range(1, lens.n_layers) if k not in lens.states]:
+                raise InputError(
+                    f"lens_path={self.lens_path} reads no state {missing[0]}; of the states 0 to "
+                    f"{lens.n_layers} of the model only state 0 may be missing, fit a lens of it"
+                )
 
     def sample(self, model: "LanguageModel", corpus: "Corpus") -> "DepthSample":
         """The windows to fit the lens on, and those to analyse."""

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from physlm.analysis.lenses.lens import Lens
 
 _PREFIX = "depth/options"
+_KEPT_BY_HALF = 0.8  # of the prompts whose options are all in the top K at the end
 _DEPTHS = {
     "settled": (f"{_PREFIX}/settled", "blocks"),
     "settled_fraction": (f"{_PREFIX}/settled_fraction", "fraction"),
@@ -92,7 +93,7 @@ def _kind_metrics(rows: pl.DataFrame, prompts: OptionPrompts) -> list[Metric]:
             n=len(rows),
             dims=prompts.dims,
         ),
-        *_by_half(means, n_options, prompts),
+        _by_half(means, n_options, prompts),
     ]
 
 
@@ -121,23 +122,22 @@ def _name(quantity: str, n_options: int) -> str:
     return f"{start}_in_top_k" if top and int(k) == n_options else quantity
 
 
-def _by_half(means: pl.DataFrame, n_options: int, prompts: OptionPrompts) -> list[Metric]:
-    """Prompts with all options in the top K at half of the depth, over those at the end."""
+def _by_half(means: pl.DataFrame, n_options: int, prompts: OptionPrompts) -> Metric:
+    """Prompts with all options in the top K at half of the depth, minus 0.8 times those at the end.
+
+    A ratio would not be defined for a model that is sure of its answer: at the end, other words
+    than the wrong options follow it.
+    """
     own = means.filter(quantity=f"all_in_top_{n_options}").sort("state")
     last = int(own["state"].to_numpy()[-1])
     half = own.filter(state=math.ceil(last / 2)).row(0, named=True)
-    end = own.row(-1, named=True)
-    if not end["value"]:
-        return []
-    return [
-        Metric(
-            name=f"{_PREFIX}/half_over_final",
-            value=half["value"] / end["value"],
-            unit="ratio",
-            n=half["n"],
-            dims=prompts.dims,
-        )
-    ]
+    return Metric(
+        name=f"{_PREFIX}/half_minus_final",
+        value=half["value"] - _KEPT_BY_HALF * own.row(-1, named=True)["value"],
+        unit="fraction",
+        n=half["n"],
+        dims=prompts.dims,
+    )
 
 
 def _alike(rows: pl.DataFrame, prompts: OptionPrompts) -> pl.DataFrame:

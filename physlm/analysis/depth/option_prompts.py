@@ -155,14 +155,16 @@ def _options(task: Task, corpus: ManipulationCorpus) -> tuple[list[str], list[in
 def _of_file(
     corpus: OptionsCorpus, text: PretrainedText, n_most: int
 ) -> tuple[Windows, list[OptionPrompts]]:
-    """Half of the questions for the lens, by chance, and the others in each form."""
-    order = stream(0, "depth", "questions").permutation(len(corpus.questions))
-    is_fitted = np.zeros(len(order), dtype=bool)
-    is_fitted[order[: len(order) // 2]] = True
+    """The examples for the lens, and the other questions in each form."""
+    is_fitted = corpus.is_example
     plain = [p for p in corpus.prompts if p.control is Control.none and is_fitted[p.question]]
     others = [p for p in corpus.prompts if not is_fitted[p.question]]
     if not plain or not others:
-        raise InputError("data=options has fewer than two questions; give more")
+        raise InputError(
+            f"data=options has {len(is_fitted)} questions, of which {int(is_fitted.sum())} are "
+            "examples that a lens is fitted on; both parts need some, give more questions or lower "
+            "data.n_shots"
+        )
     tokens, lengths = padded([np.array(_read(p, text)[0]) for p in plain])
     places = torch.arange(tokens.shape[1])
 

@@ -53,7 +53,8 @@ def trace_options(
         answers: Number of the correct option.
         positions: Lengths, documents and tags of the prompts; None for whole rows. The last token
             of each prompt is read.
-        states: State numbers from 0 to L; None for all. State L is always included.
+        states: State numbers from 0 to L; None for all that the lens reads. State L is always
+            included.
         batch_size: Prompts of one forward pass.
 
     Raises:

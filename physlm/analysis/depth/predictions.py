@@ -55,7 +55,8 @@ def trace(
         tokens: Token ids, padded on the right.
         lens: Reads the scores of each state.
         positions: The predictions to analyse; None for all but the first token of each row.
-        states: State numbers from 0 to L; None for all. State L is always included.
+        states: State numbers from 0 to L; None for all that the lens reads. State L is always
+            included.
         buckets: Groups of tokens whose probability is measured.
         truth: True distribution of the token after each token.
         batch_size: Windows of one forward pass.

@@ -75,12 +75,13 @@ def count_texts(
 
 
 def _facts(corpus: FactsCorpus, text: PretrainedText, n_tokens: int) -> AnnotatedDocuments:
-    """Prompts with their answers, each a group; answers are forced by token ids."""
-    rows, answers = [], []
+    """Prompts with their answers, grouped by subject; answers are forced by token ids."""
+    rows, answers, subjects = [], [], []
     for fact in corpus.facts:
         prompt, answer = _fact_tokens(fact, text)
         rows.append(np.array([*prompt, *answer], dtype=np.int32))
         answers.append(len(answer))
+        subjects.append(fact.subject)
         if sum(map(len, rows)) >= n_tokens:
             break
     lengths = np.array([len(row) for row in rows])
@@ -89,7 +90,7 @@ def _facts(corpus: FactsCorpus, text: PretrainedText, n_tokens: int) -> Annotate
     )
     return AnnotatedDocuments(
         documents=Documents(np.concatenate(rows), np.concatenate([[0], np.cumsum(lengths)])),
-        groups=np.arange(len(rows)),
+        groups=np.unique(subjects, return_inverse=True)[1],
         classes=np.select([position == 1, position > 1], [VALUE_FIRST, VALUE_LATER], PROMPT),
         tags={LENGTH: np.where(position > 0, np.repeat(answers, lengths), 0), POSITION: position},
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 import polars as pl
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from physlm.analysis.depth.token_text import shortened, visible
@@ -59,6 +60,23 @@ def draw_trajectory(
         ink = "black" if shades[i, j] > 0.5 else "white"
         cell = axes.text(j, i, _short(texts[token]), color=ink, ha="center", va="center")
         cell.set(fontsize=8, parse_math=False)
+    _label_axes(axes, states, inputs)
+    figure.colorbar(image, ax=axes, label=label, pad=0.01)
+    return figure
+
+
+def save_trajectory(figure: Figure, path: Path) -> None:
+    """Save the picture; an SVG has its texts as text, in whatever fonts the reader has.
+
+    Tokens may be of any script, and matplotlib draws those of its own font only.
+    """
+    with warnings.catch_warnings(), matplotlib.rc_context({"svg.fonttype": "none"}):
+        warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)
+        save_figure(figure, path)
+
+
+def _label_axes(axes: Axes, states: Sequence[int], inputs: Sequence[str]) -> None:
+    """The states upwards and the read tokens to the right, with lines between the cells."""
     axes.set_yticks(range(len(states)), [str(state) for state in states])
     axes.set_xticks(
         range(len(inputs)),
@@ -73,18 +91,6 @@ def draw_trajectory(
     axes.set_yticks(np.arange(1, len(states)) - 0.5, minor=True)
     axes.grid(which="minor", color="white", linewidth=0.8)
     axes.tick_params(which="minor", length=0)
-    figure.colorbar(image, ax=axes, label=label, pad=0.01)
-    return figure
-
-
-def save_trajectory(figure: Figure, path: Path) -> None:
-    """Save the picture; an SVG has its texts as text, in whatever fonts the reader has.
-
-    Tokens may be of any script, and matplotlib draws those of its own font only.
-    """
-    with warnings.catch_warnings(), matplotlib.rc_context({"svg.fonttype": "none"}):
-        warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)
-        save_figure(figure, path)
 
 
 def _short(text: str) -> str:

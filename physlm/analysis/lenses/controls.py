@@ -45,9 +45,18 @@ class ShiftedLens(Lens):
         super().__init__(lens.model)
         self.lens, self.shift = lens, shift
 
+    @property
+    def states(self) -> list[int]:
+        """Numbers of the states whose shifted number the lens reads, and L."""
+        below = range(self.n_layers)
+        return [*(k for k in below if self._shifted(k) in self.lens.states), self.n_layers]
+
     def translated(
         self, residual: Float[Tensor, "*any width"], state: int
     ) -> Float[Tensor, "*any width"]:
         """The estimate that the lens makes of another state."""
-        other = min(max(state + self.shift, 0), self.n_layers)
+        other = self._shifted(state)
         return residual if other == self.n_layers else self.lens.translated(residual, other)
+
+    def _shifted(self, state: int) -> int:
+        return min(max(state + self.shift, 0), self.n_layers)

@@ -59,6 +59,11 @@ class JacobianLens(Lens):
             for k, matrix in sorted(jacobians.items())
         }
 
+    @property
+    def states(self) -> list[int]:
+        """Numbers of the states that it has a matrix for, and L; published files lack state 0."""
+        return [*self.jacobians, self.n_layers]
+
     def translated(
         self, residual: Float[Tensor, "*any width"], state: int
     ) -> Float[Tensor, "*any width"]:

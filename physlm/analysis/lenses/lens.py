@@ -41,6 +41,11 @@ class Lens(ABC):
         """Number of blocks of the model, L."""
         return self.model.n_layers
 
+    @property
+    def states(self) -> list[int]:
+        """Numbers of the states that it reads, ascending; L, which the model reads, is the last."""
+        return list(range(self.n_layers + 1))
+
     @abstractmethod
     def translated(
         self, residual: Float[Tensor, "*any width"], state: int

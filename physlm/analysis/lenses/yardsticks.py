@@ -23,12 +23,12 @@ class Yardstick(NamedTuple):
     Attributes:
         kl_nats: Its mean divergence from state L's predictions, on these very tokens: no predictor
             that knows the context alone is better here.
-        alone: Fraction of tokens whose context occurs once, where the divergence is 0 by
-            construction; the yardstick says little if there are many.
+        singleton_fraction: Fraction of tokens whose context occurs once, where the divergence is 0
+            by construction; the yardstick says little if there are many.
     """
 
     kl_nats: float
-    alone: float
+    singleton_fraction: float
 
 
 @torch.no_grad()
@@ -68,8 +68,8 @@ def context_yardstick(
         float(count) * _entropy(total / count)
         for total, count in _sums(model, last[order], contexts[order])
     )
-    alone = (torch.bincount(contexts) == 1).sum().item() / len(last)
-    return Yardstick((explained - entropy.item()) / len(last), alone)
+    n_singletons = int((torch.bincount(contexts) == 1).sum())
+    return Yardstick((explained - entropy.item()) / len(last), n_singletons / len(last))
 
 
 def _sums(
@@ -125,8 +125,8 @@ def _weighted_sum(logits: Tensor, weights: UpdateWeights) -> Tensor:
 @torch.no_grad()
 def marginal_bias(
     lens: Lens, states: Float[Tensor, "states tokens width"]
-) -> Float64[Tensor, " states"]:
-    """KL divergence of each state's mean prediction from that of state L, in nats.
+) -> Float64[Tensor, " read"]:
+    """KL divergence of the mean prediction of each state of the lens from that of state L, in nats.
 
     It is 0 at state L. Where it is not, the lens over- or underestimates tokens on average.
 
@@ -142,7 +142,7 @@ def marginal_bias(
 
 
 def _summed_predictions(lens: Lens, chunk: Tensor) -> Tensor:
-    groups = state_groups(list(range(len(chunk))), chunk.shape[1], lens.model)
+    groups = state_groups(lens.states, chunk.shape[1], lens.model)
     rows = [lens.logits_of_states(chunk[ks], ks).softmax(-1).double().sum(1) for ks in groups]
     return torch.cat(rows)
 

@@ -21,11 +21,13 @@ class Fact(NamedTuple):
         prompt: The sentence up to its answer, without a space at its end.
         answer: The answer, without a space at its start.
         aliases: Other names of the answer.
+        subject: What it is about, as the prompt names it; the prompt if no case of the file says.
     """
 
     prompt: str
     answer: str
     aliases: tuple[str, ...]
+    subject: str
 
 
 @register("data", "mquake")
@@ -35,7 +37,9 @@ class MquakeConfig(PromptCorpusConfig):
 
     The file is a list of cases. Each has a list ``single_hops`` of facts, with the sentence
     ``cloze``, its ``answer``, and other names of it in ``answer_alias``. Facts of several cases are
-    one. The counterfactual edits of the cases are not read.
+    one. The subject of a fact is the longest name in its ``cloze``, among those of the case: the
+    subjects in ``requested_rewrite`` and ``orig.triples_labeled``, and the answers, each of which
+    is the subject of the next fact. The counterfactual edits themselves are not read.
 
     Source:
         Zhong et al. 2023, MQuAKE: Assessing Knowledge Editing in Language Models via Multi-Hop
@@ -50,12 +54,16 @@ class MquakeConfig(PromptCorpusConfig):
         """
         path = source_file(self.source, "data=mquake")
         facts: dict[tuple[str, str], Fact] = {}
+        subjects: dict[str, str] = {}
         for number, case in enumerate(records_of(path)):
             for fact in _facts(case, path, number):
                 facts.setdefault((fact.prompt, fact.answer), fact)
+                if fact.subject != fact.prompt:
+                    subjects.setdefault(fact.prompt, fact.subject)
         if not facts:
             raise InputError(f"{path} has no fact in single_hops; give a file with facts")
-        return FactsCorpus(self, seed, tuple(facts.values()))
+        found = (f._replace(subject=subjects.get(f.prompt, f.prompt)) for f in facts.values())
+        return FactsCorpus(self, seed, tuple(found))
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,17 +82,34 @@ class FactsCorpus(PromptCorpus):
         return len(self.facts) * math.log2(len({fact.answer for fact in self.facts}))
 
     def _content(self) -> object:
-        return [tuple(fact) for fact in self.facts]
+        return [(fact.prompt, fact.answer, fact.aliases) for fact in self.facts]
 
 
 def _facts(case: Any, path: Path, number: int) -> Iterator[Fact]:
     hops = value_of(case, "single_hops", path, number)
-    for hop in hops if isinstance(hops, list) else [hops]:
-        if not isinstance(hop, dict):
-            raise InputError(f"{path}: single_hops of row {number} must be a list of objects")
+    hops = hops if isinstance(hops, list) else [hops]
+    if not all(isinstance(hop, dict) for hop in hops):
+        raise InputError(f"{path}: single_hops of row {number} must be a list of objects")
+    names = [*_subjects(case), *(str(hop.get("answer") or "").strip() for hop in hops)]
+    for hop in hops:
         prompt, answer = (_text(hop, name, path, number) for name in ("cloze", "answer"))
         aliases = hop.get("answer_alias") or []
-        yield Fact(prompt, answer, tuple(str(alias).strip() for alias in aliases))
+        subject = max((name for name in names if name in prompt), key=len, default="")
+        others = tuple(str(alias).strip() for alias in aliases)
+        yield Fact(prompt, answer, others, subject or prompt)
+
+
+def _subjects(case: Any) -> list[str]:
+    """What a case says that its facts are about; none where it has these fields in another form."""
+    orig = case.get("orig")
+    triples = orig.get("triples_labeled") if isinstance(orig, dict) else None
+    rewrites = case.get("requested_rewrite")
+    found = []
+    if isinstance(triples, list):
+        found += [triple[0] for triple in triples if isinstance(triple, list) and triple]
+    if isinstance(rewrites, list):
+        found += [rewrite.get("subject") for rewrite in rewrites if isinstance(rewrite, dict)]
+    return [name.strip() for name in found if isinstance(name, str)]
 
 
 def _text(hop: dict[str, Any], name: str, path: Path, number: int) -> str:

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Bool
 
 from physlm.data.corpus import require_at_least
 from physlm.data.files.option_formats import OptionFormat, questions_of
@@ -53,9 +54,11 @@ class OptionsPrompt(NamedTuple):
 class OptionsConfig(PromptCorpusConfig):
     """Questions with options from a ``.json``, ``.jsonl``, ``.csv`` or ``.parquet`` file.
 
-    Solved questions come first. They are drawn for each question from the others of the same
-    subject. Where the prompt lists the options, each question is asked again with its options
-    shifted among the letters. Each is also asked without its content, if the prompt has other text.
+    Half of the questions are examples. Solved questions, which come first, are drawn for each
+    question from the other examples of the same subject, of which there are at least as many as
+    needed. A lens may be fitted on examples; the other questions are those to analyse. Where the
+    prompt lists the options, each question is asked again with its options shifted among the
+    letters. Each is also asked without its content, if the prompt has other text.
     """
 
     format: OptionFormat = OptionFormat.auto
@@ -109,6 +112,19 @@ class OptionsCorpus(PromptCorpus):
             prompts += [_prompt(shots, c, number, q) for c, q in asked.items() if q.text]
         return tuple(prompts)
 
+    @cached_property
+    def is_example(self) -> Bool[np.ndarray, " questions"]:
+        """Whether each question may stand solved before others; it is not to be analysed."""
+        n = len(self.questions)
+        order = stream(self.seed, "examples of options").permutation(n)
+        found = np.zeros(n, dtype=bool)
+        found[order[: n // 2]] = True
+        if self.config.n_shots:  # and the question itself, which is no example of its own
+            for numbers in _by_subject(self.questions).values():
+                own = order[np.isin(order, numbers)]
+                found[own[: self.config.n_shots + 1]] = True
+        return found
+
     @property
     def entropy_bits(self) -> float:
         """An upper bound: every option were equally likely."""
@@ -118,8 +134,8 @@ class OptionsCorpus(PromptCorpus):
         return [tuple(prompt) for prompt in self.prompts]
 
     def _shots(self, number: int, same: Sequence[int]) -> list[str]:
-        """Solved questions, among those of the same subject."""
-        others = np.array([other for other in same if other != number], dtype=np.int64)
+        """Solved questions, among the examples of the same subject."""
+        others = np.array([i for i in same if i != number and self.is_example[i]], dtype=np.int64)
         rng = stream(self.seed, "shots", number)
         drawn = rng.permutation(others)[: self.config.n_shots]
         return [self.questions[i].solved for i in drawn]

@@ -35,10 +35,19 @@ class TextsConfig(TextCorpusConfig):
         """All documents of the file, in its order."""
         path = source_file(self.source, "data=texts")
         require_memory({f"data.source={path}": _BYTES_IN_MEMORY * path.stat().st_size})
-        documents = _paragraphs(path) if path.suffix == ".txt" else _column(path)
-        if not documents:
-            raise InputError(f"{path} holds no text; give a file with text")
-        return documents
+        return texts_of(path)
+
+
+def texts_of(path: Path) -> tuple[str, ...]:
+    """All documents of a file in one of the formats of ``data=texts``, in its order.
+
+    Raises:
+        InputError: If it has another format, or holds no text.
+    """
+    documents = _paragraphs(path) if path.suffix == ".txt" else _column(path)
+    if not documents:
+        raise InputError(f"{path} holds no text; give a file with text")
+    return documents
 
 
 def source_file(source: str, world: str) -> Path:

@@ -53,6 +53,7 @@ def annotated_biographies(world: "KnowledgeCorpus", n_tokens: int) -> AnnotatedD
             np.concatenate([[0], np.cumsum(lengths)]),
         ),
         groups=np.concatenate([part.people for part in parts]),
+        names=world.full_names(),
         classes=merged.pop("class"),
         entropy_nats=merged.pop("entropy_nats"),
         tags=merged,

@@ -200,6 +200,10 @@ class KnowledgeCorpus:
         texts = self._piece_texts()
         return [tuple(texts[piece] for piece in row) for row in self.sentences.names]
 
+    def full_names(self) -> list[str]:
+        """Each person's name, as texts spell it."""
+        return [" ".join(parts) for parts in self.name_parts()]
+
     def _piece_texts(self) -> list[str]:
         return [text.strip() for text in self.sentences.pieces.texts]
 

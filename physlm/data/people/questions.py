@@ -185,7 +185,7 @@ class QuestionCorpus(QaSplit):
         people = np.repeat(trained[:n_people], n_attributes)
         attributes = np.arange(len(people)) % n_attributes
         documents = self.documents(people, attributes, np.zeros_like(people))
-        return AnnotatedDocuments(documents, people)
+        return AnnotatedDocuments(documents, people, self.world.full_names())
 
     def prompts(
         self,

@@ -210,7 +210,8 @@ class ManipulationCorpus(QaSplit):
             self.seed, 0, len(self.train), len(self.tasks), config.hint_fraction
         )
         chosen = Documents(documents.tokens[: documents.starts[n]], documents.starts[: n + 1])
-        return AnnotatedDocuments(chosen, self.train[order[:n] // len(self.tasks)])
+        people = self.train[order[:n] // len(self.tasks)]
+        return AnnotatedDocuments(chosen, people, self.world.full_names())
 
     def prompts(self, items: QaItems, *, wants_hint: bool) -> list[np.ndarray]:
         """Questions up to the place of the answer, or of the hint before it."""

@@ -1,14 +1,14 @@
 """A checkpoint of `transformers`, which reads and writes text with its own tokenizer."""
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
-import torch
+import numpy as np
 
 from physlm.analysis.lenses.state_pool import Windows
 from physlm.errors import InputError
 from physlm.models.language_model import LanguageModel
 from physlm.models.pretrained_text import PretrainedText
+from physlm.report.exploration.lens_windows import begins_alike, windows_of
 from physlm.report.exploration.subject import Subject
 
 _LENS_TOKENS, _LENS_WINDOW = 2**16, 512
@@ -43,18 +43,19 @@ class CheckpointSubject(Subject):
         """The likeliest next tokens, one after the other, without an end-of-text."""
         return self.text.continuation(tokens, max_tokens)
 
-    def lens_windows(self, analysed: Sequence[int], texts: Path | None) -> Windows:  # noqa: ARG002
-        """The first tokens of a text file, in windows."""
+    def lens_windows(self, analysed: Sequence[int], texts: Sequence[str] | None) -> Windows:
+        """The first tokens of given texts, without those that begin as the analysed one does."""
         if texts is None:
             raise InputError(
                 f"{self.name} is a checkpoint, without documents of its own; name a file with "
                 "other texts by --lens-texts, or use --lens logit"
             )
-        try:
-            content = texts.read_text(encoding="utf-8")
-        except ValueError as error:
-            raise InputError(f"--lens-texts {texts} is no text in UTF-8 ({error})") from error
-        tokens = torch.tensor(self.text.tokens_of(content)[:_LENS_TOKENS])
-        longest = min(self.model.longest_window or _LENS_WINDOW, _LENS_WINDOW, len(tokens))
-        n_windows = len(tokens) // longest
-        return Windows(tokens[: n_windows * longest].view(n_windows, longest))
+        rows, n_left = [], _LENS_TOKENS
+        for text in texts:
+            row = np.array(self.text.tokens_of(text)[:n_left], dtype=np.int64)
+            if len(row) and not begins_alike(row, analysed):
+                rows.append(row)
+                n_left -= len(row)
+        if not rows:
+            raise InputError("--lens-texts has no text but the analysed one; give others")
+        return windows_of(rows, min(self.model.longest_window or _LENS_WINDOW, _LENS_WINDOW))

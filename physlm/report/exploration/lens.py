@@ -11,7 +11,7 @@ from physlm.report.exploration.subject import Subject
 
 
 def lens_of(
-    subject: Subject, choice: str, analysed: Sequence[int], texts: Path | None
+    subject: Subject, choice: str, analysed: Sequence[int], texts: Sequence[str] | None
 ) -> tuple[Lens, str]:
     """The lens of a choice, and its description.
 
@@ -19,7 +19,7 @@ def lens_of(
         subject: The model.
         choice: ``logit``, ``tuned``, ``ridge``, or the folder of a tuned lens.
         analysed: The tokens to be analysed, on which no lens is fitted.
-        texts: A file with texts to fit on; None for documents of the model's own world.
+        texts: Texts to fit on; None for documents of the model's own world.
 
     Raises:
         InputError: If the folder holds no lens of the model, or there is too little to fit on.

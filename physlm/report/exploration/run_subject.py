@@ -1,26 +1,23 @@
 """The model of a trained run, which reads and writes the words of its corpus."""
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import torch
-from jaxtyping import Bool, Int
+from jaxtyping import Int
 
 from physlm.analysis.lenses.state_pool import Windows
 from physlm.config import recorded
-from physlm.data.corpus import Corpus, Documents
-from physlm.data.mixture import part_of
-from physlm.data.people.knowledge import KnowledgeCorpus
-from physlm.data.people.sentences import Biographies
+from physlm.data.annotation import annotated
+from physlm.data.corpus import Corpus
 from physlm.data.tokens import END_OF_TEXT
 from physlm.errors import InputError
 from physlm.eval.generate import generate
 from physlm.eval.sampling import Sampling
 from physlm.models.language_model import LanguageModel
 from physlm.preparation import World, trained_world
+from physlm.report.exploration.lens_windows import begins_alike, windows_of
 from physlm.report.exploration.subject import Subject
 from physlm.run_directory import RunDirectory
 from physlm.train.runtime import Device
@@ -95,40 +92,31 @@ class RunSubject(Subject):
         greedy = Sampling(max_new_tokens=max_tokens, eos=self.vocabulary.eos, temperature=0.0)
         return _listed(generate(self.model, [list(tokens)], greedy, seed=0).tokens[0])
 
-    def lens_windows(self, analysed: Sequence[int], texts: Path | None) -> Windows:
-        """Documents of the first epoch, without the analysed one and those of the same people."""
+    def lens_windows(self, analysed: Sequence[int], texts: Sequence[str] | None) -> Windows:
+        """Documents of the world that share no subject with the analysed text."""
         if texts is not None:
             raise InputError(
-                f"--lens-texts {texts}: {self.name} is a run, whose lens is fitted on documents of "
-                "its own world; leave it out"
+                f"--lens-texts: {self.name} is a run, whose lens is fitted on documents of its own "
+                "world; leave it out"
             )
-        length = len(self.corpus.epoch(0, 0, 1).tokens)
-        n_documents = min(self.corpus.n_documents, math.ceil(_LENS_TOKENS / length))
-        documents = self.corpus.epoch(0, 0, n_documents)
-        is_other = self._is_other(documents, analysed)
+        found = annotated(self.corpus, _LENS_TOKENS)
+        rows = np.split(found.documents.tokens, found.documents.starts[1:-1])
+        text = self.text_of(analysed)
+        named = [name for name in found.names if name in text]
+        is_same = [begins_alike(row, analysed) or self._names_any(row, named) for row in rows]
+        is_other = ~np.isin(found.groups, found.groups[is_same])
         if not is_other.any():
             raise InputError(
-                f"{self.name}: the world has no documents but the analysed one; use --lens logit"
+                f"{self.name}: every document of the world is about what the text is about; use "
+                "--lens logit"
             )
-        part = slice(0, self.model.longest_window)
-        rows = documents.rows(self.vocabulary.eos)[is_other, part].astype(np.int64)
-        lengths = np.diff(documents.starts)[is_other]
-        is_visible = np.arange(rows.shape[1]) < lengths[:, None]
-        return Windows(torch.from_numpy(rows), torch.from_numpy(is_visible))
+        kept = [row for row, is_kept in zip(rows, is_other, strict=True) if is_kept]
+        return windows_of(kept, self.model.longest_window)
 
-    def _is_other(
-        self, documents: Documents, analysed: Sequence[int]
-    ) -> Bool[np.ndarray, " documents"]:
-        """Which documents neither begin with the analysed text nor are about its people."""
-        rows = documents.rows(self.vocabulary.eos)
-        begun = np.array(analysed)[: rows.shape[1]]
-        is_other: np.ndarray = (rows[:, : len(begun)] != begun).any(axis=1)
-        people = part_of(self.corpus, KnowledgeCorpus)
-        if people is None or not isinstance(documents, Biographies):
-            return is_other
-        text = self.text_of(analysed)
-        named = [i for i, parts in enumerate(people.name_parts()) if " ".join(parts) in text]
-        return is_other & ~np.isin(documents.people, named)
+    def _names_any(self, row: Int[np.ndarray, " tokens"], names: Sequence[str]) -> bool:
+        """Whether a document names one of these; a question may be about two people."""
+        text = self.text_of(_listed(row)) if names else ""
+        return any(name in text for name in names)
 
 
 def _listed(tokens: Int[np.ndarray, " tokens"]) -> list[int]:

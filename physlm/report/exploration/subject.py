@@ -2,7 +2,6 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 from physlm.analysis.lenses.state_pool import Windows
 from physlm.errors import InputError
@@ -56,12 +55,12 @@ class Subject(ABC):
         """The likeliest next tokens, one after the other, without an end-of-text."""
 
     @abstractmethod
-    def lens_windows(self, analysed: Sequence[int], texts: Path | None) -> Windows:
+    def lens_windows(self, analysed: Sequence[int], texts: Sequence[str] | None) -> Windows:
         """Windows on which a lens is fitted, without what is analysed.
 
         Args:
             analysed: The tokens to be analysed.
-            texts: A file with texts; None for documents of the model's own world.
+            texts: Texts that are given; None for documents of the model's own world.
 
         Raises:
             InputError: If there are none.

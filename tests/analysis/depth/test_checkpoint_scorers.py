@@ -84,6 +84,29 @@ def test_facts_are_forced_token_by_token_after_their_prompt(model, sources):
         DepthFactsConfig(lens="logit", longest=1).measure(model, corpus)
 
 
+def test_facts_about_one_subject_are_not_on_both_sides_of_a_lens(model, tmp_path):
+    hops = [
+        {"cloze": f"{part} of Land {i} is", "answer": f"{part}{i}"}
+        for i in range(10)
+        for part in ("The capital", "The king", "The sea")
+    ]
+    cases = [
+        {"single_hops": [hop], "requested_rewrite": [{"subject": f"Land {n // 3}"}]}
+        for n, hop in enumerate(hops)
+    ]
+    (tmp_path / "facts.json").write_text(json.dumps(cases))
+    corpus = MquakeConfig(source=str(tmp_path / "facts.json")).build(0)
+    sample = DepthFactsConfig(n_lens_tokens=500, n_predictions=500).sample(model, corpus)
+    decode = model.text.tokenizer.decode
+    lands = [
+        {decode(row).partition("Land ")[2][0] for row in rows}
+        for rows in (sample.fitted.tokens, sample.tokens)
+    ]
+    assert lands[0]
+    assert lands[1]
+    assert not lands[0] & lands[1]
+
+
 def test_options_are_read_as_letters_and_controls_have_the_same_questions(model, sources):
     corpus = OptionsConfig(source=str(sources / "options.json")).build(0)
     windows, kinds = option_prompts(model, corpus, 100)
@@ -104,6 +127,19 @@ def test_options_are_read_as_letters_and_controls_have_the_same_questions(model,
     found = DepthOptionsConfig(lens="logit").measure(model, corpus)
     names = {metric.text for metric in found.metrics}
     assert "depth/options/accuracy{form=permuted,state=1,task=options_4}" in names
+
+
+def test_no_analysed_question_is_among_what_a_lens_is_fitted_on(model, sources):
+    corpus = OptionsConfig(source=str(sources / "options.json"), n_shots=3).build(0)
+    windows, kinds = option_prompts(model, corpus, 100)
+    decode = model.text.tokenizer.decode
+    seen = zip(windows.tokens, windows.is_visible, strict=True)
+    fitted = "".join(decode(row[own]) for row, own in seen)
+    analysed = {i for kind in kinds for i in kind.positions.documents[:, 0].tolist()}
+    assert len(analysed) == 6
+    assert all((f"Which is {i}?" in fitted) == (i not in analysed) for i in range(12))
+    with pytest.raises(InputError, match="has 12 questions, of which 12 are examples"):
+        option_prompts(model, OptionsConfig(source=corpus.config.source, n_shots=11).build(0), 9)
 
 
 def test_options_of_several_tokens_and_prompts_beyond_the_window_are_refused(model, tmp_path):

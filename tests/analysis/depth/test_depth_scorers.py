@@ -1,5 +1,7 @@
 """Scorers of depth: what they read, and planted depths that they must find."""
 
+from collections import Counter
+
 import numpy as np
 import polars as pl
 import pytest
@@ -9,6 +11,7 @@ from physlm.analysis.depth.depth import DepthConfig
 from physlm.analysis.depth.depth_classes import DepthClassesConfig
 from physlm.analysis.depth.depth_facts import DepthFactsConfig
 from physlm.analysis.depth.depth_options import DepthOptionsConfig
+from physlm.analysis.depth.early_exit_scorer import EarlyExitConfig
 from physlm.analysis.depth.lens_scorer import LensKind, LensScorerConfig
 from physlm.analysis.depth.option_prompts import option_prompts
 from physlm.analysis.depth.positions import Positions
@@ -193,7 +196,7 @@ def test_the_order_of_options_settles_where_it_was_planted(people, tasks):
     at_state = dims.replace("task=", "state={},task=")
     assert found[f"depth/options/all_in_top_k{{{at_state.format(2)}}}"] == 1
     assert found[f"depth/options/all_in_top_k{{{at_state.format(1)}}}"] == 0
-    assert found[f"depth/options/half_over_final{{{dims}}}"] == 1
+    assert found[f"depth/options/half_minus_final{{{dims}}}"] == pytest.approx(0.2)
 
 
 def test_the_depth_of_a_model_is_held_against_lenses_that_know_less(people):
@@ -209,6 +212,11 @@ def test_the_depth_of_a_model_is_held_against_lenses_that_know_less(people):
         assert found[f"lens/skill{{lens={lens},state=2}}"] == 1
     assert found["lens/largest_kl_excess{lens=logit}"] < 0
     assert found["lens/largest_skill{lens=shuffled}"] < 0.05
+    sample = config.sample(model, people)
+    counts = Counter(sample.tokens[sample.analysed.counted(1)].tolist())
+    n_once = sum(n == 1 for n in counts.values())
+    assert n_once
+    assert found["lens/token_singleton_fraction"] == pytest.approx(n_once / counts.total())
     rows = measurement.tables["predictions"]
     is_frequent = measurement.arrays["bucket_of_token"] == 0
     early, final = (is_frequent[rows["top1"].to_numpy()[:, k]] for k in (1, 2))
@@ -219,6 +227,41 @@ def test_the_depth_of_a_model_is_held_against_lenses_that_know_less(people):
     name = "depth/frequency/early_excess{bucket=mass_50,lens=own}"
     assert found[name] == pytest.approx(expected)
     assert sorted(config.figures(measurement)) == sorted(config.figure_names)
+
+
+@pytest.fixture
+def published(people, tmp_path):
+    """A Jacobian lens in a published file, without state 0: unit matrices, hence the logit lens."""
+    width = small(people).output_weight.shape[1]
+    torch.save({"J": {0: torch.eye(width).half()}}, tmp_path / "lens.pt")
+    return str(tmp_path / "lens.pt")
+
+
+def test_a_published_lens_is_measured_at_the_states_that_it_reads(people, published):
+    model = small(people)
+    sizes = {"n_lens_tokens": 600, "n_predictions": 200}
+    config = DepthConfig(lens="jacobian", lens_path=published, **sizes)
+    config.check(model, people)
+    measurement = config.measure(model, people)
+    found = by_metric(measurement)
+    for name in ("lens/kl_nats", "lens/bias_nats", "depth/agreement"):
+        states = {k for k in range(3) if f"{name}{{lens=own,state={k}}}" in found}
+        assert states == {1, 2}
+    of_state = "lens/kl_nats{{lens={},state=1}}".format
+    assert found[of_state("own")] == pytest.approx(found[of_state("logit")])
+    assert found["lens/largest_kl_excess{lens=logit}"] == pytest.approx(0, abs=1e-6)
+    assert measurement.tables["predictions"]["state"][0].to_list() == [1, 2]
+    assert sorted(config.figures(measurement)) == sorted(config.figure_names)
+
+
+def test_a_lens_that_lacks_other_states_is_refused_before_anything_is_computed(people, published):
+    config = DecoderConfig(n_layers=3, d_model=8, n_heads=2)
+    deeper = config.build(people.vocabulary.size, 64, 0)
+    with pytest.raises(InputError, match=r"reads no state 2; of the states 0 to 3 of the"):
+        DepthConfig(lens="jacobian", lens_path=published).check(deeper, people)
+    exits = EarlyExitConfig(lens="jacobian", lens_path=published, decoding_states=[0, 1])
+    with pytest.raises(InputError, match=r"decoding_states=\[0, 1\], and .* reads no state 0"):
+        exits.check(small(people), people)
 
 
 def test_a_grammar_is_measured_against_its_truth(strings):
@@ -282,6 +325,14 @@ def test_what_cannot_be_measured_is_refused_in_one_line(people, strings, tmp_pat
     encoder = EncoderConfig(n_layers=2, d_model=8, n_heads=2)
     with pytest.raises(InputError, match="predicts no next token"):
         DepthConfig().check(encoder.build(people.vocabulary.size, 32, 0), people)
+    few = small(strings)
+    with pytest.raises(InputError, match=r"frequent_weight=0.1, but 4 tokens, fewer than 50, are"):
+        DepthConfig(frequent_weight=0.1).check(few, strings)
+    (tmp_path / "counts.json").write_text('{"0": {"ratio": 1.0}}')
+    path = str(tmp_path / "counts.json")
+    with pytest.raises(InputError, match=r"counts_path=.*counts.json.*, but 4 tokens, fewer"):
+        DepthConfig(counts_path=path).check(few, strings)
+    DepthConfig(frequent_weight=0.1, counts_path=path, bucket_mass=[0.5]).check(few, strings)
     with pytest.raises(InputError, match="no lens|has no config.json"):
         DepthConfig(lens_path=str(tmp_path)).check(small(people), people)
     with pytest.raises(InputError, match="tag=colour; this world's tokens have"):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from physlm.analysis.depth.erasure_metrics import erasers
 from physlm.analysis.depth.erasure_scorer import ErasureConfig
 from physlm.analysis.depth.person_pairs import question_prompts
 from physlm.data.people.bios import BiosConfig
@@ -97,11 +98,21 @@ def test_only_the_own_directions_matter_and_only_where_they_are_read(questions):
         assert accuracy("own", "last", 2, attribute) < 0.35
         assert accuracy("other", "name_last", 1, attribute) > 0.9
         assert accuracy("random", "name_last", 1, attribute) > 0.6
+        assert accuracy("random_of_other", "name_last", 1, attribute) > 0.6
         # After block 1 the name is not read any more.
         assert accuracy("own", "name_last", 2, attribute) == 1
     # Before block 1 the last token is the same for everyone.
     assert not any("place=last,state=1" in text for text in value)
     assert set(config.figures(found)) == {"erasure"}
+
+
+def test_each_attribute_has_as_many_random_directions_beside_it():
+    states = torch.randn(90, 12, generator=torch.Generator().manual_seed(0))
+    place = torch.arange(90)
+    found = erasers(states, {"own": place % 3, "other": place % 7}, seed=0)
+    ranks = {name: eraser.rank for name, eraser in found.items()}
+    assert ranks == {"own": 2, "other": 6, "random": 2, "random_of_other": 6}
+    assert not erasers(states, {"own": place % 3, "other": place % 13}, seed=0)
 
 
 def test_what_cannot_be_erased_is_refused(questions):

@@ -33,7 +33,7 @@ def test_the_constant_predictor_is_the_mean_and_nothing_else_is_better(
     mean = probabilities.mean(0)
     found = constant_yardstick(model, held_out[-1])
     assert found.kl_nats == pytest.approx(kl(probabilities, mean).mean().item(), abs=1e-5)
-    assert found.alone == 0
+    assert found.singleton_fraction == 0
     for change in (0.01, -0.01):
         other = mean.clone()
         other[3] *= 1 + change
@@ -53,8 +53,8 @@ def test_the_best_predictor_of_a_context_is_the_mean_in_it(
     expected = kl(probabilities, (sums / counts[:, None])[contexts]).mean().item()
     found = context_yardstick(model, held_out[-1], contexts)
     assert found.kl_nats == pytest.approx(expected, abs=1e-5)
-    assert found.alone == (counts == 1).sum() / len(contexts)
-    assert found.alone > 0
+    assert found.singleton_fraction == (counts == 1).sum() / len(contexts)
+    assert found.singleton_fraction > 0
 
 
 def test_state_0_is_no_better_than_the_token_alone(model, tuned, held_out):
@@ -68,7 +68,7 @@ def test_state_0_is_no_better_than_the_token_alone(model, tuned, held_out):
 def test_a_predictor_that_knows_each_token_apart_is_perfect_and_says_so(model, held_out):
     last = held_out[-1, :100]
     found = context_yardstick(model, last, torch.arange(100))
-    assert (found.kl_nats, found.alone) == (pytest.approx(0, abs=1e-6), 1)
+    assert (found.kl_nats, found.singleton_fraction) == (pytest.approx(0, abs=1e-6), 1)
 
 
 @pytest.mark.parametrize("n_scores", [2**24, 1000])

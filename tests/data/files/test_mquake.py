@@ -33,12 +33,45 @@ def built(folder, cases):
 def test_facts_of_several_cases_are_one_and_edits_are_left_out(tmp_path):
     corpus = built(tmp_path, CASES)
     assert corpus.facts == (
-        Fact("The author of Misery is", "Stephen King", ()),
-        Fact("The capital of France is", "Paris", ("City of Light",)),
-        Fact("The capital of Italy is", "Rome", ()),
+        Fact("The author of Misery is", "Stephen King", (), "The author of Misery is"),
+        Fact("The capital of France is", "Paris", ("City of Light",), "The capital of France is"),
+        Fact("The capital of Italy is", "Rome", (), "The capital of Italy is"),
     )
     assert corpus.entropy_bits == pytest.approx(3 * math.log2(3))
     assert corpus.fingerprint() != built(tmp_path, CASES[:1]).fingerprint()
+
+
+REWRITTEN = [
+    {
+        "requested_rewrite": [{"prompt": "The author of {} is", "subject": "Misery"}],
+        "single_hops": [
+            hop("The author of Misery is", "Stephen King"),
+            hop("Stephen King was born in", "Portland"),  # about the answer before it
+        ],
+    },
+    {"single_hops": [hop("The author of Misery is", "Stephen King"), hop("Cats eat", "mice")]},
+    {
+        "orig": {"triples_labeled": [["Stephen", "sex", "male"], ["male", "of", "x"]]},
+        "requested_rewrite": [{"subject": "Stephen King"}],  # the longer name counts
+        "single_hops": [hop("The sex of Stephen King is", "male")],
+    },
+    {"orig": [], "requested_rewrite": "?", "single_hops": [hop("Misery was written in", "1987")]},
+]
+
+
+def test_the_subject_of_a_fact_is_the_longest_name_that_a_case_has_for_it(tmp_path):
+    assert [fact.subject for fact in built(tmp_path, REWRITTEN).facts] == [
+        "Misery",
+        "Stephen King",
+        "Cats eat",
+        "Stephen King",
+        "Misery was written in",
+    ]
+
+
+def test_a_fact_has_the_subject_that_any_case_names(tmp_path):
+    (author, *_) = built(tmp_path, [REWRITTEN[1], REWRITTEN[0]]).facts
+    assert author.subject == "Misery"
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,8 @@ import pytest
 import torch
 
 from physlm.data.people.bios import BiosConfig
+from physlm.data.people.questions import QuestionsConfig
+from physlm.data.tasks.manipulation import ManipulationConfig
 from physlm.data.tokens import END_OF_TEXT, TokenizerName
 from physlm.errors import InputError
 from physlm.models.architecture import DecoderConfig, EncoderConfig
@@ -38,18 +40,42 @@ def test_a_continuation_takes_the_likeliest_token_again_and_again():
     assert 0 < len(written) <= 6
 
 
-def test_a_lens_is_fitted_on_documents_about_other_people():
-    own = subject_of(BiosConfig(n_people=24, frequencies=[2, 2], tokenizer=TokenizerName.compact))
+def world(kind):
+    people = BiosConfig(
+        n_people=24,
+        frequencies=[2, 2],
+        include_question_vocabulary=True,
+        tokenizer=TokenizerName.compact,
+    ).build(0)
+    if kind == "biographies":
+        return people, people
+    if kind == "questions":
+        return people, QuestionsConfig().follow(people, 0)
+    tasks = ["birth_month_ranking", "birth_month_mod_2"]  # the first is about two people
+    return people, ManipulationConfig(tasks=tasks, hint_fraction=0.5).follow(people, 0)
+
+
+@pytest.mark.parametrize("kind", ["biographies", "questions", "comparisons"])
+def test_a_lens_is_fitted_on_documents_about_other_people(kind):
+    people, corpus = world(kind)
+    own = subject_of(corpus)
     analysed = own.document(0)
-    documents = own.corpus.epoch(0, 0, own.corpus.n_documents)
-    person = documents.people[0]
-    assert (documents.people == person).sum() == 2
-    name = " ".join(own.corpus.name_parts()[person])
-    for text in (analysed, own.tokens_of(name)):
+    names = [" ".join(parts) for parts in people.name_parts()]
+    named = [name for name in names if name in own.text_of(analysed)]
+    assert named
+    for text in (analysed, own.tokens_of(named[0])):
         windows = own.lens_windows(text, None)
-        assert len(windows) > own.corpus.n_documents / 2
-        for row, is_visible in zip(windows.tokens, windows.is_visible, strict=True):
-            assert name not in own.text_of(row[is_visible].tolist())
+        rows = zip(windows.tokens, windows.is_visible, strict=True)
+        fitted = [own.text_of(row[is_visible].tolist()) for row, is_visible in rows]
+        assert not any(named[0] in document for document in fitted)
+        found = {name for name in names if any(name in document for document in fitted)}
+        assert len(found) >= (12 if kind == "biographies" else 6)
+
+
+def test_a_world_about_one_thing_leaves_nothing_to_fit_a_lens_on():
+    own = subject_of(BiosConfig(n_people=1, tokenizer=TokenizerName.compact).build(0))
+    with pytest.raises(InputError, match="toy: every document of the world is about what the text"):
+        own.lens_windows(own.document(0), None)
 
 
 def test_a_document_that_is_longer_than_the_window_is_cut_with_a_word(capsys):
