@@ -64,7 +64,9 @@ def test_a_metric_of_the_length_alone_shows_no_evidence_beyond_it():
 def test_a_planted_effect_is_found_where_it_is_and_nowhere_else(found):
     assert found.verdicts["hfer"].outcome is Outcome.beyond
     assert found.verdicts["any"].outcome is Outcome.beyond
-    assert found.verdicts["fiedler"].outcome is Outcome.no_evidence
+    elsewhere = found.verdicts["fiedler"]
+    assert elsewhere.outcome is Outcome.no_evidence
+    assert [condition.holds for condition in elsewhere.conditions[:3]] == [False, False, False]
     chosen = found.selected.filter(arm="model", metric="hfer", chosen_for="both").row(0, named=True)
     assert (chosen["layer"], chosen["head"], chosen["n_chosen"]) == (1, 0, 5)
     assert chosen["d_controls"] == pytest.approx(-1.8, abs=0.5)

@@ -29,11 +29,13 @@ def test_a_metric_that_knows_accepts_valid_texts_only(texts):
 
 
 def test_a_metric_that_is_the_log_probability_does_as_well_at_every_coverage(texts):
-    values = np.exp(texts.covariates["mean_log_probability"])[:, None] + texts.is_valid[:, None]
+    likelihood = np.exp(texts.covariates["mean_log_probability"])
+    values = (likelihood + 0.05 * texts.is_valid)[:, None]
     covariates = {**texts.covariates, "mean_log_probability": values[:, 0]}
     texts = Texts(texts.is_valid, texts.problem, covariates)
     found = threshold_coverage(values, texts)
     assert found.accuracy_accepted == found.accuracy_log_probability
+    assert 0.6 < found.accuracy_accepted < 0.95
     assert found.curve["metric"].to_list() == found.curve["log_probability"].to_list()
 
 
