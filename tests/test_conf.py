@@ -13,6 +13,7 @@ from hydra.types import RunMode
 from physlm.config import RunConfig, composed, config_dir, register, run_config
 from physlm.data.cfg.corpus import CfgConfig
 from physlm.data.files.bible import BibleConfig
+from physlm.data.fixed_length import FixedLengthConfig
 from physlm.data.mixture import part_of
 from physlm.data.people.junk import JunkConfig
 from physlm.data.people.knowledge import KnowledgeCorpus
@@ -57,7 +58,9 @@ def test_every_experiment_composes_at_every_scale(config, experiment, scale):
 
 
 def size_of_world(chosen: RunConfig) -> int:
-    """People, or ten thousands of tokens of strings."""
+    """People, or ten thousands of tokens of strings or texts."""
+    if isinstance(chosen.data, FixedLengthConfig):
+        return chosen.data.n_texts * chosen.data.seq_len // 10_000
     if isinstance(chosen.data, CfgConfig):
         return round(chosen.data.n_strings * chosen.data.build(0).grammar.mean_length / 10_000)
     if isinstance(chosen.data, MixedConfig):

@@ -67,7 +67,7 @@ def collected(
                 wrong.append(version)
         if len(valid) >= n_problems:
             return valid[:n_problems], wrong[:n_problems]
-        if len(texts) == 0:
+        if not valid or len(texts) == 0:
             break
     raise ValueError(
         f"{what}: only {len(valid)} of {n_seen} texts can be made wrong so, and n_problems="
