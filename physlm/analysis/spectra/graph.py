@@ -1,5 +1,6 @@
 """Weighted graphs over tokens, made from attention maps."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -8,6 +9,8 @@ from torch import Tensor
 
 from physlm.analysis.spectra.options import Diagonal, GraphOptions, LaplacianKind, Symmetrise
 from physlm.errors import InputError
+
+_CACHED = 2**19  # numbers of a matrix that is written and read again
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,17 @@ class Graph:
         """True at the first ``n_tokens`` indices, where the sorted eigenvalues of tokens are."""
         index = torch.arange(self.degrees.shape[-1], device=self.degrees.device)
         return index < self.n_tokens[..., None]
+
+    def parts(self) -> "Iterator[Graph]":
+        """The graphs a few at a time, along the first axis, whose matrices fit into a cache."""
+        if self.degrees.ndim == 1:
+            yield self
+            return
+        size = max(1, _CACHED // max(1, self.weights[0].numel()))
+        marks = None if self.is_token is None else torch.split(self.is_token, size)
+        degrees = torch.split(self.degrees, size)
+        for i, weights in enumerate(torch.split(self.weights, size)):
+            yield Graph(weights, degrees[i], None if marks is None else marks[i])
 
 
 def graph_of(

@@ -13,22 +13,21 @@ from torch import Tensor
 from physlm.analysis.spectra.graph import Graph, graph_of, is_causal
 from physlm.analysis.spectra.maps import usable
 from physlm.analysis.spectra.options import GraphOptions, LaplacianKind, Symmetrise
+from physlm.analysis.spectra.signals import Signal
 from physlm.errors import InputError, refused_values
 
 
 @dataclass(frozen=True, slots=True)
 class Spectrum:
-    """Eigenvalues of each graph, ascending, and eigenvectors.
+    """Eigenvalues of each graph, ascending.
 
     Attributes:
         values: Those of tokens; behind them one per padded token, larger and without meaning.
         is_value: False at those of padded tokens.
-        vectors: Orthonormal columns u_k, of ``sym`` for ``rw``; None if not asked for.
     """
 
     values: Float[Tensor, "*graphs tokens"]
     is_value: Bool[Tensor, "*graphs tokens"]
-    vectors: Float[Tensor, "*graphs tokens tokens"] | None = None
 
     @property
     def n(self) -> Float[Tensor, "*graphs"]:
@@ -77,31 +76,46 @@ def eigenvalues(
     return spectrum(graph_of(usable(attention), options), options).values
 
 
-def spectrum(graph: Graph, options: GraphOptions, *, with_vectors: bool = False) -> Spectrum:
-    """The full spectrum of each graph.
+def spectrum(graph: Graph, options: GraphOptions) -> Spectrum:
+    """All eigenvalues of each graph."""
+    if is_triangular(options):
+        return _spectrum_of_map(graph, options)
+    parts = [
+        torch.linalg.eigvalsh(above_tokens(symmetric_operator(part, options.laplacian), part))
+        for part in graph.parts()
+    ]
+    return Spectrum(_not_negative(_joined(parts), options), graph.is_among_first)
+
+
+def spectrum_and_energies(
+    graph: Graph, options: GraphOptions, signal: Signal
+) -> tuple[Spectrum, Float[Tensor, "*#graphs tokens"]]:
+    """All eigenvalues of each graph, and the energy E_k = |u_k' X|^2 of a signal in each mode.
+
+    Eigenvectors, of ``sym`` for ``rw``, are over the full basis, and are not kept.
 
     Raises:
-        InputError: If eigenvectors are asked of an operator that is not symmetric, or while the
-            weights require a gradient: it divides by differences of eigenvalues and explodes.
+        InputError: If the weights require a gradient: through eigenvectors it divides by
+            differences of eigenvalues and explodes.
     """
-    if is_triangular(options):
-        if with_vectors:
-            raise InputError(f"{options.laplacian.value} has no orthonormal eigenvectors; use sym")
-        return _spectrum_of_map(graph, options)
-    matrix = above_tokens(symmetric_operator(graph, options.laplacian), graph)
-    vectors = None
-    if with_vectors:
-        if matrix.requires_grad:
-            raise InputError(
-                "no gradient through eigenvectors; use smoothness, heat_trace or fiedler, or "
-                "torch.no_grad()"
-            )
-        values, vectors = torch.linalg.eigh(matrix)
-    else:
-        values = torch.linalg.eigvalsh(matrix)
-    if options.laplacian.is_symmetric_laplacian:
-        values = values.clamp(min=0)  # negative by rounding only
-    return Spectrum(values, graph.is_among_first, vectors)
+    if graph.weights.requires_grad:
+        raise InputError(
+            "no gradient through eigenvectors; use smoothness, heat_trace or fiedler, or "
+            "torch.no_grad()"
+        )
+    is_shared = signal.states.ndim != graph.weights.ndim or len(signal.states) != len(graph.weights)
+    parts = [graph] if is_shared else list(graph.parts())
+    signals = [signal] if len(parts) == 1 else signal.split(parts[0].degrees.shape[0])
+    values, energies = [], []
+    for part, own in zip(parts, signals, strict=True):
+        matrix = above_tokens(symmetric_operator(part, options.laplacian), part)
+        found, vectors = torch.linalg.eigh(matrix.mT)  # its layout saves the solver a copy
+        scaled = vectors * own.scale[..., None]  # smaller than X, of which d > T is usual
+        sizes: Tensor = torch.linalg.vector_norm(scaled.mT @ own.states, dim=-1)
+        values.append(found)
+        energies.append(sizes.square())
+    whole = Spectrum(_not_negative(_joined(values), options), graph.is_among_first)
+    return whole, _joined(energies) * whole.is_value
 
 
 def is_triangular(options: GraphOptions) -> bool:
@@ -159,6 +173,15 @@ def _power(degrees: Tensor, exponent: float) -> Tensor:
     is_connected = degrees > 0
     safe = torch.where(is_connected, degrees, torch.ones_like(degrees))
     return torch.where(is_connected, safe**exponent, torch.zeros_like(degrees))
+
+
+def _joined(parts: list[Tensor]) -> Tensor:
+    return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+
+def _not_negative(values: Tensor, options: GraphOptions) -> Tensor:
+    """Eigenvalues of Laplacians, which are negative by rounding only."""
+    return values.clamp(min=0) if options.laplacian.is_symmetric_laplacian else values
 
 
 def _spectrum_of_map(graph: Graph, options: GraphOptions) -> Spectrum:

@@ -16,7 +16,13 @@ from physlm.analysis.spectra.eigenvalue_metrics import (
 from physlm.analysis.spectra.extremal import extremes
 from physlm.analysis.spectra.graph import Graph, graph_of
 from physlm.analysis.spectra.graph_tokens import GraphTokens, graph_tokens
-from physlm.analysis.spectra.laplacians import Spectrum, is_triangular, spectrum, symmetric_operator
+from physlm.analysis.spectra.laplacians import (
+    Spectrum,
+    is_triangular,
+    spectrum,
+    spectrum_and_energies,
+    symmetric_operator,
+)
 from physlm.analysis.spectra.maps import usable
 from physlm.analysis.spectra.metric_options import (
     ADJACENCY,
@@ -30,10 +36,10 @@ from physlm.analysis.spectra.metric_options import (
 )
 from physlm.analysis.spectra.options import GraphOptions, LaplacianKind
 from physlm.analysis.spectra.signal_metrics import (
-    MASS_METRICS,
     energy,
     energy_spectrum,
-    smoothness,
+    form_metrics,
+    mass_metrics,
     weighted_signal,
 )
 from physlm.analysis.spectra.signals import Signal, signal_of
@@ -112,8 +118,17 @@ def _laplacian_metrics(
     graph: Graph, signal: Signal | None, names: set[str], options: MetricOptions
 ) -> dict[str, Masked]:
     kind = options.graph.laplacian
-    known = _spectrum(graph, names, options.graph)
     found: dict[str, Masked] = {}
+    known: Spectrum | None = None
+    if signal is not None and names & {*FORMS, *MASSES}:
+        weighted = weighted_signal(signal, graph, kind)
+        if names & set(MASSES):
+            known, energies = spectrum_and_energies(graph, options.graph, weighted)
+            found = mass_metrics(energy_spectrum(known, energies), weighted)
+        else:
+            found = form_metrics(energy(graph, weighted, kind), weighted)
+    if known is None and _needs_spectrum(graph, names, options.graph):
+        known = spectrum(graph, options.graph)
     if names & set(EXTREMES):
         with_largest = bool(names & {"lambda_max", "connectivity_ratio"})
         found |= extreme_metrics(
@@ -127,20 +142,18 @@ def _laplacian_metrics(
         assert known is not None
         metrics = eigenvalue_metrics(tuple(options.betas))
         found |= {name: metric(known) for name, metric in metrics.items() if base(name) in names}
-    if signal is not None and names & {*FORMS, *MASSES}:
-        found |= _signal_metrics(graph, weighted_signal(signal, graph, kind), known, names, kind)
     return found
 
 
-def _spectrum(graph: Graph, names: set[str], options: GraphOptions) -> Spectrum | None:
-    """As much of the spectrum as the metrics need; None if its ends will do, or nothing."""
-    if names & set(MASSES):
-        return spectrum(graph, options, with_vectors=True)
+def _needs_spectrum(graph: Graph, names: set[str], options: GraphOptions) -> bool:
+    """Whether metrics need all eigenvalues; their ends are found by Lanczos, and sums are free."""
     # Lanczos has no gradient, and none is needed where a full decomposition is as fast.
     is_whole = graph.weights.requires_grad or graph.degrees.shape[-1] <= _SMALL
-    if names & set(EIGENVALUES) or is_triangular(options) or (names & set(EXTREMES) and is_whole):
-        return spectrum(graph, options)
-    return None
+    return (
+        bool(names & set(EIGENVALUES))
+        or is_triangular(options)
+        or (is_whole and bool(names & set(EXTREMES)))
+    )
 
 
 def _traces(graph: Graph, known: Spectrum | None, options: GraphOptions) -> dict[str, Masked]:
@@ -160,20 +173,6 @@ def _traces(graph: Graph, known: Spectrum | None, options: GraphOptions) -> dict
         matrix.diagonal(dim1=-2, dim2=-1).copy_(apart)
         spread = matrix.square().sum((-2, -1)) / n  # |L - mean I|^2, as tr L^2 = sum lambda^2
     return {"eigenvalue_mean": always(mean), "eigenvalue_variance": always(spread)}
-
-
-def _signal_metrics(
-    graph: Graph, signal: Signal, known: Spectrum | None, names: set[str], kind: LaplacianKind
-) -> dict[str, Masked]:
-    found: dict[str, Masked] = {}
-    if not names & set(MASSES):
-        rough = energy(graph, signal, kind)
-    else:
-        assert known is not None
-        masses = energy_spectrum(known, signal)
-        found |= {name: metric(masses) for name, metric in MASS_METRICS.items() if name in names}
-        rough = masses.form
-    return found | {"energy": always(rough), "smoothness": smoothness(rough, signal)}
 
 
 def _of_adjacency(options: GraphOptions) -> GraphOptions:

@@ -4,7 +4,6 @@ u_k are orthonormal eigenvectors over the full basis, E_k = |u_k' X|^2, p_k = E_
 the states, and are to be compared with probes of states.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -39,12 +38,10 @@ class EnergySpectrum:
         return self.energies.sum(-1)
 
 
-def energy_spectrum(spectrum: Spectrum, signal: Signal) -> EnergySpectrum:
-    """Project a signal, weighted as `weighted_signal` says, on the eigenvectors."""
-    assert spectrum.vectors is not None
-    scaled = spectrum.vectors * signal.scale[..., None]  # smaller than X, of which d > T is usual
-    sizes: Tensor = torch.linalg.vector_norm(scaled.mT @ signal.states, dim=-1)
-    energies = sizes.square() * spectrum.is_value
+def energy_spectrum(
+    spectrum: Spectrum, energies: Float[Tensor, "*#graphs tokens"]
+) -> EnergySpectrum:
+    """Energies beside the eigenvalues of their modes; one graph may have several signals."""
     values = torch.where(spectrum.is_value, spectrum.values, torch.zeros_like(spectrum.values))
     return EnergySpectrum(
         values.expand_as(energies),
@@ -68,21 +65,28 @@ def energy(graph: Graph, signal: Signal, laplacian: LaplacianKind) -> Float[Tens
     return ((symmetric_operator(graph, laplacian) @ values) * values).sum((-2, -1)).clamp(min=0)
 
 
-def smoothness(rough: Float[Tensor, "*graphs"], signal: Signal) -> Masked:
-    """Energy over tr(X' X), the mean of lambda under p: large values are rough; 0 for no signal."""
-    return always(ratio(rough, signal.squares.sum(-1).expand_as(rough)).values)
+def form_metrics(form: Float[Tensor, "*graphs"], signal: Signal) -> dict[str, Masked]:
+    """Energy and smoothness.
+
+    Smoothness is energy over tr(X' X), the mean of lambda under p: large values are rough. It is 0
+    if there is no signal.
+    """
+    total = signal.squares.sum(-1).expand_as(form)
+    return {"energy": always(form), "smoothness": always(ratio(form, total).values)}
 
 
-MASS_METRICS: dict[str, Callable[[EnergySpectrum], Masked]] = {
-    "spectral_entropy": lambda found: always(entropy(found.energies)),
-    "spectral_entropy_normalised": lambda found: always(
-        entropy(found.energies) / found.is_value.sum(-1).to(found.values.dtype).log()
-    ),
-    "hfer": lambda found: share_above(found, torch.ones_like(found.largest)),
-    "hfer_half_max": lambda found: share_above(found, found.largest / 2),
-} | {
-    f"hfer_index_{share}": lambda found, share=share: upper_share(found, share) for share in SHARES
-}
+def mass_metrics(found: EnergySpectrum, signal: Signal) -> dict[str, Masked]:
+    """How energy is spread over modes, and what follows from it, by name."""
+    n = found.is_value.sum(-1).to(found.values.dtype)
+    spread = entropy(found.energies)
+    return {
+        "spectral_entropy": always(spread),
+        "spectral_entropy_normalised": always(spread / n.log()),
+        "hfer": share_above(found, torch.ones_like(found.largest)),
+        "hfer_half_max": share_above(found, found.largest / 2),
+        **{f"hfer_index_{share}": upper_share(found, share) for share in SHARES},
+        **form_metrics(found.form, signal),
+    }
 
 
 def share_above(found: EnergySpectrum, cut: Float[Tensor, "*graphs"]) -> Masked:

@@ -30,6 +30,11 @@ class Signal:
         """X."""
         return self.states * self.scale[..., None]
 
+    def split(self, size: int) -> "list[Signal]":
+        """The signals, ``size`` at a time along the first axis."""
+        parts = (torch.split(part, size) for part in (self.states, self.scale, self.squares))
+        return [Signal(*part) for part in zip(*parts, strict=True)]
+
     def scaled(self, by: Float[Tensor, "*graphs tokens"]) -> "Signal":
         """The signal with every token multiplied by a number of its own."""
         return Signal(self.states, self.scale * by, self.squares * by.square())
