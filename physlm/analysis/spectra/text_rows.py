@@ -1,7 +1,7 @@
 """Spectral metrics of many texts under one model, as the rows that are compared."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -12,7 +12,7 @@ from torch import Tensor
 from physlm.analysis.spectra.head_sample import HeadSample
 from physlm.analysis.spectra.maps import check_maps, combined_heads
 from physlm.analysis.spectra.masked import masked_metrics
-from physlm.analysis.spectra.metric_options import MetricOptions
+from physlm.analysis.spectra.metric_options import COMPANIONS, MetricOptions
 from physlm.analysis.spectra.options import Heads
 from physlm.data.labelled import LabelledTexts
 from physlm.models.language_model import LanguageModel
@@ -40,6 +40,12 @@ class RowOptions:
     heads: Heads = Heads.each
     drop_first: tuple[int, ...] = (0, 1)
     batch_size: int = 32
+
+    @property
+    def spectral(self) -> MetricOptions:
+        """The metrics without their companions, which are the same for other graphs of a map."""
+        names = [name for name in self.metrics.metrics or () if name not in COMPANIONS]
+        return replace(self.metrics, metrics=names or None)
 
 
 @torch.inference_mode()
@@ -94,34 +100,37 @@ def _values(
     maps: Tensor, state: Tensor, options: RowOptions
 ) -> Iterator[tuple[tuple[int, str], np.ndarray]]:
     """Head and metric of each column, and its values on the texts of a batch."""
-    for drop_first in options.drop_first:
-        suffix = f"/drop_first_{drop_first}" if drop_first else ""
-        yield from _of_graphs(maps, state, options, drop_first, suffix)
+    first, *others = options.drop_first
+    yield from _of_graphs(maps, state, options, options.metrics, first)
+    for drop_first in others:
+        yield from _of_graphs(maps, state, options, options.spectral, drop_first)
     if options.heads is Heads.each:
-        yield from _of_mean(maps, state, options, Heads.mean, "/graph_mean")
+        graph = combined_heads(maps, Heads.mean)
+        for key, column in _measured(graph[:, None], state, options.spectral, first, "/graph_mean"):
+            yield (MEAN_GRAPH, key[1]), column
 
 
 def _of_graphs(
-    maps: Tensor, state: Tensor, options: RowOptions, drop_first: int, suffix: str
+    maps: Tensor, state: Tensor, options: RowOptions, metrics: MetricOptions, drop_first: int
 ) -> Iterator[tuple[tuple[int, str], np.ndarray]]:
-    if options.heads is not Heads.each:
-        yield from _of_mean(maps, state, options, options.heads, suffix, drop_first)
+    """Of the graphs of heads, or of the one graph that stands for them."""
+    suffix = f"/drop_first_{drop_first}" if drop_first else ""
+    if options.heads is Heads.each:
+        yield from _measured(maps, state, metrics, drop_first, suffix)
         return
-    found = masked_metrics(maps, state[:, None], options.metrics, drop_first=drop_first)
+    graph = combined_heads(maps, options.heads)
+    for key, column in _measured(graph[:, None], state, metrics, drop_first, suffix):
+        yield (MEAN_GRAPH, key[1]), column
+
+
+def _measured(
+    maps: Tensor, state: Tensor, metrics: MetricOptions, drop_first: int, suffix: str
+) -> Iterator[tuple[tuple[int, str], np.ndarray]]:
+    found = masked_metrics(maps, state[:, None], metrics, drop_first=drop_first)
     for name, (values, is_defined) in found.items():
         numbers = torch.where(is_defined, values.double(), torch.nan).cpu().numpy()
         for head, column in enumerate(numbers.T):
             yield (head, name + suffix), column
-
-
-def _of_mean(
-    maps: Tensor, state: Tensor, options: RowOptions, heads: Heads, suffix: str, drop_first: int = 0
-) -> Iterator[tuple[tuple[int, str], np.ndarray]]:
-    graph = combined_heads(maps, heads)
-    found = masked_metrics(graph, state, options.metrics, drop_first=drop_first)
-    for name, (values, is_defined) in found.items():
-        numbers = torch.where(is_defined, values.double(), torch.nan).cpu().numpy()
-        yield (MEAN_GRAPH, name + suffix), numbers
 
 
 def _long(columns: dict[tuple[int, int, str], np.ndarray], n_texts: int) -> pl.DataFrame:
