@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -50,7 +50,8 @@ def measured_monitors(
     }
     is_calibration = _half(texts)
     found = {
-        name: _Tested.of(config, values, texts, is_calibration) for name, values in monitors.items()
+        name: CalibratedMonitor.of(config, values, texts, is_calibration)
+        for name, values in monitors.items()
     }
     metrics = [metric for name, own in found.items() for metric in own.metrics(name)]
     metrics += _costs(config, model, texts)
@@ -59,6 +60,7 @@ def measured_monitors(
     return Measurement(tuple(metrics), tables={"monitor_alarms": alarms, "monitor_traces": traces})
 
 
+@torch.inference_mode()
 def watched(
     config: "SpectralMonitorConfig", model: Decoder, texts: LabelledTexts
 ) -> tuple[Values, Values]:
@@ -94,8 +96,8 @@ def _half(texts: LabelledTexts) -> Bool[np.ndarray, " texts"]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Tested:
-    """A monitor, and its alarms on the texts that it was not calibrated on.
+class CalibratedMonitor:
+    """A monitor, and its alarms on texts that it was not calibrated on.
 
     Attributes:
         value: Name of the value that it watches.
@@ -122,35 +124,19 @@ class _Tested:
         values: Values,
         texts: LabelledTexts,
         is_calibration: Bool[np.ndarray, " texts"],
-    ) -> "_Tested":
-        """Calibrate and choose on one half, test on the other."""
-        error = _error_of_problem(texts)
-        tried = {
-            name: cls._tried(config, own, texts, error, is_calibration, is_calibration)
-            for name, own in values.items()
-        }
-        alarms = {name: tried[name][0] for name in tried}
-        best = max(tried, key=lambda name: tried[name][1].detected().mean())
-        own = values[best][~is_calibration]
-        return cls._on(best, alarms[best], own, texts, error, ~is_calibration, config.n_prompt - 1)
-
-    @classmethod
-    def _tried(
-        cls,
-        config: "SpectralMonitorConfig",
-        values: Float[np.ndarray, "texts lengths"],
-        texts: LabelledTexts,
-        error: Int64[np.ndarray, " texts"],
-        fitted: Bool[np.ndarray, " texts"],
-        tested: Bool[np.ndarray, " texts"],
-    ) -> "tuple[Alarm, _Tested]":
-        alarm = calibrated(
-            values[fitted & texts.is_valid],
-            false_alarms=config.false_alarms,
-            n_outside=config.n_outside,
-        )
-        first = config.n_prompt - 1
-        return alarm, cls._on("", alarm, values[tested], texts, error, tested, first)
+    ) -> "CalibratedMonitor":
+        """Calibrate and choose on one half of the problems, and test on the other."""
+        error, own = _error_of_problem(texts), is_calibration
+        tried = []
+        for name, numbers in values.items():
+            alarm = calibrated(
+                numbers[own & texts.is_valid],
+                false_alarms=config.false_alarms,
+                n_outside=config.n_outside,
+            )
+            tried.append(cls._on(name, alarm, numbers, texts.is_valid, error, config.n_prompt - 1))
+        best = max(tried, key=lambda monitor: monitor.detected(own).mean())
+        return best.at(~own)
 
     @classmethod
     def _on(
@@ -158,18 +144,31 @@ class _Tested:
         value: str,
         alarm: Alarm,
         values: Float[np.ndarray, "texts lengths"],
-        texts: LabelledTexts,
+        is_valid: Bool[np.ndarray, " texts"],
         error: Int64[np.ndarray, " texts"],
-        tested: Bool[np.ndarray, " texts"],
         first: int,
-    ) -> "_Tested":
+    ) -> "CalibratedMonitor":
         raised = alarm.positions(values)
         position = np.where(raised < 0, -1, raised + first)
-        return cls(value, alarm, values, position, texts.is_valid[tested], error[tested], first)
+        return cls(value, alarm, values, position, is_valid, error, first)
 
-    def detected(self) -> Bool[np.ndarray, " wrong"]:
+    def at(self, kept: Bool[np.ndarray, " texts"]) -> "CalibratedMonitor":
+        """The same monitor on some of the texts."""
+        return replace(
+            self,
+            values=self.values[kept],
+            position=self.position[kept],
+            is_valid=self.is_valid[kept],
+            error=self.error[kept],
+        )
+
+    def detected(
+        self, among: Bool[np.ndarray, " texts"] | None = None
+    ) -> Bool[np.ndarray, " wrong"]:
         """Whether the alarm of each wrong text comes at its error or later, not before."""
-        return self._after_error[~self.is_valid]
+        chosen = ~self.is_valid if among is None else ~self.is_valid & among
+        found: np.ndarray = self._after_error[chosen]
+        return found
 
     @property
     def _after_error(self) -> Bool[np.ndarray, " texts"]:

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from physlm.analysis.spectra.extremal import fiedler
 from physlm.analysis.spectra.graph import graph_of
 from physlm.analysis.spectra.laplacians import spectrum
 from physlm.analysis.spectra.maps import check_maps, prefixes
@@ -64,17 +65,16 @@ def text_graphs(model: LanguageModel, tokens: Sequence[int]) -> TextGraphs:
     window = torch.tensor([list(tokens)], device=model.device)
     states = model.residuals(window).double().cpu()
     options = GraphOptions()
-    maps, values, fiedler, metrics = [], [], [], []
+    maps, values, vectors, metrics = [], [], [], []
     for layer, patterns in model.attention_patterns(window):
         own = _with_mean(patterns[0], layer)
-        found = spectrum(graph_of(own, options), options, with_vectors=True)
-        assert found.vectors is not None
+        graph = graph_of(own, options)
         maps.append(own)
-        values.append(found.values)
-        fiedler.append(_signed(found.vectors[..., 1]))
+        values.append(spectrum(graph, options).values)
+        vectors.append(_signed(fiedler(graph, options.laplacian).vector))
         metrics += _metrics(own, states[layer + 1], layer)
     return TextGraphs(
-        torch.stack(maps), torch.stack(values), torch.stack(fiedler), pl.DataFrame(metrics)
+        torch.stack(maps), torch.stack(values), torch.stack(vectors), pl.DataFrame(metrics)
     )
 
 

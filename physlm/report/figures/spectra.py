@@ -51,7 +51,7 @@ def draw_effect_by_dose(axes: Axes, results: Results, corruption: str, metric: s
         metric: A spectral metric, or ``any`` for the best of all.
     """
     own = _whole(results, "spectra/effect").filter(corruption=corruption, metric=metric)
-    for arm, (style, colour) in {None: ("-", "C0"), **_STYLES}.items():
+    for arm, (style, colour) in ((None, ("-", "C0")), *_STYLES.items()):
         means = _means(own.filter(pl.col("arm").eq_missing(arm)), "n_errors")
         label = arm or "trained"
         axes.plot(means["n_errors"], means["mean"], style, color=colour, marker="o", label=label)

@@ -1,0 +1,175 @@
+"""The scorers of right and wrong texts: rows against single texts, controls, alarms, refusals."""
+
+import numpy as np
+import pytest
+import torch
+
+from physlm.analysis.spectra import spectral_metrics
+from physlm.analysis.spectra.comparison_metrics import dims_of
+from physlm.analysis.spectra.monitor_metrics import CalibratedMonitor
+from physlm.analysis.spectra.planted import PlantedBlocks
+from physlm.analysis.spectra.spectra import SpectraConfig
+from physlm.analysis.spectra.spectra_comparisons import row_options
+from physlm.analysis.spectra.spectral_monitor import SpectralMonitorConfig
+from physlm.analysis.spectra.text_covariates import text_covariates
+from physlm.analysis.spectra.text_rows import MEAN_GRAPH, text_rows
+from physlm.data.people.bios import BiosConfig
+from physlm.data.people.questions import QuestionsConfig
+from physlm.data.sums.corpus import SumsConfig
+from physlm.errors import InputError
+from physlm.measurement import by_text
+from physlm.models.architecture import DecoderConfig
+
+WORLD = SumsConfig(modulus=5, n_steps=3, seq_len=34, n_texts=10).build(0)
+SMALL = {"metrics": ["fiedler", "hfer"], "n_problems": 20, "corruptions": ["intermediate"]}
+
+
+def model(corpus=WORLD, **changes):
+    config = DecoderConfig(n_layers=2, n_heads=2, d_model=16, init_std=0.4, **changes)
+    return config.build(corpus.vocabulary.size, 64, 0).eval()
+
+
+@pytest.fixture(scope="module")
+def texts():
+    return WORLD.labelled(6, "intermediate", 1)
+
+
+@torch.no_grad()
+def test_rows_are_the_metrics_of_single_texts(texts):
+    own, config = model(), SpectraConfig(**SMALL)
+    rows = text_rows(own, texts, row_options(config, own, texts))
+    number, layer = 3, 1
+    tokens = torch.from_numpy(texts.tokens[number])[None].long()
+    maps = dict(own.attention_patterns(tokens))[layer]
+    state = own.residuals(tokens, [layer + 1])[0]
+    given = rows.filter(text=number, layer=layer)
+    for drop_first, suffix in ((0, ""), (1, "/drop_first_1")):
+        found = spectral_metrics(
+            maps, state[:, None], metrics=["fiedler", "hfer"], drop_first=drop_first
+        )
+        for name, values in found.items():
+            measured = given.filter(metric=name + suffix).sort("head")["value"].to_numpy()
+            np.testing.assert_allclose(measured, values[0], rtol=1e-4, atol=1e-5)
+    mean = spectral_metrics(maps.mean(1), state, metrics=["fiedler"])["fiedler"]
+    measured = given.filter(metric="fiedler/graph_mean", head=MEAN_GRAPH)["value"]
+    assert measured.to_list() == pytest.approx(mean.tolist(), rel=1e-4)
+
+
+def test_covariates_are_those_of_the_model_and_of_the_tokens(texts):
+    own = model()
+    frame = text_covariates(own, texts, 4)
+    tokens = torch.from_numpy(texts.tokens[5])[None].long()
+    log_p = own(tokens).log_softmax(-1)[0, :-1]
+    each = log_p.gather(-1, tokens[0, 1:, None])
+    row = frame.row(5, named=True)
+    assert row["mean_log_probability"] == pytest.approx(each.mean().item(), rel=1e-5)
+    assert row["min_log_probability"] == pytest.approx(each.min().item(), rel=1e-5)
+    entropy = -(log_p.exp() * log_p).sum(-1).mean().item()
+    assert row["mean_entropy"] == pytest.approx(entropy, rel=1e-5)
+    assert row["repeated_fraction"] == 1 - len(set(tokens[0].tolist())) / tokens.shape[1]
+
+
+def test_planted_maps_are_attention_and_right_texts_are_left_alone(texts):
+    maps = torch.rand(4, 2, 8, 8).tril()
+    maps /= maps.sum(-1, keepdim=True)
+    planted = PlantedBlocks(texts.is_valid, 0.5)(maps, np.arange(4))
+    assert torch.equal(planted[::2], maps[::2])
+    assert not torch.allclose(planted[1::2], maps[1::2])
+    torch.testing.assert_close(planted.sum(-1), torch.ones(4, 2, 8))
+    assert torch.equal(planted, planted.tril())
+
+
+def test_a_comparison_has_all_its_controls():
+    own, config = model(), SpectraConfig(**SMALL, n_errors=[1, 2], drop_first=[0])
+    config.check(own, WORLD)
+    measurement = config.measure(own, WORLD)
+    found = by_text(measurement.metrics)
+    dims = "corruption=intermediate,{}metric=any,n_errors=2"
+    for arm in ("", "arm=untrained,", "arm=shuffled,"):
+        text = f"spectra/effect{{{arm}{dims.format('')}}}"
+        assert found[text].value >= 0
+    accuracy = "spectra/accuracy{{corruption=intermediate,model={},n_errors=1}}"
+    for name in ("length", "controls", "spectra", "both"):
+        assert 0 <= found[accuracy.format(name)].value <= 1
+    assert found["spectra/planted_power{corruption=intermediate,metric=any,n_errors=1}"].value > 0.5
+    assert -1 <= found["spectra/dose_correlation{corruption=intermediate}"].value <= 1
+    is_beyond = [metric.value for text, metric in found.items() if "is_beyond" in text]
+    assert sum(is_beyond) <= 1  # an untrained model knows no sums
+    assert set(measurement.tables["spectra"]["arm"]) == {
+        "model",
+        "untrained",
+        "planted",
+        "shuffled",
+    }
+    assert set(measurement.tables) == set(SpectraConfig.table_names)
+
+
+def test_names_have_their_dimensions():
+    assert dims_of("heat_trace/beta_1.0/drop_first_1") == {
+        "metric": "heat_trace",
+        "beta": 1,
+        "drop_first": 1,
+    }
+    assert dims_of("hfer/graph_mean") == {"metric": "hfer", "graph": "mean"}
+
+
+def test_a_monitor_of_a_planted_change_finds_it_and_is_chosen():
+    rng, lengths = np.random.default_rng(0), 31
+    world = WORLD.labelled(200, "intermediate", 1)
+    quiet, loud = rng.normal(size=(2, len(world), lengths))
+    for text in np.flatnonzero(~world.is_valid):
+        loud[text, world.error_position[text] - 3 + 2 :] += 20.0  # two tokens after the error
+    config = SpectralMonitorConfig(n_problems=200, n_prompt=4, n_outside=2)
+    half = world.problem % 2 == 0
+    found = CalibratedMonitor.of(config, {"quiet": quiet, "loud": loud}, world, half)
+    assert found.value == "loud"
+    metrics = {metric.name: metric.value for metric in found.metrics("spectra")}
+    in_time = world.error_position[~world.is_valid & ~half] + 3 < world.n_tokens[0]
+    assert metrics["monitor/detected"] + metrics["monitor/too_early"] >= in_time.mean()
+    assert metrics["monitor/false_alarms"] < 0.15
+    assert metrics["monitor/delay"] == pytest.approx(3, abs=0.5)  # two, and one more token outside
+    alone = CalibratedMonitor.of(config, {"quiet": quiet}, world, half)
+    assert alone.detected().mean() < 0.15
+
+
+@pytest.mark.slow
+def test_monitors_are_measured_and_drawn():
+    own = model()
+    config = SpectralMonitorConfig(n_problems=80, metrics=["energy", "smoothness"])
+    config.check(own, WORLD)
+    measurement = config.measure(own, WORLD)
+    found = by_text(measurement.metrics)
+    for monitor in ("spectra", "log_probability", "untrained"):
+        assert 0 <= found[f"monitor/detected{{monitor={monitor}}}"].value <= 1
+    assert found["monitor/time_ratio{metric=smoothness}"].value > 1
+    assert set(config.figures(measurement)) == set(config.figure_names)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"metrics": ["hfr"]}, "metric hfr with laplacian=sym"),
+        ({"n_problems": 1}, "n_problems=1"),
+        ({"drop_first": []}, r"drop_first=\[\]"),
+        ({"n_errors": [0]}, r"n_errors=\[0\]"),
+        ({"planted_share": 1.0}, "planted_share=1.0"),
+    ],
+)
+def test_settings_without_meaning_are_refused(given, message):
+    with pytest.raises(ValueError, match=message):
+        SpectraConfig(**given)
+
+
+@pytest.mark.parametrize("config", [SpectraConfig, SpectralMonitorConfig])
+def test_worlds_and_models_that_cannot_be_compared_are_refused(config):
+    with pytest.raises(InputError, match="no right and wrong texts"):
+        config().check(
+            model(),
+            QuestionsConfig().follow(
+                BiosConfig(n_people=4, include_question_vocabulary=True).build(0), 0
+            ),
+        )
+    name = "corruption" if config is SpectralMonitorConfig else "corruptions"
+    value = "spelling" if config is SpectralMonitorConfig else ["spelling"]
+    with pytest.raises(InputError, match=f"{name}=spelling; one of intermediate"):
+        config(**{name: value}).check(model(), WORLD)
