@@ -163,7 +163,8 @@ class FilteredCorpus:
         """Which of those kept are corrupted."""
         assert isinstance(self.whole, Corrupted)
         of_whole: np.ndarray = self.whole.is_corrupted(0, 0, self.whole.n_documents)
-        return of_whole[self.kept[first:last]]
+        found: np.ndarray = of_whole[self.kept[first:last]]
+        return found
 
 
 def unfiltered(corpus: Corpus) -> Corpus:
