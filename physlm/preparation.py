@@ -137,7 +137,8 @@ def corpora_of(config: RunConfig) -> list[Corpus]:
     if config.parent is None:
         return [config.data.build(config.seed)]
     earlier = corpora_of(config.parent.config)
-    return [*earlier, config.data.follow(earlier[-1], config.seed)]
+    run_dir = config.parent.run_dir
+    return [*earlier, config.data.follow_run(earlier[-1], config.seed, run_dir)]
 
 
 def _vocabulary_size(config: RunConfig, corpus: Corpus) -> int:

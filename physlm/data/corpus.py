@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar, Protocol, runtime_checkable
 
 import numpy as np
@@ -104,6 +105,16 @@ class DataConfig(Schema, ABC):
                 f"{earlier.vocabulary.size} of the run to start from; use the same world and seed"
             )
         return corpus
+
+    def follow_run(self, earlier: Corpus, seed: int, run_dir: Path) -> Corpus:  # noqa: ARG002
+        """As ``follow``; a world that reads what the earlier run has measured overrides this.
+
+        Args:
+            earlier: The corpus of that run.
+            seed: Of the new corpus.
+            run_dir: The directory of that run, which may be yet to be trained.
+        """
+        return self.follow(earlier, seed)
 
 
 def require_at_least(config: object, minimum: float, *names: str) -> None:

@@ -3,18 +3,22 @@
 import hashlib
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Float64, Int32, Int64
+from jaxtyping import Bool, Float64, Int32, Int64
 
 from physlm.data.annotation import AnnotatedDocuments
 from physlm.data.corpus import DataConfig, Documents, require_at_least
+from physlm.data.prompted import Prompts
 from physlm.data.shuffle import Shuffle
+from physlm.data.splitmix import uniform_of
 from physlm.data.tokens import TokenizerName, Vocabulary
 from physlm.rng import stream_key
+from physlm.run_id import LATER
 
 _MOST_PROBLEMS = 2**62  # that can be shuffled
 
@@ -28,6 +32,7 @@ class FixedLengthConfig(DataConfig, ABC):
     n_texts: int = 100_000  # of one epoch
     exposures: int = 1  # epochs, each of different texts
     held_out_fraction: float = 0.1  # of all problems, drawn at random
+    corrupted_fraction: float = field(default=0.0, metadata=LATER)  # of the training texts
 
     def validate(self) -> None:
         """Every value in its range, and no more problems than can be numbered."""
@@ -36,6 +41,10 @@ class FixedLengthConfig(DataConfig, ABC):
         if not 0 < self.held_out_fraction < 1:
             raise ValueError(
                 f"held_out_fraction={self.held_out_fraction}; must be above 0 and below 1"
+            )
+        if not 0 <= self.corrupted_fraction < 1:
+            raise ValueError(
+                f"corrupted_fraction={self.corrupted_fraction}; must be at least 0 and below 1"
             )
 
     @property
@@ -72,7 +81,7 @@ class FixedLengthCorpus(ABC):
 
     All problems are in a random order. Training reads them in this order and begins again after the
     last, so that none occurs twice before all have occurred. The last problems of the order are
-    held out.
+    held out. Of the training texts, a fraction may be corrupted; held-out texts never are.
 
     Attributes:
         config: The configuration that it was built from.
@@ -99,6 +108,16 @@ class FixedLengthCorpus(ABC):
 
     @property
     @abstractmethod
+    def n_prompt(self) -> int:
+        """Tokens of a text, with its end-of-text, that are its prompt."""
+
+    @property
+    @abstractmethod
+    def corruption_bits(self) -> float:
+        """Entropy of how a corrupted text goes wrong, in bits; no two ways give the same text."""
+
+    @property
+    @abstractmethod
     def _rules(self) -> tuple[object, ...]:
         """The fields that decide the texts of problems, for the fingerprint."""
 
@@ -113,6 +132,20 @@ class FixedLengthCorpus(ABC):
             key: Of whatever else is drawn.
             numbers: Number of each text's random stream.
         """
+
+    @abstractmethod
+    def corrupted(self, texts: Rows, key: int, numbers: Int64[np.ndarray, " texts"]) -> Rows:
+        """Texts, each made wrong.
+
+        Args:
+            texts: Right texts.
+            key: Of how they go wrong.
+            numbers: Number of each text's random stream.
+        """
+
+    @abstractmethod
+    def are_right(self, texts: Sequence[Int32[np.ndarray, " _tokens"]]) -> Bool[np.ndarray, " _n"]:
+        """Which whole texts are right; see ``Prompted``."""
 
     @abstractmethod
     def true_entropies(self, texts: Rows) -> Float64[np.ndarray, "texts tokens"]:
@@ -147,8 +180,11 @@ class FixedLengthCorpus(ABC):
 
     @property
     def entropy_bits(self) -> float:
-        """Exact entropy of one text of training, in bits."""
-        return math.log2(self.n_trained) + self.drawn_bits
+        """Exact entropy of one text of training, corrupted or not, in bits."""
+        corrupted = self.config.corrupted_fraction
+        is_corrupted_bits = -sum(p * math.log2(p) for p in (corrupted, 1 - corrupted) if p)
+        right_bits = math.log2(self.n_trained) + self.drawn_bits
+        return right_bits + is_corrupted_bits + corrupted * self.corruption_bits
 
     @property
     def floor_nats_per_token(self) -> float:
@@ -161,20 +197,33 @@ class FixedLengthCorpus(ABC):
 
     def fingerprint(self) -> str:
         """SHA-256 over everything that decides the texts."""
-        content = (
+        content: tuple[object, ...] = (
             type(self).__name__,
             self._rules,
             self.config.held_out_fraction,
             self.n_documents,
             self.seed,
         )
+        if self.config.corrupted_fraction:
+            content = (*content, self.config.corrupted_fraction)
         return hashlib.sha256(repr(content).encode()).hexdigest()
 
     def epoch(self, number: int, first: int, last: int) -> Documents:
         """Documents ``first`` to ``last - 1`` of an epoch."""
         numbers = number * self.n_documents + np.arange(first, last)
         problems = self._order.at(numbers % self.n_trained)
-        return self._documents(self.written(problems, stream_key(self.seed, "texts"), numbers))
+        texts = self.written(problems, stream_key(self.seed, "texts"), numbers)
+        chosen = self.is_corrupted(number, first, last)
+        if chosen.any():
+            key = stream_key(self.seed, "corruption")
+            texts[chosen] = self.corrupted(texts[chosen], key, numbers[chosen])
+        return self._documents(texts)
+
+    def is_corrupted(self, number: int, first: int, last: int) -> Bool[np.ndarray, " documents"]:
+        """Which documents ``first`` to ``last - 1`` of an epoch are corrupted."""
+        key, before = np.uint64(stream_key(self.seed, "corrupted")), number * self.n_documents
+        uniform: np.ndarray = uniform_of(key, before + first, before + last)
+        return uniform < self.config.corrupted_fraction
 
     def held_out(self, first: int, last: int, *purpose: str) -> Rows:
         """Texts ``first`` to ``last - 1`` of a purpose, of distinct problems never trained on.
@@ -192,6 +241,11 @@ class FixedLengthCorpus(ABC):
         numbers = np.arange(first, last)
         places = self.n_trained + Shuffle(n_held_out, key).at(numbers)
         return self.written(self._order.at(places), key, numbers)
+
+    def prompts(self, n: int) -> Prompts:
+        """The first ``n_prompt`` tokens of held-out texts; see ``Prompted``."""
+        texts = self.held_out(0, n, "prompts")
+        return Prompts(tuple(texts[:, : self.n_prompt]), self.n_tokens - self.n_prompt, eos=None)
 
     def annotated(self, n_tokens: int) -> AnnotatedDocuments:
         """Held-out texts, each a group, with the class and the true entropy of every token."""

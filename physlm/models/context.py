@@ -1,6 +1,7 @@
 """The context that blocks receive with the residual stream, and the interfaces of their parts."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from jaxtyping import Float
@@ -95,6 +96,14 @@ class Mixer(nn.Module, ABC):
             InputError: If the mixer has no attention weights.
         """
         raise InputError(f"{type(self).__name__} has no attention weights; define patterns")
+
+    def silence(self, heads: Sequence[int]) -> None:  # noqa: ARG002
+        """Let some heads, counted from 0, add nothing to the output from now on.
+
+        Raises:
+            InputError: If there is no such head, or the mixer has no heads.
+        """
+        raise InputError(f"{type(self).__name__} has no heads to silence; define silence")
 
 
 class Channel(nn.Module, ABC):

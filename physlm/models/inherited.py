@@ -56,6 +56,8 @@ class InheritedConfig(ModelConfig):
     # Bits to which the weights of blocks are quantised before measuring; null: not quantised.
     weight_bits: int | None = field(default=None, metadata=LATER)
     group_size: int = field(default=32, metadata=LATER)  # weights of a row that share a scale
+    # Train the same architecture again, from random weights.
+    reinitialised: bool = field(default=False, metadata=LATER)
 
     def validate(self) -> None:
         """Every value in its range."""
@@ -72,6 +74,11 @@ class InheritedConfig(ModelConfig):
             )
         if self.weight_bits is not None and self.tuning is Tuning.lora:
             raise ValueError(f"weight_bits={self.weight_bits} with tuning=lora; nothing is trained")
+        if self.reinitialised and (self.weight_bits is not None or self.tuning is Tuning.lora):
+            raise ValueError(
+                "reinitialised=true with tuning=lora or weight_bits: random weights are trained "
+                "as a whole; leave these out"
+            )
         if self.group_size < 1:
             raise ValueError(f"group_size={self.group_size}; must be at least 1")
 
@@ -91,7 +98,7 @@ class InheritedConfig(ModelConfig):
         raise InputError("model=inherited takes the model of another run; name it by init_from")
 
     def to_train(self, model: "LanguageModel", seed: int) -> "LanguageModel":
-        """The model itself, or its adapters.
+        """The model itself, its adapters, or the same architecture with random weights.
 
         Raises:
             InputError: If its weights cannot be quantised or adapted as configured.
@@ -100,6 +107,8 @@ class InheritedConfig(ModelConfig):
             from physlm.models.quantised import require_quantisable  # loads torch
 
             require_quantisable(model, self.group_size)
+        if self.reinitialised:
+            return model.untrained(seed)
         if self.lora is None:
             return model
         from physlm.models.adapter import adapted  # loads torch

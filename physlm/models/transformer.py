@@ -271,6 +271,22 @@ def without_layer(model: LanguageModel, layer: int) -> Transformer:
     return shorter
 
 
+def without_heads(model: LanguageModel, heads: Sequence[tuple[int, int]]) -> Transformer:
+    """A copy in which some heads, each a layer and a head from 0, add nothing to the stream.
+
+    Their attention weights stay as they are.
+
+    Raises:
+        InputError: If the model has no such layer or head.
+    """
+    quieter = copy.deepcopy(transformer(model, "silencing heads"))
+    for layer, head in heads:
+        block = quieter.blocks[chosen([layer], quieter.n_layers, "layer")[0]]
+        assert isinstance(block, Block)
+        block.attention.silence([head])
+    return quieter
+
+
 def _rotary(config: TransformerConfig, seq_len: int) -> Rotary | None:
     if config.position is not PositionEncoding.rope:
         return None

@@ -1,10 +1,11 @@
 """Brackets: uniform Dyck words of one length."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float64, Int64
+from jaxtyping import Bool, Float64, Int32, Int64
 
 from physlm.data.brackets.corruption import SWAPS, Swap, swapped
 from physlm.data.brackets.dyck import (
@@ -32,7 +33,8 @@ class BracketsConfig(FixedLengthConfig):
     """Balanced brackets: all words of ``n_brackets`` are equally likely.
 
     A problem is a shape, a word without the types of its brackets: the words of held-out shapes are
-    never trained on, whatever their types.
+    never trained on, whatever their types. In a corrupted training text one closing bracket has
+    another type.
     """
 
     n_brackets: int = 64  # opening and closing ones of a word
@@ -47,6 +49,11 @@ class BracketsConfig(FixedLengthConfig):
             raise ValueError(f"n_brackets={self.n_brackets}; must be even, half of them close")
         if not 1 <= self.n_types <= len(_PAIRS):
             raise ValueError(f"n_types={self.n_types}; must be from 1 to {len(_PAIRS)}")
+        if self.corrupted_fraction and self.n_types == 1:
+            raise ValueError(
+                f"corrupted_fraction={self.corrupted_fraction} with n_types=1: a corrupted text "
+                "has a bracket of another type; raise n_types"
+            )
         self.require_numbered(f"n_brackets={self.n_brackets}")
 
     @property
@@ -81,6 +88,17 @@ class BracketsCorpus(FixedLengthCorpus):
         return self.config.n_brackets // 2 * math.log2(self.config.n_types)
 
     @property
+    def n_prompt(self) -> int:
+        """Tokens of the first half of a word."""
+        return 1 + self.config.n_brackets // 2
+
+    @property
+    def corruption_bits(self) -> float:
+        """Entropy of the wrong bracket, and of its type; 0 where there is one type only."""
+        n_others = max(self.config.n_types - 1, 1)
+        return math.log2(self.config.n_brackets // 2 * n_others)
+
+    @property
     def _rules(self) -> tuple[object, ...]:
         return self.config.n_brackets, self.config.n_types
 
@@ -93,6 +111,22 @@ class BracketsCorpus(FixedLengthCorpus):
         types = choices_of(np.uint64(key), numbers, bounds)
         words = typed(shapes_of(problems, n), types)
         return np.insert(words, 0, 2 * self.config.n_types, axis=1)
+
+    def corrupted(self, texts: Rows, key: int, numbers: Int64[np.ndarray, " texts"]) -> Rows:
+        """The same words, with another type of one closing bracket."""
+        half, n_types = self.config.n_brackets // 2, self.config.n_types
+        drawn = choices_of(np.uint64(key), numbers, np.array([half, n_types - 1]))
+        is_open = texts % 2 == 0  # end-of-text is even, too
+        closing = np.argsort(is_open, axis=1, kind="stable")[:, :half]
+        found, rows = texts.copy(), np.arange(len(texts))
+        at = closing[rows, drawn[:, 0]]
+        types = (texts[rows, at] // 2 + 1 + drawn[:, 1]) % n_types
+        found[rows, at] = 2 * types + 1
+        return found
+
+    def are_right(self, texts: Sequence[Int32[np.ndarray, " _tokens"]]) -> Bool[np.ndarray, " _n"]:
+        """Which texts are words."""
+        return _are_words(texts)
 
     def true_entropies(self, texts: Rows) -> Float64[np.ndarray, "texts tokens"]:
         """Entropy of whether a bracket opens, and of its type if it does."""
@@ -137,5 +171,5 @@ class BracketsCorpus(FixedLengthCorpus):
         return pairs(valid, wrong, corruption, n_errors, error_position=first)
 
 
-def _are_words(texts: list[Text]) -> np.ndarray:
+def _are_words(texts: Sequence[Text]) -> np.ndarray:
     return first_wrong_bracket(np.stack(texts)[:, 1:]) < 0

@@ -1,6 +1,7 @@
 """CFG corpus: strings of a grammar as training documents, drawn afresh in every epoch."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
@@ -18,6 +19,7 @@ from physlm.data.cfg.labelled_strings import VIOLATIONS, labelled_strings
 from physlm.data.cfg.library import load_grammar, pinned
 from physlm.data.corpus import DataConfig, Documents, require_at_least
 from physlm.data.labelled import LabelledTexts
+from physlm.data.prompted import Prompts
 from physlm.data.splitmix import uniform_of
 from physlm.data.tokens import TokenizerName, Vocabulary
 from physlm.registry import register
@@ -174,6 +176,19 @@ class CfgCorpus:
     def labelled(self, n_problems: int, corruption: str, n_errors: int) -> LabelledTexts:
         """Fresh strings, each with a wrong version; see ``labelled_strings``."""
         return labelled_strings(self, n_problems, corruption, n_errors)
+
+    def prompts(self, n: int) -> Prompts:
+        """The first halves of fresh strings; see ``Prompted``."""
+        halves = [self.ids(string[: len(string) // 2]) for string in self.measured(n, "prompts")]
+        longest = self.grammar.longest - min(map(len, halves))
+        eos = self.vocabulary.eos
+        return Prompts(tuple(np.insert(half, 0, eos) for half in halves), longest + 1, eos=eos)
+
+    def are_right(
+        self, texts: Sequence[Int32[np.ndarray, " _tokens"]]
+    ) -> Bool[np.ndarray, " texts"]:
+        """Which texts are strings of the language, each after an end-of-text."""
+        return self.grammar.accepts_batch([self.string(text[1:]) for text in texts])
 
     def documents(self, strings: Strings) -> Documents:
         """Strings as documents, in token ids of the vocabulary."""

@@ -1,14 +1,16 @@
 """Sums: chains of arithmetic modulo m, every intermediate result written out."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float64, Int64
+from jaxtyping import Bool, Float64, Int32, Int64
 
 from physlm.data.corpus import require_at_least
 from physlm.data.fixed_length import FixedLengthConfig, FixedLengthCorpus, Rows
 from physlm.data.labelled import LabelledTexts, pairs, require_labelled_arguments
+from physlm.data.splitmix import choices_of
 from physlm.data.sums.chains import (
     MARKS,
     OPERATORS,
@@ -31,7 +33,8 @@ class SumsConfig(FixedLengthConfig):
 
     Start and operands are uniform, operands without 0. For a prime m every step is then a
     bijection: all results are uniform, and a single wrong one that is carried on never leads to the
-    right answer.
+    right answer. In a corrupted training text the result of one step is another residue, and the
+    next steps go on from it.
 
     Source:
         Physics of Language Models, Part 4.1 (Mano: modular arithmetic), here from left to right and
@@ -81,6 +84,16 @@ class SumsCorpus(FixedLengthCorpus):
         return 0.0
 
     @property
+    def n_prompt(self) -> int:
+        """Tokens of the stated problem, with its colon."""
+        return Layout(self.config.n_steps).colon + 1
+
+    @property
+    def corruption_bits(self) -> float:
+        """Entropy of the wrong step, and of its result."""
+        return math.log2(self.config.n_steps * (self.config.modulus - 1))
+
+    @property
     def _rules(self) -> tuple[object, ...]:
         return self.config.modulus, self.config.n_steps
 
@@ -94,6 +107,20 @@ class SumsCorpus(FixedLengthCorpus):
         modulus = self.config.modulus
         stated = problems_of(problems, modulus, self.config.n_steps)
         return written(stated, worked_out(stated, modulus), modulus)
+
+    def corrupted(self, texts: Rows, key: int, numbers: Int64[np.ndarray, " texts"]) -> Rows:
+        """The same problems, with one wrong result that is carried on."""
+        modulus, n_steps = self.config.modulus, self.config.n_steps
+        drawn = choices_of(np.uint64(key), numbers, np.array([n_steps, modulus - 1]))
+        shifts = np.zeros((len(texts), n_steps), dtype=np.int64)
+        shifts[np.arange(len(texts)), drawn[:, 0]] = 1 + drawn[:, 1]
+        stated = problems_stated(texts, modulus, n_steps)
+        return written(stated, worked_out(stated, modulus, shifts=shifts), modulus)
+
+    def are_right(self, texts: Sequence[Int32[np.ndarray, " _tokens"]]) -> Bool[np.ndarray, " _n"]:
+        """Which texts have no wrong token."""
+        is_wrong = wrong_tokens(np.stack(texts), self.config.modulus, self.config.n_steps)
+        return np.logical_not(is_wrong.any(axis=1))
 
     def true_entropies(self, texts: Rows) -> Float64[np.ndarray, "texts tokens"]:
         """Entropy of start, operators and operands of the problem; all else follows from them."""

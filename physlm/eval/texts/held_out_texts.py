@@ -55,8 +55,10 @@ class HeldOutTextsConfig(ScorerConfig):
 
 
 def _texts(corpus: "Corpus") -> "FixedLengthCorpus":
+    from physlm.data.filtered import unfiltered
     from physlm.data.fixed_length import FixedLengthCorpus
 
-    if not isinstance(corpus, FixedLengthCorpus):
+    whole = unfiltered(corpus)
+    if not isinstance(whole, FixedLengthCorpus):
         raise InputError("eval=held_out_texts measures worlds of one length: data=sums or brackets")
-    return corpus
+    return whole

@@ -1,16 +1,28 @@
 """Base of mixers whose decoding state is keys and values: whole windows, or one token per row."""
 
 from abc import abstractmethod
+from collections.abc import Sequence
 
+import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
+from physlm.models.components import AttentionShape
 from physlm.models.context import Context, Mixer
+from physlm.models.language_model import chosen
 from physlm.models.state import KeyValueState, Place
 
 
 class KeyValueMixer(Mixer):
-    """A weighted mean of the values of earlier tokens; decoding keeps keys and values."""
+    """A weighted mean of the values of earlier tokens; decoding keeps keys and values.
+
+    Attributes:
+        shape: Number and width of the heads.
+        out: Projection of the heads' outputs, one after the other, to the residual stream.
+    """
+
+    shape: AttentionShape
+    out: nn.Linear
 
     def forward(
         self, x: Float[Tensor, "batch seq width"], context: Context
@@ -38,6 +50,13 @@ class KeyValueMixer(Mixer):
         assert isinstance(state, KeyValueState)
         assert place is not None
         state.write(*self._key_value(x, place), place)
+
+    @torch.no_grad()
+    def silence(self, heads: Sequence[int]) -> None:
+        """Set what the output projection reads of some heads to zero; see ``Mixer.silence``."""
+        width = self.shape.head_width
+        for head in chosen(heads, self.shape.n_heads, "head"):
+            self.out.weight[:, head * width : (head + 1) * width] = 0.0
 
     def new_state(self) -> KeyValueState:
         """An empty state."""
