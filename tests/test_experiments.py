@@ -17,6 +17,18 @@ from physlm.run_directory import LOSS
 FOLDER = Path(__file__).parent.parent / "experiments"
 EXPERIMENTS = sorted(path.parent for path in FOLDER.glob("*/experiment.yaml"))
 
+# Composing hundreds of configurations takes a fifth of a second each: the points of sweeps are
+# checked in `make slow`, except those of one sweep of each kind.
+QUICK = [
+    path
+    for path in EXPERIMENTS
+    if "sweeps" not in (path / "experiment.yaml").read_text() or path.name == "celebrity"
+]
+BY_COST = [
+    pytest.param(path, marks=[] if path in QUICK else pytest.mark.slow, id=path.name)
+    for path in EXPERIMENTS
+]
+
 # Of these, mixtures of two experts were run at one rate, and two positions with more seeds.
 IN_PART = {"capacity_moe", "cfg_position"}
 
@@ -42,7 +54,7 @@ def test_results_are_of_clean_code_and_one_row_a_run(folder):
     assert results.metrics["value"].is_finite().all()
 
 
-@pytest.mark.parametrize("folder", EXPERIMENTS, ids=lambda p: p.name)
+@pytest.mark.parametrize("folder", BY_COST)
 def test_results_are_of_the_runs_of_the_experiment(folder):
     """Their ids are computed anew, from what configuration and code are now."""
     runs = Results.read(folder).runs
@@ -77,7 +89,7 @@ def test_curves_are_of_the_runs_and_end_near_their_results(folder):
     assert compared
 
 
-@pytest.mark.parametrize("folder", EXPERIMENTS, ids=lambda p: p.name)
+@pytest.mark.parametrize("folder", BY_COST)
 def test_the_figure_is_drawn_from_the_results(folder, tmp_path, monkeypatch):
     for path in (folder / "figure.py", *folder.glob("*.csv")):
         (tmp_path / path.name).write_bytes(path.read_bytes())
@@ -87,6 +99,13 @@ def test_the_figure_is_drawn_from_the_results(folder, tmp_path, monkeypatch):
 
 
 # Last, since the tests above have composed what it needs, folder by folder.
+def test_the_readmes_are_what_claims_and_results_give():
+    for one in decided_experiments(QUICK):
+        text = (FOLDER / one.experiment.name / "README.md").read_text()
+        assert text.endswith(f"{BEGIN}\n\n{all_claims(one)}\n{END}\n"), one.experiment.name
+
+
+@pytest.mark.slow
 def test_the_ledger_and_every_readme_are_what_claims_and_results_give():
     found = decided_experiments(EXPERIMENTS)
     texts = {FOLDER: ledger(found, headlines_only=True)}
