@@ -14,7 +14,7 @@ from physlm.eval.texts.held_out_texts import HeldOutTextsConfig
 from physlm.models.language_model import LanguageModel
 
 SCORER = HeldOutTextsConfig(n_texts=20, batch_size=7)
-WORLDS = [SumsConfig(modulus=5, n_steps=2), BracketsConfig(n_brackets=12)]
+WORLDS = [SumsConfig(modulus=5, n_steps=2), BracketsConfig(n_brackets=14)]
 
 
 class Knowing(LanguageModel):
