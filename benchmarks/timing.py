@@ -10,6 +10,8 @@ import torch
 
 from physlm.train.cpu import processor_name
 
+Clock = Callable[[], float]
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -54,16 +56,18 @@ class Speed:
     spread: float
 
 
-def race(turns: int, **contenders: Callable[[], int]) -> dict[str, Speed]:
+def race(
+    turns: int, clock: Clock = time.perf_counter, **contenders: Callable[[], int]
+) -> dict[str, Speed]:
     """Speeds of callables that return how much work they did, turn by turn; one warm-up each."""
     for run in contenders.values():
         run()
     speeds: dict[str, list[float]] = {name: [] for name in contenders}
     for _ in range(turns):
         for name, run in contenders.items():
-            began = time.perf_counter()
+            began = clock()
             amount = run()
-            speeds[name].append(amount / (time.perf_counter() - began))
+            speeds[name].append(amount / (clock() - began))
     return {name: _speed(found) for name, found in speeds.items()}
 
 
@@ -76,9 +80,10 @@ def compare(
     theirs: Callable[[], int],
     unit: str = "tokens/s",
     turns: int = 7,
+    clock: Clock = time.perf_counter,
 ) -> Row:
     """Alternate between two callables, each returning how much work it did."""
-    found = race(turns, ours=ours, theirs=theirs)
+    found = race(turns, clock, ours=ours, theirs=theirs)
     return row(work, shape, peer, found["ours"], found["theirs"], unit)
 
 

@@ -5,7 +5,7 @@ import time
 import pytest
 import torch
 
-from benchmarks import lenses, training
+from benchmarks import lenses, spectra, training
 from benchmarks.loop import _ours, _plain
 from benchmarks.memory import peak_mebibytes
 from benchmarks.shapes import Shape
@@ -13,6 +13,8 @@ from benchmarks.timing import Row, race
 from physlm.analysis.lenses import LogitLens
 from physlm.analysis.lenses.divergence import kl_to_final
 from physlm.analysis.lenses.state_pool import StatePool, Windows
+from physlm.analysis.spectra import spectral_metrics
+from physlm.analysis.spectra.maps import combined_heads
 from physlm.data.people.bios import BiosConfig
 
 TINY = Shape("tiny", 1, 16, 2, 32, 8, 4, 4)
@@ -75,6 +77,17 @@ def test_the_recipe_of_tuned_lens_lowers_the_divergence_of_every_state():
     fitted = lenses.recipe(model, lenses.windows(corpus, 100), 10)
     before, after = (kl_to_final(lens, states).mean(1) for lens in (LogitLens(model), fitted))
     assert (after[:-1] < before[:-1]).all()
+
+
+def test_the_spectral_metrics_by_hand_are_those_of_physlm():
+    given = spectra.text(40, n_layers=2, n_heads=3)
+    ours = spectral_metrics(combined_heads(given.attention, "mean"), given.residual)
+    for i, (maps, x) in enumerate(zip(given.attention, given.residual, strict=True)):
+        theirs = spectra.metrics_by_hand(maps.numpy(), x.numpy())
+        assert set(theirs) == set(ours)
+        assert {name: float(ours[name][i]) for name in ours} == pytest.approx(
+            theirs, rel=5e-4, abs=1e-5
+        )
 
 
 @pytest.mark.slow

@@ -31,7 +31,7 @@ class LabelledTexts:
         ValueError: If the fields differ in length.
     """
 
-    tokens: tuple[Int32[np.ndarray, " tokens"], ...]
+    tokens: tuple[Int32[np.ndarray, " _tokens"], ...]
     is_valid: Bool[np.ndarray, " texts"]
     problem: Int64[np.ndarray, " texts"]
     corruption: tuple[str, ...]
@@ -78,8 +78,8 @@ class Labelled(Protocol):
 
 
 def pairs(
-    valid: Sequence[Int32[np.ndarray, " tokens"]],
-    wrong: Sequence[Int32[np.ndarray, " tokens"]],
+    valid: Sequence[Int32[np.ndarray, " _tokens"]],
+    wrong: Sequence[Int32[np.ndarray, " _tokens"]],
     corruption: str,
     n_errors: int,
     *,

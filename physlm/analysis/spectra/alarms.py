@@ -1,5 +1,6 @@
 """Alarms of a monitor: values outside of what right texts have at the same length."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,6 +8,8 @@ from jaxtyping import Float, Int64
 from numpy.lib.stride_tricks import sliding_window_view
 
 from physlm.errors import InputError
+
+_FEWEST = 10  # right texts of a length at which deviations are known
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +23,8 @@ class Alarm:
 
     Attributes:
         median: Of right texts, at each length.
-        spread: Distance of the lower and upper quantile from the median, at each length.
+        spread: Distance of the lower and upper quantile from the median, at each length; infinite
+            at lengths that too few right texts have.
         threshold: Deviation above which an alarm is raised.
         n_outside: Tokens in a row that have to be outside.
     """
@@ -31,14 +35,23 @@ class Alarm:
     n_outside: int
 
     def positions(self, values: Float[np.ndarray, "texts lengths"]) -> Int64[np.ndarray, " texts"]:
-        """Index of the length at which each text raises its first alarm; -1 for none."""
-        is_raised = _persistent(self._deviations(values), self.n_outside) > self.threshold
+        """Index of the length at which each text raises its first alarm; -1 for none.
+
+        Args:
+            values: After each token; NaN beyond the end of a text.
+        """
+        is_raised = _persistent(self.deviations(values), self.n_outside) > self.threshold
         first = is_raised.argmax(axis=1) + self.n_outside - 1
         return np.where(is_raised.any(axis=1), first, -1).astype(np.int64)
 
-    def _deviations(self, values: np.ndarray) -> np.ndarray:
-        apart = values - self.median
-        return np.abs(apart) / np.where(apart < 0, *self.spread)
+    def deviations(
+        self, values: Float[np.ndarray, "texts lengths"]
+    ) -> Float[np.ndarray, "texts lengths"]:
+        """Distances from the median over the spread to that side; 0 beyond the end of a text."""
+        apart = np.nan_to_num(values - self.median)
+        low, high = self.spread
+        found: np.ndarray = np.abs(apart) / np.where(apart < 0, low, high)
+        return found
 
 
 def calibrated(
@@ -47,7 +60,8 @@ def calibrated(
     """The alarm that a given share of right texts raises by mistake.
 
     Args:
-        values: Of right texts, after each token from the first length that is watched.
+        values: Of right texts, after each token from the first length that is watched; NaN beyond
+            the end of a text.
         false_alarms: Share of these texts that may raise an alarm at any of their tokens.
         n_outside: Tokens in a row that have to be outside.
 
@@ -61,11 +75,15 @@ def calibrated(
         )
     if not 1 <= n_outside <= values.shape[1]:
         raise InputError(f"n_outside={n_outside}; texts are watched at {values.shape[1]} tokens")
-    low, median, high = np.quantile(values, (0.1, 0.5, 0.9), axis=0)
-    least = 1e-9 + 1e-6 * np.abs(median)  # of a value that is the same in all texts
-    spread = np.maximum(np.stack([median - low, high - median]), least)
+    median, spread = np.zeros(values.shape[1]), np.full((2, values.shape[1]), math.inf)
+    for i, column in enumerate(values.T):
+        known = column[~np.isnan(column)]
+        if len(known) >= _FEWEST:
+            low, median[i], high = np.quantile(known, (0.1, 0.5, 0.9))
+            least = 1e-9 + 1e-6 * abs(median[i])  # of a value that is the same in all texts
+            spread[:, i] = max(median[i] - low, least), max(high - median[i], least)
     alarm = Alarm(median, spread, 0.0, n_outside)
-    worst = _persistent(alarm._deviations(values), n_outside).max(axis=1)
+    worst = _persistent(alarm.deviations(values), n_outside).max(axis=1)
     return Alarm(median, spread, float(np.quantile(worst, 1 - false_alarms)), n_outside)
 
 
@@ -73,4 +91,5 @@ def _persistent(
     deviations: Float[np.ndarray, "texts lengths"], n: int
 ) -> Float[np.ndarray, "texts ends"]:
     """The smallest of the last n deviations, at each length that has as many."""
-    return sliding_window_view(deviations, n, axis=1).min(axis=2)
+    least: np.ndarray = sliding_window_view(deviations, n, axis=1).min(axis=2)
+    return least

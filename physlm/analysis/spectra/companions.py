@@ -26,7 +26,7 @@ def companions(
     is_row = is_row.expand(attention.shape[:-1])
     first = is_token.int().argmax(-1)[..., None, None].expand(*attention.shape[:-1], 1)
     has_previous = is_row[..., 1:] & is_token[..., :-1]
-    entropies = torch.special.entr(attention) * is_token[..., None, :]
+    entropies = torch.special.entr(attention)
     return {
         "row_entropy": _mean(entropies.sum(-1), is_row),
         "self_mass": _mean(attention.diagonal(dim1=-2, dim2=-1), is_row),

@@ -79,13 +79,18 @@ def _recorded(metric: str, *, is_alone: bool, is_model: bool) -> tuple[str, ...]
 def _of_nested(compared: Comparison, n: int, dims: dict[str, Dim]) -> Iterator[Metric]:
     if compared.nested.is_empty():
         return
-    for row in compared.nested.filter(arm="model").iter_rows(named=True):
+    nested = compared.nested.filter(arm="model")
+    aucs = dict(nested.select("metric", "auc_spectra").iter_rows())
+    for row in nested.iter_rows(named=True):
         if row["metric"].partition("/")[0] in COMPANIONS:
             continue
         own = dims | dims_of(row["metric"])
         yield from _metric("nested_accuracy", row["accuracy_spectra"], "fraction", n, own)
         yield from _metric("nested_auc", row["auc_spectra"], "fraction", n, own)
         yield from _metric("nested_gain", row["nested_gain"], "fraction", n, own)
+        if (mean_graph := aucs.get(f"{row['metric']}/graph_mean")) is not None:
+            apart = row["auc_spectra"] - mean_graph
+            yield from _metric("heads_minus_mean_auc", apart, "fraction", n, own)
         if row["metric"] == ANY:
             for model in _ACCURACIES:
                 own = dims | {"model": model}

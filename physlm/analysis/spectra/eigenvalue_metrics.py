@@ -31,11 +31,11 @@ class Masked(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Extremes:
-    """The ends of a spectrum."""
+    """The ends of a spectrum; the upper one only if it was asked for."""
 
     first: Float[Tensor, "*graphs"]
     second: Float[Tensor, "*graphs"]
-    largest: Float[Tensor, "*graphs"]
+    largest: Float[Tensor, "*graphs"] | None
 
 
 def extremes_of(spectrum: Spectrum) -> Extremes:
@@ -62,12 +62,13 @@ def entropy(parts: Float[Tensor, "*graphs tokens"]) -> Float[Tensor, "*graphs"]:
     return terms.sum(-1)
 
 
-EXTREME_METRICS: dict[str, Callable[[Extremes], Masked]] = {
-    "fiedler": lambda ends: always(ends.second),
-    "spectral_gap": lambda ends: always(ends.second - ends.first),
-    "lambda_max": lambda ends: always(ends.largest),
-    "connectivity_ratio": lambda ends: ratio(ends.second, ends.largest),
-}
+def extreme_metrics(ends: Extremes) -> dict[str, Masked]:
+    """Metrics of the ends of a spectrum, by name."""
+    found = {"fiedler": always(ends.second), "spectral_gap": always(ends.second - ends.first)}
+    if ends.largest is not None:
+        found["lambda_max"] = always(ends.largest)
+        found["connectivity_ratio"] = ratio(ends.second, ends.largest)
+    return found
 
 
 def eigenvalue_metrics(betas: tuple[float, ...]) -> dict[str, Callable[[Spectrum], Masked]]:
@@ -81,7 +82,7 @@ def eigenvalue_metrics(betas: tuple[float, ...]) -> dict[str, Callable[[Spectrum
     return {
         "eigenvalue_entropy": lambda spectrum: always(entropy(_tokens(spectrum))),
         "eigenvalue_entropy_normalised": lambda spectrum: always(
-            entropy(_tokens(spectrum)) / spectrum.is_value.sum(-1).log()
+            entropy(_tokens(spectrum)) / spectrum.n.log()
         ),
         "eig_hfer": upper_half,
         "n_components": n_components,
@@ -103,7 +104,7 @@ def n_components(spectrum: Spectrum) -> Masked:
     An absolute threshold would count wrongly in fp32.
     """
     eps = torch.finfo(spectrum.values.dtype).eps
-    least = spectrum.is_value.sum(-1) * eps * spectrum.largest
+    least = spectrum.n * eps * spectrum.largest
     is_zero = (spectrum.values <= least[..., None]) & spectrum.is_value
     return always(is_zero.sum(-1).to(spectrum.values.dtype))
 
@@ -148,15 +149,14 @@ def adjacency_metrics(spectrum: Spectrum) -> dict[str, Masked]:
     and bin 6 from 4 on.
     """
     sizes = spectrum.values.abs() * spectrum.is_value
-    n = spectrum.is_value.sum(-1)
+    n = spectrum.n
     mean = sizes.sum(-1) / n
     apart = (sizes - mean[..., None]) * spectrum.is_value
     edges = torch.tensor(_BIN_EDGES, dtype=sizes.dtype, device=sizes.device)
     bins = torch.bucketize(sizes.detach().contiguous(), edges, right=True)
     found = {"adjacency_radius": sizes.amax(-1), "adjacency_variance": apart.square().sum(-1) / n}
     for i in range(len(_BIN_EDGES) + 1):
-        share = ((bins == i) & spectrum.is_value).sum(-1) / n
-        found[f"adjacency_histogram/bin_{i}"] = share.to(sizes.dtype)
+        found[f"adjacency_histogram/bin_{i}"] = ((bins == i) & spectrum.is_value).sum(-1) / n
     return {name: always(values) for name, values in found.items()}
 
 

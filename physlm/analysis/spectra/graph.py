@@ -62,17 +62,18 @@ def graph_of(
 
 
 def _symmetric(attention: Tensor, options: GraphOptions) -> Tensor:
+    """A new tensor, which may be changed."""
     if options.laplacian is LaplacianKind.directed:
         if not is_causal(attention):
             raise InputError(
                 "laplacian=directed of maps that attend to later tokens; use sym, comb or rw"
             )
-        return attention
+        return attention.clone()
     if options.symmetrise is Symmetrise.mean:
-        return (attention + attention.mT) / 2
+        return (attention + attention.mT).mul_(0.5)
     if options.symmetrise is Symmetrise.max:
         return torch.maximum(attention, attention.mT)
-    return attention
+    return attention.clone()
 
 
 def is_causal(attention: Float[Tensor, "*graphs tokens tokens"]) -> bool:
@@ -85,14 +86,13 @@ def _clipped(weights: Tensor, least: float) -> Tensor:
 
 
 def _loops(weights: Tensor, options: GraphOptions) -> Tensor:
-    """W with the diagonal that the options ask for."""
-    own = weights.diagonal(dim1=-2, dim2=-1)
+    """W with the diagonal that the options ask for, in place."""
     if options.diagonal is Diagonal.mixed:
-        weights = (1 - options.diagonal_share) * weights
-        own = weights.diagonal(dim1=-2, dim2=-1) + options.diagonal_share
-    elif options.diagonal is Diagonal.row_sums:
-        own = weights.sum(-1) - own
-    elif options.self_loops:
-        return weights
-    eye = torch.eye(weights.shape[-1], dtype=torch.bool, device=weights.device)
-    return torch.where(eye, own[..., None] if options.self_loops else 0.0, weights)
+        weights = weights.mul_(1 - options.diagonal_share)
+        weights.diagonal(dim1=-2, dim2=-1).add_(options.diagonal_share)
+    if options.diagonal is Diagonal.row_sums:
+        weights.diagonal(dim1=-2, dim2=-1).zero_()
+        weights.diagonal(dim1=-2, dim2=-1).add_(weights.sum(-1))
+    if not options.self_loops:
+        weights.diagonal(dim1=-2, dim2=-1).zero_()
+    return weights

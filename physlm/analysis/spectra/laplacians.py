@@ -31,6 +31,11 @@ class Spectrum:
     vectors: Float[Tensor, "*graphs tokens tokens"] | None = None
 
     @property
+    def n(self) -> Float[Tensor, "*graphs"]:
+        """Tokens of each graph, in the precision of the eigenvalues."""
+        return self.is_value.sum(-1).to(self.values.dtype)
+
+    @property
     def largest(self) -> Float[Tensor, "*graphs"]:
         """The largest eigenvalue of each graph."""
         last = self.is_value.sum(-1, keepdim=True) - 1
@@ -118,17 +123,25 @@ def symmetric_operator(
     """The matrix that is decomposed: that of ``sym`` for ``rw``, which is similar to it."""
     if laplacian is LaplacianKind.adjacency:
         return graph.weights
-    laplace = torch.diag_embed(graph.degrees) - graph.weights
     if laplacian in {LaplacianKind.comb, LaplacianKind.directed}:
-        return laplace
-    scale = _power(graph.degrees, -0.5)
-    # The two scales are multiplied first: (s_i L_ij) s_j would differ from (s_j L_ji) s_i by a bit.
-    return laplace * (scale[..., :, None] * scale[..., None, :])
+        matrix, diagonal = -graph.weights, graph.degrees
+    else:
+        scale = inverse_root_degrees(graph)
+        # The two scales are multiplied first: (s_i W_ij) s_j differs from (s_j W_ji) s_i by a bit.
+        matrix = graph.weights * (-scale[..., :, None] * scale[..., None, :])
+        diagonal = (graph.degrees > 0).to(matrix.dtype)
+    matrix.diagonal(dim1=-2, dim2=-1).add_(diagonal)
+    return matrix
 
 
 def root_degrees(graph: Graph) -> Float[Tensor, "*graphs tokens"]:
     """D^1/2, to which the eigenvector of ``sym`` with eigenvalue 0 is proportional."""
     return _power(graph.degrees, 0.5)
+
+
+def inverse_root_degrees(graph: Graph) -> Float[Tensor, "*graphs tokens"]:
+    """D^-1/2, 0 where the degree is."""
+    return _power(graph.degrees, -0.5)
 
 
 def above_tokens(

@@ -6,11 +6,11 @@ from torch import Tensor
 
 from physlm.analysis.spectra.companions import companions
 from physlm.analysis.spectra.eigenvalue_metrics import (
-    EXTREME_METRICS,
     Masked,
     adjacency_metrics,
     always,
     eigenvalue_metrics,
+    extreme_metrics,
     extremes_of,
 )
 from physlm.analysis.spectra.extremal import extremes
@@ -36,7 +36,7 @@ from physlm.analysis.spectra.signal_metrics import (
     smoothness,
     weighted_signal,
 )
-from physlm.analysis.spectra.signals import signal_of
+from physlm.analysis.spectra.signals import Signal, signal_of
 from physlm.errors import InputError
 
 _SMALL = 64  # tokens up to which a full decomposition is as fast as Lanczos
@@ -49,7 +49,7 @@ def masked_metrics(
     *,
     span: tuple[int, int] | None = None,
     drop_first: int = 0,
-    is_token: Bool[Tensor, "*rows keys"] | None = None,
+    is_token: Bool[Tensor, "*rows marks"] | None = None,
 ) -> dict[str, Masked]:
     """The metrics of `spectral_metrics`, each with where it is defined.
 
@@ -83,12 +83,17 @@ def masked_metrics(
         found |= adjacency_metrics(spectrum(graph, graph_options))
     if names & set(COMPANIONS):
         found |= companions(attention, tokens.is_token, tokens.is_node)
-    return {name: value for name, value in found.items() if name.split("/")[0] in names}
+    return {name: value for name, value in found.items() if base(name) in names}
+
+
+def base(name: str) -> str:
+    """The metric without its dimension."""
+    return name.partition("/")[0]
 
 
 def _signal(
     residual: Tensor, attention: Tensor, tokens: GraphTokens, options: MetricOptions
-) -> Tensor:
+) -> Signal:
     if residual.shape[-2] != attention.shape[-1]:
         raise InputError(
             f"residual of {residual.shape[-2]} tokens; the maps have {attention.shape[-1]}"
@@ -104,20 +109,24 @@ def _signal(
 
 
 def _laplacian_metrics(
-    graph: Graph, signal: Tensor | None, names: set[str], options: MetricOptions
+    graph: Graph, signal: Signal | None, names: set[str], options: MetricOptions
 ) -> dict[str, Masked]:
     kind = options.graph.laplacian
     known = _spectrum(graph, names, options.graph)
     found: dict[str, Masked] = {}
     if names & set(EXTREMES):
-        ends = extremes(graph, kind) if known is None else extremes_of(known)
-        found |= {name: metric(ends) for name, metric in EXTREME_METRICS.items()}
+        with_largest = bool(names & {"lambda_max", "connectivity_ratio"})
+        found |= extreme_metrics(
+            extremes(graph, kind, with_largest=with_largest)
+            if known is None
+            else extremes_of(known)
+        )
     if names & set(TRACES):
         found |= _traces(graph, known, options.graph)
     if names & set(EIGENVALUES):
         assert known is not None
         metrics = eigenvalue_metrics(tuple(options.betas))
-        found |= {name: metric(known) for name, metric in metrics.items()}
+        found |= {name: metric(known) for name, metric in metrics.items() if base(name) in names}
     if signal is not None and names & {*FORMS, *MASSES}:
         found |= _signal_metrics(graph, weighted_signal(signal, graph, kind), known, names, kind)
     return found
@@ -135,40 +144,36 @@ def _spectrum(graph: Graph, names: set[str], options: GraphOptions) -> Spectrum 
 
 
 def _traces(graph: Graph, known: Spectrum | None, options: GraphOptions) -> dict[str, Masked]:
-    """Mean and variance of the eigenvalues, from the trace and the squares of the matrix."""
+    """Mean and variance of the eigenvalues; without a solver, if they are not known."""
     n = graph.n_tokens
-    if is_triangular(options):
-        assert known is not None
+    if known is not None:
         values = known.values * known.is_value
         mean = values.sum(-1) / n
-        apart = (values - mean[..., None]) * known.is_value
-        spread = apart.square().sum(-1) / n
+        spread = ((values - mean[..., None]) * known.is_value).square().sum(-1) / n
     else:
         matrix = symmetric_operator(graph, options.laplacian)
-        diagonal = matrix.diagonal(dim1=-2, dim2=-1)
+        diagonal = matrix.diagonal(dim1=-2, dim2=-1).clone()
         mean = diagonal.sum(-1) / n
         apart = diagonal - mean[..., None]
         if graph.is_token is not None:
             apart = apart * graph.is_token
-        off = matrix.square().sum((-2, -1)) - diagonal.square().sum(-1)
-        spread = (off.clamp(min=0) + apart.square().sum(-1)) / n
+        matrix.diagonal(dim1=-2, dim2=-1).copy_(apart)
+        spread = matrix.square().sum((-2, -1)) / n  # |L - mean I|^2, as tr L^2 = sum lambda^2
     return {"eigenvalue_mean": always(mean), "eigenvalue_variance": always(spread)}
 
 
 def _signal_metrics(
-    graph: Graph, signal: Tensor, known: Spectrum | None, names: set[str], kind: LaplacianKind
+    graph: Graph, signal: Signal, known: Spectrum | None, names: set[str], kind: LaplacianKind
 ) -> dict[str, Masked]:
     found: dict[str, Masked] = {}
-    if names & set(FORMS):
+    if not names & set(MASSES):
         rough = energy(graph, signal, kind)
-        found |= {"energy": always(rough), "smoothness": smoothness(rough, signal)}
-    if names & set(MASSES):
+    else:
         assert known is not None
         masses = energy_spectrum(known, signal)
-        found |= {
-            name: of_masses(masses) for name, of_masses in MASS_METRICS.items() if name in names
-        }
-    return found
+        found |= {name: metric(masses) for name, metric in MASS_METRICS.items() if name in names}
+        rough = masses.form
+    return found | {"energy": always(rough), "smoothness": smoothness(rough, signal)}
 
 
 def _of_adjacency(options: GraphOptions) -> GraphOptions:

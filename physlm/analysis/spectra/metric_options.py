@@ -81,6 +81,8 @@ def _available(kind: LaplacianKind, *, has_signal: bool) -> set[str]:
     if kind is LaplacianKind.adjacency:
         return {*ADJACENCY, *COMPANIONS}
     found = {*TRACES, *EXTREMES, *EIGENVALUES, *COMPANIONS}
+    if kind is LaplacianKind.directed:
+        found -= {"spacing_ratio"}  # values on a diagonal do not repel each other
     if has_signal and kind.is_symmetric_laplacian:
         found |= {*FORMS, *MASSES}
         if kind is LaplacianKind.comb:

@@ -31,7 +31,7 @@ def spectral_metrics(
     diagonal: Diagonal | str = Diagonal.unchanged,
     diagonal_share: float = 0.5,
     span: tuple[int, int] | None = None,
-    is_token: Bool[Tensor, "*rows tokens"] | None = None,
+    is_token: Bool[Tensor, "*rows marks"] | None = None,
     betas: tuple[float, ...] = BETAS,
 ) -> dict[str, Float[Tensor, "..."]]:
     """Metrics of the graph of each attention map, one value per map.

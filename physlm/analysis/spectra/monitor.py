@@ -90,7 +90,7 @@ class SpectralMonitor(AttentionObserver):
         layer = self._n_blocks % self.model.n_layers
         if layer == len(self.layers):
             self.layers.append(_Layer(patterns, residual, self.n_positions))
-        self.layers[layer].grow(patterns, signal_of(residual, self.signal))
+        self.layers[layer].grow(patterns, signal_of(residual, self.signal).values)
         self._n_blocks += 1
 
     @torch.inference_mode()

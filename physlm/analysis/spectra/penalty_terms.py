@@ -48,8 +48,10 @@ class AttentionPenalty(Penalty):
             return _smoothness(laplacian, residual)
         eigenvalues = torch.linalg.eigvalsh(laplacian)
         if self.kind is PenaltyKind.fiedler:
-            return eigenvalues[..., 1].mean()
-        return (-eigenvalues).exp().mean()
+            fiedler: Tensor = eigenvalues[..., 1].mean()
+            return fiedler
+        heat: Tensor = (-eigenvalues).exp().mean()
+        return heat
 
 
 def _smoothness(

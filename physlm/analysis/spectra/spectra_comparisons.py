@@ -9,10 +9,12 @@ from scipy import stats
 
 from physlm.analysis.spectra.comparison.arms import ANY
 from physlm.analysis.spectra.comparison.compared import Comparison, compare_groups
+from physlm.analysis.spectra.comparison.coverage import threshold_coverage
 from physlm.analysis.spectra.comparison_metrics import comparison_metrics
 from physlm.analysis.spectra.head_sample import HeadSample, sample_heads
 from physlm.analysis.spectra.kept_values import chosen_values, coverage_curves
 from physlm.analysis.spectra.planted import PlantedBlocks
+from physlm.analysis.spectra.state_probe import probe_aucs
 from physlm.analysis.spectra.text_covariates import text_covariates
 from physlm.analysis.spectra.text_rows import RowOptions, text_rows
 from physlm.data.corpus import Corpus
@@ -24,6 +26,7 @@ from physlm.watching import tell
 if TYPE_CHECKING:
     from physlm.analysis.spectra.spectra import SpectraConfig
 
+_ACCEPTING = ("fiedler", "hfer")  # metrics whose thresholds accept texts
 _SEED = 0  # of heads, folds, shuffled labels and the untrained model
 
 
@@ -40,6 +43,8 @@ def measured_spectra(config: "SpectraConfig", model: LanguageModel, corpus: Corp
             compared, covariates, rows = compared_texts(config, model, own)
             _print(compared, corruption, dose)
             metrics += comparison_metrics(compared, **dims)
+            metrics += _coverage(rows, compared, dims)
+            metrics += _probes(config, model, own, compared, dims)
             of_doses.append(compared)
             labels = {name: pl.lit(value) for name, value in dims.items()}
             tables["spectra"].append(compared.table.with_columns(**labels))
@@ -60,7 +65,11 @@ def measured_spectra(config: "SpectraConfig", model: LanguageModel, corpus: Corp
 def compared_texts(
     config: "SpectraConfig", model: LanguageModel, texts: LabelledTexts
 ) -> tuple[Comparison, pl.DataFrame, pl.DataFrame]:
-    """Compare right and wrong texts in all arms; also what is known of each text, and all rows."""
+    """Compare right and wrong texts in all arms.
+
+    Returns:
+        The comparison, what is known of each text, and the rows of all arms.
+    """
     options = row_options(config, model, texts)
     covariates = text_covariates(model, texts, config.batch_size)
     planted = PlantedBlocks(texts.is_valid, config.planted_share)
@@ -98,16 +107,60 @@ def _print(compared: Comparison, corruption: str, dose: int) -> None:
     tell(f"\n{corruption}, {dose} error{'s' * (dose > 1)} a text\n{compared.text}")
 
 
+def _coverage(rows: pl.DataFrame, compared: Comparison, dims: dict[str, Dim]) -> Iterator[Metric]:
+    """Share of right texts among those accepted by a threshold on one metric, minus among all."""
+    if compared.nested.is_empty():  # the problems allow no cross-validation
+        return
+    trained = rows.filter(arm="model")
+    for metric in sorted(set(trained["metric"]) & set(_ACCEPTING)):
+        own = trained.filter(metric=metric)
+        values = own["value"].to_numpy().reshape(-1, len(compared.texts.is_valid)).T
+        found = threshold_coverage(values, compared.texts, seed=_SEED)
+        shares = {
+            metric: found.accuracy_accepted,
+            f"{metric}_log_probability": found.accuracy_log_probability,
+        }
+        for name, share in shares.items():
+            if share is not None:
+                yield Metric(
+                    name="spectra/accepted_minus_all",
+                    value=share - found.accuracy_all,
+                    unit="fraction",
+                    n=round(found.coverage * len(values)),
+                    dims=dims | {"threshold": name},
+                )
+
+
+def _probes(
+    config: "SpectraConfig",
+    model: LanguageModel,
+    labelled: LabelledTexts,
+    compared: Comparison,
+    dims: dict[str, Dim],
+) -> Iterator[Metric]:
+    """AUC of probes of the states, and that of all spectral metrics over the best of them."""
+    if compared.nested.is_empty():
+        return
+    found = dict(probe_aucs(model, labelled, compared.texts, config.batch_size, _SEED))
+    n = len(labelled)
+    for state, value in found.items():
+        own = dims | {"state": state}
+        yield Metric(name="spectra/probe_auc", value=value, unit="fraction", n=n, dims=own)
+    spectral = compared.nested.filter(arm="model", metric=ANY)["auc_spectra"][0]
+    ratio = spectral / max(found.values())
+    yield Metric(name="spectra/auc_over_probe", value=ratio, unit="ratio", n=n, dims=dims)
+
+
 def _dose_response(
     compared: list[Comparison], doses: list[int], corruption: str
 ) -> Iterator[Metric]:
     """Rank correlation of the effect in pairs, without its sign, and the number of errors."""
     if len(doses) < 2:
         return
-    effects = [_effect(own) for own in compared]
-    if any(effect is None for effect in effects):
+    effects = [effect for own in compared if (effect := _effect(own)) is not None]
+    if len(effects) < len(doses):
         return
-    rank = stats.spearmanr(doses, np.abs(effects)).statistic
+    rank = float(stats.spearmanr(doses, np.abs(effects)).statistic)
     if np.isfinite(rank):
         dims: dict[str, Dim] = {"corruption": corruption}
         yield Metric(

@@ -68,7 +68,7 @@ def labelled_strings(
         changes = _Changes(strings, corpus.grammar.tokens, n_errors, rng)
         change = changes.of(Violation(corruption))
         wrong = refused_versions(
-            n, lambda chosen: [change(i) for i in chosen], grammar.accepts_batch
+            n, lambda chosen: [change(i) for i in chosen.tolist()], grammar.accepts_batch
         )
         return list(strings), wrong
 
@@ -137,7 +137,7 @@ class _Changes:
             spans, symbols = level.nodes(i)
             for node in self.rng.permutation(len(spans)):
                 place = slice(*spans[node])
-                donor = level.donor(symbols[node], found[place], self.rng)
+                donor = level.donor(int(symbols[node]), found[place], self.rng)
                 if donor is not None:
                     found[place] = donor
                     n_replaced += 1

@@ -59,7 +59,7 @@ def compare_arm(columns: Columns, texts: Texts, seed: int) -> Arm:
     why_not = why_not_validated(texts, folds)
     predictions: dict[str, Predictions] = {}
     if why_not is None:
-        predictions = nested_predictions(varying.values, texts, families, folds, seed)
+        predictions = nested_predictions(varying.values, texts, families, folds, seed=seed)
     selected = _selected(predictions, varying.keys, texts, pairs)
     table, selected, n_tests = _with_q(table, selected)
     nested = accuracy_table(predictions, texts, seed)

@@ -161,4 +161,5 @@ def _stacked(tables: dict[str, pl.DataFrame]) -> pl.DataFrame:
     rows = [
         own.insert_column(0, pl.Series("arm", [name] * len(own))) for name, own in tables.items()
     ]
-    return pl.concat([own for own in rows if own.width > 1], how="diagonal_relaxed")
+    measured = [own for own in rows if own.width > 1]
+    return pl.concat(measured, how="diagonal_relaxed") if measured else pl.DataFrame()

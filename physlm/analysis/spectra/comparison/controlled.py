@@ -73,8 +73,9 @@ def adjusted_effect(
     factor = n_problems / (n_problems - 1) * (n - 1) / (n - n_coefficients)
     error = np.sqrt(factor * (scores**2).sum(axis=0)) / norm
     margin = stats.t.ppf(0.975, n_problems - 1) * error
-    effect: np.ndarray = np.stack([coefficient, coefficient - margin, coefficient + margin])
-    return effect / deviation
+    ends = np.stack([coefficient, coefficient - margin, coefficient + margin])
+    effect: np.ndarray = ends / deviation
+    return effect
 
 
 def why_no_length_control(texts: Texts) -> str | None:

@@ -40,7 +40,7 @@ def raw_effects(
         "d_raw": d_raw,
         "hedges_g": d_raw * _unbiasing(len(values) - 2),
         "auc": auc(values, is_valid),
-        "mann_whitney_p": stats.mannwhitneyu(valid, invalid, axis=0).pvalue,
+        "mann_whitney_p": _mann_whitney_p(valid, invalid),
         "welch_p": welch_p,
     }
 
@@ -96,6 +96,24 @@ def _pooled_deviation(
         valid.min(axis=0), invalid.min(axis=0)
     )
     return np.where(pooled > _NO_SPREAD * extent, pooled, np.nan)
+
+
+def has_ties(values: Float[np.ndarray, "n columns"]) -> Bool[np.ndarray, " columns"]:
+    """Whether a value occurs more than once in a column."""
+    tied: np.ndarray = (np.diff(np.sort(values, axis=0), axis=0) == 0).any(axis=0)
+    return tied
+
+
+def _mann_whitney_p(
+    valid: Float[np.ndarray, "valid columns"], invalid: Float[np.ndarray, "invalid columns"]
+) -> Float[np.ndarray, " columns"]:
+    # scipy takes one method for all columns: ties in one would cost the others their exact test.
+    is_tied = has_ties(np.concatenate([valid, invalid]))
+    p = np.empty(len(is_tied))
+    for own, method in ((is_tied, "asymptotic"), (~is_tied, "auto")):
+        if own.any():
+            p[own] = stats.mannwhitneyu(valid[:, own], invalid[:, own], method=method).pvalue
+    return p
 
 
 def _unbiasing(degrees: int) -> float:

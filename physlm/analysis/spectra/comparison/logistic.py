@@ -35,14 +35,14 @@ def fit_logistic(
     products = (design[..., :, None] * design[..., None, :]).reshape(n_models, n_texts, -1)
     ridge = np.repeat(penalty[:, None], n_terms, axis=1)
     ridge[:, 0] = _INTERCEPT_PENALTY
+    ridges = ridge[..., None] * np.eye(n_terms)
     found = np.zeros((n_models, len(weight), n_terms))
     logits = found @ design.mT
     for _ in range(_N_STEPS):
         chance = expit(logits)
         gradient = (weight * (is_valid - chance)) @ design - ridge * found
         hessian = ((weight * chance * (1 - chance)) @ products).reshape(*found.shape, n_terms)
-        hessian += ridge[..., None] * np.eye(n_terms)
-        step = np.linalg.solve(hessian, gradient[..., None])[..., 0]
+        step = np.linalg.solve(hessian + ridges, gradient[..., None])[..., 0]
         change = step @ design.mT
         largest = np.abs(change).max(axis=-1, keepdims=True)
         damping = np.log1p(largest) / np.maximum(largest, 1e-300)

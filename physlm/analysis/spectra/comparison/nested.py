@@ -44,6 +44,7 @@ def nested_predictions(
     texts: Texts,
     families: Mapping[str, Int[np.ndarray, " _own"]],
     folds: Int[np.ndarray, " texts"],
+    *,
     seed: int,
 ) -> dict[str, Predictions]:
     """Predictions for each family of columns; nothing is chosen on the texts it is tested on.

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy import stats
 
-from physlm.analysis.spectra.comparison.effects import Statistics
+from physlm.analysis.spectra.comparison.effects import Statistics, has_ties
 from physlm.analysis.spectra.comparison.groups import Texts
 
 _TOLERANCE = 0.05  # of the tokens of the valid text
@@ -55,9 +55,13 @@ def paired_effects(values: Float[np.ndarray, "texts columns"], pairs: Pairs) -> 
     difference = values[pairs.valid] - values[pairs.invalid]
     deviation = difference.std(axis=0, ddof=1)
     has_spread = deviation > _NO_SPREAD * np.ptp(values, axis=0)
-    own = difference[:, has_spread]
-    found["d_paired"][has_spread] = np.sqrt(2) * own.mean(axis=0) / deviation[has_spread]
-    found["wilcoxon_p"][has_spread] = stats.wilcoxon(own, axis=0).pvalue
+    units = difference[:, has_spread].mean(axis=0) / deviation[has_spread]
+    found["d_paired"][has_spread] = np.sqrt(2) * units
+    # scipy takes one method for all columns: ties in one would cost the others their exact test.
+    is_tied = has_ties(np.abs(difference)) | (difference == 0).any(axis=0)
+    for own, method in ((has_spread & is_tied, "asymptotic"), (has_spread & ~is_tied, "auto")):
+        if own.any():
+            found["wilcoxon_p"][own] = stats.wilcoxon(difference[:, own], method=method).pvalue
     return found
 
 

@@ -9,6 +9,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from physlm.analysis.spectra.comparison.arms import ANY, COMPANIONS
+
 if TYPE_CHECKING:
     from physlm.analysis.spectra.comparison.compared import Comparison
 
@@ -20,8 +22,8 @@ def comparison_text(comparison: "Comparison") -> str:
     """Everything that is printed after every comparison."""
     console = Console(file=io.StringIO(), width=_WIDTH, color_system=None)
     console.print(_title(comparison), highlight=False)
-    for table in (_effects(comparison), _accuracies(comparison), _baselines(comparison)):
-        console.print(table)
+    for table in (_effects, _controlled, _accuracies, _baselines):
+        console.print(table(comparison))
     for verdict in comparison.verdicts.values():
         console.print(str(verdict), markup=False, highlight=False, soft_wrap=True)
     for note in comparison.notes:
@@ -45,35 +47,48 @@ def _title(comparison: "Comparison") -> str:
 
 
 def _effects(comparison: "Comparison") -> Table:
-    """Effects of the column that training folds chose beside the controls, on test texts."""
-    names = ("metric", "layer", "head", "d_raw", "g", "AUC", "q", "d_length", "d_controls")
-    table = _table("Effects, valid minus invalid (layer and head chosen in training folds)", *names)
-    for name in ("d_length overlap", "d_paired", "p paired", *_CONTROL_ARMS):
-        table.add_column(name, justify="right")
+    """Raw and paired effects of the column that training folds chose, on test texts."""
+    names = ("metric", "layer", "head", "chosen in", "mean valid", "mean invalid", "d_raw", "g")
+    ranks = ("AUC", "p", "p Welch", "q", "rho length", "d_paired", "p paired", "q paired")
+    title = "Effects, valid minus invalid, of the layer and head chosen elsewhere"
+    table = _table(title, (*names, *ranks))
     for row in _chosen(comparison, "model").iter_rows(named=True):
-        of_arms = [_in_arm(comparison, arm, row["metric"]) for arm in _CONTROL_ARMS]
         table.add_row(
             _name(row),
             f"{row['layer']}",
             f"{row['head']}",
-            *(_number(row[name]) for name in ("d_raw", "hedges_g", "auc")),
-            _small(row["q"]),
-            *(_with_interval(row, name) for name in ("d_length", "d_controls", "d_length_overlap")),
-            _number(row["d_paired"]),
-            _small(row["wilcoxon_p"]),
-            *of_arms,
+            f"{row['n_chosen']}/{row['n_folds']} folds",
+            *(_number(row[name]) for name in ("mean_valid", "mean_invalid", "d_raw")),
+            *(_number(row[name]) for name in ("hedges_g", "auc")),
+            *(_small(row[name]) for name in ("mann_whitney_p", "welch_p", "q")),
+            *(_number(row[name]) for name in ("spearman_length", "d_paired")),
+            *(_small(row[name]) for name in ("wilcoxon_p", "q_paired")),
         )
-    table.caption = "under the names of arms: their d_controls"
+    table.caption = "means in standard deviations of the training texts"
+    return table
+
+
+def _controlled(comparison: "Comparison") -> Table:
+    """The same at equal length and likelihood, and in the control arms."""
+    measured = ("d_length", "d_controls", "d_length_overlap", "d_controls_overlap")
+    names = ("metric", *(name.replace("_overlap", ", overlap") for name in measured))
+    table = _table("Effects with length, or length and likelihood, held equal", names)
+    for arm in _CONTROL_ARMS:
+        table.add_column(arm, justify="right")
+    for row in _chosen(comparison, "model").iter_rows(named=True):
+        table.add_row(
+            _name(row),
+            *(_with_interval(row, name) for name in measured),
+            *(_in_arm(comparison, arm, row["metric"]) for arm in _CONTROL_ARMS),
+        )
+    table.caption = "below the name of a control arm: its d_controls"
     return table
 
 
 def _accuracies(comparison: "Comparison") -> Table:
-    names = ("metric", "length", "controls", "spectra", "both", "nested_gain")
-    table = _table("Accuracy, nested cross-validation grouped by problem", *names)
-    for name in ("AUC spectra", "AUC both", "best threshold (in-sample)"):
-        table.add_column(name, justify="right")
-    for name in ("gain untrained", "gain shuffled", "gain planted (power)"):
-        table.add_column(name, justify="right")
+    names = ("metric", "length", "controls", "spectra", "both", "nested_gain", "AUC spectra")
+    others = ("AUC both", "in-sample", "untrained", "shuffled", "planted (power)")
+    table = _table("Accuracy, nested cross-validation grouped by problem", (*names, *others))
     best = comparison.table.filter(pl.col("arm") == "model").group_by("metric")
     in_sample = dict(best.agg(pl.col("best_threshold_accuracy").max()).iter_rows())
     for row in _of_arm(comparison.nested, "model").iter_rows(named=True):
@@ -88,13 +103,17 @@ def _accuracies(comparison: "Comparison") -> Table:
             *(_gain(comparison, arm, row["metric"]) for arm in ("untrained", "shuffled")),
             _planted(comparison, row["metric"]),
         )
-    table.caption = f"calling all texts what most are: {comparison.majority_accuracy:.3f}"
+    table.caption = (
+        f"calling all texts what most are: {comparison.majority_accuracy:.3f}; in-sample: best "
+        "threshold of all layers and heads, on the texts it was chosen on; below the name of a "
+        "control arm: its nested_gain"
+    )
     return table
 
 
 def _baselines(comparison: "Comparison") -> Table:
-    names = ("baseline", "mean valid", "mean invalid", "d_raw", "AUC", "Mann-Whitney p")
-    table = _table("Baselines on the same texts", *names, "best threshold (in-sample)")
+    names = ("metric", "mean valid", "mean invalid", "d_raw", "AUC", "p", "in-sample accuracy")
+    table = _table("Baselines on the same texts", names)
     for row in comparison.baselines.iter_rows(named=True):
         table.add_row(
             row["metric"],
@@ -105,11 +124,10 @@ def _baselines(comparison: "Comparison") -> Table:
     return table
 
 
-def _table(title: str, *names: str) -> Table:
+def _table(title: str, names: tuple[str, ...]) -> Table:
     table = Table(title=title, title_justify="left", caption_justify="left", box=box.SIMPLE)
     for name in names:
-        is_text = name in {"metric", "baseline"}
-        table.add_column(name, justify="left" if is_text else "right")
+        table.add_column(name, justify="left" if name == "metric" else "right")
     return table
 
 
@@ -143,8 +161,10 @@ def _planted(comparison: "Comparison", metric: str) -> str:
 
 
 def _name(row: dict[str, str]) -> str:
-    is_same = row["metric"] == row["chosen_metric"]
-    return row["metric"] if is_same else f"{row['metric']} ({row['chosen_metric']})"
+    metric = row["metric"]
+    if metric in COMPANIONS:
+        return f"{metric} (baseline)"
+    return f"{metric} ({row['chosen_metric']})" if metric == ANY else metric
 
 
 def _with_interval(row: dict[str, float | None], name: str) -> str:

@@ -6,7 +6,7 @@ from enum import Enum
 
 import polars as pl
 
-from physlm.analysis.spectra.comparison.arms import COMPANIONS, Arm
+from physlm.analysis.spectra.comparison.arms import ANY, COMPANIONS, Arm
 
 _LARGEST_Q = 0.05
 Row = Mapping[str, float | None]
@@ -75,7 +75,7 @@ def verdicts(model: Arm, untrained: Arm | None, no_length: str | None) -> dict[s
 
 
 def _measured(model: Arm) -> Iterator[str]:
-    names = dict.fromkeys([*model.columns["metric"].to_list(), "any"])
+    names = dict.fromkeys([*model.columns["metric"].to_list(), ANY])
     return (name for name in names if name not in COMPANIONS)
 
 

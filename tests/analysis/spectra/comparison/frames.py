@@ -3,6 +3,8 @@
 import numpy as np
 import polars as pl
 
+from physlm.analysis.spectra.comparison.groups import COVARIATES, Texts
+
 
 def texts_of(rng, n_problems, *, length_gap=0.0, equal=False):
     """Problems of one valid and one invalid text; invalid ones longer by a gap of log length."""
@@ -41,3 +43,12 @@ def frame_of(texts, value, *, layers=2, heads=2, metrics=("hfer", "fiedler"), ar
         for head in range(heads)
     ]
     return pl.concat(parts)
+
+
+def groups_of(texts):
+    """The texts of such a table as ``compare_groups`` holds them."""
+    return Texts(
+        texts["is_valid"].to_numpy(),
+        texts["problem"].to_numpy(),
+        {name: texts[name].cast(pl.Float64).to_numpy() for name in COVARIATES},
+    )

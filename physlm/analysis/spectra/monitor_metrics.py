@@ -1,0 +1,268 @@
+"""Everything that the scorer ``spectral_monitor`` measures."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+import torch
+from jaxtyping import Bool, Float, Int64
+
+from physlm.analysis.spectra.alarms import Alarm, calibrated
+from physlm.analysis.spectra.monitor import SpectralMonitor, monitored
+from physlm.analysis.spectra.text_rows import batches
+from physlm.data.corpus import Corpus
+from physlm.data.labelled import Labelled, LabelledTexts
+from physlm.eval.scorer import mean
+from physlm.measurement import Measurement, Metric
+from physlm.models.decoder import Decoder
+from physlm.models.language_model import LanguageModel
+from physlm.rng import stream
+
+if TYPE_CHECKING:
+    from physlm.analysis.spectra.spectral_monitor import SpectralMonitorConfig
+
+_P = "monitor"
+_N_TRACES = 6
+_N_TIMED = 3  # timings of each monitor, of which the shortest counts
+
+# Values after each token by name of the value, one row per text; NaN beyond its end.
+Values = dict[str, Float[np.ndarray, "texts lengths"]]
+
+
+def measured_monitors(
+    config: "SpectralMonitorConfig", model: LanguageModel, corpus: Corpus
+) -> Measurement:
+    """The measurement of the scorer ``spectral_monitor``."""
+    assert isinstance(corpus, Labelled)
+    assert isinstance(model, Decoder)
+    corruption = config.corruption or corpus.corruptions[0]
+    texts = corpus.labelled(config.n_problems, corruption, config.n_errors)
+    untrained = model.untrained(0)
+    assert isinstance(untrained, Decoder)
+    spectra, likelihoods = watched(config, model, texts)
+    monitors = {
+        "spectra": spectra,
+        "log_probability": likelihoods,
+        "untrained": watched(config, untrained, texts)[0],
+    }
+    is_calibration = _half(texts)
+    found = {
+        name: _Tested.of(config, values, texts, is_calibration) for name, values in monitors.items()
+    }
+    metrics = [metric for name, own in found.items() for metric in own.metrics(name)]
+    metrics += _costs(config, model, texts)
+    alarms = pl.concat(own.table(name) for name, own in found.items())
+    traces = pl.concat(own.traces(name) for name, own in found.items())
+    return Measurement(tuple(metrics), tables={"monitor_alarms": alarms, "monitor_traces": traces})
+
+
+def watched(
+    config: "SpectralMonitorConfig", model: Decoder, texts: LabelledTexts
+) -> tuple[Values, Values]:
+    """Spectral values and those of the log-probability after each token, from the prompt's last.
+
+    Names are METRIC/layer_L/head_H, and ``last``, ``mean`` and ``least``.
+    """
+    n_watched = int(texts.n_tokens.max()) - config.n_prompt + 1
+    spectra: Values = {}
+    own = np.full((len(texts), n_watched), np.nan)
+    for batch in batches(texts, config.batch_size):
+        tokens = torch.from_numpy(np.stack([texts.tokens[i] for i in batch])).long()
+        tokens = tokens.to(model.device)
+        monitor = SpectralMonitor(model, tokens.shape[1], config.metrics)
+        for t, (values, log_p) in enumerate(monitored(monitor, tokens, config.n_prompt)):
+            own[batch, t] = log_p.cpu().numpy()
+            for metric, numbers in values.items():
+                for layer, of_layer in enumerate(numbers.cpu().numpy()):
+                    for head, column in enumerate(of_layer.T):
+                        name = f"{metric}/layer_{layer}/head_{head}"
+                        whole = spectra.setdefault(name, np.full(own.shape, np.nan))
+                        whole[batch, t] = column
+    n = np.arange(1, n_watched + 1)
+    sums = np.where(np.isnan(own), np.nan, np.nancumsum(own, axis=1) / n)
+    return spectra, {"last": own, "mean": sums, "least": np.minimum.accumulate(own, axis=1)}
+
+
+def _half(texts: LabelledTexts) -> Bool[np.ndarray, " texts"]:
+    """True for the texts of the problems on which monitors are calibrated."""
+    problems = np.unique(texts.problem)
+    order = stream(0, "monitor", "problems").permutation(problems)
+    return np.isin(texts.problem, order[: len(problems) // 2])
+
+
+@dataclass(frozen=True, slots=True)
+class _Tested:
+    """A monitor, and its alarms on the texts that it was not calibrated on.
+
+    Attributes:
+        value: Name of the value that it watches.
+        alarm: When it raises an alarm.
+        values: The value after each token of each text tested.
+        position: Index of the token of each text tested at which an alarm is raised; -1 for none.
+        is_valid: Label of each text.
+        error: Index of the first wrong token, of the pair's wrong text for a right text.
+        first: Index of the first token that is watched.
+    """
+
+    value: str
+    alarm: Alarm
+    values: Float[np.ndarray, "texts lengths"]
+    position: Int64[np.ndarray, " texts"]
+    is_valid: Bool[np.ndarray, " texts"]
+    error: Int64[np.ndarray, " texts"]
+    first: int
+
+    @classmethod
+    def of(
+        cls,
+        config: "SpectralMonitorConfig",
+        values: Values,
+        texts: LabelledTexts,
+        is_calibration: Bool[np.ndarray, " texts"],
+    ) -> "_Tested":
+        """Calibrate and choose on one half, test on the other."""
+        error = _error_of_problem(texts)
+        tried = {
+            name: cls._tried(config, own, texts, error, is_calibration, is_calibration)
+            for name, own in values.items()
+        }
+        alarms = {name: tried[name][0] for name in tried}
+        best = max(tried, key=lambda name: tried[name][1].detected().mean())
+        own = values[best][~is_calibration]
+        return cls._on(best, alarms[best], own, texts, error, ~is_calibration, config.n_prompt - 1)
+
+    @classmethod
+    def _tried(
+        cls,
+        config: "SpectralMonitorConfig",
+        values: Float[np.ndarray, "texts lengths"],
+        texts: LabelledTexts,
+        error: Int64[np.ndarray, " texts"],
+        fitted: Bool[np.ndarray, " texts"],
+        tested: Bool[np.ndarray, " texts"],
+    ) -> "tuple[Alarm, _Tested]":
+        alarm = calibrated(
+            values[fitted & texts.is_valid],
+            false_alarms=config.false_alarms,
+            n_outside=config.n_outside,
+        )
+        first = config.n_prompt - 1
+        return alarm, cls._on("", alarm, values[tested], texts, error, tested, first)
+
+    @classmethod
+    def _on(
+        cls,
+        value: str,
+        alarm: Alarm,
+        values: Float[np.ndarray, "texts lengths"],
+        texts: LabelledTexts,
+        error: Int64[np.ndarray, " texts"],
+        tested: Bool[np.ndarray, " texts"],
+        first: int,
+    ) -> "_Tested":
+        raised = alarm.positions(values)
+        position = np.where(raised < 0, -1, raised + first)
+        return cls(value, alarm, values, position, texts.is_valid[tested], error[tested], first)
+
+    def detected(self) -> Bool[np.ndarray, " wrong"]:
+        """Whether the alarm of each wrong text comes at its error or later, not before."""
+        return self._after_error[~self.is_valid]
+
+    @property
+    def _after_error(self) -> Bool[np.ndarray, " texts"]:
+        return (self.position >= 0) & (self.position >= self.error)
+
+    def metrics(self, monitor: str) -> Iterator[Metric]:
+        """Shares of texts, and the delay in tokens of the errors that are found."""
+        is_wrong = ~self.is_valid
+        dims = {"monitor": monitor}
+        yield mean(f"{_P}/detected", self.detected(), "fraction", **dims)
+        # The same texts before anything was changed: what is raised there is chance.
+        yield mean(f"{_P}/by_chance", self._after_error[self.is_valid], "fraction", **dims)
+        is_early = (self.position >= 0) & (self.position < self.error)
+        yield mean(f"{_P}/too_early", is_early[is_wrong], "fraction", **dims)
+        yield mean(f"{_P}/false_alarms", self.position[self.is_valid] >= 0, "fraction", **dims)
+        delays = (self.position - self.error)[is_wrong & self._after_error]
+        if len(delays):
+            yield mean(f"{_P}/delay", delays, "tokens", **dims)
+
+    def table(self, monitor: str) -> pl.DataFrame:
+        """The alarm of each text tested."""
+        return pl.DataFrame(
+            {
+                "monitor": [monitor] * len(self.position),
+                "value": [self.value] * len(self.position),
+                "is_valid": self.is_valid,
+                "error_position": self.error,
+                "alarm_position": self.position,
+            }
+        )
+
+    def traces(self, monitor: str) -> pl.DataFrame:
+        """Deviations of the first pairs after each token, beside the threshold."""
+        deviations = self.alarm.deviations(self.values)[: 2 * _N_TRACES]
+        n_texts, n_lengths = deviations.shape
+        tokens = np.arange(self.first, self.first + n_lengths)
+        is_read = ~np.isnan(self.values[: 2 * _N_TRACES]).ravel()
+        return pl.DataFrame(
+            {
+                "monitor": [monitor] * (n_texts * n_lengths),
+                "value": [self.value] * (n_texts * n_lengths),
+                "text": np.repeat(np.arange(n_texts), n_lengths),
+                "is_valid": np.repeat(self.is_valid[:n_texts], n_lengths),
+                "error_position": np.repeat(self.error[:n_texts], n_lengths),
+                "token": np.tile(tokens, n_texts),
+                "deviation": deviations.ravel(),
+                "threshold": np.full(n_texts * n_lengths, self.alarm.threshold),
+            }
+        ).filter(pl.Series(is_read))
+
+
+def _error_of_problem(texts: LabelledTexts) -> Int64[np.ndarray, " texts"]:
+    """The position of the error of each text's problem."""
+    found = dict(
+        zip(texts.problem[~texts.is_valid], texts.error_position[~texts.is_valid], strict=True)
+    )
+    return np.array([found[problem] for problem in texts.problem], dtype=np.int64)
+
+
+def _costs(
+    config: "SpectralMonitorConfig", model: Decoder, texts: LabelledTexts
+) -> Iterator[Metric]:
+    """Time of decoding with each monitor over that without, text by text."""
+    tokens = torch.from_numpy(np.asarray(texts.tokens[0]))[None].long().to(model.device)
+    plain = min(_seconds(config, model, tokens, None) for _ in range(_N_TIMED))
+    for metric in config.metrics:
+        watching = min(_seconds(config, model, tokens, metric) for _ in range(_N_TIMED))
+        yield Metric(
+            name=f"{_P}/time_ratio",
+            value=watching / plain,
+            unit="ratio",
+            n=tokens.shape[1] - config.n_prompt,
+            dims={"metric": metric},
+        )
+
+
+@torch.inference_mode()
+def _seconds(
+    config: "SpectralMonitorConfig", model: Decoder, tokens: torch.Tensor, metric: str | None
+) -> float:
+    """Seconds to read one text token by token, with a monitor of one metric or without any."""
+    n_prompt, n_tokens = config.n_prompt, tokens.shape[1]
+    if metric is not None:
+        monitor = SpectralMonitor(model, n_tokens, [metric])
+        monitor.begin(tokens[:, :n_prompt])
+        began = time.perf_counter()
+        for t in range(n_prompt, n_tokens):
+            monitor.decode(tokens[:, t])
+            monitor.values()
+        return time.perf_counter() - began
+    lengths = torch.full((1,), n_prompt, device=tokens.device)
+    _, state = model.prefill(tokens[:, :n_prompt], lengths, n_tokens)
+    began = time.perf_counter()
+    for t in range(n_prompt, n_tokens):
+        model.decode(tokens[:, t], state)
+    return time.perf_counter() - began

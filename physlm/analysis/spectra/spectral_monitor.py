@@ -1,0 +1,86 @@
+"""A live monitor of texts that go wrong: alarms by spectra and by log-probability."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar
+
+from physlm.data.corpus import require_at_least
+from physlm.data.labelled import Labelled
+from physlm.errors import InputError
+from physlm.eval.scorer import ScorerConfig
+from physlm.measurement import Measurement
+from physlm.registry import register
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from physlm.data.corpus import Corpus
+    from physlm.models.language_model import LanguageModel
+
+
+@register("eval", "spectral_monitor")
+@dataclass(kw_only=True, slots=True)
+class SpectralMonitorConfig(ScorerConfig):
+    """Whether spectra of attention tell, while a text is written, that it has gone wrong.
+
+    Texts are read token by token as in decoding. Each monitor is calibrated on right texts of half
+    of the problems, so that a given share of them raises an alarm, and picks its value (metric,
+    layer and head; or the log-probability of the last token, the mean or the least so far) there;
+    it is measured on the other half. Values are compared at equal length only. The untrained model
+    has a monitor of its own, and the right text of each pair says how often an alarm would have
+    been raised after the same position by chance.
+    """
+
+    figure_names: ClassVar[tuple[str, ...]] = ("spectral_monitor",)
+    table_names: ClassVar[tuple[str, ...]] = ("monitor_alarms", "monitor_traces")
+
+    corruption: str | None = None  # null: the first of the world
+    n_errors: int = 1
+    n_problems: int = 300
+    metrics: list[str] = field(default_factory=lambda: ["energy", "smoothness", "fiedler"])
+    false_alarms: float = 0.05  # share of right texts, at any of their tokens
+    n_outside: int = 2  # tokens in a row that raise an alarm
+    n_prompt: int = 4  # tokens that are read before anything is watched
+    batch_size: int = 100  # texts of equal length
+
+    def validate(self) -> None:
+        """Every value in its range."""
+        require_at_least(self, 1, "n_errors", "n_outside", "batch_size")
+        require_at_least(self, 2, "n_prompt")
+        if not 0 < self.false_alarms < 1:
+            raise ValueError(f"false_alarms={self.false_alarms}; must lie between 0 and 1")
+        if self.n_problems * self.false_alarms < 4:
+            raise ValueError(
+                f"n_problems={self.n_problems} with false_alarms={self.false_alarms}: half of the "
+                "problems calibrate, and less than two of them may raise an alarm; raise one"
+            )
+
+    def check(self, model: "LanguageModel", corpus: "Corpus") -> None:
+        """A decoder of physlm, and a world with right and wrong texts."""
+        from physlm.models.decoder import Decoder
+
+        if not isinstance(model, Decoder):
+            raise InputError(
+                f"eval=spectral_monitor: {type(model).__name__} is no decoder of physlm, which "
+                "alone shows attention token by token"
+            )
+        if not isinstance(corpus, Labelled):
+            raise InputError(
+                f"eval=spectral_monitor: {type(corpus).__name__} has no right and wrong texts; use "
+                "data=cfg, sums, brackets or bios"
+            )
+        if self.corruption not in (None, *corpus.corruptions):
+            raise InputError(
+                f"corruption={self.corruption}; one of {', '.join(corpus.corruptions)}"
+            )
+
+    def measure(self, model: "LanguageModel", corpus: "Corpus") -> Measurement:
+        """Detection, delay, false alarms and cost of each monitor."""
+        from physlm.analysis.spectra.monitor_metrics import measured_monitors
+
+        return measured_monitors(self, model, corpus)
+
+    def figures(self, measurement: Measurement) -> dict[str, "Figure"]:
+        """Traces of some texts with the position of the error."""
+        from physlm.analysis.spectra.monitor_figure import draw_monitor
+
+        return {"spectral_monitor": draw_monitor(measurement)}
