@@ -11,13 +11,16 @@ CORRUPTIONS = ("replaced", "swapped")
 _EFFECTS = ("d_raw", "d_length", "d_length_low", "d_length_high", "d_paired")
 
 
-def measurement(*, equal_length=False, is_validated=True):
-    """Two corruptions with one and four errors, two layers of two heads and their mean graph."""
+def measurement(*, is_validated=True):
+    """Two corruptions with one and four errors, two layers of two heads and their mean graph.
+
+    Texts of the second corruption are of equal length.
+    """
     rng = np.random.default_rng(0)
     comparisons = [(name, dose) for name in CORRUPTIONS for dose in (4, 1)]
     table = pl.concat(_rows(rng, *comparison) for comparison in comparisons)
-    n_tokens = np.full(20, 30) if equal_length else rng.integers(20, 60, 20)
-    texts = pl.concat(_texts(n_tokens, *comparison) for comparison in comparisons)
+    lengths = {"replaced": rng.integers(20, 60, 20), "swapped": np.full(20, 30)}
+    texts = pl.concat(_texts(lengths[name], name, dose) for name, dose in comparisons)
     kept = comparisons if is_validated else []
     tables = {
         "spectra": table,
