@@ -114,6 +114,25 @@ def test_a_checkpoint_writes_what_its_library_finds_likeliest(folder):
     assert len(written) == 4
 
 
+def test_a_text_is_shown_as_attention_graphs(folder, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    out = printed(capsys, "run", "--graph", "--head", "0", "--tokens", "3", "biga bape")
+    assert out.startswith("text: <|endoftext|> biga bape\ncontinuation: ")
+    assert "layer head entropy  self  sink previous fiedler" in out
+    assert out.splitlines()[-2].startswith("picture: explore/graph.svg (layer ")
+    assert out.splitlines()[-1] == "page: explore/graph.html"
+    assert (folder / "explore" / "graph.svg").read_text().startswith("<?xml")
+    assert "</html>" in (folder / "explore" / "graph.html").read_text()
+
+
+@pytest.mark.slow
+def test_the_graphs_of_a_checkpoint_are_shown(folder, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    out = printed(capsys, "model", "--graph", "Alan Turing", "--position", "5", "--output", "out")
+    assert "continuation" not in out
+    assert (folder / "out" / "graph.html").is_file()
+
+
 BAD = {
     "nowhere x": "nowhere does not exist; name a run directory or a checkpoint's folder",
     "empty x": "empty has neither record.json nor config.json",
@@ -132,6 +151,12 @@ BAD = {
     "run --lens-texts texts.txt": "--lens-texts with --lens logit; only tuned and ridge",
     "run --lens ridge --lens-texts texts.txt": "run is a run, whose lens is fitted on documents",
     "run --colour red": "invalid choice: 'red'",
+    "run --layer 1": "--layer 1 without --graph; add it, or leave --layer out",
+    "run --graph --layer 99": "--layer 99; the model has layers 0 to ",
+    "run --graph --head 99": "--head 99; the model has heads 0 to ",
+    "run --graph --head both": "--head both; the number of a head, from 0, or mean",
+    "run --graph --lens ridge": "--lens ridge with --graph, which shows no predictions",
+    "run --graph --position 99": "--position 99; the text and its continuation have positions 0 to",
     "run --depth": "unrecognized arguments: --depth; --help lists what can be given",
     "run --output texts.txt": "texts.txt",
     "model": "model is a checkpoint, without documents of its own; give a text",

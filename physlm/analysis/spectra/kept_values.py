@@ -4,43 +4,47 @@ import numpy as np
 import polars as pl
 
 from physlm.analysis.spectra.comparison.arms import ANY, COMPANIONS
-from physlm.analysis.spectra.comparison.compared import Comparison
 from physlm.analysis.spectra.comparison.coverage import threshold_coverage
+from physlm.analysis.spectra.comparison.groups import Texts
 
 _KEY = ["metric", "layer", "head"]
 
 
-def chosen_values(rows: pl.DataFrame, compared: Comparison) -> pl.DataFrame:
+def chosen_values(rows: pl.DataFrame, selected: pl.DataFrame) -> pl.DataFrame:
     """Values of each text at the layer and head that most training folds chose, by metric.
 
     Args:
         rows: What was compared.
-        compared: Its comparison; without a cross-validation nothing was chosen.
+        selected: Of its comparison; no rows without a cross-validation.
 
     Returns:
         Columns ``text``, ``metric``, ``layer``, ``head`` and ``value``, for metrics of whole
         graphs; companions and variants have none.
     """
     own = rows.filter(arm="model").select("text", *_KEY, "value")
-    return own.join(_chosen(compared), on=_KEY, how="semi", maintain_order="left")
+    return own.join(_chosen(selected), on=_KEY, how="semi", maintain_order="left")
 
 
-def coverage_curves(rows: pl.DataFrame, compared: Comparison) -> pl.DataFrame:
+def coverage_curves(rows: pl.DataFrame, selected: pl.DataFrame, texts: Texts) -> pl.DataFrame:
     """Share of right texts among those that each metric, and log-probability, accept first.
 
     Layer, head, direction and threshold are chosen in training folds (``threshold_coverage``).
+
+    Args:
+        rows: What was compared.
+        selected: Of its comparison.
+        texts: Their labels, problems and log-probabilities.
 
     Returns:
         Columns ``metric``, ``coverage``, ``accuracy`` and ``log_probability``, the share among as
         many texts of the highest mean log-probability.
     """
     own = rows.filter(arm="model").sort("text", maintain_order=True)
-    n_texts = len(compared.texts.is_valid)
     curves = []
-    for name in _chosen(compared)["metric"]:
-        values = own.filter(metric=name)["value"].to_numpy().reshape(n_texts, -1)
+    for name in _chosen(selected)["metric"]:
+        values = own.filter(metric=name)["value"].to_numpy().reshape(len(texts.is_valid), -1)
         is_varying = np.ptp(values, axis=0) > 0
-        curve = threshold_coverage(values[:, is_varying], compared.texts).curve
+        curve = threshold_coverage(values[:, is_varying], texts).curve
         curves.append(curve.select(pl.lit(name).alias("metric"), "coverage", _ACCURACY, _LIKELY))
     return pl.concat(curves) if curves else pl.DataFrame(schema=_CURVE)
 
@@ -54,9 +58,9 @@ _CURVE = {
 }
 
 
-def _chosen(compared: Comparison) -> pl.DataFrame:
+def _chosen(selected: pl.DataFrame) -> pl.DataFrame:
     """Metric, layer and head of each choice."""
-    if compared.selected.is_empty():
+    if selected.is_empty():
         return pl.DataFrame(schema={"metric": pl.String, "layer": pl.Int64, "head": pl.Int64})
     is_plain = ~pl.col("metric").str.contains("/") & ~pl.col("metric").is_in([ANY, *COMPANIONS])
-    return compared.selected.filter(is_plain, arm="model", chosen_for="spectra").select(_KEY)
+    return selected.filter(is_plain, arm="model", chosen_for="spectra").select(_KEY)

@@ -48,10 +48,10 @@ def measured_spectra(config: "SpectraConfig", model: LanguageModel, corpus: Corp
             of_doses.append(compared)
             labels = {name: pl.lit(value) for name, value in dims.items()}
             tables["spectra"].append(compared.table.with_columns(**labels))
-            tables["spectra_values"].append(chosen_values(rows, compared).with_columns(**labels))
-            tables["spectra_coverage"].append(
-                coverage_curves(rows, compared).with_columns(**labels)
-            )
+            kept = chosen_values(rows, compared.selected)
+            tables["spectra_values"].append(kept.with_columns(**labels))
+            curves = coverage_curves(rows, compared.selected, compared.texts)
+            tables["spectra_coverage"].append(curves.with_columns(**labels))
             tables["spectra_texts"].append(
                 covariates.with_columns(comparison=pl.lit(f"{corruption} {dose}"))
             )

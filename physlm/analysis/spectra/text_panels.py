@@ -47,7 +47,9 @@ def draw_lengths(axes: Axes, rows: pl.DataFrame) -> None:
     for is_valid, label, colour in _GROUPS:
         own = rows.filter(is_valid=is_valid)
         axes.plot(own["n_tokens"], own["value"], ".", color=colour, alpha=0.5, ms=4, label=label)
-    grid, curve = length_curve(rows["n_tokens"].to_numpy(), rows["value"].to_numpy())
+    grid, curve = length_curve(
+        rows["n_tokens"].cast(pl.Float64).to_numpy(), rows["value"].to_numpy()
+    )
     axes.plot(grid, curve, color="black", linewidth=1.2, label="length alone")
     axes.tick_params(labelsize="x-small")
 

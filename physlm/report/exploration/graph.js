@@ -75,10 +75,9 @@ function draw() {
   const drawn = found.filter(({ w }) => w >= view.share * found[0].w);
   const lines = drawn.toReversed().map((edge) => drawnEdge(edge, found[0].w, layout)); // the heaviest on top
   const tokens = content.texts.map((_, i) => drawnToken(i, layout));
-  const title = `attention graph of layer ${view.layer}`;
   place.classList.remove("marking");
   place.replaceChildren(svg("svg",
-    { width: layout.width, height: layout.height, role: "group", "aria-label": title }, ...lines, ...tokens));
+    { width: layout.width, height: layout.height, role: "group", "aria-label": "attention graph" }, ...lines, ...tokens));
   const heaviest = found.length ? `; the heaviest weighs ${found[0].w.toFixed(4)}` : "";
   document.querySelector("#count").textContent = `${drawn.length} of ${found.length} edges${heaviest}`;
   showGraph();

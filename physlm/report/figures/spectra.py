@@ -51,9 +51,9 @@ def draw_effect_by_dose(axes: Axes, results: Results, corruption: str, metric: s
         metric: A spectral metric, or ``any`` for the best of all.
     """
     own = _whole(results, "spectra/effect").filter(corruption=corruption, metric=metric)
-    for arm, (style, colour) in ((None, ("-", "C0")), *_STYLES.items()):
-        means = _means(own.filter(pl.col("arm").eq_missing(arm)), "n_errors")
-        label = arm or "trained"
+    own = own.with_columns(pl.col("arm").fill_null("trained"))
+    for label, (style, colour) in {"trained": ("-", "C0"), **_STYLES}.items():
+        means = _means(own.filter(arm=label), "n_errors")
         axes.plot(means["n_errors"], means["mean"], style, color=colour, marker="o", label=label)
         low, high = means["mean"] - means["stderr"], means["mean"] + means["stderr"]
         axes.fill_between(means["n_errors"], low, high, color=colour, alpha=0.2, linewidth=0)
