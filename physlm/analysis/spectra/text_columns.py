@@ -10,7 +10,8 @@ from jaxtyping import Bool, Float, Int64
 
 from physlm.analysis.spectra.head_sample import HeadSample, sample_heads
 from physlm.analysis.spectra.metric_options import MetricOptions
-from physlm.analysis.spectra.text_rows import RowOptions, text_rows
+from physlm.analysis.spectra.options import Heads
+from physlm.analysis.spectra.text_rows import MEAN_GRAPH, RowOptions, text_rows
 from physlm.data.labelled import VALID, LabelledTexts
 from physlm.models.language_model import LanguageModel
 from physlm.rng import stream
@@ -21,7 +22,7 @@ class Columns:
     """Values of texts.
 
     Attributes:
-        keys: Layer, head and metric of each column; only single heads.
+        keys: Layer, head and metric of each column.
         values: One row per column.
     """
 
@@ -100,7 +101,8 @@ def one_column(
     all_heads = n_heads(model, texts.tokens[0])
     sample = HeadSample((layer,), ((head,),), model.n_layers, all_heads)
     name, *_ = metric.split("/")  # without its dimensions
-    found = _columns(model, texts, [name], sample, batch_size).of_metric(metric)
+    # The mean of one head is that head, and no other graph is measured.
+    found = _columns(model, texts, [name], sample, batch_size, Heads.mean).of_metric(metric)
     values: np.ndarray = found.values[0]
     return values
 
@@ -138,14 +140,18 @@ def _columns(
     metrics: Sequence[str],
     sample: HeadSample,
     batch_size: int,
+    heads: Heads = Heads.each,
 ) -> Columns:
     options = RowOptions(
         metrics=MetricOptions(metrics=list(metrics), betas=[1.0]),
         sample=sample,
+        heads=heads,
         drop_first=(0,),
         batch_size=batch_size,
     )
-    rows = text_rows(model, texts, options).filter(pl.col("head") >= 0)
+    rows = text_rows(model, texts, options)
+    if heads is Heads.each:
+        rows = rows.filter(pl.col("head") != MEAN_GRAPH)
     names = ["layer", "head", "metric"]
     wide = rows.group_by(names, maintain_order=True).agg(pl.col("value").sort_by("text"))
     keys = tuple(zip(*(wide[name].to_list() for name in names), strict=True))
