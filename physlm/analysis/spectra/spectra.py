@@ -121,6 +121,7 @@ class SpectraConfig(ScorerConfig):
         for member in ("residuals", "attention_patterns"):
             if not model.shows(member):
                 raise InputError(f"eval=spectra: {type(model).__name__} has no {member}")
+        _require_maps(model)
         if not isinstance(corpus, Labelled):
             raise InputError(
                 f"eval=spectra: {type(corpus).__name__} has no right and wrong texts; use "
@@ -145,3 +146,12 @@ class SpectraConfig(ScorerConfig):
         from physlm.analysis.spectra.figures import draw_spectra
 
         return draw_spectra(measurement)
+
+
+def _require_maps(model: "LanguageModel") -> None:
+    """Blocks without attention weights, such as recurrent ones, are refused before any training."""
+    import torch
+
+    two_tokens = torch.zeros(1, 2, dtype=torch.long, device=model.device)
+    for _ in model.attention_patterns(two_tokens):
+        pass

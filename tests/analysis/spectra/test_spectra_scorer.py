@@ -19,6 +19,8 @@ from physlm.data.sums.corpus import SumsConfig
 from physlm.errors import InputError
 from physlm.measurement import by_text
 from physlm.models.architecture import DecoderConfig
+from physlm.models.components import PositionEncoding
+from tests.plugin.running_mean import RunningMeanConfig
 
 WORLD = SumsConfig(modulus=5, n_steps=3, seq_len=34, n_texts=10).build(0)
 SMALL = {"metrics": ["fiedler", "hfer"], "n_problems": 20, "corruptions": ["intermediate"]}
@@ -173,3 +175,9 @@ def test_worlds_and_models_that_cannot_be_compared_are_refused(config):
     value = "spelling" if config is SpectralMonitorConfig else ["spelling"]
     with pytest.raises(InputError, match=f"{name}=spelling; one of intermediate"):
         config(**{name: value}).check(model(), WORLD)
+
+
+def test_a_model_without_attention_is_refused_before_it_is_trained():
+    recurrent = model(position=PositionEncoding.none, mixer=RunningMeanConfig())
+    with pytest.raises(InputError, match="RunningMean has no attention weights"):
+        SpectraConfig().check(recurrent, WORLD)
