@@ -137,6 +137,15 @@ def test_an_isolated_token_is_a_component():
         assert spectral_metrics(w, laplacian=laplacian)["n_components"] == 2
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_components_are_counted_whatever_the_scale_of_the_weights(dtype):
+    halves = torch.block_diag(attention(40, 40), attention(30, 30)).to(dtype)
+    for scale in (1e-9, 1.0, 1e6):
+        for w, expected in ((attention(40, 40).to(dtype), 1), (halves, 2)):
+            found = spectral_metrics(scale * w, laplacian="comb", metrics=["n_components"])
+            assert found["n_components"] == expected
+
+
 def test_named_metrics_are_given_and_no_others_and_inputs_stay_as_they_are():
     a, x = attention(6, 6), states(6, 3)
     before = a.clone(), x.clone()
