@@ -156,7 +156,6 @@ BAD = {
     "run --graph --head 99": "--head 99; the model has heads 0 to ",
     "run --graph --head both": "--head both; the number of a head, from 0, or mean",
     "run --graph --lens ridge": "--lens ridge with --graph, which shows no predictions",
-    "run --graph --position 99": "--position 99; the text and its continuation have positions 0 to",
     "run --depth": "unrecognized arguments: --depth; --help lists what can be given",
     "run --output texts.txt": "texts.txt",
     "model": "model is a checkpoint, without documents of its own; give a text",

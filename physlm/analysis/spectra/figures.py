@@ -19,6 +19,7 @@ _LEAST_LIMIT = 0.5  # sd; smaller effects get no strong colours
 _COVARIATES = ("n_tokens", "mean_log_probability", "min_log_probability", "mean_entropy")
 _MEAN = "/graph_mean"  # ends the name of a metric of the mean graph, beside those of heads
 _ARMS = ("untrained", "shuffled")
+_LABELS = ("valid", "invalid", "length alone")
 _NOT_CHOSEN = "No layer and head was chosen, as no nested cross-validation was possible."
 
 Draw = Callable[[Axes, str, str], object]
@@ -174,7 +175,9 @@ def _texts(rows: pl.DataFrame) -> Figure:
             is_length = draw is text_panels.draw_lengths
             axes.set_xlabel("tokens" if is_length else "", fontsize="x-small")
         line[0].set_ylabel(shown(corruption))
-    handles, labels = panels[-1][0].get_legend_handles_labels()
+    lines = {line.get_label(): line for axes in panels.flat for line in axes.lines}
+    labels = [label for label in _LABELS if label in lines]
+    handles = [lines[label] for label in labels]
     figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize="small")
     return figure
 

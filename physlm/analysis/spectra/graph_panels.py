@@ -18,7 +18,7 @@ def draw_arcs(
     axes: Axes,
     weights: Float[np.ndarray, "tokens tokens"],
     vector: Float[np.ndarray, " tokens"],
-    least_share: float = 0.05,
+    least_share: float,
 ) -> PathCollection:
     """Tokens on a line, an arc for each edge with its weight as width, a colour for each token.
 

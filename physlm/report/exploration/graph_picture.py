@@ -17,6 +17,7 @@ from physlm.analysis.spectra.options import GraphOptions
 from physlm.report.exploration.text_graph import TRACED, TextGraphs
 
 _LONGEST = 12  # characters of a token
+_LEAST = 0.05  # weight of the lightest edge drawn, over that of the heaviest
 _WIDTHS = (9.0, 60.0)  # inches
 
 
@@ -47,8 +48,9 @@ def draw_text_graph(
         1 + len(names), 1, sharex=True, height_ratios=[4, *[1] * len(names)]
     )
     weights = graph_of(graphs.maps[layer, head], GraphOptions()).weights
-    points = draw_arcs(arcs, weights.numpy(), graphs.fiedler[layer, head].numpy())
-    arcs.set_title(f"layer {layer}, {'mean of heads' if head < 0 else f'head {head}'}")
+    points = draw_arcs(arcs, weights.numpy(), graphs.fiedler[layer, head].numpy(), _LEAST)
+    name = "mean of heads" if head < 0 else f"head {head}"
+    arcs.set_title(f"layer {layer}, {name}: edges of at least {_LEAST:.0%} of the heaviest")
     upper.colorbar(points, ax=arcs, label="Fiedler vector", shrink=0.7, pad=0.01)
     draw_traces(panels, grown, names, marked)
     panels[-1].set_xticks(
