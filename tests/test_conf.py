@@ -46,8 +46,15 @@ def config():
     return lambda *words: composed(words)
 
 
-@pytest.mark.parametrize("scale", SCALES)
-@pytest.mark.parametrize("experiment", EXPERIMENTS)
+# Composing takes a fifth of a second: the large scales of all experiments are for `make slow`.
+ALL_SCALES = [
+    pytest.param(name, scale, marks=[] if scale == "laptop" or i % 5 == 0 else pytest.mark.slow)
+    for i, name in enumerate(EXPERIMENTS)
+    for scale in SCALES
+]
+
+
+@pytest.mark.parametrize(("experiment", "scale"), ALL_SCALES)
 def test_every_experiment_composes_at_every_scale(config, experiment, scale):
     chosen = config(f"+experiment={experiment}", f"scale={scale}")
     assert (chosen.experiment, chosen.scale.value) == (experiment, scale)

@@ -47,10 +47,10 @@ def test_a_name_that_is_taken_is_refused_in_one_line():
 
 
 def test_an_unknown_group_or_schema_is_refused_in_one_line():
-    with pytest.raises(InputError, match="the groups are data, model, mixer, eval"):
+    with pytest.raises(InputError, match="the groups are data, model, mixer, penalty, eval"):
         register("optim", "lion")
     with pytest.raises(
-        InputError, match="no schema data/boys; one of bible, biod, bior, bios, cfg"
+        InputError, match="no schema data/boys; one of bible, biod, bior, bios, brackets, cfg"
     ):
         schema_of("data", "boys")
     assert "boys" not in names("data")

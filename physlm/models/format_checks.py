@@ -17,7 +17,7 @@ Weights = dict[str, Tensor]
 
 # Our fields that every checkpoint holds, and those that change no score of a model with one MLP.
 _SIZES = {"n_layers", "n_heads", "d_model", "mlp_ratio", "norm_eps"}
-_OF_TRAINING = {"init_std", "n_active_experts", "expert_capacity", "load_balance"}
+_OF_TRAINING = {"init_std", "n_active_experts", "expert_capacity", "load_balance", "penalty"}
 _KNOWN_PARTS = {
     Decoder,
     DecoderConfig,

@@ -42,7 +42,8 @@ class KeyValueMixer(Mixer):
         if context.place is None:
             return self._weights(x, context)
         assert isinstance(context.state, KeyValueState)
-        return self._step_weights(x, context.state, context.place)
+        own = self._step_weights(x, context.state, context.place)
+        return own.expand(len(x), -1, -1, -1)
 
     def remember(self, x: Float[Tensor, "tokens 1 width"], context: Context) -> None:
         """Write the keys and values of tokens, without their output."""
@@ -89,5 +90,5 @@ class KeyValueMixer(Mixer):
     @abstractmethod
     def _step_weights(
         self, x: Float[Tensor, "batch 1 width"], state: KeyValueState, place: Place
-    ) -> Float[Tensor, "batch heads 1 columns"]:
+    ) -> Float[Tensor, "#batch heads 1 columns"]:
         """Attention weights of one token per row, whose key is in the state already."""

@@ -76,7 +76,7 @@ class PositionOnlyAttention(KeyValueMixer):
         x: Float[Tensor, "batch 1 width"],  # noqa: ARG002
         state: KeyValueState,
         place: Place,
-    ) -> Float[Tensor, "batch heads 1 columns"]:
+    ) -> Float[Tensor, "#batch heads 1 columns"]:
         (scores,) = state.of_distances
         return place.weights(scores[:, place.distances].transpose(0, 1)[:, :, None])
 

@@ -75,6 +75,7 @@ def test_runs_are_sorted_by_size_and_filtered_by_a_rule(chromium, page):
         assert "2 of 6 runs" in view.locator(".controls").inner_text()
 
 
+@pytest.mark.slow
 def test_runs_without_a_value_come_last_in_both_directions(chromium, page):
     with opened(chromium, page, "runs") as view:
         for order in (["0", "1"], ["1", "0"]):
@@ -95,6 +96,7 @@ def test_hostile_text_is_shown_as_text_in_tables_charts_and_tooltips(chromium, p
         assert view.locator("img").count() == 0
 
 
+@pytest.mark.slow
 def test_numbers_are_drawn_against_each_other_on_symlog_with_colour_and_facets(chromium, page):
     with opened(chromium, page, "plot") as view:
         assert view.locator("select[name=x]").input_value() == "parameters.total"
@@ -110,12 +112,14 @@ def test_numbers_are_drawn_against_each_other_on_symlog_with_colour_and_facets(c
         assert "128" in view.locator(".chart").inner_text()
 
 
+@pytest.mark.slow
 def test_runs_that_a_log_scale_cannot_show_are_counted(chromium, page):
     with opened(chromium, page, "plot") as view:
         view.locator("select[name=y-scale]").select_option("log")
         assert "2 not drawn" in view.locator(".controls").inner_text()
 
 
+@pytest.mark.slow
 def test_curves_of_the_filtered_runs_are_overlaid(chromium, page):
     with opened(chromium, page, "curves") as view:
         options = view.locator("select[name=metric] option").all_inner_texts()
@@ -127,6 +131,7 @@ def test_curves_of_the_filtered_runs_are_overlaid(chromium, page):
         assert len(lines(view)) == 2
 
 
+@pytest.mark.slow
 def test_chosen_runs_are_compared_by_the_keys_in_which_they_differ(chromium, page):
     with opened(chromium, page, "runs") as view:
         view.get_by_label("filter seed").fill("0")
@@ -138,7 +143,16 @@ def test_chosen_runs_are_compared_by_the_keys_in_which_they_differ(chromium, pag
         assert keys == ["model.d_model", BITS, "parameters.total"]
 
 
-@pytest.mark.parametrize("view_name", ["claims", "runs", "plot", "curves", "differences"])
+@pytest.mark.parametrize(
+    "view_name",
+    [
+        "runs",
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in ("claims", "plot", "curves", "differences")
+        ),
+    ],
+)
 def test_a_narrow_window_scrolls_in_one_direction_only(view_name, chromium, page):
     with opened(chromium, page, view_name) as view:
         view.set_viewport_size({"width": 400, "height": 800})
