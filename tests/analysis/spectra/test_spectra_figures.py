@@ -27,7 +27,7 @@ def panels(figure):
 def test_every_figure_that_the_scorer_names_is_drawn(drawn):
     _, figures = drawn
     assert set(figures) == set(SpectraConfig.figure_names)
-    for name in ("spectra_effects", "spectra_auc", "spectra_texts"):
+    for name in ("spectra_effects", "spectra_texts"):
         figures[name].draw_without_rendering()
 
 

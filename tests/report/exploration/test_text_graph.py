@@ -40,7 +40,7 @@ def test_maps_are_those_of_the_model_with_their_mean_behind_them(graphs, tokens)
     assert found["previous_token_mass"] == pytest.approx(np.diagonal(first, -1).mean())
 
 
-@pytest.mark.parametrize(("layer", "head"), [(0, 0), (2, 1), (1, MEAN)])
+@pytest.mark.parametrize(("layer", "head"), [(2, 1), (1, MEAN)])
 def test_fiedler_vector_and_value_are_those_of_networkx(layer, head, graphs):
     weights = graphs.maps[layer, head].numpy()
     weights = (weights + weights.T) / 2
@@ -67,6 +67,7 @@ def test_traces_end_with_the_metrics_of_the_whole_text(graphs, tokens):
     assert found["log_probability"].to_list() == pytest.approx(expected, abs=1e-5)
 
 
+@pytest.mark.slow  # the command line's test draws it, too
 def test_the_picture_has_an_arc_for_each_heavy_edge_and_marks_a_position(graphs, tokens):
     texts = [str(token) for token in tokens]
     grown = traces(subject().model, tokens, 1, 0)
