@@ -14,7 +14,9 @@ SHARES = {
     "by_chance": "the same place of the right text",
     "false_alarms": "right texts with any alarm",
 }
-COSTS = {name: f"monitor/time_ratio{{metric={name}}}" for name in ("energy", "smoothness", "fiedler")}
+COSTS = {
+    name: f"monitor/time_ratio{{metric={name}}}" for name in ("energy", "smoothness", "fiedler")
+}
 
 
 def draw(results: Results) -> Figure:
