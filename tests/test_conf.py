@@ -1,6 +1,7 @@
 """Every configuration that a user can name composes, builds and has one identity."""
 
 from dataclasses import asdict
+from itertools import cycle
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,17 @@ RESULTS = [path.parent for path in ROOT.glob("experiments/*/metrics.csv")]
 # Without those that are built from a run or a folder.
 MODELS = sorted({*options_of("model")} - {"inherited", "checkpoint"})
 SCALES = ("laptop", "gpu", "paper")
+TURNS = dict(zip(EXPERIMENTS, cycle(SCALES), strict=False))
+
+
+def at_every_scale(names, experiment_of=str):
+    """Pairs of name and scale; those of the scale whose turn it is are fast, the others slow."""
+    return [
+        pytest.param(name, scale, marks=() if is_its_turn else pytest.mark.slow)
+        for name in names
+        for scale in SCALES
+        for is_its_turn in [TURNS[experiment_of(name)] == scale]
+    ]
 
 
 @pytest.fixture
@@ -46,15 +58,7 @@ def config():
     return lambda *words: composed(words)
 
 
-# Composing takes a fifth of a second: the large scales of all experiments are for `make slow`.
-ALL_SCALES = [
-    pytest.param(name, scale, marks=[] if scale == "laptop" or i % 5 == 0 else pytest.mark.slow)
-    for i, name in enumerate(EXPERIMENTS)
-    for scale in SCALES
-]
-
-
-@pytest.mark.parametrize(("experiment", "scale"), ALL_SCALES)
+@pytest.mark.parametrize(("experiment", "scale"), at_every_scale(EXPERIMENTS))
 def test_every_experiment_composes_at_every_scale(config, experiment, scale):
     chosen = config(f"+experiment={experiment}", f"scale={scale}")
     assert (chosen.experiment, chosen.scale.value) == (experiment, scale)
@@ -77,8 +81,9 @@ def size_of_world(chosen: RunConfig) -> int:
     return chosen.data.n_people if chosen.parent is None else size_of_world(chosen.parent.config)
 
 
-@pytest.mark.parametrize("scale", SCALES)
-@pytest.mark.parametrize("experiment", [e for e in EXPERIMENTS if e.startswith("cfg")])
+@pytest.mark.parametrize(
+    ("experiment", "scale"), at_every_scale(e for e in EXPERIMENTS if e.startswith("cfg"))
+)
 def test_what_measures_a_grammar_accepts_its_model(config, experiment, scale):
     chosen = config(f"+experiment={experiment}", f"scale={scale}")
     corpus = chosen.data.build(0)
@@ -126,8 +131,9 @@ def test_gpu_scale_is_the_published_recipe(config):
     assert (chosen.trainer.precision.value, chosen.runtime.compile) == ("bf16", None)
 
 
-@pytest.mark.parametrize("scale", SCALES)
-@pytest.mark.parametrize("experiment", [e for e in EXPERIMENTS if e.startswith("capacity")])
+@pytest.mark.parametrize(
+    ("experiment", "scale"), at_every_scale(e for e in EXPERIMENTS if e.startswith("capacity"))
+)
 def test_every_world_holds_the_bits_that_are_published(config, experiment, scale):
     chosen = config(f"+experiment={experiment}", f"scale={scale}")
     world = part_of(chosen.data.build(0), KnowledgeCorpus)
@@ -347,16 +353,14 @@ GROUPS = {
 }
 
 
-@pytest.mark.parametrize("scale", SCALES)
-@pytest.mark.parametrize("group", GROUPS)
+@pytest.mark.parametrize(("group", "scale"), at_every_scale(GROUPS, GROUPS.get))
 def test_every_choice_of_a_capacity_experiment_is_a_run_of_its_own(config, group, scale):
     options = options_of(group)
     words = (f"+experiment={GROUPS[group]}", f"scale={scale}")
     assert len({config(*words, f"+{group}={option}").run_id for option in options}) == len(options)
 
 
-@pytest.mark.parametrize("scale", SCALES)
-@pytest.mark.parametrize("group", ["mlp", "experts"])
+@pytest.mark.parametrize(("group", "scale"), at_every_scale(["mlp", "experts"], GROUPS.get))
 def test_architectures_that_are_compared_have_as_many_parameters(config, group, scale):
     """Within 5%; of GPT-2's tokens bioS uses 3,275."""
     sizes = []

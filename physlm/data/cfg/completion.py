@@ -63,14 +63,14 @@ def _ending(n, state, tables, rule_weights, spans, expected, end_weight, rows, p
     """
     n_levels = len(tables.level_starts) - 1
     no_choices = np.empty(0, dtype=np.int32)
-    # -1 is the end of the string, which stays the choice unless a terminal replaces it.
-    symbol, total = -1, end_weight
+    # The end of the string, after all symbols, stays the choice unless a terminal replaces it.
+    symbol, total = len(tables.symbols), end_weight
     for terminal in range(tables.level_starts[-2], len(tables.symbols)):
         state, is_chosen, total = _draw(state, expected[terminal, n], total)
         symbol = terminal if is_chosen else symbol
-    if symbol < 0:
+    if symbol == len(tables.symbols):
         return 0
-    state, n_new, _ = expand(symbol, n_levels - 1, state, tables, rows, tokens, no_choices, False)
+    state, n_new, _ = expand(symbol, n_levels - 1, state, tables, rows, tokens, no_choices)
     position = n
     # The path from the drawn terminal up to the root: each step draws the parent of the symbol
     # so far, in proportion to the weight of all derivations that contain it.
@@ -80,9 +80,7 @@ def _ending(n, state, tables, rule_weights, spans, expected, end_weight, rows, p
         )
         for c in range(child + 1, tables.n_children[rule]):
             sibling, rest = tables.children[rule, c], tokens[n_new:]
-            state, n_more, _ = expand(
-                sibling, level + 1, state, tables, rows, rest, no_choices, False
-            )
+            state, n_more, _ = expand(sibling, level + 1, state, tables, rows, rest, no_choices)
             n_new += n_more
     return n_new
 

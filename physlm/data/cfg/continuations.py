@@ -32,7 +32,7 @@ class Continuations(NamedTuple):
     def of(cls, places: np.ndarray, tables: Tables, weights: Weights) -> "Continuations":
         """The continuations of all prefixes of one string."""
         n = len(places)
-        spans = Spans(*inside(places, tables, weights))
+        spans: Spans = inside(places, tables, weights)
         seeds = np.zeros((1, n + 1))
         seeds[0, 0] = 1.0
         symbols = forward(n, tables, weights.rules, spans, seeds, 0)

@@ -76,7 +76,7 @@ def corrupt(
         places,
         strings.starts,
         symbols,
-        strings.derivations.is_boundary[-2],
+        np.ascontiguousarray(strings.derivations.is_boundary[-2]),
         grammar.tables,
         kind is CorruptionKind.nonterminal_fixed,
         rate,
@@ -142,10 +142,11 @@ def _replace_symbols(tokens, starts, symbols, is_boundary, tables, is_fixed, rat
                 state, bits = next_bits(state)
                 other = (symbols[t] + 1) % n_symbols if is_fixed else below(bits, n_symbols)
                 state, n_new, _ = expand(
-                    first_symbol + other, level, state, tables, rows, out[n:], no_choices, False
+                    first_symbol + other, level, state, tables, rows, out[n:], no_choices
                 )
             else:
-                out[n : n + n_new] = tokens[begin : t + 1]
+                for k in range(n_new):
+                    out[n + k] = tokens[begin + k]
             n_meant[n : n + n_new] = -1
             n += n_new
             n_meant[n - 1] = t + 1 - starts[i]

@@ -16,7 +16,7 @@ from physlm.data.cfg.formats import to_nltk, to_text
 from physlm.data.cfg.parsing import Faults, anatomy, best_derivations, n_derivations, whole_strings
 from physlm.data.cfg.rules import Bags, Rules
 from physlm.data.cfg.sampling import sample
-from physlm.data.cfg.spans import Spans, Weights, counts, inside, probabilities, root_weights
+from physlm.data.cfg.spans import Weights, counts, inside, probabilities, root_weights
 from physlm.data.cfg.statistics import Estimate, mean_of
 from physlm.data.cfg.tables import Tables, tables
 
@@ -225,7 +225,7 @@ class Grammar:
             ValueError: If a token is not of the grammar.
         """
         places = self._places(tokens)
-        spans = Spans(*inside(places, self.tables, counts(self.tables)))
+        spans = inside(places, self.tables, counts(self.tables))
         found = root_weights(spans, len(places))[-1]
         return int(found) if found < _MOST_EXACT else n_derivations(len(places), self.tables, spans)
 

@@ -78,14 +78,12 @@ def anatomy(tokens, starts, tables, weights):  # type: ignore[no-untyped-def]
         string = tokens[starts[i] : starts[i + 1]]
         n = len(string)
         spans = inside(string, tables, weights)
-        n_sound[i], is_whole = _sound(0, n, tables, weights.rules, spans)
-        if n_sound[i] == n and is_whole:
-            continue
         # Deeper levels forbid less, so their soundness reaches at least as far: the search stops
-        # at the first level that gets beyond the error.
-        broken[i] = 1
-        for level in range(1, n_levels - 1):
+        # at the first level that gets beyond the error of the root's.
+        for level in range(n_levels - 1):
             reached, is_whole = _sound(level, n, tables, weights.rules, spans)
+            if level == 0:
+                n_sound[i] = reached
             if reached > n_sound[i] or (n_sound[i] == n and is_whole):
                 break
             broken[i] = level + 1
@@ -182,7 +180,8 @@ def best_derivations(
         spans = inside(tokens[start:end], tables, weights)
         choices.append(_best_choices(end - start, tables, weights, spans))
     choice_starts = np.concatenate([[0], np.cumsum([len(row) for row in choices])])
-    return derive(tables, tokens, starts, np.concatenate(choices), choice_starts)
+    drawn = tokens.astype(np.int32)  # as `sample` draws them: other types would be compiled anew
+    return derive(tables, drawn, starts, np.concatenate(choices), choice_starts)
 
 
 @compiled
@@ -209,7 +208,7 @@ def _best_choices(n, tables, weights, spans):  # type: ignore[no-untyped-def]
     n_nodes, n_choices = 1, 0
     while n_choices < n_nodes and nodes[n_choices, 0] < first_terminal:
         symbol, start, end = nodes[n_choices]
-        highest, chosen = 0.0, -1
+        highest, chosen = 0.0, tables.rule_starts[symbol]
         for rule in range(tables.rule_starts[symbol], tables.rule_starts[symbol + 1]):
             weight = _split(rule, start, end, tables, weights.rules[rule], spans, best, back)
             if weight > highest:

@@ -55,12 +55,14 @@ def grown(values, n_used, needed):  # type: ignore[no-untyped-def]
     if n_used + needed <= len(values):
         return values
     longer = np.empty(2 * len(values) + needed, dtype=values.dtype)
-    longer[:n_used] = values[:n_used]
+    # A slice would make Numba compile the text of an error about shapes, which takes seconds.
+    for k in range(n_used):
+        longer[k] = values[k]
     return longer
 
 
 @compiled_within
-def expand(symbol, level, state, tables, rows, tokens, choices, keeps):  # type: ignore[no-untyped-def]
+def expand(symbol, level, state, tables, rows, tokens, choices):  # type: ignore[no-untyped-def]
     """Draw a string from a symbol.
 
     Args:
@@ -70,8 +72,7 @@ def expand(symbol, level, state, tables, rows, tokens, choices, keeps):  # type:
         tables: The grammar.
         rows: Work space of two rows, each for the longest string and one more right-hand side.
         tokens: Receives the tokens; has room for the longest string.
-        choices: Receives the choices if ``keeps``; has room for the largest derivation.
-        keeps: Whether to record choices.
+        choices: Receives the choices; has room for the largest derivation, or none to drop them.
 
     Returns:
         The new state, the number of tokens and the number of choices.
@@ -79,7 +80,7 @@ def expand(symbol, level, state, tables, rows, tokens, choices, keeps):  # type:
     rule_starts, n_children, children = tables.rule_starts, tables.n_children, tables.children
     first_terminal, most_children = tables.level_starts[-2], children.shape[1]
     rows[0, 0] = symbol
-    n, n_choices, side = 1, 0, 0
+    n, n_choices, side, keeps = 1, 0, 0, len(choices) > 0
     for _ in range(level, len(tables.level_starts) - 2):
         above, below_it = rows[side], rows[1 - side]
         n_below = 0
@@ -132,7 +133,7 @@ def _sample(tables, key, first, n_strings, keeps):  # type: ignore[no-untyped-de
         choices = grown(choices, choice_starts[i], most_choices)
         state = stream_of(key, first + i)
         rest = tokens[starts[i] :], choices[choice_starts[i] :]
-        _, n, n_choices = expand(0, 0, state, tables, rows, *rest, keeps)
+        _, n, n_choices = expand(0, 0, state, tables, rows, *rest)
         starts[i + 1] = starts[i] + n
         choice_starts[i + 1] = choice_starts[i] + n_choices
     return tokens[: starts[-1]], starts, choices[: choice_starts[-1]], choice_starts

@@ -121,7 +121,7 @@ def inside(tokens, tables, weights):  # type: ignore[no-untyped-def]
                 values[n_spans + k] = taken(0, found[0][0, k], found)
             n_spans += n_found
             lasts[symbol, start] = n_spans
-    return firsts, lasts, ends[:n_spans], values[:n_spans]
+    return Spans(firsts, lasts, ends[:n_spans], values[:n_spans])
 
 
 @compiled
@@ -142,7 +142,9 @@ def forward(n, tables, rule_weights, spans, seeds, first_level):  # type: ignore
     rule_starts, n_children, children = tables.rule_starts, tables.n_children, tables.children
     level_starts = tables.level_starts
     expected = np.zeros((len(tables.symbols), n + 1))
-    expected[level_starts[first_level] : level_starts[first_level + 1]] = seeds
+    for k in range(len(seeds)):
+        for start in range(n + 1):
+            expected[level_starts[first_level] + k, start] = seeds[k, start]
     paths = new_positions(n)
     for symbol in range(level_starts[first_level], level_starts[-2]):
         for start in range(n + 1):

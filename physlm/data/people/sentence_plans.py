@@ -5,7 +5,7 @@ The plan of a document has one row for each sentence: the attribute that it stat
 
 import numpy as np
 
-from physlm.data.compilation import compiled
+from physlm.data.compilation import compiled, inlined
 from physlm.data.splitmix import below, next_bits, stream_of
 
 # In place of an attribute: the sentence that only gives the name, and no sentence.
@@ -74,6 +74,14 @@ def draw_plans(  # type: ignore[no-untyped-def]
     return plan
 
 
+@inlined
+def write(pieces, row, first):  # type: ignore[no-untyped-def]
+    """Write pieces into a row, from column ``first``."""
+    # A slice would make Numba compile the text of an error about shapes, which takes seconds.
+    for k in range(len(pieces)):
+        row[first + k] = pieces[k]
+
+
 @compiled
 def rows_of(people, plan, languages, openings, subjects, namings, texts, width):  # type: ignore[no-untyped-def]
     """The pieces of each sentence of each document, -1 for none.
@@ -101,16 +109,16 @@ def rows_of(people, plan, languages, openings, subjects, namings, texts, width):
             attribute, template = plan[i, j]
             row = rows[i, j]
             if attribute == _NAME:
-                row[: namings.shape[1]] = namings[person]
+                write(namings[person], row, 0)
             if attribute < 0:
                 continue
             if j == 0:
-                row[: openings.shape[1]] = openings[person]
+                write(openings[person], row, 0)
             elif languages[i] == 0:
-                row[: first_subjects.shape[1]] = first_subjects[person]
+                write(first_subjects[person], row, 0)
             else:
-                row[: second_subjects.shape[1]] = second_subjects[person]
+                write(second_subjects[person], row, 0)
             row[width] = prefixes[attribute, template]
-            row[width + 1 : width + 1 + n_chunks] = values[person, attribute]
+            write(values[person, attribute], row, width + 1)
             row[width + 1 + n_chunks] = suffixes[attribute, template]
     return rows
