@@ -47,6 +47,10 @@ class HeadSample:
         heads = torch.tensor(self.heads[self.layers.index(layer)], device=attention.device)
         return attention.index_select(-3, heads)
 
+    def head(self, layer: int, place: int) -> int:
+        """Number in the model of a sampled map; a negative place, of a mean map, stays."""
+        return place if place < 0 else self.heads[self.layers.index(layer)][place]
+
     @property
     def left_out(self) -> str:
         """What is not measured, in one line; empty if all is."""

@@ -71,6 +71,8 @@ def compared_texts(
         The comparison, what is known of each text, and the rows of all arms.
     """
     options = row_options(config, model, texts)
+    if options.sample.left_out:
+        tell(options.sample.left_out)
     covariates = text_covariates(model, texts, config.batch_size)
     planted = PlantedBlocks(texts.is_valid, config.planted_share)
     arms = {

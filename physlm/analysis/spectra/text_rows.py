@@ -15,6 +15,7 @@ from physlm.analysis.spectra.masked import masked_metrics
 from physlm.analysis.spectra.metric_options import COMPANIONS, MetricOptions
 from physlm.analysis.spectra.options import Heads
 from physlm.data.labelled import LabelledTexts
+from physlm.errors import InputError
 from physlm.models.language_model import LanguageModel
 
 MEAN_GRAPH = -1  # the number of the head that is the mean of all
@@ -68,7 +69,7 @@ def text_rows(
         Columns ``text``, ``layer``, ``head``, ``metric`` and ``value``.
 
     Raises:
-        InputError: If a map is not usable, naming its layer.
+        InputError: If a map is not usable, naming its layer, or no metric is defined on every text.
     """
     columns: dict[tuple[int, int, str], np.ndarray] = {}
     for batch in batches(texts, options.batch_size):
@@ -81,10 +82,13 @@ def text_rows(
             check_maps(maps, layer)
             maps = options.sample.of(maps, layer)  # noqa: PLW2901
             maps = maps if change is None else change(maps, batch)  # noqa: PLW2901
-            for (head, metric), values in _values(maps, state, options):
+            for (place, metric), values in _values(maps, state, options):
+                head = options.sample.head(layer, place)
                 column = columns.setdefault((layer, head, metric), np.full(len(texts), np.nan))
                 column[batch] = values
     complete = {key: column for key, column in columns.items() if not np.isnan(column).any()}
+    if not complete:
+        raise InputError("no metric is defined on every text; leave out texts without attention")
     return _long(complete, len(texts))
 
 

@@ -181,3 +181,17 @@ def test_a_model_without_attention_is_refused_before_it_is_trained():
     recurrent = model(position=PositionEncoding.none, mixer=RunningMeanConfig())
     with pytest.raises(InputError, match="RunningMean has no attention weights"):
         SpectraConfig().check(recurrent, WORLD)
+
+
+@torch.no_grad()
+def test_sampled_heads_keep_their_numbers(texts):
+    own = model()
+    every = row_options(SpectraConfig(**SMALL), own, texts)
+    some = row_options(SpectraConfig(**SMALL, n_heads=1), own, texts)
+    whole, part = text_rows(own, texts, every), text_rows(own, texts, some)
+    is_head = part["head"] != MEAN_GRAPH
+    key = ["text", "layer", "head", "metric"]
+    both = part.filter(is_head).join(whole, on=key)
+    assert len(both) == is_head.sum()
+    np.testing.assert_allclose(both["value"], both["value_right"], rtol=1e-4, atol=1e-5)
+    assert set(part.filter(is_head)["head"]) <= {heads[0] for heads in some.sample.heads}
