@@ -24,7 +24,9 @@ def decoder(**changes):
 @pytest.mark.parametrize(
     "changes", [{}, {"position": PositionEncoding.relative}, {"n_kv_heads": 1}]
 )
-@pytest.mark.parametrize("signal", [SignalKind.rms, SignalKind.raw])
+@pytest.mark.parametrize(
+    "signal", [SignalKind.rms, pytest.param(SignalKind.raw, marks=pytest.mark.slow)]
+)
 def test_values_after_each_token_are_those_of_the_whole_prefix(changes, signal):
     model = decoder(**changes)
     states, maps = model.residuals(TEXTS), dict(model.attention_patterns(TEXTS))

@@ -34,7 +34,7 @@ def strings_of(corpus, texts):
 
 
 @pytest.mark.parametrize("corruption", VIOLATIONS)
-@pytest.mark.parametrize("n_errors", [1, 2])
+@pytest.mark.parametrize("n_errors", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_membership_and_the_first_error_are_those_of_the_enumerated_language(corruption, n_errors):
     corpus = corpus_of(EVEN)
     language = set(derived(corpus.grammar, corpus.grammar.rules.root))

@@ -62,6 +62,7 @@ def test_a_page_of_runs_opens_at_the_runs_and_counts_the_claims_that_lack_runs(c
         assert re.search(r"Runs in .*/runs/: \d+ claims have no complete runs here\.", text)
 
 
+@pytest.mark.slow
 def test_runs_are_sorted_by_size_and_filtered_by_a_rule(chromium, page):
     with opened(chromium, page, "runs") as view:
         view.get_by_title("model.d_model: sort").click()
@@ -146,11 +147,8 @@ def test_chosen_runs_are_compared_by_the_keys_in_which_they_differ(chromium, pag
 @pytest.mark.parametrize(
     "view_name",
     [
-        "runs",
-        *(
-            pytest.param(name, marks=pytest.mark.slow)
-            for name in ("claims", "plot", "curves", "differences")
-        ),
+        pytest.param(name, marks=pytest.mark.slow)
+        for name in ("claims", "runs", "plot", "curves", "differences")
     ],
 )
 def test_a_narrow_window_scrolls_in_one_direction_only(view_name, chromium, page):
