@@ -11,7 +11,7 @@ from physlm.rng import stream
 
 
 @pytest.mark.parametrize("name", FAMILIES)
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(s, marks=pytest.mark.slow) for s in (1, 2))])
 def test_a_random_grammar_has_its_familys_shape(name, seed):
     family, rules = FAMILIES[name], load_grammar(f"{name}:{seed}").rules
     assert len(rules.levels) == len(family.sizes)
