@@ -1,4 +1,7 @@
-"""Shape checks on every annotated tensor, and tiny worlds that several tests share."""
+"""Shape checks on every annotated tensor, and tiny worlds that several tests share.
+
+The process that distributes tests imports this file too: what only tests need is imported later.
+"""
 
 import gc
 import subprocess
@@ -12,7 +15,6 @@ check_shapes("physlm.analysis", "physlm.data", "physlm.eval", "physlm.models", "
 
 import hypothesis  # noqa: E402
 import pytest  # noqa: E402
-import torch  # noqa: E402
 
 from physlm.data.people.augmentation import Order  # noqa: E402
 from physlm.data.people.biod import BiodConfig  # noqa: E402
@@ -21,24 +23,32 @@ from physlm.data.people.bios import BiosConfig  # noqa: E402
 from physlm.data.people.knowledge import KnowledgeCorpus  # noqa: E402
 from physlm.data.texts.discourse import Person  # noqa: E402
 from physlm.data.tokens import TokenizerName  # noqa: E402
-from tests.chat_server import serving  # noqa: E402
 
 # A busy machine is no fault of what is tested.
 hypothesis.settings.register_profile("patient", deadline=None)
 hypothesis.settings.load_profile("patient")
 
-# Tiny tensors: a second thread costs more than it brings.
-torch.set_num_threads(1)
-
 
 def pytest_collection_finish() -> None:
-    """Leave what is imported by now out of garbage collection.
+    """Leave what is imported by now out of garbage collection, and compute in one thread.
 
     Every training ends with a collection, half a second of it for the libraries that are loaded.
+    Tiny tensors: a second thread costs more than it brings.
     """
+    import torch
+
     gc.collect()
     gc.freeze()
     gc.enable()
+    torch.set_num_threads(1)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """How `make test` distributes tests over processes."""
+    from tests.distribution import ByFile
+
+    return ByFile(config, log) if config.option.dist == "loadfile" else None
 
 
 def printed(code, *words) -> str:
@@ -89,5 +99,7 @@ def persons() -> list[Person]:
 @pytest.fixture
 def endpoint() -> Iterator[str]:
     """The address of a server of chat completions."""
+    from tests.chat_server import serving
+
     with serving() as address:
         yield address

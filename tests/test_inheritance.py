@@ -34,6 +34,7 @@ WORLD = [
     "optim.warmup_steps=5",
     "eval.capacity.n_renderings=1",
 ]
+BRIEF = "data.exposures=1"  # where it does not matter what is learned
 RUNTIME = ["runtime.progress_bar=false", "runtime.n_threads=1", "runtime.compile=false"]
 
 
@@ -71,7 +72,7 @@ def test_the_run_to_start_from_is_carried_out_first_and_only_once(family):
     records, _ = find_records([folder])
     assert {r.run_id for r in records} == {record.run_id, chosen.parent.config.run_id}
     before = (chosen.parent.run_dir / "record.json").stat().st_mtime_ns
-    carried_out(child("optim.learning_rate=1e-4", runs_dir=folder))
+    carried_out(child("optim.learning_rate=1e-4", BRIEF, runs_dir=folder))
     assert (chosen.parent.run_dir / "record.json").stat().st_mtime_ns == before
     assert len(find_records([folder])[0]) == 3
 
@@ -158,7 +159,7 @@ def test_another_start_is_another_run(family):
 
 def test_a_start_may_have_a_start_of_its_own(family):
     folder, chosen, _, _ = family
-    third = child(runs_dir=folder, init_from=str(chosen.run_dir))
+    third = child(BRIEF, runs_dir=folder, init_from=str(chosen.run_dir))
     assert third.architecture == chosen.architecture
     record, _ = carried_out(third)
     assert record.config["ancestor"]["ancestor"]["data"]["exposures"] == 30
@@ -176,7 +177,8 @@ def test_words_may_have_words_of_their_own_start(family):
 
 def test_adapters_are_trained_and_merged(family):
     folder, chosen, _, _ = family
-    tuned = child("model.tuning=lora", "model.rank=2", "model.embedding_rank=4", runs_dir=folder)
+    adapters = ("model.tuning=lora", "model.rank=2", "model.embedding_rank=4")
+    tuned = child(*adapters, BRIEF, runs_dir=folder)
     _, directory = carried_out(tuned)
     theirs, ours = (
         load_file(RunDirectory(chosen.parent.run_dir).model),
@@ -189,17 +191,17 @@ def test_adapters_are_trained_and_merged(family):
         "blocks.1.attention.qkv.weight",
     }
     assert not tuned.architecture.tie_embeddings
-    further = child(runs_dir=folder, init_from=str(tuned.run_dir))
+    further = child(BRIEF, runs_dir=folder, init_from=str(tuned.run_dir))
     assert carried_out(further)[0].status == "finished"
 
 
 def test_tables_keep_what_varies_among_starts(family, tmp_path):
     folder, _, record, _ = family
-    longer = BIRTH.replace("exposures=30", "exposures=31")
-    other, _ = carried_out(child(runs_dir=tmp_path, init_from=longer))
+    shorter = BIRTH.replace("exposures=30", "exposures=1")
+    other, _ = carried_out(child(runs_dir=tmp_path, init_from=shorter))
     table = tabulate([record, other])
     shown = varying(table, [record, other]).runs
-    assert shown["ancestor.data.exposures"].to_list() == [30, 31]
+    assert shown["ancestor.data.exposures"].to_list() == [30, 1]
     assert "ancestor.model.d_model" not in shown.columns
     assert not any(".runtime." in name or ".published" in name for name in table.runs.columns)
     assert "ancestor.data.exposures" in varying_science(table.runs)
@@ -296,8 +298,9 @@ def test_a_checkpoint_that_belongs_elsewhere_is_refused_before_the_ancestor_is_t
 def test_the_command_line_composes_the_start(tmp_path, monkeypatch, capsys):
     from physlm.run import main
 
-    words = [*WORLD, "model=inherited", f"init_from='{BIRTH}'", f"runs_dir={tmp_path}", *RUNTIME]
-    monkeypatch.setattr(sys, "argv", ["physlm.run", *words])
+    start = BIRTH.replace("exposures=30", "exposures=1")
+    words = [*WORLD, BRIEF, "model=inherited", f"init_from='{start}'", f"runs_dir={tmp_path}"]
+    monkeypatch.setattr(sys, "argv", ["physlm.run", *words, *RUNTIME])
     with pytest.raises(SystemExit) as stopped:
         main()
     assert stopped.value.code == 0, capsys.readouterr().err

@@ -29,7 +29,7 @@ SMALL = (
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     folder = tmp_path_factory.mktemp("finished")
-    done = called(*SMALL, cwd=folder, check=0)
+    done = called(*SMALL, "logger=csv", cwd=folder, check=0)
     return folder, done
 
 
@@ -82,10 +82,9 @@ def test_a_forced_run_that_cannot_start_deletes_nothing(finished, command, tmp_p
     assert (kept / "model.safetensors").exists()
 
 
-def test_csv_keeps_curves_and_scores_apart(command, tmp_path):
-    status, _ = command(*SMALL, "logger=csv")
-    assert status == 0
-    (path,) = (tmp_path / "runs").glob("*/metrics.csv")
+def test_csv_keeps_curves_and_scores_apart(finished):
+    folder, _ = finished
+    (path,) = (folder / "runs").glob("*/metrics.csv")
     curves = pl.read_csv(path)
     assert "train/loss_nats" in curves.columns
     scores = pl.read_csv(path.with_name("scores.csv"))
@@ -284,7 +283,8 @@ def test_a_diverged_run_is_recorded_with_its_step(command, tmp_path):
 
 
 def test_a_failed_point_does_not_stop_a_sweep_and_finished_points_are_not_repeated(tmp_path):
-    words = (*SMALL, "model.n_heads=3,4", "--multirun")
+    brief = ("data.exposures=2", "optim.warmup_steps=2")
+    words = (*SMALL, *brief, "model.n_heads=3,4", "--multirun")
     done = called(*words, cwd=tmp_path, check=2)
     assert "model.n_heads=3" in done.stderr
     assert "d_model=16 is not divisible by n_heads=3" in done.stderr

@@ -87,9 +87,17 @@ def test_schemas_of_worlds_and_of_training_load_nothing_that_computes():
     ("words", "said"),
     [
         (["--help"], "Groups (choose with group=option"),
-        (["+experiment=capacity_1000x", "data.n_peopel=5"], "unknown key data.n_peopel; --help"),
-        (["+experiment=cfg_learn", "data.n_strings=0"], "n_strings=0; must be at least 1"),
         (["+experiment=mixed_training", "data.questions.train_fraction=2"], "train_fraction=2"),
+        pytest.param(
+            ["+experiment=capacity_1000x", "data.n_peopel=5"],
+            "unknown key data.n_peopel; --help",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            ["+experiment=cfg_learn", "data.n_strings=0"],
+            "n_strings=0; must be at least 1",
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_help_and_refusals_load_nothing_that_computes(words, said):

@@ -36,7 +36,10 @@ def greedily_without_cache(model, prompt, n):
     return text[len(prompt) :]
 
 
-@pytest.mark.parametrize("prompts", [EVEN, MIXED], ids=["even", "mixed"])
+# Of one length in the comparison with `transformers` below.
+@pytest.mark.parametrize(
+    "prompts", [pytest.param(EVEN, marks=pytest.mark.slow), MIXED], ids=["even", "mixed"]
+)
 @pytest.mark.parametrize("style", [*STYLES, "gqa"])
 def test_greedy_text_equals_that_of_a_full_forward_pass_for_every_token(style, prompts):
     model = build("gpt2", n_kv_heads=2) if style == "gqa" else build(style)
@@ -47,9 +50,9 @@ def test_greedy_text_equals_that_of_a_full_forward_pass_for_every_token(style, p
 
 def test_text_continues_beyond_the_rotary_table_and_the_model_still_trains():
     model = build("gpt2")
-    greedy = Sampling(max_new_tokens=90, temperature=0.0)
+    greedy = Sampling(max_new_tokens=60, temperature=0.0)
     written = rows(generate(model, MIXED, greedy, seed=0))
-    assert written == [greedily_without_cache(model, prompt, 90) for prompt in MIXED]
+    assert written == [greedily_without_cache(model, prompt, 60) for prompt in MIXED]
     model(torch.tensor([[1] * 30])).sum().backward()
 
 
@@ -106,9 +109,16 @@ def test_tokens_of_probability_zero_are_never_drawn(uniform):
     assert drawn.tolist() == [3 if uniform > 0.5 else 1]
 
 
-@pytest.mark.parametrize("style", ["gpt2", "mistral"])
-@pytest.mark.parametrize("prompts", [EVEN, MIXED], ids=["even", "mixed"])
-@pytest.mark.parametrize("batch_size", [512, 23])
+@pytest.mark.parametrize(
+    ("style", "prompts", "batch_size"),
+    [
+        ("gpt2", MIXED, 23),
+        ("mistral", EVEN, 512),
+        pytest.param("gpt2", EVEN, 512, marks=pytest.mark.slow),
+        pytest.param("mistral", MIXED, 23, marks=pytest.mark.slow),
+        pytest.param("mistral", MIXED, 512, marks=pytest.mark.slow),
+    ],
+)
 def test_dropping_ended_rows_changes_nothing_but_their_ends(style, prompts, batch_size):
     model, endless = build(style), Sampling(max_new_tokens=60)
     all_tokens = rows(generate(model, prompts * 16, endless, seed=3))

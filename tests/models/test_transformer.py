@@ -140,7 +140,9 @@ def test_bf16_scores_are_those_of_fp32_to_its_tolerance(kind):
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("lengths", [[7, 7, 7], [1, 7, 3]], ids=["even", "mixed"])
+@pytest.mark.parametrize(
+    "lengths", [pytest.param([7, 7, 7], marks=pytest.mark.slow), [1, 7, 3]], ids=["even", "mixed"]
+)
 @pytest.mark.parametrize("style", STYLES)
 def test_scores_of_token_by_token_reading_are_those_of_whole_texts(style, lengths):
     # A window of 9: distances beyond it are clamped.

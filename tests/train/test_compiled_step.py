@@ -23,6 +23,8 @@ from tests.train.training import losses, stop_after, train, train_whole, weights
 SCRIPT = """
 import json, sys
 from pathlib import Path
+import torch
+torch.set_num_threads(1)
 from physlm.models import decoder  # before shapes are checked, which cannot be traced
 from physlm.models.mixers import attention_kernels
 from tests.train import test_compiled_step

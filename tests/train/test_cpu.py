@@ -54,7 +54,7 @@ def test_a_chunk_is_at_most_a_second_and_256_steps_unless_told_otherwise(
 
 
 def test_a_short_run_is_looked_at_often():
-    corpus = tiny_biod_config(exposures=1_000).build(0)  # of 24 x 12 tokens
+    corpus = tiny_biod_config(exposures=300).build(0)  # of 24 x 12 tokens
     batches = Batches(corpus, 10, 10)
     chunked = RuntimeConfig().chunked(batches, "cuda", 4, batches.n_tokens())
     assert 64 <= len(list(chunked)) < 70

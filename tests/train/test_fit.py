@@ -81,7 +81,7 @@ def test_exposures_and_tokens_are_counted_exactly(biod, tmp_path):
 def test_a_model_learns_a_small_world_by_heart(tmp_path):
     from tests.conftest import tiny_biod_config
 
-    corpus = tiny_biod_config(n_people=6, exposures=300, seq_len=12).build(0)
+    corpus = tiny_biod_config(n_people=6, exposures=200, seq_len=12).build(0)
     model = DecoderConfig(d_model=32, init_std=0.2).build(corpus.vocabulary.size, 12, 0)
     _, _, curves = train(corpus, tmp_path, model=model)
     tokens_per_document = 12

@@ -22,6 +22,13 @@ from tests.conftest import tiny_biod_config
 
 TRAINER = TrainerConfig(batch_size=4)
 
+LEARNED_GATED = {
+    "position": PositionEncoding.learned,
+    "tie_embeddings": False,
+    "mlp": MlpKind.gated_silu,
+    "has_bias": False,
+}
+
 
 class Lines(list):
     """A logger that keeps what it is told."""
@@ -99,11 +106,18 @@ def test_replicas_train_in_half_precision_too(tmp_path):
 @pytest.mark.parametrize(
     "changes",
     [
-        {},
-        {"position": PositionEncoding.learned, "tie_embeddings": False},
-        {"n_kv_heads": 1},
-        {"mlp": MlpKind.gated_silu, "has_bias": False},
-        {"n_experts": 4, "n_active_experts": 2},
+        LEARNED_GATED,
+        {"n_experts": 4, "n_active_experts": 2, "n_kv_heads": 1},
+        *(
+            pytest.param(changes, marks=pytest.mark.slow)
+            for changes in (
+                {},
+                {"position": PositionEncoding.learned, "tie_embeddings": False},
+                {"n_kv_heads": 1},
+                {"mlp": MlpKind.gated_silu, "has_bias": False},
+                {"n_experts": 4, "n_active_experts": 2},
+            )
+        ),
     ],
 )
 def test_each_replica_ends_as_the_run_alone_does(changes, tmp_path):
@@ -120,8 +134,8 @@ def test_each_replica_ends_as_the_run_alone_does(changes, tmp_path):
 
 def test_without_clipping_too(tmp_path):
     trainer = TrainerConfig(batch_size=4, gradient_clip=None)
-    together = train(replicas(), tmp_path, trainer)
-    for mine, replica in zip(together, replicas(), strict=True):
+    together = train(replicas(seeds=(0, 1)), tmp_path, trainer)
+    for mine, replica in zip(together, replicas(seeds=(0, 1)), strict=True):
         theirs = alone(replica, tmp_path, trainer)
         torch.testing.assert_close(weights(mine.model), weights(theirs.model), rtol=2e-3, atol=1e-4)
 

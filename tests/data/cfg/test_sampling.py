@@ -24,7 +24,12 @@ def test_frequencies_are_the_probabilities_of_the_whole_language(number):
     assert stats.chisquare(observed, expected * observed.sum() / expected.sum()).pvalue > 1e-4
 
 
-@pytest.mark.parametrize("name", grammar_names())
+FEW = {"brackets", "cfg3b", "english"}
+
+
+@pytest.mark.parametrize(
+    "name", [n if n in FEW else pytest.param(n, marks=pytest.mark.slow) for n in grammar_names()]
+)
 def test_every_subtree_is_the_expansion_of_its_symbol(name):
     grammar = load_grammar(name)
     strings = grammar.sample(stream(0, name), 20, derivations=True)

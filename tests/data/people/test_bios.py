@@ -240,7 +240,7 @@ def test_every_text_is_repeated_in_the_second_language():
     assert both.sentences.augmentations[0].n_texts == 8
 
 
-@pytest.mark.parametrize("name_position", [0, 2, 6])
+@pytest.mark.parametrize("name_position", [0, pytest.param(2, marks=pytest.mark.slow), 6])
 def test_omitting_the_company_city_omits_nothing_else(name_position):
     text = AugmentationConfig(n_paraphrases=2, omits_company_city=True, name_position=name_position)
     world = BiosConfig(

@@ -211,7 +211,7 @@ def test_training_resumes_after_any_window(in_windows, monkeypatch):
     corpus = junk(BIOS, junk_fraction=0.7, mixes_in_windows=in_windows, exposures=2).build(0)
     tokens, ends = windows(corpus)
     assert ends[-1, 0] == 2
-    for i in [*range(0, len(tokens) - 1, len(tokens) // 9), len(tokens) - 2]:
+    for i in [*range(0, len(tokens) - 1, len(tokens) // 3), len(tokens) - 2]:
         rest, rest_ends = windows(corpus, start=Position.of(ends[i].tolist()))
         assert np.array_equal(rest, tokens[i + 1 :])
         assert np.array_equal(rest_ends, ends[i + 1 :])

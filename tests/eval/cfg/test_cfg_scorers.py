@@ -38,7 +38,7 @@ def measured(scorer, model, corpus):
 
 @pytest.fixture(scope="module")
 def perfect(corpus):
-    config = CfgAccuracyConfig(n_samples=60, prefixes=[0, 20])
+    config = CfgAccuracyConfig(n_samples=30, prefixes=[0, 20])
     return measured(config, Oracle(corpus), corpus)
 
 
@@ -97,7 +97,7 @@ def test_an_unfinished_string_fails(corpus):
             return super()._scores(row) - 3e9 * torch.eye(4)[3]
 
     metrics = by_text(
-        CfgAccuracyConfig(n_samples=20, prefixes=[0]).measure(Endless(corpus), corpus).metrics
+        CfgAccuracyConfig(n_samples=5, prefixes=[0]).measure(Endless(corpus), corpus).metrics
     )
     assert metrics["cfg/unfinished{prefix=0,split=test}"].value == 1
     assert metrics["cfg/accuracy{prefix=0,split=test}"].value == 0
@@ -160,7 +160,7 @@ def test_the_clean_prefix_decides_and_not_the_corrupted_one(corpus):
             cache = Read([row.tolist() for row in rows])
             return self._next(cache), cache
 
-    clean = longer_strings(corpus, 30, 20)
+    clean = longer_strings(corpus, 10, 20)
     for kind in CorruptionKind:
         prefixes = prefixes_of(corpus, clean, 20, kind, 0.15)
         meant = {tuple(p.tolist()): m for p, m in zip(prefixes.read, prefixes.meant, strict=True)}
