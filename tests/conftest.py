@@ -4,11 +4,15 @@ The process that distributes tests imports this file too: what only tests need i
 """
 
 import gc
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
 
 from tests.annotations import check_shapes
+
+# Tiny tensors: a second thread costs more than it brings, here and in processes of tests.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 gc.disable()  # until all is imported; see pytest_collection_finish
 check_shapes("physlm.analysis", "physlm.data", "physlm.eval", "physlm.models", "physlm.train")
@@ -30,17 +34,13 @@ hypothesis.settings.load_profile("patient")
 
 
 def pytest_collection_finish() -> None:
-    """Leave what is imported by now out of garbage collection, and compute in one thread.
+    """Leave what is imported by now out of garbage collection.
 
     Every training ends with a collection, half a second of it for the libraries that are loaded.
-    Tiny tensors: a second thread costs more than it brings.
     """
-    import torch
-
     gc.collect()
     gc.freeze()
     gc.enable()
-    torch.set_num_threads(1)
 
 
 @pytest.hookimpl(optionalhook=True)
