@@ -77,12 +77,16 @@ def test_a_script_adds_a_world_a_scorer_and_an_experiment(tmp_path):
     assert metric.name == "heads/share"
     assert 0.3 < metric.value < 0.7
     assert record.config["data"]["n_throws"] == 200
-    status, _, errors = run("coins.py", tmp_path, "+experiment=coins", "data.n_thorws=3")
-    assert (status, errors) == (2, "error: unknown key data.n_thorws; --help lists the keys\n")
     with pytest.raises(
         InputError, match="registered here; use the script that registers it"
     ):  # its script is not loaded here
         recorded(tmp_path / record.run_id)
+
+
+@pytest.mark.slow
+def test_a_script_refuses_unknown_keys_of_its_own_world(tmp_path):
+    status, _, errors = run("coins.py", tmp_path, "+experiment=coins", "data.n_thorws=3")
+    assert (status, errors) == (2, "error: unknown key data.n_thorws; --help lists the keys\n")
 
 
 def test_a_mixer_of_somebody_else_is_trained_and_its_run_goes_on(tmp_path):

@@ -84,6 +84,7 @@ def in_processes(tmp_path_factory):
     return folder, called(*SMALL, *PAIR, cwd=folder, check=0)
 
 
+@pytest.mark.slow
 def test_replicas_and_processes_come_to_the_same_numbers(side_by_side, in_processes):
     theirs, ours = records(in_processes[0]), records(side_by_side[0])
     assert "Warning" not in side_by_side[1].stderr
@@ -192,6 +193,7 @@ def workers_of(pid):
     return [c for c, command in commands.items() if "spawn_main" in command]
 
 
+@pytest.mark.slow
 def test_a_group_that_was_finished_in_another_way_is_not_gone_on_with(in_processes):
     folder, _ = in_processes
     register()
