@@ -104,14 +104,23 @@ def _signal(
         raise InputError(
             f"residual of {residual.shape[-2]} tokens; the maps have {attention.shape[-1]}"
         )
-    try:
-        np.broadcast_shapes(residual.shape[:-2], attention.shape[:-2])
-    except ValueError as error:
-        raise InputError(
-            f"residual has leading axes {list(residual.shape[:-2])} and attention "
-            f"{list(attention.shape[:-2])}; they must be broadcastable, as [L, 1] and [L, H]"
-        ) from error
+    _require_paired_axes(list(residual.shape[:-2]), list(attention.shape[:-2]))
     return signal_of(tokens.rows(residual.to(attention.dtype)), options.signal, tokens.mask)
+
+
+def _require_paired_axes(states: list[int], maps: list[int]) -> None:
+    """States [L, T, d] beside maps [L, H, T, T] would go to heads, if there are L of them."""
+    try:
+        np.broadcast_shapes(states, maps)
+    except ValueError:
+        is_broadcast = False
+    else:
+        is_broadcast = not states or not maps or len(states) == len(maps)
+    if not is_broadcast:
+        raise InputError(
+            f"residual has leading axes {states} and attention {maps}; give as many of both, which "
+            "can be broadcast, as [L, 1] beside [L, H]"
+        )
 
 
 def _laplacian_metrics(

@@ -42,8 +42,8 @@ def spectral_metrics(
         attention: Maps ``[..., T, T]`` with any leading axes. `maps.check_maps` checks that rows
             sum to 1; here they need not. `maps.combined_heads` averages heads before.
         residual: Residual stream ``[..., T, d]`` before the final norm. Its leading axes are
-            broadcast against those of the attention: ``[L, 1, T, d]`` for ``[L, H, T, T]``. None:
-            no hybrid metrics.
+            broadcast against those of the attention, of which there are as many: ``[L, 1, T, d]``
+            for ``[L, H, T, T]``; or ``[T, d]``, one text's for all maps. None: no hybrid metrics.
         laplacian: The operator: sym, comb, rw, directed or adjacency.
         symmetrise: How a map becomes symmetric: mean, max, or none (adjacency only).
         self_loops: Whether the diagonal stays in the weights and the degrees.

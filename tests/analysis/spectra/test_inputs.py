@@ -40,6 +40,10 @@ INFINITE[1, 0, 5, 0] = torch.inf
         (lambda: spectral_metrics(A, X, laplacian="comb", metrics=["hfer"]), "metric hfer with"),
         (lambda: spectral_metrics(A, X[:, :, 1:]), "residual of 7 tokens; the maps have 8"),
         (lambda: spectral_metrics(A, X.expand(2, 2, 8, 4)), r"leading axes \[2, 2\] .* \[2, 3\]"),
+        (
+            lambda: spectral_metrics(A[:, :2], X[:, 0]),
+            r"axes \[2\] and attention \[2, 2\]; .* \[L, 1\]",
+        ),
         (lambda: spectral_metrics(A, X / 0), "residual stream is not finite"),
         (lambda: spectral_metrics(A, signal="loud"), "signal=loud; one of rms, raw, centred"),
         (lambda: spectral_metrics(A, betas=(0.0,)), "betas=0.0; must be positive"),
@@ -69,6 +73,11 @@ def test_checked_maps_may_have_rows_below_1_only_if_it_is_declared():
     check_maps(A)
     check_maps(A.bfloat16())
     check_maps(A / 2, sums_to_one=False)
+
+
+def test_states_without_leading_axes_are_those_of_every_map():
+    of_all = spectral_metrics(A, X[0, 0])["smoothness"]
+    torch.testing.assert_close(of_all, spectral_metrics(A, X[:1])["smoothness"])
 
 
 def test_a_graph_without_edges_has_stated_values():
