@@ -56,7 +56,7 @@ def eigenvalues(
         attention: Maps ``[..., T, T]`` with any leading axes, or weights of any graphs: rows need
             not sum to 1 (`maps.check_maps` checks that).
         laplacian: The operator: sym, comb, rw, directed or adjacency.
-        symmetrise: How a map becomes symmetric: mean, max, or none (adjacency only).
+        symmetrise: How a map becomes symmetric: mean, max, or none (adjacency with loops only).
         self_loops: Whether the diagonal stays in the weights and the degrees.
         clip: Weights below it become 0.
 

@@ -45,7 +45,7 @@ def spectral_metrics(
             broadcast against those of the attention, of which there are as many: ``[L, 1, T, d]``
             for ``[L, H, T, T]``; or ``[T, d]``, one text's for all maps. None: no hybrid metrics.
         laplacian: The operator: sym, comb, rw, directed or adjacency.
-        symmetrise: How a map becomes symmetric: mean, max, or none (adjacency only).
+        symmetrise: How a map becomes symmetric: mean, max, or none (adjacency with loops only).
         self_loops: Whether the diagonal stays in the weights and the degrees.
         clip: Weights below it become 0.
         signal: rms, raw or centred.

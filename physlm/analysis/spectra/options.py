@@ -37,8 +37,9 @@ class Symmetrise(str, Enum):
 
     - ``mean``: (A + A')/2.
     - ``max``: the larger of a_ij and a_ji.
-    - ``none``: not at all, for ``laplacian=adjacency`` only. The eigenvalues of a causal map are
-      its diagonal, and the largest is always 1: the first token attends to itself alone.
+    - ``none``: not at all, for ``laplacian=adjacency`` with self loops only. The eigenvalues of a
+      causal map are its diagonal, and the largest is always 1: the first token attends to itself
+      alone.
     """
 
     mean = "mean"
@@ -123,6 +124,11 @@ class GraphOptions(Schema):
             raise ValueError(
                 f"symmetrise=none with laplacian={self.laplacian.value}; only adjacency has it, "
                 "use mean or max"
+            )
+        if self.symmetrise is Symmetrise.none and not self.self_loops:
+            raise ValueError(
+                "symmetrise=none without self loops, which are the eigenvalues of a causal map; "
+                "set self_loops=True"
             )
         if self.diagonal is Diagonal.row_sums and not self.self_loops:
             raise ValueError(

@@ -29,6 +29,7 @@ INFINITE[1, 0, 5, 0] = torch.inf
         (lambda: eigenvalues(A[..., :5]), "maps are 8 x 5; must be square"),
         (lambda: eigenvalues(A, "magic"), "laplacian=magic; one of sym, comb, rw"),
         (lambda: eigenvalues(A, "sym", "none"), "symmetrise=none with laplacian=sym"),
+        (lambda: eigenvalues(A, "adjacency", "none"), "none without self loops, which are the eig"),
         (lambda: eigenvalues(A, clip=-1), "clip=-1"),
         (lambda: eigenvalues(A + A.mT, "directed"), "directed of maps that attend to later"),
         (lambda: spectral_metrics(A[..., :1, :1]), "a graph of 1 token .*; a second eigenvalue"),
@@ -169,7 +170,7 @@ def test_named_metrics_are_given_and_no_others_and_inputs_stay_as_they_are():
     for laplacian in ("sym", "comb", "rw", "directed", "adjacency"):
         for symmetrise in ("mean", "max"):
             spectral_metrics(a, x, laplacian=laplacian, symmetrise=symmetrise, self_loops=True)
-    eigenvalues(a, "adjacency", "none")
+    eigenvalues(a, "adjacency", "none", self_loops=True)
     assert torch.equal(a, before[0])
     assert torch.equal(x, before[1])
     options = MetricOptions(graph=GraphOptions(), metrics=["hfer"])
