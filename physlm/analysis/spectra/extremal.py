@@ -26,6 +26,7 @@ from physlm.rng import stream
 
 _MOST_STEPS = 96
 _FIRST_CHECK, _EVERY = 12, 4
+_DRAWN = 0.5  # length of the random vector that is added to a guess of length 1
 _ALLOWED = {torch.float32: 1e-4, torch.float64: 5e-10}  # residual, over the scale of the operator
 
 
@@ -107,8 +108,16 @@ class _Product:
 
 
 def _start(graph: Graph, start: Tensor | None) -> Tensor:
+    """A random vector, to which a guess is added.
+
+    The guess alone may have become another eigenvector, whose residual is as small.
+    """
+    drawn = _draws(graph.degrees.shape[-1]).to(graph.degrees).expand_as(graph.degrees)
     if start is None:
-        start = _draws(graph.degrees.shape[-1]).to(graph.degrees).expand_as(graph.degrees)
+        start = drawn
+    else:
+        normalize = torch.nn.functional.normalize
+        start = normalize(start, dim=-1) + _DRAWN * normalize(drawn, dim=-1)
     return start if graph.is_token is None else start * graph.is_token
 
 

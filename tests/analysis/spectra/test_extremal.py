@@ -8,6 +8,7 @@ import torch
 from physlm.analysis.spectra import eigenvalues, extremal, spectral_metrics
 from physlm.analysis.spectra.extremal import fiedler, largest_mode
 from physlm.analysis.spectra.graph import graph_of
+from physlm.analysis.spectra.laplacians import symmetric_operator
 from physlm.analysis.spectra.options import GraphOptions, LaplacianKind
 from tests.analysis.spectra.graphs import attention
 
@@ -71,6 +72,18 @@ def test_a_good_guess_of_the_vector_saves_steps(monkeypatch):
     warm = fiedler(given, LaplacianKind.sym, guess)
     assert float(warm.value) == pytest.approx(float(cold.value), abs=1e-10)
     assert len(n_products) - first < first
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+def test_a_guess_that_is_another_eigenvector_is_not_believed(dtype):
+    """As a graph grows, another eigenvalue may become the second."""
+    halves = torch.block_diag(attention(60, 60, sharpness=3), attention(40, 40, sharpness=3))
+    for a in (attention(100, 100), halves + 1e-4 * attention(100, 100)):
+        given = graph(a.to(dtype), LaplacianKind.sym)
+        values, vectors = torch.linalg.eigh(symmetric_operator(given, LaplacianKind.sym).double())
+        for k in (2, 5, 99):
+            found = fiedler(given, LaplacianKind.sym, vectors[:, k].to(dtype))
+            assert float(found.value) == pytest.approx(float(values[1]), abs=TOLERANCE[dtype] / 10)
 
 
 def test_metrics_of_the_ends_alone_decompose_no_large_matrix(monkeypatch):
