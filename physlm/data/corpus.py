@@ -72,12 +72,14 @@ class DataConfig(Schema, ABC):
 
     Attributes:
         has_texts: Whether a checkpoint can read the world as text, with its own tokenizer.
+        keeps_window: Whether ``seq_len`` is that of the run to measure.
 
     Raises:
         ValueError: If a value is outside its range.
     """
 
     has_texts: ClassVar[bool] = False
+    keeps_window: ClassVar[bool] = False
 
     exposures: int = 1000  # times each piece of knowledge is seen; 0: no training
     seq_len: int = 512  # tokens of a training window

@@ -124,6 +124,23 @@ class Vocabulary:
         """
         return self._known(text, self._tokenizer.encode(text))
 
+    def encode_document(self, text: str) -> Int32[np.ndarray, " tokens"]:
+        """End-of-text and the tokens of a text, as a document of the corpus.
+
+        The first word may be known with a space before it only.
+
+        Raises:
+            ValueError: If the text needs a token that the corpus never uses.
+        """
+        try:
+            words = self.encode(text)
+        except ValueError as error:
+            try:
+                words = self.encode(f" {text}")
+            except ValueError:
+                raise error from None
+        return np.concatenate([np.array([self.eos], dtype=np.int32), words])
+
     def encode_all(
         self, texts: Sequence[str]
     ) -> list[tuple[Int32[np.ndarray, " tokens"], Int64[np.ndarray, "tokens 2"]]]:

@@ -43,6 +43,15 @@ def test_a_parent_with_a_seed_keeps_it():
     assert replace(fixed, seed=1).parent.config.seed == 4
 
 
+def test_labelled_texts_are_read_in_the_window_of_the_run(tmp_path):
+    """Of a model with learned positions, whose weights have one row for each."""
+    source = tmp_path / "texts.jsonl"
+    source.write_text('{"text": "( )", "label": "valid"}')
+    words = ("+experiment=inside", "data=labelled", f"data.source={source}", "eval=spectra")
+    config = composed((*words, "init_from='+experiment=brackets data.seq_len=66'"))
+    assert config.data.seq_len == config.parent.config.data.seq_len == 66
+
+
 def test_grandparents_follow_too():
     nested = child(start=rf'+experiment=extraction "init_from=\'{PEOPLE}\'"')
     assert replace(nested, seed=2).parent.config.parent.config.seed == 2

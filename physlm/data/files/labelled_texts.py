@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool
@@ -54,7 +54,12 @@ class LabelledTextsConfig(PromptCorpusConfig):
     and ``is_complete``. A text without a problem is a problem of its own, and one without
     ``is_complete`` is complete. Or it is a folder with subfolders ``valid`` and ``invalid``: each
     file is a text, whose name without its ending is the problem.
+
+    For a trained model ``seq_len`` is that of its run, and a text may have as many tokens as the
+    model has learned positions. Its first word may be given without the space before it.
     """
+
+    keeps_window: ClassVar[bool] = True
 
     def build(self, seed: int) -> "LabelledTextsCorpus":
         """The texts of the file or folder.
@@ -174,11 +179,12 @@ class LabelledTextsCorpus(PromptCorpus):
             InputError: If there is no vocabulary, or a word is not in it.
         """
         try:
-            return [self.vocabulary.eos, *self.vocabulary.encode(text).tolist()]
+            tokens: list[int] = self.vocabulary.encode_document(text).tolist()
         except InputError:
             raise
         except ValueError as error:
             raise InputError(f"{error}: {text[:40]!r}; use words of the run to measure") from error
+        return tokens
 
     def _content(self) -> object:
         return [tuple(text) for text in self.texts]

@@ -53,19 +53,12 @@ class RunSubject(Subject):
     def tokens_of(self, text: str) -> list[int]:
         """Token ids of a text as a document, which begins with an end-of-text."""
         parts = text.removeprefix(END_OF_TEXT).split(END_OF_TEXT)
-        return [token for part in parts for token in (self.vocabulary.eos, *self._words(part))]
-
-    def _words(self, text: str) -> list[int]:
-        """Token ids of words, the first of which may be known with a space before it only."""
         try:
-            return _listed(self.vocabulary.encode(text))
+            return [t for part in parts for t in _listed(self.vocabulary.encode_document(part))]
         except ValueError as error:
-            try:
-                return _listed(self.vocabulary.encode(f" {text}"))
-            except ValueError:
-                raise InputError(
-                    f"{error}; use its words, or --document N for one of its documents"
-                ) from error
+            raise InputError(
+                f"{error}; use its words, or --document N for one of its documents"
+            ) from error
 
     def document(self, number: int) -> list[int]:
         """Token ids of a document of the first epoch, or of its beginning that fits the window."""

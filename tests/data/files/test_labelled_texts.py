@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from physlm.data.brackets.corpus import BracketsConfig
 from physlm.data.files.labelled_texts import LabelledTextsConfig, description
 from physlm.data.files.texts import TextsConfig
 from physlm.data.labelled import Labelled
@@ -81,6 +82,18 @@ def test_a_trained_model_reads_them_in_the_tokens_of_its_corpus(tmp_path):
     assert {text.tobytes() for text in few.tokens} < {text.tobytes() for text in found.tokens}
     with pytest.raises(ValueError, match="n_errors=2 of real texts is not known"):
         corpus.labelled(2, "invalid", 2)
+
+
+def test_a_text_may_begin_without_the_space_that_begins_documents(tmp_path):
+    world = BracketsConfig(n_brackets=4, seq_len=5, n_texts=4).build(0)
+    texts = ["( ( ) )", "( ) ( ("]
+    rows = [
+        {"text": t, "label": str(i == 0), "problem": p} for p in "ab" for i, t in enumerate(texts)
+    ]
+    corpus = config(tmp_path, rows).follow(world, 0)
+    found = corpus.labelled(2, "invalid", 1)
+    assert world.vocabulary.decode(found.tokens[0]) == "<|endoftext|> ( ( ) )"
+    assert len(found.tokens[1]) == 5
 
 
 def test_a_word_that_the_corpus_lacks_is_named(tmp_path):
