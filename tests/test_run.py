@@ -247,6 +247,16 @@ def test_an_experiment_without_its_plus_is_explained(command):
     )
 
 
+def test_a_key_of_the_run_to_start_from_is_set_in_init_from(command):
+    status, printed = command("+experiment=spectra_brackets", "model.n_layers=2")
+    remedy = "'init_from=\"+experiment=NAME model.n_layers=...\"'"
+    assert (status, printed.stderr) == (
+        2,
+        "error: unknown key model.n_layers: model is that of the run of init_from; set it there, "
+        f"as in {remedy}\n",
+    )
+
+
 def test_a_process_ends_with_that_line_and_status(tmp_path):
     done = run("+experiment=capacity_100x", "data.typo=3", cwd=tmp_path, check=2)
     assert done.stderr == "error: unknown key data.typo; --help lists the keys\n"
