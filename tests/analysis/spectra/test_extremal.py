@@ -83,7 +83,7 @@ def test_a_guess_that_is_another_eigenvector_is_not_believed(dtype):
         values, vectors = torch.linalg.eigh(symmetric_operator(given, LaplacianKind.sym).double())
         for k in (2, 5, 99):
             found = fiedler(given, LaplacianKind.sym, vectors[:, k].to(dtype))
-            assert float(found.value) == pytest.approx(float(values[1]), abs=TOLERANCE[dtype] / 10)
+            assert float(found.value) == pytest.approx(float(values[1]), abs=TOLERANCE[dtype] / 50)
 
 
 def test_metrics_of_the_ends_alone_decompose_no_large_matrix(monkeypatch):
