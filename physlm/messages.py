@@ -84,8 +84,8 @@ def one_line(error: BaseException) -> str:
         if re.search(r" not in 'Inherited", str(error.__cause__)):  # its schemas have few keys
             section = key.partition(".")[0]
             return (
-                f"unknown key {key}: {section} is that of the run of init_from; set it there, as in "
-                f"'init_from=\"+experiment=NAME {key}=...\"'"
+                f"unknown key {key}: {section} is that of the run of init_from; set it there, as "
+                f"in 'init_from=\"+experiment=NAME {key}=...\"'"
             )
         return f"unknown key {key}; --help lists the keys"
     if isinstance(error, HydraException) and error.__cause__ is not None:

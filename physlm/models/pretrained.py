@@ -1,5 +1,6 @@
 """Any causal model in a local `transformers` folder, with the interface of our own models."""
 
+import copy
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -38,6 +39,7 @@ class Pretrained(LanguageModel):
     Args:
         folder: Of the checkpoint.
         dtype: Of its weights in memory; ``auto`` is that of the files.
+        model: The model, if its weights are not those of the files.
 
     Attributes:
         text: Reads and writes text with the model's tokenizer.
@@ -48,15 +50,18 @@ class Pretrained(LanguageModel):
 
     text: PretrainedText
 
-    def __init__(self, folder: Path, dtype: torch.dtype | str = "auto") -> None:
+    def __init__(
+        self, folder: Path, dtype: torch.dtype | str = "auto", *, model: Any = None
+    ) -> None:
         super().__init__()
         require_checkpoint(folder)
         tokenizer = tokenizer_of(folder)
-        self.model: Any = load_causal_model(folder, dtype)
+        self.model: Any = load_causal_model(folder, dtype) if model is None else model
         config = self.model.config.get_text_config()
         self.vocabulary_size = config.vocab_size
         self.longest_window = getattr(config, "max_position_embeddings", None)
         self._verified: set[int] = set()  # states from which `forward_from` was verified
+        self._folder = folder
         self.text = PretrainedText(tokenizer, self.model, folder, self.longest_window)
         self.eval()
         self._require_causal(folder)
@@ -168,6 +173,14 @@ class Pretrained(LanguageModel):
         wanted = chosen(layers, self.n_layers, "layer")
         found = self.parts.patterns(self.model, tokens, wanted)
         return ((layer, found[layer]) for layer in wanted)
+
+    def untrained(self, seed: int) -> "Pretrained":
+        """The same architecture with weights that its library draws; see ``LanguageModel``."""
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            model = type(self.model)(copy.deepcopy(self.model.config))
+        fresh = Pretrained(self._folder, model=model)
+        return fresh.to(self.output_weight)
 
     @torch.inference_mode()
     def _require_causal(self, folder: Path) -> None:

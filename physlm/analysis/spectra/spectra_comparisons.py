@@ -13,6 +13,7 @@ from physlm.analysis.spectra.comparison.coverage import threshold_coverage
 from physlm.analysis.spectra.comparison_metrics import comparison_metrics
 from physlm.analysis.spectra.head_sample import HeadSample, sample_heads
 from physlm.analysis.spectra.kept_values import chosen_values, coverage_curves
+from physlm.analysis.spectra.model_texts import model_texts
 from physlm.analysis.spectra.planted import PlantedBlocks
 from physlm.analysis.spectra.state_probe import probe_aucs
 from physlm.analysis.spectra.text_covariates import text_covariates
@@ -38,7 +39,14 @@ def measured_spectra(config: "SpectraConfig", model: LanguageModel, corpus: Corp
     for corruption in config.chosen(corpus):
         of_doses = []
         for dose in config.n_errors:
-            own = corpus.labelled(config.n_problems, corruption, dose)
+            own = model_texts(
+                model,
+                corpus,
+                corruption,
+                n_problems=config.n_problems,
+                n_errors=dose,
+                n_least=2 + max(config.drop_first),
+            )
             dims: dict[str, Dim] = {"corruption": corruption, "n_errors": dose}
             compared, covariates, rows = compared_texts(config, model, own)
             _print(compared, corruption, dose)

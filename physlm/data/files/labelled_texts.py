@@ -131,10 +131,18 @@ class LabelledTextsCorpus(PromptCorpus):
             ValueError: If an argument is out of range.
             InputError: If the texts are for a model with its own tokenizer; use ``tokenised``.
         """
+        self.require_one_error(n_problems, corruption, n_errors)
+        return self.tokenised(n_problems=n_problems)
+
+    def require_one_error(self, n_problems: int, corruption: str, n_errors: int) -> None:
+        """Check the arguments of `labelled`.
+
+        Raises:
+            ValueError: If an argument is out of range.
+        """
         require_labelled_arguments(n_problems, corruption, n_errors, self.corruptions)
         if n_errors != 1:
             raise ValueError(f"n_errors={n_errors} of real texts is not known; leave it at 1")
-        return self.tokenised(n_problems=n_problems)
 
     def tokenised(
         self, encode: Encode | None = None, n_problems: int | None = None

@@ -1,0 +1,49 @@
+"""Right and wrong texts in the tokens of the model that is measured."""
+
+import numpy as np
+
+from physlm.data.corpus import Corpus
+from physlm.data.files.labelled_texts import LabelledTextsCorpus
+from physlm.data.labelled import Labelled, LabelledTexts
+from physlm.errors import InputError
+from physlm.eval.scorer import require_window
+from physlm.models.language_model import LanguageModel
+
+
+def model_texts(
+    model: LanguageModel,
+    corpus: Corpus,
+    corruption: str,
+    *,
+    n_problems: int,
+    n_errors: int,
+    n_least: int = 2,
+) -> LabelledTexts:
+    """The texts of a corpus, in those of the model's own tokenizer if it has one.
+
+    Args:
+        model: The model that will read them.
+        corpus: A world with right and wrong texts.
+        corruption: Of the wrong ones.
+        n_problems: Number of problems.
+        n_errors: Of each wrong text.
+        n_least: Tokens that a text must have.
+
+    Raises:
+        InputError: If a text has fewer tokens, or more than the model can read.
+        ValueError: If the world has no such texts.
+    """
+    assert isinstance(corpus, Labelled)
+    if isinstance(corpus, LabelledTextsCorpus) and model.text is not None:
+        corpus.require_one_error(n_problems, corruption, n_errors)
+        texts = corpus.tokenised(model.text.tokens_of, n_problems)
+    else:
+        texts = corpus.labelled(n_problems, corruption, n_errors)
+    shortest = int(np.argmin(texts.n_tokens))
+    if (n := int(texts.n_tokens[shortest])) < n_least:
+        raise InputError(
+            f"text {shortest} of problem {texts.problem[shortest]} has {n} "
+            f"token{'s' * (n != 1)}; its graph needs at least {n_least}, leave out such texts"
+        )
+    require_window(model, "labelled texts", int(texts.n_tokens.max()))
+    return texts
