@@ -123,14 +123,6 @@ def is_triangular(options: GraphOptions) -> bool:
     return options.laplacian is LaplacianKind.directed or options.symmetrise is Symmetrise.none
 
 
-def operator(graph: Graph, laplacian: LaplacianKind) -> Float[Tensor, "*graphs tokens tokens"]:
-    """The matrix of an operator as it is defined; ``rw`` and ``directed`` are not symmetric."""
-    if laplacian is LaplacianKind.rw:
-        scale = _power(graph.degrees, -1.0)
-        return scale[..., None] * (torch.diag_embed(graph.degrees) - graph.weights)
-    return symmetric_operator(graph, laplacian)
-
-
 def symmetric_operator(
     graph: Graph, laplacian: LaplacianKind
 ) -> Float[Tensor, "*graphs tokens tokens"]:

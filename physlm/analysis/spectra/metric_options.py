@@ -30,8 +30,6 @@ MASSES = (
 )
 ADJACENCY = ("adjacency_radius", "adjacency_variance", "adjacency_histogram")
 COMPANIONS = ("row_entropy", "self_mass", "sink_mass", "previous_token_mass")
-ATTENTION_ONLY = (*EXTREMES, *TRACES, *EIGENVALUES, *ADJACENCY, *COMPANIONS)
-HYBRID = (*FORMS, *MASSES)
 
 BETAS = (0.1, 1.0, 10.0)
 
