@@ -81,9 +81,13 @@ def graph_tokens(
     given = torch.ones(size, dtype=torch.bool, device=device) if is_token is None else is_token
     if given.shape[-1] != size:
         raise InputError(f"is_token of {given.shape[-1]} tokens; the maps have {size}")
+    if given.dtype != torch.bool:
+        raise InputError(f"is_token of type {given.dtype}; must be torch.bool, True at tokens")
     shortest = int(given.sum(-1).min())
-    start, stop = span or (0, size)
-    if span and not 0 <= start < stop <= shortest:
+    if span is not None and not (len(span) == 2 and all(isinstance(end, int) for end in span)):
+        raise InputError(f"span={span}; must be two whole numbers, (first, last + 1)")
+    start, stop = (0, size) if span is None else span
+    if span is not None and not 0 <= start < stop <= shortest:
         raise InputError(
             f"span=({start}, {stop}) of a text of {shortest} tokens; "
             "must be (first, last + 1) within the text"

@@ -29,6 +29,7 @@ def check_maps(
         InputError: If they are not square, not finite, negative, or if a row sums to another value
             than 1 (to more than 1, if ``sums_to_one`` is false); names layer and head.
     """
+    require_tensor(attention, "attention", "[..., T, T]")
     _check_values(attention, layer)
     sums = attention.detach().sum(-1, dtype=torch.promote_types(attention.dtype, torch.float32))
     tolerance = 2e-2 if attention.dtype.itemsize < 4 else 1e-3
@@ -48,8 +49,31 @@ def usable(attention: Float[Tensor, "*maps queries keys"]) -> Float[Tensor, "*ma
     Raises:
         InputError: If they are not square, not finite or negative; names layer and head.
     """
+    require_tensor(attention, "attention", "[..., T, T]")
     _check_values(attention, None)
     return attention.float() if attention.dtype.itemsize < 4 else attention
+
+
+def require_tensor(given: object, name: str, shape: str) -> None:
+    """Require a torch tensor of real numbers with two axes at least.
+
+    Args:
+        given: What was given.
+        name: Of the argument.
+        shape: That is wanted, for the message.
+
+    Raises:
+        InputError: If it is something else, such as a NumPy array or whole numbers.
+    """
+    if not isinstance(given, Tensor):
+        raise InputError(
+            f"{name} is a {type(given).__name__}; must be a torch tensor {shape}, as of "
+            "torch.as_tensor"
+        )
+    if given.ndim < 2:
+        raise InputError(f"{name} of shape {list(given.shape)}; must be {shape}")
+    if not given.is_floating_point():
+        raise InputError(f"{name} of type {given.dtype}; must be floating-point, as of .float()")
 
 
 def combined_heads(

@@ -23,7 +23,7 @@ from physlm.analysis.spectra.laplacians import (
     spectrum_and_energies,
     symmetric_operator,
 )
-from physlm.analysis.spectra.maps import usable
+from physlm.analysis.spectra.maps import require_tensor, usable
 from physlm.analysis.spectra.metric_options import (
     ADJACENCY,
     COMPANIONS,
@@ -72,6 +72,9 @@ def masked_metrics(
             is not that of a metric of the operator.
     """
     options = options or MetricOptions()
+    require_tensor(attention, "attention", "[..., T, T]")
+    if residual is not None:
+        require_tensor(residual, "residual", "[..., T, d]")
     names = options.names(has_signal=residual is not None)
     tokens = graph_tokens(
         attention.shape[-1], is_token, span=span, drop_first=drop_first, device=attention.device

@@ -77,7 +77,7 @@ def spectral_metrics(
                 diagonal_share=diagonal_share,
             ),
             signal=signal,  # type: ignore[arg-type]
-            metrics=None if metrics is None else list(metrics),
+            metrics=metrics,  # type: ignore[arg-type]
             betas=list(betas),
         )
     found = masked_metrics(

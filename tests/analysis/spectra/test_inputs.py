@@ -4,11 +4,12 @@ import pytest
 import torch
 
 from physlm.analysis.spectra import eigenvalues, masked_metrics, spectral_metrics
-from physlm.analysis.spectra.maps import check_maps, combined_heads, prefixes
+from physlm.analysis.spectra.maps import check_maps, combined_heads, prefixes, require_tensor
 from physlm.analysis.spectra.metric_options import MetricOptions
 from physlm.analysis.spectra.options import GraphOptions
 from physlm.errors import InputError
 from tests.analysis.spectra.graphs import attention, states
+from tests.conftest import printed
 
 A, X = attention(2, 3, 8, 8), states(2, 1, 8, 4)
 NAN = A.clone()
@@ -26,6 +27,16 @@ INFINITE[1, 0, 5, 0] = torch.inf
         (lambda: eigenvalues(-A), "layer 0, head 0: attention is negative"),
         (lambda: check_maps(A / 2, 4), "layer 4, text 0, head 0: row 0 sums to 0.5000"),
         (lambda: check_maps(2 * A, sums_to_one=False), "row 0 sums to 2.0000; .* at most 1"),
+        (lambda: spectral_metrics(A, metrics="fiedler"), r"metrics='fiedler'; must be a list"),
+        (
+            lambda: require_tensor(A.numpy(), "attention", "[T]"),
+            "attention is a ndarray; must be a",
+        ),
+        (
+            lambda: require_tensor(A[0, 0, 0], "x", "[..., T, T]"),
+            r"x of shape \[8\]; must be \[...",
+        ),
+        (lambda: require_tensor(A.long(), "x", "[T]"), "x of type torch.int64; must be floating"),
         (lambda: eigenvalues(A[..., :5]), "maps are 8 x 5; must be square"),
         (lambda: eigenvalues(A, "magic"), "laplacian=magic; one of sym, comb, rw"),
         (lambda: eigenvalues(A, "sym", "none"), "symmetrise=none with laplacian=sym"),
@@ -68,6 +79,35 @@ def test_bad_input_is_refused_in_one_line(call, message):
         call()
     assert "\n" not in str(caught.value)
     A.requires_grad_(False)
+
+
+@pytest.mark.slow
+def test_values_of_other_types_are_refused_in_one_line_where_types_are_not_checked():
+    code = """
+import torch
+from physlm.analysis.spectra import eigenvalues, spectral_metrics
+from physlm.analysis.spectra.maps import check_maps
+from physlm.errors import InputError
+a = torch.rand(2, 6, 6).tril()
+for call in (
+    lambda: eigenvalues(a.numpy()),
+    lambda: eigenvalues(a.tolist()),
+    lambda: spectral_metrics(a.tolist()),
+    lambda: spectral_metrics(a[0, 0]),
+    lambda: eigenvalues(torch.eye(4).long()),
+    lambda: check_maps(torch.eye(4).long()),
+    lambda: spectral_metrics(a, torch.rand(6, 3).numpy()),
+    lambda: spectral_metrics(a, span=()),
+    lambda: spectral_metrics(a, span=(1.0, 3)),
+    lambda: spectral_metrics(a, is_token=torch.ones(6)),
+):
+    try:
+        call()
+    except InputError as error:
+        print(str(error).partition(" ")[0])
+"""
+    names = printed(code).split()
+    assert names == [*["attention"] * 6, "residual", "span=();", "span=(1.0,", "is_token"]
 
 
 def test_checked_maps_may_have_rows_below_1_only_if_it_is_declared():
