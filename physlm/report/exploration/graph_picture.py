@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import polars as pl
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from physlm.analysis.depth.token_text import shortened
@@ -17,6 +18,7 @@ from physlm.analysis.spectra.options import GraphOptions
 from physlm.report.exploration.text_graph import TRACED, TextGraphs
 
 _LONGEST = 12  # characters of a token
+_UPRIGHT = 2  # characters that stand side by side
 _LEAST = 0.05  # weight of the lightest edge drawn, over that of the heaviest
 _WIDTHS = (9.0, 60.0)  # inches
 
@@ -53,16 +55,19 @@ def draw_text_graph(
     arcs.set_title(f"layer {layer}, {name}: edges of at least {_LEAST:.0%} of the heaviest")
     upper.colorbar(points, ax=arcs, label="Fiedler vector", shrink=0.7, pad=0.01)
     draw_traces(panels, grown, names, marked)
-    panels[-1].set_xticks(
-        range(len(texts)),
-        [shortened(text, _LONGEST) for text in texts],
-        rotation=60,
-        ha="right",
-        rotation_mode="anchor",
-        parse_math=False,
-    )
+    for axes in (arcs, panels[-1]):
+        _name_tokens(axes, [shortened(text, _LONGEST) for text in texts])
     panels[-1].set_xlabel("token")
     ordered, histogram = lower.subplots(1, 2)
     draw_sorted_eigenvalues(ordered, graphs.eigenvalues[layer].numpy(), head)
     draw_eigenvalue_histogram(histogram, graphs.eigenvalues[layer, head].numpy())
     return figure
+
+
+def _name_tokens(axes: Axes, texts: Sequence[str]) -> None:
+    """Tokens below a panel, upright where they are short: an inclined bracket cannot be read."""
+    axes.set_xticks(range(len(texts)), list(texts), family="monospace", parse_math=False)
+    for label in axes.get_xticklabels():
+        is_upright = len(label.get_text()) <= _UPRIGHT
+        label.set(rotation=0 if is_upright else 90, fontsize=11 if is_upright else 9)
+    axes.tick_params(axis="x", labelbottom=True, length=0, pad=6)

@@ -4,10 +4,11 @@ import networkx as nx
 import numpy as np
 import pytest
 import torch
+from matplotlib.figure import Figure
 
 from physlm.errors import InputError
 from physlm.report.exploration.graph_document import layers_of_page
-from physlm.report.exploration.graph_picture import draw_text_graph
+from physlm.report.exploration.graph_picture import _name_tokens, draw_text_graph
 from physlm.report.exploration.text_graph import MEAN, text_graphs, traces
 from tests.report.exploration.explorations import N_LAYERS, subject
 
@@ -82,6 +83,14 @@ def test_the_picture_has_an_arc_for_each_heavy_edge_and_marks_a_position(graphs,
     traced = [axes for axes in panels if axes.get_ylabel() in {"fiedler", "smoothness"}]
     assert all(list(axes.lines[-1].get_xdata()) == [4, 4] for axes in traced)
     assert len(traced) == 2
+
+
+def test_short_tokens_stand_upright_in_the_picture_and_are_large():
+    axes = Figure().add_subplot()
+    _name_tokens(axes, ["<|endoftext|>", "(", ")", "$x"])
+    labels = axes.get_xticklabels()
+    assert [label.get_rotation() for label in labels] == [90, 0, 0, 0]
+    assert min(label.get_fontsize() for label in labels[1:]) > 10
 
 
 def test_a_page_of_too_many_weights_has_one_layer_and_then_is_refused(graphs, monkeypatch):
