@@ -136,7 +136,7 @@ def _laplacian_metrics(
         weighted = weighted_signal(signal, graph, kind)
         if names & set(MASSES):
             known, energies = spectrum_and_energies(graph, options.graph, weighted)
-            found = mass_metrics(energy_spectrum(known, energies), weighted)
+            found = mass_metrics(energy_spectrum(known, energies), weighted, options)
         else:
             found = form_metrics(energy(graph, weighted, kind), weighted)
     if known is None and _needs_spectrum(graph, names, options.graph):

@@ -1,5 +1,6 @@
 """What is measured of the spectra of attention graphs: the choices and the names of the metrics."""
 
+import math
 from dataclasses import dataclass, field
 
 from physlm.analysis.spectra.options import GraphOptions, LaplacianKind, SignalKind
@@ -32,6 +33,7 @@ ADJACENCY = ("adjacency_radius", "adjacency_variance", "adjacency_histogram")
 COMPANIONS = ("row_entropy", "self_mass", "sink_mass", "previous_token_mass")
 
 BETAS = (0.1, 1.0, 10.0)
+HFER_CUTS = ("above_one", "half_max")
 
 
 @dataclass(kw_only=True, slots=True)
@@ -43,17 +45,36 @@ class MetricOptions(Schema):
         signal: How the residual stream becomes a signal.
         metrics: Their names, without dimensions; None for all that the operator and the input have.
         betas: Inverse temperatures of heat_trace, free_energy and heat_capacity.
+        hfer_cut: Above which ``hfer`` counts energy: ``above_one``, which only eigenvalues without
+            a scale have (not ``comb``); ``half_max``, half of the largest eigenvalue; or the upper
+            share of all modes, such as 0.1.
     """
 
     graph: GraphOptions = field(default_factory=GraphOptions)
     signal: SignalKind = SignalKind.rms
     metrics: list[str] | None = None
     betas: list[float] = field(default_factory=lambda: list(BETAS))
+    hfer_cut: str = "above_one"
 
     def validate(self) -> None:
-        """Refuse temperatures that have no heat trace."""
+        """Refuse temperatures that have no heat trace, and cuts that are none."""
         if wrong := [beta for beta in self.betas if beta <= 0]:
             raise ValueError(f"betas={wrong[0]}; must be positive")
+        if self.metrics == []:
+            raise ValueError("metrics=[]; name one or more")
+        if self.hfer_cut not in HFER_CUTS and not 0 < self.hfer_share < 1:
+            raise ValueError(
+                f"hfer_cut={self.hfer_cut}; one of {', '.join(HFER_CUTS)}, or a share between 0 "
+                "and 1"
+            )
+
+    @property
+    def hfer_share(self) -> float:
+        """The share of modes above the cut; NaN if it is no share."""
+        try:
+            return float(self.hfer_cut)
+        except ValueError:
+            return math.nan
 
     def names(self, *, has_signal: bool) -> set[str]:
         """The metrics to compute.
@@ -61,7 +82,7 @@ class MetricOptions(Schema):
         Raises:
             InputError: If a name is not that of a metric of this operator and input.
         """
-        default = _available(self.graph.laplacian, has_signal=has_signal)
+        default = self.available(has_signal=has_signal)
         if self.metrics is None:
             return default
         available = default | set(ADJACENCY)
@@ -74,15 +95,16 @@ class MetricOptions(Schema):
             )
         return set(self.metrics)
 
-
-def _available(kind: LaplacianKind, *, has_signal: bool) -> set[str]:
-    if kind is LaplacianKind.adjacency:
-        return {*ADJACENCY, *COMPANIONS}
-    found = {*TRACES, *EXTREMES, *EIGENVALUES, *COMPANIONS}
-    if kind is LaplacianKind.directed:
-        found -= {"spacing_ratio"}  # values on a diagonal do not repel each other
-    if has_signal and kind.is_symmetric_laplacian:
-        found |= {*FORMS, *MASSES}
-        if kind is LaplacianKind.comb:
-            found -= {"hfer"}  # its cut, 1, means something only where eigenvalues have no scale
-    return found
+    def available(self, *, has_signal: bool) -> set[str]:
+        """The metrics that the operator and the input have."""
+        kind = self.graph.laplacian
+        if kind is LaplacianKind.adjacency:
+            return {*ADJACENCY, *COMPANIONS}
+        found = {*TRACES, *EXTREMES, *EIGENVALUES, *COMPANIONS}
+        if kind is LaplacianKind.directed:
+            found -= {"spacing_ratio"}  # values on a diagonal do not repel each other
+        if has_signal and kind.is_symmetric_laplacian:
+            found |= {*FORMS, *MASSES}
+            if kind is LaplacianKind.comb and self.hfer_cut == "above_one":
+                found -= {"hfer"}  # 1 means something only where eigenvalues have no scale
+        return found

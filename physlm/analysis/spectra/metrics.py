@@ -33,6 +33,7 @@ def spectral_metrics(
     span: tuple[int, int] | None = None,
     is_token: Bool[Tensor, "*rows marks"] | None = None,
     betas: tuple[float, ...] = BETAS,
+    hfer_cut: str | float = "above_one",
 ) -> dict[str, Float[Tensor, "..."]]:
     """Metrics of the graph of each attention map, one value per map.
 
@@ -60,6 +61,7 @@ def spectral_metrics(
         is_token: Of padded batches, False at padding on either side; its leading axes are broadcast
             against those of the attention.
         betas: Inverse temperatures of heat_trace, free_energy and heat_capacity.
+        hfer_cut: Of ``hfer``: above_one, half_max, or the upper share of all modes.
 
     Raises:
         InputError: If maps or states are not usable, the graph has fewer than two tokens, a name or
@@ -79,6 +81,7 @@ def spectral_metrics(
             signal=signal,  # type: ignore[arg-type]
             metrics=metrics,  # type: ignore[arg-type]
             betas=list(betas),
+            hfer_cut=str(hfer_cut),
         )
     found = masked_metrics(
         attention, residual, options, span=span, drop_first=drop_first, is_token=is_token

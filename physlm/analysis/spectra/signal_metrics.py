@@ -13,7 +13,7 @@ from torch import Tensor
 from physlm.analysis.spectra.eigenvalue_metrics import TOLERANCE, Masked, always, entropy, ratio
 from physlm.analysis.spectra.graph import Graph
 from physlm.analysis.spectra.laplacians import Spectrum, root_degrees, symmetric_operator
-from physlm.analysis.spectra.metric_options import SHARES
+from physlm.analysis.spectra.metric_options import SHARES, MetricOptions
 from physlm.analysis.spectra.options import LaplacianKind
 from physlm.analysis.spectra.signals import Signal
 
@@ -75,18 +75,29 @@ def form_metrics(form: Float[Tensor, "*graphs"], signal: Signal) -> dict[str, Ma
     return {"energy": always(form), "smoothness": always(ratio(form, total).values)}
 
 
-def mass_metrics(found: EnergySpectrum, signal: Signal) -> dict[str, Masked]:
+def mass_metrics(
+    found: EnergySpectrum, signal: Signal, options: MetricOptions
+) -> dict[str, Masked]:
     """How energy is spread over modes, and what follows from it, by name."""
     n = found.is_value.sum(-1).to(found.values.dtype)
     spread = entropy(found.energies)
     return {
         "spectral_entropy": always(spread),
         "spectral_entropy_normalised": always(spread / n.log()),
-        "hfer": share_above(found, torch.ones_like(found.largest)),
+        "hfer": _high_share(found, options),
         "hfer_half_max": share_above(found, found.largest / 2),
         **{f"hfer_index_{share}": upper_share(found, share) for share in SHARES},
         **form_metrics(found.form, signal),
     }
+
+
+def _high_share(found: EnergySpectrum, options: MetricOptions) -> Masked:
+    """The share of energy above the cut that the options name."""
+    if options.hfer_cut == "half_max":
+        return share_above(found, found.largest / 2)
+    if options.hfer_cut == "above_one":
+        return share_above(found, torch.ones_like(found.largest))
+    return upper_share(found, options.hfer_share)
 
 
 def share_above(found: EnergySpectrum, cut: Float[Tensor, "*graphs"]) -> Masked:

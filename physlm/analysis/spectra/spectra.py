@@ -1,9 +1,9 @@
 """Spectra of attention on right and wrong texts, compared with every control."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar
 
-from physlm.analysis.spectra.metric_options import COMPANIONS, MetricOptions
+from physlm.analysis.spectra.metric_options import ADJACENCY, COMPANIONS, MetricOptions
 from physlm.analysis.spectra.options import (
     Diagonal,
     GraphOptions,
@@ -18,6 +18,7 @@ from physlm.errors import InputError
 from physlm.eval.scorer import ScorerConfig, require_causal
 from physlm.measurement import Measurement
 from physlm.registry import register
+from physlm.run_id import LATER
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -70,7 +71,8 @@ class SpectraConfig(ScorerConfig):
         "spectra_coverage",
     )
 
-    metrics: list[str] = field(default_factory=lambda: list(_METRICS))  # without dimensions
+    # Without dimensions; of the default, operators that lack some have the others
+    metrics: list[str] = field(default_factory=lambda: list(_METRICS))
     laplacian: LaplacianKind = LaplacianKind.sym
     symmetrise: Symmetrise = Symmetrise.mean
     self_loops: bool = False
@@ -86,22 +88,46 @@ class SpectraConfig(ScorerConfig):
     n_errors: list[int] = field(default_factory=lambda: [1])  # per wrong text, each measured apart
     planted_share: float = 0.1  # of the attention of wrong texts, in the arm with a planted effect
     batch_size: int = 32  # texts of equal length
+    # "above_one", "half_max", or the upper share of modes that metric hfer sums
+    hfer_cut: str = field(default="above_one", metadata=LATER)
+    # Tokens of each text that are in the graph, as [first, last + 1]; null: all
+    span: list[int] | None = field(default=None, metadata=LATER)
     reference_compat: bool = False  # also the published computations, with their faults
 
     def validate(self) -> None:
         """Every value in its range."""
         require_at_least(self, 2, "n_problems")
         require_at_least(self, 1, "batch_size")
-        if not self.drop_first or min(self.drop_first) < 0:
-            raise ValueError(f"drop_first={self.drop_first}; numbers of tokens, such as [0, 1]")
+        if self.n_heads is not None:
+            require_at_least(self, 1, "n_heads")
+        if self.layers == []:
+            raise ValueError("layers=[]; name one or more, or null for all")
+        self._require_graphs()
         if not self.n_errors or min(self.n_errors) < 1:
             raise ValueError(f"n_errors={self.n_errors}; numbers of errors, such as [1, 2, 4]")
         if not 0 < self.planted_share < 1:
             raise ValueError(f"planted_share={self.planted_share}; must lie between 0 and 1")
+        if not self.metrics:
+            raise ValueError("metrics=[]; name one or more")
         try:
             self.options().names(has_signal=True)
         except InputError as error:
             raise ValueError(str(error)) from error
+
+    def _require_graphs(self) -> None:
+        """Refuse spans that are none, and graphs that are measured twice."""
+        drops, span = self.drop_first, self.span
+        if not drops or min(drops) < 0 or len(set(drops)) < len(drops):
+            raise ValueError(f"drop_first={drops}; different numbers of tokens, such as [0, 1]")
+        if span is None:
+            return
+        if len(span) != 2 or not 0 <= span[0] < span[1]:
+            raise ValueError(f"span={span}; must be [first, last + 1], such as [10, 60]")
+        if span[0] > 0 and drops != [0]:
+            raise ValueError(
+                f"drop_first={drops} with span={span}, which leaves out first tokens; set "
+                "drop_first=[0]"
+            )
 
     def options(self) -> MetricOptions:
         """What is measured on each map; the companions always are."""
@@ -112,8 +138,18 @@ class SpectraConfig(ScorerConfig):
             clip=self.clip,
             diagonal=self.diagonal,
         )
-        names = list(dict.fromkeys([*self.metrics, *COMPANIONS]))
-        return MetricOptions(graph=graph, signal=self.signal, metrics=names, betas=[1.0])
+        every = MetricOptions(graph=graph, signal=self.signal, betas=[1.0], hfer_cut=self.hfer_cut)
+        chosen = self.metrics
+        if chosen == list(_METRICS):  # of the default, those that the operator has
+            own = every.available(has_signal=True) | {"adjacency_radius"}
+            is_adjacency = self.laplacian is LaplacianKind.adjacency
+            chosen = list(ADJACENCY) if is_adjacency else [n for n in _METRICS if n in own]
+        return replace(every, metrics=list(dict.fromkeys([*chosen, *COMPANIONS])))
+
+    @property
+    def n_least(self) -> int:
+        """Tokens that a text must have, so that all of its graphs have two."""
+        return max(2 + max(self.drop_first), 0 if self.span is None else self.span[1])
 
     def check(self, model: "LanguageModel", corpus: "Corpus") -> None:
         """The model has attention maps, and the world right and wrong texts."""

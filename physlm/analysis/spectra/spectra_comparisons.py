@@ -45,7 +45,7 @@ def measured_spectra(config: "SpectraConfig", model: LanguageModel, corpus: Corp
                 corruption,
                 n_problems=config.n_problems,
                 n_errors=dose,
-                n_least=2 + max(config.drop_first),
+                n_least=config.n_least,
             )
             dims: dict[str, Dim] = {"corruption": corruption, "n_errors": dose}
             compared, covariates, rows = compared_texts(config, model, own)
@@ -100,6 +100,7 @@ def row_options(config: "SpectraConfig", model: LanguageModel, texts: LabelledTe
         heads=config.heads,
         drop_first=tuple(config.drop_first),
         batch_size=config.batch_size,
+        span=None if config.span is None else (config.span[0], config.span[1]),
     )
 
 

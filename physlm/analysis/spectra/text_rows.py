@@ -34,6 +34,7 @@ class RowOptions:
         heads: Heads each, or a graph of the layer instead.
         drop_first: Numbers of first tokens to leave out of the graph, each measured apart.
         batch_size: Texts of equal length that are read at once.
+        span: The tokens of each text that are in the graph, from and up to (excluded).
     """
 
     metrics: MetricOptions
@@ -41,6 +42,7 @@ class RowOptions:
     heads: Heads = Heads.each
     drop_first: tuple[int, ...] = (0, 1)
     batch_size: int = 32
+    span: tuple[int, int] | None = None
 
     @property
     def spectral(self) -> MetricOptions:
@@ -111,8 +113,9 @@ def _values(
         yield from _of_graphs(maps, state, options, options.spectral, drop_first)
     if options.heads is Heads.each:
         graph = combined_heads(maps, Heads.mean)
-        for key, column in _measured(graph[:, None], state, options.spectral, first, "/graph_mean"):
-            yield (MEAN_GRAPH, key[1]), column
+        own = _measured(graph[:, None], state, options, options.spectral, first)
+        for key, column in own:
+            yield (MEAN_GRAPH, f"{key[1]}/graph_mean"), column
 
 
 def _of_graphs(
@@ -120,22 +123,20 @@ def _of_graphs(
 ) -> Iterator[tuple[tuple[int, str], np.ndarray]]:
     """Of the graphs of heads, or of the one graph that stands for them."""
     suffix = f"/drop_first_{drop_first}" if drop_first else ""
-    if options.heads is Heads.each:
-        yield from _measured(maps, state, metrics, drop_first, suffix)
-        return
-    graph = combined_heads(maps, options.heads)
-    for key, column in _measured(graph[:, None], state, metrics, drop_first, suffix):
-        yield (MEAN_GRAPH, key[1]), column
+    is_each = options.heads is Heads.each
+    graphs = maps if is_each else combined_heads(maps, options.heads)[:, None]
+    for (head, name), column in _measured(graphs, state, options, metrics, drop_first):
+        yield (head if is_each else MEAN_GRAPH, name + suffix), column
 
 
 def _measured(
-    maps: Tensor, state: Tensor, metrics: MetricOptions, drop_first: int, suffix: str
+    maps: Tensor, state: Tensor, options: RowOptions, metrics: MetricOptions, drop_first: int
 ) -> Iterator[tuple[tuple[int, str], np.ndarray]]:
-    found = masked_metrics(maps, state[:, None], metrics, drop_first=drop_first)
+    found = masked_metrics(maps, state[:, None], metrics, span=options.span, drop_first=drop_first)
     for name, (values, is_defined) in found.items():
         numbers = torch.where(is_defined, values.double(), torch.nan).cpu().numpy()
         for head, column in enumerate(numbers.T):
-            yield (head, name + suffix), column
+            yield (head, name), column
 
 
 def _long(columns: dict[tuple[int, int, str], np.ndarray], n_texts: int) -> pl.DataFrame:

@@ -1,11 +1,14 @@
 """The scorers of right and wrong texts: rows against single texts, controls, alarms, refusals."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from physlm.analysis.spectra import spectral_metrics
 from physlm.analysis.spectra.comparison_metrics import dims_of
+from physlm.analysis.spectra.head_sample import sample_heads
 from physlm.analysis.spectra.monitor_metrics import CalibratedMonitor
 from physlm.analysis.spectra.planted import PlantedBlocks
 from physlm.analysis.spectra.spectra import SpectraConfig
@@ -55,6 +58,37 @@ def test_rows_are_the_metrics_of_single_texts(texts):
     mean = spectral_metrics(maps.mean(1), state, metrics=["fiedler"])["fiedler"]
     measured = given.filter(metric="fiedler/graph_mean", head=MEAN_GRAPH)["value"]
     assert measured.to_list() == pytest.approx(mean.tolist(), rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("given", "names"),
+    [
+        ({"laplacian": "directed"}, {"fiedler", "connectivity_ratio", "eigenvalue_variance"}),
+        ({"laplacian": "adjacency"}, {"adjacency_radius", "adjacency_variance"}),
+        ({"laplacian": "comb"}, {"fiedler", "smoothness", "spectral_entropy_normalised"}),
+        ({"laplacian": "comb", "hfer_cut": "half_max"}, {"hfer"}),
+        ({"laplacian": "rw"}, set(SpectraConfig().metrics)),
+    ],
+)
+def test_every_operator_has_metrics_by_default(given, names, texts):
+    own, config = model(), SpectraConfig(**given, drop_first=[0])
+    some = replace(row_options(config, own, texts), sample=sample_heads(2, 2, layers=[0]))
+    assert names <= set(text_rows(own, texts, some)["metric"])
+
+
+@torch.no_grad()
+def test_cut_and_span_are_those_of_single_texts(texts):
+    own = model()
+    config = SpectraConfig(metrics=["hfer"], hfer_cut="0.1", span=[3, 20], drop_first=[0])
+    found = text_rows(own, texts, row_options(config, own, texts)).filter(text=2, metric="hfer")
+    tokens = torch.from_numpy(texts.tokens[2])[None].long()
+    maps = torch.stack([maps for _, maps in own.attention_patterns(tokens)])
+    states = own.residuals(tokens, [1, 2])[:, :, None]
+    alone = spectral_metrics(maps, states, metrics=["hfer"], hfer_cut=0.1, span=(3, 20))
+    index = spectral_metrics(maps, states, metrics=["hfer_index_0.1"], span=(3, 20))
+    values = found.sort("layer", "head").filter(head=1)["value"]
+    assert values.to_list() == pytest.approx(alone["hfer"][:, 0, 1].tolist(), rel=1e-4)
+    torch.testing.assert_close(alone["hfer"], index["hfer_index_0.1"])
 
 
 def test_covariates_are_those_of_the_model_and_of_the_tokens(texts):
@@ -153,6 +187,16 @@ def test_monitors_are_measured_and_drawn():
         ({"metrics": ["hfr"]}, "metric hfr with laplacian=sym"),
         ({"n_problems": 1}, "n_problems=1"),
         ({"drop_first": []}, r"drop_first=\[\]"),
+        ({"drop_first": [0, 0]}, r"drop_first=\[0, 0\]; different numbers"),
+        ({"metrics": []}, r"metrics=\[\]; name one or more"),
+        ({"layers": []}, r"layers=\[\]; name one or more"),
+        ({"n_heads": 0}, "n_heads=0"),
+        ({"span": [3]}, r"span=\[3\]; must be \[first, last \+ 1\]"),
+        ({"span": [4, 4]}, r"span=\[4, 4\]"),
+        ({"span": [4, 9]}, r"drop_first=\[0, 1\] with span=\[4, 9\]"),
+        ({"hfer_cut": "middle"}, "hfer_cut=middle; one of above_one, half_max, or a share"),
+        ({"hfer_cut": "1.0"}, "hfer_cut=1.0"),
+        ({"laplacian": "comb", "metrics": ["hfer"]}, "metric hfer with laplacian=comb"),
         ({"n_errors": [0]}, r"n_errors=\[0\]"),
         ({"planted_share": 1.0}, "planted_share=1.0"),
     ],
