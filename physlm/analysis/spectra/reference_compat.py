@@ -1,7 +1,7 @@
 """The published computations with their faults, to reproduce published numbers; never a default.
 
 Each function says which faults it has. Names of results begin with ``reference_compat/``, to stand
-beside the right values of `spectral_metrics`. Nothing else here may be imported by other modules.
+beside the right values: only `published` imports from here.
 
 Source:
     Noel (2026), Geometry of Reason, with its released code and data; practitioners' write-ups.

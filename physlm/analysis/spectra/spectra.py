@@ -69,6 +69,7 @@ class SpectraConfig(ScorerConfig):
         "spectra_texts",
         "spectra_values",
         "spectra_coverage",
+        "spectra_published",
     )
 
     # Without dimensions; of the default, operators that lack some have the others

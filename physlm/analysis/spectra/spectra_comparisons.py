@@ -11,10 +11,12 @@ from physlm.analysis.spectra.comparison.arms import ANY
 from physlm.analysis.spectra.comparison.compared import Comparison, compare_groups
 from physlm.analysis.spectra.comparison.coverage import threshold_coverage
 from physlm.analysis.spectra.comparison_metrics import comparison_metrics
+from physlm.analysis.spectra.head_means import head_means
 from physlm.analysis.spectra.head_sample import HeadSample, sample_heads
 from physlm.analysis.spectra.kept_values import chosen_values, coverage_curves
 from physlm.analysis.spectra.model_texts import model_texts
 from physlm.analysis.spectra.planted import PlantedBlocks
+from physlm.analysis.spectra.published import published_metrics, published_table, published_text
 from physlm.analysis.spectra.state_probe import probe_aucs
 from physlm.analysis.spectra.text_covariates import text_covariates
 from physlm.analysis.spectra.text_rows import RowOptions, text_rows
@@ -53,8 +55,15 @@ def measured_spectra(config: "SpectraConfig", model: LanguageModel, corpus: Corp
             metrics += comparison_metrics(compared, **dims)
             metrics += _coverage(rows, compared, dims)
             metrics += _probes(config, model, own, compared, dims)
+            sample = row_options(config, model, own).sample
+            metrics += head_means(rows.filter(arm="model"), sample, dims)
             of_doses.append(compared)
             labels = {name: pl.lit(value) for name, value in dims.items()}
+            if config.reference_compat:
+                published = published_table(model, own, compared.texts, config.batch_size)
+                tell(published_text(published))
+                metrics += published_metrics(published, len(own), dims)
+                tables["spectra_published"].append(published.with_columns(**labels))
             tables["spectra"].append(compared.table.with_columns(**labels))
             kept = chosen_values(rows, compared.selected)
             tables["spectra_values"].append(kept.with_columns(**labels))
@@ -66,7 +75,7 @@ def measured_spectra(config: "SpectraConfig", model: LanguageModel, corpus: Corp
         metrics += _dose_response(of_doses, config.n_errors, corruption)
     return Measurement(
         tuple(metrics),
-        tables={n: pl.concat(own, how="diagonal_relaxed") for n, own in tables.items()},
+        tables={n: pl.concat(own, how="diagonal_relaxed") for n, own in tables.items() if own},
     )
 
 

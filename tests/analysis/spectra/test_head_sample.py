@@ -2,9 +2,11 @@
 
 import itertools
 
+import polars as pl
 import pytest
 import torch
 
+from physlm.analysis.spectra.head_means import head_means
 from physlm.analysis.spectra.head_sample import mean_over_heads, sample_heads
 from physlm.errors import InputError
 from tests.analysis.spectra.graphs import attention
@@ -53,3 +55,24 @@ def test_the_sampled_maps_are_a_slice_and_what_is_left_out_is_said():
 def test_bad_input_is_refused(call, message):
     with pytest.raises(InputError, match=message):
         call()
+
+
+@pytest.mark.parametrize("m", [1, 3])
+def test_means_over_heads_of_a_run_have_the_error_of_their_sample(m):
+    generator = torch.Generator().manual_seed(0)
+    values = torch.randn(2, m, 5, generator=generator, dtype=torch.float64)  # layers, heads, texts
+    rows = [
+        {"layer": layer, "head": head, "metric": "hfer/drop_first_1", "value": float(value)}
+        for layer in range(2)
+        for head in range(m)
+        for value in values[layer, head]
+    ] + [{"layer": 0, "head": -1, "metric": "hfer/graph_mean", "value": 9.0}]
+    sample = sample_heads(2, 4, n_sampled=m)
+    found = list(head_means(pl.DataFrame(rows), sample, {"corruption": "swap"}))
+    assert [metric.dims["layer"] for metric in found] == [0, 1]
+    assert found[0].dims["drop_first"] == 1
+    own = values.mean(-1)
+    assert [metric.value for metric in found] == pytest.approx(own.mean(-1).tolist())
+    expected = [None, None] if m == 1 else ((1 - m / 4) * own.var(-1) / m).sqrt().tolist()
+    assert [metric.stderr for metric in found] == pytest.approx(expected)
+    assert not list(head_means(pl.DataFrame(rows), sample_heads(2, 4), {}))

@@ -116,7 +116,8 @@ def test_planted_maps_are_attention_and_right_texts_are_left_alone(texts):
 
 
 def test_a_comparison_has_all_its_controls():
-    own, config = model(), SpectraConfig(**SMALL, n_errors=[1, 2], drop_first=[0])
+    own = model()
+    config = SpectraConfig(**SMALL, n_errors=[1, 2], drop_first=[0], reference_compat=True)
     config.check(own, WORLD)
     measurement = config.measure(own, WORLD)
     found = by_text(measurement.metrics)
@@ -138,6 +139,8 @@ def test_a_comparison_has_all_its_controls():
         "shuffled",
     }
     assert set(measurement.tables) == set(SpectraConfig.table_names)
+    assert set(measurement.tables["spectra_published"]["n_errors"]) == {1, 2}
+    assert any(text.startswith("spectra/reference_compat_accuracy") for text in found)
 
 
 def test_names_have_their_dimensions():
