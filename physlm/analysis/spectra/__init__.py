@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from physlm.analysis.spectra.comparison.compared import Comparison, compare_groups
     from physlm.analysis.spectra.comparison.coverage import Coverage, threshold_coverage
     from physlm.analysis.spectra.laplacians import eigenvalues
+    from physlm.analysis.spectra.layered_graph import directed_eigenvalues, lap_eigvals
     from physlm.analysis.spectra.masked import masked_metrics
     from physlm.analysis.spectra.metrics import spectral_metrics, velocities
     from physlm.analysis.spectra.monitor import SpectralMonitor
@@ -16,7 +17,9 @@ __all__ = [
     "Coverage",
     "SpectralMonitor",
     "compare_groups",
+    "directed_eigenvalues",
     "eigenvalues",
+    "lap_eigvals",
     "masked_metrics",
     "spectral_metrics",
     "threshold_coverage",
@@ -28,7 +31,9 @@ _MODULES = {
     "Coverage": "comparison.coverage",
     "SpectralMonitor": "monitor",
     "compare_groups": "comparison.compared",
+    "directed_eigenvalues": "layered_graph",
     "eigenvalues": "laplacians",
+    "lap_eigvals": "layered_graph",
     "masked_metrics": "masked",
     "spectral_metrics": "metrics",
     "threshold_coverage": "comparison.coverage",

@@ -93,12 +93,15 @@ class SpectraConfig(ScorerConfig):
     hfer_cut: str = field(default="above_one", metadata=LATER)
     # Tokens of each text that are in the graph, as [first, last + 1]; null: all
     span: list[int] | None = field(default=None, metadata=LATER)
+    # Largest eigenvalues of LapEigvals of each layer and head, as further metrics
+    n_lap_eigvals: int = field(default=0, metadata=LATER)
     reference_compat: bool = False  # also the published computations, with their faults
 
     def validate(self) -> None:
         """Every value in its range."""
         require_at_least(self, 2, "n_problems")
         require_at_least(self, 1, "batch_size")
+        require_at_least(self, 0, "n_lap_eigvals")
         if self.n_heads is not None:
             require_at_least(self, 1, "n_heads")
         if self.layers == []:
@@ -150,7 +153,8 @@ class SpectraConfig(ScorerConfig):
     @property
     def n_least(self) -> int:
         """Tokens that a text must have, so that all of its graphs have two."""
-        return max(2 + max(self.drop_first), 0 if self.span is None else self.span[1])
+        end = 0 if self.span is None else self.span[1]
+        return max(2 + max(self.drop_first), end, self.n_lap_eigvals)
 
     def check(self, model: "LanguageModel", corpus: "Corpus") -> None:
         """The model has attention maps, and the world right and wrong texts."""
@@ -159,6 +163,11 @@ class SpectraConfig(ScorerConfig):
             if not model.shows(member):
                 raise InputError(f"eval=spectra: {type(model).__name__} has no {member}")
         _require_maps(model)
+        if self.n_lap_eigvals and model.n_layers < 2:
+            raise InputError(
+                f"n_lap_eigvals={self.n_lap_eigvals} of a model of one layer; its graph joins "
+                "layers, set it to 0"
+            )
         if not isinstance(corpus, Labelled):
             raise InputError(
                 f"eval=spectra: {type(corpus).__name__} has no right and wrong texts; use "

@@ -109,6 +109,7 @@ def row_options(config: "SpectraConfig", model: LanguageModel, texts: LabelledTe
         heads=config.heads,
         drop_first=tuple(config.drop_first),
         batch_size=config.batch_size,
+        n_lap_eigvals=config.n_lap_eigvals,
         span=None if config.span is None else (config.span[0], config.span[1]),
     )
 

@@ -31,6 +31,7 @@ class SpectralMonitorConfig(ScorerConfig):
     """
 
     figure_names: ClassVar[tuple[str, ...]] = ("spectral_monitor",)
+    version: ClassVar[int] = 2
     table_names: ClassVar[tuple[str, ...]] = ("monitor_alarms", "monitor_traces")
 
     corruption: str | None = None  # null: the first of the world

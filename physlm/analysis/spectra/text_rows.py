@@ -10,6 +10,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from physlm.analysis.spectra.head_sample import HeadSample
+from physlm.analysis.spectra.layered_graph import joined_layers, received_and_own
 from physlm.analysis.spectra.maps import check_maps, combined_heads
 from physlm.analysis.spectra.masked import masked_metrics
 from physlm.analysis.spectra.metric_options import COMPANIONS, MetricOptions
@@ -35,6 +36,7 @@ class RowOptions:
         drop_first: Numbers of first tokens to leave out of the graph, each measured apart.
         batch_size: Texts of equal length that are read at once.
         span: The tokens of each text that are in the graph, from and up to (excluded).
+        n_lap_eigvals: Largest eigenvalues of LapEigvals of each head, as metrics of their own.
     """
 
     metrics: MetricOptions
@@ -43,6 +45,7 @@ class RowOptions:
     drop_first: tuple[int, ...] = (0, 1)
     batch_size: int = 32
     span: tuple[int, int] | None = None
+    n_lap_eigvals: int = 0
 
     @property
     def spectral(self) -> MetricOptions:
@@ -58,7 +61,8 @@ def text_rows(
     """Values of every layer, head and metric of each text.
 
     With ``heads=each``, the graph of the mean over measured heads has rows of its own, whose metric
-    is named ``/graph_mean``; where first tokens are left out, ``/drop_first_1``. A metric that is
+    is named ``/graph_mean``; where first tokens are left out, ``/drop_first_1``; LapEigvals, of
+    whole texts, are named ``lap_eigvals/rank_1`` and so on. A metric that is
     undefined on some text, as the connectivity of a graph without edges, has no rows.
 
     Args:
@@ -89,6 +93,10 @@ def text_rows(
                 head = options.sample.head(layer, place)
                 column = columns.setdefault((layer, head, metric), np.full(len(texts), np.nan))
                 column[batch] = values
+        if options.n_lap_eigvals:
+            for key, values in _lap_eigvals(model, tokens, options, batch, change):
+                column = columns.setdefault(key, np.full(len(texts), np.nan))
+                column[batch] = values
     complete = {key: column for key, column in columns.items() if not np.isnan(column).any()}
     if not complete:
         raise InputError("no metric is defined on every text; leave out texts without attention")
@@ -101,6 +109,33 @@ def batches(texts: LabelledTexts, size: int) -> Iterator[Int64[np.ndarray, " tex
         own = np.flatnonzero(texts.n_tokens == length)
         for first in range(0, len(own), size):
             yield own[first : first + size]
+
+
+def _lap_eigvals(
+    model: LanguageModel,
+    tokens: Tensor,
+    options: RowOptions,
+    batch: Int64[np.ndarray, " texts"],
+    change: Change | None,
+) -> Iterator[tuple[tuple[int, int, str], np.ndarray]]:
+    """The largest eigenvalues of the graph that joins all layers, also those not measured.
+
+    Args:
+        model: The model.
+        tokens: Of a batch of texts.
+        options: Which layers and heads, and how many eigenvalues.
+        batch: Numbers of the texts.
+        change: Of the maps.
+    """
+    parts = []
+    for _, maps in model.attention_patterns(tokens):
+        parts.append(received_and_own(maps if change is None else change(maps, batch)))
+    received, own = (torch.stack(part, dim=1) for part in zip(*parts, strict=True))
+    values = joined_layers(received, own).topk(options.n_lap_eigvals, dim=-1).values.double()
+    for layer, heads in zip(options.sample.layers, options.sample.heads, strict=True):
+        for head in heads:
+            for rank, column in enumerate(values[:, layer, head].T.cpu().numpy(), start=1):
+                yield (layer, head, f"lap_eigvals/rank_{rank}"), column
 
 
 def _values(

@@ -5,7 +5,7 @@ import pytest
 import scipy.linalg
 import torch
 
-from physlm.analysis.spectra.lap_eigvals import directed_eigenvalues, lap_eigvals
+from physlm.analysis.spectra.layered_graph import directed_eigenvalues, lap_eigvals
 from physlm.errors import InputError
 from tests.analysis.spectra.graphs import attention
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from physlm.analysis.spectra import spectral_metrics
+from physlm.analysis.spectra import lap_eigvals, spectral_metrics
 from physlm.analysis.spectra.comparison_metrics import dims_of
 from physlm.analysis.spectra.head_sample import sample_heads
 from physlm.analysis.spectra.monitor_metrics import CalibratedMonitor
@@ -89,6 +89,24 @@ def test_cut_and_span_are_those_of_single_texts(texts):
     values = found.sort("layer", "head").filter(head=1)["value"]
     assert values.to_list() == pytest.approx(alone["hfer"][:, 0, 1].tolist(), rel=1e-4)
     torch.testing.assert_close(alone["hfer"], index["hfer_index_0.1"])
+
+
+@torch.no_grad()
+def test_lap_eigvals_are_those_of_single_texts_whatever_is_sampled(texts):
+    own = model()
+    config = SpectraConfig(metrics=["fiedler"], n_lap_eigvals=3, drop_first=[0], layers=[0])
+    found = text_rows(own, texts, row_options(config, own, texts)).filter(text=3)
+    maps = torch.cat([m for _, m in own.attention_patterns(tokens_of(texts, 3))])
+    expected = lap_eigvals(maps, top_k=3).view(2, 2, 3)[0]
+    for head in range(2):
+        for rank in (1, 2, 3):
+            value = found.filter(layer=0, head=head, metric=f"lap_eigvals/rank_{rank}")["value"]
+            assert value.to_list() == pytest.approx([float(expected[head, rank - 1])], rel=1e-5)
+    assert dims_of("lap_eigvals/rank_3") == {"metric": "lap_eigvals", "rank": 3}
+
+
+def tokens_of(texts, number):
+    return torch.from_numpy(texts.tokens[number])[None].long()
 
 
 def test_covariates_are_those_of_the_model_and_of_the_tokens(texts):
@@ -194,6 +212,7 @@ def test_monitors_are_measured_and_drawn():
         ({"metrics": []}, r"metrics=\[\]; name one or more"),
         ({"layers": []}, r"layers=\[\]; name one or more"),
         ({"n_heads": 0}, "n_heads=0"),
+        ({"n_lap_eigvals": -1}, "n_lap_eigvals=-1"),
         ({"span": [3]}, r"span=\[3\]; must be \[first, last \+ 1\]"),
         ({"span": [4, 4]}, r"span=\[4, 4\]"),
         ({"span": [4, 9]}, r"drop_first=\[0, 1\] with span=\[4, 9\]"),

@@ -27,14 +27,33 @@ def directed_eigenvalues(
     Raises:
         InputError: If there is one layer, or if maps are not usable or not causal.
     """
-    n_layers, size = attention.shape[-4], attention.shape[-1]
+    n_layers = attention.shape[-4]
     if n_layers < 2:
         raise InputError("LapEigvals of one layer; its graph joins two or more layers")
+    return joined_layers(*received_and_own(attention))
+
+
+def received_and_own(
+    attention: Float[Tensor, "*maps queries keys"],
+) -> tuple[Float[Tensor, "*maps keys"], Float[Tensor, "*maps keys"]]:
+    """The attention that each token receives from later ones and pays to itself.
+
+    Raises:
+        InputError: If maps are not usable or not causal.
+    """
     attention = usable(attention)
     if not is_causal(attention):
         raise InputError("LapEigvals of maps that attend to later tokens; give a causal model's")
     own = attention.diagonal(dim1=-2, dim2=-1)
-    received = attention.sum(-2) - own
+    return attention.sum(-2) - own, own
+
+
+def joined_layers(
+    received: Float[Tensor, "*texts layers heads keys"],
+    own: Float[Tensor, "*texts layers heads keys"],
+) -> Float[Tensor, "*texts layers heads keys"]:
+    """The eigenvalues from what `received_and_own` found in each of two or more layers."""
+    size = own.shape[-1]
     later = torch.arange(size - 1, -1, -1, dtype=own.dtype, device=own.device)
     first = (received[..., 0, :, :] + own[..., 0, :, :] + own[..., 1, :, :]) / (later + 2)
     inner = (received[..., 1:-1, :, :] + own[..., 2:, :, :]) / (later + 1)
