@@ -9,12 +9,12 @@ from physlm.report.figures.experiment import draw_experiment
 from physlm.report.results import Results
 
 ABLATED = {"none": "none", "induction heads": "induction", "random heads": "random"}
-METRICS = ("hfer", "smoothness", "fiedler", "spectral_entropy")
+METRICS = ("hfer", "smoothness")
 
 
 def draw(results: Results) -> Figure:
     """Draw the figure from the results."""
-    figure = Figure(figsize=(14, 5.5), layout="constrained")
+    figure = Figure(figsize=(10, 5.5), layout="constrained")
     panels = figure.subplots(2, len(METRICS), sharex="col")
     for row, world in zip(panels, ("sums", "brackets"), strict=True):
         of_world = results.filter(init_from=f"+experiment={world}")
