@@ -8,7 +8,12 @@ from physlm.report.figures.depth import draw_bars
 from physlm.report.figures.experiment import draw_experiment
 from physlm.report.results import Results
 
-ABLATED = {"none": "none", "induction heads": "induction", "random heads": "random"}
+ABLATED = {
+    "none": "ablated=none",
+    "induction heads": "ablated=induction,column=same",
+    "previous-token heads": "ablated=previous_token,column=same",
+    "random heads": "ablated=random,column=same",
+}
 METRICS = ("hfer", "smoothness")
 
 
@@ -20,10 +25,10 @@ def draw(results: Results) -> Figure:
         of_world = results.filter(init_from=f"+experiment={world}")
         for axes, metric in zip(row, METRICS, strict=True):
             bars = {
-                label: f"ablation/effect{{ablated={name},metric={metric}}}"
-                for label, name in ABLATED.items()
+                label: f"ablation/effect{{{ablated},metric={metric}}}"
+                for label, ablated in ABLATED.items()
             }
-            draw_bars(axes, of_world, bars, "abs d in pairs")
+            draw_bars(axes, of_world, bars, "d in pairs, in its direction")
             axes.set(title=f"{world}: {metric.replace('_', ' ')}")
     return figure
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import polars as pl
 from matplotlib.figure import Figure
 
 from physlm.report.figures.depth import draw_bars
@@ -22,7 +23,7 @@ def draw(results: Results) -> Figure:
     """Draw the figure from the results."""
     figure = Figure(figsize=(11, 3.2), layout="constrained")
     for axes, world in zip(figure.subplots(1, 2), ("sums", "brackets"), strict=True):
-        of_world = results.filter(init_from=f"+experiment={world}")
+        of_world = results.filter(pl.col("init_from").str.contains(world))
         draw_bars(axes, of_world, PICKS, "fraction right, minus that of a random pick")
         axes.set(title=world)
     return figure
