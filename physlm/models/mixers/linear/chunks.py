@@ -37,14 +37,17 @@ class Chunks:
         if segments is None:
             return cls(n_tokens, size, None)
         padding = segments[:, -1:].expand(-1, -n_tokens % size)
-        return cls(n_tokens, size, torch.cat([segments, padding], dim=1).unflatten(1, (-1, size)))
+        padded = torch.cat([segments, padding], dim=1)
+        return cls(n_tokens, size, padded.reshape(len(segments), -1, size))
 
     def cut(self, x: Float[Tensor, "batch seq heads *width"]) -> Tensor:
         """A tensor in chunks: batch, chunks, heads, size, and its width if it has one."""
         n_padding = -self.n_tokens % self.size
         x = x.to(torch.promote_types(x.dtype, torch.float32)).transpose(1, 2)
         shape = (0, 0) * (x.dim() - 3) + (0, n_padding)
-        return torch.nn.functional.pad(x, shape).unflatten(2, (-1, self.size)).transpose(1, 2)
+        padded = torch.nn.functional.pad(x, shape)
+        n_batch, n_heads, _, *width = padded.shape
+        return padded.reshape(n_batch, n_heads, -1, self.size, *width).transpose(1, 2)
 
     def join(
         self, x: Float[Tensor, "batch chunks heads size width"]
