@@ -15,6 +15,7 @@ from benchmarks.depth import depth_rows
 from benchmarks.early_exit import early_exit_rows
 from benchmarks.generation import generation_rows
 from benchmarks.lenses import lens_rows
+from benchmarks.linear import linear_rows
 from benchmarks.loop import loop_rows
 from benchmarks.replicas import replica_rows
 from benchmarks.spectra import spectra_rows
@@ -35,6 +36,7 @@ _PARTS = {
     "replicas": replica_rows,
     "lenses": lens_rows,
     "spectra": spectra_rows,
+    "linear": linear_rows,
 }
 
 

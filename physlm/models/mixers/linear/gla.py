@@ -6,7 +6,7 @@ from torch import Tensor
 
 from physlm.models.mixers.linear.chunks import Chunks, decay, masked, states_before, summed
 
-_BLOCK = 16  # tokens whose decays are compared one by one
+_PAIRS = 4  # tokens whose decays are compared one by one
 
 
 def gla(
@@ -55,27 +55,51 @@ def _scores(
 ) -> Float[Tensor, "batch chunks heads size size"]:
     """Products of queries and keys of a chunk, decayed over the tokens between them.
 
-    exp(-G) overflows after a few strong decays. Exponents are therefore taken of differences that
-    are never positive: from a key to the block of its query, and from there to the query. In a
-    block, the differences of all pairs are formed.
+    exp(-G) overflows after a few strong decays, so exponents are taken only of differences that are
+    never positive. Between the halves of a block, they are those from each key to the border, and
+    from there to each query, which makes one product of matrices; the halves are halved again, down
+    to a few tokens, of which the differences of all pairs are formed.
     """
-    size = q.shape[3]
-    width = max(d for d in range(1, _BLOCK + 1) if size % d == 0)
-    is_later = torch.ones(width, width, dtype=torch.bool, device=q.device).triu(1)
-    rows = []
-    for start in range(0, size, width):
-        at = slice(start, start + width)
-        g, q_at, k_at = total[..., at, :], q[..., at, :], k[..., at, :]
-        apart = g[..., :, None, :] - g[..., None, :, :]
-        decays = decay(apart.masked_fill(is_later[..., None], -torch.inf), q)
-        parts = [torch.einsum("...ik,...jk,...ijk->...ij", q_at, k_at, decays)]
-        if start:
-            border = total[..., start - 1 : start, :]
-            earlier = k[..., :start, :] * decay(border - total[..., :start, :], k)
-            parts.insert(0, (q_at * decay(g - border, q)) @ earlier.mT)
-        row = torch.cat(parts, dim=-1)
-        rows.append(torch.nn.functional.pad(row, (0, size - start - width)))
-    return torch.cat(rows, dim=-2)
+    width = q.shape[3]
+    while width % 2 == 0 and width > _PAIRS:
+        width //= 2
+    scores = _pairs(*(_blocks(x, width) for x in (q, k, total)))
+    while width < q.shape[3]:
+        between = _between(*(_blocks(x, 2 * width) for x in (q, k, total)))
+        first, second = scores[..., ::2, :, :], scores[..., 1::2, :, :]
+        upper = torch.nn.functional.pad(first, (0, width))
+        scores = torch.cat([upper, torch.cat([between, second], dim=-1)], dim=-2)
+        width *= 2
+    return scores.squeeze(3)
+
+
+def _pairs(
+    q: Float[Tensor, "*any size key"],
+    k: Float[Tensor, "*any size key"],
+    total: Float[Tensor, "*any size key"],
+) -> Float[Tensor, "*any size size"]:
+    """Of all pairs in small blocks."""
+    is_later = torch.ones(q.shape[-2], q.shape[-2], dtype=torch.bool, device=q.device).triu(1)
+    apart = total[..., :, None, :] - total[..., None, :, :]
+    decays = decay(apart.masked_fill(is_later[..., None], -torch.inf), q)
+    return (q[..., :, None, :] * k[..., None, :, :] * decays).sum(-1)
+
+
+def _between(
+    q: Float[Tensor, "*any size key"],
+    k: Float[Tensor, "*any size key"],
+    total: Float[Tensor, "*any size key"],
+) -> Float[Tensor, "*any half half"]:
+    """Of queries in the second half of each block with keys in the first."""
+    half = q.shape[-2] // 2
+    border = total[..., half - 1 : half, :]
+    queries = q[..., half:, :] * decay(total[..., half:, :] - border, q)
+    keys = k[..., :half, :] * decay(border - total[..., :half, :], k)
+    return queries @ keys.mT
+
+
+def _blocks(x: Float[Tensor, "b n h size key"], width: int) -> Float[Tensor, "b n h m width key"]:
+    return x.reshape(*x.shape[:3], -1, width, x.shape[-1])
 
 
 def _column(x: Tensor | None) -> Tensor | None:

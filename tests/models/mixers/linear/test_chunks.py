@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch.nn.functional import logsigmoid, normalize, softplus
 
+from benchmarks import recurrences
 from physlm.models.mixers import linear
-from tests.models.mixers.linear import recurrences
 
 KINDS = ("gla", "gated_delta", "mamba2")
 

@@ -1,10 +1,13 @@
-"""The recurrences of linear attention, one token after the other."""
+"""Linear attention as its recurrences are written: one token after the other."""
 
 import torch
+from torch import Tensor
 
 
-def gla(q, k, v, log_decay, state=None):
-    """As it is defined: decay, write, read."""
+def gla(
+    q: Tensor, k: Tensor, v: Tensor, log_decay: Tensor, state: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """Decay, write, read; see ``physlm.models.mixers.linear.gla``."""
     state = _first(k, v) if state is None else state
     outs = []
     for t in range(q.shape[1]):
@@ -13,8 +16,10 @@ def gla(q, k, v, log_decay, state=None):
     return torch.stack(outs, dim=1), state
 
 
-def gated_delta(q, k, v, log_decay, beta, state=None):
-    """As it is defined: decay, replace the value of the key, read."""
+def gated_delta(
+    q: Tensor, k: Tensor, v: Tensor, log_decay: Tensor, beta: Tensor, state: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """Decay, replace the value of the key, read."""
     state = _first(k, v) if state is None else state
     outs = []
     for t in range(q.shape[1]):
@@ -26,8 +31,16 @@ def gated_delta(q, k, v, log_decay, beta, state=None):
     return torch.stack(outs, dim=1), state
 
 
-def mamba2(x, b, c, dt, a_log, d, state=None):
-    """As it is defined: decay, write, read, pass on."""
+def mamba2(
+    x: Tensor,
+    b: Tensor,
+    c: Tensor,
+    dt: Tensor,
+    a_log: Tensor,
+    d: Tensor,
+    state: Tensor | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Decay, write, read, pass on."""
     if state is None:
         state = x.new_zeros(len(x), *x.shape[2:], b.shape[-1])
     outs = []
@@ -39,5 +52,5 @@ def mamba2(x, b, c, dt, a_log, d, state=None):
     return torch.stack(outs, dim=1), state
 
 
-def _first(k, v):
+def _first(k: Tensor, v: Tensor) -> Tensor:
     return k.new_zeros(len(k), k.shape[2], k.shape[3], v.shape[3])
