@@ -26,7 +26,7 @@ class Mlp(Channel):
     """
 
     down: nn.Linear
-    canon: Canon | None = None
+    canon: Canon | None
 
     @abstractmethod
     def hidden(self, x: Float[Tensor, "batch seq width"]) -> tuple[Activation, *tuple[Tensor, ...]]:

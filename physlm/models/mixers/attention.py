@@ -170,7 +170,7 @@ class Attention(KeyValueMixer):
         """Queries, keys and values of all heads one after the other, before rotation."""
         qkv: Tensor = self.qkv(x)
         if self.q_norm is not None and self.k_norm is not None:
-            widths = (self.shape.d_model, self.shape.d_kv, self.shape.d_kv)
+            widths = [self.shape.d_model, self.shape.d_kv, self.shape.d_kv]
             q, k, v = torch.split(qkv, widths, dim=-1)
             qkv = torch.cat((self.q_norm(q).to(v.dtype), self.k_norm(k).to(v.dtype), v), dim=-1)
         return qkv if self.canon is None else self.canon(qkv, context, is_added=is_added)
@@ -182,11 +182,11 @@ class Attention(KeyValueMixer):
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Queries, keys and values; of the first two, the heads that are rotated are."""
         n_heads, n_kv = self.shape.n_heads, self.shape.n_kv_heads
-        qk, v = torch.split(heads, (n_heads + n_kv, n_kv), dim=1)
+        qk, v = torch.split(heads, [n_heads + n_kv, n_kv], dim=1)
         fraction = 1.0 if self.rotary is None else self.rotary.heads_fraction
         if rotate is not None and fraction == 1:
             qk = rotate(qk)
-        q, k = torch.split(qk, (n_heads, n_kv), dim=1)
+        q, k = torch.split(qk, [n_heads, n_kv], dim=1)
         if rotate is None or fraction == 1:
             return q, k, v
         q, k = (
