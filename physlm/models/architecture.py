@@ -69,6 +69,13 @@ class MixerConfig(Schema, ABC):
 
     reads: ClassVar[frozenset[str]] = frozenset()
 
+    def check(self, config: "TransformerConfig") -> None:
+        """Require an architecture that the mixer fits into; the default takes any.
+
+        Raises:
+            ValueError: Naming the field, its value and the rule.
+        """
+
     @abstractmethod
     def build(self, config: "TransformerConfig") -> "Mixer":
         """The mixer of one block of such an architecture; the model initialises it."""

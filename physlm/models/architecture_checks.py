@@ -61,6 +61,7 @@ def check_mixer(config: "TransformerConfig") -> None:
             raise ValueError(
                 f"{name}={given}; {type(config.mixer).__name__} does not use it, leave it out"
             )
+    config.mixer.check(config)
 
 
 def check_canon(config: "TransformerConfig") -> None:

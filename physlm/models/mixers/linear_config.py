@@ -101,7 +101,7 @@ class GlaConfig(LinearConfig):
         decays = d * self.gate_rank + (self.gate_rank + 1) * (d // 2)
         return 4 * d * d + decays + d // self.heads(d) + self.n_convolved(2 * d)
 
-    def d_canon(self, config: TransformerConfig) -> int:
+    def canon_width(self, config: TransformerConfig) -> int:
         """Channels of queries, keys and values."""
         return 2 * config.d_model
 
@@ -134,7 +134,7 @@ class GatedDeltaConfig(LinearConfig):
         of_heads = 2 * d * n_heads + 2 * n_heads
         return 6 * d * d + of_heads + d_value(d) // n_heads + self.n_convolved(3 * d)
 
-    def d_canon(self, config: TransformerConfig) -> int:
+    def canon_width(self, config: TransformerConfig) -> int:
         """Channels of queries, keys and values."""
         return 3 * config.d_model
 
@@ -172,9 +172,9 @@ class Mamba2Config(LinearConfig):
         """About 6 d^2: gate and input of 2 d, and the output."""
         d, n_heads = config.d_model, self.heads(config.d_model)
         convolved = self.n_convolved(2 * d + 2 * self.d_state, has_bias=True)
-        return d * self.d_canon(config) + 2 * d * d + convolved + 3 * n_heads + 2 * d
+        return d * self.canon_width(config) + 2 * d * d + convolved + 3 * n_heads + 2 * d
 
-    def d_canon(self, config: TransformerConfig) -> int:
+    def canon_width(self, config: TransformerConfig) -> int:
         """Channels of the whole input projection."""
         return 4 * config.d_model + 2 * self.d_state + self.heads(config.d_model)
 

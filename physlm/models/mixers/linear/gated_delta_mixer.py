@@ -14,6 +14,7 @@ from physlm.models.mixers.linear.linear_mixer import (
     HeadNorm,
     LinearMixer,
     ShortConvolution,
+    in_heads,
     is_token,
     log_rates,
     step_biases,
@@ -68,7 +69,7 @@ class GatedDeltaMixer(LinearMixer):
         qkv = (
             nn.functional.silu(qkv) if self.convolution is None else self.convolution(qkv, context)
         )
-        q, k, v = (part.unflatten(-1, (self.n_heads, -1)) for part in qkv.split(self.widths, -1))
+        q, k, v = (in_heads(part, self.n_heads) for part in qkv.split(self.widths, -1))
         steps = nn.functional.softplus(self.decay(x).float() + self.step_bias)
         kept = is_token(x, context)
         out, state = gated_delta(

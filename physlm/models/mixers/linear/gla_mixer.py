@@ -13,6 +13,7 @@ from physlm.models.mixers.linear.linear_mixer import (
     HeadNorm,
     LinearMixer,
     ShortConvolution,
+    in_heads,
     is_token,
     without_padding,
 )
@@ -59,11 +60,11 @@ class GlaMixer(LinearMixer):
         qkv = self.qkv(x)
         for convolution in (self.canon, self.convolution):
             qkv = qkv if convolution is None else convolution(qkv, context)
-        q, k, v = (part.unflatten(-1, (self.n_heads, -1)) for part in qkv.split(self.widths, -1))
+        q, k, v = (in_heads(part, self.n_heads) for part in qkv.split(self.widths, -1))
         if self.feature_map is FeatureMap.elu:
             q, k = nn.functional.elu(q) + 1, nn.functional.elu(k) + 1
         decays = self.decay_up(self.decay_down(x)).float()
-        log_decay = nn.functional.logsigmoid(decays).unflatten(-1, (self.n_heads, -1))
+        log_decay = in_heads(nn.functional.logsigmoid(decays), self.n_heads)
         kept = is_token(x, context)
         out, state = gla(
             q,

@@ -91,6 +91,13 @@ class ShortConvolution(Canon):
         super().__init__(width, kernel, residual=False, activation="silu", bias=bias)
 
 
+def in_heads(
+    x: Float[Tensor, "batch seq width"], n_heads: int
+) -> Float[Tensor, "batch seq heads head"]:
+    """The channels of each head."""
+    return x.reshape(*x.shape[:2], n_heads, -1)
+
+
 def is_token(
     x: Float[Tensor, "batch seq width"], context: Context
 ) -> Bool[Tensor, "batch seq"] | None:

@@ -11,6 +11,7 @@ from physlm.models.canon import Canon, canon_at
 from physlm.models.context import Context
 from physlm.models.mixers.linear.linear_mixer import (
     LinearMixer,
+    in_heads,
     is_token,
     log_rates,
     step_biases,
@@ -64,9 +65,9 @@ class Mamba2Mixer(LinearMixer):
         self,
         x: Float[Tensor, "batch seq width"],
         context: Context,
-        state: Float[Tensor, "batch heads width state"] | None,
+        state: Float[Tensor, "batch heads head state"] | None,
         chunk: int,
-    ) -> tuple[Float[Tensor, "batch seq width"], Float[Tensor, "batch heads width state"]]:
+    ) -> tuple[Float[Tensor, "batch seq width"], Float[Tensor, "batch heads head state"]]:
         """See ``LinearMixer``."""
         projected = self.projection(x)
         projected = projected if self.canon is None else self.canon(projected, context)
@@ -74,7 +75,7 @@ class Mamba2Mixer(LinearMixer):
         read = read if self.convolution is None else self.convolution(read, context)
         inputs, b, c = read.split((self.widths[0], self.d_state, self.d_state), dim=-1)
         out, state = mamba2(
-            inputs.unflatten(-1, (self.n_heads, -1)),
+            in_heads(inputs, self.n_heads),
             b,
             c,
             without_padding(
@@ -94,7 +95,7 @@ class OwnConvolution(Canon):
     """Mamba2's convolution: with a bias, without a residual, followed by SiLU."""
 
     declares: ClassVar = {
-        "weight": Canon.declares["weight"].over(Declaration(role="attention")),
+        "weight": Declaration(role="attention").over(Canon.declares["weight"]),
         "bias": Declaration(role="attention", decays=False, start=Start.zero),
     }
 
