@@ -198,7 +198,7 @@ class TransformerConfig(ModelConfig):
         check_mixer(self)
         if not self.mlp_ratio * self.d_model < 2**62:
             raise ValueError(f"mlp_ratio={self.mlp_ratio}; the number of hidden units is too large")
-        if self.mlp is not MlpKind.none and self.d_hidden < 1:
+        if self.mlp is not MlpKind.none and round(self.mlp_ratio * self.d_model) < 1:
             raise ValueError(f"mlp_ratio={self.mlp_ratio}; leaves no hidden unit")
         check_canon(self)
         if self.is_size_matched:

@@ -43,10 +43,12 @@ class CanonConfig(Schema):
         letters = sorted(set(self.positions))
         if not letters or len(letters) < len(self.positions) or not {*letters} <= {*POSITIONS}:
             raise ValueError(
-                f"positions={self.positions}; must be letters of {POSITIONS}, each once"
+                f"canon.positions={self.positions}; must be letters of {POSITIONS}, each once"
             )
         if self.kernel not in KERNELS:
-            raise ValueError(f"kernel={self.kernel}; must be from {KERNELS[0]} to {KERNELS[-1]}")
+            raise ValueError(
+                f"canon.kernel={self.kernel}; must be from {KERNELS[0]} to {KERNELS[-1]}"
+            )
         self.positions = "".join(letters)  # one spelling of each set
 
     def n_parameters(self, position: str, width: int) -> int:

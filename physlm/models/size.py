@@ -52,6 +52,8 @@ def require_matched(config: "TransformerConfig") -> None:
     Raises:
         ValueError: If there is none.
     """
+    if config.mlp is MlpKind.none:
+        raise ValueError("is_size_matched=true with mlp=none; the width of the MLP is what matches")
     wanted, hidden = _plain_block(config), matched_width(config)
     found = _block(config, hidden)
     if hidden < 1 or abs(found - wanted) > _TOLERANCE * wanted:

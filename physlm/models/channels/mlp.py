@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from physlm.models.canon import Canon, canon_at
+from physlm.models.canon import canon_at
 from physlm.models.canon_config import CanonConfig
 from physlm.models.context import Channel, Context
 from physlm.models.parameters import Declaration
@@ -22,11 +22,12 @@ class Mlp(Channel):
 
     Attributes:
         down: The down-projection.
-        canon: Canon at D, on the inputs of the activation one after the other; None for none.
+        canon: Canon at D, one layer for each input of the activation; empty for none. Its channels
+            are separate, so that this is Canon on all inputs one after the other.
     """
 
     down: nn.Linear
-    canon: Canon | None
+    canon: nn.ModuleList
 
     @abstractmethod
     def hidden(self, x: Float[Tensor, "batch seq width"]) -> tuple[Activation, *tuple[Tensor, ...]]:
@@ -37,9 +38,8 @@ class Mlp(Channel):
     ) -> Float[Tensor, "batch seq width"]:
         """Output for each token."""
         activation, *inputs = self.hidden(x)
-        if self.canon is not None:
-            together = inputs[0] if len(inputs) == 1 else torch.cat(inputs, dim=-1)
-            inputs = [*self.canon(together, context).chunk(len(inputs), dim=-1)]
+        if self.canon:
+            inputs = [canon(h, context) for canon, h in zip(self.canon, inputs, strict=True)]
         return _linear_of(activation, self.down, *inputs)
 
 
@@ -56,7 +56,7 @@ class GeluMlp(Mlp):
     ) -> None:
         super().__init__()
         self.up = nn.Linear(d_model, d_hidden, bias=has_bias)
-        self.canon = canon_at(canon, "D", d_hidden)
+        self.canon = _canon(canon, d_hidden, n=1)
         self.down = nn.Linear(d_hidden, d_model, bias=has_bias)
 
     def hidden(self, x: Float[Tensor, "batch seq width"]) -> tuple[Activation, Tensor]:
@@ -87,12 +87,17 @@ class GatedSiluMlp(Mlp):
         super().__init__()
         self.gate = nn.Linear(d_model, d_hidden, bias=has_bias)
         self.up = nn.Linear(d_model, d_hidden, bias=has_bias)
-        self.canon = canon_at(canon, "D", 2 * d_hidden)
+        self.canon = _canon(canon, d_hidden, n=2)
         self.down = nn.Linear(d_hidden, d_model, bias=has_bias)
 
     def hidden(self, x: Float[Tensor, "batch seq width"]) -> tuple[Activation, Tensor, Tensor]:
         """The gated SiLU, the gate and the up-projection."""
         return gated_silu, self.gate(x), self.up(x)
+
+
+def _canon(config: CanonConfig | None, d_hidden: int, *, n: int) -> nn.ModuleList:
+    layers = (canon_at(config, "D", d_hidden) for _ in range(n))
+    return nn.ModuleList(layer for layer in layers if layer is not None)
 
 
 def _linear_of(

@@ -172,7 +172,7 @@ class Attention(KeyValueMixer):
         if self.q_norm is not None and self.k_norm is not None:
             widths = [self.shape.d_model, self.shape.d_kv, self.shape.d_kv]
             q, k, v = torch.split(qkv, widths, dim=-1)
-            qkv = torch.cat((self.q_norm(q).to(v.dtype), self.k_norm(k).to(v.dtype), v), dim=-1)
+            qkv = torch.cat((_normed(self.q_norm, q), _normed(self.k_norm, k), v), dim=-1)
         return qkv if self.canon is None else self.canon(qkv, context, is_added=is_added)
 
     def _rotated(
@@ -195,3 +195,9 @@ class Attention(KeyValueMixer):
             for n in [round(fraction * x.shape[1])]
         )
         return q, k, v
+
+
+def _normed(norm: nn.RMSNorm, x: Float[Tensor, "*any width"]) -> Float[Tensor, "*any width"]:
+    """Normed in the dtype of the gain, which mixed precision leaves in fp32."""
+    normed: Tensor = norm(x.to(norm.weight.dtype))
+    return normed.to(x.dtype)
