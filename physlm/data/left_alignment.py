@@ -1,4 +1,4 @@
-"""Left-aligned windows: each begins with a new document, and the rest of its last one is dropped."""
+"""Left-aligned windows: each begins with a new document, and its last document is cut."""
 
 from bisect import bisect_left
 from collections.abc import Iterator

@@ -238,7 +238,7 @@ def n_tokens_in_windows(corpus: Corpus, seq_len: int, packing: Packing) -> float
     n_first = min(_N_SAMPLED, corpus.n_documents)
     part = corpus.parts[0] if isinstance(corpus, Mixture) else corpus
     windows = next(left_aligned(part, seq_len, START, n_first))
-    seen = windows.ends[-1, 1] or part.n_documents
+    seen = int(windows.ends[-1, 1]) or part.n_documents
     return seq_len * len(windows.tokens) / seen * _n_documents(corpus)
 
 
