@@ -131,6 +131,11 @@ class SyntheticTask(ABC):
         """The id of the token that begins every document."""
         return len(self.words) + len(self.marks)
 
+    @property
+    def begins(self) -> tuple[int, ...]:
+        """The ids that a document may begin with."""
+        return (self.bos,)
+
     def is_answer(self, tokens: Int32[np.ndarray, " tokens"]) -> Bool[np.ndarray, " tokens"]:
         """Which tokens of whole documents belong to an answer, without the mark before it."""
         is_mark = tokens >= len(self.words)
@@ -142,7 +147,7 @@ class SyntheticTask(ABC):
 
     def last_document(self, tokens: Int[np.ndarray, " tokens"]) -> Int[np.ndarray, " _own"]:
         """What follows the last ``bos``."""
-        begins = np.flatnonzero(tokens == self.bos)
+        begins = np.flatnonzero(np.isin(tokens, self.begins))
         if not len(begins):
             raise ValueError("a prompt begins with the vocabulary's eos; add it")
         return tokens[begins[-1] + 1 :]
