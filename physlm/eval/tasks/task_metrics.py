@@ -1,0 +1,67 @@
+"""The metrics of a synthetic task."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from physlm.data.tasks.synthetic_task import Evaluation
+from physlm.data.tasks.task_corpus import TaskCorpus
+from physlm.eval.tasks.marked_answers import Scored, scored_answers
+from physlm.measurement import Metric
+from physlm.models.language_model import LanguageModel
+from physlm.stats.ratio import ratio_of_sums
+
+if TYPE_CHECKING:
+    from physlm.eval.tasks.task_accuracy import TaskAccuracyConfig
+
+
+def task_metrics(
+    model: LanguageModel, corpus: TaskCorpus, config: "TaskAccuracyConfig"
+) -> list[Metric]:
+    """Accuracies of all evaluation sets of a task, and the depth that follows from them."""
+    metrics = [
+        metric
+        for evaluation in corpus.task.evaluations
+        for metric in _of_set(model, corpus, evaluation, config)
+    ]
+    return [*metrics, *_depth(metrics)]
+
+
+def _of_set(
+    model: LanguageModel, corpus: TaskCorpus, evaluation: Evaluation, config: "TaskAccuracyConfig"
+) -> list[Metric]:
+    windows = corpus.windows(evaluation, config.n_answers)
+    scored = scored_answers(model, corpus, windows, config.batch_size)
+    ones, dims = np.ones(len(scored.n_tokens)), dict(evaluation.dims)
+    return [
+        _accuracy("task/accuracy", scored, scored.is_right, ones, dims),
+        _accuracy("task/token_accuracy", scored, scored.n_right, scored.n_tokens, dims),
+        Metric(
+            name="task/chance",
+            value=corpus.task.chance(evaluation.difficulty),
+            unit="fraction",
+            n=len(ones),
+            dims=dims,
+        ),
+    ]
+
+
+def _accuracy(
+    name: str, scored: Scored, n_right: np.ndarray, n: np.ndarray, dims: dict[str, int]
+) -> Metric:
+    """The fraction of right items, with the standard error over documents."""
+    totals, counts = (np.bincount(scored.documents, weights=x) for x in (n_right, n))
+    is_there = counts > 0
+    value, stderr = ratio_of_sums(totals[is_there], counts[is_there])
+    return Metric(name=name, value=value, unit="fraction", n=int(n.sum()), stderr=stderr, dims=dims)
+
+
+def _depth(metrics: list[Metric]) -> list[Metric]:
+    """The largest number of steps with an accuracy of at least one half."""
+    found = {
+        int(m.dims["k"]): m.value for m in metrics if m.name == "task/accuracy" and "k" in m.dims
+    }
+    if not found:
+        return []
+    depth = max((k for k, value in found.items() if value >= 0.5), default=0)
+    return [Metric(name="task/depth", value=depth, unit="steps", n=len(found))]
