@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from physlm.data.corpus import require_at_least
 from physlm.errors import InputError
-from physlm.eval.scorer import ScorerConfig, require_causal
+from physlm.eval.scorer import ScorerConfig, require_causal, require_window
 from physlm.measurement import Measurement, Metric
 from physlm.registry import register
 
@@ -27,12 +27,17 @@ class TaskAccuracyConfig(ScorerConfig):
     the largest k whose accuracy is at least one half, 0 if there is none. Standard errors are over
     documents, whose answers are not independent.
 
+    Answers of Brevo, of which several are right, are generated greedily until they end, at most at
+    twice the length of the document's own; others are ``task/unfinished``. Accuracy is also given by
+    ``depth``, the edges from the query to the nearest source, and ``task/first_vertex_accuracy`` is
+    the fraction of answers that begin with an ancestor without parents.
+
     Source:
         Physics of Language Models, Part 4.1, appendix on the tasks.
     """
 
     n_answers: int = 2000  # of each set, at least
-    batch_size: int = 64  # windows per forward pass
+    batch_size: int = 64  # windows per forward pass, or answers generated at once
     n_curve_answers: int = 200  # same as n_answers, during training
 
     def validate(self) -> None:
@@ -41,8 +46,13 @@ class TaskAccuracyConfig(ScorerConfig):
 
     def check(self, model: "LanguageModel", corpus: "Corpus") -> None:
         """The corpus is that of a synthetic task, and the model predicts next tokens."""
-        _task_corpus(corpus)
+        from physlm.data.tasks.brevo import Brevo
+
+        task = _task_corpus(corpus).task
         require_causal("task_accuracy", model, "predicts no next token")
+        if isinstance(task, Brevo):
+            what = "prompts with answers of twice the length"
+            require_window(model, what, task.longest_generated, n_unread=1)
 
     def measure(self, model: "LanguageModel", corpus: "Corpus") -> Measurement:
         """Accuracy and chance of each set, and the depth of those that have steps."""

@@ -4,8 +4,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from physlm.data.tasks.synthetic_task import Evaluation
+from physlm.data.tasks.brevo import Brevo
+from physlm.data.tasks.synthetic_task import Evaluation, SyntheticTask
 from physlm.data.tasks.task_corpus import TaskCorpus
+from physlm.eval.scorer import mean
+from physlm.eval.tasks.generated_answers import generated_answers
 from physlm.eval.tasks.marked_answers import Scored, scored_answers
 from physlm.measurement import Metric
 from physlm.models.language_model import LanguageModel
@@ -19,12 +22,31 @@ def task_metrics(
     model: LanguageModel, corpus: TaskCorpus, config: "TaskAccuracyConfig"
 ) -> list[Metric]:
     """Accuracies of all evaluation sets of a task, and the depth that follows from them."""
+    if isinstance(corpus.task, Brevo):
+        return _of_generated(model, corpus, corpus.task, config)
     metrics = [
         metric
         for evaluation in corpus.task.evaluations
         for metric in _of_set(model, corpus, evaluation, config)
     ]
     return [*metrics, *_depth(metrics)]
+
+
+def _of_generated(
+    model: LanguageModel, corpus: TaskCorpus, task: Brevo, config: "TaskAccuracyConfig"
+) -> list[Metric]:
+    """Accuracy of generated answers, in all and by depth."""
+    (evaluation,) = task.evaluations
+    documents = corpus.measured(evaluation, 0, config.n_answers)
+    answers = generated_answers(model, task, documents, config.batch_size)
+    parts = [("accuracy", answers.is_right), ("unfinished", answers.is_unfinished)]
+    parts.append(("first_vertex_accuracy", answers.is_first_right))
+    metrics = [mean(f"task/{name}", values, "fraction") for name, values in parts]
+    metrics += [
+        mean("task/accuracy", answers.is_right[answers.depth == d], "fraction", depth=int(d))
+        for d in np.unique(answers.depth)
+    ]
+    return [*metrics, _chance(task, evaluation, config.n_answers)]
 
 
 def _of_set(
@@ -36,14 +58,13 @@ def _of_set(
     return [
         _accuracy("task/accuracy", scored, scored.is_right, ones, dims),
         _accuracy("task/token_accuracy", scored, scored.n_right, scored.n_tokens, dims),
-        Metric(
-            name="task/chance",
-            value=corpus.task.chance(evaluation.difficulty),
-            unit="fraction",
-            n=len(ones),
-            dims=dims,
-        ),
+        _chance(corpus.task, evaluation, len(ones)),
     ]
+
+
+def _chance(task: SyntheticTask, evaluation: Evaluation, n: int) -> Metric:
+    value = task.chance(evaluation.difficulty)
+    return Metric(name="task/chance", value=value, unit="fraction", n=n, dims=evaluation.dims)
 
 
 def _accuracy(
