@@ -165,4 +165,4 @@ def test_a_masked_model_is_refused(marked, biod):
     with pytest.raises(InputError, match="Encoder predicts masked tokens"):
         _require_targets(encoder, marked)
     with pytest.raises(InputError, match="Encoder predicts masked tokens"):
-        prepare(composed(("+experiment=copy", "model=bert", "eval=task_accuracy")))
+        prepare(composed(("+experiment=copy", "model=bert")))

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Int
@@ -99,8 +99,6 @@ class Brevo(SyntheticTask):
     Source:
         Physics of Language Models, Part 4.1: the task Brevo.
     """
-
-    has_many_answers: ClassVar[bool] = True
 
     n_max: int = 70
     shortest_name: int = 1

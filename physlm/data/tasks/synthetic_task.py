@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Int, Int32
@@ -33,13 +33,7 @@ class SyntheticTask(ABC):
 
     Document i of a key is a function of the two alone. A document begins with the vocabulary's
     ``eos``, which serves as ``bos``. An answer is a run of words after a mark such as ``<ans>``.
-
-    Attributes:
-        has_many_answers: Whether a question has several right answers, so that a model must be
-            measured by what it generates.
     """
-
-    has_many_answers: ClassVar[bool] = False
 
     @property
     @abstractmethod

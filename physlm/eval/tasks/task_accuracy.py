@@ -27,10 +27,11 @@ class TaskAccuracyConfig(ScorerConfig):
     the largest k whose accuracy is at least one half, 0 if there is none. Standard errors are over
     documents, whose answers are not independent.
 
-    Answers of Brevo, of which several are right, are generated greedily until they end, at most at
-    twice the length of the document's own; others are ``task/unfinished``. Accuracy is also given by
-    ``depth``, the edges from the query to the nearest source, and ``task/first_vertex_accuracy`` is
-    the fraction of answers that begin with an ancestor without parents.
+    A question of Brevo has several right answers. They are generated greedily until they end, at
+    most at twice the length of the document's own; others are ``task/unfinished``. Accuracy is also
+    given by ``depth``, the edges from the query to the nearest source, and
+    ``task/first_vertex_accuracy`` is the fraction of answers that begin with an ancestor without
+    parents.
 
     Source:
         Physics of Language Models, Part 4.1, appendix on the tasks.
