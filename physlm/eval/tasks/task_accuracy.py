@@ -22,8 +22,8 @@ class TaskAccuracyConfig(ScorerConfig):
 
     Documents are packed as in training with left-aligned windows. An answer is right if each of its
     tokens is the model's argmax under the true prefix, which equals greedy decoding;
-    ``task/token_accuracy`` is the fraction of such tokens. ``task/chance`` is the best accuracy of
-    answers that ignore the question. Depo is measured at each number of steps k; ``task/depth`` is
+    ``task/token_accuracy`` is the fraction of such tokens, ``task/loss_nats`` the loss of a token of
+    an answer, ``task/chance`` the best accuracy of answers that ignore the question. Depo is measured at each number of steps k; ``task/depth`` is
     the largest k whose accuracy is at least one half, 0 if there is none. Standard errors are over
     documents, whose answers are not independent.
 

@@ -29,7 +29,16 @@ def task_metrics(
         for evaluation in corpus.task.evaluations
         for metric in _of_set(model, corpus, evaluation, config)
     ]
-    return [*metrics, *_depth(metrics)]
+    return [*metrics, *_loss_of_all(metrics), *_depth(metrics)]
+
+
+def _loss_of_all(metrics: list[Metric]) -> list[Metric]:
+    """The mean over the evaluation sets, if there are several."""
+    found = [m.value for m in metrics if m.name == "task/loss_nats"]
+    if len(found) < 2:
+        return []
+    value = float(np.mean(found))
+    return [Metric(name="task/loss_nats", value=value, unit="nats/token", n=len(found))]
 
 
 def _of_generated(
@@ -46,7 +55,9 @@ def _of_generated(
         mean("task/accuracy", answers.is_right[answers.depth == d], "fraction", depth=int(d))
         for d in np.unique(answers.depth)
     ]
-    return [*metrics, _chance(task, evaluation, config.n_answers)]
+    windows = corpus.windows(evaluation, config.n_answers)
+    scored = scored_answers(model, corpus, windows, config.batch_size)
+    return [*metrics, _loss(scored, {}), _chance(task, evaluation, config.n_answers)]
 
 
 def _of_set(
@@ -56,10 +67,15 @@ def _of_set(
     scored = scored_answers(model, corpus, windows, config.batch_size)
     ones, dims = np.ones(len(scored.n_tokens)), dict(evaluation.dims)
     return [
-        _accuracy("task/accuracy", scored, scored.is_right, ones, dims),
-        _accuracy("task/token_accuracy", scored, scored.n_right, scored.n_tokens, dims),
+        _mean("task/accuracy", "fraction", scored, scored.is_right, ones, dims),
+        _mean("task/token_accuracy", "fraction", scored, scored.n_right, scored.n_tokens, dims),
+        _loss(scored, dims),
         _chance(corpus.task, evaluation, len(ones)),
     ]
+
+
+def _loss(scored: Scored, dims: dict[str, int]) -> Metric:
+    return _mean("task/loss_nats", "nats/token", scored, scored.losses, scored.n_tokens, dims)
 
 
 def _chance(task: SyntheticTask, evaluation: Evaluation, n: int) -> Metric:
@@ -67,14 +83,23 @@ def _chance(task: SyntheticTask, evaluation: Evaluation, n: int) -> Metric:
     return Metric(name="task/chance", value=value, unit="fraction", n=n, dims=evaluation.dims)
 
 
-def _accuracy(
-    name: str, scored: Scored, n_right: np.ndarray, n: np.ndarray, dims: dict[str, int]
+def _mean(
+    name: str, unit: str, scored: Scored, sums: np.ndarray, n: np.ndarray, dims: dict[str, int]
 ) -> Metric:
-    """The fraction of right items, with the standard error over documents."""
-    totals, counts = (np.bincount(scored.documents, weights=x) for x in (n_right, n))
+    """The mean over all items of the answers, with the standard error over documents.
+
+    Args:
+        name: Of the metric.
+        unit: Of its values.
+        scored: The answers.
+        sums: Of the values of each answer.
+        n: Items of each answer.
+        dims: Of the metric.
+    """
+    totals, counts = (np.bincount(scored.documents, weights=x) for x in (sums, n))
     is_there = counts > 0
     value, stderr = ratio_of_sums(totals[is_there], counts[is_there])
-    return Metric(name=name, value=value, unit="fraction", n=int(n.sum()), stderr=stderr, dims=dims)
+    return Metric(name=name, value=value, unit=unit, n=int(n.sum()), stderr=stderr, dims=dims)
 
 
 def _depth(metrics: list[Metric]) -> list[Metric]:
