@@ -22,10 +22,11 @@ class TaskAccuracyConfig(ScorerConfig):
 
     Documents are packed as in training with left-aligned windows. An answer is right if each of its
     tokens is the model's argmax under the true prefix, which equals greedy decoding;
-    ``task/token_accuracy`` is the fraction of such tokens, ``task/loss_nats`` the loss of a token of
-    an answer, ``task/chance`` the best accuracy of answers that ignore the question. Depo is measured at each number of steps k; ``task/depth`` is
-    the largest k whose accuracy is at least one half, 0 if there is none. Standard errors are over
-    documents, whose answers are not independent.
+    ``task/token_accuracy`` is the fraction of such tokens, ``task/loss_nats`` the loss of a token
+    of an answer, and ``task/chance`` the best accuracy of answers that ignore the question. Depo is
+    measured at each number of steps k; ``task/depth`` is the largest k whose accuracy is at least
+    one half, 0 if there is none. Standard errors are over documents, whose answers are not
+    independent.
 
     A question of Brevo has several right answers. They are generated greedily until they end, at
     most at twice the length of the document's own; others are ``task/unfinished``. Accuracy is also

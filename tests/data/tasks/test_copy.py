@@ -1,5 +1,7 @@
 """Copy: the string again, and nothing else, is predicted."""
 
+import itertools
+
 import numpy as np
 import pytest
 from scipy.stats import chisquare
@@ -37,3 +39,25 @@ def test_bad_values_are_refused():
         Copy(n_copied=0)
     with pytest.raises(ValueError, match="seq_len=10 is too short .* use 11 or more"):
         CopyConfig(n_copied=5, seq_len=10)
+
+
+def test_lengths_are_uniform_and_evaluation_takes_the_longest():
+    task = Copy(n_copied=7, fewest_copied=3, n_symbols=5)
+    documents = task.sample(np.random.default_rng(0), 1000)
+    lengths = np.diff(documents.starts) // 2 - 1
+    assert chisquare(np.bincount(lengths)[3:]).pvalue > 1e-3
+    assert set(lengths) == {3, 4, 5, 6, 7}
+    for first, last in itertools.pairwise(documents.starts.tolist()):
+        text, n = documents.tokens[first:last], (last - first) // 2 - 1
+        assert (text[0], text[n + 1]) == (task.bos, task.mark("<copy>"))
+        assert np.array_equal(text[1 : n + 1], text[n + 2 :])
+        assert documents.is_target[first:last].tolist() == [False] * (n + 2) + [True] * n
+    (evaluation,) = task.evaluations
+    longest = task.sample(np.random.default_rng(0), 20, **evaluation.difficulty)
+    assert set(np.diff(longest.starts)) == {16}
+    assert task.longest == 16
+
+
+def test_a_shortest_string_longer_than_the_longest_is_refused():
+    with pytest.raises(ValueError, match="fewest_copied=8; must be from 1 to n_copied=7"):
+        Copy(n_copied=7, fewest_copied=8)
