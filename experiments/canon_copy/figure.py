@@ -11,8 +11,10 @@ from physlm.report.results import Results
 
 CANON, FROZEN = pl.col("model.canon.positions"), pl.col("model.canon.is_frozen")
 IS_ROPE, IS_ONE = pl.col("model.position") == "rope", pl.col("model.n_layers") == 1
+VARIES = pl.col("data.fewest_copied").is_not_null()
 ARMS = {
-    "RoPE": IS_ROPE & IS_ONE & CANON.is_null(),
+    "RoPE": IS_ROPE & IS_ONE & CANON.is_null() & VARIES,
+    "RoPE_one length": ~VARIES,
     "RoPE_Canon": IS_ROPE & IS_ONE & CANON.is_not_null() & ~FROZEN,
     "RoPE_frozen_Canon": IS_ROPE & IS_ONE & FROZEN,
     "RoPE_two layers": IS_ROPE & ~IS_ONE,
