@@ -15,9 +15,11 @@ from benchmarks.depth import depth_rows
 from benchmarks.early_exit import early_exit_rows
 from benchmarks.generation import generation_rows
 from benchmarks.lenses import lens_rows
+from benchmarks.linear import linear_rows
 from benchmarks.loop import loop_rows
 from benchmarks.replicas import replica_rows
 from benchmarks.spectra import spectra_rows
+from benchmarks.tasks import task_rows
 from benchmarks.timing import Row
 from benchmarks.training import training_rows
 from physlm.train.cpu import use_processor
@@ -27,6 +29,7 @@ _OUT = Path(__file__).parent / "out" / "bench.json"
 _PARTS = {
     "corpus": corpus_rows,
     "cfg": cfg_rows,
+    "tasks": task_rows,
     "loop": loop_rows,
     "depth": depth_rows,
     "early_exit": early_exit_rows,
@@ -35,6 +38,7 @@ _PARTS = {
     "replicas": replica_rows,
     "lenses": lens_rows,
     "spectra": spectra_rows,
+    "linear": linear_rows,
 }
 
 

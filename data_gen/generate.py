@@ -10,10 +10,8 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
 
 from physlm.config import config_dir, register, typed
-from physlm.data.cfg.corpus import CfgCorpus
 from physlm.data.corpus import DataConfig, require_at_least
-from physlm.data.export import write_corpus
-from physlm.data.people.knowledge import KnowledgeCorpus
+from physlm.data.export import Writable, write_corpus
 from physlm.errors import InputError, refused_values
 from physlm.messages import explain
 from physlm.schema import Schema
@@ -24,7 +22,7 @@ class GenerateConfig(Schema):
     """A corpus and its output folder."""
 
     output: str = MISSING  # a folder that does not exist yet
-    epochs: int = 1  # epochs to write: exposures of every person, or further strings of a grammar
+    epochs: int = 1  # epochs to write: exposures of every person, or further strings or documents
     seed: int = 0
     data: DataConfig = MISSING
 
@@ -63,7 +61,7 @@ def _generate(composed: DictConfig) -> None:
         config = typed(composed, GenerateConfig)
         with refused_values():
             corpus = config.data.build(config.seed)
-        assert isinstance(corpus, KnowledgeCorpus | CfgCorpus)
+        assert isinstance(corpus, Writable)
         description = {"seed": config.seed, "data": json.loads(json.dumps(asdict(config.data)))}
         folder = write_corpus(
             corpus, Path(config.output), n_epochs=config.epochs, description=description

@@ -6,6 +6,7 @@ from typing import Any
 
 from physlm.config import RunConfig, Stage
 from physlm.data.corpus import Corpus
+from physlm.data.windows import marks_targets
 from physlm.errors import InputError, refused_values
 from physlm.memory import require_memory
 from physlm.models.architecture import ModelConfig, TransformerConfig
@@ -64,7 +65,9 @@ def prepare(config: RunConfig, *, is_started: bool = False) -> Prepared:
     device, corpus = world.device, world.corpus
     config.trainer.require(device)
     config.logger.require()
-    batches = Batches(corpus, config.data.seq_len, config.trainer.batch_size)
+    batches = Batches(
+        corpus, config.data.seq_len, config.trainer.batch_size, packing=config.data.packing
+    )
     n_tokens = batches.n_tokens()
     _require_steps(config, n_tokens)
     facts = facts_of(config, world.model, device)
@@ -100,6 +103,7 @@ def build_world(config: RunConfig, *, is_started: bool = False) -> World:
             start = Origin(parent.config.run_id, earlier[-1].fingerprint())
             weights = kept_weights(start, RunDirectory(parent.run_dir))
             load_weights(model, weights, seq_len=config.data.seq_len)
+        _require_targets(model, corpus)
         model = config.model.to_train(model, config.seed)
         for scorer in config.eval.values():
             scorer.check(model, corpus)
@@ -139,6 +143,19 @@ def corpora_of(config: RunConfig) -> list[Corpus]:
     earlier = corpora_of(config.parent.config)
     run_dir = config.parent.run_dir
     return [*earlier, config.data.follow_run(earlier[-1], config.seed, run_dir)]
+
+
+def _require_targets(model: LanguageModel, corpus: Corpus) -> None:
+    """A masked model predicts tokens that it chooses itself, not those that a corpus marks.
+
+    Raises:
+        InputError: If the corpus marks its targets, and the model is masked.
+    """
+    if not model.is_causal and marks_targets(corpus):
+        raise InputError(
+            f"{type(model).__name__} predicts masked tokens, and this corpus marks the tokens to "
+            "be predicted; use a decoder, such as model=gpt2"
+        )
 
 
 def _vocabulary_size(config: RunConfig, corpus: Corpus) -> int:

@@ -1,11 +1,13 @@
 """The benchmarks' own measures; the figures are for `make bench`."""
 
+import random
 import time
 
+import numpy as np
 import pytest
 import torch
 
-from benchmarks import lenses, spectra, training
+from benchmarks import lenses, spectra, tasks, training
 from benchmarks.loop import _ours, _plain
 from benchmarks.memory import peak_mebibytes
 from benchmarks.shapes import Shape
@@ -16,6 +18,10 @@ from physlm.analysis.lenses.state_pool import StatePool, Windows
 from physlm.analysis.spectra import spectral_metrics
 from physlm.analysis.spectra.maps import combined_heads
 from physlm.data.people.bios import BiosConfig
+from physlm.data.tasks.brevo import Brevo
+from physlm.data.tasks.copy import Copy
+from physlm.data.tasks.depo import Depo
+from physlm.data.tasks.mano import Mano
 
 TINY = Shape("tiny", 1, 16, 2, 32, 8, 4, 4)
 
@@ -95,3 +101,20 @@ def test_the_spectral_metrics_by_hand_are_those_of_physlm():
 def test_loops_are_timed_per_step():
     assert 10 < _plain() < 1e4
     assert 10 < _ours() < 1e4
+
+
+@pytest.mark.parametrize(
+    ("task", "plain"),
+    [
+        (Depo(n_max=20), tasks.plain_depo),
+        (Brevo(n_max=15), tasks.plain_brevo),
+        (Mano(), tasks.plain_mano),
+        (Copy(n_copied=9), tasks.plain_copy),
+    ],
+)
+def test_documents_in_plain_python_have_the_lengths_of_ours(task, plain):
+    rng, n = random.Random(0), 1000
+    lengths = [len(plain(task, rng)) for _ in range(n)]
+    ours = np.diff(task.numbered(0, 0, n, {}).starts)
+    error = np.hypot(np.std(lengths), ours.std()) / n**0.5
+    assert np.mean(lengths) == pytest.approx(ours.mean(), abs=4 * error)

@@ -170,6 +170,29 @@ def test_every_model_builds(config, model):
         chosen.model.build(50, 64, 0)
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=() if name == "rope_quarter_canon" else pytest.mark.slow)
+        for name in options_of("architecture")
+    ],
+)
+def test_every_architecture_is_as_large_as_rope(config, name):
+    words = ("data=biod", "data.n_people=10", "model=llama")
+    sizes = []
+    for arm in ("rope", name):
+        found = n_parameters(config(*words, f"+architecture={arm}").model, 100, 64)
+        sizes.append(sum(found.values()) - found["embedding"])
+    assert sizes[1] == pytest.approx(sizes[0], rel=0.01)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", options_of("canon"))
+def test_every_group_of_canon_layers_builds(config, name):
+    chosen = config("data=biod", "data.n_people=10", f"+canon={name}").model
+    assert len(chosen.build(50, 64, 0).blocks[0].convolutions) == len(chosen.canon.positions)
+
+
 def test_a_command_line_value_beats_experiment_and_scale(config):
     chosen = config("+experiment=capacity_100x", "data.n_people=77", "runtime.n_threads=2")
     assert (chosen.data.n_people, chosen.runtime.n_threads) == (77, 2)

@@ -1,14 +1,16 @@
 """A corpus: a world rendered as token documents, one epoch = one exposure of all knowledge."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
 from typing import ClassVar, Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Int32, Int64
+from jaxtyping import Bool, Int32, Int64
 
 from physlm.data.tokens import Vocabulary
+from physlm.run_id import LATER
 from physlm.schema import Schema
 
 
@@ -19,10 +21,12 @@ class Documents:
     Attributes:
         tokens: Token ids.
         starts: Document i is ``tokens[starts[i]:starts[i + 1]]``.
+        is_target: Which tokens are predicted with loss; None for all.
     """
 
     tokens: Int32[np.ndarray, " tokens"]
     starts: Int64[np.ndarray, " documents_1"]
+    is_target: Bool[np.ndarray, " tokens"] | None = field(default=None, kw_only=True)
 
     def __len__(self) -> int:
         return len(self.starts) - 1
@@ -33,6 +37,17 @@ class Documents:
         rows = np.full((len(self), lengths.max()), padding, dtype=np.int32)
         rows[np.arange(lengths.max()) < lengths[:, None]] = self.tokens
         return rows
+
+
+class Packing(str, Enum):
+    """How documents become training windows.
+
+    ``continuous`` cuts the stream of all documents into windows, so that nothing is lost. In
+    ``left_aligned`` windows begin with a new document, and what is left of the last one is dropped.
+    """
+
+    continuous = "continuous"
+    left_aligned = "left_aligned"
 
 
 @runtime_checkable
@@ -84,6 +99,7 @@ class DataConfig(Schema, ABC):
     exposures: int = 1000  # times each piece of knowledge is seen; 0: no training
     seq_len: int = 512  # tokens of a training window
     attention_across_documents: bool = True  # as in the papers; false masks other documents
+    packing: Packing = field(default=Packing.continuous, metadata=LATER)
 
     def validate(self) -> None:
         """Require every value in its range; worlds extend this."""

@@ -19,24 +19,25 @@ from physlm.data.corpus import Corpus
 from physlm.data.people.knowledge import KnowledgeCorpus
 from physlm.data.people.parquet import BiographyTables
 from physlm.data.stored import FILES, FORMAT_VERSION, MANIFEST, sha256_of
+from physlm.data.tasks.parquet import TaskTables
+from physlm.data.tasks.task_corpus import TaskCorpus
 from physlm.errors import InputError
 
 _DOCUMENTS_PER_BLOCK = 16_384
 
+Writable = KnowledgeCorpus | CfgCorpus | TaskCorpus
+Tables = BiographyTables | CfgTables | TaskTables
+
 
 def write_corpus(
-    corpus: KnowledgeCorpus | CfgCorpus,
-    folder: Path,
-    *,
-    n_epochs: int,
-    description: Mapping[str, Any],
+    corpus: Writable, folder: Path, *, n_epochs: int, description: Mapping[str, Any]
 ) -> Path:
     """Write epochs of a corpus to a folder, which appears only when it is complete.
 
     The folder holds ``documents.parquet`` (each document with its ground truth), the world
-    (``people.parquet``, or ``rules.parquet`` and ``bags.parquet``), ``tokens.bin`` with
-    ``index.npy`` (all tokens, and where each document starts), ``vocabulary.json``, and
-    ``manifest.json`` with a hash of each file.
+    (``people.parquet``, ``rules.parquet`` and ``bags.parquet``, or nothing for a task),
+    ``tokens.bin`` with ``index.npy`` (all tokens, and where each document starts),
+    ``vocabulary.json``, and ``manifest.json`` with a hash of each file.
 
     Args:
         corpus: The corpus.
@@ -79,12 +80,14 @@ def write_corpus(
     return folder
 
 
-def _tables(corpus: KnowledgeCorpus | CfgCorpus) -> BiographyTables | CfgTables:
+def _tables(corpus: Writable) -> Tables:
+    if isinstance(corpus, TaskCorpus):
+        return TaskTables(corpus)
     return CfgTables(corpus) if isinstance(corpus, CfgCorpus) else BiographyTables(corpus)
 
 
 def _write_documents(
-    tables: BiographyTables | CfgTables, corpus: Corpus, folder: Path, n_epochs: int
+    tables: Tables, corpus: Corpus, folder: Path, n_epochs: int
 ) -> tuple[int, int]:
     lengths: list[Int32[np.ndarray, " documents"]] = []
     blocks = list(_blocks(corpus, n_epochs))

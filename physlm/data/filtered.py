@@ -157,7 +157,9 @@ class FilteredCorpus:
         is_kept[chosen - before] = True
         lengths = np.diff(documents.starts)
         starts = np.concatenate([[0], np.cumsum(lengths[is_kept])])
-        return Documents(documents.tokens[np.repeat(is_kept, lengths)], starts.astype(np.int64))
+        is_kept_token = np.repeat(is_kept, lengths)
+        marks = None if documents.is_target is None else documents.is_target[is_kept_token]
+        return Documents(documents.tokens[is_kept_token], starts.astype(np.int64), is_target=marks)
 
     def is_corrupted(self, number: int, first: int, last: int) -> Bool[np.ndarray, " documents"]:  # noqa: ARG002
         """Which of those kept are corrupted."""

@@ -1,100 +1,73 @@
-"""Documents packed into training windows, in which every token is a target exactly once."""
+"""Documents packed into training windows."""
 
 import itertools
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Int32, Int64
 
-from physlm.data.corpus import Corpus
+from physlm.data.corpus import Corpus, Packing
+from physlm.data.left_alignment import left_aligned
 from physlm.data.mixture import Mixture
-
-IGNORED = -1  # the target at padding, which fills an epoch's last window
+from physlm.data.windows import IGNORED, START, Position, Windows, marks_targets, stored
 
 # Large enough to render at full speed, small enough for memory.
 _TOKENS_PER_BLOCK = 2**22
+_N_SAMPLED = 1000  # documents that lengths are estimated from
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
-    """The position of training in the data: everything before it was seen, nothing after.
-
-    Attributes:
-        epoch: Epochs finished.
-        document: Documents finished in the current epoch.
-        token: Tokens read in the current document.
-        others: In a mixture, the same three numbers for every other part, then for each part the
-            windows so far, or the tokens of finished documents if windows hold all parts.
-    """
-
-    epoch: int = 0
-    document: int = 0
-    token: int = 0
-    others: tuple[int, ...] = ()
-
-    @classmethod
-    def of(cls, numbers: Sequence[int]) -> "Position":
-        """The position with these `numbers`."""
-        epoch, document, token, *others = numbers
-        return cls(epoch, document, token, tuple(others))
-
-    @property
-    def numbers(self) -> tuple[int, ...]:
-        """The position as plain numbers, for checkpoints."""
-        return (self.epoch, self.document, self.token, *self.others)
-
-    def exposures(self, n_documents: int) -> float:
-        """Exposures of each piece of knowledge so far, counted in finished documents."""
-        return self.epoch + (self.document / n_documents if n_documents else 0)
-
-
-@dataclass(frozen=True, slots=True)
-class Windows:
-    """Consecutive windows of one epoch.
-
-    A window holds ``seq_len + 1`` tokens: the first ``seq_len`` are inputs, the last ``seq_len``
-    targets. Adjacent windows overlap by one token, so that every token is a target once.
-
-    Attributes:
-        tokens: Token ids, `IGNORED` after the end of the epoch.
-        ends: The position after each window, as its `Position.numbers`.
-    """
-
-    tokens: Int32[np.ndarray, "windows seq_1"]
-    ends: Int64[np.ndarray, "windows numbers"]
-
-
-def pack(corpus: Corpus, seq_len: int, start: Position = Position()) -> Iterator[Windows]:
+def pack(
+    corpus: Corpus, seq_len: int, start: Position = START, packing: Packing = Packing.continuous
+) -> Iterator[Windows]:
     """All windows of training from ``start`` on, in blocks; windows never span epochs.
 
-    Each epoch ends with an extra end-of-text, the target that closes its last document.
+    Continuous windows end each epoch with an extra end-of-text, which closes its last document.
+
+    Args:
+        corpus: The corpus.
+        seq_len: Tokens of a window, without the one that is only a target.
+        start: Everything before it was seen.
+        packing: How documents become windows.
+
+    Raises:
+        ValueError: If left-aligned windows are to hold all parts of a mixture.
     """
-    if isinstance(corpus, Mixture):
-        packed = _pack_in_windows if corpus.is_in_windows else _pack_whole_windows
-        yield from packed(corpus, seq_len, start)
-        return
-    for epoch in range(start.epoch, corpus.n_epochs):
-        yield from _pack_epoch(corpus, seq_len, start)
-        start = Position(epoch + 1)
+    if not isinstance(corpus, Mixture):
+        for epoch in range(start.epoch, corpus.n_epochs):
+            yield from _pack_epoch(corpus, seq_len, start, packing)
+            start = Position(epoch + 1)
+    elif not corpus.is_in_windows:
+        yield from _pack_whole_windows(corpus, seq_len, start, packing)
+    elif packing is Packing.continuous:
+        yield from _pack_in_windows(corpus, seq_len, start)
+    else:
+        raise ValueError("left-aligned windows hold documents of one part; use packing=continuous")
 
 
-def _pack_epoch(corpus: Corpus, seq_len: int, start: Position) -> Iterator[Windows]:
+def _pack_epoch(
+    corpus: Corpus, seq_len: int, start: Position, packing: Packing
+) -> Iterator[Windows]:
+    per_block = _documents_per_block(corpus)
+    of_epoch = left_aligned if packing is Packing.left_aligned else _continuous
+    return of_epoch(corpus, seq_len, start, per_block)
+
+
+def _continuous(corpus: Corpus, seq_len: int, start: Position, per_block: int) -> Iterator[Windows]:
+    """Windows of one epoch in which every token is a target exactly once."""
     tokens, starts = np.empty(0, dtype=np.int32), np.empty(0, dtype=np.int64)
     first, skip = start.document, start.token
-    per_block = _documents_per_block(corpus)
     for block in range(start.document, corpus.n_documents, per_block):
         last = min(block + per_block, corpus.n_documents)
         documents = corpus.epoch(start.epoch, block, last)
         # `starts` counts from the first token that no window holds yet, which may be inside of
         # document `first`: its start is then negative, and `read - starts` its tokens read.
         starts = np.concatenate([starts, documents.starts[:-1] - skip + len(tokens)])
-        tokens = np.concatenate([tokens, documents.tokens[skip:]])
+        tokens = np.concatenate([tokens, stored(documents)[skip:]])
         skip = 0
         is_last = last == corpus.n_documents
         if is_last:
-            tokens = _close(tokens, corpus.vocabulary.eos, seq_len)
+            tokens = _close(tokens, _closing(corpus), seq_len)
         n_windows = (len(tokens) - 1) // seq_len
         if n_windows == 0:
             continue
@@ -107,18 +80,20 @@ def _pack_epoch(corpus: Corpus, seq_len: int, start: Position) -> Iterator[Windo
         tokens, starts, first = tokens[read[-1] :], starts[at[-1] :] - read[-1], first + at[-1]
 
 
-def _pack_whole_windows(mixture: Mixture, seq_len: int, start: Position) -> Iterator[Windows]:
+def _pack_whole_windows(
+    mixture: Mixture, seq_len: int, start: Position, packing: Packing
+) -> Iterator[Windows]:
     """Windows of single parts, always of the part furthest behind its share.
 
     Ends with the first part.
     """
     cursors, counts = _cursors_and_counts(start, len(mixture.parts))
     others = [
-        _one_by_one(_pack_endlessly(part, seq_len, Position.of(cursor.tolist())))
+        _one_by_one(_pack_endlessly(part, seq_len, Position.of(cursor.tolist()), packing))
         for part, cursor in zip(mixture.parts[1:], cursors[1:], strict=True)
     ]
     shares = np.array(mixture.shares)
-    for block in pack(mixture.parts[0], seq_len, Position.of(cursors[0].tolist())):
+    for block in pack(mixture.parts[0], seq_len, Position.of(cursors[0].tolist()), packing):
         tokens, ends = [], []
         for window, end in zip(block.tokens, block.ends, strict=True):
             while (part := int((shares * (counts.sum() + 1) - counts).argmax())) > 0:
@@ -133,9 +108,11 @@ def _pack_whole_windows(mixture: Mixture, seq_len: int, start: Position) -> Iter
         yield Windows(np.stack(tokens), np.stack(ends))
 
 
-def _pack_endlessly(corpus: Corpus, seq_len: int, start: Position) -> Iterator[Windows]:
+def _pack_endlessly(
+    corpus: Corpus, seq_len: int, start: Position, packing: Packing
+) -> Iterator[Windows]:
     for epoch in itertools.count(start.epoch):
-        yield from _pack_epoch(corpus, seq_len, start)
+        yield from _pack_epoch(corpus, seq_len, start, packing)
         start = Position(epoch + 1)
 
 
@@ -145,7 +122,7 @@ def _one_by_one(blocks: Iterator[Windows]) -> Iterator[tuple[np.ndarray, np.ndar
 
 
 class _Document(NamedTuple):
-    """A document of a mixture, its part, and the `Position.numbers` before it."""
+    """A document of a mixture as `stored`, its part, and the `Position.numbers` before it."""
 
     tokens: Int32[np.ndarray, " tokens"]
     part: int
@@ -166,7 +143,7 @@ def _pack_in_windows(mixture: Mixture, seq_len: int, start: Position) -> Iterato
             yield windows
             n_kept = sum(len(document.tokens) for document in kept) - skip
     end = np.concatenate([cursors.ravel(), counts])
-    closing = _close(np.empty(n_kept, dtype=np.int32), mixture.vocabulary.eos, seq_len)[n_kept:]
+    closing = _close(np.empty(n_kept, dtype=np.int32), _closing(mixture), seq_len)[n_kept:]
     windows, _, _ = _cut([*kept, _Document(closing, 0, end)], skip, seq_len)
     if len(windows.tokens):
         windows.ends[-1] = end
@@ -206,7 +183,7 @@ def _documents(
     for epoch in epochs:
         for block in range(first, corpus.n_documents, per_block):
             documents = corpus.epoch(epoch, block, min(block + per_block, corpus.n_documents))
-            for i, tokens in enumerate(np.split(documents.tokens, documents.starts[1:-1])):
+            for i, tokens in enumerate(np.split(stored(documents), documents.starts[1:-1])):
                 yield (epoch, block + i), tokens
         first = 0
     yield (corpus.n_epochs, 0), None
@@ -246,23 +223,46 @@ def _cursors_and_counts(start: Position, n_parts: int) -> tuple[np.ndarray, np.n
 
 
 def n_tokens(corpus: Corpus) -> float:
-    """Estimated number of tokens of the whole training, from the first documents."""
-    n_first = min(1000, corpus.n_documents)
+    """Estimated number of tokens of all documents of training, from the first ones."""
+    n_first = min(_N_SAMPLED, corpus.n_documents)
     if not corpus.n_epochs or not corpus.n_documents:
         return 0
     per_document = len(corpus.epoch(0, 0, n_first).tokens) / n_first
+    return per_document * _n_documents(corpus)
+
+
+def n_tokens_in_windows(corpus: Corpus, seq_len: int, packing: Packing) -> float:
+    """Estimated number of tokens of all windows of training, which may leave some out."""
+    if packing is Packing.continuous or not corpus.n_epochs or not corpus.n_documents:
+        return n_tokens(corpus)
+    n_first = min(_N_SAMPLED, corpus.n_documents)
+    part = corpus.parts[0] if isinstance(corpus, Mixture) else corpus
+    windows = next(left_aligned(part, seq_len, START, n_first))
+    seen = int(windows.ends[-1, 1]) or part.n_documents
+    return seq_len * len(windows.tokens) / seen * _n_documents(corpus)
+
+
+def _n_documents(corpus: Corpus) -> float:
+    """Documents of training; those of all parts of a mixture, if they are of one length."""
     share = corpus.shares[0] if isinstance(corpus, Mixture) else 1.0
-    return per_document * corpus.n_documents * corpus.n_epochs / share
+    return corpus.n_documents * corpus.n_epochs / share
 
 
 def _documents_per_block(corpus: Corpus) -> int:
-    """Documents of a block, estimated from the length of the first document."""
-    return max(1, _TOKENS_PER_BLOCK // len(corpus.epoch(0, 0, 1).tokens))
+    """Documents of a block, estimated from the length of the first ones."""
+    n_first = min(100, corpus.n_documents)
+    return max(1, _TOKENS_PER_BLOCK * n_first // len(corpus.epoch(0, 0, n_first).tokens))
 
 
-def _close(tokens: Int32[np.ndarray, " tokens"], eos: int, seq_len: int) -> np.ndarray:
-    """The remaining tokens of an epoch, an end-of-text, and padding to whole windows."""
+def _closing(corpus: Corpus) -> int:
+    """The end-of-text after the last document; no target if only marked tokens are."""
+    eos = corpus.vocabulary.eos
+    return -2 - eos if marks_targets(corpus) else eos
+
+
+def _close(tokens: Int32[np.ndarray, " tokens"], closing: int, seq_len: int) -> np.ndarray:
+    """The remaining tokens of an epoch, its closing token, and padding to whole windows."""
     n_padding = -len(tokens) % seq_len
     ending = np.full(1 + n_padding, IGNORED, dtype=np.int32)
-    ending[0] = eos
+    ending[0] = closing
     return np.concatenate([tokens, ending])

@@ -8,6 +8,13 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
+from physlm.models.architecture_checks import (
+    check_canon,
+    check_experts,
+    check_mixer,
+    check_position,
+)
+from physlm.models.canon_config import CanonConfig
 from physlm.models.components import (
     AttentionShape,
     ExpertsShape,
@@ -15,6 +22,7 @@ from physlm.models.components import (
     NormKind,
     PositionEncoding,
 )
+from physlm.models.size import matched_width, require_matched
 from physlm.registry import register
 from physlm.run_id import LATER
 from physlm.schema import Schema
@@ -61,13 +69,28 @@ class MixerConfig(Schema, ABC):
 
     reads: ClassVar[frozenset[str]] = frozenset()
 
+    def check(self, config: "TransformerConfig") -> None:
+        """Require an architecture that the mixer fits into; the default takes any.
+
+        Raises:
+            ValueError: Naming the field, its value and the rule.
+        """
+
     @abstractmethod
     def build(self, config: "TransformerConfig") -> "Mixer":
         """The mixer of one block of such an architecture; the model initialises it."""
 
     @abstractmethod
     def n_parameters(self, config: "TransformerConfig") -> int:
-        """Parameters of one block's mixer, in closed form."""
+        """Parameters of one block's mixer, in closed form, Canon at B aside."""
+
+    def canon_width(self, config: "TransformerConfig") -> int:  # noqa: ARG002
+        """Channels of Canon at B in this mixer; 0, the default, if it has no place for it.
+
+        A mixer that has one builds the layer as ``canon_at(config.canon, "B", width)`` and calls
+        it as ``canon(x, context)``; see ``physlm.models.canon``.
+        """
+        return 0
 
 
 @dataclass(kw_only=True, slots=True)
@@ -96,6 +119,18 @@ class TransformerConfig(ModelConfig):
     has_bias: bool = True
     tie_embeddings: bool = True  # input embedding = output projection
     init_std: float = 0.02
+    # RMSNorm over the queries of all heads, and over the keys, before they are rotated.
+    has_qk_norm: bool = field(default=False, metadata=LATER)
+    # Rope: fraction of the heads that are rotated, the first ones.
+    rope_heads_fraction: float = field(default=1.0, metadata=LATER)
+    # Rope: neighbouring dimensions are rotated together; false: those half of the width apart.
+    rope_is_interleaved: bool = field(default=False, metadata=LATER)
+    # Weight of the mean squared log-partition function of the scores in the training loss.
+    z_loss: float = field(default=0.0, metadata=LATER)
+    # Sets the MLP's width so that all but embeddings has the size of a plain rope model.
+    is_size_matched: bool = field(default=False, metadata=LATER)
+    # Canon layers in every block; null: none.
+    canon: CanonConfig | None = field(default=None, metadata=LATER)
     # Replaces attention; null: attention of the kind that `position` selects.
     mixer: MixerConfig | None = field(default=None, metadata=LATER)
 
@@ -112,12 +147,23 @@ class TransformerConfig(ModelConfig):
     @property
     def d_hidden(self) -> int:
         """Hidden width of the MLP."""
+        if self.is_size_matched:
+            return matched_width(self)
         return round(self.mlp_ratio * self.d_model)
 
     @property
     def attention_shape(self) -> AttentionShape:
         """Sizes of each attention layer."""
         return AttentionShape(self.d_model, self.n_heads, self.n_heads)
+
+    @property
+    def canon_b_width(self) -> int:
+        """Channels of Canon at B; 0 if the mixer has no place for it."""
+        if self.mixer is not None:
+            return self.mixer.canon_width(self)
+        if self.position.is_content_free:
+            return self.d_model  # there are values only
+        return self.d_model + 2 * self.attention_shape.d_kv
 
     @property
     def attention_window(self) -> int | None:
@@ -146,37 +192,17 @@ class TransformerConfig(ModelConfig):
         for name in ("rope_base", "norm_eps", "init_std"):
             if not 0 < getattr(self, name) < math.inf:
                 raise ValueError(f"{name}={getattr(self, name)}; must be above 0")
-        if not 0 < self.rope_fraction <= 1:
-            raise ValueError(f"rope_fraction={self.rope_fraction}; must be above 0, at most 1")
-        head_width = self.d_model // self.n_heads
-        is_rotary = self.position is PositionEncoding.rope
-        if is_rotary and int(head_width * self.rope_fraction) < 2:
-            raise ValueError(
-                f"heads of width {head_width} (d_model / n_heads) are too narrow to rotate "
-                f"rope_fraction={self.rope_fraction} of them; widen d_model or use fewer heads"
-            )
-        self._check_mixer()
+        if not 0 <= self.z_loss < math.inf:
+            raise ValueError(f"z_loss={self.z_loss}; must be at least 0")
+        check_position(self)
+        check_mixer(self)
         if not self.mlp_ratio * self.d_model < 2**62:
             raise ValueError(f"mlp_ratio={self.mlp_ratio}; the number of hidden units is too large")
-        if self.mlp is not MlpKind.none and self.d_hidden < 1:
+        if self.mlp is not MlpKind.none and round(self.mlp_ratio * self.d_model) < 1:
             raise ValueError(f"mlp_ratio={self.mlp_ratio}; leaves no hidden unit")
-
-    def _check_mixer(self) -> None:
-        """A mixer uses every field that is set; learned positions are part of its input."""
-        if self.mixer is None:
-            return
-        is_free = self.position in (PositionEncoding.none, PositionEncoding.learned)
-        if not is_free and "position" not in self.mixer.reads:
-            raise ValueError(
-                f"position={self.position.value}; {type(self.mixer).__name__} reads no positions, "
-                "set position=none or learned"
-            )
-        for name in ("n_kv_heads", "sliding_window"):
-            given = getattr(self, name, None)
-            if given is not None and name not in self.mixer.reads:
-                raise ValueError(
-                    f"{name}={given}; {type(self.mixer).__name__} does not use it, leave it out"
-                )
+        check_canon(self)
+        if self.is_size_matched:
+            require_matched(self)
 
 
 @register("model", "decoder")
@@ -225,7 +251,7 @@ class DecoderConfig(TransformerConfig):
     def validate(self) -> None:
         """Also heads, window and experts consistent."""
         TransformerConfig.validate(self)
-        self._check_experts()
+        check_experts(self)
         if self.n_kv_heads is not None and (self.n_kv_heads < 1 or self.n_heads % self.n_kv_heads):
             raise ValueError(f"n_kv_heads={self.n_kv_heads}; must divide n_heads={self.n_heads}")
         if self.n_kv_heads is not None and self.position.is_content_free:
@@ -234,26 +260,6 @@ class DecoderConfig(TransformerConfig):
             )
         if self.sliding_window is not None and self.sliding_window < 1:
             raise ValueError(f"sliding_window={self.sliding_window}; must be at least 1")
-
-    def _check_experts(self) -> None:
-        if not 1 <= self.n_active_experts <= self.n_experts:
-            raise ValueError(
-                f"n_active_experts={self.n_active_experts}; must be from 1 to "
-                f"n_experts={self.n_experts}"
-            )
-        if self.n_experts == 1:
-            return
-        if self.mlp is MlpKind.none:
-            raise ValueError(f"n_experts={self.n_experts} with mlp=none; experts are MLPs")
-        if self.d_hidden % self.n_experts:
-            raise ValueError(
-                f"n_experts={self.n_experts} does not divide the {self.d_hidden} hidden units "
-                "(mlp_ratio x d_model) that are split evenly between experts"
-            )
-        for name in ("expert_capacity", "load_balance"):
-            least = 0 if name == "load_balance" else 1
-            if not least <= getattr(self, name) < math.inf:
-                raise ValueError(f"{name}={getattr(self, name)}; must be at least {least}")
 
     def build(self, vocabulary_size: int, seq_len: int, seed: int) -> "Decoder":
         """A decoder initialised from the seed's own stream."""
@@ -288,7 +294,7 @@ class EncoderConfig(TransformerConfig):
     def validate(self) -> None:
         """Positions that allow both sides, and a fraction of tokens to mask."""
         TransformerConfig.validate(self)
-        if self.position.is_content_free:
+        if self.position.looks_back_only:
             raise ValueError(
                 f"position={self.position.value} looks back only; use learned, relative, rope or "
                 "none in an encoder"

@@ -6,6 +6,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from physlm.models.alibi import distance_bias
+
 
 class AttentionMask:
     """Which tokens of a batch see which; made dense only where a kernel needs a dense mask.
@@ -46,13 +48,12 @@ class AttentionMask:
             n_columns: Columns, from 0.
             device: Of the mask.
         """
-        row = torch.arange(first, last, device=device)[:, None]
-        column = torch.arange(n_columns, device=device)
+        distance = distances(first, last, n_columns, device)
         is_seen = torch.ones((), dtype=torch.bool, device=device)
         if self.is_causal:
-            is_seen = row >= column
+            is_seen = distance >= 0
         if self.window is not None:
-            is_seen = is_seen & (row - column < self.window)
+            is_seen = is_seen & (distance < self.window)
         is_seen = is_seen.expand(last - first, n_columns)[None, None]
         if self.segments is None:
             return is_seen
@@ -60,14 +61,38 @@ class AttentionMask:
         return is_seen & own[:, None]
 
     def weights(
-        self, scores: Float[Tensor, "#batch heads seq seq"]
+        self,
+        scores: Float[Tensor, "#batch heads seq seq"],
+        bias_by_head: Float[Tensor, "2 heads"] | None = None,
     ) -> Float[Tensor, "#batch heads seq seq"]:
-        """Attention weights: the softmax of each row over the tokens that it sees."""
+        """Attention weights: the softmax of each row over the tokens that it sees.
+
+        ALiBi, if its slopes and reach are given, is added to the scores.
+        """
         seq_len = scores.shape[-1]
+        if bias_by_head is not None:
+            scores = scores + distance_bias(
+                bias_by_head, distances(0, seq_len, seq_len, scores.device)
+            )
         is_seen = self.dense(seq_len, scores.device)
         if is_seen is None and self.is_causal:
             is_seen = self.rows(0, seq_len, seq_len, scores.device)
         return softmax_of_seen(scores, is_seen)
+
+
+def distances(
+    first: int, last: int, n_columns: int, device: torch.device
+) -> Int[Tensor, "rows columns"]:
+    """Distance from each row, from ``first`` up to ``last``, back to each of the first columns.
+
+    Args:
+        first: First row.
+        last: End of the rows, exclusive.
+        n_columns: Columns, from 0.
+        device: Of the distances.
+    """
+    row = torch.arange(first, last, device=device)[:, None]
+    return row - torch.arange(n_columns, device=device)
 
 
 def softmax_of_seen(

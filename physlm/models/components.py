@@ -16,9 +16,10 @@ class NormKind(str, Enum):
 
 
 class MlpKind(str, Enum):
-    """GPT-2's GELU network, the gated SiLU network of Llama and Mistral, or none at all."""
+    """GPT-2's GELU network, the same with SiLU, the gated one of Llama and Mistral, or none."""
 
     gelu = "gelu"
+    silu = "silu"
     gated_silu = "gated_silu"
     none = "none"
 
@@ -27,10 +28,13 @@ class PositionEncoding(str, Enum):
     """How positions enter attention.
 
     Rotary and relative (DeBERTa's) encodings combine distance with content. Learned absolute
-    positions are GPT-2's. Position-only and uniform attention depends on distance alone.
+    positions are GPT-2's. Position-only and uniform attention depends on distance alone. ALiBi
+    lowers scores in proportion to distance, H-ALiBi hides tokens that are further away than its
+    head allows; none leaves positions out.
 
     Source:
-        Physics of Language Models, Part 1: GPT_rot, GPT_rel, GPT, GPT_pos and GPT_uni.
+        Physics of Language Models, Part 1: GPT_rot, GPT_rel, GPT, GPT_pos and GPT_uni; Part 4.1:
+        RoPE, NoPE, ALiBi and H-ALiBi.
     """
 
     rope = "rope"
@@ -39,6 +43,8 @@ class PositionEncoding(str, Enum):
     none = "none"
     position_only = "position_only"
     uniform = "uniform"
+    alibi = "alibi"
+    h_alibi = "h_alibi"
 
     @property
     def has_embedded_distances(self) -> bool:
@@ -49,6 +55,12 @@ class PositionEncoding(str, Enum):
     def is_content_free(self) -> bool:
         """Whether attention weights depend on distance alone."""
         return self in (PositionEncoding.position_only, PositionEncoding.uniform)
+
+    @property
+    def looks_back_only(self) -> bool:
+        """Whether it is defined for distances to earlier tokens alone."""
+        biased = (PositionEncoding.alibi, PositionEncoding.h_alibi)
+        return self.is_content_free or self in biased
 
 
 @dataclass(frozen=True, slots=True)

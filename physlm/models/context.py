@@ -23,7 +23,9 @@ class Context:
         relative_positions: Embeddings of the distances between that many tokens, in ascending
             order; None unless the architecture has them.
         decoding: Decoding state of all blocks; None unless text is generated.
-        state: Decoding state of this block.
+        state: Decoding state of this block's mixer.
+        convolutions: Decoding states of this block's convolutions, by number; each convolution
+            finds its own.
         place: Place of the tokens, one per row, that are read now; None for whole windows.
         load_balancing: List to which mixtures of experts append their load-balancing losses; None
             if these are not needed.
@@ -35,6 +37,7 @@ class Context:
     relative_positions: Float[Tensor, "distances width"] | None = None
     decoding: DecodingState | None = None
     state: MixerState | None = None
+    convolutions: Sequence[MixerState] = ()
     place: Place | None = None
     load_balancing: list[Tensor] | None = None
     observer: AttentionObserver | None = None
@@ -43,7 +46,8 @@ class Context:
         """The same context with the decoding state of one block."""
         if self.decoding is None:
             return self
-        return replace(self, state=self.decoding.blocks[number])
+        block = self.decoding.blocks[number]
+        return replace(self, state=block.mixer, convolutions=block.convolutions)
 
 
 class Mixer(nn.Module, ABC):

@@ -15,37 +15,57 @@ _MOST_PARTS = 8
 
 
 def summed_cross_entropy(
-    logits: Float[Tensor, "tokens vocab"], targets: Int[Tensor, " tokens"]
+    logits: Float[Tensor, "tokens vocab"], targets: Int[Tensor, " tokens"], z_loss: float = 0.0
 ) -> Float[Tensor, ""]:
-    """Summed loss in nats against the targets that are not `NO_TARGET`."""
-    return nn.functional.cross_entropy(
+    """Summed loss in nats against the targets that are not `NO_TARGET`.
+
+    Args:
+        logits: Unnormalised scores.
+        targets: Token ids, or `NO_TARGET`.
+        z_loss: Weight of the squared log-partition functions (logsumexp) that are added.
+
+    Source:
+        Chowdhery et al. (2022), PaLM, section 5, for the z-loss.
+    """
+    loss = nn.functional.cross_entropy(
         logits.float(), targets, ignore_index=NO_TARGET, reduction="sum"
     )
+    if not z_loss:
+        return loss
+    squares = logits.float().logsumexp(dim=-1).square()
+    return loss + z_loss * (squares * (targets != NO_TARGET)).sum()
 
 
 def linear_cross_entropy(
     hidden: Float[Tensor, "tokens width"],
     weight: Float[Tensor, "vocab width"],
     targets: Int[Tensor, " tokens"],
+    z_loss: float = 0.0,
 ) -> Float[Tensor, ""]:
     """Summed loss in nats of ``hidden @ weight.T`` against the targets that are not `NO_TARGET`.
 
     Many tokens over a large vocabulary are split into parts. The gradients of a part are computed
     together with its loss, so its logits are not kept. Second derivatives are refused outside of
     `derivatives.exact`.
+
+    Args:
+        hidden: Normed last states.
+        weight: Output head.
+        targets: Token ids, or `NO_TARGET`.
+        z_loss: Weight of the squared log-partition functions that are added.
     """
     most_logits = _MOST_LOGITS.get(hidden.device.type, 2**28)
     n_rows = max(1, most_logits // len(weight), -(-len(hidden) // _MOST_PARTS))
     if len(hidden) <= n_rows or is_exact():
-        return summed_cross_entropy(nn.functional.linear(hidden, weight), targets)
+        return summed_cross_entropy(nn.functional.linear(hidden, weight), targets, z_loss)
     if not torch.is_grad_enabled():
         parts = zip(torch.split(hidden, n_rows), torch.split(targets, n_rows), strict=True)
-        return torch.stack([linear_cross_entropy(h, weight, t) for h, t in parts]).sum()
+        return torch.stack([linear_cross_entropy(h, weight, t, z_loss) for h, t in parts]).sum()
     # Autocast is applied by hand: inside the loop it would cast the weight again for every part.
     dtype = _dtype_of_products(hidden)
     with torch.autocast(hidden.device.type, enabled=False):
         loss, d_hidden, d_weight = _with_gradients(
-            hidden.detach().to(dtype), weight.detach().to(dtype), targets, n_rows
+            hidden.detach().to(dtype), weight.detach().to(dtype), targets, n_rows, z_loss
         )
     # A linear function with the gradients just computed, minus its own value: adds 0 to the loss,
     # and gives autograd these gradients, under transforms of torch.func and compiled as well.
@@ -60,6 +80,7 @@ def _with_gradients(
     weight: Float[Tensor, "vocab width"],
     targets: Int[Tensor, " tokens"],
     n_rows: int,
+    z_loss: float,
 ) -> tuple[Float[Tensor, ""], Float[Tensor, "tokens width"], Float[Tensor, "vocab width"]]:
     """The loss and its gradients, ``n_rows`` tokens at a time.
 
@@ -68,6 +89,7 @@ def _with_gradients(
         weight: Output head.
         targets: Token ids, or `NO_TARGET`.
         n_rows: Tokens of a part.
+        z_loss: Weight of the squared log-partition functions.
     """
     # Loss and weight gradient are sums over all tokens: fp32, whatever the products are in.
     loss = hidden.new_zeros((), dtype=torch.float32)
@@ -76,12 +98,18 @@ def _with_gradients(
     for states, target in zip(
         torch.split(hidden, n_rows), torch.split(targets, n_rows), strict=True
     ):
-        log_p = nn.functional.linear(states, weight).float().log_softmax(dim=-1)
+        logits = nn.functional.linear(states, weight).float()
+        log_p = logits.log_softmax(dim=-1)
         is_counted = (target != NO_TARGET)[:, None]
         # A comparison instead of a scatter: it fuses with exp and needs no one-hot tensor.
         is_target = vocabulary == target[:, None]
         loss = loss - log_p.gather(1, target.clamp(min=0)[:, None]).mul(is_counted).sum()
-        d_logits = ((log_p.exp() - is_target.float()) * is_counted).to(states.dtype)
+        p = log_p.exp()
+        if z_loss:
+            log_z = logits.logsumexp(dim=-1, keepdim=True)
+            loss = loss + z_loss * (log_z.square() * is_counted).sum()
+            p = p * (1 + 2 * z_loss * log_z)  # the gradient of log_z is the distribution itself
+        d_logits = ((p - is_target.float()) * is_counted).to(states.dtype)
         d_hidden.append(d_logits @ weight)
         d_weight = d_weight + d_logits.mT @ states
     return loss, torch.cat(d_hidden), d_weight

@@ -15,7 +15,7 @@ from physlm.models.observer import AttentionObserver
 from physlm.models.parameters import declarations
 from physlm.models.penalty import PenaltyTerms
 from physlm.models.position import Rotary
-from physlm.models.state import DecodingState, MixerState
+from physlm.models.state import BlockState, DecodingState
 from physlm.models.transformer import Transformer
 
 
@@ -39,7 +39,8 @@ class Decoder(Transformer):
         """Summed loss in nats over the targets; -1 marks positions without a target.
 
         In training, a mixture of experts adds, per target, the weighted load-balancing loss minus
-        its minimum of 1, averaged over layers; a penalty adds its weighted mean over layers.
+        its minimum of 1, averaged over layers; a penalty adds its weighted mean over layers; the
+        z-loss adds its weight times the squared log-partition function of each target's scores.
         """
         if not self.training or (self.config.experts is None and self.penalty is None):
             return self._loss(self.hidden_states(tokens, segments), targets)
@@ -77,7 +78,7 @@ class Decoder(Transformer):
         )
         return self.unembedding(self.norm(self.read(prompts, state))), state
 
-    def new_states(self) -> list[MixerState]:
+    def new_states(self) -> list[BlockState]:
         """An empty decoding state for each block."""
         return [block.new_state() for block in self.blocks]  # type: ignore[operator]
 
@@ -143,4 +144,7 @@ class Decoder(Transformer):
     def _loss(
         self, hidden: Float[Tensor, "batch seq width"], targets: Int[Tensor, "batch seq"]
     ) -> Float[Tensor, ""]:
-        return linear_cross_entropy(hidden.flatten(0, 1), self.output_weight, targets.flatten())
+        z_loss = self.config.z_loss if self.training else 0.0
+        return linear_cross_entropy(
+            hidden.flatten(0, 1), self.output_weight, targets.flatten(), z_loss
+        )

@@ -23,6 +23,8 @@ class Encoder(Transformer):
     ) -> Float[Tensor, ""]:
         """Summed loss in nats over the masked tokens, divided by the masked fraction.
 
+        In training, the z-loss is added.
+
         Divided by the number of targets, it is therefore the mean loss of a masked token. The
         masks are a function of the windows; see ``mlm_masking``.
 
@@ -43,7 +45,8 @@ class Encoder(Transformer):
         # Padding is a segment of its own, which no text sees.
         hidden = self.hidden_states(inputs, segments.masked_fill(~is_token, -1)).flatten(0, 1)
         answers = tokens.masked_fill(~is_chosen, NO_TARGET).flatten()
-        loss = linear_cross_entropy(hidden, self.output_weight, answers)
+        z_loss = self.config.z_loss if self.training else 0.0
+        loss = linear_cross_entropy(hidden, self.output_weight, answers, z_loss)
         return loss / self.config.masked_fraction
 
     @property

@@ -16,8 +16,15 @@ from physlm.models.position import Rotary
 Weights = dict[str, Tensor]
 
 # Our fields that every checkpoint holds, and those that change no score of a model with one MLP.
-_SIZES = {"n_layers", "n_heads", "d_model", "mlp_ratio", "norm_eps"}
-_OF_TRAINING = {"init_std", "n_active_experts", "expert_capacity", "load_balance", "penalty"}
+_SIZES = {"n_layers", "n_heads", "d_model", "mlp_ratio", "norm_eps", "is_size_matched"}
+_OF_TRAINING = {
+    "init_std",
+    "n_active_experts",
+    "expert_capacity",
+    "load_balance",
+    "penalty",
+    "z_loss",
+}
 _KNOWN_PARTS = {
     Decoder,
     DecoderConfig,

@@ -24,10 +24,13 @@ def gpt2_format(model: Decoder) -> tuple[Any, Weights]:
         "sliding_window": None,
         "n_experts": 1,
         "mixer": None,
+        "canon": None,
+        "has_qk_norm": False,
         "position": PositionEncoding.learned,
     }
     # Learned positions leave the rotary fields without effect.
-    require_expressible(model, "GPT-2", {"rope_fraction", "rope_base"}, needed)
+    rotary = {"rope_fraction", "rope_base", "rope_heads_fraction", "rope_is_interleaved"}
+    require_expressible(model, "GPT-2", rotary, needed)
     eos = model.vocabulary_size - 1
     theirs = GPT2Config(
         vocab_size=model.vocabulary_size,

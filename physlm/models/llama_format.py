@@ -22,8 +22,12 @@ def llama_format(model: Decoder) -> tuple[Any, Weights]:
         "has_bias": False,
         "position": PositionEncoding.rope,
         "rope_fraction": 1.0,
+        "rope_heads_fraction": 1.0,
+        "rope_is_interleaved": False,
         "n_experts": 1,
         "mixer": None,
+        "canon": None,
+        "has_qk_norm": False,
     }
     require_expressible(
         model, "Llama", {"n_kv_heads", "sliding_window", "rope_base", "tie_embeddings"}, needed

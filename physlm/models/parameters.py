@@ -4,20 +4,24 @@ A module that owns parameters, or contains other modules, has ``declares``: a de
 of its attributes, each a parameter, or a module with all parameters in it. The innermost
 declaration counts; a value that none declares follows from the type of torch's module.
 
-    class Canon(nn.Module):
-        declares = {"kernel": Declaration(role="canon", decays=False, start=Start.as_made)}
+    class Shift(nn.Module):
+        declares = {"taps": Declaration(role="canon", decays=False, start=Start.as_made)}
 
         def __init__(self, width: int) -> None:
             super().__init__()
-            self.kernel = nn.Parameter(torch.zeros(4, width))
+            self.taps = nn.Parameter(torch.zeros(4, width))
+
+Random initial values that are not those of the model's matrices are drawn by a function, as in
+``Declaration(start=lambda weight, generator: weight.uniform_(-1, 1, generator=generator))``.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import astuple, dataclass
 from enum import Enum
 from typing import Any
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from physlm.errors import InputError
 
@@ -30,6 +34,10 @@ class Start(str, Enum):
     as_made = "as_made"
 
 
+# Fills a parameter in place, with random numbers of the given generator only.
+Initialiser = Callable[[Tensor, torch.Generator], object]
+
+
 @dataclass(frozen=True, slots=True)
 class Declaration:
     """Properties of a parameter that a module declares; None leaves one to other modules.
@@ -37,7 +45,7 @@ class Declaration:
     Attributes:
         role: Under which it is counted, such as embedding, position, attention, mlp or norm.
         decays: Whether weight decay applies to it.
-        start: Its initialisation.
+        start: Its initialisation, or a function that draws it from a generator of its own.
         is_residual: Whether its output is added to the residual stream; its normally distributed
             initial values are then scaled down with depth.
         is_expert: Whether it holds one slice per expert, of which each token uses a few.
@@ -45,7 +53,7 @@ class Declaration:
 
     role: str | None = None
     decays: bool | None = None
-    start: Start | None = None
+    start: Start | Initialiser | None = None
     is_residual: bool | None = None
     is_expert: bool | None = None
 
@@ -95,7 +103,7 @@ def decays(model: nn.Module) -> dict[str, bool]:
     return _known(model, "decays", "whether it decays")
 
 
-def starts(model: nn.Module) -> dict[str, Start]:
+def starts(model: nn.Module) -> dict[str, Start | Initialiser]:
     """Initialisation of each parameter, by name; declared attributes may be added later.
 
     Raises:

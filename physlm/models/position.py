@@ -8,18 +8,34 @@ from torch import Tensor, nn
 class Rotary(nn.Module):
     """Rotations of queries and keys by angles proportional to position.
 
-    The first ``fraction`` of each head is rotated, in pairs half of that width apart.
+    The first ``fraction`` of each head is rotated, in pairs half of that width apart, or of
+    neighbours if interleaved.
+
+    Attributes:
+        heads_fraction: Fraction of the heads to rotate, the first ones; the mixer leaves out the
+            others.
 
     Source:
-        Su et al. (2021), RoFormer; the half-split pairing of GPT-NeoX.
+        Su et al. (2021), RoFormer, whose pairs are neighbours; the half-split pairing of GPT-NeoX.
     """
 
     cos: Tensor
     sin: Tensor
 
-    def __init__(self, head_width: int, n_positions: int, *, fraction: float, base: float) -> None:
+    def __init__(
+        self,
+        head_width: int,
+        n_positions: int,
+        *,
+        fraction: float,
+        base: float,
+        heads_fraction: float = 1.0,
+        is_interleaved: bool = False,
+    ) -> None:
         super().__init__()
-        self.n_pairs = int(head_width * fraction) // 2
+        self.heads_fraction, self.is_interleaved = heads_fraction, is_interleaved
+        # Fractions such as 0.3 of 20 are a little less than whole in binary.
+        self.n_pairs = int(head_width * fraction + 1e-9) // 2
         self.base = base
         cos, sin = self._tables(n_positions)
         self.register_buffer("cos", cos, persistent=False)
@@ -55,8 +71,14 @@ class Rotary(nn.Module):
     ) -> Float[Tensor, "batch heads seq width"]:
         cos, sin = cos.to(x.dtype), sin.to(x.dtype)
         turned, rest = x.tensor_split((2 * self.n_pairs,), dim=-1)
-        first, second = turned.chunk(2, dim=-1)
-        rotated = torch.cat((first * cos - second * sin, second * cos + first * sin), dim=-1)
+        if self.is_interleaved:
+            first, second = turned[..., ::2], turned[..., 1::2]
+        else:
+            first, second = turned.chunk(2, dim=-1)
+        pair = (first * cos - second * sin, second * cos + first * sin)
+        rotated = (
+            torch.stack(pair, dim=-1).flatten(-2) if self.is_interleaved else torch.cat(pair, -1)
+        )
         return torch.cat((rotated, rest), dim=-1) if rest.shape[-1] else rotated
 
     def _tables(self, n_positions: int) -> tuple[Tensor, Tensor]:

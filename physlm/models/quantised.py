@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from physlm.errors import InputError
+from physlm.models.canon import Canon
 from physlm.models.language_model import LanguageModel
 from physlm.models.parameters import declarations
 from physlm.models.transformer import Transformer, transformer
@@ -21,8 +22,8 @@ def quantised(model: LanguageModel, *, bits: int, group_size: int) -> Transforme
 
     Each group of neighbouring weights of a row shares one scale, symmetric around zero; each weight
     is rounded to the nearest multiple. Embeddings, positions, norms and biases are not quantised,
-    as in the paper. The paper's GPTQ also adjusts the other weights of a row to compensate for each
-    rounding; this does not.
+    as in the paper, nor are the few weights of Canon layers. The paper's GPTQ also adjusts the
+    other weights of a row to compensate for each rounding; this does not.
 
     Args:
         model: A trained model.
@@ -31,7 +32,7 @@ def quantised(model: LanguageModel, *, bits: int, group_size: int) -> Transforme
 
     Raises:
         InputError: If torchao is missing, a row is not a multiple of the group, or blocks have
-            weights outside of linear layers and norms.
+            weights outside of linear layers, norms and Canon layers.
 
     Source:
         Physics of Language Models, Part 3.3, section 7.
@@ -47,7 +48,7 @@ def quantised(model: LanguageModel, *, bits: int, group_size: int) -> Transforme
 
 
 def require_quantisable(model: LanguageModel, group_size: int) -> None:
-    """Require that all weights of blocks but norms are of linear layers, in whole groups.
+    """Require that weights of blocks, norms and Canon aside, are of linear layers in whole groups.
 
     Raises:
         InputError: Naming the weight that violates it.
@@ -57,7 +58,9 @@ def require_quantisable(model: LanguageModel, group_size: int) -> None:
     modules = dict(model.blocks.named_modules())
     linear = {name: layer for name, layer in modules.items() if isinstance(layer, nn.Linear)}
     for name, declared in declarations(model.blocks).items():
-        if name.rpartition(".")[0] not in linear and declared.role != "norm":
+        owner = name.rpartition(".")[0]
+        is_filter = isinstance(modules[owner], Canon)
+        if owner not in linear and declared.role != "norm" and not is_filter:
             raise InputError(
                 f"model.weight_bits: blocks.{name} is no linear layer's; only these are quantised"
             )

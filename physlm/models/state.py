@@ -71,6 +71,29 @@ class MixerState(ABC):
         """Drop all other rows."""
 
 
+@dataclass(frozen=True, slots=True)
+class BlockState(MixerState):
+    """Decoding state of one block.
+
+    Attributes:
+        mixer: That of its mixer.
+        convolutions: Those of all convolutions in the block, by number.
+    """
+
+    mixer: MixerState
+    convolutions: Sequence[MixerState] = ()
+
+    def reserve(self, n_positions: int) -> None:
+        """Allocate room for ``n_positions`` tokens in each row."""
+        for state in (self.mixer, *self.convolutions):
+            state.reserve(n_positions)
+
+    def keep(self, rows: Int[Tensor, " kept"]) -> None:
+        """Drop all other rows."""
+        for state in (self.mixer, *self.convolutions):
+            state.keep(rows)
+
+
 class KeyValueState(MixerState):
     """Keys and values of one layer, in tensors that are written in place and grow in blocks.
 
@@ -135,7 +158,7 @@ class DecodingState:
 
     def __init__(
         self,
-        blocks: Sequence[MixerState],
+        blocks: Sequence[BlockState],
         lengths: Int[Tensor, " batch"],
         *,
         n_positions: int,

@@ -65,12 +65,15 @@ class Transformer(LanguageModel):
     def initialise(self, seed: int) -> None:
         """GPT-2's initialisation, from the seed's own stream: residual outputs shrink with depth.
 
+        Parameters that a function initialises have a stream each, so that a model with them has
+        the same other weights as a model without.
+
         A subclass that adds parameters calls it again after adding them.
 
         Raises:
             InputError: Naming a parameter whose initialisation no module declares.
         """
-        generator = torch.Generator().manual_seed(stream_key(seed, "weights") >> 1)
+        generator = _generator(seed, "weights")
         parameters, declared = dict(self.named_parameters()), declarations(self)
         for name, start in starts(self).items():
             if start is Start.normal:
@@ -79,6 +82,8 @@ class Transformer(LanguageModel):
                 parameters[name].normal_(0.0, self.config.init_std * scale, generator=generator)
             elif start is Start.zero:
                 parameters[name].zero_()
+            elif not isinstance(start, Start):
+                start(parameters[name], _generator(seed, "weights", name))
 
     @property
     def n_layers(self) -> int:
@@ -287,8 +292,19 @@ def without_heads(model: LanguageModel, heads: Sequence[tuple[int, int]]) -> Tra
     return quieter
 
 
+def _generator(seed: int, *purpose: str) -> torch.Generator:
+    return torch.Generator().manual_seed(stream_key(seed, *purpose) >> 1)
+
+
 def _rotary(config: TransformerConfig, seq_len: int) -> Rotary | None:
     if config.position is not PositionEncoding.rope:
         return None
     width = config.attention_shape.head_width
-    return Rotary(width, seq_len, fraction=config.rope_fraction, base=config.rope_base)
+    return Rotary(
+        width,
+        seq_len,
+        fraction=config.rope_fraction,
+        base=config.rope_base,
+        heads_fraction=config.rope_heads_fraction,
+        is_interleaved=config.rope_is_interleaved,
+    )

@@ -12,8 +12,9 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from physlm.data.corpus import Corpus
-from physlm.data.packing import IGNORED, Position, Windows, n_tokens, pack
+from physlm.data.corpus import Corpus, Packing
+from physlm.data.packing import n_tokens_in_windows, pack
+from physlm.data.windows import IGNORED, Position, Windows
 
 
 class Chunk(NamedTuple):
@@ -21,7 +22,8 @@ class Chunk(NamedTuple):
 
     Attributes:
         windows: Tokens of each step; in a distributed run only this rank's.
-        n_targets: Tokens predicted in each step, over all ranks.
+        n_targets: Tokens predicted in each step, over all ranks; 1 if there are none.
+        n_tokens: The same with the tokens that are read but not predicted.
         progress: Fraction of all documents seen before each step.
         end: Position after the last step, as numbers.
         rendered_seconds: Time in which the background thread rendered it.
@@ -30,6 +32,7 @@ class Chunk(NamedTuple):
 
     windows: Int[Tensor, "steps batch seq_1"]
     n_targets: list[int]
+    n_tokens: list[int]
     progress: list[float]
     end: tuple[int, ...]
     rendered_seconds: float = 0.0
@@ -52,6 +55,7 @@ class Batches:
     steps_per_chunk: int = 1
     rank: int = 0
     n_ranks: int = 1
+    packing: Packing = Packing.continuous
     start: Position = field(default_factory=Position)
 
     def starting_at(self, start: Position) -> "Batches":
@@ -70,7 +74,7 @@ class Batches:
         kept: list[Windows] = []
         before = self.start
         wanted = self.batch_size * self.steps_per_chunk
-        for block in pack(self.corpus, self.seq_len, self.start):
+        for block in pack(self.corpus, self.seq_len, self.start, self.packing):
             kept.append(block)
             while sum(len(windows.tokens) for windows in kept) >= wanted:
                 taken, kept = _take(kept, wanted)
@@ -85,16 +89,19 @@ class Batches:
         steps = tokens.reshape(-1, self.batch_size, self.seq_len + 1)
         ends = taken.ends[self.batch_size - 1 :: self.batch_size].tolist()
         starts = [before, *(Position.of(end) for end in ends)]
+        # Sums of losses are divided by it, and a step may hold no marked token.
+        n_targets = (steps[..., 1:] >= 0).sum(axis=(1, 2)).clip(min=1)
         return Chunk(
             windows=torch.from_numpy(np.ascontiguousarray(steps[:, self.rank :: self.n_ranks])),
-            n_targets=(steps[..., 1:] != IGNORED).sum(axis=(1, 2)).tolist(),
+            n_targets=n_targets.tolist(),
+            n_tokens=(steps[..., 1:] != IGNORED).sum(axis=(1, 2)).tolist(),
             progress=[self.progress(start) for start in starts[: len(steps)]],
             end=tuple(taken.ends[-1].tolist()),
         )
 
     def n_tokens(self) -> float:
         """Approximate number of tokens of the whole training."""
-        return n_tokens(self.corpus)
+        return n_tokens_in_windows(self.corpus, self.seq_len, self.packing)
 
     def progress(self, position: Position) -> float:
         """Fraction of all documents of training before a position."""

@@ -14,7 +14,7 @@ from jaxtyping import Float, Int
 from lightning.pytorch.strategies import FSDPStrategy, ParallelStrategy
 from torch import Tensor
 
-from physlm.data.packing import Position
+from physlm.data.windows import Position
 from physlm.errors import DivergedError
 from physlm.models.parameters import decays
 from physlm.record import Origin
@@ -34,7 +34,7 @@ class Progress:
     Attributes:
         position: Position in the corpus.
         steps: Optimizer steps taken.
-        tokens: Tokens predicted.
+        tokens: Tokens seen, predicted or not; all are, unless a corpus marks its targets.
         seconds: Wall time spent training, over all attempts at the run.
         waiting_seconds: Further wall time, spent waiting for data.
     """
@@ -55,7 +55,7 @@ class Progress:
         return Progress(
             Position.of(chunk.end),
             self.steps + len(chunk.windows),
-            self.tokens + sum(chunk.n_targets),
+            self.tokens + sum(chunk.n_tokens),
             self.seconds + seconds,
             self.waiting_seconds + chunk.waited_seconds,
         )
@@ -254,7 +254,7 @@ class TrainingModule(lightning.LightningModule):
             "train/learning_rate": rate,
             "train/exposures": self.exposures(),
             "train/tokens": float(self.progress.tokens),
-            "train/tokens_per_second": sum(chunk.n_targets) / seconds,
+            "train/tokens_per_second": sum(chunk.n_tokens) / seconds,
         }
         for logger in self.loggers:
             logger.log_metrics(curves, step=self.progress.steps)

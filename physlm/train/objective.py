@@ -1,5 +1,6 @@
 """The training objective: the loss of a batch of windows."""
 
+import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
@@ -25,9 +26,12 @@ class Objective(nn.Module):
 
     def forward(self, windows: Int[Tensor, "batch seq_1"]) -> Float[Tensor, ""]:
         """Loss in nats, summed over the targets of these windows."""
-        inputs = windows[:, :-1].clamp(min=0).long()
+        # As windows store them: -1 is padding, -2 - token a token that is read but not predicted.
+        tokens = torch.where(windows < -1, -2 - windows, windows)
+        inputs = tokens[:, :-1].clamp(min=0).long()
+        targets = windows[:, 1:].clamp(min=-1).long()
         segments = None if self.is_visible_across_documents else self._documents(inputs)
-        return self.model.loss(inputs, windows[:, 1:].long(), segments)
+        return self.model.loss(inputs, targets, segments)
 
     def _documents(self, inputs: Int[Tensor, "batch seq"]) -> Int[Tensor, "batch seq"]:
         """Document number of each token; a document begins with end-of-text."""

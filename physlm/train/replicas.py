@@ -18,7 +18,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from physlm.atomic import replacing
-from physlm.data.packing import IGNORED
+from physlm.data.windows import IGNORED
 from physlm.errors import InputError, InterruptedRunError
 from physlm.interruption import StopRequests, stop_requests
 from physlm.models.language_model import LanguageModel
@@ -211,7 +211,7 @@ class _Training:
             "train/learning_rate": rate,
             "train/exposures": done.position.exposures(self.replicas[i].batches.corpus.n_documents),
             "train/tokens": float(done.tokens),
-            "train/tokens_per_second": sum(chunk.n_targets) / seconds,
+            "train/tokens_per_second": sum(chunk.n_tokens) / seconds,
         }
         for logger in self.replicas[i].loggers:
             logger.log_metrics(curves, step=done.steps)

@@ -38,9 +38,12 @@ class ReplicatedStep:
         self.trainer = trainer
         device = next(objective.parameters()).device
         named = [dict(model.named_parameters(prefix="model")) for model in models]
-        self.parameters = {
+        stacked = {
             name: torch.stack([own[name].detach().to(device) for own in named]) for name in named[0]
         }
+        is_trained = {name: parameter.requires_grad for name, parameter in named[0].items()}
+        self.parameters = {name: p for name, p in stacked.items() if is_trained[name]}
+        self.frozen = {name: p for name, p in stacked.items() if not is_trained[name]}
         # Adam's update is written out below: torch's optimizers know one learning rate, not one per
         # replica, and one norm for clipping.
         self.means = {name: torch.zeros_like(p) for name, p in self.parameters.items()}
@@ -76,13 +79,15 @@ class ReplicatedStep:
         """Give each model its own weights."""
         for i, model in enumerate(models):
             model.to(self.device)
-            for name, parameter in model.named_parameters(prefix="model"):
-                parameter.data.copy_(self.parameters[name][i])
+            own = dict(model.named_parameters(prefix="model"))
+            for name, parameters in self.parameters.items():
+                own[name].data.copy_(parameters[i])
 
     def _take(self, windows: Tensor, n_targets: Tensor, rates: Tensor, number: Tensor) -> Tensor:
         gradients: dict[str, Tensor]
         losses: Tensor
-        gradients, losses = self._differentiate(self.parameters, windows, n_targets)
+        own = (self.parameters, self.frozen, windows, n_targets)
+        gradients, losses = self._differentiate(*own)
         scale = self._clip_scale(gradients)
         optim, first, second = self.optim, self.optim.beta_1, self.optim.beta_2
         for name, parameter in self.parameters.items():
@@ -107,10 +112,18 @@ class ReplicatedStep:
         scale: Tensor = (self.trainer.gradient_clip / (norms + 1e-6)).clamp(max=1.0)
         return scale
 
-    def _loss(self, parameters: dict[str, Tensor], windows: Tensor, n_targets: Tensor) -> Tensor:
+    def _loss(
+        self,
+        parameters: dict[str, Tensor],
+        frozen: dict[str, Tensor],
+        windows: Tensor,
+        n_targets: Tensor,
+    ) -> Tensor:
         is_bf16, kind = self.trainer.precision is Precision.bf16, self.device.type
         autocast = torch.autocast(kind, dtype=torch.bfloat16) if is_bf16 else nullcontext()
         # Under vmap, fused attention kernels would run their backward pass replica by replica.
         with autocast, sdpa_kernel(SDPBackend.MATH):
-            loss: Tensor = torch.func.functional_call(self.objective, parameters, (windows,))
+            loss: Tensor = torch.func.functional_call(
+                self.objective, parameters | frozen, (windows,)
+            )
         return loss / n_targets

@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 
 from physlm.data.mixture import Mixture, part_of
-from physlm.data.packing import IGNORED, Position, n_tokens, pack
+from physlm.data.packing import n_tokens, pack
 from physlm.data.people.bios import BiosConfig
 from physlm.data.people.knowledge import KnowledgeCorpus
 from physlm.data.people.mixed import MixedConfig
 from physlm.data.people.qa_split import world_of
 from physlm.data.people.questions import QuestionCorpus, QuestionsConfig
 from physlm.data.tokens import TokenizerName
+from physlm.data.windows import IGNORED, Position
 
 SEQ_LEN = 32
 
@@ -73,10 +74,11 @@ def test_the_second_part_repeats_as_often_as_needed():
 
 
 def pack_epochs(corpus, n):
-    from physlm.data.packing import _pack_epoch
+    from physlm.data.packing import _continuous
 
     for epoch in range(n):
-        yield from (block.tokens for block in _pack_epoch(corpus, SEQ_LEN, Position(epoch)))
+        blocks = _continuous(corpus, SEQ_LEN, Position(epoch), corpus.n_documents)
+        yield from (block.tokens for block in blocks)
 
 
 def test_training_resumes_after_any_window():

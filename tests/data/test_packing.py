@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from physlm.data import packing
 from physlm.data.corpus import Documents
-from physlm.data.packing import IGNORED, Position, pack
+from physlm.data.packing import pack
+from physlm.data.windows import IGNORED, Position
 
 
 @dataclass

@@ -8,6 +8,7 @@ import torch
 from physlm.errors import InputError
 from physlm.models.adapter import adapted, merged
 from physlm.models.architecture import DecoderConfig
+from physlm.models.canon_config import CanonConfig
 from physlm.models.components import PositionEncoding
 from physlm.models.inherited import InheritedConfig, Lora, Tuning
 from tests.plugin.running_mean import RunningMeanConfig
@@ -18,6 +19,7 @@ STYLES = {
         d_model=32, n_layers=2, n_heads=4, n_kv_heads=2, has_bias=False, tie_embeddings=False
     ),
     "relative": DecoderConfig(d_model=32, n_layers=1, position=PositionEncoding.relative),
+    "canon": DecoderConfig(d_model=32, n_layers=1, canon=CanonConfig(), has_qk_norm=True),
 }
 TOKENS = torch.randint(0, 50, (3, 12), generator=torch.Generator().manual_seed(0))
 

@@ -11,7 +11,8 @@ import torch
 from physlm.eval.generate import generate
 from physlm.eval.sampling import Sampling
 from physlm.models.architecture import DecoderConfig, EncoderConfig
-from physlm.models.components import PositionEncoding
+from physlm.models.canon_config import Activation, CanonConfig
+from physlm.models.components import MlpKind, PositionEncoding
 from physlm.train.compiled_step import CompiledStep
 from physlm.train.objective import Objective
 from physlm.train.schedule import OptimConfig
@@ -31,6 +32,18 @@ CONFIGS = {
     ),
     "position_only": DecoderConfig(position=PositionEncoding.position_only, **SMALL),
     "uniform": DecoderConfig(position=PositionEncoding.uniform, **SMALL),
+    "canon": DecoderConfig(
+        mlp=MlpKind.gated_silu,
+        canon=CanonConfig(activation=Activation.silu, bias=True),
+        z_loss=0.01,
+        **SMALL,
+    ),
+    "alibi": DecoderConfig(
+        position=PositionEncoding.alibi, n_kv_heads=1, has_qk_norm=True, mlp=MlpKind.silu, **SMALL
+    ),
+    "quarter rope": DecoderConfig(
+        rope_fraction=0.5, rope_heads_fraction=0.5, rope_is_interleaved=True, **SMALL
+    ),
     "bert": EncoderConfig(**SMALL),
     "deberta": EncoderConfig(position=PositionEncoding.relative, **SMALL),
 }
@@ -84,7 +97,7 @@ def test_compiled_steps_are_the_plain_ones(kind):
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("kind", ["relative", "bert"])
+@pytest.mark.parametrize("kind", ["relative", "bert", "canon"])
 def test_compiled_steps_in_bf16_are_the_plain_ones(kind):
     found = found_elsewhere("compared", kind, "bf16")
     assert found["whole"] == pytest.approx(found["plain"], rel=0.01)
@@ -94,7 +107,7 @@ def test_compiled_steps_in_bf16_are_the_plain_ones(kind):
 def written():
     """Texts that models write with compiled and with plain steps."""
     texts = []
-    for kind in ("relative", "position_only", "uniform"):
+    for kind in ("relative", "position_only", "uniform", "canon", "alibi", "quarter rope"):
         model = CONFIGS[kind].build(20, 12, 0)
         for is_compiled in (True, False):
             sampling = Sampling(max_new_tokens=18, is_compiled=is_compiled)

@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from physlm.models import cross_entropy
+from physlm.models.architecture import DecoderConfig, EncoderConfig
 from physlm.models.cross_entropy import NO_TARGET, linear_cross_entropy
 
 N_TOKENS, WIDTH, N_VOCABULARY = 50, 8, 20
@@ -39,6 +40,31 @@ def test_any_parts_give_the_loss_and_gradients_of_the_whole(case, n_rows, factor
         torch.autograd.grad(loss, case[:2]), torch.autograd.grad(expected, case[:2]), strict=True
     ):
         torch.testing.assert_close(ours, theirs)
+
+
+@pytest.mark.parametrize("n_rows", [7, 1000])
+def test_the_z_loss_adds_squared_log_partition_functions_of_targets(case, n_rows, monkeypatch):
+    monkeypatch.setitem(cross_entropy._MOST_LOGITS, "cpu", n_rows * N_VOCABULARY)
+    hidden, weight, targets = case
+    squares = (hidden @ weight.T)[targets >= 0].exp().sum(dim=1).log().square()
+    expected = reference(*case) + 0.3 * squares.sum()
+    loss = linear_cross_entropy(*case, z_loss=0.3)
+    torch.testing.assert_close(loss, expected)
+    for ours, theirs in zip(
+        torch.autograd.grad(loss, case[:2]), torch.autograd.grad(expected, case[:2]), strict=True
+    ):
+        torch.testing.assert_close(ours, theirs)
+    with torch.no_grad():
+        torch.testing.assert_close(linear_cross_entropy(*case, z_loss=0.3), expected)
+
+
+@pytest.mark.parametrize("kind", [DecoderConfig, EncoderConfig])
+def test_only_training_has_a_z_loss(kind):
+    plain, squared = (kind(n_layers=1, d_model=8, z_loss=z).build(20, 12, 0) for z in (0.0, 0.1))
+    tokens = torch.randint(20, (4, 12), generator=torch.Generator().manual_seed(0))
+    windows = tokens, tokens.roll(-1, 1)
+    assert squared.loss(*windows) > plain.loss(*windows) + 1
+    assert squared.eval().loss(*windows) == plain.eval().loss(*windows)
 
 
 def test_parts_are_right_where_the_output_layer_is_also_the_embedding(case, monkeypatch):

@@ -5,6 +5,7 @@ import torch
 
 from physlm.models.architecture import DecoderConfig
 from physlm.models.attention_mask import AttentionMask
+from physlm.models.canon_config import Activation, CanonConfig
 from physlm.models.channels.mlp import GatedSiluMlp, GeluMlp, gelu
 from physlm.models.components import MlpKind, NormKind, PositionEncoding
 from physlm.models.context import Context
@@ -44,6 +45,40 @@ STYLES = {
     },
     "quarter mlp": {"mlp_ratio": 0.25},
     "no mlp": {"mlp": MlpKind.none},
+    "canon": {
+        "norm": NormKind.rmsnorm,
+        "mlp": MlpKind.gated_silu,
+        "has_bias": False,
+        "canon": CanonConfig(),
+    },
+    "canon relative": {
+        "position": PositionEncoding.relative,
+        "n_kv_heads": 2,
+        "has_qk_norm": True,
+        "canon": CanonConfig(
+            positions="DB", kernel=2, residual=False, activation=Activation.silu, bias=True
+        ),
+    },
+    "canon position only": {
+        "position": PositionEncoding.position_only,
+        "canon": CanonConfig(positions="BC", kernel=3),
+    },
+    "alibi": {
+        "position": PositionEncoding.alibi,
+        "n_kv_heads": 2,
+        "has_qk_norm": True,
+        "sliding_window": 5,
+    },
+    "h_alibi": {"position": PositionEncoding.h_alibi, "canon": CanonConfig(positions="AC")},
+    "quarter rope": {
+        "rope_fraction": 0.5,
+        "rope_heads_fraction": 0.5,
+        "rope_is_interleaved": True,
+        "n_kv_heads": 2,
+        "mlp": MlpKind.silu,
+        "canon": CanonConfig(positions="A"),
+        "is_size_matched": True,
+    },
 }
 
 
@@ -88,7 +123,19 @@ def test_a_sliding_window_hides_what_lies_further_back():
 
 
 @pytest.mark.parametrize(
-    "style", ["gpt2", "relative", "relative mistral", "position only", "uniform"]
+    "style",
+    [
+        "gpt2",
+        "relative",
+        "relative mistral",
+        "position only",
+        "uniform",
+        "canon",
+        "canon relative",
+        "canon position only",
+        "alibi",
+        "h_alibi",
+    ],
 )
 def test_masked_documents_score_as_if_alone(style):
     model = config(style).build(20, 12, 0).eval()
@@ -145,6 +192,12 @@ def test_learned_positions_end_where_they_end():
         ({"n_layers": 0}, "n_layers=0"),
         ({"n_kv_heads": 3}, "n_kv_heads=3"),
         ({"rope_fraction": 1.5}, "rope_fraction=1.5"),
+        ({"rope_fraction": 0.4}, "are 3.2 dimensions; rotation takes an even number"),
+        ({"rope_heads_fraction": 0.6}, "rope_heads_fraction=0.6 of n_heads=4 is no whole"),
+        ({"rope_heads_fraction": 0.5, "n_kv_heads": 1}, "of n_kv_heads=1 is no whole number"),
+        ({"position": PositionEncoding.h_alibi, "n_heads": 1}, "h_alibi with n_heads=1"),
+        ({"position": PositionEncoding.uniform, "has_qk_norm": True}, "has_qk_norm=true with"),
+        ({"z_loss": -1.0}, "z_loss=-1.0"),
         ({"n_heads": 32}, "too narrow to rotate"),
         ({"mlp_ratio": 0.001}, "mlp_ratio=0.001"),
         ({"sliding_window": 0}, "sliding_window=0"),

@@ -7,6 +7,7 @@ import torch
 
 from physlm.errors import InputError
 from physlm.models.architecture import DecoderConfig
+from physlm.models.canon_config import CanonConfig
 from physlm.models.quantised import quantised, require_quantisable
 
 
@@ -63,6 +64,17 @@ def test_more_bits_and_smaller_groups_come_closer():
         for bits, group in ((8, 32), (4, 32), (4, 4), (2, 32))
     }
     assert far[8, 32] < far[4, 4] < far[4, 32] < far[2, 32]
+
+
+def test_canon_layers_stay_as_they_are():
+    original = model(canon=CanonConfig())
+    rounded = quantised(original, bits=4, group_size=8)
+    before, after = dict(original.named_parameters()), dict(rounded.named_parameters())
+    filters = [name for name in before if "canon" in name]
+    assert len(filters) == 2 * 4
+    assert all(torch.equal(before[name], after[name]) for name in filters)
+    tokens = torch.randint(20, (2, 12))
+    assert not torch.equal(original(tokens), rounded(tokens))
 
 
 def test_groups_that_do_not_divide_a_row_are_named():

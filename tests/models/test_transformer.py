@@ -57,7 +57,7 @@ def test_attention_patterns_are_distributions_over_what_is_seen(kind):
     torch.testing.assert_close(maps.sum(-1), torch.ones(2, 2, 4, 12))
     is_seen = is_seen_by_brute_force(kind, 12)
     assert not maps[..., ~is_seen].any()
-    if config_of(kind).position is not PositionEncoding.uniform:
+    if config_of(kind).position not in (PositionEncoding.uniform, PositionEncoding.h_alibi):
         assert maps[..., is_seen].all()
 
 
@@ -67,13 +67,13 @@ def patterns(model, *given):
     return torch.stack(maps)
 
 
-def values_of(attention, x):
+def values_of(attention, x, context):
     """The values of all heads, which heads may share."""
     shape = attention.shape
-    if hasattr(attention, "value"):
-        values = attention.value(x)
-    else:
-        values = attention.qkv(x)[..., -shape.d_kv :]
+    projected = attention.value(x) if hasattr(attention, "value") else attention.qkv(x)
+    if attention.canon is not None:
+        projected = attention.canon(projected, context)
+    values = projected[..., projected.shape[-1] - shape.d_kv :]
     by_head = values.unflatten(-1, (-1, shape.head_width)).transpose(1, 2)
     return by_head.repeat_interleave(shape.n_heads // by_head.shape[1], dim=1)
 
@@ -84,13 +84,13 @@ def values_of(attention, x):
 def test_attention_patterns_times_values_are_what_layers_gather(kind, is_masked):
     model, seen = build(kind), []
     for block in model.blocks:
-        block.attention.register_forward_hook(lambda _, given, out: seen.append((given[0], out)))
+        block.attention.register_forward_hook(lambda _, given, out: seen.append((*given, out)))
     document = torch.arange(12).expand(2, -1) // 4
     segments = document if is_masked else None
     model.hidden_states(tokens(), segments)
     maps = patterns(model, tokens(), segments)
-    for block, layer, (x, out) in zip(model.blocks, maps, seen, strict=False):
-        gathered = (layer @ values_of(block.attention, x)).transpose(1, 2).flatten(2)
+    for block, layer, (x, context, out) in zip(model.blocks, maps, seen, strict=False):
+        gathered = (layer @ values_of(block.attention, x, context)).transpose(1, 2).flatten(2)
         torch.testing.assert_close(block.attention.out(gathered), out, atol=1e-4, rtol=1e-4)
 
 

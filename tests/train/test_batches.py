@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import torch
 
-from physlm.data.packing import IGNORED, Position, pack
+from physlm.data.packing import pack
+from physlm.data.windows import IGNORED, Position
 from physlm.train.batches import Batches
 
 

@@ -11,7 +11,8 @@ import pytest
 import torch
 from rich.console import Console
 
-from physlm.data.packing import IGNORED, pack
+from physlm.data.packing import pack
+from physlm.data.windows import IGNORED
 from physlm.errors import InputError
 from physlm.models.architecture import DecoderConfig
 from physlm.train import callbacks

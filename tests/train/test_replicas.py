@@ -10,6 +10,7 @@ from physlm.data.people.bios import BiosConfig
 from physlm.data.tokens import TokenizerName
 from physlm.errors import InputError, InterruptedRunError
 from physlm.models.architecture import DecoderConfig
+from physlm.models.canon_config import CanonConfig
 from physlm.models.components import MlpKind, PositionEncoding
 from physlm.run_directory import RunDirectory
 from physlm.train.batches import Batches
@@ -116,6 +117,8 @@ def test_replicas_train_in_half_precision_too(tmp_path):
                 {"n_kv_heads": 1},
                 {"mlp": MlpKind.gated_silu, "has_bias": False},
                 {"n_experts": 4, "n_active_experts": 2},
+                {"canon": CanonConfig(), "z_loss": 0.1, "has_qk_norm": True},
+                {"canon": CanonConfig(is_frozen=True), "position": PositionEncoding.alibi},
             )
         ),
     ],

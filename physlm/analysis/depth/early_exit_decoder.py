@@ -12,6 +12,7 @@ from physlm.analysis.depth.exit_rule import ExitCriterion, ExitRule
 from physlm.analysis.depth.exit_state import ExitState
 from physlm.analysis.lenses.lens import Lens
 from physlm.errors import InputError
+from physlm.models.block import Block, require_no_convolutions
 from physlm.models.context import Context
 from physlm.models.decoder import Decoder
 from physlm.models.language_model import LanguageModel, chosen
@@ -42,7 +43,8 @@ class EarlyExitDecoder(LanguageModel):
         n_left: Tokens that left at each state, since the decoder was built.
 
     Raises:
-        InputError: If the model is no decoder of physlm, or has no such state.
+        InputError: If the model is no decoder of physlm, has no such state, or has convolutions
+            (Canon layers), which read every token.
 
     Source:
         Schuster et al. (2022), Confident Adaptive Language Modeling, for propagated states.
@@ -55,6 +57,9 @@ class EarlyExitDecoder(LanguageModel):
                 f"early exit decodes with decoders of physlm; {type(lens.model).__name__} is none"
             )
         chosen(rule.states, lens.model.n_layers + 1, "state")
+        for block in lens.model.blocks:
+            assert isinstance(block, Block)
+            require_no_convolutions(block)
         self.model, self.lens, self.rule = lens.model, lens, rule
         self.vocabulary_size = self.model.vocabulary_size
         self.longest_window = self.model.longest_window

@@ -11,7 +11,7 @@ from physlm.models.attention_mask import AttentionMask
 from physlm.models.block import Block
 from physlm.models.context import Context
 from physlm.models.decoder import Decoder
-from physlm.models.state import DecodingState, MixerState, Place
+from physlm.models.state import BlockState, DecodingState, Place
 
 
 @dataclass(slots=True)
@@ -38,7 +38,7 @@ class ExitState(DecodingState):
 
     def __init__(
         self,
-        blocks: list[MixerState],
+        blocks: list[BlockState],
         lengths: Int[Tensor, " batch"],
         *,
         n_positions: int,

@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from physlm.data.cfg.sampling import expand, grown
+from physlm.data.cfg.sampling import expand
 from physlm.data.cfg.spans import begin_path, extend_paths, new_positions, taken
 from physlm.data.compilation import compiled, compiled_within, inlined
+from physlm.data.growing import grown
 from physlm.data.splitmix import next_bits, stream_of, unit
 
 

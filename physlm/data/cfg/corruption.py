@@ -8,8 +8,9 @@ from jaxtyping import Int64
 
 from physlm.data.cfg.derivation import Strings
 from physlm.data.cfg.grammar import Grammar
-from physlm.data.cfg.sampling import expand, grown
+from physlm.data.cfg.sampling import expand
 from physlm.data.compilation import compiled
+from physlm.data.growing import grown
 from physlm.data.splitmix import below, next_bits, stream_of, unit
 from physlm.schema import converted
 

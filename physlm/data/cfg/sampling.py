@@ -8,7 +8,8 @@ import numpy as np
 
 from physlm.data.cfg.derivation import Derivations, Strings
 from physlm.data.cfg.tables import Tables
-from physlm.data.compilation import compiled, compiled_within, inlined
+from physlm.data.compilation import compiled, compiled_within
+from physlm.data.growing import grown
 from physlm.data.splitmix import below, next_bits, stream_of, unit
 
 
@@ -47,18 +48,6 @@ def derive(
         choice_starts: Choices of string i are ``choices[choice_starts[i]:choice_starts[i + 1]]``.
     """
     return Derivations(*_derive(tables, tokens, starts, choices, choice_starts))
-
-
-@inlined
-def grown(values, n_used, needed):  # type: ignore[no-untyped-def]
-    """The array itself, or a longer copy of its used part if more room is needed."""
-    if n_used + needed <= len(values):
-        return values
-    longer = np.empty(2 * len(values) + needed, dtype=values.dtype)
-    # A slice would make Numba compile the text of an error about shapes, which takes seconds.
-    for k in range(n_used):
-        longer[k] = values[k]
-    return longer
 
 
 @compiled_within

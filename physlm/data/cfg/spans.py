@@ -17,9 +17,9 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float64, Int32, Int64
 
-from physlm.data.cfg.sampling import grown
 from physlm.data.cfg.tables import Tables
 from physlm.data.compilation import compiled, compiled_within, inlined
+from physlm.data.growing import grown
 
 
 class Spans(NamedTuple):

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass, fields, replace
 
-from physlm.data.corpus import DataConfig, require_at_least
+from physlm.data.corpus import DataConfig, Packing, require_at_least
 from physlm.data.mixture import Mixture
 from physlm.data.people.junk_people import JunkKind, JunkPeople
 from physlm.data.people.knowledge import KnowledgeCorpus
@@ -54,6 +54,11 @@ class JunkConfig(KnowledgeConfig):
         if self.junk_fraction == 0 and self.junk_token is not None:
             raise ValueError(
                 f"junk_token={self.junk_token}, but junk_fraction=0; leave one of them out"
+            )
+        if self.mixes_in_windows and self.packing is Packing.left_aligned:
+            raise ValueError(
+                "mixes_in_windows=true with packing=left_aligned: left-aligned windows hold "
+                "documents of one part; use packing=continuous"
             )
         for name in ("domain_token", "junk_token"):
             token = getattr(self, name)

@@ -1,1 +1,1 @@
-"""Manipulation tasks: questions whose answers are computed from known facts."""
+"""Manipulation tasks, whose answers follow from known facts, and synthetic reasoning tasks."""

@@ -1,1 +1,1 @@
-"""Scorers of tasks: knowledge manipulation."""
+"""Scorers of tasks: knowledge manipulation, and accuracy on synthetic tasks."""

@@ -11,6 +11,7 @@ from physlm.data.files.text_corpus import Part, TextCorpus
 from physlm.measurement import Metric
 from physlm.models.cross_entropy import NO_TARGET
 from physlm.models.language_model import LanguageModel
+from physlm.stats.ratio import ratio_of_sums
 
 if TYPE_CHECKING:
     from physlm.eval.texts.text_loss import TextLossConfig
@@ -92,20 +93,11 @@ def _metrics(
     p = tokens[tokens > 0] / tokens.sum()
     unigram, n = float(-(p * np.log(p)).sum()), len(texts)
     rows = [
-        ("text/loss_nats", "nats/token", *_ratio(totals, counts)),
-        ("text/bits_per_byte", "bits/byte", *_ratio(totals / math.log(2), n_bytes)),
+        ("text/loss_nats", "nats/token", *ratio_of_sums(totals, counts)),
+        ("text/bits_per_byte", "bits/byte", *ratio_of_sums(totals / math.log(2), n_bytes)),
         ("text/unigram_loss_nats", "nats/token", unigram, None),
     ]
     return [
         Metric(name=name, value=value, unit=unit, n=n, stderr=stderr, dims={"split": split})
         for name, unit, value, stderr in rows
     ]
-
-
-def _ratio(totals: np.ndarray, counts: np.ndarray) -> tuple[float, float | None]:
-    """A ratio of sums over documents, with its standard error by linearisation."""
-    value, n = float(totals.sum() / counts.sum()), len(totals)
-    if n < 2:
-        return value, None
-    residuals = totals - value * counts
-    return value, float(math.sqrt(n / (n - 1) * (residuals**2).sum()) / counts.sum())

@@ -1,4 +1,4 @@
-"""MLPs: plain with GELU, or gated with SiLU."""
+"""MLPs: plain with GELU or SiLU, or gated with SiLU."""
 
 import math
 from abc import abstractmethod
@@ -9,6 +9,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from physlm.models.canon import canon_at
+from physlm.models.canon_config import CanonConfig
 from physlm.models.context import Channel, Context
 from physlm.models.parameters import Declaration
 
@@ -16,21 +18,28 @@ Activation = Callable[..., Tensor]
 
 
 class Mlp(Channel):
-    """Up-projection, activation, down-projection; subclasses define the first two."""
+    """Up-projection, activation, down-projection; subclasses define the first two.
+
+    Attributes:
+        down: The down-projection.
+        canon: Canon at D, one layer for each input of the activation; empty for none. Its channels
+            are separate, so that this is Canon on all inputs one after the other.
+    """
 
     down: nn.Linear
+    canon: nn.ModuleList
 
     @abstractmethod
     def hidden(self, x: Float[Tensor, "batch seq width"]) -> tuple[Activation, *tuple[Tensor, ...]]:
         """The activation, and its inputs."""
 
     def forward(
-        self,
-        x: Float[Tensor, "batch seq width"],
-        context: Context,  # noqa: ARG002
+        self, x: Float[Tensor, "batch seq width"], context: Context
     ) -> Float[Tensor, "batch seq width"]:
         """Output for each token."""
         activation, *inputs = self.hidden(x)
+        if self.canon:
+            inputs = [canon(h, context) for canon, h in zip(self.canon, inputs, strict=True)]
         return _linear_of(activation, self.down, *inputs)
 
 
@@ -42,14 +51,25 @@ class GeluMlp(Mlp):
         "down": Declaration(role="mlp", is_residual=True),
     }
 
-    def __init__(self, d_model: int, d_hidden: int, *, has_bias: bool) -> None:
+    def __init__(
+        self, d_model: int, d_hidden: int, *, has_bias: bool, canon: CanonConfig | None = None
+    ) -> None:
         super().__init__()
         self.up = nn.Linear(d_model, d_hidden, bias=has_bias)
+        self.canon = _canon(canon, d_hidden, n=1)
         self.down = nn.Linear(d_hidden, d_model, bias=has_bias)
 
     def hidden(self, x: Float[Tensor, "batch seq width"]) -> tuple[Activation, Tensor]:
         """GELU and the up-projection."""
         return gelu, self.up(x)
+
+
+class SiluMlp(GeluMlp):
+    """Up, SiLU, down."""
+
+    def hidden(self, x: Float[Tensor, "batch seq width"]) -> tuple[Activation, Tensor]:
+        """SiLU and the up-projection."""
+        return nn.functional.silu, self.up(x)
 
 
 class GatedSiluMlp(Mlp):
@@ -61,15 +81,23 @@ class GatedSiluMlp(Mlp):
 
     declares: ClassVar = GeluMlp.declares | {"gate": Declaration(role="mlp")}
 
-    def __init__(self, d_model: int, d_hidden: int, *, has_bias: bool) -> None:
+    def __init__(
+        self, d_model: int, d_hidden: int, *, has_bias: bool, canon: CanonConfig | None = None
+    ) -> None:
         super().__init__()
         self.gate = nn.Linear(d_model, d_hidden, bias=has_bias)
         self.up = nn.Linear(d_model, d_hidden, bias=has_bias)
+        self.canon = _canon(canon, d_hidden, n=2)
         self.down = nn.Linear(d_hidden, d_model, bias=has_bias)
 
     def hidden(self, x: Float[Tensor, "batch seq width"]) -> tuple[Activation, Tensor, Tensor]:
         """The gated SiLU, the gate and the up-projection."""
         return gated_silu, self.gate(x), self.up(x)
+
+
+def _canon(config: CanonConfig | None, d_hidden: int, *, n: int) -> nn.ModuleList:
+    layers = (canon_at(config, "D", d_hidden) for _ in range(n))
+    return nn.ModuleList(layer for layer in layers if layer is not None)
 
 
 def _linear_of(

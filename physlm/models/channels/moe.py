@@ -47,12 +47,12 @@ class Experts(Channel):
 
     def __init__(self, d_model: int, d_hidden: int, kind: MlpKind, shape: ExpertsShape) -> None:
         super().__init__()
-        self.shape = shape
+        self.shape, self.kind = shape, converted(kind, MlpKind, "kind")
         d_expert = d_hidden // shape.n_experts
         self.router = nn.Linear(d_model, shape.n_experts, bias=False)
         inward, outward = (shape.n_experts, d_model, d_expert), (shape.n_experts, d_expert, d_model)
-        kind = converted(kind, MlpKind, "kind")
-        self.gate = nn.Parameter(torch.empty(inward)) if kind is MlpKind.gated_silu else None
+        is_gated = self.kind is MlpKind.gated_silu
+        self.gate = nn.Parameter(torch.empty(inward)) if is_gated else None
         self.up = nn.Parameter(torch.empty(inward))
         self.down = nn.Parameter(torch.empty(outward))
 
@@ -127,7 +127,8 @@ class Experts(Channel):
         queues = nn.functional.pad(tokens, (0, 0, 0, 1))[held].view(-1, capacity, width)
         up, down = self.up.to(tokens.dtype), self.down.to(tokens.dtype)
         if self.gate is None:
-            hidden = gelu(queues @ up)
+            activation = nn.functional.silu if self.kind is MlpKind.silu else gelu
+            hidden = activation(queues @ up)
         else:
             hidden = gated_silu(queues @ self.gate.to(tokens.dtype), queues @ up)
         made = nn.functional.pad((hidden @ down).flatten(0, 1), (0, 0, 0, 1))

@@ -33,7 +33,7 @@ class KeyValueMixer(Mixer):
         if place is None:
             return self._whole(x, context, state)
         assert state is not None
-        return self._step(x, state, place)
+        return self._step(x, context, state, place)
 
     def patterns(
         self, x: Float[Tensor, "batch seq width"], context: Context
@@ -42,7 +42,7 @@ class KeyValueMixer(Mixer):
         if context.place is None:
             return self._weights(x, context)
         assert isinstance(context.state, KeyValueState)
-        own = self._step_weights(x, context.state, context.place)
+        own = self._step_weights(x, context, context.state, context.place)
         return own.expand(len(x), -1, -1, -1)
 
     def remember(self, x: Float[Tensor, "tokens 1 width"], context: Context) -> None:
@@ -50,7 +50,7 @@ class KeyValueMixer(Mixer):
         state, place = context.state, context.place
         assert isinstance(state, KeyValueState)
         assert place is not None
-        state.write(*self._key_value(x, place), place)
+        state.write(*self._key_value(x, context, place), place)
 
     @torch.no_grad()
     def silence(self, heads: Sequence[int]) -> None:
@@ -71,13 +71,17 @@ class KeyValueMixer(Mixer):
 
     @abstractmethod
     def _step(
-        self, x: Float[Tensor, "batch 1 width"], state: KeyValueState, place: Place
+        self,
+        x: Float[Tensor, "batch 1 width"],
+        context: Context,
+        state: KeyValueState,
+        place: Place,
     ) -> Float[Tensor, "batch 1 width"]:
         """Output for one more token per row, whose key and value are added to the state."""
 
     @abstractmethod
     def _key_value(
-        self, x: Float[Tensor, "tokens 1 width"], place: Place
+        self, x: Float[Tensor, "tokens 1 width"], context: Context, place: Place
     ) -> tuple[Float[Tensor, "tokens kv_heads 1 key_width"], Float[Tensor, "tokens kv_heads 1 w"]]:
         """Keys and values of single tokens."""
 
@@ -89,6 +93,10 @@ class KeyValueMixer(Mixer):
 
     @abstractmethod
     def _step_weights(
-        self, x: Float[Tensor, "batch 1 width"], state: KeyValueState, place: Place
+        self,
+        x: Float[Tensor, "batch 1 width"],
+        context: Context,
+        state: KeyValueState,
+        place: Place,
     ) -> Float[Tensor, "#batch heads 1 columns"]:
         """Attention weights of one token per row, whose key is in the state already."""

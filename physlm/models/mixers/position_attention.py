@@ -7,6 +7,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from physlm.models.canon import canon_at
+from physlm.models.canon_config import CanonConfig
 from physlm.models.components import AttentionShape
 from physlm.models.context import Context
 from physlm.models.mixers.key_values import KeyValueMixer
@@ -21,6 +23,7 @@ class PositionOnlyAttention(KeyValueMixer):
     Scores are learned, or uniform: head h = 1, 2, ... averages the last 2^(h-1) tokens, the current
     one included. Learned scores are projected from distance embeddings that all layers share, like
     relative attention without content. They are not scaled, since the projection's scale is free.
+    Canon at B reads the values, since there are no queries and keys.
 
     Source:
         Physics of Language Models, Part 1, appendix on GPT_pos (learned) and GPT_uni (uniform).
@@ -32,10 +35,18 @@ class PositionOnlyAttention(KeyValueMixer):
         "out": Declaration(role="attention", is_residual=True),
     }
 
-    def __init__(self, shape: AttentionShape, *, has_bias: bool, is_learned: bool) -> None:
+    def __init__(
+        self,
+        shape: AttentionShape,
+        *,
+        has_bias: bool,
+        is_learned: bool,
+        canon: CanonConfig | None = None,
+    ) -> None:
         super().__init__()
         self.shape = shape
         self.value = nn.Linear(shape.d_model, shape.d_model, bias=has_bias)
+        self.canon = canon_at(canon, "B", shape.d_model)
         self.distance_score = (
             nn.Linear(shape.d_model, shape.n_heads, bias=False) if is_learned else None
         )
@@ -44,7 +55,7 @@ class PositionOnlyAttention(KeyValueMixer):
     def _whole(
         self, x: Float[Tensor, "batch seq width"], context: Context, state: KeyValueState | None
     ) -> Float[Tensor, "batch seq width"]:
-        v, scores = self._values(x), self._scores(context)
+        v, scores = self._values(x, context), self._scores(context)
         if state is not None:
             state.fill(v[..., :0], v, (scores,))
         weights = _weights(scores, context, x.shape[1]).to(v.dtype)
@@ -62,11 +73,15 @@ class PositionOnlyAttention(KeyValueMixer):
         return weights.expand(len(x), -1, -1, -1)
 
     def _step(
-        self, x: Float[Tensor, "batch 1 width"], state: KeyValueState, place: Place
+        self,
+        x: Float[Tensor, "batch 1 width"],
+        context: Context,
+        state: KeyValueState,
+        place: Place,
     ) -> Float[Tensor, "batch 1 width"]:
-        new_v = self._values(x)
+        new_v = self._values(x, context)
         state.write(new_v[..., :0], new_v, place)
-        weights = self._step_weights(x, state, place)
+        weights = self._step_weights(x, context, state, place)
         gathered = weights.to(new_v.dtype) @ place.seen(state.values)
         out: Tensor = self.out(gathered.reshape(len(x), 1, -1))
         return out
@@ -74,6 +89,7 @@ class PositionOnlyAttention(KeyValueMixer):
     def _step_weights(
         self,
         x: Float[Tensor, "batch 1 width"],  # noqa: ARG002
+        context: Context,  # noqa: ARG002
         state: KeyValueState,
         place: Place,
     ) -> Float[Tensor, "#batch heads 1 columns"]:
@@ -83,16 +99,19 @@ class PositionOnlyAttention(KeyValueMixer):
     def _key_value(
         self,
         x: Float[Tensor, "tokens 1 width"],
+        context: Context,
         place: Place,  # noqa: ARG002
     ) -> tuple[Float[Tensor, "tokens kv_heads 1 key_width"], Float[Tensor, "tokens kv_heads 1 w"]]:
-        v = self._values(x)
+        v = self._values(x, context)
         return v[..., :0], v
 
     def _values(
-        self, x: Float[Tensor, "batch seq width"]
+        self, x: Float[Tensor, "batch seq width"], context: Context
     ) -> Float[Tensor, "batch heads seq head_width"]:
-        values: Tensor = self.value(x).unflatten(2, (self.shape.n_heads, -1)).transpose(1, 2)
-        return values
+        values: Tensor = self.value(x)
+        if self.canon is not None:
+            values = self.canon(values, context)
+        return values.view(*values.shape[:2], self.shape.n_heads, -1).transpose(1, 2)
 
     def _scores(self, context: Context) -> Float[Tensor, "heads distances"]:
         """Scores of all distances up to ``n_positions``."""

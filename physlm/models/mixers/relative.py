@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from physlm.models.attention_mask import AttentionMask
+from physlm.models.canon_config import CanonConfig
 from physlm.models.components import AttentionShape, n_distances
 from physlm.models.context import Context
 from physlm.models.mixers.attention import Attention
@@ -34,8 +35,15 @@ class RelativeAttention(Attention):
         "distance_query": Declaration(role="position"),
     }
 
-    def __init__(self, shape: AttentionShape, *, has_bias: bool) -> None:
-        super().__init__(shape, None, has_bias=has_bias)
+    def __init__(
+        self,
+        shape: AttentionShape,
+        *,
+        has_bias: bool,
+        canon: CanonConfig | None = None,
+        qk_norm_eps: float | None = None,
+    ) -> None:
+        super().__init__(shape, None, has_bias=has_bias, canon=canon, qk_norm_eps=qk_norm_eps)
         self.scale = (_N_TERMS * shape.head_width) ** -0.5
         self.distance_key = nn.Linear(shape.d_model, shape.d_kv, bias=False)
         self.distance_query = nn.Linear(shape.d_model, shape.d_model, bias=False)
@@ -43,7 +51,7 @@ class RelativeAttention(Attention):
     def _whole(
         self, x: Float[Tensor, "batch seq width"], context: Context, state: KeyValueState | None
     ) -> Float[Tensor, "batch seq width"]:
-        q, k, v = self._heads(x)
+        q, k, v = self._heads(x, context)
         # Kept in the state: decoding would otherwise project every distance again at each token.
         of_distances = self._of_distances(context)
         if state is not None:
@@ -56,23 +64,32 @@ class RelativeAttention(Attention):
     def _weights(
         self, x: Float[Tensor, "batch seq width"], context: Context
     ) -> Float[Tensor, "batch heads seq seq"]:
-        q, k, _ = self._heads(x)
+        q, k, _ = self._heads(x, context)
         scores = self._scores(q, k, self._of_distances(context), context.mask)
         return context.mask.weights(scores)
 
     def _step(
-        self, x: Float[Tensor, "batch 1 width"], state: KeyValueState, place: Place
+        self,
+        x: Float[Tensor, "batch 1 width"],
+        context: Context,
+        state: KeyValueState,
+        place: Place,
     ) -> Float[Tensor, "batch 1 width"]:
-        q, new_k, new_v = self._heads(x)
+        q, new_k, new_v = self._heads_at(x, context, place)
         state.write(new_k, new_v, place)
         weights, v = self._grouped_weights(q, state, place), place.seen(state.values)
         out: Tensor = self.out((weights.to(v.dtype) @ v).reshape(len(x), 1, -1))
         return out
 
     def _step_weights(
-        self, x: Float[Tensor, "batch 1 width"], state: KeyValueState, place: Place
+        self,
+        x: Float[Tensor, "batch 1 width"],
+        context: Context,
+        state: KeyValueState,
+        place: Place,
     ) -> Float[Tensor, "batch heads 1 columns"]:
-        return self._grouped_weights(self._heads(x)[0], state, place).flatten(1, 2)[:, :, None]
+        q, _, _ = self._heads_at(x, context, place, is_added=True)
+        return self._grouped_weights(q, state, place).flatten(1, 2)[:, :, None]
 
     def _grouped_weights(
         self, q: Float[Tensor, "batch heads 1 width"], state: KeyValueState, place: Place

@@ -129,8 +129,8 @@ def test_keys_and_values_of_tokens_that_left_are_those_of_their_state():
         heads = block.attention.qkv(block.attention_norm(left)).view(2, 12, 8)
         k, v = heads[:, 4:8], heads[:, 8:]
         k = block.attention.rotary.at(torch.tensor([3, 3]), k[:, :, None])[:, :, 0]
-        torch.testing.assert_close(kept.keys[:, :, 3], k)
-        torch.testing.assert_close(kept.values[:, :, 3], v)
+        torch.testing.assert_close(kept.mixer.keys[:, :, 3], k)
+        torch.testing.assert_close(kept.mixer.values[:, :, 3], v)
 
 
 def test_no_score_depends_on_later_tokens():

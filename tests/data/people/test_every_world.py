@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from physlm.data.packing import Position, pack
+from physlm.data.packing import pack
 from physlm.data.people.augmentation import AugmentationConfig, Order
 from physlm.data.people.bior import BiorConfig
 from physlm.data.people.bios import BiosConfig
@@ -18,6 +18,7 @@ from physlm.data.people.pools import ATTRIBUTES, MONTHS, questions
 from physlm.data.people.questions import N_PARAPHRASES, QuestionsConfig
 from physlm.data.tasks.manipulation import ManipulationConfig
 from physlm.data.tokens import TokenizerName
+from physlm.data.windows import Position
 from tests.conftest import tiny_biod_config
 
 PRONOUNS = {"Elle": "She", "Il": "He"}  # a person's gender, in French texts

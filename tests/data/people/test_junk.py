@@ -10,13 +10,14 @@ import pytest
 from scipy import stats
 
 from physlm.data.mixture import Mixture
-from physlm.data.packing import IGNORED, Position, n_tokens, pack
+from physlm.data.packing import n_tokens, pack
 from physlm.data.people.augmentation import AugmentationConfig
 from physlm.data.people.biod import BiodConfig
 from physlm.data.people.bios import BiosConfig
 from physlm.data.people.junk import JunkConfig
 from physlm.data.people.junk_people import JunkKind, JunkPeople
 from physlm.data.tokens import TokenizerName
+from physlm.data.windows import IGNORED, Position
 from tests.conftest import tiny_biod_config
 
 BIOD = tiny_biod_config(name_sizes=[6, 6, 6])

@@ -1,0 +1,185 @@
+"""Mixers of linear attention in a decoder: sizes, causality, documents, decoding."""
+
+import pytest
+import torch
+import transformers
+
+from physlm.models.architecture import DecoderConfig
+from physlm.models.attention_mask import AttentionMask
+from physlm.models.canon_config import CanonConfig
+from physlm.models.components import MlpKind, NormKind, PositionEncoding
+from physlm.models.context import Context
+from physlm.models.mixers.linear_config import FeatureMap, GatedDeltaConfig, GlaConfig, Mamba2Config
+from physlm.models.parameters import roles, starts
+from physlm.models.size import n_parameters
+
+KINDS = {
+    "gla": GlaConfig(n_heads=2),
+    "gla_conv": GlaConfig(n_heads=2, has_convolution=True, feature_map=FeatureMap.elu),
+    "gdn": GatedDeltaConfig(n_heads=3),
+    "gdn_noconv": GatedDeltaConfig(n_heads=3, has_convolution=False),
+    "mamba2": Mamba2Config(n_heads=4, d_state=8),
+    "mamba2_noconv": Mamba2Config(n_heads=4, d_state=8, has_convolution=False),
+}
+CANONS = {"": None, "canon": CanonConfig()}
+FAST = {("gla", ""), ("gla_conv", "canon"), ("gdn", "canon"), ("mamba2", "canon")}
+MODELS = [
+    pytest.param(kind, canon, marks=[] if (kind, canon) in FAST else pytest.mark.slow)
+    for kind in KINDS
+    for canon in CANONS
+]
+
+
+def config(kind, canon="", **changes):
+    return DecoderConfig(
+        n_layers=2,
+        d_model=24,
+        position=PositionEncoding.none,
+        norm=NormKind.rmsnorm,
+        mlp=MlpKind.gated_silu,
+        has_bias=False,
+        mixer=KINDS[kind],
+        canon=CANONS[canon],
+        **{"init_std": 0.3, **changes},
+    )
+
+
+def build(kind, canon="", **changes):
+    return config(kind, canon, **changes).build(17, 100, 0)
+
+
+def tokens(*shape, seed=0):
+    return torch.randint(17, shape, generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize(("kind", "canon"), MODELS)
+def test_parameters_are_as_many_as_the_closed_form_says(kind, canon):
+    given = config(kind, canon)
+    model = given.build(17, 100, 0)
+    assert model.n_parameters() == n_parameters(given, 17, 100)
+    assert {"attention", "mlp", "norm"} <= set(roles(model).values())
+    assert len(starts(model)) == len(dict(model.named_parameters()))
+
+
+@torch.no_grad()
+@pytest.mark.parametrize(("kind", "canon"), MODELS)
+def test_text_written_token_by_token_has_the_scores_of_whole_texts(kind, canon):
+    model = build(kind, canon).eval()
+    lengths = torch.tensor([3, 70, 1])
+    rows = tokens(3, 90)
+    scores, state = model.prefill(rows[:, :70], lengths, 90)
+    read = [rows[i, :n].tolist() for i, n in enumerate(lengths.tolist())]
+    for step in range(4):
+        for row, text in enumerate(read):
+            expected = model(torch.tensor([text]))[0, -1]
+            torch.testing.assert_close(scores[row], expected, rtol=1e-4, atol=2e-5)
+        new = rows[:, 70 + step]
+        scores = model.decode(new, state)
+        for text, token in zip(read, new.tolist(), strict=True):
+            text.append(token)
+    state.keep(torch.tensor([1]))
+    scores = model.decode(rows[1:2, 80], state)
+    expected = model(torch.tensor([[*read[1], rows[1, 80]]]))[0, -1]
+    torch.testing.assert_close(scores[0], expected, rtol=1e-4, atol=2e-5)
+
+
+@pytest.mark.parametrize(("kind", "canon"), MODELS)
+def test_a_token_reads_no_later_one_and_every_earlier_one(kind, canon):
+    model = build(kind, canon)
+    x = model.embed(tokens(1, 30)).detach().requires_grad_()
+    last = model.run(x, model.context(30))
+    (gradient,) = torch.autograd.grad(last[0, 19].square().sum(), x)
+    reached = gradient[0].norm(dim=-1)
+    assert not reached[20:].any()
+    assert (reached[:20] > 0).all()
+
+
+@torch.no_grad()
+@pytest.mark.parametrize(("kind", "canon"), MODELS)
+def test_a_document_does_not_read_the_one_before_it(kind, canon):
+    model = build(kind, canon)
+    row = tokens(1, 80)
+    segments = (torch.arange(80) >= 41).long()[None]
+    together = model(row, segments)
+    torch.testing.assert_close(together[:, :41], model(row[:, :41]), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(together[:, 41:], model(row[:, 41:]), rtol=1e-4, atol=1e-5)
+    assert not torch.allclose(model(row)[:, 41:], together[:, 41:], atol=1e-2)
+
+
+@torch.no_grad()
+def test_mamba2_is_that_of_transformers():
+    theirs = transformers.Mamba2Config(
+        hidden_size=24,
+        expand=2,
+        num_heads=4,
+        head_dim=12,
+        state_size=8,
+        n_groups=1,
+        conv_kernel=4,
+        chunk_size=16,
+        use_bias=False,
+        use_conv_bias=True,
+        rms_norm=True,
+        num_hidden_layers=1,
+        vocab_size=17,
+    )
+    other = transformers.models.mamba2.modeling_mamba2.Mamba2Mixer(theirs, layer_idx=0)
+    own = build("mamba2").blocks[0].attention
+    own.norm.weight.uniform_(0.5, 1.5)
+    other.in_proj.weight.copy_(own.projection.weight)
+    other.conv1d.weight.copy_(own.convolution.weight[:, None])
+    other.conv1d.bias.copy_(own.convolution.bias.uniform_(-1, 1))
+    other.A_log.copy_(own.log_rate)
+    other.D.copy_(own.skip.uniform_(-1, 1))
+    other.dt_bias.copy_(own.step_bias)
+    other.norm.weight.copy_(own.norm.weight)
+    other.norm.variance_epsilon = own.norm.eps
+    other.out_proj.weight.copy_(own.out.weight)
+    x = torch.randn(2, 50, 24, generator=torch.Generator().manual_seed(1))
+    context = Context(mask=AttentionMask(is_causal=True), n_positions=50)
+    torch.testing.assert_close(own(x, context), other(x), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_initial_values_follow_the_seed_alone(kind):
+    first, second, other = (build(kind, "canon", init_std=0.02) for _ in range(3))
+    del other
+    torch.manual_seed(3)
+    again = build(kind, "canon", init_std=0.02)
+    for name, value in first.named_parameters():
+        assert torch.equal(value, dict(again.named_parameters())[name]), name
+        assert torch.equal(value, dict(second.named_parameters())[name]), name
+
+
+def test_decay_rates_and_steps_begin_in_their_published_ranges():
+    mamba = Mamba2Config(n_heads=48, d_state=8)
+    block = (
+        DecoderConfig(n_layers=1, d_model=48, position=PositionEncoding.none, mixer=mamba)
+        .build(17, 10, 0)
+        .blocks[0]
+    )
+    rates = block.attention.log_rate.exp()
+    steps = torch.nn.functional.softplus(block.attention.step_bias)
+    assert 1 <= rates.min() < 4
+    assert 13 < rates.max() <= 16
+    assert 0.001 <= steps.min() < 0.003
+    assert 0.04 < steps.max() <= 0.1001
+
+
+@pytest.mark.parametrize(
+    ("mixer", "message"),
+    [
+        (GlaConfig(n_heads=5), "d_model=24; the keys of width 12 are not divisible by"),
+        (GatedDeltaConfig(n_heads=4), "the keys of width 18 are not divisible by model.mixer"),
+        (Mamba2Config(n_heads=5), "the inputs of width 48 are not divisible by"),
+    ],
+)
+def test_heads_that_do_not_divide_their_width_are_refused(mixer, message):
+    with pytest.raises(ValueError, match=message):
+        DecoderConfig(n_heads=2, d_model=24, position=PositionEncoding.none, mixer=mixer)
+
+
+@pytest.mark.parametrize("field", ["n_heads", "convolution_kernel"])
+def test_sizes_below_1_are_refused(field):
+    with pytest.raises(ValueError, match=f"{field}=0; must be at least 1"):
+        GlaConfig(**{field: 0})
