@@ -96,6 +96,18 @@ def test_edges_are_one_uniform_cycle_in_uniform_order():
     assert chi(list(orders.values()), np.ones(24)) > 1e-3
 
 
+def test_short_names_are_spread_over_the_cycle():
+    """They are drawn first, which must not make them neighbours more often."""
+    found, expected = [], []
+    for text in drawn(2000, task=Depo(n_max=9, longest_name=2, n_symbols=3), size=9)[1]:
+        edges, _ = parsed(text)
+        n_short = sum(len(name) == 1 for name, _ in edges)
+        found.append(sum(len(a) == len(b) == 1 for a, b in edges))
+        expected.append(n_short * (n_short - 1) / 8)
+    differences = np.array(found) - expected
+    assert abs(differences.mean()) < 4 * differences.std() / 2000**0.5
+
+
 def test_every_answer_is_the_kth_successor_and_the_checker_agrees():
     for chosen in (None, Depo(n_max=20, **DEPO_2)):
         task, documents = drawn(40, task=chosen)
