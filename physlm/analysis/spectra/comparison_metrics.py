@@ -5,9 +5,10 @@ from collections.abc import Iterator
 import numpy as np
 import polars as pl
 
-from physlm.analysis.spectra.comparison.arms import ANY, COMPANIONS
+from physlm.analysis.spectra.comparison.arms import ANY
 from physlm.analysis.spectra.comparison.compared import Comparison
 from physlm.analysis.spectra.comparison.verdict import Outcome
+from physlm.analysis.spectra.metric_options import COMPANIONS
 from physlm.measurement import Dim, Metric
 
 _P = "spectra"

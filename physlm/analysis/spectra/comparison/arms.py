@@ -19,10 +19,10 @@ from physlm.analysis.spectra.comparison.folds import grouped_folds, why_not_vali
 from physlm.analysis.spectra.comparison.groups import Columns, Texts, is_constant
 from physlm.analysis.spectra.comparison.nested import CHOOSING, Predictions, nested_predictions
 from physlm.analysis.spectra.comparison.pairs import Pairs, matched_pairs, paired_effects
+from physlm.analysis.spectra.metric_options import COMPANIONS
 from physlm.rng import stream
 
 ANY = "any"  # the family of all spectral metrics
-COMPANIONS = ("row_entropy", "self_mass", "sink_mass", "previous_token_mass")
 _N_OUTER = 5
 _TESTS = {"mann_whitney_p": "q", "welch_p": "q_welch", "wilcoxon_p": "q_paired"}
 

@@ -9,7 +9,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from physlm.analysis.spectra.comparison.arms import ANY, COMPANIONS
+from physlm.analysis.spectra.comparison.arms import ANY
+from physlm.analysis.spectra.metric_options import COMPANIONS
 
 if TYPE_CHECKING:
     from physlm.analysis.spectra.comparison.compared import Comparison

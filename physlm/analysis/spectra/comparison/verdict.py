@@ -6,7 +6,8 @@ from enum import Enum
 
 import polars as pl
 
-from physlm.analysis.spectra.comparison.arms import ANY, COMPANIONS, Arm
+from physlm.analysis.spectra.comparison.arms import ANY, Arm
+from physlm.analysis.spectra.metric_options import COMPANIONS
 
 _LARGEST_Q = 0.05
 Row = Mapping[str, float | None]
