@@ -36,7 +36,7 @@ class Arm:
         selected: One row per metric and per model that chooses (``chosen_for``): statistics of the
             column that the training folds chose, on test texts only.
         nested: One row per metric; no rows if there was no cross-validation.
-        pairs: The matched pairs.
+        pairs: The matched pairs; those of ``selected`` are also matched within folds.
         n_tests: Number of p-values that the q-values are over.
         not_validated: Why there was no cross-validation; None if there was.
     """
@@ -60,7 +60,7 @@ def compare_arm(columns: Columns, texts: Texts, seed: int) -> Arm:
     predictions: dict[str, Predictions] = {}
     if why_not is None:
         predictions = nested_predictions(varying.values, texts, families, folds, seed=seed)
-    selected = _selected(predictions, varying.keys, texts, pairs)
+    selected = _selected(predictions, varying.keys, texts, matched_pairs(texts, folds))
     table, selected, n_tests = _with_q(table, selected)
     nested = accuracy_table(predictions, texts, seed)
     return Arm(table, selected, nested, pairs, n_tests, why_not)
