@@ -113,11 +113,14 @@ def _whole(compared: Comparison, n: int, dims: dict[str, Dim]) -> Iterator[Metri
     yield from _metric("smallest_detectable_d", detectable, "sd", n, dims)
     for metric, verdict in compared.verdicts.items():
         is_beyond = float(verdict.outcome is Outcome.beyond)
+        is_decided = float(verdict.outcome is not Outcome.not_decided)
         yield from _metric("is_beyond", is_beyond, "verdict", n, dims | dims_of(metric))
+        yield from _metric("is_decided", is_decided, "verdict", n, dims | dims_of(metric))
     if not compared.planted.is_empty():
         for row in compared.planted.filter(pl.col("metric") == ANY).iter_rows(named=True):
             own = dims | dims_of(row["metric"])
-            yield from _metric("planted_power", row["power"], "fraction", n, own)
+            for name in ("power", "power_pairs"):
+                yield from _metric(f"planted_{name}", row[name], "fraction", n, own)
     untrained = compared.table.filter(arm="untrained")["d_length"].drop_nulls()
     if len(untrained):
         # The effect of the typical column: the largest of hundreds is large by chance.

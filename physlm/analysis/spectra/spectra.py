@@ -69,6 +69,8 @@ class SpectraConfig(ScorerConfig):
         "spectra_texts",
         "spectra_values",
         "spectra_coverage",
+        "spectra_selected",
+        "spectra_nested",
     )
 
     metrics: list[str] = field(default_factory=lambda: list(_METRICS))  # without dimensions
