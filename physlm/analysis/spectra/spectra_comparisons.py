@@ -11,12 +11,14 @@ from scipy import stats
 from physlm.analysis.spectra.comparison.arms import ANY
 from physlm.analysis.spectra.comparison.compared import Comparison, compare_all
 from physlm.analysis.spectra.comparison.coverage import threshold_coverage
+from physlm.analysis.spectra.comparison.groups import is_constant
 from physlm.analysis.spectra.comparison.measured import MeasuredGroups, measure_groups
+from physlm.analysis.spectra.comparison.median_distance import median_distance_auc
 from physlm.analysis.spectra.comparison_metrics import comparison_metrics
 from physlm.analysis.spectra.head_sample import HeadSample, sample_heads
 from physlm.analysis.spectra.kept_values import chosen_values, coverage_curves
 from physlm.analysis.spectra.planted import PlantedBlocks
-from physlm.analysis.spectra.state_probe import probe_aucs
+from physlm.analysis.spectra.state_probe import mean_states, probe_aucs
 from physlm.analysis.spectra.text_covariates import text_covariates
 from physlm.analysis.spectra.text_rows import RowOptions, text_rows
 from physlm.data.corpus import Corpus
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from physlm.analysis.spectra.spectra import SpectraConfig
 
 _ACCEPTING = ("fiedler", "hfer")  # metrics whose thresholds accept texts
+_WITHIN_RANGE = ("adjacency_radius",)  # right texts are said to lie within a range of it
 _SEED = 0  # of heads, folds, shuffled labels and the untrained model
 
 
@@ -91,13 +94,17 @@ def _measured(
     config: "SpectraConfig", model: LanguageModel, texts: LabelledTexts, dims: dict[str, Dim]
 ) -> _Measured:
     groups, covariates, rows = compared_texts(config, model, texts)
-    metrics = [*_coverage(rows, groups, dims), *_probes(config, model, texts, groups, dims)]
+    metrics = (
+        *_coverage(rows, groups, dims),
+        *_ranges(rows, groups, dims),
+        *_probes(config, model, texts, groups, dims),
+    )
     tables = {
         "spectra_values": chosen_values(rows, groups.selected),
         "spectra_coverage": coverage_curves(rows, groups.selected, groups.texts),
         "spectra_texts": covariates,
     }
-    return _Measured(dims, groups, tuple(metrics), tables)
+    return _Measured(dims, groups, metrics, tables)
 
 
 def compared_texts(
@@ -173,6 +180,25 @@ def _coverage(rows: pl.DataFrame, groups: MeasuredGroups, dims: dict[str, Dim]) 
                 )
 
 
+def _ranges(rows: pl.DataFrame, groups: MeasuredGroups, dims: dict[str, Dim]) -> Iterator[Metric]:
+    """Whether right texts lie within a range of a metric: AUC of the distance to their median."""
+    if not groups.is_validated:
+        return
+    trained = rows.filter(arm="model")
+    for metric in sorted(set(trained["metric"]) & set(_WITHIN_RANGE)):
+        n = len(groups.texts.is_valid)
+        values = trained.filter(metric=metric)["value"].to_numpy().reshape(-1, n).T
+        varying = values[:, ~is_constant(values)]
+        if varying.shape[1]:
+            yield Metric(
+                name="spectra/median_distance_auc",
+                value=median_distance_auc(varying, groups.texts, seed=_SEED),
+                unit="fraction",
+                n=n,
+                dims=dims | {"metric": metric},
+            )
+
+
 def _probes(
     config: "SpectraConfig",
     model: LanguageModel,
@@ -180,16 +206,21 @@ def _probes(
     groups: MeasuredGroups,
     dims: dict[str, Dim],
 ) -> Iterator[Metric]:
-    """AUC of probes of the states, and that of all spectral metrics over the best of them."""
+    """AUC of probes of the states, and that of all spectral metrics over that of the chosen one.
+
+    ``probe_auc`` without a state is that of the state that training folds chose.
+    """
     if not groups.is_validated:
         return
-    found = dict(probe_aucs(model, labelled, groups.texts, config.batch_size, _SEED))
+    states = mean_states(model, labelled, config.batch_size)
+    found = probe_aucs(states, groups.texts, _SEED)
     n = len(labelled)
-    for state, value in found.items():
+    for state, value in enumerate(found.by_state):
         own = dims | {"state": state}
         yield Metric(name="spectra/probe_auc", value=value, unit="fraction", n=n, dims=own)
     spectral = groups.arms["model"].nested.filter(metric=ANY)["auc_spectra"][0]
-    ratio = spectral / max(found.values())
+    yield Metric(name="spectra/probe_auc", value=found.chosen, unit="fraction", n=n, dims=dims)
+    ratio = spectral / found.chosen
     yield Metric(name="spectra/auc_over_probe", value=ratio, unit="ratio", n=n, dims=dims)
 
 

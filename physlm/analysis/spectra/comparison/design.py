@@ -29,7 +29,8 @@ def control_terms(texts: Texts) -> Float[np.ndarray, "texts terms"]:
     """
     likelihood = np.column_stack([texts.covariates[name] for name in _LIKELIHOOD])
     varying = likelihood[:, ~is_constant(likelihood)]
-    return np.column_stack([length_terms(texts), *(spline_terms(own) for own in varying.T)])
+    splines = [spline_terms(own) for own in varying.T]
+    return np.column_stack([length_terms(texts), *splines])
 
 
 def spline_terms(values: Float[np.ndarray, " texts"]) -> Float[np.ndarray, "texts terms"]:
@@ -45,7 +46,8 @@ def spline_terms(values: Float[np.ndarray, " texts"]) -> Float[np.ndarray, "text
     z = (values - values.mean()) / values.std()
     knots = np.unique(np.quantile(z, _KNOTS[np.searchsorted(_SIZES, len(z), side="right")]))
     if len(knots) < 3:
-        return z[:, None]
+        linear: np.ndarray = z[:, None]
+        return linear
     *inner, last_but_one, last = knots
     cubes = {knot: np.maximum(z - knot, 0) ** 3 for knot in knots}
     straightened = [
