@@ -40,7 +40,8 @@ class Arm:
         held_out_pairs: Those of ``selected``, matched within folds.
         not_validated: Why there was no cross-validation; None if there was.
         n_tests: Number of p-values that the q-values are over; 0 before ``with_q``.
-        largest_p: The largest p-value whose q is below 0.05; 0 before ``with_q``.
+        largest_p: The p-value below which q is below 0.05, beside as many others that are as were
+            found; 0 before ``with_q``.
     """
 
     columns: pl.DataFrame

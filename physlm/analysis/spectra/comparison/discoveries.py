@@ -29,15 +29,14 @@ def with_q(arms: Sequence[Arm]) -> list[Arm]:
     n_tests = int(is_test.sum())
     ends = np.cumsum([len(_TESTS) * len(table) for table in tables])[:-1]
     parts = iter(np.split(q, ends))
-    # Where no test reaches q, one more must be as small as the smallest of so many.
-    found = p[q < LARGEST_Q].max() if (q < LARGEST_Q).any() else LARGEST_Q / max(n_tests, 1)
+    n_found = max(int((q < LARGEST_Q).sum()), 1)
     return [
         replace(
             arm,
             columns=_with_columns(arm.columns, next(parts)),
             selected=_with_columns(arm.selected, next(parts)),
             n_tests=n_tests,
-            largest_p=float(found),
+            largest_p=LARGEST_Q * n_found / max(n_tests, 1),
         )
         for arm in arms
     ]

@@ -27,7 +27,7 @@ def planted_power(
 
     Problems are drawn with replacement, and all conditions of the verdict are examined in each
     draw. This is approximate: the planted effect counts as the true one; the predictions, the
-    columns that the folds chose, and the largest p-value with q below 0.05 stay as they are.
+    columns that the folds chose, and the p-value below which q is below 0.05 stay as they are.
 
     Args:
         planted: The arm with the planted effect, with q-values; None if it was not measured.
@@ -74,7 +74,7 @@ class _Sample:
         alone: Values of those chosen by AUC.
         untrained: Like ``beyond``, of an untrained model; 0 where a metric is constant there.
         gained: 1 where both are right and the controls are not, -1 where it is the other way.
-        largest_p: The largest p-value with q below 0.05.
+        largest_p: The p-value below which q is below 0.05.
         pairs: Pairs of texts within folds.
         texts: The texts.
     """

@@ -115,6 +115,18 @@ def test_where_likelihood_tells_all_nothing_is_decided_and_this_is_said(told_by_
     assert any(said in note for note in told_by_likelihood.notes)
 
 
+def test_power_takes_the_p_value_that_is_still_found_beside_the_others(planted_arm):
+    tables = [planted_arm.columns, planted_arm.selected]
+    names = ("mann_whitney_p", "welch_p", "wilcoxon_p")
+    p = np.concatenate([table[name].drop_nulls() for table in tables for name in names])
+    found = int(np.argmin(p))
+    assert (stats.false_discovery_control(p) < 0.05).sum() > 3
+    for share, is_found in ((0.999, True), (1.001, False)):
+        changed = p.copy()
+        changed[found] = share * planted_arm.largest_p
+        assert (stats.false_discovery_control(changed)[found] < 0.05) == is_found
+
+
 def test_q_is_over_the_tests_of_all_comparisons_of_a_call():
     frames = [planted_frame(i, d, n_problems=12, equal=True) for i, d in enumerate((1.8, 0.0))]
     both = compare_all([measure_groups(frame) for frame in frames])
