@@ -4,8 +4,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from physlm.analysis.spectra.comparison.compared import Comparison, compare_groups
+    from physlm.analysis.spectra.comparison.compared import Comparison, compare_all, compare_groups
     from physlm.analysis.spectra.comparison.coverage import Coverage, threshold_coverage
+    from physlm.analysis.spectra.comparison.measured import measure_groups
     from physlm.analysis.spectra.laplacians import eigenvalues
     from physlm.analysis.spectra.masked import masked_metrics
     from physlm.analysis.spectra.metrics import spectral_metrics, velocities
@@ -15,9 +16,11 @@ __all__ = [
     "Comparison",
     "Coverage",
     "SpectralMonitor",
+    "compare_all",
     "compare_groups",
     "eigenvalues",
     "masked_metrics",
+    "measure_groups",
     "spectral_metrics",
     "threshold_coverage",
     "velocities",
@@ -27,9 +30,11 @@ _MODULES = {
     "Comparison": "comparison.compared",
     "Coverage": "comparison.coverage",
     "SpectralMonitor": "monitor",
+    "compare_all": "comparison.compared",
     "compare_groups": "comparison.compared",
     "eigenvalues": "laplacians",
     "masked_metrics": "masked",
+    "measure_groups": "comparison.measured",
     "spectral_metrics": "metrics",
     "threshold_coverage": "comparison.coverage",
     "velocities": "metrics",

@@ -82,7 +82,8 @@ def compare_groups(frame: pl.DataFrame, *, seed: int = 0) -> Comparison:
     """Compare valid and invalid texts, controlled for length, likelihood and chance.
 
     Nothing of it can be switched off. Arms ``untrained`` and ``planted`` are measured where the
-    frame has them; no verdict is favourable without the former.
+    frame has them; no verdict is favourable without the former. To compare several pairs of groups,
+    give what ``measure_groups`` finds of each to ``compare_all``.
 
     Args:
         frame: One row per text, layer, head and metric, with columns ``text``, ``problem``,
