@@ -7,7 +7,7 @@ from physlm.eval.scorer import ScorerConfig, Scorers
 from physlm.frames import read_frame
 from physlm.measurement import Measurement
 from physlm.record import RunRecord
-from physlm.run_directory import RunDirectory, read_curves
+from physlm.run_directory import LOSS, RunDirectory, read_curves
 from physlm.watching import harmless
 
 
@@ -73,14 +73,16 @@ def undrawn(scorers: Scorers, record: RunRecord, directory: RunDirectory) -> lis
     """Names of missing figures: of training, and of the scorers that have measured."""
     names = [n for name in record.scorers if name in scorers for n in scorers[name].figure_names]
     if directory.metrics.exists():
-        names.append("figure")
-        names += ["learning_curve"] * _has_curves(directory.metrics)
+        # A run that only measures has no training loss to draw.
+        is_drawn = bool(record.published) or _mentions(directory.metrics, LOSS)
+        names += ["figure"] * is_drawn
+        names += ["learning_curve"] * _mentions(directory.metrics, "curve/tokens")
     return [name for name in names if not directory.figure(name).exists()]
 
 
-def _has_curves(path: Path) -> bool:
-    """Whether scorers measured during training; an unreadable file is reported when drawing."""
+def _mentions(path: Path, name: str) -> bool:
+    """Whether a curve has rows of this name; an unreadable file is reported when drawing."""
     try:
-        return b"curve/tokens" in path.read_bytes()
+        return name.encode() in path.read_bytes()
     except OSError:
         return True

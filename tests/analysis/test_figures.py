@@ -1,7 +1,9 @@
 from pathlib import Path
 
 from physlm.analysis.figures import draw_histograms, draw_learning_curve, draw_run
+from physlm.drawing import undrawn
 from physlm.measurement import Metric
+from physlm.run_directory import RunDirectory
 from tests.test_record import make_record
 
 CURVES = [
@@ -18,6 +20,14 @@ def test_a_run_is_drawn_as_png(tmp_path):
 def test_a_run_without_published_numbers_or_curves_is_drawn(tmp_path):
     draw_run(make_record(published={}), [], tmp_path / "figure.svg")
     assert "<svg" in (tmp_path / "figure.svg").read_text()
+
+
+def test_a_run_that_only_measures_gets_no_figure_of_a_training_loss(tmp_path):
+    record, directory = make_record(published={}, scorers=[]), RunDirectory(tmp_path)
+    directory.metrics.write_text('{"step": 0, "loss/bits_per_token": 1.0}\n')
+    assert undrawn({}, record, directory) == []
+    directory.metrics.write_text('{"step": 0, "train/loss_nats": 1.0}\n')
+    assert undrawn({}, record, directory) == ["figure"]
 
 
 def test_only_capacity_has_an_upper_bound_and_every_metric_an_axis(monkeypatch):

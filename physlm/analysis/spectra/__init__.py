@@ -4,8 +4,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from physlm.analysis.spectra.comparison.compared import Comparison, compare_groups
+    from physlm.analysis.spectra.comparison.compared import Comparison, compare_all, compare_groups
     from physlm.analysis.spectra.comparison.coverage import Coverage, threshold_coverage
+    from physlm.analysis.spectra.comparison.measured import measure_groups
     from physlm.analysis.spectra.laplacians import eigenvalues
     from physlm.analysis.spectra.layered_graph import directed_eigenvalues, lap_eigvals
     from physlm.analysis.spectra.masked import masked_metrics
@@ -16,11 +17,13 @@ __all__ = [
     "Comparison",
     "Coverage",
     "SpectralMonitor",
+    "compare_all",
     "compare_groups",
     "directed_eigenvalues",
     "eigenvalues",
     "lap_eigvals",
     "masked_metrics",
+    "measure_groups",
     "spectral_metrics",
     "threshold_coverage",
     "velocities",
@@ -30,11 +33,13 @@ _MODULES = {
     "Comparison": "comparison.compared",
     "Coverage": "comparison.coverage",
     "SpectralMonitor": "monitor",
+    "compare_all": "comparison.compared",
     "compare_groups": "comparison.compared",
     "directed_eigenvalues": "layered_graph",
     "eigenvalues": "laplacians",
     "lap_eigvals": "layered_graph",
     "masked_metrics": "masked",
+    "measure_groups": "comparison.measured",
     "spectral_metrics": "metrics",
     "threshold_coverage": "comparison.coverage",
     "velocities": "metrics",

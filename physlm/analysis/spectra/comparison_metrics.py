@@ -5,9 +5,10 @@ from collections.abc import Iterator
 import numpy as np
 import polars as pl
 
-from physlm.analysis.spectra.comparison.arms import ANY, COMPANIONS
+from physlm.analysis.spectra.comparison.arms import ANY
 from physlm.analysis.spectra.comparison.compared import Comparison
 from physlm.analysis.spectra.comparison.verdict import Outcome
+from physlm.analysis.spectra.metric_options import COMPANIONS
 from physlm.measurement import Dim, Metric
 
 _P = "spectra"
@@ -19,6 +20,9 @@ _UNITS = {
     "d_controls": "sd",
     "q": "q",
 }
+# Accuracy that one threshold is said to have, and gain over the controls that would be one;
+# accuracy_and_gain is the margin by which both are exceeded.
+_PUBLISHED, _LEAST_GAIN = 0.85, 0.02
 _ACCURACIES = ("length", "controls", "spectra", "both")
 
 
@@ -88,6 +92,8 @@ def _of_nested(compared: Comparison, n: int, dims: dict[str, Dim]) -> Iterator[M
         yield from _metric("nested_accuracy", row["accuracy_spectra"], "fraction", n, own)
         yield from _metric("nested_auc", row["auc_spectra"], "fraction", n, own)
         yield from _metric("nested_gain", row["nested_gain"], "fraction", n, own)
+        margin = min(row["accuracy_spectra"] - _PUBLISHED, row["nested_gain"] - _LEAST_GAIN)
+        yield from _metric("accuracy_and_gain", margin, "fraction", n, own)
         if (mean_graph := aucs.get(f"{row['metric']}/graph_mean")) is not None:
             apart = row["auc_spectra"] - mean_graph
             yield from _metric("heads_minus_mean_auc", apart, "fraction", n, own)
@@ -112,16 +118,28 @@ def _whole(compared: Comparison, n: int, dims: dict[str, Dim]) -> Iterator[Metri
     yield from _metric("smallest_detectable_d", detectable, "sd", n, dims)
     for metric, verdict in compared.verdicts.items():
         is_beyond = float(verdict.outcome is Outcome.beyond)
+        is_decided = float(verdict.outcome is not Outcome.not_decided)
         yield from _metric("is_beyond", is_beyond, "verdict", n, dims | dims_of(metric))
+        yield from _metric("is_decided", is_decided, "verdict", n, dims | dims_of(metric))
     if not compared.planted.is_empty():
         for row in compared.planted.filter(pl.col("metric") == ANY).iter_rows(named=True):
             own = dims | dims_of(row["metric"])
-            yield from _metric("planted_power", row["power"], "fraction", n, own)
-    untrained = compared.table.filter(arm="untrained")["d_length"].drop_nulls()
-    if len(untrained):
-        # The effect of the typical column: the largest of hundreds is large by chance.
-        typical = float(untrained.abs().median())  # type: ignore[arg-type]
-        yield from _metric("untrained_d_length", typical, "sd", n, dims)
+            for name in ("power", "power_pairs"):
+                yield from _metric(f"planted_{name}", row[name], "fraction", n, own)
+    yield from _untrained(compared, n, dims)
+
+
+def _untrained(compared: Comparison, n: int, dims: dict[str, Dim]) -> Iterator[Metric]:
+    """The effect at equal length of the best column of an untrained model, on held-out texts.
+
+    The largest of hundreds of columns would be large by chance, and their median small whatever
+    some of them show.
+    """
+    if compared.selected.is_empty():
+        return
+    best = compared.selected.filter(arm="untrained", metric=ANY, chosen_for="spectra")
+    for effect in best["d_length"].drop_nulls().abs():
+        yield from _metric("untrained_d_length", effect, "sd", n, dims)
 
 
 def _metric(

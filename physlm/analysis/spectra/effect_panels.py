@@ -43,7 +43,7 @@ def draw_q_map(axes: Axes, rows: pl.DataFrame) -> AxesImage:
 
 
 def draw_effects_by_layer(axes: Axes, rows: pl.DataFrame) -> None:
-    """Effects by layer: raw, at equal length, and at equal length of an untrained model.
+    """Effects by layer: raw, at equal length, at equal likelihood too, and of an untrained model.
 
     Lines are of the graph of the mean over heads, with 95% intervals; dots are single heads.
 
@@ -54,15 +54,18 @@ def draw_effects_by_layer(axes: Axes, rows: pl.DataFrame) -> None:
     lines = {
         "raw": ("model", "d_raw", "C1", "--"),
         "at equal length": ("model", "d_length", "C0", "-"),
+        "at equal length and likelihood": ("model", "d_controls", "C2", "-"),
         "untrained, at equal length": ("untrained", "d_length", UNTRAINED, "-"),
     }
+    shifts = dict(zip(lines, (0, -0.16, 0, 0.16), strict=True))
     axes.axhline(0, color="black", linewidth=0.6)
     for label, (arm, column, colour, style) in lines.items():
         own = rows.filter(arm=arm).sort("layer")
         heads, mean = own.filter(pl.col("head") >= 0), own.filter(head=-1)
-        if column == "d_length":
-            shift = 0.12 if arm == "untrained" else -0.12
-            axes.plot(heads["layer"] + shift, heads[column], ".", color=colour, alpha=0.5, ms=4)
+        if column != "d_raw":
+            axes.plot(
+                heads["layer"] + shifts[label], heads[column], ".", color=colour, alpha=0.5, ms=4
+            )
             low, high = (mean[f"{column}_{end}"].cast(pl.Float64) for end in ("low", "high"))
             axes.fill_between(mean["layer"], low, high, color=colour, alpha=0.2, linewidth=0)
         order = 3 if column == "d_raw" else 2

@@ -28,8 +28,27 @@ Draw = Callable[[Axes, str, str], object]
 def draw_spectra(measurement: Measurement) -> dict[str, Figure]:
     """All figures of the scorer ``spectra``.
 
-    They have a row of panels for each corruption, at the smallest number of errors measured.
+    They have a row of panels for each corruption, at the smallest number of errors measured, and
+    say so where there are several.
     """
+    found = _drawn(measurement)
+    doses = measurement.tables["spectra"]["n_errors"].unique().sort().to_list()
+    if len(doses) > 1:
+        for figure in found.values():
+            _say(figure, f"texts with the fewest errors, of {', '.join(map(str, doses))}")
+    return found
+
+
+def _say(figure: Figure, text: str) -> None:
+    """Below the label of the horizontal axes, or above a figure without one."""
+    label = figure.get_supxlabel()
+    if label:
+        figure.supxlabel(f"{label}\n{text}", fontsize="small")
+    else:
+        figure.suptitle(text, fontsize="small")
+
+
+def _drawn(measurement: Measurement) -> dict[str, Figure]:
     table = _at_smallest_dose(measurement.tables["spectra"])
     values = _at_smallest_dose(measurement.tables["spectra_values"])
     found = {
@@ -57,7 +76,7 @@ def _effects(table: pl.DataFrame) -> Figure:
         rows = own.filter(corruption=corruption, metric=metric)
         return effect_panels.draw_effect_map(axes, rows, limit)
 
-    label = "d of pairs (valid - invalid); dot: q < 0.05"
+    label = "d of pairs (valid - invalid)\ndot: q < 0.05"
     return _maps(table, draw, label)
 
 
@@ -67,7 +86,7 @@ def _q(table: pl.DataFrame) -> Figure:
     def draw(axes: Axes, corruption: str, metric: str) -> object:
         return effect_panels.draw_q_map(axes, own.filter(corruption=corruption, metric=metric))
 
-    return _maps(table, draw, "q (Mann-Whitney); dot: q < 0.05")
+    return _maps(table, draw, "q (Mann-Whitney)\ndot: q < 0.05")
 
 
 def _maps(table: pl.DataFrame, draw: Draw, label: str) -> Figure:
@@ -79,7 +98,9 @@ def _maps(table: pl.DataFrame, draw: Draw, label: str) -> Figure:
         image = draw(axes, corruption, metric)
     figure.supxlabel("head", fontsize="small")
     figure.supylabel("layer", fontsize="small")
-    figure.colorbar(image, ax=[axes for axes, *_ in panels], label=label, pad=0.01)  # type: ignore[arg-type]
+    bar = figure.colorbar(image, ax=[axes for axes, *_ in panels], pad=0.01)  # type: ignore[arg-type]
+    bar.set_label(label, fontsize="x-small")
+    bar.ax.tick_params(labelsize="x-small")
     return figure
 
 
@@ -237,7 +258,7 @@ def _finished(
     figure.supxlabel(xlabel, fontsize="small")
     figure.supylabel(ylabel, fontsize="small")
     handles, labels = panels[0][0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=len(labels), fontsize="small")
+    figure.legend(handles, labels, loc="outside upper center", ncols=2, fontsize="small")
     return figure
 
 

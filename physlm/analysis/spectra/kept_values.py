@@ -3,9 +3,10 @@
 import numpy as np
 import polars as pl
 
-from physlm.analysis.spectra.comparison.arms import ANY, COMPANIONS
+from physlm.analysis.spectra.comparison.arms import ANY
 from physlm.analysis.spectra.comparison.coverage import threshold_coverage
 from physlm.analysis.spectra.comparison.groups import Texts
+from physlm.analysis.spectra.metric_options import COMPANIONS
 
 _KEY = ["metric", "layer", "head"]
 

@@ -53,6 +53,7 @@ class SpectraConfig(ScorerConfig):
         Noel (2026), Geometry of Reason, for the metrics; the comparison is physlm's.
     """
 
+    version: ClassVar[int] = 2
     measures_checkpoints: ClassVar[bool] = True
     figure_names: ClassVar[tuple[str, ...]] = (
         "spectra_effects",
@@ -70,6 +71,8 @@ class SpectraConfig(ScorerConfig):
         "spectra_values",
         "spectra_coverage",
         "spectra_published",
+        "spectra_selected",
+        "spectra_nested",
     )
 
     # Without dimensions; of the default, operators that lack some have the others

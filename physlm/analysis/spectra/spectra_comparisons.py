@@ -1,6 +1,7 @@
 """Everything that the scorer ``spectra`` measures."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -8,8 +9,11 @@ import polars as pl
 from scipy import stats
 
 from physlm.analysis.spectra.comparison.arms import ANY
-from physlm.analysis.spectra.comparison.compared import Comparison, compare_groups
+from physlm.analysis.spectra.comparison.compared import Comparison, compare_all
 from physlm.analysis.spectra.comparison.coverage import threshold_coverage
+from physlm.analysis.spectra.comparison.groups import is_constant
+from physlm.analysis.spectra.comparison.measured import MeasuredGroups, measure_groups
+from physlm.analysis.spectra.comparison.median_distance import median_distance_auc
 from physlm.analysis.spectra.comparison_metrics import comparison_metrics
 from physlm.analysis.spectra.head_means import head_means
 from physlm.analysis.spectra.head_sample import HeadSample, sample_heads
@@ -17,7 +21,7 @@ from physlm.analysis.spectra.kept_values import chosen_values, coverage_curves
 from physlm.analysis.spectra.model_texts import model_texts
 from physlm.analysis.spectra.planted import PlantedBlocks
 from physlm.analysis.spectra.published import published_metrics, published_table, published_text
-from physlm.analysis.spectra.state_probe import probe_aucs
+from physlm.analysis.spectra.state_probe import mean_states, probe_aucs
 from physlm.analysis.spectra.text_covariates import text_covariates
 from physlm.analysis.spectra.text_rows import RowOptions, text_rows
 from physlm.data.corpus import Corpus
@@ -30,18 +34,17 @@ if TYPE_CHECKING:
     from physlm.analysis.spectra.spectra import SpectraConfig
 
 _ACCEPTING = ("fiedler", "hfer")  # metrics whose thresholds accept texts
+_WITHIN_RANGE = ("adjacency_radius",)  # right texts are said to lie within a range of it
 _SEED = 0  # of heads, folds, shuffled labels and the untrained model
 
 
 def measured_spectra(config: "SpectraConfig", model: LanguageModel, corpus: Corpus) -> Measurement:
-    """The measurement of the scorer ``spectra``."""
+    """The measurement of the scorer ``spectra``; q-values are over the tests of all comparisons."""
     assert isinstance(corpus, Labelled)
-    metrics: list[Metric] = []
-    tables: dict[str, list[pl.DataFrame]] = {name: [] for name in config.table_names}
+    found = []
     for corruption in config.chosen(corpus):
-        of_doses = []
         for dose in config.n_errors:
-            own = model_texts(
+            texts = model_texts(
                 model,
                 corpus,
                 corruption,
@@ -49,29 +52,23 @@ def measured_spectra(config: "SpectraConfig", model: LanguageModel, corpus: Corp
                 n_errors=dose,
                 n_least=config.n_least,
             )
-            dims: dict[str, Dim] = {"corruption": corruption, "n_errors": dose}
-            compared, covariates, rows = compared_texts(config, model, own)
-            _print(compared, corruption, dose)
-            metrics += comparison_metrics(compared, **dims)
-            metrics += _coverage(rows, compared, dims)
-            metrics += _probes(config, model, own, compared, dims)
-            sample = row_options(config, model, own).sample
-            metrics += head_means(rows.filter(arm="model"), sample, dims)
-            of_doses.append(compared)
-            labels = {name: pl.lit(value) for name, value in dims.items()}
-            if config.reference_compat:
-                published = published_table(model, own, compared.texts, config.batch_size)
-                tell(published_text(published))
-                metrics += published_metrics(published, len(own), dims)
-                tables["spectra_published"].append(published.with_columns(**labels))
-            tables["spectra"].append(compared.table.with_columns(**labels))
-            kept = chosen_values(rows, compared.selected)
-            tables["spectra_values"].append(kept.with_columns(**labels))
-            curves = coverage_curves(rows, compared.selected, compared.texts)
-            tables["spectra_coverage"].append(curves.with_columns(**labels))
-            tables["spectra_texts"].append(
-                covariates.with_columns(comparison=pl.lit(f"{corruption} {dose}"))
+            found.append(
+                _measured(config, model, texts, {"corruption": corruption, "n_errors": dose})
             )
+    comparisons = compare_all([own.groups for own in found], seed=_SEED)
+    metrics: list[Metric] = []
+    tables: dict[str, list[pl.DataFrame]] = {name: [] for name in config.table_names}
+    for own, compared in zip(found, comparisons, strict=True):
+        _print(compared, own.dims)
+        metrics += [*comparison_metrics(compared, **own.dims), *own.metrics]
+        for name, table in own.tables_of(compared).items():
+            tables[name].append(table)
+    for corruption in config.chosen(corpus):
+        of_doses = [
+            compared
+            for own, compared in zip(found, comparisons, strict=True)
+            if own.dims["corruption"] == corruption
+        ]
         metrics += _dose_response(of_doses, config.n_errors, corruption)
     return Measurement(
         tuple(metrics),
@@ -79,13 +76,61 @@ def measured_spectra(config: "SpectraConfig", model: LanguageModel, corpus: Corp
     )
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Measured:
+    """One corruption and number of errors, before all tests are counted together."""
+
+    dims: dict[str, Dim]
+    groups: MeasuredGroups
+    metrics: tuple[Metric, ...]
+    tables: dict[str, pl.DataFrame]
+
+    def tables_of(self, compared: Comparison) -> dict[str, pl.DataFrame]:
+        """Tables of the texts and of their comparison, which say what was compared."""
+        whole = {
+            "spectra": compared.table,
+            "spectra_selected": compared.selected,
+            "spectra_nested": compared.nested,
+            **self.tables,
+        }
+        labels = {name: pl.lit(value) for name, value in self.dims.items()}
+        named = {name: table.with_columns(**labels) for name, table in whole.items() if table.width}
+        own = f"{self.dims['corruption']} {self.dims['n_errors']}"
+        texts = self.tables["spectra_texts"].with_columns(comparison=pl.lit(own))
+        return named | {"spectra_texts": texts}
+
+
+def _measured(
+    config: "SpectraConfig", model: LanguageModel, texts: LabelledTexts, dims: dict[str, Dim]
+) -> _Measured:
+    groups, covariates, rows = compared_texts(config, model, texts)
+    sample = row_options(config, model, texts).sample
+    metrics = [
+        *_coverage(rows, groups, dims),
+        *_ranges(rows, groups, dims),
+        *_probes(config, model, texts, groups, dims),
+        *head_means(rows.filter(arm="model"), sample, dims),
+    ]
+    tables = {
+        "spectra_values": chosen_values(rows, groups.selected),
+        "spectra_coverage": coverage_curves(rows, groups.selected, groups.texts),
+        "spectra_texts": covariates,
+    }
+    if config.reference_compat:
+        published = published_table(model, texts, groups.texts, config.batch_size)
+        tell(published_text(published))
+        metrics += published_metrics(published, len(texts), dims)
+        tables["spectra_published"] = published
+    return _Measured(dims, groups, tuple(metrics), tables)
+
+
 def compared_texts(
     config: "SpectraConfig", model: LanguageModel, texts: LabelledTexts
-) -> tuple[Comparison, pl.DataFrame, pl.DataFrame]:
-    """Compare right and wrong texts in all arms.
+) -> tuple[MeasuredGroups, pl.DataFrame, pl.DataFrame]:
+    """Measure right and wrong texts in all arms.
 
     Returns:
-        The comparison, what is known of each text, and the rows of all arms.
+        What is compared, what is known of each text, and the rows of all arms.
     """
     options = row_options(config, model, texts)
     if options.sample.left_out:
@@ -98,7 +143,7 @@ def compared_texts(
         "planted": text_rows(model, texts, options, planted),
     }
     rows = pl.concat(frame.with_columns(arm=pl.lit(arm)) for arm, frame in arms.items())
-    return compare_groups(rows.join(covariates, on="text"), seed=_SEED), covariates, rows
+    return measure_groups(rows.join(covariates, on="text"), seed=_SEED), covariates, rows
 
 
 def row_options(config: "SpectraConfig", model: LanguageModel, texts: LabelledTexts) -> RowOptions:
@@ -124,19 +169,21 @@ def _sample(config: "SpectraConfig", model: LanguageModel, texts: LabelledTexts)
     )
 
 
-def _print(compared: Comparison, corruption: str, dose: int) -> None:
-    tell(f"\n{corruption}, {dose} error{'s' * (dose > 1)} a text\n{compared.text}")
+def _print(compared: Comparison, dims: dict[str, Dim]) -> None:
+    dose = dims["n_errors"]
+    errors = "1 error" if dose == 1 else f"{dose} errors"
+    tell(f"\n{dims['corruption']}, {errors} a text\n{compared.headline}")
 
 
-def _coverage(rows: pl.DataFrame, compared: Comparison, dims: dict[str, Dim]) -> Iterator[Metric]:
+def _coverage(rows: pl.DataFrame, groups: MeasuredGroups, dims: dict[str, Dim]) -> Iterator[Metric]:
     """Share of right texts among those accepted by a threshold on one metric, minus among all."""
-    if compared.nested.is_empty():  # the problems allow no cross-validation
+    if not groups.is_validated:
         return
     trained = rows.filter(arm="model")
     for metric in sorted(set(trained["metric"]) & set(_ACCEPTING)):
         own = trained.filter(metric=metric)
-        values = own["value"].to_numpy().reshape(-1, len(compared.texts.is_valid)).T
-        found = threshold_coverage(values, compared.texts, seed=_SEED)
+        values = own["value"].to_numpy().reshape(-1, len(groups.texts.is_valid)).T
+        found = threshold_coverage(values, groups.texts, seed=_SEED)
         shares = {
             metric: found.accuracy_accepted,
             f"{metric}_log_probability": found.accuracy_log_probability,
@@ -152,23 +199,47 @@ def _coverage(rows: pl.DataFrame, compared: Comparison, dims: dict[str, Dim]) ->
                 )
 
 
+def _ranges(rows: pl.DataFrame, groups: MeasuredGroups, dims: dict[str, Dim]) -> Iterator[Metric]:
+    """Whether right texts lie within a range of a metric: AUC of the distance to their median."""
+    if not groups.is_validated:
+        return
+    trained = rows.filter(arm="model")
+    for metric in sorted(set(trained["metric"]) & set(_WITHIN_RANGE)):
+        n = len(groups.texts.is_valid)
+        values = trained.filter(metric=metric)["value"].to_numpy().reshape(-1, n).T
+        varying = values[:, ~is_constant(values)]
+        if varying.shape[1]:
+            yield Metric(
+                name="spectra/median_distance_auc",
+                value=median_distance_auc(varying, groups.texts, seed=_SEED),
+                unit="fraction",
+                n=n,
+                dims=dims | {"metric": metric},
+            )
+
+
 def _probes(
     config: "SpectraConfig",
     model: LanguageModel,
     labelled: LabelledTexts,
-    compared: Comparison,
+    groups: MeasuredGroups,
     dims: dict[str, Dim],
 ) -> Iterator[Metric]:
-    """AUC of probes of the states, and that of all spectral metrics over the best of them."""
-    if compared.nested.is_empty():
+    """AUC of probes of the states, and that of all spectral metrics over that of the chosen one.
+
+    ``probe_auc`` without a state is that of the state that training folds chose.
+    """
+    if not groups.is_validated:
         return
-    found = dict(probe_aucs(model, labelled, compared.texts, config.batch_size, _SEED))
+    states = mean_states(model, labelled, config.batch_size)
+    found = probe_aucs(states, groups.texts, _SEED)
     n = len(labelled)
-    for state, value in found.items():
+    for state, value in enumerate(found.by_state):
         own = dims | {"state": state}
         yield Metric(name="spectra/probe_auc", value=value, unit="fraction", n=n, dims=own)
-    spectral = compared.nested.filter(arm="model", metric=ANY)["auc_spectra"][0]
-    ratio = spectral / max(found.values())
+    spectral = groups.arms["model"].nested.filter(metric=ANY)["auc_spectra"][0]
+    yield Metric(name="spectra/probe_auc", value=found.chosen, unit="fraction", n=n, dims=dims)
+    ratio = spectral / found.chosen
     yield Metric(name="spectra/auc_over_probe", value=ratio, unit="ratio", n=n, dims=dims)
 
 

@@ -1,6 +1,6 @@
 """A supervised probe of the states, which spectral metrics of states are compared with."""
 
-from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -18,34 +18,49 @@ from physlm.rng import stream
 _N_FOLDS = 5
 
 
-def probe_aucs(
-    model: LanguageModel, labelled: LabelledTexts, texts: Texts, batch_size: int, seed: int = 0
-) -> Iterator[tuple[int, float]]:
-    """AUC of a logistic regression on the mean state of a text, for each state of the model.
+@dataclass(frozen=True, slots=True)
+class ProbeAucs:
+    """How well probes of the states tell valid texts, in texts that they were not fitted on.
 
-    Cross-validated in folds grouped by problem, the penalty chosen in inner folds.
+    Attributes:
+        by_state: AUC of the probe of each state.
+        chosen: AUC of the probe of the state that each training fold chooses.
+    """
+
+    by_state: tuple[float, ...]
+    chosen: float
+
+
+def probe_aucs(
+    states: Float[np.ndarray, "states texts width"], texts: Texts, seed: int = 0
+) -> ProbeAucs:
+    """AUC of logistic regressions on the mean state of a text.
+
+    Cross-validated in folds grouped by problem; the penalty, and the state, are those of the least
+    loss in the inner folds.
 
     Args:
-        model: The model.
-        labelled: The texts.
-        texts: The same, as the comparison knows them.
-        batch_size: Texts that are read at once.
+        states: Of ``mean_states``.
+        texts: The texts, as the comparison knows them.
         seed: Of the folds.
     """
     folds = grouped_folds(texts, _N_FOLDS, stream(seed, "outer folds"))
-    for state, values in enumerate(_mean_states(model, labelled, batch_size)):
-        logits = np.empty(len(values))
-        for i, fold in enumerate(np.unique(folds)):
-            is_test: Bool[np.ndarray, " texts"] = folds == fold
-            split = Split(texts, is_test, stream(seed, "inner folds", i))
-            logits[is_test] = split.best(values).logits
-        yield state, float(auc(logits[:, None], texts.is_valid)[0])
+    logits, chosen = np.empty((len(texts.is_valid), len(states))), np.empty(len(texts.is_valid))
+    for i, fold in enumerate(np.unique(folds)):
+        is_test: Bool[np.ndarray, " texts"] = folds == fold
+        split = Split(texts, is_test, stream(seed, "inner folds", i))
+        fits = [split.best(values) for values in states]
+        logits[is_test] = np.column_stack([fit.logits for fit in fits])
+        chosen[is_test] = min(fits, key=lambda fit: fit.loss).logits
+    *by_state, of_chosen = auc(np.column_stack([logits, chosen]), texts.is_valid).tolist()
+    return ProbeAucs(tuple(by_state), of_chosen)
 
 
 @torch.inference_mode()
-def _mean_states(
+def mean_states(
     model: LanguageModel, texts: LabelledTexts, batch_size: int
 ) -> Float[np.ndarray, "states texts width"]:
+    """Mean over the tokens of each state of each text, texts of equal length read at once."""
     found: list[np.ndarray] = []
     order: list[int] = []
     for batch in batches(texts, batch_size):

@@ -4,6 +4,7 @@ import numpy as np
 import polars as pl
 from jaxtyping import Float
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 from scipy import stats
 
 from physlm.analysis.spectra.effect_panels import INVALID, VALID
@@ -34,6 +35,7 @@ def draw_densities(axes: Axes, rows: pl.DataFrame) -> None:
             own, height, "|", color=colour, ms=4, alpha=0.4, transform=transform, clip_on=False
         )
     axes.set(yticks=[], ylim=(0, None))
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=3, min_n_ticks=2))  # no room for more digits
     axes.tick_params(axis="x", labelsize="x-small", pad=8)
 
 

@@ -81,7 +81,8 @@ def draw_accuracies(axes: Axes, results: Results) -> None:
             axes.plot([place] * len(found), found, "k.", ms=4)
     axes.axhline(_CHANCE, color="black", linestyle=":", linewidth=1)
     axes.set_xticks(range(len(corruptions)), [name.replace("_", "\n") for name in corruptions])
-    axes.set(ylabel="nested accuracy", ylim=(0, 1.25), title="accuracy of four models")
+    axes.set(ylabel="nested accuracy", ylim=(0, 1.25))
+    axes.set_title("accuracy of four models,\nsmallest dose", fontsize="medium")
     axes.set_yticks(np.linspace(0, 1, 6))
     axes.legend(fontsize="x-small", ncols=2, loc="upper center")
     axes.tick_params(labelsize="small")
@@ -109,20 +110,27 @@ def draw_metric_effects(axes: Axes, results: Results) -> None:
 
 
 def draw_verdicts(axes: Axes, results: Results) -> None:
-    """In how many runs a metric tells more than length and likelihood, by corruption."""
+    """In how many of the runs that decide it a metric tells more than length and likelihood."""
     own = _at_smallest_dose(_whole(results, "spectra/is_beyond"))
-    counts = own.group_by("metric", "corruption").agg(pl.col("value").sum(), n=pl.len())
+    undecided = _at_smallest_dose(_whole(results, "spectra/is_decided")).filter(value=0)
+    key = ["run_id", "metric", "corruption"]
+    own = own.join(undecided.select(*key, is_open=True), on=key, how="left")
+    counts = own.group_by("metric", "corruption").agg(
+        pl.col("value").sum(), n=pl.col("is_open").is_null().sum()
+    )
     metrics = own["metric"].unique().sort().to_list()
     corruptions = own["corruption"].unique().sort().to_list()
     shares = np.full((len(metrics), len(corruptions)), np.nan)
     for metric, corruption, value, n in counts.iter_rows():
         i, j = metrics.index(metric), corruptions.index(corruption)
-        shares[i, j] = value / n
-        axes.text(j, i, f"{value:.0f} of {n}", ha="center", va="center", fontsize=7)
+        shares[i, j] = value / n if n else np.nan
+        text = f"{value:.0f} of {n}" if n else "not decided"
+        axes.text(j, i, text, ha="center", va="center", fontsize=7)
     axes.imshow(shares, cmap="Greens", vmin=0, vmax=2, aspect="auto")  # pale enough for the ink
     axes.set_xticks(range(len(corruptions)), [name.replace("_", "\n") for name in corruptions])
     axes.set_yticks(range(len(metrics)), [shown(name) for name in metrics])
-    axes.set_title("runs with evidence beyond\nlength and likelihood", fontsize="medium")
+    title = "runs with evidence beyond length\nand likelihood, smallest dose"
+    axes.set_title(title, fontsize="medium")
     axes.tick_params(labelsize="small")
 
 

@@ -8,7 +8,10 @@ from physlm.measurement import Measurement, Metric
 METRICS = ("hfer", "fiedler", "previous_token_mass", "sink_mass", "self_mass", "row_entropy")
 SPECTRAL = ("fiedler", "hfer")
 CORRUPTIONS = ("replaced", "swapped")
-_EFFECTS = ("d_raw", "d_length", "d_length_low", "d_length_high", "d_paired")
+_INTERVALS = [
+    f"{name}{end}" for name in ("d_length", "d_controls") for end in ("", "_low", "_high")
+]
+_EFFECTS = ("d_raw", *_INTERVALS, "d_paired")
 
 
 def measurement(*, is_validated=True):
@@ -41,7 +44,7 @@ def _rows(rng, corruption, dose):
             heads = [-1] if "graph_mean" in name else [0, 1]
             for layer in (0, 1):
                 for head in heads:
-                    effects = dict(zip(_EFFECTS, rng.normal(size=5), strict=True))
+                    effects = dict(zip(_EFFECTS, rng.normal(size=len(_EFFECTS)), strict=True))
                     rows.append(
                         {"arm": arm, "layer": layer, "head": head, "metric": name}
                         | effects

@@ -1,15 +1,18 @@
 """Figures of the scorer show the numbers of its measurement, and nothing else."""
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
+from matplotlib.figure import Figure
 from scipy import stats
 
 from physlm.analysis.figures import save_figure
 from physlm.analysis.spectra.effect_panels import role_correlations
 from physlm.analysis.spectra.figures import draw_spectra
 from physlm.analysis.spectra.spectra import SpectraConfig
-from physlm.analysis.spectra.text_panels import length_curve
+from physlm.analysis.spectra.text_panels import draw_densities, length_curve
 from tests.analysis.spectra.measurements import measurement
 
 
@@ -94,6 +97,14 @@ def test_lengths_are_drawn_where_they_differ_only(drawn):
     assert labels == ["", "", "tokens", "tokens", "", ""]
 
 
+def test_densities_have_few_ticks_whatever_the_digits():
+    axes = Figure(figsize=(1.9, 1.9)).subplots()
+    values = -5.1234 + 1e-3 * np.random.default_rng(0).random(40)
+    draw_densities(axes, pl.DataFrame({"is_valid": [True, False] * 20, "value": values}))
+    low, high = axes.get_xlim()
+    assert 2 <= sum(low <= tick <= high for tick in axes.get_xticks()) <= 4
+
+
 def test_the_length_curve_is_the_least_squares_cubic_in_log_length():
     rng = np.random.default_rng(1)
     n_tokens = rng.integers(10, 300, 80).astype(float)
@@ -126,4 +137,30 @@ def test_raw_effects_stand_beside_those_at_equal_length_and_of_an_untrained_mode
     _, figures = drawn
     axes = panels(figures["spectra_controls"])["fiedler"]
     labels = [line.get_label() for line in axes.lines if not line.get_label().startswith("_")]
-    assert labels == ["raw", "at equal length", "untrained, at equal length"]
+    controlled = ["at equal length", "at equal length and likelihood"]
+    assert labels == ["raw", *controlled, "untrained, at equal length"]
+
+
+def said(figure):
+    return figure.get_suptitle() + figure.get_supxlabel()
+
+
+def test_figures_of_several_doses_say_which_one_they_show(drawn):
+    _, figures = drawn
+    for figure in figures.values():
+        assert "texts with the fewest errors, of 1, 4" in said(figure)
+    own = measurement()
+    tables = dict(own.tables)
+    for name in ("spectra", "spectra_values", "spectra_coverage"):
+        tables[name] = tables[name].filter(n_errors=1)
+    one = draw_spectra(replace(own, tables=tables))
+    assert not any("fewest errors" in said(figure) for figure in one.values())
+
+
+def test_labels_of_colour_bars_lie_within_the_figure(drawn):
+    _, figures = drawn
+    for name in ("spectra_effects", "spectra_q"):
+        figures[name].draw_without_rendering()
+        box = figures[name].axes[-1].yaxis.label.get_window_extent()
+        assert box.y0 >= 0
+        assert box.y1 <= figures[name].bbox.height

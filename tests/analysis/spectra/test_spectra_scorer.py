@@ -146,8 +146,19 @@ def test_a_comparison_has_all_its_controls():
     accuracy = "spectra/accuracy{{corruption=intermediate,model={},n_errors=1}}"
     for name in ("length", "controls", "spectra", "both"):
         assert 0 <= found[accuracy.format(name)].value <= 1
-    assert found["spectra/planted_power{corruption=intermediate,metric=any,n_errors=1}"].value > 0.5
+    planted = "{corruption=intermediate,metric=any,n_errors=1}"
+    assert found[f"spectra/planted_power{planted}"].value > 0.2
+    assert found[f"spectra/planted_power_pairs{planted}"].value > 0.9
     assert -1 <= found["spectra/dose_correlation{corruption=intermediate}"].value <= 1
+    whole = "{corruption=intermediate,n_errors=1}"
+    assert 0 <= found[f"spectra/probe_auc{whole}"].value <= 1  # of the chosen state
+    chosen = measurement.tables["spectra_selected"].filter(
+        arm="untrained", metric="any", chosen_for="spectra", n_errors=1
+    )
+    assert found[f"spectra/untrained_d_length{whole}"].value == abs(chosen["d_length"][0])
+    nested = measurement.tables["spectra_nested"].filter(arm="model", metric="any", n_errors=1)
+    margins = (nested["accuracy_spectra"][0] - 0.85, nested["nested_gain"][0] - 0.02)
+    assert found[f"spectra/accuracy_and_gain{planted}"].value == min(margins)
     is_beyond = [metric.value for text, metric in found.items() if "is_beyond" in text]
     assert sum(is_beyond) <= 1  # an untrained model knows no sums
     assert set(measurement.tables["spectra"]["arm"]) == {

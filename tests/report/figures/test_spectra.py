@@ -22,6 +22,7 @@ def rows():
                 for arm in ("untrained", "shuffled"):
                     yield run, "spectra/effect", f"arm={arm},{own}", 0.1
                 yield run, "spectra/is_beyond", own, float(r)
+                yield run, "spectra/is_decided", own, float(name != "hfer" and (r or name == "any"))
             yield run, "spectra/effect", named.format("hfer").replace(",m", ",drop_first=1,m"), 9.0
             for i, model in enumerate(("length", "controls", "spectra", "both")):
                 dims = f"corruption=swapped,model={model},n_errors={dose}"
@@ -53,4 +54,6 @@ def test_accuracies_effects_and_verdicts_are_those_of_the_smallest_dose(panels):
     names = [text.get_text() for text in effects.get_yticklabels()]
     assert names == ["sink mass", "hfer", "any"]
     assert [bar.get_width() for bar in effects.patches] == pytest.approx([0.3, 0.55, 1.05])
-    assert [text.get_text() for text in verdicts.texts] == ["1 of 2"] * 3
+    names = [text.get_text() for text in verdicts.get_yticklabels()]
+    said = {names[text.get_position()[1]]: text.get_text() for text in verdicts.texts}
+    assert said == {"any": "1 of 2", "sink mass": "1 of 1", "hfer": "not decided"}

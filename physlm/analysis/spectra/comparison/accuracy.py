@@ -17,7 +17,8 @@ def accuracy_table(predictions: dict[str, Predictions], texts: Texts, seed: int)
     """One row per family: accuracy and AUC of each model, and ``nested_gain`` with its interval.
 
     The gain is the accuracy of ``both`` minus that of ``controls``; the ends of its 95% interval
-    are percentiles over resampled problems.
+    are percentiles over resampled problems. ``largest_gain_low`` is the lower end for a model that
+    is always right: where it is 0, no gain can be told from none.
 
     Args:
         predictions: Of each family of columns.
@@ -37,11 +38,14 @@ def accuracy_table(predictions: dict[str, Predictions], texts: Texts, seed: int)
             pl.Series(f"auc_{model}", auc(logits, texts.is_valid)),
         )
     gained = is_right["both"] - is_right["controls"]
-    low, high = _interval(gained, texts, stream(seed, "resampled problems"))
+    both = np.column_stack([gained, 1 - is_right["controls"]])
+    times = resampled_problems(texts.n_problems, _N_RESAMPLES, stream(seed, "resampled problems"))
+    low, high = mean_interval(sums_of_problems(both, texts), texts, times)
     return table.with_columns(
         nested_gain=pl.Series(gained.mean(axis=0)),
-        gain_low=pl.Series(low),
-        gain_high=pl.Series(high),
+        gain_low=pl.Series(low[: len(names)]),
+        gain_high=pl.Series(high[: len(names)]),
+        largest_gain_low=pl.Series(low[len(names) :]),
     )
 
 
@@ -50,14 +54,26 @@ def majority_accuracy(is_valid: Bool[np.ndarray, " texts"]) -> float:
     return float(max(is_valid.mean(), 1 - is_valid.mean()))
 
 
-def _interval(
-    values: Float[np.ndarray, "texts columns"], texts: Texts, rng: np.random.Generator
-) -> Float[np.ndarray, "2 columns"]:
-    """95% percentile interval of the mean of each column, when problems are resampled."""
-    total = sums_of_problems(values, texts)
-    n_problems = len(total)
+def resampled_problems(
+    n_problems: int, n_resamples: int, rng: np.random.Generator
+) -> Float[np.ndarray, "resamples problems"]:
+    """How often each problem is in each resample."""
     equal = np.full(n_problems, 1 / n_problems)
-    times = rng.multinomial(n_problems, equal, size=_N_RESAMPLES).astype(np.float64)
+    return rng.multinomial(n_problems, equal, size=n_resamples).astype(np.float64)
+
+
+def mean_interval(
+    sums: Float[np.ndarray, "problems columns"],
+    texts: Texts,
+    times: Float[np.ndarray, "resamples problems"],
+) -> Float[np.ndarray, "2 columns"]:
+    """95% percentile interval of the mean of each column, when problems are resampled.
+
+    Args:
+        sums: Of each column over the texts of each problem.
+        texts: The texts.
+        times: Of ``resampled_problems``.
+    """
     n_texts = times @ np.bincount(texts.problem)
-    ends: np.ndarray = np.quantile(times @ total / n_texts[:, None], _ENDS, axis=0)
+    ends: np.ndarray = np.quantile(times @ sums / n_texts[:, None], _ENDS, axis=0)
     return ends

@@ -1,11 +1,11 @@
 """Everything measured in one arm: each column, the columns chosen without the test, predictions."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 from jaxtyping import Float, Int
-from scipy import stats
 
 from physlm.analysis.spectra.comparison.accuracy import accuracy_table
 from physlm.analysis.spectra.comparison.controlled import controlled_effects
@@ -19,12 +19,11 @@ from physlm.analysis.spectra.comparison.folds import grouped_folds, why_not_vali
 from physlm.analysis.spectra.comparison.groups import Columns, Texts, is_constant
 from physlm.analysis.spectra.comparison.nested import CHOOSING, Predictions, nested_predictions
 from physlm.analysis.spectra.comparison.pairs import Pairs, matched_pairs, paired_effects
+from physlm.analysis.spectra.metric_options import COMPANIONS
 from physlm.rng import stream
 
 ANY = "any"  # the family of all spectral metrics
-COMPANIONS = ("row_entropy", "self_mass", "sink_mass", "previous_token_mass")
 _N_OUTER = 5
-_TESTS = {"mann_whitney_p": "q", "welch_p": "q_welch", "wilcoxon_p": "q_paired"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,21 +35,28 @@ class Arm:
         selected: One row per metric and per model that chooses (``chosen_for``): statistics of the
             column that the training folds chose, on test texts only.
         nested: One row per metric; no rows if there was no cross-validation.
-        pairs: The matched pairs.
-        n_tests: Number of p-values that the q-values are over.
+        predictions: What the nested models say of each text, by metric.
+        pairs: The matched pairs of ``columns``.
+        held_out_pairs: Those of ``selected``, matched within folds.
         not_validated: Why there was no cross-validation; None if there was.
+        n_tests: Number of p-values that the q-values are over; 0 before ``with_q``.
+        largest_p: The p-value below which q is below 0.05, beside as many others that are as were
+            found; 0 before ``with_q``.
     """
 
     columns: pl.DataFrame
     selected: pl.DataFrame
     nested: pl.DataFrame
+    predictions: Mapping[str, Predictions]
     pairs: Pairs
-    n_tests: int
+    held_out_pairs: Pairs
     not_validated: str | None
+    n_tests: int = 0
+    largest_p: float = 0.0
 
 
 def compare_arm(columns: Columns, texts: Texts, seed: int) -> Arm:
-    """All statistics of one arm; see ``compare_groups``."""
+    """All statistics of one arm but its q-values; see ``compare_groups``."""
     pairs = matched_pairs(texts)
     table = columns.keys.with_columns(statistics(columns.values, texts, pairs))
     folds = grouped_folds(texts, _N_OUTER, stream(seed, "outer folds"))
@@ -60,10 +66,10 @@ def compare_arm(columns: Columns, texts: Texts, seed: int) -> Arm:
     predictions: dict[str, Predictions] = {}
     if why_not is None:
         predictions = nested_predictions(varying.values, texts, families, folds, seed=seed)
-    selected = _selected(predictions, varying.keys, texts, pairs)
-    table, selected, n_tests = _with_q(table, selected)
+    held_out_pairs = matched_pairs(texts, folds)
+    selected = _selected(predictions, varying.keys, texts, held_out_pairs)
     nested = accuracy_table(predictions, texts, seed)
-    return Arm(table, selected, nested, pairs, n_tests, why_not)
+    return Arm(table, selected, nested, predictions, pairs, held_out_pairs, why_not)
 
 
 def statistics(
@@ -117,28 +123,3 @@ def _selected(
     names = ["metric", "chosen_for", "chosen_metric", "layer", "head", "n_chosen", "n_folds"]
     found = pl.DataFrame(rows, schema=names, orient="row")
     return found.with_columns(statistics(values, texts, pairs))
-
-
-def _with_q(table: pl.DataFrame, selected: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame, int]:
-    """Benjamini and Hochberg's q over every p-value of both tables, and how many these are."""
-    tables = [table, selected]
-    p = np.concatenate([_p_values(own) for own in tables if len(own)])
-    q = np.full(len(p), np.nan)
-    is_test = ~np.isnan(p)
-    if is_test.any():
-        q[is_test] = stats.false_discovery_control(p[is_test])
-    own, other = np.split(q, [len(_TESTS) * len(table)])
-    return _with_columns(table, own), _with_columns(selected, other), int(is_test.sum())
-
-
-def _p_values(table: pl.DataFrame) -> Float[np.ndarray, " tests"]:
-    """Those of one test after those of another."""
-    columns = [table[name].cast(pl.Float64).fill_null(np.nan).to_numpy() for name in _TESTS]
-    return np.concatenate(columns)
-
-
-def _with_columns(table: pl.DataFrame, q: Float[np.ndarray, " tests"]) -> pl.DataFrame:
-    if table.is_empty():
-        return table
-    columns = zip(_TESTS.values(), np.split(q, len(_TESTS)), strict=True)
-    return table.with_columns(pl.Series(name, own).fill_nan(None) for name, own in columns)

@@ -7,6 +7,9 @@ from physlm.analysis.spectra.comparison.groups import Texts, is_constant
 
 _LIKELIHOOD = ("mean_log_probability", "min_log_probability", "mean_entropy")
 _COLLINEAR = 1e-7
+# Quantiles of the knots, for samples below 30, below 100, and larger ones.
+_KNOTS = ((0.1, 0.5, 0.9), (0.05, 0.35, 0.65, 0.95), (0.05, 0.275, 0.5, 0.725, 0.95))
+_SIZES = (30, 100)
 
 
 def length_terms(texts: Texts) -> Float[np.ndarray, "texts terms"]:
@@ -19,9 +22,41 @@ def length_terms(texts: Texts) -> Float[np.ndarray, "texts terms"]:
 
 
 def control_terms(texts: Texts) -> Float[np.ndarray, "texts terms"]:
-    """The terms of the length, and mean and least log-probability and mean entropy as they are."""
+    """The terms of the length, and splines of mean and least log-probability and mean entropy.
+
+    A straight line would not do: where label and metric both depend on the square of the
+    log-probability, or on a threshold of it, the metric would seem to tell more than likelihood.
+    """
     likelihood = np.column_stack([texts.covariates[name] for name in _LIKELIHOOD])
-    return np.column_stack([length_terms(texts), likelihood[:, ~is_constant(likelihood)]])
+    varying = likelihood[:, ~is_constant(likelihood)]
+    splines = [spline_terms(own) for own in varying.T]
+    return np.column_stack([length_terms(texts), *splines])
+
+
+def spline_terms(values: Float[np.ndarray, " texts"]) -> Float[np.ndarray, "texts terms"]:
+    """Standardised values, and the other terms of their natural cubic spline.
+
+    Knots are quantiles: five, four below 100 texts, three below 30; fewer where several are equal.
+    Beyond the outer ones the spline is straight, so that single extreme texts do not decide it.
+
+    Source:
+        Stone and Koo (1985), Additive splines in statistics; knots as Harrell (2015), Regression
+        modeling strategies, section 2.4.
+    """
+    z = (values - values.mean()) / values.std()
+    knots = np.unique(np.quantile(z, _KNOTS[np.searchsorted(_SIZES, len(z), side="right")]))
+    if len(knots) < 3:
+        linear: np.ndarray = z[:, None]
+        return linear
+    *inner, last_but_one, last = knots
+    cubes = {knot: np.maximum(z - knot, 0) ** 3 for knot in knots}
+    straightened = [
+        cubes[knot]
+        - cubes[last_but_one] * (last - knot) / (last - last_but_one)
+        + cubes[last] * (last_but_one - knot) / (last - last_but_one)
+        for knot in inner
+    ]
+    return np.column_stack([z, *straightened])
 
 
 def orthonormal(terms: Float[np.ndarray, "texts terms"]) -> Float[np.ndarray, "texts rank"]:

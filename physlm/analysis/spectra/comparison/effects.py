@@ -40,7 +40,7 @@ def raw_effects(
         "d_raw": d_raw,
         "hedges_g": d_raw * _unbiasing(len(values) - 2),
         "auc": auc(values, is_valid),
-        "mann_whitney_p": _mann_whitney_p(valid, invalid),
+        "mann_whitney_p": mann_whitney_p(valid, invalid),
         "welch_p": welch_p,
     }
 
@@ -104,9 +104,10 @@ def has_ties(values: Float[np.ndarray, "n columns"]) -> Bool[np.ndarray, " colum
     return tied
 
 
-def _mann_whitney_p(
+def mann_whitney_p(
     valid: Float[np.ndarray, "valid columns"], invalid: Float[np.ndarray, "invalid columns"]
 ) -> Float[np.ndarray, " columns"]:
+    """The p-value of the rank test of both groups, exact for few values without ties."""
     # scipy takes one method for all columns: ties in one would cost the others their exact test.
     is_tied = has_ties(np.concatenate([valid, invalid]))
     p = np.empty(len(is_tied))

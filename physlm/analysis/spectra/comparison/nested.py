@@ -49,11 +49,11 @@ def nested_predictions(
 ) -> dict[str, Predictions]:
     """Predictions for each family of columns; nothing is chosen on the texts it is tested on.
 
-    All models are logistic regressions: ``length`` on the length, ``controls`` on likelihood and
-    entropy as well, ``spectra`` on one column, ``both`` on the controls and one column. Metric,
-    layer, head, direction, threshold and penalty are chosen on the training texts: columns are
-    screened by AUC, for ``both`` after removing what the controls explain, and the inner folds
-    decide between those that pass.
+    All models are logistic regressions: ``length`` on the length, ``controls`` on splines of
+    likelihood and entropy as well, ``spectra`` on one column, ``both`` on the controls and one
+    column. Metric, layer, head, direction, threshold and penalty are chosen on the training texts:
+    columns are screened by AUC, for ``both`` after removing what the controls explain, and the
+    inner folds decide between those that pass.
 
     Args:
         values: One row per text; no column is constant.

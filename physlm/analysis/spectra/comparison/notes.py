@@ -7,6 +7,7 @@ import polars as pl
 from physlm.analysis.spectra.comparison.arms import Arm
 from physlm.analysis.spectra.comparison.controlled import length_overlap, why_no_length_control
 from physlm.analysis.spectra.comparison.groups import Texts
+from physlm.analysis.spectra.comparison.verdict import why_no_gain
 
 
 def notes_on(arms: Mapping[str, Arm], texts: Texts, shuffled: Texts) -> tuple[str, ...]:
@@ -40,6 +41,8 @@ def _on_columns(model: Arm) -> Iterator[str]:
         yield f"{len(constant)} of {len(model.columns)} columns are constant, no test made: {names}"
     if model.not_validated is not None:
         yield model.not_validated
+    elif len(model.nested) and (no_gain := why_no_gain(model.nested.row(0, named=True))):
+        yield f"{no_gain}; only the effects in pairs, and their power, say what could be found"
 
 
 def _on_arms(arms: Mapping[str, Arm]) -> Iterator[str]:

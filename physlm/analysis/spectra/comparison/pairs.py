@@ -28,18 +28,29 @@ class Pairs:
     n_natural: int
 
 
-def matched_pairs(texts: Texts) -> Pairs:
+def matched_pairs(texts: Texts, folds: Int[np.ndarray, " texts"] | None = None) -> Pairs:
     """Pairs within each problem, then pairs of what is left across problems.
 
     Each valid text, the longest first, takes the nearest invalid one within 5% of its own tokens
     that no other has; of equal ones the first.
+
+    Args:
+        texts: The texts.
+        folds: Outer folds, which no pair straddles: held-out values of two folds are of different
+            layers and heads. None for values of one column.
     """
     natural: list[tuple[int, int]] = []
     for problem in texts.mixed_problems:
         natural += _greedy(texts, np.flatnonzero(texts.problem == problem))
     taken = {index for pair in natural for index in pair}
-    left = np.array([i for i in range(len(texts.problem)) if i not in taken], dtype=np.int64)
-    both = np.array(natural + _greedy(texts, left), dtype=np.int64).reshape(-1, 2)
+    is_left = np.array([i not in taken for i in range(len(texts.problem))])
+    folds = np.zeros_like(texts.problem) if folds is None else folds
+    across = [
+        pair
+        for fold in np.unique(folds)
+        for pair in _greedy(texts, np.flatnonzero(is_left & (folds == fold)))
+    ]
+    both = np.array(natural + across, dtype=np.int64).reshape(-1, 2)
     return Pairs(both[:, 0], both[:, 1], len(natural))
 
 

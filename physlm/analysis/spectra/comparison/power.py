@@ -1,7 +1,6 @@
-"""How large an effect must be to be found, and how probably one is."""
+"""How large an effect must be to be found."""
 
 import numpy as np
-from jaxtyping import Float
 from scipy import stats
 
 _TWO_SIDED = 0.975
@@ -19,24 +18,3 @@ def smallest_detectable_d(n_valid: int, n_invalid: int) -> float:
     """
     units = stats.norm.ppf(_TWO_SIDED) + stats.norm.ppf(_POWER)
     return float(units * np.sqrt(1 / n_valid + 1 / n_invalid))
-
-
-def power(
-    effect: Float[np.ndarray, " effects"],
-    low: Float[np.ndarray, " effects"],
-    high: Float[np.ndarray, " effects"],
-) -> Float[np.ndarray, " effects"]:
-    """Probability that the 95% interval of an effect of this size excludes 0.
-
-    Args:
-        effect: Taken for the true one.
-        low: Lower end of its interval, whose width tells the standard error.
-        high: Upper end.
-    """
-    critical = stats.norm.ppf(_TWO_SIDED)
-    width = high - low
-    units = np.divide(
-        2 * critical * np.abs(effect), width, out=np.full_like(width, np.nan), where=width > 0
-    )
-    found: np.ndarray = stats.norm.sf(critical - units) + stats.norm.cdf(-critical - units)
-    return found

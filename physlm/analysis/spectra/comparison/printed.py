@@ -1,7 +1,8 @@
-"""A comparison as text: control table, accuracies, baselines, verdicts, notes."""
+"""A comparison as text: effects, accuracies, baselines, verdicts, notes."""
 
 import io
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
@@ -9,28 +10,49 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from physlm.analysis.spectra.comparison.arms import ANY, COMPANIONS
+from physlm.analysis.spectra.comparison.arms import ANY
+from physlm.analysis.spectra.comparison.verdict import Outcome
+from physlm.analysis.spectra.metric_options import COMPANIONS
 
 if TYPE_CHECKING:
     from physlm.analysis.spectra.comparison.compared import Comparison
 
-_WIDTH = 160
+_UNLIMITED = 1000  # columns: a table is as wide as its numbers, and no name is cut
 _CONTROL_ARMS = ("untrained", "shuffled", "layer_0", "planted")
+Row = dict[str, Any]
 
 
 def comparison_text(comparison: "Comparison") -> str:
-    """Everything that is printed after every comparison."""
-    console = Console(file=io.StringIO(), width=_WIDTH, color_system=None)
+    """Effects and accuracies, a table of each variant of the graph, baselines, verdicts, notes."""
+    variants = [_variant(comparison, name) for name in _variants(comparison)]
+    lines = map(str, comparison.verdicts.values())
+    return _text(comparison, [*_whole(comparison), *variants], lines)
+
+
+def headline_text(comparison: "Comparison") -> str:
+    """The same without variants of the graph, of which only the verdicts in favour are named."""
+    verdicts = comparison.verdicts.values()
+    lines = [str(verdict) for verdict in verdicts if "/" not in verdict.metric]
+    variants = [verdict for verdict in verdicts if "/" in verdict.metric]
+    if variants:
+        beyond = [v.metric for v in variants if v.outcome is Outcome.beyond]
+        lines.append(
+            f"{', '.join(_variants(comparison))}: {len(beyond)} of {len(variants)} metrics beyond "
+            f"length and likelihood{': ' * bool(beyond)}{', '.join(beyond)}"
+        )
+    return _text(comparison, _whole(comparison), lines)
+
+
+def _text(comparison: "Comparison", tables: list[Table], lines: Iterable[str]) -> str:
+    console = Console(file=io.StringIO(), width=_UNLIMITED, color_system=None)
     console.print(_title(comparison), highlight=False)
-    for table in (_effects, _controlled, _accuracies, _baselines):
-        console.print(table(comparison))
-    for verdict in comparison.verdicts.values():
-        console.print(str(verdict), markup=False, highlight=False, soft_wrap=True)
-    for note in comparison.notes:
-        console.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
+    for table in tables:
+        console.print(table)
+    for line in (*lines, *(f"note: {note}" for note in comparison.notes)):
+        console.print(line, markup=False, highlight=False)
     text = console.file
     assert isinstance(text, io.StringIO)
-    return text.getvalue()
+    return "\n".join(line.rstrip() for line in text.getvalue().splitlines()) + "\n"
 
 
 def _title(comparison: "Comparison") -> str:
@@ -41,72 +63,67 @@ def _title(comparison: "Comparison") -> str:
         f"{n_valid} valid and {n_invalid} invalid texts of {texts.n_problems} problems; median "
         f"length {np.median(valid):g} and {np.median(invalid):g} tokens, {comparison.n_overlap} "
         f"texts in the overlap; {comparison.n_pairs} pairs, {comparison.n_natural_pairs} of them "
-        f"within a problem; {comparison.n_tests} tests, q by Benjamini and Hochberg; smallest "
-        f"detectable d {comparison.smallest_detectable_d:.2f}"
+        f"within a problem;\n{comparison.n_tests} tests, q by Benjamini and Hochberg; smallest "
+        f"detectable d {comparison.smallest_detectable_d:.2f}; calling all texts what most are is "
+        f"right for {comparison.majority_accuracy:.3f}"
     )
 
 
+def _whole(comparison: "Comparison") -> list[Table]:
+    return [_effects(comparison), _accuracies(comparison), _baselines(comparison)]
+
+
 def _effects(comparison: "Comparison") -> Table:
-    """Raw and paired effects of the column that training folds chose, on test texts."""
-    names = ("metric", "layer", "head", "chosen in", "mean valid", "mean invalid", "d_raw", "g")
-    ranks = ("AUC", "p", "p Welch", "q", "rho length", "d_paired", "p paired", "q paired")
+    """Effects of the column that training folds chose, on test texts, and in the control arms."""
+    effects = ("d_raw", "AUC", "q", "d_paired", "q paired", "d_length", "d_controls")
     title = "Effects, valid minus invalid, of the layer and head chosen elsewhere"
-    table = _table(title, (*names, *ranks))
-    for row in _chosen(comparison, "model").iter_rows(named=True):
+    table = _table(title, (*_PLACE, *effects, *_CONTROL_ARMS))
+    rows = _chosen(comparison, "model", "")
+    for row in rows:
+        metric = row["metric"]
         table.add_row(
-            _name(row),
-            f"{row['layer']}",
-            f"{row['head']}",
-            f"{row['n_chosen']}/{row['n_folds']} folds",
-            *(_number(row[name]) for name in ("mean_valid", "mean_invalid", "d_raw")),
-            *(_number(row[name]) for name in ("hedges_g", "auc")),
-            *(_small(row[name]) for name in ("mann_whitney_p", "welch_p", "q")),
-            *(_number(row[name]) for name in ("spearman_length", "d_paired")),
-            *(_small(row[name]) for name in ("wilcoxon_p", "q_paired")),
+            *_place(row),
+            *(_number(row[name]) for name in ("d_raw", "auc")),
+            _small(row["q"]),
+            _number(row["d_paired"]),
+            _small(row["q_paired"]),
+            _number(row["d_length"]),
+            _with_interval(row, "d_controls"),
+            *(_d_controls(comparison, arm, metric) for arm in _CONTROL_ARMS),
         )
-    table.caption = "means in standard deviations of the training texts"
-    return table
-
-
-def _controlled(comparison: "Comparison") -> Table:
-    """The same at equal length and likelihood, and in the control arms."""
-    measured = ("d_length", "d_controls", "d_length_overlap", "d_controls_overlap")
-    names = ("metric", *(name.replace("_overlap", ", overlap") for name in measured))
-    table = _table("Effects with length, or length and likelihood, held equal", names)
-    for arm in _CONTROL_ARMS:
-        table.add_column(arm, justify="right")
-    for row in _chosen(comparison, "model").iter_rows(named=True):
-        table.add_row(
-            _name(row),
-            *(_with_interval(row, name) for name in measured),
-            *(_in_arm(comparison, arm, row["metric"]) for arm in _CONTROL_ARMS),
-        )
-    table.caption = "below the name of a control arm: its d_controls"
+    best = [row["chosen_metric"] for row in rows if row["metric"] == ANY]
+    table.caption = "below the name of a control arm: its d_controls" + "".join(
+        f"; {ANY}: {name}, most often" for name in best
+    )
     return table
 
 
 def _accuracies(comparison: "Comparison") -> Table:
-    names = ("metric", "length", "controls", "spectra", "both", "nested_gain", "AUC spectra")
-    others = ("AUC both", "in-sample", "untrained", "shuffled", "planted (power)")
-    table = _table("Accuracy, nested cross-validation grouped by problem", (*names, *others))
+    names = ("metric", "spectra", "both", "nested_gain", "AUC", "AUC both", "in-sample")
+    controls = ("untrained", "shuffled", "planted", "power", "power in pairs")
+    table = _table("Accuracy, nested cross-validation grouped by problem", (*names, *controls))
     best = comparison.table.filter(pl.col("arm") == "model").group_by("metric")
     in_sample = dict(best.agg(pl.col("best_threshold_accuracy").max()).iter_rows())
-    for row in _of_arm(comparison.nested, "model").iter_rows(named=True):
-        gain = f"{row['nested_gain']:.3f} [{row['gain_low']:.3f}, {row['gain_high']:.3f}]"
+    rows = _rows(comparison.nested, "model", "")
+    for row in rows:
+        metric = row["metric"]
         table.add_row(
-            row["metric"],
-            *(f"{row[f'accuracy_{m}']:.3f}" for m in ("length", "controls", "spectra", "both")),
-            gain,
-            _number(row["auc_spectra"]),
-            _number(row["auc_both"]),
-            _number(in_sample.get(row["metric"])),
-            *(_gain(comparison, arm, row["metric"]) for arm in ("untrained", "shuffled")),
-            _planted(comparison, row["metric"]),
+            _name(metric),
+            *(_third(row[f"accuracy_{model}"]) for model in ("spectra", "both")),
+            _gain(row),
+            *(_number(row[name]) for name in ("auc_spectra", "auc_both")),
+            _number(in_sample.get(metric)),
+            *(_gain_of(comparison, arm, metric) for arm in ("untrained", "shuffled", "planted")),
+            *(_power(comparison, metric, name) for name in ("power", "power_pairs")),
         )
-    table.caption = (
-        f"calling all texts what most are: {comparison.majority_accuracy:.3f}; in-sample: best "
-        "threshold of all layers and heads, on the texts it was chosen on; below the name of a "
-        "control arm: its nested_gain"
+    alone = [f"{m} {_third(rows[0][f'accuracy_{m}'])}" for m in ("length", "controls") if rows]
+    table.caption = "; ".join(
+        [
+            *alone,
+            "in-sample: best threshold of all layers and heads, on the texts it was chosen on",
+            "below the name of a control arm: its nested_gain",
+            "power: to find the planted effect by the whole verdict",
+        ]
     )
     return table
 
@@ -124,51 +141,96 @@ def _baselines(comparison: "Comparison") -> Table:
     return table
 
 
-def _table(title: str, names: tuple[str, ...]) -> Table:
-    table = Table(title=title, title_justify="left", caption_justify="left", box=box.SIMPLE)
-    for name in names:
-        table.add_column(name, justify="left" if name == "metric" else "right")
+def _variant(comparison: "Comparison", variant: str) -> Table:
+    """The same metrics of another graph, such as that without the first token."""
+    effects = ("d_raw", "AUC", "q", "d_paired", "d_length", "d_controls", "untrained")
+    names = (*_PLACE, *effects, "accuracy", "nested_gain")
+    table = _table(f"Variant {variant}", names)
+    nested = {row["metric"]: row for row in _rows(comparison.nested, "model", variant)}
+    for row in _chosen(comparison, "model", variant):
+        metric = row["metric"]
+        table.add_row(
+            *_place(row),
+            *(_number(row[name]) for name in ("d_raw", "auc")),
+            _small(row["q"]),
+            *(_number(row[name]) for name in ("d_paired", "d_length")),
+            _with_interval(row, "d_controls"),
+            _d_controls(comparison, "untrained", metric),
+            _third(nested[metric]["accuracy_spectra"]),
+            _gain(nested[metric]),
+        )
     return table
 
 
-def _of_arm(table: pl.DataFrame, arm: str) -> pl.DataFrame:
-    return table if table.is_empty() else table.filter(pl.col("arm") == arm)
+_PLACE = ("metric", "layer", "head", "folds")
 
 
-def _chosen(comparison: "Comparison", arm: str) -> pl.DataFrame:
-    own = _of_arm(comparison.selected, arm)
-    return own if own.is_empty() else own.filter(pl.col("chosen_for") == "both")
+def _place(row: Row) -> tuple[str, ...]:
+    """Metric, layer, head, and in how many folds they were chosen."""
+    head = "mean" if row["head"] == -1 else f"{row['head']}"
+    return (_name(row["metric"]), f"{row['layer']}", head, f"{row['n_chosen']}/{row['n_folds']}")
 
 
-def _in_arm(comparison: "Comparison", arm: str, metric: str) -> str:
-    own = _chosen(comparison, arm)
-    own = own if own.is_empty() else own.filter(pl.col("metric") == metric)
-    return _number(own["d_controls"][0]) if len(own) else "-"
+def _name(metric: str) -> str:
+    """A metric's name without its variant."""
+    base = metric.partition("/")[0]
+    return f"{base} (baseline)" if base in COMPANIONS else base
 
 
-def _gain(comparison: "Comparison", arm: str, metric: str) -> str:
-    own = _of_arm(comparison.nested, arm)
-    own = own if own.is_empty() else own.filter(pl.col("metric") == metric)
-    return f"{own['nested_gain'][0]:.3f}" if len(own) else "-"
+def _table(title: str, names: tuple[str, ...]) -> Table:
+    table = Table(
+        title=title,
+        title_justify="left",
+        caption_justify="left",
+        box=box.SIMPLE,
+        collapse_padding=True,
+    )
+    for name in names:
+        table.add_column(name, justify="left" if name == "metric" else "right", no_wrap=True)
+    return table
 
 
-def _planted(comparison: "Comparison", metric: str) -> str:
-    rows = comparison.planted
-    own = rows if rows.is_empty() else rows.filter(pl.col("metric") == metric)
-    if not len(own):
-        return "-"
-    return f"{own['nested_gain'][0]:.3f} ({_number(own['power'][0])})"
+def _variants(comparison: "Comparison") -> list[str]:
+    names = comparison.table["metric"].unique(maintain_order=True)
+    return sorted({name.partition("/")[2] for name in names} - {""})
 
 
-def _name(row: dict[str, str]) -> str:
-    metric = row["metric"]
-    if metric in COMPANIONS:
-        return f"{metric} (baseline)"
-    return f"{metric} ({row['chosen_metric']})" if metric == ANY else metric
+def _rows(table: pl.DataFrame, arm: str, variant: str) -> list[Row]:
+    """Of one arm and one variant of the graph; "" for whole graphs."""
+    if table.is_empty():
+        return []
+    own = table.filter(arm=arm).iter_rows(named=True)
+    return [row for row in own if row["metric"].partition("/")[2] == variant]
 
 
-def _with_interval(row: dict[str, float | None], name: str) -> str:
-    value, low, high = row[name], row[f"{name}_low"], row[f"{name}_high"]
+def _chosen(comparison: "Comparison", arm: str, variant: str) -> list[Row]:
+    """Effects of the columns that were chosen beside the controls."""
+    rows = _rows(comparison.selected, arm, variant)
+    return [row for row in rows if row["chosen_for"] == "both"]
+
+
+def _d_controls(comparison: "Comparison", arm: str, metric: str) -> str:
+    rows = _chosen(comparison, arm, metric.partition("/")[2])
+    return next((_number(r["d_controls"]) for r in rows if r["metric"] == metric), "-")
+
+
+def _gain_of(comparison: "Comparison", arm: str, metric: str) -> str:
+    rows = _rows(comparison.nested, arm, metric.partition("/")[2])
+    return next((_third(r["nested_gain"]) for r in rows if r["metric"] == metric), "-")
+
+
+def _power(comparison: "Comparison", metric: str, name: str) -> str:
+    rows = comparison.planted.iter_rows(named=True)
+    return next((_number(row[name]) for row in rows if row["metric"] == metric), "-")
+
+
+def _gain(row: Row) -> str:
+    gain, low, high = (_third(row[name]) for name in ("nested_gain", "gain_low", "gain_high"))
+    return f"{gain} [{low}, {high}]"
+
+
+def _with_interval(row: Row, name: str) -> str:
+    value, low, high = (row[f"{name}{end}"] for end in ("", "_low", "_high"))
     if value is None or low is None or high is None:
         return "-"
     return f"{value:.2f} [{low:.2f}, {high:.2f}]"
@@ -176,6 +238,10 @@ def _with_interval(row: dict[str, float | None], name: str) -> str:
 
 def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.2f}"
+
+
+def _third(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
 
 
 def _small(value: float | None) -> str:

@@ -22,12 +22,14 @@ class Fit:
         candidate: Which candidate column was chosen; 0 if there were none.
         values: This column, standardised by the training texts.
         direction: 1 if its larger values speak for valid, else -1.
+        loss: Of the chosen model in the inner folds, summed over training texts; nats.
     """
 
     logits: Float[np.ndarray, " test"]
     candidate: int
     values: Float[np.ndarray, " test"]
     direction: int
+    loss: float
 
 
 class Split:
@@ -62,7 +64,8 @@ class Split:
         models = self._standardised(models)
         losses = self._losses(models[:, ~self._is_test])
         candidate, penalty = divmod(int(losses.argmin()), len(_PENALTIES))
-        return self._fit(models[[candidate]], candidate, _PENALTIES[penalty])
+        loss = float(losses[candidate, penalty])
+        return self._fit(models[[candidate]], candidate, _PENALTIES[penalty], loss)
 
     def _losses(
         self, models: Float[np.ndarray, "models training terms"]
@@ -77,7 +80,7 @@ class Split:
         return total
 
     def _fit(
-        self, model: Float[np.ndarray, "1 texts terms"], candidate: int, penalty: float
+        self, model: Float[np.ndarray, "1 texts terms"], candidate: int, penalty: float, loss: float
     ) -> Fit:
         weight = np.ones((1, len(self._label)))
         fitted = fit_logistic(model[:, ~self._is_test], self._label, weight, np.array([penalty]))
@@ -88,6 +91,7 @@ class Split:
             candidate=candidate,
             values=test[0, :, -1] if has_values else np.zeros(test.shape[1]),
             direction=1 if fitted[0, 0, -1] >= 0 else -1,
+            loss=loss,
         )
 
     def _standardised(

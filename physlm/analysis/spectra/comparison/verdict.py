@@ -6,9 +6,10 @@ from enum import Enum
 
 import polars as pl
 
-from physlm.analysis.spectra.comparison.arms import ANY, COMPANIONS, Arm
+from physlm.analysis.spectra.comparison.arms import ANY, Arm
+from physlm.analysis.spectra.comparison.discoveries import LARGEST_Q
+from physlm.analysis.spectra.metric_options import COMPANIONS
 
-_LARGEST_Q = 0.05
 Row = Mapping[str, float | None]
 
 
@@ -22,7 +23,7 @@ class Outcome(str, Enum):
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One condition of a verdict: its numbers, and whether it holds; None if not measured."""
+    """One condition of a verdict: its numbers, and whether it holds; None if that is not known."""
 
     holds: bool | None
     text: str
@@ -35,7 +36,8 @@ class Verdict:
     Attributes:
         metric: Its name; ``any`` for the best of all spectral metrics.
         outcome: ``beyond`` if all conditions hold, ``no_evidence`` if one does not; ``not_decided``
-            if all others hold but the untrained arm was not measured.
+            if one of the first three cannot be had in these texts, or if these hold but the
+            untrained arm was not measured.
         conditions: In this order: the interval of ``d_controls`` excludes 0; that of
             ``nested_gain`` lies above 0; q below 0.05; ``d_controls`` larger than in an untrained
             model.
@@ -46,8 +48,8 @@ class Verdict:
     conditions: tuple[Condition, ...]
 
     def __str__(self) -> str:
-        decisive = [c for c in self.conditions if c.holds is not True]
-        shown = self.conditions if self.outcome is Outcome.beyond else decisive
+        decisive = {Outcome.beyond: True, Outcome.no_evidence: False, Outcome.not_decided: None}
+        shown = [c for c in self.conditions if c.holds is decisive[self.outcome]]
         return f"{self.metric}: {self.outcome.value} ({'; '.join(c.text for c in shown)})"
 
 
@@ -74,6 +76,18 @@ def verdicts(model: Arm, untrained: Arm | None, no_length: str | None) -> dict[s
     return found
 
 
+def why_no_gain(nested: Row) -> str | None:
+    """Why nothing can be added to the controls; None if something can.
+
+    Args:
+        nested: A row of the nested accuracies.
+    """
+    possible, accuracy = nested["largest_gain_low"], nested["accuracy_controls"]
+    if possible is None or accuracy is None or possible > 0:
+        return None
+    return f"nothing can be added to length and likelihood, right on {accuracy:.1%} of the texts"
+
+
 def _measured(model: Arm) -> Iterator[str]:
     names = dict.fromkeys([*model.columns["metric"].to_list(), ANY])
     return (name for name in names if name not in COMPANIONS)
@@ -91,6 +105,8 @@ def _row(table: pl.DataFrame, metric: str) -> Row | None:
 
 def _outcome(conditions: tuple[Condition, ...]) -> Outcome:
     holds = [condition.holds for condition in conditions]
+    if None in holds[:3]:
+        return Outcome.not_decided
     if False in holds:
         return Outcome.no_evidence
     return Outcome.not_decided if None in holds else Outcome.beyond
@@ -98,12 +114,12 @@ def _outcome(conditions: tuple[Condition, ...]) -> Outcome:
 
 def _beyond_controls(row: Row | None, no_length: str | None) -> Condition:
     if no_length is not None:
-        return Condition(holds=False, text=no_length)
+        return Condition(holds=None, text=no_length)
     d = None if row is None else row["d_controls"]
     low = None if row is None else row["d_controls_low"]
     high = None if row is None else row["d_controls_high"]
     if d is None or low is None or high is None:
-        return Condition(holds=False, text="d_controls cannot be had")
+        return Condition(holds=None, text="d_controls cannot be had")
     return Condition(
         holds=low > 0 or high < 0, text=f"d_controls {d:.2f}, 95% {low:.2f} to {high:.2f}"
     )
@@ -113,8 +129,10 @@ def _gains(row: Row | None, not_validated: str | None) -> Condition:
     gain = None if row is None else row["nested_gain"]
     low = None if row is None else row["gain_low"]
     high = None if row is None else row["gain_high"]
-    if gain is None or low is None or high is None:
-        return Condition(holds=False, text=not_validated or "constant on all texts")
+    if row is None or gain is None or low is None or high is None:
+        return Condition(holds=None, text=not_validated or "constant on all texts")
+    if (no_gain := why_no_gain(row)) is not None:
+        return Condition(holds=None, text=no_gain)
     text = f"nested_gain {gain:.3f}, 95% {low:.3f} to {high:.3f}"
     return Condition(holds=low > 0, text=text)
 
@@ -122,8 +140,8 @@ def _gains(row: Row | None, not_validated: str | None) -> Condition:
 def _is_significant(row: Row | None) -> Condition:
     q = None if row is None else row["q"]
     if q is None:
-        return Condition(holds=False, text="q cannot be had")
-    return Condition(holds=q < _LARGEST_Q, text=f"q {q:.2g}")
+        return Condition(holds=None, text="q cannot be had")
+    return Condition(holds=q < LARGEST_Q, text=f"q {q:.2g}")
 
 
 def _exceeds_untrained(row: Row | None, untrained: Arm | None, metric: str) -> Condition:

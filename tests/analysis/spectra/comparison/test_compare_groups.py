@@ -5,7 +5,10 @@ from scipy import stats
 
 from physlm.analysis.spectra import compare_groups
 from physlm.analysis.spectra.comparison.arms import compare_arm
+from physlm.analysis.spectra.comparison.compared import compare_all
+from physlm.analysis.spectra.comparison.discoveries import with_q
 from physlm.analysis.spectra.comparison.groups import read_groups
+from physlm.analysis.spectra.comparison.measured import measure_groups
 from physlm.analysis.spectra.comparison.verdict import Outcome, verdicts
 from physlm.errors import InputError
 from tests.analysis.spectra.comparison.frames import frame_of, texts_of
@@ -49,7 +52,7 @@ def found():
 @pytest.fixture(scope="module")
 def planted_arm():
     texts, arms = read_groups(planted_frame(0, 1.8, arms=("model",)))
-    return compare_arm(arms["model"], texts, 0)
+    return with_q([compare_arm(arms["model"], texts, 0)])[0]
 
 
 def test_a_metric_of_the_length_alone_shows_no_evidence_beyond_it():
@@ -72,6 +75,7 @@ def test_a_planted_effect_is_found_where_it_is_and_nowhere_else(found):
     assert chosen["d_controls"] == pytest.approx(-1.8, abs=0.5)
     power = found.planted.filter(metric="hfer").row(0, named=True)
     assert power["power"] > 0.95
+    assert found.planted.filter(metric="fiedler")["power"][0] < 0.05
 
 
 def test_the_control_arms_show_nothing_where_nothing_was_planted(found):
@@ -79,6 +83,59 @@ def test_the_control_arms_show_nothing_where_nothing_was_planted(found):
         rows = found.selected.filter(arm=arm, chosen_for="both")
         assert (rows["d_controls"].abs() < 0.6).all()
         assert (found.nested.filter(arm=arm)["gain_low"] <= 0).all()
+
+
+@pytest.fixture(scope="module")
+def told_by_likelihood():
+    """The least log-probability alone tells all texts apart; an effect is planted."""
+    arms = ("model", "untrained", "planted")
+    frame = planted_frame(3, 1.8, arms=arms, n_problems=40, equal=True)
+    apart = pl.col("min_log_probability") + 20 * pl.col("is_valid")
+    frame = frame.with_columns(min_log_probability=apart)
+    noise = pl.Series(np.random.default_rng(0).standard_normal(len(frame)))
+    return compare_groups(
+        frame.with_columns(value=pl.when(arm="model").then(noise).otherwise("value"))
+    )
+
+
+def test_where_likelihood_tells_all_the_verdict_has_no_power_and_the_paired_test_has(
+    told_by_likelihood,
+):
+    power = told_by_likelihood.planted.filter(metric="hfer").row(0, named=True)
+    assert power["nested_gain"] == 0
+    assert power["power"] == power["power_gain"] == 0
+    assert power["power_pairs"] > 0.95
+    assert told_by_likelihood.planted.filter(metric="fiedler")["power_pairs"][0] < 0.2
+
+
+def test_where_likelihood_tells_all_nothing_is_decided_and_this_is_said(told_by_likelihood):
+    assert {v.outcome for v in told_by_likelihood.verdicts.values()} == {Outcome.not_decided}
+    said = "nothing can be added to length and likelihood, right on 100.0% of the texts"
+    assert said in str(told_by_likelihood.verdicts["hfer"])
+    assert any(said in note for note in told_by_likelihood.notes)
+
+
+def test_power_takes_the_p_value_that_is_still_found_beside_the_others(planted_arm):
+    tables = [planted_arm.columns, planted_arm.selected]
+    names = ("mann_whitney_p", "welch_p", "wilcoxon_p")
+    p = np.concatenate([table[name].drop_nulls() for table in tables for name in names])
+    found = int(np.argmin(p))
+    assert (stats.false_discovery_control(p) < 0.05).sum() > 3
+    for share, is_found in ((0.999, True), (1.001, False)):
+        changed = p.copy()
+        changed[found] = share * planted_arm.largest_p
+        assert (stats.false_discovery_control(changed)[found] < 0.05) == is_found
+
+
+def test_q_is_over_the_tests_of_all_comparisons_of_a_call():
+    frames = [planted_frame(i, d, n_problems=12, equal=True) for i, d in enumerate((1.8, 0.0))]
+    both = compare_all([measure_groups(frame) for frame in frames])
+    tables = [table.filter(arm="model") for own in both for table in (own.table, own.selected)]
+    names = {"mann_whitney_p": "q", "welch_p": "q_welch", "wilcoxon_p": "q_paired"}
+    p = np.concatenate([table[name] for table in tables for name in names])
+    q = np.concatenate([table[name] for table in tables for name in names.values()])
+    assert {own.n_tests for own in both} == {len(p)}
+    assert q == pytest.approx(stats.false_discovery_control(p))
 
 
 def test_without_an_untrained_model_the_verdict_is_not_decided(found, planted_arm):
@@ -122,7 +179,7 @@ def test_labels_that_follow_the_length_are_said_and_the_rest_goes_on():
     assert rows["d_raw"].null_count() == 0
     assert comparison.nested.filter(arm="model")["accuracy_length"][0] > 0.9
     verdict = comparison.verdicts["hfer"]
-    assert verdict.outcome is Outcome.no_evidence
+    assert verdict.outcome is Outcome.not_decided
     assert "labels follow the length perfectly" in str(verdict)
 
 
@@ -146,7 +203,8 @@ def test_equal_lengths_are_said_and_leave_the_raw_effect(peculiar):
 def test_constant_columns_are_no_tests_and_get_no_numbers(peculiar):
     rows = peculiar.table.filter(arm="model", metric="fiedler")
     assert rows.select("d_raw", "auc", "q", "d_length").null_count().row(0) == (2, 2, 2, 2)
-    assert peculiar.verdicts["fiedler"].outcome is Outcome.no_evidence
+    assert peculiar.verdicts["fiedler"].outcome is Outcome.not_decided
+    assert "constant on all texts" in str(peculiar.verdicts["fiedler"])
     assert peculiar.n_tests == 3 * (4 + 3 * 2)
     assert any("constant" in note for note in peculiar.notes)
 
@@ -173,7 +231,7 @@ def test_what_was_not_measured_is_said(peculiar):
 def test_two_problems_are_compared_without_cross_validation():
     comparison = compare_groups(planted_frame(5, 1.0, n_problems=2))
     assert comparison.nested.is_empty()
-    assert {v.outcome for v in comparison.verdicts.values()} == {Outcome.no_evidence}
+    assert {v.outcome for v in comparison.verdicts.values()} == {Outcome.not_decided}
     assert "too few for nested cross-validation" in comparison.text
 
 

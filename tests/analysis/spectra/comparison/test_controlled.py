@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from scipy import stats
+from scipy.interpolate import CubicSpline
 
 from physlm.analysis.spectra.comparison.controlled import (
     adjusted_effect,
@@ -8,7 +9,7 @@ from physlm.analysis.spectra.comparison.controlled import (
     length_overlap,
     why_no_length_control,
 )
-from physlm.analysis.spectra.comparison.design import control_terms, length_terms
+from physlm.analysis.spectra.comparison.design import control_terms, length_terms, spline_terms
 from physlm.analysis.spectra.comparison.groups import Texts
 from physlm.analysis.spectra.comparison.power import smallest_detectable_d
 from tests.analysis.spectra.comparison.frames import groups_of, texts_of
@@ -65,6 +66,41 @@ def test_a_metric_that_is_the_log_probability_has_an_effect_only_until_it_is_con
     values = (likelihood + 0.5 * rng.standard_normal(200))[:, None]
     found = controlled_effects(values, texts)
     assert found["d_length_low"] > 1
+    assert found["d_controls_low"] < 0 < found["d_controls_high"]
+
+
+@pytest.mark.parametrize("n", [20, 60, 150])
+def test_terms_of_likelihood_span_the_natural_cubic_splines_through_quantiles(n):
+    rng = np.random.default_rng(10)
+    x = rng.standard_t(3, n)
+    terms = np.column_stack([np.ones(n), spline_terms(x)])
+    n_knots = terms.shape[1]
+    assert n_knots == {20: 3, 60: 4, 150: 5}[n]
+    outer = 0.1 if n == 20 else 0.05
+    ends = np.quantile(x, [outer, 1 - outer])
+    inside = (ends[0] <= x) & (x <= ends[1])
+    shares = {3: (), 4: (0.35, 0.65), 5: (0.275, 0.5, 0.725)}[n_knots] or (0.5,)
+    knots = np.quantile(x, [outer, *shares, 1 - outer])
+    spline = CubicSpline(knots, rng.standard_normal(n_knots), bc_type="natural")
+    slopes = spline(ends, 1)
+    curve = np.where(inside, spline(x), 0.0)
+    curve[x < ends[0]] = spline(ends[0]) + slopes[0] * (x[x < ends[0]] - ends[0])
+    curve[x > ends[1]] = spline(ends[1]) + slopes[1] * (x[x > ends[1]] - ends[1])
+    fitted = terms @ np.linalg.lstsq(terms, curve, rcond=None)[0]
+    np.testing.assert_allclose(fitted, curve, atol=1e-9)
+
+
+@pytest.mark.parametrize("shape", [np.square, np.abs, np.exp])
+def test_a_metric_of_likelihood_has_no_effect_beside_it_whatever_the_shape(shape):
+    rng = np.random.default_rng(11)
+    texts = groups_of(texts_of(rng, 100, equal=True))
+    z = rng.standard_normal(200)
+    label = shape(z) + 0.5 * rng.standard_normal(200)
+    covariates = {**texts.covariates, "mean_log_probability": -2 + 0.3 * z}
+    texts = Texts(label > np.median(label), np.arange(200), covariates)
+    values = (shape(z) + 0.5 * rng.standard_normal(200))[:, None]
+    found = controlled_effects(values, texts)
+    assert found["d_length"] > 0.8
     assert found["d_controls_low"] < 0 < found["d_controls_high"]
 
 

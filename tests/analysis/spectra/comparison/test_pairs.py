@@ -40,6 +40,15 @@ def test_pairs_within_a_problem_come_before_nearer_ones_of_another():
     assert as_set(pairs) == [(0, 2), (1, 3), (4, 5)]
 
 
+def test_pairs_of_held_out_values_straddle_no_fold_and_those_of_a_problem_stay():
+    folds = np.array([0, 1, 0, 1, 1])
+    texts = texts_with([100, 100, 101, 100, 90], [1, 0, 0, 1, 0], [0, 1, 2, 3, 4])
+    assert as_set(matched_pairs(texts)) == [(0, 1), (3, 2)]
+    assert as_set(matched_pairs(texts, folds)) == [(0, 2), (3, 1)]
+    natural = texts_with([100, 100, 101, 100, 98], [1, 0, 0, 1, 0], [0, 1, 2, 3, 3])
+    assert as_set(matched_pairs(natural, folds)) == [(3, 4), (0, 2)]
+
+
 def test_d_paired_of_independent_pairs_estimates_d():
     rng = np.random.default_rng(0)
     values = np.concatenate(
