@@ -146,7 +146,7 @@ def _is_significant(row: Row | None) -> Condition:
 
 def _exceeds_untrained(row: Row | None, untrained: Arm | None, metric: str) -> Condition:
     own = None if untrained is None else _row(untrained.selected, metric)
-    if untrained is None or (own is None and metric not in untrained.columns["metric"]):
+    if untrained is None or (own is None and metric not in {*untrained.columns["metric"], ANY}):
         return Condition(holds=None, text="no untrained model to compare with")
     d, other = (None if r is None else r["d_controls"] for r in (row, own))
     if d is None or (own is not None and other is None):

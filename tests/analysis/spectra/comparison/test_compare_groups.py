@@ -233,6 +233,7 @@ def test_two_problems_are_compared_without_cross_validation():
     assert comparison.nested.is_empty()
     assert {v.outcome for v in comparison.verdicts.values()} == {Outcome.not_decided}
     assert "too few for nested cross-validation" in comparison.text
+    assert "no untrained model" not in comparison.text
 
 
 @pytest.mark.slow
