@@ -39,6 +39,15 @@ def test_the_readmes_python_runs():
     assert names["grammar"].accepts_batch(names["strings"]).all()
 
 
+def test_the_python_on_architectures_runs(capsys):
+    text = (ROOT / "docs/architectures.md").read_text()
+    for code in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
+        exec(code, {})
+    shapes = capsys.readouterr().out.splitlines()[-2:]
+    assert shapes[0] == "torch.Size([2, 100, 64])"
+    assert shapes[1] == "torch.Size([2, 100, 4, 16]) torch.Size([2, 4, 16, 16])"
+
+
 def test_every_dependency_is_pinned():
     lock = (ROOT / "constraints.txt").read_text()
     pinned = {line.split("==")[0].lower().replace("_", "-") for line in lock.splitlines()}
