@@ -275,7 +275,8 @@ def test_a_planted_effect_is_found_with_the_stated_power(d):
         comparison = compare_groups(frame, seed=seed)
         is_found.append(comparison.verdicts["hfer"].outcome is Outcome.beyond)
         stated += comparison.planted.filter(metric="hfer")["power"].to_list()
-    assert np.mean(is_found) == pytest.approx(np.mean(stated), abs=0.15)
+    # Of 30 samples the share has a standard error of 0.09; the stated power errs downwards.
+    assert -0.25 < np.mean(stated) - np.mean(is_found) < 0.15
 
 
 REFUSED = {
