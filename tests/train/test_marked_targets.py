@@ -17,23 +17,7 @@ from physlm.train.batches import Batches
 from physlm.train.objective import Objective
 from tests.train.test_replicas import alone, replicas
 from tests.train.test_replicas import train as train_replicas
-from tests.train.training import OPTIM, losses, train, weights
-
-
-@dataclasses.dataclass(frozen=True)
-class Marked:
-    """Another corpus, of which only every third token and the last of a document are targets."""
-
-    whole: object
-
-    def __getattr__(self, name):
-        return getattr(self.whole, name)
-
-    def epoch(self, number, first, last):
-        documents = self.whole.epoch(number, first, last)
-        is_target = documents.tokens % 3 == 0
-        is_target[documents.starts[1:] - 1] = True
-        return dataclasses.replace(documents, is_target=is_target)
+from tests.train.training import OPTIM, Marked, losses, train, weights
 
 
 @pytest.fixture(scope="module")
