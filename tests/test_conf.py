@@ -20,6 +20,7 @@ from physlm.data.people.junk import JunkConfig
 from physlm.data.people.knowledge import KnowledgeCorpus
 from physlm.data.people.mixed import MixedConfig
 from physlm.data.public.corpus import PublicFiguresConfig
+from physlm.data.tasks.task_corpus import TaskConfig
 from physlm.errors import InputError
 from physlm.measurement import metric_text, parse_metric
 from physlm.models.size import n_parameters
@@ -72,6 +73,8 @@ def size_of_world(chosen: RunConfig) -> int:
     """People, or ten thousands of tokens of strings or texts."""
     if isinstance(chosen.data, FixedLengthConfig):
         return chosen.data.n_texts * chosen.data.seq_len // 10_000
+    if isinstance(chosen.data, TaskConfig):
+        return chosen.data.n_documents * chosen.data.seq_len // 10_000
     if isinstance(chosen.data, CfgConfig):
         return round(chosen.data.n_strings * chosen.data.build(0).grammar.mean_length / 10_000)
     if isinstance(chosen.data, MixedConfig):

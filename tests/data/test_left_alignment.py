@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from physlm.data import packing
@@ -57,6 +57,7 @@ def slowly(corpus, seq_len):
     return windows, ends
 
 
+@settings(max_examples=40)
 @given(corpora, st.integers(1, 12))
 def test_windows_begin_with_a_new_document_and_cut_the_last(corpus, seq_len):
     tokens, ends = collected(corpus, seq_len)
@@ -65,6 +66,7 @@ def test_windows_begin_with_a_new_document_and_cut_the_last(corpus, seq_len):
     assert ends.tolist() == [list(end) for end in positions]
 
 
+@settings(max_examples=40)
 @given(corpora, st.integers(1, 12), st.data())
 def test_training_resumes_after_any_window(corpus, seq_len, data):
     tokens, ends = collected(corpus, seq_len)
@@ -74,6 +76,7 @@ def test_training_resumes_after_any_window(corpus, seq_len, data):
     assert np.array_equal(rest_ends, ends[i + 1 :])
 
 
+@settings(max_examples=40)
 @given(st.lists(st.integers(1, 9), min_size=1, max_size=20), st.integers(1, 12))
 def test_every_target_counts_once_at_most_and_marks_survive(lengths, seq_len):
     plain, _ = collected(ListCorpus(lengths), seq_len)
@@ -86,7 +89,7 @@ def test_every_target_counts_once_at_most_and_marks_survive(lengths, seq_len):
 
 def test_the_number_of_windows_is_estimated():
     rng = np.random.default_rng(0)
-    corpus = ListCorpus(rng.integers(1, 9, 5000).tolist(), n_epochs=1)
+    corpus = ListCorpus(rng.integers(1, 9, 1500).tolist(), n_epochs=1)
     tokens, _ = collected(corpus, 20)
     found = n_tokens_in_windows(corpus, 20, LEFT)
     assert found == pytest.approx(20 * len(tokens), rel=0.05)

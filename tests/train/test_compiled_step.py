@@ -18,7 +18,7 @@ from physlm.train.objective import Objective
 from physlm.train.schedule import OptimConfig
 from physlm.train.trainer import Precision
 from tests.conftest import printed, tiny_biod_config
-from tests.train.training import losses, stop_after, train, train_whole, weights
+from tests.train.training import Marked, losses, stop_after, train, train_whole, weights
 
 SCRIPT = """
 import json, sys
@@ -32,7 +32,7 @@ attention_kernels._LEAST_ROWS = 8  # two blocks in few tokens
 print(json.dumps(getattr(test_compiled_step, sys.argv[1])(Path(sys.argv[2]))))
 """
 
-CORPUS = tiny_biod_config().build(0)
+CORPUS = Marked(tiny_biod_config().build(0))
 
 HARD = {
     "gradient_accumulation_steps": 2,

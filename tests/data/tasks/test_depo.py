@@ -57,7 +57,7 @@ def test_the_size_law_has_the_published_moments(n_max, mean, largest):
 
 
 def test_sizes_steps_and_queried_names_follow_the_law():
-    _, documents = drawn(3000)
+    _, documents = drawn(2000)
     sizes, steps, places = Counter(), Counter(), Counter()
     for text in documents:
         edges, queries = parsed(text)
@@ -110,7 +110,7 @@ def test_short_names_are_spread_over_the_cycle():
 
 def test_every_answer_is_the_kth_successor_and_the_checker_agrees():
     for chosen in (None, Depo(n_max=20, **DEPO_2)):
-        task, documents = drawn(40, task=chosen)
+        task, documents = drawn(25, task=chosen)
         n_right = 0
         for text in documents:
             edges, queries = parsed(text)
@@ -127,7 +127,7 @@ def test_every_answer_is_the_kth_successor_and_the_checker_agrees():
                 assert not task.check(prompt, ids(task, " ".join(other)))
                 assert not task.check(prompt, ids(task, " ".join(answer * 2)))
                 n_right += 1
-        assert n_right > 150
+        assert n_right > 100
 
 
 def test_the_worked_example():

@@ -36,7 +36,7 @@ def n_operators(words):
 
 @pytest.mark.parametrize("has_synonyms", [False, True])
 def test_every_document_states_an_expression_and_its_value(has_synonyms):
-    task, documents, found = drawn(400, n_max=6, has_synonyms=has_synonyms)
+    task, documents, found = drawn(150, n_max=6, has_synonyms=has_synonyms)
     assert documents.is_target is None
     for text in found:
         expression, rest = infix(text[2:])
@@ -59,7 +59,7 @@ def test_the_worked_example():
 
 
 def test_lengths_operators_splits_values_and_synonyms_are_uniform():
-    _, _, found = drawn(6000, n_max=4)
+    _, _, found = drawn(3000, n_max=4)
     sizes, lefts, roots, values, seconds = (Counter() for _ in range(5))
     for text in found:
         sizes[n_operators(text)] += 1
@@ -74,7 +74,7 @@ def test_lengths_operators_splits_values_and_synonyms_are_uniform():
         assert len(counts) == n
         assert chisquare(list(counts.values())).pvalue > 1e-3
     for count in seconds.values():
-        assert chisquare([count, 6000 - count]).pvalue > 1e-3
+        assert chisquare([count, 3000 - count]).pvalue > 1e-3
 
 
 @cache
