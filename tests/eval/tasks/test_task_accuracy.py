@@ -1,5 +1,7 @@
 """Accuracy of synthetic tasks: planted answers, shuffled ones, and those of any question."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -164,17 +166,13 @@ def test_standard_errors_are_over_documents():
 
 
 def test_documents_of_a_window_are_hidden_from_each_other_as_in_training():
-    together = DepoConfig(**{**as_values(DEPO), "k_max": 1})
-    config = DepoConfig(**{**as_values(together), "attention_across_documents": False})
+    together = replace(DEPO, k_max=1)
+    config = replace(together, attention_across_documents=False)
     model = DecoderConfig(d_model=16, init_std=0.3).build(config.build(0).vocabulary.size, 60, 0)
     for name, own in (("apart", config), ("together", together)):
-        found = measured(own, lambda _: model, n_answers=20)["task/accuracy{k=1}"].value
-        right = slowly(own.build(0), model, 20, is_apart=name == "apart")
+        found = measured(own, lambda _: model, n_answers=60)["task/accuracy{k=1}"].value
+        right = slowly(own.build(0), model, 60, is_apart=name == "apart")
         assert found == pytest.approx(right)
-
-
-def as_values(config):
-    return {name: getattr(config, name) for name in config.__slots__}
 
 
 @torch.no_grad()
