@@ -1,5 +1,7 @@
 """Accuracy of synthetic tasks: planted answers, shuffled ones, and those of any question."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -11,6 +13,7 @@ from physlm.data.tasks.copy import CopyConfig
 from physlm.data.tasks.depo import DepoConfig
 from physlm.data.tasks.mano import ManoConfig
 from physlm.errors import InputError
+from physlm.eval.tasks.marked_answers import scored_answers
 from physlm.eval.tasks.task_accuracy import TaskAccuracyConfig
 from physlm.measurement import by_text
 from physlm.models.architecture import DecoderConfig, EncoderConfig
@@ -164,29 +167,29 @@ def test_standard_errors_are_over_documents():
 
 
 def test_documents_of_a_window_are_hidden_from_each_other_as_in_training():
-    together = DepoConfig(**{**as_values(DEPO), "k_max": 1})
-    config = DepoConfig(**{**as_values(together), "attention_across_documents": False})
-    model = DecoderConfig(d_model=16, init_std=0.3).build(config.build(0).vocabulary.size, 60, 0)
-    for name, own in (("apart", config), ("together", together)):
-        found = measured(own, lambda _: model, n_answers=20)["task/accuracy{k=1}"].value
-        right = slowly(own.build(0), model, 20, is_apart=name == "apart")
-        assert found == pytest.approx(right)
-
-
-def as_values(config):
-    return {name: getattr(config, name) for name in config.__slots__}
+    together = replace(DEPO, k_max=1, seq_len=120)
+    apart = replace(together, attention_across_documents=False)
+    corpora = {False: together.build(0), True: apart.build(0)}
+    model = DecoderConfig(d_model=16, init_std=0.5).build(corpora[True].vocabulary.size, 120, 0)
+    found = []
+    for is_apart, corpus in corpora.items():
+        windows = corpus.windows(corpus.task.evaluations[0], 60)
+        is_right = scored_answers(model, corpus, windows, 7).is_right
+        assert is_right.tolist() == slowly(model, corpus, windows, is_apart=is_apart)
+        found.append(is_right)
+    assert (found[0] != found[1]).any()
 
 
 @torch.no_grad()
-def slowly(corpus, model, n_answers, *, is_apart):
-    """The accuracy at k=1, one answer after another; documents alone in a window if apart."""
-    windows, right = corpus.windows(corpus.task.evaluations[0], n_answers), []
+def slowly(model, corpus, windows, *, is_apart):
+    """Whether each answer is right, one after another; documents alone in a window if apart."""
+    right = []
     for row, first, last in zip(windows.rows, windows.firsts, windows.lasts, strict=True):
         own = torch.from_numpy(windows.tokens[row].copy()).long()
         begin = int((own[:first] == corpus.vocabulary.eos).nonzero()[-1]) if is_apart else 0
         written = model(own[None, begin:last])[0, first - begin - 1 : -1].argmax(-1)
         right.append(torch.equal(written, own[first:last]))
-    return np.mean(right)
+    return right
 
 
 def brevo_model(config, write):
