@@ -50,7 +50,7 @@ def test_an_unknown_group_or_schema_is_refused_in_one_line():
     with pytest.raises(InputError, match="the groups are data, model, mixer, penalty, eval"):
         register("optim", "lion")
     with pytest.raises(
-        InputError, match="no schema data/boys; one of bible, biod, bior, bios, brackets, cfg"
+        InputError, match="no schema data/boys; one of bible, biod, bior, bios, brackets, brevo"
     ):
         schema_of("data", "boys")
     assert "boys" not in names("data")

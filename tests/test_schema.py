@@ -89,7 +89,7 @@ print(said(lambda: Vocabulary.build("gpt2", ["Tuesday"]).size))
 print(said(lambda: Vocabulary.build("bpe", ["Tuesday"])))
 print(said(lambda: corrupt(load_grammar("cfg3b"), strings, "token", 0.1, 0)))
 print(said(lambda: Experts(4, 8, "gated_silu", ExpertsShape(2, 1, 1.0)).gate is None))
-print(said(lambda: Experts(4, 8, "silu", ExpertsShape(2, 1, 1.0))))
+print(said(lambda: Experts(4, 8, "relu", ExpertsShape(2, 1, 1.0))))
 """
 
 
@@ -104,7 +104,7 @@ def test_a_kind_given_as_text_is_that_kind_or_refused():
         "tokenizer=bpe; one of compact, gpt2",
         "kind=token; one of terminal, nonterminal, nonterminal_fixed",
         "False",
-        "kind=silu; one of gelu, gated_silu, none",
+        "kind=relu; one of gelu, silu, gated_silu, none",
     ]
 
 

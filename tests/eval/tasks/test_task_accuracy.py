@@ -1,5 +1,6 @@
 """Accuracy of synthetic tasks: planted answers, shuffled ones, and those of any question."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -29,6 +30,13 @@ DEPO_2 = DepoConfig(n_max=5, k_max=2, shortest_name=2, longest_name=3, n_symbols
 MANO = ManoConfig(n_max=3, modulus=7, has_synonyms=False, seq_len=40)
 COPY = CopyConfig(n_copied=4, n_symbols=5, seq_len=25)
 BREVO = BrevoConfig(n_max=8, seq_len=128)
+
+
+class Writer(Scripted):
+    """One that writes, and finds all tokens equally likely."""
+
+    def forward(self, tokens, segments=None):
+        return torch.zeros(*tokens.shape, self.vocabulary_size)
 
 
 class Planted(LanguageModel):
@@ -197,7 +205,7 @@ def brevo_model(config, write):
 
     def model(corpus):
         task = corpus.task
-        return Scripted(
+        return Writer(
             task.vocabulary.size,
             lambda prompt: write(task, np.array(prompt), task.question(np.array(prompt))),
         )
@@ -302,3 +310,13 @@ def test_two_layers_learn_to_copy(tmp_path):
     record = execute(config, RunDirectory(config.run_dir)).record
     found = by_text(record.metrics)
     assert found["task/token_accuracy"].value > 0.9
+
+
+@pytest.mark.parametrize("config", [DEPO, COPY], ids=["depo", "copy"])
+def test_a_model_without_a_preference_has_the_loss_of_a_guess(config):
+    corpus = config.build(0)
+    model = Writer(corpus.vocabulary.size, None)
+    metrics = TaskAccuracyConfig(n_answers=20).measure(model, corpus).metrics
+    losses = [m.value for m in metrics if m.name == "task/loss_nats"]
+    assert losses == pytest.approx([math.log(corpus.vocabulary.size)] * len(losses), rel=1e-6)
+    assert len(losses) == (4 if config is DEPO else 1)  # each k, and all
