@@ -106,9 +106,9 @@ def test_loops_are_timed_per_step():
 @pytest.mark.parametrize(
     ("task", "plain"),
     [
-        (Depo(n_max=20), tasks.plain_depo),
-        (Brevo(n_max=15), tasks.plain_brevo),
-        (Mano(), tasks.plain_mano),
+        pytest.param(Depo(n_max=20), tasks.plain_depo, marks=pytest.mark.slow),
+        pytest.param(Brevo(n_max=15), tasks.plain_brevo, marks=pytest.mark.slow),
+        pytest.param(Mano(), tasks.plain_mano, marks=pytest.mark.slow),
         (Copy(n_copied=9), tasks.plain_copy),
     ],
 )

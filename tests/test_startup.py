@@ -110,9 +110,13 @@ def test_help_and_refusals_load_nothing_that_computes(words, said):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--help"], "as of physlm.run"),
+        pytest.param(["--help"], "as of physlm.run", marks=pytest.mark.slow),
         (["extraction", "--dry-run"], "36 runs at scale laptop"),
-        (["capacity", "--only", "100x", "data.n_peopel=5"], "unknown key data.n_peopel"),
+        pytest.param(
+            ["capacity", "--only", "100x", "data.n_peopel=5"],
+            "unknown key data.n_peopel",
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_an_experiment_is_listed_and_refused_without_what_computes(words, said, tmp_path):

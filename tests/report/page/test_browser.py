@@ -165,6 +165,7 @@ def focused(view):
     return view.evaluate("document.activeElement.id")
 
 
+@pytest.mark.slow
 def test_the_page_is_used_by_keyboard_alone(chromium, page):
     with opened(chromium, page, "runs") as view:
         press = view.keyboard.press
