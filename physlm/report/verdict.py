@@ -20,7 +20,7 @@ WORDS = ("holds", "does not hold", "undecided")
 FOREIGN = "not this claim's configuration"
 
 # Metrics that are fractions, hence from 0 to 1; tables of results have no units.
-_FRACTIONS = re.compile(r"accuracy|exact_match|hint_faithfulness")
+_FRACTIONS = re.compile(r"accuracy(?!_and_gain)|exact_match|hint_faithfulness")
 
 
 @dataclass(frozen=True, slots=True)

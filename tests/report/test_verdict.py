@@ -238,6 +238,15 @@ def test_a_value_that_is_not_positive_has_no_multiple():
         assert verdict.why == "-3.100 is not above 0, so that it has no multiple"
 
 
+def test_a_margin_below_zero_is_no_fraction():
+    margins = of_values([-0.3, -0.4, -0.35], [0.0] * 3)
+    margins = margins.rename({"bits": "spectra/accuracy_and_gain"})
+    rule = {"metric": "spectra/accuracy_and_gain", "select": {"data.exposures": 1000}}
+    verdict = decided(claim(**rule, expect={"at_least": 0}), margins)
+    assert verdict.word == "does not hold"
+    assert verdict.high < 0
+
+
 def test_a_negative_value_is_less_than_any_fraction_of_a_positive_one():
     rule = claim(compared_to={"data.exposures": 100}, times=0.05, expect={"at_most": 0})
     assert decided(rule, of_values([-0.2, -0.1, -0.15], [3.0, 3.1, 3.2])).word == "holds"
