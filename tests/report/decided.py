@@ -24,6 +24,7 @@ RESULTS = pl.DataFrame(
 
 
 _METRICS = {"bits", "most", "loss", "of_a", "of_b", "x", "y", "qa/accuracy", "recall/accuracy"}
+_METRICS |= {"spectra/accuracy_and_gain"}
 
 
 def long(table):
