@@ -11,6 +11,7 @@ from physlm.models.canon import Canon, canon_at
 from physlm.models.context import Context
 from physlm.models.mixers.linear.linear_mixer import (
     LinearMixer,
+    ShortConvolution,
     in_heads,
     is_token,
     log_rates,
@@ -53,7 +54,9 @@ class Mamba2Mixer(LinearMixer):
         self.projection = nn.Linear(d, sum(self.widths), bias=False)
         self.canon = canon_at(config.canon, "B", sum(self.widths))
         self.convolution = (
-            OwnConvolution(d_read, mixer.convolution_kernel) if mixer.has_convolution else None
+            Mamba2Convolution(d_read, mixer.convolution_kernel, bias=True)
+            if mixer.has_convolution
+            else None
         )
         self.log_rate = nn.Parameter(torch.zeros(n_heads))
         self.step_bias = nn.Parameter(torch.zeros(n_heads))
@@ -91,13 +94,9 @@ class Mamba2Mixer(LinearMixer):
         return mixed, state
 
 
-class OwnConvolution(Canon):
-    """Mamba2's convolution: with a bias, without a residual, followed by SiLU."""
+class Mamba2Convolution(ShortConvolution):
+    """Mamba2's convolution, which starts as torch's `Conv1d` does."""
 
-    declares: ClassVar = {
-        "weight": Declaration(role="attention").over(Canon.declares["weight"]),
-        "bias": Declaration(role="attention", decays=False, start=Start.zero),
+    declares: ClassVar = ShortConvolution.declares | {
+        "weight": Declaration(role="attention").over(Canon.declares["weight"])
     }
-
-    def __init__(self, width: int, kernel: int) -> None:
-        super().__init__(width, kernel, residual=False, activation="silu", bias=True)
