@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
+from jaxtyping import Float
 from scipy import stats
 
 from physlm.analysis.spectra.comparison.arms import ANY
@@ -103,13 +104,15 @@ class _Measured:
 def _measured(
     config: "SpectraConfig", model: LanguageModel, texts: LabelledTexts, dims: dict[str, Dim]
 ) -> _Measured:
-    groups, covariates, rows = compared_texts(config, model, texts)
-    sample = row_options(config, model, texts).sample
+    options = row_options(config, model, texts)
+    covariates = text_covariates(model, texts, config.batch_size)
+    rows = _rows_of_arms(model, texts, options, config.planted_share)
+    groups = measure_groups(rows.join(covariates, on="text"), seed=_SEED)
     metrics = [
         *_coverage(rows, groups, dims),
         *_ranges(rows, groups, dims),
         *_probes(config, model, texts, groups, dims),
-        *head_means(rows.filter(arm="model"), sample, dims),
+        *head_means(rows.filter(arm="model"), options.sample, dims),
     ]
     tables = {
         "spectra_values": chosen_values(rows, groups.selected),
@@ -124,26 +127,19 @@ def _measured(
     return _Measured(dims, groups, tuple(metrics), tables)
 
 
-def compared_texts(
-    config: "SpectraConfig", model: LanguageModel, texts: LabelledTexts
-) -> tuple[MeasuredGroups, pl.DataFrame, pl.DataFrame]:
-    """Measure right and wrong texts in all arms.
-
-    Returns:
-        What is compared, what is known of each text, and the rows of all arms.
-    """
-    options = row_options(config, model, texts)
+def _rows_of_arms(
+    model: LanguageModel, texts: LabelledTexts, options: RowOptions, planted_share: float
+) -> pl.DataFrame:
+    """Measure right and wrong texts in all arms: the model, an untrained one, a planted effect."""
     if options.sample.left_out:
         tell(options.sample.left_out)
-    covariates = text_covariates(model, texts, config.batch_size)
-    planted = PlantedBlocks(texts.is_valid, config.planted_share)
+    planted = PlantedBlocks(texts.is_valid, planted_share)
     arms = {
         "model": text_rows(model, texts, options),
         "untrained": text_rows(model.untrained(_SEED), texts, options),
         "planted": text_rows(model, texts, options, planted),
     }
-    rows = pl.concat(frame.with_columns(arm=pl.lit(arm)) for arm, frame in arms.items())
-    return measure_groups(rows.join(covariates, on="text"), seed=_SEED), covariates, rows
+    return pl.concat(frame.with_columns(arm=pl.lit(arm)) for arm, frame in arms.items())
 
 
 def row_options(config: "SpectraConfig", model: LanguageModel, texts: LabelledTexts) -> RowOptions:
@@ -181,8 +177,7 @@ def _coverage(rows: pl.DataFrame, groups: MeasuredGroups, dims: dict[str, Dim]) 
         return
     trained = rows.filter(arm="model")
     for metric in sorted(set(trained["metric"]) & set(_ACCEPTING)):
-        own = trained.filter(metric=metric)
-        values = own["value"].to_numpy().reshape(-1, len(groups.texts.is_valid)).T
+        values = _by_text(trained, metric, groups)
         found = threshold_coverage(values, groups.texts, seed=_SEED)
         shares = {
             metric: found.accuracy_accepted,
@@ -199,21 +194,28 @@ def _coverage(rows: pl.DataFrame, groups: MeasuredGroups, dims: dict[str, Dim]) 
                 )
 
 
+def _by_text(
+    rows: pl.DataFrame, metric: str, groups: MeasuredGroups
+) -> Float[np.ndarray, "texts columns"]:
+    """The values of a metric of each text, in columns by layer and head."""
+    values: np.ndarray = rows.filter(metric=metric)["value"].to_numpy()
+    return values.reshape(-1, len(groups.texts.is_valid)).T
+
+
 def _ranges(rows: pl.DataFrame, groups: MeasuredGroups, dims: dict[str, Dim]) -> Iterator[Metric]:
     """Whether right texts lie within a range of a metric: AUC of the distance to their median."""
     if not groups.is_validated:
         return
     trained = rows.filter(arm="model")
     for metric in sorted(set(trained["metric"]) & set(_WITHIN_RANGE)):
-        n = len(groups.texts.is_valid)
-        values = trained.filter(metric=metric)["value"].to_numpy().reshape(-1, n).T
+        values = _by_text(trained, metric, groups)
         varying = values[:, ~is_constant(values)]
         if varying.shape[1]:
             yield Metric(
                 name="spectra/median_distance_auc",
                 value=median_distance_auc(varying, groups.texts, seed=_SEED),
                 unit="fraction",
-                n=n,
+                n=len(values),
                 dims=dims | {"metric": metric},
             )
 
