@@ -130,3 +130,8 @@ def decay(exponent: Float[Tensor, "*any"], like: Tensor) -> Float[Tensor, "*any"
 def masked(x: Tensor, is_kept: Tensor | None) -> Tensor:
     """The tensor with zeros where it is not kept; None keeps all."""
     return x if is_kept is None else x.masked_fill(~is_kept, 0.0)
+
+
+def column(is_kept: Bool[Tensor, "*any"] | None) -> Bool[Tensor, "*any 1"] | None:
+    """The same for all channels of what is kept; None keeps all."""
+    return None if is_kept is None else is_kept[..., None]

@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from physlm.models.mixers.linear.chunks import Chunks, decay, masked, states_before, summed
+from physlm.models.mixers.linear.chunks import Chunks, column, decay, masked, states_before, summed
 
 _PAIRS = 4  # tokens whose decays are compared one by one
 
@@ -38,12 +38,12 @@ def gla(
         queries, keys, values, g = (chunks.cut(x) for x in (q, k, v, log_decay))
         total = summed(g, dim=3)
         end = total[..., -1:, :]
-        to_end = masked(keys * decay(end - total, keys), _column(chunks.writes))
-        left = masked(decay(end[..., 0, :], keys), _column(chunks.passes))
+        to_end = masked(keys * decay(end - total, keys), column(chunks.writes))
+        left = masked(decay(end[..., 0, :], keys), column(chunks.passes))
         written = to_end.mT @ values
         first = written.new_zeros(written[:, 0].shape) if state is None else state.to(written)
         before, last = states_before(left, written, first)
-        read = masked(queries * decay(total, queries), _column(chunks.reads)) @ before
+        read = masked(queries * decay(total, queries), column(chunks.reads)) @ before
         own = _scores(queries, keys, total).masked_fill(~chunks.own(q.device), 0.0) @ values
         return chunks.join((read + own) * q.shape[-1] ** -0.5).to(v.dtype), last
 
@@ -100,7 +100,3 @@ def _between(
 
 def _blocks(x: Float[Tensor, "b n h size key"], width: int) -> Float[Tensor, "b n h m width key"]:
     return x.reshape(*x.shape[:3], -1, width, x.shape[-1])
-
-
-def _column(x: Tensor | None) -> Tensor | None:
-    return None if x is None else x[..., None]

@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from physlm.models.mixers.linear.chunks import Chunks, decay, masked, states_before, summed
+from physlm.models.mixers.linear.chunks import Chunks, column, decay, masked, states_before, summed
 
 
 def mamba2(
@@ -46,8 +46,7 @@ def mamba2(
         end = total[..., -1:]
         to_end = masked(decay(end - total, steps), chunks.writes)
         written = keys.mT @ (to_end[..., None] * values)
-        passes = None if chunks.passes is None else chunks.passes[..., None]
-        left = masked(decay(end, steps), passes)
+        left = masked(decay(end, steps), column(chunks.passes))
         first = written.new_zeros(written[:, 0].shape) if state is None else state.mT.to(written)
         before, last = states_before(left, written, first)
         read = masked(decay(total, steps), chunks.reads)[..., None] * (queries @ before)
