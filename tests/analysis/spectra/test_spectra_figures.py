@@ -38,6 +38,7 @@ def test_every_figure_that_the_scorer_names_is_drawn(drawn):
 def test_every_figure_can_be_saved(drawn, tmp_path):
     for name, figure in drawn[1].items():
         save_figure(figure, tmp_path / f"{name}.svg")
+        assert (tmp_path / f"{name}.svg").read_text().rstrip().endswith("</svg>")
 
 
 @pytest.mark.slow
