@@ -149,8 +149,23 @@ class Canon(nn.Module):
         x: Float[Tensor, "batch seq width"],
         segments: Int[Tensor, "batch seq"] | None,
     ) -> Float[Tensor, "batch seq width"]:
-        # Shifted products instead of `conv1d`: compiled, they fuse with their neighbours into one
-        # loop, and CPUs run depthwise convolutions slowly.
+        if segments is None and x.device.type == "cpu" and not torch.compiler.is_compiling():
+            total = _depthwise(reached, self.weight.to(x.dtype))
+        else:
+            total = self._shifted(reached, x, segments)
+        if self.bias is not None:
+            total = total + self.bias.to(x.dtype)
+        if self.activation is not None:
+            total = self.activation(total)
+        return x + total if self.residual else total
+
+    def _shifted(
+        self,
+        reached: Float[Tensor, "batch reached width"],
+        x: Float[Tensor, "batch seq width"],
+        segments: Int[Tensor, "batch seq"] | None,
+    ) -> Float[Tensor, "batch seq width"]:
+        # One product for each tap: compiled, they fuse with their neighbours into one loop.
         n_earlier, weight = self.kernel - 1, self.weight.to(x.dtype)
         total = x * weight[:, n_earlier]
         for back in range(1, self.kernel):
@@ -160,11 +175,19 @@ class Canon(nn.Module):
                 before = nn.functional.pad(segments, (back, 0))[:, : segments.shape[1]]
                 earlier = earlier.masked_fill((before != segments)[..., None], 0.0)
             total = total + earlier * weight[:, n_earlier - back]
-        if self.bias is not None:
-            total = total + self.bias.to(x.dtype)
-        if self.activation is not None:
-            total = self.activation(total)
-        return x + total if self.residual else total
+        return total
+
+
+def _depthwise(
+    reached: Float[Tensor, "batch reached width"], weight: Float[Tensor, "width kernel"]
+) -> Float[Tensor, "batch seq width"]:
+    """The sums as one call: on CPUs half the time of one product for each tap.
+
+    ``conv1d`` runs over time within each channel, and would copy. An image of one row, with its
+    channels last, is what is in memory already.
+    """
+    image = reached.transpose(1, 2)[:, :, None]
+    return nn.functional.conv2d(image, weight[:, None, None], groups=len(weight))[:, :, 0].mT
 
 
 def canon_at(config: CanonConfig | None, position: str, width: int) -> Canon | None:
