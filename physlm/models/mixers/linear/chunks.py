@@ -64,14 +64,15 @@ class Chunks:
         return (causal & same)[:, :, None]
 
     def decays(
-        self, total: Float[Tensor, "batch chunks heads size"]
+        self, total: Float[Tensor, "batch chunks heads size"], like: Tensor
     ) -> Float[Tensor, "batch chunks heads size size"]:
         """What is left of each token of a chunk (columns) at each token (rows); 0 if not read.
 
         Args:
             total: Sums of the heads' decays, see ``summed``.
+            like: A tensor of the precision of the result.
         """
-        apart = total[..., :, None] - total[..., None, :]
+        apart = (total[..., :, None] - total[..., None, :]).to(like.dtype)
         # Before the exponential: what is not read would overflow, and its gradient be nan.
         return apart.masked_fill(~self.own(total.device), -torch.inf).exp()
 

@@ -37,7 +37,7 @@ def gated_delta(
         chunks = Chunks.of(q.shape[1], chunk, segments)
         queries, keys, values, g, strengths = (chunks.cut(x) for x in (q, k, v, log_decay, beta))
         total = summed(g, dim=-1)
-        decays = chunks.decays(total).to(g.dtype)
+        decays = chunks.decays(total, g)
         from_state = masked(decay(total, keys), chunks.reads)[..., None]
         # What tokens of a chunk write depends on what earlier ones wrote: a triangular system,
         # whose solution is linear in the state at the beginning of the chunk.

@@ -41,7 +41,7 @@ def mamba2(
         keys, queries = chunks.cut(b[:, :, None]), chunks.cut(c[:, :, None])
         values = steps[..., None] * inputs
         total = summed(-a_log.to(steps.dtype).exp()[:, None] * steps, dim=-1)
-        decays = chunks.decays(total).to(steps.dtype)
+        decays = chunks.decays(total, steps)
         own = (queries @ keys.mT * decays) @ values
         end = total[..., -1:]
         to_end = masked(decay(end - total, steps), chunks.writes)
