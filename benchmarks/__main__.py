@@ -9,6 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.architectures import architecture_rows
 from benchmarks.cfg import cfg_rows
 from benchmarks.corpus import corpus_rows
 from benchmarks.depth import depth_rows
@@ -39,6 +40,7 @@ _PARTS = {
     "lenses": lens_rows,
     "spectra": spectra_rows,
     "linear": linear_rows,
+    "architectures": architecture_rows,
 }
 
 
