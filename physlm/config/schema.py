@@ -51,6 +51,7 @@ class RunConfig(Schema):
     runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
     logger: LoggerConfig = field(default_factory=LoggerConfig)
     experiment: str = "run"  # the experiment, in tables and W&B
+    label: str = ""  # the run among those it is compared with, in tables
     paper: str = ""  # the part of the paper series that it tests, a tag in W&B
     seeds: int = 1  # number of runs, with consecutive seeds from `seed`
     learning_rates: list[float] = field(default_factory=list)  # one run for each rate

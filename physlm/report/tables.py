@@ -249,7 +249,7 @@ def _config(record: RunRecord) -> dict[str, Any]:
 
 def is_configuration(name: str) -> bool:
     """Whether a column is of the configuration, and not of what a run came to."""
-    return own_key(name).partition(".")[0] in {*SCIENCE, "kinds", "scale", "init_from"}
+    return own_key(name).partition(".")[0] in {*SCIENCE, "kinds", "label", "scale", "init_from"}
 
 
 def _cell(value: object) -> str:
