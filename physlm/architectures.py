@@ -1,0 +1,128 @@
+"""Table and heat map of architectures by tasks: `python -m physlm.architectures`."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import polars as pl
+
+from physlm.errors import InputError
+from physlm.report.architectures import compared_architectures
+from physlm.report.command_line import parser_of_runs
+from physlm.report.summary import choose, mixed_code
+from physlm.report.tables import find_records, markdown_rows, tabulate, tabulate_curves
+
+TABLE, FIGURE = "architectures.csv", "architectures.svg"
+_EXAMPLES = """
+examples:
+  python -m physlm.run +sweeps=architectures launcher=processes   # Depo
+  python -m physlm.run +sweeps=architectures experiment=mano launcher=processes
+  python -m physlm.architectures runs --output compared
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; its exit status."""
+    parser = parser_of_runs(
+        "architectures",
+        "Compare finished runs by their labels: mean and standard error over seeds, at the "
+        "learning rate of least loss in the other seeds.",
+        epilog=_EXAMPLES,
+    )
+    parser.add_argument(
+        "--metrics",
+        nargs="+",
+        metavar="NAME",
+        default=[],
+        help='such as "task/accuracy{k=1}" (default: all accuracies of synthetic tasks)',
+    )
+    parser.add_argument(
+        "--where",
+        nargs="+",
+        metavar="KEY=VALUE[,VALUE]",
+        default=[],
+        help="only runs with one of these values",
+    )
+    parser.add_argument(
+        "--threshold",
+        type=float,
+        default=0.5,
+        help="value whose first time in training is shown in tokens (default: %(default)s)",
+    )
+    parser.add_argument("--output", type=Path, help=f"folder for {TABLE} and {FIGURE}")
+    chosen = parser.parse_args(arguments)
+    try:
+        records, unreadable = find_records(chosen.folders)
+        for problem in unreadable:
+            print(f"error: {problem}", file=sys.stderr)
+        results = tabulate(records)
+        results = results.of_runs(choose(results.runs, chosen.where))
+        compared = compared_architectures(
+            results, _curves(chosen.folders), metrics=chosen.metrics, threshold=chosen.threshold
+        )
+        if fault := mixed_code(results.runs):
+            print(f"note: these runs are of {fault}", file=sys.stderr)
+        _show(compared, chosen.threshold)
+        if chosen.output is not None:
+            _write(compared, chosen.output)
+    except (InputError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 2 if unreadable else 0
+
+
+def _curves(folders: Sequence[Path]) -> pl.DataFrame | None:
+    """The curves of the runs; None if they kept none."""
+    try:
+        return tabulate_curves(folders)
+    except InputError:
+        return None
+
+
+def _show(compared: pl.DataFrame, threshold: float) -> None:
+    heads = (
+        *("task", "metric", "architecture", "mean", "n", "depth", f"tokens to {threshold:g}"),
+        *("learning rate", "tokens/s", "parameters"),
+    )
+    sys.stdout.write(markdown_rows(heads, map(_cells, compared.iter_rows(named=True))))
+
+
+def _cells(row: dict[str, object]) -> list[str]:
+    """A row as text; tokens are a mean over the seeds that reached the threshold."""
+    mean, error, n = row["mean"], row["stderr"], row["n"]
+    tokens = "-" if row["tokens"] is None else f"{row['tokens']:,.0f}"
+    if row["n_reached"] not in {None, 0, n}:
+        tokens += f" ({row['n_reached']} of {n})"
+    return [
+        str(row["experiment"]),
+        str(row["metric"]),
+        str(row["label"]),
+        f"{mean:.3f}" if error is None else f"{mean:.3f} ± {error:.3f}",
+        str(n),
+        "" if row["depth"] is None else f"{row['depth']:g}",
+        tokens,
+        str(row["learning_rate"]),
+        f"{row['speed']:,.0f}",
+        f"{row['parameters']:,.0f}",
+    ]
+
+
+def _write(compared: pl.DataFrame, folder: Path) -> None:
+    """The table as CSV, and the heat map.
+
+    Raises:
+        InputError: If a file is named.
+    """
+    if folder.suffix or folder.is_file():
+        raise InputError(f"--output {folder}; name a folder, which gets {TABLE} and {FIGURE}")
+    from physlm.analysis.figures import save_figure
+    from physlm.report.figures.architectures import draw_architectures
+
+    folder.mkdir(parents=True, exist_ok=True)
+    compared.write_csv(folder / TABLE)
+    save_figure(draw_architectures(compared), folder / FIGURE)
+    print(f"written: {folder / TABLE}, {folder / FIGURE}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,137 @@
+"""The comparison of architectures: a row for each task and architecture, with errors over seeds."""
+
+from collections.abc import Iterable, Sequence
+
+import polars as pl
+from scipy import stats
+
+from physlm.errors import InputError
+from physlm.measurement import dims_text, metric_text, parse_dims, parse_metric
+from physlm.report.results import Results
+from physlm.report.summary import varying_science
+from physlm.stats.model_selection import best_of
+
+RATE = "optim.learning_rate"
+ACCURACY, LOSS, DEPTH = "task/accuracy", "task/loss_nats", "task/depth"
+
+
+def compared_architectures(
+    results: Results,
+    curves: pl.DataFrame | None = None,
+    *,
+    metrics: Sequence[str] = (),
+    threshold: float = 0.5,
+) -> pl.DataFrame:
+    """Every architecture on every task, by the labels of runs.
+
+    Where runs of an architecture differ in the learning rate, the run of each seed counts whose
+    rate has the least loss in all other seeds.
+
+    Args:
+        results: Of runs with labels; others are left out.
+        curves: Metrics measured during training, as `tabulate_curves` gives them; None: unknown.
+        metrics: Metrics to compare by, each on the tasks that have it; none: all accuracies of
+            synthetic tasks.
+        threshold: Value that a curve is to reach.
+
+    Returns:
+        One row for each metric, experiment and label, in this order: ``mean``, ``stderr`` and ``n``
+        over seeds, ``depth`` if the task has one, ``tokens`` read before the threshold was reached,
+        as the mean over the ``n_reached`` seeds that did, ``learning_rate`` as text, ``speed`` of
+        training in tokens per second, and ``parameters``.
+
+    Raises:
+        InputError: If no run has a label, a metric is unknown, runs of one label differ in more
+            than seed and learning rate, or a rate cannot be chosen.
+    """
+    results = _labelled(results)
+    rows = [
+        {"metric": metric, **_row(metric, own, curves, threshold)}
+        for metric in metrics or _accuracies(results)
+        for own in _groups(metric, results)
+    ]
+    return pl.DataFrame(rows, infer_schema_length=None)
+
+
+def _labelled(results: Results) -> Results:
+    columns = results.runs.columns
+    found = results.filter(pl.col("label") != "") if "label" in columns else None
+    if found is None or found.runs.is_empty():
+        raise InputError(
+            "no run has a label; name architectures by +architecture=NAME, or by label=NAME"
+        )
+    return found.filter(status="finished")
+
+
+def _accuracies(results: Results) -> list[str]:
+    """All accuracies but those by the depth of a graph, whose runs have one in all."""
+    kinds = results.metrics.filter(metric=ACCURACY).select("dims").unique(maintain_order=True)
+    found = [parse_dims(dims) for (dims,) in kinds.iter_rows()]
+    if not found:
+        raise InputError("no run has task/accuracy; name what to compare by --metrics")
+    return [metric_text(ACCURACY, dims) for dims in found if "depth" not in dims]
+
+
+def _groups(metric: str, results: Results) -> Iterable[pl.DataFrame]:
+    """The runs of each experiment and label that have a metric, with its loss and depth."""
+    _, dims = parse_metric(metric)
+    loss = metric_text(LOSS, dims)
+    known = set(results.texts)
+    extra = [other for other in (loss, DEPTH) if other in known]
+    table = results.table(metric, *extra).filter(pl.col(metric).is_not_null())
+    for own in table.partition_by("experiment", "label", maintain_order=True):
+        yield _selected(own, loss)
+
+
+def _selected(rows: pl.DataFrame, loss: str) -> pl.DataFrame:
+    """One run for each seed."""
+    label = rows["label"][0]
+    mixed = [name for name in varying_science(rows) if name != RATE]
+    if mixed:
+        raise InputError(
+            f"runs of label={label} differ in {mixed[0]}; give them labels of their own, or choose "
+            "by --where"
+        )
+    if RATE not in rows.columns or rows[RATE].n_unique() == 1:
+        return rows
+    try:
+        return best_of(rows, over=RATE, by=loss)
+    except InputError as error:
+        raise InputError(f"label={label}: {error}") from error
+
+
+def _row(
+    metric: str, rows: pl.DataFrame, curves: pl.DataFrame | None, threshold: float
+) -> dict[str, object]:
+    values = rows[metric]
+    reached = _reached(metric, rows, curves, threshold)
+    rates = sorted(set(rows[RATE])) if RATE in rows.columns else []
+    return {
+        "experiment": rows["experiment"][0],
+        "label": rows["label"][0],
+        "mean": values.mean(),
+        "stderr": stats.sem(values) if len(values) > 1 else None,
+        "n": len(values),
+        "depth": rows[DEPTH].mean() if DEPTH in rows.columns else None,
+        "tokens": reached.mean() if len(reached) else None,
+        "n_reached": len(reached) if curves is not None else None,
+        "learning_rate": " or ".join(f"{rate:g}" for rate in rates),
+        "speed": rows["tokens_per_second"].mean(),
+        "parameters": rows["parameters.total"].mean(),
+    }
+
+
+def _reached(
+    metric: str, rows: pl.DataFrame, curves: pl.DataFrame | None, threshold: float
+) -> pl.Series:
+    """Tokens at which each run first reached a value; runs that never did are left out."""
+    if curves is None:
+        return pl.Series([], dtype=pl.Float64)
+    name, dims = parse_metric(metric)
+    own = curves.filter(
+        pl.col("run_id").is_in(rows["run_id"].to_list()),
+        pl.col("value") >= threshold,
+        metric=name,
+        dims=dims_text(dims),
+    )
+    return own.group_by("run_id").agg(pl.col("tokens").min())["tokens"]

@@ -1,0 +1,44 @@
+"""A table of architectures by tasks, as a heat map."""
+
+import numpy as np
+import polars as pl
+from matplotlib.figure import Figure
+
+_HEIGHT, _WIDTH = 0.32, 2.2  # of a cell, in inches
+_DARK = 0.45  # of the range of colours, below which text is white
+
+
+def draw_architectures(compared: pl.DataFrame) -> Figure:
+    """Architectures by tasks: mean and standard error of each cell, coloured by the mean.
+
+    Args:
+        compared: Of `compared_architectures`.
+    """
+    tasks = compared.select("experiment", "metric").unique(maintain_order=True).rows()
+    labels = compared["label"].unique(maintain_order=True).to_list()
+    cells = {(e, m, label): (mean, stderr) for e, m, label, mean, stderr in _rows(compared)}
+    values = np.array(
+        [[cells.get((*task, label), (np.nan, None))[0] for task in tasks] for label in labels]
+    )
+    size = (2 + _WIDTH * len(tasks), 1.2 + _HEIGHT * len(labels))
+    figure = Figure(figsize=size, layout="constrained")
+    axes = figure.subplots()
+    low, high = min(0.0, np.nanmin(values)), max(1.0, np.nanmax(values))
+    image = axes.imshow(values, vmin=low, vmax=high, aspect="auto", cmap="viridis")
+    for i, label in enumerate(labels):
+        for j, task in enumerate(tasks):
+            mean, stderr = cells.get((*task, label), (None, None))
+            if mean is None:
+                continue
+            text = f"{mean:.3f}" if stderr is None else f"{mean:.3f} ± {stderr:.3f}"
+            colour = "white" if (mean - low) / (high - low) < _DARK else "black"
+            axes.text(j, i, text, ha="center", va="center", color=colour, fontsize="small")
+    axes.set_xticks(range(len(tasks)), ["\n".join(task) for task in tasks])
+    axes.set_yticks(range(len(labels)), labels)
+    axes.tick_params(labelsize="small", length=0)
+    figure.colorbar(image, ax=axes, label="mean over seeds")
+    return figure
+
+
+def _rows(compared: pl.DataFrame) -> list[tuple[str, str, str, float, float | None]]:
+    return compared.select("experiment", "metric", "label", "mean", "stderr").rows()
