@@ -13,6 +13,7 @@ from physlm.models.architecture import ModelConfig, TransformerConfig
 from physlm.models.checkpoint import CheckpointConfig
 from physlm.models.inherited import InheritedConfig
 from physlm.models.language_model import LanguageModel
+from physlm.models.mixers.linear.linear_mixer import use_kernels
 from physlm.models.size import n_parameters
 from physlm.provenance import facts_of
 from physlm.record import Origin
@@ -63,6 +64,8 @@ def prepare(config: RunConfig, *, is_started: bool = False) -> Prepared:
     """
     world = build_world(config, is_started=is_started)
     device, corpus = world.device, world.corpus
+    if config.runtime.kernels:
+        use_kernels(world.model)
     config.trainer.require(device)
     config.logger.require()
     batches = Batches(

@@ -41,6 +41,7 @@ class RuntimeConfig(Schema):
     strategy: ParallelStrategyName = ParallelStrategyName.ddp  # with several devices
     n_threads: int | None = None  # CPU threads of a process; None shares the cores
     compile: bool | None = None  # torch.compile; None: where it saves time
+    kernels: bool = False  # linear attention by flash-linear-attention, on a GPU, not compiled
     steps_per_chunk: int | None = None  # steps per chunk; None for about a second of them
     n_evaluations: int = 0  # measurements during training, for learning curves; on one device
     checkpoint_seconds: float = 60.0  # between checkpoints
@@ -50,6 +51,11 @@ class RuntimeConfig(Schema):
 
     def validate(self) -> None:
         """Every value in its range."""
+        if self.kernels and self.compile:
+            raise ValueError(
+                "runtime.kernels=true with runtime.compile=true; the kernels cannot be compiled, "
+                "leave one out"
+            )
         for name in ("n_devices", "n_nodes"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}={getattr(self, name)}; must be at least 1")
@@ -77,6 +83,8 @@ class RuntimeConfig(Schema):
         """
         from physlm.train.cpu import is_worth_compiling, missing_for_compiling
 
+        if self.kernels:
+            return False
         if self.compile is None:
             return is_worth_compiling(device, n_parameters, n_tokens)
         if self.compile and (missing := missing_for_compiling(device)):

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from physlm.models.architecture import TransformerConfig
 from physlm.models.canon import canon_at
 from physlm.models.context import Context
+from physlm.models.mixers.linear import kernels
 from physlm.models.mixers.linear.gated_delta import gated_delta
 from physlm.models.mixers.linear.linear_mixer import (
     HeadNorm,
@@ -72,7 +73,7 @@ class GatedDeltaMixer(LinearMixer):
         q, k, v = (in_heads(part, self.n_heads) for part in qkv.split(self.widths, -1))
         steps = nn.functional.softplus(self.decay(x).float() + self.step_bias)
         kept = is_token(x, context)
-        out, state = gated_delta(
+        out, state = self.recurrence(gated_delta, kernels.gated_delta, chunk)(
             _unit(q),
             _unit(k),
             v,

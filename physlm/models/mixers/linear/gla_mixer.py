@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from physlm.models.architecture import TransformerConfig
 from physlm.models.canon import canon_at
 from physlm.models.context import Context
+from physlm.models.mixers.linear import kernels
 from physlm.models.mixers.linear.gla import gla
 from physlm.models.mixers.linear.linear_mixer import (
     HeadNorm,
@@ -66,7 +67,7 @@ class GlaMixer(LinearMixer):
         decays = self.decay_up(self.decay_down(x)).float()
         log_decay = in_heads(nn.functional.logsigmoid(decays), self.n_heads)
         kept = is_token(x, context)
-        out, state = gla(
+        out, state = self.recurrence(gla, kernels.gla, chunk)(
             q,
             without_padding(k, kept),
             v,

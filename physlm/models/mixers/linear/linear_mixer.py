@@ -2,18 +2,23 @@
 
 import math
 from abc import abstractmethod
+from collections.abc import Callable
 from typing import ClassVar
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from physlm.errors import InputError
 from physlm.models.canon import Canon
 from physlm.models.context import Context, Mixer
+from physlm.models.mixers.linear.kernels import require_kernels
 from physlm.models.parameters import Declaration, Initialiser, Start
 from physlm.models.state import MixerState
 
 _CHUNK = 64  # tokens that are computed in parallel
+
+Recurrence = Callable[..., tuple[Tensor, Tensor]]
 
 
 class RecurrentState(MixerState):
@@ -42,7 +47,13 @@ class RecurrentState(MixerState):
 
 
 class LinearMixer(Mixer):
-    """A recurrence over tokens, computed in chunks; decoding keeps one matrix for every head."""
+    """A recurrence over tokens, computed in chunks; decoding keeps one matrix for every head.
+
+    Attributes:
+        has_kernels: Whether texts are read by the kernels of a library (`kernels`), on a GPU.
+    """
+
+    has_kernels = False
 
     def forward(
         self, x: Float[Tensor, "batch seq width"], context: Context
@@ -74,9 +85,30 @@ class LinearMixer(Mixer):
             chunk: Tokens that are computed in parallel.
         """
 
+    def recurrence(self, own: Recurrence, kernel: Recurrence, chunk: int) -> Recurrence:
+        """The library's kernel where it is used, but for single tokens; else our own function."""
+        return kernel if self.has_kernels and chunk > 1 else own
+
     def new_state(self) -> RecurrentState:
         """An empty state."""
         return RecurrentState()
+
+
+def use_kernels(model: nn.Module) -> None:
+    """Let all mixers with linear attention use the kernels of a library.
+
+    Raises:
+        InputError: If the library or a GPU is missing, or the model has no such mixer.
+    """
+    require_kernels()
+    mixers = [module for module in model.modules() if isinstance(module, LinearMixer)]
+    if not mixers:
+        raise InputError(
+            "runtime.kernels=true, but the model has no linear attention; leave it out or choose "
+            "+mixer=gla, gdn or mamba2"
+        )
+    for mixer in mixers:
+        mixer.has_kernels = True
 
 
 class ShortConvolution(Canon):

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from physlm.models.architecture import TransformerConfig
 from physlm.models.canon import Canon, canon_at
 from physlm.models.context import Context
+from physlm.models.mixers.linear import kernels
 from physlm.models.mixers.linear.linear_mixer import (
     LinearMixer,
     ShortConvolution,
@@ -77,7 +78,7 @@ class Mamba2Mixer(LinearMixer):
         gate, read, steps = projected.split(self.widths, dim=-1)
         read = read if self.convolution is None else self.convolution(read, context)
         inputs, b, c = read.split((self.widths[0], self.d_state, self.d_state), dim=-1)
-        out, state = mamba2(
+        out, state = self.recurrence(mamba2, kernels.mamba2, chunk)(
             in_heads(inputs, self.n_heads),
             b,
             c,
