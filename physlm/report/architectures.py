@@ -48,7 +48,7 @@ def compared_architectures(
     rows = [
         {"metric": metric, **_row(metric, own, curves, threshold)}
         for metric in metrics or _accuracies(results)
-        for own in _groups(metric, results)
+        for own in chosen_runs(metric, results)
     ]
     return pl.DataFrame(rows, infer_schema_length=None)
 
@@ -72,8 +72,12 @@ def _accuracies(results: Results) -> list[str]:
     return [metric_text(ACCURACY, dims) for dims in found if "depth" not in dims]
 
 
-def _groups(metric: str, results: Results) -> Iterable[pl.DataFrame]:
-    """The runs of each experiment and label that have a metric, with its loss and depth."""
+def chosen_runs(metric: str, results: Results) -> Iterable[pl.DataFrame]:
+    """The runs of each experiment and label that have a metric, at the chosen learning rate.
+
+    Raises:
+        InputError: As `compared_architectures` does.
+    """
     _, dims = parse_metric(metric)
     loss = metric_text(LOSS, dims)
     known = set(results.texts)

@@ -1,11 +1,31 @@
-"""A table of architectures by tasks, as a heat map."""
+"""Architectures beside each other: bars for one task, a heat map for several."""
 
 import numpy as np
 import polars as pl
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from scipy import stats
+
+from physlm.report.architectures import chosen_runs
+from physlm.report.results import Results
 
 _HEIGHT, _WIDTH = 0.32, 2.2  # of a cell, in inches
 _DARK = 0.45  # of the range of colours, below which text is white
+
+
+def draw_labels(axes: Axes, results: Results, metric: str, chance: float | None = None) -> None:
+    """A bar for each label, with standard error and every seed; a dotted line at chance."""
+    chosen = {rows["label"][0]: rows[metric].to_numpy() for rows in chosen_runs(metric, results)}
+    for place, values in enumerate(chosen.values()):
+        error = stats.sem(values) if len(values) > 1 else None
+        axes.barh(place, values.mean(), xerr=error, capsize=3, color="tab:blue", alpha=0.5)
+        axes.plot(values, np.full(len(values), place), "k.", alpha=0.5)
+    if chance is not None:
+        axes.axvline(chance, color="grey", linestyle=":")
+    axes.set_yticks(range(len(chosen)), list(chosen))
+    axes.invert_yaxis()
+    axes.set(xlabel=metric, xlim=(0, 1))
+    axes.tick_params(labelsize="small")
 
 
 def draw_architectures(compared: pl.DataFrame) -> Figure:
