@@ -37,6 +37,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help='such as "task/accuracy{k=1}" (default: all accuracies of synthetic tasks)',
     )
     parser.add_argument(
+        "--loss",
+        metavar="NAME",
+        help="metric whose least mean in the other seeds chooses the learning rate (default: "
+        "task/loss_nats of the same answers)",
+    )
+    parser.add_argument(
         "--where",
         nargs="+",
         metavar="KEY=VALUE[,VALUE]",
@@ -58,7 +64,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         results = tabulate(records)
         results = results.of_runs(choose(results.runs, chosen.where))
         compared = compared_architectures(
-            results, _curves(chosen.folders), metrics=chosen.metrics, threshold=chosen.threshold
+            results,
+            _curves(chosen.folders),
+            metrics=chosen.metrics,
+            loss=chosen.loss,
+            threshold=chosen.threshold,
         )
         if fault := mixed_code(results.runs):
             print(f"note: these runs are of {fault}", file=sys.stderr)

@@ -20,6 +20,7 @@ def compared_architectures(
     curves: pl.DataFrame | None = None,
     *,
     metrics: Sequence[str] = (),
+    loss: str | None = None,
     threshold: float = 0.5,
 ) -> pl.DataFrame:
     """Every architecture on every task, by the labels of runs.
@@ -32,6 +33,7 @@ def compared_architectures(
         curves: Metrics measured during training, as `tabulate_curves` gives them; None: unknown.
         metrics: Metrics to compare by, each on the tasks that have it; none: all accuracies of
             synthetic tasks.
+        loss: Metric by which learning rates are chosen; None: the loss of the same answers.
         threshold: Value that a curve is to reach.
 
     Returns:
@@ -48,7 +50,7 @@ def compared_architectures(
     rows = [
         {"metric": metric, **_row(metric, own, curves, threshold)}
         for metric in metrics or _accuracies(results)
-        for own in chosen_runs(metric, results)
+        for own in chosen_runs(metric, results, loss)
     ]
     return pl.DataFrame(rows, infer_schema_length=None)
 
@@ -72,14 +74,18 @@ def _accuracies(results: Results) -> list[str]:
     return [metric_text(ACCURACY, dims) for dims in found if "depth" not in dims]
 
 
-def chosen_runs(metric: str, results: Results) -> Iterable[pl.DataFrame]:
+def chosen_runs(metric: str, results: Results, loss: str | None = None) -> Iterable[pl.DataFrame]:
     """The runs of each experiment and label that have a metric, at the chosen learning rate.
+
+    Args:
+        metric: Text of the metric.
+        results: Of finished runs with labels.
+        loss: Metric by which learning rates are chosen; None: the loss of the same answers.
 
     Raises:
         InputError: As `compared_architectures` does.
     """
-    _, dims = parse_metric(metric)
-    loss = metric_text(LOSS, dims)
+    loss = loss or metric_text(LOSS, parse_metric(metric)[1])
     known = set(results.texts)
     extra = [other for other in (loss, DEPTH) if other in known]
     table = results.table(metric, *extra).filter(pl.col(metric).is_not_null())
