@@ -37,7 +37,7 @@ def compared_architectures(
         threshold: Value that a curve is to reach.
 
     Returns:
-        One row for each metric, experiment and label, in this order: ``mean``, ``stderr`` and ``n``
+        One row for each metric, experiment and label, in alphabetical order: ``mean``, ``stderr`` and ``n``
         over seeds, ``depth`` if the task has one, ``tokens`` read before the threshold was reached,
         as the mean over the ``n_reached`` seeds that did, ``learning_rate`` as text, ``speed`` of
         training in tokens per second, and ``parameters``.
@@ -62,7 +62,7 @@ def _labelled(results: Results) -> Results:
         raise InputError(
             "no run has a label; name architectures by +architecture=NAME, or by label=NAME"
         )
-    return found.filter(status="finished")
+    return found.of_runs(found.runs.filter(status="finished").sort("experiment", "label", "seed"))
 
 
 def _accuracies(results: Results) -> list[str]:

@@ -53,7 +53,7 @@ def test_a_rate_is_chosen_by_the_loss_of_other_seeds() -> None:
     assert found["stderr"][0] == pytest.approx(0.35)
 
 
-def test_architectures_keep_their_order_and_unlabelled_runs_are_left_out() -> None:
+def test_architectures_are_in_alphabetical_order_and_unlabelled_runs_are_left_out() -> None:
     found = compared_architectures(
         results(
             ("rope", 0, 0.1, 0.2, 1.0),
@@ -63,9 +63,9 @@ def test_architectures_keep_their_order_and_unlabelled_runs_are_left_out() -> No
         )
     )
     assert found.select("label", "mean", "stderr").rows() == [
-        ("rope", 0.2, None),
-        ("gla", 0.4, None),
         ("alibi", 0.5, None),
+        ("gla", 0.4, None),
+        ("rope", 0.2, None),
     ]
 
 
@@ -108,4 +108,4 @@ def test_the_heat_map_shows_every_cell() -> None:
     figure = draw_architectures(compared_architectures(results(*runs)))
     axes = figure.axes[0]
     assert [text.get_text() for text in axes.texts] == ["0.700 ± 0.500"] * 2
-    assert [tick.get_text() for tick in axes.get_yticklabels()] == ["rope", "gla"]
+    assert [tick.get_text() for tick in axes.get_yticklabels()] == ["gla", "rope"]
