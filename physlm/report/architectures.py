@@ -37,10 +37,10 @@ def compared_architectures(
         threshold: Value that a curve is to reach.
 
     Returns:
-        One row for each metric, experiment and label, in alphabetical order: ``mean``, ``stderr`` and ``n``
-        over seeds, ``depth`` if the task has one, ``tokens`` read before the threshold was reached,
-        as the mean over the ``n_reached`` seeds that did, ``learning_rate`` as text, ``speed`` of
-        training in tokens per second, and ``parameters``.
+        One row for each metric, experiment and label, in alphabetical order: ``mean``, ``stderr``
+        and ``n`` over seeds, ``depth`` if the task has one, ``tokens`` read before the threshold
+        was reached, as the mean over the ``n_reached`` seeds that did, ``learning_rate`` as text,
+        ``speed`` of training in tokens per second, and ``parameters``.
 
     Raises:
         InputError: If no run has a label, a metric is unknown, runs of one label differ in more
