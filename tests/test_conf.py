@@ -184,7 +184,9 @@ def test_every_architecture_is_as_large_as_rope(config, name):
     words = ("data=biod", "data.n_people=10", "model=llama")
     sizes = []
     for arm in ("rope", name):
-        found = n_parameters(config(*words, f"+architecture={arm}").model, 100, 64)
+        chosen = config(*words, f"+architecture={arm}")
+        assert chosen.label == arm
+        found = n_parameters(chosen.model, 100, 64)
         sizes.append(sum(found.values()) - found["embedding"])
     assert sizes[1] == pytest.approx(sizes[0], rel=0.01)
 
