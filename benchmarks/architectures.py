@@ -23,9 +23,9 @@ _SCALE = "gpu" if DEVICE == "cuda" else "laptop"
 _BASELINE = "rope"
 _VOCABULARY = 64
 _BATCH, _LENGTH = 32, 128  # of a training step
-_N_STEPS = 4
+_N_STEPS = 2
 _N_PROMPTS, _N_PROMPT, _N_NEW = 8, 16, 112
-_TURNS = 5
+_TURNS = 3
 
 
 def architecture_rows() -> list[Row]:
