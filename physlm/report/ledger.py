@@ -25,6 +25,7 @@ PAPERS = {
     "Part 3.1": ("Knowledge storage and extraction", "2309.14316"),
     "Part 3.2": ("Knowledge manipulation", "2309.14402"),
     "Part 3.3": ("Knowledge capacity scaling laws", "2404.05405"),
+    "Part 4.1": ("Architecture design and Canon layers", "2512.17351"),
     "Depth use": ("How do LLMs use their depth?", "2510.18871"),
     "Spectra of attention": ("Geometry of Reason", "2601.00791"),
 }
