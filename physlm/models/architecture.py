@@ -65,9 +65,11 @@ class MixerConfig(Schema, ABC):
     Attributes:
         reads: Which of the fields ``position``, ``n_kv_heads`` and ``sliding_window`` of the
             architecture this mixer uses; the others must be none.
+        is_causal: Whether tokens read earlier ones only; then it is refused in an encoder.
     """
 
     reads: ClassVar[frozenset[str]] = frozenset()
+    is_causal: ClassVar[bool] = True
 
     def check(self, config: "TransformerConfig") -> None:
         """Require an architecture that the mixer fits into; the default takes any.

@@ -17,11 +17,27 @@ def check_position(config: "TransformerConfig") -> None:
     position = config.position
     if position is PositionEncoding.rope:
         _check_rotation(config)
+    else:
+        _require_no_rotation(config)
     if position is PositionEncoding.h_alibi and config.n_heads < 2:
         raise ValueError("position=h_alibi with n_heads=1; it needs two halves of the heads")
     if config.has_qk_norm and (config.mixer is not None or position.is_content_free):
         other = "model.mixer" if config.mixer is not None else f"position={position.value}"
         raise ValueError(f"has_qk_norm=true with {other}, which norms no queries and keys")
+
+
+def _require_no_rotation(config: "TransformerConfig") -> None:
+    """No setting of a rotation that there is not."""
+    for name, default in (
+        ("rope_fraction", 1.0),
+        ("rope_heads_fraction", 1.0),
+        ("rope_is_interleaved", False),
+    ):
+        if getattr(config, name) != default:
+            raise ValueError(
+                f"{name}={getattr(config, name)} with position={config.position.value}, which "
+                "rotates nothing; leave it out or use position=rope"
+            )
 
 
 def _check_rotation(config: "TransformerConfig") -> None:
@@ -49,6 +65,10 @@ def check_mixer(config: "TransformerConfig") -> None:
     """A mixer uses every field that is set; learned positions are part of its input."""
     if config.mixer is None:
         return
+    if config.mixer.is_causal and not config.is_causal:
+        raise ValueError(
+            f"mixer={type(config.mixer).__name__} looks back only, leave it out of an encoder"
+        )
     is_free = config.position in (PositionEncoding.none, PositionEncoding.learned)
     if not is_free and "position" not in config.mixer.reads:
         raise ValueError(

@@ -152,6 +152,12 @@ class DepoConfig(TaskConfig):
     has_eos: bool = False
     seq_len: int = 2048
 
+    def validate(self) -> None:
+        """Also fewer steps than a cycle has, after which it begins anew."""
+        if self.k_max >= self.n_max:
+            raise ValueError(f"k_max={self.k_max}; must be below n_max={self.n_max}")
+        TaskConfig.validate(self)
+
     @property
     def task(self) -> Depo:
         """The task."""

@@ -3,6 +3,7 @@
 This module imports no torch, so that a configuration is composed without it.
 """
 
+import math
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, ClassVar
@@ -84,6 +85,16 @@ class GlaConfig(LinearConfig):
     gate_rank: int = 16  # of the projection to decays
     gate_temperature: float = 16.0  # divides the logarithms of decays
     feature_map: FeatureMap = FeatureMap.none
+
+    def validate(self) -> None:
+        """Also a gate of rank 1 or more, and a temperature above 0."""
+        LinearConfig.validate(self)
+        if self.gate_rank < 1:
+            raise ValueError(f"gate_rank={self.gate_rank}; must be at least 1")
+        if not 0 < self.gate_temperature < math.inf:
+            raise ValueError(
+                f"gate_temperature={self.gate_temperature}; must be above 0 and finite"
+            )
 
     def check(self, config: TransformerConfig) -> None:
         """Heads that divide the keys and the values."""

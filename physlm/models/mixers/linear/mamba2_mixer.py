@@ -96,7 +96,7 @@ class Mamba2Mixer(LinearMixer):
 
 
 class Mamba2Convolution(ShortConvolution):
-    """Mamba2's convolution, which starts as torch's `Conv1d` does."""
+    """Mamba2's convolution, whose weights start as those of torch's `Conv1d`; its bias at 0."""
 
     declares: ClassVar = ShortConvolution.declares | {
         "weight": Declaration(role="attention").over(Canon.declares["weight"])
