@@ -1,5 +1,6 @@
 """Table and heat map of architectures by tasks: `python -m physlm.architectures`."""
 
+import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,11 +8,12 @@ from pathlib import Path
 import polars as pl
 
 from physlm.errors import InputError
-from physlm.report.architectures import compared_architectures
+from physlm.report.architectures import caveats, compared_architectures
 from physlm.report.command_line import parser_of_runs
 from physlm.report.summary import choose, mixed_code
 from physlm.report.tables import find_records, markdown_rows, tabulate, tabulate_curves
 
+_NEVER = ("-", "")  # never reached; not measured in training
 TABLE, FIGURE = "architectures.csv", "architectures.svg"
 _EXAMPLES = """
 examples:
@@ -58,6 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--output", type=Path, help=f"folder for {TABLE} and {FIGURE}")
     chosen = parser.parse_args(arguments)
     try:
+        _require_finite(chosen.threshold)
         records, unreadable = find_records(chosen.folders)
         for problem in unreadable:
             print(f"error: {problem}", file=sys.stderr)
@@ -70,8 +73,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             loss=chosen.loss,
             threshold=chosen.threshold,
         )
+        notes = caveats(results)
         if fault := mixed_code(results.runs):
-            print(f"note: these runs are of {fault}", file=sys.stderr)
+            notes.append(f"these runs are of {fault}")
+        for note in notes:
+            print(f"note: {note}", file=sys.stderr)
         _show(compared, chosen.threshold)
         if chosen.output is not None:
             _write(compared, chosen.output)
@@ -79,6 +85,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 2 if unreadable else 0
+
+
+def _require_finite(threshold: float) -> None:
+    """Require a number that a curve can reach."""
+    if not math.isfinite(threshold):
+        raise InputError(f"--threshold {threshold}; must be a finite number")
 
 
 def _curves(folders: Sequence[Path]) -> pl.DataFrame | None:
@@ -91,7 +103,8 @@ def _curves(folders: Sequence[Path]) -> pl.DataFrame | None:
 
 def _show(compared: pl.DataFrame, threshold: float) -> None:
     heads = (
-        *("task", "metric", "architecture", "mean", "n", "depth", f"tokens to {threshold:g}"),
+        *("task", "metric", "architecture", "mean", "chance", "n", "depth"),
+        f"tokens to {threshold:g}",
         *("learning rate", "tokens/s", "parameters"),
     )
     sys.stdout.write(markdown_rows(heads, map(_cells, compared.iter_rows(named=True))))
@@ -100,7 +113,7 @@ def _show(compared: pl.DataFrame, threshold: float) -> None:
 def _cells(row: dict[str, object]) -> list[str]:
     """A row as text; tokens are a mean over the seeds that reached the threshold."""
     mean, error, n = row["mean"], row["stderr"], row["n"]
-    tokens = "-" if row["tokens"] is None else f"{row['tokens']:,.0f}"
+    tokens = _NEVER[row["n_reached"] is None] if row["tokens"] is None else f"{row['tokens']:,.0f}"
     if row["n_reached"] not in {None, 0, n}:
         tokens += f" ({row['n_reached']} of {n})"
     return [
@@ -108,6 +121,7 @@ def _cells(row: dict[str, object]) -> list[str]:
         str(row["metric"]),
         str(row["label"]),
         f"{mean:.3f}" if error is None else f"{mean:.3f} ± {error:.3f}",
+        "" if row["chance"] is None else f"{row['chance']:.3f}",
         str(n),
         "" if row["depth"] is None else f"{row['depth']:g}",
         tokens,

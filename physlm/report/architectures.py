@@ -12,7 +12,8 @@ from physlm.report.summary import varying_science
 from physlm.stats.model_selection import best_of
 
 RATE = "optim.learning_rate"
-ACCURACY, LOSS, DEPTH = "task/accuracy", "task/loss_nats", "task/depth"
+ACCURACY, LOSS = "task/accuracy", "task/loss_nats"
+DEPTH, CHANCE = "task/depth", "task/chance"
 
 
 def compared_architectures(
@@ -38,9 +39,9 @@ def compared_architectures(
 
     Returns:
         One row for each metric, experiment and label, in alphabetical order: ``mean``, ``stderr``
-        and ``n`` over seeds, ``depth`` if the task has one, ``tokens`` read before the threshold
-        was reached, as the mean over the ``n_reached`` seeds that did, ``learning_rate`` as text,
-        ``speed`` of training in tokens per second, and ``parameters``.
+        and ``n`` over seeds; ``chance`` and ``depth`` if the task has them; ``tokens`` read before
+        the threshold was reached, as the mean over the ``n_reached`` seeds that did;
+        ``learning_rate`` as text; ``speed`` of training in tokens per second; ``parameters``.
 
     Raises:
         InputError: If no run has a label, a metric is unknown, runs of one label differ in more
@@ -55,12 +56,59 @@ def compared_architectures(
     return pl.DataFrame(rows, infer_schema_length=None)
 
 
+def caveats(results: Results) -> list[str]:
+    """Why a comparison of labelled runs may be unfair or incomplete, in one line each.
+
+    Runs without a label, or not finished; within an experiment, labels that differ in seeds,
+    learning rates, data, optimization or, by more than 1%, in size without embeddings.
+
+    Raises:
+        InputError: If no run has a label.
+    """
+    finished = _labelled(results).runs
+    n_unlabelled = len(results.runs) - int((results.runs["label"] != "").sum())
+    stopped = results.runs.filter((pl.col("label") != "") & (pl.col("status") != "finished"))
+    found = [f"runs without a label, left out: {n_unlabelled}"] if n_unlabelled else []
+    if len(stopped):
+        labels = ", ".join(stopped["label"].unique().sort())
+        found.append(f"runs that are not finished, left out: {len(stopped)} of {labels}")
+    for own in finished.partition_by("experiment", maintain_order=True):
+        found += _unfair(own)
+    return found
+
+
+def _unfair(runs: pl.DataFrame) -> list[str]:
+    """What differs between the labels of one experiment, beside the architecture."""
+    base, *others = runs.partition_by("label", maintain_order=True)
+    found = []
+    for own in others:
+        between = f"{own['experiment'][0]}: {own['label'][0]} and {base['label'][0]} differ in"
+        keys = [name for name in runs.columns if _must_agree(name)]
+        keys = [name for name in keys if set(own[name]) != set(base[name])]
+        if keys:
+            found.append(f"{between} {', '.join(keys)}")
+        sizes = [_size(rows) for rows in (own, base)]
+        if abs(sizes[0] - sizes[1]) > 0.01 * sizes[1]:
+            found.append(f"{between} size: {sizes[0]:,.0f} against {sizes[1]:,.0f} parameters")
+    return found
+
+
+def _must_agree(name: str) -> bool:
+    return name == "seed" or name.startswith(("data.", "optim.", "trainer."))
+
+
+def _size(runs: pl.DataFrame) -> float:
+    """Parameters without embeddings."""
+    embedding = runs["parameters.embedding"] if "parameters.embedding" in runs.columns else 0
+    return float((runs["parameters.total"] - embedding).max())  # type: ignore[arg-type]
+
+
 def _labelled(results: Results) -> Results:
     columns = results.runs.columns
     found = results.filter(pl.col("label") != "") if "label" in columns else None
-    if found is None or found.runs.is_empty():
+    if found is None or found.runs.filter(status="finished").is_empty():
         raise InputError(
-            "no run has a label; name architectures by +architecture=NAME, or by label=NAME"
+            "no finished run has a label; name architectures by +architecture=NAME or label=NAME"
         )
     return found.of_runs(found.runs.filter(status="finished").sort("experiment", "label", "seed"))
 
@@ -87,10 +135,15 @@ def chosen_runs(metric: str, results: Results, loss: str | None = None) -> Itera
     """
     loss = loss or metric_text(LOSS, parse_metric(metric)[1])
     known = set(results.texts)
-    extra = [other for other in (loss, DEPTH) if other in known]
+    extra = [other for other in (loss, DEPTH, chance_of(metric)) if other in known]
     table = results.table(metric, *extra).filter(pl.col(metric).is_not_null())
     for own in table.partition_by("experiment", "label", maintain_order=True):
         yield _selected(own, loss)
+
+
+def chance_of(metric: str) -> str:
+    """The metric of the accuracy by chance."""
+    return metric_text(CHANCE, parse_metric(metric)[1])
 
 
 def _selected(rows: pl.DataFrame, loss: str) -> pl.DataFrame:
@@ -107,7 +160,9 @@ def _selected(rows: pl.DataFrame, loss: str) -> pl.DataFrame:
     try:
         return best_of(rows, over=RATE, by=loss)
     except InputError as error:
-        raise InputError(f"label={label}: {error}") from error
+        raise InputError(
+            f"label={label}: {error}; --loss names another metric to choose by"
+        ) from error
 
 
 def _row(
@@ -122,26 +177,30 @@ def _row(
         "mean": values.mean(),
         "stderr": stats.sem(values) if len(values) > 1 else None,
         "n": len(values),
+        "chance": _first(rows, chance_of(metric)) if metric.startswith(ACCURACY) else None,
         "depth": rows[DEPTH].mean() if DEPTH in rows.columns else None,
-        "tokens": reached.mean() if len(reached) else None,
-        "n_reached": len(reached) if curves is not None else None,
+        "tokens": None if reached is None else reached.mean(),
+        "n_reached": None if reached is None else len(reached),
         "learning_rate": " or ".join(f"{rate:g}" for rate in rates),
         "speed": rows["tokens_per_second"].mean(),
         "parameters": rows["parameters.total"].mean(),
     }
 
 
+def _first(rows: pl.DataFrame, name: str) -> float | None:
+    return rows[name][0] if name in rows.columns else None
+
+
 def _reached(
     metric: str, rows: pl.DataFrame, curves: pl.DataFrame | None, threshold: float
-) -> pl.Series:
-    """Tokens at which each run first reached a value; runs that never did are left out."""
+) -> pl.Series | None:
+    """Tokens at which runs first reached a value, those that did; None if it has no curves."""
     if curves is None:
-        return pl.Series([], dtype=pl.Float64)
+        return None
     name, dims = parse_metric(metric)
-    own = curves.filter(
-        pl.col("run_id").is_in(rows["run_id"].to_list()),
-        pl.col("value") >= threshold,
-        metric=name,
-        dims=dims_text(dims),
-    )
+    is_own = pl.col("run_id").is_in(rows["run_id"].to_list())
+    own = curves.filter(is_own, metric=name, dims=dims_text(dims))
+    if own.is_empty():
+        return None
+    own = own.filter(pl.col("value") >= threshold)
     return own.group_by("run_id").agg(pl.col("tokens").min())["tokens"]

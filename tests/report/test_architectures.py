@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from physlm.errors import InputError
-from physlm.report.architectures import compared_architectures
+from physlm.report.architectures import caveats, compared_architectures
 from physlm.report.figures.architectures import draw_architectures
 from physlm.report.results import Results
 
@@ -24,6 +24,7 @@ def results(*runs: tuple[str, int, float, float, float], **columns: object) -> R
                 "optim.learning_rate": rate,
                 "tokens_per_second": 100.0,
                 "parameters.total": 1000,
+                "parameters.embedding": 100,
             }
             for i, (label, seed, rate, _, _) in enumerate(runs)
         ]
@@ -85,7 +86,7 @@ def test_tokens_are_those_at_which_the_threshold_is_first_reached() -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        (results(("", 0, 0.1, 0.5, 1.0)), "no run has a label"),
+        (results(("", 0, 0.1, 0.5, 1.0)), "no finished run has a label"),
         (
             results(
                 ("rope", 0, 0.1, 0.5, 1.0), ("rope", 1, 0.1, 0.5, 1.0), **{"model.n_layers": [2, 4]}
@@ -109,3 +110,35 @@ def test_the_heat_map_shows_every_cell() -> None:
     axes = figure.axes[0]
     assert [text.get_text() for text in axes.texts] == ["0.700 ± 0.500"] * 2
     assert [tick.get_text() for tick in axes.get_yticklabels()] == ["gla", "rope"]
+
+
+def test_a_metric_without_curves_has_no_time_at_which_it_was_reached() -> None:
+    curves = pl.DataFrame(
+        [{"run_id": "0", "metric": LOSS, "dims": "k=1", "tokens": 10.0, "value": 0.4}]
+    )
+    found = compared_architectures(results(("rope", 0, 0.1, 0.9, 1.0)), curves)
+    assert found.select("tokens", "n_reached").row(0) == (None, None)
+
+
+def test_a_fair_comparison_has_no_caveats() -> None:
+    runs = [(label, seed, 0.1, 0.5, 1.0) for label in ("rope", "gla") for seed in (0, 1)]
+    assert caveats(results(*runs)) == []
+
+
+def test_what_is_unfair_or_left_out_is_said() -> None:
+    runs = [("gla", 0, 0.1, 0.5, 1.0), ("rope", 1, 0.2, 0.5, 1.0), ("", 0, 0.1, 0.5, 1.0)]
+    given = results(
+        *runs,
+        ("nope", 0, 0.1, 0.5, 1.0),
+        **{
+            "parameters.total": [1000, 1010, 1000, 1000],
+            "data.n_max": [12, 5, 12, 12],
+            "status": ["finished", "finished", "finished", "diverged"],
+        },
+    )
+    assert caveats(given) == [
+        "runs without a label, left out: 1",
+        "runs that are not finished, left out: 1 of nope",
+        "depo: rope and gla differ in seed, optim.learning_rate, data.n_max",
+        "depo: rope and gla differ in size: 910 against 900 parameters",
+    ]

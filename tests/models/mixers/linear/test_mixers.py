@@ -1,6 +1,7 @@
 """Mixers of linear attention in a decoder: sizes, causality, documents, decoding."""
 
 import pytest
+import scipy.stats
 import torch
 import transformers
 
@@ -183,3 +184,66 @@ def test_heads_that_do_not_divide_their_width_are_refused(mixer, message):
 def test_sizes_below_1_are_refused(field):
     with pytest.raises(ValueError, match=f"{field}=0; must be at least 1"):
         GlaConfig(**{field: 0})
+
+
+def by_hand(mixer, x, kind):
+    """The published formulas of a mixer, token by token, from its weights alone."""
+    n_heads, (d_key, _, d_value) = mixer.n_heads, mixer.widths
+    projected = x @ mixer.qkv.weight.T
+    if mixer.convolution is not None:
+        taps = mixer.convolution.weight
+        padded = torch.nn.functional.pad(projected, (0, 0, taps.shape[1] - 1, 0))
+        windows = padded.unfold(1, taps.shape[1], 1)
+        projected = (windows * taps).sum(-1)
+    if kind == "gdn" or mixer.convolution is not None:
+        projected = projected * projected.sigmoid()
+    q, k, v = (part.unflatten(-1, (n_heads, -1)) for part in projected.split(mixer.widths, -1))
+    if kind == "gla":
+        if mixer.feature_map is FeatureMap.elu:
+            q, k = (torch.where(part > 0, part + 1, part.exp()) for part in (q, k))
+        low = x @ mixer.decay_down.weight.T
+        rates = low @ mixer.decay_up.weight.T + mixer.decay_up.bias
+        log_decay = (rates.sigmoid().log() / 16).unflatten(-1, (n_heads, -1))
+        beta = torch.ones(*x.shape[:2], n_heads)
+    else:
+        steps = (1 + (x @ mixer.decay.weight.T + mixer.step_bias).exp()).log()
+        log_decay = (-mixer.log_rate.exp() * steps)[..., None].expand(-1, -1, -1, d_key // n_heads)
+        beta = (x @ mixer.strength.weight.T).sigmoid()
+        q, k = (part / (part.square().sum(-1, keepdim=True) + 1e-6).sqrt() for part in (q, k))
+    state = torch.zeros(len(x), n_heads, d_key // n_heads, d_value // n_heads)
+    read = []
+    for t in range(x.shape[1]):
+        state = log_decay[:, t].exp()[..., None] * state
+        new = v[:, t]
+        if kind == "gdn":
+            new = new - torch.einsum("bhk,bhkv->bhv", k[:, t], state)
+        new = beta[:, t, :, None] * new
+        state = state + k[:, t, ..., None] * new[..., None, :]
+        read.append(torch.einsum("bhk,bhkv->bhv", q[:, t], state) / (d_key // n_heads) ** 0.5)
+    out = torch.stack(read, dim=1)
+    normed = out / (out.square().mean(-1, keepdim=True) + mixer.norm.norm.eps).sqrt()
+    gate = x @ mixer.gate.weight.T
+    gated = (normed * mixer.norm.norm.weight).flatten(2) * gate * gate.sigmoid()
+    return gated @ mixer.out.weight.T
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("gla", "gla"), ("gla_conv", "gla"), ("gdn", "gdn"), ("gdn_noconv", "gdn")]
+)
+def test_a_mixer_follows_the_published_formulas(name, kind):
+    mixer = build(name).blocks[0].attention
+    x = torch.randn(2, 20, 24, generator=torch.Generator().manual_seed(0))
+    found = mixer(x, Context(mask=AttentionMask(is_causal=True), n_positions=20))
+    torch.testing.assert_close(found, by_hand(mixer, x, kind), rtol=1e-4, atol=1e-5)
+
+
+def test_rates_of_decay_start_as_published():
+    """Gated DeltaNet: A from U(0, 16), softplus of the bias log-uniform from 0.001 to 0.1."""
+    many = GatedDeltaConfig(n_heads=48)
+    given = DecoderConfig(n_layers=4, d_model=192, position=PositionEncoding.none, mixer=many)
+    blocks = given.build(8, 8, 0).blocks
+    rates = torch.cat([block.attention.log_rate.exp() for block in blocks]) / 16
+    biases = torch.cat([block.attention.step_bias for block in blocks])
+    steps = (1 + biases.exp()).log().log10().add(3).div(2)
+    for values in (rates, steps):
+        assert scipy.stats.kstest(values.detach().numpy(), "uniform").pvalue > 1e-3
