@@ -2,7 +2,20 @@
 
 from physlm.data.compilation import compiled_within
 from physlm.data.tasks.igsm.draws import draw, draw_order, take
-from physlm.data.tasks.igsm.graph import (COUNT, HAS_CONSTANT, IS_CHOSEN, IS_DONE, IS_MARKED, MOST_PARENTS, N_PARENTS, ORDER, OTHER, PARENT, POOL, add_parent)
+from physlm.data.tasks.igsm.graph import (
+    COUNT,
+    HAS_CONSTANT,
+    IS_CHOSEN,
+    IS_DONE,
+    IS_MARKED,
+    MOST_PARENTS,
+    N_PARENTS,
+    ORDER,
+    OTHER,
+    PARENT,
+    POOL,
+    add_parent,
+)
 
 
 @compiled_within
@@ -77,14 +90,13 @@ def _connect(stream, x, n, n_pool, graph, scratch):  # type: ignore[no-untyped-d
 
 
 @compiled_within
-def add_unused(stream, sizes, n_parameters, n_chosen, graph, scratch):  # type: ignore[no-untyped-def]
+def add_unused(stream, sizes, n_parameters, graph, scratch):  # type: ignore[no-untyped-def]
     """Draw the parents of the instance parameters that the solution does not need.
 
     Args:
         stream: Of the draws.
         sizes: Sizes of the problem.
         n_parameters: Number of all parameters.
-        n_chosen: Parameters in the order.
         graph: Receives the parents.
         scratch: ``IS_DONE`` of what can be a parent, ``IS_MARKED`` of what is independent of the
             solution.

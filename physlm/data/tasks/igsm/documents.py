@@ -38,6 +38,7 @@ _N_TRIES = 20_000  # draws of sizes for one problem, and problems for one docume
 _REFERENCE, _REST, _OPERATION, _WRONG = 7, 10, 13, 9
 _SOLUTION_ROOM = len(LETTERS) * (_OPERATION + _REFERENCE + _REST)
 _PROBLEM_ROOM = (MOST_EDGES + 1) * (5 * _REFERENCE + _REST)
+LONGEST = _PROBLEM_ROOM + _SOLUTION_ROOM  # without wrong parameters
 _RETRY_ROOM = len(LETTERS) * MOST_PARAMETERS * _WRONG
 
 
@@ -59,7 +60,7 @@ class Counts(NamedTuple):
 def igsm_documents(key, first, n_documents, bounds, bins, options, retry, world):  # type: ignore[no-untyped-def]
     """Tokens of all documents, where each starts, and how many were found.
 
-    Fewer are found than asked for if too many draws failed.
+    Also returns the operations of the last one. Fewer are found if too many draws failed.
 
     Args:
         key: Of the random streams.
@@ -75,31 +76,36 @@ def igsm_documents(key, first, n_documents, bounds, bins, options, retry, world)
     """
     stream, graph, scratch = np.zeros(1, np.uint64), new_graph(), new_scratch()
     solution = np.zeros(_SOLUTION_ROOM, np.int32)
-    room = _PROBLEM_ROOM + _SOLUTION_ROOM + (_RETRY_ROOM if retry[0] > 0 else 0)
+    room = LONGEST + (_RETRY_ROOM if retry[0] > 0 else 0)
+    target = 0
     tokens, starts = np.zeros(room, np.int32), np.zeros(n_documents + 1, np.int64)
     for i in range(n_documents):
         tokens = grown(tokens, starts[i], room)
         stream[0] = stream_of(key, first + i)
         for n_tries in range(_N_TRIES + 1):
-            counts = _draw_problem(stream, bounds, bins, options, world, graph, scratch, solution)
+            target = bounds[0] if bounds[0] > 0 else draw_target(stream, bounds[1])
+            counts = _draw_problem(
+                stream, target, bounds, bins, options, world, graph, scratch, solution
+            )
             if counts.n_edges == 0 or n_tries == _N_TRIES:
-                return tokens[: starts[i]], starts, i
+                return tokens[: starts[i]], starts, i, target
             starts[i + 1] = _write_document(
                 stream, tokens, starts[i], options[0], retry, counts, graph, scratch, solution
             )
             if starts[i + 1] - starts[i] <= bounds[3]:
                 break
-    return tokens[: starts[-1]], starts, n_documents
+    return tokens[: starts[-1]], starts, n_documents, target
 
 
 @compiled_within
-def _draw_problem(stream, bounds, bins, options, world, graph, scratch, solution):  # type: ignore[no-untyped-def]
+def _draw_problem(  # type: ignore[no-untyped-def]
+    stream, target, bounds, bins, options, world, graph, scratch, solution
+):
     """Draw a problem with its solution; see `igsm_documents`. Returns its `Counts`."""
-    op, op_max, ip_max, _ = bounds
-    target = op if op > 0 else draw_target(stream, op_max)
+    _, op_max, ip_max, _ = bounds
     for _ in range(_N_TRIES):
         # The release draws sizes of any number of operations, until the graph has the target.
-        s = draw_target(stream, max(op, op_max)) if options[1] else target
+        s = draw_target(stream, max(target, op_max)) if options[1] else target
         sizes = draw_sizes(stream, s, ip_max)
         n_parameters, n_min, n_chosen = _draw_order(stream, sizes, options[2], graph, scratch)
         if n_chosen == 0:
@@ -108,7 +114,7 @@ def _draw_problem(stream, bounds, bins, options, world, graph, scratch, solution
         if found != target:
             continue
         add_parents(stream, sizes, n_chosen, graph, scratch)
-        add_unused(stream, sizes, n_parameters, n_chosen, graph, scratch)
+        add_unused(stream, sizes, n_parameters, graph, scratch)
         draw_rules(stream, sizes.n_edges, graph)
         compute_values(sizes.n_edges, n_chosen, graph)
         draw_names(stream, sizes.depth, world, graph, scratch)
@@ -128,9 +134,7 @@ def _draw_order(stream, sizes, prefers_wanted, graph, scratch):  # type: ignore[
     for _ in range(_N_STRUCTURES):
         n_parameters = draw_structure(stream, sizes, graph, scratch)
         n_min = choose_necessary(stream, sizes, n_parameters, graph, scratch)
-        n_chosen = draw_necessary_order(
-            stream, sizes, n_parameters, prefers_wanted, graph, scratch
-        )
+        n_chosen = draw_necessary_order(stream, sizes, n_parameters, prefers_wanted, graph, scratch)
         if n_chosen > 0:
             return n_parameters, n_min, n_chosen
     return 0, 0, 0

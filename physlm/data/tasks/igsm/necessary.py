@@ -2,7 +2,19 @@
 
 from physlm.data.compilation import compiled_within
 from physlm.data.tasks.igsm.draws import draw, take
-from physlm.data.tasks.igsm.graph import (ABSTRACT, IS_CHOSEN, IS_MARKED, MOST_ITEMS, N_PARENTS, OTHER, OWNED, PARENT, POOL, WIDTH, n_operations)
+from physlm.data.tasks.igsm.graph import (
+    ABSTRACT,
+    IS_CHOSEN,
+    IS_MARKED,
+    MOST_ITEMS,
+    N_PARENTS,
+    OTHER,
+    OWNED,
+    PARENT,
+    POOL,
+    WIDTH,
+    n_operations,
+)
 
 
 @compiled_within

@@ -4,7 +4,17 @@ import numpy as np
 
 from physlm.data.compilation import compiled_within
 from physlm.data.tasks.igsm.draws import draw, draw_absolute_normal, draw_unit
-from physlm.data.tasks.igsm.graph import (COUNT, IS_CHOSEN, IS_DONE, IS_MARKED, N_PARENTS, ORDER, PARENT, POOL, add_parent)
+from physlm.data.tasks.igsm.graph import (
+    COUNT,
+    IS_CHOSEN,
+    IS_DONE,
+    IS_MARKED,
+    N_PARENTS,
+    ORDER,
+    PARENT,
+    POOL,
+    add_parent,
+)
 
 
 @compiled_within

@@ -1,4 +1,4 @@
-"""Retry data: wrong parameters that a solution begins to define and takes back, in compiled code."""
+"""Retry data: wrong parameters that a solution takes back at once, in compiled code."""
 
 from physlm.data.compilation import compiled_within
 from physlm.data.tasks.igsm.draws import draw_unit, take

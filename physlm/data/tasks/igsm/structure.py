@@ -2,7 +2,19 @@
 
 from physlm.data.compilation import compiled_within
 from physlm.data.tasks.igsm.draws import draw, draw_unit, take
-from physlm.data.tasks.igsm.graph import (ABSTRACT, EDGE, HAS_CONSTANT, MOST_ITEMS, MOST_LAYERS, N_PARENTS, OWNED, OWNER, POOL, WIDTH, add_parent)
+from physlm.data.tasks.igsm.graph import (
+    ABSTRACT,
+    EDGE,
+    HAS_CONSTANT,
+    MOST_ITEMS,
+    MOST_LAYERS,
+    N_PARENTS,
+    OWNED,
+    OWNER,
+    POOL,
+    WIDTH,
+    add_parent,
+)
 
 
 @compiled_within
@@ -93,7 +105,9 @@ def _number_abstract(sizes, graph):  # type: ignore[no-untyped-def]
                     if graph[EDGE, MOST_ITEMS * j + k] >= 0:
                         add_parent(graph, x, graph[EDGE, MOST_ITEMS * j + k])
                         if level > 1:
-                            below = graph[ABSTRACT, MOST_ITEMS * (MOST_ITEMS * (i + 1) + k) + level - 1]
+                            below = graph[
+                                ABSTRACT, MOST_ITEMS * (MOST_ITEMS * (i + 1) + k) + level - 1
+                            ]
                             add_parent(graph, x, below)
                 x += 1
     return x

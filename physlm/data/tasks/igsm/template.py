@@ -36,7 +36,10 @@ _FIRST_OTHER = _FIRST_RENAMED + len(LETTERS)
 _OTHER = ("Define", "as", ";", "so", "=", "+", "-", "*", ".")
 _LAST_LETTER = FIRST_LETTER + len(LETTERS) - 1
 
-_OFFSET, _PRIME = 0xCBF29CE484222325, 0x100000001B3
+# Only two templates have one operation. With this salt the more common one is for training and the
+# other for test, so that both sets have problems of every number of operations.
+_SALT = 7
+_OFFSET, _PRIME = 0xCBF29CE484222325 ^ _SALT, 0x100000001B3
 _START, _FACTOR = np.uint64(_OFFSET), np.uint64(_PRIME)
 _SYMBOL_OF = np.array([_OTHER.index(w) if w in _OTHER else -1 for w in WORDS]) + _FIRST_OTHER
 

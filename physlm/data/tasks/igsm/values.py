@@ -2,7 +2,17 @@
 
 from physlm.data.compilation import compiled_within
 from physlm.data.tasks.igsm.draws import draw
-from physlm.data.tasks.igsm.graph import (CONSTANT, HAS_CONSTANT, IS_DIFFERENCE, IS_PRODUCT, N_PARENTS, ORDER, OWNED, PARENT, VALUE)
+from physlm.data.tasks.igsm.graph import (
+    CONSTANT,
+    HAS_CONSTANT,
+    IS_DIFFERENCE,
+    IS_PRODUCT,
+    N_PARENTS,
+    ORDER,
+    OWNED,
+    PARENT,
+    VALUE,
+)
 from physlm.data.tasks.igsm.language import MODULUS
 
 
