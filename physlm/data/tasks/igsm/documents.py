@@ -32,7 +32,7 @@ from physlm.data.tasks.igsm.template import token_bin
 from physlm.data.tasks.igsm.values import compute_values, draw_rules
 
 _N_STRUCTURES = 1000  # for one draw of sizes, as in the release
-_N_TRIES = 20_000  # draws of sizes for one problem, and problems for one document
+_N_TRIES = 5_000  # draws of sizes for one problem, and problems for one document
 
 # Room for the longest texts: a reference, the rest of a sentence, an operation, a wrong parameter.
 _REFERENCE, _REST, _OPERATION, _WRONG = 7, 10, 13, 9
@@ -107,6 +107,8 @@ def _draw_problem(  # type: ignore[no-untyped-def]
         # The release draws sizes of any number of operations, until the graph has the target.
         s = draw_target(stream, max(target, op_max)) if options[1] else target
         sizes = draw_sizes(stream, s, ip_max)
+        if sizes.n_edges == 0:
+            continue
         n_parameters, n_min, n_chosen = _draw_order(stream, sizes, options[2], graph, scratch)
         if n_chosen == 0:
             continue

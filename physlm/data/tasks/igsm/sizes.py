@@ -7,6 +7,8 @@ import numpy as np
 from physlm.data.compilation import compiled_within
 from physlm.data.tasks.igsm.draws import draw, draw_unit
 
+_N_TRIES = 1000
+
 
 class Sizes(NamedTuple):
     """What is drawn before the structure graph.
@@ -18,7 +20,7 @@ class Sizes(NamedTuple):
         depth: Layers, d.
         narrowest: Items of a layer, at least, w0.
         widest: Items of a layer, at most, w1.
-        n_edges: Edges of the structure graph, e.
+        n_edges: Edges of the structure graph, e; 0 if there is room for none.
         p_wide: Probability to widen the layers further, p.
     """
 
@@ -44,12 +46,16 @@ def draw_sizes(stream, s, ip_max):  # type: ignore[no-untyped-def]
     n = 1 + max(draw(stream, s), draw(stream, s))
     m = n + draw(stream, s - n + 1)
     rho = (s - 1) / (ip_max - 1)
-    depth, narrowest, widest, fewest = 0, 0, 0, ip_max + 1
-    while fewest > ip_max:  # only possible below 12 instance parameters
+    depth, narrowest, widest, fewest = 0, 0, 0, 0
+    for n_tries in range(_N_TRIES):  # more than one only below 12 instance parameters
         depth = _draw_width(stream, rho)
         a, b = _draw_width(stream, rho), _draw_width(stream, rho)
         narrowest, widest = min(a, b), max(a, b)
         fewest = (depth - 1) * narrowest
+        if fewest <= ip_max:
+            break
+        if n_tries == _N_TRIES - 1:
+            return Sizes(s, n, m, depth, narrowest, widest, 0, 0.0)
     p_wide = draw_unit(stream)
     spread = ip_max - fewest + 1
     drawn = fewest + min(draw(stream, spread), draw(stream, spread))
