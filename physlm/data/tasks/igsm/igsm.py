@@ -220,10 +220,10 @@ class Igsm(SyntheticTask):
             _world_tokens(),
         )
         if n_found < last - first:
+            room = "" if self.most_tokens is None else f" and at most {self.most_tokens} tokens"
             raise ValueError(
-                f"no problem of {op} operations with ip_max={self.ip_max} and at most "
-                f"{self.longest} tokens was found; use fewer operations, or raise ip_max or the "
-                "length"
+                f"no problem of {op} operations with ip_max={self.ip_max}{room} was found; use "
+                f"fewer operations, raise ip_max{', or use longer windows' if room else ''}"
             )
         if not self.has_masked_retries:
             return Problems(tokens, starts)
