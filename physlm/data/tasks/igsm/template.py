@@ -36,9 +36,11 @@ _FIRST_OTHER = _FIRST_RENAMED + len(LETTERS)
 _OTHER = ("Define", "as", ";", "so", "=", "+", "-", "*", ".")
 _LAST_LETTER = FIRST_LETTER + len(LETTERS) - 1
 
-# Only two templates have one operation. With this salt the more common one is for training and the
-# other for test, so that both sets have problems of every number of operations.
-_SALT = 7
+# Few operations have few templates: two have one operation, seven have two. This salt is the first
+# with which the more common one of one operation is for training and the other for tests, and a
+# quarter of the problems of two, three and four operations are test problems, with answers of the
+# same law as all others. With others, all test problems of two operations may have the answer 0.
+_SALT = 2269
 _OFFSET, _PRIME = 0xCBF29CE484222325 ^ _SALT, 0x100000001B3
 _START, _FACTOR = np.uint64(_OFFSET), np.uint64(_PRIME)
 _SYMBOL_OF = np.array([_OTHER.index(w) if w in _OTHER else -1 for w in WORDS]) + _FIRST_OTHER
