@@ -120,7 +120,7 @@ def _draw_problem(  # type: ignore[no-untyped-def]
         draw_rules(stream, sizes.n_edges, graph)
         compute_values(sizes.n_edges, n_chosen, graph)
         draw_names(stream, sizes.depth, world, graph, scratch)
-        end = write_solution(stream, solution, sizes.n_edges, n_chosen, options[3], graph)
+        end = write_solution(stream, solution, sizes.n_edges, n_chosen, options[3], graph, scratch)
         if bins[0] <= token_bin(solution, end, scratch[POOL]) <= bins[1]:
             return Counts(sizes.n_edges, n_parameters, n_chosen)
     return Counts(0, 0, 0)

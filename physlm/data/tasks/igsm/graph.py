@@ -31,7 +31,10 @@ _N_ROWS = PARENT + 2 * MOST_ITEMS
 # Rows of the scratch: parameters or other things to draw from, more of them, a number for each
 # parameter, two marks for each.
 POOL, OTHER, COUNT, IS_MARKED, IS_DONE = range(5)
-_N_SCRATCH_ROWS = 5
+# The same rows while a sentence of a solution is written, of its steps: two letters, their values,
+# the operator between them, and the result.
+LEFT, LEFT_VALUE, OPERATOR, RIGHT, RIGHT_VALUE, RESULT = range(6)
+_N_SCRATCH_ROWS = 6
 
 
 @compiled_within
