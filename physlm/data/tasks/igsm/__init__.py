@@ -1,15 +1,8 @@
 """iGSM: problems of grade-school mathematics, and the checker of their solutions."""
 
 from physlm.data.tasks.igsm.checker import check
-from physlm.data.tasks.igsm.igsm import (
-    Igsm,
-    IgsmConfig,
-    Layout,
-    ParentPreference,
-    Problems,
-    RetryKind,
-    SizeLaw,
-)
+from physlm.data.tasks.igsm.igsm import Igsm, IgsmConfig, Problems
+from physlm.data.tasks.igsm.options import Layout, ParentPreference, RetryKind, SizeLaw
 from physlm.data.tasks.igsm.parameter import Parameter, Rule
 from physlm.data.tasks.igsm.problem import Problem
 from physlm.data.tasks.igsm.problem_reading import read_problem

@@ -12,6 +12,7 @@ from jaxtyping import Int, Int64
 from physlm.data.corpus import Documents, require_at_least
 from physlm.data.tasks.igsm.documents import LONGEST, igsm_documents
 from physlm.data.tasks.igsm.language import LETTERS, MARKS, MODULUS, WORDS, spaced, words_of_tokens
+from physlm.data.tasks.igsm.options import Layout, ParentPreference, RetryKind, SizeLaw
 from physlm.data.tasks.igsm.problem import Problem
 from physlm.data.tasks.igsm.problem_reading import problem_of
 from physlm.data.tasks.igsm.template import FIRST_TEST_BIN, N_BINS
@@ -25,47 +26,6 @@ from physlm.schema import converted
 _FEWEST_EDGES = 2  # of two layers of two items, the smallest structure
 _WORD = r"'s| ?[A-Za-z0-9]+| ?[^\sA-Za-z0-9]"
 _N_ESTIMATED = 2000  # problems that chance and lengths are estimated from
-
-
-class Layout(str, Enum):
-    """Whether the problem comes before the question (``pq``) or after it (``qp``)."""
-
-    pq = "pq"
-    qp = "qp"
-
-
-class SizeLaw(str, Enum):
-    """For how many operations the sizes of a problem are drawn.
-
-    ``target``: for those that it will have, as the paper says. ``redrawn``: for new numbers, until
-    a graph has the target, as in the release; the operations have the same law, the graphs another.
-    """
-
-    target = "target"
-    redrawn = "redrawn"
-
-
-class ParentPreference(str, Enum):
-    """Which parents are likelier while the order is drawn.
-
-    ``not_wanted``: those that nothing placed depends on yet, as in the release. ``wanted``: the
-    others, as the paper says.
-    """
-
-    not_wanted = "not_wanted"
-    wanted = "wanted"
-
-
-class RetryKind(str, Enum):
-    """Which wrong parameters a solution takes back.
-
-    ``retry``: those that cannot be computed next. ``retry_weak``: those that the solution defines
-    later. ``retry_miss``: all that it has not defined yet.
-    """
-
-    retry = "retry"
-    retry_weak = "retry_weak"
-    retry_miss = "retry_miss"
 
 
 _CHOICES: dict[str, type[Enum]] = {
