@@ -117,5 +117,9 @@ def _draw_weighted(stream, sizes, n, bias, prefers_wanted, scratch):  # type: ig
 @compiled_within
 def _weight(sizes, x, bias, prefers_wanted, scratch):  # type: ignore[no-untyped-def]
     """The weight of a parameter as a parent."""
-    is_preferred = scratch[IS_MARKED, x] == prefers_wanted
-    return np.exp(bias * ((x >= sizes.n_edges) + is_preferred))
+    exponent = 0.0
+    if x >= sizes.n_edges:
+        exponent += bias
+    if (scratch[IS_MARKED, x] > 0) == prefers_wanted:
+        exponent += bias
+    return np.exp(exponent)
