@@ -15,6 +15,7 @@ from benchmarks.corpus import corpus_rows
 from benchmarks.depth import depth_rows
 from benchmarks.early_exit import early_exit_rows
 from benchmarks.generation import generation_rows
+from benchmarks.igsm import igsm_rows
 from benchmarks.lenses import lens_rows
 from benchmarks.linear import linear_rows
 from benchmarks.loop import loop_rows
@@ -31,6 +32,7 @@ _PARTS = {
     "corpus": corpus_rows,
     "cfg": cfg_rows,
     "tasks": task_rows,
+    "igsm": igsm_rows,
     "loop": loop_rows,
     "depth": depth_rows,
     "early_exit": early_exit_rows,

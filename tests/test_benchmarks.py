@@ -10,6 +10,7 @@ import torch
 from benchmarks import lenses, spectra, tasks, training
 from benchmarks.loop import _ours, _plain
 from benchmarks.memory import peak_mebibytes
+from benchmarks.plain_igsm import plain_igsm
 from benchmarks.shapes import Shape
 from benchmarks.timing import Row, race
 from physlm.analysis.lenses import LogitLens
@@ -21,6 +22,7 @@ from physlm.data.people.bios import BiosConfig
 from physlm.data.tasks.brevo import Brevo
 from physlm.data.tasks.copy import Copy
 from physlm.data.tasks.depo import Depo
+from physlm.data.tasks.igsm import Igsm
 from physlm.data.tasks.mano import Mano
 
 TINY = Shape("tiny", 1, 16, 2, 32, 8, 4, 4)
@@ -110,6 +112,7 @@ def test_loops_are_timed_per_step():
         pytest.param(Brevo(n_max=15), tasks.plain_brevo, marks=pytest.mark.slow),
         pytest.param(Mano(), tasks.plain_mano, marks=pytest.mark.slow),
         (Copy(n_copied=9), tasks.plain_copy),
+        pytest.param(Igsm(op_max=8, ip_max=14), plain_igsm, marks=pytest.mark.slow),
     ],
 )
 def test_documents_in_plain_python_have_the_lengths_of_ours(task, plain):

@@ -48,6 +48,14 @@ def test_the_python_on_architectures_runs(capsys):
     assert shapes[1] == "torch.Size([2, 100, 4, 16]) torch.Size([2, 4, 16, 16])"
 
 
+def test_the_python_on_igsm_runs(capsys):
+    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs/igsm.md").read_text(), re.DOTALL)
+    exec(code, {})
+    shown = capsys.readouterr().out.splitlines()
+    assert shown[-2] == "True () ()"
+    assert shown[-1].endswith("wrong answer: 22")
+
+
 def test_every_dependency_is_pinned():
     lock = (ROOT / "constraints.txt").read_text()
     pinned = {line.split("==")[0].lower().replace("_", "-") for line in lock.splitlines()}

@@ -15,8 +15,13 @@ def compiled(function: Callable[..., Any]) -> "Compiled":
 
 
 def compiled_within(function: Callable[..., Any]) -> "Compiled":
-    """Compile a function as a part of the compiled functions that call it, without a cache."""
-    return Compiled(function, {"nogil": True}, is_kept=False)
+    """Compile a function as a part of the compiled functions that call it, without a cache.
+
+    Python cannot call it: the code that would convert its arguments takes a third of the time that
+    a large world takes to compile.
+    """
+    options = {"nogil": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+    return Compiled(function, options, is_kept=False)
 
 
 def inlined(function: Callable[..., Any]) -> "Compiled":

@@ -46,13 +46,16 @@ def gpt2_tokenizer() -> Tokenizer:
     return tokenizer
 
 
-def compact_tokenizer(texts: Iterable[str]) -> Tokenizer:
-    """One token for every distinct word or punctuation mark, in order of appearance."""
-    split = pre_tokenizers.Split(Regex(WORD), behavior="isolated")
-    words = dict.fromkeys(
-        word for text in texts for word, _ in split.pre_tokenize_str(text) if word
-    )
-    vocabulary = {word: index for index, word in enumerate([*words, END_OF_TEXT])}
+def compact_tokenizer(texts: Iterable[str], word: str = WORD) -> Tokenizer:
+    """One token for every distinct word or punctuation mark, in order of appearance.
+
+    Args:
+        texts: All text of the corpus.
+        word: The pattern of a word or mark.
+    """
+    split = pre_tokenizers.Split(Regex(word), behavior="isolated")
+    words = dict.fromkeys(own for text in texts for own, _ in split.pre_tokenize_str(text) if own)
+    vocabulary = {own: index for index, own in enumerate([*words, END_OF_TEXT])}
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token=END_OF_TEXT))
     tokenizer.pre_tokenizer = split
     tokenizer.decoder = decoders.Fuse()
