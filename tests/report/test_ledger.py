@@ -40,7 +40,7 @@ def tables(text):
 
 def of(name, *verdicts, paper="Part 3.3", result="result 1", mixed=""):
     """An experiment with as many claims, of which the first is a headline."""
-    ledgers = replace(EXPERIMENTS[0].claims[0], compared_to=None, times=1.0)
+    ledgers = replace(EXPERIMENTS[0].claims[0], compared_to=None, times=1.0, paired=False)
     claims = tuple(
         replace(ledgers, id=f"{name}-{i}", statement=f"{name} {i}", headline=i == 0)
         for i, _ in enumerate(verdicts)
