@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 
 from benchmarks.memory import peak_mebibytes
 from benchmarks.peers import next_token_loss, plain_step
-from benchmarks.timing import Row, race, row
+from benchmarks.timing import DEVICE, Row, race, row, wait
 from physlm.config.compose import composed, register
 from physlm.config.files import config_dir
 from physlm.eval.generate import generate
@@ -18,7 +18,6 @@ from physlm.eval.sampling import Sampling
 from physlm.models.language_model import LanguageModel
 from physlm.train.schedule import OptimConfig
 
-DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 _SCALE = "gpu" if DEVICE == "cuda" else "laptop"
 _BASELINE = "rope"
 _VOCABULARY = 64
@@ -63,7 +62,7 @@ def _steps(model: LanguageModel) -> Callable[[], int]:
         model.train()
         for _ in range(_N_STEPS):
             plain_step(loss_of(tokens), parameters, optimizer)
-        _wait()
+        wait()
         return _N_STEPS * _BATCH * _LENGTH
 
     return turn
@@ -107,8 +106,3 @@ def _memory_rows(models: dict[str, LanguageModel]) -> list[Row]:
         )
         for name, peak in peaks.items()
     ]
-
-
-def _wait() -> None:
-    if DEVICE == "cuda":
-        torch.cuda.synchronize()

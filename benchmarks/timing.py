@@ -11,6 +11,7 @@ import torch
 from physlm.train.cpu import processor_name
 
 Clock = Callable[[], float]
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,12 @@ def row(work: str, shape: str, peer: str, ours: Speed, theirs: Speed, unit: str)
     return Row(
         work, shape, peer, ours.median, theirs.median, unit, spread=(ours.spread, theirs.spread)
     )
+
+
+def wait() -> None:
+    """Until the device has done what it was given."""
+    if DEVICE == "cuda":
+        torch.cuda.synchronize()
 
 
 def device_name() -> str:

@@ -15,14 +15,13 @@ from torch.utils.data import DataLoader
 from benchmarks.memory import peak_mebibytes
 from benchmarks.peers import Defaults, next_token_loss, plain_step
 from benchmarks.shapes import ON_CPU, ON_GPU, Shape
-from benchmarks.timing import Row, Speed, race, row
+from benchmarks.timing import DEVICE, Row, Speed, race, row, wait
 from physlm.train.batches import Batches, Chunk
 from physlm.train.module import TrainingModule
 from physlm.train.objective import Objective
 from physlm.train.schedule import OptimConfig
 from physlm.train.trainer import TrainerConfig
 
-DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 Turn = Callable[[], int]
 
 
@@ -124,7 +123,7 @@ def _ceiling(dtype: torch.dtype) -> float:
     def product() -> int:
         for _ in range(5):
             a @ a
-        _wait()
+        wait()
         return 5
 
     return race(7, product=product)["product"].median * 2 * n**3 / 1e9
@@ -254,7 +253,7 @@ def _loop(shape: Shape, mode: Mode, model: Any, logits: Callable[..., torch.Tens
             with torch.autocast(DEVICE, torch.bfloat16, enabled=mode.precision == "bf16"):
                 loss = function(batch)
             plain_step(loss, parameters, optimizer)
-        _wait()
+        wait()
         return shape.n_steps * shape.n_tokens
 
     return turn
@@ -292,8 +291,3 @@ def _trainer(mode: Mode, **settings: Any) -> lightning.Trainer:
         enable_progress_bar=False,
         **settings,
     )
-
-
-def _wait() -> None:
-    if DEVICE == "cuda":
-        torch.cuda.synchronize()
