@@ -2,21 +2,8 @@
 
 from pathlib import Path
 
-from matplotlib.figure import Figure
-
 from physlm.report.figures.architectures import draw_labels
 from physlm.report.figures.experiment import draw_experiment
-from physlm.report.results import Results
-
-ACCURACY, CHANCE = "task/accuracy", 0.1953
-
-
-def draw(results: Results) -> Figure:
-    """Draw the figure from the results."""
-    figure = Figure(figsize=(7, 5), layout="constrained")
-    draw_labels(figure.subplots(), results, ACCURACY, CHANCE)
-    return figure
-
 
 if __name__ == "__main__":
-    draw_experiment(Path(__file__).parent, draw)
+    draw_experiment(Path(__file__).parent, lambda results: draw_labels(results, "task/accuracy"))

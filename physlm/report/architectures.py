@@ -135,14 +135,19 @@ def chosen_runs(metric: str, results: Results, loss: str | None = None) -> Itera
     """
     loss = loss or metric_text(LOSS, parse_metric(metric)[1])
     known = set(results.texts)
-    extra = [other for other in (loss, DEPTH, chance_of(metric)) if other in known]
+    extra = [other for other in (loss, DEPTH, _by_chance(metric)) if other in known]
     table = results.table(metric, *extra).filter(pl.col(metric).is_not_null())
     for own in table.partition_by("experiment", "label", maintain_order=True):
         yield _selected(own, loss)
 
 
-def chance_of(metric: str) -> str:
-    """The metric of the accuracy by chance."""
+def chance_of(rows: pl.DataFrame, metric: str) -> float | None:
+    """The accuracy by chance, if the metric is an accuracy and chosen runs recorded it."""
+    chance = _by_chance(metric)
+    return rows[chance][0] if metric.startswith(ACCURACY) and chance in rows.columns else None
+
+
+def _by_chance(metric: str) -> str:
     return metric_text(CHANCE, parse_metric(metric)[1])
 
 
@@ -177,7 +182,7 @@ def _row(
         "mean": values.mean(),
         "stderr": stats.sem(values) if len(values) > 1 else None,
         "n": len(values),
-        "chance": _first(rows, chance_of(metric)) if metric.startswith(ACCURACY) else None,
+        "chance": chance_of(rows, metric),
         "depth": rows[DEPTH].mean() if DEPTH in rows.columns else None,
         "tokens": None if reached is None else reached.mean(),
         "n_reached": None if reached is None else len(reached),
@@ -185,10 +190,6 @@ def _row(
         "speed": rows["tokens_per_second"].mean(),
         "parameters": rows["parameters.total"].mean(),
     }
-
-
-def _first(rows: pl.DataFrame, name: str) -> float | None:
-    return rows[name][0] if name in rows.columns else None
 
 
 def _reached(

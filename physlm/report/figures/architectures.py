@@ -1,28 +1,44 @@
 """Architectures beside each other: bars for one task, a heat map for several."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy import stats
 
-from physlm.report.architectures import chosen_runs
+from physlm.report.architectures import chance_of, chosen_runs
 from physlm.report.results import Results
 
 _HEIGHT, _WIDTH = 0.32, 2.2  # of a cell, in inches
 _DARK = 0.45  # of the range of colours, below which text is white
 
 
-def draw_labels(axes: Axes, results: Results, metric: str, chance: float | None = None) -> None:
-    """A bar for each label, with standard error and every seed; a dotted line at chance."""
-    chosen = {rows["label"][0]: rows[metric].to_numpy() for rows in chosen_runs(metric, results)}
-    for place, values in enumerate(chosen.values()):
+def draw_labels(results: Results, *metrics: str) -> Figure:
+    """For each metric a panel with a bar for each label, its standard error and every seed.
+
+    The dotted line is chance.
+    """
+    n_labels = results.runs["label"].n_unique()
+    size = (2 + 5 * len(metrics), 0.6 + _HEIGHT * n_labels)
+    figure = Figure(figsize=size, layout="constrained")
+    panels = figure.subplots(1, len(metrics), squeeze=False)[0]
+    for axes, metric in zip(panels, metrics, strict=True):
+        _draw_panel(axes, list(chosen_runs(metric, results)), metric)
+    return figure
+
+
+def _draw_panel(axes: Axes, chosen: Sequence[pl.DataFrame], metric: str) -> None:
+    for place, rows in enumerate(chosen):
+        values = rows[metric].to_numpy()
         error = stats.sem(values) if len(values) > 1 else None
         axes.barh(place, values.mean(), xerr=error, capsize=3, color="tab:blue", alpha=0.5)
         axes.plot(values, np.full(len(values), place), "k.", alpha=0.5)
+    chance = chance_of(chosen[0], metric)
     if chance is not None:
         axes.axvline(chance, color="grey", linestyle=":")
-    axes.set_yticks(range(len(chosen)), list(chosen))
+    axes.set_yticks(range(len(chosen)), [rows["label"][0] for rows in chosen])
     axes.invert_yaxis()
     axes.set(xlabel=metric, xlim=(0, 1))
     axes.tick_params(labelsize="small")
