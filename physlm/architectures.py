@@ -1,5 +1,6 @@
 """Table and heat map of architectures by tasks: `python -m physlm.architectures`."""
 
+import argparse
 import math
 import sys
 from collections.abc import Sequence
@@ -9,9 +10,10 @@ import polars as pl
 
 from physlm.errors import InputError
 from physlm.report.architectures import caveats, compared_architectures
-from physlm.report.command_line import parser_of_runs
+from physlm.report.command_line import add_where, parser_of_runs, readable_records, require_folder
+from physlm.report.results import Results
 from physlm.report.summary import choose, mixed_code
-from physlm.report.tables import find_records, markdown_rows, tabulate, tabulate_curves
+from physlm.report.tables import markdown_rows, tabulate, tabulate_curves
 
 _NEVER = ("-", "")  # never reached; not measured in training
 TABLE, FIGURE = "architectures.csv", "architectures.svg"
@@ -25,6 +27,30 @@ examples:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; its exit status."""
+    chosen = _parser().parse_args(arguments)
+    try:
+        _require_finite(chosen.threshold)
+        records, are_all_read = readable_records(chosen.folders)
+        results = tabulate(records)
+        results = results.of_runs(choose(results.runs, chosen.where))
+        compared = compared_architectures(
+            results,
+            _curves(chosen.folders),
+            metrics=chosen.metrics,
+            loss=chosen.loss,
+            threshold=chosen.threshold,
+        )
+        _show_notes(results)
+        _show(compared, chosen.threshold)
+        if chosen.output is not None:
+            _write(compared, chosen.output)
+    except (InputError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0 if are_all_read else 2
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = parser_of_runs(
         "architectures",
         "Compare finished runs by their labels: mean and standard error over seeds, at the "
@@ -44,13 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="metric whose least mean in the other seeds chooses the learning rate (default: "
         "task/loss_nats of the same answers)",
     )
-    parser.add_argument(
-        "--where",
-        nargs="+",
-        metavar="KEY=VALUE[,VALUE]",
-        default=[],
-        help="only runs with one of these values",
-    )
+    add_where(parser)
     parser.add_argument(
         "--threshold",
         type=float,
@@ -58,33 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="value whose first time in training is shown in tokens (default: %(default)s)",
     )
     parser.add_argument("--output", type=Path, help=f"folder for {TABLE} and {FIGURE}")
-    chosen = parser.parse_args(arguments)
-    try:
-        _require_finite(chosen.threshold)
-        records, unreadable = find_records(chosen.folders)
-        for problem in unreadable:
-            print(f"error: {problem}", file=sys.stderr)
-        results = tabulate(records)
-        results = results.of_runs(choose(results.runs, chosen.where))
-        compared = compared_architectures(
-            results,
-            _curves(chosen.folders),
-            metrics=chosen.metrics,
-            loss=chosen.loss,
-            threshold=chosen.threshold,
-        )
-        notes = caveats(results)
-        if fault := mixed_code(results.runs):
-            notes.append(f"these runs are of {fault}")
-        for note in notes:
-            print(f"note: {note}", file=sys.stderr)
-        _show(compared, chosen.threshold)
-        if chosen.output is not None:
-            _write(compared, chosen.output)
-    except (InputError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 2 if unreadable else 0
+    return parser
 
 
 def _require_finite(threshold: float) -> None:
@@ -99,6 +93,15 @@ def _curves(folders: Sequence[Path]) -> pl.DataFrame | None:
         return tabulate_curves(folders)
     except InputError:
         return None
+
+
+def _show_notes(results: Results) -> None:
+    """What a reader must know of the runs, on standard error."""
+    notes = caveats(results)
+    if fault := mixed_code(results.runs):
+        notes.append(f"these runs are of {fault}")
+    for note in notes:
+        print(f"note: {note}", file=sys.stderr)
 
 
 def _show(compared: pl.DataFrame, threshold: float) -> None:
@@ -137,8 +140,7 @@ def _write(compared: pl.DataFrame, folder: Path) -> None:
     Raises:
         InputError: If a file is named.
     """
-    if folder.suffix or folder.is_file():
-        raise InputError(f"--output {folder}; name a folder, which gets {TABLE} and {FIGURE}")
+    require_folder(folder, TABLE, FIGURE)
     from physlm.analysis.figures import save_figure
     from physlm.report.figures.architectures import draw_architectures
 

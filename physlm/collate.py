@@ -10,7 +10,7 @@ import polars as pl
 
 from physlm.errors import InputError
 from physlm.record import RunRecord
-from physlm.report.command_line import parser_of_runs
+from physlm.report.command_line import add_where, parser_of_runs, readable_records, require_folder
 from physlm.report.results import METRICS, RUNS, Results
 from physlm.report.summary import choose, mixed_code, summarise
 from physlm.report.tables import (
@@ -62,8 +62,7 @@ def write_results(results: Results, folder: Path | None) -> None:
     if folder is None:
         sys.stdout.write(f"{markdown(results.runs)}\n{markdown(results.metrics)}")
         return
-    if folder.suffix or folder.is_file():
-        raise InputError(f"--output {folder}; name a folder, which gets {RUNS} and {METRICS}")
+    require_folder(folder, RUNS, METRICS)
     results.write(folder)
 
 
@@ -123,13 +122,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--curves", action="store_true", help="tabulate the metrics measured during training"
     )
-    parser.add_argument(
-        "--where",
-        nargs="+",
-        metavar="KEY=VALUE[,VALUE]",
-        default=[],
-        help="only runs with one of these values",
-    )
+    add_where(parser)
     parser.add_argument(
         "--mixed-revisions",
         action="store_true",
@@ -146,14 +139,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if chosen.curves:
             _write_curves(chosen)
             return 0
-        records, unreadable = find_records(chosen.folders)
-        for problem in unreadable:
-            print(f"error: {problem}", file=sys.stderr)
+        records, are_all_read = readable_records(chosen.folders)
         _write_results(records, chosen)
     except (InputError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    return 2 if unreadable else 0
+    return 0 if are_all_read else 2
 
 
 if __name__ == "__main__":

@@ -1,8 +1,13 @@
 """The command line of commands that read run directories."""
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
+
+from physlm.errors import InputError
+from physlm.record import RunRecord
+from physlm.report.tables import find_records
 
 
 def parser_of_runs(
@@ -32,3 +37,32 @@ def parser_of_runs(
         "folders", nargs="*", type=Path, default=list(default), metavar="RUNS", help=about
     )
     return parser
+
+
+def add_where(parser: argparse.ArgumentParser) -> None:
+    """``--where``, the conditions of `choose`."""
+    parser.add_argument(
+        "--where",
+        nargs="+",
+        metavar="KEY=VALUE[,VALUE]",
+        default=[],
+        help="only runs with one of these values",
+    )
+
+
+def readable_records(folders: Sequence[Path]) -> tuple[list[RunRecord], bool]:
+    """The records below folders, and whether all could be read; errors are printed."""
+    records, unreadable = find_records(folders)
+    for problem in unreadable:
+        print(f"error: {problem}", file=sys.stderr)
+    return records, not unreadable
+
+
+def require_folder(folder: Path, *files: str) -> None:
+    """Require that ``--output`` names a folder, which gets the files.
+
+    Raises:
+        InputError: If it names a file.
+    """
+    if folder.suffix or folder.is_file():
+        raise InputError(f"--output {folder}; name a folder, which gets {' and '.join(files)}")
