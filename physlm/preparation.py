@@ -65,7 +65,7 @@ def prepare(config: RunConfig, *, is_started: bool = False) -> Prepared:
     world = build_world(config, is_started=is_started)
     device, corpus = world.device, world.corpus
     if config.runtime.kernels:
-        use_kernels(world.model)
+        use_kernels(world.model, device)
     config.trainer.require(device)
     config.logger.require()
     batches = Batches(

@@ -86,6 +86,7 @@ def _why_not_side_by_side(point: RunConfig) -> str | None:
         f"trainer.gradient_accumulation_steps={n_steps}; use 1": n_steps > 1,
         f"runtime.n_evaluations={runtime.n_evaluations}; use 0": runtime.n_evaluations > 0,
         "runtime.compile=true; replicas are not compiled": runtime.compile is True,
+        "runtime.kernels=true; replicas are computed without them": runtime.kernels,
         "profile=true is of one run": point.profile,
     }
     return next((fault for fault, holds in faults.items() if holds), None)

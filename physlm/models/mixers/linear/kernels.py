@@ -16,13 +16,16 @@ from physlm.errors import InputError
 PACKAGE = "flash-linear-attention"
 
 
-def require_kernels() -> None:
-    """Require the library and a GPU.
+def require_kernels(device: str) -> None:
+    """Require the library, and that the model is on a GPU.
+
+    Args:
+        device: ``cpu`` or ``cuda``.
 
     Raises:
         InputError: If one of them is missing.
     """
-    if not torch.cuda.is_available():
+    if device != "cuda":
         raise InputError("runtime.kernels=true needs an NVIDIA GPU; leave it out")
     if importlib.util.find_spec("fla") is None:
         raise InputError(

@@ -94,13 +94,17 @@ class LinearMixer(Mixer):
         return RecurrentState()
 
 
-def use_kernels(model: nn.Module) -> None:
+def use_kernels(model: nn.Module, device: str) -> None:
     """Let all mixers with linear attention use the kernels of a library.
+
+    Args:
+        model: The model.
+        device: Where it will be, ``cpu`` or ``cuda``.
 
     Raises:
         InputError: If the library or a GPU is missing, or the model has no such mixer.
     """
-    require_kernels()
+    require_kernels(device)
     mixers = [module for module in model.modules() if isinstance(module, LinearMixer)]
     if not mixers:
         raise InputError(

@@ -91,13 +91,11 @@ def test_missing_kernels_are_refused(monkeypatch):
         mixer=GlaConfig(n_heads=2),
         position=PositionEncoding.none,
     )
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(InputError, match="runtime.kernels=true needs an NVIDIA GPU"):
-        use_kernels(model.build(8, 8, 0))
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+        use_kernels(model.build(8, 8, 0), "cpu")
     monkeypatch.setattr(kernels.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(InputError, match="needs flash-linear-attention"):
-        use_kernels(model.build(8, 8, 0))
+        use_kernels(model.build(8, 8, 0), "cuda")
     monkeypatch.setattr(kernels.importlib.util, "find_spec", lambda name: name)
     with pytest.raises(InputError, match="no linear attention"):
-        use_kernels(DecoderConfig(n_layers=1, d_model=16, n_heads=2).build(8, 8, 0))
+        use_kernels(DecoderConfig(n_layers=1, d_model=16, n_heads=2).build(8, 8, 0), "cuda")
