@@ -11,22 +11,22 @@ from physlm.watching import tell
 
 def compiled(function: Callable[..., Any]) -> "Compiled":
     """Compile a function at its first call, and cache the machine code for later processes."""
-    return Compiled(function, {"nogil": True}, is_kept=True)
+    return Compiled(function, {"nogil": True}, is_kept=True, is_callable=True)
 
 
 def compiled_within(function: Callable[..., Any]) -> "Compiled":
     """Compile a function as a part of the compiled functions that call it, without a cache.
 
-    Python cannot call it: the code that would convert its arguments takes a third of the time that
-    a large world takes to compile.
+    Python cannot call it, and is refused: the code that would convert its arguments takes a third
+    of the time that a large world takes to compile.
     """
     options = {"nogil": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-    return Compiled(function, options, is_kept=False)
+    return Compiled(function, options, is_kept=False, is_callable=False)
 
 
 def inlined(function: Callable[..., Any]) -> "Compiled":
     """Inline a function into every compiled function that calls it."""
-    return Compiled(function, {"inline": "always"}, is_kept=False)
+    return Compiled(function, {"inline": "always"}, is_kept=False, is_callable=True)
 
 
 class Compiled:
@@ -37,13 +37,24 @@ class Compiled:
     """
 
     def __init__(
-        self, function: Callable[..., Any], options: dict[str, Any], *, is_kept: bool
+        self,
+        function: Callable[..., Any],
+        options: dict[str, Any],
+        *,
+        is_kept: bool,
+        is_callable: bool,
     ) -> None:
-        self._function, self._options, self._is_kept = function, options, is_kept
+        self._function, self._options = function, options
+        self._is_kept, self._is_callable = is_kept, is_callable
         self.__doc__ = function.__doc__
 
     def __call__(self, *arguments: Any) -> Any:
-        """Run the compiled code."""
+        """Run the compiled code, unless only compiled code can call it."""
+        if not self._is_callable:  # Numba would end the process without a word
+            raise TypeError(
+                f"{self._function.__name__} can be called by compiled functions only; decorate it "
+                "with compiled to call it from Python"
+            )
         return self._dispatcher(*arguments)
 
     def __getattr__(self, name: str) -> Any:

@@ -5,13 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from physlm.data.compilation import compiled_within
+from physlm.data.compilation import compiled
 from physlm.data.splitmix import below, next_bits, stream_of, unit
 
 WORDS = st.integers(0, 2**64 - 1)
 
 
-@compiled_within
+@compiled
 def drawn(key, number, n):
     bits = np.empty(n, dtype=np.uint64)
     state = stream_of(key, number)
@@ -20,7 +20,7 @@ def drawn(key, number, n):
     return bits
 
 
-@compiled_within
+@compiled
 def ranged(bits, bound):
     return below(bits, bound), unit(bits)
 
