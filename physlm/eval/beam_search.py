@@ -47,7 +47,8 @@ def beam_search(
         seed: Of the random numbers.
 
     Raises:
-        InputError: As in `generate`; if there is no ``eos``, or a top-k or compilation is asked for.
+        InputError: As in `generate`; or if there is no ``eos``, or there is a top-k, or compiled
+            steps are asked for.
 
     Source:
         Kool, van Hoof and Welling (2019), Stochastic Beams and Where to Find Them, for drawing

@@ -33,11 +33,12 @@ class IgsmScorerConfig(ScorerConfig):
     A solution is right (``igsm/accuracy``) if it ends and the checker finds no fault.
     ``igsm/answer_accuracy`` is about the number alone; ``igsm/format``, ``order``, ``calculation``
     and ``necessity`` are fractions of solutions without faults of an aspect. A solution that cannot
-    be read is right in none, since nothing in it can be checked. ``igsm/first_fault`` is the fraction of
-    wrong solutions that go wrong by each fault first; ``igsm/unfinished`` counts those that did not
-    end within ``max_length_ratio`` times the longest solution of the set. ``igsm/unnecessary`` are
-    needless parameters of right solutions, ``igsm/back`` those taken back, in right and in wrong
-    ones. ``igsm/chance`` is the accuracy of the answer that is most common in training.
+    be read is right in none, since nothing in it can be checked. ``igsm/first_fault`` is the
+    fraction of wrong solutions that go wrong by each fault first; ``igsm/unfinished`` that of
+    solutions that did not end within ``max_length_ratio`` times the longest one of the set.
+    ``igsm/unnecessary`` are needless parameters of right solutions, ``igsm/back`` those taken back,
+    in right and in wrong ones. ``igsm/chance`` is the accuracy of the answer that is most common in
+    training.
 
     Under the true prefix, ``igsm/token_accuracy`` and ``igsm/loss_nats`` say which tokens
     (dimension ``role``) a model predicts. Letters are drawn at random where they are introduced
@@ -83,12 +84,13 @@ class IgsmScorerConfig(ScorerConfig):
     def check(self, model: "LanguageModel", corpus: "Corpus") -> None:
         """The corpus is one of iGSM with problems of every set, and the model can solve them."""
         from physlm.eval.tasks.igsm.igsm_metrics import measured_sets
+        from physlm.eval.tasks.igsm.problem_sets import igsm_task
         from physlm.eval.tasks.igsm.solutions import most_new_tokens
 
         require_causal("igsm", model, "writes no solutions")
         require_generation(model)
         igsm = _igsm_corpus(corpus)
-        self._require_longer(igsm.task.op_max)
+        self._require_longer(igsm_task(igsm).op_max)
         with refused_values():
             sets = [asked for asked in measured_sets(self, igsm) if asked.questions]
         if not sets:

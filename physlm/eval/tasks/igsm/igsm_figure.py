@@ -2,6 +2,7 @@
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from physlm.measurement import Measurement, Metric
 
@@ -41,10 +42,11 @@ def _draw_accuracies(axes: Axes, metrics: list[Metric]) -> None:
         _draw_line(axes, points, label, f"C{5 + i % 5}", "-.")
     trained = [int(m.dims["op"]) for m in metrics if m.dims.get("set") == "longest"]
     if trained:
-        axes.axvline(trained[0] + 0.5, color="0.8", linewidth=1)
-        axes.text(trained[0] + 0.52, 1.06, "longer than trained", fontsize="x-small", color="0.4")
-    axes.xaxis.get_major_locator().set_params(integer=True)
-    axes.set(xlabel="operations", ylabel="fraction of solutions", ylim=(-0.03, 1.12))
+        right = max(axes.get_xlim()[1], trained[0] + 0.5)
+        axes.axvspan(trained[0] + 0.5, right, color="0.94", label="longer than trained")
+        axes.set_xlim(right=right)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set(xlabel="operations", ylabel="fraction of solutions", ylim=(-0.03, 1.03))
     axes.legend(fontsize="x-small")
 
 

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from physlm.data.tasks.igsm.igsm import Igsm
 from physlm.data.tasks.task_corpus import TaskCorpus
 from physlm.eval.tasks.igsm.answer_metrics import answers_at_once, by_operations
 from physlm.eval.tasks.igsm.problem_sets import (
     ProblemSet,
+    igsm_task,
     most_common_answer,
     of_operations,
     problem_sets,
@@ -35,12 +35,12 @@ def shows_all(corpus: TaskCorpus) -> bool:
 
 def measured_sets(config: "IgsmScorerConfig", corpus: TaskCorpus) -> Iterator[ProblemSet]:
     """The sets that a model of this corpus is measured on."""
-    assert isinstance(corpus.task, Igsm)
+    op_max = igsm_task(corpus).op_max
     if shows_all(corpus):
-        ops = config.longer_than(corpus.task.op_max)
+        ops = config.longer_than(op_max)
         yield from problem_sets(corpus, config.n_problems, ops, has_reask=config.has_reask)
     else:
-        for op in range(1, corpus.task.op_max + 1):
+        for op in range(1, op_max + 1):
             yield of_operations(corpus, config.n_problems, op)
 
 

@@ -83,6 +83,12 @@ def longer_operations(op_max: int) -> list[int]:
     return [op for op in found if op <= len(LETTERS)]
 
 
+def igsm_task(corpus: TaskCorpus) -> Igsm:
+    """The task of a corpus of iGSM."""
+    assert isinstance(corpus.task, Igsm)
+    return corpus.task
+
+
 def problem_sets(
     corpus: TaskCorpus, n_problems: int, ops: Sequence[int], *, has_reask: bool
 ) -> Iterator[ProblemSet]:
@@ -95,7 +101,7 @@ def problem_sets(
         has_reask: Whether those of the first of them are also asked about another parameter.
     """
     yield training_like(corpus, n_problems)
-    yield of_operations(corpus, n_problems, _igsm(corpus).op_max, "longest")
+    yield of_operations(corpus, n_problems, igsm_task(corpus).op_max, "longest")
     for op in ops:
         longer = of_operations(corpus, n_problems, op, "longer")
         yield longer
@@ -172,10 +178,5 @@ def _with_query(question: Question, rng: np.random.Generator) -> Question:
 
 def _clean(corpus: TaskCorpus) -> TaskCorpus:
     """Without wrong parameters, and of any length."""
-    task = replace(_igsm(corpus), retry_rate=0.0, has_masked_retries=False, most_tokens=None)
+    task = replace(igsm_task(corpus), retry_rate=0.0, has_masked_retries=False, most_tokens=None)
     return replace(corpus, task=task)
-
-
-def _igsm(corpus: TaskCorpus) -> Igsm:
-    assert isinstance(corpus.task, Igsm)
-    return corpus.task
