@@ -26,21 +26,14 @@ if TYPE_CHECKING:
     from physlm.eval.tasks.igsm.igsm import IgsmScorerConfig
 
 
-def shows_all(corpus: TaskCorpus) -> bool:
-    """Whether solutions are trained to their end, so that whole ones can be measured."""
-    task = corpus.task
-    is_cut = getattr(task, "n_shown_sentences", None) is not None
-    return not is_cut and getattr(task, "n_hidden_sentences", 0) == 0
-
-
 def measured_sets(config: "IgsmScorerConfig", corpus: TaskCorpus) -> Iterator[ProblemSet]:
     """The sets that a model of this corpus is measured on."""
-    op_max = igsm_task(corpus).op_max
-    if shows_all(corpus):
-        ops = config.longer_than(op_max)
+    task = igsm_task(corpus)
+    if task.shows_all:
+        ops = config.longer_than(task.op_max)
         yield from problem_sets(corpus, config.n_problems, ops, has_reask=config.has_reask)
     else:
-        for op in range(1, op_max + 1):
+        for op in range(1, task.op_max + 1):
             yield of_operations(corpus, config.n_problems, op)
 
 
@@ -55,7 +48,7 @@ def measured_igsm(
     tables: list[tuple[ProblemSet, list[Written]]] = []
     for asked in sets:
         written = written_solutions(model, asked, config, eos=eos)
-        if shows_all(corpus):
+        if igsm_task(corpus).shows_all:
             metrics += solution_metrics(asked, written, common)
             tables.append((asked, written))
         else:
@@ -77,7 +70,7 @@ def igsm_curve(
     written = written_solutions(model, asked, config, eos=corpus.vocabulary.eos)
     tokens = token_metrics(model, corpus, asked, config.batch_size)
     found = [metric for metric in tokens if metric.name == "igsm/token_accuracy"]
-    if shows_all(corpus):
+    if igsm_task(corpus).shows_all:
         return [*accuracies(written, asked.dims), *found]
     is_right = np.array([w.has_right_answer for w in written])
     return [*by_operations(is_right, asked.questions, {}), *found]

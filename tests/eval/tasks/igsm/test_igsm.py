@@ -1,14 +1,17 @@
 """Solutions of iGSM: planted right ones, every kind of damage, and those of other problems."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from physlm.data.tasks.igsm import IgsmConfig
+from physlm.data.tasks.igsm.language import ANSWER
 from physlm.data.tasks.mano import ManoConfig
 from physlm.errors import InputError
 from physlm.eval.tasks.igsm.igsm import IgsmScorerConfig
-from physlm.eval.tasks.igsm.problem_sets import problem_sets
-from physlm.measurement import by_text
+from physlm.eval.tasks.igsm.problem_sets import of_operations, problem_sets, training_like
+from physlm.measurement import Measurement, by_text
 from physlm.models.architecture import DecoderConfig, EncoderConfig
 from physlm.models.components import PositionEncoding
 from tests.eval.tasks.igsm.planted import (
@@ -36,9 +39,9 @@ def only_longest(change, **values):
 @pytest.mark.parametrize("n_beams", [1, 4])
 def test_right_solutions_are_right_in_everything(n_beams):
     corpus = SMALL.build(0)
-    sets = list(problem_sets(corpus, 40, [4], has_reask=True))
+    sets = list(problem_sets(corpus, 25, [4], has_reask=True))
     solve = own_solutions(corpus, sets)
-    found = measured(solve, answers, n_beams=n_beams, given=[0, 1])
+    found = measured(solve, answers, n_problems=25, n_beams=n_beams, given=[0, 1])
     right = {"accuracy", "answer_accuracy", "token_accuracy", *ASPECTS}
     metrics = found.metrics
     assert {m.value for m in metrics if m.name.removeprefix("igsm/") in right} == {1.0}
@@ -62,7 +65,7 @@ def test_problems_as_trained_are_measured_in_all_and_by_operations():
 
 
 DAMAGE = {
-    "format": lambda p, lines: whole(p, [lines[0].replace("so", "thus so"), *lines[1:]]),
+    "format": lambda p, lines: whole(p, [lines[0].replace("; so ", "; so so "), *lines[1:]]),
     "order": lambda p, lines: whole(p, [*lines[:1], *lines]),
     "calculation": lambda p, lines: whole(p, [*lines[:-1], off_by_one(lines[-1])]),
     "necessity": lambda p, lines: whole(p, lines[:-1]),
@@ -84,11 +87,7 @@ def off_by_one(sentence):
 
 @pytest.mark.parametrize("aspect", DAMAGE)
 def test_each_damage_is_found_in_its_aspect(aspect):
-    def damaged(problem, lines):
-        text = DAMAGE[aspect](problem, lines)
-        return text.replace("thus so", "so so")
-
-    found, table = only_longest(damaged)
+    found, table = only_longest(DAMAGE[aspect])
     assert found[f"igsm/accuracy{LONGEST}"] == 0
     assert found[f"igsm/answer_accuracy{LONGEST}"] == (aspect != "answer")
     for other in ASPECTS:  # nothing in what cannot be read is right
@@ -123,13 +122,13 @@ def test_the_table_shows_the_sentence_of_the_first_fault():
 
 def test_solutions_of_other_problems_are_wrong_and_their_answers_chance():
     corpus = SMALL.build(0)
-    sets = list(problem_sets(corpus, 200, [], has_reask=False))
+    sets = list(problem_sets(corpus, 100, [], has_reask=False))
     asked = sets[1].questions
     others = {
         tuple(q.prompt.tolist()): other.solution.tolist()
         for q, other in zip(asked, [*asked[1:], asked[0]], strict=True)
     }
-    found = values_of(measured(lambda p: others.get(p, []), n_problems=200, ops=[]))
+    found = values_of(measured(lambda p: others.get(p, []), n_problems=100, ops=[]))
     numbers = np.array([q.problem.answer for q in asked])
     same = (numbers == np.roll(numbers, 1)).mean()
     assert found[f"igsm/accuracy{LONGEST}"] == 0
@@ -178,8 +177,8 @@ def test_what_does_not_end_in_time_is_unfinished():
     assert found[f"igsm/unfinished{LONGEST}"] == 1
     assert found[f"igsm/accuracy{LONGEST}"] == found[f"igsm/answer_accuracy{LONGEST}"] == 0
     assert not table["is_ended"].any()
-    longest = by_text(measured(solved(), ops=[], max_length_ratio=1.0).metrics)
-    assert longest[f"igsm/unfinished{LONGEST}"].value == 0  # the longest solution just fits
+    found = values_of(measured(solved(), ops=[], max_length_ratio=1.0))
+    assert found[f"igsm/unfinished{LONGEST}"] == 0  # the longest solution just fits
 
 
 def test_a_model_that_knows_no_answer_before_its_steps_is_seen_to_be_so():
@@ -191,20 +190,19 @@ def test_a_model_that_knows_no_answer_before_its_steps_is_seen_to_be_so():
 
 
 def test_given_sentences_are_in_the_prompt_and_never_the_whole_solution():
-    corpus = SMALL.build(0)
-    asked = next(iter(problem_sets(corpus, 60, [], has_reask=False)))
-    seen = []
+    corpus, seen = SMALL.build(0), []
+    asked = training_like(corpus, 30)
 
     class Watching(Solver):
         def prefill(self, prompts, lengths, n_positions):
             seen.extend(tuple(row[:n].tolist()) for row, n in zip(prompts, lengths, strict=True))
             return super().prefill(prompts, lengths, n_positions)
 
-    scorer = IgsmScorerConfig(n_problems=60, ops=[], given=[1])
+    scorer = IgsmScorerConfig(n_problems=30, ops=[], given=[1])
     model = Watching(corpus.vocabulary, solved(), answers)
     found = by_text(scorer.measure(model, corpus).metrics)
     several = [q for q in asked.questions if len(q.problem.necessary) > 1]
-    assert found["igsm/answer_accuracy{given=1,set=trained}"].n == len(several) < 60
+    assert found["igsm/answer_accuracy{given=1,set=trained}"].n == len(several) < 30
     for question in several:
         first = question.problem.solution.split(". ")[0]
         prompt = f"{corpus.vocabulary.decode(question.prompt)} {first}. <answer>"
@@ -212,10 +210,61 @@ def test_given_sentences_are_in_the_prompt_and_never_the_whole_solution():
         assert prompt.replace(" ", "") in {text.replace(" ", "") for text in shown}
 
 
+HIDDEN = [{"n_shown_sentences": 0}, {"n_shown_sentences": 1}, {"n_hidden_sentences": 1}]
+
+
+@pytest.mark.parametrize("values", HIDDEN)
+def test_worlds_that_withhold_sentences_are_measured_by_answers_alone(values):
+    config = replace(SMALL, **values)
+    corpus = config.build(0)
+    sets = [of_operations(corpus, 20, op) for op in (1, 2, 3)]
+    own = own_solutions(corpus, sets)
+    found = by_text(measured(own, answers, config=config, n_problems=20).metrics)
+    assert {m.name.removeprefix("igsm/") for m in found.values()} == {
+        *("answer_accuracy", "chance", "dropped", "token_accuracy", "loss_nats")
+    }
+    for asked, op in zip(sets, (1, 2, 3), strict=True):
+        accuracy, common = (
+            found[f"igsm/answer_accuracy{{op={op}}}"],
+            found[f"igsm/chance{{op={op}}}"],
+        )
+        numbers = np.array([q.problem.answer for q in asked.questions])
+        assert (accuracy.value, accuracy.n) == (1, 20)
+        assert common.value == (numbers == 0).mean()
+        assert found[f"igsm/answer_accuracy{{given=0,op={op}}}"].value == 1
+        assert found[f"igsm/token_accuracy{{op={op}}}"].value == 1
+    shows_steps = values.get("n_shown_sentences") != 0
+    assert ("igsm/token_accuracy{op=3,role=result}" in found) == shows_steps
+
+
+def test_answers_that_are_wrong_or_do_not_end_are_wrong_where_steps_are_withheld():
+    config = replace(SMALL, n_shown_sentences=0)
+
+    def accuracy(solve):
+        found = values_of(measured(solve, config=config, n_problems=20))
+        return found["igsm/answer_accuracy{op=2}"]
+
+    assert accuracy(lambda p: [ANSWER, answers(p)]) == 1
+    assert accuracy(lambda p: [ANSWER, (answers(p) + 1) % 23]) == 0
+    assert accuracy(lambda p: [ANSWER, answers(p)] * 9) == 0
+    assert accuracy(lambda p: [answers(p)]) == 0
+
+
+def test_curves_where_steps_are_withheld_are_of_answers():
+    corpus = replace(SMALL, n_shown_sentences=0).build(0)
+    model = Solver(corpus.vocabulary, lambda p: [ANSWER, answers(p)])
+    found = values_of(
+        Measurement(tuple(IgsmScorerConfig(n_curve_problems=20).curve(model, corpus)))
+    )
+    assert found["igsm/answer_accuracy"] == found["igsm/answer_accuracy{op=1}"] == 1
+    assert "igsm/accuracy{set=trained}" not in found
+
+
 def test_an_untrained_model_solves_nothing():
     corpus = SMALL.build(0)
     model = DecoderConfig(d_model=16, n_layers=1).build(corpus.vocabulary.size, 192, 0)
-    found = values_of(IgsmScorerConfig(n_problems=10).measure(model, corpus))
+    scorer = IgsmScorerConfig(n_problems=6, max_length_ratio=1.0)
+    found = values_of(scorer.measure(model, corpus))
     for name, value in found.items():
         if name.startswith(("igsm/accuracy", *(f"igsm/{aspect}" for aspect in ASPECTS))):
             assert value == 0, name
@@ -235,11 +284,16 @@ def test_a_curve_has_accuracies_and_token_accuracies_of_fewer_problems():
 
 
 def test_figures_are_drawn_of_right_and_of_wrong_solutions():
+    scorer = IgsmScorerConfig()
     for change, n_panels in ((None, 1), (DAMAGE["order"], 2)):
-        scorer = IgsmScorerConfig()
-        figure = scorer.figures(measured(solved(change), n_problems=10))["igsm"]
+        measurement = measured(solved(change), n_problems=4)
+        figure = scorer.figures(measurement)["igsm"]
         assert len(figure.axes) == n_panels
-        assert "operations" in figure.axes[0].get_xlabel()
+        accuracies = dict(zip(*figure.axes[0].get_legend_handles_labels()[::-1], strict=True))
+        (line,) = accuracies["whole solution"].lines[:1]
+        found = values_of(measurement)
+        assert line.get_xdata().tolist()[-2:] == [3, 4]
+        assert line.get_ydata().tolist()[-1] == found["igsm/accuracy{op=4,set=longer}"]
 
 
 def test_what_cannot_be_measured_is_refused_before_training():
