@@ -334,3 +334,20 @@ def test_numbers_of_sentences_are_not_negative(values):
     (name,) = values
     with pytest.raises(ValueError, match=f"{name}=-1; must be at least 0"):
         Igsm(**values)
+
+
+@pytest.mark.parametrize("layout", ["pq", "qp"])
+@pytest.mark.parametrize("has_masked_retries", [False, True])
+def test_masked_problems_leave_solutions_as_targets(layout, has_masked_retries):
+    """The same documents, of which words up to the solution mark are no targets."""
+    values = {"retry_rate": 0.5, "has_masked_retries": has_masked_retries, "layout": layout}
+    whole = Igsm(**values).sample(np.random.default_rng(0), 50)
+    masked = Igsm(**values, has_masked_problems=True).sample(np.random.default_rng(0), 50)
+    assert np.array_equal(masked.tokens, whole.tokens)
+    targets = whole.is_target if has_masked_retries else np.ones(len(whole.tokens), dtype=bool)
+    for first, last in zip(masked.starts[:-1], masked.starts[1:], strict=True):
+        words = words_of_tokens(masked.tokens[first:last].tolist())
+        n_read = words.index("<solution>") + 1
+        assert not masked.is_target[first : first + n_read].any()
+        own = slice(first + n_read, last)
+        assert np.array_equal(masked.is_target[own], targets[own])
