@@ -325,7 +325,8 @@ def test_withheld_sentences_leave_the_rest_and_the_answer(shown, hidden):
         sentences = full.solution.split(" <answer>")[0].split(". ")
         kept = sentences[: max(min(len(sentences) - hidden, shown or (0 if shown == 0 else 99)), 0)]
         steps = "".join(f"{sentence.removesuffix('.')}. " for sentence in kept)
-        assert cut.text == full.text and cut.question == full.question
+        assert cut.text == full.text
+        assert cut.question == full.question
         assert cut.solution == f"{steps}<answer> {full.answer}"
 
 
