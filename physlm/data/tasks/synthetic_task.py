@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import NamedTuple
 
@@ -109,6 +109,16 @@ class SyntheticTask(ABC):
             if not low <= value <= high:
                 raise ValueError(f"{name}={value}; must be from {low} to {high}")
         return self.numbered(int(rng.integers(2**64, dtype=np.uint64)), 0, n, difficulty)
+
+    @property
+    def identity(self) -> str:
+        """Its class and values as text, without fields that came LATER and are at their default."""
+        values = [
+            f"{field.name}={getattr(self, field.name)!r}"
+            for field in fields(self)
+            if not ("later" in field.metadata and getattr(self, field.name) == field.default)
+        ]
+        return f"{type(self).__name__}({', '.join(values)})"
 
     @cached_property
     def vocabulary(self) -> Vocabulary:
