@@ -1,5 +1,6 @@
 """Mano: arithmetic in prefix notation, modulo a prime."""
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -129,16 +130,7 @@ class Mano(SyntheticTask):
 
     def check(self, prompt: Int[np.ndarray, " prompt"], answer: Int[np.ndarray, " answer"]) -> bool:
         """Whether the answer is the value of the expression, and nothing else."""
-        require_prompt(self, prompt)
-        values: list[int] = []
-        for token in self.last_document(prompt)[-2:0:-1].tolist():
-            if token < self.modulus:
-                values.append(token)
-            else:
-                left, right = values.pop(), values.pop()
-                operator = (token - self.modulus) % len(OPERATORS)
-                values.append((left + right, left - right, left * right)[operator] % self.modulus)
-        return list(np.asarray(answer).tolist()) == values
+        return list(np.asarray(answer).tolist()) == [self._value(prompt)]
 
     def chance(self, difficulty: Difficulty) -> float:
         """The probability of the most common value, which is 0 unless few expressions are meant."""
@@ -148,6 +140,47 @@ class Mano(SyntheticTask):
             laws = split_laws(self.modulus, n, self.held_out_fraction)
             law = laws[difficulty.get("held_out", 0)]
         return float(law.max())
+
+    def _value(self, prompt: np.ndarray) -> int:
+        """The value of a prompt's expression.
+
+        Raises:
+            ValueError: If the prompt has another form.
+        """
+        require_prompt(self, prompt)
+        own = self.last_document(prompt).tolist()
+        value, n_operators = self._computed(own[1:-1]), (len(own) - 3) // 2
+        if value is None or (own[0], own[-1]) not in self._marks_of(n_operators):
+            raise ValueError(
+                "a prompt of Mano has <len_l>, an expression of l operators, <ans_l>, with l from "
+                f"1 to {self.n_max}"
+            )
+        return value
+
+    def _computed(self, tokens: list[int]) -> int | None:
+        """The value of an expression; None if the tokens are no whole one."""
+        values: list[int] = []
+        # From right to left, the parts of an operator are complete before it.
+        for token in reversed(tokens):
+            if token < self.modulus:
+                values.append(token)
+            elif token < len(self.words) and len(values) > 1:
+                left, right = values.pop(), values.pop()
+                operator = (token - self.modulus) % len(OPERATORS)
+                values.append((left + right, left - right, left * right)[operator] % self.modulus)
+            else:
+                return None
+        return values[0] if len(values) == 1 else None
+
+    def _marks_of(self, n: int) -> set[tuple[int, int]]:
+        """The marks of length and answer of so many operators, each one or two tokens."""
+        if not 1 <= n <= self.n_max:
+            return set()
+        endings = ("", "_b") if self.has_synonyms else ("",)
+        lengths, answers = (
+            [self.mark(f"<{kind}_{n}{ending}>") for ending in endings] for kind in ("len", "ans")
+        )
+        return set(itertools.product(lengths, answers))
 
     def _require_two_parts(self) -> None:
         """Neither part of the longest expressions is empty, or so small that it is rarely drawn."""

@@ -84,6 +84,9 @@ class SyntheticTask(ABC):
             prompt: A document up to the mark that the answer follows; with documents before it,
                 the last one counts.
             answer: Tokens as generated.
+
+        Raises:
+            ValueError: If the prompt has another form.
         """
 
     @abstractmethod
@@ -158,11 +161,16 @@ class SyntheticTask(ABC):
 
 
 def require_prompt(task: SyntheticTask, prompt: Int[np.ndarray, " prompt"]) -> None:
-    """Require that a prompt ends with the mark that an answer follows.
+    """Require tokens of the task, the last of which is the mark that an answer follows.
 
     Raises:
         ValueError: If not.
     """
+    strangers = [token for token in np.asarray(prompt).tolist() if not 0 <= token <= task.bos]
+    if strangers:
+        raise ValueError(
+            f"a prompt has tokens from 0 to {task.bos}, the vocabulary's, and not {strangers[0]}"
+        )
     ends = [task.mark(token) for token in task.answer_marks]
     if not len(prompt) or prompt[-1] not in ends:
         raise ValueError(f"a prompt ends with {' or '.join(task.answer_marks[:2])}; cut it there")
