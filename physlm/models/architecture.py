@@ -21,6 +21,7 @@ from physlm.models.components import (
     MlpKind,
     NormKind,
     PositionEncoding,
+    ResidualInit,
 )
 from physlm.models.size import matched_width, require_matched
 from physlm.registry import register
@@ -121,6 +122,8 @@ class TransformerConfig(ModelConfig):
     has_bias: bool = True
     tie_embeddings: bool = True  # input embedding = output projection
     init_std: float = 0.02
+    # Initial matrices whose output is added to the residual stream.
+    residual_init: ResidualInit = field(default=ResidualInit.scaled, metadata=LATER)
     # RMSNorm over the queries of all heads, and over the keys, before they are rotated.
     has_qk_norm: bool = field(default=False, metadata=LATER)
     # Rope: fraction of the heads that are rotated, the first ones.

@@ -13,6 +13,7 @@ from physlm.eval.sampling import Sampling
 from physlm.models.architecture import DecoderConfig, EncoderConfig
 from physlm.models.canon_config import Activation, CanonConfig
 from physlm.models.components import MlpKind, PositionEncoding
+from physlm.models.mixers.linear_config import GatedDeltaConfig, GlaConfig, Mamba2Config
 from physlm.train.compiled_step import CompiledStep
 from physlm.train.objective import Objective
 from physlm.train.schedule import OptimConfig
@@ -26,6 +27,13 @@ print(json.dumps(getattr(test_compiled, sys.argv[1])(*sys.argv[2:])))
 """
 
 SMALL = {"n_layers": 1, "n_heads": 2, "d_model": 16, "init_std": 0.2}
+
+
+def linear(mixer, canon=None):
+    """A decoder with linear attention."""
+    return DecoderConfig(position=PositionEncoding.none, mixer=mixer, canon=canon, **SMALL)
+
+
 CONFIGS = {
     "relative": DecoderConfig(
         position=PositionEncoding.relative, n_kv_heads=1, sliding_window=7, **SMALL
@@ -44,6 +52,9 @@ CONFIGS = {
     "quarter rope": DecoderConfig(
         rope_fraction=0.5, rope_heads_fraction=0.5, rope_is_interleaved=True, **SMALL
     ),
+    "gla": linear(GlaConfig(n_heads=2)),
+    "gated_delta": linear(GatedDeltaConfig(n_heads=2), CanonConfig(positions="ACD")),
+    "mamba2": linear(Mamba2Config(n_heads=2, d_state=8)),
     "bert": EncoderConfig(**SMALL),
     "deberta": EncoderConfig(position=PositionEncoding.relative, **SMALL),
 }
