@@ -21,7 +21,9 @@ from tests.conftest import printed
 
 SCRIPT = """
 import json, sys
-from physlm.models import decoder, encoder  # before shapes are checked, which cannot be traced
+# Before shapes are checked, which cannot be traced.
+from physlm.models import decoder, encoder
+from physlm.models.mixers.linear import gated_delta_mixer, gla_mixer, mamba2_mixer
 from tests.models import test_compiled
 print(json.dumps(getattr(test_compiled, sys.argv[1])(*sys.argv[2:])))
 """
