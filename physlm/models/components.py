@@ -35,6 +35,13 @@ class ResidualInit(str, Enum):
     plain = "plain"
 
 
+class ZLossKind(str, Enum):
+    """What a z-loss squares: the log-partition function, as PaLM, or the loss of each token."""
+
+    log_partition = "log_partition"
+    nll = "nll"
+
+
 class PositionEncoding(str, Enum):
     """How positions enter attention.
 

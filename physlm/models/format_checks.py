@@ -25,6 +25,7 @@ _OF_TRAINING = {
     "load_balance",
     "penalty",
     "z_loss",
+    "z_loss_kind",
 }
 _KNOWN_PARTS = {
     Decoder,
