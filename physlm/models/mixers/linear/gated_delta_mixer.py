@@ -67,7 +67,7 @@ class GatedDeltaMixer(LinearMixer):
     ) -> tuple[Float[Tensor, "batch seq width"], Float[Tensor, "batch heads key value"]]:
         """See ``LinearMixer``."""
         qkv = self._activated(self.qkv(x), context)
-        q, k, v = (in_heads(part, self.n_heads) for part in qkv.split(self.widths, -1))
+        q, k, v = (in_heads(part, self.n_heads) for part in torch.split(qkv, list(self.widths), -1))
         steps = nn.functional.softplus(self.decay(x).float() + self.step_bias)
         kept = is_token(x, context)
         out, state = self.recurrence(gated_delta, kernels.gated_delta, chunk)(

@@ -116,7 +116,7 @@ class Mamba2Convolution(ShortConvolution):
             start = partial(_uniform_within, kernel**-0.5)
             bias = replace(self.declares["bias"], start=start)
             # Of this convolution, and not of all: the bound depends on the kernel.
-            self.declares = self.declares | {"bias": bias}
+            self.declares = self.declares | {"bias": bias}  # type: ignore[misc]
 
 
 def _uniform_within(bound: float, parameter: Tensor, generator: torch.Generator) -> None:
