@@ -4,12 +4,14 @@ from functools import cache
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from physlm.data.packing import pack
 from physlm.data.tasks.igsm import WORLD, Igsm, IgsmConfig, Parameter, check, read_problem
 from physlm.data.tasks.igsm.language import BOS, text_of, words_of, words_of_tokens
 from physlm.data.tasks.igsm.template import bin_of, template
-from tests.data.tasks.documents import ids
+from tests.data.tasks.documents import ids, judged
 from tests.data.tasks.igsm.example import SOLUTION
 
 OPTIONS = {
@@ -267,6 +269,20 @@ def test_answers_are_marked_and_checked():
     with pytest.raises(ValueError, match="a prompt ends with <answer>"):
         task.check(own[:-2], ids(task, "0"))
     assert 0.1 < task.chance({"op": 5}) < 0.17
+
+
+@settings(max_examples=100, deadline=None)
+@given(data=st.data())
+def test_changed_prompts_are_judged_or_refused_in_one_line(data):
+    task, problems = Igsm(), drawn("med")
+    whole = problems.tokens[problems.starts[0] : problems.starts[1] - 1].tolist()
+    first, last = sorted(data.draw(st.tuples(*[st.integers(0, len(whole))] * 2)))
+    tokens = st.one_of(st.integers(-1, task.bos + 1), st.sampled_from(whole))
+    inside = data.draw(st.lists(tokens, max_size=3))
+    prompt = np.array([*whole[:first], *inside, *whole[last:]], dtype=np.int64)
+    found, refusal = judged(task, prompt, [0])
+    assert isinstance(found, bool) if refusal is None else type(refusal) is ValueError
+    assert refusal is None or "\n" not in str(refusal)
 
 
 def test_documents_fill_left_aligned_windows_and_none_is_cut_at_its_start():
