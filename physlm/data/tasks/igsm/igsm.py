@@ -75,7 +75,7 @@ class Igsm(SyntheticTask):
         retry_kind: Which parameters are taken for wrong ones.
         has_masked_retries: Whether names of wrong parameters are read, but not predicted.
         has_masked_problems: Whether problems and questions are read, but not predicted; in the
-            papers they are.
+            papers they are. The end of a solution, where the next document begins, is.
         size_law: For how many operations sizes are drawn.
         parent_preference: Which parents are likelier.
         has_products_first: Whether all products of a sum come before its additions, as the paper
@@ -228,7 +228,8 @@ class Igsm(SyntheticTask):
             # A document has one mark before its solution: what follows it has seen as many marks
             # as documents have begun.
             n_marks, n_begun = np.cumsum(tokens == SOLUTION), np.cumsum(tokens == BOS)
-            is_target &= (n_marks == n_begun) & (tokens != SOLUTION)
+            is_read = (n_marks < n_begun) | (tokens == SOLUTION)
+            is_target &= ~is_read | (tokens == BOS)
         return Problems(tokens, drawn.starts, is_target=is_target)
 
     def check(self, prompt: Int[np.ndarray, " prompt"], answer: Int[np.ndarray, " answer"]) -> bool:

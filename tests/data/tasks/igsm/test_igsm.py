@@ -365,6 +365,7 @@ def test_masked_problems_leave_solutions_as_targets(layout, has_masked_retries):
     for first, last in zip(masked.starts[:-1], masked.starts[1:], strict=True):
         words = words_of_tokens(masked.tokens[first:last].tolist())
         n_read = words.index("<solution>") + 1
-        assert not masked.is_target[first : first + n_read].any()
+        assert masked.is_target[first]
+        assert not masked.is_target[first + 1 : first + n_read].any()
         own = slice(first + n_read, last)
         assert np.array_equal(masked.is_target[own], targets[own])
