@@ -39,9 +39,9 @@ def only_longest(change, **values):
 @pytest.mark.parametrize("n_beams", [1, 4])
 def test_right_solutions_are_right_in_everything(n_beams):
     corpus = SMALL.build(0)
-    sets = list(problem_sets(corpus, 25, [4], has_reask=True))
+    sets = list(problem_sets(corpus, 15, [4], has_reask=True))
     solve = own_solutions(corpus, sets)
-    found = measured(solve, answers, n_problems=25, n_beams=n_beams, given=[0, 1])
+    found = measured(solve, answers, n_problems=15, n_beams=n_beams, given=[0, 1])
     right = {"accuracy", "answer_accuracy", "token_accuracy", *ASPECTS}
     metrics = found.metrics
     assert {m.value for m in metrics if m.name.removeprefix("igsm/") in right} == {1.0}
