@@ -27,8 +27,9 @@ class IgsmScorerConfig(ScorerConfig):
     Sets of problems (dimension ``set``): ``trained``, operations by the law of training, in all and
     by ``op``; ``longest``, the most operations of training; ``longer``, each number of ``ops``; and
     ``reask``, the problems of the first of these with the question redrawn evenly among all
-    parameters. A problem whose shortest solution does not fit into a training window is dropped
-    (``igsm/dropped``).
+    parameters. ``known_templates`` are as ``trained``, but with templates of training: a control,
+    for few operations have few templates. A problem whose shortest solution does not fit into a
+    training window is dropped (``igsm/dropped``).
 
     A solution is right (``igsm/accuracy``) if it ends and the checker finds no fault.
     ``igsm/answer_accuracy`` is about the number alone; ``igsm/format``, ``order``, ``calculation``
@@ -63,7 +64,7 @@ class IgsmScorerConfig(ScorerConfig):
     given: list[int] = field(default_factory=lambda: [0])  # true sentences before the answer
     max_length_ratio: float = 2.0
     batch_size: int = 128  # problems at once
-    n_curve_problems: int = 100  # same as n_problems, during training
+    n_curve_problems: int = 60  # same as n_problems, during training
 
     def validate(self) -> None:
         """Every value in its range."""
@@ -119,7 +120,7 @@ class IgsmScorerConfig(ScorerConfig):
         return measured_igsm(self, model, _igsm_corpus(corpus))
 
     def curve(self, model: "LanguageModel", corpus: "Corpus") -> list[Metric]:
-        """Accuracies and predicted tokens of a few problems as in training."""
+        """Accuracies and predicted tokens of a few problems as in training, and their control."""
         from physlm.eval.tasks.igsm.igsm_metrics import igsm_curve
 
         return igsm_curve(self, model, _igsm_corpus(corpus))

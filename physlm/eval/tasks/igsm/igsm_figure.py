@@ -15,7 +15,7 @@ _LINES = {
     "igsm/necessity": ("necessity", "C4", "--"),
     "igsm/chance": ("most common answer", "black", ":"),
 }
-_BY_OPERATIONS = {"trained", "longer"}
+_CONTROL = "known_templates"
 _MOST_BARS = 8
 
 
@@ -23,7 +23,7 @@ def draw_igsm(measurement: Measurement) -> Figure:
     """Accuracies by number of operations; beside them what goes wrong first, if anything does."""
     own = [metric for metric in measurement.metrics if metric.name.startswith("igsm/")]
     faults = [m for m in own if m.name == "igsm/first_fault" and m.value > 0]
-    figure = Figure(figsize=(10 if faults else 6, 4), layout="constrained")
+    figure = Figure(figsize=(11 if faults else 6, 4.5), layout="constrained")
     axes = figure.subplots(1, 2 if faults else 1, squeeze=False)[0]
     _draw_accuracies(axes[0], own)
     if faults:
@@ -33,11 +33,13 @@ def draw_igsm(measurement: Measurement) -> Figure:
 
 def _draw_accuracies(axes: Axes, metrics: list[Metric]) -> None:
     for name, (label, colour, style) in _LINES.items():
-        points = [m for m in metrics if m.name == name and "given" not in m.dims]
+        points = [m for m in metrics if m.name == name and _is_of_line(m)]
         _draw_line(axes, points, label, colour, style)
-    answers = [m for m in metrics if "given" in m.dims]
+    known = [m for m in metrics if m.name == "igsm/accuracy" and m.dims["set"] == _CONTROL]
+    _draw_line(axes, known, "whole solution, known templates", "C9", ":")
+    answers = [m for m in metrics if "given" in m.dims and m.dims.get("set") != _CONTROL]
     for i, given in enumerate(sorted({int(m.dims["given"]) for m in answers})):
-        label = f"answer, given {given} sentences"
+        label = f"answer, sentences given: {given}"
         points = [m for m in answers if m.dims["given"] == given]
         _draw_line(axes, points, label, f"C{5 + i % 5}", "-.")
     trained = [int(m.dims["op"]) for m in metrics if m.dims.get("set") == "longest"]
@@ -47,13 +49,17 @@ def _draw_accuracies(axes: Axes, metrics: list[Metric]) -> None:
         axes.set_xlim(right=right)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set(xlabel="operations", ylabel="fraction of solutions", ylim=(-0.03, 1.03))
-    axes.legend(fontsize="x-small")
+    axes.legend(fontsize="x-small", loc="upper left", bbox_to_anchor=(0, -0.16), ncols=3)
+
+
+def _is_of_line(metric: Metric) -> bool:
+    return "given" not in metric.dims and metric.dims.get("set") != _CONTROL
 
 
 def _draw_line(axes: Axes, metrics: list[Metric], label: str, colour: str, style: str) -> None:
     """Values by operations; those of the longest as trained stand for the few by the law."""
-    by_op = {int(m.dims["op"]): m for m in metrics if _is_drawn(m)}
-    by_op |= {int(m.dims["op"]): m for m in metrics if m.dims.get("set") == "longest"}
+    own = [m for m in metrics if "op" in m.dims and m.dims.get("set") != "reask"]
+    by_op = {int(m.dims["op"]): m for m in sorted(own, key=_is_longest)}
     if not by_op:
         return
     ops = sorted(by_op)
@@ -63,8 +69,8 @@ def _draw_line(axes: Axes, metrics: list[Metric], label: str, colour: str, style
     )
 
 
-def _is_drawn(metric: Metric) -> bool:
-    return "op" in metric.dims and metric.dims.get("set", "trained") in _BY_OPERATIONS
+def _is_longest(metric: Metric) -> bool:
+    return metric.dims.get("set") == "longest"
 
 
 def _value(metric: Metric) -> float:

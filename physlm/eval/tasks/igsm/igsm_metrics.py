@@ -64,7 +64,22 @@ def igsm_curve(
     config: "IgsmScorerConfig", model: LanguageModel, corpus: TaskCorpus
 ) -> list[Metric]:
     """Accuracies of a few problems as in training, and of the tokens of their solutions."""
-    asked = training_like(corpus, config.n_curve_problems)
+    return [
+        metric
+        for has_known_templates in (False, True)
+        for metric in _of_few(config, model, corpus, has_known_templates=has_known_templates)
+    ]
+
+
+def _of_few(
+    config: "IgsmScorerConfig",
+    model: LanguageModel,
+    corpus: TaskCorpus,
+    *,
+    has_known_templates: bool,
+) -> list[Metric]:
+    n = config.n_curve_problems
+    asked = training_like(corpus, n, has_known_templates=has_known_templates)
     if not asked.questions:
         return []
     written = written_solutions(model, asked, config, eos=corpus.vocabulary.eos)
@@ -73,7 +88,7 @@ def igsm_curve(
     if igsm_task(corpus).shows_all:
         return [*accuracies(written, asked.dims), *found]
     is_right = np.array([w.has_right_answer for w in written])
-    return [*by_operations(is_right, asked.questions, {}), *found]
+    return [*by_operations(is_right, asked.questions, asked.dims), *found]
 
 
 def _answers(asked: ProblemSet, written: list[Written], common: int) -> Iterator[Metric]:

@@ -92,7 +92,7 @@ def igsm_task(corpus: TaskCorpus) -> Igsm:
 def problem_sets(
     corpus: TaskCorpus, n_problems: int, ops: Sequence[int], *, has_reask: bool
 ) -> Iterator[ProblemSet]:
-    """Problems with whole solutions, of templates that are never trained on.
+    """Problems with whole solutions; all but the second set have templates that are never trained.
 
     Args:
         corpus: The corpus of training.
@@ -101,6 +101,7 @@ def problem_sets(
         has_reask: Whether those of the first of them are also asked about another parameter.
     """
     yield training_like(corpus, n_problems)
+    yield training_like(corpus, n_problems, has_known_templates=True)
     yield of_operations(corpus, n_problems, igsm_task(corpus).op_max, "longest")
     for op in ops:
         longer = of_operations(corpus, n_problems, op, "longer")
@@ -109,9 +110,16 @@ def problem_sets(
             yield _asked_again(corpus, longer)
 
 
-def training_like(corpus: TaskCorpus, n_problems: int) -> ProblemSet:
-    """As many operations as training problems have, by the same law."""
-    return _drawn(corpus, n_problems, {}, {"set": "trained"})
+def training_like(
+    corpus: TaskCorpus, n_problems: int, *, has_known_templates: bool = False
+) -> ProblemSet:
+    """As many operations as training problems have, by the same law; perhaps their templates, too.
+
+    Few operations have few templates: all test problems of one operation have the same one, which
+    training lacks. Problems of known templates tell whether a failure is due to that.
+    """
+    name = "known_templates" if has_known_templates else "trained"
+    return _drawn(corpus, n_problems, {"test": int(not has_known_templates)}, {"set": name})
 
 
 def of_operations(
@@ -119,7 +127,7 @@ def of_operations(
 ) -> ProblemSet:
     """All with the same number of operations."""
     named: dict[str, Dim] = {} if name is None else {"set": name}
-    return _drawn(corpus, n_problems, {"op": op}, {**named, "op": op})
+    return _drawn(corpus, n_problems, {"op": op, "test": 1}, {**named, "op": op})
 
 
 def most_common_answer(corpus: TaskCorpus) -> int:
@@ -132,8 +140,7 @@ def most_common_answer(corpus: TaskCorpus) -> int:
 def _drawn(
     corpus: TaskCorpus, n_problems: int, difficulty: dict[str, int], dims: dict[str, Dim]
 ) -> ProblemSet:
-    evaluation = Evaluation({**difficulty, "test": 1}, {})
-    documents = _clean(corpus).measured(evaluation, 0, n_problems)
+    documents = _clean(corpus).measured(Evaluation(difficulty, {}), 0, n_problems)
     assert isinstance(documents, Problems)
     is_short = np.diff(documents.starts) <= corpus.config.seq_len
     kept = [_question(documents, int(number)) for number in np.flatnonzero(is_short)]

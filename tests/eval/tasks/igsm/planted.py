@@ -147,7 +147,7 @@ def solved(change=None):
 
 def measured(solve, answer=None, config=SMALL, **values):
     corpus = config.build(0)
-    scorer = IgsmScorerConfig(**({"n_problems": 40, "batch_size": 16} | values))
+    scorer = IgsmScorerConfig(**({"n_problems": 20, "batch_size": 16} | values))
     model = Solver(corpus.vocabulary, solve, answer)
     scorer.check(model, corpus)
     return scorer.measure(model, corpus)
