@@ -33,8 +33,9 @@ def measured_sets(config: "IgsmScorerConfig", corpus: TaskCorpus) -> Iterator[Pr
         ops = config.longer_than(task.op_max)
         yield from problem_sets(corpus, config.n_problems, ops, has_reask=config.has_reask)
     else:
-        for op in range(1, task.op_max + 1):
-            yield of_operations(corpus, config.n_problems, op)
+        for op in range(1, task.op_max):
+            yield of_operations(corpus, config.n_problems, op, "shorter")
+        yield of_operations(corpus, config.n_problems, task.op_max, "longest")
 
 
 def measured_igsm(

@@ -122,12 +122,9 @@ def training_like(
     return _drawn(corpus, n_problems, {"test": int(not has_known_templates)}, {"set": name})
 
 
-def of_operations(
-    corpus: TaskCorpus, n_problems: int, op: int, name: str | None = None
-) -> ProblemSet:
+def of_operations(corpus: TaskCorpus, n_problems: int, op: int, name: str) -> ProblemSet:
     """All with the same number of operations."""
-    named: dict[str, Dim] = {} if name is None else {"set": name}
-    return _drawn(corpus, n_problems, {"op": op, "test": 1}, {**named, "op": op})
+    return _drawn(corpus, n_problems, {"op": op, "test": 1}, {"set": name, "op": op})
 
 
 def most_common_answer(corpus: TaskCorpus) -> int:

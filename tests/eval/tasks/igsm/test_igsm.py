@@ -218,24 +218,24 @@ HIDDEN = [{"n_shown_sentences": 0}, {"n_shown_sentences": 1}, {"n_hidden_sentenc
 def test_worlds_that_withhold_sentences_are_measured_by_answers_alone(values):
     config = replace(SMALL, **values)
     corpus = config.build(0)
-    sets = [of_operations(corpus, 20, op) for op in (1, 2, 3)]
+    sets = [of_operations(corpus, 20, op, "shorter") for op in (1, 2, 3)]
     own = own_solutions(corpus, sets)
     found = by_text(measured(own, answers, config=config, n_problems=20).metrics)
     assert {m.name.removeprefix("igsm/") for m in found.values()} == {
         *("answer_accuracy", "chance", "dropped", "token_accuracy", "loss_nats")
     }
     for asked, op in zip(sets, (1, 2, 3), strict=True):
+        dims = f"op={op},set={'longest' if op == 3 else 'shorter'}"
         accuracy, common = (
-            found[f"igsm/answer_accuracy{{op={op}}}"],
-            found[f"igsm/chance{{op={op}}}"],
+            found[f"igsm/{name}{{{dims}}}"] for name in ("answer_accuracy", "chance")
         )
         numbers = np.array([q.problem.answer for q in asked.questions])
         assert (accuracy.value, accuracy.n) == (1, 20)
         assert common.value == (numbers == 0).mean()
-        assert found[f"igsm/answer_accuracy{{given=0,op={op}}}"].value == 1
-        assert found[f"igsm/token_accuracy{{op={op}}}"].value == 1
+        assert found[f"igsm/answer_accuracy{{given=0,{dims}}}"].value == 1
+        assert found[f"igsm/token_accuracy{{{dims}}}"].value == 1
     shows_steps = values.get("n_shown_sentences") != 0
-    assert ("igsm/token_accuracy{op=3,role=result}" in found) == shows_steps
+    assert ("igsm/token_accuracy{op=3,role=result,set=longest}" in found) == shows_steps
 
 
 def test_answers_that_are_wrong_or_do_not_end_are_wrong_where_steps_are_withheld():
@@ -243,7 +243,7 @@ def test_answers_that_are_wrong_or_do_not_end_are_wrong_where_steps_are_withheld
 
     def accuracy(solve):
         found = values_of(measured(solve, config=config, n_problems=20))
-        return found["igsm/answer_accuracy{op=2}"]
+        return found["igsm/answer_accuracy{op=2,set=shorter}"]
 
     assert accuracy(lambda p: [ANSWER, answers(p)]) == 1
     assert accuracy(lambda p: [ANSWER, (answers(p) + 1) % 23]) == 0
