@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Int, Int64
 
 from physlm.data.corpus import Documents, require_at_least
+from physlm.data.tasks.igsm.corpus import IgsmCorpus
 from physlm.data.tasks.igsm.documents import LONGEST, igsm_documents
 from physlm.data.tasks.igsm.language import (
     BOS,
@@ -27,7 +28,7 @@ from physlm.data.tasks.igsm.problem_reading import problem_of
 from physlm.data.tasks.igsm.template import FIRST_TEST_BIN, N_BINS
 from physlm.data.tasks.igsm.world import WORLD
 from physlm.data.tasks.synthetic_task import Difficulty, Evaluation, SyntheticTask, require_prompt
-from physlm.data.tasks.task_corpus import TaskConfig, TaskCorpus
+from physlm.data.tasks.task_corpus import TaskConfig
 from physlm.data.tokens import Vocabulary, compact_tokenizer
 from physlm.registry import register
 from physlm.schema import converted
@@ -276,7 +277,7 @@ class IgsmConfig(TaskConfig):
                 f"max_lost_fraction={self.max_lost_fraction}; must be at least 0 and below 1"
             )
 
-    def build(self, seed: int) -> TaskCorpus:
+    def build(self, seed: int) -> IgsmCorpus:
         """The problems of a seed.
 
         Raises:
@@ -292,7 +293,7 @@ class IgsmConfig(TaskConfig):
                 f"seq_len={self.seq_len} loses {lost:.1%} of the problems, which are longer; use "
                 f"{needed} or more, smaller op_max and ip_max, or raise max_lost_fraction"
             )
-        return TaskConfig.build(self, seed)
+        return IgsmCorpus(self, self.task, seed)
 
     @property
     def task(self) -> Igsm:
