@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Int32
 
 from physlm.data.labelled import LabelledTexts, pairs, require_labelled_arguments
 from physlm.data.rejection import collected
-from physlm.data.tasks.igsm.corruption import VIOLATIONS, Violation, corrupted
+from physlm.data.tasks.igsm.corruption import VIOLATIONS, Document, Violation, corrupted
 from physlm.data.tasks.task_corpus import TaskCorpus
 from physlm.rng import stream
 
@@ -35,9 +34,7 @@ class IgsmCorpus(TaskCorpus):
         violation, n = Violation(corruption), max(n_problems, _LEAST_PROBLEMS)
         rng = stream(self.seed, "labelled", corruption, n_errors)
 
-        def block(
-            number: int,
-        ) -> tuple[list[Int32[np.ndarray, " tokens"]], list[Int32[np.ndarray, " tokens"] | None]]:
+        def block(number: int) -> tuple[list[Document], list[Document | None]]:
             right = self.test_documents(number * n, (number + 1) * n)
             return right, [corrupted(document, violation, n_errors, rng) for document in right]
 
@@ -46,7 +43,7 @@ class IgsmCorpus(TaskCorpus):
         first = [int((a != b).argmax()) for a, b in zip(right, wrong, strict=True)]
         return pairs(right, wrong, corruption, n_errors, error_position=np.array(first))
 
-    def test_documents(self, first: int, last: int) -> list[Int32[np.ndarray, " tokens"]]:
+    def test_documents(self, first: int, last: int) -> list[Document]:
         """Documents ``first`` to ``last - 1`` of the test problems of the most operations."""
         (evaluation,) = self.task.evaluations
         documents = self.measured(evaluation, first, last)

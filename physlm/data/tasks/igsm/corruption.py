@@ -20,7 +20,7 @@ from physlm.data.tasks.igsm.places import DocumentPlaces, OperationPlaces, place
 from physlm.data.tasks.igsm.problem import Problem
 from physlm.data.tasks.igsm.problem_reading import problem_of
 
-Document = Int32[np.ndarray, " tokens"]
+Document = Int32[np.ndarray, " _tokens"]
 
 
 class Violation(str, Enum):
@@ -88,7 +88,8 @@ def _with_wrong_results(
         return None
     drawn = rng.permutation(len(calculations))[:n_errors]
     wrong_places = {calculations[i].result for i in drawn.tolist()}
-    found, value_of = tokens.copy(), {}
+    found = tokens.copy()
+    value_of: dict[int, int] = {}
     for operation in places.operations:
         if is_carried:
             _recompute(found, operation, value_of)
@@ -162,7 +163,8 @@ def _with_swapped_sentences(
 
 def _dependent_pairs(tokens: Document, places: DocumentPlaces) -> list[tuple[int, int]]:
     """Sentences and the later ones that use their letters."""
-    found, sentence_of = [], {}
+    found: list[tuple[int, int]] = []
+    sentence_of: dict[int, int] = {}
     for later, sentence in enumerate(places.sentences):
         terms = [tokens[term] for operation in sentence.operations for term in operation.terms]
         used = {sentence_of[int(term)] for term in terms if int(term) in sentence_of}

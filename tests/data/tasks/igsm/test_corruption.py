@@ -8,6 +8,7 @@ from physlm.data.tasks.igsm import IgsmConfig, Layout, check
 from physlm.data.tasks.igsm.corruption import VIOLATIONS
 from physlm.data.tasks.igsm.language import words_of_tokens
 from physlm.data.tasks.igsm.problem_reading import problem_of
+from physlm.data.tasks.igsm.solution_reading import read_solution
 
 N = 100
 BOUNDS = {
@@ -74,6 +75,9 @@ def test_every_wrong_solution_is_refused_for_what_was_done_and_every_right_one_a
             # A value that is carried on is quoted as it was written; the answer is the last one.
             assert not (is_carried and "wrong_number" in kinds)
             assert is_carried or wrong.answer
+            written = read_solution(wrong_problem.solution)
+            last = written.sentences[-1].operations[-1].result
+            assert not is_carried or written.answer == last
 
 
 @pytest.mark.parametrize("corruption", VIOLATIONS)
