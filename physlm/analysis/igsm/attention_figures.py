@@ -18,7 +18,7 @@ _WRITTEN = {
     "name": "the next parameter's name",
 }
 _MOST_ANNOTATED = 16  # heads whose masses are also written as numbers
-_WIDTH = 112  # characters of a line of text
+_WIDTH = 160  # characters of a line of text
 _LARGEST = 0.5  # weight at which a token has the full colour
 
 
@@ -47,8 +47,8 @@ def _draw_origin(axes: Axes, own: pl.DataFrame, origin: str) -> None:
     axes.imshow(rows, cmap="Blues", vmin=0, vmax=1, aspect="auto")
     heads = [f"layer {r['layer']}, head {r['head']}" for r in columns[0].iter_rows(named=True)]
     axes.set_yticks(range(len(rows)), [*heads, "untrained, best", "uniform"], fontsize=7)
-    names = [role.replace("_", "\n") for role in roles]
-    axes.set_xticks(range(len(roles)), names, fontsize=7)
+    names = [role.replace("_", " ") for role in roles]
+    axes.set_xticks(range(len(roles)), names, fontsize=7, rotation=35, ha="right")
     axes.axhline(len(masses) - 0.5, color="black", linewidth=0.8)
     axes.set_title(f"before {_WRITTEN[origin]}: attention to ...", fontsize=9)
     shown = range(len(rows)) if len(masses) <= _MOST_ANNOTATED else range(len(masses), len(rows))
@@ -104,7 +104,7 @@ def _draw_words(
             line,
             word.replace("$", r"\$"),
             family="monospace",
-            fontsize=6.9,
+            fontsize=8,
             va="center",
             color="0.65" if number > written else "black",
             in_layout=False,  # hundreds of them would be measured for the layout

@@ -1,6 +1,6 @@
 """Everything that the scorer ``igsm_attention`` measures."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +16,7 @@ from physlm.data.tasks.igsm.corpus import IgsmCorpus
 from physlm.eval.scorer import mean
 from physlm.measurement import Dim, Measurement, Metric
 from physlm.models.language_model import LanguageModel
+from physlm.watching import tell
 
 if TYPE_CHECKING:
     from physlm.analysis.igsm.igsm_attention import IgsmAttentionConfig
@@ -48,6 +49,8 @@ def measured_attention(
         *_untrained_metrics(untrained, best_heads(untrained, is_choosing), ~is_choosing),
         *ablation_metrics(ablations, tops),
     )
+    for line in _summary(metrics, tops):
+        tell(line)
     arrays = {
         "mass": masses.of_heads.astype(np.float32),
         "untrained_mass": untrained.of_heads.astype(np.float32),
@@ -76,6 +79,26 @@ def best_heads(masses: Masses, chosen: Bool[np.ndarray, " problems"]) -> dict[Pa
             layer, head = np.unravel_index(of_heads.argmax(), of_heads.shape)
             found[pair] = (int(layer), int(head))
     return found
+
+
+def _summary(metrics: Sequence[Metric], tops: Mapping[str, Head]) -> Iterator[str]:
+    """One line for the top head of each origin: its attention and its ablation, with controls."""
+    values = {metric.text: metric.value for metric in metrics}
+    for origin, (layer, head) in tops.items():
+        role = SOURCES[origin]
+        best, untrained, uniform = (
+            values[f"{_P}/{name}{{from={origin},to={role}}}"]
+            for name in ("best_mass", "untrained_best_mass", "uniform_mass")
+        )
+        top, random = (
+            values[f"{_P}/loss_rise{{ablated={ablated},from={origin}}}"]
+            for ablated in ("top", "random")
+        )
+        yield (
+            f"{origin}: layer {layer}, head {head} attends to {role} by {best:.2f} (untrained "
+            f"{untrained:.2f}, uniform {uniform:.2f}); without it the loss rises by {top:.3f} "
+            f"nats, without another head by {random:.3f}"
+        )
 
 
 def _pairs() -> Iterator[Pair]:

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from physlm.analysis.spectra.spectra import require_attention_maps
 from physlm.analysis.spectra.spectral_best_of import require_maps
 from physlm.data.corpus import require_at_least
-from physlm.errors import InputError
+from physlm.errors import InputError, refused_values
 from physlm.eval.scorer import ScorerConfig, require_window
 from physlm.measurement import Measurement
 from physlm.registry import register
@@ -51,20 +52,18 @@ class IgsmAttentionConfig(ScorerConfig):
 
     def check(self, model: "LanguageModel", corpus: "Corpus") -> None:
         """A decoder of physlm with attention weights and several heads, and problems of iGSM."""
-        import torch
-
         from physlm.models.transformer import transformer
 
-        documents = _igsm(corpus).test_documents(0, self.n_problems)
+        igsm = _igsm(corpus)
+        with refused_values():
+            documents = igsm.test_documents(0, self.n_problems)
         require_maps("igsm_attention", model)
         shape = transformer(model, "eval=igsm_attention").config.attention_shape
         if model.n_layers * shape.n_heads < 2:
             raise InputError(
                 "eval=igsm_attention compares heads, and the model has one; raise model.n_heads"
             )
-        two_tokens = torch.zeros(1, 2, dtype=torch.long, device=model.device)
-        for _ in model.attention_patterns(two_tokens):  # recurrent blocks have none
-            pass
+        require_attention_maps(model)
         require_window(model, "test problems", max(map(len, documents)))
 
     def measure(self, model: "LanguageModel", corpus: "Corpus") -> Measurement:

@@ -1,5 +1,8 @@
 """Attention and ablation of heads in models of iGSM: planted heads, loops, bad input."""
 
+import contextlib
+import io
+
 import numpy as np
 import polars as pl
 import pytest
@@ -13,6 +16,7 @@ from physlm.analysis.igsm.igsm_attention import IgsmAttentionConfig
 from physlm.data.tasks.igsm import IgsmConfig
 from physlm.data.tasks.mano import ManoConfig
 from physlm.errors import InputError
+from physlm.models.mixers.linear_config import GlaConfig
 from tests.analysis.igsm.attention_oracle import PLANTED, UNIFORM, model_of, planted, predictions
 
 N = 12
@@ -24,10 +28,16 @@ def corpus():
 
 
 @pytest.fixture(scope="module")
-def found(corpus):
+def told():
+    return io.StringIO()
+
+
+@pytest.fixture(scope="module")
+def found(corpus, told):
     model, config = planted(corpus), IgsmAttentionConfig(n_problems=N, batch_size=5)
     config.check(model, corpus)
-    return config.measure(model, corpus)
+    with contextlib.redirect_stderr(told):
+        return config.measure(model, corpus)
 
 
 def values_of(found):
@@ -48,6 +58,15 @@ def test_planted_heads_look_at_nothing_but_their_source(found):
         for other in set(PLANTED) - {(layer, head)}:
             own = f"{{{dims},head={other[1]},layer={other[0]},to={role}}}"
             assert values[f"igsm_attention/mass{own}"] == 0
+
+
+def test_one_line_for_each_origin_says_what_its_top_head_does(found, told):
+    lines = told.getvalue().splitlines()
+    assert [line.split(":")[0] for line in lines] == list(SOURCES)
+    values = values_of(found)
+    rise = values["igsm_attention/loss_rise{ablated=top,from=result}"]
+    assert lines[0].startswith("result: layer 0, head 0 attends to numbers by 1.00 (untrained")
+    assert f"without it the loss rises by {rise:.3f} nats, without another" in lines[0]
 
 
 def test_a_uniform_head_has_the_mass_of_uniform_attention(found):
@@ -189,6 +208,19 @@ def test_the_text_shows_the_planted_heads(found):
         (
             lambda _: IgsmAttentionConfig().check(None, ManoConfig(n_max=2, seq_len=40).build(0)),
             "eval=igsm_attention: TaskCorpus has no solutions of iGSM; use data=igsm",
+        ),
+        (
+            lambda corpus: IgsmAttentionConfig(n_problems=4).check(
+                model_of(corpus),
+                IgsmConfig(op_max=4, ip_max=12, seq_len=384, n_hidden_sentences=2).build(0),
+            ),
+            "n_hidden_sentences=2 withhold sentences",
+        ),
+        (
+            lambda corpus: IgsmAttentionConfig(n_problems=4).check(
+                model_of(corpus, mixer=GlaConfig(), position="none"), corpus
+            ),
+            "GlaConfig|no attention|gla",
         ),
         (
             lambda corpus: IgsmAttentionConfig(n_problems=4).check(
