@@ -220,7 +220,7 @@ def test_the_text_shows_the_planted_heads(found):
             lambda corpus: IgsmAttentionConfig(n_problems=4).check(
                 model_of(corpus, mixer=GlaConfig(), position="none"), corpus
             ),
-            "GlaConfig|no attention|gla",
+            "has no attention weights",
         ),
         (
             lambda corpus: IgsmAttentionConfig(n_problems=4).check(
