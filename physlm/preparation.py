@@ -10,6 +10,7 @@ from physlm.data.windows import marks_targets
 from physlm.errors import InputError, refused_values
 from physlm.memory import require_memory
 from physlm.models.architecture import ModelConfig, TransformerConfig
+from physlm.models.canon import Canon
 from physlm.models.checkpoint import CheckpointConfig
 from physlm.models.inherited import InheritedConfig
 from physlm.models.language_model import LanguageModel
@@ -20,6 +21,7 @@ from physlm.record import Origin
 from physlm.run_directory import RunDirectory
 from physlm.train.batches import Batches
 from physlm.train.cpu import use_processor
+from physlm.train.trainer import Precision
 from physlm.weights import kept_weights, load_weights
 
 
@@ -81,9 +83,34 @@ def prepare(config: RunConfig, *, is_started: bool = False) -> Prepared:
         model=world.model,
         origin=world.origin,
         batches=config.runtime.chunked(batches, device, n_trained, n_tokens),
-        is_compiled=config.runtime.is_compiled(device, n_trained, n_tokens),
+        is_compiled=config.runtime.is_compiled(device, n_trained, n_tokens)
+        and not _is_miscompiled(config, world),
         facts=facts,
     )
+
+
+def _is_miscompiled(config: RunConfig, world: World) -> bool:
+    """Whether the compiler gets the training of this model wrong.
+
+    On CPUs, torch 2.13 compiles Canon layers in bf16 that keep documents apart into a program with
+    the right loss, whose gradients are not numbers; uncompiled they are right.
+
+    Raises:
+        InputError: If compiling is requested all the same.
+    """
+    is_wrong = (
+        world.device == "cpu"
+        and config.trainer.precision is Precision.bf16
+        and not config.data.attention_across_documents
+        and any(isinstance(module, Canon) for module in world.model.modules())
+    )
+    if is_wrong and config.runtime.compile:
+        raise InputError(
+            "runtime.compile=true on a CPU with trainer.precision=bf16, Canon layers and "
+            "data.attention_across_documents=false gives gradients that are not numbers; leave one "
+            "out"
+        )
+    return is_wrong
 
 
 def build_world(config: RunConfig, *, is_started: bool = False) -> World:

@@ -70,3 +70,18 @@ def test_what_was_never_told_is_not_measured(words, are_others):
             prepare(config)
     else:
         prepare(config)
+
+
+MISCOMPILED = ["+canon=abcd", "trainer.precision=bf16", "data.attention_across_documents=false"]
+
+
+def test_what_the_compiler_gets_wrong_is_not_compiled(monkeypatch):
+    """Canon layers in bf16 that keep documents apart: gradients are not numbers on CPUs."""
+    monkeypatch.setattr(RuntimeConfig, "is_compiled", lambda *_: True)
+    copying = ("data=copy", "eval=task_accuracy", "runtime.device=cpu", "optim.warmup_steps=10")
+    assert not prepare(composed((*copying, *MISCOMPILED))).is_compiled
+    for i in range(len(MISCOMPILED)):
+        others = MISCOMPILED[:i] + MISCOMPILED[i + 1 :]
+        assert prepare(composed((*copying, *others))).is_compiled
+    with pytest.raises(InputError, match=r"runtime.compile=true on a CPU with trainer.precision"):
+        prepare(composed((*copying, *MISCOMPILED, "runtime.compile=true")))
