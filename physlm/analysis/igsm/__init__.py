@@ -1,0 +1,1 @@
+"""What models of iGSM know inside, measured against the truth of each problem."""
