@@ -57,7 +57,7 @@ class Counts(NamedTuple):
 
 
 @compiled
-def igsm_documents(key, first, n_documents, bounds, bins, options, retry, world):  # type: ignore[no-untyped-def]
+def igsm_documents(key, first, n_documents, bounds, bins, options, retry, shown, world):  # type: ignore[no-untyped-def]
     """Tokens of all documents, where each starts, and how many were found.
 
     Also returns the operations of the last one. Fewer are found if too many draws failed.
@@ -72,6 +72,8 @@ def igsm_documents(key, first, n_documents, bounds, bins, options, retry, world)
         options: Whether the question comes first; sizes are drawn as in the release; parents are
             likelier if something needs them already; all products come before the sums.
         retry: See `write_retries`.
+        shown: The most sentences of a solution that are written, and how many of its last ones are
+            withheld.
         world: See `draw_names`.
     """
     stream, graph, scratch = np.zeros(1, np.uint64), new_graph(), new_scratch()
@@ -90,7 +92,7 @@ def igsm_documents(key, first, n_documents, bounds, bins, options, retry, world)
             if counts.n_edges == 0 or n_tries == _N_TRIES:
                 return tokens[: starts[i]], starts, i, target
             starts[i + 1] = _write_document(
-                stream, tokens, starts[i], options[0], retry, counts, graph, scratch, solution
+                stream, tokens, starts[i], options[0], retry, shown, counts, graph, scratch, solution
             )
             if starts[i + 1] - starts[i] <= bounds[3]:
                 break
@@ -144,9 +146,9 @@ def _draw_order(stream, sizes, prefers_wanted, graph, scratch):  # type: ignore[
 
 @compiled_within
 def _write_document(  # type: ignore[no-untyped-def]
-    stream, tokens, at, is_question_first, retry, counts, graph, scratch, solution
+    stream, tokens, at, is_question_first, retry, shown, counts, graph, scratch, solution
 ):
-    """Write the problem, the question, and the solution with wrong parameters.
+    """Write the problem, the question, and what is shown of the solution, with wrong parameters.
 
     Returns:
         The place after them.
@@ -164,7 +166,7 @@ def _write_document(  # type: ignore[no-untyped-def]
     at += 1
     for x in range(counts.n_parameters):
         scratch[IS_DONE, x] = 0
-    for i in range(counts.n_chosen):
+    for i in range(min(counts.n_chosen - shown[1], shown[0])):
         if retry[0] > 0:
             at = write_retries(stream, tokens, at, counts, i, retry, graph, scratch)
         for t in range(graph[SENTENCE, i], graph[SENTENCE, i + 1]):

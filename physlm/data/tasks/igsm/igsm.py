@@ -69,6 +69,9 @@ class Igsm(SyntheticTask):
         parent_preference: Which parents are likelier.
         has_products_first: Whether all products of a sum come before its additions, as the paper
             says; in the release each comes just before it is added.
+        n_shown_sentences: The most sentences of a solution that are written; the answer follows
+            them. 0 for the answer alone, None for all sentences.
+        n_hidden_sentences: How many of the last sentences of every solution are withheld.
         most_tokens: Longer documents are drawn again; None for no limit.
 
     Raises:
@@ -88,6 +91,8 @@ class Igsm(SyntheticTask):
     size_law: SizeLaw = SizeLaw.target
     parent_preference: ParentPreference = ParentPreference.not_wanted
     has_products_first: bool = False
+    n_shown_sentences: int | None = None
+    n_hidden_sentences: int = 0
     most_tokens: int | None = None
 
     def __post_init__(self) -> None:
@@ -95,6 +100,9 @@ class Igsm(SyntheticTask):
             object.__setattr__(self, name, converted(getattr(self, name), kind, name))
         require_at_least(self, 1, "op_max", "n_train_bins")
         require_at_least(self, _FEWEST_EDGES, "ip_max")
+        require_at_least(self, 0, "n_hidden_sentences")
+        if self.n_shown_sentences is not None:
+            require_at_least(self, 0, "n_shown_sentences")
         if self.op_max > len(LETTERS):
             raise ValueError(
                 f"op_max={self.op_max}; at most {len(LETTERS)}, for every operation has a letter"
@@ -127,6 +135,16 @@ class Igsm(SyntheticTask):
         """One token for each word and mark; ``'s`` is one, and no space comes before it."""
         texts = [spaced(word) for word in WORDS]
         return Vocabulary(compact_tokenizer(texts, _WORD), texts, MARKS)
+
+    @property
+    def shows_all(self) -> bool:
+        """Whether solutions are written to their end, so that they can be right."""
+        return self.n_shown_sentences is None and self.n_hidden_sentences == 0
+
+    @property
+    def _most_shown(self) -> int:
+        """The most sentences of a solution; none has more than one for each letter."""
+        return len(LETTERS) if self.n_shown_sentences is None else self.n_shown_sentences
 
     @property
     def longest(self) -> int:
@@ -177,6 +195,7 @@ class Igsm(SyntheticTask):
                 self.has_products_first,
             ),
             (self.retry_rate, list(RetryKind).index(self.retry_kind), self.has_masked_retries),
+            (self._most_shown, self.n_hidden_sentences),
             _world_tokens(),
         )
         if n_found < last - first:
@@ -220,6 +239,8 @@ class IgsmConfig(TaskConfig):
     size_law: SizeLaw = SizeLaw.target
     parent_preference: ParentPreference = ParentPreference.not_wanted
     has_products_first: bool = False
+    n_shown_sentences: int | None = None
+    n_hidden_sentences: int = 0
     seq_len: int = 768
     max_lost_fraction: float = 0.01
 

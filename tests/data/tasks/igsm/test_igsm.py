@@ -311,3 +311,26 @@ def test_bad_values_are_refused_in_one_line(message):
 def test_operations_out_of_range_are_refused():
     with pytest.raises(ValueError, match="op=53; must be from 1 to 52"):
         Igsm().sample(np.random.default_rng(0), 1, op=53)
+
+
+@pytest.mark.parametrize(
+    ("shown", "hidden"), [(None, 0), (0, 0), (1, 0), (2, 1), (None, 1), (None, 2), (None, 99)]
+)
+def test_withheld_sentences_leave_the_rest_and_the_answer(shown, hidden):
+    """The same problems as with whole solutions, each cut after the sentences that are shown."""
+    task = Igsm(op_max=8, n_shown_sentences=shown, n_hidden_sentences=hidden)
+    assert task.shows_all == ((shown, hidden) == (None, 0))
+    whole = Igsm(op_max=8).sample(np.random.default_rng(0), 50)
+    for cut, full in zip(task.sample(np.random.default_rng(0), 50), whole, strict=True):
+        sentences = full.solution.split(" <answer>")[0].split(". ")
+        kept = sentences[: max(min(len(sentences) - hidden, shown or (0 if shown == 0 else 99)), 0)]
+        steps = "".join(f"{sentence.removesuffix('.')}. " for sentence in kept)
+        assert cut.text == full.text and cut.question == full.question
+        assert cut.solution == f"{steps}<answer> {full.answer}"
+
+
+@pytest.mark.parametrize("values", [{"n_shown_sentences": -1}, {"n_hidden_sentences": -1}])
+def test_numbers_of_sentences_are_not_negative(values):
+    (name,) = values
+    with pytest.raises(ValueError, match=f"{name}=-1; must be at least 0"):
+        Igsm(**values)
