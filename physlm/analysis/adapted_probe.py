@@ -86,14 +86,15 @@ class AdaptedProbe(nn.Module):
         self, model: LanguageModel, n_classes: int, recipe: AdaptedProbeRecipe, seed: int
     ) -> None:
         super().__init__()
+        own = transformer(model, "a probe")
         lora = Lora(rank=0, embedding_rank=recipe.embedding_rank, alpha=recipe.embedding_rank)
         self.reader = (
-            adapted(model, lora, seed)
+            adapted(own, lora, seed)
             if recipe.embedding_rank
-            else copy.deepcopy(model).requires_grad_(requires_grad=False)
+            else copy.deepcopy(own).requires_grad_(requires_grad=False)
         )
         self.state = recipe.state
-        width = transformer(model, "a probe").config.d_model
+        width = own.config.d_model
         norms = {
             StateNorm.layernorm: nn.LayerNorm,
             StateNorm.batchnorm: nn.BatchNorm1d,
@@ -150,7 +151,7 @@ def fit_adapted_probe(
     schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, recipe.n_steps)
     size = min(recipe.batch_size, len(inputs.classes))
     frozen = None if recipe.embedding_rank else _all_states(probe, inputs, size)
-    drawn = _drawn_batches(inputs, size, recipe.n_batches_by_length, seed)
+    drawn = drawn_batches(inputs, size, recipe.n_batches_by_length, seed)
     for chosen in itertools.islice(drawn, recipe.n_steps):
         tokens, places, classes = _tensors(inputs.chosen(chosen), model.device)
         states = probe.states(tokens, places) if frozen is None else frozen[chosen]
@@ -164,7 +165,7 @@ def fit_adapted_probe(
     return probe.eval()
 
 
-def _drawn_batches(
+def drawn_batches(
     inputs: Inputs, size: int, n_by_length: int, seed: int
 ) -> Iterator[Int64[np.ndarray, " batch"]]:
     """Random batches without end; those that are drawn at once are of similar lengths each."""

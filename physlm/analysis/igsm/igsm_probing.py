@@ -56,7 +56,7 @@ class IgsmProbingConfig(ScorerConfig):
     balanced_tasks: list[ProbeTask] = field(
         default_factory=lambda: [ProbeTask.nece, ProbeTask.dep, ProbeTask.nece_next]
     )
-    embedding_rank: int = 8
+    embedding_rank: int = 8  # of the update; 0: the head alone is trained
     n_steps: int = 150
     batch_size: int = 32
     learning_rate: float = 2e-3
@@ -64,9 +64,9 @@ class IgsmProbingConfig(ScorerConfig):
 
     def validate(self) -> None:
         """Every value in its range."""
-        require_at_least(self, 1, "n_steps", "batch_size", "embedding_rank")
+        require_at_least(self, 1, "n_steps", "batch_size")
         require_at_least(self, 2, "n_train_problems", "n_test_problems", "n_draws")
-        require_at_least(self, 0, "weight_decay")
+        require_at_least(self, 0, "embedding_rank", "weight_decay")
         if not 0 < self.learning_rate < math.inf:
             raise ValueError(f"learning_rate={self.learning_rate}; must be above 0")
         for name in ("tasks", "balanced_tasks"):
@@ -105,7 +105,7 @@ class IgsmProbingConfig(ScorerConfig):
 
     def measure(self, model: "LanguageModel", corpus: "Corpus") -> Measurement:
         """Scores of all probes, gains over the random model, and what mistakes have to do with."""
-        from physlm.analysis.igsm.mistakes import mistake_metrics, mistakes_of
+        from physlm.analysis.igsm.mistakes import mistake_metrics, mistakes_of, written
         from physlm.analysis.igsm.probe_metrics import prediction_table, probe_metrics
         from physlm.analysis.igsm.probe_predictions import probed, problem_sets
 
@@ -118,7 +118,8 @@ class IgsmProbingConfig(ScorerConfig):
             self.n_test_problems,
         )
         found = probed(model, sets, self._plan(model), corpus.seed)
-        mistakes = mistakes_of(model, found.probes, sets.test, self.batch_size)
+        solutions = {name: written(model, own) for name, own in sets.test.items()}
+        mistakes = mistakes_of(found.probes, solutions, self.batch_size)
         metrics = (
             *probe_metrics(found.predicted, model.n_layers),
             *mistake_metrics(mistakes, self.tasks, 2 * self.n_test_problems),

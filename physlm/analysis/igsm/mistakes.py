@@ -46,18 +46,34 @@ class Suspect(NamedTuple):
     is_written: bool
 
 
+def written(model: LanguageModel, problems: Sequence[SolvedProblem]) -> list[SolvedProblem]:
+    """The problems with the solutions that a model writes, greedily.
+
+    A solution that has not ended after twice the length of the longest true one is cut there.
+    """
+    prompts = [solved.up_to(0) for solved in problems]
+    room = 2 * max(len(solved.tokens) - len(solved.up_to(0)) for solved in problems)
+    if model.longest_window is not None:
+        room = min(room, model.longest_window + 1 - max(map(len, prompts)))
+    eos = int(problems[0].tokens[0])
+    sampling = Sampling(max_new_tokens=room, eos=eos, temperature=0.0)
+    generated = generate(model, prompts, sampling, seed=0)
+    return [
+        SolvedProblem(np.concatenate((prompt, own)))
+        for prompt, own in zip(prompts, generated.tokens, strict=True)
+    ]
+
+
 def mistakes_of(
-    model: LanguageModel,
     probes: Mapping[ProbeTask, AdaptedProbe],
-    test: Mapping[str, Sequence[SolvedProblem]],
+    solutions: Mapping[str, Sequence[SolvedProblem]],
     batch_size: int,
 ) -> pl.DataFrame:
-    """What the model's own solutions do wrong, beside what they could have done wrong.
+    """What solutions do wrong, beside what they could have done wrong, and what probes say.
 
     Args:
-        model: Solves the problems, greedily.
-        probes: Of its last state; mistakes without a probe are left out.
-        test: Problems, by the name of their set.
+        probes: Of the model that wrote them; mistakes without a probe are left out.
+        solutions: Problems with a model's own solutions, by the name of their set.
         batch_size: Inputs of probes at once.
 
     Returns:
@@ -67,12 +83,11 @@ def mistakes_of(
         have no rows of it.
     """
     frames = [pl.DataFrame(schema=_SCHEMA)]
-    for name, problems in test.items():
-        written = _written(model, problems)
+    for name, own in solutions.items():
         for mistake, task in PROBES.items():
             if task in probes:
-                found = [list(suspects(mistake, solved)) for solved in written]
-                rows = _judged(probes[task], task, written, found, batch_size)
+                found = [list(suspects(mistake, solved)) for solved in own]
+                rows = _judged(probes[task], task, own, found, batch_size)
                 labels = {"mistake": pl.lit(mistake), "set": pl.lit(name)}
                 frames.append(rows.with_columns(**labels).select(*_SCHEMA))
     return pl.concat(frames)
@@ -126,25 +141,10 @@ def suspects(mistake: str, solved: SolvedProblem) -> Iterator[Suspect]:
         yield from (Suspect(query, query.parameter in own) for query in queries)
 
 
-def _written(model: LanguageModel, problems: Sequence[SolvedProblem]) -> list[SolvedProblem]:
-    """The problems with the model's own solutions."""
-    prompts = [solved.up_to(0) for solved in problems]
-    longest = max(len(solved.tokens) - len(solved.up_to(0)) for solved in problems)
-    room = 2 * longest
-    if model.longest_window is not None:
-        room = min(room, model.longest_window + 1 - max(map(len, prompts)))
-    sampling = Sampling(max_new_tokens=room, eos=int(problems[0].tokens[0]), temperature=0.0)
-    generated = generate(model, prompts, sampling, seed=0)
-    return [
-        SolvedProblem(np.concatenate((prompt, own)))
-        for prompt, own in zip(prompts, generated.tokens, strict=True)
-    ]
-
-
 def _judged(
     probe: AdaptedProbe,
     task: ProbeTask,
-    written: Sequence[SolvedProblem],
+    solutions: Sequence[SolvedProblem],
     found: Sequence[Sequence[Suspect]],
     batch_size: int,
 ) -> pl.DataFrame:
@@ -153,13 +153,13 @@ def _judged(
     Args:
         probe: The probe.
         task: What it predicts.
-        written: Solutions.
+        solutions: Problems with solutions.
         found: The suspects of each.
         batch_size: Of the probe.
     """
     if not any(found):
         return pl.DataFrame(schema=_SCHEMA)
-    queries = queries_of(task, written, [[own.query for own in row] for row in found])
+    queries = queries_of(task, solutions, [[own.query for own in row] for row in found])
     predicted = predictions(probe, queries.inputs, batch_size)[:, 0]
     return pl.DataFrame(
         {

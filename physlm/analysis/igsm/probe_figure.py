@@ -70,7 +70,7 @@ def _draw_layers(axes: Axes, metrics: Sequence[Metric]) -> None:
             values[row, NOT_NEEDED] = metric.value
     rows = sorted({row for row, _ in values}, key=_order)
     distances = sorted({d for _, d in values if isinstance(d, int)})
-    columns = [*distances, NOT_NEEDED]
+    columns: list[Dim] = [*distances, NOT_NEEDED]
     grid = np.array([[values.get((row, c), np.nan) for c in columns] for row in rows])
     axes.imshow(grid, vmin=0, vmax=1, cmap="viridis", aspect="auto", origin="lower")
     for (i, j), value in np.ndenumerate(grid):

@@ -25,14 +25,12 @@ def confusion(
 
 def accuracy(counts: Int64[np.ndarray, "*any classes classes"]) -> Float[np.ndarray, "*any"]:
     """The fraction of right predictions."""
-    fraction: np.ndarray = np.trace(counts, axis1=-2, axis2=-1) / counts.sum((-2, -1))
-    return fraction
+    return np.asarray(np.trace(counts, axis1=-2, axis2=-1) / counts.sum((-2, -1)))
 
 
 def majority(counts: Int64[np.ndarray, "*any classes classes"]) -> Float[np.ndarray, "*any"]:
     """The accuracy of always predicting the most common class."""
-    fraction: np.ndarray = counts.sum(-1).max(-1) / counts.sum((-2, -1))
-    return fraction
+    return np.asarray(counts.sum(-1).max(-1) / counts.sum((-2, -1)))
 
 
 def matthews(counts: Int64[np.ndarray, "*any classes classes"]) -> Float[np.ndarray, "*any"]:
@@ -51,8 +49,7 @@ def matthews(counts: Int64[np.ndarray, "*any classes classes"]) -> Float[np.ndar
     covariance = right * n - (true * predicted).sum(-1)
     spread = np.sqrt((n**2 - (true**2).sum(-1)) * (n**2 - (predicted**2).sum(-1)))
     # Of one class alone, the covariance is 0, too.
-    correlation: np.ndarray = covariance / np.where(spread > 0, spread, 1.0)
-    return correlation
+    return np.asarray(covariance / np.where(spread > 0, spread, 1.0))
 
 
 def over_problems(statistic: Statistic, *counts: Counts) -> tuple[float, float | None]:
