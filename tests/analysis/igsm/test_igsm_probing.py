@@ -15,9 +15,9 @@ from physlm.models.architecture import DecoderConfig, EncoderConfig
 from tests.analysis.igsm.planted import Planted
 
 FAST = {
-    "n_train_problems": 80,
-    "n_test_problems": 15,
-    "n_steps": 300,
+    "n_train_problems": 60,
+    "n_test_problems": 12,
+    "n_steps": 120,
     "batch_size": 64,
     "embedding_rank": 0,  # planted states do not depend on the embedding
 }
@@ -25,11 +25,11 @@ FAST = {
 
 @pytest.fixture(scope="module")
 def corpus():
-    return IgsmConfig(op_max=3, ip_max=4, seq_len=192).build(0)
+    return IgsmConfig(op_max=2, ip_max=4, seq_len=160).build(0)
 
 
 def measured(model, corpus, **options):
-    scorer = IgsmProbingConfig(**FAST | {"learning_rate": 0.05} | options)
+    scorer = IgsmProbingConfig(**FAST | {"learning_rate": 0.1} | options)
     scorer.check(model, corpus)
     found = scorer.measure(model, corpus)
     assert set(scorer.figures(found)) == set(scorer.figure_names)
@@ -54,7 +54,8 @@ def test_planted_answers_are_found(planted, task, name):
     dims = f"set={name},task={task}}}"
     for metric in ("accuracy", "matthews"):
         found = metrics[f"igsm_probe/{metric}{{model=trained,{dims}"]
-        assert found.value > (0.97 if task == "value" else 0.999)  # few problems have all values
+        # Few problems have no example of some values.
+        assert found.value > (0.9 if task == "value" else 0.999)
         assert found.n == FAST["n_test_problems"]
     random = metrics[f"igsm_probe/accuracy{{model=random,{dims}"].value
     gain = metrics[f"igsm_probe/gain{{{dims}"]
@@ -101,36 +102,30 @@ def test_what_is_planted_in_a_state_is_found_from_there_on(corpus):
 
 
 def test_a_model_with_random_weights_predicts_little_more_than_the_most_common_class(corpus):
-    model = DecoderConfig(d_model=32, n_layers=2, n_heads=2).build(corpus.vocabulary.size, 192, 0)
-    metrics, _ = measured(
-        model.eval(),
-        corpus,
-        tasks=["can_next"],
-        layers=[],
-        learning_rate=2e-3,
-        n_steps=20,
-        embedding_rank=8,
-    )
+    model = DecoderConfig(d_model=32, n_layers=1, n_heads=2).build(corpus.vocabulary.size, 160, 0)
+    options = {"learning_rate": 2e-3, "n_steps": 8, "embedding_rank": 8, "batch_size": 16}
+    metrics, _ = measured(model.eval(), corpus, tasks=["can_next"], layers=[], **options)
     found = metrics["igsm_probe/matthews{model=trained,set=trained,task=can_next}"]
     assert abs(found.value) < 0.25
-    gain = metrics["igsm_probe/gain{set=trained,task=can_next}"]
-    assert abs(gain.value) < 0.1 + 3 * (gain.stderr or 0)
+    accuracy = metrics["igsm_probe/accuracy{model=random,set=trained,task=can_next}"]
+    common = metrics["igsm_probe/majority{set=trained,task=can_next}"]
+    assert abs(accuracy.value - common.value) < 0.1
 
 
 def test_unsuitable_worlds_models_and_options_are_refused(corpus):
     size = corpus.vocabulary.size
-    model = DecoderConfig(d_model=16, n_layers=2).build(size, 192, 0)
+    model = DecoderConfig(d_model=16, n_layers=2).build(size, 160, 0)
     mano = ManoConfig(seq_len=64).build(0)
     with pytest.raises(
         InputError, match="igsm_probing measures models of iGSM only; use data=igsm"
     ):
         IgsmProbingConfig().check(model, mano)
     with pytest.raises(InputError, match="Encoder attends to both sides"):
-        IgsmProbingConfig().check(EncoderConfig(d_model=16).build(size, 192, 0), corpus)
+        IgsmProbingConfig().check(EncoderConfig(d_model=16).build(size, 160, 0), corpus)
     with pytest.raises(InputError, match="state 3 is not there; this model has 0 to 2"):
         IgsmProbingConfig(layers=[3]).check(model, corpus)
-    with pytest.raises(InputError, match="longer_op=3; must be above data.op_max=3"):
-        IgsmProbingConfig(longer_op=3).check(model, corpus)
+    with pytest.raises(InputError, match="longer_op=2; must be above data.op_max=2"):
+        IgsmProbingConfig(longer_op=2).check(model, corpus)
     with pytest.raises(InputError, match="no problem of 40 operations with ip_max=4"):
         IgsmProbingConfig(longer_op=40).check(model, corpus)
     for options, message in (
