@@ -9,8 +9,10 @@ from pathlib import Path
 import polars as pl
 
 from physlm.errors import InputError
+from physlm.record import RunRecord
 from physlm.report.architectures import caveats, compared_architectures
 from physlm.report.command_line import add_where, parser_of_runs, readable_records, require_folder
+from physlm.report.labels import stale_labels
 from physlm.report.results import Results
 from physlm.report.summary import choose, mixed_code
 from physlm.report.tables import markdown_rows, tabulate, tabulate_curves
@@ -40,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             loss=chosen.loss,
             threshold=chosen.threshold,
         )
-        _show_notes(results)
+        _show_notes(results, records)
         _show(compared, chosen.threshold)
         if chosen.output is not None:
             _write(compared, chosen.output)
@@ -95,9 +97,10 @@ def _curves(folders: Sequence[Path]) -> pl.DataFrame | None:
         return None
 
 
-def _show_notes(results: Results) -> None:
-    """What a reader must know of the runs, on standard error."""
-    notes = caveats(results)
+def _show_notes(results: Results, records: Sequence[RunRecord]) -> None:
+    """What a reader must know of the compared runs, on standard error."""
+    ids = set(results.runs["run_id"])
+    notes = caveats(results) + stale_labels(record for record in records if record.run_id in ids)
     if fault := mixed_code(results.runs):
         notes.append(f"these runs are of {fault}")
     for note in notes:

@@ -12,6 +12,7 @@ from hydra.errors import HydraException
 from hydra.types import RunMode
 
 from physlm.config import RunConfig, composed, config_dir, register, run_config
+from physlm.config.files import option_names
 from physlm.data.cfg.corpus import CfgConfig
 from physlm.data.files.bible import BibleConfig
 from physlm.data.fixed_length import FixedLengthConfig
@@ -332,6 +333,20 @@ def test_every_sweep_composes(config):
     assert sweeps
     for path in sweeps:
         assert config(f"+sweeps={path.stem}").seed == 0
+
+
+FITS = [
+    pytest.param(task, scale, marks=[] if (task, scale) == ("capo", "gpu") else pytest.mark.slow)
+    for task in ("copy", "depo", "brevo", "mano", "lano", "capo")
+    for scale in ("laptop", "gpu", "paper")
+]
+
+
+@pytest.mark.parametrize(("task", "scale"), FITS)
+def test_every_architecture_fits_every_task(config, task, scale):
+    for name in sorted(option_names("architecture")):
+        words = (f"+experiment={task}", f"+architecture={name}", f"scale={scale}")
+        assert config(*words).label == name
 
 
 @pytest.mark.parametrize(

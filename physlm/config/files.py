@@ -164,6 +164,12 @@ def config_dir() -> Path:
     raise InputError(f"no configuration found in {package} or beside it; install physlm again")
 
 
+def option_names(group: str) -> frozenset[str]:
+    """The options in the file of a group, such as ``architecture``."""
+    content = _read(config_dir() / f"{group}.yaml")[1]
+    return frozenset(content[_OPTIONS])
+
+
 def _split(config_path: str) -> tuple[str, str]:
     """The group of a configuration, and its name in the group."""
     group, _, name = config_path.removesuffix(".yaml").rpartition("/")

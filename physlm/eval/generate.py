@@ -59,14 +59,14 @@ def generate(
         InputError: If the model has no decoding state, a prompt is empty or has a token outside the
             vocabulary, a row would exceed the longest window, or the logits are not finite.
     """
-    padded, lengths = _padded(model, prompts, sampling)
+    padded, lengths = padded_prompts(model, prompts, sampling)
     shape = (len(padded), sampling.max_new_tokens)
     # In (0, 1]: the number 0 would draw the first token even if its probability is 0.
     uniform = 1 - stream(seed, "sampling").random(shape, np.float32)
     written = np.empty(shape, dtype=np.int64)
     # Sorted, so that rows of one length, which need no padding mask, share a batch.
     order = np.argsort(lengths, kind="stable")
-    with _evaluating(model):
+    with evaluating(model):
         for first in range(0, len(padded), sampling.batch_size):
             batch = order[first : first + sampling.batch_size]
             tokens = padded[batch, : lengths[batch[-1]]]
@@ -205,7 +205,7 @@ class _Program:
 
 
 @contextlib.contextmanager
-def _evaluating(model: LanguageModel) -> Iterator[None]:
+def evaluating(model: LanguageModel) -> Iterator[None]:
     """Evaluation mode inside; afterwards each module returns to the mode it was in."""
     training = [module for module in model.modules() if module.training]
     try:
@@ -217,7 +217,7 @@ def _evaluating(model: LanguageModel) -> Iterator[None]:
             module.training = True
 
 
-def _padded(
+def padded_prompts(
     model: LanguageModel,
     prompts: Sequence[Sequence[int] | np.ndarray] | Int[Tensor, "rows seq"],
     sampling: Sampling,

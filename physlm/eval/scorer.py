@@ -98,6 +98,18 @@ def require_causal(name: str, model: "LanguageModel", fault: str) -> None:
         raise InputError(f"eval={name}: {type(model).__name__} {fault}")
 
 
+def require_generation(model: "LanguageModel") -> None:
+    """Require that a decoder of ours has a decoding state.
+
+    Raises:
+        InputError: If one of its mixers defines none.
+    """
+    from physlm.models.decoder import Decoder
+
+    if isinstance(model, Decoder):
+        model.new_states()
+
+
 def require_window(model: "LanguageModel", what: str, n_tokens: int, *, n_unread: int = 0) -> None:
     """Require that the model's window holds all tokens but the last ``n_unread``.
 

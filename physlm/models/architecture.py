@@ -13,6 +13,7 @@ from physlm.models.architecture_checks import (
     check_experts,
     check_mixer,
     check_position,
+    check_z_loss,
 )
 from physlm.models.canon_config import CanonConfig
 from physlm.models.components import (
@@ -21,6 +22,8 @@ from physlm.models.components import (
     MlpKind,
     NormKind,
     PositionEncoding,
+    ResidualInit,
+    ZLossKind,
 )
 from physlm.models.size import matched_width, require_matched
 from physlm.registry import register
@@ -121,6 +124,8 @@ class TransformerConfig(ModelConfig):
     has_bias: bool = True
     tie_embeddings: bool = True  # input embedding = output projection
     init_std: float = 0.02
+    # Initial matrices whose output is added to the residual stream.
+    residual_init: ResidualInit = field(default=ResidualInit.scaled, metadata=LATER)
     # RMSNorm over the queries of all heads, and over the keys, before they are rotated.
     has_qk_norm: bool = field(default=False, metadata=LATER)
     # Rope: fraction of the heads that are rotated, the first ones.
@@ -129,6 +134,8 @@ class TransformerConfig(ModelConfig):
     rope_is_interleaved: bool = field(default=False, metadata=LATER)
     # Weight of the mean squared log-partition function of the scores in the training loss.
     z_loss: float = field(default=0.0, metadata=LATER)
+    # What it squares; nll: the loss of each token, as in the release of Part 4.1.
+    z_loss_kind: ZLossKind = field(default=ZLossKind.log_partition, metadata=LATER)
     # Sets the MLP's width so that all but embeddings has the size of a plain rope model.
     is_size_matched: bool = field(default=False, metadata=LATER)
     # Canon layers in every block; null: none.
@@ -194,8 +201,7 @@ class TransformerConfig(ModelConfig):
         for name in ("rope_base", "norm_eps", "init_std"):
             if not 0 < getattr(self, name) < math.inf:
                 raise ValueError(f"{name}={getattr(self, name)}; must be above 0")
-        if not 0 <= self.z_loss < math.inf:
-            raise ValueError(f"z_loss={self.z_loss}; must be at least 0")
+        check_z_loss(self)
         check_position(self)
         check_mixer(self)
         if not self.mlp_ratio * self.d_model < 2**62:

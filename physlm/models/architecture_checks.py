@@ -3,10 +3,21 @@
 import math
 from typing import TYPE_CHECKING
 
-from physlm.models.components import MlpKind, PositionEncoding
+from physlm.models.components import MlpKind, PositionEncoding, ZLossKind
 
 if TYPE_CHECKING:
     from physlm.models.architecture import DecoderConfig, TransformerConfig
+
+
+def check_z_loss(config: "TransformerConfig") -> None:
+    """A weight that is no reward, and a kind only where there is a weight."""
+    if not 0 <= config.z_loss < math.inf:
+        raise ValueError(f"z_loss={config.z_loss}; must be at least 0")
+    if config.z_loss_kind is not ZLossKind.log_partition and not config.z_loss:
+        raise ValueError(
+            f"z_loss_kind={config.z_loss_kind.value} with z_loss=0.0, which adds nothing; leave it "
+            "out or set z_loss"
+        )
 
 
 def check_position(config: "TransformerConfig") -> None:

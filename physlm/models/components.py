@@ -24,6 +24,24 @@ class MlpKind(str, Enum):
     none = "none"
 
 
+class ResidualInit(str, Enum):
+    """How matrices start whose output is added to the residual stream: scaled by depth, or plain.
+
+    Scaled divides the standard deviation by the root of twice the number of blocks, as GPT-2 does.
+    Plain starts them as all other matrices, as the release of Part 4.1 does.
+    """
+
+    scaled = "scaled"
+    plain = "plain"
+
+
+class ZLossKind(str, Enum):
+    """What a z-loss squares: the log-partition function, as PaLM, or the loss of each token."""
+
+    log_partition = "log_partition"
+    nll = "nll"
+
+
 class PositionEncoding(str, Enum):
     """How positions enter attention.
 

@@ -4,6 +4,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from physlm.models.components import ZLossKind
 from physlm.models.derivatives import first_only, is_exact
 
 NO_TARGET = -1  # a target that is no token
@@ -15,14 +16,18 @@ _MOST_PARTS = 8
 
 
 def summed_cross_entropy(
-    logits: Float[Tensor, "tokens vocab"], targets: Int[Tensor, " tokens"], z_loss: float = 0.0
+    logits: Float[Tensor, "tokens vocab"],
+    targets: Int[Tensor, " tokens"],
+    z_loss: float = 0.0,
+    kind: ZLossKind = ZLossKind.log_partition,
 ) -> Float[Tensor, ""]:
     """Summed loss in nats against the targets that are not `NO_TARGET`.
 
     Args:
         logits: Unnormalised scores.
         targets: Token ids, or `NO_TARGET`.
-        z_loss: Weight of the squared log-partition functions (logsumexp) that are added.
+        z_loss: Weight of the squares that are added.
+        kind: Of which the squares are: log-partition functions (logsumexp), or losses.
 
     Source:
         Chowdhery et al. (2022), PaLM, section 5, for the z-loss.
@@ -33,6 +38,10 @@ def summed_cross_entropy(
     if not z_loss:
         return loss
     squares = logits.float().logsumexp(dim=-1).square()
+    if kind is ZLossKind.nll:
+        squares = nn.functional.cross_entropy(
+            logits.float(), targets, ignore_index=NO_TARGET, reduction="none"
+        ).square()
     return loss + z_loss * (squares * (targets != NO_TARGET)).sum()
 
 
@@ -41,6 +50,7 @@ def linear_cross_entropy(
     weight: Float[Tensor, "vocab width"],
     targets: Int[Tensor, " tokens"],
     z_loss: float = 0.0,
+    kind: ZLossKind = ZLossKind.log_partition,
 ) -> Float[Tensor, ""]:
     """Summed loss in nats of ``hidden @ weight.T`` against the targets that are not `NO_TARGET`.
 
@@ -52,20 +62,22 @@ def linear_cross_entropy(
         hidden: Normed last states.
         weight: Output head.
         targets: Token ids, or `NO_TARGET`.
-        z_loss: Weight of the squared log-partition functions that are added.
+        z_loss: Weight of the squares that are added.
+        kind: Of which the squares are, see `summed_cross_entropy`.
     """
     most_logits = _MOST_LOGITS.get(hidden.device.type, 2**28)
     n_rows = max(1, most_logits // len(weight), -(-len(hidden) // _MOST_PARTS))
     if len(hidden) <= n_rows or is_exact():
-        return summed_cross_entropy(nn.functional.linear(hidden, weight), targets, z_loss)
+        return summed_cross_entropy(nn.functional.linear(hidden, weight), targets, z_loss, kind)
     if not torch.is_grad_enabled():
         parts = zip(torch.split(hidden, n_rows), torch.split(targets, n_rows), strict=True)
-        return torch.stack([linear_cross_entropy(h, weight, t, z_loss) for h, t in parts]).sum()
+        losses = [linear_cross_entropy(h, weight, t, z_loss, kind) for h, t in parts]
+        return torch.stack(losses).sum()
     # Autocast is applied by hand: inside the loop it would cast the weight again for every part.
     dtype = _dtype_of_products(hidden)
     with torch.autocast(hidden.device.type, enabled=False):
         loss, d_hidden, d_weight = _with_gradients(
-            hidden.detach().to(dtype), weight.detach().to(dtype), targets, n_rows, z_loss
+            hidden.detach().to(dtype), weight.detach().to(dtype), targets, n_rows, z_loss, kind
         )
     # A linear function with the gradients just computed, minus its own value: adds 0 to the loss,
     # and gives autograd these gradients, under transforms of torch.func and compiled as well.
@@ -81,6 +93,7 @@ def _with_gradients(
     targets: Int[Tensor, " tokens"],
     n_rows: int,
     z_loss: float,
+    kind: ZLossKind,
 ) -> tuple[Float[Tensor, ""], Float[Tensor, "tokens width"], Float[Tensor, "vocab width"]]:
     """The loss and its gradients, ``n_rows`` tokens at a time.
 
@@ -89,7 +102,8 @@ def _with_gradients(
         weight: Output head.
         targets: Token ids, or `NO_TARGET`.
         n_rows: Tokens of a part.
-        z_loss: Weight of the squared log-partition functions.
+        z_loss: Weight of the squares that are added.
+        kind: Of which the squares are.
     """
     # Loss and weight gradient are sums over all tokens: fp32, whatever the products are in.
     loss = hidden.new_zeros((), dtype=torch.float32)
@@ -103,13 +117,18 @@ def _with_gradients(
         is_counted = (target != NO_TARGET)[:, None]
         # A comparison instead of a scatter: it fuses with exp and needs no one-hot tensor.
         is_target = vocabulary == target[:, None]
-        loss = loss - log_p.gather(1, target.clamp(min=0)[:, None]).mul(is_counted).sum()
+        nll = -log_p.gather(1, target.clamp(min=0)[:, None]).mul(is_counted)
+        loss = loss + nll.sum()
         p = log_p.exp()
-        if z_loss:
+        if z_loss and kind is ZLossKind.log_partition:
             log_z = logits.logsumexp(dim=-1, keepdim=True)
             loss = loss + z_loss * (log_z.square() * is_counted).sum()
             p = p * (1 + 2 * z_loss * log_z)  # the gradient of log_z is the distribution itself
-        d_logits = ((p - is_target.float()) * is_counted).to(states.dtype)
+        d_logits = (p - is_target.float()) * is_counted
+        if z_loss and kind is ZLossKind.nll:
+            loss = loss + z_loss * nll.square().sum()
+            d_logits = d_logits * (1 + 2 * z_loss * nll)
+        d_logits = d_logits.to(states.dtype)
         d_hidden.append(d_logits @ weight)
         d_weight = d_weight + d_logits.mT @ states
     return loss, torch.cat(d_hidden), d_weight

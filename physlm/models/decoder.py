@@ -146,5 +146,9 @@ class Decoder(Transformer):
     ) -> Float[Tensor, ""]:
         z_loss = self.config.z_loss if self.training else 0.0
         return linear_cross_entropy(
-            hidden.flatten(0, 1), self.output_weight, targets.flatten(), z_loss
+            hidden.flatten(0, 1),
+            self.output_weight,
+            targets.flatten(),
+            z_loss,
+            self.config.z_loss_kind,
         )

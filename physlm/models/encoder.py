@@ -46,7 +46,8 @@ class Encoder(Transformer):
         hidden = self.hidden_states(inputs, segments.masked_fill(~is_token, -1)).flatten(0, 1)
         answers = tokens.masked_fill(~is_chosen, NO_TARGET).flatten()
         z_loss = self.config.z_loss if self.training else 0.0
-        loss = linear_cross_entropy(hidden, self.output_weight, answers, z_loss)
+        kind = self.config.z_loss_kind
+        loss = linear_cross_entropy(hidden, self.output_weight, answers, z_loss, kind)
         return loss / self.config.masked_fraction
 
     @property

@@ -19,11 +19,13 @@ Weights = dict[str, Tensor]
 _SIZES = {"n_layers", "n_heads", "d_model", "mlp_ratio", "norm_eps", "is_size_matched"}
 _OF_TRAINING = {
     "init_std",
+    "residual_init",
     "n_active_experts",
     "expert_capacity",
     "load_balance",
     "penalty",
     "z_loss",
+    "z_loss_kind",
 }
 _KNOWN_PARTS = {
     Decoder,

@@ -14,7 +14,7 @@ from physlm.errors import InputError
 from physlm.models.architecture import TransformerConfig
 from physlm.models.attention_mask import AttentionMask
 from physlm.models.block import Block, norm
-from physlm.models.components import PositionEncoding
+from physlm.models.components import PositionEncoding, ResidualInit
 from physlm.models.context import Context
 from physlm.models.language_model import LanguageModel, chosen
 from physlm.models.parameters import Declaration, Start, declarations, roles, starts
@@ -63,7 +63,7 @@ class Transformer(LanguageModel):
 
     @torch.no_grad()
     def initialise(self, seed: int) -> None:
-        """GPT-2's initialisation, from the seed's own stream: residual outputs shrink with depth.
+        """Initial values from the seed's own stream; by default GPT-2's (see ``residual_init``).
 
         Parameters that a function initialises have a stream each, so that a model with them has
         the same other weights as a model without.
@@ -75,10 +75,11 @@ class Transformer(LanguageModel):
         """
         generator = _generator(seed, "weights")
         parameters, declared = dict(self.named_parameters()), declarations(self)
+        is_plain = self.config.residual_init is ResidualInit.plain
+        of_residual = 1.0 if is_plain else 1 / math.sqrt(2 * self.config.n_layers)
         for name, start in starts(self).items():
             if start is Start.normal:
-                is_residual = declared[name].is_residual
-                scale = 1 / math.sqrt(2 * self.config.n_layers) if is_residual else 1.0
+                scale = of_residual if declared[name].is_residual else 1.0
                 parameters[name].normal_(0.0, self.config.init_std * scale, generator=generator)
             elif start is Start.zero:
                 parameters[name].zero_()

@@ -57,7 +57,7 @@ class Read(DecodingState):
         self.rows = rows
 
     def keep(self, kept):
-        self.rows = [self.rows[i] for i in kept.tolist()]
+        self.rows = [list(self.rows[i]) for i in kept.tolist()]
 
 
 class Scripted(LanguageModel):

@@ -3,6 +3,7 @@ import torch
 
 from physlm.models import cross_entropy
 from physlm.models.architecture import DecoderConfig, EncoderConfig
+from physlm.models.components import ZLossKind
 from physlm.models.cross_entropy import NO_TARGET, linear_cross_entropy
 
 N_TOKENS, WIDTH, N_VOCABULARY = 50, 8, 20
@@ -42,20 +43,24 @@ def test_any_parts_give_the_loss_and_gradients_of_the_whole(case, n_rows, factor
         torch.testing.assert_close(ours, theirs)
 
 
+@pytest.mark.parametrize("kind", ZLossKind)
 @pytest.mark.parametrize("n_rows", [7, 1000])
-def test_the_z_loss_adds_squared_log_partition_functions_of_targets(case, n_rows, monkeypatch):
+def test_the_z_loss_adds_squares_of_targets(case, n_rows, kind, monkeypatch):
     monkeypatch.setitem(cross_entropy._MOST_LOGITS, "cpu", n_rows * N_VOCABULARY)
     hidden, weight, targets = case
-    squares = (hidden @ weight.T)[targets >= 0].exp().sum(dim=1).log().square()
-    expected = reference(*case) + 0.3 * squares.sum()
-    loss = linear_cross_entropy(*case, z_loss=0.3)
+    scores = (hidden @ weight.T)[targets >= 0]
+    values = scores.exp().sum(dim=1).log()
+    if kind is ZLossKind.nll:
+        values = values - scores.gather(1, targets[targets >= 0][:, None])[:, 0]
+    expected = reference(*case) + 0.3 * values.square().sum()
+    loss = linear_cross_entropy(*case, z_loss=0.3, kind=kind)
     torch.testing.assert_close(loss, expected)
     for ours, theirs in zip(
         torch.autograd.grad(loss, case[:2]), torch.autograd.grad(expected, case[:2]), strict=True
     ):
         torch.testing.assert_close(ours, theirs)
     with torch.no_grad():
-        torch.testing.assert_close(linear_cross_entropy(*case, z_loss=0.3), expected)
+        torch.testing.assert_close(linear_cross_entropy(*case, z_loss=0.3, kind=kind), expected)
 
 
 @pytest.mark.parametrize("kind", [DecoderConfig, EncoderConfig])
@@ -65,6 +70,22 @@ def test_only_training_has_a_z_loss(kind):
     windows = tokens, tokens.roll(-1, 1)
     assert squared.loss(*windows) > plain.loss(*windows) + 1
     assert squared.eval().loss(*windows) == plain.eval().loss(*windows)
+
+
+@pytest.mark.parametrize("kind", [DecoderConfig, EncoderConfig])
+def test_a_model_squares_what_its_z_loss_says(kind):
+    losses = {
+        name: kind(n_layers=1, d_model=8, z_loss=0.1, z_loss_kind=name).build(20, 12, 0)
+        for name in ("log_partition", "nll")
+    }
+    tokens = torch.randint(20, (4, 12), generator=torch.Generator().manual_seed(0))
+    found = {}
+    for name, model in losses.items():
+        torch.manual_seed(0)
+        found[name] = model.loss(tokens, tokens.roll(-1, 1)).item()
+    assert found["nll"] != pytest.approx(found["log_partition"], rel=1e-4)
+    with pytest.raises(ValueError, match="z_loss_kind=nll with z_loss=0.0, .* set z_loss"):
+        kind(z_loss_kind="nll")
 
 
 def test_parts_are_right_where_the_output_layer_is_also_the_embedding(case, monkeypatch):

@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+from dataclasses import replace
 from typing import ClassVar
 
 import pytest
@@ -11,12 +12,14 @@ from torch import nn
 from physlm.errors import InputError
 from physlm.models.adapter import adapted
 from physlm.models.block import Block
+from physlm.models.components import ResidualInit
 from physlm.models.decoder import Decoder
 from physlm.models.inherited import Lora
 from physlm.models.language_model import LanguageModel
 from physlm.models.parameters import Declaration, Start, decays, roles
 from physlm.models.quantised import require_quantisable
 from physlm.rng import stream_key
+from physlm.run_id import identity
 from physlm.train.batches import Batches
 from physlm.train.compiled_step import CompiledStep
 from physlm.train.module import TrainingModule
@@ -25,6 +28,8 @@ from physlm.train.replicas import ReplicatedStep
 from physlm.train.schedule import OptimConfig
 from physlm.train.trainer import TrainerConfig
 from tests.conftest import tiny_biod_config
+from tests.models.mixers.linear.test_mixers import KINDS
+from tests.models.mixers.linear.test_mixers import config as linear_config
 from tests.models.test_decoder import STYLES, config
 from tests.models.test_encoder import ENCODERS, encoder_config
 
@@ -79,6 +84,22 @@ def test_first_weights_are_those_of_the_rule_by_names(name):
             std = CONFIGS[name].init_std * (1 / math.sqrt(2 * 2) if is_out else 1)
             expected.normal_(0.0, std, generator=generator)
         assert torch.equal(parameter, expected), path
+
+
+@pytest.mark.parametrize("name", ["gpt2", "llama", "gla", "gdn"])
+def test_plain_initial_values_are_alike_for_all_matrices(name):
+    given = linear_config(name) if name in KINDS else config(name)
+    plain = replace(given, residual_init="plain", init_std=0.05, n_layers=3)
+    models = {init: replace(plain, residual_init=init).build(20, 12, 3) for init in ResidualInit}
+    scaled = dict(models[ResidualInit.scaled].named_parameters())
+    for path, parameter in models[ResidualInit.plain].named_parameters():
+        is_out = path.endswith(("attention.out.weight", "mlp.down.weight"))
+        factor = math.sqrt(2 * 3) if is_out else 1.0
+        torch.testing.assert_close(parameter, scaled[path] * factor)
+        if is_out:
+            assert parameter.std().item() == pytest.approx(0.05, rel=0.15)
+    assert "residual_init" not in identity(replace(plain, residual_init="scaled"))
+    assert identity(plain)["residual_init"] == "plain"
 
 
 @pytest.mark.parametrize("is_adapted", [False, True])

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
+from graphlib import CycleError, TopologicalSorter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,12 +11,10 @@ from jaxtyping import Int
 
 from physlm.data.corpus import Documents, require_at_least
 from physlm.data.tasks.brevo_documents import MOST_PARENTS, brevo_documents
-from physlm.data.tasks.names import SMALLEST, NameLaw, cumulative_sizes, split_names
+from physlm.data.tasks.names import SMALLEST, Name, NameLaw, cumulative_sizes, split_names
 from physlm.data.tasks.synthetic_task import Difficulty, Evaluation, SyntheticTask, require_prompt
 from physlm.data.tasks.task_corpus import TaskConfig
 from physlm.registry import register
-
-Name = tuple[int, ...]
 
 
 class QueriedVertex(str, Enum):
@@ -180,12 +179,12 @@ class Brevo(SyntheticTask):
 
     def check(self, prompt: Int[np.ndarray, " prompt"], answer: Int[np.ndarray, " answer"]) -> bool:
         """Whether the answer is a topological order of all ancestors and the query, and ends."""
-        names = self.vertices(answer)
+        question, names = self.question(prompt), self.vertices(answer)
         if names is None:
             return False
         if self.accepts_duplicates:
             names = list(dict.fromkeys(names))
-        return self.question(prompt).accepts(names)
+        return question.accepts(names)
 
     def chance(self, difficulty: Difficulty) -> float:  # noqa: ARG002
         """None: no answer fits many graphs."""
@@ -215,6 +214,10 @@ class Brevo(SyntheticTask):
         parents: dict[Name, list[Name]] = {}
         for parent, child in zip(edges[::2], edges[1::2], strict=True):
             parents.setdefault(child, []).append(parent)
+        try:
+            TopologicalSorter(parents).prepare()
+        except CycleError as error:
+            raise ValueError("the edges of a prompt of Brevo have a cycle; remove it") from error
         return Question({v: tuple(own) for v, own in parents.items()}, query[0])
 
     def _n_tokens(self, n_of_name: int) -> int:

@@ -98,7 +98,10 @@ class Copy(SyntheticTask):
     def check(self, prompt: Int[np.ndarray, " prompt"], answer: Int[np.ndarray, " answer"]) -> bool:
         """Whether the answer is the string before ``<copy>``."""
         require_prompt(self, prompt)
-        return np.array_equal(self.last_document(prompt)[:-1], answer)
+        own = self.last_document(prompt)[:-1]
+        if not len(own) or (own >= self.n_symbols).any():
+            raise ValueError("a prompt of Copy has symbols alone, one or more, before <copy>")
+        return np.array_equal(own, answer)
 
     def chance(self, difficulty: Difficulty) -> float:
         """All symbols guessed; ``1 / n_symbols`` for each."""

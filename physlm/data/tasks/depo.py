@@ -12,6 +12,7 @@ from physlm.data.growing import grown
 from physlm.data.splitmix import below, next_bits, stream_of
 from physlm.data.tasks.names import (
     SMALLEST,
+    Name,
     NameLaw,
     cumulative_sizes,
     draw_names,
@@ -121,21 +122,39 @@ class Depo(SyntheticTask):
 
     def check(self, prompt: Int[np.ndarray, " prompt"], answer: Int[np.ndarray, " answer"]) -> bool:
         """Whether the answer is exactly the k-th successor of the queried name."""
-        require_prompt(self, prompt)
-        own, ans = self.last_document(prompt), self.mark("<ans>")
-        queries = np.flatnonzero((own > ans) & (own <= ans + self.k_max))
-        if not len(queries):
-            raise ValueError("a prompt of Depo has a query before <ans>; add it")
-        names = split_names(own[: queries[0]], self.law) or []
-        successor = dict(zip(names[::2], names[1::2], strict=True))
-        (at,) = split_names(own[queries[-1] + 1 : -1], self.law) or [()]
-        for _ in range(int(own[queries[-1]]) - ans):
+        successor, at, k = self._question(prompt)
+        for _ in range(k):
             at = successor[at]
         return tuple(np.asarray(answer).tolist()) == at
 
     def chance(self, difficulty: Difficulty) -> float:
         """One of the names of the document."""
         return 1 / difficulty.get("size", self.n_max)
+
+    def _question(self, prompt: np.ndarray) -> tuple[dict[Name, Name], Name, int]:
+        """The successor of every name, the name that is queried last, and the number of steps.
+
+        Raises:
+            ValueError: If the prompt has another form.
+        """
+        require_prompt(self, prompt)
+        own, ans = self.last_document(prompt), self.mark("<ans>")
+        queries = np.flatnonzero((own > ans) & (own <= ans + self.k_max))
+        if not len(queries):
+            raise ValueError("a prompt of Depo has a query before <ans>; add it")
+        names = split_names(own[: queries[0]], self.law)
+        if names is None or len(names) % 2:
+            raise ValueError("a prompt of Depo has pairs of names before its first query")
+        successor = dict(zip(names[::2], names[1::2], strict=True))
+        if len(successor) < len(names) // 2 or {*successor.values()} != successor.keys():
+            raise ValueError(
+                "a prompt of Depo has every name twice in its edges: before its successor, and "
+                "after its predecessor"
+            )
+        queried = split_names(own[queries[-1] + 1 : -1], self.law)
+        if queried is None or len(queried) != 1 or queried[0] not in successor:
+            raise ValueError("a prompt of Depo has one name of the edges between query and <ans>")
+        return successor, queried[0], int(own[queries[-1]]) - ans
 
 
 @register("data", "depo")

@@ -1,22 +1,23 @@
 """Mano: arithmetic in prefix notation, modulo a prime."""
 
+import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, field
 
 import numpy as np
-from jaxtyping import Float64, Int
+from jaxtyping import Int
 
-from physlm.data.compilation import compiled, compiled_within
 from physlm.data.corpus import Documents, require_at_least
-from physlm.data.growing import grown
-from physlm.data.splitmix import below, next_bits, stream_of
+from physlm.data.tasks.mano_documents import mano_documents
+from physlm.data.tasks.mano_law import OPERATORS, hash_bound, n_expressions, split_laws, value_law
 from physlm.data.tasks.synthetic_task import Difficulty, Evaluation, SyntheticTask, require_prompt
 from physlm.data.tasks.task_corpus import TaskConfig
 from physlm.registry import register
+from physlm.run_id import LATER
 
-OPERATORS = ("+", "-", "*")
 _SYNONYMS = ("plus", "minus", "times")
+_FRACTIONS = (0.01, 0.99)  # that may be held out, besides 0
+_FEWEST = 30  # expressions in each part: fewer might be none, as a hash decides
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,11 +29,20 @@ class Mano(SyntheticTask):
     part has a uniform number of operators below l, and its right part the rest. All tokens are
     predicted with loss.
 
+    Of the longest expressions a part can be held out for tests. A hash of its operators and values
+    decides for each expression, the same in every run; synonyms do not count, and expressions that
+    differ in the order of a sum are different ones. Training has the law above, given that an
+    expression of L operators is not held out: l stays uniform. Shorter expressions are all in
+    training, among them the parts of the held-out ones.
+
     Attributes:
         n_max: Largest number of operators, L; l is uniform from 1 to L.
         modulus: Values are 0 to ``modulus - 1``.
         has_synonyms: Whether operators, ``bos``, and the marks of length and answer have two tokens
             each, one of which is drawn at every occurrence.
+        held_out_fraction: Fraction of the expressions of L operators that are for tests only; 0, as
+            published, tests on fresh draws of what training draws from. Above 0 there are two
+            evaluation sets of L operators: held-out expressions, and the others.
 
     Raises:
         ValueError: If a value is out of range.
@@ -44,10 +54,13 @@ class Mano(SyntheticTask):
     n_max: int = 10
     modulus: int = 23
     has_synonyms: bool = True
+    held_out_fraction: float = field(default=0.0, metadata=LATER)
 
     def __post_init__(self) -> None:
         require_at_least(self, 1, "n_max")
         require_at_least(self, 2, "modulus")
+        if self.held_out_fraction:
+            self._require_two_parts()
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -78,43 +91,109 @@ class Mano(SyntheticTask):
 
     @property
     def difficulties(self) -> Mapping[str, tuple[int, int]]:
-        """The number of operators."""
-        return {"l": (1, self.n_max)}
+        """The number of operators, and whether expressions are held-out ones."""
+        return {"l": (1, self.n_max)} | ({"held_out": (0, 1)} if self.held_out_fraction else {})
 
     @property
     def evaluations(self) -> tuple[Evaluation, ...]:
-        """L operators."""
-        return (Evaluation({"l": self.n_max}, {}),)
+        """L operators; of held-out expressions and of the others, if some are held out."""
+        if not self.held_out_fraction:
+            return (Evaluation({"l": self.n_max}, {}),)
+        parts = ({"held_out": 1}, {"held_out": 0})
+        return tuple(Evaluation({"l": self.n_max, **part}, part) for part in parts)
 
     def numbered(self, key: int, first: int, last: int, difficulty: Difficulty) -> Documents:
-        """Documents ``first`` to ``last - 1`` of a key; see ``SyntheticTask``."""
-        tokens, starts = _documents(
+        """Documents ``first`` to ``last - 1`` of a key; see ``SyntheticTask``.
+
+        Raises:
+            ValueError: If held-out expressions of fewer than L operators are asked for.
+        """
+        is_held_out = bool(difficulty.get("held_out"))
+        fewest = self.n_max if is_held_out else 1
+        fewest, most = difficulty.get("l", fewest), difficulty.get("l", self.n_max)
+        if is_held_out and fewest < self.n_max:
+            raise ValueError(
+                f"l={fewest} with held_out=1; only expressions of n_max={self.n_max} operators are "
+                "held out, leave l out"
+            )
+        tokens, starts = mano_documents(
             np.uint64(key),
             first,
             last - first,
-            (difficulty.get("l", 1), difficulty.get("l", self.n_max), self.n_max),
+            (fewest, most, self.n_max),
             self.modulus,
             (self.bos, len(self.words)),
             self.has_synonyms,
+            (hash_bound(self.held_out_fraction), is_held_out),
         )
         return Documents(tokens, starts)
 
     def check(self, prompt: Int[np.ndarray, " prompt"], answer: Int[np.ndarray, " answer"]) -> bool:
         """Whether the answer is the value of the expression, and nothing else."""
+        return list(np.asarray(answer).tolist()) == [self._value(prompt)]
+
+    def chance(self, difficulty: Difficulty) -> float:
+        """The probability of the most common value, which is 0 unless few expressions are meant."""
+        n = difficulty.get("l", self.n_max)
+        law = value_law(self.modulus, n)
+        if self.held_out_fraction and n == self.n_max:
+            laws = split_laws(self.modulus, n, self.held_out_fraction)
+            law = laws[difficulty.get("held_out", 0)]
+        return float(law.max())
+
+    def _value(self, prompt: np.ndarray) -> int:
+        """The value of a prompt's expression.
+
+        Raises:
+            ValueError: If the prompt has another form.
+        """
         require_prompt(self, prompt)
+        own = self.last_document(prompt).tolist()
+        value, n_operators = self._computed(own[1:-1]), (len(own) - 3) // 2
+        if value is None or (own[0], own[-1]) not in self._marks_of(n_operators):
+            raise ValueError(
+                "a prompt of Mano has <len_l>, an expression of l operators, <ans_l>, with l from "
+                f"1 to {self.n_max}"
+            )
+        return value
+
+    def _computed(self, tokens: list[int]) -> int | None:
+        """The value of an expression; None if the tokens are no whole one."""
         values: list[int] = []
-        for token in self.last_document(prompt)[-2:0:-1].tolist():
+        # From right to left, the parts of an operator are complete before it.
+        for token in reversed(tokens):
             if token < self.modulus:
                 values.append(token)
-            else:
+            elif token < len(self.words) and len(values) > 1:
                 left, right = values.pop(), values.pop()
                 operator = (token - self.modulus) % len(OPERATORS)
                 values.append((left + right, left - right, left * right)[operator] % self.modulus)
-        return list(np.asarray(answer).tolist()) == values
+            else:
+                return None
+        return values[0] if len(values) == 1 else None
 
-    def chance(self, difficulty: Difficulty) -> float:
-        """The probability of the most common value, which is 0."""
-        return float(value_law(self.modulus, difficulty.get("l", self.n_max)).max())
+    def _marks_of(self, n: int) -> set[tuple[int, int]]:
+        """The marks of length and answer of so many operators, each one or two tokens."""
+        if not 1 <= n <= self.n_max:
+            return set()
+        endings = ("", "_b") if self.has_synonyms else ("",)
+        lengths, answers = (
+            [self.mark(f"<{kind}_{n}{ending}>") for ending in endings] for kind in ("len", "ans")
+        )
+        return set(itertools.product(lengths, answers))
+
+    def _require_two_parts(self) -> None:
+        """Neither part of the longest expressions is empty, or so small that it is rarely drawn."""
+        least, most = _FRACTIONS
+        given = f"held_out_fraction={self.held_out_fraction}"
+        if not least <= self.held_out_fraction <= most:
+            raise ValueError(f"{given}; must be 0 for none, or from {least} to {most}")
+        n = n_expressions(self.modulus, self.n_max)
+        if min(self.held_out_fraction, 1 - self.held_out_fraction) * n < _FEWEST:
+            raise ValueError(
+                f"{given} of {n} expressions of n_max={self.n_max} operators modulo "
+                f"{self.modulus}; must hold out and leave at least {_FEWEST} each"
+            )
 
     def _lengths(self, ending: str) -> tuple[str, ...]:
         kinds = ((kind, n) for kind in ("len", "ans") for n in range(1, self.n_max + 1))
@@ -129,6 +208,7 @@ class ManoConfig(TaskConfig):
     n_max: int = 10
     modulus: int = 23
     has_synonyms: bool = True
+    held_out_fraction: float = field(default=0.0, metadata=LATER)
     seq_len: int = 1024
 
     def validate(self) -> None:
@@ -144,140 +224,3 @@ class ManoConfig(TaskConfig):
     def task(self) -> Mano:
         """The task."""
         return Mano(**self.own_values(Mano))
-
-
-@lru_cache
-def value_law(modulus: int, n_operators: int) -> Float64[np.ndarray, " values"]:
-    """Probability of each value of an expression."""
-    law = np.full(modulus, 1 / modulus)
-    if n_operators == 0:
-        return law
-    law, values = np.zeros(modulus), np.arange(modulus)
-    left, right = values[:, None], values[None, :]
-    for n_left in range(n_operators):
-        both = np.outer(value_law(modulus, n_left), value_law(modulus, n_operators - 1 - n_left))
-        for results in (left + right, left - right, left * right):
-            law += np.bincount((results % modulus).ravel(), weights=both.ravel())
-    found: np.ndarray = law / (len(OPERATORS) * n_operators)
-    return found
-
-
-@compiled
-def _documents(key, first, n_documents, lengths, modulus, ids, has_synonyms):  # type: ignore[no-untyped-def]
-    """Tokens of all documents, and where each starts.
-
-    Args:
-        key: Of the random streams.
-        first: Number of the first document.
-        n_documents: Number of documents.
-        lengths: Fewest and most operators, and the most that the task has.
-        modulus: Number of values.
-        ids: Of ``bos`` and of ``<len_1>``.
-        has_synonyms: Whether to draw between two tokens.
-    """
-    fewest, most, n_max = lengths
-    bos, len_1 = ids
-    starts = np.zeros(n_documents + 1, dtype=np.int64)
-    tokens = np.empty(2 * n_max + 5, dtype=np.int32)
-    work = np.empty(n_max + 2, dtype=np.int64)
-    for i in range(n_documents):
-        begin = starts[i]
-        tokens = grown(tokens, begin, 2 * n_max + 5)
-        state, bits = next_bits(stream_of(key, first + i))
-        n = fewest + below(bits, most - fewest + 1)
-        state = _write_expression(state, n, modulus, tokens, begin + 2, work)
-        end = begin + 2 * n + 3
-        tokens[begin] = bos
-        tokens[begin + 1] = len_1 + n - 1
-        tokens[end] = len_1 + n_max + n - 1
-        tokens[end + 1] = _value(tokens, begin + 2, end, modulus, work)
-        if has_synonyms:
-            _replace_by_synonyms(state, tokens, begin, end, modulus, 2 * n_max)
-        starts[i + 1] = end + 2
-    return tokens[: starts[-1]], starts
-
-
-@compiled_within
-def _write_expression(state, n, modulus, tokens, at, parts):  # type: ignore[no-untyped-def]
-    """Write an expression of ``n`` operators at a place; returns the new state.
-
-    Args:
-        state: Of the random stream.
-        n: Number of operators.
-        modulus: Number of values.
-        tokens: Receives the expression.
-        at: Where it begins.
-        parts: Room for the sizes of parts.
-    """
-    # Parts that are still to be written, the next one last: prefix notation needs no more.
-    n_parts, parts[0] = 1, n
-    while n_parts > 0:
-        n_parts -= 1
-        size = parts[n_parts]
-        state, bits = next_bits(state)
-        if size == 0:
-            tokens[at] = below(bits, modulus)
-        else:
-            tokens[at] = modulus + below(bits, 3)
-            state, bits = next_bits(state)
-            n_left = below(bits, size)
-            parts[n_parts] = size - 1 - n_left
-            parts[n_parts + 1] = n_left
-            n_parts += 2
-        at += 1
-    return state
-
-
-@compiled_within
-def _value(tokens, first, last, modulus, values):  # type: ignore[no-untyped-def]
-    """The value of the expression at ``first`` to ``last - 1``.
-
-    Args:
-        tokens: Holds the expression.
-        first: Its first place.
-        last: The place after it.
-        modulus: Number of values.
-        values: Room for the values of parts.
-    """
-    # From right to left, the parts of an operator are complete before it.
-    n = 0
-    for t in range(last - 1, first - 1, -1):
-        token = tokens[t]
-        if token < modulus:
-            values[n] = token
-            n += 1
-            continue
-        n -= 1
-        left, right = values[n], values[n - 1]
-        if token == modulus:
-            values[n - 1] = (left + right) % modulus
-        elif token == modulus + 1:
-            values[n - 1] = (left - right + modulus) % modulus
-        else:
-            values[n - 1] = (left * right) % modulus
-    return values[0]
-
-
-@compiled_within
-def _replace_by_synonyms(state, tokens, begin, end, modulus, shift):  # type: ignore[no-untyped-def]
-    """Replace each token that has a second one by that, with probability one half.
-
-    Args:
-        state: Of the random stream.
-        tokens: Holds the document.
-        begin: Place of ``bos``.
-        end: Place of the mark before the answer.
-        modulus: Number of values.
-        shift: From the first marks of length and answer to the second ones.
-    """
-    for t in range(begin, end + 1):
-        if tokens[t] < modulus:
-            continue
-        state, bits = next_bits(state)
-        is_second = below(bits, 2)
-        if t == begin:
-            tokens[t] -= is_second
-        elif t in (begin + 1, end):
-            tokens[t] += shift * is_second
-        else:
-            tokens[t] += 3 * is_second

@@ -10,6 +10,7 @@ from physlm.data.compilation import compiled_within
 from physlm.data.splitmix import below, next_bits, unit
 
 SMALLEST = 3  # number of things in a document, at least
+Name = tuple[int, ...]  # tokens
 
 
 class NameLaw(NamedTuple):
@@ -159,7 +160,7 @@ def write_name(tokens, at, names, lengths, i):  # type: ignore[no-untyped-def]
     return at + lengths[i]
 
 
-def split_names(tokens: np.ndarray, law: NameLaw) -> list[tuple[int, ...]] | None:
+def split_names(tokens: np.ndarray, law: NameLaw) -> list[Name] | None:
     """Tokens split into names; None if they are no whole names."""
     names, own = [], []
     for token in tokens.tolist():

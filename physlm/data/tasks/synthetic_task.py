@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import NamedTuple
 
@@ -84,6 +84,9 @@ class SyntheticTask(ABC):
             prompt: A document up to the mark that the answer follows; with documents before it,
                 the last one counts.
             answer: Tokens as generated.
+
+        Raises:
+            ValueError: If the prompt has another form.
         """
 
     @abstractmethod
@@ -109,6 +112,16 @@ class SyntheticTask(ABC):
             if not low <= value <= high:
                 raise ValueError(f"{name}={value}; must be from {low} to {high}")
         return self.numbered(int(rng.integers(2**64, dtype=np.uint64)), 0, n, difficulty)
+
+    @property
+    def identity(self) -> str:
+        """Its class and values as text, without fields that came LATER and are at their default."""
+        values = [
+            f"{field.name}={getattr(self, field.name)!r}"
+            for field in fields(self)
+            if not ("later" in field.metadata and getattr(self, field.name) == field.default)
+        ]
+        return f"{type(self).__name__}({', '.join(values)})"
 
     @cached_property
     def vocabulary(self) -> Vocabulary:
@@ -148,11 +161,16 @@ class SyntheticTask(ABC):
 
 
 def require_prompt(task: SyntheticTask, prompt: Int[np.ndarray, " prompt"]) -> None:
-    """Require that a prompt ends with the mark that an answer follows.
+    """Require tokens of the task, the last of which is the mark that an answer follows.
 
     Raises:
         ValueError: If not.
     """
+    strangers = [token for token in np.asarray(prompt).tolist() if not 0 <= token <= task.bos]
+    if strangers:
+        raise ValueError(
+            f"a prompt has tokens from 0 to {task.bos}, the vocabulary's, and not {strangers[0]}"
+        )
     ends = [task.mark(token) for token in task.answer_marks]
     if not len(prompt) or prompt[-1] not in ends:
         raise ValueError(f"a prompt ends with {' or '.join(task.answer_marks[:2])}; cut it there")

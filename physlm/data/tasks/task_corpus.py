@@ -89,7 +89,8 @@ class TaskCorpus:
 
     def fingerprint(self) -> str:
         """SHA-256 over everything that decides the documents."""
-        return hashlib.sha256(repr((self.task, self.n_documents, self.seed)).encode()).hexdigest()
+        content = f"({self.task.identity}, {self.n_documents}, {self.seed})"
+        return hashlib.sha256(content.encode()).hexdigest()
 
     def epoch(self, number: int, first: int, last: int) -> Documents:
         """Documents ``first`` to ``last - 1`` of an epoch."""

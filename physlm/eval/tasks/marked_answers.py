@@ -46,7 +46,7 @@ def scored_answers(
         windows: Windows with answers.
         batch_size: Windows per forward pass.
     """
-    found = [_of_tokens(model, corpus, part) for part in _parts(windows, batch_size)]
+    found = [token_scores(model, corpus, part) for part in _parts(windows, batch_size)]
     is_predicted, losses = (np.concatenate(columns) for columns in zip(*found, strict=True))
     return Scored(
         _summed(is_predicted, windows),
@@ -69,10 +69,16 @@ def _parts(windows: EvaluationWindows, batch_size: int) -> tuple[Tensor, ...]:
     return torch.split(tokens, batch_size)
 
 
-def _of_tokens(
+def token_scores(
     model: LanguageModel, corpus: TaskCorpus, tokens: Tensor
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Whether each token is the model's argmax, and its loss; the first of a window has neither."""
+    """Whether each token is the model's argmax, and its loss in nats; 0 for the first of a window.
+
+    Args:
+        model: The model.
+        corpus: Whose tokens they are; it decides whether documents of a window see each other.
+        tokens: Windows of documents.
+    """
     tokens = tokens.to(model.device)
     inputs, segments = tokens[:, :-1], None
     if not corpus.config.attention_across_documents:

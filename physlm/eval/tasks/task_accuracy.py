@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from physlm.data.corpus import require_at_least
 from physlm.errors import InputError
-from physlm.eval.scorer import ScorerConfig, require_causal, require_window
+from physlm.eval.scorer import ScorerConfig, require_causal, require_generation, require_window
 from physlm.measurement import Measurement, Metric
 from physlm.registry import register
 
@@ -53,7 +53,7 @@ class TaskAccuracyConfig(ScorerConfig):
         task = _task_corpus(corpus).task
         require_causal("task_accuracy", model, "predicts no next token")
         if isinstance(task, Brevo):
-            _require_generation(model)
+            require_generation(model)
             what = "prompts with answers of twice the length"
             require_window(model, what, task.longest_generated, n_unread=1)
 
@@ -68,14 +68,6 @@ class TaskAccuracyConfig(ScorerConfig):
         fewer = replace(self, n_answers=min(self.n_answers, self.n_curve_answers))
         found = fewer.measure(model, corpus).metrics
         return [metric for metric in found if metric.name == "task/accuracy"]
-
-
-def _require_generation(model: "LanguageModel") -> None:
-    """A decoder whose mixers define a decoding state, and which refuses those that do not."""
-    from physlm.models.decoder import Decoder
-
-    if isinstance(model, Decoder):
-        model.new_states()
 
 
 def _task_corpus(corpus: "Corpus") -> "TaskCorpus":

@@ -4,12 +4,13 @@ This module imports no torch, so that a configuration is composed without it.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, ClassVar
 
 from physlm.models.architecture import MixerConfig, TransformerConfig
 from physlm.registry import register
+from physlm.run_id import LATER
 
 if TYPE_CHECKING:
     from physlm.models.context import Mixer
@@ -20,6 +21,13 @@ class FeatureMap(str, Enum):
 
     none = "none"
     elu = "elu"
+
+
+class BiasInit(str, Enum):
+    """How the biases of a convolution start: zero, or uniform as those of torch's `Conv1d`."""
+
+    zero = "zero"
+    uniform = "uniform"
 
 
 @dataclass(kw_only=True, slots=True)
@@ -85,10 +93,16 @@ class GlaConfig(LinearConfig):
     gate_rank: int = 16  # of the projection to decays
     gate_temperature: float = 16.0  # divides the logarithms of decays
     feature_map: FeatureMap = FeatureMap.none
+    # SiLU of queries, keys and values without a convolution, which has one of its own.
+    has_silu: bool = field(default=False, metadata=LATER)
 
     def validate(self) -> None:
-        """Also a gate of rank 1 or more, and a temperature above 0."""
+        """Also a gate of rank 1 or more, a temperature above 0, and SiLU at most once."""
         LinearConfig.validate(self)
+        if self.has_silu and self.has_convolution:
+            raise ValueError(
+                "has_silu=true with has_convolution=true, which applies SiLU already; leave it out"
+            )
         if self.gate_rank < 1:
             raise ValueError(f"gate_rank={self.gate_rank}; must be at least 1")
         if not 0 < self.gate_temperature < math.inf:
@@ -129,9 +143,19 @@ class GatedDeltaConfig(LinearConfig):
     least_heads: ClassVar[int] = 4
     head_width: ClassVar[int] = 128
 
+    # Canon at B after the convolution and SiLU, as in the release; false: before, as published.
+    has_canon_after_silu: bool = field(default=False, metadata=LATER)
+
     def check(self, config: TransformerConfig) -> None:
-        """Heads that divide the keys."""
+        """Heads that divide the keys, and Canon at B if its place is chosen."""
         self.require_divided(config.d_model, "keys", 0.75 * config.d_model)
+        if self.has_canon_after_silu and "B" not in (
+            config.canon.positions if config.canon else ""
+        ):
+            raise ValueError(
+                "has_canon_after_silu=true without Canon at B; add it by +canon=abcd, or leave "
+                "has_canon_after_silu out"
+            )
 
     def build(self, config: TransformerConfig) -> "Mixer":
         """The mixer of one block."""
@@ -162,12 +186,19 @@ class Mamba2Config(LinearConfig):
     least_heads: ClassVar[int] = 16
 
     d_state: int = 64  # width of keys and queries
+    # Initial biases of the convolution; uniform between -1/sqrt(k) and 1/sqrt(k) in the release.
+    convolution_bias_init: BiasInit = field(default=BiasInit.zero, metadata=LATER)
 
     def validate(self) -> None:
-        """Also a state of width 1 or more."""
+        """Also a state of width 1 or more, and initial biases of a convolution that there is."""
         LinearConfig.validate(self)
         if self.d_state < 1:
             raise ValueError(f"d_state={self.d_state}; must be at least 1")
+        if self.convolution_bias_init is not BiasInit.zero and not self.has_convolution:
+            raise ValueError(
+                f"convolution_bias_init={self.convolution_bias_init.value} with "
+                "has_convolution=false; leave it out"
+            )
 
     def check(self, config: TransformerConfig) -> None:
         """Heads that divide twice the width."""

@@ -13,3 +13,11 @@ def ids(task, text):
     """The tokens of words that are separated by spaces; ``bos`` is end-of-text."""
     words = [*task.words, *task.marks, "bos"]
     return np.array([words.index(word) for word in text.split()])
+
+
+def judged(task, prompt, answer):
+    """What a task says of an answer, or the error by which it refuses the prompt."""
+    try:
+        return task.check(np.array(prompt, dtype=np.int64), np.array(answer, dtype=np.int64)), None
+    except ValueError as error:
+        return None, error

@@ -135,6 +135,31 @@ def test_a_model_that_always_says_0_has_the_chance_of_mano():
     assert accuracy.n == found["task/chance"].n
 
 
+def test_a_model_of_training_expressions_alone_fails_on_those_that_are_held_out():
+    config = replace(MANO, held_out_fraction=0.2)
+    found = measured(config, planted, n_answers=60)
+    assert [found[f"task/accuracy{{held_out={i}}}"].value for i in (0, 1)] == [1.0, 1.0]
+
+    def of_trained(corpus):
+        answer, documents = solved(corpus.task), corpus.epoch(0, 0, 100_000)
+        texts = np.split(documents.tokens, documents.starts[1:-1])
+        known = {text[1:-1].tobytes() for text in texts}
+
+        def remembered(prompt):
+            own = prompt[np.flatnonzero(prompt == corpus.task.bos)[-1] + 1 :]
+            return answer(prompt) if own.astype(np.int32).tobytes() in known else [0]
+
+        return Planted(corpus.task, remembered)
+
+    small = replace(config, n_max=2, n_documents=100_000)
+    found = measured(small, of_trained, n_answers=1000)
+    accuracies = [found[f"task/accuracy{{held_out={i}}}"] for i in (0, 1)]
+    chance = found["task/chance{held_out=1}"].value
+    assert accuracies[0].value == 1
+    assert accuracies[1].value == pytest.approx(chance, abs=4 * accuracies[1].stderr)
+    assert "task/accuracy" not in found
+
+
 def test_depth_is_the_largest_k_that_is_right_at_least_half_of_the_time():
     def up_to_2(corpus):
         answer, ans = solved(corpus.task), corpus.task.mark("<ans>")

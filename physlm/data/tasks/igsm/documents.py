@@ -92,7 +92,16 @@ def igsm_documents(key, first, n_documents, bounds, bins, options, retry, shown,
             if counts.n_edges == 0 or n_tries == _N_TRIES:
                 return tokens[: starts[i]], starts, i, target
             starts[i + 1] = _write_document(
-                stream, tokens, starts[i], options[0], retry, shown, counts, graph, scratch, solution
+                stream,
+                tokens,
+                starts[i],
+                options[0],
+                retry,
+                shown,
+                counts,
+                graph,
+                scratch,
+                solution,
             )
             if starts[i + 1] - starts[i] <= bounds[3]:
                 break

@@ -11,7 +11,16 @@ from jaxtyping import Int, Int64
 
 from physlm.data.corpus import Documents, require_at_least
 from physlm.data.tasks.igsm.documents import LONGEST, igsm_documents
-from physlm.data.tasks.igsm.language import LETTERS, MARKS, MODULUS, WORDS, spaced, words_of_tokens
+from physlm.data.tasks.igsm.language import (
+    BOS,
+    LETTERS,
+    MARKS,
+    MODULUS,
+    SOLUTION,
+    WORDS,
+    spaced,
+    words_of_tokens,
+)
 from physlm.data.tasks.igsm.options import Layout, ParentPreference, RetryKind, SizeLaw
 from physlm.data.tasks.igsm.problem import Problem
 from physlm.data.tasks.igsm.problem_reading import problem_of
@@ -65,6 +74,8 @@ class Igsm(SyntheticTask):
         retry_rate: Probability of a wrong parameter before a sentence, and of each further one.
         retry_kind: Which parameters are taken for wrong ones.
         has_masked_retries: Whether names of wrong parameters are read, but not predicted.
+        has_masked_problems: Whether problems and questions are read, but not predicted; in the
+            papers they are. The end of a solution, where the next document begins, is.
         size_law: For how many operations sizes are drawn.
         parent_preference: Which parents are likelier.
         has_products_first: Whether all products of a sum come before its additions, as the paper
@@ -88,6 +99,7 @@ class Igsm(SyntheticTask):
     retry_rate: float = 0.0
     retry_kind: RetryKind = RetryKind.retry
     has_masked_retries: bool = False
+    has_masked_problems: bool = False
     size_law: SizeLaw = SizeLaw.target
     parent_preference: ParentPreference = ParentPreference.not_wanted
     has_products_first: bool = False
@@ -204,10 +216,21 @@ class Igsm(SyntheticTask):
                 f"no problem of {op} operations with ip_max={self.ip_max}{room} was found; use "
                 f"fewer operations, raise ip_max{', or use longer windows' if room else ''}"
             )
-        if not self.has_masked_retries:
-            return Problems(tokens, starts)
-        is_target = tokens >= 0
-        return Problems(np.where(is_target, tokens, -2 - tokens), starts, is_target=is_target)
+        return self._with_targets(Problems(tokens, starts))
+
+    def _with_targets(self, drawn: Problems) -> Problems:
+        """The documents with the tokens that are predicted, if some are not."""
+        if not (self.has_masked_retries or self.has_masked_problems):
+            return drawn
+        is_target = drawn.tokens >= 0  # compiled code marks those of masked retries
+        tokens = np.where(is_target, drawn.tokens, -2 - drawn.tokens)
+        if self.has_masked_problems:
+            # A document has one mark before its solution: what follows it has seen as many marks
+            # as documents have begun.
+            n_marks, n_begun = np.cumsum(tokens == SOLUTION), np.cumsum(tokens == BOS)
+            is_read = (n_marks < n_begun) | (tokens == SOLUTION)
+            is_target &= ~is_read | (tokens == BOS)
+        return Problems(tokens, drawn.starts, is_target=is_target)
 
     def check(self, prompt: Int[np.ndarray, " prompt"], answer: Int[np.ndarray, " answer"]) -> bool:
         """Whether the answer is the number that the question asks for, and nothing else."""
@@ -236,6 +259,7 @@ class IgsmConfig(TaskConfig):
     retry_rate: float = 0.0
     retry_kind: RetryKind = RetryKind.retry
     has_masked_retries: bool = False
+    has_masked_problems: bool = False
     size_law: SizeLaw = SizeLaw.target
     parent_preference: ParentPreference = ParentPreference.not_wanted
     has_products_first: bool = False

@@ -41,7 +41,7 @@ class GatedDeltaMixer(LinearMixer):
     def __init__(self, mixer: GatedDeltaConfig, config: TransformerConfig) -> None:
         super().__init__()
         d = config.d_model
-        self.n_heads = mixer.heads(d)
+        self.n_heads, self.has_canon_after_silu = mixer.heads(d), mixer.has_canon_after_silu
         self.widths = (d_key(d), d_key(d), d_value(d))
         self.qkv = nn.Linear(d, sum(self.widths), bias=False)
         self.canon = canon_at(config.canon, "B", sum(self.widths))
@@ -66,11 +66,8 @@ class GatedDeltaMixer(LinearMixer):
         chunk: int,
     ) -> tuple[Float[Tensor, "batch seq width"], Float[Tensor, "batch heads key value"]]:
         """See ``LinearMixer``."""
-        qkv = self.qkv(x) if self.canon is None else self.canon(self.qkv(x), context)
-        qkv = (
-            nn.functional.silu(qkv) if self.convolution is None else self.convolution(qkv, context)
-        )
-        q, k, v = (in_heads(part, self.n_heads) for part in qkv.split(self.widths, -1))
+        qkv = self._activated(self.qkv(x), context)
+        q, k, v = (in_heads(part, self.n_heads) for part in torch.split(qkv, list(self.widths), -1))
         steps = nn.functional.softplus(self.decay(x).float() + self.step_bias)
         kept = is_token(x, context)
         out, state = self.recurrence(gated_delta, kernels.gated_delta, chunk)(
@@ -85,6 +82,20 @@ class GatedDeltaMixer(LinearMixer):
         )
         mixed: Tensor = self.out(self.norm(out, self.gate(x)))
         return mixed, state
+
+    def _activated(
+        self, qkv: Float[Tensor, "batch seq channels"], context: Context
+    ) -> Float[Tensor, "batch seq channels"]:
+        """Queries, keys and values after Canon at B, the convolution if there is one, and SiLU."""
+        if self.canon is not None and not self.has_canon_after_silu:
+            qkv = self.canon(qkv, context)
+        if self.convolution is None:
+            qkv = nn.functional.silu(qkv)
+        else:
+            qkv = self.convolution(qkv, context)
+        if self.canon is not None and self.has_canon_after_silu:
+            qkv = self.canon(qkv, context)
+        return qkv
 
 
 def _unit(x: Float[Tensor, "batch seq heads key"]) -> Float[Tensor, "batch seq heads key"]:

@@ -37,6 +37,7 @@ class GlaMixer(LinearMixer):
         super().__init__()
         d = config.d_model
         self.n_heads, self.feature_map = mixer.heads(d), mixer.feature_map
+        self.has_silu = mixer.has_silu
         self.temperature = mixer.gate_temperature
         self.widths = (d // 2, d // 2, d)
         self.qkv = nn.Linear(d, 2 * d, bias=False)
@@ -61,6 +62,7 @@ class GlaMixer(LinearMixer):
         qkv = self.qkv(x)
         for convolution in (self.canon, self.convolution):
             qkv = qkv if convolution is None else convolution(qkv, context)
+        qkv = nn.functional.silu(qkv) if self.has_silu else qkv
         q, k, v = (in_heads(part, self.n_heads) for part in qkv.split(self.widths, -1))
         if self.feature_map is FeatureMap.elu:
             q, k = nn.functional.elu(q) + 1, nn.functional.elu(k) + 1

@@ -1,5 +1,7 @@
 """The mixer of Mamba2."""
 
+from dataclasses import replace
+from functools import partial
 from typing import ClassVar
 
 import torch
@@ -20,7 +22,7 @@ from physlm.models.mixers.linear.linear_mixer import (
     without_padding,
 )
 from physlm.models.mixers.linear.mamba2 import mamba2
-from physlm.models.mixers.linear_config import Mamba2Config
+from physlm.models.mixers.linear_config import BiasInit, Mamba2Config
 from physlm.models.parameters import Declaration, Start
 
 
@@ -55,7 +57,7 @@ class Mamba2Mixer(LinearMixer):
         self.projection = nn.Linear(d, sum(self.widths), bias=False)
         self.canon = canon_at(config.canon, "B", sum(self.widths))
         self.convolution = (
-            Mamba2Convolution(d_read, mixer.convolution_kernel, bias=True)
+            Mamba2Convolution(d_read, mixer.convolution_kernel, mixer.convolution_bias_init)
             if mixer.has_convolution
             else None
         )
@@ -96,8 +98,26 @@ class Mamba2Mixer(LinearMixer):
 
 
 class Mamba2Convolution(ShortConvolution):
-    """Mamba2's convolution, whose weights start as those of torch's `Conv1d`; its bias at 0."""
+    """Mamba2's convolution, whose weights start as those of torch's `Conv1d`.
+
+    Args:
+        width: Number of channels.
+        kernel: Number of taps.
+        bias_init: How the bias starts.
+    """
 
     declares: ClassVar = ShortConvolution.declares | {
         "weight": Declaration(role="attention").over(Canon.declares["weight"])
     }
+
+    def __init__(self, width: int, kernel: int, bias_init: BiasInit) -> None:
+        super().__init__(width, kernel, bias=True)
+        if bias_init is BiasInit.uniform:
+            start = partial(_uniform_within, kernel**-0.5)
+            bias = replace(self.declares["bias"], start=start)
+            # Of this convolution, and not of all: the bound depends on the kernel.
+            self.declares = self.declares | {"bias": bias}  # type: ignore[misc]
+
+
+def _uniform_within(bound: float, parameter: Tensor, generator: torch.Generator) -> None:
+    parameter.uniform_(-bound, bound, generator=generator)

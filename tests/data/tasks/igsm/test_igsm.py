@@ -4,12 +4,14 @@ from functools import cache
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from physlm.data.packing import pack
 from physlm.data.tasks.igsm import WORLD, Igsm, IgsmConfig, Parameter, check, read_problem
 from physlm.data.tasks.igsm.language import BOS, text_of, words_of, words_of_tokens
 from physlm.data.tasks.igsm.template import bin_of, template
-from tests.data.tasks.documents import ids
+from tests.data.tasks.documents import ids, judged
 from tests.data.tasks.igsm.example import SOLUTION
 
 OPTIONS = {
@@ -269,6 +271,20 @@ def test_answers_are_marked_and_checked():
     assert 0.1 < task.chance({"op": 5}) < 0.17
 
 
+@settings(max_examples=100, deadline=None)
+@given(data=st.data())
+def test_changed_prompts_are_judged_or_refused_in_one_line(data):
+    task, problems = Igsm(), drawn("med")
+    whole = problems.tokens[problems.starts[0] : problems.starts[1] - 1].tolist()
+    first, last = sorted(data.draw(st.tuples(*[st.integers(0, len(whole))] * 2)))
+    tokens = st.one_of(st.integers(-1, task.bos + 1), st.sampled_from(whole))
+    inside = data.draw(st.lists(tokens, max_size=3))
+    prompt = np.array([*whole[:first], *inside, *whole[last:]], dtype=np.int64)
+    found, refusal = judged(task, prompt, [0])
+    assert isinstance(found, bool) if refusal is None else type(refusal) is ValueError
+    assert refusal is None or "\n" not in str(refusal)
+
+
 def test_documents_fill_left_aligned_windows_and_none_is_cut_at_its_start():
     world = IgsmConfig(n_documents=200, op_max=4, ip_max=12, seq_len=384).build(0)
     documents = world.epoch(0, 0, 200)
@@ -325,7 +341,8 @@ def test_withheld_sentences_leave_the_rest_and_the_answer(shown, hidden):
         sentences = full.solution.split(" <answer>")[0].split(". ")
         kept = sentences[: max(min(len(sentences) - hidden, shown or (0 if shown == 0 else 99)), 0)]
         steps = "".join(f"{sentence.removesuffix('.')}. " for sentence in kept)
-        assert cut.text == full.text and cut.question == full.question
+        assert cut.text == full.text
+        assert cut.question == full.question
         assert cut.solution == f"{steps}<answer> {full.answer}"
 
 
@@ -334,3 +351,21 @@ def test_numbers_of_sentences_are_not_negative(values):
     (name,) = values
     with pytest.raises(ValueError, match=f"{name}=-1; must be at least 0"):
         Igsm(**values)
+
+
+@pytest.mark.parametrize("layout", ["pq", "qp"])
+@pytest.mark.parametrize("has_masked_retries", [False, True])
+def test_masked_problems_leave_solutions_as_targets(layout, has_masked_retries):
+    """The same documents, of which words up to the solution mark are no targets."""
+    values = {"retry_rate": 0.5, "has_masked_retries": has_masked_retries, "layout": layout}
+    whole = Igsm(**values).sample(np.random.default_rng(0), 50)
+    masked = Igsm(**values, has_masked_problems=True).sample(np.random.default_rng(0), 50)
+    assert np.array_equal(masked.tokens, whole.tokens)
+    targets = whole.is_target if has_masked_retries else np.ones(len(whole.tokens), dtype=bool)
+    for first, last in zip(masked.starts[:-1], masked.starts[1:], strict=True):
+        words = words_of_tokens(masked.tokens[first:last].tolist())
+        n_read = words.index("<solution>") + 1
+        assert masked.is_target[first]
+        assert not masked.is_target[first + 1 : first + n_read].any()
+        own = slice(first + n_read, last)
+        assert np.array_equal(masked.is_target[own], targets[own])

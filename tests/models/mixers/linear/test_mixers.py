@@ -1,5 +1,7 @@
 """Mixers of linear attention in a decoder: sizes, causality, documents, decoding."""
 
+from dataclasses import replace
+
 import pytest
 import scipy.stats
 import torch
@@ -13,12 +15,14 @@ from physlm.models.context import Context
 from physlm.models.mixers.linear_config import FeatureMap, GatedDeltaConfig, GlaConfig, Mamba2Config
 from physlm.models.parameters import roles, starts
 from physlm.models.size import n_parameters
+from physlm.run_id import identity
 
 KINDS = {
     "gla": GlaConfig(n_heads=2),
     "gla_conv": GlaConfig(n_heads=2, has_convolution=True, feature_map=FeatureMap.elu),
     "gdn": GatedDeltaConfig(n_heads=3),
     "gdn_noconv": GatedDeltaConfig(n_heads=3, has_convolution=False),
+    "gla_silu": GlaConfig(n_heads=2, has_silu=True),
     "mamba2": Mamba2Config(n_heads=4, d_state=8),
     "mamba2_noconv": Mamba2Config(n_heads=4, d_state=8, has_convolution=False),
 }
@@ -189,13 +193,13 @@ def test_sizes_below_1_are_refused(field):
 def by_hand(mixer, x, kind):
     """The published formulas of a mixer, token by token, from its weights alone."""
     n_heads, (d_key, _, d_value) = mixer.n_heads, mixer.widths
-    projected = x @ mixer.qkv.weight.T
+    projected, has_silu = x @ mixer.qkv.weight.T, getattr(mixer, "has_silu", False)
     if mixer.convolution is not None:
         taps = mixer.convolution.weight
         padded = torch.nn.functional.pad(projected, (0, 0, taps.shape[1] - 1, 0))
         windows = padded.unfold(1, taps.shape[1], 1)
         projected = (windows * taps).sum(-1)
-    if kind == "gdn" or mixer.convolution is not None:
+    if kind == "gdn" or mixer.convolution is not None or has_silu:
         projected = projected * projected.sigmoid()
     q, k, v = (part.unflatten(-1, (n_heads, -1)) for part in projected.split(mixer.widths, -1))
     if kind == "gla":
@@ -228,13 +232,93 @@ def by_hand(mixer, x, kind):
 
 
 @pytest.mark.parametrize(
-    ("name", "kind"), [("gla", "gla"), ("gla_conv", "gla"), ("gdn", "gdn"), ("gdn_noconv", "gdn")]
+    ("name", "kind"),
+    [
+        ("gla", "gla"),
+        ("gla_conv", "gla"),
+        ("gla_silu", "gla"),
+        ("gdn", "gdn"),
+        ("gdn_noconv", "gdn"),
+    ],
 )
 def test_a_mixer_follows_the_published_formulas(name, kind):
     mixer = build(name).blocks[0].attention
     x = torch.randn(2, 20, 24, generator=torch.Generator().manual_seed(0))
     found = mixer(x, Context(mask=AttentionMask(is_causal=True), n_positions=20))
     torch.testing.assert_close(found, by_hand(mixer, x, kind), rtol=1e-4, atol=1e-5)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("has_convolution", [False, True])
+def test_canon_of_gated_deltanet_comes_before_silu_or_after(has_convolution):
+    found = {}
+    for is_after in (False, True):
+        kind = GatedDeltaConfig(
+            n_heads=3, has_convolution=has_convolution, has_canon_after_silu=is_after
+        )
+        given = replace(config("gdn"), mixer=kind, canon=CanonConfig(positions="B"))
+        mixer = given.build(17, 100, 0).blocks[0].attention
+        x = torch.randn(2, 20, 24, generator=torch.Generator().manual_seed(0))
+        context = Context(mask=AttentionMask(is_causal=True), n_positions=20)
+        found[is_after] = mixer(x, context)
+        # The same by hand: layers one after another, in front of a mixer that has none of them.
+        canon, convolution, projected = mixer.canon, mixer.convolution, mixer.qkv(x)
+        activated = convolution if has_convolution else torch.nn.functional.silu
+        projected = canon(activated(projected)) if is_after else activated(canon(projected))
+        plain = GatedDeltaConfig(n_heads=3, has_convolution=False)
+        bare = replace(config("gdn"), mixer=plain).build(17, 100, 0).blocks[0].attention
+        own = mixer.state_dict()
+        bare.load_state_dict({name: own[name] for name in bare.state_dict()})
+        bare._activated = lambda _, __, projected=projected: projected
+        torch.testing.assert_close(found[is_after], bare(x, context), rtol=1e-4, atol=1e-5)
+    assert not torch.allclose(found[False], found[True], atol=1e-3)
+
+
+@torch.no_grad()
+def test_canon_after_silu_decodes_token_by_token_as_whole_texts():
+    kind = GatedDeltaConfig(n_heads=3, has_canon_after_silu=True)
+    model = replace(config("gdn", "canon"), mixer=kind).build(17, 100, 0).eval()
+    rows = tokens(2, 12)
+    scores, state = model.prefill(rows[:, :9], torch.tensor([9, 4]), 12)
+    torch.testing.assert_close(scores[0], model(rows[:1, :9])[0, -1], rtol=1e-4, atol=2e-5)
+    after = model.decode(rows[:, 9], state)
+    torch.testing.assert_close(after[0], model(rows[:1, :10])[0, -1], rtol=1e-4, atol=2e-5)
+
+
+@pytest.mark.parametrize(
+    ("make", "refusal"),
+    [
+        (lambda: GlaConfig(has_silu=True, has_convolution=True), "has_silu=true with has_conv"),
+        (
+            lambda: Mamba2Config(has_convolution=False, convolution_bias_init="uniform"),
+            "convolution_bias_init=uniform with has_convolution=false; leave it out",
+        ),
+        (
+            lambda: replace(
+                config("gdn"), mixer=GatedDeltaConfig(n_heads=3, has_canon_after_silu=True)
+            ),
+            "has_canon_after_silu=true without Canon at B; add it by .canon=abcd",
+        ),
+    ],
+)
+def test_switches_of_what_is_not_there_are_refused(make, refusal):
+    with pytest.raises(ValueError, match=refusal):
+        make()
+
+
+def test_biases_of_mamba2_start_at_zero_or_as_those_of_a_convolution():
+    many = Mamba2Config(n_heads=4, d_state=200, convolution_bias_init="uniform")
+    given = replace(config("mamba2"), d_model=200, mixer=many)
+    model = given.build(17, 100, 0)
+    biases = torch.cat([block.attention.convolution.bias for block in model.blocks])
+    assert scipy.stats.kstest(biases.detach().numpy() + 0.5, "uniform").pvalue > 1e-3
+    before = replace(given, mixer=Mamba2Config(n_heads=4, d_state=200)).build(17, 100, 0)
+    for name, value in before.named_parameters():
+        if name.endswith("convolution.bias"):
+            assert not value.any()
+        else:
+            assert torch.equal(value, dict(model.named_parameters())[name]), name
+    assert "convolution_bias_init" not in identity(KINDS["mamba2"])
 
 
 def test_rates_of_decay_start_as_published():

@@ -1,0 +1,1 @@
+"""Measuring models of iGSM: whole solutions, their tokens, and answers without steps."""
