@@ -57,7 +57,7 @@ class IgsmProbingConfig(ScorerConfig):
         default_factory=lambda: [ProbeTask.nece, ProbeTask.dep, ProbeTask.nece_next]
     )
     embedding_rank: int = 8  # of the update; 0: the head alone is trained
-    n_steps: int = 150
+    n_steps: int = 300  # 100,000 in the paper
     batch_size: int = 32
     learning_rate: float = 2e-3
     weight_decay: float = 0.01
@@ -122,7 +122,7 @@ class IgsmProbingConfig(ScorerConfig):
         mistakes = mistakes_of(found.probes, solutions, self.batch_size)
         metrics = (
             *probe_metrics(found.predicted, model.n_layers),
-            *mistake_metrics(mistakes, self.tasks, 2 * self.n_test_problems),
+            *mistake_metrics(mistakes, self.tasks, sum(map(len, solutions.values()))),
         )
         tables = {
             "igsm_probe_predictions": prediction_table(found.predicted),

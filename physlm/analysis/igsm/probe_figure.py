@@ -8,20 +8,24 @@ from matplotlib.figure import Figure
 
 from physlm.measurement import Dim, Metric
 
-SETS = {"trained": "operations as in training", "longer": "more operations"}
+SETS = {
+    "known_templates": "templates of training",
+    "trained": "test templates",
+    "longer": "test templates, more operations",
+}
 NOT_NEEDED = "not\nneeded"
 
 
 def draw_probes(metrics: Sequence[Metric]) -> Figure:
-    """Accuracies of each task on both sets above, ``nece`` by state and distance below.
+    """Accuracies of each task on each set above, ``nece`` by state and distance below.
 
     Args:
         metrics: Of the run.
     """
     own = [metric for metric in metrics if metric.name.startswith("igsm_probe/")]
     has_layers = any(metric.name == "igsm_probe/distance_accuracy" for metric in own)
-    figure = Figure(figsize=(11, 7 if has_layers else 3.5), layout="constrained")
-    panels = figure.subplots(2 if has_layers else 1, 2, squeeze=False)
+    figure = Figure(figsize=(15, 7 if has_layers else 3.5), layout="constrained")
+    panels = figure.subplots(2 if has_layers else 1, len(SETS), squeeze=False)
     for column, (name, title) in enumerate(SETS.items()):
         in_set = [metric for metric in own if metric.dims.get("set") == name]
         _draw_tasks(panels[0, column], in_set, title)

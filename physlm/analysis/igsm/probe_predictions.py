@@ -28,8 +28,9 @@ class ProblemSets:
 
     Attributes:
         train: Of the training bins of templates.
-        test: Of the test bins, by name: ``trained`` have as many operations as in training,
-            ``longer`` have more.
+        test: By name. ``trained`` and ``longer`` have test templates, the first as many operations
+            as in training, the other more. ``known_templates`` is the control with templates of
+            training, since problems of few operations have few.
     """
 
     train: Sequence[SolvedProblem]
@@ -119,6 +120,7 @@ def problem_sets(task: Igsm, seed: int, longer_op: int, n_train: int, n_test: in
 
     test = {
         "trained": drawn("test", n_test, test=1),
+        "known_templates": drawn("known templates", n_test),
         "longer": drawn("longer", n_test, test=1, op=longer_op),
     }
     return ProblemSets(drawn("train", n_train), test)

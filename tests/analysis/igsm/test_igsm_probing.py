@@ -48,7 +48,7 @@ def planted(corpus):
 
 
 @pytest.mark.parametrize("task", [task.value for task in ProbeTask])
-@pytest.mark.parametrize("name", ["trained", "longer"])
+@pytest.mark.parametrize("name", ["trained", "known_templates", "longer"])
 def test_planted_answers_are_found(planted, task, name):
     metrics, _ = planted
     dims = f"set={name},task={task}}}"

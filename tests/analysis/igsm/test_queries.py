@@ -117,18 +117,18 @@ def test_sets_have_templates_and_operations_of_their_own():
     sets = problem_sets(task, 0, longer_op=5, n_train=40, n_test=40)
 
     def bins(problems):
-        return {bin_of(words_of(own.problem.solution.split(" <answer>")[0])) for own in problems}
+        clean = (own.problem.solution.split(" <answer>")[0] for own in problems)
+        return {bin_of(words_of(solution)) for solution in clean}
 
-    assert (
-        max(bins(sets.train))
-        < FIRST_TEST_BIN
-        <= min(bins([*sets.test["trained"], *sets.test["longer"]]))
-    )
+    assert max(bins([*sets.train, *sets.test["known_templates"]])) < FIRST_TEST_BIN
+    assert min(bins([*sets.test["trained"], *sets.test["longer"]])) >= FIRST_TEST_BIN
     n_operations = {
         name: {own.problem.solution.count(";") for own in problems}
         for name, problems in sets.test.items()
     }
-    assert n_operations == {"trained": {1, 2, 3}, "longer": {5}}
+    assert n_operations == {"trained": {1, 2, 3}, "known_templates": {1, 2, 3}, "longer": {5}}
+    texts = [{own.problem.text for own in x} for x in (sets.train, sets.test["known_templates"])]
+    assert not set.intersection(*texts)
 
 
 def test_a_solution_that_a_model_wrote_is_read_up_to_what_does_not_parse():
