@@ -103,7 +103,7 @@ def pairs_of(texts: LabelledTexts) -> Pairs:
     if not is_paired or len(np.unique(texts.problem)) != len(texts) // 2:
         raise InputError(
             "eval=spectral_ablation compares pairs: each problem needs one right text and one "
-            "wrong one; use data=sums, brackets, cfg or bios"
+            "wrong one; use data=sums, igsm, brackets, cfg or bios"
         )
     return Pairs(order[::2], order[1::2], len(texts) // 2)
 

@@ -14,7 +14,7 @@ from physlm.analysis.spectra.options import (
 )
 from physlm.data.corpus import require_at_least
 from physlm.data.labelled import Labelled
-from physlm.errors import InputError
+from physlm.errors import InputError, refused_values
 from physlm.eval.scorer import ScorerConfig, require_causal
 from physlm.measurement import Measurement
 from physlm.registry import register
@@ -165,7 +165,7 @@ class SpectraConfig(ScorerConfig):
         for member in ("residuals", "attention_patterns"):
             if not model.shows(member):
                 raise InputError(f"eval=spectra: {type(model).__name__} has no {member}")
-        _require_maps(model)
+        require_attention_maps(model)
         if self.n_lap_eigvals and model.n_layers < 2:
             raise InputError(
                 f"n_lap_eigvals={self.n_lap_eigvals} of a model of one layer; its graph joins "
@@ -174,11 +174,25 @@ class SpectraConfig(ScorerConfig):
         if not isinstance(corpus, Labelled):
             raise InputError(
                 f"eval=spectra: {type(corpus).__name__} has no right and wrong texts; use "
-                "data=cfg, sums, brackets, bios or labelled"
+                "data=cfg, sums, igsm, brackets, bios or labelled"
             )
         known = corpus.corruptions
         if unknown := [name for name in self.chosen(corpus) if name not in known]:
             raise InputError(f"corruptions={unknown[0]}; one of {', '.join(known)}")
+        self._require_texts(model, corpus)
+
+    def _require_texts(self, model: "LanguageModel", corpus: "Corpus") -> None:
+        """Texts that a world cannot write, or a model cannot read, are refused before training."""
+        from physlm.analysis.spectra.model_texts import model_texts
+
+        assert isinstance(corpus, Labelled)
+        n, n_least = self.n_problems, self.n_least
+        for corruption in self.chosen(corpus):
+            for dose in self.n_errors:
+                with refused_values():
+                    model_texts(
+                        model, corpus, corruption, n_problems=n, n_errors=dose, n_least=n_least
+                    )
 
     def chosen(self, corpus: Labelled) -> list[str]:
         """The corruptions to measure."""
@@ -197,7 +211,7 @@ class SpectraConfig(ScorerConfig):
         return draw_spectra(measurement)
 
 
-def _require_maps(model: "LanguageModel") -> None:
+def require_attention_maps(model: "LanguageModel") -> None:
     """Blocks without attention weights, such as recurrent ones, are refused before any training."""
     import torch
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from physlm.data.corpus import require_at_least
 from physlm.data.labelled import Labelled
-from physlm.errors import InputError
+from physlm.errors import InputError, refused_values
 from physlm.eval.scorer import ScorerConfig
 from physlm.measurement import Measurement
 from physlm.registry import register
@@ -67,12 +67,15 @@ class SpectralMonitorConfig(ScorerConfig):
         if not isinstance(corpus, Labelled):
             raise InputError(
                 f"eval=spectral_monitor: {type(corpus).__name__} has no right and wrong texts; use "
-                "data=cfg, sums, brackets or bios"
+                "data=cfg, sums, igsm, brackets or bios"
             )
         if self.corruption not in (None, *corpus.corruptions):
             raise InputError(
                 f"corruption={self.corruption}; one of {', '.join(corpus.corruptions)}"
             )
+        corruption = self.corruption or corpus.corruptions[0]
+        with refused_values():
+            corpus.labelled(self.n_problems, corruption, self.n_errors)
 
     def measure(self, model: "LanguageModel", corpus: "Corpus") -> Measurement:
         """Detection, delay, false alarms and cost of each monitor."""

@@ -1,7 +1,8 @@
 """iGSM: problems of grade-school mathematics, and the checker of their solutions."""
 
 from physlm.data.tasks.igsm.checker import check
-from physlm.data.tasks.igsm.igsm import Igsm, IgsmConfig, Problems
+from physlm.data.tasks.igsm.corpus import IgsmConfig, IgsmCorpus
+from physlm.data.tasks.igsm.igsm import Igsm, Problems
 from physlm.data.tasks.igsm.options import Layout, ParentPreference, RetryKind, SizeLaw
 from physlm.data.tasks.igsm.parameter import Parameter, Rule
 from physlm.data.tasks.igsm.problem import Problem
@@ -16,6 +17,7 @@ __all__ = [
     "FaultKind",
     "Igsm",
     "IgsmConfig",
+    "IgsmCorpus",
     "Layout",
     "Parameter",
     "ParentPreference",

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property, lru_cache
-from typing import Any
 
 import numpy as np
 from jaxtyping import Int, Int64
@@ -27,14 +26,12 @@ from physlm.data.tasks.igsm.problem_reading import problem_of
 from physlm.data.tasks.igsm.template import FIRST_TEST_BIN, N_BINS
 from physlm.data.tasks.igsm.world import WORLD
 from physlm.data.tasks.synthetic_task import Difficulty, Evaluation, SyntheticTask, require_prompt
-from physlm.data.tasks.task_corpus import TaskConfig, TaskCorpus
 from physlm.data.tokens import Vocabulary, compact_tokenizer
-from physlm.registry import register
 from physlm.schema import converted
 
 _FEWEST_EDGES = 2  # of two layers of two items, the smallest structure
 _WORD = r"'s| ?[A-Za-z0-9]+| ?[^\sA-Za-z0-9]"
-_N_ESTIMATED = 2000  # problems that chance and lengths are estimated from
+_N_ESTIMATED = 2000  # problems that chance is estimated from
 
 
 _CHOICES: dict[str, type[Enum]] = {
@@ -241,64 +238,6 @@ class Igsm(SyntheticTask):
     def chance(self, difficulty: Difficulty) -> float:
         """The frequency of the most common answer, 0, among 2,000 problems."""
         return _share_of_most_common(self, tuple(sorted(difficulty.items())))
-
-
-@register("data", "igsm")
-@dataclass(kw_only=True, slots=True)
-class IgsmConfig(TaskConfig):
-    """Documents of iGSM; see `Igsm` for its fields. None is longer than a window.
-
-    Attributes:
-        max_lost_fraction: Largest fraction of the problems that a window may be too short for.
-    """
-
-    op_max: int = 15
-    ip_max: int = 20
-    layout: Layout = Layout.pq
-    n_train_bins: int = FIRST_TEST_BIN
-    retry_rate: float = 0.0
-    retry_kind: RetryKind = RetryKind.retry
-    has_masked_retries: bool = False
-    has_masked_problems: bool = False
-    size_law: SizeLaw = SizeLaw.target
-    parent_preference: ParentPreference = ParentPreference.not_wanted
-    has_products_first: bool = False
-    n_shown_sentences: int | None = None
-    n_hidden_sentences: int = 0
-    seq_len: int = 768
-    max_lost_fraction: float = 0.01
-
-    def validate(self) -> None:
-        """Every value in its range."""
-        TaskConfig.validate(self)
-        if not 0 <= self.max_lost_fraction < 1:
-            raise ValueError(
-                f"max_lost_fraction={self.max_lost_fraction}; must be at least 0 and below 1"
-            )
-
-    def build(self, seed: int) -> TaskCorpus:
-        """The problems of a seed.
-
-        Raises:
-            ValueError: If the bounds allow no problems, or windows are too short for them.
-        """
-        task = Igsm(**self.own_values(Igsm))
-        task.numbered(0, 0, 1, {"op": self.op_max})
-        lengths = np.diff(task.numbered(0, 0, _N_ESTIMATED, {}).starts)
-        lost = float((lengths > self.seq_len).mean())
-        if lost > self.max_lost_fraction:
-            needed = int(np.quantile(lengths, 1 - self.max_lost_fraction, method="higher"))
-            raise ValueError(
-                f"seq_len={self.seq_len} loses {lost:.1%} of the problems, which are longer; use "
-                f"{needed} or more, smaller op_max and ip_max, or raise max_lost_fraction"
-            )
-        return TaskConfig.build(self, seed)
-
-    @property
-    def task(self) -> Igsm:
-        """The task."""
-        values: dict[str, Any] = self.own_values(Igsm)
-        return Igsm(**values, most_tokens=self.seq_len)
 
 
 @lru_cache

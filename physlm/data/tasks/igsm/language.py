@@ -60,4 +60,10 @@ def words_of_tokens(tokens: Sequence[int]) -> list[str]:
     return [_ALL[token] for token in tokens]
 
 
+def tokens_of_words(words: Iterable[str]) -> list[int]:
+    """The token ids of words and marks."""
+    return [_TOKEN_OF[word] for word in words]
+
+
 _ALL = (*WORDS, *MARKS, END_OF_TEXT)
+_TOKEN_OF = {word: token for token, word in enumerate(_ALL)}

@@ -42,11 +42,10 @@ def _draw_accuracies(axes: Axes, metrics: list[Metric]) -> None:
         label = f"answer, sentences given: {given}"
         points = [m for m in answers if m.dims["given"] == given]
         _draw_line(axes, points, label, f"C{5 + i % 5}", "-.")
-    trained = [int(m.dims["op"]) for m in metrics if m.dims.get("set") == "longest"]
-    if trained:
-        right = max(axes.get_xlim()[1], trained[0] + 0.5)
-        axes.axvspan(trained[0] + 0.5, right, color="0.94", label="longer than trained")
-        axes.set_xlim(right=right)
+    longer = [int(m.dims["op"]) for m in metrics if m.dims.get("set") == "longer"]
+    if longer:
+        left, right = min(longer) - 0.5, max(longer) + 0.5
+        axes.axvspan(left, right, color="0.94", label="longer than trained")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set(xlabel="operations", ylabel="fraction of solutions", ylim=(-0.03, 1.03))
     axes.legend(fontsize="x-small", loc="upper left", bbox_to_anchor=(0, -0.16), ncols=3)
@@ -100,4 +99,4 @@ def _draw_faults(axes: Axes, metrics: list[Metric]) -> None:
 
 def _name(metric: Metric) -> str:
     operations = f", {metric.dims['op']} operations" if "op" in metric.dims else ""
-    return f"{metric.dims['set']}{operations}"
+    return f"{metric.dims['set']}{operations}".replace("_", " ")

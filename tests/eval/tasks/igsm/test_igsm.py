@@ -300,6 +300,14 @@ def test_figures_are_drawn_of_right_and_of_wrong_solutions():
         assert line.get_ydata().tolist()[-1] == found["igsm/accuracy{op=4,set=longer}"]
 
 
+def test_a_figure_of_answers_alone_has_them_and_their_chance():
+    config = replace(SMALL, n_shown_sentences=0)
+    measurement = measured(lambda p: [ANSWER, answers(p)], config=config, n_problems=4)
+    figure = IgsmScorerConfig().figures(measurement)["igsm"]
+    _, labels = figure.axes[0].get_legend_handles_labels()
+    assert set(labels) == {"answer", "most common answer", "answer, sentences given: 0"}
+
+
 def test_what_cannot_be_measured_is_refused_before_training():
     scorer, corpus = IgsmScorerConfig(n_problems=10), SMALL.build(0)
     size = corpus.vocabulary.size
