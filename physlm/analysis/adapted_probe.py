@@ -5,6 +5,7 @@ probe can thus adapt to its input format, but must find the answer in the states
 """
 
 import copy
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
@@ -26,6 +27,7 @@ class StateNorm(str, Enum):
 
     layernorm = "layernorm"
     batchnorm = "batchnorm"
+    none = "none"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,6 +41,9 @@ class AdaptedProbeRecipe:
         batch_size: Inputs per step.
         learning_rate: Of AdamW, decayed linearly to 0.
         weight_decay: Of AdamW.
+        state: The state that the classifier reads, by the model's final norm; None for state L.
+        n_batches_by_length: Batches that are drawn at once and divide their inputs by length, which
+            saves padding where lengths differ.
 
     Source:
         Physics of Language Models, Part 3.1, sections 5 and 6 and appendix on probing.
@@ -50,6 +55,8 @@ class AdaptedProbeRecipe:
     batch_size: int
     learning_rate: float = 1e-3
     weight_decay: float = 0.3
+    state: int | None = None
+    n_batches_by_length: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +65,8 @@ class Inputs:
 
     Attributes:
         tokens: Token ids, padded at the end.
-        places: Positions of each input at which the state is classified.
+        places: Positions of each input at which the state is classified; later tokens of a batch
+            are not read.
         classes: The correct class, the same at every position.
     """
 
@@ -78,14 +86,20 @@ class AdaptedProbe(nn.Module):
         self, model: LanguageModel, n_classes: int, recipe: AdaptedProbeRecipe, seed: int
     ) -> None:
         super().__init__()
+        own = transformer(model, "a probe")
         lora = Lora(rank=0, embedding_rank=recipe.embedding_rank, alpha=recipe.embedding_rank)
         self.reader = (
-            adapted(model, lora, seed)
+            adapted(own, lora, seed)
             if recipe.embedding_rank
-            else copy.deepcopy(model).requires_grad_(requires_grad=False)
+            else copy.deepcopy(own).requires_grad_(requires_grad=False)
         )
-        width = transformer(model, "a probe").config.d_model
-        norms = {StateNorm.layernorm: nn.LayerNorm, StateNorm.batchnorm: nn.BatchNorm1d}
+        self.state = recipe.state
+        width = own.config.d_model
+        norms = {
+            StateNorm.layernorm: nn.LayerNorm,
+            StateNorm.batchnorm: nn.BatchNorm1d,
+            StateNorm.none: nn.Identity,
+        }
         self.norm = norms[recipe.norm](width).to(model.device)
         self.classifier = nn.Linear(width, n_classes).to(model.device)
         nn.init.zeros_(self.classifier.weight)
@@ -101,7 +115,10 @@ class AdaptedProbe(nn.Module):
         self, tokens: Int[Tensor, "inputs seq"], places: Int[Tensor, "inputs places"]
     ) -> Float[Tensor, "inputs places width"]:
         """Hidden states at every position."""
-        states = self.reader.hidden_states(tokens)
+        if self.state is None:
+            states = self.reader.hidden_states(tokens)
+        else:
+            states = self.reader.norm(self.reader.residuals(tokens, [self.state])[0])
         return states.gather(1, places[..., None].expand(-1, -1, states.shape[-1]))
 
     def classified(
@@ -118,7 +135,7 @@ def fit_adapted_probe(
     """Train a probe to classify each input at every position.
 
     Args:
-        model: The model whose states are probed; it is copied.
+        model: The model whose states are probed, a causal one; it is copied.
         inputs: Training inputs.
         n_classes: Number of classes.
         recipe: Size and training of the probe.
@@ -132,11 +149,10 @@ def fit_adapted_probe(
         eps=1e-6,
     )
     schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, recipe.n_steps)
-    rng = stream(seed, "probe batches")
     size = min(recipe.batch_size, len(inputs.classes))
     frozen = None if recipe.embedding_rank else _all_states(probe, inputs, size)
-    for _ in range(recipe.n_steps):
-        chosen = rng.choice(len(inputs.classes), size, replace=False)
+    drawn = drawn_batches(inputs, size, recipe.n_batches_by_length, seed)
+    for chosen in itertools.islice(drawn, recipe.n_steps):
         tokens, places, classes = _tensors(inputs.chosen(chosen), model.device)
         states = probe.states(tokens, places) if frozen is None else frozen[chosen]
         loss = nn.functional.cross_entropy(
@@ -149,6 +165,22 @@ def fit_adapted_probe(
     return probe.eval()
 
 
+def drawn_batches(
+    inputs: Inputs, size: int, n_by_length: int, seed: int
+) -> Iterator[Int64[np.ndarray, " batch"]]:
+    """Random batches without end; those that are drawn at once are of similar lengths each."""
+    rng = stream(seed, "probe batches")
+    n = min(n_by_length, len(inputs.classes) // size)
+    ends = inputs.places.max(axis=1)
+    while True:
+        drawn = rng.choice(len(inputs.classes), n * size, replace=False)
+        if n == 1:
+            yield drawn
+            continue
+        by_length = drawn[np.argsort(ends[drawn], kind="stable")].reshape(n, size)
+        yield from rng.permutation(by_length)
+
+
 @torch.no_grad()
 def _all_states(
     probe: AdaptedProbe, inputs: Inputs, batch_size: int
@@ -158,15 +190,23 @@ def _all_states(
     return torch.cat([probe.states(tokens, places) for tokens, places, _ in batches])
 
 
-@torch.inference_mode()
 def is_right(
     probe: AdaptedProbe, inputs: Inputs, batch_size: int
 ) -> Bool[np.ndarray, "inputs places"]:
     """Whether the most likely class is the correct one, at every position of each input."""
+    right: np.ndarray = predictions(probe, inputs, batch_size) == inputs.classes[:, None]
+    return right
+
+
+@torch.inference_mode()
+def predictions(
+    probe: AdaptedProbe, inputs: Inputs, batch_size: int
+) -> Int64[np.ndarray, "inputs places"]:
+    """The most likely class at every position of each input."""
     rows = []
     for batch in _batches(inputs, batch_size):
-        tokens, places, classes = _tensors(batch, probe.reader.device)
-        rows.append((probe(tokens, places).argmax(dim=-1) == classes[:, None]).cpu().numpy())
+        tokens, places, _ = _tensors(batch, probe.reader.device)
+        rows.append(probe(tokens, places).argmax(dim=-1).cpu().numpy())
     return np.concatenate(rows)
 
 
@@ -176,6 +216,7 @@ def _batches(inputs: Inputs, size: int) -> Iterator[Inputs]:
 
 
 def _tensors(inputs: Inputs, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
-    arrays = (inputs.tokens, inputs.places, inputs.classes)
+    read = inputs.tokens[:, : inputs.places.max() + 1]
+    arrays = (read, inputs.places, inputs.classes)
     tokens, places, classes = (torch.from_numpy(a).long().to(device) for a in arrays)
     return tokens, places, classes

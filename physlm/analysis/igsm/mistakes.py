@@ -1,0 +1,211 @@
+"""Mistakes in solutions that a model writes, and whether its probes are wrong about the same."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+
+from physlm.analysis.adapted_probe import AdaptedProbe, predictions
+from physlm.analysis.igsm.probe_task import ProbeTask
+from physlm.analysis.igsm.queries import Query, label, queries_of
+from physlm.analysis.igsm.solved_problem import SolvedProblem
+from physlm.data.tasks.igsm.solution_reading import Sentence
+from physlm.eval.generate import generate
+from physlm.eval.sampling import Sampling
+from physlm.eval.scorer import mean
+from physlm.measurement import Metric
+from physlm.models.language_model import LanguageModel
+from physlm.watching import tell
+
+UNNECESSARY, TOO_EARLY = "unnecessary", "too_early"
+PROBES = {UNNECESSARY: ProbeTask.nece, TOO_EARLY: ProbeTask.can_next}
+FEWEST = 20  # mistakes; a comparison of fewer says nothing
+
+_SCHEMA = {
+    "mistake": pl.String,
+    "set": pl.String,
+    "problem": pl.Int64,
+    "n_sentences": pl.Int64,
+    "parameter": pl.String,
+    "is_written": pl.Boolean,
+    "probe_is_wrong": pl.Boolean,
+}
+
+
+class Suspect(NamedTuple):
+    """A parameter that a solution should not define now.
+
+    Attributes:
+        query: The parameter, after so many sentences of the solution.
+        is_written: Whether the solution does define it.
+    """
+
+    query: Query
+    is_written: bool
+
+
+def written(model: LanguageModel, problems: Sequence[SolvedProblem]) -> list[SolvedProblem]:
+    """The problems with the solutions that a model writes, greedily.
+
+    A solution that has not ended after twice the length of the longest true one is cut there.
+    """
+    prompts = [solved.up_to(0) for solved in problems]
+    room = 2 * max(len(solved.tokens) - len(solved.up_to(0)) for solved in problems)
+    if model.longest_window is not None:
+        room = min(room, model.longest_window + 1 - max(map(len, prompts)))
+    eos = int(problems[0].tokens[0])
+    sampling = Sampling(max_new_tokens=room, eos=eos, temperature=0.0)
+    generated = generate(model, prompts, sampling, seed=0)
+    return [
+        SolvedProblem(np.concatenate((prompt, own)))
+        for prompt, own in zip(prompts, generated.tokens, strict=True)
+    ]
+
+
+def mistakes_of(
+    probes: Mapping[ProbeTask, AdaptedProbe],
+    solutions: Mapping[str, Sequence[SolvedProblem]],
+    batch_size: int,
+) -> pl.DataFrame:
+    """What solutions do wrong, beside what they could have done wrong, and what probes say.
+
+    Args:
+        probes: Of the model that wrote them; mistakes without a probe are left out.
+        solutions: Problems with a model's own solutions, by the name of their set.
+        batch_size: Inputs of probes at once.
+
+    Returns:
+        One row for each parameter that is not needed (``unnecessary``), or cannot be computed where
+        the first such one is written (``too_early``): whether the solution defines it, and whether
+        the probe of ``nece`` or ``can_next`` is wrong about it there. Solutions without a mistake
+        have no rows of it.
+    """
+    frames = [pl.DataFrame(schema=_SCHEMA)]
+    for name, own in solutions.items():
+        for mistake, task in PROBES.items():
+            if task in probes:
+                found = [list(suspects(mistake, solved)) for solved in own]
+                rows = _judged(probes[task], task, own, found, batch_size)
+                labels = {"mistake": pl.lit(mistake), "set": pl.lit(name)}
+                frames.append(rows.with_columns(**labels).select(*_SCHEMA))
+    return pl.concat(frames)
+
+
+def mistake_metrics(
+    mistakes: pl.DataFrame, tasks: Sequence[ProbeTask], n_solutions: int
+) -> Iterator[Metric]:
+    """How often solutions make each mistake, and how often the probe is wrong where they do.
+
+    Args:
+        mistakes: Of `mistakes_of`.
+        tasks: What was probed.
+        n_solutions: Solutions that were written.
+    """
+    for mistake in (name for name, task in PROBES.items() if task in tasks):
+        own = mistakes.filter(mistake=mistake)
+        n = int(own["is_written"].sum())
+        yield Metric(
+            name="igsm_probe/mistakes",
+            value=n / n_solutions,
+            unit="per solution",
+            n=n_solutions,
+            dims={"mistake": mistake},
+        )
+        if n < FEWEST:
+            tell(
+                f"note: igsm_probe/probe_error{{mistake={mistake}}} is left out: {n} mistakes in "
+                f"{n_solutions} solutions, at least {FEWEST} are compared"
+            )
+            continue
+        yield from _errors(own, mistake)
+
+
+def suspects(mistake: str, solved: SolvedProblem) -> Iterator[Suspect]:
+    """Parameters that a solution makes a mistake with, and those that it might as well have.
+
+    Args:
+        mistake: ``unnecessary`` or ``too_early``.
+        solved: A problem with the solution; one without the mistake has no suspects.
+    """
+    if mistake == UNNECESSARY:
+        own = set(solved.defined)
+        queries = [Query(0, a) for a in solved.problem.values if a not in solved.problem.necessary]
+        first = None
+    else:
+        first = _first_too_early(solved)
+        queries = [] if first is None else list(_not_next(solved, first))
+        own = set() if first is None else {first.parameter}
+    if any(query.parameter in own for query in queries):
+        yield from (Suspect(query, query.parameter in own) for query in queries)
+
+
+def _judged(
+    probe: AdaptedProbe,
+    task: ProbeTask,
+    solutions: Sequence[SolvedProblem],
+    found: Sequence[Sequence[Suspect]],
+    batch_size: int,
+) -> pl.DataFrame:
+    """What the probe says about suspects.
+
+    Args:
+        probe: The probe.
+        task: What it predicts.
+        solutions: Problems with solutions.
+        found: The suspects of each.
+        batch_size: Of the probe.
+    """
+    if not any(found):
+        return pl.DataFrame(schema=_SCHEMA)
+    queries = queries_of(task, solutions, [[own.query for own in row] for row in found])
+    predicted = predictions(probe, queries.inputs, batch_size)[:, 0]
+    return pl.DataFrame(
+        {
+            "problem": queries.problems,
+            "n_sentences": [query.n_sentences for query in queries.queries],
+            "parameter": [query.parameter.name for query in queries.queries],
+            "is_written": [own.is_written for own in chain.from_iterable(found)],
+            "probe_is_wrong": predicted != queries.inputs.classes,
+        }
+    )
+
+
+def _first_too_early(solved: SolvedProblem) -> Query | None:
+    """The first parameter that cannot be computed where it is; None after unreadable sentences."""
+    for n, (sentence, parameter) in enumerate(zip(solved.sentences, solved.defined, strict=True)):
+        if parameter is None:
+            if isinstance(sentence, Sentence) and sentence.is_back:
+                continue
+            return None
+        if not label(ProbeTask.can_next, solved, Query(n, parameter)):
+            return Query(n, parameter)
+    return None
+
+
+def _not_next(solved: SolvedProblem, first: Query) -> Iterator[Query]:
+    """The parameter itself, and all unknown ones that cannot be computed there, either."""
+    for parameter in solved.problem.values:
+        query = Query(first.n_sentences, parameter)
+        is_unknown = parameter not in solved.known(first.n_sentences)
+        if query == first or (is_unknown and not label(ProbeTask.can_next, solved, query)):
+            yield query
+
+
+def _errors(own: pl.DataFrame, mistake: str) -> Iterator[Metric]:
+    """Errors of the probe on written and on other parameters, means over solutions."""
+    of_solution = own.group_by("set", "problem", maintain_order=True).agg(
+        written=pl.col("probe_is_wrong").filter("is_written").mean(),
+        other=pl.col("probe_is_wrong").filter(~pl.col("is_written")).mean(),
+    )
+    for name in ("written", "other"):
+        values = of_solution[name].drop_nulls().to_numpy()
+        if len(values):
+            yield mean(
+                "igsm_probe/probe_error", values, "fraction", mistake=mistake, parameters=name
+            )
+    both = of_solution.drop_nulls()
+    if len(both):
+        difference = (both["written"] - both["other"]).to_numpy()
+        yield mean("igsm_probe/probe_error_difference", difference, "fraction", mistake=mistake)
