@@ -25,6 +25,8 @@ from physlm.models.language_model import LanguageModel
 if TYPE_CHECKING:
     from physlm.eval.tasks.igsm.igsm import IgsmScorerConfig
 
+_CURVES = ("parameter", "result")  # tokens that say what a model has learnt of planning, arithmetic
+
 
 def measured_sets(config: "IgsmScorerConfig", corpus: TaskCorpus) -> Iterator[ProblemSet]:
     """The sets that a model of this corpus is measured on."""
@@ -85,9 +87,10 @@ def _of_few(
         return []
     written = written_solutions(model, asked, config, eos=corpus.vocabulary.eos)
     tokens = token_metrics(model, corpus, asked, config.batch_size)
-    found = [metric for metric in tokens if metric.name == "igsm/token_accuracy"]
+    found = [m for m in tokens if m.name == "igsm/token_accuracy" and m.dims.get("role") in _CURVES]
     if igsm_task(corpus).shows_all:
-        return [*accuracies(written, asked.dims), *found]
+        whole = [m for m in accuracies(written, asked.dims) if m.name != "igsm/unfinished"]
+        return [*whole, *found]
     is_right = np.array([w.has_right_answer for w in written])
     return [*by_operations(is_right, asked.questions, asked.dims), *found]
 

@@ -284,7 +284,8 @@ def test_a_curve_has_accuracies_and_token_accuracies_of_fewer_problems():
     for name in ("trained", "known_templates"):
         assert found[f"igsm/accuracy{{set={name}}}"].value == 1
         assert found[f"igsm/accuracy{{set={name}}}"].n == 15
-    assert found["igsm/token_accuracy{role=format,set=trained}"].value > 0.9
+        assert found[f"igsm/token_accuracy{{role=result,set={name}}}"].value == 1
+    assert len(found) == 16
 
 
 def test_figures_are_drawn_of_right_and_of_wrong_solutions():
