@@ -15,6 +15,9 @@ from physlm.record import RunRecord
 from physlm.run_directory import LOSS, curve_points
 from physlm.science import caveat
 
+_HEIGHT, _LINE_HEIGHT = 3.5, 0.21  # inches: of axes, and of a line of a legend below them
+_MOST_INSIDE = 4  # lines of a legend that leave room for the curves
+
 
 def draw_run(record: RunRecord, curves: Sequence[dict[str, float]], path: Path) -> None:
     """The training loss of one run, and its metrics beside the published numbers, if any."""
@@ -111,7 +114,7 @@ def draw_learning_curve(record: RunRecord, curves: Sequence[dict[str, float]], p
     points = [point for point in curve_points(curves) if point.metric != LOSS]
     if not points:
         return
-    figure = Figure(figsize=(9, 3.5), layout="constrained")
+    figure = Figure(figsize=(9, _HEIGHT), layout="constrained")
     accuracies, others = figure.subplots(1, 2)
     for name in dict.fromkeys(point.metric for point in points):
         own = [(point.tokens, point.value) for point in points if point.metric == name]
@@ -120,11 +123,23 @@ def draw_learning_curve(record: RunRecord, curves: Sequence[dict[str, float]], p
     for axes in (accuracies, others):
         axes.set(xlabel="tokens seen")
         if axes.lines:
-            axes.legend(fontsize="small")
+            _add_legend(axes)
     accuracies.set(ylabel="accuracy", ylim=(-0.03, 1.03), title=record.experiment)
     is_positive = all(np.min(line.get_ydata()) > 0 for line in others.lines)
     others.set(yscale="log" if is_positive else "symlog")
     save_figure(figure, path)
+
+
+def _add_legend(axes: Axes) -> None:
+    """Inside the axes; below them, and the figure higher by it, if it would cover the lines."""
+    n_lines = len(axes.lines)
+    if n_lines <= _MOST_INSIDE:
+        axes.legend(fontsize="small")
+        return
+    axes.legend(fontsize="small", loc="upper center", bbox_to_anchor=(0.5, -0.2))
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    figure.set_figheight(max(figure.get_figheight(), _HEIGHT + n_lines * _LINE_HEIGHT))
 
 
 def save_figure(figure: Figure, path: Path) -> None:
