@@ -11,7 +11,7 @@ from physlm.watching import tell
 
 def compiled(function: Callable[..., Any]) -> "Compiled":
     """Compile a function at its first call, and cache the machine code for later processes."""
-    return Compiled(function, {"nogil": True}, is_kept=True, is_callable=True)
+    return Compiled(function, {"nogil": True}, is_kept=True)
 
 
 def compiled_within(function: Callable[..., Any]) -> "Compiled":
@@ -21,12 +21,12 @@ def compiled_within(function: Callable[..., Any]) -> "Compiled":
     of the time that a large world takes to compile.
     """
     options = {"nogil": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-    return Compiled(function, options, is_kept=False, is_callable=False)
+    return Compiled(function, options, is_kept=False)
 
 
 def inlined(function: Callable[..., Any]) -> "Compiled":
     """Inline a function into every compiled function that calls it."""
-    return Compiled(function, {"inline": "always"}, is_kept=False, is_callable=True)
+    return Compiled(function, {"inline": "always"}, is_kept=False)
 
 
 class Compiled:
@@ -37,20 +37,14 @@ class Compiled:
     """
 
     def __init__(
-        self,
-        function: Callable[..., Any],
-        options: dict[str, Any],
-        *,
-        is_kept: bool,
-        is_callable: bool,
+        self, function: Callable[..., Any], options: dict[str, Any], *, is_kept: bool
     ) -> None:
-        self._function, self._options = function, options
-        self._is_kept, self._is_callable = is_kept, is_callable
+        self._function, self._options, self._is_kept = function, options, is_kept
         self.__doc__ = function.__doc__
 
     def __call__(self, *arguments: Any) -> Any:
         """Run the compiled code, unless only compiled code can call it."""
-        if not self._is_callable:  # Numba would end the process without a word
+        if "no_cpython_wrapper" in self._options:  # Numba would end the process without a word
             raise TypeError(
                 f"{self._function.__name__} can be called by compiled functions only; decorate it "
                 "with compiled to call it from Python"
