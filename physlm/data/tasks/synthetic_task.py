@@ -166,10 +166,10 @@ def require_prompt(task: SyntheticTask, prompt: Int[np.ndarray, " prompt"]) -> N
     Raises:
         ValueError: If not.
     """
-    strangers = [token for token in np.asarray(prompt).tolist() if not 0 <= token <= task.bos]
-    if strangers:
+    unknown = [token for token in np.asarray(prompt).tolist() if not 0 <= token <= task.bos]
+    if unknown:
         raise ValueError(
-            f"a prompt has tokens from 0 to {task.bos}, the vocabulary's, and not {strangers[0]}"
+            f"a prompt has tokens from 0 to {task.bos}, the vocabulary's, and not {unknown[0]}"
         )
     ends = [task.mark(token) for token in task.answer_marks]
     if not len(prompt) or prompt[-1] not in ends:

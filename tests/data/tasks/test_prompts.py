@@ -111,9 +111,9 @@ def test_what_is_wrong_is_said(name, prompt, refusal):
 
 def test_tokens_of_no_task_are_refused():
     for name, task in TASKS.items():
-        for stranger in (-1, task.bos + 1):
-            prompt = np.append(stranger, PROMPTS[name][0])
-            with pytest.raises(ValueError, match=f"tokens from 0 to {task.bos}.* not {stranger}$"):
+        for unknown in (-1, task.bos + 1):
+            prompt = np.append(unknown, PROMPTS[name][0])
+            with pytest.raises(ValueError, match=f"tokens from 0 to {task.bos}.* not {unknown}$"):
                 task.check(prompt, np.array([0]))
 
 

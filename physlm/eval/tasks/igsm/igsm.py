@@ -13,10 +13,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from physlm.data.corpus import Corpus
+    from physlm.data.tasks.igsm import Igsm
     from physlm.data.tasks.task_corpus import TaskCorpus
     from physlm.models.language_model import LanguageModel
-
-_MOST_OPERATIONS = 52  # a letter each
 
 
 @register("eval", "igsm")
@@ -91,7 +90,7 @@ class IgsmScorerConfig(ScorerConfig):
         require_causal("igsm", model, "writes no solutions")
         require_generation(model)
         igsm = _igsm_corpus(corpus)
-        self._require_longer(igsm_task(igsm).op_max)
+        self._require_longer(igsm_task(igsm))
         with refused_values():
             sets = [asked for asked in measured_sets(self, igsm) if asked.questions]
         if not sets:
@@ -105,12 +104,13 @@ class IgsmScorerConfig(ScorerConfig):
             what = f"problems and {self.max_length_ratio:g} times their longest solution"
             require_window(model, what, longest, n_unread=1)
 
-    def _require_longer(self, op_max: int) -> None:
+    def _require_longer(self, task: "Igsm") -> None:
+        most = task.difficulties["op"][1]
         for op in self.ops or ():
-            if not op_max < op <= _MOST_OPERATIONS:
+            if not task.op_max < op <= most:
                 raise InputError(
-                    f"eval.igsm.ops={self.ops}; numbers above data.op_max={op_max}, to "
-                    f"{_MOST_OPERATIONS} at most"
+                    f"eval.igsm.ops={self.ops}; numbers above data.op_max={task.op_max}, to {most} "
+                    "at most"
                 )
 
     def measure(self, model: "LanguageModel", corpus: "Corpus") -> Measurement:
