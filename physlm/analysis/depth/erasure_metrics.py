@@ -10,11 +10,11 @@ from jaxtyping import Bool, Float, Int
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from physlm.analysis.depth.padding import padded
 from physlm.analysis.depth.person_pairs import LAST, NAME_LAST, question_prompts
 from physlm.analysis.erasure import Eraser, n_directions
 from physlm.data.people.questions import QuestionCorpus
 from physlm.errors import InputError
+from physlm.eval.padding import padded
 from physlm.eval.scorer import mean, sample
 from physlm.measurement import Dim, Measurement
 from physlm.models.language_model import LanguageModel, chosen

@@ -9,7 +9,6 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from physlm.analysis.depth.padding import padded
 from physlm.analysis.depth.positions import Positions
 from physlm.analysis.lenses.state_pool import Windows
 from physlm.data.corpus import Corpus
@@ -18,6 +17,7 @@ from physlm.data.mixture import part_of
 from physlm.data.tasks.manipulation import ManipulationCorpus
 from physlm.data.tasks.task import QaItems, Task
 from physlm.errors import InputError
+from physlm.eval.padding import padded
 from physlm.eval.splits import HELD_OUT_PEOPLE, TRAIN_PEOPLE
 from physlm.models.language_model import LanguageModel
 from physlm.models.pretrained_text import PretrainedText

@@ -7,7 +7,6 @@ import torch
 from jaxtyping import Int64
 from torch import Tensor
 
-from physlm.analysis.depth.padding import padded
 from physlm.analysis.depth.patching import PromptPairs
 from physlm.data.corpus import Corpus
 from physlm.data.mixture import part_of
@@ -15,6 +14,7 @@ from physlm.data.people.knowledge import KnowledgeCorpus
 from physlm.data.people.qa_split import question_columns
 from physlm.data.people.questions import QuestionCorpus
 from physlm.errors import InputError
+from physlm.eval.padding import padded
 from physlm.rng import stream
 
 NAME, NAME_LAST, BETWEEN, LAST = "name", "name_last", "between", "last"

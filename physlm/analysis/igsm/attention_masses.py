@@ -5,14 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int32
+from jaxtyping import Float
 
 from physlm.analysis.igsm.attention_roles import ORIGINS, ROLES, Prediction, predictions_of
+from physlm.data.tasks.igsm.places import Document
 from physlm.models.language_model import LanguageModel
 
 # P problems, O origins, R roles, L layers, H heads, Q predictions, T tokens.
-
-Document = Int32[np.ndarray, " _tokens"]
 
 
 @dataclass(frozen=True, slots=True)

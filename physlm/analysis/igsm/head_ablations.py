@@ -6,14 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 import torch
-from jaxtyping import Float, Int32
-from torch import Tensor
+from jaxtyping import Float
 
 from physlm.analysis.igsm.attention_roles import ORIGINS, Prediction, predictions_of
+from physlm.data.tasks.igsm.places import Document
+from physlm.eval.padding import padded
 from physlm.models.language_model import LanguageModel
 from physlm.models.transformer import transformer, without_heads
-
-Document = Int32[np.ndarray, " _tokens"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +95,7 @@ def scores(
     shape = (len(documents), len(ORIGINS))
     losses, accuracies = np.full(shape, np.nan), np.full(shape, np.nan)
     for first in range(0, len(documents), size):
-        rows = _padded(documents[first : first + size]).to(model.device)
+        rows = padded(documents[first : first + size])[0].to(model.device)
         logits = model(rows).float()
         for i, own in enumerate(predictions[first : first + size]):
             at = torch.tensor([prediction.at for prediction in own], device=rows.device)
@@ -116,11 +115,3 @@ def _by_origin(predictions: Sequence[Prediction]) -> Iterator[tuple[int, np.ndar
         chosen = origins == origin
         if chosen.any():
             yield number, chosen
-
-
-def _padded(documents: Sequence[Document]) -> Tensor:
-    """One document a row; what follows it is never seen, for the model is causal."""
-    rows = np.zeros((len(documents), max(map(len, documents))), dtype=np.int64)
-    for row, document in zip(rows, documents, strict=True):
-        row[: len(document)] = document
-    return torch.from_numpy(rows)

@@ -4,13 +4,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
-from jaxtyping import Int32
 
 from physlm.analysis.igsm.attention_roles import Prediction, predictions_of
 from physlm.data.tasks.igsm.language import words_of_tokens
+from physlm.data.tasks.igsm.places import Document
 from physlm.models.language_model import LanguageModel
-
-Document = Int32[np.ndarray, " _tokens"]
 
 
 @torch.inference_mode()

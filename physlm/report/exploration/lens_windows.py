@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from jaxtyping import Int
 
-from physlm.analysis.depth.padding import padded
 from physlm.analysis.lenses.state_pool import Windows
+from physlm.eval.padding import padded
 
 
 def windows_of(rows: Sequence[Int[np.ndarray, " _tokens"]], longest: int | None) -> Windows:

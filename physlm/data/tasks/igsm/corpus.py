@@ -7,9 +7,10 @@ import numpy as np
 
 from physlm.data.labelled import LabelledTexts, pairs, require_labelled_arguments
 from physlm.data.rejection import collected
-from physlm.data.tasks.igsm.corruption import VIOLATIONS, Document, Violation, corrupted
+from physlm.data.tasks.igsm.corruption import VIOLATIONS, Violation, corrupted
 from physlm.data.tasks.igsm.igsm import Igsm
 from physlm.data.tasks.igsm.options import Layout, ParentPreference, RetryKind, SizeLaw
+from physlm.data.tasks.igsm.places import Document
 from physlm.data.tasks.igsm.template import FIRST_TEST_BIN
 from physlm.data.tasks.task_corpus import TaskConfig, TaskCorpus
 from physlm.registry import register

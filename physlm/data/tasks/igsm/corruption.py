@@ -3,7 +3,6 @@
 from enum import Enum
 
 import numpy as np
-from jaxtyping import Int32
 
 from physlm.data.tasks.igsm.language import (
     MINUS,
@@ -16,11 +15,9 @@ from physlm.data.tasks.igsm.language import (
     words_of_tokens,
 )
 from physlm.data.tasks.igsm.parameter import Parameter
-from physlm.data.tasks.igsm.places import DocumentPlaces, OperationPlaces, places_of
+from physlm.data.tasks.igsm.places import Document, DocumentPlaces, OperationPlaces, places_of
 from physlm.data.tasks.igsm.problem import Problem
 from physlm.data.tasks.igsm.problem_reading import problem_of
-
-Document = Int32[np.ndarray, " _tokens"]
 
 
 class Violation(str, Enum):

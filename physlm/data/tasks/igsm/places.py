@@ -7,6 +7,9 @@ right, so that a wrong solution of the same form has its places, too.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from jaxtyping import Int32
+
 from physlm.data.tasks.igsm.language import (
     ANSWER,
     AS,
@@ -21,6 +24,8 @@ from physlm.data.tasks.igsm.language import (
     text_of,
     words_of_tokens,
 )
+
+Document = Int32[np.ndarray, " _tokens"]  # a whole one
 
 
 @dataclass(frozen=True, slots=True)

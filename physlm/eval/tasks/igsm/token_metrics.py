@@ -7,6 +7,7 @@ import torch
 
 from physlm.data.tasks.igsm.language import words_of_tokens
 from physlm.data.tasks.task_corpus import TaskCorpus
+from physlm.eval.padding import padded
 from physlm.eval.tasks.igsm.problem_sets import ProblemSet
 from physlm.eval.tasks.igsm.token_roles import ROLES, solution_roles
 from physlm.eval.tasks.marked_answers import token_scores
@@ -33,10 +34,7 @@ def token_metrics(
     sums = np.zeros((3, len(documents), len(ROLES)))  # tokens, predicted ones, losses
     for first in range(0, len(documents), batch_size):
         batch = documents[first : first + batch_size]
-        tokens = torch.full((len(batch), len(batch[-1])), eos)  # padding that no token sees
-        for row, document in zip(tokens, batch, strict=True):
-            row[: len(document)] = torch.from_numpy(document)
-        is_predicted, losses = token_scores(model, corpus, tokens)
+        is_predicted, losses = token_scores(model, corpus, padded(batch, eos)[0])
         for i, document in enumerate(batch):
             roles = _roles(document, corpus.task.mark("<solution>"))
             at = slice(len(document) - len(roles), len(document))

@@ -1,4 +1,4 @@
-"""Prompts of different lengths as one tensor."""
+"""Texts of different lengths as one tensor."""
 
 from collections.abc import Sequence
 
