@@ -13,8 +13,8 @@ from physlm.provenance import changes_of
 from physlm.record import RunRecord
 from physlm.science import caveat
 
-_MANY = 60  # rows; metrics along a state, a layer or a block then share one
-_ALONG = ("state", "layer", "block")
+_MANY = 60  # rows; metrics along a state, a layer, a block, or all heads then share one
+_ALONG = ("state", "layer", "block", "head")
 
 
 def table_of_many(records: Sequence[RunRecord], config: RunConfig, rate: float) -> Table:
@@ -95,7 +95,7 @@ Row = tuple[str, str, str, str, str]
 def _rows(metrics: Mapping[str, Metric], published: Mapping[str, float]) -> Iterator[Row]:
     """Name, value, error, published value and unit of each metric.
 
-    Of many metrics, neighbours that differ in a state, layer or block alone share a row.
+    Of many metrics, those that differ in a part of the model alone share a row.
     """
     if len(metrics) <= _MANY:
         yield from (_row(name, metric, published.get(name)) for name, metric in metrics.items())
@@ -118,22 +118,31 @@ def _row(name: str, metric: Metric, paper: float | None) -> Row:
     )
 
 
-def _series(metric: Metric) -> tuple[str, str]:
-    """Name and other dimensions of a metric along a part of the model, and that dimension."""
-    part = next((name for name in _ALONG if name in metric.dims), "")
-    rest = {name: value for name, value in metric.dims.items() if name != part}
-    return metric_text(metric.name, rest), part
+def _series(metric: Metric) -> tuple[str, tuple[str, ...]]:
+    """Name and other dimensions of a metric of a part of the model, and the dimensions of this."""
+    parts = tuple(name for name in _ALONG if name in metric.dims)
+    rest = {name: value for name, value in metric.dims.items() if name not in parts}
+    return metric_text(metric.name, rest), parts
 
 
-def _series_row(along: list[Metric]) -> Row:
-    """The values of a series in order, and its largest error."""
-    name, part = _series(along[0])
-    ordered = sorted(along, key=lambda metric: metric.dims[part])
-    errors = [metric.stderr for metric in ordered if metric.stderr is not None]
-    return (
-        f"{name}, {part} {ordered[0].dims[part]} to {ordered[-1].dims[part]}",
-        " ".join(f"{metric.value:.3g}" for metric in ordered),
-        f"{max(errors):.2g}" if errors else "",
-        "",
-        ordered[0].unit,
-    )
+def _series_row(along: Sequence[Metric]) -> Row:
+    """The values of a series in order, or of several dimensions the least and the most.
+
+    The error is the largest one.
+    """
+    name, parts = _series(along[0])
+    errors = [metric.stderr for metric in along if metric.stderr is not None]
+    if len(parts) == 1:
+        ordered = sorted(along, key=lambda metric: metric.dims[parts[0]])
+        label = f"{name}, {parts[0]} {ordered[0].dims[parts[0]]} to {ordered[-1].dims[parts[0]]}"
+        values = " ".join(f"{metric.value:.3g}" for metric in ordered)
+    else:
+        least, most = (choose(along, key=lambda metric: metric.value) for choose in (min, max))
+        label = f"{name}, {len(along)} of {', '.join(parts)}"
+        values = f"{least.value:.3g} to {most.value:.3g} ({_place(most, parts)})"
+    error = f"{max(errors):.2g}" if errors else ""
+    return label, values, error, "", along[0].unit
+
+
+def _place(metric: Metric, parts: Iterable[str]) -> str:
+    return ", ".join(f"{part} {metric.dims[part]}" for part in parts)

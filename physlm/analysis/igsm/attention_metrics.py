@@ -137,13 +137,10 @@ def _mass_metrics(masses: Masses) -> Iterator[Metric]:
 def _best_metrics(
     masses: Masses, best: dict[Pair, Head], tested: Bool[np.ndarray, " problems"]
 ) -> Iterator[Metric]:
-    """Which head is the best one, and its mass on problems that it was not chosen on."""
+    """The mass of the best head, on problems that it was not chosen on."""
     for pair, head in best.items():
         values = _having(masses.of_heads, pair, tested)
         yield mean(f"{_P}/best_mass", values[(slice(None), *head)], "attention", **_dims(pair))
-        for unit, number in zip(("layer", "head"), head, strict=True):
-            name = f"{_P}/best_{unit}"
-            yield Metric(name=name, value=number, unit=unit, n=len(values), dims=_dims(pair))
 
 
 def _untrained_metrics(

@@ -52,8 +52,10 @@ def test_planted_heads_look_at_nothing_but_their_source(found):
         assert mass == pytest.approx(1)
         pair = f"{{{dims},to={role}}}"
         assert values[f"igsm_attention/best_mass{pair}"] == pytest.approx(1)
-        assert values[f"igsm_attention/best_layer{pair}"] == layer
-        assert values[f"igsm_attention/best_head{pair}"] == head
+        rows = found.tables["igsm_attention"].filter(
+            pl.col("is_best"), pl.col("from") == origin, pl.col("to") == role
+        )
+        assert rows.select("layer", "head").rows() == [(layer, head)]
         # Of the others, those that look at themselves have none of it.
         for other in set(PLANTED) - {(layer, head)}:
             own = f"{{{dims},head={other[1]},layer={other[0]},to={role}}}"
