@@ -1,11 +1,12 @@
 """A published claim and the rule that decides it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from physlm.config.scale import scale_named
 from physlm.measurement import parse_metric
+from physlm.report.predicted import Prediction
 
 _TYPES: tuple[tuple[tuple[str, ...], Any, str], ...] = (
     (
@@ -27,7 +28,8 @@ class Claim:
     The measured quantity is the mean of ``metric`` over the runs that ``select`` picks; divided,
     run by run, by the metric ``relative_to`` if given; minus ``times`` or over the same mean of the
     runs that ``compared_to`` picks, if given. With ``follows`` it is, seed by seed, the rank
-    correlation of ``metric`` with another metric of other runs.
+    correlation of ``metric`` with another metric of other runs. With ``prediction`` it is the mean
+    over runs, of any configuration, of how well ``metric`` was predicted for each.
 
     Attributes:
         id: Short name.
@@ -47,9 +49,12 @@ class Claim:
             learning rate, the run of each seed counts whose value has the lowest mean of the metric
             ``by``, such as the validation loss, in all other seeds; selected for each group.
         follows: ``metric``, ``select`` and ``over``, the column whose values pair the runs.
+        prediction: ``error``, the distance of the metric from what was predicted for the run, as a
+            fraction of the predicted value, or ``within``, whether it lies in the 90% interval.
         headline: Whether the claim is in the short table of the ledger.
         command: The command that makes its runs.
         arms: Overrides of each arm that it is about; no other runs decide it.
+        predictions: What was predicted, by run id.
 
     Raises:
         ValueError: If a field has another type, or the rule is inconsistent.
@@ -70,9 +75,11 @@ class Claim:
     paired: bool = False
     best_of: Mapping[str, str] | None = None
     follows: Mapping[str, Any] | None = None
+    prediction: str | None = None
     headline: bool = False
     command: str
     arms: tuple[tuple[str, ...], ...] = ()
+    predictions: Mapping[str, Prediction] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Check types and rule: a misspelt bound would decide a claim silently."""
@@ -88,6 +95,8 @@ class Claim:
             raise ValueError("best_of needs over and by")
         if self.follows is not None:
             self._require_correlation(self.follows)
+        if self.prediction is not None:
+            self._require_prediction()
         for metric in self.metrics:
             parse_metric(metric)
 
@@ -108,6 +117,13 @@ class Claim:
             raise ValueError("follows needs metric, select and over")
         if (self.relative_to, self.compared_to, self.best_of) != (None, None, None):
             raise ValueError("follows excludes relative_to, compared_to and best_of")
+
+    def _require_prediction(self) -> None:
+        if self.prediction not in {"error", "within"}:
+            raise ValueError(f"prediction={self.prediction}; error or within")
+        others = (self.relative_to, self.compared_to, self.best_of, self.follows)
+        if others != (None,) * len(others):
+            raise ValueError("prediction excludes relative_to, compared_to, best_of and follows")
 
     @property
     def metrics(self) -> list[str]:

@@ -61,6 +61,7 @@ def _resolved(claim: Claim, own: Results) -> Hashable:
         by,
         claim.times,
         claim.paired,
+        claim.prediction,
         least,
         most,
         tuple(sorted((claim.best_of or {}).items())),

@@ -12,6 +12,7 @@ import yaml
 from physlm.config import RunConfig, config_dir
 from physlm.errors import InputError
 from physlm.report.claim import Claim
+from physlm.report.predicted import read_predictions
 from physlm.sweep import configurations
 
 EXPERIMENT = "experiment.yaml"
@@ -101,13 +102,17 @@ def read_experiment(folder: Path) -> Experiment:
             raise ValueError(" ".join(str(error).split())) from error
         own = _fields_of(content, Experiment, but={"name"})
         runs = _runs(own["runs"], folder.resolve().name)
+        predictions = read_predictions(folder)
         return Experiment(
             name=folder.resolve().name,
             title=_text("title", own["title"]),
             runs=runs,
             source=_source(own["source"]),
             seeds=_seeds(own["seeds"]),
-            claims=_claims(own["claims"], folder.resolve().name, runs),
+            claims=tuple(
+                replace(claim, predictions=predictions) if claim.prediction else claim
+                for claim in _claims(own["claims"], folder.resolve().name, runs)
+            ),
         )
 
 
@@ -194,7 +199,7 @@ def _claims(value: object, name: str, runs: Mapping[str, tuple[str, ...]]) -> tu
 
 def _claim(entry: Mapping[str, Any], name: str, runs: Mapping[str, tuple[str, ...]]) -> Claim:
     rule = {key: value for key, value in entry.items() if key != "runs"}
-    own = _fields_of(rule, Claim, but={"command", "arms"})
+    own = _fields_of(rule, Claim, but={"command", "arms", "predictions"})
     arms = _arms(entry.get("runs", list(runs)), runs)
     command = ["python", "-m", "physlm.reproduce", name]
     if len(arms) < len(runs):

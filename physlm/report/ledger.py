@@ -119,6 +119,9 @@ def quantity(claim: Claim) -> str:
     quantity = f"`{claim.metric}`"
     if claim.relative_to is not None:
         quantity += f" over `{claim.relative_to}`"
+    if claim.prediction is not None:
+        told = {"error": "relative error of the prediction", "within": "runs within the prediction"}
+        return f"{told[claim.prediction]} of {quantity}"
     if claim.follows is not None:
         follows = claim.follows
         return f"rank correlation of {quantity} with `{follows['metric']}` by `{follows['over']}`"

@@ -15,6 +15,7 @@ from physlm.report.claim import Claim
 from physlm.report.claim_runs import judged
 from physlm.report.experiment import Experiment
 from physlm.report.ledger import bound, measured
+from physlm.report.predicted import PREDICTIONS
 from physlm.report.results import METRICS, RUNS, Results
 from physlm.report.summary import mixed_code, summarise, varying_science
 from physlm.report.tables import tabulate, tabulate_curves, varying, write_table
@@ -117,8 +118,9 @@ def _draw(folder: Path, output: Path, run_dirs: Sequence[Path]) -> None:
     program = output / "figure.py"
     if output.resolve() != folder.resolve():
         (output / "figure.svg").unlink(missing_ok=True)  # drawn from other runs
-        if (folder / program.name).is_file():
-            shutil.copy(folder / program.name, program)
+        for name in (program.name, PREDICTIONS):
+            if (folder / name).is_file():
+                shutil.copy(folder / name, output / name)
     try:
         if (folder / _CURVES).is_file():
             write_table(tabulate_curves(run_dirs), output / _CURVES)

@@ -122,6 +122,8 @@ def _no_ratio(sample: np.ndarray, other: np.ndarray) -> str:
 
 def _possible(claim: Claim) -> tuple[float, float]:
     """The range of possible values of the quantity."""
+    if claim.prediction is not None:
+        return (0.0, 1.0) if claim.prediction == "within" else (0.0, np.inf)
     metrics = (claim.metric, claim.relative_to or claim.metric)
     if claim.follows is not None:
         return -1.0, 1.0
@@ -230,9 +232,11 @@ def _in_pairs(claim: Claim, ours: pl.DataFrame, theirs: pl.DataFrame) -> list[pl
 
 
 def _counted(claim: Claim, select: Mapping[str, Any], results: Results) -> pl.DataFrame:
-    """The selected runs, all of one configuration but for the seed."""
+    """The selected runs, all of one configuration but for the seed if they are not predicted."""
     metrics = [claim.metric, claim.relative_to, (claim.best_of or {}).get("by")]
     rows = selected(claim, select, results, *(metric for metric in metrics if metric))
+    if claim.prediction is not None:
+        return rows
     mixed = varying_science(rows)
     if claim.best_of is not None:
         over = claim.best_of["over"]
@@ -246,6 +250,22 @@ def _counted(claim: Claim, select: Mapping[str, Any], results: Results) -> pl.Da
 def _values(claim: Claim, rows: pl.DataFrame) -> np.ndarray:
     """The quantity for each run."""
     values = rows[claim.metric]
+    if claim.prediction is not None:
+        return _predicted(claim, rows)
     if claim.relative_to is not None:
         values = values / rows[claim.relative_to]
     return _all_numbers(claim, values)
+
+
+def _predicted(claim: Claim, rows: pl.DataFrame) -> np.ndarray:
+    """How well the metric of each run was predicted."""
+    if missing := [run_id for run_id in rows["run_id"] if run_id not in claim.predictions]:
+        raise InputError(
+            f"claim {claim.id}: run {missing[0]} was not predicted; python -m physlm.plan "
+            "--predict FOLDER writes predictions of an experiment, before its runs"
+        )
+    predictions = [claim.predictions[run_id] for run_id in rows["run_id"]]
+    pairs = list(zip(predictions, _all_numbers(claim, rows[claim.metric]).tolist(), strict=True))
+    if claim.prediction == "within":
+        return np.array([float(one.is_within(value)) for one, value in pairs])
+    return np.array([one.error(value) for one, value in pairs])
