@@ -68,6 +68,7 @@ def test_the_wheel_holds_configuration_sweeps_pools_templates_and_a_command(inst
         "data/people/pools/majors.txt",
         "report/page/page.html",
         "report/page/plot.js",
+        "report/planner/law.yaml",
         "data/people/templates/major.txt",
         "data/cfg/grammars/cfg3f.txt",
     ):

@@ -1,0 +1,228 @@
+"""Model, data and training that a capacity law asks for: `python -m physlm.plan`.
+
+  python -m physlm.plan --facts 4000 --exposures 200               # which model
+  python -m physlm.plan --people 1000000 --exposures 1000          # six facts each, as in bioS
+  python -m physlm.plan --parameters 30e3 --exposures 300          # how many facts it holds
+  python -m physlm.plan --parameters 30e3 --tokens 10e6            # the same by tokens of training
+  python -m physlm.plan --facts 4000 --parameters 30e3             # how many exposures it needs
+  python -m physlm.plan --facts 2e6 --exposures 200 --junk 0.5 --domain-token
+  python -m physlm.plan --facts 4000 --exposures 200 --rare 0.1:10  # a tenth is rare
+
+Two laws answer, each in its own range: the one that is fitted to the results in experiments/, and
+the one of Part 3.3 of Physics of Language Models. docs/planner.md describes both.
+"""
+
+import argparse
+import json
+import math
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from physlm.errors import InputError
+from physlm.report.planner import bios
+from physlm.report.planner.advice import Advice, advice
+from physlm.report.planner.case import FULL_PRECISION, Mlp, Setting
+from physlm.report.planner.law_file import read_law
+from physlm.report.planner.published_law import PublishedLaw
+from physlm.report.planner.question import STORED, TOKENS_PER_FACT, Question, Rare
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; its exit status."""
+    try:
+        chosen = _parser().parse_args(arguments)
+        if chosen.refit:
+            _refit()
+        elif chosen.predict is not None:
+            _predict(chosen.predict)
+        else:
+            laws = (read_law(), PublishedLaw())
+            found = advice(_question(chosen), laws, extrapolates=chosen.extrapolate)
+            _show(found, as_json=chosen.json)
+    except (InputError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _question(chosen: argparse.Namespace) -> Question:
+    """The question that the flags ask."""
+    facts = _number("facts", chosen.facts)
+    bits, tokens = _number("bits-per-fact", chosen.bits_per_fact), chosen.tokens_per_fact
+    if chosen.people is not None:
+        if facts is not None:
+            raise InputError(
+                f"--people {chosen.people} with --facts {chosen.facts}; give one of them"
+            )
+        if bits is not None:
+            raise InputError(
+                f"--bits-per-fact {chosen.bits_per_fact} with --people, who have those of bioS; "
+                "give --facts"
+            )
+        facts = bios.FACTS * (_number("people", chosen.people) or 0.0)
+    return Question(
+        facts=facts,
+        exposures=_number("exposures", chosen.exposures),
+        tokens=_number("tokens", chosen.tokens),
+        parameters=_number("parameters", chosen.parameters),
+        stored=_number("stored", chosen.stored) or 0.0,
+        bits_per_fact=bits,
+        tokens_per_fact=_number("tokens-per-fact", tokens) or 0.0,
+        setting=Setting(
+            junk_fraction=_number("junk", chosen.junk) or 0.0,
+            has_domain_token=chosen.domain_token,
+            weight_bits=chosen.weight_bits,
+            mlp=Mlp(chosen.mlp),
+        ),
+        rare=tuple(map(_rare, chosen.rare)),
+    )
+
+
+def _rare(text: str) -> Rare:
+    share, colon, exposures = text.partition(":")
+    if not colon:
+        raise InputError(
+            f"--rare {text}; write the share of the facts and their exposures, as 0.1:10"
+        )
+    return Rare(_number("rare", share) or 0.0, _number("rare", exposures) or 0.0)
+
+
+def _number(flag: str, text: str | float | None) -> float | None:
+    """A number as it is written, such as 30e3 or 30_000."""
+    if text is None or isinstance(text, float):
+        return text
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if math.isnan(value):
+        raise InputError(f"--{flag} {text}; must be a number, such as 1000 or 2e6")
+    return value
+
+
+def _show(found: Advice, *, as_json: bool) -> None:
+    from physlm.report.planner.shown import notes, plain, shown
+    from physlm.watching import table_console
+
+    if as_json:
+        print(json.dumps(plain(found), indent=2))
+        return
+    table_console().print(shown(found))
+    for note in notes(found):
+        print(note)
+
+
+def _refit() -> None:
+    """Fit the law to the committed results again, and write it."""
+    from physlm.report.planner.fitted_law import law_of_experiments
+    from physlm.report.planner.law_file import LAW_FILE, write_law
+
+    write_law(law_of_experiments(), LAW_FILE)
+    print(f"written: {LAW_FILE}")
+
+
+def _predict(folder: Path) -> None:
+    """Write what the law predicts for the runs of an experiment beside its file."""
+    from physlm.report.planner.predictions import predict_experiment
+
+    print(f"written: {predict_experiment(folder, read_law())}")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m physlm.plan",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    _add_quantities(parser)
+    _add_settings(parser)
+    parser.add_argument(
+        "--extrapolate",
+        action="store_true",
+        help="answer outside the range of a law, too, and say so",
+    )
+    parser.add_argument("--json", action="store_true", help="print the plan as JSON")
+    parser.add_argument(
+        "--refit",
+        action="store_true",
+        help="fit the measured law to the committed results of this checkout again",
+    )
+    parser.add_argument(
+        "--predict",
+        type=Path,
+        metavar="FOLDER",
+        help="write what the measured law predicts for the runs of an experiment into its folder",
+    )
+
+    def refuse(message: str) -> NoReturn:
+        raise InputError(f"{message}; --help lists what can be given")
+
+    parser.error = refuse  # type: ignore[method-assign]
+    return parser
+
+
+def _add_quantities(parser: argparse.ArgumentParser) -> None:
+    """Facts, model and training: two of the three, and what they mean."""
+    numbers = {
+        "facts": "facts to be stored",
+        "people": f"people of {bios.FACTS} facts each, in place of --facts",
+        "exposures": "times that each fact is seen in training",
+        "tokens": "tokens of training, junk included, in place of --exposures",
+        "parameters": "parameters of the model, all of them",
+    }
+    for name, about in numbers.items():
+        parser.add_argument(f"--{name}", metavar="N", help=about)
+    parser.add_argument(
+        "--stored",
+        default=STORED,
+        metavar="FRACTION",
+        help="of the bits of all facts that is to be stored (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--bits-per-fact",
+        metavar="BITS",
+        help="of a value and its part of the name (default: those of bioS, six facts a person)",
+    )
+    parser.add_argument(
+        "--tokens-per-fact",
+        default=TOKENS_PER_FACT,
+        metavar="N",
+        help="tokens of text for each fact and exposure (default: 22/6, as in the measured worlds; "
+        "about 13 in bioS with GPT-2 tokens)",
+    )
+    parser.add_argument(
+        "--rare",
+        nargs="+",
+        default=[],
+        metavar="SHARE:EXPOSURES",
+        help="facts that are seen less often, such as 0.1:10",
+    )
+
+
+def _add_settings(parser: argparse.ArgumentParser) -> None:
+    """What changes capacity, other than size and exposures."""
+    parser.add_argument(
+        "--junk", metavar="FRACTION", help="of all tokens that is about people who never recur"
+    )
+    parser.add_argument(
+        "--domain-token", action="store_true", help="a token marks the documents that are no junk"
+    )
+    parser.add_argument(
+        "--weight-bits",
+        type=int,
+        choices=[FULL_PRECISION, 8, 4],
+        default=FULL_PRECISION,
+        help="bits of a weight in use (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--mlp",
+        choices=[mlp.value for mlp in Mlp],
+        default=Mlp.plain.value,
+        help="MLP, in models of equal size; moe has 32 experts, one active (default: %(default)s)",
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

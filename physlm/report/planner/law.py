@@ -1,0 +1,109 @@
+"""A capacity law: how much of a world a model stores, and what it needs to store more."""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from physlm.report.planner.amounts import amount, between
+from physlm.report.planner.case import Case, Setting, Stored
+
+# Where solutions are looked for, far beyond any measurement, and their reciprocals.
+_LEAST, _MOST = 1e-18, 1e18
+_N_BISECTIONS = 200
+_MARGIN = 1e-6  # relative, by which a solution may miss the end of a range
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """Logarithm of the bits that a model could store over those of its world, and its interval."""
+
+    log_value: float
+    log_low: float
+    log_high: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Law(ABC):
+    """A capacity law, in the settings and the range in which it is known.
+
+    Attributes:
+        ranges: Least and most of ``exposures``, ``parameters``, ``bits`` (of the world) and
+            ``parameters per bit``, as far as the law has such a range.
+    """
+
+    name: ClassVar[str]
+
+    ranges: Mapping[str, tuple[float, float]]
+
+    @abstractmethod
+    def load(self, case: Case) -> Load:
+        """Bits that the model could store over the bits of the world; rises with exposures."""
+
+    @abstractmethod
+    def fraction(self, load: float) -> float:
+        """The fraction of the world that is stored at a load; 0 at 0, at most 1."""
+
+    @abstractmethod
+    def sources(self, setting: Setting) -> list[str]:
+        """Where the law and what it says about a setting come from."""
+
+    @abstractmethod
+    def unknown(self, setting: Setting, exposures: float) -> list[str]:
+        """Why the law does not know a setting after these exposures; empty if it does.
+
+        Every line names the value and what is known.
+        """
+
+    @abstractmethod
+    def steps(self, case: Case) -> float:
+        """Optimiser steps of such a training in the runs that the law comes from."""
+
+    def evidence(self, exposures: float) -> str:  # noqa: ARG002
+        """What was measured of facts seen so often among more frequent ones; empty if nothing was.
+
+        The law is about worlds in which all facts are seen equally often.
+        """
+        return ""
+
+    def stored(self, case: Case) -> Stored:
+        """The fraction of the world's bits that the model stores."""
+        load = self.load(case)
+        logs = (load.log_value, load.log_low, load.log_high)
+        return Stored(*(self.fraction(math.exp(min(log, 700.0))) for log in logs))
+
+    def outside(self, case: Case) -> list[str]:
+        """What of a case lies outside the ranges of the law, each with its value and range."""
+        found = {
+            "exposures": case.exposures,
+            "parameters": case.parameters,
+            "bits": case.bits,
+            "parameters per bit": case.parameters / case.bits,
+        }
+        return [
+            f"{amount(found[name])} {name} ({self.name} for {between(low, high)})"
+            for name, (low, high) in self.ranges.items()
+            if not low * (1 - _MARGIN) <= found[name] <= high * (1 + _MARGIN)
+        ] + self.unknown(case.setting, case.exposures)
+
+
+def solved(stored: Callable[[float], float], target: float) -> float | None:
+    """The least value from 10^-18 up at which a fraction that rises with it reaches a target.
+
+    Args:
+        stored: The stored fraction at a number of parameters or exposures.
+        target: The fraction to be reached.
+
+    Returns:
+        The value, or None if no value up to 10^18 reaches the target.
+    """
+    if stored(_MOST) < target:
+        return None
+    low, high = math.log(_LEAST), math.log(_MOST)
+    for _ in range(_N_BISECTIONS):
+        middle = (low + high) / 2
+        low, high = (low, middle) if stored(math.exp(middle)) >= target else (middle, high)
+        if high - low < 1e-12:
+            break
+    return math.exp(high)

@@ -1,0 +1,263 @@
+"""The capacity law that is fitted to the committed results of this repository."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import astuple, dataclass
+from typing import ClassVar, NamedTuple
+
+from physlm.report.planner.amounts import amount, between
+from physlm.report.planner.case import FULL_PRECISION, Case, Mlp, Setting, Stored
+from physlm.report.planner.curve import Curve, Share
+from physlm.report.planner.law import Law, Load
+
+# Parameters at which the exposures of the law are stated, within the measured ones.
+REFERENCE = 20_000.0
+
+_Z = 1.6449  # of the 90% interval of a normal error
+_FORMAT = (
+    "texts of bioD in a fixed order; of bioS in redrawn texts a third of it was stored "
+    "(capacity_augmentation)"
+)
+_MOST_APART = 3.0  # logarithms of loads, where a draw of configurations gives none at all
+
+
+class Fit(NamedTuple):
+    """The fitted values of the law.
+
+    Attributes:
+        capacity: Bits that a model could store for each parameter, after ever more exposures.
+        onset_exposures: Exposures before which a model of 20 thousand parameters stores nothing.
+        half_exposures: Further exposures after which it could store half as much as ever.
+        size_power: Power of the parameters with which both become fewer.
+        steepness: Power of the exposures, while they are few.
+        sharpness: How suddenly a model is full; the larger, the more suddenly.
+    """
+
+    capacity: float
+    onset_exposures: float
+    half_exposures: float
+    size_power: float
+    steepness: float
+    sharpness: float
+
+    def log_load(self, bits: float, parameters: float, exposures: float) -> float:
+        """Logarithm of the bits that a model could store over those of its world."""
+        return self.log_size(bits, parameters) + self.log_exposed(parameters, exposures)
+
+    def log_size(self, bits: float, parameters: float) -> float:
+        """The load after ever more exposures."""
+        return math.log(self.capacity * parameters / bits)
+
+    def log_exposed(self, parameters: float, exposures: float) -> float:
+        """What the exposures leave of it; larger models need fewer."""
+        fewer = (parameters / REFERENCE) ** -self.size_power
+        left = exposures - self.onset_exposures * fewer
+        if left <= 0:
+            return -math.inf
+        return -math.log1p((self.half_exposures * fewer / left) ** self.steepness)
+
+    def fraction(self, load: float) -> float:
+        """The fraction of a world that is stored at a load."""
+        if load == 0:
+            return 0.0
+        # As a logarithm, since powers of the load overflow.
+        emptiness = -self.sharpness * math.log(load)
+        log = max(emptiness, 0.0) + math.log1p(math.exp(-abs(emptiness)))
+        return math.exp(-log / self.sharpness)
+
+    def load(self, fraction: float) -> float:
+        """The load at which a fraction is stored, between 0 and 1."""
+        return float(fraction / (1 - fraction**self.sharpness) ** (1 / self.sharpness))
+
+
+class Anchored(NamedTuple):
+    """What exposures leave of the load where something else was varied, at one size of model.
+
+    Attributes:
+        curve: Takes the place of ``Fit.log_exposed``.
+        parameters: Of the models.
+        spread: Standard deviation of its logarithm.
+    """
+
+    curve: Curve
+    parameters: float
+    spread: float
+
+    def log_exposed(self, fit: Fit, parameters: float, exposures: float) -> float:
+        """Its value for a model of any size, whose lead is the same after any exposures."""
+        return self.curve.log_at(exposures) + self.lead(fit, parameters)
+
+    def lead(self, fit: Fit, parameters: float) -> float:
+        """By how much a model of some size is ahead after the fewest exposures."""
+        fewest = self.curve.ends[0]
+        return fit.log_exposed(parameters, fewest) - fit.log_exposed(self.parameters, fewest)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeasuredLaw(Law):
+    """The fraction of its world that a model stores, by parameters, bits and exposures.
+
+    For P parameters, a world of W bits and E exposures, the load is C P/W / (1 + (H/(E-O))^h),
+    where the onset O and the half H shrink with P as P^-s, and the stored fraction is
+    load / (1 + load^k)^(1/k). The logarithm of the load of a new run has a normal error, from the
+    spread of runs around the law and that of its fitted values.
+
+    Attributes:
+        fit: Fitted values.
+        resampled: Those of other draws of the configurations that it is fitted to.
+        spread: Standard deviation of the logarithm of a run's load.
+        full_spread: That of the logarithm of the fraction that a full model stores, which hardly
+            depends on the load.
+        junk: With the most junk that was measured, without domain tokens and with them.
+        junk_share: How much of its harm less junk does.
+        mlps: Of MLPs other than the plain one.
+        log_weights: Logarithm of what quantisation leaves of the load, and its spread, by bits of a
+            weight; -inf if it leaves nothing.
+        weights_exposures: Exposures after which quantisation was measured.
+        among_frequent: Exposures and the fraction of the values that was stored, in one world of
+            facts with as many exposures; below 0 where the model is confidently wrong.
+        recipe: Steps of training by exposures, without junk, and for each exposure, with junk.
+        runs: Number of runs that it is fitted to, and of their configurations.
+        experiments: Experiments that it is fitted to.
+    """
+
+    name: ClassVar[str] = "measured"
+
+    fit: Fit
+    resampled: tuple[Fit, ...]
+    spread: float
+    full_spread: float
+    junk: Mapping[bool, Anchored]
+    junk_share: Share
+    mlps: Mapping[Mlp, Anchored]
+    log_weights: Mapping[int, tuple[float, float]]
+    weights_exposures: float
+    among_frequent: tuple[tuple[float, float], ...]
+    recipe: tuple[Curve, float]
+    runs: tuple[int, int]
+    experiments: tuple[str, ...]
+
+    def stored(self, case: Case) -> Stored:
+        """The fraction of the world's bits that the model stores."""
+        value, low, high = astuple(Law.stored(self, case))
+        wider = math.exp(_Z * self.full_spread)
+        return Stored(value, low / wider, min(high * wider, 1.0))
+
+    def load(self, case: Case) -> Load:
+        """What the model could store over what the world holds; its interval has 90%."""
+        middle = self.fit.log_size(case.bits, case.parameters) + self._log_exposed(case)
+        middle += self.log_weights[case.setting.weight_bits][0]
+        if middle == -math.inf:
+            return Load(log_value=middle, log_low=middle, log_high=middle)
+        variance = self.spread**2 + self._variance_of_fit(case) + self._variance(case.setting)
+        half = _Z * math.sqrt(variance)
+        return Load(log_value=middle, log_low=middle - half, log_high=middle + half)
+
+    def fraction(self, load: float) -> float:
+        """All of a world at a large load, and the load itself at a small one."""
+        return self.fit.fraction(load)
+
+    def _log_exposed(self, case: Case) -> float:
+        """What exposures leave of the load, among junk and with any MLP."""
+        setting, size = case.setting, (case.parameters, case.exposures)
+        if setting.junk_fraction > 0:
+            return self._among_junk(setting, *size)
+        if setting.mlp != Mlp.plain:
+            return self.mlps[setting.mlp].log_exposed(self.fit, *size)
+        return self.fit.log_exposed(*size)
+
+    def _among_junk(self, setting: Setting, parameters: float, exposures: float) -> float:
+        """What takes the place of ``Fit.log_exposed``; it rises with exposures, too."""
+        share = self.junk_share.at(setting.junk_fraction)
+        junk = self.junk[setting.has_domain_token]
+        most = junk.log_exposed(self.fit, parameters, exposures)
+        exposed = most
+        if share < 1:
+            exposed = (1 - share) * self.fit.log_exposed(parameters, exposures) + share * most
+        elif share > 1:  # more than was measured does more harm, as much after any exposures
+            fewest, first = junk.curve.points[0]
+            harm = self.fit.log_exposed(junk.parameters, fewest) - math.log(first)
+            exposed = most - (share - 1) * harm
+        if setting.mlp != Mlp.plain:  # not measured together: as after the fewest exposures
+            mlp = self.mlps[setting.mlp]
+            fewest, first = mlp.curve.points[0]
+            exposed += math.log(first) - self.fit.log_exposed(mlp.parameters, fewest)
+        return exposed
+
+    def _variance_of_fit(self, case: Case) -> float:
+        """Of the logarithm of a plain model's load without junk, over draws of configurations."""
+        size = (case.bits, case.parameters, case.exposures)
+        plain = self.fit.log_load(*size)
+        if plain == -math.inf or not self.resampled:
+            return 0.0
+        apart = [min(abs(fit.log_load(*size) - plain), _MOST_APART) for fit in self.resampled]
+        return sum(one**2 for one in apart) / len(apart)
+
+    def _variance(self, setting: Setting) -> float:
+        """Of the logarithm of what a setting multiplies the load with."""
+        found = self.log_weights[setting.weight_bits][1] ** 2
+        if setting.mlp != Mlp.plain:
+            found += self.mlps[setting.mlp].spread ** 2
+        if setting.junk_fraction > 0:
+            share = self.junk_share.at(setting.junk_fraction)
+            found += (share * self.junk[setting.has_domain_token].spread) ** 2
+        return found
+
+    def sources(self, setting: Setting) -> list[str]:
+        """The experiments that the law and what it says about a setting come from."""
+        n_runs, n_configurations = self.runs
+        found = [
+            f"{n_runs} runs of {n_configurations} configurations in experiments/: "
+            f"{', '.join(self.experiments)}",
+            _FORMAT,
+        ]
+        if setting.junk_fraction > 0:
+            own = ["capacity_junk", *["capacity_domain_token"] * setting.has_domain_token]
+            found.append(f"junk at one size, 27 thousand parameters: {', '.join(own)}")
+        if setting.weight_bits != FULL_PRECISION:
+            found.append("rounding to nearest, at one size: capacity_quantised")
+        if setting.mlp != Mlp.plain:
+            names = {Mlp.gated: "capacity_gated_mlp", Mlp.moe: "capacity_moe"}
+            found.append(f"{setting.mlp.value} MLP at one size: {names[setting.mlp]}")
+        return found
+
+    def unknown(self, setting: Setting, exposures: float) -> list[str]:
+        """Exposures and junk beyond those of the runs, and what was not varied together."""
+        found = []
+        known: dict[str, tuple[float, float]] = {}
+        if setting.junk_fraction > 0:
+            if setting.junk_fraction > (most := self.junk_share.most):
+                found.append(f"junk {setting.junk_fraction:g} ({self.name} for 0 to {most:g})")
+            marked = " with domain tokens" * setting.has_domain_token
+            known[f"junk{marked}"] = self.junk[setting.has_domain_token].curve.ends
+        if setting.mlp != Mlp.plain:
+            known[f"{setting.mlp.value} MLP"] = self.mlps[setting.mlp].curve.ends
+        if setting.weight_bits != FULL_PRECISION:
+            known[f"{setting.weight_bits}-bit weights"] = (self.weights_exposures,) * 2
+        found += [
+            f"{what} after {amount(exposures)} exposures ({self.name} for {between(*ends)})"
+            for what, ends in known.items()
+            if not ends[0] <= exposures <= ends[1]
+        ]
+        if len(changes := setting.changes) > 1:
+            found.append(f"{' and '.join(changes)} together ({self.name} one at a time)")
+        return found
+
+    def evidence(self, exposures: float) -> str:
+        """What was stored of facts with about as many exposures among more frequent ones."""
+        seen, fraction = min(
+            self.among_frequent, key=lambda point: abs(math.log(max(exposures, 1) / point[0]))
+        )
+        most = self.among_frequent[-1][0]
+        stored = "nothing" if fraction <= 0 else f"{fraction:.0%}"
+        return (
+            f"of facts seen {amount(seen)} times among others seen up to {amount(most)} times "
+            f"{stored} was stored (capacity_exposures)"
+        )
+
+    def steps(self, case: Case) -> float:
+        """Steps of the runs with as many exposures, whatever their number of people."""
+        curve, each = self.recipe
+        if case.setting.junk_fraction > 0:
+            return each * case.exposures
+        return math.exp(curve.log_at(case.exposures))

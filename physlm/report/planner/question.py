@@ -1,0 +1,168 @@
+"""What a plan is made for: facts, their exposures, a model, or two of the three."""
+
+import math
+from dataclasses import dataclass
+
+from physlm.errors import InputError
+from physlm.report.planner import bios
+from physlm.report.planner.case import PLAIN, Case, Setting
+
+STORED = 0.9
+
+# In the measured worlds 22 tokens are about a person of 6 facts: 3 of the name, and an end.
+TOKENS_PER_FACT = 22 / 6
+
+
+@dataclass(frozen=True, slots=True)
+class Rare:
+    """Facts that are seen less often than the others.
+
+    Attributes:
+        share: Their fraction of all facts.
+        exposures: Times that each is seen.
+    """
+
+    share: float
+    exposures: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """Two of facts, parameters and exposures, for which the third is planned; or all three.
+
+    Attributes:
+        facts: Number of facts.
+        exposures: Times that a fact is seen, other than rare ones.
+        tokens: Tokens of training, junk included, in place of the exposures.
+        parameters: Of the model.
+        stored: The fraction of all bits that is to be stored.
+        bits_per_fact: Bits of a fact, its part of the name included; None for those of bioS, six
+            facts a person.
+        tokens_per_fact: Tokens of text for each fact and exposure.
+        setting: What else changes capacity.
+        rare: Facts that are seen less often.
+
+    Raises:
+        InputError: If a value breaks its rule; it is named as on the command line.
+    """
+
+    facts: float | None = None
+    exposures: float | None = None
+    tokens: float | None = None
+    parameters: float | None = None
+    stored: float = STORED
+    bits_per_fact: float | None = None
+    tokens_per_fact: float = TOKENS_PER_FACT
+    setting: Setting = PLAIN
+    rare: tuple[Rare, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Check every value, and that at most one is missing."""
+        self._require_numbers()
+        _require_setting(self.setting)
+        if not 0 < self.stored < 1:
+            raise InputError(f"--stored {self.stored:g}; must be above 0 and below 1")
+        self._require_one_unknown()
+        self._require_rare()
+
+    @property
+    def unknown(self) -> str:
+        """What is planned: ``facts``, ``parameters``, ``exposures``, or ``stored`` given all."""
+        if self.facts is None:
+            return "facts"
+        if self.parameters is None:
+            return "parameters"
+        return "exposures" if self.exposures is None and self.tokens is None else "stored"
+
+    def bits(self, facts: float) -> float:
+        """Bits of some facts, names included."""
+        if self.bits_per_fact is not None:
+            return facts * self.bits_per_fact
+        return bios.world_bits(facts / bios.FACTS)
+
+    def case(self, *, facts: float, parameters: float, exposures: float) -> Case:
+        """What a law is asked about."""
+        bits = self.bits(facts)
+        return Case(bits=bits, parameters=parameters, exposures=exposures, setting=self.setting)
+
+    def training_tokens(self, facts: float, exposures: float) -> float:
+        """Tokens of training, junk included, with rare facts seen as rarely as they are."""
+        seen = exposures * self._frequent + sum(r.share * r.exposures for r in self.rare)
+        return facts * self.tokens_per_fact * seen / (1 - self.setting.junk_fraction)
+
+    def exposures_of(self, facts: float) -> float:
+        """The exposures that are given, or those that the tokens allow for some facts."""
+        if self.exposures is not None:
+            return self.exposures
+        assert self.tokens is not None
+        each = self.training_tokens(facts, 1.0) - self.training_tokens(facts, 0.0)
+        return (self.tokens - self.training_tokens(facts, 0.0)) / each
+
+    @property
+    def _frequent(self) -> float:
+        """The fraction of the facts that are not rare."""
+        return 1 - sum(one.share for one in self.rare)
+
+    def _require_numbers(self) -> None:
+        for name in ("facts", "exposures", "tokens", "parameters", "bits_per_fact"):
+            value = getattr(self, name)
+            if value is not None and not (math.isfinite(value) and value > 0):
+                raise InputError(f"--{_flag(name)} {value:g}; must be a number above 0")
+        if not (math.isfinite(self.tokens_per_fact) and self.tokens_per_fact > 0):
+            raise InputError(
+                f"--tokens-per-fact {self.tokens_per_fact:g}; must be a number above 0"
+            )
+
+    def _require_one_unknown(self) -> None:
+        if self.exposures is not None and self.tokens is not None:
+            raise InputError(
+                f"--exposures {self.exposures:g} and --tokens {self.tokens:g} say the same; leave "
+                "out one of them"
+            )
+        given = (self.facts, self.parameters, self.tokens or self.exposures)
+        if sum(value is not None for value in given) < 2:
+            raise InputError(
+                "too little is given; give two of --facts (or --people), --parameters and "
+                "--exposures (or --tokens); the third is planned"
+            )
+
+    def _require_rare(self) -> None:
+        for one in self.rare:
+            told = f"--rare {one.share:g}:{one.exposures:g}"
+            if not 0 < one.share < 1:
+                raise InputError(f"{told}; the share of the facts must be above 0 and below 1")
+            if not (math.isfinite(one.exposures) and one.exposures >= 0):
+                raise InputError(f"{told}; the exposures must be a number from 0 up")
+            if self.exposures is not None and one.exposures >= self.exposures:
+                raise InputError(
+                    f"{told}; rare facts have fewer exposures than the others, which have "
+                    f"{self.exposures:g}"
+                )
+        if self._frequent <= 0:
+            shares = 1 - self._frequent
+            raise InputError(f"--rare: shares of {shares:g} in all; must be below 1 together")
+        if (
+            self.tokens is not None
+            and self.facts is not None
+            and self.exposures_of(self.facts) <= 0
+        ):
+            raise InputError(
+                f"--tokens {self.tokens:g}; the rare facts alone need "
+                f"{self.training_tokens(self.facts, 0.0):.3g}; raise it"
+            )
+
+
+def _require_setting(setting: Setting) -> None:
+    if not 0 <= setting.junk_fraction < 1:
+        raise InputError(
+            f"--junk {setting.junk_fraction:g}; the fraction of all tokens that is junk must be at "
+            "least 0 and below 1"
+        )
+    if setting.has_domain_token and not setting.junk_fraction:
+        raise InputError(
+            "--domain-token marks what is no junk; give the fraction of junk, such as --junk 0.5"
+        )
+
+
+def _flag(name: str) -> str:
+    return name.replace("_", "-")
