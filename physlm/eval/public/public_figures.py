@@ -89,7 +89,8 @@ class PublicFiguresScorerConfig(ScorerConfig):
             )
             for asked in self._asks(known.seed)
         ]
-        metrics = task_metrics(found, is_trained=known.config.exposures > 0)
+        # Only training on these questions gives a physlm model their vocabulary.
+        metrics = task_metrics(found, is_trained=model.answering is None)
         return Measurement(tuple(metrics), tables={"public_figures_answers": answer_table(found)})
 
     def _asks(self, seed: int) -> "list[Asked]":

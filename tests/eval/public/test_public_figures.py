@@ -274,7 +274,7 @@ def test_any_causal_checkpoint_is_measured(tmp_path, kind):
     assert {(metric.name, metric.dims["task"]) for metric in metrics} == {
         (f"public_figures/{what}", task.name) for task in TASKS for what in ("accuracy", "chance")
     }
-    assert by_text(metrics)["public_figures/accuracy{split=train,task=birth_date}"].value == 0
+    assert by_text(metrics)["public_figures/accuracy{split=test,task=birth_date}"].value == 0
     tokens = torch.tensor([[1, 2, 3]])
     with torch.no_grad():
         assert torch.equal(model(tokens), model.model(tokens).logits)
