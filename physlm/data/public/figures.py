@@ -1,4 +1,8 @@
-"""Public figures: a table of names, birth dates and birthplaces, compiled for physlm."""
+"""Public figures: a table of names, birth dates and birthplaces, compiled for physlm.
+
+Each row names two sources that give this date and this place, by their tags in ``SOURCES``. People
+are left out whose date, calendar or birthplace is disputed, and who share a name with another.
+"""
 
 import csv
 import datetime
@@ -7,6 +11,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from physlm.data.people.pools import MONTHS
+
+SOURCES = {
+    "nobel": "the Nobel Foundation, on laureates",
+    "lahman": "the Lahman Baseball Database",
+    "freebsd": "the birthdays of FreeBSD's calendar program",
+    "britannica": "Encyclopaedia Britannica",
+    "wikipedia": "Wikipedia",
+}
 
 _TABLE = Path(__file__).parent / "figures.csv"
 
@@ -20,6 +32,7 @@ class Figure(NamedTuple):
         birthplace: The city or village, under its English or its historical name.
         other_names: Further names of the person.
         other_places: Further names of the birthplace, or of a part of it.
+        sources: Tags of the sources that give the date and the place.
     """
 
     name: str
@@ -27,6 +40,7 @@ class Figure(NamedTuple):
     birthplace: str
     other_names: tuple[str, ...] = ()
     other_places: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
 
     @property
     def written_date(self) -> str:
@@ -50,6 +64,7 @@ def figures() -> tuple[Figure, ...]:
                 row["birthplace"],
                 _several(row["other_names"]),
                 _several(row["other_places"]),
+                _several(row["sources"]),
             )
             for row in csv.DictReader(file)
         )
