@@ -1,7 +1,8 @@
 """Public figures: a table of names, birth dates and birthplaces, compiled for physlm.
 
-Each row names two sources that give this date and this place, by their tags in ``SOURCES``. People
-are left out whose date, calendar or birthplace is disputed, and who share a name with another.
+Each row names two sources in which its date and place can be checked, by their tags in ``SOURCES``.
+People are left out whose date, calendar or birthplace is disputed, or who share their name with
+another famous person.
 """
 
 import csv
@@ -32,7 +33,7 @@ class Figure(NamedTuple):
         birthplace: The city or village, under its English or its historical name.
         other_names: Further names of the person.
         other_places: Further names of the birthplace, or of a part of it.
-        sources: Tags of the sources that give the date and the place.
+        sources: Tags of two sources of the date and the place.
     """
 
     name: str
