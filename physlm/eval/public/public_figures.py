@@ -43,7 +43,7 @@ class PublicFiguresScorerConfig(ScorerConfig):
         Physics of Language Models, Part 3.2, sections 5 and 6 (GPT-4 asked about celebrities).
     """
 
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     measures_checkpoints: ClassVar[bool] = True
     measures_answers: ClassVar[bool] = True
 

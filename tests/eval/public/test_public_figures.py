@@ -2,6 +2,7 @@
 
 import datetime
 import re
+from functools import cache
 
 import polars as pl
 import pytest
@@ -13,7 +14,7 @@ from physlm.data.public.figures import figures
 from physlm.data.public.questions import TASKS
 from physlm.errors import InputError
 from physlm.eval.public.public_figures import PublicFiguresScorerConfig
-from physlm.eval.public.questions import Asked, Hint
+from physlm.eval.public.questions import Asked, Hint, chosen_people
 from physlm.measurement import by_text
 from physlm.models.pretrained import load_pretrained
 from physlm.models.transformers_format import save_transformers
@@ -25,6 +26,9 @@ from tests.eval.oracle import saying
 from tests.models.checkpoints import checkpoint, save_bytewise, save_tokenizer, saying_this
 
 register()
+
+N_PEOPLE = 100  # asked about in most tests, to be quick
+PEOPLE = [figures()[i] for i in chosen_people(0, N_PEOPLE)]
 
 
 def test_shots_are_about_other_people():
@@ -41,7 +45,7 @@ def test_shots_are_about_other_people():
 
 def measured(says, **values):
     corpus = PublicFiguresConfig().build(0)
-    scorer = PublicFiguresScorerConfig(**{"n_shots": 2, **values})
+    scorer = PublicFiguresScorerConfig(**{"n_shots": 2, "n_people": N_PEOPLE, **values})
     model = saying(corpus.vocabulary, says)
     scorer.check(model, corpus)
     return scorer.measure(model, corpus)
@@ -51,6 +55,11 @@ def scored(says, **values):
     return by_text(measured(says, **values).metrics)
 
 
+NAME = "|".join(re.escape(figure.name) for figure in figures())  # some have dots, or are Max Born
+BORN = re.compile(rf"({NAME}) was born on (\w+ \d+, \d+)")
+
+
+@cache
 def truths():
     """The answer to every question that there is."""
     people = figures()
@@ -83,17 +92,17 @@ def test_a_model_that_knows_every_answer_scores_100_and_one_that_is_wrong_0():
         split = "train" if task.is_trained else "test"
         name = f"public_figures/accuracy{{split={split},task={task.name}}}"
         assert perfect[name].value == 1
-        assert perfect[name].n == len(figures())
+        assert perfect[name].n == N_PEOPLE
         assert wrong[name].value == silent[name].value == 0
     chance = perfect["public_figures/chance{split=test,task=birth_month_mod_2}"].value
-    n_odd = sum(figure.birth_date.month % 2 for figure in figures())
-    assert chance == max(n_odd, len(figures()) - n_odd) / len(figures())
+    n_odd = sum(figure.birth_date.month % 2 for figure in PEOPLE)
+    assert chance == max(n_odd, N_PEOPLE - n_odd) / N_PEOPLE
 
 
 def reader(prompt):
     """Knows nobody, and reads what the prompt says; in hints it is a day late."""
     facts, question = facts_before_last_question(prompt), last_question(prompt)
-    born = dict(re.findall(r"(?:^|\. )(.*?) was born on (.*?\d{4})", facts))
+    born = dict(BORN.findall(facts))
     if not born:
         return "Which"
     if question.startswith("Which famous"):
@@ -127,7 +136,7 @@ def test_inverse_questions_are_given_the_facts_of_three_people_in_order_of_names
         places = []
         for question, prompt in zip(asked.questions, asked.prompts, strict=True):
             facts = facts_before_last_question(prompt)
-            names = re.findall(r"(?:^|\. )(.*?) was born on", facts)
+            names = [name for name, _ in BORN.findall(facts)]
             assert len(set(names)) == 3
             assert names == sorted(names)
             places.append(names.index(question.answer))
@@ -142,7 +151,7 @@ def test_what_is_written_as_a_hint_is_measured_apart_from_the_answer():
         asked = last_question(prompt)
         if "Therefore:" not in prompt:
             return known[asked]
-        people = re.search(r"was (.*?) born(?: earlier than (.*)\?)?", asked, re.I)
+        people = re.search(rf"[Ww]as ({NAME}) born(?: earlier than (.*)\?)?", asked)
         by_name = {figure.name: figure for figure in figures()}
         names = [name for name in people.groups() if name]
         dates = [f"{name} was born on {by_name[name].written_date}." for name in names]
@@ -153,19 +162,19 @@ def test_what_is_written_as_a_hint_is_measured_apart_from_the_answer():
     for task in (task for task in TASKS if task.is_written_out):
         dims = f"{{split={'train' if task.is_trained else 'test'},task={task.name}}}"
         assert found[f"public_figures/hint_accuracy{dims}"].value == 1
-        says_yes = {q.text: q.answer == "Yes" for q in Asked(task, 0, 2).questions}
-        expected = sum(says_yes.values()) / len(figures())
+        says_yes = {q.text: q.answer == "Yes" for q in Asked(task, 0, 2, N_PEOPLE).questions}
+        expected = sum(says_yes.values()) / N_PEOPLE
         assert found[f"public_figures/accuracy_with_hint{dims}"].value == pytest.approx(expected)
         effect = found[f"public_figures/hint_effect{dims}"]
         assert effect.value == pytest.approx(expected - 1)
     rows = table.tables["public_figures_answers"]
-    assert rows.filter(pl.col("hint") == "written").height == 3 * len(figures())
+    assert rows.filter(pl.col("hint") == "written").height == 3 * N_PEOPLE
 
 
 def test_knowledge_of_dates_is_told_apart_from_what_follows_from_them():
     """Who knows the dates of half of the people, and answers yes, is right by chance."""
     known = truths()
-    half = {figure.name for figure in figures()[::2]}
+    half = {figure.name for figure in PEOPLE[::2]}
 
     def says(prompt):
         asked = last_question(prompt)
@@ -175,7 +184,7 @@ def test_knowledge_of_dates_is_told_apart_from_what_follows_from_them():
 
     found = scored(says)
     metric = found["public_figures/accuracy_where_known{split=test,task=birth_month_mod_2}"]
-    even = [f.birth_date.month % 2 == 0 for f in figures()[::2]]
+    even = [f.birth_date.month % 2 == 0 for f in PEOPLE[::2]]
     assert (metric.n, metric.value) == (len(half), pytest.approx(sum(even) / len(even)))
     pairs = found["public_figures/accuracy_where_known{split=test,task=birth_date_ranking}"]
     assert 0 < pairs.n < len(half)
@@ -228,7 +237,8 @@ def test_a_physlm_model_scores_the_same_as_its_exported_checkpoint(tmp_path):
         "optim.learning_rate=3e-3",
         "optim.warmup_steps=20",
         "trainer.batch_size=4",
-        "data.exposures=60",
+        "data.exposures=40",
+        "runtime.compile=false",
         "eval.public_figures.n_shots=0",
         f"runs_dir={tmp_path}",
     )
