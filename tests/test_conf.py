@@ -71,7 +71,7 @@ def test_every_experiment_composes_at_every_scale(config, experiment, scale):
 
 
 def size_of_world(chosen: RunConfig) -> int:
-    """People, or ten thousands of tokens of strings or texts, which fill half of a task's windows."""
+    """People, or ten thousands of tokens; those of a task fill about half of its windows."""
     if isinstance(chosen.data, FixedLengthConfig):
         return chosen.data.n_texts * chosen.data.seq_len // 10_000
     if isinstance(chosen.data, TaskConfig):

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import NamedTuple
 
 from physlm.data.public.answers import dates, is_name, is_place, years, yes_or_no
@@ -91,7 +92,7 @@ class PublicTask:
             self.answer(figure, other),
             "" if self.fact is None else " ".join(map(self.fact, about)),
             about,
-            _fitting(template, figure, other, text),
+            (figure,) if "{name}" in template else _fitting(template)[text],
         )
 
     def is_right(self, question: Question, line: str) -> bool:
@@ -99,11 +100,14 @@ class PublicTask:
         return any(self.reads(line, f, question.about[-1]) for f in question.fitting)
 
 
-def _fitting(template: str, figure: Figure, other: Figure, text: str) -> tuple[Figure, ...]:
-    """All figures whom the question fits; where it names one, this one alone."""
-    if "{name}" in template:
-        return (figure,)
-    return tuple(f for f in figures() if _filled(template, f, other) == text)
+@cache
+def _fitting(template: str) -> dict[str, tuple[Figure, ...]]:
+    """All figures whom each question fits that names nobody."""
+    found: dict[str, tuple[Figure, ...]] = {}
+    for figure in figures():
+        text = _filled(template, figure, figure)
+        found[text] = (*found.get(text, ()), figure)
+    return found
 
 
 def _filled(template: str, figure: Figure, other: Figure) -> str:

@@ -52,23 +52,21 @@ class Asked:
         return f"{self.task.name}{hint}{phrasing}"
 
     @property
-    def questions(self) -> list[Question]:
-        """One question about each person."""
-        every = _questions(self.task, self.seed, self.phrasing)
-        return [every[i] for i in chosen_people(self.seed, self.n_people)]
+    def questions(self) -> Sequence[Question]:
+        """One question about each person, compared with another one who is asked about."""
+        people = chosen_people(self.seed, self.n_people)
+        return _questions(self.task, self.seed, self.phrasing, people)
 
     @property
     def prompts(self) -> list[str]:
         """Each question, after questions about other people with their answers."""
-        rng = stream(self.seed, "shots", self.task.name)
-        every = _questions(self.task, self.seed, self.phrasing)
-        prompts = [self._prompt(question, every, rng) for question in every]
-        return [prompts[i] for i in chosen_people(self.seed, self.n_people)]
+        everyone = chosen_people(self.seed, None)
+        every = _questions(self.task, self.seed, self.phrasing, everyone)
+        return [self._prompt(question, every) for question in self.questions]
 
-    def _prompt(
-        self, question: Question, every: Sequence[Question], rng: np.random.Generator
-    ) -> str:
-        drawn = (every[i] for i in rng.permutation(len(every)))
+    def _prompt(self, question: Question, every: Sequence[Question]) -> str:
+        order = stream(self.seed, "shots", self.task.name, question.text).permutation(len(every))
+        drawn = (every[i] for i in order.tolist())
         apart = (other for other in drawn if question.is_apart_from(other))
         shots = itertools.islice(apart, self.n_shots)
         bystanders = _bystanders(stream(self.seed, "bystanders", self.task.name, question.text))
@@ -105,12 +103,14 @@ def chosen_people(seed: int, n_people: int | None) -> tuple[int, ...]:
 
 
 @cache
-def _questions(task: PublicTask, seed: int, phrasing: int) -> tuple[Question, ...]:
-    """One question about each person, paired with a random other one if the task needs two."""
-    people, rng = figures(), stream(seed, "pairs of figures", task.name)
-    others = [(i + int(rng.integers(1, len(people)))) % len(people) for i in range(len(people))]
+def _questions(
+    task: PublicTask, seed: int, phrasing: int, people: tuple[int, ...]
+) -> tuple[Question, ...]:
+    """One question about each of the people, paired with another of them if the task needs two."""
+    rng, n = stream(seed, "pairs of figures", task.name), len(people)
+    others = [people[(i + int(rng.integers(1, n))) % n] for i in range(n)]
     return tuple(
-        task.ask(figure, people[j], phrasing) for figure, j in zip(people, others, strict=True)
+        task.ask(figures()[i], figures()[j], phrasing) for i, j in zip(people, others, strict=True)
     )
 
 

@@ -27,7 +27,7 @@ from tests.models.checkpoints import checkpoint, save_bytewise, save_tokenizer, 
 
 register()
 
-N_PEOPLE = 100  # asked about in most tests, to be quick
+N_PEOPLE = 30  # asked about in most tests, to be quick
 PEOPLE = [figures()[i] for i in chosen_people(0, N_PEOPLE)]
 
 
