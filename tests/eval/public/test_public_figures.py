@@ -275,7 +275,10 @@ def test_a_physlm_model_scores_the_same_as_its_exported_checkpoint(tmp_path):
     assert not RunDirectory(theirs.run_dir).model.exists()
 
 
-@pytest.mark.parametrize("kind", ["llama", "gpt_neox", "mamba"])
+@pytest.mark.parametrize(
+    "kind",
+    ["llama", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("gpt_neox", "mamba"))],
+)
 def test_any_causal_checkpoint_is_measured(tmp_path, kind):
     """With random weights nothing is known, but everything is measured."""
     model, corpus = checkpoint(tmp_path, kind), PublicFiguresConfig().build(0)
