@@ -26,6 +26,7 @@ examples:
   python -m physlm.explore models/gpt2 "The capital of France is"  a checkpoint of transformers
   python -m physlm.explore models/gpt2 "..." --lens tuned --lens-texts other.txt
   python -m physlm.explore runs/4f00 "..." --graph --layer 2       attention graphs of the text
+  python -m physlm.explore runs/4f00 --ask "Was ... born in an even month?"   with a database
 
 State k is the residual stream after k of the model's L blocks; state L is what the model itself
 predicts from. A lens reads all of them: the logit lens by the model's final norm and output head,
@@ -47,11 +48,51 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         chosen = _parser().parse_intermixed_args(arguments)
         source = source_of(chosen.model)
+        if chosen.ask:
+            ask(chosen, source)
+            return 0
+        if chosen.quiz is not None:
+            quiz(chosen, source)
+            return 0
         _check(chosen, source)
         explore(chosen, source, _lens_texts(chosen.lens_texts))
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - every error becomes one line
         return explain(error)
     return 0
+
+
+@stop_requests(at_once=True)
+def ask(chosen: argparse.Namespace, source: Source) -> None:
+    """Print the answers of the hybrid system.
+
+    Raises:
+        InputError: If the run has none, or another option is given.
+    """
+    if not source.is_run:
+        raise InputError(f"--ask of {source.path}, a checkpoint; name a run of manipulation tasks")
+    if chosen.text is not None:
+        raise InputError("--ask beside a text; give one of the two")
+    from physlm.report.exploration.asked import asked  # loads torch
+
+    for line in asked(source.path, chosen.ask):
+        print(line, flush=True)
+
+
+@stop_requests(at_once=True)
+def quiz(chosen: argparse.Namespace, source: Source) -> None:
+    """Write the page of a quiz.
+
+    Raises:
+        InputError: If the run has no questions, or another option is given.
+    """
+    if chosen.text is not None or chosen.quiz < 1:
+        raise InputError(
+            f"--quiz {chosen.quiz}; give at least 1 question of each task, and no text"
+        )
+    from physlm.report.quiz.quiz import quiz_of, write_quiz  # loads torch
+
+    path = write_quiz(quiz_of(source, chosen.quiz), chosen.output)
+    print(f"quiz: {path}")
 
 
 @stop_requests(at_once=True)
@@ -231,6 +272,21 @@ def _add_input(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("model", type=Path, help="a run directory, or the folder of a transformers checkpoint")
     add("text", nargs="?", help="the text to read (default, of a run: a document of its world)")
+    add(
+        "--ask",
+        action="append",
+        metavar="QUESTION",
+        help="answer by the model, a database of its training texts, or both (docs/hybrid.md)",
+    )
+    add(
+        "--quiz",
+        type=int,
+        nargs="?",
+        const=4,
+        metavar="N",
+        help="write quiz.html, which asks you what the model was asked: N questions of each task "
+        "(default: 4), about the people of a run or public figures",
+    )
     add("--document", type=int, metavar="N", help="read document N of the first epoch (default: 0)")
     add(
         "--tokens",

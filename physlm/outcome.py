@@ -34,7 +34,7 @@ def earlier_outcome(config: RunConfig, directory: RunDirectory) -> Outcome | Non
     Raises:
         InputError: If its record is damaged, or of another run.
     """
-    record = None if config.force else directory.read_record(config.run_id, config.as_dict())
+    record = None if config.force else directory.read_record(config.run_id, config.deciding())
     if record is None:
         return None
     # A diverged run cannot be measured.

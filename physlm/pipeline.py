@@ -117,6 +117,7 @@ def _fitted(
         directory.begin(config, first_step=first_step)
         tracking.start(first_step)
     if config.stage is Stage.measure:
+        prepared.model.keep_answers(directory.answers)
         return prepared, Trained(prepared.model, Progress())
     trained = fit(
         prepared.model,
@@ -203,6 +204,9 @@ def _kept(
     if config.stage is Stage.measure:
         _carry_out_parent(config, directory)
     world = trained_world(config, directory)
+    if config.rescore:
+        directory.answers.unlink(missing_ok=True)
+    world.model.keep_answers(directory.answers)
     record = replace(record, scoring_software=software(config.model))
     return record, (world.model, world.corpus)
 

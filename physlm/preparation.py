@@ -11,7 +11,6 @@ from physlm.errors import InputError, refused_values
 from physlm.memory import require_memory
 from physlm.models.architecture import ModelConfig, TransformerConfig
 from physlm.models.canon import Canon
-from physlm.models.checkpoint import CheckpointConfig
 from physlm.models.inherited import InheritedConfig
 from physlm.models.language_model import LanguageModel
 from physlm.models.mixers.linear.linear_mixer import use_kernels
@@ -190,7 +189,7 @@ def _require_targets(model: LanguageModel, corpus: Corpus) -> None:
 
 def _vocabulary_size(config: RunConfig, corpus: Corpus) -> int:
     """Number of tokens that the corpus gives a model; none to one with its own tokenizer."""
-    return 0 if isinstance(config.model, CheckpointConfig) else corpus.vocabulary.size
+    return 0 if config.model.is_published else corpus.vocabulary.size
 
 
 def model_of(config: RunConfig, vocabulary_size: int) -> LanguageModel:

@@ -18,7 +18,7 @@ FOLDERS = {
     "model": ("models",),
     "mixer": ("models",),
     "penalty": ("models", "analysis"),
-    "eval": ("eval", "analysis"),
+    "eval": ("eval", "analysis", "hybrid"),
 }
 
 _DECORATOR = re.compile(r'^@register\("(\w+)", "(\w+)"\)$', re.MULTILINE)

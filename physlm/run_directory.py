@@ -28,6 +28,7 @@ class RunDirectory:
         model: The trained weights, as safetensors.
         metrics: Curves, one JSON object per line.
         arrays: Arrays measured by scorers, as NumPy's ``npz``. Their tables are ``NAME.parquet``.
+        answers: Answers of a model that is asked in text, as JSON lines, while they come.
         config: The full configuration, as YAML.
         sources: Copies of the input files that affect the result.
     """
@@ -39,6 +40,7 @@ class RunDirectory:
         self.model = path / "model.safetensors"
         self.metrics = path / "metrics.jsonl"
         self.arrays = path / "arrays.npz"
+        self.answers = path / "answers.jsonl"
         self.config = path / "config.yaml"
         self.sources = path / "sources"
 
@@ -123,7 +125,7 @@ class RunDirectory:
             self.forget(self._kept())
             tables = self.path.glob("*.parquet")
             files = (self.record, self.checkpoint, self.model, self.metrics, self.arrays)
-            for path in (*files, *tables):
+            for path in (*files, self.answers, *tables):
                 path.unlink(missing_ok=True)
             self.forget_figures()
         with refused_values():

@@ -7,6 +7,7 @@ from typing import Any
 from physlm.sources import content_of
 
 LATER = {"later": True}
+HOW = {"how": True}  # of a field that decides how something is done, and not the result
 
 
 def identity(config: Any) -> Any:
@@ -20,13 +21,24 @@ def identity(config: Any) -> Any:
         return {
             field.name: _of_field(field, getattr(config, field.name))
             for field in fields(config)
-            if not ("later" in field.metadata and getattr(config, field.name) == field.default)
+            if "how" not in field.metadata
+            and not ("later" in field.metadata and getattr(config, field.name) == field.default)
         }
     if isinstance(config, dict):
         return {name: identity(value) for name, value in config.items()}
     if isinstance(config, list | tuple):
         return [identity(value) for value in config]
     return config.value if isinstance(config, Enum) else config
+
+
+def without_how(config: Any) -> Any:
+    """A configuration as dictionaries of all its fields but those that decide how, not what."""
+    if is_dataclass(config):
+        kept = [field.name for field in fields(config) if "how" not in field.metadata]
+        return {name: without_how(getattr(config, name)) for name in kept}
+    if isinstance(config, dict):
+        return {name: without_how(value) for name, value in config.items()}
+    return config
 
 
 def _of_field(field: "Field[Any]", value: Any) -> Any:

@@ -40,7 +40,7 @@ EXPERIMENTS = sorted({*options_of("experiment")} - {"inside"})
 ROOT = Path(__file__).parent.parent
 RESULTS = [path.parent for path in ROOT.glob("experiments/*/metrics.csv")]
 # Without those that are built from a run or a folder.
-MODELS = sorted({*options_of("model")} - {"inherited", "checkpoint"})
+MODELS = sorted({*options_of("model")} - {"inherited", "checkpoint", "endpoint"})
 SCALES = ("laptop", "gpu", "paper")
 TURNS = dict(zip(EXPERIMENTS, cycle(SCALES), strict=False))
 
@@ -71,11 +71,11 @@ def test_every_experiment_composes_at_every_scale(config, experiment, scale):
 
 
 def size_of_world(chosen: RunConfig) -> int:
-    """People, or ten thousands of tokens of strings or texts."""
+    """People, or ten thousands of tokens; those of a task fill about half of its windows."""
     if isinstance(chosen.data, FixedLengthConfig):
         return chosen.data.n_texts * chosen.data.seq_len // 10_000
     if isinstance(chosen.data, TaskConfig):
-        return chosen.data.n_documents * chosen.data.seq_len // 10_000
+        return chosen.data.n_documents * chosen.data.seq_len // 20_000
     if isinstance(chosen.data, CfgConfig):
         return round(chosen.data.n_strings * chosen.data.build(0).grammar.mean_length / 10_000)
     if isinstance(chosen.data, MixedConfig):

@@ -17,10 +17,10 @@ from physlm.errors import InputError
 from physlm.eval.scorer import ScorerConfig
 from physlm.memory import require_memory
 from physlm.models.architecture import ModelConfig, TransformerConfig
-from physlm.models.checkpoint import CheckpointConfig
+from physlm.models.endpoint_model import EndpointConfig
 from physlm.models.inherited import InheritedConfig
 from physlm.registry import tag_of
-from physlm.run_id import identity
+from physlm.run_id import identity, without_how
 from physlm.schema import Schema
 from physlm.science import SCIENCE
 from physlm.train.logger import LoggerConfig
@@ -81,7 +81,7 @@ class RunConfig(Schema):
                 f"learning_rates={rates}; each must be above 0, finite, and given once"
             )
         self._require_stage()
-        if isinstance(self.model, CheckpointConfig):
+        if self.model.is_published:
             self._require_as_it_is()
         self._require_untrained_if_rounded()
         n_ranks = self.runtime.n_devices * self.runtime.n_nodes
@@ -103,7 +103,7 @@ class RunConfig(Schema):
             )
         if self.stage is Stage.measure:
             self.data = replace(self.data, exposures=0)
-            if not self.init_from and not isinstance(self.model, CheckpointConfig):
+            if not self.init_from and not self.model.is_published:
                 raise ValueError(
                     "stage=measure trains nothing; name the run to be measured by init_from"
                 )
@@ -123,21 +123,27 @@ class RunConfig(Schema):
             )
 
     def _require_as_it_is(self) -> None:
-        """A checkpoint is not trained, and has its own tokenizer."""
+        """A published model is not trained, and reads texts."""
+        kind = tag_of(type(self.model)).replace("/", "=")
         if self.stage is Stage.train:
-            raise ValueError("model=checkpoint cannot be trained; set stage=measure")
+            raise ValueError(f"{kind} cannot be trained; set stage=measure")
         if self.init_from:
-            raise ValueError("model=checkpoint has its own weights; leave init_from out")
+            raise ValueError(f"{kind} has its own weights; leave init_from out")
         if not self.data.has_texts:
             raise ValueError(
-                f"model=checkpoint has its own tokenizer, and {tag_of(type(self.data))} has no "
+                f"{kind} has its own tokenizer, and {tag_of(type(self.data))} has no "
                 "texts for it; use data=public_figures, texts, bible, mquake or options"
             )
         for name, scorer in self.eval.items():
             if not scorer.measures_checkpoints:
                 raise ValueError(
-                    f"model=checkpoint has its own tokenizer, and eval={name} measures models of a "
+                    f"{kind} has its own tokenizer, and eval={name} measures models of a "
                     "corpus' tokens; use another scorer, such as eval=public_figures"
+                )
+            if isinstance(self.model, EndpointConfig) and not scorer.measures_answers:
+                raise ValueError(
+                    f"{kind} answers in text alone, and eval={name} reads scores or states; use "
+                    "eval=public_figures, or the model's folder as model=checkpoint"
                 )
 
     @property
@@ -159,6 +165,12 @@ class RunConfig(Schema):
         """Plain values, for JSON."""
         own = {field.name: getattr(self, field.name) for field in fields(self)}
         del own["parent"]
+        values: dict[str, Any] = json.loads(json.dumps(own, default=asdict))
+        return values
+
+    def deciding(self) -> dict[str, Any]:
+        """Plain values of the fields that decide the result, to be compared with a record's."""
+        own = {name: without_how(getattr(self, name)) for name in SCIENCE}
         values: dict[str, Any] = json.loads(json.dumps(own, default=asdict))
         return values
 

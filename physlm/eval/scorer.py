@@ -34,12 +34,14 @@ class ScorerConfig(Schema, ABC):
         figure_names: Names of the figures that `figures` draws.
         table_names: Names of the tables that they are drawn from.
         measures_checkpoints: Whether it can measure a model with a tokenizer of its own.
+        measures_answers: Whether it can measure a model that answers in text alone.
     """
 
     version: ClassVar[int] = 1
     figure_names: ClassVar[tuple[str, ...]] = ()
     table_names: ClassVar[tuple[str, ...]] = ()
     measures_checkpoints: ClassVar[bool] = False
+    measures_answers: ClassVar[bool] = False
 
     @abstractmethod
     def check(self, model: "LanguageModel", corpus: "Corpus") -> None:

@@ -44,9 +44,11 @@ class ModelConfig(Schema, ABC):
 
     Attributes:
         libraries: Libraries that compute it, in addition to those of every model.
+        is_published: Whether it is a finished model that reads text, and is measured as it is.
     """
 
     libraries: ClassVar[tuple[str, ...]] = ()
+    is_published: ClassVar[bool] = False
 
     @abstractmethod
     def build(self, vocabulary_size: int, seq_len: int, seed: int) -> "LanguageModel":

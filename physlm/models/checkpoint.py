@@ -26,6 +26,7 @@ class CheckpointConfig(ModelConfig):
     """A published model, measured as it is."""
 
     libraries: ClassVar = ("transformers",)
+    is_published: ClassVar[bool] = True
 
     path: str = field(default="", metadata=SOURCE)  # with config.json, *.safetensors, a tokenizer
     weights: WeightFormat = WeightFormat.fp32

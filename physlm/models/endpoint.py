@@ -59,8 +59,8 @@ class Endpoint:
             session.headers["Authorization"] = f"Bearer {self.key}"
         return session
 
-    def answer(self, session: requests.Session, prompt: str, stop: threading.Event) -> str:
-        """The model's answer without its thoughts; empty if it was cut off within them.
+    def answer(self, session: requests.Session, prompt: str, stop: threading.Event) -> str | None:
+        """The model's answer without its thoughts; None if it was cut off within them.
 
         Args:
             session: Of this thread.
@@ -68,7 +68,7 @@ class Endpoint:
             stop: Ends waits between tries.
 
         Raises:
-            InputError: If the endpoint is down, refuses, or its response is not a chat completion.
+            InputError: If the endpoint is down, refuses, or its responses are no chat completions.
         """
         fields = self.fields
         response = self._sent(session, fields, prompt, stop)
@@ -150,6 +150,13 @@ class Endpoint:
                 None,
                 "see that it is up and run again, which goes on from here",
             )
+        if response.ok and _completion(response) is None:
+            return _Trouble(
+                f"endpoint {self.address} answers {response.text[:100]!r}, not as chat completions "
+                "do",
+                None,
+                "see that it is OpenAI-compatible and run again, which goes on from here",
+            )
         if response.status_code not in _BUSY:
             return response
         return _Trouble(
@@ -167,17 +174,12 @@ class Endpoint:
         )
         return f"endpoint {self.address} answers {response.status_code} {said}{remedy}"
 
-    def _text(self, response: requests.Response) -> str:
-        """The answer in a response; empty if there is none."""
-        try:
-            choice = response.json()["choices"][0]
-            content = _joined(choice["message"].get("content"))
-        except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
-            raise InputError(
-                f"endpoint {self.address} answers {response.text[:100]!r}, not as chat completions "
-                "do; see that it is OpenAI-compatible"
-            ) from error
-        answer, end = without_thoughts(content), choice.get("finish_reason")
+    def _text(self, response: requests.Response) -> str | None:
+        """The answer in a response; None if there is none."""
+        completion = _completion(response)
+        assert completion is not None
+        content, end = completion
+        answer = without_thoughts(content)
         if answer == content and end == "length":
             answer = None  # all of it may be a thought that the server's template began
         if answer is None or not answer.strip():
@@ -185,7 +187,7 @@ class Endpoint:
                 f"an answer has no text, or was cut off (finish_reason={end}): thoughts count as "
                 "tokens, too; raise max_tokens if this is the rule"
             )
-        return answer or ""
+        return answer
 
 
 class _Trouble(NamedTuple):
@@ -198,6 +200,15 @@ class _Trouble(NamedTuple):
 
 def _wants_other_word(said: str, fields: Mapping[str, Any]) -> bool:
     return "max_tokens" in fields and "max_completion_tokens" in said
+
+
+def _completion(response: requests.Response) -> tuple[str, Any] | None:
+    """Text and reason of the end of a chat completion; None if the response is none."""
+    try:
+        choice = response.json()["choices"][0]
+        return _joined(choice["message"].get("content")), choice.get("finish_reason")
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError):
+        return None
 
 
 def _joined(content: Any) -> str:

@@ -13,6 +13,9 @@ from physlm.models.cross_entropy import summed_cross_entropy
 from physlm.models.state import DecodingState
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from physlm.models.answering import Answering
     from physlm.models.pretrained_text import PretrainedText
 
 
@@ -32,12 +35,15 @@ class LanguageModel(nn.Module, ABC):
         is_causal: Whether the scores at a token depend only on the tokens up to it.
         text: Reads and writes text, for a model with its own tokenizer; None for models of a
             corpus' tokens.
+        answering: Answers prompts in text, for a model with its own tokenizer or behind an
+            endpoint; None for models of a corpus' tokens.
     """
 
     vocabulary_size: int
     longest_window: int | None = None
     is_causal: bool = True
     text: "PretrainedText | None" = None
+    answering: "Answering | None" = None
 
     @property
     def device(self) -> torch.device:
@@ -205,6 +211,13 @@ class LanguageModel(nn.Module, ABC):
             InputError: If the model does not define it.
         """
         raise InputError(_undefined(self, "untrained"))
+
+    def keep_answers(self, path: "Path") -> None:
+        """Keep answers in a file as they come, and ask for none twice; for models that answer."""
+        if self.answering is not None:
+            from physlm.models.answering import KeptAnswering
+
+            self.answering = KeptAnswering(self.answering, path)
 
     def n_parameters(self) -> dict[str, int]:
         """Parameters by role; a shared tensor counts once."""

@@ -63,6 +63,7 @@ class Pretrained(LanguageModel):
         self._verified: set[int] = set()  # states from which `forward_from` was verified
         self._folder = folder
         self.text = PretrainedText(tokenizer, self.model, folder, self.longest_window)
+        self.answering = self.text
         self.eval()
         self._require_causal(folder)
 

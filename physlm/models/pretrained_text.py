@@ -2,13 +2,14 @@
 
 import itertools
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from physlm.errors import InputError
+from physlm.models.answering import Answering, in_batches
 from physlm.models.pretrained_weights import quiet, reading, transformers
 from physlm.models.thoughts import ends_within_thoughts, without_thoughts
 
@@ -36,7 +37,7 @@ def tokenizer_of(folder: Path) -> Any:
     return tokenizer
 
 
-class PretrainedText:
+class PretrainedText(Answering):
     """A causal model that reads and writes text.
 
     Args:
@@ -142,6 +143,14 @@ class PretrainedText:
         )
         new: list[int] = written[0, len(tokens) :].tolist()
         return list(itertools.takewhile(lambda token: token not in (self.ends or ()), new))
+
+    def answers_of(
+        self, prompts: Sequence[str], *, max_tokens: int, batch_size: int
+    ) -> Iterator[tuple[int, str | None]]:
+        """Greedy answers, a batch at a time; see `Answering`."""
+        for batch in in_batches(prompts, batch_size):
+            numbers, texts = zip(*batch, strict=True)
+            yield from zip(numbers, self.answers(texts, max_tokens=max_tokens), strict=True)
 
     def write(
         self, prompts: Sequence[str], *, max_tokens: int, temperature: float = 0.0, seed: int = 0

@@ -188,14 +188,20 @@ def _require_as_configured(folder: Path, model: Any) -> None:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Silence the library's warnings; what they report is checked and refused here."""
-    library = transformers()
-    before = library.logging.get_verbosity()
-    library.logging.set_verbosity_error()
+    """Silence the library's warnings and its progress bars.
+
+    What the warnings report is checked and refused here.
+    """
+    say = transformers().logging
+    before, had_bars = say.get_verbosity(), say.is_progress_bar_enabled()
+    say.set_verbosity_error()
+    say.disable_progress_bar()
     try:
         yield
     finally:
-        library.logging.set_verbosity(before)
+        say.set_verbosity(before)
+        if had_bars:
+            say.enable_progress_bar()
 
 
 def _json(file: Path) -> Any:

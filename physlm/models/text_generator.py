@@ -4,14 +4,13 @@ A writer takes prompts and yields the number and answer of each as soon as it is
 """
 
 import itertools
-import queue
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from physlm.models.asking import asked
 from physlm.models.endpoint import Endpoint
 from physlm.models.pretrained import load_pretrained
 
@@ -95,61 +94,12 @@ class EndpointWriter:
         self.batch_size = batch_size
 
     def __call__(self, prompts: Iterable[str]) -> Iterator[tuple[int, str]]:
-        """One answer to each prompt, in the order in which they arrive.
+        """One answer to each prompt, in the order in which they arrive; empty if it was cut off.
 
         After an error no further prompt is sent; pending answers are awaited and yielded.
 
         Raises:
-            InputError: If the endpoint is down, refuses, or its response is not a chat completion.
+            InputError: If the endpoint is down, refuses, or its responses are no chat completions.
         """
-        asking = _Asking(self.endpoint, prompts)
-        for _ in range(self.batch_size):
-            # Daemon threads do not delay a process that is requested to stop.
-            threading.Thread(target=asking.work, daemon=True).start()
-        try:
-            yield from asking.answers(self.batch_size)
-        finally:
-            asking.stop.set()
-
-
-class _Asking:
-    """A queue of prompts for threads, and the queue of their answers."""
-
-    def __init__(self, endpoint: Endpoint, prompts: Iterable[str]) -> None:
-        self.endpoint, self.waiting = endpoint, enumerate(prompts)
-        self.came: queue.SimpleQueue[tuple[int, str] | Exception | None] = queue.SimpleQueue()
-        self.lock, self.stop = threading.Lock(), threading.Event()
-
-    def work(self) -> None:
-        """Send prompts until none is left or a thread has failed."""
-        try:
-            with self.endpoint.session() as session:
-                while (found := self._next()) is not None:
-                    number, prompt = found
-                    text = self.endpoint.answer(session, prompt, self.stop)
-                    self.came.put((number, text))
-        except Exception as error:  # noqa: BLE001 - raised again by the consumer
-            self.stop.set()
-            self.came.put(error)
-        finally:
-            self.came.put(None)
-
-    def answers(self, n_threads: int) -> Iterator[tuple[int, str]]:
-        """All that arrives until every thread has ended; then the first error is raised."""
-        errors = list[Exception]()
-        while n_threads:
-            came = self.came.get()
-            if came is None:
-                n_threads -= 1
-            elif isinstance(came, Exception):
-                errors.append(came)
-                if n_threads > 1:
-                    self.endpoint.say("asks no more, waits for what was asked already")
-            else:
-                yield came
-        if errors:
-            raise errors[0]
-
-    def _next(self) -> tuple[int, str] | None:
-        with self.lock:
-            return None if self.stop.is_set() else next(self.waiting, None)
+        answers = asked(self.endpoint, prompts, self.batch_size)
+        return ((number, text or "") for number, text in answers)

@@ -64,8 +64,7 @@ def table(record: RunRecord, config: RunConfig) -> Table:
     result.add_section()
     costs = (
         ("exposures counted", f"{record.exposures:g}", ""),
-        ("parameters", f"{record.parameters['total']:,}", ""),
-        *_active(record),
+        *_sizes(record),
         ("optimizer steps", f"{record.steps:,}", ""),
         ("training speed", f"{record.tokens_per_second:,.0f}", "tokens/s"),
         ("training time", f"{record.wall_seconds:,.0f}", "s"),
@@ -83,10 +82,11 @@ def _caption(config: RunConfig, measured: Iterable[str]) -> str | None:
     return "\n".join(filter(None, (paper, caveat(changes_of(config))))) or None
 
 
-def _active(record: RunRecord) -> list[tuple[str, str, str]]:
-    """The active parameters per token, if these are fewer than all."""
-    active = record.parameters.get("active")
-    return [] if active is None else [("parameters active", f"{active:,}", "")]
+def _sizes(record: RunRecord) -> list[tuple[str, str, str]]:
+    """Parameters, none of a model behind an endpoint; and those per token, if these are fewer."""
+    names = {"total": "parameters", "active": "parameters active"}
+    found = {name: record.parameters.get(key) for key, name in names.items()}
+    return [(name, f"{n:,}", "") for name, n in found.items() if n]
 
 
 Row = tuple[str, str, str, str, str]

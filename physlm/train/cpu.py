@@ -59,7 +59,7 @@ def steps_per_chunk(
     """Optimizer steps per chunk; reading losses between chunks takes as long as several steps.
 
     At most about a second of steps, at most 256, and so few that there are at least 64 chunks, or
-    ``n_evaluations`` if that is more.
+    ``n_evaluations`` if that is more; one if nothing is trained.
 
     Args:
         device: ``cpu`` or ``cuda``.
@@ -68,6 +68,8 @@ def steps_per_chunk(
         tokens_per_step: Of one optimizer step.
         n_evaluations: Measurements during training, which happen between chunks.
     """
+    if not n_tokens:
+        return 1
     in_a_second = _OPERATIONS_PER_SECOND[device] / _operations(n_parameters, tokens_per_step)
     n_steps = n_tokens / tokens_per_step
     return max(1, int(min(_MOST_STEPS, in_a_second, n_steps / max(_LEAST_CHUNKS, n_evaluations))))

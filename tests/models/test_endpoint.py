@@ -41,8 +41,8 @@ def test_a_busy_endpoint_is_asked_again(endpoint, persons):
     [
         ([(401, "who are\nyou?")], "answers 401 who are you?"),
         ([(500, "broken")] * 2, "answers 500 broken"),
-        ([(200, "<html>")], "answers '<html>', not as chat completions do"),
-        ([(200, '{"choices": []}')], "not as chat completions do"),
+        ([(200, "<html>")] * 2, "answers '<html>', not as chat completions do"),
+        ([(200, '{"choices": []}')] * 2, "not as chat completions do"),
     ],
 )
 def test_an_endpoint_that_answers_garbage_is_one_line(endpoint, behaviour, message):
@@ -50,6 +50,13 @@ def test_an_endpoint_that_answers_garbage_is_one_line(endpoint, behaviour, messa
     with pytest.raises(InputError, match=re.escape(message)) as caught:
         list(writer(endpoint, n_retries=1)(["Tell."]))
     assert "\n" not in str(caught.value)
+
+
+def test_garbage_costs_a_retry(endpoint, persons):
+    Endpoint.behaviour[:] = [(200, "<html>"), (200, "{"), (200, '{"choices": []}')]
+    ((_, text),) = writer(endpoint, n_retries=3)([prompt(persons[0], stream(0, "prompt"))])
+    assert persons[0].name in text
+    assert len(Endpoint.requests) == 4
 
 
 def test_an_endpoint_that_is_down_is_one_line():

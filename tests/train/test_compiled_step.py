@@ -76,6 +76,7 @@ def compared_without_kernels(folder):
         return compared(folder, HARD)[0]
 
 
+@pytest.mark.slow
 def test_traced_steps_are_the_plain_ones(tmp_path):
     found = found_elsewhere("compared_without_kernels", tmp_path)
     assert found["whole"] == pytest.approx(found["plain"], rel=1e-4)

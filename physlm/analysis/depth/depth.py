@@ -72,6 +72,10 @@ class DepthConfig(LensScorerConfig):
     def check(self, model: "LanguageModel", corpus: "Corpus") -> None:
         """The lens fits the model, and the buckets its vocabulary."""
         LensScorerConfig.check(self, model, corpus)
+        if model.text is not None:
+            from physlm.analysis.depth.read_texts import require_texts
+
+            require_texts(corpus)
         n = model.vocabulary_size
         for name, default in {"counts_path": "", "frequent_weight": 1.0}.items():
             if (value := getattr(self, name)) != default and not self._is_divided(n):

@@ -26,18 +26,28 @@ def read_texts(corpus: Corpus, text: PretrainedText, n_tokens: int) -> Annotated
     Raises:
         InputError: If the corpus is of another kind.
     """
+    require_texts(corpus)
     if isinstance(corpus, FactsCorpus):
         return _facts(corpus, text, n_tokens)
-    if not isinstance(corpus, TextCorpus):
-        raise InputError(
-            "a checkpoint reads data=texts, bible or mquake for this; choose one of them"
-        )
+    assert isinstance(corpus, TextCorpus)
     rows = []
     for document in corpus.required(Part.held_out):
         rows.append(np.array(text.tokens_of(document), dtype=np.int64))
         if sum(map(len, rows)) >= n_tokens:
             break
     return annotated_texts(rows, [text.pieces(row.tolist()) for row in rows])
+
+
+def require_texts(corpus: Corpus) -> None:
+    """Require texts or facts that a checkpoint can read.
+
+    Raises:
+        InputError: If the corpus is of another kind.
+    """
+    if not isinstance(corpus, FactsCorpus | TextCorpus):
+        raise InputError(
+            "a checkpoint reads data=texts, bible or mquake for this; choose one of them"
+        )
 
 
 def longest_fact(corpus: Corpus, text: PretrainedText) -> int:

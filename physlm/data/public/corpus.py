@@ -11,7 +11,7 @@ import numpy as np
 from physlm.data.corpus import DataConfig, Documents
 from physlm.data.people.assembly import assemble
 from physlm.data.public.figures import figures
-from physlm.data.public.questions import TASKS, line_of
+from physlm.data.public.questions import TASKS, line_of, reasoned
 from physlm.data.tokens import Pieces, TokenizerName, Vocabulary
 from physlm.registry import register
 from physlm.rng import stream
@@ -51,11 +51,17 @@ class PublicFiguresCorpus:
 
     @cached_property
     def vocabulary(self) -> Vocabulary:
-        """The tokens of all questions and answers, including the held-out ones."""
+        """The tokens of all questions, hints and answers, including the held-out ones."""
         people = figures()
         others = (*people[1:], people[0])
-        questions = [task.ask(f, g) for task in TASKS for f, g in zip(people, others, strict=True)]
-        texts = [f"{line_of(question.text, question.answer)}\n" for question in questions]
+        questions = [
+            task.ask(figure, other, phrasing)
+            for task in TASKS
+            for phrasing in range(task.n_phrasings)
+            for figure, other in zip(people, others, strict=True)
+        ]
+        # Hints stand before questions, and within answers.
+        texts = [f"{q.hint}\n{line_of(q.text, reasoned(q))}\n" for q in questions]
         return Vocabulary.build(self.config.tokenizer, texts)
 
     @property

@@ -1,4 +1,9 @@
-"""Public figures: a table of names, birth dates and birthplaces, compiled for physlm."""
+"""Public figures: a table of names, birth dates and birthplaces, compiled for physlm.
+
+Each row names two sources in which its date and place can be checked, by their tags in ``SOURCES``.
+People are left out whose date, calendar or birthplace is disputed, or who share their name with
+another famous person.
+"""
 
 import csv
 import datetime
@@ -7,6 +12,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from physlm.data.people.pools import MONTHS
+
+SOURCES = {
+    "nobel": "the Nobel Foundation, on laureates",
+    "lahman": "the Lahman Baseball Database",
+    "freebsd": "the birthdays of FreeBSD's calendar program",
+    "britannica": "Encyclopaedia Britannica",
+    "wikipedia": "Wikipedia",
+}
 
 _TABLE = Path(__file__).parent / "figures.csv"
 
@@ -20,6 +33,7 @@ class Figure(NamedTuple):
         birthplace: The city or village, under its English or its historical name.
         other_names: Further names of the person.
         other_places: Further names of the birthplace, or of a part of it.
+        sources: Tags of two sources of the date and the place.
     """
 
     name: str
@@ -27,6 +41,7 @@ class Figure(NamedTuple):
     birthplace: str
     other_names: tuple[str, ...] = ()
     other_places: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
 
     @property
     def written_date(self) -> str:
@@ -50,6 +65,7 @@ def figures() -> tuple[Figure, ...]:
                 row["birthplace"],
                 _several(row["other_names"]),
                 _several(row["other_places"]),
+                _several(row["sources"]),
             )
             for row in csv.DictReader(file)
         )

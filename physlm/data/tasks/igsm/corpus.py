@@ -1,6 +1,6 @@
 """The world of iGSM: its documents, and right and wrong solutions of equal length."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from physlm.data.tasks.igsm.template import FIRST_TEST_BIN
 from physlm.data.tasks.task_corpus import TaskConfig, TaskCorpus
 from physlm.registry import register
 from physlm.rng import stream
+from physlm.run_id import LATER
 
 _N_ESTIMATED = 2000  # problems that lengths are estimated from
 _LEAST_PROBLEMS = 200  # of a block, of which not all can be made wrong
@@ -40,6 +41,7 @@ class IgsmConfig(TaskConfig):
     size_law: SizeLaw = SizeLaw.target
     parent_preference: ParentPreference = ParentPreference.not_wanted
     has_products_first: bool = False
+    has_ordered_letters: bool = field(default=False, metadata=LATER)
     n_shown_sentences: int | None = None
     n_hidden_sentences: int = 0
     seq_len: int = 768

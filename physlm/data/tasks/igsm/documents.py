@@ -70,7 +70,8 @@ def igsm_documents(key, first, n_documents, bounds, bins, options, retry, shown,
             parameters; the most tokens of a document, longer ones are drawn again.
         bins: The first and the last bin that templates may have.
         options: Whether the question comes first; sizes are drawn as in the release; parents are
-            likelier if something needs them already; all products come before the sums.
+            likelier if something needs them already; all products come before the sums; letters
+            are in order.
         retry: See `write_retries`.
         shown: The most sentences of a solution that are written, and how many of its last ones are
             withheld.
@@ -131,7 +132,9 @@ def _draw_problem(  # type: ignore[no-untyped-def]
         draw_rules(stream, sizes.n_edges, graph)
         compute_values(sizes.n_edges, n_chosen, graph)
         draw_names(stream, sizes.depth, world, graph, scratch)
-        end = write_solution(stream, solution, sizes.n_edges, n_chosen, options[3], graph, scratch)
+        end = write_solution(
+            stream, solution, sizes.n_edges, n_chosen, (options[3], options[4]), graph, scratch
+        )
         if bins[0] <= token_bin(solution, end, scratch[POOL]) <= bins[1]:
             return Counts(sizes.n_edges, n_parameters, n_chosen)
     return Counts(0, 0, 0)

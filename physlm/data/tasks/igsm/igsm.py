@@ -1,7 +1,7 @@
 """iGSM: grade-school mathematics modulo 23, whose every step is known."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property, lru_cache
 
@@ -27,6 +27,7 @@ from physlm.data.tasks.igsm.template import FIRST_TEST_BIN, N_BINS
 from physlm.data.tasks.igsm.world import WORLD
 from physlm.data.tasks.synthetic_task import Difficulty, Evaluation, SyntheticTask, require_prompt
 from physlm.data.tokens import Vocabulary, compact_tokenizer
+from physlm.run_id import LATER
 from physlm.schema import converted
 
 _FEWEST_EDGES = 2  # of two layers of two items, the smallest structure
@@ -77,6 +78,9 @@ class Igsm(SyntheticTask):
         parent_preference: Which parents are likelier.
         has_products_first: Whether all products of a sum come before its additions, as the paper
             says; in the release each comes just before it is added.
+        has_ordered_letters: Whether the letters of every solution are a, b, c and so on; in the
+            papers they are random. Random letters are most of what is lost on solutions by small
+            models, and greedy decoding writes the likeliest letter again and again.
         n_shown_sentences: The most sentences of a solution that are written; the answer follows
             them. 0 for the answer alone, None for all sentences.
         n_hidden_sentences: How many of the last sentences of every solution are withheld.
@@ -100,6 +104,7 @@ class Igsm(SyntheticTask):
     size_law: SizeLaw = SizeLaw.target
     parent_preference: ParentPreference = ParentPreference.not_wanted
     has_products_first: bool = False
+    has_ordered_letters: bool = field(default=False, metadata=LATER)
     n_shown_sentences: int | None = None
     n_hidden_sentences: int = 0
     most_tokens: int | None = None
@@ -202,6 +207,7 @@ class Igsm(SyntheticTask):
                 self.size_law is SizeLaw.redrawn,
                 self.parent_preference is ParentPreference.wanted,
                 self.has_products_first,
+                self.has_ordered_letters,
             ),
             (self.retry_rate, list(RetryKind).index(self.retry_kind), self.has_masked_retries),
             (self._most_shown, self.n_hidden_sentences),

@@ -46,25 +46,28 @@ _N_LETTERS = len(LETTERS)
 
 
 @compiled_within
-def write_solution(stream, tokens, n_edges, n_chosen, has_products_first, graph, steps):  # type: ignore[no-untyped-def]
-    """Write one sentence for each parameter of the order, with letters in random order.
+def write_solution(stream, tokens, n_edges, n_chosen, options, graph, steps):  # type: ignore[no-untyped-def]
+    """Write one sentence for each parameter of the order.
 
     Args:
         stream: Of the draws.
         tokens: Receives the sentences.
         n_edges: Number of instance parameters.
         n_chosen: Parameters in the order.
-        has_products_first: Whether all products of a sum come before its additions.
+        options: Whether all products of a sum come before its additions, and whether letters are
+            in order and not drawn.
         graph: The order, parents and values; receives letters, and where sentences begin.
         steps: Room for the steps of a sentence.
 
     Returns:
         The place after the last sentence.
     """
+    has_products_first, has_ordered_letters = options
     letters = graph[LETTERS_IN_ORDER]
     for i in range(_N_LETTERS):
         letters[i] = FIRST_LETTER + i
-    draw_order(stream, letters, _N_LETTERS)
+    if not has_ordered_letters:
+        draw_order(stream, letters, _N_LETTERS)
     at, used = 0, 0
     for i in range(n_chosen):
         x = graph[ORDER, i]

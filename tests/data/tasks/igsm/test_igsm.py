@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from physlm.data.packing import pack
 from physlm.data.tasks.igsm import WORLD, Igsm, IgsmConfig, Parameter, check, read_problem
-from physlm.data.tasks.igsm.language import BOS, text_of, words_of, words_of_tokens
+from physlm.data.tasks.igsm.language import BOS, LETTERS, text_of, words_of, words_of_tokens
 from physlm.data.tasks.igsm.template import bin_of, template
 from tests.data.tasks.documents import ids, judged
 from tests.data.tasks.igsm.example import SOLUTION
@@ -29,6 +29,7 @@ OPTIONS = {
     "retry_miss": {"retry_rate": 0.3, "retry_kind": "retry_miss", "has_masked_retries": True},
     "longest": {"op": 32, "ip_max": 28},
     "test": {"test": 1, "op": 4},
+    "ordered letters": {"has_ordered_letters": True, "has_products_first": True},
 }
 
 
@@ -106,6 +107,10 @@ def test_documents_have_the_stated_form(name):
         )
         letters = [w for words in clean(problem) for w in words if len(w) == 1 and w.isalpha()]
         assert len(set(letters)) == n_operations
+        if options.get("has_ordered_letters"):
+            assert set(letters) == set(LETTERS[:n_operations])
+            defined = [words[words.index("=") - 1] for words in clean(problem)]
+            assert defined == sorted(defined, key=LETTERS.index)
 
 
 def test_items_are_distinct_and_of_one_subcategory_a_layer():

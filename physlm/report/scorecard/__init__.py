@@ -1,0 +1,1 @@
+"""The scorecard: any model put through the tests of the field."""
