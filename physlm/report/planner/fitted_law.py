@@ -14,8 +14,12 @@ from physlm.report.planner.measured_effects import (
     mlp_effects,
     weights_effect,
 )
-from physlm.report.planner.measured_law import MeasuredLaw
+from physlm.report.planner.measured_law import Check, MeasuredLaw
 from physlm.report.planner.measured_runs import FITTED, configurations, plain_runs
+from physlm.report.predicted import read_predictions
+from physlm.report.results import Results
+
+_CHECKED = "capacity/name_value_bits_per_parameter{split=train}"
 
 
 def law_of_experiments(folder: Path | None = None) -> MeasuredLaw:
@@ -50,7 +54,19 @@ def law_of_experiments(folder: Path | None = None) -> MeasuredLaw:
         recipe=(_steps(runs), junk.steps),
         runs=(len(runs), len(every)),
         experiments=tuple(FITTED),
+        checks=_checks(folder / "planner"),
     )
+
+
+def _checks(folder: Path) -> dict[bool, Check]:
+    """Errors of what was predicted of the runs of an experiment, without junk and with it."""
+    predictions = read_predictions(folder)
+    runs = Results.read(folder).table(_CHECKED)
+    errors: dict[bool, list[float]] = {False: [], True: []}
+    for run in runs.iter_rows(named=True):
+        error = predictions[run["run_id"]].error(run[_CHECKED])
+        errors[bool(run["data.junk_fraction"])].append(error)
+    return {has: Check(len(own), sum(own) / len(own), max(own)) for has, own in errors.items()}
 
 
 def _ranges(runs: Sequence[Configuration]) -> dict[str, tuple[float, float]]:

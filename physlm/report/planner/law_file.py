@@ -11,7 +11,7 @@ from physlm.atomic import write_text
 from physlm.errors import InputError
 from physlm.report.planner.case import Mlp
 from physlm.report.planner.curve import Curve, Share
-from physlm.report.planner.measured_law import Anchored, Fit, MeasuredLaw
+from physlm.report.planner.measured_law import Anchored, Check, Fit, MeasuredLaw
 
 LAW_FILE = Path(__file__).with_name("law.yaml")
 
@@ -65,10 +65,14 @@ def _law(content: Mapping[str, Any]) -> MeasuredLaw:
         recipe=(Curve(_points(recipe["steps"])), recipe["steps_per_exposure_with_junk"]),
         runs=(content["n_runs"], content["n_configurations"]),
         experiments=tuple(content["experiments"]),
+        checks={
+            has_junk: Check(**content["checks"][name]) for has_junk, name in _CHECK_NAMES.items()
+        },
     )
 
 
 _JUNK_NAMES = {False: "without_domain_tokens", True: "with_domain_tokens"}
+_CHECK_NAMES = {False: "without_junk", True: "with_junk"}
 
 
 def _plain(law: MeasuredLaw) -> dict[str, Any]:
@@ -99,6 +103,7 @@ def _plain(law: MeasuredLaw) -> dict[str, Any]:
             "steps": [_rounded(point) for point in curve.points],
             "steps_per_exposure_with_junk": _round(each),
         },
+        "checks": {name: _plain_check(law.checks[has]) for has, name in _CHECK_NAMES.items()},
         "resampled": [_rounded(fit) for fit in law.resampled],
     }
 
@@ -111,6 +116,11 @@ def _anchored(content: Mapping[str, Any]) -> Anchored:
 def _plain_anchored(one: Anchored) -> dict[str, Any]:
     points = [_rounded(point) for point in one.curve.points]
     return {"exposed": points, "parameters": one.parameters, "spread": _round(one.spread)}
+
+
+def _plain_check(check: Check) -> dict[str, Any]:
+    runs, *errors = check
+    return dict(zip(Check._fields, (runs, *_rounded(errors)), strict=True))
 
 
 def _points(content: Sequence[Sequence[float]]) -> tuple[tuple[float, float], ...]:

@@ -93,6 +93,20 @@ class Anchored(NamedTuple):
         return fit.log_exposed(parameters, fewest) - fit.log_exposed(self.parameters, fewest)
 
 
+class Check(NamedTuple):
+    """How far new runs were from what the law predicted of them before they were made.
+
+    Attributes:
+        runs: Their number.
+        mean_error: The mean of |measured / predicted - 1|.
+        largest_error: The largest of it.
+    """
+
+    runs: int
+    mean_error: float
+    largest_error: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeasuredLaw(Law):
     """The fraction of its world that a model stores, by parameters, bits and exposures.
@@ -119,6 +133,7 @@ class MeasuredLaw(Law):
         recipe: Steps of training by exposures, without junk, and for each exposure, with junk.
         runs: Number of runs that it is fitted to, and of their configurations.
         experiments: Experiments that it is fitted to.
+        checks: Errors of its predictions of new runs, without junk and with it.
     """
 
     name: ClassVar[str] = "measured"
@@ -136,6 +151,7 @@ class MeasuredLaw(Law):
     recipe: tuple[Curve, float]
     runs: tuple[int, int]
     experiments: tuple[str, ...]
+    checks: Mapping[bool, Check]
 
     def stored(self, case: Case) -> Stored:
         """The fraction of the world's bits that the model stores."""
@@ -210,6 +226,7 @@ class MeasuredLaw(Law):
             f"{n_runs} runs of {n_configurations} configurations in experiments/: "
             f"{', '.join(self.experiments)}",
             _FORMAT,
+            self._checked(has_junk=setting.junk_fraction > 0),
         ]
         if setting.junk_fraction > 0:
             own = ["capacity_junk", *["capacity_domain_token"] * setting.has_domain_token]
@@ -220,6 +237,14 @@ class MeasuredLaw(Law):
             names = {Mlp.gated: "capacity_gated_mlp", Mlp.moe: "capacity_moe"}
             found.append(f"{setting.mlp.value} MLP at one size: {names[setting.mlp]}")
         return found
+
+    def _checked(self, *, has_junk: bool) -> str:
+        """How well it predicted new runs, in words."""
+        check, junk = self.checks[has_junk], "with" if has_junk else "without"
+        return (
+            f"{check.runs} new runs {junk} junk were off its predictions by {check.mean_error:.0%} "
+            f"in the mean, {check.largest_error:.0%} at most (planner)"
+        )
 
     def unknown(self, setting: Setting, exposures: float) -> list[str]:
         """Exposures and junk beyond those of the runs, and what was not varied together."""

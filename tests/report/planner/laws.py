@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from physlm.report.planner.case import Case, Mlp, Setting
 from physlm.report.planner.curve import Curve, Share
-from physlm.report.planner.measured_law import Anchored, Fit, MeasuredLaw
+from physlm.report.planner.measured_law import Anchored, Check, Fit, MeasuredLaw
 from physlm.report.planner.published_law import PublishedLaw
 
 PLANTED = Fit(
@@ -49,6 +49,7 @@ def planted_law(**changes):
         "recipe": (Curve(((30.0, 3750.0), (100.0, 6250.0), (1000.0, 10417.0))), 62.5),
         "runs": (100, 20),
         "experiments": ("capacity",),
+        "checks": {False: Check(16, 0.06, 0.2), True: Check(6, 0.6, 1.5)},
     }
     return MeasuredLaw(**(values | changes))
 

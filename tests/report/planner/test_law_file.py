@@ -22,6 +22,7 @@ def test_a_law_is_the_same_after_it_was_written(tmp_path):
     assert again.junk == law.junk
     assert again.log_weights[4] == law.log_weights[4]
     assert again.ranges == law.ranges
+    assert again.checks == law.checks
 
 
 @pytest.mark.parametrize("text", ["", "fit: 3", "{", "ranges: {exposures: [1]}"])
@@ -40,6 +41,8 @@ def test_the_committed_law_is_that_of_the_committed_results(tmp_path):
     assert again.fit == pytest.approx(law.fit, rel=1e-3)
     assert again.spread == pytest.approx(law.spread, rel=1e-3)
     assert (again.runs, again.experiments, again.ranges) == (law.runs, law.experiments, law.ranges)
+    for has_junk, check in again.checks.items():
+        assert check == pytest.approx(law.checks[has_junk], rel=1e-3)
     shares = ([y for _, y in one.junk_share.points] for one in (again, law))
     assert next(shares) == pytest.approx(next(shares), rel=1e-2)
     assert LAW_FILE.read_text().startswith("# The capacity law fitted to the committed results")
