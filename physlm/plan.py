@@ -3,7 +3,7 @@
   python -m physlm.plan --facts 4000 --exposures 200               # which model
   python -m physlm.plan --people 1000000 --exposures 1000          # six facts each, as in bioS
   python -m physlm.plan --parameters 30e3 --exposures 300          # how many facts it holds
-  python -m physlm.plan --parameters 30e3 --tokens 10e6            # the same by tokens of training
+  python -m physlm.plan --parameters 30e3 --tokens 6e6             # the same by tokens of training
   python -m physlm.plan --facts 4000 --parameters 30e3             # how many exposures it needs
   python -m physlm.plan --facts 2e6 --exposures 200 --junk 0.5 --domain-token
   python -m physlm.plan --facts 4000 --exposures 200 --rare 0.1:10  # a tenth is rare
@@ -14,7 +14,6 @@ the one of Part 3.3 of Physics of Language Models. docs/planner.md describes bot
 
 import argparse
 import json
-import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,13 +25,15 @@ from physlm.report.planner.advice import Advice, advice
 from physlm.report.planner.case import FULL_PRECISION, Mlp, Setting
 from physlm.report.planner.law_file import read_law
 from physlm.report.planner.published_law import PublishedLaw
-from physlm.report.planner.question import STORED, TOKENS_PER_FACT, Question, Rare
+from physlm.report.planner.question import STORED, Question, Rare, require_quantity
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; its exit status."""
     try:
-        chosen = _parser().parse_args(arguments)
+        parser = _parser()
+        chosen = parser.parse_args(arguments)
+        _require_alone(chosen, parser)
         if chosen.refit:
             _refit()
         elif chosen.predict is not None:
@@ -49,57 +50,53 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _question(chosen: argparse.Namespace) -> Question:
     """The question that the flags ask."""
-    facts = _number("facts", chosen.facts)
-    bits, tokens = _number("bits-per-fact", chosen.bits_per_fact), chosen.tokens_per_fact
-    if chosen.people is not None:
-        if facts is not None:
-            raise InputError(
-                f"--people {chosen.people} with --facts {chosen.facts}; give one of them"
-            )
-        if bits is not None:
-            raise InputError(
-                f"--bits-per-fact {chosen.bits_per_fact} with --people, who have those of bioS; "
-                "give --facts"
-            )
-        facts = bios.FACTS * (_number("people", chosen.people) or 0.0)
-    return Question(
-        facts=facts,
-        exposures=_number("exposures", chosen.exposures),
-        tokens=_number("tokens", chosen.tokens),
-        parameters=_number("parameters", chosen.parameters),
-        stored=_number("stored", chosen.stored) or 0.0,
-        bits_per_fact=bits,
-        tokens_per_fact=_number("tokens-per-fact", tokens) or 0.0,
+    question = Question(
+        facts=_facts(chosen),
+        exposures=chosen.exposures,
+        tokens=chosen.tokens,
+        parameters=chosen.parameters,
+        stored=STORED if chosen.stored is None else chosen.stored,
+        bits_per_fact=chosen.bits_per_fact,
+        tokens_per_fact=chosen.tokens_per_fact,
         setting=Setting(
-            junk_fraction=_number("junk", chosen.junk) or 0.0,
+            junk_fraction=chosen.junk,
             has_domain_token=chosen.domain_token,
             weight_bits=chosen.weight_bits,
             mlp=Mlp(chosen.mlp),
         ),
-        rare=tuple(map(_rare, chosen.rare)),
+        rare=tuple(chosen.rare),
     )
-
-
-def _rare(text: str) -> Rare:
-    share, colon, exposures = text.partition(":")
-    if not colon:
+    if chosen.stored is not None and question.unknown == "stored" and not question.rare:
         raise InputError(
-            f"--rare {text}; write the share of the facts and their exposures, as 0.1:10"
+            f"--stored {chosen.stored:g} with all of facts, parameters and exposures, for which "
+            "the stored fraction is planned; leave out one of them"
         )
-    return Rare(_number("rare", share) or 0.0, _number("rare", exposures) or 0.0)
+    return question
 
 
-def _number(flag: str, text: str | float | None) -> float | None:
-    """A number as it is written, such as 30e3 or 30_000."""
-    if text is None or isinstance(text, float):
-        return text
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if math.isnan(value):
-        raise InputError(f"--{flag} {text}; must be a number, such as 1000 or 2e6")
-    return value
+def _facts(chosen: argparse.Namespace) -> float | None:
+    """The number of facts, which people have by the six."""
+    if chosen.people is None:
+        return chosen.facts  # type: ignore[no-any-return]
+    require_quantity("people", chosen.people)
+    if chosen.facts is not None:
+        raise InputError(
+            f"--people {chosen.people:g} with --facts {chosen.facts:g}; give one of them"
+        )
+    if chosen.bits_per_fact is not None:
+        raise InputError(
+            f"--bits-per-fact {chosen.bits_per_fact:g} with --people, who have those of bioS; "
+            "give --facts"
+        )
+    return bios.FACTS * float(chosen.people)
+
+
+def _require_alone(chosen: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
+    """Refuse flags that --refit or --predict would ignore."""
+    given = [name for name, value in vars(chosen).items() if value != parser.get_default(name)]
+    if len(given) > 1 and (chosen.refit or chosen.predict is not None):
+        flags = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+        raise InputError(f"{flags}: --refit and --predict stand alone; leave out the others")
 
 
 def _show(found: Advice, *, as_json: bool) -> None:
@@ -157,7 +154,7 @@ def _parser() -> argparse.ArgumentParser:
     )
 
     def refuse(message: str) -> NoReturn:
-        raise InputError(f"{message}; --help lists what can be given")
+        raise InputError(f"{message.removeprefix('argument ')}; --help lists what can be given")
 
     parser.error = refuse  # type: ignore[method-assign]
     return parser
@@ -171,40 +168,51 @@ def _add_quantities(parser: argparse.ArgumentParser) -> None:
         "exposures": "times that each fact is seen in training",
         "tokens": "tokens of training, junk included, in place of --exposures",
         "parameters": "parameters of the model, all of them",
+        "stored": f"fraction of the bits of all facts that is to be stored (default: {STORED})",
+        "bits-per-fact": "bits of a value and its part of the name (default: those of bioS, six "
+        "facts a person)",
+        "tokens-per-fact": "tokens of text for each fact and exposure (default: 22/6 as in the "
+        "measured worlds, 13 by the published law, as in bioS)",
     }
     for name, about in numbers.items():
-        parser.add_argument(f"--{name}", metavar="N", help=about)
-    parser.add_argument(
-        "--stored",
-        default=STORED,
-        metavar="FRACTION",
-        help="of the bits of all facts that is to be stored (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--bits-per-fact",
-        metavar="BITS",
-        help="of a value and its part of the name (default: those of bioS, six facts a person)",
-    )
-    parser.add_argument(
-        "--tokens-per-fact",
-        default=TOKENS_PER_FACT,
-        metavar="N",
-        help="tokens of text for each fact and exposure (default: 22/6, as in the measured worlds; "
-        "about 13 in bioS with GPT-2 tokens)",
-    )
+        parser.add_argument(f"--{name}", type=_number, metavar="N", help=about)
     parser.add_argument(
         "--rare",
         nargs="+",
+        action="extend",
+        type=_rare,
         default=[],
         metavar="SHARE:EXPOSURES",
         help="facts that are seen less often, such as 0.1:10",
     )
 
 
+def _number(text: str) -> float:
+    """A number as it is written, such as 30e3 or 30_000."""
+    try:
+        return float(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text}; must be a number, such as 0.9 or 2e6") from error
+
+
+def _rare(text: str) -> Rare:
+    share, _, exposures = text.partition(":")
+    try:
+        return Rare(float(share), float(exposures))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(
+            f"{text}; write the share of the facts and their exposures, such as 0.1:10"
+        ) from error
+
+
 def _add_settings(parser: argparse.ArgumentParser) -> None:
     """What changes capacity, other than size and exposures."""
     parser.add_argument(
-        "--junk", metavar="FRACTION", help="of all tokens that is about people who never recur"
+        "--junk",
+        type=_number,
+        default=0.0,
+        metavar="N",
+        help="fraction of all tokens that is about people who never recur",
     )
     parser.add_argument(
         "--domain-token", action="store_true", help="a token marks the documents that are no junk"

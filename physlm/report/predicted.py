@@ -1,6 +1,7 @@
 """Predictions of an experiment's runs, written before the runs are made."""
 
 import csv
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -27,6 +28,12 @@ class Prediction(NamedTuple):
     def error(self, measured: float) -> float:
         """Distance of a measured value from the predicted one, as a fraction of the latter."""
         return abs(measured / self.value - 1)
+
+    def factor(self, measured: float) -> float:
+        """By what factor a measured value is off, at least 1; infinite if nothing was stored."""
+        if measured <= 0:
+            return math.inf
+        return max(measured / self.value, self.value / measured)
 
     def is_within(self, measured: float) -> bool:
         """Whether a measured value lies in the interval."""

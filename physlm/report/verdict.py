@@ -13,7 +13,13 @@ from physlm.errors import InputError
 from physlm.report.claim import Claim
 from physlm.report.results import Results
 from physlm.report.summary import varying_science
-from physlm.stats.intervals import compared, mean_interval, resampled_interval, within
+from physlm.stats.intervals import (
+    compared,
+    mean_interval,
+    proportion_interval,
+    resampled_interval,
+    within,
+)
 from physlm.stats.model_selection import best_of
 
 WORDS = ("holds", "does not hold", "undecided")
@@ -53,9 +59,10 @@ class Verdict:
 def decide(claim: Claim, results: Results) -> Verdict:
     """Decide a claim, if the whole interval is on one side of its bound.
 
-    Intervals are Student's for a mean and for paired differences, and Welch's for a difference; a
-    ratio is a difference of logarithms. A comparison is decided only if its bootstrap interval
-    agrees: with few seeds bootstrap intervals are too narrow, and the others assume normal errors.
+    Intervals are Student's for a mean and for paired differences, Welch's for a difference, and
+    exact for a proportion of runs; a ratio is a difference of logarithms. A comparison is decided
+    only if its bootstrap interval agrees: with few seeds bootstrap intervals are too narrow, and
+    the others assume normal errors.
 
     Raises:
         InputError: If no run is selected, or the quantity is not finite for some run.
@@ -97,7 +104,8 @@ def _decided_by_a_mean(claim: Claim, results: Results) -> Verdict:
         if claim.relative_to is not None:
             parts = (rows[claim.metric], rows[claim.relative_to])
             why = _no_ratio(*(_all_numbers(claim, part) for part in parts))
-    low, high = within(mean_interval(sample), _possible(claim)) or (None, None)
+    interval = proportion_interval if claim.prediction == "within" else mean_interval
+    low, high = within(interval(sample), _possible(claim)) or (None, None)
     word = "undecided" if why else _word(claim.expect, low, high)
     groups = (_mean_and_error(sample),)
     return Verdict(groups[0][0], low, high, len(sample), word, why=why, groups=groups)
@@ -123,7 +131,7 @@ def _no_ratio(sample: np.ndarray, other: np.ndarray) -> str:
 def _possible(claim: Claim) -> tuple[float, float]:
     """The range of possible values of the quantity."""
     if claim.prediction is not None:
-        return (0.0, 1.0) if claim.prediction == "within" else (0.0, np.inf)
+        return 0.0, np.inf
     metrics = (claim.metric, claim.relative_to or claim.metric)
     if claim.follows is not None:
         return -1.0, 1.0

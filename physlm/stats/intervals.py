@@ -19,6 +19,12 @@ def mean_interval(sample: np.ndarray) -> tuple[float, float] | None:
     return float(interval.low), float(interval.high)
 
 
+def proportion_interval(sample: np.ndarray) -> tuple[float, float]:
+    """Exact (Clopper-Pearson) interval of a proportion, of values that are 0 or 1."""
+    interval = stats.binomtest(int(sample.sum()), len(sample)).proportion_ci(_CONFIDENCE, "exact")
+    return float(interval.low), float(interval.high)
+
+
 def within(
     bounds: tuple[float, float] | None, possible: tuple[float, float]
 ) -> tuple[float, float] | None:

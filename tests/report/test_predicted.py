@@ -1,8 +1,11 @@
 """Predictions of runs, and claims about how good they are."""
 
+import math
+
 import numpy as np
 import polars as pl
 import pytest
+from scipy.stats import beta, binomtest
 
 from physlm.errors import InputError
 from physlm.report.ledger import quantity
@@ -52,8 +55,29 @@ def test_the_error_is_a_mean_over_runs_of_any_configuration():
 def test_the_runs_within_their_intervals_are_counted():
     found = verdict("within", at_least=0.1)
     assert found.value == 0.75  # an end of an interval is within it
-    assert found.high == 1.0
+    # Clopper and Pearson (1934), by quantiles of the beta distribution: 3 of 4.
+    ends = beta.ppf(0.025, 3, 2), beta.ppf(0.975, 4, 1)
+    assert (found.low, found.high) == pytest.approx(ends)
+    assert (found.low, found.high) == pytest.approx(binomtest(3, 4).proportion_ci(method="exact"))
     assert verdict("within", at_most=0.5).word == "undecided"
+
+
+def test_all_runs_within_their_intervals_leave_a_doubt():
+    rule = claim(
+        prediction="within",
+        predictions={i: Prediction(v, 0.0, 9.0) for i, v in MEASURED.items()},
+        expect={"at_least": 0.75},
+    )
+    found = decide(rule, long(RUNS))
+    assert (found.value, found.high, found.word) == (1.0, 1.0, "undecided")
+    assert found.low == pytest.approx(0.025 ** (1 / 4))
+
+
+@pytest.mark.parametrize(
+    ("measured", "factor"), [(2.0, 1.0), (4.0, 2.0), (0.5, 4.0), (0.0, math.inf), (-1.0, math.inf)]
+)
+def test_the_factor_of_an_error_is_the_same_in_both_directions(measured, factor):
+    assert Prediction(2.0, 1.0, 3.0).factor(measured) == factor
 
 
 def test_a_run_that_was_not_predicted_decides_nothing():

@@ -1,15 +1,16 @@
 """Answers of both laws to a question, and why a law has none."""
 
+import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from physlm.errors import InputError
 from physlm.report.planner.amounts import amount
 from physlm.report.planner.case import Case, Stored
-from physlm.report.planner.law import Law, solved
-from physlm.report.planner.question import Question
+from physlm.report.planner.law import Law, Ranges, is_within, solved
+from physlm.report.planner.question import LEAST, MOST, Question, is_quantity
 
-_FEWEST = 1e-9  # exposures, where tokens suffice for none
+_FEWEST = 1e-9  # exposures, where there are none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,17 +18,22 @@ class RareFacts:
     """What becomes of facts that are seen less often.
 
     Attributes:
-        facts: Their number.
+        share: Their fraction of all facts.
         exposures: Times that each is seen.
-        needed: Exposures at which a model of this size stores the wanted fraction; None if none
-            are enough.
+        stored: The fraction of their bits that the law says is stored.
+        needed: Between which exposures a model of this size comes to store the wanted fraction: one
+            number if the law knows it, else the nearest ones that it knows; None if there is none
+            above.
         is_stored: Whether they are seen as often as that.
+        is_extrapolated: Whether the law knows nothing of so few exposures.
     """
 
-    facts: float
+    share: float
     exposures: float
-    needed: float | None
+    stored: float
+    needed: tuple[float, float | None]
     is_stored: bool
+    is_extrapolated: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,11 +43,12 @@ class Answer:
     Attributes:
         law: The law.
         planned: The planned quantity: ``facts``, ``parameters``, ``exposures`` or ``stored``.
-        interval: Its interval: 90% of new runs of the measured law, the published one's own; an end
-            is None if the interval is open there.
+        interval: Its interval: 90% of new runs of the measured law, the published one's own; the
+            upper end is None if the interval is open there.
         facts: Number of facts.
         case: Bits of the world, parameters, exposures and setting.
-        stored: The fraction of the bits that is stored.
+        stored: The fraction of the bits of the facts that is stored, rare ones left out.
+        tokens_per_fact: Tokens of text for each fact and exposure.
         tokens: Tokens of training, junk included.
         steps: Optimiser steps of the runs that the law comes from.
         rare: Facts that are seen less often.
@@ -50,10 +57,11 @@ class Answer:
 
     law: Law
     planned: str
-    interval: tuple[float | None, float | None]
+    interval: tuple[float, float | None]
     facts: float
     case: Case
     stored: Stored
+    tokens_per_fact: float
     tokens: float
     steps: float
     rare: tuple[RareFacts, ...]
@@ -70,9 +78,15 @@ class Answer:
         }[self.planned]
 
     @property
+    def stored_of_all(self) -> float:
+        """The fraction of the bits of all facts that is stored, rare ones counted as such."""
+        frequent = 1 - sum(one.share for one in self.rare)
+        return frequent * self.stored.value + sum(one.share * one.stored for one in self.rare)
+
+    @property
     def bits_per_parameter(self) -> float:
         """Stored bits over parameters."""
-        return self.stored.value * self.case.bits / self.case.parameters
+        return self.stored_of_all * self.case.bits / self.case.parameters
 
     @property
     def flops(self) -> float:
@@ -119,35 +133,56 @@ def advice(question: Question, laws: Iterable[Law], *, extrapolates: bool = Fals
     Raises:
         InputError: If no law answers.
     """
+    laws = tuple(laws)
     found = [_asked(question, law, extrapolates=extrapolates) for law in laws]
     answers = tuple(one for one in found if isinstance(one, Answer))
     refusals = tuple(one for one in found if isinstance(one, Refusal))
     if not answers:
-        raise InputError(_refused(refusals))
+        raise InputError(_refused(question, () if extrapolates else laws, refusals))
     return Advice(question, answers, refusals)
 
 
 def _asked(question: Question, law: Law, *, extrapolates: bool) -> Answer | Refusal:
     """The answer of a law, or why it has none."""
-    values = [_planned(question, law, end) for end in ("value", "low", "high")]
-    if values[0] is None:
-        return Refusal(law, (_impossible(question, law),))
-    case, facts = _case(question, values[0]), _facts(question, values[0])
-    outside = tuple(law.outside(case))
-    if outside and not extrapolates:
-        return Refusal(law, outside)
-    low, high = sorted(values[1:], key=lambda v: (v is None, v))
+    tokens_per_fact = question.tokens_per_fact or law.tokens_per_fact
+    question = replace(question, tokens_per_fact=tokens_per_fact)
+    given = _case(question, math.nan)
+    if reasons := _too_frequent(question, given) or _outside(law, given, extrapolates=extrapolates):
+        return Refusal(law, reasons)
+    value = _planned(question, law, "value")
+    if value is None or not (question.unknown == "stored" or is_quantity(value)):
+        return Refusal(law, (_unreached(question, law),))
+    case, facts = _case(question, value), _facts(question, value)
+    if reasons := _outside(law, case, extrapolates=extrapolates):
+        return Refusal(law, tuple(f"would need {reason}" for reason in reasons))
+    if reasons := _too_frequent(question, case):
+        return Refusal(law, reasons)
     return Answer(
         law=law,
         planned=question.unknown,
-        interval=(low, high),
+        interval=_interval(question, law),
         facts=facts,
         case=case,
         stored=law.stored(case),
+        tokens_per_fact=tokens_per_fact,
         tokens=question.training_tokens(facts, case.exposures),
         steps=law.steps(case),
-        rare=tuple(_rare_facts(question, law, case, facts)),
-        outside=outside,
+        rare=tuple(_rare_facts(question, law, case, extrapolates=extrapolates)),
+        outside=tuple(law.outside(case)),
+    )
+
+
+def _outside(law: Law, case: Case, *, extrapolates: bool) -> tuple[str, ...]:
+    return () if extrapolates else tuple(law.outside(case))
+
+
+def _too_frequent(question: Question, case: Case) -> tuple[str, ...]:
+    """What is called rare, but is seen as often as the other facts."""
+    return tuple(
+        f"{one}; rare facts must have fewer exposures than the others, which have "
+        f"{amount(round(case.exposures, 6))}"
+        for one in question.rare
+        if one.exposures >= case.exposures
     )
 
 
@@ -169,6 +204,14 @@ def _planned(question: Question, law: Law, end: str) -> float | None:
     return solved(stored, question.stored)
 
 
+def _interval(question: Question, law: Law) -> tuple[float, float | None]:
+    """The planned quantity at both ends of what is stored, the lower one first."""
+    low, high = (_planned(question, law, end) for end in ("low", "high"))
+    if question.unknown in {"parameters", "exposures"}:  # more are needed where less is stored
+        low, high = high, low
+    return low or 0.0, high
+
+
 def _facts(question: Question, value: float) -> float:
     return value if question.facts is None else question.facts
 
@@ -181,39 +224,52 @@ def _case(question: Question, value: float) -> Case:
     return question.case(facts=facts, parameters=parameters, exposures=max(exposures, _FEWEST))
 
 
-def _rare_facts(question: Question, law: Law, case: Case, facts: float) -> Iterable[RareFacts]:
+def _rare_facts(
+    question: Question, law: Law, case: Case, *, extrapolates: bool
+) -> Iterable[RareFacts]:
     """The rare facts, each with the exposures that they would need."""
     if not question.rare:
         return
-    setting, bits, parameters = case.setting, case.bits, case.parameters
-    needed = solved(
-        lambda exposures: (
-            law.stored(
-                Case(bits=bits, parameters=parameters, exposures=exposures, setting=setting)
-            ).value
-        ),
-        question.stored,
-    )
+
+    def seen(exposures: float) -> Case:
+        return replace(case, exposures=max(exposures, _FEWEST))
+
+    found = solved(lambda exposures: law.stored(seen(exposures)).value, question.stored)
+    needed = math.inf if found is None else found
+    ranges = law.known(case.setting)["exposures"]
+    if extrapolates and found is not None:
+        ranges = ((found, found),)
     for one in question.rare:
-        is_stored = needed is not None and one.exposures >= needed
         yield RareFacts(
-            facts=facts * one.share, exposures=one.exposures, needed=needed, is_stored=is_stored
+            share=one.share,
+            exposures=one.exposures,
+            stored=law.stored(seen(one.exposures)).value,
+            needed=_nearest(needed, ranges),
+            is_stored=one.exposures >= needed,
+            is_extrapolated=bool(law.outside(seen(one.exposures))),
         )
 
 
-def _impossible(question: Question, law: Law) -> str:
-    """Why nothing is enough."""
-    if question.unknown == "exposures":
-        return (
-            f"a model of {amount(question.parameters or 0)} parameters stores "
-            f"{100 * question.stored:g}% of this after no number of exposures ({law.name}); use a "
-            "larger one"
-        )
-    changes = " and ".join(question.setting.changes) or "these exposures"
-    return f"with {changes} nothing is stored, whatever the size ({law.name})"
+def _nearest(value: float, ranges: Ranges) -> tuple[float, float | None]:
+    """A value that lies in a range, twice; else the nearest ends of ranges below and above it."""
+    if is_within(value, ranges):
+        return value, value
+    below = max((high for _, high in ranges if high < value), default=0.0)
+    return below, min((low for low, _ in ranges if low > value), default=None)
 
 
-def _refused(refusals: Sequence[Refusal]) -> str:
-    """The error of a question that no law answers."""
+def _unreached(question: Question, law: Law) -> str:
+    """That nothing is enough, as far as the law was asked."""
+    return (
+        f"{100 * question.stored:g}% is stored with no number of {question.unknown} from {LEAST:g} "
+        f"to {MOST:g} ({law.name} law)"
+    )
+
+
+def _refused(question: Question, laws: Iterable[Law], refusals: Sequence[Refusal]) -> str:
+    """The error of a question that no law answers, with the remedy if it is one."""
     reasons = dict.fromkeys(reason for refusal in refusals for reason in refusal.reasons)
-    return f"outside what is known: {'; '.join(reasons)}; --extrapolate answers all the same"
+    tried = (_asked(question, law, extrapolates=True) for law in laws)
+    remedy = "; --extrapolate answers all the same"
+    helps = any(isinstance(one, Answer) for one in tried)
+    return f"no law answers: {'; '.join(reasons)}{remedy * helps}"

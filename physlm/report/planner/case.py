@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 from enum import Enum
 
+from physlm.errors import InputError
+
 FULL_PRECISION = 32
+MOST_JUNK = 7 / 8  # of all tokens, in the runs that any law comes from
 
 
 class Mlp(str, Enum):
@@ -23,12 +26,32 @@ class Setting:
         has_domain_token: Whether a token marks the documents of the people to be learnt.
         weight_bits: Bits of a weight when the model is used; 32 if it is not quantised.
         mlp: The MLP.
+
+    Raises:
+        InputError: If no law has an answer; what is wrong is named as on the command line.
     """
 
     junk_fraction: float = 0.0
     has_domain_token: bool = False
     weight_bits: int = FULL_PRECISION
     mlp: Mlp = Mlp.plain
+
+    def __post_init__(self) -> None:
+        """Refuse what was never measured, and from which no law extrapolates."""
+        if not 0 <= self.junk_fraction <= MOST_JUNK:
+            raise InputError(
+                f"--junk {self.junk_fraction:g}; the fraction of all tokens that is junk must be "
+                f"from 0 to {MOST_JUNK:g}, the most that was measured"
+            )
+        if self.has_domain_token and not self.junk_fraction:
+            raise InputError(
+                "--domain-token marks what is no junk; give the fraction of junk, such as "
+                "--junk 0.5"
+            )
+        if len(changes := self.changes) > 1:
+            raise InputError(
+                f"{' and '.join(changes)}: were not measured together; ask for one of them"
+            )
 
     @property
     def changes(self) -> list[str]:

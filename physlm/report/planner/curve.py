@@ -54,15 +54,9 @@ class Share:
 
     points: tuple[tuple[float, float], ...]
 
-    @property
-    def most(self) -> float:
-        """The largest fraction of junk."""
-        return self.points[-1][0]
-
     def at(self, fraction: float) -> float:
-        """The share at a fraction of junk; beyond the last, its straight line goes on."""
-        pairs = list(pairwise(self.points))
-        (x0, y0), (x1, y1) = next((p for p in pairs if fraction <= p[1][0]), pairs[-1])
+        """The share at a fraction of junk, up to the largest."""
+        (x0, y0), (x1, y1) = next(p for p in pairwise(self.points) if fraction <= p[1][0])
         return y0 + (y1 - y0) * (fraction - x0) / (x1 - x0)
 
 

@@ -8,13 +8,14 @@ import polars as pl
 from physlm.report.experiment import experiments_folder
 from physlm.report.planner.curve import Curve
 from physlm.report.planner.fitting import Configuration, fitted
+from physlm.report.planner.law import Check
 from physlm.report.planner.measured_effects import (
     among_frequent,
     junk_effect,
     mlp_effects,
     weights_effect,
 )
-from physlm.report.planner.measured_law import Check, MeasuredLaw
+from physlm.report.planner.measured_law import MeasuredLaw
 from physlm.report.planner.measured_runs import FITTED, configurations, plain_runs
 from physlm.report.predicted import read_predictions
 from physlm.report.results import Results
@@ -62,11 +63,16 @@ def _checks(folder: Path) -> dict[bool, Check]:
     """Errors of what was predicted of the runs of an experiment, without junk and with it."""
     predictions = read_predictions(folder)
     runs = Results.read(folder).table(_CHECKED)
-    errors: dict[bool, list[float]] = {False: [], True: []}
+    found: dict[bool, list[tuple[float, float]]] = {False: [], True: []}
     for run in runs.iter_rows(named=True):
-        error = predictions[run["run_id"]].error(run[_CHECKED])
-        errors[bool(run["data.junk_fraction"])].append(error)
-    return {has: Check(len(own), sum(own) / len(own), max(own)) for has, own in errors.items()}
+        prediction, measured = predictions[run["run_id"]], run[_CHECKED]
+        both = prediction.error(measured), prediction.factor(measured)
+        found[bool(run["data.junk_fraction"])].append(both)
+    return {has: _check(*zip(*own, strict=True)) for has, own in found.items()}
+
+
+def _check(errors: Sequence[float], factors: Sequence[float]) -> Check:
+    return Check(len(errors), sum(errors) / len(errors), max(factors))
 
 
 def _ranges(runs: Sequence[Configuration]) -> dict[str, tuple[float, float]]:

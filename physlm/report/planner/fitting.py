@@ -79,16 +79,6 @@ def fitted(runs: Sequence[Configuration], *, n_resamples: int = N_RESAMPLES) -> 
     return Fitted(best, resampled, _spread(runs, best), _full_spread(runs, best))
 
 
-def left_out_errors(runs: Sequence[Configuration]) -> list[float]:
-    """Relative error of the predicted fraction of each configuration, by a fit to all others."""
-    best = _closest(runs, _START)
-    found = []
-    for i, one in enumerate(runs):
-        others = _closest([*runs[:i], *runs[i + 1 :]], best)
-        found.append(predicted(others, one) / one.fraction - 1)
-    return found
-
-
 def predicted(fit: Fit, one: Configuration) -> float:
     """The fraction that a law predicts for a configuration."""
     return fit.fraction(math.exp(fit.log_load(one.bits, one.parameters, one.exposures)))

@@ -4,15 +4,18 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
-from physlm.report.planner.amounts import amount, between
+from physlm.report.planner.amounts import counted, spans
 from physlm.report.planner.case import Case, Setting, Stored
 
 # Where solutions are looked for, far beyond any measurement, and their reciprocals.
 _LEAST, _MOST = 1e-18, 1e18
 _N_BISECTIONS = 200
 _MARGIN = 1e-6  # relative, by which a solution may miss the end of a range
+_ROUNDING = 1e-12  # relative, of a fraction that is reached exactly where a law stops rising
+
+Ranges = tuple[tuple[float, float], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,16 +27,35 @@ class Load:
     log_high: float
 
 
+class Check(NamedTuple):
+    """How far new runs were from what a law predicted of them before they were made.
+
+    Attributes:
+        runs: Their number.
+        mean_error: The mean of |measured / predicted - 1|.
+        largest_factor: The largest of measured / predicted and predicted / measured.
+    """
+
+    runs: int
+    mean_error: float
+    largest_factor: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Law(ABC):
     """A capacity law, in the settings and the range in which it is known.
 
     Attributes:
+        name: Of the law.
+        tokens_per_fact: Tokens of text for each fact and exposure in its worlds.
+        has_least_steps: Whether ``steps`` are the least, not those of its runs.
         ranges: Least and most of ``exposures``, ``parameters``, ``bits`` (of the world) and
             ``parameters per bit``, as far as the law has such a range.
     """
 
     name: ClassVar[str]
+    tokens_per_fact: ClassVar[float]
+    has_least_steps: ClassVar[bool]
 
     ranges: Mapping[str, tuple[float, float]]
 
@@ -50,11 +72,8 @@ class Law(ABC):
         """Where the law and what it says about a setting come from."""
 
     @abstractmethod
-    def unknown(self, setting: Setting, exposures: float) -> list[str]:
-        """Why the law does not know a setting after these exposures; empty if it does.
-
-        Every line names the value and what is known.
-        """
+    def varied(self, setting: Setting) -> dict[str, Ranges]:
+        """Ranges of ``exposures`` and ``junk`` with what a setting changes, if they are others."""
 
     @abstractmethod
     def steps(self, case: Case) -> float:
@@ -67,6 +86,14 @@ class Law(ABC):
         """
         return ""
 
+    def check(self, setting: Setting) -> Check | None:  # noqa: ARG002
+        """How well the law predicted new runs of such a setting; None if it was not checked."""
+        return None
+
+    def known(self, setting: Setting) -> dict[str, Ranges]:
+        """The ranges in which the law is known in a setting."""
+        return {name: (ends,) for name, ends in self.ranges.items()} | self.varied(setting)
+
     def stored(self, case: Case) -> Stored:
         """The fraction of the world's bits that the model stores."""
         load = self.load(case)
@@ -74,18 +101,28 @@ class Law(ABC):
         return Stored(*(self.fraction(math.exp(min(log, 700.0))) for log in logs))
 
     def outside(self, case: Case) -> list[str]:
-        """What of a case lies outside the ranges of the law, each with its value and range."""
+        """What of a case lies outside the ranges of the law, each with its value and range.
+
+        A quantity that is nan is still to be planned, and is left out.
+        """
         found = {
             "exposures": case.exposures,
             "parameters": case.parameters,
             "bits": case.bits,
             "parameters per bit": case.parameters / case.bits,
+            "junk": case.setting.junk_fraction,
         }
+        told = {"exposures": "".join(f", {change}" for change in case.setting.changes)}
         return [
-            f"{amount(found[name])} {name} ({self.name} for {between(low, high)})"
-            for name, (low, high) in self.ranges.items()
-            if not low * (1 - _MARGIN) <= found[name] <= high * (1 + _MARGIN)
-        ] + self.unknown(case.setting, case.exposures)
+            f"{counted(found[name], name)}{told.get(name, '')} ({self.name} for {spans(ranges)})"
+            for name, ranges in self.known(case.setting).items()
+            if not math.isnan(found[name]) and not is_within(found[name], ranges)
+        ]
+
+
+def is_within(value: float, ranges: Ranges) -> bool:
+    """Whether a value lies in one of some ranges, or misses its end by no more than rounding."""
+    return any(low * (1 - _MARGIN) <= value <= high * (1 + _MARGIN) for low, high in ranges)
 
 
 def solved(stored: Callable[[float], float], target: float) -> float | None:
@@ -98,6 +135,7 @@ def solved(stored: Callable[[float], float], target: float) -> float | None:
     Returns:
         The value, or None if no value up to 10^18 reaches the target.
     """
+    target *= 1 - _ROUNDING
     if stored(_MOST) < target:
         return None
     low, high = math.log(_LEAST), math.log(_MOST)

@@ -11,7 +11,8 @@ from physlm.atomic import write_text
 from physlm.errors import InputError
 from physlm.report.planner.case import Mlp
 from physlm.report.planner.curve import Curve, Share
-from physlm.report.planner.measured_law import Anchored, Check, Fit, MeasuredLaw
+from physlm.report.planner.law import Check
+from physlm.report.planner.measured_law import Anchored, Fit, MeasuredLaw
 
 LAW_FILE = Path(__file__).with_name("law.yaml")
 

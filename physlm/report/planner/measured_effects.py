@@ -11,13 +11,12 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-from physlm.report.planner.case import FULL_PRECISION, Mlp
+from physlm.report.planner.case import FULL_PRECISION, MOST_JUNK, Mlp
 from physlm.report.planner.curve import Curve, Share
 from physlm.report.planner.measured_law import Anchored, Fit
 from physlm.report.planner.measured_runs import by_exposures, fractions, measured, sizes
 from physlm.report.results import Results
 
-_MOST_JUNK = 0.875
 _IS_FRESH = (pl.col("data.junk_kind") == "biographies") & (pl.col("data.n_junk_people") > 1000)
 _RATE = pl.col("optim.learning_rate") == 6e-3
 
@@ -51,15 +50,15 @@ def junk_effect(folder: Path, fit: Fit) -> Junk:
     least = _loads(clean, fit).mean()
     harms = {
         fraction: least - _loads(runs.filter((junk == fraction) & _IS_FRESH), fit).mean()
-        for fraction in (0.05, 0.5, _MOST_JUNK)
+        for fraction in (0.05, 0.5, MOST_JUNK)
     }
     error = float(least - fit.log_load(*sizes(clean)))
-    most = tokens.filter(junk == _MOST_JUNK)
+    most = tokens.filter(junk == MOST_JUNK)
     groups = {
         False: most.filter(pl.col("data.domain_token").is_null()),
         True: most.filter(pl.col("data.junk_token").is_not_null()),
     }
-    shares = ((f, float(harm / harms[_MOST_JUNK])) for f, harm in harms.items())
+    shares = ((f, float(harm / harms[MOST_JUNK])) for f, harm in harms.items())
     return Junk(
         {has_token: _alone(group, fit, error) for has_token, group in groups.items()},
         Share(((0.0, 0.0), *shares)),

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from dataclasses import astuple, dataclass
 from typing import ClassVar, NamedTuple
 
-from physlm.report.planner.amounts import amount, between
+from physlm.report.planner.amounts import amount, counted
 from physlm.report.planner.case import FULL_PRECISION, Case, Mlp, Setting, Stored
 from physlm.report.planner.curve import Curve, Share
-from physlm.report.planner.law import Law, Load
+from physlm.report.planner.law import Check, Law, Load, Ranges
 
 # Parameters at which the exposures of the law are stated, within the measured ones.
 REFERENCE = 20_000.0
@@ -93,20 +93,6 @@ class Anchored(NamedTuple):
         return fit.log_exposed(parameters, fewest) - fit.log_exposed(self.parameters, fewest)
 
 
-class Check(NamedTuple):
-    """How far new runs were from what the law predicted of them before they were made.
-
-    Attributes:
-        runs: Their number.
-        mean_error: The mean of |measured / predicted - 1|.
-        largest_error: The largest of it.
-    """
-
-    runs: int
-    mean_error: float
-    largest_error: float
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeasuredLaw(Law):
     """The fraction of its world that a model stores, by parameters, bits and exposures.
@@ -137,6 +123,9 @@ class MeasuredLaw(Law):
     """
 
     name: ClassVar[str] = "measured"
+    # 22 tokens are about a person of 6 facts: 3 of the name, and an end.
+    tokens_per_fact: ClassVar[float] = 22 / 6
+    has_least_steps: ClassVar[bool] = False
 
     fit: Fit
     resampled: tuple[Fit, ...]
@@ -183,22 +172,13 @@ class MeasuredLaw(Law):
         return self.fit.log_exposed(*size)
 
     def _among_junk(self, setting: Setting, parameters: float, exposures: float) -> float:
-        """What takes the place of ``Fit.log_exposed``; it rises with exposures, too."""
+        """What takes the place of ``Fit.log_exposed``, and is no more; it rises, too."""
         share = self.junk_share.at(setting.junk_fraction)
-        junk = self.junk[setting.has_domain_token]
-        most = junk.log_exposed(self.fit, parameters, exposures)
-        exposed = most
-        if share < 1:
-            exposed = (1 - share) * self.fit.log_exposed(parameters, exposures) + share * most
-        elif share > 1:  # more than was measured does more harm, as much after any exposures
-            fewest, first = junk.curve.points[0]
-            harm = self.fit.log_exposed(junk.parameters, fewest) - math.log(first)
-            exposed = most - (share - 1) * harm
-        if setting.mlp != Mlp.plain:  # not measured together: as after the fewest exposures
-            mlp = self.mlps[setting.mlp]
-            fewest, first = mlp.curve.points[0]
-            exposed += math.log(first) - self.fit.log_exposed(mlp.parameters, fewest)
-        return exposed
+        clean = self.fit.log_exposed(parameters, exposures)
+        if clean == -math.inf:
+            return clean
+        most = self.junk[setting.has_domain_token].log_exposed(self.fit, parameters, exposures)
+        return min((1 - share) * clean + share * most, clean)
 
     def _variance_of_fit(self, case: Case) -> float:
         """Of the logarithm of a plain model's load without junk, over draws of configurations."""
@@ -226,7 +206,7 @@ class MeasuredLaw(Law):
             f"{n_runs} runs of {n_configurations} configurations in experiments/: "
             f"{', '.join(self.experiments)}",
             _FORMAT,
-            self._checked(has_junk=setting.junk_fraction > 0),
+            self._checked(setting),
         ]
         if setting.junk_fraction > 0:
             own = ["capacity_junk", *["capacity_domain_token"] * setting.has_domain_token]
@@ -238,35 +218,37 @@ class MeasuredLaw(Law):
             found.append(f"{setting.mlp.value} MLP at one size: {names[setting.mlp]}")
         return found
 
-    def _checked(self, *, has_junk: bool) -> str:
+    def check(self, setting: Setting) -> Check:
+        """Of new runs among junk, or of those without it."""
+        return self.checks[setting.junk_fraction > 0]
+
+    def _checked(self, setting: Setting) -> str:
         """How well it predicted new runs, in words."""
-        check, junk = self.checks[has_junk], "with" if has_junk else "without"
+        check, junk = self.check(setting), "with" if setting.junk_fraction > 0 else "without"
         return (
             f"{check.runs} new runs {junk} junk were off its predictions by {check.mean_error:.0%} "
-            f"in the mean, {check.largest_error:.0%} at most (planner)"
+            f"in the mean, by a factor of up to {check.largest_factor:.2g} (planner)"
         )
 
-    def unknown(self, setting: Setting, exposures: float) -> list[str]:
-        """Exposures and junk beyond those of the runs, and what was not varied together."""
-        found = []
-        known: dict[str, tuple[float, float]] = {}
-        if setting.junk_fraction > 0:
-            if setting.junk_fraction > (most := self.junk_share.most):
-                found.append(f"junk {setting.junk_fraction:g} ({self.name} for 0 to {most:g})")
-            marked = " with domain tokens" * setting.has_domain_token
-            known[f"junk{marked}"] = self.junk[setting.has_domain_token].curve.ends
+    def varied(self, setting: Setting) -> dict[str, Ranges]:
+        """Exposures with what a setting changes, and fractions of junk.
+
+        With domain tokens, and between the two largest fractions, new runs were far from what
+        lies between the measured ones.
+        """
         if setting.mlp != Mlp.plain:
-            known[f"{setting.mlp.value} MLP"] = self.mlps[setting.mlp].curve.ends
+            return {"exposures": (self.mlps[setting.mlp].curve.ends,)}
         if setting.weight_bits != FULL_PRECISION:
-            known[f"{setting.weight_bits}-bit weights"] = (self.weights_exposures,) * 2
-        found += [
-            f"{what} after {amount(exposures)} exposures ({self.name} for {between(*ends)})"
-            for what, ends in known.items()
-            if not ends[0] <= exposures <= ends[1]
-        ]
-        if len(changes := setting.changes) > 1:
-            found.append(f"{' and '.join(changes)} together ({self.name} one at a time)")
-        return found
+            return {"exposures": ((self.weights_exposures,) * 2,)}
+        if not setting.junk_fraction:
+            return {}
+        *_, (less, _), (most, _) = self.junk_share.points
+        curve = self.junk[setting.has_domain_token].curve
+        measured = tuple((exposures, exposures) for exposures, _ in curve.points)
+        return {
+            "exposures": measured if setting.has_domain_token else (curve.ends,),
+            "junk": ((0.0, less), (most, most)),
+        }
 
     def evidence(self, exposures: float) -> str:
         """What was stored of facts with about as many exposures among more frequent ones."""
@@ -276,8 +258,8 @@ class MeasuredLaw(Law):
         most = self.among_frequent[-1][0]
         stored = "nothing" if fraction <= 0 else f"{fraction:.0%}"
         return (
-            f"of facts seen {amount(seen)} times among others seen up to {amount(most)} times "
-            f"{stored} was stored (capacity_exposures)"
+            f"a model of 27,424 parameters stored {stored} of facts seen {counted(seen, 'times')} "
+            f"among others seen up to {amount(most)} times (capacity_exposures)"
         )
 
     def steps(self, case: Case) -> float:

@@ -15,22 +15,21 @@ from physlm.report.planner.law import Law
 from physlm.report.predicted import Prediction, write_predictions
 
 
-def predict_experiment(folder: Path, law: Law, *, scale: str = "laptop") -> Path:
-    """Write a prediction for every run of an experiment into its folder; returns the file.
+def predict_experiment(folder: Path, law: Law) -> Path:
+    """Write a prediction for every laptop run of an experiment into its folder; returns the file.
 
     Predicted are the bits of names and values for each parameter.
 
     Args:
         folder: Of the experiment.
         law: The law.
-        scale: Of the runs.
 
     Raises:
         InputError: If a run is not of people and a decoder, or lies outside the range of the law.
     """
     register()
     experiment = read_experiment(folder)
-    runs = experiment.points(scale, experiment.seeds, list(experiment.runs))
+    runs = experiment.points("laptop", experiment.seeds, list(experiment.runs))
     return write_predictions({i: predicted(run, law) for i, run in runs.items()}, folder)
 
 

@@ -5,11 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from physlm.report.planner.amounts import amount
 from physlm.report.planner.bios import world_bits
-from physlm.report.planner.case import FULL_PRECISION, Case, Mlp, Setting
+from physlm.report.planner.case import FULL_PRECISION, MOST_JUNK, Case, Mlp, Setting
 from physlm.report.planner.curve import Curve
-from physlm.report.planner.law import Law, Load
+from physlm.report.planner.law import Law, Load, Ranges
 
 PAPER = "Physics of Language Models, Part 3.3 (arXiv 2404.05405)"
 
@@ -18,7 +17,6 @@ _CAPACITY = Curve(((100, 1.0), (1000, 2.0)))
 _LOW, _HIGH = Curve(((100, 1.0), (1000, 1.8))), Curve(((100, 1.0), (1000, 2.3)))
 
 # Results 10 and 12: with 7/8 of junk, over the capacity after 100 exposures without junk.
-JUNK_FRACTION = 7 / 8
 _JUNK = {
     False: Curve(((100, 1 / 20), (300, 1 / 3), (600, 1 / 1.5), (1000, 1 / 1.3))),
     True: Curve(((100, 1 / 2), (300, 1.0))),
@@ -29,7 +27,7 @@ _MLPS = {Mlp.gated: {100: 1 / 1.3, 1000: 1.0}, Mlp.moe: {100: 1 / 1.5, 1000: 1 /
 
 # Result 8: bits per parameter of a model of 2, which is after 1000 exposures.
 _WEIGHTS = {FULL_PRECISION: 1.0, 8: 1.0, 4: 0.7 / 2.0}
-_OF_WEIGHTS = 1000
+_OF_WEIGHTS = (1000.0, 1000.0)
 
 # Remark A.2: fewer are not enough, whatever the batch size.
 _STEPS = 50_000
@@ -50,24 +48,27 @@ class PublishedLaw(Law):
 
     The paper has 100 and 1000 exposures, and 300 and 600 with junk; between them capacity is a
     power of the exposures here. The interval is that of its peaks, where it states one; with less
-    junk than its 7/8 it reaches from that much to none, and the value is that of 7/8.
+    junk than its 7/8 it reaches from that much to none, and the value is that of 7/8. Further
+    exposures than 1000 store no more, and a model among junk never more than one without.
 
     Source:
         Physics of Language Models, Part 3.3, results 1 and 4 to 12.
     """
 
     name: ClassVar[str] = "published"
+    tokens_per_fact: ClassVar[float] = 13.0  # of bioS with GPT-2 tokens: about 78 a person
+    has_least_steps: ClassVar[bool] = True
 
     ranges: Mapping[str, tuple[float, float]] = field(default_factory=_ranges)
 
     def load(self, case: Case) -> Load:
         """Capacity over the bits of the world."""
-        exposures, setting = case.exposures, case.setting
+        setting, exposures = case.setting, min(case.exposures, _CAPACITY.ends[1])
         size = math.log(case.parameters / case.bits) + _log_multiple(setting, exposures)
         value, low, high = (curve.log_at(exposures) for curve in (_CAPACITY, _LOW, _HIGH))
         if setting.junk_fraction > 0:
-            value = low = _JUNK[setting.has_domain_token].log_at(exposures)
-            high = value if setting.junk_fraction >= JUNK_FRACTION else high
+            value = low = min(_JUNK[setting.has_domain_token].log_at(exposures), value)
+            high = value if setting.junk_fraction == MOST_JUNK else high
         low, high = min(low, value), max(high, value)  # they cross below 100 exposures
         return Load(log_value=size + value, log_low=size + low, log_high=size + high)
 
@@ -83,27 +84,11 @@ class PublishedLaw(Law):
         results += {Mlp.plain: [], Mlp.gated: ["5 to 7"], Mlp.moe: ["9"]}[setting.mlp]
         return [f"{PAPER}, results {', '.join(results)}"]
 
-    def unknown(self, setting: Setting, exposures: float) -> list[str]:
-        """Weights of other than 4 or 8 bits, junk beyond 7/8, and what was not varied together."""
-        found = []
-        if setting.junk_fraction > JUNK_FRACTION:
-            found.append(f"junk {setting.junk_fraction:g} ({self.name} for 0 and 0.875)")
+    def varied(self, setting: Setting) -> dict[str, Ranges]:
+        """Exposures with junk, and with quantised weights."""
         if setting.junk_fraction > 0:
-            least, most = _JUNK[setting.has_domain_token].ends
-            if not least <= exposures <= most:
-                junk = "junk and domain tokens" if setting.has_domain_token else "junk"
-                found.append(
-                    f"{junk} after {amount(exposures)} exposures ({self.name} for {least:g} to "
-                    f"{most:g})"
-                )
-        if setting.weight_bits != FULL_PRECISION and exposures != _OF_WEIGHTS:
-            found.append(
-                f"{setting.weight_bits}-bit weights after {amount(exposures)} exposures "
-                f"({self.name} for {_OF_WEIGHTS})"
-            )
-        if len(changes := setting.changes) > 1:
-            found.append(f"{' and '.join(changes)} together ({self.name} one at a time)")
-        return found
+            return {"exposures": (_JUNK[setting.has_domain_token].ends,)}
+        return {} if setting.weight_bits == FULL_PRECISION else {"exposures": (_OF_WEIGHTS,)}
 
     def steps(self, case: Case) -> float:  # noqa: ARG002
         """The least that the paper allows, whatever the size of a batch."""

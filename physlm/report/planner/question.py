@@ -1,6 +1,5 @@
 """What a plan is made for: facts, their exposures, a model, or two of the three."""
 
-import math
 from dataclasses import dataclass
 
 from physlm.errors import InputError
@@ -8,9 +7,8 @@ from physlm.report.planner import bios
 from physlm.report.planner.case import PLAIN, Case, Setting
 
 STORED = 0.9
-
-# In the measured worlds 22 tokens are about a person of 6 facts: 3 of the name, and an end.
-TOKENS_PER_FACT = 22 / 6
+LEAST, MOST = 1e-3, 1e15  # of all quantities
+_QUANTITIES = ("facts", "exposures", "tokens", "parameters", "bits_per_fact", "tokens_per_fact")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +23,10 @@ class Rare:
     share: float
     exposures: float
 
+    def __str__(self) -> str:
+        """As on the command line."""
+        return f"--rare {self.share:g}:{self.exposures:g}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
@@ -38,7 +40,8 @@ class Question:
         stored: The fraction of all bits that is to be stored.
         bits_per_fact: Bits of a fact, its part of the name included; None for those of bioS, six
             facts a person.
-        tokens_per_fact: Tokens of text for each fact and exposure.
+        tokens_per_fact: Tokens of text for each fact and exposure; None for those of the worlds
+            that a law comes from.
         setting: What else changes capacity.
         rare: Facts that are seen less often.
 
@@ -52,14 +55,13 @@ class Question:
     parameters: float | None = None
     stored: float = STORED
     bits_per_fact: float | None = None
-    tokens_per_fact: float = TOKENS_PER_FACT
+    tokens_per_fact: float | None = None
     setting: Setting = PLAIN
     rare: tuple[Rare, ...] = ()
 
     def __post_init__(self) -> None:
         """Check every value, and that at most one is missing."""
-        self._require_numbers()
-        _require_setting(self.setting)
+        self._require_quantities()
         if not 0 < self.stored < 1:
             raise InputError(f"--stored {self.stored:g}; must be above 0 and below 1")
         self._require_one_unknown()
@@ -87,6 +89,7 @@ class Question:
 
     def training_tokens(self, facts: float, exposures: float) -> float:
         """Tokens of training, junk included, with rare facts seen as rarely as they are."""
+        assert self.tokens_per_fact is not None, "the question of a law has its tokens"
         seen = exposures * self._frequent + sum(r.share * r.exposures for r in self.rare)
         return facts * self.tokens_per_fact * seen / (1 - self.setting.junk_fraction)
 
@@ -103,15 +106,11 @@ class Question:
         """The fraction of the facts that are not rare."""
         return 1 - sum(one.share for one in self.rare)
 
-    def _require_numbers(self) -> None:
-        for name in ("facts", "exposures", "tokens", "parameters", "bits_per_fact"):
+    def _require_quantities(self) -> None:
+        for name in _QUANTITIES:
             value = getattr(self, name)
-            if value is not None and not (math.isfinite(value) and value > 0):
-                raise InputError(f"--{_flag(name)} {value:g}; must be a number above 0")
-        if not (math.isfinite(self.tokens_per_fact) and self.tokens_per_fact > 0):
-            raise InputError(
-                f"--tokens-per-fact {self.tokens_per_fact:g}; must be a number above 0"
-            )
+            if value is not None:
+                require_quantity(name.replace("_", "-"), value)
 
     def _require_one_unknown(self) -> None:
         if self.exposures is not None and self.tokens is not None:
@@ -128,41 +127,25 @@ class Question:
 
     def _require_rare(self) -> None:
         for one in self.rare:
-            told = f"--rare {one.share:g}:{one.exposures:g}"
             if not 0 < one.share < 1:
-                raise InputError(f"{told}; the share of the facts must be above 0 and below 1")
-            if not (math.isfinite(one.exposures) and one.exposures >= 0):
-                raise InputError(f"{told}; the exposures must be a number from 0 up")
-            if self.exposures is not None and one.exposures >= self.exposures:
-                raise InputError(
-                    f"{told}; rare facts have fewer exposures than the others, which have "
-                    f"{self.exposures:g}"
-                )
+                raise InputError(f"{one}; the share of the facts must be above 0 and below 1")
+            if one.exposures != 0 and not is_quantity(one.exposures):
+                raise InputError(f"{one}; the exposures must be 0 or from {LEAST:g} to {MOST:g}")
         if self._frequent <= 0:
             shares = 1 - self._frequent
             raise InputError(f"--rare: shares of {shares:g} in all; must be below 1 together")
-        if (
-            self.tokens is not None
-            and self.facts is not None
-            and self.exposures_of(self.facts) <= 0
-        ):
-            raise InputError(
-                f"--tokens {self.tokens:g}; the rare facts alone need "
-                f"{self.training_tokens(self.facts, 0.0):.3g}; raise it"
-            )
 
 
-def _require_setting(setting: Setting) -> None:
-    if not 0 <= setting.junk_fraction < 1:
-        raise InputError(
-            f"--junk {setting.junk_fraction:g}; the fraction of all tokens that is junk must be at "
-            "least 0 and below 1"
-        )
-    if setting.has_domain_token and not setting.junk_fraction:
-        raise InputError(
-            "--domain-token marks what is no junk; give the fraction of junk, such as --junk 0.5"
-        )
+def is_quantity(value: float) -> bool:
+    """Whether a law can be asked about so much of anything."""
+    return LEAST <= value <= MOST
 
 
-def _flag(name: str) -> str:
-    return name.replace("_", "-")
+def require_quantity(flag: str, value: float) -> None:
+    """Refuse what no law can be asked about.
+
+    Raises:
+        InputError: If the value is too small, too large, or no number.
+    """
+    if not is_quantity(value):
+        raise InputError(f"--{flag} {value:g}; must be a number from {LEAST:g} to {MOST:g}")

@@ -6,24 +6,12 @@ from typing import Any
 
 from rich.table import Table
 
-from physlm.report.planner import bios
 from physlm.report.planner.advice import Advice, Answer, RareFacts
-from physlm.report.planner.amounts import amount, between
+from physlm.report.planner.amounts import amount, counted, spans
 from physlm.report.planner.question import Question
 
 EXTRAPOLATED = "extrapolated"
-
-_ROWS: tuple[tuple[str, str, Callable[[Answer], str]], ...] = (
-    ("facts", "facts", lambda a: amount(a.facts)),
-    ("bits of the world", "", lambda a: amount(a.case.bits)),
-    ("parameters", "parameters", lambda a: amount(a.case.parameters)),
-    ("exposures", "exposures", lambda a: amount(a.case.exposures)),
-    ("fraction stored", "stored", lambda a: f"{a.stored.value:.1%}"),
-    ("bits stored per parameter", "", lambda a: f"{a.bits_per_parameter:.2f}"),
-    ("tokens of training", "", lambda a: amount(a.tokens)),
-    ("steps, of tokens", "", lambda a: f"{amount(a.steps)}, of {amount(a.tokens / a.steps)}"),
-    ("FLOPs, 6 a parameter and token", "", lambda a: f"{a.flops:.2g}"),
-)
+_FREQUENT = " of frequent facts"
 
 
 def shown(advice: Advice) -> Table:
@@ -33,11 +21,33 @@ def shown(advice: Advice) -> Table:
     for one in advice.answers:
         told = f", {EXTRAPOLATED.upper()}" if one.outside else ""
         table.add_column(f"{one.law.name} law{told}", justify="right", overflow="fold")
-    for name, planned, text in _ROWS:
+    for name, planned, text in _rows(advice.question):
         is_planned = planned == advice.question.unknown
         cells = [_with_interval(a, text(a)) if is_planned else text(a) for a in advice.answers]
         table.add_row(f"{name}, planned" if is_planned else name, *cells, style="bold" * is_planned)
     return table
+
+
+def _rows(question: Question) -> Iterator[tuple[str, str, Callable[[Answer], str]]]:
+    """What a row has, the quantity that it may be planned for, and its text."""
+    rare = bool(question.rare)
+    yield "facts", "facts", lambda a: amount(a.facts)
+    yield "bits of the world", "", lambda a: amount(a.case.bits)
+    yield "parameters", "parameters", lambda a: amount(a.case.parameters)
+    yield "exposures" + _FREQUENT * rare, "exposures", lambda a: amount(a.case.exposures)
+    yield "fraction stored" + _FREQUENT * rare, "stored", lambda a: f"{a.stored.value:.1%}"
+    if rare:
+        yield "fraction stored of all facts", "", lambda a: f"{a.stored_of_all:.1%}"
+    yield "bits stored per parameter", "", lambda a: f"{a.bits_per_parameter:.2f}"
+    yield "tokens per fact and exposure", "", lambda a: amount(a.tokens_per_fact)
+    yield "tokens of training", "", lambda a: amount(a.tokens)
+    yield "steps", "", lambda a: "at least " * a.law.has_least_steps + amount(a.steps)
+    yield "tokens per step", "", lambda a: _at_most(a) + amount(a.tokens / a.steps)
+    yield "FLOPs, 6 a parameter and token", "", lambda a: f"{a.flops:.2g}"
+
+
+def _at_most(answer: Answer) -> str:
+    return "at most " * answer.law.has_least_steps
 
 
 def notes(advice: Advice) -> Iterator[str]:
@@ -47,16 +57,17 @@ def notes(advice: Advice) -> Iterator[str]:
             yield f"{EXTRAPOLATED}: {reason}"
     for refusal in advice.refusals:
         yield f"no answer of the {refusal.law.name} law: {'; '.join(refusal.reasons)}"
-    if len(advice.answers) == 2:
-        ours, theirs = (one.value for one in advice.answers)
-        yield f"the laws differ by a factor of {max(ours, theirs) / min(ours, theirs):.2g}"
+    values = sorted(one.value for one in advice.answers)
+    if len(values) == 2 and values[0] > 0:
+        yield f"the laws differ by a factor of {values[1] / values[0]:.2g}"
     for one in advice.answers:
         for rare in one.rare:
             yield _of_rare(rare, one, advice.question)
             if evidence := one.law.evidence(rare.exposures):
                 yield f"rare, {one.law.name}: {evidence}"
     for one in advice.answers:
-        known = "; ".join(f"{between(*ends)} {name}" for name, ends in one.law.ranges.items())
+        ranges = one.law.known(one.case.setting)
+        known = "; ".join(f"{spans(ends)} {name}" for name, ends in ranges.items())
         yield f"{one.law.name} law: known for {known}"
         for source in one.law.sources(one.case.setting):
             yield f"{one.law.name} law: {source}"
@@ -66,14 +77,15 @@ def title(question: Question) -> str:
     """What is planned, for what."""
     bits = question.bits_per_fact
     facts = "facts as in bioS" if bits is None else f"facts of {bits:g} bits"
+    which = "frequent facts" if question.rare else "facts"
     told = {
-        "facts": f"Facts that a model stores to {question.stored:.3g}",
-        "parameters": f"Model that stores {question.stored:.3g} of its facts",
-        "exposures": f"Exposures that store {question.stored:.3g} of the facts",
-        "stored": "What a model stores of its facts",
+        "facts": f"Facts, so many that a model stores {question.stored:.3g} of the {which}",
+        "parameters": f"Model that stores {question.stored:.3g} of its {which}",
+        "exposures": f"Exposures that store {question.stored:.3g} of the {which}",
+        "stored": f"What a model stores of its {which}",
     }[question.unknown]
     settings = "".join(f", {change}" for change in question.setting.changes)
-    return f"{told}{settings} ({facts}, {question.tokens_per_fact:.3g} tokens each)"
+    return f"{told}{settings} ({facts})"
 
 
 def plain(advice: Advice) -> dict[str, Any]:
@@ -82,8 +94,7 @@ def plain(advice: Advice) -> dict[str, Any]:
     return {
         "planned": question.unknown,
         "wanted_fraction": question.stored,
-        "bits_per_fact": question.bits_per_fact or f"bioS, {bios.FACTS} facts a person",
-        "tokens_per_fact": question.tokens_per_fact,
+        "bits_per_fact": question.bits_per_fact,
         "setting": {
             "junk_fraction": question.setting.junk_fraction,
             "has_domain_token": question.setting.has_domain_token,
@@ -100,6 +111,8 @@ def plain(advice: Advice) -> dict[str, Any]:
 
 def _plain(answer: Answer) -> dict[str, Any]:
     low, high = answer.interval
+    setting = answer.case.setting
+    check = answer.law.check(setting)
     return {
         "law": answer.law.name,
         "is_extrapolated": bool(answer.outside),
@@ -114,21 +127,30 @@ def _plain(answer: Answer) -> dict[str, Any]:
         "fraction_stored": answer.stored.value,
         "fraction_stored_low": answer.stored.low,
         "fraction_stored_high": answer.stored.high,
+        "fraction_stored_of_all": answer.stored_of_all,
         "bits_per_parameter": answer.bits_per_parameter,
+        "tokens_per_fact": answer.tokens_per_fact,
         "tokens": answer.tokens,
         "steps": answer.steps,
+        "has_least_steps": answer.law.has_least_steps,
         "flops": answer.flops,
         "rare": [
             {
-                "facts": rare.facts,
+                "facts": rare.share * answer.facts,
                 "exposures": rare.exposures,
-                "needed_exposures": rare.needed,
+                "fraction_stored": rare.stored,
+                "needed_exposures": list(rare.needed),
                 "is_stored": rare.is_stored,
+                "is_extrapolated": rare.is_extrapolated,
             }
             for rare in answer.rare
         ],
-        "ranges": {name: list(ends) for name, ends in answer.law.ranges.items()},
-        "sources": answer.law.sources(answer.case.setting),
+        "ranges": {
+            name: [list(ends) for ends in ranges]
+            for name, ranges in answer.law.known(setting).items()
+        },
+        "check": check and check._asdict(),
+        "sources": answer.law.sources(setting),
     }
 
 
@@ -140,20 +162,23 @@ def _with_interval(answer: Answer, value: str) -> str:
     write: Callable[[float], str] = amount
     if answer.planned == "stored":
         write = "{:.1%}".format
-    ends = "" if low is None else write(low)
-    return f"{value} ({ends} or more)" if high is None else f"{value} ({ends} to {write(high)})"
+    return f"{value} ({write(low)} {'or more' if high is None else f'to {write(high)}'})"
 
 
 def _of_rare(rare: RareFacts, answer: Answer, question: Question) -> str:
     """What becomes of rare facts, and what would change it."""
-    told = f"{amount(rare.facts)} facts are seen {amount(rare.exposures)} times"
+    told = f"{counted(rare.share * answer.facts, 'facts')} seen {counted(rare.exposures, 'times')}"
+    beyond = f", {EXTRAPOLATED}" * rare.is_extrapolated
+    told = f"rare, {answer.law.name}: of {told} the model stores {rare.stored:.0%}{beyond}"
     if rare.is_stored:
-        return f"rare, {answer.law.name}: {told}, enough for this model to store them"
-    if rare.needed is None:
-        return f"rare, {answer.law.name}: {told}, and this model stores them after no number"
-    more = math.ceil(rare.needed / rare.exposures) if rare.exposures else 0
+        return told
+    low, high = rare.needed
+    if low != high:
+        needed = f"more than {amount(low)}" if high is None else f"{amount(low)} to {amount(high)}"
+        return f"{told}; to store {question.stored:.3g} of them it needs {needed} exposures"
+    more = math.ceil(low / rare.exposures) if rare.exposures else 0
     remedy = f"; repeat them {more} times as often" if more else ""
     return (
-        f"rare, {answer.law.name}: {told}; to store {question.stored:.0%} of them this model "
-        f"needs {amount(rare.needed)}{remedy}"
+        f"{told}; to store {question.stored:.3g} of them it needs {counted(low, 'exposures')}"
+        f"{remedy}"
     )

@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from physlm.errors import InputError
 from physlm.report.planner.bios import world_bits
 from physlm.report.planner.case import Case, Mlp, Setting
 from physlm.report.planner.law import solved
 from physlm.report.planner.published_law import PublishedLaw
-from tests.report.planner.laws import LAWS, PLANTED, cases, planted_law
+from tests.report.planner.laws import LAWS, PLANTED, cases, junk_settings, planted_law
 
 PUBLISHED = PublishedLaw()
 MORE = st.floats(1.0, 1e4)
@@ -53,10 +54,11 @@ def test_the_interval_is_of_the_spread_of_runs_and_of_the_fitted_values():
     case = Case(
         bits=1e9, parameters=1e4, exposures=100.0
     )  # so little is stored that it is the load
-    certain = replace(planted_law(), resampled=(PLANTED,)).stored(case)
+    law = replace(planted_law(), full_spread=0.0)
+    certain = replace(law, resampled=(PLANTED,)).stored(case)
     assert certain.high / certain.value == pytest.approx(math.exp(1.6449 * 0.05), rel=1e-3)
     other = PLANTED._replace(capacity=PLANTED.capacity * math.exp(0.12))
-    both = replace(planted_law(), resampled=(other,)).stored(case)
+    both = replace(law, resampled=(other,)).stored(case)
     assert both.high / both.value == pytest.approx(math.exp(1.6449 * 0.13), rel=1e-3)
 
 
@@ -115,24 +117,51 @@ def test_what_is_outside_a_range_is_named_with_it(change):
 @pytest.mark.parametrize(
     ("setting", "exposures", "reason"),
     [
-        (Setting(junk_fraction=0.9), 100, "junk 0.9 (measured for 0 to 0.875)"),
-        (Setting(junk_fraction=0.5), 50, "junk after 50 exposures (measured for 100 to 600)"),
+        (Setting(junk_fraction=0.75), 100, "0.75 junk (measured for 0 to 0.5 and 0.875)"),
+        (Setting(junk_fraction=0.5), 50, "50 exposures, junk 0.5 (measured for 100 to 600)"),
         (
             Setting(junk_fraction=0.5, has_domain_token=True),
-            600,
-            "junk with domain tokens after 600 exposures (measured for 100 to 300)",
+            150,
+            "150 exposures, junk 0.5 with domain tokens (measured for 100 and 300)",
         ),
-        (Setting(mlp=Mlp.moe), 50, "moe MLP after 50 exposures (measured for 100 to 1,000)"),
-        (Setting(weight_bits=8), 100, "8-bit weights after 100 exposures (measured for 1,000)"),
-        (
-            Setting(junk_fraction=0.5, mlp=Mlp.gated),
-            100,
-            "junk 0.5 and gated MLP together (measured one at a time)",
-        ),
+        (Setting(mlp=Mlp.moe), 50, "50 exposures, moe MLP (measured for 100 to 1,000)"),
+        (Setting(weight_bits=8), 100, "100 exposures, 8-bit weights (measured for 1,000)"),
+        (Setting(), 1, "1 exposure (measured for 30 to 1,000)"),
     ],
 )
 def test_what_no_run_has_varied_is_named(setting, exposures, reason):
-    assert planted_law().unknown(setting, exposures) == [reason]
+    case = Case(bits=3e4, parameters=2e4, exposures=exposures, setting=setting)
+    assert planted_law().outside(case) == [reason]
+
+
+@pytest.mark.parametrize("law", LAWS, ids=lambda law: law.name)
+@pytest.mark.parametrize("exposures", [999.9999, 1000.0, 1000.0001])
+def test_exposures_that_differ_by_rounding_are_the_measured_ones(law, exposures):
+    ends = {name: ends for name, ends in law.ranges.items() if name != "exposures"}
+    inside = {name: (low * high) ** 0.5 for name, (low, high) in ends.items() if " " not in name}
+    case = Case(**inside, exposures=exposures, setting=Setting(weight_bits=8))
+    assert law.outside(case) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"junk_fraction": 0.9}, "--junk 0.9; .* from 0 to 0.875, the most that was measured"),
+        ({"junk_fraction": 0.5, "mlp": Mlp.gated}, "junk 0.5 and gated MLP: were not measured"),
+        ({"weight_bits": 8, "mlp": Mlp.moe}, "8-bit weights and moe MLP: were not measured"),
+    ],
+)
+def test_settings_without_any_measurement_have_no_answer(changes, reason):
+    with pytest.raises(InputError, match=reason):
+        Setting(**changes)
+
+
+@pytest.mark.parametrize("law", LAWS, ids=lambda law: law.name)
+@given(case=cases(junk_settings))
+def test_no_extrapolation_stores_more_among_junk_than_without_it(law, case):
+    plain = law.stored(replace(case, setting=Setting()))
+    assert law.stored(case).value <= plain.value * (1 + 1e-9)
+    assert plain.value * case.bits / case.parameters <= 2.3
 
 
 @given(target=st.floats(0.01, 0.99), power=st.floats(0.2, 3), scale=st.floats(1e-2, 1e9))
