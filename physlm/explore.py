@@ -51,6 +51,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if chosen.ask:
             ask(chosen, source)
             return 0
+        if chosen.quiz is not None:
+            quiz(chosen, source)
+            return 0
         _check(chosen, source)
         explore(chosen, source, _lens_texts(chosen.lens_texts))
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - every error becomes one line
@@ -73,6 +76,23 @@ def ask(chosen: argparse.Namespace, source: Source) -> None:
 
     for line in asked(source.path, chosen.ask):
         print(line, flush=True)
+
+
+@stop_requests(at_once=True)
+def quiz(chosen: argparse.Namespace, source: Source) -> None:
+    """Write the page of a quiz.
+
+    Raises:
+        InputError: If the run has no questions, or another option is given.
+    """
+    if chosen.text is not None or chosen.quiz < 1:
+        raise InputError(
+            f"--quiz {chosen.quiz}; give at least 1 question of each task, and no text"
+        )
+    from physlm.report.quiz.quiz import quiz_of, write_quiz  # loads torch
+
+    path = write_quiz(quiz_of(source, chosen.quiz), chosen.output)
+    print(f"quiz: {path}")
 
 
 @stop_requests(at_once=True)
@@ -257,6 +277,15 @@ def _add_input(parser: argparse.ArgumentParser) -> None:
         action="append",
         metavar="QUESTION",
         help="answer by the model, a database of its training texts, or both (docs/hybrid.md)",
+    )
+    add(
+        "--quiz",
+        type=int,
+        nargs="?",
+        const=4,
+        metavar="N",
+        help="write quiz.html, which asks you what the model was asked: N questions of each task "
+        "(default: 4), about the people of a run or public figures",
     )
     add("--document", type=int, metavar="N", help="read document N of the first epoch (default: 0)")
     add(

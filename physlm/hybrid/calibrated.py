@@ -40,6 +40,10 @@ class Asked(NamedTuple):
     accepted: list[set[str]]
     chance: str
 
+    def first(self, n_most: int) -> "Asked":
+        """The first questions alone."""
+        return self._replace(texts=self.texts[:n_most], accepted=self.accepted[:n_most])
+
     def are_right(self, answers: Sequence[HybridAnswer]) -> np.ndarray:
         """Whether each answer is correct."""
         pairs = zip(answers, self.accepted, strict=True)

@@ -8,17 +8,13 @@ from physlm.models.language_model import LanguageModel
 from physlm.models.state import DecodingState
 
 
-class Oracle(LanguageModel):
-    """The true next-token distribution; where no string goes on so, end-of-text."""
+class Reading(LanguageModel):
+    """Scores the next token from all that was read, by ``_next``."""
 
-    def __init__(self, corpus):
+    def __init__(self, vocabulary):
         super().__init__()
-        self.corpus = corpus
-        self.vocabulary_size = corpus.vocabulary.size
+        self.vocabulary_size = vocabulary.size
         self.unused = nn.Parameter(torch.zeros(1))
-
-    def forward(self, tokens, segments=None):
-        return torch.stack([self._scores(row) for row in tokens])
 
     def prefill(self, prompts, lengths, n_positions):
         cache = Read([row[:n].tolist() for row, n in zip(prompts, lengths, strict=True)])
@@ -28,6 +24,17 @@ class Oracle(LanguageModel):
         for row, token in zip(cache.rows, tokens.tolist(), strict=True):
             row.append(token)
         return self._next(cache)
+
+
+class Oracle(Reading):
+    """The true next-token distribution; where no string goes on so, end-of-text."""
+
+    def __init__(self, corpus):
+        super().__init__(corpus.vocabulary)
+        self.corpus = corpus
+
+    def forward(self, tokens, segments=None):
+        return torch.stack([self._scores(row) for row in tokens])
 
     def _next(self, cache):
         return torch.stack([self._scores(torch.tensor(row))[-1] for row in cache.rows])

@@ -2,39 +2,27 @@
 
 import numpy as np
 import torch
-from torch import nn
 
 from physlm.data.people.pools import MONTHS
 from physlm.data.people.question_vocabulary import ANSWER
 from physlm.data.tasks.task import BETWEEN, HINT, HINT_END
 from physlm.data.tokens import END_OF_TEXT
-from physlm.models.language_model import LanguageModel
-from tests.eval.oracle import Read
+from tests.eval.oracle import Reading
 
 
-class Reasoner(LanguageModel):
+class Reasoner(Reading):
     """Writes months as facts, and from them whether one is even or later than the other.
 
     Without facts it says yes. Of months that it may write it prefers those early in the year.
     """
 
     def __init__(self, vocabulary):
-        super().__init__()
-        self.vocabulary, self.vocabulary_size = vocabulary, vocabulary.size
-        self.unused = nn.Parameter(torch.zeros(1))
+        super().__init__(vocabulary)
+        self.vocabulary = vocabulary
         self.months = [int(vocabulary.encode(f" {month}")[0]) for month in MONTHS]
 
     def forward(self, tokens, segments=None):
         raise NotImplementedError
-
-    def prefill(self, prompts, lengths, n_positions):
-        cache = Read([row[:n].tolist() for row, n in zip(prompts, lengths, strict=True)])
-        return self._next(cache), cache
-
-    def decode(self, tokens, cache):
-        for row, token in zip(cache.rows, tokens.tolist(), strict=True):
-            row.append(token)
-        return self._next(cache)
 
     def _next(self, cache):
         texts = [self.vocabulary.decode(np.array(row)) for row in cache.rows]

@@ -1,5 +1,6 @@
 """Questions on the command line, answered by the hybrid system of a small run."""
 
+import json
 import re
 
 import pytest
@@ -53,3 +54,23 @@ def test_a_text_beside_a_question_is_refused(run, capsys):
 def test_runs_without_questions_are_refused(run, capsys):
     assert main([str(run.parent.directory), "--ask", "Who?"]) == 2
     assert "eval=hybrid measures the tasks of data=manipulation" in capsys.readouterr().err
+
+
+def test_a_quiz_has_the_answers_of_all_methods_and_the_texts_to_study(run, tmp_path, capsys):
+    assert main([str(run.run_dir), "--quiz", "2", "--output", str(tmp_path)]) == 0
+    assert f"quiz: {tmp_path / 'quiz.html'}" in capsys.readouterr().out
+    (found,) = re.findall(
+        r'<script type="application/json" id="content">(.*?)</script>',
+        (tmp_path / "quiz.html").read_text(),
+        re.DOTALL,
+    )
+    content = json.loads(found)
+    assert len(content["items"]) == 4
+    assert len(content["columns"]) == 5
+    inverse = [item for item in content["items"] if item["task"] == "full name from all"]
+    for item in inverse:
+        (name,) = item["accepted"]
+        assert any(name in text for text in content["texts"])
+        assert [name, True] in item["answers"]
+    assert main([str(run.run_dir), "--quiz", "0"]) == 2
+    assert "give at least 1 question" in capsys.readouterr().err

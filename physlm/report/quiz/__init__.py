@@ -1,0 +1,1 @@
+"""The quiz: the same questions for the reader and the model."""
