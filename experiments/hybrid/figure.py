@@ -31,8 +31,8 @@ def draw(results: Results) -> Figure:
     chance = [system.values(f"hybrid/chance{{task={t}}}").to_numpy().mean() for t in TASKS]
     places = np.arange(len(TASKS))
     above.hlines(chance, places - 0.45, places + 0.45, color="C3", label="most common answer")
-    above.set(ylim=(0, 1.05), ylabel="accuracy", title="questions about held-out people")
-    above.legend(fontsize="small", ncols=3)
+    above.set(ylim=(0, 1.25), ylabel="accuracy", title="questions about held-out people")
+    above.legend(fontsize="small", ncols=3, loc="upper center")
     _draw(below, system, "tokens")
     below.set(ylabel="tokens of the model")
     below.set_xticks(places, [task.replace("_", " ") for task in TASKS], fontsize="small")

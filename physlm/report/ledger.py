@@ -119,6 +119,8 @@ def quantity(claim: Claim) -> str:
     quantity = f"`{claim.metric}`"
     if claim.relative_to is not None:
         quantity += f" over `{claim.relative_to}`"
+    if claim.minus is not None:
+        quantity += f" minus `{claim.minus}`"
     if claim.follows is not None:
         follows = claim.follows
         return f"rank correlation of {quantity} with `{follows['metric']}` by `{follows['over']}`"

@@ -122,13 +122,15 @@ def _no_ratio(sample: np.ndarray, other: np.ndarray) -> str:
 
 def _possible(claim: Claim) -> tuple[float, float]:
     """The range of possible values of the quantity."""
-    metrics = (claim.metric, claim.relative_to or claim.metric)
+    metrics = (claim.metric, claim.relative_to or claim.minus or claim.metric)
     if claim.follows is not None:
         return -1.0, 1.0
     if not all(_FRACTIONS.search(metric) for metric in metrics):
         return -np.inf, np.inf
     if claim.relative_to is not None:
         return 0.0, np.inf
+    if claim.minus is not None:
+        return (-1.0, 1.0) if claim.compared_to is None else (-np.inf, np.inf)
     if claim.compared_to is None:
         return 0.0, 1.0
     return (0.0, np.inf) if claim.by == "ratio" else (-claim.times, 1.0)
@@ -231,7 +233,7 @@ def _in_pairs(claim: Claim, ours: pl.DataFrame, theirs: pl.DataFrame) -> list[pl
 
 def _counted(claim: Claim, select: Mapping[str, Any], results: Results) -> pl.DataFrame:
     """The selected runs, all of one configuration but for the seed."""
-    metrics = [claim.metric, claim.relative_to, (claim.best_of or {}).get("by")]
+    metrics = [claim.metric, claim.relative_to, claim.minus, (claim.best_of or {}).get("by")]
     rows = selected(claim, select, results, *(metric for metric in metrics if metric))
     mixed = varying_science(rows)
     if claim.best_of is not None:
@@ -248,4 +250,6 @@ def _values(claim: Claim, rows: pl.DataFrame) -> np.ndarray:
     values = rows[claim.metric]
     if claim.relative_to is not None:
         values = values / rows[claim.relative_to]
+    if claim.minus is not None:
+        values = values - rows[claim.minus]
     return _all_numbers(claim, values)
