@@ -25,11 +25,12 @@ _TYPES: tuple[tuple[tuple[str, ...], Any, str], ...] = (
 class Claim:
     """A published statement and the rule that decides it.
 
-    The measured quantity is the mean of ``metric`` over the runs that ``select`` picks; divided,
-    run by run, by the metric ``relative_to`` if given; minus ``times`` or over the same mean of the
-    runs that ``compared_to`` picks, if given. With ``follows`` it is, seed by seed, the rank
-    correlation of ``metric`` with another metric of other runs. With ``prediction`` it is the mean
-    over runs, of any configuration, of how well ``metric`` was predicted for each.
+    The measured quantity is the mean of ``metric`` over the runs that ``select`` picks. With
+    ``relative_to`` or ``minus``, another metric of the same run divides it or is subtracted first.
+    With ``compared_to`` it is the difference from ``times`` the same mean of other runs, or its
+    ratio to that. With ``follows`` it is, seed by seed, the rank correlation of ``metric`` with
+    another metric of other runs. With ``prediction`` it is the mean over runs, of any
+    configuration, of how well ``metric`` was predicted for each.
 
     Attributes:
         id: Short name.
@@ -41,8 +42,10 @@ class Claim:
         scale: Scale at which it is tested.
         expect: ``at_least`` and ``at_most`` bounds on the quantity.
         relative_to: Metric to divide by.
+        minus: Metric to subtract.
         compared_to: Selection of the runs to compare with.
-        by: ``difference`` or ``ratio``.
+        by: How the two groups of ``compared_to`` are compared: ``difference``, if not given, or
+            ``ratio``.
         times: Factor of the mean of ``compared_to`` in a difference.
         paired: Compare runs of equal seeds with each other, such as two measurements of one run.
         best_of: ``over`` and ``by``: of runs that differ in the column ``over``, such as the
@@ -69,8 +72,9 @@ class Claim:
     scale: str
     expect: Mapping[str, float]
     relative_to: str | None = None
+    minus: str | None = None
     compared_to: Mapping[str, Any] | None = None
-    by: str = "difference"
+    by: str = ""
     times: float = 1.0
     paired: bool = False
     best_of: Mapping[str, str] | None = None
@@ -85,8 +89,15 @@ class Claim:
         """Check types and rule: a misspelt bound would decide a claim silently."""
         self._require_types()
         self._require_bounds()
+        if self.by and self.compared_to is None:
+            raise ValueError(
+                f"by={self.by} needs compared_to; for two metrics of a run, minus or relative_to"
+            )
+        object.__setattr__(self, "by", self.by or "difference")
         if self.by not in {"difference", "ratio"}:
             raise ValueError(f"by={self.by}; difference or ratio")
+        if self.minus is not None and self.relative_to is not None:
+            raise ValueError("minus and relative_to; one of them")
         if self.times != 1 and (self.by == "ratio" or self.compared_to is None):
             raise ValueError(f"times={self.times} needs a comparison by difference")
         if self.paired and self.compared_to is None:
@@ -115,21 +126,25 @@ class Claim:
     def _require_correlation(self, follows: Mapping[str, Any]) -> None:
         if set(follows) != {"metric", "select", "over"}:
             raise ValueError("follows needs metric, select and over")
-        if (self.relative_to, self.compared_to, self.best_of) != (None, None, None):
-            raise ValueError("follows excludes relative_to, compared_to and best_of")
+        others = (self.relative_to, self.minus, self.compared_to, self.best_of)
+        if others != (None,) * len(others):
+            raise ValueError("follows excludes relative_to, minus, compared_to and best_of")
 
     def _require_prediction(self) -> None:
         if self.prediction not in {"error", "within"}:
             raise ValueError(f"prediction={self.prediction}; error or within")
-        others = (self.relative_to, self.compared_to, self.best_of, self.follows)
+        others = (self.relative_to, self.minus, self.compared_to, self.best_of, self.follows)
         if others != (None,) * len(others):
-            raise ValueError("prediction excludes relative_to, compared_to, best_of and follows")
+            raise ValueError(
+                "prediction excludes relative_to, minus, compared_to, best_of and follows"
+            )
 
     @property
     def metrics(self) -> list[str]:
         """The texts of all metrics that it names."""
         by, other = (self.best_of or {}).get("by"), (self.follows or {}).get("metric")
-        return [name for name in (self.metric, self.relative_to, by, other) if name is not None]
+        names = (self.metric, self.relative_to, self.minus, by, other)
+        return [name for name in names if name is not None]
 
     @property
     def selections(self) -> list[Mapping[str, Any]]:

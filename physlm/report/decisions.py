@@ -58,6 +58,7 @@ def _resolved(claim: Claim, own: Results) -> Hashable:
     return (
         claim.metric,
         claim.relative_to,
+        claim.minus,
         by,
         claim.times,
         claim.paired,

@@ -119,6 +119,8 @@ def quantity(claim: Claim) -> str:
     quantity = f"`{claim.metric}`"
     if claim.relative_to is not None:
         quantity += f" over `{claim.relative_to}`"
+    if claim.minus is not None:
+        quantity += f" minus `{claim.minus}`"
     if claim.prediction is not None:
         told = {"error": "relative error of the prediction", "within": "runs within the prediction"}
         return f"{told[claim.prediction]} of {quantity}"

@@ -130,17 +130,18 @@ def _no_ratio(sample: np.ndarray, other: np.ndarray) -> str:
 
 def _possible(claim: Claim) -> tuple[float, float]:
     """The range of possible values of the quantity."""
-    if claim.prediction is not None:
-        return 0.0, np.inf
-    metrics = (claim.metric, claim.relative_to or claim.metric)
     if claim.follows is not None:
         return -1.0, 1.0
-    if not all(_FRACTIONS.search(metric) for metric in metrics):
+    if claim.prediction is not None:
+        return 0.0, np.inf
+    metrics = (claim.metric, claim.relative_to or claim.minus or claim.metric)
+    is_twofold = claim.minus is not None and claim.compared_to is not None
+    if is_twofold or not all(_FRACTIONS.search(metric) for metric in metrics):
         return -np.inf, np.inf
     if claim.relative_to is not None:
         return 0.0, np.inf
     if claim.compared_to is None:
-        return 0.0, 1.0
+        return (0.0, 1.0) if claim.minus is None else (-1.0, 1.0)
     return (0.0, np.inf) if claim.by == "ratio" else (-claim.times, 1.0)
 
 
@@ -241,7 +242,7 @@ def _in_pairs(claim: Claim, ours: pl.DataFrame, theirs: pl.DataFrame) -> list[pl
 
 def _counted(claim: Claim, select: Mapping[str, Any], results: Results) -> pl.DataFrame:
     """The selected runs, all of one configuration but for the seed if they are not predicted."""
-    metrics = [claim.metric, claim.relative_to, (claim.best_of or {}).get("by")]
+    metrics = [claim.metric, claim.relative_to, claim.minus, (claim.best_of or {}).get("by")]
     rows = selected(claim, select, results, *(metric for metric in metrics if metric))
     if claim.prediction is not None:
         return rows
@@ -262,6 +263,8 @@ def _values(claim: Claim, rows: pl.DataFrame) -> np.ndarray:
         return _predicted(claim, rows)
     if claim.relative_to is not None:
         values = values / rows[claim.relative_to]
+    if claim.minus is not None:
+        values = values - rows[claim.minus]
     return _all_numbers(claim, values)
 
 

@@ -137,7 +137,7 @@ def test_overrides_that_do_not_compose_are_refused(tmp_path, words, message):
     [
         {"select": {"status": "finished", "data.exposures": 1000}, "expect": {"at_least": 1.8}},
         {"select": {"scale": "laptop"}},
-        {"times": 1, "by": "ratio"},
+        {"times": 1, "minus": None},
     ],
 )
 def test_two_claims_of_one_rule_and_the_same_runs_are_refused(tmp_path, repeat):

@@ -91,7 +91,7 @@ def test_a_single_arm_has_the_name_of_its_experiment(tmp_path):
             "claim two: unknown field verdict; one of id, ",
         ),
         ({"claims": [{"id": "two"}]}, "claim two: field statement is missing"),
-        ({"claims": [CLAIM | {"by": "quotient"}]}, "claim two: by=quotient; difference or ratio"),
+        ({"claims": [CLAIM | {"by": "ratio"}]}, "claim two: by=ratio needs compared_to"),
         ({"claims": [CLAIM | {"metric": "bits{"}]}, "claim two: "),
         (
             {"claims": [CLAIM | {"runs": ["never"]}]},

@@ -149,7 +149,10 @@ def test_a_ratio_of_values_that_are_not_positive_is_refused():
         ({"expect": {"atleast": 1}}, "expect={'atleast': 1}; at_least or at_most"),
         ({"expect": {}}, "expect={}; at_least or at_most"),
         ({"expect": {"at_least": "two"}}, "expect={'at_least': 'two'}; bounds are numbers"),
-        ({"by": "quotient"}, "by=quotient; difference or ratio"),
+        ({"by": "quotient", "compared_to": {}}, "by=quotient; difference or ratio"),
+        ({"by": "difference", "relative_to": "most"}, "by=difference needs compared_to"),
+        ({"minus": "most", "relative_to": "most"}, "minus and relative_to; one of them"),
+        ({"follows": FOLLOWS["follows"], "minus": "most"}, "follows excludes"),
         ({"published": 2}, "published=2; must be text, in quotes if it is a number"),
         ({"select": "all"}, "select=all; must be keys with values"),
         ({"scale": "large"}, "scale=large; one of laptop, gpu, paper"),
@@ -170,6 +173,14 @@ def test_a_ratio_is_of_geometric_means():
 def test_a_metric_relative_to_another_is_divided_run_by_run():
     verdict = decided(claim(relative_to="most", expect={"at_least": 0.9}), RESULTS)
     assert verdict.value == pytest.approx(0.975)
+
+
+def test_a_metric_minus_another_is_subtracted_run_by_run():
+    results = of_values([1.0, 1.5, 1.2], [0.0], most=([0.9, 1.2, 1.1], [0.0]))
+    verdict = decided(claim(minus="most", expect={"at_least": 0.1}), results)
+    low, high = stats.t.interval(0.95, 2, 0.5 / 3, stats.sem([0.1, 0.3, 0.1]))
+    assert (verdict.value, verdict.low, verdict.high) == pytest.approx((0.5 / 3, low, high))
+    assert verdict.word == "undecided"
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from physlm.config import RunConfig, register
 from physlm.data.mixture import part_of
 from physlm.data.people.knowledge import KnowledgeCorpus
 from physlm.errors import InputError
-from physlm.models.architecture import TransformerConfig
+from physlm.models.architecture import DecoderConfig
 from physlm.models.size import n_parameters
 from physlm.report.experiment import read_experiment
 from physlm.report.planner.case import Case, Setting
@@ -52,12 +52,14 @@ def case_of(run: RunConfig) -> Case:
     """What a law is asked about a run.
 
     Raises:
-        InputError: If the run is not of people and a decoder.
+        InputError: If the run is not of people and a plain decoder.
     """
     corpus = run.data.build(run.seed)
     people = part_of(corpus, KnowledgeCorpus)
-    if people is None or not isinstance(run.model, TransformerConfig):
-        raise InputError(f"run {run.run_id} is not of people and a decoder; the law has no answer")
+    if people is None or not isinstance(run.model, DecoderConfig) or not _is_plain(run.model):
+        raise InputError(
+            f"run {run.run_id} is not of people and a decoder with a plain MLP; leave it out"
+        )
     size = n_parameters(run.model, corpus.vocabulary.size, run.data.seq_len)
     name_bits = math.log2(people.n_names / people.n_people)
     return Case(
@@ -68,4 +70,14 @@ def case_of(run: RunConfig) -> Case:
             junk_fraction=getattr(run.data, "junk_fraction", 0.0),
             has_domain_token=getattr(run.data, "domain_token", None) is not None,
         ),
+    )
+
+
+def _is_plain(model: DecoderConfig) -> bool:
+    """Whether a decoder has the MLP of the runs that the law is fitted to."""
+    plain = DecoderConfig()
+    return (model.mlp, model.mlp_ratio, model.n_experts) == (
+        plain.mlp,
+        plain.mlp_ratio,
+        plain.n_experts,
     )
