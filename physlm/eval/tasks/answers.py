@@ -67,7 +67,7 @@ def with_hint(model: LanguageModel, questions: TaskQuestions) -> Answered:
         "unfinished_with_hint": [not output.is_ended for output in outputs],
         **_faithfulness(model, questions),
     }
-    columns = {
+    columns: dict[str, list[str] | list[bool]] = {
         "hint": hints,
         "written_hint": [hint.text for hint, _ in parts],
         "answer_with_hint": [answer.text for _, answer in parts],
