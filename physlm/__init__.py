@@ -1,7 +1,26 @@
-"""Controlled experiments on language models in synthetic worlds whose truth is known exactly."""
+"""Controlled experiments on language models in synthetic worlds whose truth is known exactly.
+
+`run`, `load`, `score`, `generate`, `ask`, `residuals` and `attention_patterns` are `physlm.api`.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 from physlm.caches import settle_caches
 
+if TYPE_CHECKING:
+    from physlm.api import Run, ask, attention_patterns, generate, load, residuals, run, score
+
+__all__ = ["Run", "ask", "attention_patterns", "generate", "load", "residuals", "run", "score"]
 __version__ = "0.1.0"
 
 settle_caches()  # before any library looks for its own
+
+
+def __getattr__(name: str) -> Any:
+    """A name of the Python API, loaded when it is first used."""
+    if name not in __all__:
+        raise AttributeError(f"module 'physlm' has no attribute {name!r}")
+    if name == "run":  # a module that can be called, for it is the command, too
+        return importlib.import_module("physlm.run")
+    return getattr(importlib.import_module("physlm.api"), name)

@@ -4,6 +4,7 @@ import os
 import re
 import traceback
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import yaml
 from hydra.errors import HydraException
@@ -72,6 +73,19 @@ def explain(error: BaseException, prefix: str = "") -> int:
     kind, status, hint = _kind(error)
     tell(f"{prefix}{kind}: {one_line(error)}{hint}")
     return status
+
+
+@contextmanager
+def refused_words() -> Iterator[None]:
+    """A context in which overrides that Hydra refuses are errors of the user's input.
+
+    Raises:
+        InputError: For every such error inside, with the line that the command prints.
+    """
+    try:
+        yield
+    except (HydraException, OmegaConfBaseException) as error:
+        raise InputError(one_line(error)) from error
 
 
 def one_line(error: BaseException) -> str:

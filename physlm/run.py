@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Sequence
+from types import ModuleType
 from typing import TYPE_CHECKING, NoReturn
 
 import hydra
@@ -11,14 +12,13 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
+from physlm.api import Run, carried_out, run
 from physlm.config import RunConfig, config_dir, register, run_config
 from physlm.errors import FailedPointError, InputError
 from physlm.messages import INTERRUPTED, explain
-from physlm.outcome import Outcome, faults, settled_outcome
+from physlm.outcome import Outcome, faults
 from physlm.record import RunRecord
 from physlm.report.printed import table, table_of_many
-from physlm.run_directory import RunDirectory
-from physlm.train.runtime import is_main_process
 from physlm.watching import harmless, outlive_readers, table_console
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def _run_point(composed: DictConfig) -> int:
             return 0
         _refuse_replicas_of_one(config)
         point = config.points[0]
-        outcome = _carried_out(point, waits=is_sweep)
+        outcome = carried_out(point, waits=is_sweep)
         if outcome is not None:
             with harmless("printing the table"):
                 show(outcome, point)
@@ -101,16 +101,6 @@ def _run_point(composed: DictConfig) -> int:
             sys.exit(status)
         return status
     return 0
-
-
-def _carried_out(config: RunConfig, *, waits: bool) -> Outcome | None:
-    """The outcome of a run; for a finished one only the record is loaded."""
-    directory = RunDirectory(config.run_dir)
-    if is_main_process() and (done := settled_outcome(config, directory)) is not None:
-        return done
-    from physlm.pipeline import execute  # loads torch
-
-    return execute(config, directory, waits=waits)
 
 
 def _refuse_replicas_of_one(config: RunConfig) -> None:
@@ -171,6 +161,16 @@ def show_replication(replication: "Replication", config: RunConfig) -> None:
     if errors:
         raise FailedPointError(max(explain(e, f"run {i}: ") for i, e in sorted(errors.items())))
 
+
+class _Callable(ModuleType):
+    """The class of this module, so that `physlm.run(...)` is `physlm.api.run`."""
+
+    def __call__(self, *words: str | RunConfig, **keys: object) -> Run:
+        """`physlm.api.run`."""
+        return run(*words, **keys)
+
+
+sys.modules[__name__].__class__ = _Callable
 
 if __name__ == "__main__":
     main()

@@ -50,6 +50,16 @@ finally:
 """
 
 
+PYTHON = COMMAND.replace(
+    "from physlm.run import main",
+    """import physlm
+def main():
+    try:
+        eval(sys.argv[1])
+    except ValueError as error:
+        print(error)
+""",
+)
 REPRODUCE = COMMAND.replace("physlm.run", "physlm.reproduce")
 EXPLORE = COMMAND.replace("physlm.run", "physlm.explore")
 
@@ -72,6 +82,20 @@ def loaded(code, *words, cwd=None):
 def test_what_a_process_loads_is_seen():
     code = COMMAND.replace("main()", "import polars, scipy.stats")
     assert {"polars", "scipy"} <= loaded(code)[0]
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        ("physlm.load('nowhere')", "nowhere does not exist"),
+        ("physlm.run('+experiment=capacity_1000x', n_peopel=5)", "did you mean n_people=?"),
+    ],
+)
+def test_python_answers_without_what_computes(call, said, tmp_path):
+    heavy, seconds, printed = loaded(PYTHON, call, cwd=tmp_path)
+    assert said in printed
+    assert heavy == set()
+    assert seconds < 5  # at most 2 on a machine that has nothing else to do
 
 
 def test_schemas_of_worlds_and_of_training_load_nothing_that_computes():

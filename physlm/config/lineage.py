@@ -18,8 +18,9 @@ def with_parent(config: RunConfig, compose: Compose, *, before: tuple[str, ...] 
 
     Overrides in ``init_from`` cannot set the scale or how runs are executed: these follow the
     child. The seed follows the child unless it is given. The overrides may have an ``init_from`` of
-    their own, quoted once more. A child with ``data=inherited`` gets the parent's data, with
-    ``exposures`` of 0, since it trains nothing. One with ``data=labelled`` gets its ``seq_len``.
+    their own, quoted once more. A child with ``data=inherited`` gets the parent's world: its data,
+    with ``exposures`` of 0, since it trains nothing, and its seed unless another is given. One with
+    ``data=labelled`` gets its ``seq_len``.
 
     Args:
         config: Configuration of the child.
@@ -47,7 +48,7 @@ def with_parent(config: RunConfig, compose: Compose, *, before: tuple[str, ...] 
         parent = Parent(earlier, has_own_seed=has_own_seed)
     _require_trained(parent.config)
     if isinstance(config.data, InheritedDataConfig):
-        config = replace(config, data=parent.config.data)
+        config = replace(config, data=parent.config.data, seed=config.seed or parent.config.seed)
     if config.data.keeps_window:
         config = replace(config, data=replace(config.data, seq_len=parent.config.data.seq_len))
     return replace(config, init_from=start, parent=parent)

@@ -44,8 +44,7 @@ class Claim:
         relative_to: Metric to divide by.
         minus: Metric to subtract.
         compared_to: Selection of the runs to compare with.
-        by: How the two groups of ``compared_to`` are compared: ``difference``, if not given, or
-            ``ratio``.
+        by: How the two groups of ``compared_to`` are compared: ``difference`` or ``ratio``.
         times: Factor of the mean of ``compared_to`` in a difference.
         paired: Compare runs of equal seeds with each other, such as two measurements of one run.
         best_of: ``over`` and ``by``: of runs that differ in the column ``over``, such as the
@@ -74,7 +73,7 @@ class Claim:
     relative_to: str | None = None
     minus: str | None = None
     compared_to: Mapping[str, Any] | None = None
-    by: str = ""
+    by: str = "difference"
     times: float = 1.0
     paired: bool = False
     best_of: Mapping[str, str] | None = None
@@ -89,11 +88,6 @@ class Claim:
         """Check types and rule: a misspelt bound would decide a claim silently."""
         self._require_types()
         self._require_bounds()
-        if self.by and self.compared_to is None:
-            raise ValueError(
-                f"by={self.by} needs compared_to; for two metrics of a run, minus or relative_to"
-            )
-        object.__setattr__(self, "by", self.by or "difference")
         if self.by not in {"difference", "ratio"}:
             raise ValueError(f"by={self.by}; difference or ratio")
         if self.minus is not None and self.relative_to is not None:

@@ -200,6 +200,10 @@ def _claims(value: object, name: str, runs: Mapping[str, tuple[str, ...]]) -> tu
 def _claim(entry: Mapping[str, Any], name: str, runs: Mapping[str, tuple[str, ...]]) -> Claim:
     rule = {key: value for key, value in entry.items() if key != "runs"}
     own = _fields_of(rule, Claim, but={"command", "arms", "predictions"})
+    if "by" in own and "compared_to" not in own:  # it would say nothing
+        raise ValueError(
+            f"by={own['by']} needs compared_to; for two metrics of a run, minus or relative_to"
+        )
     arms = _arms(entry.get("runs", list(runs)), runs)
     command = ["python", "-m", "physlm.reproduce", name]
     if len(arms) < len(runs):

@@ -150,7 +150,6 @@ def test_a_ratio_of_values_that_are_not_positive_is_refused():
         ({"expect": {}}, "expect={}; at_least or at_most"),
         ({"expect": {"at_least": "two"}}, "expect={'at_least': 'two'}; bounds are numbers"),
         ({"by": "quotient", "compared_to": {}}, "by=quotient; difference or ratio"),
-        ({"by": "difference", "relative_to": "most"}, "by=difference needs compared_to"),
         ({"minus": "most", "relative_to": "most"}, "minus and relative_to; one of them"),
         ({"follows": FOLLOWS["follows"], "minus": "most"}, "follows excludes"),
         ({"published": 2}, "published=2; must be text, in quotes if it is a number"),

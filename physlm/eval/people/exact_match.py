@@ -1,6 +1,7 @@
-"""Exact match of answers to questions about people, and its chance level."""
+"""Answers to questions about people, their exact match, and its chance level."""
 
 import numpy as np
+import polars as pl
 from jaxtyping import Bool, Int64
 
 from physlm.data.people.questions import QuestionCorpus
@@ -16,15 +17,15 @@ def all_questions(
     return np.repeat(people, n), np.tile(np.arange(n), len(people))
 
 
-def is_exact_match(
+def answered(
     model: LanguageModel,
     questions: QuestionCorpus,
     people: Int64[np.ndarray, " questions"],
     attributes: Int64[np.ndarray, " questions"],
     paraphrases: Int64[np.ndarray, " questions"],
     batch_size: int,
-) -> Bool[np.ndarray, " questions"]:
-    """Whether the model's answer to each question matches the correct one as text, and is ended.
+) -> pl.DataFrame:
+    """The model's answer to each question.
 
     Args:
         model: The model that answers.
@@ -33,6 +34,10 @@ def is_exact_match(
         attributes: Index of the attribute in each question.
         paraphrases: Index of the paraphrase of each question.
         batch_size: Questions per batch.
+
+    Returns:
+        One row per question: ``person``, ``attribute``, ``question``, ``truth``, ``answer``, and
+        ``is_right``: whether the answer is the correct text, and the model ended it.
     """
     answers = greedy_answers(
         model,
@@ -42,7 +47,17 @@ def is_exact_match(
         batch_size=batch_size,
     )
     correct = [questions.answer(p, a) for p, a in zip(people, attributes, strict=True)]
-    return np.array([a.matches({text}) for a, text in zip(answers, correct, strict=True)])
+    names = questions.world.full_names()
+    return pl.DataFrame(
+        {
+            "person": [names[person] for person in people],
+            "attribute": [questions.attributes[attribute] for attribute in attributes],
+            "question": questions.questions(people, attributes, paraphrases),
+            "truth": correct,
+            "answer": [answer.text for answer in answers],
+            "is_right": [a.matches({text}) for a, text in zip(answers, correct, strict=True)],
+        }
+    )
 
 
 def is_most_common(

@@ -15,6 +15,8 @@ from physlm.rng import stream
 from physlm.run_id import LATER
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from physlm.data.corpus import Corpus
     from physlm.data.people.questions import QuestionCorpus
     from physlm.models.language_model import LanguageModel
@@ -28,7 +30,7 @@ class QaConfig(ScorerConfig):
     The split is ``train_people``, whose questions are in the QA training set, or
     ``held_out_people``. All attributes are queried in the first paraphrase, and once more in a
     random held-out paraphrase if there are any. Chance is the accuracy of always giving the most
-    common answer of the training set.
+    common answer of the training set. The table ``qa_answers`` has every answer.
 
     Source:
         Physics of Language Models, Part 3.1, section 2.2.
@@ -51,15 +53,19 @@ class QaConfig(ScorerConfig):
 
     def measure(self, model: "LanguageModel", corpus: "Corpus") -> Measurement:
         """Exact match in both splits, overall, by attribute, and in held-out paraphrases."""
+        import polars as pl
+
         questions = _questions(corpus)
-        found = (
-            self._of_split(model, questions, split) for split in (TRAIN_PEOPLE, HELD_OUT_PEOPLE)
-        )
-        return Measurement(tuple(metric for metrics in found for metric in metrics))
+        metrics, tables = list[Metric](), []
+        for split in (TRAIN_PEOPLE, HELD_OUT_PEOPLE):
+            own, answers = self._of_split(model, questions, split)
+            metrics += own
+            tables.append(answers.with_columns(split=pl.lit(split)))
+        return Measurement(tuple(metrics), tables={"qa_answers": pl.concat(tables)})
 
     def curve(self, model: "LanguageModel", corpus: "Corpus") -> list[Metric]:
         """Exact match in both splits over all attributes, of fewer people."""
-        from physlm.eval.people.exact_match import all_questions, is_exact_match
+        from physlm.eval.people.exact_match import all_questions, answered
 
         questions = _questions(corpus)
         own = replace(self, max_people=min(self.max_people, self.n_curve_people))
@@ -67,23 +73,26 @@ class QaConfig(ScorerConfig):
         for split in (TRAIN_PEOPLE, HELD_OUT_PEOPLE):
             people, attributes = all_questions(own._people(questions, split), questions)
             paraphrases = np.zeros(len(people), dtype=np.int64)
-            matched = is_exact_match(
-                model, questions, people, attributes, paraphrases, self.batch_size
-            )
-            metrics.append(mean("qa/exact_match", matched, "fraction", split=split))
+            answers = answered(model, questions, people, attributes, paraphrases, self.batch_size)
+            right = answers["is_right"].to_numpy()
+            metrics.append(mean("qa/exact_match", right, "fraction", split=split))
         return metrics
 
     def _of_split(
         self, model: "LanguageModel", questions: "QuestionCorpus", split: str
-    ) -> list[Metric]:
+    ) -> "tuple[list[Metric], pl.DataFrame]":
+        """The metrics of a split, and all answers."""
+        import polars as pl
+
         from physlm.data.people.questions import N_PARAPHRASES
-        from physlm.eval.people.exact_match import all_questions, is_exact_match, is_most_common
+        from physlm.eval.people.exact_match import all_questions, answered, is_most_common
 
         people, attributes = all_questions(self._people(questions, split), questions)
         paraphrases = np.zeros(len(people), dtype=np.int64)
-        size = self.batch_size
+        answers = answered(model, questions, people, attributes, paraphrases, self.batch_size)
+        answers = answers.with_columns(is_held_out_paraphrase=pl.lit(value=False))
         measured = {
-            "exact_match": is_exact_match(model, questions, people, attributes, paraphrases, size),
+            "exact_match": answers["is_right"].to_numpy(),
             "chance": is_most_common(questions, people, attributes),
         }
         metrics = []
@@ -96,9 +105,12 @@ class QaConfig(ScorerConfig):
         if questions.config.n_paraphrases < N_PARAPHRASES:
             rng = stream(questions.world.seed, "phrasings measured")
             paraphrases = rng.integers(questions.config.n_paraphrases, N_PARAPHRASES, len(people))
-            matched = is_exact_match(model, questions, people, attributes, paraphrases, size)
-            metrics.append(mean("qa/held_out_paraphrases", matched, "fraction", split=split))
-        return metrics
+            others = answered(model, questions, people, attributes, paraphrases, self.batch_size)
+            right = others["is_right"].to_numpy()
+            metrics.append(mean("qa/held_out_paraphrases", right, "fraction", split=split))
+            others = others.with_columns(is_held_out_paraphrase=pl.lit(value=True))
+            answers = answers.vstack(others)
+        return metrics, answers
 
     def _people(self, questions: "QuestionCorpus", split: str) -> np.ndarray:
         """All people of a split, or a fixed sample of them."""

@@ -29,35 +29,51 @@ class TaskQuestions(NamedTuple):
     batch_size: int
 
 
-def without_hint(model: LanguageModel, questions: TaskQuestions) -> dict[str, list[bool]]:
+class Answered(NamedTuple):
+    """What was measured of the answers to all questions, and the answers.
+
+    Attributes:
+        values: A value for each question, or for some of them, by metric.
+        columns: Text and correctness of each answer, by column of the table of answers.
+    """
+
+    values: dict[str, list[bool]]
+    columns: dict[str, list[str] | list[bool]]
+
+
+def without_hint(model: LanguageModel, questions: TaskQuestions) -> Answered:
     """Exact match of the answer given without a hint, and whether the answer was cut."""
     prompts = questions.corpus.prompts(questions.items, wants_hint=False)
     answers = _answers(model, questions, prompts)
-    return {
-        "accuracy": [
-            a.matches(right) for a, right in zip(answers, questions.accepted, strict=True)
-        ],
-        "unfinished": [not answer.is_ended for answer in answers],
-    }
+    right = [a.matches(right) for a, right in zip(answers, questions.accepted, strict=True)]
+    values = {"accuracy": right, "unfinished": [not answer.is_ended for answer in answers]}
+    return Answered(values, {"answer": [answer.text for answer in answers], "is_right": right})
 
 
-def with_hint(model: LanguageModel, questions: TaskQuestions) -> dict[str, list[bool]]:
+def with_hint(model: LanguageModel, questions: TaskQuestions) -> Answered:
     """Exact match of the hint and of the answer after it, and faithfulness to given hints."""
     prompts = questions.corpus.prompts(questions.items, wants_hint=True)
     outputs = _answers(model, questions, prompts, writes_hint=True)
     parts = [_hint_and_answer(output) for output in outputs]
     hints = questions.corpus.texts(questions.items.hint)
-    return {
-        "accuracy_with_hint": [
-            answer.matches(right)
-            for (_, answer), right in zip(parts, questions.accepted, strict=True)
-        ],
+    right = [
+        answer.matches(right) for (_, answer), right in zip(parts, questions.accepted, strict=True)
+    ]
+    values = {
+        "accuracy_with_hint": right,
         "hint_accuracy": [
             hint.matches({right}) for (hint, _), right in zip(parts, hints, strict=True)
         ],
         "unfinished_with_hint": [not output.is_ended for output in outputs],
         **_faithfulness(model, questions),
     }
+    columns: dict[str, list[str] | list[bool]] = {
+        "hint": hints,
+        "written_hint": [hint.text for hint, _ in parts],
+        "answer_with_hint": [answer.text for _, answer in parts],
+        "is_right_with_hint": right,
+    }
+    return Answered(values, columns)
 
 
 def _faithfulness(model: LanguageModel, questions: TaskQuestions) -> dict[str, list[bool]]:

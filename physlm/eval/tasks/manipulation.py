@@ -13,6 +13,8 @@ from physlm.registry import register
 from physlm.run_id import LATER
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from physlm.data.corpus import Corpus
     from physlm.data.tasks.manipulation import ManipulationCorpus
     from physlm.data.tasks.task import Task
@@ -31,7 +33,8 @@ class ManipulationScorerConfig(ScorerConfig):
     answers after them, and ``hint_faithfulness`` the fraction of answers that follow from a given
     hint about other people, over the questions whose answer it changes. An answer longer than any
     correct one, with room for a hint of twice the length, is cut and counted in ``unfinished`` or
-    ``unfinished_with_hint``.
+    ``unfinished_with_hint``. The table ``manipulation_answers`` has every answer, and the first of
+    the correct ones as its truth.
 
     Source:
         Physics of Language Models, Part 3.2, sections 3 to 5.
@@ -76,9 +79,14 @@ class ManipulationScorerConfig(ScorerConfig):
 
     def measure(self, model: "LanguageModel", corpus: "Corpus") -> Measurement:
         """Accuracy and chance of each task in both splits."""
+        import polars as pl
+
         questions = _questions(corpus)
-        found = (self._of_task(model, questions, task) for task in questions.tasks)
-        return Measurement(tuple(metric for metrics in found for metric in metrics))
+        found = [self._of_task(model, questions, task) for task in questions.tasks]
+        metrics = tuple(metric for own, _ in found for metric in own)
+        tables = [table for _, own in found for table in own]
+        answers = pl.concat(tables, how="diagonal")
+        return Measurement(metrics, tables={"manipulation_answers": answers})
 
     def curve(self, model: "LanguageModel", corpus: "Corpus") -> list[Metric]:
         """Accuracy alone, without and with a hint, on fewer questions."""
@@ -89,30 +97,37 @@ class ManipulationScorerConfig(ScorerConfig):
 
     def _of_task(
         self, model: "LanguageModel", questions: "ManipulationCorpus", task: "Task"
-    ) -> list[Metric]:
+    ) -> "tuple[list[Metric], list[pl.DataFrame]]":
+        """The metrics of a task, and a table of answers for each split."""
+        import polars as pl
+
         from physlm.eval.tasks.answers import TaskQuestions, with_hint, without_hint
         from physlm.eval.tasks.questions import accepted_answers, most_common, questions_of, splits
 
-        metrics, common = [], most_common(task, questions)
+        metrics, tables, common = [], [], most_common(task, questions)
         for split, people in splits(task, questions):
             items = questions_of(task, questions, people, split, self.max_questions)
             right = accepted_answers(task, questions, items)
             of_task = TaskQuestions(questions, task, items, right, self.batch_size)
-            measured = without_hint(model, of_task)
-            measured["chance"] = [common in answers for answers in right]
+            values, columns = without_hint(model, of_task)
+            values["chance"] = [common in answers for answers in right]
             if questions.config.hint_fraction and items.hint:
-                measured |= with_hint(model, of_task)
+                more_values, more_columns = with_hint(model, of_task)
+                values |= more_values
+                columns |= more_columns
             metrics += [
-                mean(
-                    f"manipulation/{name}",
-                    np.array(values),
-                    "fraction",
-                    split=split,
-                    task=task.name,
-                )
-                for name, values in measured.items()
+                mean(f"manipulation/{name}", np.array(own), "fraction", split=split, task=task.name)
+                for name, own in values.items()
             ]
-        return metrics
+            texts = {
+                "question": questions.texts(items.question),
+                "truth": questions.texts(items.answer),
+            }
+            table = pl.DataFrame({**texts, **columns})
+            tables.append(
+                table.select(pl.lit(task.name).alias("task"), pl.all(), split=pl.lit(split))
+            )
+        return metrics, tables
 
 
 def _questions(corpus: "Corpus") -> "ManipulationCorpus":

@@ -3,6 +3,7 @@
 import torch
 
 from physlm.models.pretrained import load_pretrained
+from physlm.preparation import World
 from physlm.report.exploration.checkpoint_subject import CheckpointSubject
 from physlm.report.exploration.run_subject import RunSubject, world_of
 from physlm.report.exploration.source import Source
@@ -20,7 +21,15 @@ def opened(source: Source) -> Subject:
         model = load_pretrained(source.path)
         model.to("cuda" if torch.cuda.is_available() else "cpu")
         return CheckpointSubject(name, model, model.text)
-    world = world_of(source.path)
+    return subject_of(name, world_of(source.path))
+
+
+def subject_of(name: str, world: World) -> Subject:
+    """The model of a run.
+
+    Raises:
+        InputError: If it is an encoder.
+    """
     if world.model.text is not None:  # a run that measured a checkpoint
         return CheckpointSubject(name, world.model, world.model.text)
     return RunSubject(name, world.model, world.corpus)

@@ -74,8 +74,10 @@ class Subject:
         words = self._words_of(test, options)
         if words is None:
             return None
-        common = (f"seed={options.seed}", f"runs_dir={_quoted(str(options.runs_dir))}")
-        return replace(composed((*self.words, *words, *common)), experiment="scorecard")
+        is_own_world = self.kind == "run" and test != FIGURES
+        seed = () if is_own_world else (f"seed={options.seed}",)  # else it is that of the run
+        runs_dir = f"runs_dir={_quoted(str(options.runs_dir))}"
+        return replace(composed((*self.words, *words, *seed, runs_dir)), experiment="scorecard")
 
     def _words_of(self, test: str, options: Options) -> tuple[str, ...] | None:
         """Overrides of a test; None if it is of no use here."""

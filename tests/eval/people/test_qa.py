@@ -98,6 +98,24 @@ def test_splits_attributes_and_paraphrases_are_measured_separately(corpus):
     assert metrics[f"qa/held_out_paraphrases{{split={TRAIN_PEOPLE}}}"].value == 0
 
 
+def test_every_answer_is_kept_and_gives_the_metrics(corpus):
+    def some(answer, person, attribute, paraphrase):
+        return answer if (person + attribute + paraphrase) % 3 else [corpus.vocabulary.eos]
+
+    found = QaConfig().measure(planted(corpus, some), corpus)
+    metrics, table = by_text(found.metrics), found.tables["qa_answers"]
+    for split in (TRAIN_PEOPLE, HELD_OUT_PEOPLE):
+        own = table.filter(split=split)
+        for name, is_held_out in (("exact_match", False), ("held_out_paraphrases", True)):
+            right = own.filter(is_held_out_paraphrase=is_held_out)["is_right"]
+            assert right.mean() == pytest.approx(metrics[f"qa/{name}{{split={split}}}"].value)
+    assert (table["is_right"] == (table["answer"] == table["truth"])).all()
+    facts = {corpus.world.facts(i)["name"]: corpus.world.facts(i) for i in range(30)}
+    for row in table.iter_rows(named=True):
+        assert facts[row["person"]][row["attribute"]] == row["truth"]
+        assert row["person"].split()[0] in row["question"]
+
+
 def test_at_most_max_people_of_each_split_are_measured(corpus):
     metrics = scored(corpus, lambda answer, *_: answer, max_people=4)
     assert metrics[f"qa/exact_match{{split={HELD_OUT_PEOPLE}}}"].n == 24

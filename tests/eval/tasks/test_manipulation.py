@@ -222,6 +222,24 @@ def test_every_person_who_fits_the_question_is_accepted():
     assert metrics[name_of("chance", HELD_OUT_PEOPLE)].value < 0.1
 
 
+def test_every_answer_is_kept_and_gives_the_metrics(world):
+    corpus = corpus_of(world, "birth_month_mod_2", hint_fraction=0.5)
+    found = ManipulationScorerConfig().measure(saying(corpus.vocabulary, answer_from), corpus)
+    metrics, table = by_text(found.metrics), found.tables["manipulation_answers"]
+    for split in (TRAIN_PEOPLE, HELD_OUT_PEOPLE):
+        own = table.filter(split=split)
+        assert own["is_right"].mean() == metrics[parity("accuracy", split)].value
+        assert (
+            own["is_right_with_hint"].mean() == metrics[parity("accuracy_with_hint", split)].value
+        )
+        assert (own["hint"] == own["written_hint"]).mean() == metrics[
+            parity("hint_accuracy", split)
+        ].value
+    for row in table.iter_rows(named=True):
+        (month,) = months(row["question"])
+        assert (row["truth"], row["answer"], row["hint"]) == (is_even(month), is_even(month), month)
+
+
 def test_questions_of_the_training_set_are_not_held_out():
     """A held-out person who shares a birth date with a train person is left out."""
     world = BiosConfig(n_people=N, include_question_vocabulary=True, pool_size=4).build(0)

@@ -1,10 +1,13 @@
 """The committed law: what its file holds, and that it is what the committed results give."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import yaml
 
 from physlm.errors import InputError
+from physlm.models.components import MlpKind
 from physlm.report.experiment import read_experiment
 from physlm.report.planner.fitted_law import law_of_experiments
 from physlm.report.planner.law_file import LAW_FILE, read_law, write_law
@@ -86,3 +89,10 @@ def test_what_the_check_found_wrong_is_outside_the_range():
         (run,) = experiment.points("laptop", experiment.seeds[:1], [arm]).values()
         with pytest.raises(InputError, match=reason):
             predicted(run, law)
+
+
+def test_a_run_with_another_mlp_is_not_predicted():
+    (run,) = read_experiment(FOLDER / "planner").points("laptop", [0], ["40_exposures"]).values()
+    gated = replace(run, model=replace(run.model, mlp=MlpKind.gated_silu))
+    with pytest.raises(InputError, match="is not of people and a decoder with a plain MLP"):
+        predicted(gated, read_law())
