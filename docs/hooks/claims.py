@@ -1,40 +1,22 @@
 """Tables of claims and the list of experiments, from the committed files of each experiment."""
 
 import re
+from functools import cache
 from itertools import groupby
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import yaml
-
-EXPERIMENTS = Path(__file__).resolve().parents[2] / "experiments"
+from physlm.report.experiment import Experiment, experiments_folder, read_experiment
+from physlm.report.tables import markdown_rows
 
 _PLACE = re.compile(r"<!-- claims of (.+?) -->")
-_ROW = re.compile(r"^\| `([\w.-]+)`: (.+?) \| (.+?) \| (.+?) \| .+? \| (\*\*.+?\*\*).* \|$", re.M)
-_RULE = re.compile(r"^\| `([\w.-]+)` \|.*\| (`[^`|]+`) \|$", re.M)
-
-
-class Experiment(NamedTuple):
-    """A folder with results.
-
-    Attributes:
-        name: Its name.
-        title: What is varied, or asked.
-        paper: The paper, as in the ledger.
-        text: Its README.
-    """
-
-    name: str
-    title: str
-    paper: str
-    text: str
+_ROW = re.compile(r"^\| `([\w.-]+)`: .+? \| .+? \| (.+?) \| .+? \| (\*\*.+?\*\*).* \|$", re.M)
 
 
 def navigation() -> list[Any]:
     """The experiments with results, by paper."""
     return [
         {paper: [{one.title: f"experiments/{one.name}/README.md"} for one in group]}
-        for paper, group in groupby(experiments(), key=lambda one: one.paper)
+        for paper, group in groupby(experiments(), key=lambda one: one.source.paper)
     ]
 
 
@@ -43,31 +25,28 @@ def with_tables(markdown: str) -> str:
     return _PLACE.sub(lambda place: _tables(place[1]), markdown)
 
 
-def experiments() -> list[Experiment]:
-    """The experiments that have a README, by paper and name."""
-    folders = [path.parent for path in EXPERIMENTS.glob("*/README.md")]
-    return sorted(map(_read, folders), key=lambda one: (one.paper, one.name))
-
-
-def _read(folder: Path) -> Experiment:
-    about = yaml.safe_load((folder / "experiment.yaml").read_text(encoding="utf-8"))
-    text = (folder / "README.md").read_text(encoding="utf-8")
-    return Experiment(folder.name, about["title"], about["source"]["paper"], text)
+@cache
+def experiments() -> tuple[Experiment, ...]:
+    """The experiments that have results, by paper and name."""
+    folders = [path.parent for path in experiments_folder().glob("*/README.md")]
+    found = [read_experiment(folder) for folder in folders]
+    return tuple(sorted(found, key=lambda one: (one.source.paper, one.name)))
 
 
 def _tables(paper: str) -> str:
-    """One table for each experiment of a paper: every claim with its command and its verdict."""
-    found = [one for one in experiments() if one.paper == paper]
+    """One table for each experiment of a paper."""
+    found = [one for one in experiments() if one.source.paper == paper]
     return "\n".join(map(_table, found)) or "No experiment of this paper has results yet.\n"
 
 
 def _table(one: Experiment) -> str:
-    commands = dict(_RULE.findall(one.text))
+    """Every claim of an experiment, with its command, and the result that its README has."""
+    text = (experiments_folder() / one.name / "README.md").read_text(encoding="utf-8")
+    results = {name: (here, verdict) for name, here, verdict in _ROW.findall(text)}
     rows = [
-        f"| {statement} | {paper} | {here} | {verdict} | {commands[name]} |"
-        for name, statement, paper, here, verdict in _ROW.findall(one.text)
+        (claim.statement, claim.published, *results[claim.id], f"`{claim.command}`")
+        for claim in one.claims
     ]
-    heading = f"### {one.title}\n\n[{one.name}](../experiments/{one.name}/README.md)\n"
-    return "\n".join(
-        [heading, "| claim | paper | here | verdict | command |", "| --- " * 5 + "|", *rows, ""]
-    )
+    table = markdown_rows(("claim", "paper", "here", "verdict", "command"), rows)
+    link = f"[{one.name}](../experiments/{one.name}/README.md)"
+    return f"### {one.title}\n\n{one.source.result}: {link}\n\n{table}"

@@ -1,8 +1,8 @@
 """The site of the documentation: the repository's pages, at the addresses that their links expect.
 
 Pages of `docs/` stand at the root of the site, all other files of the repository at their own path:
-the experiments, CONTRIBUTING.md, CHANGELOG.md, and every file that a page links to. The reference of
-the configuration and the tables of claims are written here, when the site is built.
+the experiments, CONTRIBUTING.md, CHANGELOG.md, and every file that a page links to. The reference
+of the configuration and the tables of claims are made when the site is built.
 """
 
 import os
@@ -12,13 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import claims
-import configuration
+import keys
+import options
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).resolve().parents[2]
 INCLUDED = [ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]
+REFERENCE = keys.pages() | options.pages()
 
 _LINK = re.compile(r"(?<=\]\()(?!https?:|#)([^)#\s]+)")
 
@@ -27,7 +29,8 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
     """Complete the navigation: the experiments by paper, and the reference of the configuration."""
     sections = {next(iter(entry)): next(iter(entry.values())) for entry in config.nav}
     sections["Experiments"] += claims.navigation()
-    sections["Reference"][1:1] = [{"Configuration": configuration.navigation()}]
+    pages = [{_title(text): uri} for uri, text in REFERENCE.items()]
+    sections["Reference"].insert(1, {"Configuration": pages})
     config.nav = [{name: pages} for name, pages in sections.items()]
     config.watch += [str(ROOT / "experiments"), str(ROOT / "conf"), *map(str, INCLUDED)]
     return config
@@ -37,7 +40,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the pages outside `docs/`, those that are generated, and all files that pages link to."""
     for path in [*INCLUDED, *sorted((ROOT / "experiments").glob("**/README.md"))]:
         files.append(_from_repository(path, config))
-    for uri, text in configuration.pages().items():
+    for uri, text in REFERENCE.items():
         files.append(File.generated(config, uri, content=text))
     for path in sorted(set(_linked(files))):
         if files.get_file_from_path(_uri(path)) is None:
@@ -46,19 +49,26 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
-    """Insert tables of claims, point links to pages of the site, and open folded tables."""
+    """Insert what is generated, point links to pages of the site, and read folded tables."""
+    if page.parent is None:  # in no section, which would be listed beside it
+        page.meta["hide"] = ["navigation"]
     text = claims.with_tables(markdown)
-    text = text.replace("<!-- pages of the reference -->", configuration.contents())
+    contents = ", ".join(f"[{_title(about)}]({uri})" for uri, about in REFERENCE.items())
+    text = text.replace("<!-- pages of the reference -->", f"The reference: {contents}.")
     text = text.replace("<details>", '<details markdown="1">')
     source = _source(page.file)
     return text if source is None else _LINK.sub(lambda link: _target(link[1], source, page), text)
 
 
+def _title(markdown: str) -> str:
+    return markdown.splitlines()[0].removeprefix("# ")
+
+
 def _target(link: str, source: Path, page: Page) -> str:
     """The address of a link, relative to the page; what is not in the repository stays."""
     path = _resolved(link, source)
-    start = os.path.dirname(page.file.src_uri)
-    return link if path is None else os.path.relpath(_uri(path), start or ".")
+    start = Path(page.file.src_uri).parent
+    return link if path is None else os.path.relpath(_uri(path), start)
 
 
 def _linked(files: Files) -> Iterator[Path]:
