@@ -38,7 +38,7 @@ page: setup
 	$(PYTHON) -m physlm.page --experiments
 
 docs: setup
-	DISABLE_MKDOCS_2_WARNING=true $(PYTHON) -m mkdocs build --quiet
+	NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build --strict
 
 bench: setup
 	$(PYTHON) -m benchmarks

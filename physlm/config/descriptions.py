@@ -9,7 +9,6 @@ import textwrap
 import tokenize
 from dataclasses import fields
 from enum import Enum
-from functools import cache
 from typing import Any, get_args, get_type_hints
 
 from physlm.schema import Schema
@@ -44,7 +43,6 @@ def first_sentence(documented: type) -> str:
     return re.split(r"(?<=\.)\s", text)[0].rstrip(".")
 
 
-@cache
 def _documented(kind: type[Schema]) -> dict[str, str]:
     """The comments and entries of the docstring on the fields that a class itself declares."""
     source = textwrap.dedent(inspect.getsource(kind))
