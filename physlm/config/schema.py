@@ -42,7 +42,7 @@ class Stage(str, Enum):
 class RunConfig(Schema):
     """The complete configuration of one run."""
 
-    seed: int = 0
+    seed: int = 0  # of the world, the initial weights and the order of documents
     data: DataConfig = MISSING
     model: ModelConfig = MISSING
     optim: OptimConfig = field(default_factory=OptimConfig)

@@ -1,0 +1,90 @@
+"""What the source says about each key of a schema: its meaning, and its unit."""
+
+import ast
+import inspect
+import io
+import re
+import sys
+import textwrap
+import tokenize
+from dataclasses import fields
+from enum import Enum
+from typing import Any, get_args, get_type_hints
+
+from physlm.schema import Schema
+
+_REFERENCE = re.compile(r"see `(\w+)` for its fields")
+_ENTRY = re.compile(r"^    (\w+): (.*(?:\n {5,}.*)*)", re.MULTILINE)
+
+
+def descriptions(schema: type[Schema]) -> dict[str, str]:
+    """What is known about each field, inherited ones included.
+
+    That is the comment at the end of its lines, or above them; else its entry in the docstring of
+    the class, or of the one that this refers to; else the first sentence of its enum or nested
+    schema.
+
+    Returns:
+        Descriptions by name, in the order of the fields; empty where there is none.
+    """
+    found: dict[str, str] = {}
+    for kind in reversed(schema.__mro__):
+        if issubclass(kind, Schema):
+            found |= {name: text for name, text in _documented(kind).items() if text}
+    hints = get_type_hints(schema)
+    return {
+        field.name: found.get(field.name) or _of_type(hints[field.name]) for field in fields(schema)
+    }
+
+
+def first_sentence(documented: type) -> str:
+    """The first sentence of a docstring, on one line."""
+    text = " ".join(inspect.cleandoc(documented.__doc__ or "").split("\n\n")[0].split())
+    return re.split(r"(?<=\.)\s", text)[0].rstrip(".")
+
+
+def _documented(kind: type[Schema]) -> dict[str, str]:
+    """The comments and entries of the docstring on the fields that a class itself declares."""
+    source = textwrap.dedent(inspect.getsource(kind))
+    (body,) = (node.body for node in ast.parse(source).body if isinstance(node, ast.ClassDef))
+    comments, alone = _comments(source)
+    entries = _entries(kind)
+    return entries | {
+        node.target.id: _comment(node, comments, alone) or entries.get(node.target.id, "")
+        for node in body
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
+    }
+
+
+def _entries(kind: type) -> dict[str, str]:
+    """The entries of a docstring, after those of the class that it refers to for them."""
+    text = inspect.getdoc(kind) or ""
+    found = {name: " ".join(words.split()) for name, words in _ENTRY.findall(text)}
+    if referred := _REFERENCE.search(text):
+        return _entries(getattr(sys.modules[kind.__module__], referred[1])) | found
+    return found
+
+
+def _comment(node: ast.AnnAssign, comments: dict[int, str], alone: set[int]) -> str:
+    """The comments on the lines of a field, after those on lines of their own above it."""
+    first = node.lineno
+    while first - 1 in alone:
+        first -= 1
+    lines = range(first, (node.end_lineno or node.lineno) + 1)
+    return " ".join(comments[line] for line in lines if line in comments)
+
+
+def _comments(source: str) -> tuple[dict[int, str], set[int]]:
+    """The comments by line, and the lines that hold nothing else."""
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    found = [token for token in tokens if token.type == tokenize.COMMENT]
+    alone = {token.start[0] for token in found if token.line.lstrip().startswith("#")}
+    return {token.start[0]: token.string.lstrip("# ") for token in found}, alone
+
+
+def _of_type(hint: Any) -> str:
+    """The first sentence of an enum or a nested schema, also of an optional one."""
+    for kind in (hint, *get_args(hint)):
+        if isinstance(kind, type) and issubclass(kind, Enum | Schema):
+            return first_sentence(kind)
+    return ""
