@@ -192,7 +192,7 @@ def test_contributing_lists_the_layers_that_import_linter_enforces():
 
 def test_contributing_names_paths_that_exist():
     text = (ROOT / "CONTRIBUTING.md").read_text()
-    placeholders = ("NAME", "GROUP", "...")
+    placeholders = ("NAME", "GROUP", "...", "build/")  # what is built is not there before
     for path in re.findall(r"`([a-z_]+/[\w/.]*)`", text):
         if not any(word in path for word in placeholders):
             assert (ROOT / path).exists() or (ROOT / "physlm" / path).exists(), path
