@@ -65,7 +65,7 @@ class QaConfig(ScorerConfig):
         own = replace(self, max_people=min(self.max_people, self.n_curve_people))
         metrics = []
         for split in (TRAIN_PEOPLE, HELD_OUT_PEOPLE):
-            people, attributes = all_questions(own._people(questions, split), questions)
+            people, attributes = all_questions(own.people(questions, split), questions)
             paraphrases = np.zeros(len(people), dtype=np.int64)
             matched = is_exact_match(
                 model, questions, people, attributes, paraphrases, self.batch_size
@@ -79,7 +79,7 @@ class QaConfig(ScorerConfig):
         from physlm.data.people.questions import N_PARAPHRASES
         from physlm.eval.people.exact_match import all_questions, is_exact_match, is_most_common
 
-        people, attributes = all_questions(self._people(questions, split), questions)
+        people, attributes = all_questions(self.people(questions, split), questions)
         paraphrases = np.zeros(len(people), dtype=np.int64)
         size = self.batch_size
         measured = {
@@ -100,7 +100,7 @@ class QaConfig(ScorerConfig):
             metrics.append(mean("qa/held_out_paraphrases", matched, "fraction", split=split))
         return metrics
 
-    def _people(self, questions: "QuestionCorpus", split: str) -> np.ndarray:
+    def people(self, questions: "QuestionCorpus", split: str) -> np.ndarray:
         """All people of a split, or a fixed sample of them."""
         people = np.flatnonzero(questions.is_trained == (split == TRAIN_PEOPLE))
         rng = stream(questions.world.seed, "people asked", STREAMS[split])
