@@ -19,8 +19,8 @@ examples:
   python -c "from transformers import AutoModelForCausalLM as M; M.from_pretrained('exported')"
 
 The folder gets the weights as safetensors, the configuration, a fast tokenizer, a model card with
-what was measured, and, if the world has questions, tasks of lm-evaluation-harness in lm_eval. The
-model is compared with the run after it is loaded again. docs/export.md says what can be exported."""
+what was measured, and, if the world has questions, tasks of lm-evaluation-harness in lm_eval. It is
+loaded again and compared with the run. docs/export.md says which models can be exported."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -30,10 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         chosen = _parser().parse_args(arguments)
         _require_free(chosen.folder)
-        source = source_of(chosen.run)
-        if not source.is_run:
-            raise InputError(f"{chosen.run} is a checkpoint already; name a run directory")
-        _export(source.path, chosen.folder)
+        _export(_run(chosen.run), chosen.folder)
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - every error becomes one line
         return explain(error)
     return 0
@@ -54,6 +51,18 @@ def _export(run: Path, folder: Path) -> None:
     if found.tasks:
         print(f"lm_eval: {', '.join(task.name for task in found.tasks)}")
     print(f"exported: {folder}")
+
+
+def _run(path: Path) -> Path:
+    """The directory of a trained run.
+
+    Raises:
+        InputError: If the path is none.
+    """
+    source = source_of(path)
+    if not source.is_run:
+        raise InputError(f"{path} is a checkpoint already; name a run directory")
+    return source.path
 
 
 def _require_free(folder: Path) -> None:

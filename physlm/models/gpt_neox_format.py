@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from physlm.models.architecture import DecoderConfig
@@ -139,11 +138,11 @@ def _their_name(name: str) -> str:
 
 def _by_head(fused: Tensor, n_heads: int) -> Tensor:
     """Rows of queries, keys and values, head by head; ours are all queries, then all keys."""
-    by_kind = fused.unflatten(0, (3, n_heads, -1))
-    return by_kind.transpose(0, 1).flatten(0, 2).contiguous()
+    by_kind = fused.reshape(3, n_heads, -1, *fused.shape[1:])
+    return by_kind.transpose(0, 1).reshape(fused.shape)
 
 
 def _by_kind(fused: Tensor, n_heads: int) -> Tensor:
     """The inverse of ``_by_head``."""
-    by_head = fused.unflatten(0, (n_heads, 3, -1))
-    return torch.transpose(by_head, 0, 1).flatten(0, 2).contiguous()
+    by_head = fused.reshape(n_heads, 3, -1, *fused.shape[1:])
+    return by_head.transpose(0, 1).reshape(fused.shape)

@@ -42,6 +42,8 @@ def save_transformers(model: Decoder, folder: Path, place: TokenIds | None = Non
     tied = {"lm_head.weight"} if config.tie_word_embeddings else set()
     expect_complete([name for name in missing if name not in tied], unexpected)
     exported.save_pretrained(folder, safe_serialization=True)
+    for file in folder.glob("*.safetensors"):
+        file.chmod(0o644)  # the library keeps other users out
 
 
 def load_transformers(folder: Path) -> Decoder:

@@ -14,7 +14,6 @@ from physlm.report.export.harness import FOLDER, HarnessTask
 
 RECORD = "physlm_record.json"  # the run's record, in an exported folder
 _MOST_METRICS = 40  # in the table
-_DATA_KEYS = 12  # of a world, in one line
 
 
 class Example(NamedTuple):
@@ -69,7 +68,7 @@ def _metadata(config: RunConfig, record: RunRecord) -> str:
             metric_name=metric.text,
             metric_value=metric.value,
         )
-        for metric in _shown(record.metrics)
+        for metric in _totals(record.metrics)
     ]
     card = ModelCardData(
         library_name="transformers",
@@ -96,9 +95,9 @@ def _use(checkpoint: Checkpoint, example: Example) -> str:
     absent = (
         ""
         if checkpoint.absent_probability is None
-        else "\n\nIds are GPT-2's. The model has only the tokens of its world; the rows of all others "
-        f"score about 50 nats below the mean (their total probability was "
-        f"{checkpoint.absent_probability:.1g} at most)."
+        else "\n\nIds are GPT-2's. The model has only the tokens of its world; all others score "
+        "far below the mean of these (their total probability was at most "
+        f"{checkpoint.absent_probability:.1g}). Load it in float32."
     )
     return f"""```python
 from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -115,8 +114,9 @@ The tokenizer begins each text with `<|endoftext|>`, as documents in training di
 stops at the next one. A word with and without a space before it are different tokens; a text that
 the tokenizer of the world cannot spell is an error.{absent}
 
-As `transformers` loads it (a `{checkpoint.kind}` model), its scores differ from those of the run by
-{checkpoint.largest_difference:.1g} at most, over {checkpoint.n_compared:,} tokens of its documents."""
+As `transformers` loads it (a `{checkpoint.kind}` model), its scores differ from those of the run
+by {checkpoint.largest_difference:.1g} at most, over {checkpoint.n_compared:,} tokens of its
+documents."""
 
 
 def _world(config: RunConfig) -> str:
@@ -129,7 +129,9 @@ def _world(config: RunConfig) -> str:
         about = (inspect.getdoc(type(own.data)) or "").splitlines()[0]
         when = "Before that, trained on" if number else "Trained on"
         lines.append(f"{when} `{described['kinds']['data']}`: {about}\n")
-        lines.append(f"```yaml\n{yaml.safe_dump({'data': described['data']}, sort_keys=False)}```\n")
+        lines.append(
+            f"```yaml\n{yaml.safe_dump({'data': described['data']}, sort_keys=False)}```\n"
+        )
     return "\n".join(lines).strip()
 
 
@@ -140,7 +142,9 @@ def _measured(record: RunRecord) -> str:
         error = "" if metric.stderr is None else f"{metric.stderr:.2g}"
         published = record.published.get(metric.text, "")
         value = f"{metric.value:.4g}"
-        rows.append(f"| {metric.text} | {value} | {error} | {metric.n} | {metric.unit} | {published} |")
+        rows.append(
+            f"| {metric.text} | {value} | {error} | {metric.n} | {metric.unit} | {published} |"
+        )
     of = f" The paper's numbers are of {record.published_of}." if record.published_of else ""
     return (
         "\n".join(rows)
@@ -153,6 +157,15 @@ def _shown(metrics: Sequence[Metric]) -> list[Metric]:
     """The metrics of the table: those with the fewest dimensions, as many as fit."""
     found = sorted(metrics, key=lambda metric: len(metric.dims))[:_MOST_METRICS]
     return [metric for metric in metrics if metric in found]
+
+
+def _totals(metrics: Sequence[Metric]) -> list[Metric]:
+    """The metrics that have the fewest dimensions of all of their name."""
+    fewest: dict[str, int] = {}
+    for metric in metrics:
+        n = len(metric.dims)
+        fewest[metric.name] = min(n, fewest.get(metric.name, n))
+    return [m for m in metrics if len(m.dims) == fewest[m.name]][:_MOST_METRICS]
 
 
 def _harness(record: RunRecord, tasks: Sequence[HarnessTask]) -> str:
@@ -178,14 +191,14 @@ def _dims(task: HarnessTask) -> str:
 
 def _training(config: RunConfig, record: RunRecord) -> str:
     software: dict[str, Any] = record.software
-    revision = software.get("git_revision", software.get("revision", ""))
+    revision = software.get("git_revision")
     origin = f" at revision `{revision}`" if revision else ""
     changed = record.changed or {}
     changes = "".join(f"\n- `{key}={value}`" for key, value in changed.items())
     also = f" Changed from the experiment (its value in brackets):\n{changes}" if changed else ""
     return (
         f"{record.steps:,} steps, {record.tokens:,} tokens, {record.exposures:g} exposures, "
-        f"{record.wall_seconds:.0f} seconds on {record.device}; physlm {software['physlm']}{origin}, "
-        f"torch {software['torch']}. Run `{config.run_id}`, corpus "
-        f"`{record.corpus['fingerprint'][:12]}` of {record.corpus['entropy_bits']:,.0f} bits.{also}"
+        f"{record.wall_seconds:.0f} seconds on {record.device}; "
+        f"physlm {software['physlm']}{origin}, torch {software['torch']}. "
+        f"Run `{config.run_id}`, corpus `{record.corpus['fingerprint'][:12]}` of {record.corpus['entropy_bits']:,.0f} bits.{also}"
     )

@@ -13,7 +13,6 @@ from physlm.errors import InputError
 from physlm.models.absent_tokens import TokenIds
 from physlm.models.decoder import Decoder
 from physlm.models.language_model import LanguageModel
-from physlm.models.pretrained_weights import quiet
 from physlm.models.transformers_format import save_transformers
 
 _CHECKED_DOCUMENTS = 16
@@ -69,10 +68,9 @@ def write_checkpoint(model: Decoder, corpus: Corpus, folder: Path) -> Checkpoint
     """
     tokenizer = exported_tokenizer(corpus.vocabulary)
     whole = TokenIds(torch.from_numpy(tokenizer.ids), tokenizer.n_ids)
-    with quiet():
-        save_transformers(model, folder, whole if tokenizer.is_whole else None)
-        _as_fast(tokenizer, model.seq_len).save_pretrained(folder)
-        return _compared(model, corpus, tokenizer, folder)
+    save_transformers(model, folder, whole if tokenizer.is_whole else None)
+    _as_fast(tokenizer, model.seq_len).save_pretrained(folder)
+    return _compared(model, corpus, tokenizer, folder)
 
 
 def _as_fast(tokenizer: ExportedTokenizer, seq_len: int) -> Any:
@@ -128,9 +126,7 @@ def _documents(corpus: Corpus) -> list[np.ndarray]:
     return np.split(documents.tokens, documents.starts[1:-1])
 
 
-def _require_same_ids(
-    reader: Any, corpus: Corpus, document: np.ndarray, ids: np.ndarray
-) -> None:
+def _require_same_ids(reader: Any, corpus: Corpus, document: np.ndarray, ids: np.ndarray) -> None:
     """Require that a text gets the tokens that the corpus has, after the first."""
     text = corpus.vocabulary.decode(document[1:])
     if reader(text, add_special_tokens=False)["input_ids"] != ids[document[1:]].tolist():

@@ -10,6 +10,7 @@ import torch
 from physlm.atomic import building
 from physlm.config import recorded
 from physlm.data.corpus import Corpus
+from physlm.models.pretrained_weights import quiet
 from physlm.report.exploration.run_subject import world_of
 from physlm.report.export.card import RECORD, Example, model_card
 from physlm.report.export.checkpoint import Checkpoint, decoder_of, write_checkpoint
@@ -52,7 +53,7 @@ def export(run: Path, folder: Path) -> Exported:
     config = recorded(run)
     world = world_of(run)
     model = decoder_of(world.model, str(run)).to("cpu")
-    with building(folder) as temporary:
+    with building(folder) as temporary, quiet():
         checkpoint = write_checkpoint(model, world.corpus, temporary)
         tasks = harness_tasks(world.corpus, config.eval)
         if tasks:
