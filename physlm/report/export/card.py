@@ -200,5 +200,6 @@ def _training(config: RunConfig, record: RunRecord) -> str:
         f"{record.steps:,} steps, {record.tokens:,} tokens, {record.exposures:g} exposures, "
         f"{record.wall_seconds:.0f} seconds on {record.device}; "
         f"physlm {software['physlm']}{origin}, torch {software['torch']}. "
-        f"Run `{config.run_id}`, corpus `{record.corpus['fingerprint'][:12]}` of {record.corpus['entropy_bits']:,.0f} bits.{also}"
+        f"Run `{config.run_id}`, corpus `{record.corpus['fingerprint'][:12]}` of "
+        f"{record.corpus['entropy_bits']:,.0f} bits.{also}"
     )
