@@ -171,7 +171,7 @@ def test_what_cannot_be_exported_leaves_nothing(runs, tmp_path, capsys):
     words = ("data=cfg", "data.n_strings=40", *SMALL, "~eval")
     for extra, message in {
         ("model=bert",): "has an encoder, which predicts masked tokens",
-        ("model=llama", "+model/mixer=gla", "model.position=none"): "model.mixer=gla; a Llama",
+        ("model=llama", "+mixer=gla", "model.position=none"): "model.mixer=gla; a Llama",
         ("model=gpt2_relative",): "model.position=relative; a GPT-NeoX checkpoint needs rope",
     }.items():
         run = trained(runs, *words[:2], *extra, *words[2:])
