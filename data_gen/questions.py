@@ -1,18 +1,24 @@
-"""Write questions: `python -m data_gen.questions +experiment=extraction --output q.parquet`.
+"""Write questions: `python -m data_gen.questions +experiment=extraction --output questions`.
 
 The words are those of a run with questions, such as +experiment=manipulation_comparison; nothing is
-trained. The columns are split, person, asked, paraphrase, question, hint, answer.
+trained. The columns are split, person, asked, paraphrase, question, hint, answer. A folder gets
+train.parquet, test.parquet (held-out people) and a dataset card; a name that ends in .parquet is
+one file with both splits.
 """
 
 import argparse
 import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from data_gen.words import configured
-from physlm.atomic import replacing
+from physlm.atomic import building, replacing
 from physlm.config import register
+from physlm.data.dataset_card import dataset_card
 from physlm.data.people.questions import QuestionCorpus
 from physlm.data.tasks.manipulation import ManipulationCorpus
 from physlm.data.tasks.question_table import QUESTIONS, question_tables
@@ -25,7 +31,9 @@ def main() -> None:
     """Write a table of questions with their answers, and print their number."""
     parser = argparse.ArgumentParser(prog="python -m data_gen.questions", description=__doc__)
     parser.add_argument("words", nargs="+", help="such as +experiment=extraction seed=1")
-    parser.add_argument("--output", type=Path, required=True, help="Parquet file to write")
+    parser.add_argument(
+        "--output", type=Path, required=True, help="folder or .parquet file to write"
+    )
     chosen = parser.parse_args()
     register()
     try:
@@ -44,12 +52,29 @@ def _write(words: tuple[str, ...], output: Path) -> int:
         raise InputError(
             f"{' '.join(words)} has no questions; use data=questions or data=manipulation"
         )
+    if output.suffix == ".parquet":
+        with replacing(output) as temporary:
+            return _write_table(question_tables(corpus), temporary)
+    with building(output) as folder:
+        files = {split: f"{split}.parquet" for split in ("train", "test")}
+        n_rows = sum(
+            _write_table(_of_split(corpus, split), folder / file) for split, file in files.items()
+        )
+        text = f"Questions with their answers, of `{' '.join(words)}`, written by physlm."
+        card = dataset_card(output.name, text, {"questions": files})
+        (folder / "README.md").write_text(card, encoding="utf-8")
+    return n_rows
+
+
+def _of_split(corpus: QuestionCorpus | ManipulationCorpus, split: str) -> Iterator[pa.Table]:
+    return (table.filter(pc.field("split") == split) for table in question_tables(corpus))
+
+
+def _write_table(tables: Iterable[pa.Table], path: Path) -> int:
+    """Write tables as one file; the number of rows."""
     n_rows = 0
-    with (
-        replacing(output) as temporary,
-        pq.ParquetWriter(temporary, QUESTIONS, compression="zstd") as writer,
-    ):
-        for table in question_tables(corpus):
+    with pq.ParquetWriter(path, QUESTIONS, compression="zstd") as writer:
+        for table in tables:
             writer.write_table(table)
             n_rows += len(table)
     return n_rows

@@ -1,7 +1,8 @@
-"""Files that are replaced in one step: a reader sees the old content or the new, whole."""
+"""Files and folders that are there as a whole or not at all, whenever a reader looks."""
 
 import errno
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,3 +34,15 @@ def replacing(path: Path) -> Iterator[Path]:
         raise OSError(number, f"{path} could not be written: {told}") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def building(folder: Path) -> Iterator[Path]:
+    """A temporary folder that becomes ``folder``, new or empty, once the block has succeeded."""
+    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.incomplete")
+    temporary.mkdir(parents=True)
+    try:
+        yield temporary
+        temporary.replace(folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)

@@ -69,7 +69,8 @@ def _typed(values: dict[str, Any]) -> RunConfig:
         parts[name] = values[section].pop(key) if key else values.pop(section)
     for name, kind in kinds.items():
         part = parts[name]
-        OmegaConf.update(node, name, OmegaConf.merge(OmegaConf.structured(_schema(kind)), part))
+        value = OmegaConf.merge(OmegaConf.structured(_schema(kind)), part)
+        OmegaConf.update(node, name, value, merge=False)  # a part may be null by default
     merged = OmegaConf.merge(node, values)
     assert isinstance(merged, DictConfig)
     with refused_values():

@@ -1,21 +1,22 @@
 """Corpora written to disk, with the ground truth of every document."""
 
 import json
-import os
-import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
+import yaml
 from jaxtyping import Int32
 from rich.console import Console
 from rich.progress import track
 
+from physlm.atomic import building
 from physlm.data.cfg.corpus import CfgCorpus
 from physlm.data.cfg.parquet import CfgTables
 from physlm.data.corpus import Corpus
+from physlm.data.dataset_card import dataset_card
 from physlm.data.people.knowledge import KnowledgeCorpus
 from physlm.data.people.parquet import BiographyTables
 from physlm.data.stored import FILES, FORMAT_VERSION, MANIFEST, sha256_of
@@ -37,7 +38,8 @@ def write_corpus(
     The folder holds ``documents.parquet`` (each document with its ground truth), the world
     (``people.parquet``, ``rules.parquet`` and ``bags.parquet``, or nothing for a task),
     ``tokens.bin`` with ``index.npy`` (all tokens, and where each document starts),
-    ``vocabulary.json``, and ``manifest.json`` with a hash of each file.
+    ``vocabulary.json``, ``manifest.json`` with a hash of each file, and a dataset card
+    (``README.md``), by which ``datasets.load_dataset`` reads the tables.
 
     Args:
         corpus: The corpus.
@@ -52,16 +54,14 @@ def write_corpus(
         raise InputError(f"{folder} exists; choose another output or remove it")
     if not 1 <= n_epochs <= corpus.n_epochs:
         raise InputError(f"epochs={n_epochs}; must be from 1 to data.exposures={corpus.n_epochs}")
-    building = folder.with_name(f".{folder.name}.{os.getpid()}.incomplete")
-    building.mkdir(parents=True)
-    try:
+    with building(folder) as temporary:
         tables = _tables(corpus)
-        n_documents, n_tokens = _write_documents(tables, corpus, building, n_epochs)
+        n_documents, n_tokens = _write_documents(tables, corpus, temporary, n_epochs)
         truth = tables.truth()
         for name, table in truth.items():
-            pq.write_table(table, building / name, compression="zstd")
-        _write_vocabulary(corpus, building)
-        hashes = {name: sha256_of(building / name) for name in (*FILES, *truth)}
+            pq.write_table(table, temporary / name, compression="zstd")
+        _write_vocabulary(corpus, temporary)
+        hashes = {name: sha256_of(temporary / name) for name in (*FILES, *truth)}
         manifest = {
             "format_version": FORMAT_VERSION,
             **description,
@@ -73,11 +73,33 @@ def write_corpus(
             "entropy_bits": corpus.entropy_bits,
             "sha256": hashes,
         }
-        (building / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
-        building.replace(folder)
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
+        (temporary / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+        card = _card(folder.name, description, manifest, truth)
+        (temporary / "README.md").write_text(card, encoding="utf-8")
     return folder
+
+
+def _card(
+    title: str,
+    description: Mapping[str, Any],
+    manifest: Mapping[str, Any],
+    truth: Mapping[str, object],
+) -> str:
+    """The dataset card: one configuration for the documents, and one for each table of truth."""
+    text = f"""\
+{manifest["documents"]:,} documents with {manifest["tokens"]:,} tokens, written by physlm: epochs
+({manifest["epochs"]}) of a synthetic world of {manifest["entropy_bits"]:,.0f} bits.
+
+`tokens.bin` has the tokens of all documents end to end (`{manifest["dtype"]}`), `index.npy` where
+each begins, `vocabulary.json` the text of each token, and `{MANIFEST}` a hash of each file.
+
+```yaml
+{yaml.safe_dump(dict(description), sort_keys=False).strip()}
+```"""
+    names = {"documents": "documents.parquet"}
+    return dataset_card(
+        title, text, names | {name.removesuffix(".parquet"): name for name in truth}
+    )
 
 
 def _tables(corpus: Writable) -> Tables:

@@ -73,6 +73,7 @@ class Vocabulary:
         eos: Id of end-of-text.
         n_words: Number of tokens that stand for text, which come first.
         original_ids: Id of each token in the untrimmed tokenizer.
+        tokenizer: The untrimmed tokenizer.
 
     Source:
         Physics of Language Models, Part 3.3, section 2 (model size).
@@ -81,7 +82,7 @@ class Vocabulary:
     def __init__(
         self, tokenizer: Tokenizer, texts: Iterable[str], reserved: Sequence[str] = ()
     ) -> None:
-        self._tokenizer = tokenizer
+        self.tokenizer = tokenizer
         tokenizer.add_special_tokens(list(reserved))
         encodings = tokenizer.encode_batch(list(texts))
         ends = [tokenizer.token_to_id(token) for token in (*reserved, END_OF_TEXT)]
@@ -114,7 +115,7 @@ class Vocabulary:
         Raises:
             ValueError: If the vocabulary has no such token.
         """
-        known = self._tokenizer.token_to_id(token)
+        known = self.tokenizer.token_to_id(token)
         if known is None or self._trimmed[known] < 0:
             raise ValueError(f"{token} is not in the vocabulary; reserve it when building that")
         return int(self._trimmed[known])
@@ -125,7 +126,7 @@ class Vocabulary:
         Raises:
             ValueError: If the text needs a token that the corpus never uses.
         """
-        return self._known(text, self._tokenizer.encode(text))
+        return self._known(text, self.tokenizer.encode(text))
 
     def encode_document(self, text: str) -> Int32[np.ndarray, " tokens"]:
         """End-of-text and the tokens of a text, as a document of the corpus.
@@ -152,7 +153,7 @@ class Vocabulary:
         Raises:
             ValueError: If a text needs a token that the corpus never uses.
         """
-        encodings = self._tokenizer.encode_batch(list(texts))
+        encodings = self.tokenizer.encode_batch(list(texts))
         return [
             (self._known(text, encoding), np.array(encoding.offsets, dtype=np.int64))
             for text, encoding in zip(texts, encodings, strict=True)
@@ -166,7 +167,7 @@ class Vocabulary:
         Raises:
             ValueError: If a text needs a token that the corpus never uses.
         """
-        encodings = self._tokenizer.encode_batch(list(texts))
+        encodings = self.tokenizer.encode_batch(list(texts))
         lengths = np.array([len(encoding) for encoding in encodings], dtype=np.int64)
         original = [token for encoding in encodings for token in encoding.ids]
         ids: np.ndarray = self._trimmed[np.array(original, dtype=np.int64)]
@@ -188,14 +189,14 @@ class Vocabulary:
     def decode(self, ids: Int[np.ndarray, " tokens"]) -> str:
         """The text of token ids, including the text of end-of-text."""
         original = self.original_ids[ids].tolist()
-        return str(self._tokenizer.decode(original, skip_special_tokens=False))
+        return str(self.tokenizer.decode(original, skip_special_tokens=False))
 
     def is_same(self, other: "Vocabulary") -> bool:
         """Whether every token id stands for the same text."""
         return self.size == other.size and self._texts() == other._texts()
 
     def _texts(self) -> list[str | None]:
-        return [self._tokenizer.id_to_token(int(token)) for token in self.original_ids]
+        return [self.tokenizer.id_to_token(int(token)) for token in self.original_ids]
 
 
 class Pieces:

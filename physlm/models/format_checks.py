@@ -1,20 +1,28 @@
 """Checks that a model and its checkpoint compute the same: no setting, no weight is ignored."""
 
 from dataclasses import fields
+from enum import Enum
 from typing import Any
 
 from torch import Tensor, nn
 
 from physlm.errors import InputError
-from physlm.models.architecture import DecoderConfig
+from physlm.models.architecture import DecoderConfig, MixerConfig
 from physlm.models.block import Block
+from physlm.models.canon_config import CanonConfig
 from physlm.models.channels.mlp import GatedSiluMlp, GeluMlp
 from physlm.models.decoder import Decoder
 from physlm.models.mixers.attention import Attention
 from physlm.models.position import Rotary
+from physlm.registry import tag_of
 
 Weights = dict[str, Tensor]
 
+_EXPRESSIBLE = (
+    "exported are GPT-2 (model.position=learned) and GPT-NeoX (rope) with norm=layernorm, mlp=gelu "
+    "and has_bias=true, and Llama or Mistral (rope) with norm=rmsnorm, mlp=gated_silu and "
+    "has_bias=false"
+)
 # Our fields that every checkpoint holds, and those that change no score of a model with one MLP.
 _SIZES = {"n_layers", "n_heads", "d_model", "mlp_ratio", "norm_eps", "is_size_matched"}
 _OF_TRAINING = {
@@ -27,6 +35,8 @@ _OF_TRAINING = {
     "z_loss",
     "z_loss_kind",
 }
+# Parts that no format has.
+_PLAIN: dict[str, Any] = {"mixer": None, "canon": None, "n_experts": 1, "has_qk_norm": False}
 _KNOWN_PARTS = {
     Decoder,
     DecoderConfig,
@@ -86,22 +96,24 @@ def require_expressible(
         model: To be exported.
         kind: The format, for errors.
         written: Fields of our configuration that the caller writes into the checkpoint.
-        needed: Fields with the one value that the format stands for.
+        needed: Fields with the one value that the format stands for, besides those of plain blocks.
 
     Raises:
         InputError: Naming the field or the module that has no counterpart.
     """
     config = model.config
-    for name in (field.name for field in fields(config)):
-        if name in needed and getattr(config, name) != needed[name]:
+    for name, value in (_PLAIN | needed).items():
+        if getattr(config, name) != value:
             raise InputError(
-                f"model.{name}={getattr(config, name)}; a {kind} checkpoint needs {needed[name]}"
+                f"model.{name}={_shown(getattr(config, name))}; a {kind} checkpoint needs "
+                f"{_shown(value)}; {_EXPRESSIBLE}"
             )
-        if name not in needed.keys() | written | _SIZES | _OF_TRAINING:
-            raise InputError(
-                f"model.{name}={getattr(config, name)}; a {kind} checkpoint has no known setting "
-                "for this, so it cannot be exported"
-            )
+    known = _PLAIN.keys() | needed.keys() | written | _SIZES | _OF_TRAINING
+    for name in (field.name for field in fields(config) if field.name not in known):
+        raise InputError(
+            f"model.{name}={_shown(getattr(config, name))}; a {kind} checkpoint has no known "
+            f"setting for this; {_EXPRESSIBLE}"
+        )
     _require_known_parts(model)
 
 
@@ -141,8 +153,32 @@ def filled(model: Decoder, weights: Weights) -> Decoder:
     return model
 
 
+def untied_weights(model: Decoder) -> Weights:
+    """All weights, without the output projection if it is the embedding."""
+    weights = dict(model.state_dict())
+    if model.config.tie_embeddings:
+        del weights["unembedding.weight"]
+    return weights
+
+
+def _shown(value: object) -> object:
+    """A value as it is chosen on the command line."""
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, MixerConfig):
+        return tag_of(type(value)).partition("/")[2]
+    if isinstance(value, CanonConfig):
+        return value.positions
+    return "null" if value is None else value
+
+
 def _require_known_parts(model: Decoder) -> None:
     """Every module is of a type whose computation the configuration fully describes."""
+    if any(type(parameter.data) is not Tensor for parameter in model.parameters()):
+        raise InputError(
+            "the model has quantised weights (model.weight_bits); no checkpoint format is known "
+            "to express them; export the run that it was quantised from"
+        )
     parts = [model, model.config, *model.modules()]
     for kind in map(type, parts):
         if kind not in _KNOWN_PARTS:

@@ -7,7 +7,13 @@ from torch import nn
 from physlm.models.architecture import DecoderConfig
 from physlm.models.components import MlpKind, NormKind, PositionEncoding
 from physlm.models.decoder import Decoder
-from physlm.models.format_checks import Weights, expect_settings, filled, require_expressible
+from physlm.models.format_checks import (
+    Weights,
+    expect_settings,
+    filled,
+    require_expressible,
+    untied_weights,
+)
 
 
 def gpt2_format(model: Decoder) -> tuple[Any, Weights]:
@@ -19,19 +25,13 @@ def gpt2_format(model: Decoder) -> tuple[Any, Weights]:
         "norm": NormKind.layernorm,
         "mlp": MlpKind.gelu,
         "has_bias": True,
-        "tie_embeddings": True,
         "n_kv_heads": None,
         "sliding_window": None,
-        "n_experts": 1,
-        "mixer": None,
-        "canon": None,
-        "has_qk_norm": False,
         "position": PositionEncoding.learned,
     }
     # Learned positions leave the rotary fields without effect.
     rotary = {"rope_fraction", "rope_base", "rope_heads_fraction", "rope_is_interleaved"}
-    require_expressible(model, "GPT-2", rotary, needed)
-    eos = model.vocabulary_size - 1
+    require_expressible(model, "GPT-2", rotary | {"tie_embeddings"}, needed)
     theirs = GPT2Config(
         vocab_size=model.vocabulary_size,
         n_positions=model.seq_len,
@@ -40,11 +40,9 @@ def gpt2_format(model: Decoder) -> tuple[Any, Weights]:
         n_head=config.n_heads,
         n_inner=config.d_hidden,
         layer_norm_epsilon=config.norm_eps,
-        bos_token_id=eos,
-        eos_token_id=eos,
+        tie_word_embeddings=config.tie_embeddings,
     )
-    weights = _transposed(model, model.state_dict())
-    del weights["unembedding.weight"]  # tied to the embedding
+    weights = _transposed(model, untied_weights(model))
     names = _gpt2_names(config.n_layers)
     return theirs, {names[name]: weight for name, weight in weights.items()}
 
@@ -62,6 +60,7 @@ def from_gpt2(source: Any) -> Decoder:
             "layer_norm_epsilon",
             "vocab_size",
             "n_positions",
+            "tie_word_embeddings",
         },
     )
     config = DecoderConfig(
@@ -71,10 +70,12 @@ def from_gpt2(source: Any) -> Decoder:
         mlp_ratio=(theirs.n_inner or 4 * theirs.n_embd) / theirs.n_embd,
         position=PositionEncoding.learned,
         norm_eps=theirs.layer_norm_epsilon,
+        tie_embeddings=theirs.tie_word_embeddings,
     )
     model = Decoder(config, theirs.vocab_size, theirs.n_positions, seed=0)
     given = source.state_dict()
-    weights = {ours: given[name] for ours, name in _gpt2_names(config.n_layers).items()}
+    names = _gpt2_names(config.n_layers)
+    weights = {ours: given[name] for ours, name in names.items()}
     return filled(model, _transposed(model, weights))
 
 
@@ -87,7 +88,7 @@ def _gpt2_names(n_layers: int) -> dict[str, str]:
         "mlp.up": "mlp.c_fc",
         "mlp.down": "mlp.c_proj",
     }
-    names = {"embedding.weight": "transformer.wte.weight"}
+    names = {"embedding.weight": "transformer.wte.weight", "unembedding.weight": "lm_head.weight"}
     names["positions.weight"] = "transformer.wpe.weight"
     for kind in ("weight", "bias"):
         names[f"norm.{kind}"] = f"transformer.ln_f.{kind}"
@@ -100,4 +101,5 @@ def _gpt2_names(n_layers: int) -> dict[str, str]:
 def _transposed(model: Decoder, weights: Weights) -> Weights:
     """The weights with linear layers transposed: GPT-2 stores (in, out), torch (out, in)."""
     linear = {f"{name}.weight" for name, part in model.named_modules() if type(part) is nn.Linear}
+    linear.discard("unembedding.weight")
     return {name: w.T.contiguous() if name in linear else w for name, w in weights.items()}

@@ -8,7 +8,13 @@ from torch import Tensor
 from physlm.models.architecture import DecoderConfig
 from physlm.models.components import MlpKind, NormKind, PositionEncoding
 from physlm.models.decoder import Decoder
-from physlm.models.format_checks import Weights, expect_settings, filled, require_expressible
+from physlm.models.format_checks import (
+    Weights,
+    expect_settings,
+    filled,
+    require_expressible,
+    untied_weights,
+)
 
 
 def llama_format(model: Decoder) -> tuple[Any, Weights]:
@@ -24,15 +30,10 @@ def llama_format(model: Decoder) -> tuple[Any, Weights]:
         "rope_fraction": 1.0,
         "rope_heads_fraction": 1.0,
         "rope_is_interleaved": False,
-        "n_experts": 1,
-        "mixer": None,
-        "canon": None,
-        "has_qk_norm": False,
     }
     require_expressible(
         model, "Llama", {"n_kv_heads", "sliding_window", "rope_base", "tie_embeddings"}, needed
     )
-    eos = model.vocabulary_size - 1
     shared = {
         "vocab_size": model.vocabulary_size,
         "hidden_size": config.d_model,
@@ -44,15 +45,13 @@ def llama_format(model: Decoder) -> tuple[Any, Weights]:
         "rms_norm_eps": config.norm_eps,
         "rope_parameters": {"rope_type": "default", "rope_theta": config.rope_base},
         "tie_word_embeddings": config.tie_embeddings,
-        "bos_token_id": eos,
-        "eos_token_id": eos,
     }
     theirs: Any = LlamaConfig(**shared)
     if config.sliding_window is not None:
         theirs = MistralConfig(**shared, sliding_window=config.sliding_window)
     weights = {
         new: part
-        for name, weight in model.state_dict().items()
+        for name, weight in untied_weights(model).items()
         for new, part in _split_for_llama(name, weight, config)
     }
     return theirs, weights

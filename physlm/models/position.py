@@ -34,8 +34,7 @@ class Rotary(nn.Module):
     ) -> None:
         super().__init__()
         self.heads_fraction, self.is_interleaved = heads_fraction, is_interleaved
-        # Fractions such as 0.3 of 20 are a little less than whole in binary.
-        self.n_pairs = int(head_width * fraction + 1e-9) // 2
+        self.n_pairs = rotated_pairs(head_width, fraction)
         self.base = base
         cos, sin = self._tables(n_positions)
         self.register_buffer("cos", cos, persistent=False)
@@ -85,3 +84,9 @@ class Rotary(nn.Module):
         frequencies = self.base ** (-torch.arange(self.n_pairs, dtype=torch.float64) / self.n_pairs)
         angles = torch.arange(n_positions, dtype=torch.float64)[:, None] * frequencies
         return angles.cos().float(), angles.sin().float()
+
+
+def rotated_pairs(head_width: int, fraction: float) -> int:
+    """Number of pairs of a head that are rotated."""
+    # Fractions such as 0.3 of 20 are a little less than whole in binary.
+    return int(head_width * fraction + 1e-9) // 2

@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import logging
 import textwrap
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -188,17 +189,20 @@ def _require_as_configured(folder: Path, model: Any) -> None:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Silence the library's warnings and its progress bars.
+    """Silence the warnings of the library and of those that it imports, and its progress bars.
 
     What the warnings report is checked and refused here.
     """
     say = transformers().logging
     before, had_bars = say.get_verbosity(), say.is_progress_bar_enabled()
+    disabled = logging.root.manager.disable
+    logging.disable(logging.WARNING)
     say.set_verbosity_error()
     say.disable_progress_bar()
     try:
         yield
     finally:
+        logging.disable(disabled)
         say.set_verbosity(before)
         if had_bars:
             say.enable_progress_bar()

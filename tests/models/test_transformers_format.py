@@ -6,9 +6,13 @@ import torch
 import transformers
 
 from physlm.errors import InputError
+from physlm.models.absent_tokens import TokenIds
 from physlm.models.architecture import DecoderConfig
 from physlm.models.block import Block
+from physlm.models.canon_config import CanonConfig
 from physlm.models.decoder import Decoder
+from physlm.models.mixers.linear_config import GlaConfig
+from physlm.models.quantised import quantised
 from physlm.models.transformers_format import load_transformers, save_transformers
 from tests.models.test_decoder import config, tokens
 
@@ -34,6 +38,19 @@ LLAMA = {
     "bos_token_id": 19,
     "eos_token_id": 19,
 }
+NEOX = {
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "hidden_size": 32,
+    "intermediate_size": 80,
+    "hidden_act": "gelu_new",
+    "use_parallel_residual": False,
+    "rotary_pct": 1.0,
+    "vocab_size": 20,
+    "max_position_embeddings": 12,
+    "bos_token_id": 19,
+    "eos_token_id": 19,
+}
 
 
 def scramble(model):
@@ -45,9 +62,13 @@ def scramble(model):
     return model.eval()
 
 
-@pytest.mark.parametrize("style", ["learned", "llama", "mistral"])
-def test_saved_weights_score_alike_in_transformers_and_read_back_alike(tmp_path, style):
-    ours = scramble(config(style).build(20, 12, 0))
+EXPORTED = ["learned", "gpt2", "partial rope", "llama", "mistral"]
+
+
+@pytest.mark.parametrize("tied", [True, False])
+@pytest.mark.parametrize("style", EXPORTED)
+def test_saved_weights_score_alike_in_transformers_and_read_back_alike(tmp_path, style, tied):
+    ours = scramble(config(style, tie_embeddings=tied).build(20, 12, 0))
     save_transformers(ours, tmp_path)
     theirs = transformers.AutoModelForCausalLM.from_pretrained(tmp_path).eval()
     again = load_transformers(tmp_path).eval()
@@ -61,6 +82,9 @@ def test_saved_weights_score_alike_in_transformers_and_read_back_alike(tmp_path,
     [
         ("gpt2", GPT2),
         ("gpt2", GPT2 | {"n_inner": 48}),
+        ("gpt2", GPT2 | {"tie_word_embeddings": False}),
+        ("gpt_neox", NEOX),
+        ("gpt_neox", NEOX | {"tie_word_embeddings": True, "rotary_pct": 0.25}),
         ("llama", LLAMA),
         ("llama", LLAMA | {"tie_word_embeddings": True}),
         ("mistral", LLAMA | {"sliding_window": 4}),
@@ -76,16 +100,65 @@ def test_a_checkpoint_of_transformers_scores_alike_here(tmp_path, kind, settings
         torch.testing.assert_close(ours(tokens()), theirs(tokens()).logits, atol=1e-5, rtol=1e-5)
 
 
-@pytest.mark.parametrize("style", ["gpt2", "no mlp", "partial rope"])
-def test_what_neither_gpt2_nor_llama_can_express_is_refused(tmp_path, style):
-    with pytest.raises(InputError, match="a (Llama|GPT-2) checkpoint needs"):
-        save_transformers(config(style).build(20, 12, 0), tmp_path)
+@pytest.mark.parametrize(
+    ("style", "changes", "message"),
+    [
+        ("no mlp", {}, "model.mlp=none; a .* checkpoint needs gelu; exported are GPT-2"),
+        ("no position", {}, "model.position=none; a GPT-NeoX checkpoint needs rope"),
+        ("relative", {}, "model.position=relative; a GPT-NeoX checkpoint needs rope"),
+        ("gpt2", {"has_bias": False}, "model.has_bias=False; a GPT-NeoX checkpoint needs True"),
+        ("gpt2", {"canon": CanonConfig(positions="AC")}, "model.canon=AC; .* needs null"),
+        (
+            "llama",
+            {"mixer": GlaConfig(), "position": "none"},
+            "model.mixer=gla; a Llama checkpoint needs null",
+        ),
+        ("llama", {"rope_fraction": 0.5}, "model.rope_fraction=0.5; a Llama checkpoint needs 1.0"),
+        ("gpt2", {"n_experts": 4}, "model.n_experts=4; a GPT-NeoX checkpoint needs 1"),
+    ],
+)
+def test_what_no_format_can_express_is_refused(tmp_path, style, changes, message):
+    with pytest.raises(InputError, match=message):
+        save_transformers(config(style, **changes).build(20, 12, 0), tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+ABSENT = [token for token in range(60) if token not in range(3, 43, 2)]
+
+
+@pytest.mark.parametrize("tied", [True, False])
+@pytest.mark.parametrize("style", EXPORTED)
+def test_absent_tokens_are_never_likely_and_leave_the_scores_of_others(tmp_path, style, tied):
+    ours = scramble(config(style, tie_embeddings=tied).build(20, 12, 0))
+    place = TokenIds(torch.arange(3, 43, 2), 60)
+    save_transformers(ours, tmp_path, place)
+    theirs = transformers.AutoModelForCausalLM.from_pretrained(tmp_path).eval()
+    assert (theirs.config.vocab_size, theirs.config.eos_token_id) == (60, 41)
+    with torch.no_grad():
+        found, scores = theirs(place.ids[tokens()]).logits, ours(tokens())
+    torch.testing.assert_close(found[..., place.ids], scores, atol=1e-5, rtol=1e-5)
+    highest = found[..., ABSENT].amax(-1) - scores.mean(-1)
+    assert highest.max() < -49
+    assert found.softmax(-1)[..., ABSENT].sum(-1).max() < 1e-20
+
+
+def test_a_final_norm_without_biases_has_no_room_for_absent_tokens(tmp_path):
+    new = config("gpt2").build(20, 12, 0)
+    with pytest.raises(InputError, match="use data.tokenizer=compact"):
+        save_transformers(new, tmp_path, TokenIds(torch.arange(20), 60))
+
+
+def test_quantised_weights_are_refused(tmp_path):
+    model = quantised(config("gpt2").build(20, 12, 0), bits=8, group_size=32)
+    with pytest.raises(InputError, match="model.weight_bits"):
+        save_transformers(model, tmp_path)
 
 
 @pytest.mark.parametrize(
     ("kind", "settings", "message"),
     [
-        ("gpt2", GPT2 | {"tie_word_embeddings": False}, "tie_word_embeddings=False"),
+        ("gpt_neox", NEOX | {"use_parallel_residual": True}, "use_parallel_residual=True"),
+        ("gpt_neox", NEOX | {"hidden_act": "gelu"}, "hidden_act=gelu"),
         ("gpt2", GPT2 | {"activation_function": "relu"}, "activation_function=relu"),
         ("llama", LLAMA | {"hidden_act": "relu"}, "hidden_act=relu"),
         ("llama", LLAMA | {"attention_bias": True}, "attention_bias=True"),
@@ -179,17 +252,17 @@ def test_a_folder_without_a_checkpoint_is_refused(tmp_path):
 
 def test_another_architecture_is_refused(tmp_path):
     config_file = {
-        "model_type": "gpt_neox",
+        "model_type": "phi",
         "hidden_size": 32,
         "num_attention_heads": 4,
         "num_hidden_layers": 1,
         "vocab_size": 20,
         "intermediate_size": 64,
     }
-    neox = transformers.AutoModelForCausalLM.from_config(
+    phi = transformers.AutoModelForCausalLM.from_config(
         transformers.AutoConfig.for_model(**config_file)
     )
-    neox.save_pretrained(tmp_path)
-    assert json.loads((tmp_path / "config.json").read_text())["model_type"] == "gpt_neox"
-    with pytest.raises(InputError, match="gpt_neox"):
+    phi.save_pretrained(tmp_path)
+    assert json.loads((tmp_path / "config.json").read_text())["model_type"] == "phi"
+    with pytest.raises(InputError, match="a phi model; only gpt2"):
         load_transformers(tmp_path)

@@ -71,7 +71,7 @@ class QaConfig(ScorerConfig):
         own = replace(self, max_people=min(self.max_people, self.n_curve_people))
         metrics = []
         for split in (TRAIN_PEOPLE, HELD_OUT_PEOPLE):
-            people, attributes = all_questions(own._people(questions, split), questions)
+            people, attributes = all_questions(own.people(questions, split), questions)
             paraphrases = np.zeros(len(people), dtype=np.int64)
             answers = answered(model, questions, people, attributes, paraphrases, self.batch_size)
             right = answers["is_right"].to_numpy()
@@ -87,7 +87,7 @@ class QaConfig(ScorerConfig):
         from physlm.data.people.questions import N_PARAPHRASES
         from physlm.eval.people.exact_match import all_questions, answered, is_most_common
 
-        people, attributes = all_questions(self._people(questions, split), questions)
+        people, attributes = all_questions(self.people(questions, split), questions)
         paraphrases = np.zeros(len(people), dtype=np.int64)
         answers = answered(model, questions, people, attributes, paraphrases, self.batch_size)
         answers = answers.with_columns(is_held_out_paraphrase=pl.lit(value=False))
@@ -112,7 +112,7 @@ class QaConfig(ScorerConfig):
             answers = answers.vstack(others)
         return metrics, answers
 
-    def _people(self, questions: "QuestionCorpus", split: str) -> np.ndarray:
+    def people(self, questions: "QuestionCorpus", split: str) -> np.ndarray:
         """All people of a split, or a fixed sample of them."""
         people = np.flatnonzero(questions.is_trained == (split == TRAIN_PEOPLE))
         rng = stream(questions.world.seed, "people asked", STREAMS[split])
