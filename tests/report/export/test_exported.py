@@ -50,7 +50,7 @@ def runs(tmp_path_factory):
     return tmp_path_factory.mktemp("runs")
 
 
-@pytest.fixture(scope="module", params=["compact", "gpt2"])
+@pytest.fixture(scope="module", params=["compact", pytest.param("gpt2", marks=pytest.mark.slow)])
 def people(request, runs):
     return trained(runs, *PEOPLE, *SMALL, "~eval", f"data.tokenizer={request.param}")
 
