@@ -76,22 +76,9 @@ def explain(error: BaseException, prefix: str = "") -> int:
 
 def one_line(error: BaseException) -> str:
     """The message of an error on one line, with the cause that Hydra wraps."""
-    if isinstance(error, FailedPointError):
-        return "some runs failed, as reported above; the same command repeats only these"
     if isinstance(error, KeyboardInterrupt):
         return "asked to stop; run the same command to go on"
     text = " ".join(str(error).split())
-    if found := re.match(r"Could not override '([^']*)'", text):
-        key = found.group(1)
-        if key in {"experiment", "sweeps"} or "/" in key:
-            return f"{key} needs a plus: write +{key}=NAME"
-        if re.search(r" not in 'Inherited", str(error.__cause__)):  # its schemas have few keys
-            section = key.partition(".")[0]
-            return (
-                f"unknown key {key}: {section} is that of the run of init_from; set it there, as "
-                f"in 'init_from=\"+experiment=NAME {key}=...\"'"
-            )
-        return f"unknown key {key}; --help lists the keys"
     if isinstance(error, HydraException) and error.__cause__ is not None:
         text = f"{text}: {str(error.__cause__).splitlines()[0]}"
     return text.split(" Config search path:")[0] or type(error).__name__

@@ -8,10 +8,10 @@ from functools import cache
 import yaml
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
-from omegaconf.errors import OmegaConfBaseException
 
 from physlm.config import RunConfig, composed
 from physlm.config.registered import sweep_file
+from physlm.config.words import as_meant
 from physlm.errors import InputError
 from physlm.messages import one_line
 
@@ -31,7 +31,7 @@ def configurations(words: tuple[str, ...], scale: str) -> tuple[RunConfig, ...]:
     try:
         for point in _points(_without_seeds(words)):
             found += composed((*point, f"scale={scale}")).points
-    except (HydraException, OmegaConfBaseException) as error:
+    except HydraException as error:
         raise InputError(f"{shlex.join(words)}: {one_line(error)}") from error
     return tuple(found)
 
@@ -55,7 +55,7 @@ def _swept(name: str) -> list[str]:
 def _points(words: Sequence[str]) -> Iterator[tuple[str, ...]]:
     """The overrides of each point, with one value each, as in Hydra's basic sweeper."""
     choices = []
-    for override in OverridesParser.create().parse_overrides(list(words)):
+    for override in OverridesParser.create().parse_overrides(as_meant(words)):
         is_swept = override.is_sweep_override()
         values = (
             override.sweep_string_iterator() if is_swept else [override.get_value_element_as_str()]

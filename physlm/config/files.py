@@ -11,10 +11,14 @@ from hydra._internal.config_repository import ConfigRepository
 from hydra._internal.core_plugins.file_config_source import FileConfigSource
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.object_type import ObjectType
+from hydra.errors import HydraException
 from hydra.plugins.config_source import ConfigResult
 from omegaconf import Container, DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
+from physlm.config.refusals import refusal
 from physlm.config.scale import Scale, chosen_scale, scale_named
+from physlm.config.words import as_meant
 from physlm.errors import InputError
 
 _AT_SCALE, _OPTIONS = "at_scale", "options"
@@ -112,15 +116,30 @@ class ScaledConfigLoader(ConfigLoaderImpl):
     def load_configuration(
         self, config_name: str | None, overrides: list[str], *args: Any, **options: Any
     ) -> DictConfig:
-        """Compose, as Hydra does, at the scale that the overrides choose."""
+        """Compose, as Hydra does, at the scale that the overrides choose.
+
+        Raises:
+            InputError: If they cannot be composed.
+        """
         scale = chosen_scale(overrides)
         self.repository = ScaledRepository(self.config_search_path, scale)
-        found = super().load_configuration(config_name, overrides, *args, **options)
+        words = as_meant(overrides)
+        try:
+            found = super().load_configuration(config_name, words, *args, **options)
+        except (HydraException, OmegaConfBaseException) as error:
+            raise refusal(error, words, self.groups) from error
         if found.get("scale", scale) != scale:
             raise InputError(
                 f"a file sets scale={found.scale.value}, which only the command line can; write "
                 f"scale={found.scale.value} there"
             )
+        return found
+
+    def groups(self) -> list[str]:
+        """The groups at the top of all folders, and those within ``model`` and ``data``."""
+        found = [*self.list_groups("")]
+        for parent in ("model", "data"):
+            found += [f"{parent}/{name}" for name in self.list_groups(parent)]
         return found
 
     def get_group_options(
