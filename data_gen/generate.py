@@ -37,7 +37,7 @@ def main(world: str) -> None:
     register()
     ConfigStore.instance().store(name="corpus_schema", node=GenerateConfig)
     try:
-        run_application(_generate, f"corpus_{world}")
+        run_application(sys.argv[1:], _generate, f"corpus_{world}")
     except Exception as error:  # noqa: BLE001 - the last handler: every error becomes one line
         sys.exit(explain(error))
 

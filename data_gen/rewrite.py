@@ -87,7 +87,7 @@ def main() -> None:
     register()
     ConfigStore.instance().store(name="rewrite_schema", node=RewriteConfig)
     try:
-        run_application(_rewrite, "rewrite")
+        run_application(sys.argv[1:], _rewrite, "rewrite")
     except Exception as error:  # noqa: BLE001 - the last handler: every error becomes one line
         sys.exit(explain(error))
 

@@ -13,7 +13,7 @@ from physlm.config import RunConfig, register, run_config
 from physlm.config.application import run_application
 from physlm.config.lineage import lineage
 from physlm.errors import FailedPointError, InputError, RunInUseError
-from physlm.messages import BAD_INPUT, INTERRUPTED, explain
+from physlm.messages import INTERRUPTED, explain
 from physlm.outcome import Outcome, faults, settled_outcome
 from physlm.points import EndedPoint, SweepApplication
 from physlm.record import RunRecord
@@ -44,11 +44,10 @@ def main() -> None:
 
     try:
         register()
-        if not sys.argv[1:]:
+        words = sys.argv[1:]
+        if not words:
             print(_NOTHING_CHOSEN)
-            sys.argv.append("--help")
-            statuses.append(BAD_INPUT)
-        run_application(point, "config", SweepApplication)
+        run_application(words or ["--help"], point, "config", SweepApplication)
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - every error becomes one line
         sys.exit(explain(error))
     sys.exit(max(statuses, default=0))

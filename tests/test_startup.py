@@ -90,7 +90,7 @@ def test_schemas_of_worlds_and_of_training_load_nothing_that_computes():
         (["+experiment=mixed_training", "data.questions.train_fraction=2"], "train_fraction=2"),
         pytest.param(
             ["+experiment=capacity_1000x", "data.n_peopel=5"],
-            "unknown key data.n_peopel; --help",
+            "unknown key data.n_peopel; did you mean data.n_people?",
             marks=pytest.mark.slow,
         ),
         pytest.param(

@@ -78,11 +78,15 @@ class Application(Hydra):
 
 
 def run_application(
-    task: TaskFunction, config_name: str, kind: type[Application] = Application
+    words: Sequence[str],
+    task: TaskFunction,
+    config_name: str,
+    kind: type[Application] = Application,
 ) -> None:
-    """Compose the command line of this process, and call a function with each configuration.
+    """Compose a command line, and call a function with each configuration.
 
     Args:
+        words: Overrides and flags.
         task: The function.
         config_name: File in `conf/` that all configurations begin with.
         kind: What launches it.
@@ -90,7 +94,6 @@ def run_application(
     Raises:
         InputError: If a flag is unknown.
     """
-    words = sys.argv[1:]
     if "--version" in words:
         print(version_line())
         sys.exit(0)

@@ -2,12 +2,14 @@
 
 import ast
 import inspect
+import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from enum import Enum
 from functools import cache
 from pathlib import Path
+from tokenize import COMMENT, TokenInfo, generate_tokens
 from typing import Any, get_args, get_type_hints
 
 import yaml
@@ -34,7 +36,6 @@ def commented(config: DictConfig, *, indent: str = "") -> str:
     return "\n".join(lines)
 
 
-@cache
 def comments_of(kind: type[Schema]) -> dict[str, str]:
     """What the fields of a schema mean, with their units and options, by name."""
     found: dict[str, str] = {}
@@ -52,37 +53,33 @@ def _comments_in(base: type) -> Iterator[tuple[str, str]]:
     path = inspect.getsourcefile(base)
     if path is None:
         return
-    lines, tree = _source(path)
+    comments, tree = _source(path)
     for node in tree.body:
         if isinstance(node, ast.ClassDef) and node.name == base.__name__:
             for field in node.body:
                 if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
-                    yield field.target.id, _comment(lines, field)
+                    yield field.target.id, _comment(comments, field)
 
 
 @cache
-def _source(path: str) -> tuple[list[str], ast.Module]:
+def _source(path: str) -> tuple[dict[int, TokenInfo], ast.Module]:
+    """The comments of a file by line, and its syntax."""
     text = Path(path).read_text(encoding="utf-8")
-    return text.splitlines(), ast.parse(text)
+    tokens = generate_tokens(io.StringIO(text).readline)
+    return {one.start[0]: one for one in tokens if one.type == COMMENT}, ast.parse(text)
 
 
-def _comment(lines: list[str], field: ast.AnnAssign) -> str:
-    behind = lines[field.lineno - 1 : field.end_lineno]
-    found = [part for line in behind if (part := _behind(line))]
-    if found:
-        return " ".join(found)
-    above: list[str] = []
-    for line in reversed(lines[: field.lineno - 1]):
-        if not line.strip().startswith("#"):
-            break
-        above.insert(0, line.strip().lstrip("# "))
-    return " ".join(above)
-
-
-def _behind(line: str) -> str:
-    """The comment behind the code of a line, without remarks to checkers."""
-    comment = re.search(r"(?:^|\s)# ([^\"']*)$", line)
-    return "" if comment is None else comment[1].partition("noqa:")[0].strip().rstrip("#").strip()
+def _comment(comments: Mapping[int, TokenInfo], field: ast.AnnAssign) -> str:
+    """The comment behind a field, or else on the lines above it."""
+    last = field.end_lineno or field.lineno
+    found = [comments[line] for line in range(field.lineno, last + 1) if line in comments]
+    if not found:
+        line = field.lineno - 1
+        while line in comments and comments[line].line.lstrip().startswith("#"):
+            found.insert(0, comments[line])
+            line -= 1
+    text = " ".join(one.string.lstrip("# ").partition("noqa:")[0] for one in found)
+    return re.sub(r"\bNone\b", "null", text.strip(" .#"))  # as on the command line
 
 
 def _options(hint: Any) -> str:

@@ -9,7 +9,7 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf
 
-from physlm.config.files import config_dir, use_scales
+from physlm.config.files import config_dir, groups_of, use_scales
 from physlm.config.lineage import with_parent
 from physlm.config.refusals import unknown_added_key
 from physlm.config.registered import use_sources
@@ -80,6 +80,6 @@ def _composed(words: tuple[str, ...]) -> DictConfig:
 def _groups() -> list[str]:
     """The groups of the application, or of `conf/` where there is none."""
     if GlobalHydra.instance().is_initialized():
-        return GlobalHydra.instance().config_loader().groups()
+        return groups_of(GlobalHydra.instance().config_loader())
     with initialize_config_dir(str(config_dir()), version_base="1.3"):
-        return GlobalHydra.instance().config_loader().groups()
+        return groups_of(GlobalHydra.instance().config_loader())

@@ -9,6 +9,7 @@ import hydra._internal.hydra as hydra_internals
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.config_repository import ConfigRepository
 from hydra._internal.core_plugins.file_config_source import FileConfigSource
+from hydra.core.config_loader import ConfigLoader
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.object_type import ObjectType
 from hydra.errors import HydraException
@@ -127,19 +128,12 @@ class ScaledConfigLoader(ConfigLoaderImpl):
         try:
             found = super().load_configuration(config_name, words, *args, **options)
         except (HydraException, OmegaConfBaseException) as error:
-            raise refusal(error, words, self.groups) from error
+            raise refusal(error, words, lambda: groups_of(self)) from error
         if found.get("scale", scale) != scale:
             raise InputError(
                 f"a file sets scale={found.scale.value}, which only the command line can; write "
                 f"scale={found.scale.value} there"
             )
-        return found
-
-    def groups(self) -> list[str]:
-        """The groups at the top of all folders, and those within ``model`` and ``data``."""
-        found = [*self.list_groups("")]
-        for parent in ("model", "data"):
-            found += [f"{parent}/{name}" for name in self.list_groups(parent)]
         return found
 
     def get_group_options(
@@ -163,6 +157,14 @@ class ScaledConfigLoader(ConfigLoaderImpl):
         if overrides:
             return super().get_group_options(group_name, results_filter, config_name, overrides)
         return self.repository.get_group_options(group_name, results_filter)
+
+
+def groups_of(loader: ConfigLoader) -> list[str]:
+    """The groups at the top of all folders, and those within ``data`` and ``model``."""
+    within = [
+        f"{parent}/{name}" for parent in ("data", "model") for name in loader.list_groups(parent)
+    ]
+    return [*loader.list_groups(""), *within]
 
 
 def use_scales() -> None:

@@ -187,7 +187,7 @@ def _keys(node: DictConfig, prefix: str = "", *, typed_only: bool = False) -> It
     for name in map(str, node):
         if not prefix and name == "hydra":
             continue
-        if typed_only and issubclass(kind, Schema) and name not in _fields(kind):
+        if typed_only and kind and issubclass(kind, Schema) and name not in _fields(kind):
             continue
         yield f"{prefix}{name}"
         child = None if OmegaConf.is_missing(node, name) else node._get_node(name)

@@ -40,9 +40,9 @@ def table_of_points(points: Sequence[Point]) -> Table:
     table = Table(title=f"{len(points)} points", title_justify="left", caption_justify="left")
     for key in (*keys, "n", *names):
         table.add_column(key, justify="left" if key in keys else "right", overflow="fold")
-    for setting, records in rows.items():
-        cells = [_mean(records, name) for name in names]
-        table.add_row(*setting, _number(records), *cells)
+    for setting, alike in rows.items():
+        cells = [_mean(alike, name) for name in names]
+        table.add_row(*setting, _number(alike), *cells)
     others = f"; {n_others} further metrics: python -m physlm.collate" if n_others else ""
     table.caption = f"mean +- standard error over seeds{others}"
     return table
