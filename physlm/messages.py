@@ -51,10 +51,6 @@ _REMEDIES = (
     ),
     (re.compile(r"^MisconfigurationException$"), "check the devices of this machine"),
     (
-        re.compile(r"^Unexpected type for root: NoneType"),
-        "a value of a part that is null; choose the part first, as +canon=abcd does model.canon",
-    ),
-    (
         re.compile(r"^Config group override must be a string or a list"),
         "a group takes the name of an option; write ~GROUP, such as ~eval, to remove it",
     ),

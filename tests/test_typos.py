@@ -31,6 +31,7 @@ TYPOS = {
         "+augmentation=multi5 sets data.augmentation, which data=cfg does not have; worlds with "
         "it: bios"
     ),
+    (BASE, "model.canon.positions=abcd"): "its part is null; choose the part first, as +canon=abcd",
     (BASE, "data.frequencies=3"): "data.frequencies=3; must be a list, as [3]",
 }
 

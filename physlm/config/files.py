@@ -127,7 +127,7 @@ class ScaledConfigLoader(ConfigLoaderImpl):
         words = as_meant(overrides)
         try:
             found = super().load_configuration(config_name, words, *args, **options)
-        except (HydraException, OmegaConfBaseException) as error:
+        except (HydraException, OmegaConfBaseException, AssertionError) as error:
             raise refusal(error, words, lambda: groups_of(self)) from error
         if found.get("scale", scale) != scale:
             raise InputError(

@@ -24,16 +24,23 @@ Groups = Callable[[], Sequence[str]]
 
 
 def refusal(
-    error: HydraException | OmegaConfBaseException, words: Sequence[str], groups: Groups
+    error: HydraException | OmegaConfBaseException | AssertionError,
+    words: Sequence[str],
+    groups: Groups,
 ) -> InputError:
     """The error for what cannot be composed, in one line with the remedy.
 
     Args:
-        error: Of Hydra or OmegaConf.
+        error: Of Hydra or OmegaConf, which asserts that a part to be changed is not null.
         words: The overrides.
         groups: Gives the names of all groups.
+
+    Raises:
+        AssertionError: If it is none of theirs.
     """
     text = _flat(str(error))
+    if isinstance(error, AssertionError) and "root: NoneType" not in text:
+        raise error
     known = (*_about_words(error, text, words), *_about_keys(error, text, words, groups))
     return InputError(known[0] if known else _without_classes(text))
 
@@ -58,6 +65,9 @@ def _about_words(error: Exception, text: str, words: Sequence[str]) -> Iterator[
 def _about_keys(error: Exception, text: str, words: Sequence[str], groups: Groups) -> Iterator[str]:
     """Messages about keys that are not there, or cannot have a value."""
     *_, cause = _chain(error)
+    if isinstance(error, AssertionError):
+        deep = next((word for word in words if word.partition("=")[0].count(".") > 1), "a key")
+        yield f"{deep}: its part is null; choose the part first, as +canon=abcd does model.canon"
     if found := re.match(r"Could not override '([^']*)'", text):
         yield _unknown_key(found[1], cause, words, groups)
     if found := re.match(r"Error merging override (\S.*)$", text):
