@@ -220,7 +220,7 @@ def test_bad_input_is_one_line_and_status_2(command, words, message):
     ("words", "message"),
     [
         (("data=cfg",), "eval=capacity measures worlds of people; use data=bios, bior or biod"),
-        (("data=cfg", "eval=cfg", "model=bert"), "Encoder does not generate"),
+        (("data=cfg", "eval=cfg", "model=bert"), "this model does not generate"),
         (("data=cfg", "eval=cfg", "data.grammar=cfg3z"), "grammar=cfg3z: no such grammar or file"),
         (
             ("data=cfg", "eval=cfg", "data.seq_len=64", "model.position=learned"),

@@ -59,7 +59,9 @@ def test_help_explains_keys_in_units_and_options(tmp_path):
     shown = called("--help", BASE, cwd=tmp_path, check=0).stdout
     lines = {line.split(":")[0].strip(): line for line in shown.splitlines()}
     assert lines["checkpoint_seconds"].endswith("# seconds between checkpoints")
-    assert lines["batch_size"].split("#")[0].split() == ["batch_size:", "128"]
+    assert lines["d_model"].split() == [
+        *["d_model:", "32", "#", "width", "of", "the", "residual", "stream"]
+    ]
     assert lines["attribute_order"].endswith("one of random, fixed, coupled")
     assert lines["learning_rate"].endswith("# peak, after warm-up")
     assert "base" not in lines

@@ -17,6 +17,7 @@ from omegaconf import DictConfig
 
 from physlm.config.comments import commented
 from physlm.config.files import config_dir
+from physlm.config.words import as_meant
 from physlm.errors import InputError
 from physlm.revision import version_line
 from physlm.suggestions import did_you_mean
@@ -66,13 +67,14 @@ class Application(Hydra):
     def _points(self, config_name: str | None, overrides: list[str]) -> list[list[str]] | None:
         """The overrides of every point of a sweep; None where there is a single run."""
         config = self.compose_config(config_name, overrides, RunMode.MULTIRUN)
-        given = OverridesParser.create().parse_overrides(overrides)
+        words = as_meant(overrides)
+        given = OverridesParser.create().parse_overrides(words)
         if config.hydra.mode is not RunMode.MULTIRUN and not any(
             word.is_sweep_override() for word in given
         ):
             return None
         params = [f"{key}={value}" for key, value in (config.hydra.sweeper.params or {}).items()]
-        parsed = OverridesParser.create(self.config_loader).parse_overrides([*params, *overrides])
+        parsed = OverridesParser.create(self.config_loader).parse_overrides([*params, *words])
         (points,) = BasicSweeper.split_arguments(parsed, None)
         return points
 
