@@ -171,13 +171,13 @@ def show_replication(replication: "Replication", config: RunConfig) -> None:
         console.print(table_of_many(alike, config, rate))
     if len(by_rate) > 1:
         console.print(table_of_points([_point(record) for record in finished]))
+    print(f"runs: {config.runs_dir}", flush=True)
     path = replication.directory / "histogram.png"
     with harmless(f"drawing {path}"):
         from physlm.analysis.figures import draw_histograms
 
         if draw_histograms(finished, path):
             print(f"histogram: {path}", flush=True)
-    print(f"runs: {config.runs_dir}", flush=True)
     errors = {**replication.errors, **faults(replication.outcomes)}
     if errors:
         status = max(explain(e, f"run {i}: ") for i, e in sorted(errors.items()))
