@@ -95,7 +95,7 @@ def _run_alone(point: RunConfig, *, is_sweep: bool) -> None:
     _refuse_replicas_of_one(point)
     if is_sweep:
         _require_free_parents(point)
-    outcome = _carried_out(point)
+    outcome = _carried_out(point, is_sweep=is_sweep)
     if outcome is not None:
         with harmless("printing the table"):
             show(outcome, point)
@@ -109,7 +109,7 @@ def _require_free_parents(point: RunConfig) -> None:
             raise RunInUseError(earlier.path)
 
 
-def _carried_out(config: RunConfig) -> Outcome | None:
+def _carried_out(config: RunConfig, *, is_sweep: bool) -> Outcome | None:
     """The outcome of a run; for a finished one only the record is loaded."""
     directory = RunDirectory(config.run_dir)
     if is_main_process() and (done := settled_outcome(config, directory)) is not None:
@@ -118,7 +118,7 @@ def _carried_out(config: RunConfig) -> Outcome | None:
 
     # Other processes of a distributed run would start without the one that finds it in use.
     is_distributed = config.runtime.n_devices * config.runtime.n_nodes > 1
-    return execute(config, directory, waits=is_distributed)
+    return execute(config, directory, waits=is_sweep and is_distributed)
 
 
 def _refuse_replicas_of_one(config: RunConfig) -> None:
