@@ -201,5 +201,5 @@ def test_a_model_without_attention_patterns_is_refused(corpus):
     with pytest.raises(InputError, match="cfg_attention: this model has no attention patterns"):
         CfgAttentionConfig().check(Uniform(corpus), corpus)
     encoder = EncoderConfig(d_model=16, n_layers=1).build(4, 80, 0)
-    with pytest.raises(InputError, match="Encoder attends to both sides"):
+    with pytest.raises(InputError, match="this model attends to both sides"):
         CfgAttentionConfig().check(encoder, corpus)
