@@ -176,7 +176,7 @@ def test_an_interrupted_parallel_sweep_goes_on(words, tmp_path):
 @pytest.mark.parametrize("words", [("seed=0,1,2,3", "--multirun"), ("seeds=4",)])
 def test_copies_of_one_command_are_a_queue(words, tmp_path):
     """Each point is trained once, and nobody fails; both have the table of all at the end."""
-    command = [sys.executable, "-m", "physlm.run", *TINY, "data.exposures=200", *words]
+    command = [sys.executable, "-m", "physlm.run", *TINY, "data.exposures=60", *words]
     started = [
         subprocess.Popen(
             command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
