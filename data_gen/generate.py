@@ -5,11 +5,11 @@ import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import hydra
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
 
-from physlm.config import config_dir, register, typed
+from physlm.config import register, typed
+from physlm.config.application import run_application
 from physlm.data.corpus import DataConfig, require_at_least
 from physlm.data.export import Writable, write_corpus
 from physlm.errors import InputError, refused_values
@@ -36,11 +36,8 @@ def main(world: str) -> None:
     """Write the corpus of a world; the last line of standard output is its folder."""
     register()
     ConfigStore.instance().store(name="corpus_schema", node=GenerateConfig)
-    entry = hydra.main(
-        config_path=str(config_dir()), config_name=f"corpus_{world}", version_base="1.3"
-    )
     try:
-        entry(_generate)()
+        run_application(sys.argv[1:], _generate, f"corpus_{world}")
     except Exception as error:  # noqa: BLE001 - the last handler: every error becomes one line
         sys.exit(explain(error))
 

@@ -25,11 +25,13 @@ from physlm.data.tasks.question_table import QUESTIONS, question_tables
 from physlm.errors import InputError, refused_values
 from physlm.messages import explain
 from physlm.preparation import corpus_of
+from physlm.revision import add_version
 
 
 def main() -> None:
     """Write a table of questions with their answers, and print their number."""
     parser = argparse.ArgumentParser(prog="python -m data_gen.questions", description=__doc__)
+    add_version(parser)
     parser.add_argument("words", nargs="+", help="such as +experiment=extraction seed=1")
     parser.add_argument(
         "--output", type=Path, required=True, help="folder or .parquet file to write"

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import hydra
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig
 from rich.console import Console
@@ -21,7 +20,8 @@ from rich.progress import (
 from rich.progress import Progress as Bar
 
 from data_gen.generate import require_output
-from physlm.config import config_dir, register, typed
+from physlm.config import register, typed
+from physlm.config.application import run_application
 from physlm.data.corpus import require_at_least
 from physlm.data.people.bior import BiorConfig, persons_of
 from physlm.data.texts.discourse import Person
@@ -86,9 +86,8 @@ def main() -> None:
     """Write a file of biographies; the last line of standard output is its name."""
     register()
     ConfigStore.instance().store(name="rewrite_schema", node=RewriteConfig)
-    entry = hydra.main(config_path=str(config_dir()), config_name="rewrite", version_base="1.3")
     try:
-        entry(_rewrite)()
+        run_application(sys.argv[1:], _rewrite, "rewrite")
     except Exception as error:  # noqa: BLE001 - the last handler: every error becomes one line
         sys.exit(explain(error))
 

@@ -13,11 +13,13 @@ from physlm.data.people.knowledge import KnowledgeCorpus
 from physlm.data.texts.text_diversity import text_diversity
 from physlm.errors import InputError, refused_values
 from physlm.messages import explain
+from physlm.revision import add_version
 
 
 def main() -> None:
     """Print a table with one row for each world."""
     parser = argparse.ArgumentParser(prog="python -m data_gen.text_diversity", description=__doc__)
+    add_version(parser)
     parser.add_argument("worlds", nargs="+", help="words such as 'data=bior data.n_people=10000'")
     chosen = parser.parse_args()
     register()

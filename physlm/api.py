@@ -13,7 +13,6 @@ Libraries that compute are loaded when they are first used.
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,12 +23,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from physlm.config import RunConfig, composed, recorded
 from physlm.errors import InputError, refused_values
-from physlm.messages import refused_words
 from physlm.outcome import Outcome, settled_outcome
 from physlm.record import RunRecord, read_record
 from physlm.report.exploration.source import source_of
 from physlm.run_directory import RunDirectory, read_curves
 from physlm.science import flatten
+from physlm.suggestions import did_you_mean
 from physlm.train.runtime import is_main_process
 
 if TYPE_CHECKING:
@@ -374,14 +373,8 @@ def _configuration(words: Sequence[str | RunConfig], keys: Mapping[str, object])
     if given:
         return given[0]
     texts = tuple(word for word in words if isinstance(word, str))
-    known = _keys_of(_composed(texts)) if keys else []
-    return _composed((*texts, *(f"{_full(k, known)}={_value(v)}" for k, v in keys.items())))
-
-
-def _composed(words: tuple[str, ...]) -> RunConfig:
-    """The configuration of overrides, refused in the words of the command line."""
-    with refused_words():
-        return composed(words)
+    known = _keys_of(composed(texts)) if keys else []
+    return composed((*texts, *(f"{_full(k, known)}={_value(v)}" for k, v in keys.items())))
 
 
 def _keys_of(config: RunConfig) -> list[str]:
@@ -402,10 +395,8 @@ def _full(name: str, known: Sequence[str]) -> str:
         return found[0]
     if found:
         raise InputError(f"{name}= could be {' or '.join(found)}; write one as '{found[0]}=...'")
-    last = {key.rpartition(".")[2]: key for key in known}
-    close = difflib.get_close_matches(name, last, n=1)
-    hint = f"did you mean {close[0]}=?" if close else "physlm.run --help lists the keys"
-    raise InputError(f"unknown key: {name}; {hint}")
+    near = did_you_mean(name, (key.rpartition(".")[2] for key in known))
+    raise InputError(f"unknown key {name}{near or '; python -m physlm.run --help lists the keys'}")
 
 
 def _value(value: object) -> str:

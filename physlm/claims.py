@@ -12,11 +12,13 @@ from physlm.report.decisions import decided_experiments
 from physlm.report.experiment import EXPERIMENT
 from physlm.report.ledger import DecidedExperiment, all_claims, ledger, write_section
 from physlm.report.results import METRICS, RUNS
+from physlm.revision import add_version
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; its exit status."""
     parser = argparse.ArgumentParser(prog="python -m physlm.claims", description=__doc__)
+    add_version(parser)
     parser.add_argument(
         "folders", nargs="+", type=Path, help=f"folders with {EXPERIMENT}, runs.csv and metrics.csv"
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 
 class InputError(ValueError):
@@ -41,11 +42,40 @@ class DivergedError(ArithmeticError):
 
 
 class FailedPointError(RuntimeError):
-    """A point of a sweep failed, and has reported its error."""
+    """Points of a sweep failed, and have reported their errors.
 
-    def __init__(self, status: int) -> None:
-        super().__init__(status)
-        self.status = status
+    Args:
+        status: Exit status of the worst.
+        n_failed: Number of points that failed.
+        n_points: Number of all points.
+    """
+
+    def __init__(self, status: int, n_failed: int, n_points: int) -> None:
+        super().__init__(status, n_failed, n_points)
+        self.status, self.n_failed, self.n_points = status, n_failed, n_points
+
+    def __str__(self) -> str:
+        if self.n_failed == self.n_points:
+            return f"all {self.n_points} runs failed, as reported above"
+        return (
+            f"{self.n_failed} of {self.n_points} runs failed, as reported above; the same command "
+            "repeats only these"
+        )
+
+
+class RunInUseError(InputError):
+    """Another process works on a run.
+
+    Args:
+        path: Its directory.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.path = path
+
+    def __str__(self) -> str:
+        return f"{self.path} is in use by another process; wait for it or stop it"
 
 
 class KilledProcessError(RuntimeError):

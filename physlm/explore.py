@@ -13,6 +13,7 @@ from physlm.interruption import stop_requests
 from physlm.messages import explain
 from physlm.report.exploration.graph_options import add_graph_options, check_graph_options
 from physlm.report.exploration.source import Source, source_of
+from physlm.revision import add_version
 from physlm.watching import outlive_readers, table_console
 
 if TYPE_CHECKING:
@@ -256,6 +257,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    add_version(parser)
     _add_input(parser)
     _add_lens(parser)
     _add_output(parser)

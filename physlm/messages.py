@@ -4,7 +4,6 @@ import os
 import re
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import yaml
 from hydra.errors import HydraException
@@ -52,10 +51,6 @@ _REMEDIES = (
     ),
     (re.compile(r"^MisconfigurationException$"), "check the devices of this machine"),
     (
-        re.compile(r"^Unexpected type for root: NoneType"),
-        "a value of a part that is null; choose the part first, as +canon=abcd does model.canon",
-    ),
-    (
         re.compile(r"^Config group override must be a string or a list"),
         "a group takes the name of an option; write ~GROUP, such as ~eval, to remove it",
     ),
@@ -75,37 +70,11 @@ def explain(error: BaseException, prefix: str = "") -> int:
     return status
 
 
-@contextmanager
-def refused_words() -> Iterator[None]:
-    """A context in which overrides that Hydra refuses are errors of the user's input.
-
-    Raises:
-        InputError: For every such error inside, with the line that the command prints.
-    """
-    try:
-        yield
-    except (HydraException, OmegaConfBaseException) as error:
-        raise InputError(one_line(error)) from error
-
-
 def one_line(error: BaseException) -> str:
     """The message of an error on one line, with the cause that Hydra wraps."""
-    if isinstance(error, FailedPointError):
-        return "some runs failed, as reported above; the same command repeats only these"
     if isinstance(error, KeyboardInterrupt):
         return "asked to stop; run the same command to go on"
     text = " ".join(str(error).split())
-    if found := re.match(r"Could not override '([^']*)'", text):
-        key = found.group(1)
-        if key in {"experiment", "sweeps"} or "/" in key:
-            return f"{key} needs a plus: write +{key}=NAME"
-        if re.search(r" not in 'Inherited", str(error.__cause__)):  # its schemas have few keys
-            section = key.partition(".")[0]
-            return (
-                f"unknown key {key}: {section} is that of the run of init_from; set it there, as "
-                f"in 'init_from=\"+experiment=NAME {key}=...\"'"
-            )
-        return f"unknown key {key}; --help lists the keys"
     if isinstance(error, HydraException) and error.__cause__ is not None:
         text = f"{text}: {str(error.__cause__).splitlines()[0]}"
     return text.split(" Config search path:")[0] or type(error).__name__

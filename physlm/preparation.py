@@ -182,7 +182,7 @@ def _require_targets(model: LanguageModel, corpus: Corpus) -> None:
     """
     if not model.is_causal and marks_targets(corpus):
         raise InputError(
-            f"{type(model).__name__} predicts masked tokens, and this corpus marks the tokens to "
+            "this model predicts masked tokens, and this corpus marks the tokens to "
             "be predicted; use a decoder, such as model=gpt2"
         )
 

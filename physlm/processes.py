@@ -8,17 +8,18 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.progress import track
 
 from physlm.config import RunConfig, register
-from physlm.errors import InterruptedRunError, KilledProcessError
+from physlm.errors import InterruptedRunError, KilledProcessError, RunInUseError
 from physlm.outcome import Outcome
 from physlm.pipeline import execute
 from physlm.preparation import prepare
-from physlm.run_directory import RunDirectory
+from physlm.run_directory import RunDirectory, first_free
 from physlm.train.cpu import n_cores
 from physlm.train.runtime import RuntimeConfig
 from physlm.watching import outlive_readers
@@ -28,6 +29,8 @@ def in_processes(
     points: Sequence[RunConfig],
 ) -> tuple[dict[str, Outcome], dict[str, BaseException]]:
     """Complete each point in a process: one at a time on a GPU, else one per core.
+
+    Points that other processes work on come last, so that copies of one command share the work.
 
     Returns:
         By run id, the outcomes of the runs that ended, and the errors of the others.
@@ -42,7 +45,13 @@ def in_processes(
     errors: dict[str, BaseException] = {}
     console = Console(stderr=True)
     waiting = deque(replace(point, runtime=quiet) for point in points)
-    while waiting:  # a killed process breaks the pool; the rest needs a new one
+    by_id = {point.run_id: point for point in waiting}
+    in_use: dict[str, Path] = {}  # of other processes, by run id
+    while waiting or in_use:  # a killed process breaks the pool; the rest needs a new one
+        if not waiting:
+            free = first_free(in_use.values())
+            waiting.extend(by_id[run_id] for run_id, path in in_use.items() if path in free)
+            in_use = {run_id: path for run_id, path in in_use.items() if path not in free}
         with _pool(min(n_workers, len(waiting))) as pool:
             ends = track(
                 _as_completed(pool, waiting, n_workers),
@@ -54,7 +63,9 @@ def in_processes(
             )
             for run_id, future in ends:
                 error = future.exception()
-                if error is not None:
+                if isinstance(error, RunInUseError):
+                    in_use[run_id] = error.path
+                elif error is not None:
                     was_killed = isinstance(error, BrokenProcessPool)
                     errors[run_id] = KilledProcessError() if was_killed else error
                 elif (outcome := future.result()) is not None:
@@ -91,7 +102,8 @@ def _as_completed(
 
 
 def _execute(point: RunConfig) -> Outcome | None:
-    return execute(point, RunDirectory(point.run_dir), waits=True)
+    is_distributed = point.runtime.n_devices * point.runtime.n_nodes > 1
+    return execute(point, RunDirectory(point.run_dir), waits=is_distributed)
 
 
 def _begin() -> None:

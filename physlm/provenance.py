@@ -1,16 +1,14 @@
 """Provenance of a result: code, machine, and changes from the experiment."""
 
-import subprocess
 from dataclasses import replace
-from functools import cache
 from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from physlm import __version__
 from physlm.config import RunConfig, composed, config_dir
 from physlm.errors import InputError
 from physlm.models.architecture import ModelConfig
+from physlm.revision import git_revision
 from physlm.science import differences, science_of
 
 if TYPE_CHECKING:
@@ -64,32 +62,13 @@ def changes_of(config: RunConfig) -> dict[str, str] | None:
 def software(model: ModelConfig) -> dict[str, Any]:
     """Versions of the libraries that a model uses, and the git revision of physlm."""
     versions = {name: version(name) for name in (*_LIBRARIES, *model.libraries)}
-    return {"physlm": __version__, **versions, **_git_revision()}
+    return {"physlm": __version__, **versions, **git_revision()}
 
 
 def _totals(model: "LanguageModel") -> dict[str, int]:
     """Total parameters, and the active ones per token if these are fewer."""
     total, active = sum(model.n_parameters().values()), model.n_active_parameters()
     return {"total": total} if active == total else {"total": total, "active": active}
-
-
-@cache
-def _git_revision() -> dict[str, Any]:
-    """The commit that the code was at when this process first asked, where it is a checkout."""
-    folder = Path(__file__).resolve().parent.parent
-    if not (folder / ".git").exists():
-        return {"git_revision": None, "git_dirty": None}
-
-    def git(*words: str) -> str | None:
-        command = ["git", "-C", str(folder), *words]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        return done.stdout.strip() if done.returncode == 0 else None
-
-    status = git("status", "--porcelain", "--untracked-files=no")
-    return {
-        "git_revision": git("rev-parse", "HEAD"),
-        "git_dirty": None if status is None else bool(status),
-    }
 
 
 def _hardware(device: str) -> str:

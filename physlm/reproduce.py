@@ -30,6 +30,7 @@ from physlm.report.experiment import (
     experiments_folder,
     read_experiment,
 )
+from physlm.revision import add_version
 from physlm.run_directory import RunDirectory
 from physlm.watching import outlive_readers, tell
 
@@ -187,6 +188,7 @@ def _parser() -> argparse.ArgumentParser:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    add_version(parser)
     parser.add_argument("experiment", help="its name in experiments/, or the path of its folder")
     parser.add_argument(
         "overrides", nargs="*", metavar="KEY=VALUE", help="changes of every run, as of physlm.run"

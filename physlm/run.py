@@ -2,27 +2,35 @@
 
 import os
 import sys
-from collections.abc import Sequence
+from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
-import hydra
-from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from physlm.api import Run, carried_out, run
-from physlm.config import RunConfig, config_dir, register, run_config
-from physlm.errors import FailedPointError, InputError
+from physlm.config import RunConfig, register, run_config
+from physlm.config.application import run_application
+from physlm.config.lineage import lineage
+from physlm.errors import FailedPointError, InputError, RunInUseError
 from physlm.messages import INTERRUPTED, explain
 from physlm.outcome import Outcome, faults
+from physlm.points import EndedPoint, SweepApplication
 from physlm.record import RunRecord
+from physlm.report.points import Point, table_of_points
 from physlm.report.printed import table, table_of_many
+from physlm.run_directory import RunDirectory
 from physlm.watching import harmless, outlive_readers, table_console
 
 if TYPE_CHECKING:
     from physlm.replication import Replication
+
+_NOTHING_CHOSEN = (
+    "Nothing is run without a word: write +experiment=NAME for a published claim, or data=bios for "
+    "the default run (10,000 people, hours on two cores).\n"
+)
 
 
 def main() -> None:
@@ -30,77 +38,78 @@ def main() -> None:
     outlive_readers()
     statuses: list[int] = []
 
-    def point(composed: DictConfig) -> None:
-        statuses.append(_run_point(composed))
+    def point(composed: DictConfig) -> EndedPoint:
+        ended = _run_point(composed)
+        statuses.append(ended.status)
+        return ended
 
     try:
-        refuse_odd_flags(sys.argv[1:])
         register()
-        hydra.main(config_path=str(config_dir()), config_name="config", version_base="1.3")(point)()
+        words = sys.argv[1:]
+        if not words:
+            print(_NOTHING_CHOSEN)
+        run_application(words or ["--help"], point, "config", SweepApplication)
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - every error becomes one line
         sys.exit(explain(error))
     sys.exit(max(statuses, default=0))
 
 
-def refuse_odd_flags(words: Sequence[str]) -> None:
-    """Refuse unknown flags in one line; the flag parser would print its whole usage.
-
-    Raises:
-        InputError: If flags are unknown, or do not come last.
-    """
-
-    def refuse(message: str) -> NoReturn:
-        raise InputError(f"{message}; --help lists what can be given")
-
-    parser = get_args_parser()
-    parser.error = refuse  # type: ignore[method-assign]
-    known, unknown = parser.parse_known_args(words)
-    if unknown and unknown[0].startswith("-"):
-        refuse(f"unknown flag {unknown[0]}")
-    if unknown:
-        raise InputError(f"{unknown[0]} comes after a flag; write flags such as --multirun last")
-    if known.experimental_rerun:
-        raise InputError(
-            f"--experimental-rerun {known.experimental_rerun}: no job files are kept; the same "
-            "command goes on with a run"
-        )
-
-
-def _run_point(composed: DictConfig) -> int:
-    """One point, alone or of a sweep; its exit status.
-
-    Raises:
-        FailedPointError: If a point of a sweep failed, which stops no other point.
-    """
+def _run_point(composed: DictConfig) -> EndedPoint:
+    """One point, alone or of a sweep; an error becomes a line and its exit status."""
     outlive_readers()  # in a process of a sweep, too
     prefix = ""
     is_sweep = HydraConfig.get().mode is RunMode.MULTIRUN
     if is_sweep:
         prefix = f"point {HydraConfig.get().job.override_dirname}: "
+    run_dirs: tuple[Path, ...] = ()
     try:
         config = run_config(composed)
+        run_dirs = tuple(point.run_dir for point in config.points)
         if is_sweep or len(config.points) > 1:
             _refuse_helpers_of_a_sweep(config)
         if len(config.points) > 1:
             from physlm.replication import replicate  # loads torch
 
             show_replication(replicate(config), config)
-            return 0
-        _refuse_replicas_of_one(config)
-        point = config.points[0]
-        outcome = carried_out(point, waits=is_sweep)
-        if outcome is not None:
-            with harmless("printing the table"):
-                show(outcome, point)
-            outcome.record.raise_unless_finished()
-    except (Exception, KeyboardInterrupt) as error:
-        status = explain(error, prefix)
-        if is_sweep and status != INTERRUPTED:
-            raise FailedPointError(status) from error
+        else:
+            _run_alone(config.points[0], is_sweep=is_sweep)
+    except RunInUseError as error:
         if is_sweep:
+            return EndedPoint(0, run_dirs, in_use=error.path)
+        return EndedPoint(explain(error, prefix), run_dirs)
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - every error becomes one line
+        status = explain(error, prefix)
+        if is_sweep and status == INTERRUPTED:
             sys.exit(status)
-        return status
-    return 0
+        return EndedPoint(status, run_dirs)
+    return EndedPoint(0, run_dirs)
+
+
+def _run_alone(point: RunConfig, *, is_sweep: bool) -> None:
+    """One run and its table.
+
+    Raises:
+        RunInUseError: If another process works on it or, in a sweep, on a run that it starts from.
+        DivergedError: If the loss was not finite.
+        UnmeasuredError: If a scorer failed.
+    """
+    _refuse_replicas_of_one(point)
+    if is_sweep:
+        _require_free_parents(point)
+    # Other processes of a distributed run would start without the one that finds it in use.
+    is_distributed = point.runtime.n_devices * point.runtime.n_nodes > 1
+    outcome = carried_out(point, waits=is_sweep and is_distributed)
+    if outcome is not None:
+        with harmless("printing the table"):
+            show(outcome, point)
+        outcome.record.raise_unless_finished()
+
+
+def _require_free_parents(point: RunConfig) -> None:
+    """Leave a point for later that would have to wait for another process."""
+    for earlier in map(RunDirectory, (one.run_dir for one in lineage(point)[:-1])):
+        if not earlier.record.exists() and earlier.is_in_use():
+            raise RunInUseError(earlier.path)
 
 
 def _refuse_replicas_of_one(config: RunConfig) -> None:
@@ -151,6 +160,9 @@ def show_replication(replication: "Replication", config: RunConfig) -> None:
         by_rate.setdefault(record.config["optim"]["learning_rate"], []).append(record)
     for rate, alike in sorted(by_rate.items()):
         console.print(table_of_many(alike, config, rate))
+    if len(by_rate) > 1:
+        console.print(table_of_points([_point(record) for record in finished]))
+    print(f"runs: {config.runs_dir}", flush=True)
     path = replication.directory / "histogram.png"
     with harmless(f"drawing {path}"):
         from physlm.analysis.figures import draw_histograms
@@ -159,7 +171,13 @@ def show_replication(replication: "Replication", config: RunConfig) -> None:
             print(f"histogram: {path}", flush=True)
     errors = {**replication.errors, **faults(replication.outcomes)}
     if errors:
-        raise FailedPointError(max(explain(e, f"run {i}: ") for i, e in sorted(errors.items())))
+        status = max(explain(e, f"run {i}: ") for i, e in sorted(errors.items()))
+        raise FailedPointError(status, n_failed=len(errors), n_points=len(config.points))
+
+
+def _point(record: RunRecord) -> Point:
+    """A run with the rate that it differs by from others of its command."""
+    return Point((f"optim.learning_rate={record.config['optim']['learning_rate']:g}",), (record,))
 
 
 class _Callable(ModuleType):

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,11 +12,13 @@ import yaml
 from filelock import FileLock, Timeout
 
 from physlm.atomic import write_text
-from physlm.errors import InputError, refused_values
+from physlm.errors import InputError, RunInUseError, refused_values
 from physlm.record import RunRecord, read_record
 from physlm.science import SCIENCE, flatten
 from physlm.sources import keep_copies, sha256
 from physlm.watching import tell
+
+_POLL_SECONDS = 1.0  # between looks at the locks of other processes
 
 
 class RunDirectory:
@@ -52,7 +55,7 @@ class RunDirectory:
             waits: Whether to wait, with a word, for another process that works on this run.
 
         Raises:
-            InputError: If another process is working on this run, unless one waits for it.
+            RunInUseError: If another process is working on this run, unless one waits for it.
         """
         self.path.mkdir(parents=True, exist_ok=True)
         lock = FileLock(self.path / "lock")
@@ -60,15 +63,23 @@ class RunDirectory:
             lock.acquire(timeout=0)
         except Timeout:
             if not waits:
-                raise InputError(
-                    f"{self.path} is in use by another process; wait for it or stop it"
-                ) from None
+                raise RunInUseError(self.path) from None
             tell(f"{self.path} is in use by another process; waiting for it")
             lock.acquire()
         try:
             yield
         finally:
             lock.release()
+
+    def is_in_use(self) -> bool:
+        """Whether another process is working on this run."""
+        if not self.path.is_dir():
+            return False
+        try:
+            with FileLock(self.path / "lock", timeout=0):
+                return False
+        except Timeout:
+            return True
 
     def figure(self, name: str) -> Path:
         """Where a figure is, or would be."""
@@ -189,6 +200,18 @@ class RunDirectory:
                 f"{expected[:12]}...); put it back, or run again with force=true"
             )
         return path
+
+
+def first_free(paths: Iterable[Path]) -> set[Path]:
+    """Those of some run directories that are free, after waiting, with a word, for the first."""
+    every = sorted(set(paths))
+    is_told = False
+    while not (free := {path for path in every if not RunDirectory(path).is_in_use()}):
+        if not is_told:
+            tell(f"{', '.join(map(str, every))} in use by other processes; waiting for one of them")
+        is_told = True
+        time.sleep(_POLL_SECONDS)
+    return free
 
 
 def read_curves(path: Path) -> list[dict[str, float]]:

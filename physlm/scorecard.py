@@ -16,6 +16,7 @@ from physlm.errors import InputError
 from physlm.messages import explain
 from physlm.report.command_line import require_folder
 from physlm.report.scorecard.card import TESTS
+from physlm.revision import add_version
 from physlm.watching import outlive_readers, table_console, tell
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    add_version(parser)
     add = parser.add_argument
     about = "directories of finished runs, or folders of causal transformers checkpoints"
     add("models", nargs="*", type=Path, metavar="MODEL", help=about)

@@ -2,16 +2,16 @@
 
 import itertools
 import shlex
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 
 import yaml
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
-from omegaconf.errors import OmegaConfBaseException
 
 from physlm.config import RunConfig, composed
 from physlm.config.registered import sweep_file
+from physlm.config.words import as_meant
 from physlm.errors import InputError
 from physlm.messages import one_line
 
@@ -29,19 +29,34 @@ def configurations(words: tuple[str, ...], scale: str) -> tuple[RunConfig, ...]:
     """
     found: list[RunConfig] = []
     try:
-        for point in _points(_without_seeds(words)):
+        for point in points_of(words, with_seeds=False):
             found += composed((*point, f"scale={scale}")).points
-    except (HydraException, OmegaConfBaseException) as error:
+    except HydraException as error:
         raise InputError(f"{shlex.join(words)}: {one_line(error)}") from error
     return tuple(found)
 
 
-def _without_seeds(words: Iterable[str]) -> list[str]:
-    """The overrides, preceded by those of the sweeps that they name, without seeds."""
-    words = list(words)
+def points_of(words: Sequence[str], *, with_seeds: bool = True) -> Iterator[tuple[str, ...]]:
+    """The overrides of each point of a command, with one value each, as in Hydra's basic sweeper.
+
+    Args:
+        words: Overrides, preceded here by those of the sweeps that they name.
+        with_seeds: Whether to keep the words that choose seeds.
+    """
     sweeps = [word.removeprefix("+sweeps=") for word in words if word.startswith("+sweeps=")]
     every = [*itertools.chain.from_iterable(map(_swept, sweeps)), *words]
-    return [word for word in every if not word.startswith(("seed=", "seeds="))]
+    if not with_seeds:
+        every = [word for word in every if not word.startswith(("seed=", "seeds="))]
+    choices: dict[str, list[str]] = {}  # the last word of a key counts
+    for override in OverridesParser.create().parse_overrides(as_meant(every)):
+        values = (
+            override.sweep_string_iterator()
+            if override.is_sweep_override()
+            else [override.get_value_element_as_str()]
+        )
+        key = override.get_key_element()
+        choices[key] = [f"{key}={value}" for value in values]
+    return itertools.product(*choices.values())
 
 
 def _swept(name: str) -> list[str]:
@@ -50,15 +65,3 @@ def _swept(name: str) -> list[str]:
         raise InputError(f"+sweeps={name}: {path} does not exist")
     content = yaml.safe_load(path.read_text(encoding="utf-8"))
     return [f"{key}={value}" for key, value in content["hydra"]["sweeper"]["params"].items()]
-
-
-def _points(words: Sequence[str]) -> Iterator[tuple[str, ...]]:
-    """The overrides of each point, with one value each, as in Hydra's basic sweeper."""
-    choices = []
-    for override in OverridesParser.create().parse_overrides(list(words)):
-        is_swept = override.is_sweep_override()
-        values = (
-            override.sweep_string_iterator() if is_swept else [override.get_value_element_as_str()]
-        )
-        choices.append([f"{override.get_key_element()}={value}" for value in values])
-    return itertools.product(*choices)

@@ -172,7 +172,7 @@ def test_a_configuration_is_run_as_it_is(tiny, folder):
 @pytest.mark.parametrize(
     ("words", "keys", "said"),
     [
-        ((), {"n_peopel": 3}, r"unknown key: n_peopel; did you mean n_people=\?"),
+        ((), {"n_peopel": 3}, r"unknown key n_peopel; did you mean n_people\?"),
         ((), {"n_people": "many"}, "'many' of type 'str' could not be converted to Integer"),
         ((), {"n_people": 0}, "n_people=0; must be at least 1"),
         (("+experiment=nothing",), {}, "nothing"),

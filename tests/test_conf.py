@@ -8,8 +8,8 @@ import pytest
 import yaml
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
-from hydra.errors import HydraException
 from hydra.types import RunMode
+from omegaconf import OmegaConf
 
 from physlm.config import RunConfig, composed, config_dir, register, run_config
 from physlm.config.files import option_names
@@ -26,6 +26,7 @@ from physlm.errors import InputError
 from physlm.measurement import metric_text, parse_metric
 from physlm.models.size import n_parameters
 from physlm.report.results import Results
+from physlm.sweep import points_of
 
 register()
 
@@ -287,7 +288,7 @@ def test_a_configuration_survives_its_file(config):
     ],
 )
 def test_what_hydra_does_not_know_is_refused(config, override):
-    with pytest.raises(HydraException):
+    with pytest.raises(InputError):
         config(override)
 
 
@@ -319,20 +320,54 @@ def test_every_launcher_composes(config, launcher):
     assert config("+experiment=capacity_100x", f"launcher={launcher}").experiment == "capacity_100x"
 
 
-def test_a_sweep_takes_the_keys_of_its_experiment(config):
-    assert config("+sweeps=cfg_robustness", "data.n_strings=500").data.n_strings == 500
-
-
 def test_what_an_experiment_measures_can_be_exchanged(config):
     for name in ("cfg_learn", "cfg_inside", "cfg_robust"):
         assert set(config(f"+experiment={name}", "eval=cfg_probing").eval) == {"cfg_probing"}
 
 
-def test_every_sweep_composes(config):
-    sweeps = sorted((config_dir().parent / "sweeps").glob("*.yaml"))
-    assert sweeps
-    for path in sweeps:
-        assert config(f"+sweeps={path.stem}").seed == 0
+# A key of each sweep that makes it smaller; of the others it is data.n_people=50.
+SMALLER = {
+    "architectures": "data.n_documents=500",
+    "attribute_probing": "eval.q_probe.n_steps=5",
+    "capacity_domain_token": "data.target.n_people=50",
+    "capacity_junk": "data.target.n_people=50",
+    "capacity_quantised": "eval.capacity.n_renderings=1",
+    "celebrity": "data.exposures=2",
+    "cfg_grammars": "data.n_strings=500",
+    "cfg_positions": "data.n_strings=500",
+    "cfg_robustness": "data.n_strings=500",
+    "extraction": "data.exposures=2",
+    "mixed_training": "data.biographies.n_people=50",
+    **dict.fromkeys(
+        (
+            "manipulation_classification",
+            "manipulation_comparison",
+            "manipulation_inverse",
+            "manipulation_inverse_alone",
+            "manipulation_retrieval",
+            "two_hop",
+        ),
+        "data.exposures=2",
+    ),
+}
+SWEEPS = sorted(path.stem for path in (config_dir().parent / "sweeps").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("name", SWEEPS)
+def test_every_sweep_takes_keys_of_its_experiment(name):
+    key, _, value = SMALLER.get(name, "data.n_people=50").partition("=")
+    words = (f"+sweeps={name}", "seed=7", f"{key}={value}")
+    loader, swept = loaded(words, RunMode.MULTIRUN)
+    assert swept.hydra.mode is RunMode.MULTIRUN
+    assert OmegaConf.select(swept, key) == int(value)
+    *_, last = points_of(words)
+    assert OmegaConf.select(loader.load_sweep_config(swept, list(last)), key) == int(value)
+    assert all("seed=7" in point for point in points_of(words))
+
+
+def test_there_are_sweeps():
+    assert len(SWEEPS) >= 30
+    assert set(SMALLER) <= set(SWEEPS)
 
 
 FITS = [

@@ -22,11 +22,6 @@ def caused(error, cause):
     [
         (InputError("n=0; must be at least 1"), "error: n=0; must be at least 1", BAD_INPUT),
         (
-            AssertionError("Unexpected type for root: NoneType"),
-            "error: .*NoneType; a value of a part that is null; choose the part first, as .canon=",
-            BAD_INPUT,
-        ),
-        (
             SafetensorError(
                 "Error while serializing: I/O error: No space left on device (os error 28)"
             ),

@@ -86,7 +86,10 @@ def test_a_script_adds_a_world_a_scorer_and_an_experiment(tmp_path):
 @pytest.mark.slow
 def test_a_script_refuses_unknown_keys_of_its_own_world(tmp_path):
     status, _, errors = run("coins.py", tmp_path, "+experiment=coins", "data.n_thorws=3")
-    assert (status, errors) == (2, "error: unknown key data.n_thorws; --help lists the keys\n")
+    assert (status, errors) == (
+        2,
+        "error: unknown key data.n_thorws; did you mean data.n_throws?\n",
+    )
 
 
 def test_a_mixer_of_somebody_else_is_trained_and_its_run_goes_on(tmp_path):

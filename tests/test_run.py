@@ -204,7 +204,7 @@ def test_a_language_is_learned_measured_on_the_way_and_looked_into(command, tmp_
         (("model.init_std=-1",), "init_std=-1"),
         (("data.chunk_length=300",), "chunk_length=300"),
         (("scale=huge",), "scale=huge"),
-        (("data=nope",), "Available options in 'data'"),
+        (("data=nope",), "data=nope is no option"),
     ],
 )
 def test_bad_input_is_one_line_and_status_2(command, words, message):
@@ -220,7 +220,7 @@ def test_bad_input_is_one_line_and_status_2(command, words, message):
     ("words", "message"),
     [
         (("data=cfg",), "eval=capacity measures worlds of people; use data=bios, bior or biod"),
-        (("data=cfg", "eval=cfg", "model=bert"), "Encoder does not generate"),
+        (("data=cfg", "eval=cfg", "model=bert"), "this model does not generate"),
         (("data=cfg", "eval=cfg", "data.grammar=cfg3z"), "grammar=cfg3z: no such grammar or file"),
         (
             ("data=cfg", "eval=cfg", "data.seq_len=64", "model.position=learned"),
@@ -243,7 +243,7 @@ def test_an_experiment_without_its_plus_is_explained(command):
     status, printed = command("experiment=capacity_100x")
     assert (status, printed.stderr) == (
         2,
-        "error: experiment needs a plus: write +experiment=NAME\n",
+        "error: experiment needs a plus: write +experiment=capacity_100x\n",
     )
 
 

@@ -88,7 +88,7 @@ def test_what_a_process_loads_is_seen():
     ("call", "said"),
     [
         ("physlm.load('nowhere')", "nowhere does not exist"),
-        ("physlm.run('+experiment=capacity_1000x', n_peopel=5)", "did you mean n_people=?"),
+        ("physlm.run('+experiment=capacity_1000x', n_peopel=5)", "did you mean n_people?"),
     ],
 )
 def test_python_answers_without_what_computes(call, said, tmp_path):
@@ -114,7 +114,7 @@ def test_schemas_of_worlds_and_of_training_load_nothing_that_computes():
         (["+experiment=mixed_training", "data.questions.train_fraction=2"], "train_fraction=2"),
         pytest.param(
             ["+experiment=capacity_1000x", "data.n_peopel=5"],
-            "unknown key data.n_peopel; --help",
+            "unknown key data.n_peopel; did you mean data.n_people?",
             marks=pytest.mark.slow,
         ),
         pytest.param(

@@ -8,11 +8,13 @@ import time
 from threading import Thread
 
 import pytest
+from filelock import FileLock
 
+from physlm.config import composed
 from physlm.record import read_record
 from physlm.run_directory import RunDirectory, read_curves
 from physlm.train.fit import saved_steps
-from tests.command_line import run
+from tests.command_line import TINY_RUN, called, run
 
 TINY = (
     "+experiment=capacity_100x",
@@ -167,3 +169,57 @@ def test_an_interrupted_parallel_sweep_goes_on(words, tmp_path):
     assert not records(tmp_path)
     subprocess.run(words, cwd=tmp_path, check=True, capture_output=True)
     assert len(records(tmp_path)) == 2
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("words", [("seed=0,1,2,3", "--multirun"), ("seeds=4",)])
+def test_copies_of_one_command_are_a_queue(words, tmp_path):
+    """Each point is trained once, and nobody fails; both have the table of all at the end."""
+    command = [sys.executable, "-m", "physlm.run", *TINY, "data.exposures=60", *words]
+    started = [
+        subprocess.Popen(
+            command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        for _ in range(2)
+    ]
+    told = [process.communicate(timeout=500) for process in started]
+    assert [process.returncode for process in started] == [0, 0], told
+    assert len(records(tmp_path)) == 4
+    for path in tmp_path.glob("runs/*/metrics.jsonl"):
+        steps = [row["step"] for row in read_curves(path) if "train/loss_nats" in row]
+        assert steps == sorted(set(steps))  # trained once
+    if "--multirun" in words:
+        assert all("4 points" in out for out, _ in told)
+        n_trained = [out.count("record: ") - out.count("finished before") for out, _ in told]
+        assert sum(n_trained) == 4
+        assert min(n_trained) > 0  # both had work
+
+
+def test_a_point_in_use_comes_last_and_is_taken_up_when_it_is_free(tmp_path):
+    words = (*TINY_RUN, "seed=0,1", "--multirun", f"runs_dir={tmp_path}")
+    first = composed((*TINY_RUN, "seed=0", f"runs_dir={tmp_path}"))
+    order = []
+
+    def release():
+        """As a process that ends without a result, once the other point has one."""
+        while not records_in(tmp_path):
+            time.sleep(0.05)
+        order.append([one.config["seed"] for one in records_in(tmp_path)])
+        held.release()
+
+    (tmp_path / first.run_id).mkdir(parents=True)
+    held = FileLock(tmp_path / first.run_id / "lock", thread_local=False)
+    held.acquire()
+    other = Thread(target=release)
+    other.start()
+    done = called(*words, cwd=tmp_path, check=0)
+    other.join()
+    assert order == [[1]]
+    assert {one.config["seed"] for one in records_in(tmp_path)} == {0, 1}
+    assert done.stderr.count("in use by other processes; waiting for one of them") <= 1
+    assert "error" not in done.stderr
+
+
+def records_in(folder):
+    return [read_record(path) for path in folder.glob("*/record.json")]

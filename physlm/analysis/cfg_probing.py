@@ -61,7 +61,7 @@ class CfgProbingConfig(ScorerConfig):
             require_strings("cfg_probing", model, corpus, ["probing", part], **{f"n_{part}": n})
         for method in ("hidden_states", "untrained"):
             if not model.shows(method):
-                raise InputError(f"eval=cfg_probing: {type(model).__name__} has no {method}")
+                raise InputError(f"eval=cfg_probing: this model has no {method}")
 
     def measure(self, model: "LanguageModel", corpus: "Corpus") -> Measurement:
         """Accuracies of the trained and the untrained model, and their differences."""

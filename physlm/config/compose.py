@@ -9,12 +9,12 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf
 
-from physlm.config.files import config_dir, use_scales
+from physlm.config.files import config_dir, groups_of, use_scales
 from physlm.config.lineage import with_parent
+from physlm.config.refusals import unknown_added_key
 from physlm.config.registered import use_sources
 from physlm.config.schema import RunConfig
 from physlm.errors import InputError, refused_values
-from physlm.registry import FOLDERS, names
 
 T = TypeVar("T")
 
@@ -62,22 +62,9 @@ def typed(composed: DictConfig, kind: type[T]) -> T:
         with refused_values():
             config = OmegaConf.to_object(composed)
     except AttributeError as error:  # `+key=value` added a key that the slots do not have
-        raise InputError(_unknown_key(composed, error)) from error
+        raise unknown_added_key(composed, error, _groups) from error
     assert isinstance(config, kind)
     return config
-
-
-def _unknown_key(composed: DictConfig, error: AttributeError) -> str:
-    """The error for an added key; Hydra takes the option of a group without files for a value."""
-    group = next((key for key in map(str, composed) if "/" in key), None)
-    kind = (group or "").rpartition("/")[2]
-    if group is None or kind not in FOLDERS:
-        return f"unknown key: {error}; --help lists the keys"
-    known = ", ".join(names(kind)) or "none but attention, the default"
-    return (
-        f"+{group}={composed[group]}: no file {group}/{composed[group]}.yaml in conf or in "
-        f"--config-dir; the registered {kind} schemas are: {known}"
-    )
 
 
 @cache
@@ -88,3 +75,11 @@ def _composed(words: tuple[str, ...]) -> DictConfig:
         return compose("config", overrides=list(words))
     with initialize_config_dir(str(config_dir()), version_base="1.3"):
         return compose("config", overrides=list(words))
+
+
+def _groups() -> list[str]:
+    """The groups of the application, or of `conf/` where there is none."""
+    if GlobalHydra.instance().is_initialized():
+        return groups_of(GlobalHydra.instance().config_loader())
+    with initialize_config_dir(str(config_dir()), version_base="1.3"):
+        return groups_of(GlobalHydra.instance().config_loader())

@@ -5,11 +5,12 @@ import inspect
 import io
 import re
 import sys
-import textwrap
 import tokenize
 from dataclasses import fields
 from enum import Enum
-from typing import Any, get_args, get_type_hints
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple, get_args, get_type_hints
 
 from physlm.schema import Schema
 
@@ -45,13 +46,14 @@ def first_sentence(documented: type) -> str:
 
 def _documented(kind: type[Schema]) -> dict[str, str]:
     """The comments and entries of the docstring on the fields that a class itself declares."""
-    source = textwrap.dedent(inspect.getsource(kind))
-    (body,) = (node.body for node in ast.parse(source).body if isinstance(node, ast.ClassDef))
-    comments, alone = _comments(source)
-    entries = _entries(kind)
+    path = inspect.getsourcefile(kind)
+    if path is None:
+        return {}
+    source, entries = _source(path), _entries(kind)
     return entries | {
-        node.target.id: _comment(node, comments, alone) or entries.get(node.target.id, "")
-        for node in body
+        node.target.id: _comment(node, source.comments, source.alone)
+        or entries.get(node.target.id, "")
+        for node in source.classes[kind.__name__].body
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
     }
 
@@ -74,12 +76,23 @@ def _comment(node: ast.AnnAssign, comments: dict[int, str], alone: set[int]) -> 
     return " ".join(comments[line] for line in lines if line in comments)
 
 
-def _comments(source: str) -> tuple[dict[int, str], set[int]]:
-    """The comments by line, and the lines that hold nothing else."""
-    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+class _Source(NamedTuple):
+    """A file: its classes by name, its comments by line, the lines that hold nothing else."""
+
+    classes: dict[str, ast.ClassDef]
+    comments: dict[int, str]
+    alone: set[int]
+
+
+@cache
+def _source(path: str) -> _Source:
+    text = Path(path).read_text(encoding="utf-8")
+    classes = {node.name: node for node in ast.parse(text).body if isinstance(node, ast.ClassDef)}
+    tokens = tokenize.generate_tokens(io.StringIO(text).readline)
     found = [token for token in tokens if token.type == tokenize.COMMENT]
     alone = {token.start[0] for token in found if token.line.lstrip().startswith("#")}
-    return {token.start[0]: token.string.lstrip("# ") for token in found}, alone
+    comments = {token.start[0]: token.string.lstrip("# ") for token in found}
+    return _Source(classes, {i: own.partition("noqa:")[0] for i, own in comments.items()}, alone)
 
 
 def _of_type(hint: Any) -> str:

@@ -9,12 +9,17 @@ import hydra._internal.hydra as hydra_internals
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.config_repository import ConfigRepository
 from hydra._internal.core_plugins.file_config_source import FileConfigSource
+from hydra.core.config_loader import ConfigLoader
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.object_type import ObjectType
+from hydra.errors import HydraException
 from hydra.plugins.config_source import ConfigResult
 from omegaconf import Container, DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
+from physlm.config.refusals import refusal
 from physlm.config.scale import Scale, chosen_scale, scale_named
+from physlm.config.words import as_meant
 from physlm.errors import InputError
 
 _AT_SCALE, _OPTIONS = "at_scale", "options"
@@ -112,10 +117,18 @@ class ScaledConfigLoader(ConfigLoaderImpl):
     def load_configuration(
         self, config_name: str | None, overrides: list[str], *args: Any, **options: Any
     ) -> DictConfig:
-        """Compose, as Hydra does, at the scale that the overrides choose."""
+        """Compose, as Hydra does, at the scale that the overrides choose.
+
+        Raises:
+            InputError: If they cannot be composed.
+        """
         scale = chosen_scale(overrides)
         self.repository = ScaledRepository(self.config_search_path, scale)
-        found = super().load_configuration(config_name, overrides, *args, **options)
+        words = as_meant(overrides)
+        try:
+            found = super().load_configuration(config_name, words, *args, **options)
+        except (HydraException, OmegaConfBaseException, AssertionError) as error:
+            raise refusal(error, words, lambda: groups_of(self)) from error
         if found.get("scale", scale) != scale:
             raise InputError(
                 f"a file sets scale={found.scale.value}, which only the command line can; write "
@@ -144,6 +157,14 @@ class ScaledConfigLoader(ConfigLoaderImpl):
         if overrides:
             return super().get_group_options(group_name, results_filter, config_name, overrides)
         return self.repository.get_group_options(group_name, results_filter)
+
+
+def groups_of(loader: ConfigLoader) -> list[str]:
+    """The groups at the top of all folders, and those within ``data`` and ``model``."""
+    within = [
+        f"{parent}/{name}" for parent in ("data", "model") for name in loader.list_groups(parent)
+    ]
+    return [*loader.list_groups(""), *within]
 
 
 def use_scales() -> None:

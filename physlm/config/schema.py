@@ -55,8 +55,8 @@ class RunConfig(Schema):
     paper: str = ""  # the part of the paper series that it tests, a tag in W&B
     seeds: int = 1  # number of runs, with consecutive seeds from `seed`
     learning_rates: list[float] = field(default_factory=list)  # one run for each rate
-    scale: Scale = Scale.laptop
-    stage: Stage = Stage.train  # measure: only measures a finished run or a checkpoint
+    scale: Scale = Scale.laptop  # size of world and model, for the machine
+    stage: Stage = Stage.train  # measure: measures a finished run or a checkpoint, untrained
     runs_dir: str = "runs"  # folder of run directories
     force: bool = False  # run again even if the record exists
     rescore: bool = False  # measure a finished run again, without training

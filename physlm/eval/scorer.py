@@ -97,7 +97,7 @@ def require_causal(name: str, model: "LanguageModel", fault: str) -> None:
         InputError: If the model is not causal.
     """
     if not model.is_causal:
-        raise InputError(f"eval={name}: {type(model).__name__} {fault}")
+        raise InputError(f"eval={name}: this model {fault}")
 
 
 def require_generation(model: "LanguageModel") -> None:

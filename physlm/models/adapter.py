@@ -99,7 +99,7 @@ def _require_queries(model: Transformer, rank: int) -> None:
             setting = f"model.position={config.position.value}"
             place = setting if config.mixer is None else "model.mixer"
             raise InputError(
-                f"rank={rank}: {type(mixer).__name__} ({place}) has no queries and values to "
+                f"rank={rank}: the mixer of {place} has no queries and values to "
                 "adapt; use rank=0, or tuning=full"
             )
 

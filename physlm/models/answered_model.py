@@ -61,9 +61,16 @@ class EndpointAnswering(Answering):
         """Answers as they come; see `Answering`."""
         config = self.config
         fields = {"model": config.name, "max_tokens": max_tokens, "temperature": 0.0}
+        if "max_completion_tokens" in config.request:  # the other name of max_tokens
+            del fields["max_tokens"]
         given = {**fields, **config.request}
         sent = {name: value for name, value in given.items() if value is not None}
         endpoint = Endpoint(
-            config.address, sent, n_retries=config.n_retries, timeout=config.timeout, say=tell
+            config.address,
+            sent,
+            n_retries=config.n_retries,
+            timeout=config.timeout,
+            say=tell,
+            key="model.request",
         )
         return asked(endpoint, prompts, config.concurrency)

@@ -114,18 +114,18 @@ class TransformerConfig(ModelConfig):
     """Pre-norm blocks between an embedding and its projection back to tokens."""
 
     n_layers: int = 2  # blocks
-    n_heads: int = 2  # attention heads of a block
+    n_heads: int = 2  # attention heads of each block
     d_model: int = 128  # width of the residual stream
-    position: PositionEncoding = PositionEncoding.rope
+    position: PositionEncoding = PositionEncoding.rope  # how attention knows positions
     rope_fraction: float = 1.0  # fraction of each head that is rotated
-    rope_base: float = 10_000.0  # theta of rotary positions
-    norm: NormKind = NormKind.layernorm
-    norm_eps: float = 1e-5  # added to the variance
-    mlp: MlpKind = MlpKind.gelu
+    rope_base: float = 10_000.0  # longest wavelength of rotations, in tokens over 2 pi
+    norm: NormKind = NormKind.layernorm  # before attention, MLP and the output
+    norm_eps: float = 1e-5  # added to the variance in each norm
+    mlp: MlpKind = MlpKind.gelu  # activation, gated or not
     mlp_ratio: float = 4.0  # hidden width over d_model
-    has_bias: bool = True  # of linear layers and norms
+    has_bias: bool = True  # in linear layers and norms
     tie_embeddings: bool = True  # input embedding = output projection
-    init_std: float = 0.02  # standard deviation of initial matrices
+    init_std: float = 0.02  # standard deviation of initial weights
     # Initial matrices whose output is added to the residual stream.
     residual_init: ResidualInit = field(default=ResidualInit.scaled, metadata=LATER)
     # RMSNorm over the queries of all heads, and over the keys, before they are rotated.

@@ -4,6 +4,7 @@ import math
 from typing import TYPE_CHECKING
 
 from physlm.models.components import MlpKind, PositionEncoding, ZLossKind
+from physlm.registry import tag_of
 
 if TYPE_CHECKING:
     from physlm.models.architecture import DecoderConfig, TransformerConfig
@@ -77,21 +78,17 @@ def check_mixer(config: "TransformerConfig") -> None:
     if config.mixer is None:
         return
     if config.mixer.is_causal and not config.is_causal:
-        raise ValueError(
-            f"mixer={type(config.mixer).__name__} looks back only, leave it out of an encoder"
-        )
+        raise ValueError(f"{_named(config)} looks back only, leave it out of an encoder")
     is_free = config.position in (PositionEncoding.none, PositionEncoding.learned)
     if not is_free and "position" not in config.mixer.reads:
         raise ValueError(
-            f"position={config.position.value}; {type(config.mixer).__name__} reads no positions, "
+            f"position={config.position.value}; {_named(config)} reads no positions, "
             "set position=none or learned"
         )
     for name in ("n_kv_heads", "sliding_window"):
         given = getattr(config, name, None)
         if given is not None and name not in config.mixer.reads:
-            raise ValueError(
-                f"{name}={given}; {type(config.mixer).__name__} does not use it, leave it out"
-            )
+            raise ValueError(f"{name}={given}; {_named(config)} does not use it, leave it out")
     config.mixer.check(config)
 
 
@@ -103,7 +100,7 @@ def check_canon(config: "TransformerConfig") -> None:
     if not config.is_causal:
         raise ValueError(f"{given}; Canon looks back only, leave it out of an encoder")
     if "B" in letters and not config.canon_b_width:
-        raise ValueError(f"{given}; {type(config.mixer).__name__} has no B, leave it out")
+        raise ValueError(f"{given}; {_named(config)} has no B, leave it out")
     if config.mlp is MlpKind.none and letters & {"C", "D"}:
         raise ValueError(f"{given} with mlp=none; C and D belong to the MLP, leave them out")
     if config.experts is not None and "D" in letters:
@@ -137,3 +134,8 @@ def check_experts(config: "DecoderConfig") -> None:
 
 def _is_whole(x: float) -> bool:
     return abs(x - round(x)) < 1e-9
+
+
+def _named(config: "TransformerConfig") -> str:
+    """The mixer as on the command line."""
+    return "attention" if config.mixer is None else tag_of(type(config.mixer)).replace("/", "=")

@@ -15,6 +15,7 @@ from physlm.errors import InputError
 from physlm.models.thoughts import without_thoughts
 
 _BUSY = (408, 429, 500, 502, 503, 504)  # statuses after which the same request may succeed
+_TOO_MANY = 429
 _REFUSED = (400, 422)  # statuses of a request with fields that the server does not accept
 _LONGEST_WAIT = 60.0  # seconds between two tries
 _SILENCE = 3.0  # seconds of retries without a message
@@ -31,6 +32,7 @@ class Endpoint:
             between them double.
         timeout: Seconds to wait for an answer.
         say: Called with messages about waits and about answers without text.
+        key: The key of fields of requests on the command line, for remedies.
 
     Raises:
         InputError: If the environment has an ``OPENAI_API_KEY`` that cannot be sent.
@@ -44,13 +46,16 @@ class Endpoint:
         n_retries: int,
         timeout: float,
         say: Callable[[str], None],
+        key: str = "request",
     ) -> None:
+        self.request_key = key
         self.address = f"{address.rstrip('/')}/chat/completions"
         self.fields, self.n_retries, self.timeout = dict(fields), n_retries, timeout
         self.key = os.environ.get("OPENAI_API_KEY", "")
         if not (self.key.isascii() and self.key.isprintable()):
             raise InputError("OPENAI_API_KEY has line breaks or letters that cannot be sent")
         self._say, self._said, self._lock = say, dict[str, float](), threading.Lock()
+        self._free_at = 0.0  # no request is sent before, since the server asked for fewer
 
     def session(self) -> requests.Session:
         """Connections for one thread."""
@@ -103,10 +108,15 @@ class Endpoint:
         body = {**fields, "messages": [{"role": "user", "content": prompt}]}
         began = time.monotonic()
         for n_tries in itertools.count(1):
+            if stop.wait(max(0.0, self._free_at - time.monotonic())):
+                raise InputError(f"endpoint {self.address}: stopped before it was asked")
             came = self._tried(session, body)
             if isinstance(came, requests.Response):
                 return came
             wait = self._wait(came, n_tries)
+            if came.is_of_all:
+                with self._lock:
+                    self._free_at = max(self._free_at, time.monotonic() + wait)
             if time.monotonic() + wait - began > _SILENCE:
                 self.say(
                     f"{came.reason}; asks again in {wait:.0f} s ({n_tries} of n_retries="
@@ -163,12 +173,14 @@ class Endpoint:
             self._refusal(response),
             _retry_after(response),
             "what was written is kept, run again when it is well",
+            is_of_all=response.status_code == _TOO_MANY or "Retry-After" in response.headers,
         )
 
     def _refusal(self, response: requests.Response) -> str:
         said = " ".join(response.text.split())[:200]
         remedy = (
-            "; +request.NAME=VALUE sends a further field, +request.NAME=null leaves one out"
+            f"; +{self.request_key}.NAME=VALUE sends a further field, "
+            f"+{self.request_key}.NAME=null leaves one out"
             if response.status_code in _REFUSED
             else ""
         )
@@ -191,11 +203,19 @@ class Endpoint:
 
 
 class _Trouble(NamedTuple):
-    """Reason for a retry, the seconds that the server asks to wait, and a remedy."""
+    """Why a request is sent again.
+
+    Attributes:
+        reason: What happened.
+        wait: Seconds that the server asks to wait, if it does.
+        remedy: What to do when no try is left.
+        is_of_all: Whether the other requests have to wait, too.
+    """
 
     reason: str
     wait: float | None
     remedy: str
+    is_of_all: bool = False
 
 
 def _wants_other_word(said: str, fields: Mapping[str, Any]) -> bool:

@@ -28,8 +28,9 @@ class EndpointConfig(ModelConfig):
 
     address: str = ""  # such as http://localhost:8000/v1
     name: str = ""  # of the model there
-    request: dict[str, Any] = field(default_factory=dict)  # further fields; null omits a field
-    concurrency: int = field(default=8, metadata=HOW)  # requests at once
+    # Further fields of a request, as +model.request.top_p=0.9; null omits one, as temperature=null.
+    request: dict[str, Any] = field(default_factory=dict)
+    concurrency: int = field(default=8, metadata=HOW)  # requests side by side
     n_retries: int = field(default=5, metadata=HOW)  # of each request
     timeout: float = field(default=120.0, metadata=HOW)  # seconds to wait for an answer
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from physlm.models.answering import Answering
     from physlm.models.pretrained_text import PretrainedText
 
+_HAS_NO_DECODING = "this model cannot generate text; use a decoder, which has prefill and decode"
+
 
 class LanguageModel(nn.Module, ABC):
     """Scores every next token from the tokens up to it.
@@ -109,7 +111,7 @@ class LanguageModel(nn.Module, ABC):
             InputError: If the prompts are wider than ``n_positions``, or the model has no decoding
                 state.
         """
-        raise InputError(_has_no_decoding(self))
+        raise InputError(_HAS_NO_DECODING)
 
     def decode(
         self,
@@ -121,7 +123,7 @@ class LanguageModel(nn.Module, ABC):
         Raises:
             InputError: If the model has no decoding state.
         """
-        raise InputError(_has_no_decoding(self))
+        raise InputError(_HAS_NO_DECODING)
 
     def hidden_states(
         self,
@@ -249,10 +251,6 @@ def chosen(numbers: Sequence[int] | None, n: int, what: str) -> list[int]:
     if outside := [number for number in wanted if not 0 <= number < n]:
         raise InputError(f"{what} {outside[0]} is not there; this model has 0 to {n - 1}")
     return wanted
-
-
-def _has_no_decoding(model: LanguageModel) -> str:
-    return f"{type(model).__name__} cannot generate text; define its prefill and decode"
 
 
 def _undefined(model: LanguageModel, member: str) -> str:

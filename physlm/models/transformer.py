@@ -259,7 +259,7 @@ def transformer(model: LanguageModel, what: str) -> Transformer:
         InputError: If it is another model.
     """
     if not isinstance(model, Transformer):
-        raise InputError(f"{what}: {type(model).__name__} is not a decoder or encoder of physlm")
+        raise InputError(f"{what}: this model is not a decoder or encoder of physlm")
     return model
 
 

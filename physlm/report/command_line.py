@@ -8,6 +8,7 @@ from pathlib import Path
 from physlm.errors import InputError
 from physlm.record import RunRecord
 from physlm.report.tables import find_records
+from physlm.revision import add_version
 
 
 def parser_of_runs(
@@ -33,6 +34,7 @@ def parser_of_runs(
         epilog=epilog,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    add_version(parser)
     parser.add_argument(
         "folders", nargs="*", type=Path, default=list(default), metavar="RUNS", help=about
     )

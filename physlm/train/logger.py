@@ -18,7 +18,7 @@ class Tracker(str, Enum):
 class LoggerConfig(Schema):
     """Logger settings: none changes a result or enters the run id."""
 
-    kind: Tracker = Tracker.local
+    kind: Tracker = Tracker.local  # files in the run directory, and what is written beside them
     project: str = "physlm"  # W&B project
     entity: str | None = None  # W&B team; None is your own
     group: str | None = None  # W&B group; None groups runs that differ in their seeds alone

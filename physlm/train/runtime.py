@@ -35,19 +35,19 @@ class ParallelStrategyName(str, Enum):
 class RuntimeConfig(Schema):
     """Runtime settings: none enters the run id, all may change when a run resumes."""
 
-    device: Device = Device.auto
-    n_devices: int = 1
-    n_nodes: int = 1
+    device: Device = Device.auto  # auto: a GPU if there is one
+    n_devices: int = 1  # devices of each node
+    n_nodes: int = 1  # machines
     strategy: ParallelStrategyName = ParallelStrategyName.ddp  # with several devices
     n_threads: int | None = None  # CPU threads of a process; None shares the cores
     compile: bool | None = None  # torch.compile; None: where it saves time
     kernels: bool = False  # linear attention by flash-linear-attention, on a GPU, not compiled
     steps_per_chunk: int | None = None  # steps per chunk; None for about a second of them
     n_evaluations: int = 0  # measurements during training, for learning curves; on one device
-    checkpoint_seconds: float = 60.0  # between checkpoints
+    checkpoint_seconds: float = 60.0  # seconds between checkpoints
     # Train several seeds or rates as replicas in one program; null: on a GPU, where possible.
     replicas: bool | None = None
-    progress_bar: bool = True
+    progress_bar: bool = True  # on a terminal
 
     def validate(self) -> None:
         """Every value in its range."""

@@ -31,14 +31,14 @@ class OptimConfig(Schema):
         Physics of Language Models, Part 3.3, appendix A: AdamW, 1k warm-up, cosine to 0.1.
     """
 
-    learning_rate: float = 1e-3
-    weight_decay: float = 0.01
-    beta_1: float = 0.9
-    beta_2: float = 0.98
-    epsilon: float = 1e-6
-    decay: Decay = Decay.cosine
+    learning_rate: float = 1e-3  # peak, after warm-up
+    weight_decay: float = 0.01  # decoupled: times the learning rate, of each step
+    beta_1: float = 0.9  # decay of the mean gradient
+    beta_2: float = 0.98  # decay of the mean squared gradient
+    epsilon: float = 1e-6  # added to the root of the mean squared gradient
+    decay: Decay = Decay.cosine  # of the learning rate, after warm-up
     min_lr_ratio: float = 0.1  # rate at the end over the peak rate
-    warmup_steps: int = 1000
+    warmup_steps: int = 1000  # optimizer steps in which the learning rate rises from 0
 
     def validate(self) -> None:
         """Every value in its range."""

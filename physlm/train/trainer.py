@@ -21,7 +21,7 @@ class TrainerConfig(Schema):
 
     batch_size: int = 96  # windows per optimizer step, over all devices
     gradient_accumulation_steps: int = 1  # parts a batch is computed in, to save memory
-    precision: Precision = Precision.fp32
+    precision: Precision = Precision.fp32  # of matrix products; weights are fp32
     gradient_clip: float | None = 1.0  # largest gradient norm; null for none
 
     def validate(self) -> None:

@@ -198,8 +198,8 @@ def test_the_drawn_string_has_the_derivation_that_a_parser_finds(corpus):
 
 
 def test_a_model_without_attention_patterns_is_refused(corpus):
-    with pytest.raises(InputError, match="eval=cfg_attention: Uniform has no attention patterns"):
+    with pytest.raises(InputError, match="cfg_attention: this model has no attention patterns"):
         CfgAttentionConfig().check(Uniform(corpus), corpus)
     encoder = EncoderConfig(d_model=16, n_layers=1).build(4, 80, 0)
-    with pytest.raises(InputError, match="Encoder attends to both sides"):
+    with pytest.raises(InputError, match="this model attends to both sides"):
         CfgAttentionConfig().check(encoder, corpus)

@@ -146,7 +146,7 @@ def test_unsuitable_worlds_models_and_tasks_are_refused(scorer, world, biod):
         scorer().check(model, biod)
     with pytest.raises(InputError, match="tasks: no task whole/birth_date; one of first_token/bir"):
         scorer(tasks=["whole/birth_date"]).check(model, world)
-    with pytest.raises(InputError, match="Encoder attends to both sides"):
+    with pytest.raises(InputError, match="this model attends to both sides"):
         scorer().check(EncoderConfig(d_model=16).build(world.vocabulary.size, 128, 0), world)
     with pytest.raises(ValueError, match="n_steps=0"):
         scorer(n_steps=0)

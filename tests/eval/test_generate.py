@@ -240,7 +240,7 @@ def test_prompts_and_settings_that_cannot_be_used_are_refused(prompts, changes, 
 
 
 def test_models_that_cannot_generate_are_refused():
-    with pytest.raises(InputError, match="Forgetful cannot generate"):
+    with pytest.raises(InputError, match="this model cannot generate"):
         generate(Forgetful(), [[1]], Sampling(max_new_tokens=2), seed=0)
     diverged = build()
     with torch.no_grad():

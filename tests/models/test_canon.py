@@ -189,7 +189,7 @@ def test_layers_that_there_are_not_are_refused(changes, message):
         ({"n_experts": 4}, "canon.positions=ABCD with n_experts=4; .* leave D out"),
         (
             {"position": PositionEncoding.none, "mixer": RunningMeanConfig()},
-            "canon.positions=ABCD; RunningMeanConfig has no B",
+            "canon.positions=ABCD; mixer=running_mean has no B",
         ),
     ],
 )

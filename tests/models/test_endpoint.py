@@ -85,6 +85,15 @@ def test_waits_are_said(endpoint, monkeypatch):
     assert re.search(r"answers 429 slow down; asks again in 1 s \(2 of n_retries=5\), Ctrl-C", line)
 
 
+def test_a_server_that_asks_for_fewer_requests_gets_none_for_a_while(endpoint):
+    began, answered = time.monotonic(), []
+    Endpoint.says = staticmethod(lambda _: answered.append(time.monotonic()) or "Late.")
+    Endpoint.behaviour[:] = [(429, "slow down", ("Retry-After", "1"))]
+    assert len(list(writer(endpoint, batch_size=3)(["Tell."] * 30))) == len(answered) == 30
+    # Few that were under way come at once, the others a second after the first try.
+    assert sum(moment < began + 1 for moment in answered) < 10
+
+
 def test_a_server_that_takes_too_long_is_told_by_the_key_that_waits_longer(endpoint):
     Endpoint.says = staticmethod(lambda _: time.sleep(0.5) or "Late.")
     with pytest.raises(InputError, match=r"answer within timeout=0\.1 s; .* raise timeout"):

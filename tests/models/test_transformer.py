@@ -181,5 +181,5 @@ def test_prompts_wider_than_n_positions_are_refused():
 
 def test_encoders_do_not_generate():
     model = EncoderConfig().build(20, 12, 0)
-    with pytest.raises(InputError, match="Encoder cannot generate"):
+    with pytest.raises(InputError, match="this model cannot generate"):
         model.prefill(tokens(), torch.tensor([12, 12]), 20)

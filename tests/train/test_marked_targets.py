@@ -144,7 +144,7 @@ def unmarked(documents):
 def test_a_masked_model_is_refused(marked, biod):
     encoder = EncoderConfig(d_model=16).build(marked.vocabulary.size, 12, 0)
     _require_targets(encoder, biod)
-    with pytest.raises(InputError, match="Encoder predicts masked tokens"):
+    with pytest.raises(InputError, match="this model predicts masked tokens"):
         _require_targets(encoder, marked)
-    with pytest.raises(InputError, match="Encoder predicts masked tokens"):
+    with pytest.raises(InputError, match="this model predicts masked tokens"):
         prepare(composed(("+experiment=copy", "model=bert")))

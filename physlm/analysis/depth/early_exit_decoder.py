@@ -53,9 +53,7 @@ class EarlyExitDecoder(LanguageModel):
     def __init__(self, lens: Lens, rule: ExitRule) -> None:
         super().__init__()
         if not isinstance(lens.model, Decoder):
-            raise InputError(
-                f"early exit decodes with decoders of physlm; {type(lens.model).__name__} is none"
-            )
+            raise InputError("early exit decodes with decoders of physlm; this model is none")
         chosen(rule.states, lens.model.n_layers + 1, "state")
         for block in lens.model.blocks:
             assert isinstance(block, Block)

@@ -56,7 +56,7 @@ class EarlyExitConfig(LensScorerConfig):
         """A lens reads the model's states, and blocks can be left out."""
         LensScorerConfig.check(self, model, corpus)
         if not model.shows("forward_from"):
-            raise InputError(f"eval=early_exit: {type(model).__name__} has no forward_from")
+            raise InputError("eval=early_exit: this model has no forward_from")
         states = self.exit_states(model)
         if self.lens_path and (missing := set(states) - set(self._loaded(model).states)):
             raise InputError(

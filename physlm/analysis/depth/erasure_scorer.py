@@ -52,7 +52,7 @@ class ErasureConfig(ScorerConfig):
         questions = self.questions(corpus)
         require_causal("erasure", model, "predicts no next token")
         if not model.shows("forward_from"):
-            raise InputError(f"eval=erasure: {type(model).__name__} has no forward_from")
+            raise InputError("eval=erasure: this model has no forward_from")
         chosen(self.states, model.n_layers + 1, "state")
         require_window(model, "questions", questions.longest_question)
 

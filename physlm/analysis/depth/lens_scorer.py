@@ -74,7 +74,7 @@ class LensScorerConfig(ScorerConfig):
         require_causal(name, model, "predicts no next token")
         for member in ("residuals", "unembed"):
             if not model.shows(member):
-                raise InputError(f"{type(model).__name__} has no {member}; a lens needs it")
+                raise InputError(f"this model has no {member}; a lens needs it")
         if self.lens_path:
             lens = self._loaded(model)
             if missing := [k for k in range(1, lens.n_layers) if k not in lens.states]:

@@ -52,7 +52,7 @@ class PatchingConfig(ScorerConfig):
 
         require_causal("patching", model, "predicts no next token")
         if not model.shows("forward_from"):
-            raise InputError(f"eval=patching: {type(model).__name__} has no forward_from")
+            raise InputError("eval=patching: this model has no forward_from")
         chosen(self.states, model.n_layers + 1, "state")
         pairs, _ = person_pairs(person_prompts(corpus), self.n_pairs)
         require_window(model, "prompts", pairs.source.shape[1])

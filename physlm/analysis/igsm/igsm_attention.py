@@ -87,7 +87,5 @@ def _igsm(corpus: "Corpus") -> "IgsmCorpus":
     from physlm.data.tasks.igsm.corpus import IgsmCorpus
 
     if not isinstance(corpus, IgsmCorpus):
-        raise InputError(
-            f"eval=igsm_attention: {type(corpus).__name__} has no solutions of iGSM; use data=igsm"
-        )
+        raise InputError("eval=igsm_attention: this world has no solutions of iGSM; use data=igsm")
     return corpus

@@ -31,7 +31,7 @@ class Lens(ABC):
     def __init__(self, model: LanguageModel) -> None:
         if not model.is_causal:
             raise InputError(
-                f"{type(model).__name__} sees the tokens on both sides; a lens reads next-token "
+                "this model sees the tokens on both sides; a lens reads next-token "
                 "scores, give a causal model"
             )
         self.model = model

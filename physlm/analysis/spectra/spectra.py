@@ -164,7 +164,7 @@ class SpectraConfig(ScorerConfig):
         require_causal("spectra", model, "gives texts no likelihood")
         for member in ("residuals", "attention_patterns"):
             if not model.shows(member):
-                raise InputError(f"eval=spectra: {type(model).__name__} has no {member}")
+                raise InputError(f"eval=spectra: this model has no {member}")
         require_attention_maps(model)
         if self.n_lap_eigvals and model.n_layers < 2:
             raise InputError(
@@ -173,7 +173,7 @@ class SpectraConfig(ScorerConfig):
             )
         if not isinstance(corpus, Labelled):
             raise InputError(
-                f"eval=spectra: {type(corpus).__name__} has no right and wrong texts; use "
+                "eval=spectra: this world has no right and wrong texts; use "
                 "data=cfg, sums, igsm, brackets, bios or labelled"
             )
         known = corpus.corruptions

@@ -64,7 +64,7 @@ class SpectralAblationConfig(ScorerConfig):
             )
         if not isinstance(corpus, Labelled):
             raise InputError(
-                f"eval=spectral_ablation: {type(corpus).__name__} has no right and wrong texts; "
+                "eval=spectral_ablation: this world has no right and wrong texts; "
                 "use data=sums, igsm, brackets, cfg or bios"
             )
         if self.corruption not in (None, *corpus.corruptions):

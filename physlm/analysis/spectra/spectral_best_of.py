@@ -59,12 +59,10 @@ class SpectralBestOfConfig(ScorerConfig):
         """The model generates and has attention maps; the world has prompts and checks texts."""
         require_maps("spectral_best_of", model)
         if not model.shows("prefill"):
-            raise InputError(
-                f"eval=spectral_best_of: {type(model).__name__} cannot generate; use a decoder"
-            )
+            raise InputError("eval=spectral_best_of: this model cannot generate; use a decoder")
         if not isinstance(corpus, Prompted):
             raise InputError(
-                f"eval=spectral_best_of: {type(corpus).__name__} checks no continuations; use "
+                "eval=spectral_best_of: this world checks no continuations; use "
                 "data=sums, brackets or cfg"
             )
         with refused_values():
@@ -88,7 +86,7 @@ def require_maps(name: str, model: "LanguageModel") -> None:
     require_causal(name, model, "gives texts no likelihood")
     for member in ("residuals", "attention_patterns", "untrained"):
         if not model.shows(member):
-            raise InputError(f"eval={name}: {type(model).__name__} has no {member}")
+            raise InputError(f"eval={name}: this model has no {member}")
 
 
 def require_metrics(metrics: list[str]) -> None:

@@ -48,7 +48,7 @@ class SpectralFilterConfig(ScorerConfig):
         require_maps("spectral_filter", model)
         if not isinstance(corpus, Corrupted):
             raise InputError(
-                f"eval=spectral_filter: {type(corpus).__name__} has no corrupted documents; use "
+                "eval=spectral_filter: this world has no corrupted documents; use "
                 "data=sums, brackets or cfg"
             )
         n = min(self.n_texts, corpus.n_documents)

@@ -61,12 +61,12 @@ class SpectralMonitorConfig(ScorerConfig):
 
         if not isinstance(model, Decoder):
             raise InputError(
-                f"eval=spectral_monitor: {type(model).__name__} is no decoder of physlm, which "
+                "eval=spectral_monitor: this model is no decoder of physlm, which "
                 "alone shows attention token by token"
             )
         if not isinstance(corpus, Labelled):
             raise InputError(
-                f"eval=spectral_monitor: {type(corpus).__name__} has no right and wrong texts; use "
+                "eval=spectral_monitor: this world has no right and wrong texts; use "
                 "data=cfg, sums, igsm, brackets or bios"
             )
         if self.corruption not in (None, *corpus.corruptions):

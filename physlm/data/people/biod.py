@@ -38,14 +38,15 @@ class BiodConfig(PeopleConfig):
         Physics of Language Models, Part 3.3, section 2.1 and definition of bioD.
     """
 
-    n_attributes: int = 6  # K
+    n_attributes: int = 6  # K, attributes of each person
     n_chunks: int = 1  # C, chunks of a value
     diversity: int = 256  # D, strings in an attribute's diversity set
     chunk_length: int = 2  # L, tokens of a string
     alphabet_size: int = 32  # T, tokens of the alphabet
+    # Number of different first, middle and last names.
     name_sizes: list[int] = field(default_factory=lambda: [400, 400, 1000])
     attribute_order: Order = Order.random  # random: drawn for every text
-    tokenizer: TokenizerName = TokenizerName.compact
+    tokenizer: TokenizerName = TokenizerName.compact  # compact: a token for each word that occurs
 
     def validate(self) -> None:
         """Require sizes in range, and diversity sets no larger than the number of strings."""

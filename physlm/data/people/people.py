@@ -53,7 +53,7 @@ class KnowledgeConfig(DataConfig):
 class PeopleConfig(KnowledgeConfig):
     """A world of people with distinct names and uniformly drawn facts."""
 
-    n_people: int = 10_000  # N in the papers
+    n_people: int = 10_000  # people in the world, N in the papers
     # Documents of an epoch about each person, one entry for each group; groups have equal size.
     frequencies: list[int] | None = field(default=None, metadata=LATER)
 

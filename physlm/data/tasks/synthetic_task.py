@@ -107,7 +107,7 @@ class SyntheticTask(ABC):
         for name, value in difficulty.items():
             if name not in self.difficulties:
                 known = ", ".join(self.difficulties)
-                raise ValueError(f"{name}={value}; {type(self).__name__} has {known}")
+                raise ValueError(f"{name}={value}; one of {known}")
             low, high = self.difficulties[name]
             if not low <= value <= high:
                 raise ValueError(f"{name}={value}; must be from {low} to {high}")

@@ -181,7 +181,7 @@ def test_what_cannot_leave_early_is_refused():
         ExitRule(states=(1,), criterion="margin")
     with pytest.raises(InputError, match="state 5 is not there; this model has 0 to 4"):
         EarlyExitDecoder(LogitLens(model), ExitRule(states=(1, 5)))
-    with pytest.raises(InputError, match="decoders of physlm; PlantedModel is none"):
+    with pytest.raises(InputError, match="decoders of physlm; this model is none"):
         EarlyExitDecoder(LogitLens(PlantedModel(torch.zeros(2, 1, 1, 3))), ExitRule(states=(0,)))
     early = EarlyExitDecoder(LogitLens(model), ExitRule(states=(1,)))
     with pytest.raises(InputError, match="no token has been decoded yet"):

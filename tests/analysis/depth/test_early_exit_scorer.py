@@ -94,7 +94,7 @@ def test_models_and_states_that_cannot_be_used_are_refused(corpus):
     model = model_of(corpus, {0})
     with pytest.raises(InputError, match=r"decoding_states=\[4\]; name states from 0 to 3"):
         measured(model, corpus, decoding_states=[4])
-    with pytest.raises(InputError, match="PlantedModel has no forward_from"):
+    with pytest.raises(InputError, match="this model has no forward_from"):
         EarlyExitConfig().check(PlantedModel(torch.zeros(2, 1, 1, 3)), corpus)
     with pytest.raises(ValueError, match="n_repeats=0; must be at least 1"):
         EarlyExitConfig(n_repeats=0)

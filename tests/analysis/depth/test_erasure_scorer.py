@@ -120,7 +120,7 @@ def test_what_cannot_be_erased_is_refused(questions):
         ErasureConfig().check(decoder(), questions.world)
     with pytest.raises(InputError, match="no question asks for height; one of birth_date"):
         ErasureConfig(attributes=["height"]).check(decoder(), questions)
-    with pytest.raises(InputError, match="PlantedModel has no forward_from"):
+    with pytest.raises(InputError, match="this model has no forward_from"):
         ErasureConfig().check(PlantedModel(torch.zeros(2, 1, 1, 3)), questions)
     with pytest.raises(InputError, match="as many directions as an attribute has values"):
         ErasureConfig(states=[0], attributes=["birth_date"]).measure(

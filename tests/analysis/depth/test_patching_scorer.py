@@ -174,7 +174,7 @@ def test_what_cannot_be_patched_is_refused(world):
         config.check(decoder(), BiosConfig(n_people=2, pool_size=5).build(0))
     with pytest.raises(InputError, match="eval=patching compares people; use data=bios"):
         config.check(decoder(), CfgConfig().build(0))
-    with pytest.raises(InputError, match="PlantedModel has no forward_from"):
+    with pytest.raises(InputError, match="this model has no forward_from"):
         config.check(PlantedModel(torch.zeros(2, 1, 1, 3)), world)
     with pytest.raises(InputError, match="learned positions end at"):
         config.check(decoder(seq_len=3), world)

@@ -209,7 +209,7 @@ def test_the_text_shows_the_planted_heads(found):
         (lambda _: IgsmAttentionConfig(n_problems=1), "n_problems=1; must be at least 2"),
         (
             lambda _: IgsmAttentionConfig().check(None, ManoConfig(n_max=2, seq_len=40).build(0)),
-            "eval=igsm_attention: TaskCorpus has no solutions of iGSM; use data=igsm",
+            "eval=igsm_attention: this world has no solutions of iGSM; use data=igsm",
         ),
         (
             lambda corpus: IgsmAttentionConfig(n_problems=4).check(

@@ -120,7 +120,7 @@ def test_unsuitable_worlds_models_and_options_are_refused(corpus):
         InputError, match="igsm_probing measures models of iGSM only; use data=igsm"
     ):
         IgsmProbingConfig().check(model, mano)
-    with pytest.raises(InputError, match="Encoder attends to both sides"):
+    with pytest.raises(InputError, match="this model attends to both sides"):
         IgsmProbingConfig().check(EncoderConfig(d_model=16).build(size, 160, 0), corpus)
     with pytest.raises(InputError, match="state 3 is not there; this model has 0 to 2"):
         IgsmProbingConfig(layers=[3]).check(model, corpus)

@@ -1,6 +1,8 @@
 """Public figures asked of a model behind an endpoint, which fails at times."""
 
+import itertools
 import re
+import time
 
 import polars as pl
 import pytest
@@ -59,6 +61,30 @@ def test_an_endpoint_is_measured_by_its_answers(address, tmp_path):
     }
     assert outcome.record.parameters["total"] == 0
     assert pl.read_parquet(directory.table("public_figures_answers")).height == N_QUESTIONS
+
+
+def test_the_order_in_which_answers_come_changes_nothing(address, tmp_path):
+    known, n_asked = truths(), itertools.count()
+
+    def unevenly(prompt):
+        time.sleep(0.02 * (next(n_asked) % 4))
+        return known[last_question(prompt)]
+
+    found = []
+    for says, concurrency in ((Endpoint.says, 1), (unevenly, 9)):
+        Endpoint.says = staticmethod(says)
+        words = ("eval.public_figures.n_people=4", f"model.concurrency={concurrency}")
+        outcome, directory = run(address, tmp_path / str(concurrency), *words)
+        table = pl.read_parquet(directory.table("public_figures_answers"))
+        found.append((outcome.record.metrics, table.rows()))
+    assert found[0] == found[1]
+
+
+def test_the_limit_of_an_answer_may_have_its_other_name(address, tmp_path):
+    run(address, tmp_path, "+model.request.max_completion_tokens=64")
+    body = Endpoint.requests[0][1]
+    assert body["max_completion_tokens"] == 64
+    assert "max_tokens" not in body
 
 
 def test_limits_and_garbage_cost_a_retry_and_no_answer(address, tmp_path):

@@ -1,0 +1,34 @@
+"""The words of a command line, put so that Hydra reads them as they are meant."""
+
+from collections.abc import Sequence
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+
+_BASES = ("+sweeps", "+experiment")  # what all other words change, wherever they stand
+
+
+def as_meant(words: Sequence[str]) -> list[str]:
+    """Overrides with the experiment first, and ``init_from`` quoted where it has to be.
+
+    Hydra composes groups in their order, so that ``+junk=half +experiment=NAME`` would let the
+    experiment replace the junk. Its grammar takes ``init_from=+experiment=people`` for a mistake.
+    """
+    quoted = [_quoted(word) for word in words]
+    return sorted(quoted, key=lambda word: word.partition("=")[0] not in _BASES)
+
+
+def _quoted(word: str) -> str:
+    key, _, value = word.partition("=")
+    if key.lstrip("+") != "init_from" or _is_readable(word):
+        return word
+    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+    return f"{key}='{escaped}'"
+
+
+def _is_readable(word: str) -> bool:
+    try:
+        OverridesParser.create().parse_override(word)
+    except HydraException:
+        return False
+    return True
