@@ -173,7 +173,7 @@ def test_a_configuration_is_run_as_it_is(tiny, folder):
     ("words", "keys", "said"),
     [
         ((), {"n_peopel": 3}, r"unknown key n_peopel; did you mean n_people\?"),
-        ((), {"n_people": "many"}, "'many' of type 'str' could not be converted to Integer"),
+        ((), {"n_people": "many"}, "data.n_people='many'; must be a whole number"),
         ((), {"n_people": 0}, "n_people=0; must be at least 1"),
         (("+experiment=nothing",), {}, "nothing"),
         (("seeds=3",), {}, "3 runs"),
