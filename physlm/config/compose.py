@@ -14,7 +14,7 @@ from physlm.config.lineage import with_parent
 from physlm.config.registered import use_sources
 from physlm.config.schema import RunConfig
 from physlm.errors import InputError, refused_values
-from physlm.registry import FOLDERS, names
+from physlm.registry import FOLDERS, names, schemas_of_scripts
 
 T = TypeVar("T")
 
@@ -80,8 +80,13 @@ def _unknown_key(composed: DictConfig, error: AttributeError) -> str:
     )
 
 
-@cache
 def _composed(words: tuple[str, ...]) -> DictConfig:
+    """What the words compose with the schemas of now: a notebook may define one again."""
+    return _composed_once(words, frozenset(schemas_of_scripts().items()))
+
+
+@cache
+def _composed_once(words: tuple[str, ...], of_scripts: frozenset[object]) -> DictConfig:  # noqa: ARG001
     """Composed once a process; typed each time, since the files that it names may change."""
     register()
     if GlobalHydra.instance().is_initialized():  # within a Hydra application

@@ -11,7 +11,7 @@ from hydra._internal.config_repository import ConfigRepository
 from hydra._internal.core_plugins.file_config_source import FileConfigSource
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.object_type import ObjectType
-from hydra.plugins.config_source import ConfigResult
+from hydra.plugins.config_source import ConfigResult, ConfigSource
 from omegaconf import Container, DictConfig, OmegaConf
 
 from physlm.config.scale import Scale, chosen_scale, scale_named
@@ -90,12 +90,18 @@ class ScaledRepository(ConfigRepository):
         """Called again by Hydra when a command line adds folders to the search path."""
         super().initialize_sources(config_search_path)
         # Compared by scheme: Hydra loads the class a second time as a plugin, so isinstance fails.
-        self.sources = [
+        sources = [
             ScaledFiles(source.provider, source.path, self.scale)
             if source.scheme() == ScaledFiles.scheme()
             else source
             for source in self.sources
         ]
+        self.sources = sorted(sources, key=_rank)
+
+
+def _rank(source: ConfigSource) -> int:
+    """The place of a source: a file comes before the schema of its name, Hydra's schemas last."""
+    return {"physlm": 1, "structured": 2}.get(source.scheme(), 0)
 
 
 class ScaledConfigLoader(ConfigLoaderImpl):
