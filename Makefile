@@ -4,7 +4,7 @@ PYTHON := $(VENV)/bin/python
 SYSTEM_PYTHON ?= python3
 MEASURED = $(patsubst %/metrics.csv,%,$(sort $(wildcard experiments/*/metrics.csv)))
 
-.PHONY: setup run test check slow figures page bench
+.PHONY: setup run test check slow figures page notebooks bench
 
 setup: $(VENV)/.installed
 
@@ -36,6 +36,9 @@ figures: setup
 
 page: setup
 	$(PYTHON) -m physlm.page --experiments
+
+notebooks: setup
+	$(PYTHON) -m tests.notebooks
 
 bench: setup
 	$(PYTHON) -m benchmarks

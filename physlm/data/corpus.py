@@ -90,11 +90,8 @@ class OneLine:
     __slots__ = ()
 
     def __repr__(self: Corpus) -> str:
-        """Kind and sizes."""
-        return (
-            f"{type(self).__name__}({self.n_documents:,} documents, {self.n_epochs:,} epochs, "
-            f"{self.vocabulary.size:,} tokens)"
-        )
+        """Kind, documents of an epoch, and epochs."""
+        return f"{type(self).__name__}({self.n_documents:,} documents, {self.n_epochs:,} epochs)"
 
 
 @dataclass(kw_only=True, slots=True)
