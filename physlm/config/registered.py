@@ -58,6 +58,7 @@ class RegisteredSource(ConfigSource):
         """The typed node of a schema, or the values of a grid in the global package."""
         group, _, name = config_path.removesuffix(".yaml").rpartition("/")
         node: Container
+        package: str | None
         if group == _SWEEPS:
             package, node = "_global_", OmegaConf.load(sweep_file(name))
         else:
