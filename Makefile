@@ -4,7 +4,7 @@ PYTHON := $(VENV)/bin/python
 SYSTEM_PYTHON ?= python3
 MEASURED = $(patsubst %/metrics.csv,%,$(sort $(wildcard experiments/*/metrics.csv)))
 
-.PHONY: setup run test check slow figures page docs bench
+.PHONY: setup run test check slow figures page docs notebooks bench
 
 setup: $(VENV)/.installed
 
@@ -39,6 +39,9 @@ page: setup
 
 docs: setup
 	NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build --strict
+
+notebooks: setup
+	$(PYTHON) -m tests.notebooks
 
 bench: setup
 	$(PYTHON) -m benchmarks

@@ -1,6 +1,7 @@
 """Controlled experiments on language models in synthetic worlds whose truth is known exactly.
 
-`run`, `load`, `score`, `generate`, `ask`, `residuals` and `attention_patterns` are `physlm.api`.
+`run`, `load`, `score`, `generate`, `ask`, `logit_lens`, `residuals` and `attention_patterns` are
+`physlm.api`.
 """
 
 import importlib
@@ -9,9 +10,29 @@ from typing import TYPE_CHECKING, Any
 from physlm.caches import settle_caches
 
 if TYPE_CHECKING:
-    from physlm.api import Run, ask, attention_patterns, generate, load, residuals, run, score
+    from physlm.api import (
+        Run,
+        ask,
+        attention_patterns,
+        generate,
+        load,
+        logit_lens,
+        residuals,
+        run,
+        score,
+    )
 
-__all__ = ["Run", "ask", "attention_patterns", "generate", "load", "residuals", "run", "score"]
+__all__ = [
+    "Run",
+    "ask",
+    "attention_patterns",
+    "generate",
+    "load",
+    "logit_lens",
+    "residuals",
+    "run",
+    "score",
+]
 __version__ = "0.1.0"
 
 settle_caches()  # before any library looks for its own

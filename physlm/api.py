@@ -279,6 +279,43 @@ def ask(of: Run, questions: str | Iterable[str], *, max_new_tokens: int = 64) ->
     return pl.DataFrame({"question": texts, **columns})
 
 
+def logit_lens(of: Run, text: str) -> pl.DataFrame:
+    """What each state predicts after each token of a text, read by the logit lens.
+
+    Args:
+        of: The run.
+        text: In the words of its world.
+
+    Returns:
+        One row per token and state: ``position`` and ``token``, ``state`` (0 is the embedding, the
+        last what the model predicts), ``prediction`` and its ``probability``, ``kl_nats`` (of the
+        model's prediction from the state's), and ``final_rank`` (the rank that the state gives to
+        the token which the model predicts).
+
+    Raises:
+        InputError: If the model is an encoder, or does not know a word.
+    """
+    import polars as pl
+
+    from physlm.analysis.depth import Positions, trace
+    from physlm.analysis.lenses import LogitLens
+
+    tokens, ids = _read(of, text)
+    by_state = ["state", "top1", "top1_probability", "kl_nats", "final_rank"]
+    rows = trace(of.model, ids, LogitLens(of.model), Positions(skip_first=0))
+    rows = rows.select("position", *by_state).explode(by_state)
+    texts = of._subject.texts_of(rows["top1"].to_list())
+    return rows.select(
+        "position",
+        pl.col("position").replace_strict(dict(enumerate(tokens))).alias("token"),
+        "state",
+        pl.col("top1").replace_strict(texts).alias("prediction"),
+        pl.col("top1_probability").alias("probability"),
+        "kl_nats",
+        "final_rank",
+    )
+
+
 class Residuals(NamedTuple):
     """The residual stream while a model reads a text.
 

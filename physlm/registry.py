@@ -30,8 +30,8 @@ _tags: dict[type[Schema], str] = {}
 def register(group: str, name: str) -> Callable[[T], T]:
     """Register a schema, for ``/schema/GROUP/NAME`` in the defaults of a YAML file.
 
-    Written ``@register("data", "coins")`` on a line above ``@dataclass``, in a module of physlm or
-    in any script that calls `physlm.run.main`.
+    Written ``@register("data", "coins")`` on a line above ``@dataclass``, in a module of physlm, or
+    in any script that calls `physlm.run.main` or `physlm.run`. There ``data=coins`` needs no file.
 
     Raises:
         InputError: If the group is unknown, or another schema has the name.

@@ -161,6 +161,26 @@ def test_states_and_attention_are_those_of_the_model(people):
     assert not np.triu(patterns.values, 1).any()
 
 
+def test_the_logit_lens_reads_each_state_by_the_models_own_head(people):
+    document = people.corpus.epoch(0, 0, 1).tokens[:9]
+    text = people.corpus.vocabulary.decode(document[1:])
+    found = physlm.logit_lens(people, text)
+    states, n = people.model.n_layers + 1, len(document)
+    assert found["position"].to_list() == [i for i in range(n) for _ in range(states)]
+    assert found["state"].to_list() == list(range(states)) * n
+    assert "".join(found["token"].to_list()[states::states]) == text
+    values = torch.from_numpy(physlm.residuals(people, text).values).to(people.model.device)
+    scores = people.model.unembed(values).log_softmax(-1).detach().cpu()
+    top = scores.max(-1)
+    predicted = [people.corpus.vocabulary.decode(np.array([i])) for i in top.indices.T.flatten()]
+    assert [p.strip() for p in found["prediction"]] == [p.strip() for p in predicted]
+    kl = (scores[-1].exp() * (scores[-1] - scores)).sum(-1)
+    for column, truth in (("probability", top.values.exp()), ("kl_nats", kl)):
+        np.testing.assert_allclose(found[column], truth.T.flatten(), atol=1e-5)
+    ranks = (scores > scores.gather(-1, top.indices[-1].expand(states, n)[..., None])).sum(-1) + 1
+    assert found["final_rank"].to_list() == ranks.T.flatten().tolist()
+
+
 def test_a_configuration_is_run_as_it_is(tiny, folder):
     config = composed((*TINY_RUN, *QUICK[1:], "eval=capacity", f"runs_dir={folder}", "seed=1"))
     assert physlm.run(copy.deepcopy(config)).record == tiny.record

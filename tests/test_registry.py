@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from physlm import registry
 from physlm.config import composed, recorded
 from physlm.data.corpus import DataConfig
 from physlm.data.people.bios import BiosConfig
@@ -81,6 +82,42 @@ def test_a_script_adds_a_world_a_scorer_and_an_experiment(tmp_path):
         InputError, match="registered here; use the script that registers it"
     ):  # its script is not loaded here
         recorded(tmp_path / record.run_id)
+
+
+@pytest.fixture
+def coins(monkeypatch):
+    """The schemas of a script, registered for one test."""
+    monkeypatch.setattr(registry, "_registered", dict(registry._registered))
+    module = importlib.import_module("tests.plugin.coins")
+    register("data", "coins")(module.CoinsConfig)
+    register("eval", "heads")(module.HeadsConfig)
+    return module
+
+
+def test_what_a_script_registers_is_an_option_without_a_file(coins):
+    config = composed(("data=coins", "eval=heads", "data.n_throws=7", "eval.heads.n_read=3"))
+    assert config.data == coins.CoinsConfig(n_throws=7)
+    assert config.eval == {"heads": coins.HeadsConfig(n_read=3)}
+
+
+def test_a_file_comes_before_the_schema_of_its_name(coins, tmp_path):
+    (tmp_path / "data").mkdir()
+    text = "defaults: [/schema/data/coins@_here_, _self_]\nn_throws: 5\n"
+    (tmp_path / "data" / "coins.yaml").write_text(text)
+    words = ("data=coins", "eval=heads", "--cfg", "job", "--config-dir", str(tmp_path))
+    assert "n_throws: 5" in called(*words, cwd=tmp_path, check=0).stdout
+
+
+def test_a_schema_that_a_notebook_registers_again_replaces_the_first(coins):
+    assert composed(("data=coins",)).data.n_throws == 1000
+
+    @register("data", "coins")
+    @dataclass(kw_only=True, slots=True)
+    class Again(coins.CoinsConfig):
+        __module__ = coins.__name__
+        n_throws: int = 2000
+
+    assert composed(("data=coins",)).data.n_throws == 2000
 
 
 @pytest.mark.slow

@@ -15,6 +15,7 @@ from physlm.config.refusals import unknown_added_key
 from physlm.config.registered import use_sources
 from physlm.config.schema import RunConfig
 from physlm.errors import InputError, refused_values
+from physlm.registry import schemas_of_scripts
 
 T = TypeVar("T")
 
@@ -67,8 +68,13 @@ def typed(composed: DictConfig, kind: type[T]) -> T:
     return config
 
 
-@cache
 def _composed(words: tuple[str, ...]) -> DictConfig:
+    """What the words compose with the schemas of now: a notebook may define one again."""
+    return _composed_once(words, frozenset(schemas_of_scripts().items()))
+
+
+@cache
+def _composed_once(words: tuple[str, ...], of_scripts: frozenset[object]) -> DictConfig:  # noqa: ARG001
     """Composed once a process; typed each time, since the files that it names may change."""
     register()
     if GlobalHydra.instance().is_initialized():  # within a Hydra application

@@ -13,7 +13,7 @@ from hydra.core.config_loader import ConfigLoader
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.object_type import ObjectType
 from hydra.errors import HydraException
-from hydra.plugins.config_source import ConfigResult
+from hydra.plugins.config_source import ConfigResult, ConfigSource
 from omegaconf import Container, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -95,12 +95,18 @@ class ScaledRepository(ConfigRepository):
         """Called again by Hydra when a command line adds folders to the search path."""
         super().initialize_sources(config_search_path)
         # Compared by scheme: Hydra loads the class a second time as a plugin, so isinstance fails.
-        self.sources = [
+        sources = [
             ScaledFiles(source.provider, source.path, self.scale)
             if source.scheme() == ScaledFiles.scheme()
             else source
             for source in self.sources
         ]
+        self.sources = sorted(sources, key=_rank)
+
+
+def _rank(source: ConfigSource) -> int:
+    """The place of a source: a file comes before the schema of its name, Hydra's schemas last."""
+    return {"physlm": 1, "structured": 2}.get(source.scheme(), 0)
 
 
 class ScaledConfigLoader(ConfigLoaderImpl):

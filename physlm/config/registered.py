@@ -1,4 +1,8 @@
-"""Hydra config sources in addition to conf/: registered schemas, and the grids of sweeps/."""
+"""Hydra config sources in addition to conf/: registered schemas, and the grids of sweeps/.
+
+A schema that a script or notebook registers is an option of its group, too: `data=coins` needs no
+YAML file. A file of that name takes precedence, and sets its own values.
+"""
 
 from functools import cache
 from pathlib import Path
@@ -15,6 +19,7 @@ from physlm.config.files import config_dir
 from physlm.registry import FOLDERS, names, register, schema_of, schemas_of_scripts
 
 _SCHEMAS, _SWEEPS = "schema", "sweeps"
+_PLACES = {"mixer": "model/mixer", "penalty": "model/penalty"}  # of groups that are parts of others
 
 
 @cache
@@ -27,7 +32,8 @@ def use_sources() -> None:
 class RegisteredSource(ConfigSource):
     """Schemas at ``schema/GROUP/NAME``, as classes, and grids at ``sweeps/NAME``.
 
-    Hydra's own store would load all of them, and is copied for every composition.
+    The schemas of a script are at ``GROUP/NAME``, too. Hydra's own store would load all of them,
+    and is copied for every composition.
     """
 
     def __getstate__(self) -> dict[str, Any]:
@@ -52,11 +58,13 @@ class RegisteredSource(ConfigSource):
         """The typed node of a schema, or the values of a grid in the global package."""
         group, _, name = config_path.removesuffix(".yaml").rpartition("/")
         node: Container
+        package: str | None
         if group == _SWEEPS:
             package, node = "_global_", OmegaConf.load(sweep_file(name))
         else:
-            schema = schema_of(group.removeprefix(f"{_SCHEMAS}/"), name)
-            package, node = None, OmegaConf.structured(schema)
+            kind = group.rpartition("/")[2]
+            package = f"eval.{name}" if group == "eval" else None  # a run has several scorers
+            node = OmegaConf.structured(schema_of(kind, name))
         return ConfigResult(
             provider=self.provider, path=self.full_path(), config=node, header={"package": package}
         )
@@ -100,4 +108,6 @@ def _options(group: str) -> list[str]:
     if group == _SCHEMAS:
         return list(FOLDERS)
     section, _, kind = group.partition("/")
-    return names(kind) if section == _SCHEMAS and kind in FOLDERS else []
+    if section == _SCHEMAS and kind in FOLDERS:
+        return names(kind)
+    return [name for kind, name in schemas_of_scripts() if _PLACES.get(kind, kind) == group]

@@ -81,6 +81,19 @@ class Corpus(Protocol):
         """
 
 
+class OneLine:
+    """A corpus whose repr is one line, in a notebook and in errors: its fields hold whole worlds.
+
+    For dataclasses with ``repr=False``, which leave this repr as it is.
+    """
+
+    __slots__ = ()
+
+    def __repr__(self: Corpus) -> str:
+        """Kind, documents of an epoch, and epochs."""
+        return f"{type(self).__name__}({self.n_documents:,} documents, {self.n_epochs:,} epochs)"
+
+
 @dataclass(kw_only=True, slots=True)
 class DataConfig(Schema, ABC):
     """Settings of every corpus; each world adds its own fields.

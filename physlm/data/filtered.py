@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Float, Int64
 
-from physlm.data.corpus import Corpus, DataConfig, Documents
+from physlm.data.corpus import Corpus, DataConfig, Documents, OneLine
 from physlm.data.corrupted import Corrupted
 from physlm.data.tokens import Vocabulary
 from physlm.errors import InputError
@@ -85,8 +85,8 @@ class FilteredConfig(DataConfig):
         return FilteredCorpus(self, earlier, seed, scores)
 
 
-@dataclass(frozen=True, eq=False)
-class FilteredCorpus:
+@dataclass(frozen=True, eq=False, repr=False)
+class FilteredCorpus(OneLine):
     """A part of the documents of another corpus.
 
     Attributes:

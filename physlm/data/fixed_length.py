@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int32, Int64
 
 from physlm.data.annotation import AnnotatedDocuments
-from physlm.data.corpus import DataConfig, Documents, require_at_least
+from physlm.data.corpus import DataConfig, Documents, OneLine, require_at_least
 from physlm.data.prompted import Prompts
 from physlm.data.shuffle import Shuffle
 from physlm.data.splitmix import uniform_of
@@ -75,8 +75,8 @@ class FixedLengthConfig(DataConfig, ABC):
             )
 
 
-@dataclass(frozen=True, eq=False)
-class FixedLengthCorpus(ABC):
+@dataclass(frozen=True, eq=False, repr=False)
+class FixedLengthCorpus(OneLine, ABC):
     """Texts of numbered problems, each an end-of-text and a fixed number of tokens.
 
     All problems are in a random order. Training reads them in this order and begins again after the

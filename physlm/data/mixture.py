@@ -4,14 +4,14 @@ import hashlib
 from dataclasses import dataclass
 from typing import TypeVar
 
-from physlm.data.corpus import Corpus, Documents
+from physlm.data.corpus import Corpus, Documents, OneLine
 from physlm.data.tokens import Vocabulary
 
 C = TypeVar("C")
 
 
-@dataclass(frozen=True)
-class Mixture:
+@dataclass(frozen=True, repr=False)
+class Mixture(OneLine):
     """Corpora over one vocabulary; training ends with the last epoch of the first corpus.
 
     Either every window holds documents of one part, and at any time in training each part has had

@@ -6,16 +6,25 @@ import pytest
 
 from physlm.config import composed
 from physlm.errors import InputError
+from physlm.messages import refused_words
 
 
 def test_an_unknown_mixer_is_refused_with_the_registered_ones():
     importlib.import_module("tests.plugin.running_mean")
-    with pytest.raises(InputError) as error:
+    with pytest.raises(InputError) as error, refused_words():
         composed(("+experiment=capacity_100x", "+model/mixer=nosuch"))
     message = str(error.value)
-    assert message.startswith("+model/mixer=nosuch: no file model/mixer/nosuch.yaml in conf")
-    registered = message.partition("the registered mixer schemas are: ")[2]
-    assert "running_mean" in registered.split(", ")
+    assert "Could not find 'model/mixer/nosuch'" in message
+    assert "running_mean" in message.partition("Available options in 'model/mixer': ")[2]
+    assert "\n" not in message
+
+
+def test_a_part_without_files_is_refused_with_the_registered_ones():
+    with pytest.raises(InputError) as error:
+        composed(("+experiment=capacity_100x", "+model/penalty=nosuch"))
+    message = str(error.value)
+    assert message.startswith("+model/penalty=nosuch: no file model/penalty/nosuch.yaml in conf")
+    assert message.endswith("the registered penalty schemas are: attention")
     assert "\n" not in message
 
 

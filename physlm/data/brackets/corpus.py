@@ -66,7 +66,7 @@ class BracketsConfig(FixedLengthConfig):
         return BracketsCorpus(self, seed)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class BracketsCorpus(FixedLengthCorpus):
     """Dyck words; see `dyck`."""
 

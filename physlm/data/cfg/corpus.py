@@ -17,7 +17,7 @@ from physlm.data.cfg.families import random_bags
 from physlm.data.cfg.grammar import Grammar
 from physlm.data.cfg.labelled_strings import VIOLATIONS, labelled_strings
 from physlm.data.cfg.library import load_grammar, pinned
-from physlm.data.corpus import DataConfig, Documents, require_at_least
+from physlm.data.corpus import DataConfig, Documents, OneLine, require_at_least
 from physlm.data.labelled import LabelledTexts
 from physlm.data.prompted import Prompts
 from physlm.data.splitmix import uniform_of
@@ -89,8 +89,8 @@ class CfgConfig(DataConfig):
             raise ValueError(f"{error}, or null for the whole grammar") from error
 
 
-@dataclass(frozen=True)
-class CfgCorpus:
+@dataclass(frozen=True, repr=False)
+class CfgCorpus(OneLine):
     """A grammar rendered as documents, each an end-of-text and one string.
 
     Attributes:

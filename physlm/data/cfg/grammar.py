@@ -55,6 +55,13 @@ class Grammar:
             if not bag or not all(0 < weight < math.inf for weight in bag.values()):
                 raise ValueError(f"the bag of terminal {terminal} needs tokens of weight above 0")
 
+    def __repr__(self) -> str:
+        """Sizes in one line; ``to_text`` has the rules."""
+        return (
+            f"Grammar({len(self.levels)} levels, {len(self.tokens)} tokens, strings of up to "
+            f"{self.longest})"
+        )
+
     @cached_property
     def tables(self) -> Tables:
         """The grammar as arrays."""

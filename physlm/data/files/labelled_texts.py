@@ -87,7 +87,7 @@ class LabelledTextsConfig(PromptCorpusConfig):
         return corpus
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class LabelledTextsCorpus(PromptCorpus):
     """Right and wrong texts of one source.
 

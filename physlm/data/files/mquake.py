@@ -66,7 +66,7 @@ class MquakeConfig(PromptCorpusConfig):
         return FactsCorpus(self, seed, tuple(found))
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class FactsCorpus(PromptCorpus):
     """Distinct facts, in the order of their file.
 

@@ -87,7 +87,7 @@ class OptionsConfig(PromptCorpusConfig):
         return OptionsCorpus(self, seed, questions)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class OptionsCorpus(PromptCorpus):
     """Questions with options.
 

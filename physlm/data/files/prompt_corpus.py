@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from physlm.data.corpus import DataConfig, Documents
+from physlm.data.corpus import DataConfig, Documents, OneLine
 from physlm.data.tokens import Vocabulary
 from physlm.errors import InputError
 from physlm.registry import tag_of
@@ -32,8 +32,8 @@ class PromptCorpusConfig(DataConfig, ABC):
         self.source = pinned(self.source)
 
 
-@dataclass(frozen=True, eq=False)
-class PromptCorpus(ABC):
+@dataclass(frozen=True, eq=False, repr=False)
+class PromptCorpus(OneLine, ABC):
     """Prompts with known answers.
 
     Attributes:

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Bool, Int64
 
 from physlm.data.annotation import AnnotatedDocuments
-from physlm.data.corpus import DataConfig, Documents, require_at_least
+from physlm.data.corpus import DataConfig, Documents, OneLine, require_at_least
 from physlm.data.files.annotation import annotated_texts
 from physlm.data.people.assembly import assemble
 from physlm.data.tokens import Pieces, TokenizerName, Vocabulary
@@ -76,8 +76,8 @@ class TextCorpusConfig(DataConfig, ABC):
         return TextCorpus(self, seed, texts, is_held_out)
 
 
-@dataclass(frozen=True, eq=False)
-class TextCorpus:
+@dataclass(frozen=True, eq=False, repr=False)
+class TextCorpus(OneLine):
     """Documents of natural text.
 
     Attributes:

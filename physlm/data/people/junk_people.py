@@ -8,6 +8,7 @@ from enum import Enum
 import numpy as np
 from jaxtyping import Int64
 
+from physlm.data.corpus import OneLine
 from physlm.data.people.junk_tokens import redrawn, reordered
 from physlm.data.people.knowledge import KnowledgeCorpus, log2_choose
 from physlm.data.people.people import PeopleConfig, Population
@@ -33,8 +34,8 @@ class JunkKind(str, Enum):
     random = "random"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JunkPeople:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class JunkPeople(OneLine):
     """Any number of people of the same kind as those of a world, with other names.
 
     Documents come in rounds: each round has one document about each person, in an order of its

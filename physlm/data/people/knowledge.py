@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Int8, Int32, Int64
 
 from physlm.data.annotation import AnnotatedDocuments
+from physlm.data.corpus import OneLine
 from physlm.data.labelled import LabelledTexts
 from physlm.data.people.annotation import annotated_biographies
 from physlm.data.people.augmentation import Augmentation
@@ -98,8 +99,8 @@ class Texts(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KnowledgeCorpus:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class KnowledgeCorpus(OneLine):
     """People rendered as biographies: one epoch = one exposure of every person.
 
     If groups of people have different frequencies, one epoch holds as many documents about each

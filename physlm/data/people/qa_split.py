@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 from jaxtyping import Bool
 
-from physlm.data.corpus import Corpus, DataConfig
+from physlm.data.corpus import Corpus, DataConfig, OneLine
 from physlm.data.mixture import part_of
 from physlm.data.people.knowledge import KnowledgeCorpus
 from physlm.data.people.pools import ATTRIBUTES
@@ -34,8 +34,8 @@ class QaSplitConfig(DataConfig):
         raise ValueError(f"data={self.kind} asks about the people of a run; name it by init_from")
 
 
-@dataclass(frozen=True)
-class QaSplit(ABC):
+@dataclass(frozen=True, repr=False)
+class QaSplit(OneLine, ABC):
     """A corpus of questions about the people of another corpus.
 
     Attributes:

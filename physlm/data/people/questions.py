@@ -93,7 +93,7 @@ class QuestionsConfig(QaSplitConfig):
         return corpus
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class QuestionCorpus(QaSplit):
     """QA documents: end-of-text, a question and its answer.
 

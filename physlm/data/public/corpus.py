@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from physlm.data.corpus import DataConfig, Documents
+from physlm.data.corpus import DataConfig, Documents, OneLine
 from physlm.data.people.assembly import assemble
 from physlm.data.public.figures import figures
 from physlm.data.public.questions import TASKS, line_of, reasoned
@@ -37,8 +37,8 @@ class PublicFiguresConfig(DataConfig):
         return PublicFiguresCorpus(self, seed)
 
 
-@dataclass(frozen=True)
-class PublicFiguresCorpus:
+@dataclass(frozen=True, repr=False)
+class PublicFiguresCorpus(OneLine):
     """QA documents: end-of-text, a question and its answer.
 
     Attributes:

@@ -62,7 +62,7 @@ class SumsConfig(FixedLengthConfig):
         return SumsCorpus(self, seed)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class SumsCorpus(FixedLengthCorpus):
     """Chains of arithmetic, each a problem and its work; see `chains`."""
 

@@ -100,7 +100,7 @@ class ManipulationConfig(QaSplitConfig):
             raise ValueError(f"tasks={self.tasks}: {error}; run it with {keys}") from error
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ManipulationCorpus(QaSplit):
     """QA documents: end-of-text, a question, perhaps a hint, and the answer.
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any
 
-from physlm.data.corpus import DataConfig, Documents, Packing, require_at_least
+from physlm.data.corpus import DataConfig, Documents, OneLine, Packing, require_at_least
 from physlm.data.tasks.evaluation_windows import EvaluationWindows, evaluation_windows
 from physlm.data.tasks.synthetic_task import Evaluation, SyntheticTask
 from physlm.data.tokens import Vocabulary
@@ -51,8 +51,8 @@ class TaskConfig(DataConfig, ABC):
         return {f.name: getattr(self, f.name) for f in fields(self) if f.name in names}
 
 
-@dataclass(frozen=True, eq=False)
-class TaskCorpus:
+@dataclass(frozen=True, eq=False, repr=False)
+class TaskCorpus(OneLine):
     """Documents of a task, each a function of the seed and its number.
 
     Longer training sees the same documents first, and all models of a seed see the same ones.

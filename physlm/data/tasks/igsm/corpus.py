@@ -80,7 +80,7 @@ class IgsmConfig(TaskConfig):
         return Igsm(**values, most_tokens=self.seq_len)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class IgsmCorpus(TaskCorpus):
     """Documents of iGSM, and test problems whose solutions are made wrong; see ``Labelled``."""
 
