@@ -228,7 +228,7 @@ def test_a_replica_that_diverges_is_recorded_and_told(tmp_path):
     assert found[0, 6e-3].status == "finished"
     assert found[0, 1e30].status == "diverged"
     assert "diverged: the loss is not finite at step" in done.stderr
-    assert "some runs failed, as reported above" in done.stderr
+    assert "1 of 2 runs failed, as reported above" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -110,7 +110,7 @@ def test_states_do_not_depend_on_padding(corpus):
 
 
 def test_models_and_grammars_that_cannot_be_probed_are_refused(corpus, tmp_path):
-    with pytest.raises(InputError, match="Uniform"):
+    with pytest.raises(InputError, match="this model has no hidden_states"):
         CfgProbingConfig().check(Uniform(corpus), corpus)
     path = tmp_path / "flat.txt"
     path.write_text("root 3\nterminals 1 2\n3 -> 1 2 | 2 1\n")

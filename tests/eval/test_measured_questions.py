@@ -53,6 +53,6 @@ def test_qa_measures_the_same_sample_of_people(people):
     corpus = QuestionsConfig().follow(people, SEED)
     scorer = QaConfig(max_people=20)
     found = {
-        split: digest(scorer._people(corpus, split).astype(np.int64).tobytes()) for split in SAMPLED
+        split: digest(scorer.people(corpus, split).astype(np.int64).tobytes()) for split in SAMPLED
     }
     assert found == SAMPLED

@@ -89,10 +89,10 @@ def test_adapters_follow_from_the_seed():
 
 def test_a_mixer_without_queries_is_refused_by_its_name():
     other = DecoderConfig(d_model=32, position=PositionEncoding.none, mixer=RunningMeanConfig())
-    with pytest.raises(InputError, match=r"rank=3: RunningMean \(model.mixer\) has no queries"):
+    with pytest.raises(InputError, match=r"rank=3: the mixer of model.mixer has no queries"):
         adapted(other.build(50, 16, 0), Lora(rank=3, embedding_rank=5, alpha=8), seed=0)
     model = DecoderConfig(d_model=32, position=PositionEncoding.position_only).build(50, 16, 0)
-    refusal = r"rank=3: PositionOnlyAttention \(model.position=position_only\) has no queries"
+    refusal = r"rank=3: the mixer of model.position=position_only has no queries"
     with pytest.raises(InputError, match=refusal):
         adapted(model, Lora(rank=3, embedding_rank=5, alpha=8), seed=0)
     assert adapted(model, Lora(rank=0, embedding_rank=5, alpha=8), seed=0) is not None

@@ -255,7 +255,7 @@ def test_without_held_out_expressions_all_is_as_before():
     assert plain.build(0).fingerprint() == recorded
     assert held_out.build(0).fingerprint() != held_out.build(1).fingerprint() != recorded
     assert len(plain.task.evaluations) == 1
-    with pytest.raises(ValueError, match="held_out=1; Mano has l"):
+    with pytest.raises(ValueError, match="held_out=1; one of l"):
         plain.task.sample(np.random.default_rng(0), 1, held_out=1)
 
 
