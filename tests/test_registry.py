@@ -70,6 +70,7 @@ def run(script, folder, *words):
     return done.returncode, done.stdout, done.stderr
 
 
+@pytest.mark.slow
 def test_a_script_adds_a_world_a_scorer_and_an_experiment(tmp_path):
     status, printed, errors = run("coins.py", tmp_path, "+experiment=coins")
     assert status == 0, errors

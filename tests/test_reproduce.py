@@ -124,6 +124,7 @@ def test_a_part_of_the_arms_decides_its_own_claims_and_no_others(tiny, capsys):
     assert not (tiny / "reproduced/tiny/figure.svg").exists()
 
 
+@pytest.mark.slow
 def test_changed_runs_have_values_and_no_verdicts(tiny, capsys):
     assert main(["tiny", "--seeds", "0", "data.n_people=24"]) == 0
     printed = capsys.readouterr().out

@@ -91,7 +91,8 @@ def test_csv_keeps_curves_and_scores_apart(finished):
     assert scores["capacity/bits_per_parameter{split=train}"].len() == 1
 
 
-@pytest.mark.parametrize("n_kills", [1, pytest.param(3, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("n_kills", [1, 3])
 def test_a_killed_run_ends_bit_for_bit_like_an_uninterrupted_one(finished, tmp_path, n_kills):
     folder, done = finished
     expected = read_record(record_path(done, folder))

@@ -105,6 +105,7 @@ def test_the_experiment_comes_first_wherever_it_stands(tmp_path):
     assert shown[0] == shown[1]
 
 
+@pytest.mark.slow
 def test_a_sweep_ends_with_a_table_of_its_points(tmp_path):
     words = ("seed=0,1", "optim.learning_rate=1e-3,2e-3")
     shown = called("--multirun", *TINY_RUN, *words, cwd=tmp_path, check=0).stdout

@@ -232,6 +232,7 @@ def test_a_run_logged_after_training_and_again_has_each_row_once(server, tmp_pat
     assert "1 of 1: capacity_100x-" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_run_that_wandb_does_not_take_ends_no_other_of_the_process(server, monkeypatch):
     monkeypatch.setenv("WANDB_INIT_TIMEOUT", "3")
     config = {"experiment": "run", "scale": "laptop"}

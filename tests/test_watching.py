@@ -93,6 +93,7 @@ def log(tracking, metrics, step):
         logger.log_metrics(metrics, step=step)
 
 
+@pytest.mark.slow
 def test_a_run_is_trained_and_kept_offline_where_wandb_is_not_reached(
     unreachable, tmp_path, capfd, monkeypatch
 ):

@@ -23,6 +23,7 @@ for given in json.loads(sys.argv[1]):
 """
 
 
+@pytest.mark.slow
 def test_processes_share_the_cores_unless_told_otherwise():
     """Also after data were rendered."""
     expected = {(1, 1): 1, (None, 2): 2, (None, 8): 1, (3, 2): 3}

@@ -135,6 +135,7 @@ def test_each_replica_ends_as_the_run_alone_does(changes, tmp_path):
     assert not torch.allclose(weights(together[0].model), weights(together[2].model), atol=1e-2)
 
 
+@pytest.mark.slow
 def test_without_clipping_too(tmp_path):
     trainer = TrainerConfig(batch_size=4, gradient_clip=None)
     together = train(replicas(seeds=(0, 1)), tmp_path, trainer)
@@ -143,6 +144,7 @@ def test_without_clipping_too(tmp_path):
         torch.testing.assert_close(weights(mine.model), weights(theirs.model), rtol=2e-3, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_worlds_of_other_lengths_end_at_their_own_steps(tmp_path):
     def world(seed):
         config = BiosConfig(

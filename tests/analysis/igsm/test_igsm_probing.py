@@ -79,6 +79,7 @@ def test_the_table_has_the_predictions_behind_the_metrics(planted):
     assert common.value == pytest.approx(most / len(own))
 
 
+@pytest.mark.slow
 def test_shuffled_answers_are_not_found(corpus):
     metrics, _ = measured(
         Planted(corpus, answer=shuffled), corpus, layers=[], tasks=["nece", "can_next"]

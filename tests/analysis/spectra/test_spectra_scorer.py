@@ -133,6 +133,7 @@ def test_planted_maps_are_attention_and_right_texts_are_left_alone(texts):
     assert torch.equal(planted, planted.tril())
 
 
+@pytest.mark.slow
 def test_a_comparison_has_all_its_controls():
     own = model()
     config = SpectraConfig(**SMALL, n_errors=[1, 2], drop_first=[0], reference_compat=True)

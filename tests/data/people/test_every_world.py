@@ -5,6 +5,7 @@ import re
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -153,6 +154,7 @@ mixed_configs = st.builds(
 )
 
 
+@pytest.mark.slow
 @few_examples
 @given(st.one_of(junk_configs, mixed_configs), st.integers(0, 1000), st.data())
 def test_a_mixture_keeps_its_shares_and_resumes_from_any_window(config, seed, data):

@@ -167,6 +167,7 @@ def test_an_existing_folder_is_left_alone(qa, tmp_path, capsys):
     assert [path.name for path in tmp_path.iterdir()] == ["kept.txt"]
 
 
+@pytest.mark.slow
 def test_what_cannot_be_exported_leaves_nothing(runs, tmp_path, capsys):
     words = ("data=cfg", "data.n_strings=40", *SMALL, "~eval")
     for extra, message in {

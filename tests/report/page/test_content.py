@@ -50,6 +50,7 @@ def test_intervals_and_verdicts_are_those_of_the_claims(shown):
         assert row["expect"] == claim.expect
 
 
+@pytest.mark.slow
 def test_runs_of_a_folder_decide_the_claims_of_experiments_that_are_complete(tmp_path):
     """Two arms of one seed each would decide nothing: all seeds of the experiment are needed."""
     experiment = read_experiment(EXPERIMENTS / "cfg_encoder")

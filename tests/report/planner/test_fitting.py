@@ -51,6 +51,7 @@ def test_the_spread_of_runs_is_found():
     assert found.spread == pytest.approx(0.08, rel=0.1)
 
 
+@pytest.mark.slow
 def test_intervals_hold_nine_of_ten_new_runs():
     """Over many draws of which configurations are measured, and of their noise."""
     rng = np.random.default_rng(2)
