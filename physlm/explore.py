@@ -4,8 +4,9 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
+from physlm.arguments import Parser
 from physlm.atomic import write_text
 from physlm.caches import settle_caches
 from physlm.errors import InputError
@@ -13,7 +14,6 @@ from physlm.interruption import stop_requests
 from physlm.messages import explain
 from physlm.report.exploration.graph_options import add_graph_options, check_graph_options
 from physlm.report.exploration.source import Source, source_of
-from physlm.revision import add_version
 from physlm.watching import outlive_readers, table_console
 
 if TYPE_CHECKING:
@@ -250,22 +250,11 @@ def _check_lens_texts(texts: Path | None, lens: str, source: Source) -> None:
         )
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m physlm.explore",
-        description=__doc__,
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    add_version(parser)
+def _parser() -> Parser:
+    parser = Parser("explore", description=__doc__, epilog=_EPILOG)
     _add_input(parser)
     _add_lens(parser)
     _add_output(parser)
-
-    def refuse(message: str) -> NoReturn:
-        raise InputError(f"{message}; --help lists what can be given")
-
-    parser.error = refuse  # type: ignore[method-assign]
     return parser
 
 

@@ -1,11 +1,10 @@
 """A finished run for other libraries: `python -m physlm.export runs/ID FOLDER`."""
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
+from physlm.arguments import Parser
 from physlm.caches import settle_caches
 from physlm.errors import InputError
 from physlm.interruption import stop_requests
@@ -75,22 +74,16 @@ def _require_free(folder: Path) -> None:
         raise InputError(f"{folder} exists and is not empty; choose another folder or remove it")
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m physlm.export",
+def _parser() -> Parser:
+    parser = Parser(
+        "export",
         description="Write a finished run as a folder that AutoModelForCausalLM and AutoTokenizer "
         "of transformers load.",
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
     add("run", type=Path, metavar="RUN", help="directory of a finished run, such as runs/ID")
     add("folder", type=Path, metavar="FOLDER", help="a folder that is new or empty")
-
-    def refuse(message: str) -> NoReturn:
-        raise InputError(f"{message}; --help lists what can be given")
-
-    parser.error = refuse  # type: ignore[method-assign]
     return parser
 
 

@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from physlm.arguments import Parser
 from physlm.errors import InputError
 from physlm.report.planner import bios
 from physlm.report.planner.advice import Advice, advice
@@ -127,12 +128,13 @@ def _predict(folder: Path) -> None:
     print(f"written: {predict_experiment(folder, read_law())}")
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m physlm.plan",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+class _Parser(Parser):
+    def error(self, message: str) -> NoReturn:
+        super().error(message.removeprefix("argument "))
+
+
+def _parser() -> Parser:
+    parser = _Parser("plan", description=__doc__)
     _add_quantities(parser)
     _add_settings(parser)
     parser.add_argument(
@@ -152,11 +154,6 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FOLDER",
         help="write what the measured law predicts for the runs of an experiment into its folder",
     )
-
-    def refuse(message: str) -> NoReturn:
-        raise InputError(f"{message.removeprefix('argument ')}; --help lists what can be given")
-
-    parser.error = refuse  # type: ignore[method-assign]
     return parser
 
 

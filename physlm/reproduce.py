@@ -14,8 +14,8 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NoReturn
 
+from physlm.arguments import Parser
 from physlm.config import RunConfig, register
 from physlm.config.lineage import lineage
 from physlm.config.scale import Scale
@@ -30,7 +30,6 @@ from physlm.report.experiment import (
     experiments_folder,
     read_experiment,
 )
-from physlm.revision import add_version
 from physlm.run_directory import RunDirectory
 from physlm.watching import outlive_readers, tell
 
@@ -182,13 +181,8 @@ def _arms_of(plan: Plan, run_id: str) -> str:
     return f"  {', '.join(own)}"
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m physlm.reproduce",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    add_version(parser)
+def _parser() -> Parser:
+    parser = Parser("reproduce", description=__doc__)
     parser.add_argument("experiment", help="its name in experiments/, or the path of its folder")
     parser.add_argument(
         "overrides", nargs="*", metavar="KEY=VALUE", help="changes of every run, as of physlm.run"
@@ -217,11 +211,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--dry-run", action="store_true", help="list the runs, and which are finished; run nothing"
     )
-
-    def refuse(message: str) -> NoReturn:
-        raise InputError(f"{message}; --help lists what can be given")
-
-    parser.error = refuse  # type: ignore[method-assign]
     return parser
 
 

@@ -5,18 +5,18 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from rich.markup import escape
 from rich.table import Table
 
+from physlm.arguments import Parser
 from physlm.atomic import write_text
 from physlm.caches import settle_caches
 from physlm.errors import InputError
 from physlm.messages import explain
 from physlm.report.command_line import require_folder
 from physlm.report.scorecard.card import TESTS
-from physlm.revision import add_version
 from physlm.watching import outlive_readers, table_console, tell
 
 if TYPE_CHECKING:
@@ -71,16 +71,14 @@ def _score(subjects: "Sequence[Subject]", options: "Options", output: Path) -> i
     return max(statuses)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m physlm.scorecard",
+def _parser() -> Parser:
+    parser = Parser(
+        "scorecard",
         description="Put models through the tests of the field, and compare them: knowledge "
         "capacity, retrieval, classification, comparison and inverse search with and without "
         "hints, phrasing, use of depth, and spectra of attention, each beside chance.",
         epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add_version(parser)
     add = parser.add_argument
     about = "directories of finished runs, or folders of causal transformers checkpoints"
     add("models", nargs="*", type=Path, metavar="MODEL", help=about)
@@ -101,11 +99,6 @@ def _parser() -> argparse.ArgumentParser:
     add("--runs-dir", type=Path, default=Path("runs"), metavar="FOLDER", help=about)
     about = f"gets {PAGE} and {DATA} (default: %(default)s)"
     add("--output", type=Path, default=Path("scorecard"), metavar="FOLDER", help=about)
-
-    def refuse(message: str) -> NoReturn:
-        raise InputError(f"{message}; --help lists what can be given")
-
-    parser.error = refuse  # type: ignore[method-assign]
     return parser
 
 
