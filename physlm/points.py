@@ -17,7 +17,7 @@ from physlm.watching import harmless, table_console
 
 
 class EndedPoint(NamedTuple):
-    """What became of a point.
+    """The outcome of a point.
 
     Attributes:
         status: Its exit status; 0 for success.

@@ -1,7 +1,5 @@
 """One table of the points of a sweep: how they differ, and their main metrics over seeds."""
 
-import math
-import statistics
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -9,6 +7,7 @@ from rich.table import Table
 
 from physlm.measurement import Metric, by_text
 from physlm.record import RunRecord
+from physlm.report.printed import mean_and_error
 
 _MOST_METRICS = 4  # columns
 
@@ -41,7 +40,8 @@ def table_of_points(points: Sequence[Point]) -> Table:
     for key in (*keys, "n", *names):
         table.add_column(key, justify="left" if key in keys else "right", overflow="fold")
     for setting, alike in rows.items():
-        cells = [_mean(alike, name) for name in names]
+        measured = [by_text(record.metrics) for record in alike]
+        cells = [_mean([own[name].value for own in measured if name in own]) for name in names]
         table.add_row(*setting, _number(alike), *cells)
     others = f"; {n_others} further metrics: python -m physlm.collate" if n_others else ""
     table.caption = f"mean +- standard error over seeds{others}"
@@ -92,17 +92,12 @@ def _n_dims(metric: Metric) -> int:
 
 
 def _number(records: Sequence[RunRecord]) -> str:
-    """The number of finished runs, and what became of others."""
+    """The number of finished runs, and of the others if there are some."""
     n_finished = sum(record.status == "finished" for record in records)
     n_others = len(records) - n_finished
     return f"{n_finished}" + (f" ({n_others} not finished)" if n_others else "")
 
 
-def _mean(records: Iterable[RunRecord], name: str) -> str:
-    values = [m[name].value for r in records if name in (m := by_text(r.metrics))]
-    if not values:
-        return ""
-    mean = f"{statistics.mean(values):,.4g}"
-    if len(values) < 2:
-        return mean
-    return f"{mean} +- {statistics.stdev(values) / math.sqrt(len(values)):.2g}"
+def _mean(values: Sequence[float]) -> str:
+    """Mean and standard error of the runs that have a metric."""
+    return " +- ".join(filter(None, mean_and_error(values))) if values else ""

@@ -32,19 +32,25 @@ def table_of_many(records: Sequence[RunRecord], config: RunConfig, rate: float) 
     result.caption = _caption(point, every)
     for name, metric in every.items():
         values = [own[name].value for own in measured if name in own]
-        deviation = statistics.stdev(values) if len(values) > 1 else None
         paper = config.published.get(name)
         result.add_row(
             name if len(values) == len(records) else f"{name} ({len(values)} runs)",
-            f"{statistics.mean(values):,.4g}",
-            "" if deviation is None else f"{deviation / math.sqrt(len(values)):.2g}",
-            "" if deviation is None else f"{deviation:.2g}",
+            *mean_and_error(values),
+            f"{statistics.stdev(values):.2g}" if len(values) > 1 else "",
             f"{min(values):,.4g}",
             f"{max(values):,.4g}",
             "" if paper is None else f"{paper:g}",
             metric.unit,
         )
     return result
+
+
+def mean_and_error(values: Sequence[float]) -> tuple[str, str]:
+    """The mean over runs and its standard error, which a single run does not have."""
+    mean = f"{statistics.mean(values):,.4g}"
+    if len(values) < 2:
+        return mean, ""
+    return mean, f"{statistics.stdev(values) / math.sqrt(len(values)):.2g}"
 
 
 def table(record: RunRecord, config: RunConfig) -> Table:
