@@ -172,8 +172,7 @@ def _harness(record: RunRecord, tasks: Sequence[HarnessTask]) -> str:
     known = {metric.text: metric for metric in record.metrics}
     rows = ["| task | questions | in the record |", "| --- | --- | --- |"]
     for task in tasks:
-        dims = _dims(task)
-        metric = known.get(f"{task.metric}{{{dims}}}")
+        metric = known.get(task.metric)
         value = "" if metric is None else f"{metric.value:.4g}"
         rows.append(f"| {task.name} | {len(task.rows)} | {value} |")
     names = ",".join(task.name for task in tasks[:1])
@@ -182,11 +181,6 @@ def _harness(record: RunRecord, tasks: Sequence[HarnessTask]) -> str:
         f"```sh\ncd FOLDER\nHF_HUB_OFFLINE=1 lm_eval --model hf --model_args pretrained=. "
         f"--include_path {FOLDER} --tasks {names}\n```\n\n" + "\n".join(rows)
     )
-
-
-def _dims(task: HarnessTask) -> str:
-    about = "" if task.metric == "qa/exact_match" else f",task={task.rows[0]['asked']}"
-    return f"split={task.split}{about}"
 
 
 def _training(config: RunConfig, record: RunRecord) -> str:

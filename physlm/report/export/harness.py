@@ -23,6 +23,7 @@ from physlm.eval.scorer import ScorerConfig
 from physlm.eval.splits import HELD_OUT_PEOPLE, TRAIN_PEOPLE
 from physlm.eval.tasks.manipulation import ManipulationScorerConfig
 from physlm.eval.tasks.questions import accepted_answers, most_new_tokens, questions_of, splits
+from physlm.measurement import metric_text
 
 FOLDER = "lm_eval"  # in an exported folder
 _ENDINGS = {HELD_OUT_PEOPLE: "", TRAIN_PEOPLE: "_train_people"}
@@ -33,15 +34,13 @@ class HarnessTask(NamedTuple):
 
     Attributes:
         name: As given to ``--tasks``.
-        metric: The metric of physlm that the accuracy equals, without its dimensions.
-        split: The people that questions are about.
+        metric: The text of the metric of physlm that the accuracy equals.
         max_new_tokens: Of an answer, its end included.
         rows: ``prompt``, the accepted ``answers``, what is ``asked``, and of QA the ``person``.
     """
 
     name: str
     metric: str
-    split: str
     max_new_tokens: int
     rows: list[dict[str, Any]]
 
@@ -109,7 +108,8 @@ def _qa(questions: QuestionCorpus, split: str, scorer: QaConfig) -> HarnessTask:
         for prompt, person, attribute in zip(prompts, people, attributes, strict=True)
     ]
     name = f"physlm_qa{_ENDINGS[split]}"
-    return HarnessTask(name, "qa/exact_match", split, questions.longest_answer + 1, rows)
+    metric = metric_text("qa/exact_match", {"split": split})
+    return HarnessTask(name, metric, questions.longest_answer + 1, rows)
 
 
 def _manipulation(corpus: ManipulationCorpus, n_most: int) -> Iterator[HarnessTask]:
@@ -129,7 +129,8 @@ def _manipulation(corpus: ManipulationCorpus, n_most: int) -> Iterator[HarnessTa
                 )
             ]
             name = f"physlm_{task.name}{_ENDINGS[split]}"
-            yield HarnessTask(name, "manipulation/accuracy", split, longest, rows)
+            metric = metric_text("manipulation/accuracy", {"split": split, "task": task.name})
+            yield HarnessTask(name, metric, longest, rows)
 
 
 def _text(vocabulary: Vocabulary, prompt: np.ndarray) -> str:
