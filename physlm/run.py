@@ -10,7 +10,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from physlm.api import Run, carried_out, run
+from physlm.api.runs import Run, carried_out, run
 from physlm.config import RunConfig, register, run_config
 from physlm.config.application import run_application
 from physlm.config.lineage import lineage

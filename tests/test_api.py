@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import physlm
-from physlm.api import carried_out
+from physlm.api.runs import carried_out
 from physlm.config import composed
 from physlm.errors import InputError
 from physlm.record import read_record

@@ -110,18 +110,14 @@ def _unknown_option(error: MissingConfigException, words: Sequence[str]) -> str:
     group, _, name = str(error.missing_cfg_file).rpartition("/")
     given = next((w for w in words if w.lstrip("+") == f"{group}={name}"), f"{group}={name}")
     options = list(error.options or ())
-    meant = did_you_mean(name, options)
-    return f"{given} is no option{meant or ''}" + (
-        "" if meant else f"; one of {', '.join(options)}"
-    )
+    remedy = did_you_mean(name, options) or f"; one of {', '.join(options)}"
+    return f"{given} is no option{remedy}"
 
 
 def _unknown_key(key: str, cause: BaseException, words: Sequence[str], groups: Groups) -> str:
     value = next((w.partition("=")[2] for w in words if w.startswith(f"{key}=")), "NAME")
     every = list(groups())
-    if key in every:
-        return f"{key} needs a plus: write +{key}={value}"
-    if key.partition("/")[0] in every:
+    if key in every or key.partition("/")[0] in every:
         return f"{key} needs a plus: write +{key}={value}"
     if re.search(r" not in 'Inherited", str(cause)):  # its schemas have few keys
         section = key.partition(".")[0]

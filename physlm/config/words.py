@@ -14,16 +14,21 @@ def as_meant(words: Sequence[str]) -> list[str]:
     Hydra composes groups in their order, so that ``+junk=half +experiment=NAME`` would let the
     experiment replace the junk. Its grammar takes ``init_from=+experiment=people`` for a mistake.
     """
-    quoted = [_quoted(word) for word in words]
-    return sorted(quoted, key=lambda word: word.partition("=")[0] not in _BASES)
+    readable = [_quoted_if_needed(word) for word in words]
+    return sorted(readable, key=lambda word: word.partition("=")[0] not in _BASES)
 
 
-def _quoted(word: str) -> str:
+def _quoted_if_needed(word: str) -> str:
     key, _, value = word.partition("=")
     if key.lstrip("+") != "init_from" or _is_readable(word):
         return word
-    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
-    return f"{key}='{escaped}'"
+    return f"{key}={quoted(value)}"
+
+
+def quoted(text: str) -> str:
+    """A text as a value of Hydra's grammar."""
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
 
 
 def _is_readable(word: str) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from physlm.config import RunConfig, composed
 from physlm.config.recorded import recorded
+from physlm.config.words import quoted
 from physlm.data.public.corpus import PublicFiguresConfig
 from physlm.errors import InputError
 from physlm.report.exploration.source import source_of
@@ -76,7 +77,7 @@ class Subject:
             return None
         is_own_world = self.kind == "run" and test != FIGURES
         seed = () if is_own_world else (f"seed={options.seed}",)  # else it is that of the run
-        runs_dir = f"runs_dir={_quoted(str(options.runs_dir))}"
+        runs_dir = f"runs_dir={quoted(str(options.runs_dir))}"
         return replace(composed((*self.words, *words, *seed, runs_dir)), experiment="scorecard")
 
     def _words_of(self, test: str, options: Options) -> tuple[str, ...] | None:
@@ -99,7 +100,7 @@ class Subject:
         spectra = ("eval=spectra", "eval.spectra.n_problems=100", "eval.spectra.drop_first=[0]")
         if self.path is not None and self.kind == "run" and not self._knows_figures:
             return spectra
-        return (*spectra, "data=labelled", f"data.source={_quoted(str(options.statements))}")
+        return (*spectra, "data=labelled", f"data.source={quoted(str(options.statements))}")
 
     def _words_of_depth(self, options: Options) -> tuple[str, ...] | None:
         depth = (
@@ -112,7 +113,7 @@ class Subject:
             return depth
         if self.kind == "endpoint":
             return None
-        return (*depth, "data=texts", f"data.source={_quoted(str(options.texts))}")
+        return (*depth, "data=texts", f"data.source={quoted(str(options.texts))}")
 
     @property
     def _knows_figures(self) -> bool:
@@ -128,7 +129,7 @@ def of_path(path: Path) -> Subject:
         InputError: If it is neither, or the run is not finished.
     """
     found = source_of(path)
-    name = _quoted(str(found.path.resolve()))
+    name = quoted(str(found.path.resolve()))
     if found.is_run:
         words = ("data=inherited", "model=inherited", "stage=measure", f"init_from={name}")
         return Subject(str(path), "run", words, found.path)
@@ -153,17 +154,11 @@ def of_endpoint(address: str, model: str) -> Subject:
     world = (
         "data=public_figures",
         "model=endpoint",
-        f"model.address={_quoted(address)}",
-        f"model.name={_quoted(model)}",
+        f"model.address={quoted(address)}",
+        f"model.name={quoted(model)}",
     )
     return Subject(f"{model} at {address}", "endpoint", world)
 
 
 def _value(value: object) -> str:
     return json.dumps(value)
-
-
-def _quoted(text: str) -> str:
-    """A text as a value of Hydra's grammar."""
-    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{escaped}'"

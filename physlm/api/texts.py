@@ -1,0 +1,95 @@
+"""Texts that the model of a run writes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from physlm.errors import InputError, refused_values
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from physlm.api.runs import Run
+
+_BATCH = 512  # questions answered at once
+
+
+def generate(
+    of: Run,
+    prompts: str | Iterable[str],
+    *,
+    max_new_tokens: int = 20,
+    temperature: float = 0.0,
+    top_k: int | None = None,
+    seed: int = 0,
+) -> pl.DataFrame:
+    """Continuations of texts, one row each.
+
+    Args:
+        of: The run.
+        prompts: Texts in the words of its world; each is read as the beginning of a document.
+        max_new_tokens: Of each continuation, including its end.
+        temperature: Divides the logits; 0 takes the likeliest token every time.
+        top_k: Draw from the k likeliest tokens only; None draws from all.
+        seed: Of the random numbers.
+
+    Returns:
+        Columns ``prompt``, ``continuation`` and ``is_ended``: whether the model ended it.
+
+    Raises:
+        InputError: If a prompt has a word that the model does not know, or is too long.
+    """
+    import polars as pl
+
+    from physlm.eval.generate import generate as generated
+    from physlm.eval.sampling import Sampling
+
+    texts, subject = _listed(prompts), of.subject
+    if of.model.text is not None:
+        raise InputError(
+            f"{of.path} measured a checkpoint, which writes with its own tokenizer; use "
+            "python -m physlm.explore"
+        )
+    sampling = Sampling(
+        max_new_tokens=max_new_tokens,
+        eos=of.corpus.vocabulary.eos,
+        temperature=temperature,
+        top_k=top_k,
+    )
+    found = generated(of.model, list(map(subject.tokens_of, texts)), sampling, seed=seed)
+    written = [subject.text_of(tokens.tolist()) for tokens in found.tokens]
+    return pl.DataFrame({"prompt": texts, "continuation": written, "is_ended": found.is_ended})
+
+
+def ask(of: Run, questions: str | Iterable[str], *, max_new_tokens: int = 64) -> pl.DataFrame:
+    """Answers to questions, decoded greedily, one row each.
+
+    Args:
+        of: A run whose model answers questions, such as one of ``+experiment=extraction``.
+        questions: Such as ``"What is the birth city of Ann Cole?"``, in the words of its world.
+        max_new_tokens: Of an answer, including its end.
+
+    Returns:
+        Columns ``question``, ``answer`` and ``is_ended``: whether the model ended it.
+
+    Raises:
+        InputError: If the world has no questions, or the model does not know a word.
+    """
+    import polars as pl
+
+    from physlm.data.people.question_vocabulary import ANSWER
+    from physlm.eval.answers import greedy_answers
+
+    texts, vocabulary = _listed(questions), of.corpus.vocabulary
+    with refused_values():
+        prompts = [vocabulary.encode_document(text.strip() + ANSWER) for text in texts]
+    answers = greedy_answers(
+        of.model, vocabulary, prompts, max_new_tokens=max_new_tokens, batch_size=_BATCH
+    )
+    columns = dict(zip(("answer", "is_ended"), zip(*answers, strict=True), strict=True))
+    return pl.DataFrame({"question": texts, **columns})
+
+
+def _listed(texts: str | Iterable[str]) -> list[str]:
+    return [texts] if isinstance(texts, str) else list(texts)
