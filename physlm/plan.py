@@ -27,10 +27,12 @@ from physlm.report.planner.case import FULL_PRECISION, Mlp, Setting
 from physlm.report.planner.law_file import read_law
 from physlm.report.planner.published_law import PublishedLaw
 from physlm.report.planner.question import STORED, Question, Rare, require_quantity
+from physlm.watching import outlive_readers, table_console
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; its exit status."""
+    outlive_readers()
     try:
         parser = _parser()
         chosen = parser.parse_args(arguments)
@@ -102,7 +104,6 @@ def _require_alone(chosen: argparse.Namespace, parser: argparse.ArgumentParser) 
 
 def _show(found: Advice, *, as_json: bool) -> None:
     from physlm.report.planner.shown import notes, plain, shown
-    from physlm.watching import table_console
 
     if as_json:
         print(json.dumps(plain(found), indent=2))
