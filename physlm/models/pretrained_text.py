@@ -1,12 +1,15 @@
 """Text input and output of a `transformers` model, with its own tokenizer."""
 
 import itertools
+import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import torch
+from tokenizers.models import WordLevel
 
 from physlm.errors import InputError
 from physlm.models.answering import Answering, in_batches
@@ -62,9 +65,12 @@ class PretrainedText(Answering):
         self.ends = _ends(model.generation_config, tokenizer)
 
     def encode_plain(self, text: str) -> list[int]:
-        """Token ids of a text that continues another, without special tokens."""
-        ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
-        return ids
+        """Token ids of a text that continues another, without special tokens.
+
+        Raises:
+            InputError: If the vocabulary lacks one of its words.
+        """
+        return self._ids(text, add_special_tokens=False)
 
     def pieces(self, ids: Sequence[int]) -> list[str]:
         """The text that each token adds to those before it; empty for special tokens.
@@ -111,6 +117,19 @@ class PretrainedText(Answering):
             )
         self._require_embedded(max(largest, self.tokenizer.pad_token_id))
 
+    def require_words(self, texts: Iterable[str]) -> None:
+        """Require a token for every word, where the tokenizer has tokens for some words only.
+
+        Args:
+            texts: Read until the first that lacks one; not at all by tokenizers that spell words.
+
+        Raises:
+            InputError: If there is none.
+        """
+        if self._has_words_only:
+            for text in texts:
+                self._ids(text)
+
     def tokens_of(self, text: str) -> list[int]:
         """Token ids of a text as it is, without chat template, after the tokens that begin a text.
 
@@ -118,7 +137,7 @@ class PretrainedText(Answering):
             InputError: If there is none, or the tokenizer is not that of the model.
         """
         with quiet():  # it warns of texts that are longer than a window
-            row: list[int] = self.tokenizer(text)["input_ids"]
+            row = self._ids(text)
         if not row:
             raise InputError(f"the text {text!r} has no tokens; give at least one word")
         self._require_preserved(text, row)
@@ -232,10 +251,26 @@ class PretrainedText(Answering):
 
     def _rows(self, texts: Sequence[str]) -> list[list[int]]:
         """The tokens of each prompt, with the chat template applied."""
-        return [
-            self.tokenizer(_templated(self.tokenizer, text), **self._special)["input_ids"]
-            for text in texts
-        ]
+        return [self._ids(_templated(self.tokenizer, text), **self._special) for text in texts]
+
+    def _ids(self, text: str, **options: bool) -> list[int]:
+        """The tokens of a text, if there is one for each of its words."""
+        try:
+            ids: list[int] = self.tokenizer(text, **options)["input_ids"]
+        except Exception as error:  # of no other type in tokenizers
+            if not self._has_words_only:
+                raise
+            raise InputError(
+                f"its tokenizer has no token for {_unknown_word(self.tokenizer, text)!r}, in "
+                f"{text[:60]!r}; give texts in the words that the model was trained on"
+            ) from error
+        return ids
+
+    @cached_property
+    def _has_words_only(self) -> bool:
+        """Whether a word that the vocabulary lacks is an error of the tokenizer."""
+        model = getattr(getattr(self.tokenizer, "backend_tokenizer", None), "model", None)
+        return isinstance(model, WordLevel) and model.token_to_id(model.unk_token) is None
 
     @property
     def _special(self) -> dict[str, bool]:
@@ -262,6 +297,15 @@ def _ends(decoding: Any, tokenizer: Any) -> list[int] | None:
     eos = decoding.eos_token_id
     ends = {*(eos if isinstance(eos, list) else [eos]), tokenizer.eos_token_id}
     return sorted(ends - {None}) or None
+
+
+def _unknown_word(tokenizer: Any, text: str) -> str:
+    """The first word of a text that a vocabulary of words lacks."""
+    known = tokenizer.get_vocab()
+    added = "|".join(map(re.escape, tokenizer.get_added_vocab()))
+    parts = re.split(added, text) if added else [text]
+    split = tokenizer.backend_tokenizer.pre_tokenizer.pre_tokenize_str
+    return next(word for part in parts for word, _ in split(part) if word not in known)
 
 
 def _text_of_piece(piece: str, text: str) -> str:

@@ -75,7 +75,7 @@ class DepthConfig(LensScorerConfig):
         if model.text is not None:
             from physlm.analysis.depth.read_texts import require_texts
 
-            require_texts(corpus)
+            require_texts(corpus, model.text)
         n = model.vocabulary_size
         for name, default in {"counts_path": "", "frequent_weight": 1.0}.items():
             if (value := getattr(self, name)) != default and not self._is_divided(n):

@@ -22,11 +22,7 @@ def read_texts(corpus: Corpus, text: PretrainedText, n_tokens: int) -> Annotated
         corpus: Texts or facts.
         text: The checkpoint's tokenizer.
         n_tokens: About how many tokens.
-
-    Raises:
-        InputError: If the corpus is of another kind.
     """
-    require_texts(corpus)
     if isinstance(corpus, FactsCorpus):
         return _facts(corpus, text, n_tokens)
     assert isinstance(corpus, TextCorpus)
@@ -38,13 +34,21 @@ def read_texts(corpus: Corpus, text: PretrainedText, n_tokens: int) -> Annotated
     return annotated_texts(rows, [text.pieces(row.tolist()) for row in rows])
 
 
-def require_texts(corpus: Corpus) -> None:
+def require_texts(corpus: Corpus, text: PretrainedText) -> None:
     """Require texts or facts that a checkpoint can read.
 
+    Args:
+        corpus: Texts or facts.
+        text: The checkpoint's tokenizer.
+
     Raises:
-        InputError: If the corpus is of another kind.
+        InputError: If the corpus is of another kind, or has words without a token.
     """
-    if not isinstance(corpus, FactsCorpus | TextCorpus):
+    if isinstance(corpus, TextCorpus):
+        text.require_words(corpus.all_texts)
+    elif isinstance(corpus, FactsCorpus):
+        text.require_words(f"{fact.prompt} {fact.answer}" for fact in corpus.facts)
+    else:
         raise InputError(
             "a checkpoint reads data=texts, bible or mquake for this; choose one of them"
         )

@@ -19,7 +19,8 @@ def card_of(subject: Subject, options: Options) -> Card:
     """The scorecard of a model; what was measured before is not measured again.
 
     Raises:
-        InputError: If the model cannot be read, or a test breaks off; what was measured is kept.
+        InputError: If the model cannot be read, no test can be measured, or one breaks off; what
+            was measured is kept.
     """
     _require_readable(subject, options)
     earlier = None if subject.kind != "run" else _record(subject)
@@ -32,6 +33,9 @@ def card_of(subject: Subject, options: Options) -> Card:
             unmeasured[test] = str(error)
         else:
             records += [] if found is None else [found]
+    if not records and unmeasured:
+        test, reason = next(iter(unmeasured.items()))
+        raise InputError(f"{subject.name}: no test can be measured; {test}: {reason}")
     total = next((n for record in records if (n := record.parameters["total"])), None)
     return Card(
         name=subject.name,

@@ -12,10 +12,14 @@ import torch
 import transformers
 import yaml
 
+from physlm import scorecard
 from physlm.config import composed, register
+from physlm.data.tokens import TokenizerName
+from physlm.errors import InputError
 from physlm.eval.generate import generate
 from physlm.eval.sampling import Sampling
 from physlm.export import main
+from physlm.models.pretrained import load_pretrained
 from physlm.pipeline import execute
 from physlm.preparation import trained_world
 from physlm.run_directory import RunDirectory
@@ -158,6 +162,21 @@ def test_the_harness_measures_the_accuracies_of_the_scorer(qa, exported, tmp_pat
         own = record.metric(f"qa/exact_match{{split={split}}}").value
         assert results[name]["exact_match,whole_answer"] == pytest.approx(own)
     assert record.metric("qa/exact_match{split=train_people}").value > 0
+
+
+def test_a_scorecard_names_the_word_that_a_compact_vocabulary_lacks(
+    people, exported, tmp_path, capsys
+):
+    if people.data.tokenizer is not TokenizerName.compact:
+        pytest.skip("GPT-2's tokens spell every word")
+    paths = ["--runs-dir", str(tmp_path / "runs"), "--output", str(tmp_path / "card")]
+    assert scorecard.main([str(exported), "--tests", "figures,depth", "--people", "5", *paths]) == 2
+    found = capsys.readouterr().err.splitlines()[-1]
+    assert "no test can be measured; figures: its tokenizer has no token for" in found
+    text = load_pretrained(exported).text
+    text.require_words(["What is the major of?"])
+    with pytest.raises(InputError, match="no token for ' Zanzibar', in 'What is the Zanzibar"):
+        text.require_words(["What is", "What is the Zanzibar of?"])
 
 
 def test_an_existing_folder_is_left_alone(qa, tmp_path, capsys):
