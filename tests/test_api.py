@@ -14,6 +14,7 @@ from physlm.config import composed
 from physlm.errors import InputError
 from physlm.record import read_record
 from tests.command_line import TINY_RUN, called, record_path
+from tests.models.checkpoints import checkpoint, transformers
 
 QUICK = ("runtime.progress_bar=false", "runtime.n_threads=1", "runtime.compile=false")
 PEOPLE = (
@@ -135,6 +136,24 @@ def test_continuations_are_the_likeliest_tokens_one_after_the_other(people):
         physlm.generate(people, text, temperature=2.0, seed=s)["continuation"][0] for s in (1, 2)
     ]
     assert drawn[0] != drawn[1]
+
+
+def test_a_measured_checkpoint_writes_with_its_own_tokenizer(folder, tmp_path):
+    checkpoint(tmp_path, "llama")
+    words = ("data=public_figures", "model=checkpoint", "eval=public_figures", *QUICK)
+    few = {"eval.public_figures.n_people": 2, "eval.public_figures.max_new_tokens": 1}
+    run = physlm.run(*words, f"model.path={tmp_path}", runs_dir=folder, **few)
+    read = transformers.AutoTokenizer.from_pretrained(tmp_path)
+    model = transformers.AutoModelForCausalLM.from_pretrained(tmp_path)
+    prompt = read("Alan Turing was born", return_tensors="pt")
+    written = model.generate(**prompt, max_new_tokens=4, do_sample=False)[0]
+    truth = read.decode(written[prompt["input_ids"].shape[1] :])
+    found = physlm.generate(run, "Alan Turing was born", max_new_tokens=4)
+    assert found["continuation"].to_list() == [truth]
+    with pytest.raises(InputError, match="likeliest tokens are taken; leave both out"):
+        physlm.generate(run, "Alan Turing", temperature=1.0)
+    with pytest.raises(InputError, match="use physlm.generate"):
+        physlm.ask(run, "Where was Alan Turing born?")
 
 
 def test_answers_are_those_that_the_scorer_kept(answering):

@@ -27,7 +27,8 @@ def generate(
     """Continuations of texts, one row each.
 
     Args:
-        of: The run.
+        of: The run; one that measured a checkpoint writes with the checkpoint's tokenizer, without
+            its chat template.
         prompts: Texts in the words of its world; each is read as the beginning of a document.
         max_new_tokens: Of each continuation, including its end.
         temperature: Divides the logits; 0 takes the likeliest token every time.
@@ -38,18 +39,22 @@ def generate(
         Columns ``prompt``, ``continuation`` and ``is_ended``: whether the model ended it.
 
     Raises:
-        InputError: If a prompt has a word that the model does not know, or is too long.
+        InputError: If a prompt has a word that the model does not know, or is too long, or tokens
+            of a checkpoint are to be drawn.
     """
-    import polars as pl
-
     from physlm.eval.generate import generate as generated
     from physlm.eval.sampling import Sampling
 
     texts, subject = _listed(prompts), of.subject
     if of.model.text is not None:
-        raise InputError(
-            f"{of.path} measured a checkpoint, which writes with its own tokenizer; use "
-            "python -m physlm.explore"
+        if temperature or top_k:
+            raise InputError(
+                f"temperature={temperature}, top_k={top_k}: {of.path} measured a checkpoint, whose "
+                "likeliest tokens are taken; leave both out"
+            )
+        rows = [subject.continuation(subject.tokens_of(text), max_new_tokens) for text in texts]
+        return _continuations(
+            texts, map(subject.text_of, rows), [len(r) < max_new_tokens for r in rows]
         )
     sampling = Sampling(
         max_new_tokens=max_new_tokens,
@@ -59,7 +64,7 @@ def generate(
     )
     found = generated(of.model, list(map(subject.tokens_of, texts)), sampling, seed=seed)
     written = [subject.text_of(tokens.tolist()) for tokens in found.tokens]
-    return pl.DataFrame({"prompt": texts, "continuation": written, "is_ended": found.is_ended})
+    return _continuations(texts, written, found.is_ended)
 
 
 def ask(of: Run, questions: str | Iterable[str], *, max_new_tokens: int = 64) -> pl.DataFrame:
@@ -74,13 +79,19 @@ def ask(of: Run, questions: str | Iterable[str], *, max_new_tokens: int = 64) ->
         Columns ``question``, ``answer`` and ``is_ended``: whether the model ended it.
 
     Raises:
-        InputError: If the world has no questions, or the model does not know a word.
+        InputError: If the world has no questions, the model does not know a word, or the run
+            measured a checkpoint.
     """
     import polars as pl
 
     from physlm.data.people.question_vocabulary import ANSWER
     from physlm.eval.answers import greedy_answers
 
+    if of.model.text is not None:
+        raise InputError(
+            f"{of.path} measured a checkpoint, which was not trained on questions of a world; use "
+            "physlm.generate"
+        )
     texts, vocabulary = _listed(questions), of.corpus.vocabulary
     with refused_values():
         prompts = [vocabulary.encode_document(text.strip() + ANSWER) for text in texts]
@@ -89,6 +100,15 @@ def ask(of: Run, questions: str | Iterable[str], *, max_new_tokens: int = 64) ->
     )
     columns = dict(zip(("answer", "is_ended"), zip(*answers, strict=True), strict=True))
     return pl.DataFrame({"question": texts, **columns})
+
+
+def _continuations(
+    prompts: list[str], written: Iterable[str], is_ended: Iterable[bool]
+) -> pl.DataFrame:
+    import polars as pl
+
+    columns = {"continuation": list(written), "is_ended": list(is_ended)}
+    return pl.DataFrame({"prompt": prompts, **columns})
 
 
 def _listed(texts: str | Iterable[str]) -> list[str]:
