@@ -57,7 +57,16 @@ class Labels:
 
 
 class Probes(nn.Module):
-    """One probe for each row of labels, all trained on the same states at once."""
+    """One probe for each row of labels, all trained on the same states at once.
+
+    Args:
+        n_classes: Number of classes of each probe.
+        width: Width of a state.
+        n_positions: Length of the longest string.
+        reach: Which states a probe sees.
+        recipe: Size of the probes.
+        seed: Seed of the initial weights.
+    """
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""How a model uses its depth: what each state predicts, and from where on it stays."""
+"""How a model uses its depth: what each state predicts, and from which state on that stays."""
 
 import importlib
 from typing import TYPE_CHECKING, Any

@@ -45,16 +45,17 @@ def measured_classes(
     for name in dict.fromkeys(name for pair in pairs or () for name in pair):
         if name not in rows["class"]:
             classes = ", ".join(rows["class"].unique().sort())
-            raise InputError(f"eval.depth_classes.pairs: {name} is none of the classes {classes}")
+            raise InputError(f"eval.depth_classes.pairs: {name} is not a class; use {classes}")
     metrics = _class_metrics(rows, pairs)
     kept = rows.select("document", "class", "state", "final_rank", "final")
     return Measurement(tuple(metrics), tables={"class_predictions": kept})
 
 
 def _class_metrics(rows: pl.DataFrame, pairs: Sequence[tuple[str, ...]] | None) -> list[Metric]:
-    """Of all predictions, and of the right ones, as published; the class is of the true token.
+    """Metrics of all predictions, and of the right ones alone, as published.
 
-    Where a prediction is wrong, its onset is that of a token of another class, perhaps.
+    The class is that of the true token; the onset of a wrong prediction may be that of a token of
+    another class.
     """
     right = rows.filter(pl.col("final") == pl.col("target"))
     found = [*class_metrics(rows, _PREFIX), *differences(rows, _PREFIX, pairs)]
@@ -126,7 +127,7 @@ def differences(
         rows: Of ``trace``, with the column of classes.
         prefix: Of the metrics' names.
         pairs: The classes to compare; None for every pair with enough predictions.
-        column: Of the classes.
+        column: Column of the classes.
         depths: Columns to compare, of ``onset`` and ``settled``.
         more: Other dimensions of all metrics.
 

@@ -23,15 +23,15 @@ def compared_states(
     states: Sequence[int] | None,
     batch_size: int,
 ) -> tuple[list[int], dict[str, np.ndarray]]:
-    """Compare the scores of every state with those of state L, and with what else is known.
+    """Compare the scores of every state with those of state L.
 
     Args:
         model: A causal model.
         tokens: Token ids, padded on the right.
         lens: Reads the scores of each state.
         positions: The predictions.
-        compare: Makes what measures the scores of a state, from the final scores of several
-            predictions and their row numbers in the table of positions.
+        compare: Returns the function that measures the scores of a state, given the final scores of
+            several predictions and their row numbers in the table of positions.
         states: State numbers from 0 to L; None for all that the lens reads. State L is always
             included.
         batch_size: Windows of one forward pass.

@@ -40,7 +40,7 @@ _STATES = {
 
 
 class Yardsticks(NamedTuple):
-    """What a lens is held against.
+    """Predictors that a lens is compared with.
 
     Attributes:
         constant: The best predictor without a context.
@@ -90,7 +90,7 @@ def last_states(
 
 
 def lens_metrics(means: pl.DataFrame, name: str, constant: Yardstick) -> list[Metric]:
-    """Divergence of each state from the model, and the fraction of the constant's it removes.
+    """Divergence of each state from the model, and its skill: 1 minus its ratio to the constant's.
 
     Args:
         means: Of ``state_means``.

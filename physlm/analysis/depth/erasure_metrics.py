@@ -37,7 +37,7 @@ class _Asked:
         states: The chosen states of every question.
         places: Position of each place.
         answers: First token of each answer.
-        classes: The same, numbered; and those of the next attribute.
+        classes: Their class numbers (``own``), and those of another attribute (``other``).
         is_fitted: The people on whom erasers are fitted; the others are asked.
     """
 
@@ -79,11 +79,11 @@ def erasers(
 ) -> dict[str, Eraser]:
     """The erasers of one state at one place; none if too few directions vary.
 
-    Each of the two attributes has random directions of its own number beside it.
+    As a control, each of the two attributes has an eraser of as many random directions.
 
     Args:
         states: The state of each person on whom they are fitted.
-        classes: The class of each, of the attribute that is asked for and of another.
+        classes: Classes of the attribute that is asked for (``own``) and of another (``other``).
         seed: Of the random directions.
     """
     n_classes = [len(numbers.bincount().nonzero()) for numbers in classes.values()]

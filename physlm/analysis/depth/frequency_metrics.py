@@ -1,4 +1,4 @@
-"""Metrics of frequent and rare tokens: what is guessed early, and what is guessed again."""
+"""Metrics of frequent and rare tokens: early guesses, and how often they are given up."""
 
 import math
 
@@ -39,7 +39,7 @@ def frequency_metrics(rows: pl.DataFrame, buckets: Buckets, lens: str) -> list[M
 
 
 def flip_metrics(rows: pl.DataFrame, buckets: Buckets, lens: str) -> list[Metric]:
-    """How often each state's guesses are given up, by bucket, and as expected of independent ones.
+    """How often each state's guesses are given up, by bucket, and how often independent ones are.
 
     - ``depth/flips/fraction``, ``expected`` and ``excess_agreement``: see ``flips``.
     - ``depth/flips/rare_minus_frequent``: at state ceil(L / 4), the flips of the rarest bucket

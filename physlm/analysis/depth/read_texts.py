@@ -46,7 +46,7 @@ def require_texts(corpus: Corpus) -> None:
     """
     if not isinstance(corpus, FactsCorpus | TextCorpus):
         raise InputError(
-            "a checkpoint reads data=texts, bible or mquake for this; choose one of them"
+            "for a checkpoint, this scorer needs texts or facts; use data=texts, bible or mquake"
         )
 
 

@@ -1,4 +1,4 @@
-"""What the predictions of each kind lose without one attention head."""
+"""Loss and accuracy of predictions of each kind without one attention head."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class Scores:
     """How a model predicts the tokens of solutions; means of each problem, NaN if it has none.
 
     Attributes:
-        losses: In nats, of the tokens of each origin.
+        losses: Mean loss of the tokens of each origin, in nats.
         accuracies: Fraction of them that are the argmax under the true prefix.
     """
 
@@ -33,8 +33,8 @@ class Ablations:
     """Scores of a model, and of the model without each of its heads.
 
     Attributes:
-        whole: With all heads.
-        without: Without each head, by layer and head.
+        whole: Scores with all heads.
+        without: Scores without each head, by layer and head.
     """
 
     whole: Scores
@@ -58,7 +58,7 @@ class Ablations:
 
 
 def head_ablations(model: LanguageModel, documents: Sequence[Document], size: int) -> Ablations:
-    """Silence each head in turn.
+    """Scores with all heads, and with each head ablated in turn.
 
     Args:
         model: A decoder of physlm.
@@ -88,8 +88,8 @@ def scores(
 
     Args:
         model: A causal model.
-        documents: With right solutions.
-        predictions: Of each document.
+        documents: Documents with right solutions.
+        predictions: Predictions of each document.
         size: Documents that are read at once.
     """
     shape = (len(documents), len(ORIGINS))

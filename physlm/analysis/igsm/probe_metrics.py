@@ -42,7 +42,7 @@ def probe_metrics(predicted: Sequence[Predicted], n_layers: int) -> Iterator[Met
 
 
 def prediction_table(predicted: Sequence[Predicted]) -> pl.DataFrame:
-    """One row for each prediction; ``distance`` is null where the question needs it not."""
+    """One row for each prediction; ``distance`` is null if the question does not need it."""
     return pl.concat([_rows(own) for own in predicted])
 
 
@@ -53,7 +53,7 @@ def _scores(prefix: str, counts: Counts, dims: dict[str, Dim]) -> Iterator[Metri
 
 
 def _compared(trained: Predicted, random: Predicted) -> Iterator[Metric]:
-    """What training adds, and the accuracy that needs no model."""
+    """Gains over the random model, and the accuracy of the most common class."""
     dims: dict[str, Dim] = {"task": trained.task.value, "set": trained.set}
     pair = (_counts(trained), _counts(random))
     yield _metric("gain", accuracy, pair[0], dims, minus=pair[1])
@@ -106,7 +106,7 @@ def _by_group(own: Predicted) -> Iterator[tuple[str, Counts]]:
 
 
 def _has_classes(counts: Counts) -> bool:
-    """Whether true classes differ, without which there is nothing to correlate."""
+    """Whether there are several true classes, which a correlation needs."""
     return int((counts.sum((0, 2)) > 0).sum()) > 1
 
 

@@ -15,7 +15,7 @@ from physlm.models.language_model import LanguageModel
 def text_attention(
     model: LanguageModel, documents: Sequence[Document], tops: Mapping[str, tuple[int, int]]
 ) -> dict[str, np.ndarray]:
-    """Attention from the last prediction of each origin, in the shortest document that has most.
+    """Attention from the last prediction of each origin, in the shortest document with the most.
 
     Args:
         model: A causal model with attention weights.

@@ -20,7 +20,7 @@ _UNITS = {
     "d_controls": "sd",
     "q": "q",
 }
-# Accuracy that one threshold is said to have, and gain over the controls that would be one;
+# Published accuracy of a single threshold, and the least gain over the controls that counts;
 # accuracy_and_gain is the margin by which both are exceeded.
 _PUBLISHED, _LEAST_GAIN = 0.85, 0.02
 _ACCURACIES = ("length", "controls", "spectra", "both")

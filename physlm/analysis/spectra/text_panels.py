@@ -74,7 +74,7 @@ def length_curve(
 
 
 def draw_coverage(axes: Axes, rows: pl.DataFrame) -> None:
-    """Share of valid texts among those that a metric, and log-probability, accept first.
+    """Fraction of valid texts among those that a metric, and log-probability, accept first.
 
     Args:
         axes: The panel.

@@ -88,4 +88,7 @@ def sampled_prefixes(corpus: CfgCorpus, n: int, prefix: int) -> np.ndarray:
         rows = np.concatenate([rows, corpus.documents(strings).rows(0)[is_longer, : prefix + 1]])
         if len(rows) >= n:
             return rows[:n]
-    raise InputError(f"prefixes: hardly any string of this grammar has more than {prefix} tokens")
+    raise InputError(
+        f"prefixes: hardly any string of this grammar has more than {prefix} tokens; use shorter "
+        "prefixes"
+    )

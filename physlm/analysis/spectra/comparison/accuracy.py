@@ -18,7 +18,7 @@ def accuracy_table(predictions: dict[str, Predictions], texts: Texts, seed: int)
 
     The gain is the accuracy of ``both`` minus that of ``controls``; the ends of its 95% interval
     are percentiles over resampled problems. ``largest_gain_low`` is the lower end for a model that
-    is always right: where it is 0, no gain can be told from none.
+    is always right: where it is 0, no gain can be detected.
 
     Args:
         predictions: Of each family of columns.
@@ -50,7 +50,7 @@ def accuracy_table(predictions: dict[str, Predictions], texts: Texts, seed: int)
 
 
 def majority_accuracy(is_valid: Bool[np.ndarray, " texts"]) -> float:
-    """Accuracy of calling all texts what most are."""
+    """Accuracy of predicting the more common label for all texts."""
     return float(max(is_valid.mean(), 1 - is_valid.mean()))
 
 

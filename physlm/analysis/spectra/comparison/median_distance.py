@@ -16,8 +16,8 @@ def median_distance_auc(
 ) -> float:
     """Probability that an invalid text lies farther from the median of valid ones than a valid one.
 
-    The claim that right answers have values within a certain range makes no difference of means. In
-    each fold, median and column (the one of the largest such AUC) are those of the training texts.
+    If right answers have values within a range, the means of the groups need not differ. In each
+    fold, median and column (the one of the largest such AUC) are those of the training texts.
 
     Args:
         values: A column per layer and head; none is constant.
