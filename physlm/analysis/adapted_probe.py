@@ -39,8 +39,8 @@ class AdaptedProbeRecipe:
         norm: Normalisation before the classifier.
         n_steps: Optimizer steps; 30,000 in the paper.
         batch_size: Inputs per step.
-        learning_rate: Of AdamW, decayed linearly to 0.
-        weight_decay: Of AdamW.
+        learning_rate: Learning rate of AdamW, decayed linearly to 0.
+        weight_decay: Weight decay of AdamW.
         state: The state that the classifier reads, by the model's final norm; None for state L.
         n_batches_by_length: Batches that are drawn at once and divide their inputs by length, which
             saves padding where lengths differ.

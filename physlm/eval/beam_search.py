@@ -44,7 +44,7 @@ def beam_search(
         prompts: Token ids of each row.
         sampling: Temperature, maximum length, end and batch size.
         n_beams: Texts of each prompt.
-        seed: Of the random numbers.
+        seed: Seed of the random numbers.
 
     Raises:
         InputError: As in `generate`; or if there is no ``eos``, or there is a top-k, or compiled

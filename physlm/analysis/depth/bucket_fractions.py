@@ -17,7 +17,7 @@ def bucket_fractions(rows: pl.DataFrame, buckets: Buckets, by: Sequence[str] = (
     mass of the corpus and always the same top-1 token, so ``top1_fraction`` alone says little.
 
     Args:
-        rows: Of ``trace`` with these buckets.
+        rows: Rows of ``trace`` with these buckets.
         buckets: Groups of tokens.
         by: Columns that define the groups of predictions.
 

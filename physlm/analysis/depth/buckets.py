@@ -18,7 +18,7 @@ class Buckets:
     """Groups of tokens; every token of the vocabulary is in one.
 
     Attributes:
-        names: Of the groups, the most frequent tokens first.
+        names: Names of the groups, the most frequent tokens first.
         of_token: Group of each token.
         corpus_fraction: Fraction of the corpus in each group.
     """

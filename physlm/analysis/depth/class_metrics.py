@@ -83,8 +83,8 @@ def class_metrics(
     """Depth, final probability and accuracy of each class.
 
     Args:
-        rows: Of ``trace``, with the columns of ``by``.
-        prefix: Of the metrics' names.
+        rows: Rows of ``trace``, with the columns of ``by``.
+        prefix: Prefix of the metrics' names.
         by: Columns of the classes, which become dimensions.
         dims: Other dimensions.
     """
@@ -124,8 +124,8 @@ def differences(
       equal values, before slopes in each bin remove that.
 
     Args:
-        rows: Of ``trace``, with the column of classes.
-        prefix: Of the metrics' names.
+        rows: Rows of ``trace``, with the column of classes.
+        prefix: Prefix of the metrics' names.
         pairs: The classes to compare; None for every pair with enough predictions.
         column: Column of the classes.
         depths: Columns to compare, of ``onset`` and ``settled``.

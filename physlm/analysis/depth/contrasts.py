@@ -17,7 +17,7 @@ def contrasts(metrics: list[Metric], n_layers: int) -> list[Metric]:
       minus that of its constant predictor.
 
     Args:
-        metrics: Of all lenses.
+        metrics: Metrics of all lenses.
         n_layers: Number of blocks, L.
     """
     values = {metric.text: metric for metric in metrics}

@@ -102,7 +102,7 @@ class _Study:
         Args:
             lens: The lens.
             rows: Its predictions.
-            name: Of the lens.
+            name: Name of the lens.
             marks: The yardsticks of its model.
         """
         found = self.briefly(rows, name, marks)

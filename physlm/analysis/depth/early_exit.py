@@ -29,7 +29,7 @@ def static_exit(rows: pl.DataFrame, by: Sequence[str] = ()) -> pl.DataFrame:
     ``blocks`` run, and ``blocks_saved``; see ``document_means``.
 
     Args:
-        rows: Of ``trace``.
+        rows: Rows of ``trace``.
         by: Columns that define the groups.
     """
     final_loss = pl.col("target_loss_nats").arr.last().alias("final_loss")
@@ -49,8 +49,8 @@ def dynamic_exit(
     ``static_exit``.
 
     Args:
-        rows: Of ``trace``.
-        thresholds: Of the criterion.
+        rows: Rows of ``trace``.
+        thresholds: Thresholds of the criterion.
         criterion: When a state is confident.
         by: Columns that define the groups.
 
@@ -100,8 +100,8 @@ def best_threshold(curve: pl.DataFrame, agreement: float = AGREEMENT) -> float:
     """The threshold, or state, that saves the most blocks at an agreement with the whole model.
 
     Args:
-        curve: Of ``static_exit`` or ``dynamic_exit``, for one group. It includes a threshold at
-            which no prediction leaves early.
+        curve: Result of ``static_exit`` or ``dynamic_exit``, for one group. It includes a threshold
+            at which no prediction leaves early.
         agreement: Lowest agreement allowed.
     """
     axis = "threshold" if "threshold" in curve.columns else "state"

@@ -83,7 +83,7 @@ def metrics_at_99(rows: pl.DataFrame, vocabulary_size: int) -> tuple[list[Metric
     """What each criterion saves on half of the documents, with thresholds chosen on the other half.
 
     Args:
-        rows: Of ``trace``.
+        rows: Rows of ``trace``.
         vocabulary_size: Number of tokens.
 
     Returns:

@@ -84,7 +84,7 @@ def erasers(
     Args:
         states: The state of each person on whom they are fitted.
         classes: Classes of the attribute that is asked for (``own``) and of another (``other``).
-        seed: Of the random directions.
+        seed: Seed of the random directions.
     """
     n_classes = [len(numbers.bincount().nonzero()) for numbers in classes.values()]
     if min(n_classes) < 2 or max(n_classes) > n_directions(states):

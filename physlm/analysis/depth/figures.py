@@ -101,7 +101,7 @@ def draw_divergence(
     """KL divergence of the final distribution from that of each state, by lens.
 
     Args:
-        means: Of ``state_means``, by the lens' name.
+        means: Result of ``state_means``, by the lens' name.
         baselines: Divergences of predictors that read no state, such as the constant one.
     """
     figure = Figure(figsize=(5.5, 3.6), layout="constrained")
@@ -121,7 +121,7 @@ def draw_early_exit(curves: Mapping[str, pl.DataFrame]) -> Figure:
     """Agreement with the whole model against the mean number of blocks that run.
 
     Args:
-        curves: Of ``static_exit`` or ``dynamic_exit`` for one group, by name.
+        curves: Results of ``static_exit`` or ``dynamic_exit`` for one group, by name.
     """
     figure = Figure(figsize=(5.5, 3.6), layout="constrained")
     axes = figure.subplots()
@@ -155,7 +155,7 @@ def draw_patching(recovered: pl.DataFrame, places: Sequence[str] | None = None) 
     """Recovered logit difference by state and place, beside that of the control.
 
     Args:
-        recovered: Of ``patching.recovered``.
+        recovered: Result of ``patching.recovered``.
         places: Their order; None for the alphabetical one.
     """
     require_columns(recovered, ["run", "place", "state", "value"])

@@ -26,7 +26,7 @@ def flips(rows: pl.DataFrame, buckets: Buckets, by: Sequence[str] = ()) -> pl.Da
     predictions.
 
     Args:
-        rows: Of ``trace``.
+        rows: Rows of ``trace``.
         buckets: Groups of tokens.
         by: Columns that define the groups of predictions.
 

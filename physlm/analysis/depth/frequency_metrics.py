@@ -26,7 +26,7 @@ def frequency_metrics(rows: pl.DataFrame, buckets: Buckets, lens: str) -> list[M
       at state L.
 
     Args:
-        rows: Of ``trace`` with these buckets.
+        rows: Rows of ``trace`` with these buckets.
         buckets: Groups of tokens.
         lens: Name of the lens.
     """
@@ -46,7 +46,7 @@ def flip_metrics(rows: pl.DataFrame, buckets: Buckets, lens: str) -> list[Metric
       minus those of the most frequent one.
 
     Args:
-        rows: Of ``trace``.
+        rows: Rows of ``trace``.
         buckets: Groups of tokens.
         lens: Name of the lens.
     """

@@ -50,7 +50,7 @@ class LensScorerConfig(ScorerConfig):
     lens_steps: int = 100  # of training the tuned lens
     lens_optimizer: LensOptimizer = LensOptimizer.muon
     n_predictions: int = 10_000  # to analyse
-    window: int = 256  # tokens; longer documents are cut
+    window: int = 256  # tokens; longer documents are split into several windows
     skip_first: int = (
         1  # tokens at the start of each window, whose states are extreme in many models
     )

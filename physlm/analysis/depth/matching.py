@@ -79,7 +79,7 @@ def matched_difference(
         pair: The two groups.
         on: Column whose values are to be equal.
         n_bins: Number of bins.
-        seed: Of the permutations.
+        seed: Seed of the permutations.
 
     Raises:
         InputError: If a column is missing, or a group has too few predictions to be matched.

@@ -118,7 +118,7 @@ def recovered(rows: pl.DataFrame, by: Sequence[str] = ("run", "place", "state"))
     linearised and null for one pair, and ``n``.
 
     Args:
-        rows: Of ``trace_patching``.
+        rows: Rows of ``trace_patching``.
         by: Columns that define the groups.
 
     Raises:

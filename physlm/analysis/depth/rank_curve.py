@@ -26,7 +26,7 @@ def rank_curve(
     deviation over predictions.
 
     Args:
-        rows: Of ``trace``.
+        rows: Rows of ``trace``.
         of: ``final`` or ``target``; predictions without a target are left out.
         by: Columns that define the groups.
         thresholds: Values of r, whole numbers; by default up to 200 of a logarithmic scale to

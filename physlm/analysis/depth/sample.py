@@ -61,7 +61,7 @@ def depth_sample(
         corpus: The corpus.
         n_lens_tokens: About how many tokens to fit the lens on.
         n_predictions: About how many predictions to analyse.
-        window: Tokens of the longest window; longer documents are cut.
+        window: Tokens of the longest window; longer documents are split.
         skip_first: Tokens at the start of each window that are not analysed.
 
     Raises:

@@ -34,7 +34,7 @@ def draw_trajectory(
     """Top-1 token of every state, the last one on top, at every position of one document.
 
     Args:
-        rows: Of ``trace``, of one document, in reading order.
+        rows: Rows of ``trace``, of one document, in reading order.
         texts: Text of every token, or of those in the rows.
         inputs: Text of the token read at each row.
         colour: Column that colours the cells: ``top1_probability``, ``final_rank``, ``kl_nats`` or

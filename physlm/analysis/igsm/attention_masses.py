@@ -34,7 +34,7 @@ def attention_masses(model: LanguageModel, documents: Sequence[Document]) -> Mas
 
     Args:
         model: A causal model with attention weights.
-        documents: Of iGSM.
+        documents: Documents of iGSM.
     """
     found = [_document_masses(model, document) for document in documents]
     of_heads, uniform = zip(*found, strict=True)

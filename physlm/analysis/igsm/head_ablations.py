@@ -62,7 +62,7 @@ def head_ablations(model: LanguageModel, documents: Sequence[Document], size: in
 
     Args:
         model: A decoder of physlm.
-        documents: Of iGSM, with right solutions.
+        documents: Documents of iGSM, with right solutions.
         size: Documents that are read at once.
     """
     config = transformer(model, "ablating heads").config

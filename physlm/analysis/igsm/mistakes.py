@@ -99,7 +99,7 @@ def mistake_metrics(
     """How often solutions make each mistake, and how often the probe is wrong where they do.
 
     Args:
-        mistakes: Of `mistakes_of`.
+        mistakes: Result of `mistakes_of`.
         tasks: Tasks that were probed.
         n_solutions: Solutions that were written.
     """

@@ -67,7 +67,7 @@ def _compared(trained: Predicted, random: Predicted) -> Iterator[Metric]:
 
 
 def _layer_metrics(own: Predicted) -> Iterator[Metric]:
-    """Accuracy of ``nece`` at one state, in all, by class, and by distance from the question."""
+    """Accuracy of ``nece`` at one state, overall, by class, and by distance from the question."""
     dims: dict[str, Dim] = {"model": own.model, "set": own.set, "layer": own.layer}
     yield from _scores("layer_", _counts(own), dims)
     for group, counts in _by_group(own):

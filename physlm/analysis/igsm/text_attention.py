@@ -19,7 +19,7 @@ def text_attention(
 
     Args:
         model: A causal model with attention weights.
-        documents: Of iGSM, with right solutions.
+        documents: Documents of iGSM, with right solutions.
         tops: The layer and the head to show, by origin.
 
     Returns:

@@ -76,7 +76,7 @@ class LensFile(NamedTuple):
         weight: W of states 0 to L - 1.
         bias: b of states 0 to L - 1.
         config: The content of ``config.json``.
-        exact_hash: Of the output head of its model; None in files of `tuned-lens`.
+        exact_hash: Hash of the output head of its model; None in files of `tuned-lens`.
     """
 
     folder: Path

@@ -24,9 +24,9 @@ def ridge_translators(
 
     Args:
         pool: The states to fit.
-        strength: Of the regularisation, which pulls W to 0, over the mean variance of a state's
-            coordinates.
-        weights: Of positions by the frequency of their top-1.
+        strength: Strength of the regularisation, which pulls W to 0, over the mean variance of a
+            state's coordinates.
+        weights: Weights of positions by the frequency of their top-1.
 
     Raises:
         InputError: If a state is the same at all tokens, or not finite.

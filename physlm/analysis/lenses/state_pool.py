@@ -65,7 +65,7 @@ class StatePool:
         model: The model that reads the windows.
         windows: The windows.
         skip_first: Tokens left out at the start of each segment.
-        seed: Of the order of windows and tokens.
+        seed: Seed of the order of windows and tokens.
         is_shuffled: Pair each token's states below L with state L of another token. A lens fitted
             on such pairs can learn no more than the average prediction.
         n_kept: Maximum number of values of a shard.

@@ -77,7 +77,7 @@ class TunedLens(Lens):
             is_visible: False at padding and at tokens to leave out; None if all count.
             segments: Segment number of each token; None for one segment per row.
             frequent: Ids of the tokens to which ``frequent_weight`` applies.
-            seed: Of the order of windows and tokens.
+            seed: Seed of the order of windows and tokens.
 
         Raises:
             InputError: If no token counts, a state is constant, or frequent tokens are missing.
@@ -103,7 +103,7 @@ class TunedLens(Lens):
             pool: The states.
             config: Settings of the fit; its ``skip_first`` is the pool's.
             frequent: Ids of the tokens to which ``frequent_weight`` applies.
-            seed: Of the order of tokens.
+            seed: Seed of the order of tokens.
         """
         weights = UpdateWeights.of(config, frequent)
         translators = _start(pool, config, weights)

@@ -20,7 +20,7 @@ class UpdateWeights:
 
     Attributes:
         frequent: Ids of the frequent tokens.
-        weight: Of updates from frequent tokens; that of others is 1.
+        weight: Weight of updates from frequent tokens; that of others is 1.
         by: ``position`` weights positions at which the model's top-1 is frequent; ``entry`` weights
             frequent tokens within the divergence, where even the optimum underestimates them.
 

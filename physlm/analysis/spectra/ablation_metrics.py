@@ -37,7 +37,7 @@ class Measured:
 
     Attributes:
         columns: Spectral metrics of the texts.
-        losses: Of each right text, in nats per token.
+        losses: Mean loss of each right text, in nats per token.
     """
 
     columns: Columns

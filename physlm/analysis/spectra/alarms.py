@@ -22,7 +22,7 @@ class Alarm:
     threshold.
 
     Attributes:
-        median: Of right texts, at each length.
+        median: Median of right texts, at each length.
         spread: Distance of the lower and upper quantile from the median, at each length; infinite
             at lengths that too few right texts have.
         threshold: Deviation above which an alarm is raised.
@@ -60,8 +60,8 @@ def calibrated(
     """The alarm that a given fraction of right texts raises by mistake.
 
     Args:
-        values: Of right texts, after each token from the first length that is watched; NaN beyond
-            the end of a text.
+        values: Values of right texts, after each token from the first length that is watched; NaN
+            beyond the end of a text.
         false_alarms: Fraction of these texts that may raise an alarm at any of their tokens.
         n_outside: Tokens in a row that have to be outside.
 

@@ -31,7 +31,7 @@ def comparison_metrics(compared: Comparison, **dims: Dim) -> Iterator[Metric]:
 
     Args:
         compared: The comparison.
-        dims: Of all metrics, such as the corruption.
+        dims: Dimensions of all metrics, such as the corruption.
     """
     n_texts = len(compared.texts.is_valid)
     yield from _of_arms(compared, n_texts, dims)

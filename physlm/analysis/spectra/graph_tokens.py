@@ -73,14 +73,16 @@ def graph_tokens(
         is_token: False at padding, on either side; None without padding.
         span: First token of the text, and the one after the last; None for all.
         drop_first: How many tokens at the beginning of the text are left out.
-        device: Of the maps.
+        device: Device of the maps.
 
     Raises:
         InputError: If the span is not within every text, or if fewer than two tokens are left.
     """
     given = torch.ones(size, dtype=torch.bool, device=device) if is_token is None else is_token
     if given.shape[-1] != size:
-        raise InputError(f"is_token has {given.shape[-1]} tokens, the maps have {size}; must agree")
+        raise InputError(
+            f"is_token has {given.shape[-1]} tokens, the maps have {size}; they must agree"
+        )
     if given.dtype != torch.bool:
         raise InputError(f"is_token has type {given.dtype}; must be torch.bool, True at tokens")
     shortest = int(given.sum(-1).min())

@@ -17,9 +17,9 @@ def head_means(rows: pl.DataFrame, sample: HeadSample, dims: Mapping[str, Dim]) 
     error.
 
     Args:
-        rows: Of `text_rows`, of one model.
+        rows: Rows of `text_rows`, of one model.
         sample: The heads that were measured.
-        dims: Of all metrics, such as the corruption.
+        dims: Dimensions of all metrics, such as the corruption.
     """
     m = len(sample.heads[0])
     if m == sample.n_heads:

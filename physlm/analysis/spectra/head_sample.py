@@ -39,7 +39,7 @@ class HeadSample:
             raise InputError(f"layer={layer} is not in the sample; use one of {list(self.layers)}")
         if attention.shape[-3] != self.n_heads:
             raise InputError(
-                f"layer {layer} has {attention.shape[-3]} maps, the sample has {self.n_heads} heads; "
+                f"layer {layer} has {attention.shape[-3]} maps; must be {self.n_heads}, one per head; "
                 "give the maps of all heads"
             )
         if len(self.heads[0]) == self.n_heads:
@@ -77,7 +77,7 @@ def sample_heads(
         n_heads: Heads of each layer.
         layers: Layers to measure; negative ones count from the last. None for all.
         n_sampled: Heads per layer; None for all.
-        seed: Of the run.
+        seed: Seed of the run.
 
     Raises:
         InputError: If a layer does not exist, or there are fewer heads than ``n_sampled``.

@@ -105,7 +105,8 @@ def _signal(
 ) -> Signal:
     if residual.shape[-2] != attention.shape[-1]:
         raise InputError(
-            f"residual has {residual.shape[-2]} tokens, the maps have {attention.shape[-1]}; must agree"
+            f"residual has {residual.shape[-2]} tokens, the maps have {attention.shape[-1]}; they "
+            "must agree"
         )
     _require_paired_axes(list(residual.shape[:-2]), list(attention.shape[:-2]))
     return signal_of(tokens.rows(residual.to(attention.dtype)), options.signal, tokens.mask)
@@ -121,8 +122,8 @@ def _require_paired_axes(states: list[int], maps: list[int]) -> None:
         is_broadcast = not states or not maps or len(states) == len(maps)
     if not is_broadcast:
         raise InputError(
-            f"residual has leading axes {states} and attention {maps}; give equally many, which can "
-            "be broadcast, such as [L, 1] and [L, H]"
+            f"residual has leading axes {states} and attention {maps}; give equally many, which "
+            "can be broadcast, such as [L, 1] and [L, H]"
         )
 
 

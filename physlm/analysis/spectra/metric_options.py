@@ -64,8 +64,8 @@ class MetricOptions(Schema):
             raise ValueError("metrics=[]; name one or more")
         if self.hfer_cut not in HFER_CUTS and not 0 < self.hfer_share < 1:
             raise ValueError(
-                f"hfer_cut={self.hfer_cut}; must be {', '.join(HFER_CUTS)}, or a fraction between 0 "
-                "and 1"
+                f"hfer_cut={self.hfer_cut}; must be {', '.join(HFER_CUTS)}, or a fraction between "
+                "0 and 1"
             )
 
     @property

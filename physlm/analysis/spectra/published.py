@@ -90,7 +90,7 @@ def published_metrics(table: pl.DataFrame, n: int, dims: Mapping[str, Dim]) -> I
     Args:
         table: Result of `published_table`.
         n: Number of texts.
-        dims: Of all metrics, such as the corruption.
+        dims: Dimensions of all metrics, such as the corruption.
     """
     for row in best_layers(table).iter_rows(named=True):
         layer = {} if row["layer"] is None else {"layer": row["layer"]}

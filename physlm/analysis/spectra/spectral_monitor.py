@@ -61,8 +61,8 @@ class SpectralMonitorConfig(ScorerConfig):
 
         if not isinstance(model, Decoder):
             raise InputError(
-                "eval=spectral_monitor needs a decoder of physlm, which alone shows attention token "
-                "by token, and this model is not one"
+                "eval=spectral_monitor needs a decoder of physlm, which alone shows attention "
+                "token by token, and this model is not one"
             )
         if not isinstance(corpus, Labelled):
             raise InputError(

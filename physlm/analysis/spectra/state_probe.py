@@ -42,7 +42,7 @@ def probe_aucs(
     Args:
         states: Result of ``mean_states``.
         texts: The texts, as the comparison knows them.
-        seed: Of the folds.
+        seed: Seed of the folds.
     """
     folds = grouped_folds(texts, _N_FOLDS, stream(seed, "outer folds"))
     logits, chosen = np.empty((len(texts.is_valid), len(states))), np.empty(len(texts.is_valid))

@@ -78,7 +78,7 @@ def draw_coverage(axes: Axes, rows: pl.DataFrame) -> None:
 
     Args:
         axes: The panel.
-        rows: Of ``coverage_curves``, of all metrics of a comparison.
+        rows: Rows of ``coverage_curves``, of all metrics of a comparison.
     """
     likely = rows.filter(metric=rows["metric"][0])
     axes.plot(

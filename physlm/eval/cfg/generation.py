@@ -52,7 +52,7 @@ def write(
         meant: Token ids that the continuations are appended to, end-of-text first; the prompts
             themselves, unless these are corrupted.
         n_new: Maximum number of new tokens; fewer if the model's window is shorter.
-        temperature: Of sampling; 0 decodes greedily.
+        temperature: Sampling temperature; 0 decodes greedily.
         batch_size: Strings per batch.
     """
     if model.longest_window is not None:

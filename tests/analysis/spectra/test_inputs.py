@@ -122,7 +122,7 @@ def test_states_without_leading_axes_are_those_of_every_map():
 
 
 def test_a_graph_without_edges_has_stated_values():
-    """Every token sees only itself, or clipping removes all: T components, no energy, no shares."""
+    """Every token sees only itself, or clipping removes all: T components, no energy, no HFER."""
     for a, clip in ((torch.eye(6), 0.0), (attention(6, 6), 2.0)):
         for laplacian in ("sym", "comb", "rw"):
             found = spectral_metrics(a, states(6, 3).to(a), laplacian=laplacian, clip=clip)

@@ -1,4 +1,4 @@
-"""Published numbers beside right ones: what they are of, and that length explains them."""
+"""Published numbers beside corrected ones: their definition, and that length explains them."""
 
 import numpy as np
 import polars as pl
@@ -37,7 +37,7 @@ def found():
 
 @torch.no_grad()
 def values(model, tokens, layer):
-    """Published and right HFER of each text, text by text."""
+    """Published and corrected HFER of each text, text by text."""
     both = []
     for text in tokens:
         own = torch.from_numpy(text)[None].long()

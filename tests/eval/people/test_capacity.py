@@ -98,7 +98,7 @@ def biod_spaces(corpus):
 
 
 def bios_spaces(corpus):
-    """Everything that a person could have been."""
+    """All names and attribute values that a person can have."""
 
     def ids(texts):
         return [tuple(corpus.vocabulary.encode(text).tolist()) for text in texts]

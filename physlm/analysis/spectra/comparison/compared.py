@@ -91,7 +91,7 @@ def compare_groups(frame: pl.DataFrame, *, seed: int = 0) -> Comparison:
             ``mean_log_probability``, ``min_log_probability``, ``mean_entropy``,
             ``distinct_tokens`` and ``repeated_fraction``, and optionally ``arm`` (``model`` without
             it). Every text has a value of every column of its arm.
-        seed: Of folds, shuffled labels and resampled problems.
+        seed: Seed of folds, shuffled labels and resampled problems.
 
     Raises:
         InputError: If a column is missing, a value is not finite, a text has no or several values,
@@ -106,7 +106,7 @@ def compare_all(measured: Sequence[MeasuredGroups], *, seed: int = 0) -> list[Co
 
     Args:
         measured: Measurements of each pair of groups.
-        seed: Of resampled problems.
+        seed: Seed of resampled problems.
     """
     names = dict.fromkeys(name for own in measured for name in own.arms)
     arms: list[dict[str, Arm]] = [{} for _ in measured]

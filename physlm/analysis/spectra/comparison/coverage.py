@@ -53,7 +53,7 @@ def threshold_coverage(
     Args:
         values: A column per layer and head to choose from.
         texts: Labels, problems and log-probabilities.
-        seed: Of the folds.
+        seed: Seed of the folds.
 
     Raises:
         InputError: If a value is not finite, or a training fold has texts of one label only.

@@ -22,7 +22,7 @@ def median_distance_auc(
     Args:
         values: A column per layer and head; none is constant.
         texts: Labels and problems.
-        seed: Of the folds, which are those of the comparison.
+        seed: Seed of the folds, which are those of the comparison.
     """
     folds = grouped_folds(texts, _N_FOLDS, stream(seed, "outer folds"))
     held_out = np.empty(len(values))

@@ -60,7 +60,7 @@ def nested_predictions(
         texts: Labels, problems and controls.
         families: The columns to choose from, by name.
         folds: The outer fold of each text.
-        seed: Of the inner folds.
+        seed: Seed of the inner folds.
     """
     length, controls = length_terms(texts), control_terms(texts)
     fits: dict[tuple[str, str], list[Fit]] = {(f, m): [] for f in families for m in MODELS}

@@ -35,7 +35,7 @@ def planted_power(
         planted: The arm with the planted effect, with q-values; None if it was not measured.
         untrained: The untrained model, which the effect has to exceed.
         texts: Labels, problems and covariates.
-        seed: Of the draws.
+        seed: Seed of the draws.
 
     Returns:
         One row per metric with ``d_controls``, ``nested_gain`` and fractions of draws: ``power`` of

@@ -19,7 +19,7 @@ def noise_of(rng, n):
 
 
 def planted_frame(seed, d, *, arms=("model", "untrained"), n_problems=80, **options):
-    """Noise, but for metric hfer at layer 1, head 0, which is smaller by d in valid texts."""
+    """Noise, except for metric hfer at layer 1, head 0, which is smaller by d in valid texts."""
     rng = np.random.default_rng(seed)
     texts = texts_of(rng, n_problems, **options)
     is_valid = texts["is_valid"].to_numpy()
@@ -33,7 +33,7 @@ def planted_frame(seed, d, *, arms=("model", "untrained"), n_problems=80, **opti
 
 
 def length_frame(seed, n_problems=80):
-    """All metrics are of the length alone, which is larger in invalid texts; no model differs."""
+    """All metrics depend on the length alone, which is larger in invalid texts; no model differs."""
     rng = np.random.default_rng(seed)
     texts = texts_of(rng, n_problems, length_gap=0.8)
     log_length = np.log(texts["n_tokens"].to_numpy())
@@ -87,7 +87,7 @@ def test_the_control_arms_show_nothing_where_nothing_was_planted(found):
 
 @pytest.fixture(scope="module")
 def told_by_likelihood():
-    """The least log-probability alone tells all texts apart; an effect is planted."""
+    """The least log-probability alone separates all texts; an effect is planted."""
     arms = ("model", "untrained", "planted")
     frame = planted_frame(3, 1.8, arms=arms, n_problems=40, equal=True)
     apart = pl.col("min_log_probability") + 20 * pl.col("is_valid")
