@@ -31,7 +31,11 @@ _MATCHED = ("final_probability", ENTROPY)
 def measured_classes(
     config: "DepthClassesConfig", model: LanguageModel, corpus: Corpus
 ) -> Measurement:
-    """The measurement of the scorer ``depth_classes``."""
+    """The measurement of the scorer ``depth_classes``.
+
+    Raises:
+        InputError: If the tokens of this world have no such tag, or a named class does not occur.
+    """
     sample = config.sample(model, corpus)
     if config.tag not in sample.positions.tags:
         known = sorted(sample.positions.tags)

@@ -71,7 +71,11 @@ class EarlyExitDecoder(LanguageModel):
 
     @property
     def mean_blocks(self) -> float:
-        """Blocks that a token has passed, on average."""
+        """Blocks that a token has passed, on average.
+
+        Raises:
+            InputError: If no token has been decoded.
+        """
         n = sum(self.n_left.values())
         if not n:
             raise InputError("no token has been decoded yet; generate text first")

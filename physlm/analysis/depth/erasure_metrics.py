@@ -51,7 +51,11 @@ class _Asked:
 def measured_erasure(
     config: "ErasureConfig", model: LanguageModel, questions: QuestionCorpus
 ) -> Measurement:
-    """The measurement of the scorer ``erasure``."""
+    """The measurement of the scorer ``erasure``.
+
+    Raises:
+        InputError: If every state varies in fewer directions than an attribute has values.
+    """
     found: dict[tuple[tuple[str, Dim], ...], list[np.ndarray]] = {}
     metrics = []
     with torch.inference_mode():

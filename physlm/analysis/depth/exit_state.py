@@ -34,6 +34,12 @@ class ExitState(DecodingState):
     """Keys and values of all tokens, those of tokens that left early in the blocks below alone.
 
     The others are computed by ``catch_up``, from the state at which the token left.
+
+    Args:
+        blocks: State of each block.
+        lengths: Length of each prompt.
+        n_positions: Tokens per row, including those yet to be generated.
+        window: Attention window in tokens; None for no limit.
     """
 
     def __init__(

@@ -24,7 +24,11 @@ FIRST, LATER = "first", "later"
 
 
 def measured_facts(config: "DepthFactsConfig", model: LanguageModel, corpus: Corpus) -> Measurement:
-    """The measurement of the scorer ``depth_facts``."""
+    """The measurement of the scorer ``depth_facts``.
+
+    Raises:
+        InputError: If the world marks no tokens of facts, or all values are too long.
+    """
     sample = config.sample(model, corpus)
     if POSITION not in sample.positions.tags:
         raise InputError(

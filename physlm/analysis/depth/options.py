@@ -168,5 +168,6 @@ def _check(
     if not is_option.all():
         row = int((~is_option).int().argmax())
         raise InputError(
-            f"answer {int(answers[row])} of prompt {row} is none of its {options.shape[1]} options"
+            f"answer {int(answers[row])} of prompt {row}; must be an option, from 0 to "
+            f"{options.shape[1] - 1}"
         )

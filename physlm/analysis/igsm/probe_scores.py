@@ -16,7 +16,14 @@ def confusion(
     predicted: Int64[np.ndarray, " queries"],
     n_classes: int,
 ) -> Counts:
-    """Queries of each problem, by true class and predicted class."""
+    """Queries of each problem, by true class and predicted class.
+
+    Args:
+        problems: Number of each query's problem.
+        classes: True class of each query.
+        predicted: Predicted class of each query.
+        n_classes: Number of classes.
+    """
     own, numbers = np.unique(problems, return_inverse=True)
     counts = np.zeros((len(own), n_classes, n_classes), np.int64)
     np.add.at(counts, (numbers, classes, predicted), 1)

@@ -75,7 +75,7 @@ def calibrated(
         )
     if not 1 <= n_outside <= values.shape[1]:
         raise InputError(
-            f"n_outside={n_outside}; must be from 1 to {values.shape[1]}, the watched tokens"
+            f"n_outside={n_outside}; must be from 1 to {values.shape[1]}, the tokens watched"
         )
     median, spread = np.zeros(values.shape[1]), np.full((2, values.shape[1]), math.inf)
     for i, column in enumerate(values.T):

@@ -160,7 +160,14 @@ def draw_correlations(
     metrics: Sequence[str],
     roles: Sequence[str],
 ) -> AxesImage:
-    """Rank correlations as a table with colours."""
+    """Rank correlations as a table with colours.
+
+    Args:
+        axes: The panel.
+        values: Result of ``role_correlations``.
+        metrics: Names of the rows.
+        roles: Names of the columns.
+    """
     image = axes.imshow(values, cmap="RdBu_r", vmin=-1, vmax=1, aspect="auto")
     for (i, j), value in np.ndenumerate(values):
         ink = "white" if abs(value) > 0.6 else "black"

@@ -88,7 +88,14 @@ def filters(
     texts: LabelledTexts,
     is_fitting: Bool[np.ndarray, " texts"],
 ) -> Filters:
-    """All filters, chosen on the fitting documents."""
+    """All filters, chosen on the fitting documents.
+
+    Args:
+        config: Metrics and batch size.
+        model: The trained model.
+        texts: Training documents.
+        is_fitting: Whether filters are chosen on a document.
+    """
 
     def area(scores: Float[np.ndarray, "scores texts"]) -> Float[np.ndarray, " scores"]:
         return auc(scores[:, is_fitting].T, texts.is_valid[is_fitting])
@@ -115,7 +122,14 @@ def filters(
 def all_scores(
     config: "SpectralFilterConfig", model: LanguageModel, corpus: Corpus, found: Filters
 ) -> pl.DataFrame:
-    """Scores of all documents of the first epoch by what was chosen, one row per document."""
+    """Scores of all documents of the first epoch by the chosen filters, one row per document.
+
+    Args:
+        config: Batch size.
+        model: The trained model.
+        corpus: Its corpus.
+        found: The filters.
+    """
     blocks = []
     for first in range(0, corpus.n_documents, _PER_BLOCK):
         texts = training_texts(corpus, first, first + _PER_BLOCK)

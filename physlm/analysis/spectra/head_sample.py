@@ -39,8 +39,8 @@ class HeadSample:
             raise InputError(f"layer={layer} is not in the sample; use one of {list(self.layers)}")
         if attention.shape[-3] != self.n_heads:
             raise InputError(
-                f"layer {layer} has {attention.shape[-3]} maps; must be {self.n_heads}, one per head; "
-                "give the maps of all heads"
+                f"layer {layer} has {attention.shape[-3]} maps, the sample has {self.n_heads} "
+                "heads; give the maps of all heads"
             )
         if len(self.heads[0]) == self.n_heads:
             return attention
@@ -88,7 +88,7 @@ def sample_heads(
     m = n_heads if n_sampled is None else n_sampled
     if not 1 <= m <= n_heads or not wanted:
         raise InputError(
-            f"n_heads={m}, layers={list(wanted)}; use 1 to {n_heads} heads and a layer"
+            f"n_heads={m}, layers={list(wanted)}; use 1 to {n_heads} heads of at least 1 layer"
         )
     chosen = tuple(sorted({layer % n_layers for layer in wanted}))
     heads = tuple(

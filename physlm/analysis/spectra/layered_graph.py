@@ -79,5 +79,7 @@ def lap_eigvals(
             `directed_eigenvalues`.
     """
     if not 1 <= top_k <= attention.shape[-1]:
-        raise InputError(f"top_k={top_k}; must be from 1 to {attention.shape[-1]}, the tokens")
+        raise InputError(
+            f"top_k={top_k}; must be from 1 to {attention.shape[-1]}, the number of tokens"
+        )
     return directed_eigenvalues(attention).topk(top_k, dim=-1).values.flatten(-3)

@@ -108,7 +108,7 @@ def prefixes(
     for length in lengths:
         if not 1 <= length <= attention.shape[-1]:
             raise InputError(
-                f"prefix length {length}; must be from 1 to the {attention.shape[-1]} of the text"
+                f"prefix length {length}; must be from 1 to {attention.shape[-1]}, that of the text"
             )
         yield attention[..., :length, :length]
 

@@ -125,7 +125,14 @@ class CalibratedMonitor:
         texts: LabelledTexts,
         is_calibration: Bool[np.ndarray, " texts"],
     ) -> "CalibratedMonitor":
-        """Calibrate and choose on one half of the problems, and test on the other."""
+        """Calibrate and choose on one half of the problems, and test on the other.
+
+        Args:
+            config: Fraction of false alarms, and tokens in a row that raise one.
+            values: The values to choose from, by name.
+            texts: Right and wrong texts.
+            is_calibration: Whether a text belongs to the half to calibrate on.
+        """
         error, own = _error_of_problem(texts), is_calibration
         tried = []
         for name, numbers in values.items():

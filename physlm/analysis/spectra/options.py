@@ -48,7 +48,7 @@ class Symmetrise(str, Enum):
 
 
 class Diagonal(str, Enum):
-    """What is done to the diagonal of W before self loops are removed; none of it adds information.
+    """What is done to the diagonal of W before self loops are removed; no option adds information.
 
     - ``unchanged``: nothing.
     - ``mixed``: W becomes (1 - a) W + a I. Eigenvalues mu of the adjacency become (1 - a) mu + a;
@@ -132,5 +132,6 @@ class GraphOptions(Schema):
             )
         if self.diagonal is Diagonal.row_sums and not self.self_loops:
             raise ValueError(
-                "diagonal=row_sums without self loops, which are removed again; set self_loops=True"
+                "diagonal=row_sums without self loops, which removes the diagonal; set "
+                "self_loops=True"
             )

@@ -127,7 +127,7 @@ class SpectraConfig(ScorerConfig):
         """Refuse invalid spans, and graphs that would be measured twice."""
         drops, span = self.drop_first, self.span
         if not drops or min(drops) < 0 or len(set(drops)) < len(drops):
-            raise ValueError(f"drop_first={drops}; must be distinct numbers from 0, such as [0, 1]")
+            raise ValueError(f"drop_first={drops}; must be distinct and at least 0, such as [0, 1]")
         if span is None:
             return
         if len(span) != 2 or not 0 <= span[0] < span[1]:

@@ -97,7 +97,14 @@ def text_columns(
 def one_column(
     model: LanguageModel, texts: LabelledTexts, key: tuple[int, int, str], batch_size: int
 ) -> Float[np.ndarray, " texts"]:
-    """The values of one column alone."""
+    """The values of one column alone.
+
+    Args:
+        model: A causal model.
+        texts: The texts.
+        key: Layer, head and metric of the column.
+        batch_size: Texts of equal length that are read at once.
+    """
     layer, head, metric = key
     all_heads = n_heads(model, texts.tokens[0])
     sample = HeadSample((layer,), ((head,),), model.n_layers, all_heads)

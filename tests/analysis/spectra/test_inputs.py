@@ -34,7 +34,7 @@ INFINITE[1, 0, 5, 0] = torch.inf
         ),
         (
             lambda: require_tensor(A[0, 0, 0], "x", "[..., T, T]"),
-            r"x of shape \[8\]; must be \[...",
+            r"x has shape \[8\]; must be \[...",
         ),
         (lambda: require_tensor(A.long(), "x", "[T]"), "x of type torch.int64; must be floating"),
         (lambda: eigenvalues(A[..., :5]), "maps are 8 x 5; must be square"),
@@ -42,7 +42,7 @@ INFINITE[1, 0, 5, 0] = torch.inf
         (lambda: eigenvalues(A, "sym", "none"), "symmetrise=none with laplacian=sym"),
         (lambda: eigenvalues(A, "adjacency", "none"), "none without self loops, which are the eig"),
         (lambda: eigenvalues(A, clip=-1), "clip=-1"),
-        (lambda: eigenvalues(A + A.mT, "directed"), "directed of maps that attend to later"),
+        (lambda: eigenvalues(A + A.mT, "directed"), "directed needs causal maps"),
         (lambda: spectral_metrics(A[..., :1, :1]), "a graph of 1 token .*; a second eigenvalue"),
         (lambda: spectral_metrics(A, drop_first=7), "a graph of 1 token"),
         (lambda: spectral_metrics(A, drop_first=-1), "drop_first=-1"),
@@ -50,7 +50,7 @@ INFINITE[1, 0, 5, 0] = torch.inf
         (lambda: spectral_metrics(A, span=(4, 4)), r"span=\(4, 4\)"),
         (lambda: spectral_metrics(A, metrics=["hfer"]), "metric hfer with .* no residual; one of"),
         (lambda: spectral_metrics(A, X, laplacian="comb", metrics=["hfer"]), "metric hfer with"),
-        (lambda: spectral_metrics(A, X[:, :, 1:]), "residual of 7 tokens; the maps have 8"),
+        (lambda: spectral_metrics(A, X[:, :, 1:]), "residual has 7 tokens, the maps have 8"),
         (lambda: spectral_metrics(A, X.expand(2, 2, 8, 4)), r"leading axes \[2, 2\] .* \[2, 3\]"),
         (
             lambda: spectral_metrics(A[:, :2], X[:, 0]),
@@ -63,10 +63,10 @@ INFINITE[1, 0, 5, 0] = torch.inf
         (lambda: spectral_metrics(A, diagonal="mixed", diagonal_share=1.0), "diagonal_share=1.0"),
         (lambda: spectral_metrics(A.requires_grad_(), X), "no gradient through eigenvectors"),
         (lambda: combined_heads(A, "best"), "heads=best; one of each, mean, offdiag_mass"),
-        (lambda: list(prefixes(A, [9])), "prefix of 9 tokens; the text has 8"),
+        (lambda: list(prefixes(A, [9])), "prefix length 9; must be from 1 to 8, that of the text"),
         (
             lambda: spectral_metrics(A, is_token=torch.ones(2, 1, 7, dtype=torch.bool)),
-            "is_token of 7 tokens; the maps have 8",
+            "is_token has 7 tokens, the maps have 8",
         ),
         (
             lambda: spectral_metrics(A, is_token=torch.arange(8) < 1),

@@ -80,5 +80,5 @@ def test_published_numbers_are_labelled_wherever_they_are_given(found):
     assert all(metric.name.startswith("spectra/reference_compat_") for metric in metrics)
     text = published_text(table)
     assert "reference_compat/d" in text
-    assert "right d_length" in text
+    assert "corrected d_length" in text
     assert "n_tokens" in text

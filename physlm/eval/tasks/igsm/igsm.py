@@ -73,7 +73,7 @@ class IgsmScorerConfig(ScorerConfig):
             if len(set(values)) < len(values):
                 raise ValueError(f"{name}={values}; name each number once")
         if min(self.given, default=0) < 0:
-            raise ValueError(f"given={self.given}; must be numbers of sentences from 0")
+            raise ValueError(f"given={self.given}; must be numbers of sentences, at least 0")
 
     def longer_than(self, op_max: int) -> list[int]:
         """The numbers of operations above ``op_max`` that are measured."""

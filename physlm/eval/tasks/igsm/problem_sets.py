@@ -123,7 +123,14 @@ def training_like(
 
 
 def of_operations(corpus: TaskCorpus, n_problems: int, op: int, name: str) -> ProblemSet:
-    """Problems with the same number of operations and test templates."""
+    """Problems with the same number of operations and test templates.
+
+    Args:
+        corpus: The corpus of training.
+        n_problems: Number of problems, before those that do not fit are dropped.
+        op: Number of operations.
+        name: Name of the set.
+    """
     return _drawn(corpus, n_problems, {"op": op, "test": 1}, {"set": name, "op": op})
 
 
