@@ -41,8 +41,8 @@ def compared_states(
         ``[n, states, parts]``.
 
     Raises:
-        InputError: If the model is not causal, the lens is of another depth, windows are too long,
-            a state does not exist, or scores are not finite.
+        InputError: If the model is not causal, the lens has another depth, windows are too long, a
+            state does not exist, or scores are not finite.
     """
     require_lens_of(lens, model)
     read = lens.states if states is None else chosen(states, model.n_layers + 1, "state")

@@ -103,7 +103,7 @@ class DepthConfig(LensScorerConfig):
         """Tokens by frequency; None for a vocabulary that is too small to be divided.
 
         Raises:
-            InputError: If the counts are of another vocabulary, or the buckets do not fit it.
+            InputError: If the counts belong to another vocabulary, or the buckets do not fit it.
         """
         from physlm.analysis.depth.buckets import by_mass, by_rank, read_fractions
         from physlm.analysis.depth.sample import token_counts

@@ -38,7 +38,7 @@ class _Asked:
         places: Position of each place.
         answers: First token of each answer.
         classes: Their class numbers (``own``), and those of another attribute (``other``).
-        is_fitted: The people on whom erasers are fitted; the others are asked.
+        is_fitted: Whether erasers are fitted on a person; the others are tested.
     """
 
     states: Float[Tensor, "states people seq width"]
@@ -86,7 +86,7 @@ def erasers(
     As a control, each of the two attributes has an eraser of as many random directions.
 
     Args:
-        states: The state of each person on whom they are fitted.
+        states: The state of each person that erasers are fitted on.
         classes: Classes of the attribute that is asked for (``own``) and of another (``other``).
         seed: Seed of the random directions.
     """

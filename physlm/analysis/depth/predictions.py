@@ -62,8 +62,8 @@ def trace(
         batch_size: Windows of one forward pass.
 
     Raises:
-        InputError: If the model is not causal, the lens is of another depth, windows are too long,
-            a state does not exist, or scores are not finite.
+        InputError: If the model is not causal, the lens has another depth, windows are too long, a
+            state does not exist, or scores are not finite.
     """
     positions = positions or Positions()
     table = positions.table(tokens)

@@ -24,7 +24,7 @@ def read_texts(corpus: Corpus, text: PretrainedText, n_tokens: int) -> Annotated
         n_tokens: About how many tokens.
 
     Raises:
-        InputError: If the corpus is of another kind.
+        InputError: If the corpus has another kind.
     """
     require_texts(corpus)
     if isinstance(corpus, FactsCorpus):
@@ -42,7 +42,7 @@ def require_texts(corpus: Corpus) -> None:
     """Require texts or facts that a checkpoint can read.
 
     Raises:
-        InputError: If the corpus is of another kind.
+        InputError: If the corpus has another kind.
     """
     if not isinstance(corpus, FactsCorpus | TextCorpus):
         raise InputError(

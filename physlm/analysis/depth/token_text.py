@@ -1,4 +1,4 @@
-"""Texts of tokens as they are shown in tables, pictures and pages."""
+"""Texts of tokens as they are shown in tables, figures and pages."""
 
 
 def escaped(text: str) -> str:

@@ -17,7 +17,7 @@ from physlm.models.transformer import transformer, without_heads
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """How a model predicts the tokens of solutions; means of each problem, NaN if it has none.
+    """Loss and accuracy on tokens of solutions, as means of each problem; NaN if it has none.
 
     Attributes:
         losses: Mean loss of the tokens of each origin, in nats.
@@ -84,7 +84,7 @@ def scores(
     predictions: Sequence[Sequence[Prediction]],
     size: int,
 ) -> Scores:
-    """How a model predicts, from the true prefix.
+    """Loss and accuracy of a model under the true prefix.
 
     Args:
         model: A causal model.
@@ -109,7 +109,7 @@ def scores(
 
 
 def _by_origin(predictions: Sequence[Prediction]) -> Iterator[tuple[int, np.ndarray]]:
-    """Numbers of origins, and which predictions are of each."""
+    """Number of each origin, and which predictions have it."""
     origins = np.array([prediction.origin for prediction in predictions])
     for number, origin in enumerate(ORIGINS):
         chosen = origins == origin

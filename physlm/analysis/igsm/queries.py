@@ -21,7 +21,7 @@ UNRELATED = -1  # the distance of a parameter that the question does not need
 
 
 class Query(NamedTuple):
-    """What is asked about one problem.
+    """A query about one problem.
 
     Attributes:
         n_sentences: Sentences of the solution that are read before; 0 in tasks that read none.

@@ -1,4 +1,4 @@
-"""What is measured of the spectra of attention graphs: the choices and the names of the metrics."""
+"""Options of the metrics of attention spectra, and the names of all metrics."""
 
 import math
 from dataclasses import dataclass, field
@@ -38,7 +38,7 @@ HFER_CUTS = ("above_one", "half_max")
 
 @dataclass(kw_only=True, slots=True)
 class MetricOptions(Schema):
-    """What is measured.
+    """Which metrics are measured, and how.
 
     Attributes:
         graph: From a map to an operator.

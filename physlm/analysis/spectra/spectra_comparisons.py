@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from physlm.analysis.spectra.spectra import SpectraConfig
 
 _ACCEPTING = ("fiedler", "hfer")  # metrics whose thresholds accept texts
-_WITHIN_RANGE = ("adjacency_radius",)  # right texts are said to lie within a range of it
+_WITHIN_RANGE = ("adjacency_radius",)  # right texts are claimed to lie within a range of it
 _SEED = 0  # of heads, folds, shuffled labels and the untrained model
 
 

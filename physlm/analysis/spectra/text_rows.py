@@ -27,7 +27,7 @@ Change = Callable[[Float[Tensor, "texts heads tokens tokens"], Int64[np.ndarray,
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowOptions:
-    """What is measured of each text.
+    """Which metrics of each text are measured, and on which graphs.
 
     Attributes:
         metrics: Metrics of each map.

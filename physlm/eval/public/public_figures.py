@@ -69,7 +69,7 @@ class PublicFiguresScorerConfig(ScorerConfig):
             )
 
     def check(self, model: "LanguageModel", corpus: "Corpus") -> None:
-        """The corpus is of public figures, and the model can read and answer its questions."""
+        """The corpus has public figures, and the model can read and answer its questions."""
         known = _known(corpus)
         require_causal("public_figures", model, "does not answer")
         for asked in self._asks(known.seed):

@@ -1,4 +1,4 @@
-"""How far a text lies from the usual value of right texts, as a score."""
+"""Distance of a text's value from the median of right texts, as a score."""
 
 import numpy as np
 from jaxtyping import Float

@@ -72,7 +72,7 @@ class _Sample:
     """Held-out values and predictions of each metric, on the texts that were measured.
 
     Attributes:
-        beyond: Values of the columns that were chosen beside the controls.
+        beyond: Values of the columns that were chosen along with the controls.
         alone: Values of those chosen by AUC.
         untrained: Like ``beyond``, of an untrained model; 0 where a metric is constant there.
         gained: 1 where both are right and the controls are not, -1 the other way round.

@@ -204,7 +204,7 @@ def _rows(table: pl.DataFrame, arm: str, variant: str) -> list[Row]:
 
 
 def _chosen(comparison: "Comparison", arm: str, variant: str) -> list[Row]:
-    """Effects of the columns that were chosen beside the controls."""
+    """Effects of the columns that were chosen along with the controls."""
     rows = _rows(comparison.selected, arm, variant)
     return [row for row in rows if row["chosen_for"] == "both"]
 

@@ -56,7 +56,7 @@ class Verdict:
 def verdicts(model: Arm, untrained: Arm | None, no_length: str | None) -> dict[str, Verdict]:
     """The verdict on every spectral metric that is measured, and on the best of them (``any``).
 
-    Effects and q are those of the column that the training folds chose beside the controls.
+    Effects and q are those of the column that the training folds chose along with the controls.
 
     Args:
         model: The trained model.
@@ -94,7 +94,7 @@ def _measured(model: Arm) -> Iterator[str]:
 
 
 def _row(table: pl.DataFrame, metric: str) -> Row | None:
-    """The numbers of one metric, of the column chosen beside the controls where there are two."""
+    """The numbers of one metric, of the column chosen along with the controls where there are two."""
     if table.is_empty():
         return None
     own = table.filter(pl.col("metric") == metric)

@@ -20,7 +20,7 @@ _MOST_BARS = 8
 
 
 def draw_igsm(measurement: Measurement) -> Figure:
-    """Accuracies by number of operations; beside them what goes wrong first, if anything does."""
+    """Accuracies by number of operations; beside them the first faults, if there are any."""
     own = [metric for metric in measurement.metrics if metric.name.startswith("igsm/")]
     faults = [m for m in own if m.name == "igsm/first_fault" and m.value > 0]
     figure = Figure(figsize=(11 if faults else 6, 4.5), layout="constrained")
