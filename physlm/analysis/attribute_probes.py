@@ -111,7 +111,7 @@ def chosen_tasks(names: list[str] | None, world: KnowledgeCorpus) -> list[Task]:
     """
     every = {task.name: task for task in tasks(world)}
     if unknown := [name for name in names or () if name not in every]:
-        raise InputError(f"tasks: no task {unknown[0]}; use {', '.join(every)}")
+        raise InputError(f"tasks: no task {unknown[0]}; use one of {', '.join(every)}")
     return list(every.values()) if names is None else [every[name] for name in names]
 
 

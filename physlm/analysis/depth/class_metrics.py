@@ -49,7 +49,9 @@ def measured_classes(
     for name in dict.fromkeys(name for pair in pairs or () for name in pair):
         if name not in rows["class"]:
             classes = ", ".join(rows["class"].unique().sort())
-            raise InputError(f"eval.depth_classes.pairs: {name} is not a class; use {classes}")
+            raise InputError(
+                f"eval.depth_classes.pairs: {name} is not a class; use one of {classes}"
+            )
     metrics = _class_metrics(rows, pairs)
     kept = rows.select("document", "class", "state", "final_rank", "final")
     return Measurement(tuple(metrics), tables={"class_predictions": kept})

@@ -83,5 +83,5 @@ class ErasureConfig(ScorerConfig):
         for name in self.attributes or []:
             if name not in questions.attributes:
                 known = ", ".join(questions.attributes)
-                raise InputError(f"attributes: no question asks for {name}; use {known}")
+                raise InputError(f"attributes: no question asks for {name}; use one of {known}")
         return questions

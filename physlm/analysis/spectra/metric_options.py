@@ -91,7 +91,7 @@ class MetricOptions(Schema):
                 not has_signal
             )
             raise InputError(
-                f"metric {unknown[0]} with {given}; use {', '.join(sorted(available))}"
+                f"metric {unknown[0]} with {given}; use one of {', '.join(sorted(available))}"
             )
         return set(self.metrics)
 

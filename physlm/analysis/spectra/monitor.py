@@ -50,7 +50,7 @@ class SpectralMonitor(AttentionObserver):
         signal: SignalKind = SignalKind.rms,
     ) -> None:
         if unknown := [name for name in metrics if name not in METRICS]:
-            raise InputError(f"metrics={unknown[0]}; use {', '.join(METRICS)}")
+            raise InputError(f"metrics={unknown[0]}; use one of {', '.join(METRICS)}")
         if signal is SignalKind.centred:
             raise InputError("signal=centred changes with every token; use rms or raw")
         self.model, self.n_positions = model, n_positions

@@ -180,7 +180,7 @@ class SpectraConfig(ScorerConfig):
             )
         known = corpus.corruptions
         if unknown := [name for name in self.chosen(corpus) if name not in known]:
-            raise InputError(f"corruptions={unknown[0]}; use {', '.join(known)}")
+            raise InputError(f"corruptions={unknown[0]}; use one of {', '.join(known)}")
         self._require_texts(model, corpus)
 
     def _require_texts(self, model: "LanguageModel", corpus: "Corpus") -> None:

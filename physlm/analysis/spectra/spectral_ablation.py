@@ -68,7 +68,9 @@ class SpectralAblationConfig(ScorerConfig):
                 "use data=sums, igsm, brackets, cfg or bios"
             )
         if self.corruption not in (None, *corpus.corruptions):
-            raise InputError(f"corruption={self.corruption}; use {', '.join(corpus.corruptions)}")
+            raise InputError(
+                f"corruption={self.corruption}; use one of {', '.join(corpus.corruptions)}"
+            )
         corruption = self.corruption or corpus.corruptions[0]
         with refused_values():
             texts = corpus.labelled(self.n_problems, corruption, self.n_errors)

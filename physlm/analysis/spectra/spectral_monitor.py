@@ -70,7 +70,9 @@ class SpectralMonitorConfig(ScorerConfig):
                 "data=cfg, sums, igsm, brackets or bios"
             )
         if self.corruption not in (None, *corpus.corruptions):
-            raise InputError(f"corruption={self.corruption}; use {', '.join(corpus.corruptions)}")
+            raise InputError(
+                f"corruption={self.corruption}; use one of {', '.join(corpus.corruptions)}"
+            )
         corruption = self.corruption or corpus.corruptions[0]
         with refused_values():
             corpus.labelled(self.n_problems, corruption, self.n_errors)

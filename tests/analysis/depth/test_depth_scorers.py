@@ -339,7 +339,9 @@ def test_what_cannot_be_measured_is_refused_in_one_line(people, strings, tmp_pat
         DepthClassesConfig(
             tag="colour", lens="logit", n_lens_tokens=500, n_predictions=500
         ).measure(small(people), people)
-    with pytest.raises(InputError, match="pairs: outside is not a class; use inside, level_2"):
+    with pytest.raises(
+        InputError, match="pairs: outside is not a class; use one of inside, level_2"
+    ):
         DepthClassesConfig(
             pairs=["outside:inside"], lens="logit", n_lens_tokens=300, n_predictions=300
         ).measure(small(strings), strings)

@@ -251,7 +251,7 @@ def test_worlds_and_models_that_cannot_be_compared_are_refused(config):
         )
     name = "corruption" if config is SpectralMonitorConfig else "corruptions"
     value = "spelling" if config is SpectralMonitorConfig else ["spelling"]
-    with pytest.raises(InputError, match=f"{name}=spelling; one of intermediate"):
+    with pytest.raises(InputError, match=f"{name}=spelling; use one of intermediate"):
         config(**{name: value}).check(model(), WORLD)
 
 

@@ -94,7 +94,7 @@ def _measured(model: Arm) -> Iterator[str]:
 
 
 def _row(table: pl.DataFrame, metric: str) -> Row | None:
-    """The numbers of one metric, of the column chosen along with the controls where there are two."""
+    """The numbers of one metric, of the column chosen with the controls where there are two."""
     if table.is_empty():
         return None
     own = table.filter(pl.col("metric") == metric)
