@@ -113,12 +113,12 @@ def read_fractions(path: Path, n_tokens: int) -> Float[np.ndarray, " vocab"]:
         ratios = np.array([float(entry["ratio"]) for entry in entries.values()])
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(
-            f'{path} is not a JSON file {{token id: {{"ratio": fraction}}}}; give another file'
+            f'{path} is not a count file, {{token id: {{"ratio": fraction}}}}; give another file'
         ) from error
     if len(ids) == 0 or ids.min() < 0 or ids.max() >= n_tokens:
-        token = ids.max() if len(ids) else None
+        counted = f"token {ids.max()}" if len(ids) else "no token"
         raise InputError(
-            f"{path} counts token {token} and the model has {n_tokens} tokens; give counts of the "
+            f"{path} counts {counted} and the model has {n_tokens} tokens; give counts of the "
             "model's own tokenizer"
         )
     if not np.isfinite(ratios).all() or ratios.min() < 0 or not 0 < ratios.sum() < 1.001:

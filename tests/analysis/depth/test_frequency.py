@@ -76,9 +76,9 @@ def test_published_count_files_are_read(tmp_path):
     ("content", "message"),
     [
         ({"9": {"ratio": 0.5}}, "counts token 9 and the model has 4 tokens"),
-        ({"the": {"ratio": 0.5}}, "no count file"),
-        ({"1": 0.5}, "no count file"),
-        ([1], "no count file"),
+        ({"the": {"ratio": 0.5}}, "not a count file"),
+        ({"1": 0.5}, "not a count file"),
+        ([1], "not a count file"),
         ({}, "the model has 4 tokens"),
         ({"1": {"ratio": 17}}, "ratios sum to 17"),
         ({"1": {"ratio": float("nan")}}, "ratios sum to nan"),
