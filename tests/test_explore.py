@@ -146,7 +146,7 @@ BAD = {
     "run --tokens -1": "--tokens -1; must be at least 0",
     "run --top 0": "--top 0; must be at least 1",
     "run --lens nowhere": "--lens nowhere; logit, tuned, ridge or the folder of a tuned lens",
-    "run --lens other": "the lens is of width 16, the model of width 8",
+    "run --lens other": "the lens has width 16, and the model has width 8",
     "run --lens empty": "empty has no config.json; give the folder of a tuned lens",
     "run --lens-texts texts.txt": "--lens-texts with --lens logit; only tuned and ridge",
     "run --lens ridge --lens-texts texts.txt": "run is a run, whose lens is fitted on documents",

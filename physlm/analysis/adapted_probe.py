@@ -39,8 +39,8 @@ class AdaptedProbeRecipe:
         norm: Normalisation before the classifier.
         n_steps: Optimizer steps; 30,000 in the paper.
         batch_size: Inputs per step.
-        learning_rate: Of AdamW, decayed linearly to 0.
-        weight_decay: Of AdamW.
+        learning_rate: Learning rate of AdamW, decayed linearly to 0.
+        weight_decay: Weight decay of AdamW.
         state: The state that the classifier reads, by the model's final norm; None for state L.
         n_batches_by_length: Batches that are drawn at once and divide their inputs by length, which
             saves padding where lengths differ.
@@ -75,12 +75,22 @@ class Inputs:
     classes: Int64[np.ndarray, " inputs"]
 
     def chosen(self, which: Bool[np.ndarray, " inputs"] | Int64[np.ndarray, " chosen"]) -> "Inputs":
-        """Some of the inputs."""
+        """A selection of the inputs."""
         return Inputs(self.tokens[which], self.places[which], self.classes[which])
 
 
 class AdaptedProbe(nn.Module):
-    """A classifier of hidden states, with the model that computes them."""
+    """A classifier of hidden states, with the model that computes them.
+
+    Args:
+        model: The model whose states are probed; it is copied.
+        n_classes: Number of classes.
+        recipe: Size and training of the probe.
+        seed: Seed of the initial update.
+
+    Raises:
+        InputError: If the model is not a transformer of physlm.
+    """
 
     def __init__(
         self, model: LanguageModel, n_classes: int, recipe: AdaptedProbeRecipe, seed: int
@@ -139,7 +149,7 @@ def fit_adapted_probe(
         inputs: Training inputs.
         n_classes: Number of classes.
         recipe: Size and training of the probe.
-        seed: Of the initial update and of the batches.
+        seed: Seed of the initial update and of the batches.
     """
     probe = AdaptedProbe(model, n_classes, recipe, seed).train()
     optimizer = torch.optim.AdamW(
@@ -168,7 +178,15 @@ def fit_adapted_probe(
 def drawn_batches(
     inputs: Inputs, size: int, n_by_length: int, seed: int
 ) -> Iterator[Int64[np.ndarray, " batch"]]:
-    """Random batches without end; those that are drawn at once are of similar lengths each."""
+    """Endless random batches of inputs, by number.
+
+    Args:
+        inputs: Training inputs.
+        size: Inputs per batch.
+        n_by_length: Batches that are drawn at once and divide their inputs by length; 1 for batches
+            of any lengths.
+        seed: Seed of the batches.
+    """
     rng = stream(seed, "probe batches")
     n = min(n_by_length, len(inputs.classes) // size)
     ends = inputs.places.max(axis=1)

@@ -21,10 +21,10 @@ def draw_statistics(arrays: Mapping[str, np.ndarray]) -> Figure:
     names = [f"NT{v + 2}" for v in range(arrays["at_boundary"].shape[2])]
     for row, name in zip(arrays["at_boundary"].mean(axis=(0, 1)), names, strict=True):
         boundary.plot(OFFSETS, row, marker="o", label=name)
-    boundary.set(xlabel="offset from a subtree's end", title="attention beyond distance")
+    boundary.set(xlabel="offset from a subtree's end", title="effect of distance removed")
     boundary.legend(fontsize="small")
     centre = arrays["end_to_end"].mean(axis=(0, 1))[:, CENTRE, :, CENTRE]
-    _draw_matrix(ends, centre, names, "from end to end")
+    _draw_matrix(ends, centre, names, "from subtree end to subtree end")
     _draw_adjacent(adjacent, arrays["adjacent"].mean(axis=(0, 1)))
     return figure
 
@@ -56,7 +56,7 @@ def _draw_adjacent(axes: Axes, adjacent: Float[np.ndarray, "levels levels apart"
                 linewidth=2 if is_same else 1,
             )
     axes.axhline(0, color="grey", linewidth=0.8)
-    axes.set(xlabel="subtrees apart (key's level)", title="between ends")
+    axes.set(xlabel="subtrees apart (key's level)", title="between subtree ends")
     axes.legend(fontsize="small", title="query and key")
 
 

@@ -59,9 +59,10 @@ def peaks(
 ) -> dict[str, float]:
     """Each attention pattern as one difference, averaged over levels.
 
-    ``boundary_peak`` is attention to keys at a boundary minus to keys next to it.
-    ``end_to_end_peak`` is attention with query and key at ends minus with one or both next to an
-    end. ``adjacent_peak`` is attention to the nearest end of a level minus to the second nearest.
+    ``boundary_peak`` is attention to keys at a boundary minus that to keys next to it.
+    ``end_to_end_peak`` is attention with query and key at ends minus that with one or both next to
+    an end. ``adjacent_peak`` is attention to the nearest end of a level minus that to the second
+    nearest.
     """
     next_to = np.delete(boundary, CENTRE, axis=1).mean(axis=1)
     centre = ends[:, CENTRE, :, CENTRE]

@@ -176,7 +176,7 @@ def _adjacent_sums(
         rows, columns = np.nonzero(is_near)
         values = residual[:, ends[rows], keys[columns]]
         at = (deepest[ends[rows]] - 2, apart[rows, columns])
-        # np.add.at, since several pairs fall into one cell, of which += would add one only.
+        # np.add.at, because several pairs can fall into one cell, and += would add only one.
         np.add.at(n_pairs[:, key_level], at, 1.0)
         target = np.moveaxis(sums[:, :, key_level], 0, -1)
         np.add.at(target, at, values.T)

@@ -89,10 +89,11 @@ def probed(
 
 
 def require_people(name: str, model: LanguageModel, corpus: Corpus) -> KnowledgeCorpus:
-    """The world of people in a corpus, which must suit the probes, and a causal transformer.
+    """The world of people in a corpus, if the probes can read it and the model.
 
     Raises:
-        InputError: If it is not.
+        InputError: If the corpus has no people with these attributes, or the model is not a causal
+            transformer.
     """
     world = world_of(corpus)
     if world is None or world.attributes[0].name not in ATTRIBUTES:
@@ -110,7 +111,7 @@ def chosen_tasks(names: list[str] | None, world: KnowledgeCorpus) -> list[Task]:
     """
     every = {task.name: task for task in tasks(world)}
     if unknown := [name for name in names or () if name not in every]:
-        raise InputError(f"tasks: no task {unknown[0]}; one of {', '.join(every)}")
+        raise InputError(f"tasks: no task {unknown[0]}; use one of {', '.join(every)}")
     return list(every.values()) if names is None else [every[name] for name in names]
 
 
@@ -123,7 +124,7 @@ def require_training(name: str, chosen: list[Task], world: KnowledgeCorpus) -> N
     """Require people in both halves, and at least two classes among the training people.
 
     Raises:
-        InputError: If there are fewer.
+        InputError: If there are too few people or classes.
     """
     is_trained = _trains(world)
     n_train = int(is_trained.sum())

@@ -65,7 +65,7 @@ class PProbeConfig(PeopleProbeConfig):
     embedding_rank: int = 2
 
     def check(self, model: "LanguageModel", corpus: "Corpus") -> None:
-        """The world is of ``data=bios``, and the model a transformer with hidden states."""
+        """The world has the attributes, and the model is a causal transformer."""
         from physlm.analysis.attribute_probes import chosen_tasks, require_people, require_training
         from physlm.eval.people.item_losses import require_documents_fit
 
@@ -123,7 +123,7 @@ class QProbeConfig(PeopleProbeConfig):
             )
 
     def check(self, model: "LanguageModel", corpus: "Corpus") -> None:
-        """The world is of ``data=bios``, and the model a transformer with hidden states."""
+        """The world has the attributes, and the model is a causal transformer."""
         from physlm.analysis.attribute_probes import (
             chosen_tasks,
             names_of,

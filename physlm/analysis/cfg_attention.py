@@ -54,7 +54,9 @@ class CfgAttentionConfig(ScorerConfig):
         require_room(model, corpus.grammar.length_distribution)
         require_strings("cfg_attention", model, corpus, ["attention"], n_strings=self.n_strings)
         if not model.shows("attention_patterns"):
-            raise InputError("eval=cfg_attention: this model has no attention patterns")
+            raise InputError(
+                "eval=cfg_attention: this model has no attention patterns; use a decoder"
+            )
 
     def measure(self, model: "LanguageModel", corpus: "Corpus") -> Measurement:
         """All means and peaks, and the attention on the shortest string."""

@@ -48,7 +48,7 @@ class CfgProbingConfig(ScorerConfig):
         require_at_least(self, 2, "n_train", "n_test")
         require_at_least(self, 1, "n_heads", "d_position", "n_steps", "batch_size")
         if not self.reaches:
-            raise ValueError("reaches=[]; one of full, diagonal, tridiagonal at least")
+            raise ValueError("reaches=[]; name at least one of full, diagonal, tridiagonal")
         if len(set(self.reaches)) < len(self.reaches):
             raise ValueError(f"reaches={[r.value for r in self.reaches]}; name each once")
 
@@ -61,7 +61,7 @@ class CfgProbingConfig(ScorerConfig):
             require_strings("cfg_probing", model, corpus, ["probing", part], **{f"n_{part}": n})
         for method in ("hidden_states", "untrained"):
             if not model.shows(method):
-                raise InputError(f"eval=cfg_probing: this model has no {method}")
+                raise InputError(f"eval=cfg_probing: this model has no {method}; use another model")
 
     def measure(self, model: "LanguageModel", corpus: "Corpus") -> Measurement:
         """Accuracies of the trained and the untrained model, and their differences."""

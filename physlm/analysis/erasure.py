@@ -15,8 +15,8 @@ _RELATIVE_TOLERANCE = 1e-10  # of variances that count as 0
 class Eraser:
     """An affine map of states, x - (x - mean) D, that makes the means of all classes equal.
 
-    Of all affine maps that do, it changes the states least in the mean square. A projection in
-    whitened states, hence of rank at most the number of classes minus 1.
+    Of all affine maps that do, it changes the states least in the mean square. It projects whitened
+    states, so its rank is at most the number of classes minus 1.
 
     Attributes:
         mean: Mean of the states that it was fitted on.
@@ -38,8 +38,8 @@ class Eraser:
             classes: The class of each, from 0.
 
         Raises:
-            InputError: If there is one class only, or the states are too few or too narrow: then
-                nothing of them would be left.
+            InputError: If there is only one class, or more classes than directions in which the
+                states vary, so that nothing would be left.
         """
         n_classes = len(torch.bincount(classes).nonzero())
         if n_classes < 2:
@@ -48,7 +48,7 @@ class Eraser:
         if n_classes > whitening.rank:
             raise InputError(
                 f"{n_classes} classes in states that vary in {whitening.rank} directions; erasing "
-                "them would leave nothing, use fewer classes or more states"
+                "them would leave nothing; use fewer classes or more states"
             )
         centred = states.double() - whitening.mean
         labels = torch.nn.functional.one_hot(classes).double()
@@ -83,7 +83,7 @@ class Eraser:
 
 
 def n_directions(states: Float[Tensor, "n width"]) -> int:
-    """Number of directions in which states vary; fewer classes than that can be erased."""
+    """Number of directions in which states vary, and the most classes that can be erased."""
     return _Whitening.of(states).rank
 
 
@@ -93,8 +93,8 @@ class _Whitening:
 
     Attributes:
         mean: Mean of the states.
-        forward: From centred states to these coordinates.
-        back: And back.
+        forward: Map from centred states to these coordinates.
+        back: Map from these coordinates to centred states.
     """
 
     mean: Float64[Tensor, " width"]
@@ -107,7 +107,7 @@ class _Whitening:
         mean = exact.mean(dim=0)
         centred = exact - mean
         values, vectors = torch.linalg.eigh(centred.mT @ centred / len(states))
-        # Directions in which states vary by rounding alone hold nothing, and have no inverse.
+        # Directions in which states vary by rounding alone have no inverse.
         varies = values > _RELATIVE_TOLERANCE * (values[-1] + mean.square().sum())
         scale, axes = values[varies].sqrt(), vectors[:, varies]
         return cls(mean, axes / scale, (axes * scale).mT)
@@ -118,5 +118,5 @@ class _Whitening:
         return self.forward.shape[1]
 
     def eraser(self, directions: Float64[Tensor, "rank erased"]) -> Eraser:
-        """Of orthonormal directions in these coordinates."""
+        """The eraser of orthonormal directions in these coordinates."""
         return Eraser(self.mean, self.forward @ directions @ directions.mT @ self.back)

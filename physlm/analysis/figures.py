@@ -131,7 +131,7 @@ def draw_learning_curve(record: RunRecord, curves: Sequence[dict[str, float]], p
 
 
 def _add_legend(axes: Axes) -> None:
-    """Inside the axes; below them, and the figure higher by it, if it would cover the lines."""
+    """Inside the axes, or below them in a higher figure if it would cover the lines."""
     n_lines = len(axes.lines)
     if n_lines <= _MOST_INSIDE:
         axes.legend(fontsize="small")

@@ -35,7 +35,10 @@ class LayerAblationConfig(ScorerConfig):
         from physlm.models.transformer import transformer
 
         if transformer(model, "eval=layer_ablation").n_layers < 2:
-            raise InputError("eval=layer_ablation needs a transformer of at least two layers")
+            raise InputError(
+                "eval=layer_ablation needs at least 2 layers, and the model has 1; raise "
+                "model.n_layers"
+            )
         for scorer in self._scorers(corpus):
             scorer.check(model, corpus)
 

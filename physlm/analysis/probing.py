@@ -26,8 +26,8 @@ class ProbeRecipe:
         d_position: Width of the position vectors, over all heads; 1024 in the paper.
         n_steps: Optimizer steps; 30,000 in the paper.
         batch_size: Strings per step.
-        learning_rate: Of AdamW.
-        weight_decay: Of AdamW.
+        learning_rate: Learning rate of AdamW.
+        weight_decay: Weight decay of AdamW.
 
     Source:
         Physics of Language Models, Part 1, section 4.1 and the appendix on probing.
@@ -57,7 +57,16 @@ class Labels:
 
 
 class Probes(nn.Module):
-    """One probe for each row of labels, all trained on the same states at once."""
+    """One probe for each row of labels, all trained on the same states at once.
+
+    Args:
+        n_classes: Number of classes of each probe.
+        width: Width of a state.
+        n_positions: Length of the longest string.
+        reach: Which states a probe sees.
+        recipe: Size of the probes.
+        seed: Seed of the initial weights.
+    """
 
     def __init__(
         self,
@@ -126,7 +135,7 @@ def fit_probes(
         labels: The correct classes.
         reach: Which states a probe sees.
         recipe: Size and training of the probes.
-        seed: Of the initial weights and the batches.
+        seed: Seed of the initial weights and the batches.
     """
     n_strings, n_positions, width = states.shape
     probes = Probes(labels.n_classes, width, n_positions, reach, recipe, seed).to(states.device)

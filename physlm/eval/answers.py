@@ -16,7 +16,7 @@ class Answer(NamedTuple):
     """A decoded answer.
 
     Attributes:
-        text: Without surrounding spaces.
+        text: The text, without surrounding spaces.
         is_ended: Whether the model ended it; else it was cut at the maximum length.
     """
 
@@ -40,7 +40,7 @@ def greedy_answers(
 
     Args:
         model: The model that answers.
-        vocabulary: Of prompts and answers.
+        vocabulary: Vocabulary of prompts and answers.
         prompts: Token ids of each question.
         max_new_tokens: Maximum length of an answer, including its end.
         batch_size: Questions per batch.

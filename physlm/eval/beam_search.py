@@ -27,7 +27,7 @@ def beam_search(
     n_beams: int,
     seed: int,
 ) -> Generated:
-    """The best of several texts that continue each prompt, followed side by side.
+    """The best of several continuations of each prompt, searched in parallel.
 
     Each prompt has ``n_beams`` texts. At every step ``2 * n_beams`` different continuations by one
     token are drawn among all of theirs, without replacement, with probabilities in proportion to
@@ -44,7 +44,7 @@ def beam_search(
         prompts: Token ids of each row.
         sampling: Temperature, maximum length, end and batch size.
         n_beams: Texts of each prompt.
-        seed: Of the random numbers.
+        seed: Seed of the random numbers.
 
     Raises:
         InputError: As in `generate`; or if there is no ``eos``, or there is a top-k, or compiled
@@ -55,7 +55,7 @@ def beam_search(
         without replacement; the selection is that of beam search with sampling in `transformers`.
     """
     if sampling.eos is None or sampling.top_k is not None or sampling.is_compiled:
-        raise InputError("beam search needs sampling.eos, and has neither top_k nor compiled steps")
+        raise InputError("beam search needs sampling.eos, with top_k=None and is_compiled=False")
     if n_beams < 1:
         raise InputError(f"n_beams={n_beams}; must be at least 1")
     padded, lengths = padded_prompts(model, prompts, sampling)

@@ -53,7 +53,7 @@ def generate(
         model: Generates in evaluation mode; its modules then return to the mode they were in.
         prompts: Token ids of each row, at least one.
         sampling: Temperature, top-k, maximum length, and batch size.
-        seed: Of the random numbers.
+        seed: Seed of the random numbers.
 
     Raises:
         InputError: If the model has no decoding state, a prompt is empty or has a token outside the
@@ -98,7 +98,7 @@ class _Batch:
     written: Int[Tensor, "new batch"]
 
     def finish(self, step: _Step) -> Int64[np.ndarray, "batch new"]:
-        """The new tokens of all rows; what follows the first ``eos`` of a row has no meaning."""
+        """The new tokens of all rows; what follows the first ``eos`` of a row is meaningless."""
         self.written[0] = self.tokens
         for n_drawn in range(1, self.sampling.max_new_tokens):
             if self._is_time_to_check(n_drawn) and not self._drop_ended(n_drawn):
@@ -117,7 +117,7 @@ class _Batch:
         return 16 if self.tokens.is_cuda else 4
 
     def _drop_ended(self, n_drawn: int) -> int:
-        """Drop ended rows where that pays; the number of rows that have not ended."""
+        """Drop ended rows where that pays; returns how many rows have not ended."""
         assert self.sampling.eos is not None
         recent = self.written[n_drawn - self._n_between_checks : n_drawn, self.rows]
         self.is_running &= recent.ne(self.sampling.eos).all(dim=0)
@@ -222,7 +222,12 @@ def padded_prompts(
     prompts: Sequence[Sequence[int] | np.ndarray] | Int[Tensor, "rows seq"],
     sampling: Sampling,
 ) -> tuple[Int64[np.ndarray, "rows seq"], Int64[np.ndarray, " rows"]]:
-    """The prompts, padded to the longest, and their lengths."""
+    """The prompts, padded to the longest, and their lengths.
+
+    Raises:
+        InputError: If a prompt is empty, a token is outside the vocabulary, or a row would exceed
+            the longest window.
+    """
     rows = prompts.tolist() if isinstance(prompts, Tensor) else prompts
     if not len(rows) or np.ndim(rows[0]) == 0:
         raise InputError("prompts must be a list of at least one list of tokens, as in [[1, 2]]")
@@ -235,7 +240,7 @@ def padded_prompts(
     for name, ids in (("prompts", padded), ("eos", np.array(sampling.eos or 0))):
         if ids.min() < 0 or ids.max() >= size:
             outside = ids.min() if ids.min() < 0 else ids.max()
-            raise InputError(f"{name}: token {outside}; the model's tokens are 0 to {size - 1}")
+            raise InputError(f"{name}: token {outside}; must be from 0 to {size - 1}")
     _check_window(model.longest_window, int(lengths.max()), sampling.max_new_tokens)
     return padded, lengths
 

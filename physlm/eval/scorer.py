@@ -48,7 +48,7 @@ class ScorerConfig(Schema, ABC):
         """Refuse a model or corpus that this scorer cannot measure, before any training.
 
         Raises:
-            InputError: Naming the scorer and what it can measure.
+            InputError: If it cannot; names the scorer and what it can measure.
         """
 
     @abstractmethod
@@ -97,11 +97,11 @@ def require_causal(name: str, model: "LanguageModel", fault: str) -> None:
         InputError: If the model is not causal.
     """
     if not model.is_causal:
-        raise InputError(f"eval={name}: this model {fault}")
+        raise InputError(f"eval={name} needs a causal model, and this model {fault}")
 
 
 def require_generation(model: "LanguageModel") -> None:
-    """Require that a decoder of ours has a decoding state.
+    """Require that a decoder of physlm has a decoding state.
 
     Raises:
         InputError: If one of its mixers defines none.
@@ -126,7 +126,7 @@ def require_window(model: "LanguageModel", what: str, n_tokens: int, *, n_unread
     """
     if model.longest_window is not None and n_tokens - n_unread > model.longest_window:
         raise InputError(
-            f"{what} have up to {n_tokens} tokens, learned positions end at "
+            f"{what} have up to {n_tokens} tokens, and learned positions end at "
             f"data.seq_len={model.longest_window}; raise it or use model.position=rope"
         )
 

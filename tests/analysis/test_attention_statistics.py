@@ -50,7 +50,7 @@ def to_ends(truth):
 
 
 def to_nearest_sibling(truth):
-    """Each end of a level-3 subtree, if of none above, attends to the end of the one before."""
+    """Each end of a level-3 subtree, but of no higher one, attends to the end of the one before."""
     n = len(truth.deepest_boundary)
     maps = np.zeros((2, n, n))
     is_end = truth.deepest_boundary == 3

@@ -144,7 +144,7 @@ def test_unsuitable_worlds_models_and_tasks_are_refused(scorer, world, biod):
     model = DecoderConfig(d_model=16).build(world.vocabulary.size, 128, 0)
     with pytest.raises(InputError, match="probes for people's attributes; use data=bios"):
         scorer().check(model, biod)
-    with pytest.raises(InputError, match="tasks: no task whole/birth_date; one of first_token/bir"):
+    with pytest.raises(InputError, match="tasks: no task whole/birth_date; use one of first_token"):
         scorer(tasks=["whole/birth_date"]).check(model, world)
     with pytest.raises(InputError, match="this model attends to both sides"):
         scorer().check(EncoderConfig(d_model=16).build(world.vocabulary.size, 128, 0), world)

@@ -49,7 +49,7 @@ def found(corpus):
 
 
 def values(measurement):
-    """Each by metric, target, reach, positions and level."""
+    """Values by metric, target, reach, positions and level."""
     dims = ("target", "reach", "positions", "level")
     return {
         (m.name.removeprefix("probe/"), *(m.dims[dim] for dim in dims)): m.value

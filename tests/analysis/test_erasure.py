@@ -20,7 +20,7 @@ def planted(n=800, seed=0):
 
 
 def accuracy(states, classes):
-    """Of a logistic probe, trained to its optimum on the very states."""
+    """Accuracy of a logistic probe, trained to its optimum on the same states."""
     probe = torch.nn.Linear(states.shape[1], N_CLASSES, dtype=torch.float64)
     optimizer = torch.optim.LBFGS(probe.parameters(), max_iter=300, line_search_fn="strong_wolfe")
 

@@ -72,5 +72,5 @@ def test_every_layer_is_removed_and_measured(world):
 
 
 def test_a_model_of_one_layer_is_refused(world):
-    with pytest.raises(InputError, match="needs a transformer of at least two"):
+    with pytest.raises(InputError, match="needs at least 2 layers, and the model has 1"):
         LayerAblationConfig().check(model_of(world, 1), world)

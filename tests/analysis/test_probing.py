@@ -81,7 +81,7 @@ def test_the_output_of_a_probe_is_the_sum_of_its_definition():
 
 
 def test_each_row_of_labels_has_its_own_probe():
-    """Asked together or alone, questions are answered alike."""
+    """Probes that are trained together or alone predict the same."""
     states, labels = planted(0)
     both = Labels((3, 3), labels.classes.expand(2, -1, -1), labels.is_asked)
     found = is_found(fit_probes(states, both, Reach.full, RECIPE, seed=0), states, both)

@@ -27,7 +27,7 @@ class Reading(LanguageModel):
 
 
 class Oracle(Reading):
-    """The true next-token distribution; where no string goes on so, end-of-text."""
+    """The true next-token distribution; end-of-text where no string continues so."""
 
     def __init__(self, corpus):
         super().__init__(corpus.vocabulary)

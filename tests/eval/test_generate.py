@@ -223,7 +223,7 @@ class Forgetful(LanguageModel):
     [
         ([], {}, "at least one list of tokens"),
         ([[1], []], {}, "prompt 1 is empty"),
-        ([[1], [2, 20]], {}, "prompts: token 20; the model's tokens are 0 to 19"),
+        ([[1], [2, 20]], {}, "prompts: token 20; must be from 0 to 19"),
         ([[1], [-1]], {}, "prompts: token -1"),
         ([[1]], {"eos": 20}, "eos: token 20"),
         ([[1]], {"max_new_tokens": 25}, "1 tokens and max_new_tokens=25 exceed the 24 learned"),

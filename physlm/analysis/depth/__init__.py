@@ -1,4 +1,4 @@
-"""How a model uses its depth: what each state predicts, and from where on it stays."""
+"""How a model uses its depth: what each state predicts, and from which state on that stays."""
 
 import importlib
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ _MODULES = {"Positions": "positions", "trace": "predictions"}
 
 
 def __getattr__(name: str) -> Any:
-    """Imported when it is first used: the schemas of scorers beside it must not load torch."""
+    """Import a name at first use: the schemas of scorers in here must not load torch."""
     if name not in _MODULES:
         raise AttributeError(f"module {__name__} has no attribute {name}")
     return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)

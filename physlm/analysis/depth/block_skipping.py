@@ -79,7 +79,7 @@ def skipping_means(rows: pl.DataFrame, by: Sequence[str] = ()) -> pl.DataFrame:
 
 
 def _frame(table: pl.DataFrame, found: dict[str, np.ndarray]) -> pl.DataFrame:
-    """The positions and what was measured; the last measurements are of the whole model."""
+    """The positions and what was measured; the last measurements are those of the whole model."""
     has_target = (table["target"] >= 0).to_numpy()
     loss = found["target_loss_nats"]
     return table.drop("window", "offset").with_columns(

@@ -13,11 +13,11 @@ def bucket_fractions(rows: pl.DataFrame, buckets: Buckets, by: Sequence[str] = (
     """Fraction of top-1 tokens in each bucket beside the bucket's probability, by state.
 
     Quantities are ``top1_fraction`` and ``mass``; see ``document_means``. ``corpus_fraction`` is
-    that of the tokens of the corpus. A calibrated lens that knows nothing of the context has the
-    mass of the corpus, and one and the same top-1 token, so ``top1_fraction`` alone says little.
+    the bucket's fraction of the corpus. A calibrated lens that knows nothing of the context has the
+    mass of the corpus and always the same top-1 token, so ``top1_fraction`` alone says little.
 
     Args:
-        rows: Of ``trace`` with these buckets.
+        rows: Rows of ``trace`` with these buckets.
         buckets: Groups of tokens.
         by: Columns that define the groups of predictions.
 

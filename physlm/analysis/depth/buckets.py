@@ -18,7 +18,7 @@ class Buckets:
     """Groups of tokens; every token of the vocabulary is in one.
 
     Attributes:
-        names: Of the groups, the most frequent tokens first.
+        names: Names of the groups, the most frequent tokens first.
         of_token: Group of each token.
         corpus_fraction: Fraction of the corpus in each group.
     """
@@ -40,8 +40,8 @@ class Buckets:
         ids = tokens.to_numpy()
         if len(ids) and ids.max() >= len(self.of_token):
             raise InputError(
-                f"token {ids.max()} is in no bucket, which are of {len(self.of_token)} tokens; "
-                "count tokens of the model's own vocabulary"
+                f"token {ids.max()} is in no bucket, since the buckets have {len(self.of_token)} "
+                "tokens; count tokens of the model's own vocabulary"
             )
         return pl.Series(self.of_token[ids]).replace_strict(dict(enumerate(self.names)))
 
@@ -60,8 +60,8 @@ def by_rank(
     order = _descending(counts)
     if list(edges) != sorted(set(edges)) or not 0 < edges[0] <= edges[-1] < len(counts):
         raise InputError(
-            f"buckets={list(edges)} must ascend below the {len(counts)} tokens of the vocabulary; "
-            "give other edges, or bucket_mass for a small vocabulary"
+            f"buckets={list(edges)}; must be ascending ranks below the {len(counts)} tokens of the "
+            "vocabulary; give other edges, or bucket_mass for a small vocabulary"
         )
     names = (*(f"top_{edge}" for edge in edges), "rest")
     of_rank = np.searchsorted(edges, np.arange(len(counts)), side="right")
@@ -82,7 +82,7 @@ def by_mass(
     """
     order = _descending(counts)
     if list(cuts) != sorted(set(cuts)) or not 0 < cuts[0] <= cuts[-1] < 1:
-        raise InputError(f"bucket_mass={list(cuts)} must ascend between 0 and 1; give other cuts")
+        raise InputError(f"bucket_mass={list(cuts)}; must ascend between 0 and 1; give other cuts")
     fractions = counts[order] / counts.sum()
     names = (*(f"mass_{100 * cut:g}" for cut in cuts), "rest")
     # Sums of fractions are rounded: a token that begins at a cut must not begin just before it.
@@ -105,7 +105,7 @@ def read_fractions(path: Path, n_tokens: int) -> Float[np.ndarray, " vocab"]:
         n_tokens: Size of the model's vocabulary.
 
     Raises:
-        InputError: If it is another file, or one of a larger vocabulary.
+        InputError: If the file has another format, or counts a larger vocabulary.
     """
     try:
         entries = json.loads(path.read_text(encoding="utf-8"))
@@ -113,16 +113,16 @@ def read_fractions(path: Path, n_tokens: int) -> Float[np.ndarray, " vocab"]:
         ratios = np.array([float(entry["ratio"]) for entry in entries.values()])
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(
-            f'{path} is no count file, {{token id: {{"ratio": fraction}}}}; give another file'
+            f'{path} is not a count file, {{token id: {{"ratio": fraction}}}}; give another file'
         ) from error
     if len(ids) == 0 or ids.min() < 0 or ids.max() >= n_tokens:
-        token = ids.max() if len(ids) else None
+        counted = f"token {ids.max()}" if len(ids) else "no token"
         raise InputError(
-            f"{path} counts token {token} and the model has {n_tokens} tokens; give counts of the "
+            f"{path} counts {counted} and the model has {n_tokens} tokens; give counts of the "
             "model's own tokenizer"
         )
     if not np.isfinite(ratios).all() or ratios.min() < 0 or not 0 < ratios.sum() < 1.001:
-        raise InputError(f"{path}: the ratios sum to {ratios.sum():g}; they must be fractions of 1")
+        raise InputError(f"{path}: ratios sum to {ratios.sum():g}; must be fractions of 1")
     fractions = np.zeros(n_tokens)
     fractions[ids] = ratios
     return fractions

@@ -31,7 +31,11 @@ _MATCHED = ("final_probability", ENTROPY)
 def measured_classes(
     config: "DepthClassesConfig", model: LanguageModel, corpus: Corpus
 ) -> Measurement:
-    """The measurement of the scorer ``depth_classes``."""
+    """The measurement of the scorer ``depth_classes``.
+
+    Raises:
+        InputError: If the tokens of this world have no such tag, or a named class does not occur.
+    """
     sample = config.sample(model, corpus)
     if config.tag not in sample.positions.tags:
         known = sorted(sample.positions.tags)
@@ -45,16 +49,19 @@ def measured_classes(
     for name in dict.fromkeys(name for pair in pairs or () for name in pair):
         if name not in rows["class"]:
             classes = ", ".join(rows["class"].unique().sort())
-            raise InputError(f"eval.depth_classes.pairs: {name} is none of the classes {classes}")
+            raise InputError(
+                f"eval.depth_classes.pairs: {name} is not a class; use one of {classes}"
+            )
     metrics = _class_metrics(rows, pairs)
     kept = rows.select("document", "class", "state", "final_rank", "final")
     return Measurement(tuple(metrics), tables={"class_predictions": kept})
 
 
 def _class_metrics(rows: pl.DataFrame, pairs: Sequence[tuple[str, ...]] | None) -> list[Metric]:
-    """Of all predictions, and of the right ones, as published; the class is of the true token.
+    """Metrics of all predictions, and of the right ones alone, as published.
 
-    Where a prediction is wrong, its onset is that of a token of another class, perhaps.
+    The class is that of the true token; the onset of a wrong prediction may be that of a token of
+    another class.
     """
     right = rows.filter(pl.col("final") == pl.col("target"))
     found = [*class_metrics(rows, _PREFIX), *differences(rows, _PREFIX, pairs)]
@@ -82,8 +89,8 @@ def class_metrics(
     """Depth, final probability and accuracy of each class.
 
     Args:
-        rows: Of ``trace``, with the columns of ``by``.
-        prefix: Of the metrics' names.
+        rows: Rows of ``trace``, with the columns of ``by``.
+        prefix: Prefix of the metrics' names.
         by: Columns of the classes, which become dimensions.
         dims: Other dimensions.
     """
@@ -123,10 +130,10 @@ def differences(
       equal values, before slopes in each bin remove that.
 
     Args:
-        rows: Of ``trace``, with the column of classes.
-        prefix: Of the metrics' names.
+        rows: Rows of ``trace``, with the column of classes.
+        prefix: Prefix of the metrics' names.
         pairs: The classes to compare; None for every pair with enough predictions.
-        column: Of the classes.
+        column: Column of the classes.
         depths: Columns to compare, of ``onset`` and ``settled``.
         more: Other dimensions of all metrics.
 

@@ -23,15 +23,15 @@ def compared_states(
     states: Sequence[int] | None,
     batch_size: int,
 ) -> tuple[list[int], dict[str, np.ndarray]]:
-    """Compare the scores of every state with those of state L, and with what else is known.
+    """Compare the scores of every state with those of state L.
 
     Args:
         model: A causal model.
         tokens: Token ids, padded on the right.
         lens: Reads the scores of each state.
         positions: The predictions.
-        compare: Makes what measures the scores of a state, from the final scores of several
-            predictions and their row numbers in the table of positions.
+        compare: Returns the function that measures the scores of a state, given the final scores of
+            several predictions and their row numbers in the table of positions.
         states: State numbers from 0 to L; None for all that the lens reads. State L is always
             included.
         batch_size: Windows of one forward pass.
@@ -41,8 +41,8 @@ def compared_states(
         ``[n, states, parts]``.
 
     Raises:
-        InputError: If the model is not causal, the lens is of another depth, windows are too long,
-            a state does not exist, or scores are not finite.
+        InputError: If the model is not causal, the lens has another depth, windows are too long, a
+            state does not exist, or scores are not finite.
     """
     require_lens_of(lens, model)
     read = lens.states if states is None else chosen(states, model.n_layers + 1, "state")

@@ -20,10 +20,10 @@ _MOST_SCORES = {"cpu": 2**21, "cuda": 2**24}
 # Residual streams ``[streams, batch, seq, width]`` of tokens and segments. The last one is the
 # model's own state L.
 Streams = Callable[[Tensor, Tensor | None], Tensor]
-# Scores of several positions of the stream of a number.
+# Scores at several positions of the stream with a given number.
 Read = Callable[[Tensor, int, Workspace], Scores]
-# Makes, from the model's own scores of several predictions and their row numbers, the function that
-# measures the scores of any stream: ``[n]`` or ``[n, parts]`` by name.
+# Returns the function that measures the scores of any stream (``[n]`` or ``[n, parts]`` by name),
+# given the model's own scores of several predictions and their row numbers.
 Compare = Callable[[Scores, Tensor], Callable[[Scores], dict[str, Tensor]]]
 
 
@@ -45,8 +45,8 @@ def compared_streams(
         positions: The predictions.
         streams: Computes the residual streams of a batch.
         read: Computes their scores.
-        compare: Makes what measures the scores, from the model's own ones and the numbers of the
-            rows in the table of positions.
+        compare: Returns the function that measures the scores, given the model's own scores and the
+            row numbers in the table of positions.
         batch_size: Windows of one forward pass.
 
     Raises:

@@ -12,7 +12,7 @@ class Comparison:
 
     Args:
         final: The model's own scores.
-        targets: The tokens that follow; -1 where there is none, and its results mean nothing.
+        targets: The tokens that follow; -1 where there is none, whose results are meaningless.
         truth: True distributions of the next token; None if they are not known.
         is_member: 1 where a token is in a group; None to measure no group's probability.
     """

@@ -6,7 +6,7 @@ from physlm.measurement import Metric, metric_text
 
 
 def contrasts(metrics: list[Metric], n_layers: int) -> list[Metric]:
-    """What follows from the metrics of several lenses, where they were measured.
+    """Metrics derived from those of several lenses, where these were measured.
 
     - ``lens/largest_skill``: largest skill of a lens at any state below L that it reads.
     - ``lens/largest_kl_excess``: largest excess of the own lens' KL over that of another lens at
@@ -17,8 +17,8 @@ def contrasts(metrics: list[Metric], n_layers: int) -> list[Metric]:
       minus that of its constant predictor.
 
     Args:
-        metrics: Of all lenses.
-        n_layers: L.
+        metrics: Metrics of all lenses.
+        n_layers: Number of blocks, L.
     """
     values = {metric.text: metric for metric in metrics}
     below: dict[str, list[int]] = {}

@@ -1,4 +1,4 @@
-"""How a model uses its depth: what each state predicts, held against lenses that know nothing."""
+"""How a model uses its depth: what each state predicts, compared with uninformed lenses."""
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from physlm.data.corpus import Corpus
     from physlm.models.language_model import LanguageModel
 
-_FEWEST_TOKENS = 50  # of a vocabulary whose tokens can be divided by frequency
-_MANY_TOKENS = 10_000  # of a vocabulary whose buckets are those of published measurements
+_FEWEST_TOKENS = 50  # smaller vocabularies are divided by frequency only on request
+_MANY_TOKENS = 10_000  # from this vocabulary on, buckets are those of the publication
 _RANKS = (10, 100, 1000)
 _MASSES = (0.25, 0.5, 0.75)
 
@@ -28,9 +28,9 @@ _MASSES = (0.25, 0.5, 0.75)
 class DepthConfig(LensScorerConfig):
     """Onset, settling, flips and frequency of predictions by state, through a lens.
 
-    In the same call it measures the logit lens, an untrained model with a lens of its own, a lens
-    of shuffled pairs, and the lens used one state off; the constant and the token-only predictor
-    are the yardsticks. The dimension ``lens`` names them: ``own`` is the chosen lens.
+    It also measures the logit lens, an untrained model with a lens of its own, a lens of shuffled
+    pairs, and the lens used one state off; the constant and the token-only predictor are the
+    yardsticks. The dimension ``lens`` names them: ``own`` is the chosen lens.
 
     Frequent tokens are the most frequent ones of the training data. Vocabularies below 50 tokens
     have no frequency metrics; there, classes of true entropy are compared (``depth_classes``).
@@ -48,9 +48,9 @@ class DepthConfig(LensScorerConfig):
     )
     table_names: ClassVar[tuple[str, ...]] = ("predictions",)
 
-    # Ends of buckets by rank of frequency; null: 10, 100, 1000 if there are 10,000 tokens or more.
+    # Last rank of each bucket by frequency; null: 10, 100, 1000 if there are 10,000 tokens or more.
     buckets: list[int] | None = None
-    # Ends of buckets by cumulative frequency; null: 0.25, 0.5, 0.75 where there are none by rank.
+    # Cumulative frequency at the end of each bucket; null: 0.25, 0.5, 0.75 if none are by rank.
     bucket_mass: list[float] | None = None
     # Fractions of a corpus by token, as JSON; empty: those of the training data.
     counts_path: str = field(default="", metadata=SOURCE)
@@ -80,8 +80,9 @@ class DepthConfig(LensScorerConfig):
         for name, default in {"counts_path": "", "frequent_weight": 1.0}.items():
             if (value := getattr(self, name)) != default and not self._is_divided(n):
                 raise InputError(
-                    f"eval.depth.{name}={value}, but {n} tokens, fewer than {_FEWEST_TOKENS}, are "
-                    "not divided by frequency; leave it out, or give eval.depth.bucket_mass"
+                    f"eval.depth.{name}={value}; a vocabulary of {n} tokens, fewer than "
+                    f"{_FEWEST_TOKENS}, is not divided by frequency; leave it out, or give "
+                    "eval.depth.bucket_mass"
                 )
         if self.counts_path or self.buckets is not None or self.bucket_mass is not None:
             self.chosen_buckets(model, corpus)
@@ -102,7 +103,7 @@ class DepthConfig(LensScorerConfig):
         """Tokens by frequency; None for a vocabulary that is too small to be divided.
 
         Raises:
-            InputError: If the counts are of another vocabulary, or the buckets do not fit it.
+            InputError: If the counts belong to another vocabulary, or the buckets do not fit it.
         """
         from physlm.analysis.depth.buckets import by_mass, by_rank, read_fractions
         from physlm.analysis.depth.sample import token_counts

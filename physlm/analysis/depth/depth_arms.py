@@ -1,4 +1,4 @@
-"""Everything that the scorer ``depth`` measures: the chosen lens, and the arms beside it."""
+"""Everything that the scorer ``depth`` measures: the chosen lens and its controls."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -76,7 +76,7 @@ class _Study:
 
     Attributes:
         config: Settings of the scorer.
-        sample: What is read.
+        sample: The texts that are read.
         buckets: Tokens by frequency, if they are divided.
     """
 
@@ -102,7 +102,7 @@ class _Study:
         Args:
             lens: The lens.
             rows: Its predictions.
-            name: Of the lens.
+            name: Name of the lens.
             marks: The yardsticks of its model.
         """
         found = self.briefly(rows, name, marks)

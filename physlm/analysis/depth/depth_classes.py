@@ -38,7 +38,7 @@ class DepthClassesConfig(LensScorerConfig):
     pairs: list[str] | None = None
 
     def validate(self) -> None:
-        """Every pair of two classes."""
+        """Every value in its range, and two classes in every pair."""
         LensScorerConfig.validate(self)
         pairs_of(self.pairs)
 

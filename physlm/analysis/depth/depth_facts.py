@@ -21,9 +21,9 @@ class DepthFactsConfig(LensScorerConfig):
     """Onset and settling of each token of a value, by the value's length and the token's position.
 
     A token is read after the correct tokens before it. Right and wrong predictions are measured
-    together and apart: a selection of right ones is one of easy facts. Later tokens of a value are
-    often determined by the first, so that first and later tokens are also compared among those of
-    equal true entropy, where the world knows it, and of equal final probability.
+    together and apart, because the right ones alone are a selection of easy facts. Later tokens of
+    a value are often determined by the first, so first and later tokens are also compared among
+    those of equal true entropy, where the world knows it, and of equal final probability.
 
     Source:
         Gupta et al. (2025), How Do LLMs Use Their Depth?, case study of facts of several tokens.
@@ -32,7 +32,7 @@ class DepthFactsConfig(LensScorerConfig):
     figure_names: ClassVar[tuple[str, ...]] = ("fact_ranks",)
     table_names: ClassVar[tuple[str, ...]] = ("fact_predictions",)
 
-    n_predictions: int = 20_000  # to analyse, of which those within values count
+    n_predictions: int = 20_000  # to read, of which those within values are analysed
     longest: int = 4  # tokens of the longest values that are measured
 
     def check(self, model: "LanguageModel", corpus: "Corpus") -> None:
@@ -42,8 +42,8 @@ class DepthFactsConfig(LensScorerConfig):
         LensScorerConfig.check(self, model, corpus)
         if model.text is not None and (longest := longest_fact(corpus, model.text)) > self.window:
             raise InputError(
-                f"prompts and answers have up to {longest} tokens, eval.depth_facts.window="
-                f"{self.window}; raise it up to the model's window"
+                f"eval.depth_facts.window={self.window}; prompts with their answers have up to "
+                f"{longest} tokens; raise it, at most to the model's window"
             )
 
     def measure(self, model: "LanguageModel", corpus: "Corpus") -> Measurement:

@@ -40,7 +40,7 @@ _STATES = {
 
 
 class Yardsticks(NamedTuple):
-    """What a lens is held against.
+    """Predictors that a lens is compared with.
 
     Attributes:
         constant: The best predictor without a context.
@@ -90,11 +90,11 @@ def last_states(
 
 
 def lens_metrics(means: pl.DataFrame, name: str, constant: Yardstick) -> list[Metric]:
-    """Divergence of each state from the model, and the fraction of the constant's it removes.
+    """Divergence of each state from the model, and its skill: 1 minus its ratio to the constant's.
 
     Args:
-        means: Of ``state_means``.
-        name: Of the lens.
+        means: Result of ``state_means``.
+        name: Name of the lens.
         constant: The constant predictor of the same predictions.
     """
     kl = metrics_of(means, {"kl_nats": ("lens/kl_nats", "nats")}, ["state"], lens=name)
@@ -116,9 +116,9 @@ def depth_metrics(rows: pl.DataFrame, means: pl.DataFrame, name: str) -> list[Me
     """Onset, settled and flicker; agreement, accuracy and entropy by state.
 
     Args:
-        rows: Of ``trace``.
+        rows: Rows of ``trace``.
         means: Their ``state_means``.
-        name: Of the lens.
+        name: Name of the lens.
     """
     return [
         *metrics_of(depth_means(rows), _DEPTHS, lens=name),
@@ -132,7 +132,7 @@ def bias_metrics(lens: Lens, sample: DepthSample, name: str) -> list[Metric]:
     Args:
         lens: The lens.
         sample: What is analysed.
-        name: Of the lens.
+        name: Name of the lens.
     """
     pool = StatePool(lens.model, sample.analysed, skip_first=sample.positions.skip_first, seed=0)
     states = next(iter(pool))
@@ -157,7 +157,7 @@ def weighted_constant_metrics(
     Args:
         model: The model.
         sample: What is analysed.
-        weights: Of updates by the frequency of tokens.
+        weights: Weights of updates by the frequency of tokens.
         buckets: Groups of tokens.
     """
     last, _ = last_states(model, sample)

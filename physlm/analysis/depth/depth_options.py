@@ -1,4 +1,4 @@
-"""Depth of choices among options: when the options are known, and when their order is."""
+"""Depth of choices among options: the states at which the options and their order are known."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 class DepthOptionsConfig(LensScorerConfig):
     """From which state on all options are likely, and from which on their order is the final one.
 
-    Questions are the manipulation tasks of a world, also after their facts are written out, or
-    those of a file for a checkpoint, with options in another order and without the question as
-    controls. The lens is fitted on questions about other people.
+    Questions are those of the manipulation tasks of a world, plain and after a hint, or those of a
+    file for a checkpoint. Controls permute the options of a file, or leave out its question. The
+    lens is fitted on questions about other people.
 
     Source:
         Gupta et al. (2025), How Do LLMs Use Their Depth?, case study of questions with options.
@@ -31,17 +31,17 @@ class DepthOptionsConfig(LensScorerConfig):
     figure_names: ClassVar[tuple[str, ...]] = ("options",)
     table_names: ClassVar[tuple[str, ...]] = ("choices",)
 
-    n_predictions: int = 1000  # most questions of a task, split and form
+    n_predictions: int = 1000  # at most, of each task, split and form
     # Pairs FIRST:SECOND of tasks to compare; null: every pair.
     pairs: list[str] | None = None
 
     def validate(self) -> None:
-        """Every pair of two tasks."""
+        """Every value in its range, and two tasks in every pair."""
         LensScorerConfig.validate(self)
         pairs_of(self.pairs)
 
     def check(self, model: "LanguageModel", corpus: "Corpus") -> None:
-        """The corpus has options, each told apart by one token."""
+        """The corpus has options, which differ in their first token."""
         from physlm.analysis.depth.option_prompts import option_prompts
 
         LensScorerConfig.check(self, model, corpus)

@@ -23,7 +23,7 @@ def document_means(
         by: Columns that define the groups.
 
     Raises:
-        InputError: If there is no such column.
+        InputError: If a column is missing.
     """
     require_columns(rows, ["document", *quantities, *by])
     per_document = rows.group_by(*by, "document").agg(
@@ -48,7 +48,7 @@ def require_columns(rows: pl.DataFrame, names: Sequence[str]) -> None:
     """Verify that a frame has columns of these names.
 
     Raises:
-        InputError: Naming the first that is missing.
+        InputError: If one is missing.
     """
     if missing := [name for name in names if name not in rows.columns]:
         raise InputError(

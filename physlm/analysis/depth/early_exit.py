@@ -29,7 +29,7 @@ def static_exit(rows: pl.DataFrame, by: Sequence[str] = ()) -> pl.DataFrame:
     ``blocks`` run, and ``blocks_saved``; see ``document_means``.
 
     Args:
-        rows: Of ``trace``.
+        rows: Rows of ``trace``.
         by: Columns that define the groups.
     """
     final_loss = pl.col("target_loss_nats").arr.last().alias("final_loss")
@@ -43,15 +43,15 @@ def dynamic_exit(
     criterion: ExitCriterion = ExitCriterion.probability,
     by: Sequence[str] = (),
 ) -> pl.DataFrame:
-    """Quality if each prediction leaves the model at the first state that is sure, by threshold.
+    """Quality if each prediction leaves at the first confident state, by threshold.
 
-    A prediction that is sure at no state leaves at state L. Quantities are those of
+    A prediction leaves at state L if no state is confident. Quantities are those of
     ``static_exit``.
 
     Args:
-        rows: Of ``trace``.
-        thresholds: Of the criterion.
-        criterion: When a state is sure.
+        rows: Rows of ``trace``.
+        thresholds: Thresholds of the criterion.
+        criterion: When a state is confident.
         by: Columns that define the groups.
 
     Raises:
@@ -84,7 +84,7 @@ def thresholds(criterion: ExitCriterion, n_states: int, vocabulary_size: int) ->
     """Thresholds from always leaving to never, in steps that are finer towards certainty.
 
     Args:
-        criterion: When a state is sure.
+        criterion: When a state is confident.
         n_states: Candidate states.
         vocabulary_size: Number of tokens, whose logarithm is the highest entropy.
     """
@@ -97,11 +97,11 @@ def thresholds(criterion: ExitCriterion, n_states: int, vocabulary_size: int) ->
 
 
 def best_threshold(curve: pl.DataFrame, agreement: float = AGREEMENT) -> float:
-    """The threshold, or state, that saves most blocks at an agreement with the whole model.
+    """The threshold, or state, that saves the most blocks at an agreement with the whole model.
 
     Args:
-        curve: Of ``static_exit`` or ``dynamic_exit``, for one group. It includes a threshold at
-            which no prediction leaves early.
+        curve: Result of ``static_exit`` or ``dynamic_exit``, for one group. It includes a threshold
+            at which no prediction leaves early.
         agreement: Lowest agreement allowed.
     """
     axis = "threshold" if "threshold" in curve.columns else "state"
@@ -111,17 +111,20 @@ def best_threshold(curve: pl.DataFrame, agreement: float = AGREEMENT) -> float:
 
 
 def is_calibrated_on(documents: Int64[np.ndarray, " rows"]) -> Bool[np.ndarray, " rows"]:
-    """Whether each row is of the half of the documents on which thresholds are chosen.
+    """Whether each row belongs to the half of the documents on which thresholds are chosen.
 
     Args:
         documents: The document of each row.
 
     Raises:
-        InputError: If there is one document only.
+        InputError: If there is only one document.
     """
     every = np.unique(documents)
     if len(every) < 2:
-        raise InputError("one document is analysed, and a threshold needs others; use more")
+        raise InputError(
+            "1 document is analysed; early exit needs at least 2, one to choose thresholds on and "
+            "one to measure; analyse more texts"
+        )
     order = stream(0, "early exit", "halves").permutation(len(every))
     return np.isin(documents, every[order[: len(order) // 2]])
 

@@ -22,15 +22,15 @@ from physlm.models.state import DecodingState, Place
 class EarlyExitDecoder(LanguageModel):
     """A decoder whose tokens leave at a state from which a lens predicts the next one.
 
-    ``generate`` takes it as any model. Of a batch, only the rows that have not left yet go on to
+    ``generate`` takes it like any model. Of a batch, only the rows that have not left yet go on to
     the next block. Later tokens that go deeper attend to tokens that left; their keys and values in
     the blocks that they did not pass are computed from the state at which they left, by the
-    projections alone. That is an approximation, and exact only if nobody leaves. It is computed
-    when a later token first needs it, for all tokens that left by then at once: small models are
-    bound by the number of operations rather than their size.
+    projections alone. That is an approximation, and exact only if no token leaves early. It is
+    computed when a later token first needs it, for all tokens that left by then at once: small
+    models are bound by the number of operations rather than their size.
 
     Prompts are read by all blocks that a token can reach, and the first new token is read from the
-    last of them. Which tokens left at which state is counted in ``n_left``, prompts aside.
+    last of them. ``n_left`` counts the tokens that left at each state, without those of prompts.
 
     Args:
         lens: Reads next-token scores from the states of a decoder of physlm.
@@ -43,7 +43,7 @@ class EarlyExitDecoder(LanguageModel):
         n_left: Tokens that left at each state, since the decoder was built.
 
     Raises:
-        InputError: If the model is no decoder of physlm, has no such state, or has convolutions
+        InputError: If the model is not a decoder of physlm, has no such state, or has convolutions
             (Canon layers), which read every token.
 
     Source:
@@ -53,7 +53,7 @@ class EarlyExitDecoder(LanguageModel):
     def __init__(self, lens: Lens, rule: ExitRule) -> None:
         super().__init__()
         if not isinstance(lens.model, Decoder):
-            raise InputError("early exit decodes with decoders of physlm; this model is none")
+            raise InputError("early exit needs a decoder of physlm, and this model is not one")
         chosen(rule.states, lens.model.n_layers + 1, "state")
         for block in lens.model.blocks:
             assert isinstance(block, Block)
@@ -71,7 +71,11 @@ class EarlyExitDecoder(LanguageModel):
 
     @property
     def mean_blocks(self) -> float:
-        """Blocks that a token has passed, on average."""
+        """Blocks that a token has passed, on average.
+
+        Raises:
+            InputError: If no token has been decoded.
+        """
         n = sum(self.n_left.values())
         if not n:
             raise InputError("no token has been decoded yet; generate text first")
@@ -164,7 +168,7 @@ class _Going:
 
     @property
     def place(self) -> Place:
-        """Where they stand."""
+        """Their rows and positions."""
         assert self.context.place is not None
         return self.context.place
 

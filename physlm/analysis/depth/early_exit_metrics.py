@@ -80,10 +80,10 @@ def curves(rows: pl.DataFrame, vocabulary_size: int) -> dict[str, pl.DataFrame]:
 
 
 def metrics_at_99(rows: pl.DataFrame, vocabulary_size: int) -> tuple[list[Metric], int]:
-    """What criteria that were chosen on half of the documents save on the other half.
+    """What each criterion saves on half of the documents, with thresholds chosen on the other half.
 
     Args:
-        rows: Of ``trace``.
+        rows: Rows of ``trace``.
         vocabulary_size: Number of tokens.
 
     Returns:
@@ -123,10 +123,10 @@ def _metrics_at(criterion: str, threshold: float, own: pl.DataFrame, n_layers: i
 
 
 def half_ratio(skipped: pl.DataFrame) -> list[Metric]:
-    """Mean change of loss by blocks of the second half over that of the first.
+    """Mean change of the loss by skipping a block of the second half, over that of the first half.
 
-    The standard error is that over resampled documents. The middle one of an odd number of blocks
-    is in neither half. Left out if skipping blocks of the first half does not raise the loss.
+    The standard error is bootstrapped over documents. The middle one of an odd number of blocks is
+    in neither half. Left out if skipping blocks of the first half does not raise the loss.
     """
     blocks = skipped["loss_change_nats"].to_numpy()
     half = blocks.shape[1] // 2

@@ -1,4 +1,4 @@
-"""Early exit, counted and in real decoding, and the model without each of its blocks."""
+"""Early exit, as blocks saved and in decoding, and the model without each of its blocks."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
@@ -20,14 +20,15 @@ if TYPE_CHECKING:
 @register("eval", "early_exit")
 @dataclass(kw_only=True, slots=True)
 class EarlyExitConfig(LensScorerConfig):
-    """How many blocks, and how much time, predictions need that a lens reads before the last block.
+    """Blocks and time that are saved if predictions are read by a lens before the last block.
 
-    Predictions leave at one state (``static``), or where the lens is sure: by its highest
+    Predictions leave at one state (``static``), or where the lens is confident: by its highest
     probability, its entropy, or a repeated top-1 token. A state or threshold is chosen on half of
-    the analysed documents, as the one that saves most blocks at an agreement of 99 % with the whole
-    model, and measured on the other half. That counts blocks. Decoders of physlm also decode: their
-    agreement on given texts, with the states of exited tokens propagated, and their time over that
-    of the whole model, by turns. Last, every block is skipped in turn.
+    the analysed documents, as the one that saves the most blocks at an agreement of 99 % with the
+    whole model, and measured on the other half. This counts blocks. Decoders of physlm also decode
+    with early exit, with the states of exited tokens propagated: measured are their agreement on
+    given texts, and their time over that of the whole model. Finally, each block is skipped in
+    turn.
 
     Source:
         Gupta et al. (2025), How Do LLMs Use Their Depth?, early exit and skipping; Schuster et al.
@@ -38,13 +39,13 @@ class EarlyExitConfig(LensScorerConfig):
     table_names: ClassVar[tuple[str, ...]] = ("early_exit_curves", "skipped_blocks")
 
     criterion: ExitCriterion = ExitCriterion.probability  # by which decoded tokens leave
-    # At which decoded tokens may leave; null: a quarter, half and three quarters of the blocks.
+    # States at which decoded tokens may leave; null: after 1/4, 1/2 and 3/4 of the blocks.
     # Each costs a product with the output head, and without it fewer tokens leave.
     decoding_states: list[int] | None = None
     n_texts: int = 16  # to decode, and as many to choose the threshold; 0: no decoding
     n_new_tokens: int = 48  # of each text, after the rest of its window
     decoding_batch_size: int = 1  # texts decoded at once
-    n_repeats: int = 5  # of each timing, by turns; the best counts
+    n_repeats: int = 5  # of each timing, in alternation; the shortest counts
 
     def validate(self) -> None:
         """Every value in its range."""
@@ -56,12 +57,12 @@ class EarlyExitConfig(LensScorerConfig):
         """A lens reads the model's states, and blocks can be left out."""
         LensScorerConfig.check(self, model, corpus)
         if not model.shows("forward_from"):
-            raise InputError("eval=early_exit: this model has no forward_from")
+            raise InputError("eval=early_exit: this model has no forward_from; use a decoder")
         states = self.exit_states(model)
         if self.lens_path and (missing := set(states) - set(self._loaded(model).states)):
             raise InputError(
                 f"decoding_states={states}, and lens_path={self.lens_path} reads no state "
-                f"{missing.pop()}; leave it out"
+                f"{missing.pop()}; leave that state out"
             )
 
     def measure(self, model: "LanguageModel", corpus: "Corpus") -> Measurement:

@@ -37,8 +37,8 @@ class _Asked:
         states: The chosen states of every question.
         places: Position of each place.
         answers: First token of each answer.
-        classes: The same, numbered; and those of the next attribute.
-        is_fitted: The people on whom erasers are fitted; the others are asked.
+        classes: Their class numbers (``own``), and those of another attribute (``other``).
+        is_fitted: Whether erasers are fitted on a person; the others are tested.
     """
 
     states: Float[Tensor, "states people seq width"]
@@ -51,7 +51,11 @@ class _Asked:
 def measured_erasure(
     config: "ErasureConfig", model: LanguageModel, questions: QuestionCorpus
 ) -> Measurement:
-    """The measurement of the scorer ``erasure``."""
+    """The measurement of the scorer ``erasure``.
+
+    Raises:
+        InputError: If every state varies in fewer directions than an attribute has values.
+    """
     found: dict[tuple[tuple[str, Dim], ...], list[np.ndarray]] = {}
     metrics = []
     with torch.inference_mode():
@@ -79,12 +83,12 @@ def erasers(
 ) -> dict[str, Eraser]:
     """The erasers of one state at one place; none if too few directions vary.
 
-    Each of the two attributes has random directions of its own number beside it.
+    As a control, each of the two attributes has an eraser of as many random directions.
 
     Args:
-        states: The state of each person on whom they are fitted.
-        classes: The class of each, of the attribute that is asked for and of another.
-        seed: Of the random directions.
+        states: The state of each person that erasers are fitted on.
+        classes: Classes of the attribute that is asked for (``own``) and of another (``other``).
+        seed: Seed of the random directions.
     """
     n_classes = [len(numbers.bincount().nonzero()) for numbers in classes.values()]
     if min(n_classes) < 2 or max(n_classes) > n_directions(states):

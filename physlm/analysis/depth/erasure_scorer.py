@@ -1,4 +1,4 @@
-"""Whether what a linear probe reads of a fact matters to the answer: linear erasure."""
+"""Linear erasure: whether the answer depends on what a linear probe reads of a fact."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 @register("eval", "erasure")
 @dataclass(kw_only=True, slots=True)
 class ErasureConfig(ScorerConfig):
-    """Accuracy of answers after what a linear probe reads of an attribute is erased from a state.
+    """Accuracy of answers after erasing from a state what a linear probe reads of an attribute.
 
-    Questions ask every person for every attribute. From state k, at the name's last token or at the
-    question's last token, what a linear probe reads of the first token of the answer is removed
-    (``own``); as controls, that of an independent one (``other``), and as many random directions
-    as either of them (``random``, ``random_of_other``). Half of the people fit what is removed, the
-    others are asked. Accuracy is that of the answer's first token. States that vary in too few
-    directions are left out.
+    Questions ask every person for every attribute. From state k, at the name's or the question's
+    last token, what a linear probe reads of the first token of the answer is removed (``own``); as
+    controls, that of an independent attribute (``other``), and as many random directions as either
+    of them (``random``, ``random_of_other``). Half of the people fit what is removed, the others
+    are asked. Accuracy is that of the answer's first token. States that vary in too few directions
+    are left out.
 
     Source:
         Belrose et al. (2023), LEACE; Elazar et al. (2021), Amnesic Probing.
@@ -52,7 +52,7 @@ class ErasureConfig(ScorerConfig):
         questions = self.questions(corpus)
         require_causal("erasure", model, "predicts no next token")
         if not model.shows("forward_from"):
-            raise InputError("eval=erasure: this model has no forward_from")
+            raise InputError("eval=erasure: this model has no forward_from; use a decoder")
         chosen(self.states, model.n_layers + 1, "state")
         require_window(model, "questions", questions.longest_question)
 
@@ -83,5 +83,5 @@ class ErasureConfig(ScorerConfig):
         for name in self.attributes or []:
             if name not in questions.attributes:
                 known = ", ".join(questions.attributes)
-                raise InputError(f"attributes: no question asks for {name}; one of {known}")
+                raise InputError(f"attributes: no question asks for {name}; use one of {known}")
         return questions

@@ -29,10 +29,10 @@ _WHOLE = "whole"
 def decoding_metrics(
     config: "EarlyExitConfig", lens: Lens, sample: DepthSample, static_state: int
 ) -> list[Metric]:
-    """Agreement on given texts, blocks per token, and time over the whole model's.
+    """Agreement on given texts, blocks per token, and time relative to the whole model.
 
-    Tokens that leave early change what later tokens attend to, so that a threshold that is good
-    enough for traced rows is not for decoding: it is chosen by decoding other texts.
+    Tokens that leave early change what later tokens attend to, so a threshold chosen on traced rows
+    is too lax for decoding; it is chosen by decoding other texts.
 
     Args:
         config: Settings of the scorer.
@@ -59,9 +59,9 @@ def decoding_metrics(
 def calibrated(
     lens: Lens, texts: Int[Tensor, "texts seq"], config: "EarlyExitConfig"
 ) -> ExitRule | None:
-    """The rule by which most tokens leave, at 99 % agreement on the texts; None if there is none.
+    """The most permissive rule with 99 % agreement on the texts; None if there is none.
 
-    Agreement is taken to rise with the strictness of the threshold, which is found by bisection.
+    The threshold is found by bisection, which assumes that stricter ones agree more.
 
     Args:
         lens: Reads the states.
@@ -84,7 +84,7 @@ def calibrated(
 
 
 def best_seconds(runs: Mapping[str, Callable[[], object]], n_repeats: int) -> dict[str, float]:
-    """Shortest time of each run, by turns after one warm-up of each."""
+    """Shortest time of each run in seconds; runs alternate, after one warm-up each."""
     for run in runs.values():
         run()
     best = dict.fromkeys(runs, float("inf"))

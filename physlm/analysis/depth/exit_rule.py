@@ -28,7 +28,7 @@ class ExitRule:
         states: Candidate states, ascending. Checking one costs its readout: a product of width and
             vocabulary size. Fewer candidates save that, and more blocks run.
         criterion: When a token leaves; None if all leave at the first candidate.
-        threshold: Of the criterion. Under ``repeat`` it counts candidate states.
+        threshold: Threshold of the criterion. Under ``repeat`` it counts candidate states.
 
     Raises:
         InputError: If there is no candidate, they do not ascend, or there is no such criterion.

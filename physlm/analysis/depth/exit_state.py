@@ -34,6 +34,12 @@ class ExitState(DecodingState):
     """Keys and values of all tokens, those of tokens that left early in the blocks below alone.
 
     The others are computed by ``catch_up``, from the state at which the token left.
+
+    Args:
+        blocks: State of each block.
+        lengths: Length of each prompt.
+        n_positions: Tokens per row, including those yet to be generated.
+        window: Attention window in tokens; None for no limit.
     """
 
     def __init__(
@@ -46,7 +52,7 @@ class ExitState(DecodingState):
     ) -> None:
         super().__init__(blocks, lengths, n_positions=n_positions, window=window)
         self._left: list[_Left] = []
-        self._n_taken: dict[int, int] = {}  # of those that left, by the state up to which
+        self._n_taken: dict[int, int] = {}  # entries of _left that caught up, by last state
 
     def leave(self, state: int, place: Place, x: Float[Tensor, "tokens 1 width"]) -> None:
         """Note that tokens leave at a state."""
@@ -58,7 +64,8 @@ class ExitState(DecodingState):
 
         Args:
             model: The decoder.
-            first: Number of the first block; tokens leave before it, or before none of them.
+            first: Number of the first block; tokens that left at this state or before it are
+                missing.
             last: The state after the last block.
         """
         recent = self._left[self._n_taken.get(last, 0) :]
@@ -95,4 +102,6 @@ class ExitState(DecodingState):
         Raises:
             InputError: Always.
         """
-        raise InputError("early exit runs other blocks for each token; use is_compiled=false")
+        raise InputError(
+            "early exit runs different blocks for different tokens; use is_compiled=false"
+        )

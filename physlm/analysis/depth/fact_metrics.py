@@ -24,18 +24,22 @@ FIRST, LATER = "first", "later"
 
 
 def measured_facts(config: "DepthFactsConfig", model: LanguageModel, corpus: Corpus) -> Measurement:
-    """The measurement of the scorer ``depth_facts``."""
+    """The measurement of the scorer ``depth_facts``.
+
+    Raises:
+        InputError: If the world marks no tokens of facts, or all values are too long.
+    """
     sample = config.sample(model, corpus)
     if POSITION not in sample.positions.tags:
         raise InputError(
-            "eval.depth_facts measures worlds of people, and data=mquake; their tokens have a "
-            f"{POSITION}, those of this world have none"
+            "eval.depth_facts measures tokens of facts, which this world does not mark; use a "
+            "world of people or data=mquake"
         )
     _, rows = config.traced(model, sample)
     rows = rows.filter(pl.col(LENGTH).is_between(1, config.longest))
     if rows.is_empty():
         raise InputError(
-            f"eval.depth_facts.longest={config.longest}; no value has so few tokens, raise it"
+            f"eval.depth_facts.longest={config.longest}; no value has so few tokens; raise it"
         )
     rows = (
         rows.drop("position")

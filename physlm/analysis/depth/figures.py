@@ -15,9 +15,10 @@ _STATE = "state (blocks applied)"
 
 
 def draw_bucket_fractions(fractions: pl.DataFrame) -> Figure:
-    """Stacked bars of top-1 tokens by bucket and state, with the buckets' probability beside.
+    """Stacked bars of top-1 tokens by bucket and state, beside those of the buckets' probability.
 
-    The bar on the right of each panel is the corpus. ``fractions`` is of ``bucket_fractions``.
+    The bar on the right of each panel is the corpus. ``fractions`` is a result of
+    ``bucket_fractions``.
     """
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     panels = figure.subplots(1, 2, sharey=True)
@@ -41,7 +42,7 @@ def draw_bucket_fractions(fractions: pl.DataFrame) -> Figure:
 
 
 def draw_flips(flips: pl.DataFrame) -> Figure:
-    """Flip rate by state and bucket; the dashed lines are those of independent tokens."""
+    """Flip rate by state and bucket; dashed lines are the rates of independent tokens."""
     figure = Figure(figsize=(5.5, 3.6), layout="constrained")
     axes = figure.subplots()
     for i, bucket in enumerate(flips["bucket"].unique().sort()):
@@ -49,7 +50,9 @@ def draw_flips(flips: pl.DataFrame) -> Figure:
         _draw_line(axes, own, label=bucket, color=f"C{i}")
         axes.plot(own["state"], own["expected"], "--", color=f"C{i}", linewidth=1)
     axes.plot([], [], "--", color="grey", linewidth=1, label="if independent")
-    axes.set(xlabel=_STATE, ylabel="flip rate", ylim=(-0.03, 1.03), title="top-1 is not the final")
+    axes.set(
+        xlabel=_STATE, ylabel="flip rate", ylim=(-0.03, 1.03), title="top-1 differs from final"
+    )
     axes.legend(fontsize="small")
     return figure
 
@@ -58,7 +61,7 @@ def draw_rank_curve(curve: pl.DataFrame, by: str | None = None) -> Figure:
     """First state at which the token reaches a rank, by threshold and group.
 
     On the left without the predictions that never reach it, on the right with state L for these.
-    ``curve`` is of ``rank_curve``.
+    ``curve`` is a result of ``rank_curve``.
 
     Args:
         curve: The curve.
@@ -98,7 +101,7 @@ def draw_divergence(
     """KL divergence of the final distribution from that of each state, by lens.
 
     Args:
-        means: Of ``state_means``, by the lens' name.
+        means: Result of ``state_means``, by the lens' name.
         baselines: Divergences of predictors that read no state, such as the constant one.
     """
     figure = Figure(figsize=(5.5, 3.6), layout="constrained")
@@ -118,7 +121,7 @@ def draw_early_exit(curves: Mapping[str, pl.DataFrame]) -> Figure:
     """Agreement with the whole model against the mean number of blocks that run.
 
     Args:
-        curves: Of ``static_exit`` or ``dynamic_exit`` for one group, by name.
+        curves: Results of ``static_exit`` or ``dynamic_exit`` for one group, by name.
     """
     figure = Figure(figsize=(5.5, 3.6), layout="constrained")
     axes = figure.subplots()
@@ -149,10 +152,10 @@ def draw_skipping(means: pl.DataFrame) -> Figure:
 
 
 def draw_patching(recovered: pl.DataFrame, places: Sequence[str] | None = None) -> Figure:
-    """Recovered logit difference by state and place, with the control beside.
+    """Recovered logit difference by state and place, beside that of the control.
 
     Args:
-        recovered: Of ``patching.recovered``.
+        recovered: Result of ``patching.recovered``.
         places: Their order; None for the alphabetical one.
     """
     require_columns(recovered, ["run", "place", "state", "value"])

@@ -26,12 +26,12 @@ def flips(rows: pl.DataFrame, buckets: Buckets, by: Sequence[str] = ()) -> pl.Da
     predictions.
 
     Args:
-        rows: Of ``trace``.
+        rows: Rows of ``trace``.
         buckets: Groups of tokens.
         by: Columns that define the groups of predictions.
 
     Raises:
-        InputError: If the buckets are of another vocabulary.
+        InputError: If the buckets belong to another vocabulary.
     """
     every = by_state(rows.select("document", *by, "final", "state", "top1"))
     every = every.with_columns((pl.col("top1") != pl.col("final")).alias("flips"))

@@ -1,4 +1,4 @@
-"""Metrics of frequent and rare tokens: what is guessed early, and what is guessed again."""
+"""Metrics of frequent and rare tokens: early guesses, and how often they are given up."""
 
 import math
 
@@ -26,7 +26,7 @@ def frequency_metrics(rows: pl.DataFrame, buckets: Buckets, lens: str) -> list[M
       at state L.
 
     Args:
-        rows: Of ``trace`` with these buckets.
+        rows: Rows of ``trace`` with these buckets.
         buckets: Groups of tokens.
         lens: Name of the lens.
     """
@@ -39,14 +39,14 @@ def frequency_metrics(rows: pl.DataFrame, buckets: Buckets, lens: str) -> list[M
 
 
 def flip_metrics(rows: pl.DataFrame, buckets: Buckets, lens: str) -> list[Metric]:
-    """How often each state's guesses are given up, by bucket, and as expected of independent ones.
+    """How often each state's guesses are given up, by bucket, and how often independent ones are.
 
     - ``depth/flips/fraction``, ``expected`` and ``excess_agreement``: see ``flips``.
     - ``depth/flips/rare_minus_frequent``: at state ceil(L / 4), the flips of the rarest bucket
       minus those of the most frequent one.
 
     Args:
-        rows: Of ``trace``.
+        rows: Rows of ``trace``.
         buckets: Groups of tokens.
         lens: Name of the lens.
     """

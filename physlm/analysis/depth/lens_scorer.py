@@ -1,4 +1,4 @@
-"""What scorers share that read a model's states through a lens."""
+"""Configuration of all scorers that read a model's states through a lens."""
 
 from dataclasses import dataclass, field
 from enum import Enum
@@ -28,7 +28,7 @@ class LensKind(str, Enum):
         logit: By the model's own final norm and output head.
         ridge: After an affine map, fitted in closed form.
         tuned: After an affine map, trained from the ridge solution.
-        jacobian: After the mean derivative of the last state by it.
+        jacobian: After the mean Jacobian of the last state with respect to it.
     """
 
     logit = "logit"
@@ -50,7 +50,7 @@ class LensScorerConfig(ScorerConfig):
     lens_steps: int = 100  # of training the tuned lens
     lens_optimizer: LensOptimizer = LensOptimizer.muon
     n_predictions: int = 10_000  # to analyse
-    window: int = 256  # tokens; longer documents are cut
+    window: int = 256  # tokens; longer documents are split into several windows
     skip_first: int = (
         1  # tokens at the start of each window, whose states are extreme in many models
     )
@@ -69,18 +69,18 @@ class LensScorerConfig(ScorerConfig):
         self.lens_path = pinned(self.lens_path)
 
     def check(self, model: "LanguageModel", corpus: "Corpus") -> None:  # noqa: ARG002
-        """The model is causal and shows its states, and the lens is one of it."""
+        """The model is causal and shows its states, and the lens fits it."""
         name = tag_of(type(self)).partition("/")[2]
         require_causal(name, model, "predicts no next token")
         for member in ("residuals", "unembed"):
             if not model.shows(member):
-                raise InputError(f"this model has no {member}; a lens needs it")
+                raise InputError(f"this model has no {member}, which a lens needs; use a decoder")
         if self.lens_path:
             lens = self._loaded(model)
             if missing := [k for k in range(1, lens.n_layers) if k not in lens.states]:
                 raise InputError(
                     f"lens_path={self.lens_path} reads no state {missing[0]}; of the states 0 to "
-                    f"{lens.n_layers} of the model only state 0 may be missing, fit a lens of it"
+                    f"{lens.n_layers} of the model only state 0 may be missing; fit a complete lens"
                 )
 
     def sample(self, model: "LanguageModel", corpus: "Corpus") -> "DepthSample":
@@ -153,5 +153,5 @@ def pairs_of(texts: list[str] | None) -> list[tuple[str, str]] | None:
     pairs = [tuple(text.split(":")) for text in texts]
     for text, pair in zip(texts, pairs, strict=True):
         if len(pair) != 2:
-            raise ValueError(f"pairs: {text}; write FIRST:SECOND, two classes")
+            raise ValueError(f"pairs: {text}; must be two classes, FIRST:SECOND")
     return [(first, second) for first, second in pairs]

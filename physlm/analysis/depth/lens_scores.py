@@ -17,8 +17,8 @@ def require_lens_of(lens: Lens, model: LanguageModel) -> None:
     """
     if lens.n_layers != model.n_layers:
         raise InputError(
-            f"the lens has {lens.n_layers} layers, the model {model.n_layers}; fit the lens on "
-            "this model"
+            f"the lens has {lens.n_layers} layers, and the model has {model.n_layers}; fit a lens "
+            "on this model"
         )
 
 

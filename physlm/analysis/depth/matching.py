@@ -16,20 +16,20 @@ _N_PERMUTATIONS = 1000
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MatchedDifference:
-    """Mean of the first group minus that of the second, among predictions of equal bins.
+    """Mean of the first group minus that of the second, among predictions of the same bins.
 
     Attributes:
         value: Coefficient of the first group in a regression with a constant and a slope for each
             bin.
         stderr: Its standard error, clustered by document; None for one document.
         unmatched: Difference of the means without bins.
-        imbalance: What remains of the difference of the matched column within bins, which the
-            slopes then remove; small where the two groups are equal indeed.
+        imbalance: Difference of the matched column that remains within bins, before the slopes
+            remove it; small where the groups are well matched.
         matched_fraction: Fraction of the predictions in bins that hold both groups; others do not
             count.
         edges: Inner edges of the bins.
         n: Predictions of each group in these bins.
-        n_documents: Their documents.
+        n_documents: Number of their documents.
         permuted: Values when the groups are permuted within bins; their mean is 0 up to chance.
     """
 
@@ -79,7 +79,7 @@ def matched_difference(
         pair: The two groups.
         on: Column whose values are to be equal.
         n_bins: Number of bins.
-        seed: Of the permutations.
+        seed: Seed of the permutations.
 
     Raises:
         InputError: If a column is missing, or a group has too few predictions to be matched.
@@ -155,7 +155,7 @@ class _Design:
         return values
 
     def _without_slope(self, values: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
-        """Centred values without what follows from the column linearly, in each bin."""
+        """Residuals of centred values after a linear regression on the column, in each bin."""
         spread = np.bincount(self._bins, weights=self._axis**2)
         shared = np.bincount(self._bins, weights=self._axis * values)
         slopes = np.divide(shared, spread, out=np.zeros_like(shared), where=spread > 1e-12)
@@ -172,7 +172,7 @@ def _require_enough(group: str, on: str, counts: dict[str, int]) -> None:
         if count < FEWEST:
             raise InputError(
                 f"{group}={name} has {count} predictions that can be matched on {on}; at least "
-                f"{FEWEST} are needed, trace more texts"
+                f"{FEWEST} are needed; trace more texts"
             )
 
 

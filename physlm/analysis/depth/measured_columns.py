@@ -15,7 +15,7 @@ def measured_column(
     """Measurements as a column of 32-bit numbers, or of arrays of them.
 
     Args:
-        name: Of the column.
+        name: Name of the column.
         values: One number or one array per row.
         is_kept: False in rows whose numbers are to be null; None to keep all.
     """

@@ -13,7 +13,7 @@ def metrics_of(
     """One metric for each row whose quantity has a name.
 
     Args:
-        means: Of ``document_means``.
+        means: Result of ``document_means``.
         names: Name and unit of each quantity.
         by: Columns that are dimensions.
         dims: Other dimensions of all metrics.

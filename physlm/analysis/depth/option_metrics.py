@@ -100,9 +100,9 @@ def _kind_metrics(rows: pl.DataFrame, prompts: OptionPrompts) -> list[Metric]:
 def settled_of_independent(
     choices: Int[np.ndarray, "n states"], states: Int[np.ndarray, " states"]
 ) -> float:
-    """Mean state from which choices stay if those of different states were independent, in blocks.
+    """Mean state at which choices settle, in blocks, if those of all states were independent.
 
-    The more options, the later: with many of them, independent choices hardly ever agree by chance.
+    With more options it is later, since independent choices then rarely agree by chance.
 
     Args:
         choices: Number of the chosen option of each prompt at each state.
@@ -117,7 +117,7 @@ def settled_of_independent(
 
 
 def _name(quantity: str, n_options: int) -> str:
-    """Quantities of the top K, K the number of options, have a name of their own."""
+    """Name of a quantity; the top K is named so where K is the number of options."""
     start, top, k = quantity.rpartition("_in_top_")
     return f"{start}_in_top_k" if top and int(k) == n_options else quantity
 
@@ -125,8 +125,8 @@ def _name(quantity: str, n_options: int) -> str:
 def _by_half(means: pl.DataFrame, n_options: int, prompts: OptionPrompts) -> Metric:
     """Prompts with all options in the top K at half of the depth, minus 0.8 times those at the end.
 
-    A ratio would not be defined for a model that is sure of its answer: at the end, other words
-    than the wrong options follow it.
+    A ratio would be undefined for a model that is sure of its answer: at state L its next likely
+    tokens need not be the other options.
     """
     own = means.filter(quantity=f"all_in_top_{n_options}").sort("state")
     last = int(own["state"].to_numpy()[-1])

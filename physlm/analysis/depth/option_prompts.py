@@ -32,8 +32,8 @@ class OptionPrompts:
 
     Attributes:
         task: The task, or the subject.
-        split: The people that they are about; empty if they are about none.
-        form: ``plain``, ``hint`` after the facts are written out, or the control.
+        split: The people that they are about; empty for questions of a file.
+        form: ``plain``, ``hint`` after the hint, or the control.
         tokens: Token ids, padded on the right.
         positions: Lengths, and what each prompt is about.
         options: First token of each option.
@@ -63,10 +63,10 @@ def option_prompts(
     Args:
         model: The model that reads them.
         corpus: Manipulation tasks, or questions of a file for a checkpoint.
-        n_most: Most prompts of a kind.
+        n_most: Maximum number of prompts of each kind.
 
     Raises:
-        InputError: If the corpus is another, or options cannot be told apart by one token.
+        InputError: If the corpus has another kind, or options begin with the same token.
     """
     tasks = part_of(corpus, ManipulationCorpus)
     if tasks is not None:
@@ -161,9 +161,9 @@ def _of_file(
     others = [p for p in corpus.prompts if not is_fitted[p.question]]
     if not plain or not others:
         raise InputError(
-            f"data=options has {len(is_fitted)} questions, of which {int(is_fitted.sum())} are "
-            "examples that a lens is fitted on; both parts need some, give more questions or lower "
-            "data.n_shots"
+            f"data=options has {len(is_fitted)} questions, and {int(is_fitted.sum())} of them are "
+            "examples, on which the lens is fitted; both parts need at least one; give more "
+            "questions or lower data.n_shots"
         )
     tokens, lengths = padded([np.array(_read(p, text)[0]) for p in plain])
     places = torch.arange(tokens.shape[1])
@@ -199,7 +199,7 @@ def _read(prompt: OptionsPrompt, text: PretrainedText) -> tuple[list[int], list[
     Tokens that all options begin with, such as a mark of a space, belong to the prompt.
 
     Raises:
-        InputError: If an option has several tokens besides, or two have the same.
+        InputError: If an option has several further tokens, or two options share one.
     """
     rows = [text.encode_plain(option) for option in prompt.options]
     shared = rows[0][:-1]
@@ -207,14 +207,14 @@ def _read(prompt: OptionsPrompt, text: PretrainedText) -> tuple[list[int], list[
         if row[:-1] != shared:
             raise InputError(
                 f"option{option!r} has {len(row)} tokens in this model; options must be one token, "
-                "as letters are"
+                "such as letters; use others"
             )
     _require_apart([row[-1] for row in rows], "options", prompt.options)
     return text.tokens_of(prompt.text) + shared, [row[-1] for row in rows]
 
 
 def _require_apart(tokens: Sequence[int], what: str, texts: Sequence[str]) -> None:
-    """Refuse options that one token does not tell apart."""
+    """Require options that differ in their first token."""
     for i, token in enumerate(tokens):
         if token in tokens[:i]:
             pair = f"{texts[tokens.index(token)]!r} and {texts[i]!r}"

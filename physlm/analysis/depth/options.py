@@ -42,7 +42,7 @@ def trace_options(
     - ``final_rank``, ``answer_rank``, ``best_rank``, ``worst_rank``: ranks in the vocabulary of the
       predicted, the correct, the highest and the lowest option.
     - ``mass``: probability of all options together.
-    - ``rank/I``, ``probability/I``: of option I.
+    - ``rank/I``, ``probability/I``: rank and probability of option I.
     - ``order_settled``: the first state from which on the order of the options is the final one.
 
     Args:
@@ -58,8 +58,8 @@ def trace_options(
         batch_size: Prompts of one forward pass.
 
     Raises:
-        InputError: If options of a prompt coincide, an answer is none of them, or for the reasons
-            of ``trace``.
+        InputError: If two options of a prompt coincide, an answer is not one of them, or for the
+            reasons of ``trace``.
     """
     _check(options, answers, len(prompts))
     positions = replace(
@@ -168,5 +168,6 @@ def _check(
     if not is_option.all():
         row = int((~is_option).int().argmax())
         raise InputError(
-            f"answer {int(answers[row])} of prompt {row} is none of its {options.shape[1]} options"
+            f"answer {int(answers[row])} of prompt {row}; must be an option, from 0 to "
+            f"{options.shape[1] - 1}"
         )

@@ -56,7 +56,7 @@ class PromptPairs:
             )
 
     def part(self, pairs: slice) -> "PromptPairs":
-        """Some of the pairs."""
+        """A slice of the pairs."""
         return PromptPairs(
             source=self.source[pairs],
             base=self.base[pairs],
@@ -84,8 +84,8 @@ def trace_patching(
 
     The logit difference is that of the source's answer minus the base's, after the last token. One
     row per pair, state, place and run: ``pair``, ``state``, ``place``, ``run`` (``patch`` takes the
-    state from the source, ``control`` from the control prompt), ``patched``, and those of the
-    unchanged runs, ``source`` and ``base``.
+    state from the source, ``control`` from the control prompt), the logit difference ``patched``,
+    and those of the unchanged runs, ``source`` and ``base``.
 
     Args:
         model: A causal model with ``forward_from``.
@@ -113,12 +113,12 @@ def recovered(rows: pl.DataFrame, by: Sequence[str] = ("run", "place", "state"))
     """Fraction of the logit difference between the runs that patching recovers.
 
     It is the mean of patched - base divided by the mean of source - base: 1 if patching turns the
-    base run into the source run, 0 if it changes nothing. A mean of ratios would be ruled by pairs
-    whose runs hardly differ. Columns are the groups, ``value``, ``stderr`` over pairs, linearised
-    and null for one pair, and ``n``.
+    base run into the source run, 0 if it changes nothing. A mean of ratios would be dominated by
+    pairs whose runs hardly differ. Columns are the groups, ``value``, ``stderr`` over pairs,
+    linearised and null for one pair, and ``n``.
 
     Args:
-        rows: Of ``trace_patching``.
+        rows: Rows of ``trace_patching``.
         by: Columns that define the groups.
 
     Raises:
@@ -129,8 +129,8 @@ def recovered(rows: pl.DataFrame, by: Sequence[str] = ("run", "place", "state"))
     whole = pl.col("source") - pl.col("base")
     if not rows.select(whole.mean()).item() > 0:
         raise InputError(
-            "the model prefers the answers of the source prompts no more after these than after "
-            "the base prompts; patch a model that knows the answers"
+            "the model prefers the source prompts' answers no more after the source prompts than "
+            "after the base prompts; patch a model that knows the answers"
         )
     ratio = gain.sum() / whole.sum()
     scatter = ((gain - ratio * whole) ** 2).sum() * pl.len() / (pl.len() - 1)

@@ -24,10 +24,10 @@ _RECOVERED = f"{_PREFIX}/recovered"
 def measured_patching(
     config: "PatchingConfig", model: LanguageModel, corpus: Corpus
 ) -> Measurement:
-    """The measurement of the scorer ``patching``; recovered is left out if nothing is to recover.
+    """The measurement of the scorer ``patching``; ``recovered`` is left out if it is undefined.
 
-    That is so where a model prefers the source's answer no more after the source prompt than after
-    the base prompt, such as an untrained one.
+    It is undefined for a model that prefers the source's answer no more after the source prompt
+    than after the base prompt, such as an untrained one.
     """
     pairs, attributes = person_pairs(person_prompts(corpus), config.n_pairs)
     rows = trace_patching(model, pairs, states=config.states, batch_size=config.batch_size)
@@ -64,7 +64,7 @@ def _difference(rows: pl.DataFrame) -> Metric:
 
 @torch.inference_mode()
 def _right(model: LanguageModel, pairs: PromptPairs, batch_size: int) -> Metric:
-    """Fraction of the pairs of which both answers begin with the right token."""
+    """Fraction of the pairs whose answers both begin with the right token."""
     is_right = torch.ones(len(pairs.source), dtype=torch.bool)
     for tokens, answers in zip((pairs.source, pairs.base), pairs.answers.T, strict=True):
         top1 = [

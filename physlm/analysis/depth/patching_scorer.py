@@ -1,4 +1,4 @@
-"""Where a fact about a person is: activation patching between prompts about two people."""
+"""Activation patching between prompts about two people: where a fact is in the states."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 @register("eval", "patching")
 @dataclass(kw_only=True, slots=True)
 class PatchingConfig(ScorerConfig):
-    """Logit difference that is recovered by one state of another person's run, by state and place.
+    """Logit difference that one state of another person's run recovers, by state and place.
 
-    A pair is two people with names of equally many tokens and one prompt, which differs in the name
-    alone: a question if the corpus has questions, else the first sentence of a biography up to its
-    value. State k of the source replaces that of the base at one place: the ``name``, its last
+    A pair is two people whose names have equally many tokens, with one prompt that differs in the
+    name alone: a question if the corpus has questions, else the first sentence of a biography up to
+    its value. State k of the source replaces that of the base at one place: the ``name``, its last
     token (``name_last``), the tokens after it (``between``), or the ``last`` token. Recovered is 1
     where that turns the base's answer into the source's. The control patches from a third person,
     whose answer is neither.
@@ -52,7 +52,7 @@ class PatchingConfig(ScorerConfig):
 
         require_causal("patching", model, "predicts no next token")
         if not model.shows("forward_from"):
-            raise InputError("eval=patching: this model has no forward_from")
+            raise InputError("eval=patching: this model has no forward_from; use a decoder")
         chosen(self.states, model.n_layers + 1, "state")
         pairs, _ = person_pairs(person_prompts(corpus), self.n_pairs)
         require_window(model, "prompts", pairs.source.shape[1])
@@ -64,7 +64,7 @@ class PatchingConfig(ScorerConfig):
         return measured_patching(self, model, corpus)
 
     def figures(self, measurement: Measurement) -> dict[str, "Figure"]:
-        """Recovered logit difference by state and place, with the control beside."""
+        """Recovered logit difference by state and place, beside that of the control."""
         from physlm.analysis.depth.patching_metrics import draw
 
         return draw(measurement)

@@ -58,8 +58,8 @@ class PersonPrompts:
 def person_prompts(corpus: Corpus) -> PersonPrompts:
     """Questions of the first paraphrase if the corpus has any, else beginnings of biographies.
 
-    A beginning is the first sentence up to its value: all that precedes the value is the person's
-    name and a frame. A person whose biographies name no one before the first value has none.
+    A beginning is the first sentence up to its value, which only the person's name and the template
+    precede. A biography without a name before the first value has none.
 
     Raises:
         InputError: If there are no people with attributes that questions ask for.
@@ -81,8 +81,8 @@ def person_pairs(prompts: PersonPrompts, n_pairs: int) -> tuple[PromptPairs, lis
     their names. People are drawn at random, and each is a source at most once.
 
     Args:
-        prompts: About all people.
-        n_pairs: Most pairs.
+        prompts: Prompts about all people.
+        n_pairs: Maximum number of pairs.
 
     Returns:
         The pairs, and the attribute of each.
@@ -99,7 +99,7 @@ def person_pairs(prompts: PersonPrompts, n_pairs: int) -> tuple[PromptPairs, lis
     if len(triples) < 2:
         raise InputError(
             f"{len(triples)} pairs of people have names of equally many tokens and values that "
-            "begin differently; patching needs 2 or more, use more people"
+            "begin differently; patching needs 2 or more; use more people"
         )
     people = np.array(triples)
     lengths = np.array([len(prompts.tokens[source]) for source in people[:, 0]])
@@ -126,7 +126,7 @@ def question_prompts(
 
     Args:
         questions: The questions.
-        attributes: The attribute that each person is asked for.
+        attributes: The attribute that each question asks for.
     """
     people, none = np.arange(len(attributes)), np.zeros_like(attributes)
     pieces = questions.pieces

@@ -45,7 +45,7 @@ class Positions:
         none), and the tags.
 
         Raises:
-            InputError: If an attribute does not have the shape of the tokens, or nothing is left.
+            InputError: If a field does not have the shape of the tokens, or no position is left.
         """
         tokens = tokens.cpu()
         self._check(tokens)

@@ -1,4 +1,4 @@
-"""One row per prediction of a model: which token each state predicts, and how far from the end."""
+"""Rows of predictions: which token each state predicts, and how far that is from state L."""
 
 from collections.abc import Callable, Sequence
 
@@ -62,8 +62,8 @@ def trace(
         batch_size: Windows of one forward pass.
 
     Raises:
-        InputError: If the model is not causal, the lens is of another depth, windows are too long,
-            a state does not exist, or scores are not finite.
+        InputError: If the model is not causal, the lens has another depth, windows are too long, a
+            state does not exist, or scores are not finite.
     """
     positions = positions or Positions()
     table = positions.table(tokens)
@@ -86,7 +86,7 @@ def trace(
 def _frame(table: pl.DataFrame, found: dict[str, np.ndarray], states: list[int]) -> pl.DataFrame:
     """The positions and what was measured, null where there is no target."""
     has_target = (table["target"] >= 0).to_numpy()
-    table = table.with_columns(selectors.float().fill_nan(None))  # what a world does not know
+    table = table.with_columns(selectors.float().fill_nan(None))  # unknown truths of a world
     found |= {"final": found["top1"][:, -1], "final_probability": found["top1_probability"][:, -1]}
     if "true_entropy_nats" in found:
         found["true_entropy_nats"] = found["true_entropy_nats"][:, -1]

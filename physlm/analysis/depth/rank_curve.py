@@ -20,16 +20,17 @@ def rank_curve(
     """First state at which a token has rank r or better, for each threshold r.
 
     The final token has rank 1 at state L, but a target may never reach rank r. Published curves
-    leave such predictions out, which makes hard ones look early. So there are three quantities:
-    ``first_state`` without them, ``first_state_or_last`` with state L in their place, and
-    ``never_reached``, their fraction. See ``document_means``; ``deviation`` is the standard
+    leave such predictions out, which makes hard predictions look early, so there are three
+    quantities: ``first_state`` without them, ``first_state_or_last`` with state L in their place,
+    and ``never_reached``, their fraction. See ``document_means``; ``deviation`` is the standard
     deviation over predictions.
 
     Args:
-        rows: Of ``trace``.
+        rows: Rows of ``trace``.
         of: ``final`` or ``target``; predictions without a target are left out.
         by: Columns that define the groups.
-        thresholds: Values of r, whole numbers; those of a logarithmic scale of 200 by default.
+        thresholds: Values of r, whole numbers; by default up to 200 of a logarithmic scale to
+            10,000.
     """
     rows = rows.filter(pl.col(of).is_not_null())
     numbers = rows["state"].to_numpy()

@@ -22,6 +22,12 @@ def read_texts(corpus: Corpus, text: PretrainedText, n_tokens: int) -> Annotated
         corpus: Texts or facts.
         text: The checkpoint's tokenizer.
         n_tokens: About how many tokens.
+<<<<<<< HEAD
+=======
+
+    Raises:
+        InputError: If the corpus has another kind.
+>>>>>>> lang-analysis
     """
     if isinstance(corpus, FactsCorpus):
         return _facts(corpus, text, n_tokens)
@@ -42,7 +48,11 @@ def require_texts(corpus: Corpus, text: PretrainedText) -> None:
         text: The checkpoint's tokenizer.
 
     Raises:
+<<<<<<< HEAD
         InputError: If the corpus is of another kind, or has words without a token.
+=======
+        InputError: If the corpus has another kind.
+>>>>>>> lang-analysis
     """
     if isinstance(corpus, TextCorpus):
         text.require_words(corpus.all_texts)
@@ -50,7 +60,7 @@ def require_texts(corpus: Corpus, text: PretrainedText) -> None:
         text.require_words(f"{fact.prompt} {fact.answer}" for fact in corpus.facts)
     else:
         raise InputError(
-            "a checkpoint reads data=texts, bible or mquake for this; choose one of them"
+            "for a checkpoint, this scorer needs texts or facts; use data=texts, bible or mquake"
         )
 
 

@@ -30,7 +30,7 @@ class DepthSample:
     Attributes:
         fitted: Windows to fit a lens on.
         tokens: Windows to analyse, padded on the right.
-        positions: The predictions in them, each of a token that is known, with its properties.
+        positions: The predictions in them whose next token is known, with its properties.
         truth: True distribution of the token after each token; None if it is not known.
     """
 
@@ -54,18 +54,18 @@ def depth_sample(
     window: int,
     skip_first: int,
 ) -> DepthSample:
-    """Documents of a corpus, divided by what they are about.
+    """Documents of a corpus, divided by group, such as the person they are about.
 
     Args:
         model: The model that reads them.
         corpus: The corpus.
         n_lens_tokens: About how many tokens to fit the lens on.
         n_predictions: About how many predictions to analyse.
-        window: Tokens of the longest window; longer documents are cut.
+        window: Tokens of the longest window; longer documents are split.
         skip_first: Tokens at the start of each window that are not analysed.
 
     Raises:
-        InputError: If the documents are about one thing only, or nothing is left to analyse.
+        InputError: If all documents belong to one group, or nothing is left to analyse.
     """
     n_tokens = n_lens_tokens + n_predictions
     if model.text is None:
@@ -115,7 +115,7 @@ def _divided(found: AnnotatedDocuments, fraction: float) -> Bool[np.ndarray, " d
     n_fitted = min(max(1, round(len(groups) * fraction)), len(groups) - 1)
     if n_fitted == 0:
         raise InputError(
-            "all documents are about one thing; a lens needs others to be fitted on, use more"
+            "all documents are about one person or subject; the lens is fitted on others; use more"
         )
     order = stream(0, "depth", "groups").permutation(len(groups))
     return np.isin(found.groups, groups[order[:n_fitted]])
@@ -157,7 +157,7 @@ class _Cut:
         return found
 
     def after(self, values: np.ndarray) -> np.ndarray:
-        """Value of the token after each token, in its window; an arbitrary one where none is."""
+        """Value of the token after each token in its window; arbitrary where there is none."""
         found: np.ndarray = values[np.maximum(self._following, 0)]
         return found
 

@@ -8,7 +8,7 @@ _BLOCK = 128  # tokens
 
 
 class Workspace:
-    """Memory that is used again for every state.
+    """Memory that is reused for every state.
 
     On a CPU, fresh memory of this size costs as much time as the arithmetic in it.
     """

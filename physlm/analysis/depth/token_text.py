@@ -1,8 +1,8 @@
-"""Texts of tokens as they are shown in tables, pictures and pages."""
+"""Texts of tokens as they are shown in tables, figures and pages."""
 
 
 def escaped(text: str) -> str:
-    """A text with line breaks and all else that cannot be printed escaped."""
+    """A text in which line breaks and all other unprintable characters are escaped."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 

@@ -34,15 +34,15 @@ def draw_trajectory(
     """Top-1 token of every state, the last one on top, at every position of one document.
 
     Args:
-        rows: Of ``trace``, of one document, in reading order.
+        rows: Rows of ``trace``, of one document, in reading order.
         texts: Text of every token, or of those in the rows.
         inputs: Text of the token read at each row.
         colour: Column that colours the cells: ``top1_probability``, ``final_rank``, ``kl_nats`` or
             ``entropy_nats``.
 
     Raises:
-        InputError: If the rows are of several documents, do not fit the inputs, or cannot be
-            coloured so.
+        InputError: If the rows are of several documents or do not fit the inputs, or there is no
+            such colour.
     """
     _check(rows, inputs, colour)
     label, scale = _COLOURS[colour]
@@ -66,9 +66,9 @@ def draw_trajectory(
 
 
 def save_trajectory(figure: Figure, path: Path) -> None:
-    """Save the picture; an SVG has its texts as text, in whatever fonts the reader has.
+    """Save the figure; an SVG keeps its texts as text, in the fonts of the reader.
 
-    Tokens may be of any script, and matplotlib draws those of its own font only.
+    Tokens may be in any script, and matplotlib only draws those that its own font has.
     """
     with warnings.catch_warnings(), matplotlib.rc_context({"svg.fonttype": "none"}):
         warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)
@@ -99,11 +99,11 @@ def _short(text: str) -> str:
 
 def _check(rows: pl.DataFrame, inputs: Sequence[str], colour: str) -> None:
     if colour not in _COLOURS:
-        raise InputError(f"colour={colour} is none of {', '.join(_COLOURS)}; choose one")
+        raise InputError(f"colour={colour}; use one of {', '.join(_COLOURS)}")
     if rows["document"].n_unique() != 1:
         raise InputError(
-            f"a trajectory is of one document, these rows are of {rows['document'].n_unique()}; "
-            "filter one"
+            f"a trajectory shows one document, these rows are of {rows['document'].n_unique()}; "
+            "filter the rows to one document"
         )
     if len(rows) != len(inputs):
         raise InputError(f"{len(rows)} rows have {len(inputs)} input tokens; give one per row")

@@ -1,1 +1,1 @@
-"""What models of iGSM know inside, measured against the truth of each problem."""
+"""What states and attention of iGSM models encode, measured against the truth of each problem."""

@@ -1,4 +1,4 @@
-"""The head that attends most to what is written next, ablated beside every other head."""
+"""Ablation of the head that attends most to the next token's source, beside other heads."""
 
 from collections.abc import Iterator, Mapping
 
@@ -18,10 +18,10 @@ def ablation_metrics(ablations: Ablations, tops: Mapping[str, tuple[int, int]]) 
     """Loss and accuracy with all heads, without the top head, and without a random other one.
 
     The mean over all other heads is the expectation of a random one. ``loss_rise`` and
-    ``accuracy_drop`` are differences to the model with all heads, within problems.
+    ``accuracy_drop`` are differences from the model with all heads, within problems.
 
     Args:
-        ablations: Of every head.
+        ablations: Ablations of every head.
         tops: The head of each origin that attends most to the source of what is written.
     """
     for origin, top in tops.items():

@@ -82,11 +82,11 @@ def draw_text(arrays: Mapping[str, np.ndarray]) -> Figure:
 def _draw_words(
     axes: Axes, words: list[str], places: list[tuple[int, int]], weights: np.ndarray, written: int
 ) -> None:
-    """Words on their places; those after the one that is written are grey, for they are not seen.
+    """Words at their places; those after the predicted word, which are not read, are grey.
 
     Args:
         axes: Where to draw, one unit per character and line.
-        words: Of the document.
+        words: Words of the document.
         places: Line and column of each.
         weights: Attention to each.
         written: Number of the word that is written next.
@@ -123,7 +123,7 @@ def _placed(words: list[str]) -> list[tuple[int, int]]:
 
 
 def draw_ablation(measurement: Measurement) -> Figure:
-    """What is lost without each head; the one that looks most at the source is dark."""
+    """Rise of the loss without each head; the one that attends most to the source is dark."""
     table = measurement.tables["igsm_ablation"]
     origins = table["from"].unique(maintain_order=True).to_list()
     figure = Figure(figsize=(3.2 * len(origins), 3.2), layout="constrained")

@@ -34,7 +34,7 @@ def attention_masses(model: LanguageModel, documents: Sequence[Document]) -> Mas
 
     Args:
         model: A causal model with attention weights.
-        documents: Of iGSM.
+        documents: Documents of iGSM.
     """
     found = [_document_masses(model, document) for document in documents]
     of_heads, uniform = zip(*found, strict=True)
@@ -59,7 +59,7 @@ def _document_masses(
 
 
 def _marks(predictions: Sequence[Prediction], n: int) -> Float[np.ndarray, "Q roles tokens"]:
-    """1 for the tokens of each role, which every token up to the current one has."""
+    """1 where a token has a role; every token up to the current one has exactly one."""
     marks = np.zeros((len(predictions), len(ROLES), n), dtype=np.float32)
     for q, prediction in enumerate(predictions):
         marks[q, prediction.roles, np.arange(len(prediction.roles))] = 1
@@ -69,7 +69,7 @@ def _marks(predictions: Sequence[Prediction], n: int) -> Float[np.ndarray, "Q ro
 def _weights(
     predictions: Sequence[Prediction], has_role: np.ndarray
 ) -> Float[np.ndarray, "origins Q roles"]:
-    """What means over the predictions of an origin that have a role give to each; NaN for none."""
+    """Weight of each prediction in the mean over an origin and a role; NaN if there is none."""
     origins = np.array([prediction.origin for prediction in predictions])
     is_counted = (origins == np.array(ORIGINS)[:, None])[:, :, None] & has_role
     n = is_counted.sum(axis=1, keepdims=True)

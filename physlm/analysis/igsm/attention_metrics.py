@@ -32,7 +32,7 @@ def measured_attention(
 ) -> Measurement:
     """The measurement of the scorer ``igsm_attention``.
 
-    Heads are chosen on every other problem; what is said of them is measured on the rest.
+    Heads are chosen on every other problem, and measured on the rest.
     """
     documents = corpus.test_documents(0, config.n_problems)
     is_choosing = np.arange(len(documents)) % 2 == 0
@@ -65,10 +65,10 @@ def measured_attention(
 
 
 def best_heads(masses: Masses, chosen: Bool[np.ndarray, " problems"]) -> dict[Pair, Head]:
-    """The head with the most mass of each origin and role that some problems of both halves have.
+    """The head with the most mass for each origin and role that occurs in both halves.
 
     Args:
-        masses: Of all problems.
+        masses: Masses of all problems.
         chosen: The problems that heads are chosen on.
     """
     found: dict[Pair, Head] = {}
@@ -95,9 +95,9 @@ def _summary(metrics: Sequence[Metric], tops: Mapping[str, Head]) -> Iterator[st
             for ablated in ("top", "random")
         )
         yield (
-            f"{origin}: layer {layer}, head {head} attends to {role} by {best:.2f} (untrained "
-            f"{untrained:.2f}, uniform {uniform:.2f}); without it the loss rises by {top:.3f} "
-            f"nats, without another head by {random:.3f}"
+            f"{origin}: layer {layer}, head {head} attends to {role} with mass {best:.2f} "
+            f"(untrained {untrained:.2f}, uniform {uniform:.2f}); without it the loss rises by "
+            f"{top:.3f} nats, without a random other head by {random:.3f}"
         )
 
 
@@ -122,7 +122,7 @@ def _having(
 
 
 def _mass_metrics(masses: Masses) -> Iterator[Metric]:
-    """Of every head, and of uniform attention."""
+    """Masses of every head, and of uniform attention."""
     for pair in _pairs():
         values = _having(masses.of_heads, pair)
         if not len(values):

@@ -1,4 +1,4 @@
-"""What each earlier token is to the token that a model of iGSM is about to write."""
+"""Roles of earlier tokens for the token that a model of iGSM writes next."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -23,19 +23,19 @@ from physlm.data.tasks.igsm.problem_reading import problem_of
 # calculation; a letter or constant of the hint before it; the first word of a parameter's name.
 ORIGINS = ("result", "number", "hint", "name")
 
-# Every token up to the current one has one role; where two fit, that which comes later here.
+# Every token up to the current one has one role; where two fit, the later of this list.
 ROLES = (
     "other",  # all other sentences, and the rest of this one
     "bos",
     "question",
     "own_name",  # the name of the parameter that this sentence defines
-    "statement",  # the parameter's sentence in the problem, apart from
-    "statement_numbers",  # its numbers and words of operators
-    "definition",  # the sentences or operations that defined the letters, apart from
-    "definition_letter",  # the letters that were defined there, and
-    "definition_result",  # the numbers that these received
+    "statement",  # the rest of the parameter's sentence in the problem
+    "statement_numbers",  # numbers and operator words of that sentence
+    "definition",  # the rest of the sentences or operations that defined the letters
+    "definition_letter",  # the letters that were defined there
+    "definition_result",  # the numbers that were assigned to them
     "letters",  # the letters or constants that this is computed or copied from
-    "operator",  # those of the calculation, between letters and between numbers
+    "operator",  # both operators of the calculation: between letters, and between numbers
     "numbers",  # the two numbers of the calculation
     "self",  # the current token, from which the next one is predicted
 )
@@ -94,7 +94,7 @@ class _Document:
     """A document whose tokens get roles.
 
     Args:
-        tokens: Of the document.
+        tokens: Tokens of the document.
     """
 
     def __init__(self, tokens: list[int]) -> None:
@@ -120,7 +120,7 @@ class _Document:
 
         Args:
             origin: Which of `ORIGINS` it is.
-            place: Where it will stand.
+            place: Its position.
             sentence: The sentence that it belongs to.
             terms: Places of the letters whose definitions matter; constants have none.
             read: Places of the letters and constants that it is read from.
@@ -161,7 +161,7 @@ class _Document:
 
 
 def _definitions(tokens: list[int], places: DocumentPlaces) -> dict[int, dict[str, list[int]]]:
-    """Of each letter, the places where it was defined, by role.
+    """The places where each letter was defined, by role.
 
     A letter of a parameter is defined by a sentence, an intermediate one by an operation.
     """

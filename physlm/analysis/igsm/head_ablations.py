@@ -1,4 +1,4 @@
-"""What the predictions of each kind lose without one attention head."""
+"""Loss and accuracy of predictions of each kind without one attention head."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,10 +17,10 @@ from physlm.models.transformer import transformer, without_heads
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """How a model predicts the tokens of solutions; means of each problem, NaN if it has none.
+    """Loss and accuracy on tokens of solutions, as means of each problem; NaN if it has none.
 
     Attributes:
-        losses: In nats, of the tokens of each origin.
+        losses: Mean loss of the tokens of each origin, in nats.
         accuracies: Fraction of them that are the argmax under the true prefix.
     """
 
@@ -33,8 +33,8 @@ class Ablations:
     """Scores of a model, and of the model without each of its heads.
 
     Attributes:
-        whole: With all heads.
-        without: Without each head, by layer and head.
+        whole: Scores with all heads.
+        without: Scores without each head, by layer and head.
     """
 
     whole: Scores
@@ -58,11 +58,11 @@ class Ablations:
 
 
 def head_ablations(model: LanguageModel, documents: Sequence[Document], size: int) -> Ablations:
-    """Silence each head in turn.
+    """Scores with all heads, and with each head ablated in turn.
 
     Args:
         model: A decoder of physlm.
-        documents: Of iGSM, with right solutions.
+        documents: Documents of iGSM, with right solutions.
         size: Documents that are read at once.
     """
     config = transformer(model, "ablating heads").config
@@ -84,12 +84,12 @@ def scores(
     predictions: Sequence[Sequence[Prediction]],
     size: int,
 ) -> Scores:
-    """How a model predicts, from the true prefix.
+    """Loss and accuracy of a model under the true prefix.
 
     Args:
         model: A causal model.
-        documents: With right solutions.
-        predictions: Of each document.
+        documents: Documents with right solutions.
+        predictions: Predictions of each document.
         size: Documents that are read at once.
     """
     shape = (len(documents), len(ORIGINS))
@@ -109,7 +109,7 @@ def scores(
 
 
 def _by_origin(predictions: Sequence[Prediction]) -> Iterator[tuple[int, np.ndarray]]:
-    """Numbers of origins, and which predictions are of each."""
+    """Number of each origin, and which predictions have it."""
     origins = np.array([prediction.origin for prediction in predictions])
     for number, origin in enumerate(ORIGINS):
         chosen = origins == origin

@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 @register("eval", "igsm_attention")
 @dataclass(kw_only=True, slots=True)
 class IgsmAttentionConfig(ScorerConfig):
-    """Where each head looks when a solution's results, numbers, letters and names are written.
+    """What each head attends to when results, numbers, letters and names are written.
 
     ``mass`` is the attention from the current token (``from``, what is written next) to all tokens
     of a role (``to``), as a mean over test problems; predictions without tokens of the role do not
     count. ``uniform_mass`` is that of uniform attention, ``best_mass`` that of the head with the
     most, chosen on the other half of the problems, and ``untrained_best_mass`` that of a model with
-    random weights. ``loss_rise`` and ``accuracy_drop`` say what is lost without the head that looks
-    most at the source of what is written, and without a random other one.
+    random weights. ``loss_rise`` and ``accuracy_drop`` are the cost of ablating the head that
+    attends most to the source of what is written, and of ablating a random other head.
 
     Source:
         The problems are those of Physics of Language Models, Part 2.1; the measurement is physlm's.
@@ -51,7 +51,7 @@ class IgsmAttentionConfig(ScorerConfig):
         require_at_least(self, 1, "batch_size")
 
     def check(self, model: "LanguageModel", corpus: "Corpus") -> None:
-        """A decoder of physlm with attention weights and several heads, and problems of iGSM."""
+        """The model has attention weights and several heads, and the world is iGSM."""
         from physlm.models.transformer import transformer
 
         igsm = _igsm(corpus)

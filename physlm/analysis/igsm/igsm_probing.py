@@ -24,16 +24,16 @@ if TYPE_CHECKING:
 @register("eval", "igsm_probing")
 @dataclass(kw_only=True, slots=True)
 class IgsmProbingConfig(ScorerConfig):
-    """Whether states tell which parameters are needed, depend on each other, and come next.
+    """Whether states encode which parameters are needed, depend on each other, and come next.
 
     The text is cut, and the description of a parameter, or of two, is appended between ``<start>``
     and ``<end>``. A linear head reads the normed last state at ``<end>``. It is trained together
-    with an update of low rank of the input embedding, all else is frozen, on problems with training
-    templates; it is tested on problems with test templates. The same probes of a model with random
-    weights, and the most common class, are the controls. ``nece`` is also read from the state after
-    every block, by the model's final norm, and its accuracy split by the distance of the parameter
-    from the question. Last, the model solves the test problems itself: are the parameters that it
-    computes without need, or too early, those that probes are wrong about?
+    with a low-rank update of the input embedding, with all other weights frozen, on problems with
+    training templates; it is tested on problems with test templates. The same probes of a model
+    with random weights, and the most common class, are the controls. ``nece`` is also read from the
+    state after every block, by the model's final norm, and its accuracy split by the distance of
+    the parameter from the question. Finally, the model solves the test problems itself, and its
+    probes are scored on the parameters that it computes unnecessarily or too early.
 
     Solutions are those without ``[back]``, also of models that were trained with it. Standard
     errors are over problems.
@@ -74,14 +74,14 @@ class IgsmProbingConfig(ScorerConfig):
             if len(set(chosen)) < len(chosen):
                 raise ValueError(f"{name}={chosen}; name each task once")
         if not self.tasks:
-            raise ValueError(f"tasks=[]; at least one of {', '.join(ProbeTask)}")
+            raise ValueError(f"tasks=[]; name at least one of {', '.join(ProbeTask)}")
         if ProbeTask.value in self.balanced_tasks:
             raise ValueError(
                 "balanced_tasks: value has more than two classes; leave it out of balanced_tasks"
             )
 
     def check(self, model: "LanguageModel", corpus: "Corpus") -> None:
-        """The world is iGSM with problems that are long enough, the model a causal transformer."""
+        """The world is iGSM with long enough problems, and the model is a causal transformer."""
         from physlm.models.language_model import chosen
         from physlm.models.transformer import transformer
 
@@ -104,7 +104,7 @@ class IgsmProbingConfig(ScorerConfig):
                 raise InputError(f"eval=igsm_probing: {error}") from error
 
     def measure(self, model: "LanguageModel", corpus: "Corpus") -> Measurement:
-        """Scores of all probes, gains over the random model, and what mistakes have to do with."""
+        """Scores of all probes, gains over the random model, and errors of probes at mistakes."""
         from physlm.analysis.igsm.mistakes import mistake_metrics, mistakes_of, written
         from physlm.analysis.igsm.probe_metrics import prediction_table, probe_metrics
         from physlm.analysis.igsm.probe_predictions import probed, problem_sets
@@ -173,7 +173,7 @@ def _igsm(corpus: "Corpus") -> "tuple[TaskCorpus, Igsm]":
     """The corpus and its task.
 
     Raises:
-        InputError: If it is another one.
+        InputError: If the corpus is not iGSM.
     """
     from physlm.data.mixture import part_of
     from physlm.data.tasks.igsm import Igsm

@@ -1,4 +1,4 @@
-"""Mistakes in solutions that a model writes, and whether its probes are wrong about the same."""
+"""Mistakes in solutions that a model writes, and errors of its probes on the same parameters."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
@@ -21,7 +21,7 @@ from physlm.watching import tell
 
 UNNECESSARY, TOO_EARLY = "unnecessary", "too_early"
 PROBES = {UNNECESSARY: ProbeTask.nece, TOO_EARLY: ProbeTask.can_next}
-FEWEST = 20  # mistakes; a comparison of fewer says nothing
+FEWEST = 20  # mistakes; fewer are not compared
 
 _SCHEMA = {
     "mistake": pl.String,
@@ -69,10 +69,10 @@ def mistakes_of(
     solutions: Mapping[str, Sequence[SolvedProblem]],
     batch_size: int,
 ) -> pl.DataFrame:
-    """What solutions do wrong, beside what they could have done wrong, and what probes say.
+    """Mistakes of solutions, mistakes that they could have made, and errors of probes on them.
 
     Args:
-        probes: Of the model that wrote them; mistakes without a probe are left out.
+        probes: Probes of the model that wrote the solutions; mistakes without a probe are left out.
         solutions: Problems with a model's own solutions, by the name of their set.
         batch_size: Inputs of probes at once.
 
@@ -99,8 +99,8 @@ def mistake_metrics(
     """How often solutions make each mistake, and how often the probe is wrong where they do.
 
     Args:
-        mistakes: Of `mistakes_of`.
-        tasks: What was probed.
+        mistakes: Result of `mistakes_of`.
+        tasks: Tasks that were probed.
         n_solutions: Solutions that were written.
     """
     for mistake in (name for name, task in PROBES.items() if task in tasks):
@@ -116,14 +116,14 @@ def mistake_metrics(
         if n < FEWEST:
             tell(
                 f"note: igsm_probe/probe_error{{mistake={mistake}}} is left out: {n} mistakes in "
-                f"{n_solutions} solutions, at least {FEWEST} are compared"
+                f"{n_solutions} solutions, at least {FEWEST} are needed"
             )
             continue
         yield from _errors(own, mistake)
 
 
 def suspects(mistake: str, solved: SolvedProblem) -> Iterator[Suspect]:
-    """Parameters that a solution makes a mistake with, and those that it might as well have.
+    """Parameters with which a solution makes a mistake, and those with which it could have.
 
     Args:
         mistake: ``unnecessary`` or ``too_early``.
@@ -148,14 +148,14 @@ def _judged(
     found: Sequence[Sequence[Suspect]],
     batch_size: int,
 ) -> pl.DataFrame:
-    """What the probe says about suspects.
+    """Errors of the probe on suspects.
 
     Args:
         probe: The probe.
         task: What it predicts.
         solutions: Problems with solutions.
         found: The suspects of each.
-        batch_size: Of the probe.
+        batch_size: Inputs of the probe at once.
     """
     if not any(found):
         return pl.DataFrame(schema=_SCHEMA)

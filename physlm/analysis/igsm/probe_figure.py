@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from physlm.measurement import Dim, Metric
 
 SETS = {
-    "known_templates": "templates of training",
+    "known_templates": "training templates",
     "trained": "test templates",
     "longer": "test templates, more operations",
 }
@@ -20,7 +20,7 @@ def draw_probes(metrics: Sequence[Metric]) -> Figure:
     """Accuracies of each task on each set above, ``nece`` by state and distance below.
 
     Args:
-        metrics: Of the run.
+        metrics: Metrics of the run.
     """
     own = [metric for metric in metrics if metric.name.startswith("igsm_probe/")]
     has_layers = any(metric.name == "igsm_probe/distance_accuracy" for metric in own)

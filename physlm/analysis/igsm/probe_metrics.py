@@ -42,7 +42,7 @@ def probe_metrics(predicted: Sequence[Predicted], n_layers: int) -> Iterator[Met
 
 
 def prediction_table(predicted: Sequence[Predicted]) -> pl.DataFrame:
-    """One row for each prediction; ``distance`` is null where the question needs it not."""
+    """One row for each prediction; ``distance`` is null if the question does not need it."""
     return pl.concat([_rows(own) for own in predicted])
 
 
@@ -53,7 +53,7 @@ def _scores(prefix: str, counts: Counts, dims: dict[str, Dim]) -> Iterator[Metri
 
 
 def _compared(trained: Predicted, random: Predicted) -> Iterator[Metric]:
-    """What training adds, and the accuracy that needs no model."""
+    """Gains over the random model, and the accuracy of the most common class."""
     dims: dict[str, Dim] = {"task": trained.task.value, "set": trained.set}
     pair = (_counts(trained), _counts(random))
     yield _metric("gain", accuracy, pair[0], dims, minus=pair[1])
@@ -67,7 +67,7 @@ def _compared(trained: Predicted, random: Predicted) -> Iterator[Metric]:
 
 
 def _layer_metrics(own: Predicted) -> Iterator[Metric]:
-    """Accuracy of ``nece`` at one state, in all, by class, and by distance from the question."""
+    """Accuracy of ``nece`` at one state, overall, by class, and by distance from the question."""
     dims: dict[str, Dim] = {"model": own.model, "set": own.set, "layer": own.layer}
     yield from _scores("layer_", _counts(own), dims)
     for group, counts in _by_group(own):
@@ -106,7 +106,7 @@ def _by_group(own: Predicted) -> Iterator[tuple[str, Counts]]:
 
 
 def _has_classes(counts: Counts) -> bool:
-    """Whether true classes differ, without which there is nothing to correlate."""
+    """Whether there are several true classes, which a correlation needs."""
     return int((counts.sum((0, 2)) > 0).sum()) > 1
 
 

@@ -27,10 +27,10 @@ class ProblemSets:
     """Problems that probes are trained and tested on.
 
     Attributes:
-        train: Of the training bins of templates.
+        train: Problems with training templates.
         test: By name. ``trained`` and ``longer`` have test templates, the first as many operations
-            as in training, the other more. ``known_templates`` is the control with templates of
-            training, since problems of few operations have few.
+            as in training, the other more. ``known_templates`` is the control with training
+            templates, because problems of few operations have few templates.
     """
 
     train: Sequence[SolvedProblem]
@@ -61,7 +61,7 @@ class Predicted:
     """What one probe predicts about one set of problems.
 
     Attributes:
-        task: What.
+        task: What it predicts.
         model: ``trained`` or ``random``.
         layer: The state that the probe reads.
         set: Name of the test set.
@@ -91,7 +91,7 @@ class Probed:
 
 
 def probed_task(task: Igsm, seq_len: int) -> Igsm:
-    """The task with solutions that take nothing back, and room for queries in its windows.
+    """The task without retries, and with room for queries in its windows.
 
     Args:
         task: The task that the model was trained on.
@@ -107,7 +107,7 @@ def problem_sets(task: Igsm, seed: int, longer_op: int, n_train: int, n_test: in
 
     Args:
         task: The task.
-        seed: Of the problems.
+        seed: Seed of the problems.
         longer_op: Operations of the longer problems.
         n_train: Number of training problems.
         n_test: Number of problems of each test set.
@@ -133,9 +133,9 @@ def probed(model: LanguageModel, sets: ProblemSets, plan: ProbePlan, seed: int) 
         model: The trained model.
         sets: The problems.
         plan: Which probes, and how they are trained.
-        seed: Of the draws, of the random model and of the probes.
+        seed: Seed of the draws, the random model and the probes.
     """
-    # Of another seed than the weights that the model started from.
+    # Its seed differs from that of the model's own initial weights.
     random = model.untrained(stream_key(seed, "random model of igsm probing") >> 1).eval()
     predicted: list[Predicted] = []
     probes: dict[ProbeTask, AdaptedProbe] = {}
@@ -156,7 +156,7 @@ def probed(model: LanguageModel, sets: ProblemSets, plan: ProbePlan, seed: int) 
 def _queries(
     task: ProbeTask, sets: ProblemSets, plan: ProbePlan, seed: int
 ) -> tuple[Queries, dict[str, Queries]]:
-    """Queries to train on and, of each test set, queries as they come."""
+    """Queries to train on, balanced if the plan says so, and unbalanced ones of each test set."""
 
     def drawn(name: str, problems: Sequence[SolvedProblem], *, is_balanced: bool) -> Queries:
         rng = stream(seed, "igsm queries", task.value, name)

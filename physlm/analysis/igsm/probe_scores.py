@@ -16,7 +16,14 @@ def confusion(
     predicted: Int64[np.ndarray, " queries"],
     n_classes: int,
 ) -> Counts:
-    """Queries of each problem, by true class and predicted class."""
+    """Queries of each problem, by true class and predicted class.
+
+    Args:
+        problems: Number of each query's problem.
+        classes: True class of each query.
+        predicted: Predicted class of each query.
+        n_classes: Number of classes.
+    """
     own, numbers = np.unique(problems, return_inverse=True)
     counts = np.zeros((len(own), n_classes, n_classes), np.int64)
     np.add.at(counts, (numbers, classes, predicted), 1)
@@ -48,7 +55,7 @@ def matthews(counts: Int64[np.ndarray, "*any classes classes"]) -> Float[np.ndar
     true, predicted = numbers.sum(-1), numbers.sum(-2)
     covariance = right * n - (true * predicted).sum(-1)
     spread = np.sqrt((n**2 - (true**2).sum(-1)) * (n**2 - (predicted**2).sum(-1)))
-    # Of one class alone, the covariance is 0, too.
+    # With a single class, the covariance is 0, too.
     return np.asarray(covariance / np.where(spread > 0, spread, 1.0))
 
 
@@ -56,11 +63,12 @@ def over_problems(statistic: Statistic, *counts: Counts) -> tuple[float, float |
     """A statistic of all problems, or the difference of two, and its standard error.
 
     The error is the jackknife's, which leaves out one problem at a time: queries about one problem
-    are not independent. It is None if one problem is all there is, or some class has one only.
+    are not independent. It is None for a single problem, or if the statistic is undefined without
+    one of them.
 
     Args:
-        statistic: Of counts that are added up over problems.
-        counts: Of one set of predictions, or of two about the same problems.
+        statistic: Statistic of counts that are summed over problems.
+        counts: Counts of one set of predictions, or of two about the same problems.
 
     Source:
         Efron and Stein (1981), The jackknife estimate of variance.

@@ -26,7 +26,7 @@ class ProbeTask(str, Enum):
 
     @property
     def n_classes(self) -> int:
-        """Two, or the values and one class more."""
+        """Two; for ``value``, all values and a class for unknown ones."""
         return MODULUS + 1 if self is ProbeTask.value else 2
 
     @property
@@ -36,7 +36,7 @@ class ProbeTask(str, Enum):
 
     @property
     def groups(self) -> dict[str, range]:
-        """Classes whose accuracies are told apart, by name."""
+        """Groups of classes that have an accuracy of their own, by name."""
         if self is ProbeTask.value:
             return {"known": range(MODULUS), "not_known": range(NOT_KNOWN, NOT_KNOWN + 1)}
         return {"false": range(1), "true": range(1, 2)}

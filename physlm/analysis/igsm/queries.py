@@ -1,4 +1,4 @@
-"""What probes are asked: random parameters of problems, as inputs with the true classes."""
+"""Queries of probes: random parameters of problems, as inputs with the true classes."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -21,10 +21,10 @@ UNRELATED = -1  # the distance of a parameter that the question does not need
 
 
 class Query(NamedTuple):
-    """What is asked about one problem.
+    """A query about one problem.
 
     Attributes:
-        n_sentences: Of the solution that are read before; 0 in tasks that are not read in it.
+        n_sentences: Sentences of the solution that are read before; 0 in tasks that read none.
         parameter: A.
         other: B; None in tasks of one parameter.
     """
@@ -64,9 +64,9 @@ def drawn_queries(
     Args:
         task: What is asked.
         problems: Problems with their own solutions.
-        rng: Of the draws.
+        rng: Generator of the draws.
         n_draws: Queries about one problem, at most.
-        is_balanced: Whether as many of each problem are true as are false.
+        is_balanced: Whether each problem gets as many true as false queries.
     """
     chosen = (_drawn(task, p, rng, n_draws, is_balanced=is_balanced) for p in problems)
     return queries_of(task, problems, list(chosen))
@@ -121,7 +121,7 @@ def label(task: ProbeTask, solved: SolvedProblem, query: Query) -> int:
 
 
 def every_query(task: ProbeTask, solved: SolvedProblem) -> Iterator[Query]:
-    """All that a task can ask about a problem: each parameter at each place, or each pair."""
+    """All queries of a task about a problem: each parameter at each place, or each pair."""
     if task is ProbeTask.dep:
         return (Query(0, a, b) for a, b in permutations(solved.problem.dependencies, 2))
     places = range(solved.n_sentences + 1 if task.is_in_solution else 1)

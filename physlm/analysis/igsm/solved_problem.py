@@ -37,12 +37,12 @@ class SolvedProblem:
 
     @cached_property
     def sentences(self) -> tuple[Sentence | str, ...]:
-        """The finished sentences of the solution; the text of each that does not parse."""
+        """The finished sentences of the solution, as text where one does not parse."""
         return read_solution(self.problem.solution).sentences[: len(self._ends) - 1]
 
     @property
     def n_sentences(self) -> int:
-        """Their number."""
+        """Number of finished sentences."""
         return len(self.sentences)
 
     @cached_property
@@ -100,7 +100,7 @@ class SolvedProblem:
 
     @cached_property
     def _ends(self) -> tuple[int, ...]:
-        """Where the mark of the solution ends, and each sentence."""
+        """Ends of the mark of the solution and of each sentence."""
         own = self.tokens[self._solution :]
         is_answer = own == ANSWER
         own = own[: int(is_answer.argmax())] if is_answer.any() else own

@@ -15,11 +15,11 @@ from physlm.models.language_model import LanguageModel
 def text_attention(
     model: LanguageModel, documents: Sequence[Document], tops: Mapping[str, tuple[int, int]]
 ) -> dict[str, np.ndarray]:
-    """Attention from the last prediction of each origin, in the shortest document that has most.
+    """Attention from the last prediction of each origin, in the shortest document with the most.
 
     Args:
         model: A causal model with attention weights.
-        documents: Of iGSM, with right solutions.
+        documents: Documents of iGSM, with right solutions.
         tops: The layer and the head to show, by origin.
 
     Returns:

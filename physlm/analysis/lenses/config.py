@@ -54,7 +54,7 @@ class TunedLensConfig(Schema):
         """Every value in its range.
 
         Raises:
-            ValueError: Naming the field, its value, the rule and the remedy.
+            ValueError: If a value is out of its range, or two do not fit together.
         """
         for name in ("ridge", "gradient_clip", "frequent_weight"):
             if not getattr(self, name) > 0:
@@ -73,7 +73,7 @@ class TunedLensConfig(Schema):
         is_weighted = self.frequent_weight != 1 and self.weight_by == WeightBy.entry
         if is_weighted and self.optimizer == LensOptimizer.none:
             raise ValueError(
-                "weight_by=entry with optimizer=none; least squares has no vocabulary entries, "
+                "weight_by=entry with optimizer=none; least squares has no vocabulary entries; "
                 "use weight_by=position or an optimizer"
             )
 

@@ -22,7 +22,7 @@ def shuffled_lens(
         model: The model.
         windows: The windows on which the lens itself is fitted.
         config: Settings of the fit, without ``frequent_weight``.
-        seed: Of the pairs, and of the order of windows and tokens.
+        seed: Seed of the pairs, and of the order of windows and tokens.
     """
     pool = StatePool(model, windows, skip_first=config.skip_first, seed=seed, is_shuffled=True)
     return TunedLens.fit_pool(pool, config, seed=seed)

@@ -1,4 +1,4 @@
-"""The Jacobian lens: the mean derivative of later last states by each state, as its translator."""
+"""The Jacobian lens: mean Jacobians of last states with respect to each state as translators."""
 
 import pickle
 from collections.abc import Iterator, Mapping
@@ -25,14 +25,15 @@ class JacobianLens(Lens):
     """Reads state k as J_k h: what h adds to the last states of its own and all later tokens.
 
     J_k is the mean, over prompts and positions p, of the sum over positions p' from p on of the
-    derivative of state L at p' by state k at p. It is not trained to predict anything.
+    derivative of state L at p' with respect to state k at p. It is not trained to predict anything.
 
     Args:
         model: The model whose states are read.
         jacobians: J_k by state k; states that are missing cannot be read.
 
     Raises:
-        InputError: If a matrix is of another width than the model, or of a state that it lacks.
+        InputError: If a matrix has another width than the model, or belongs to a state that it
+            lacks.
 
     Source:
         Gurnee, Sofroniew, Lindsey et al. (2026).
@@ -46,13 +47,13 @@ class JacobianLens(Lens):
         for state, matrix in jacobians.items():
             if matrix.shape != (width, width):
                 raise InputError(
-                    f"the lens has a matrix of {tuple(matrix.shape)} for state {state}, the model "
-                    f"is of width {width}; fit a lens of this model"
+                    f"the lens has a matrix of shape {tuple(matrix.shape)} for state {state}, and "
+                    f"the model has width {width}; fit a lens on this model"
                 )
             if not 0 <= state < model.n_layers:
                 raise InputError(
-                    f"the lens has a matrix for state {state}, the model's states before the last "
-                    f"are 0 to {model.n_layers - 1}; fit a lens of this model"
+                    f"the lens has a matrix for state {state}, and the model's states before the "
+                    f"last are 0 to {model.n_layers - 1}; fit a lens on this model"
                 )
         self.jacobians = {
             k: matrix.detach().to(model.device, exact_dtype(matrix.dtype))
@@ -124,7 +125,8 @@ class JacobianLens(Lens):
         """Read a published file, whose matrix of layer i is that of state i + 1.
 
         Raises:
-            InputError: If it is no such file, needs pickle, or is of another model's shape.
+            InputError: If the file is missing, is not a Jacobian lens, needs pickle, or has the
+                shape of another model.
         """
         content = _read(path)
         return cls(model, {layer + 1: matrix for layer, matrix in content["J"].items()})
@@ -162,7 +164,7 @@ def _summed_jacobians(
 
 
 def _edges(states: Tensor) -> list[GradientEdge]:
-    """Where each state enters the stack of states: the stack itself is no part of state L."""
+    """Edges by which states enter their stack: the stack itself is not part of the graph."""
     stack = states.grad_fn
     assert stack is not None
     assert stack.name() == "StackBackward0"
@@ -190,7 +192,7 @@ def _read(path: Path) -> Any:
     try:
         content = torch.load(path, weights_only=True, map_location="cpu")
     except FileNotFoundError as error:
-        raise InputError(f"{path} is not there; give the file of a Jacobian lens") from error
+        raise InputError(f"{path} does not exist; give the file of a Jacobian lens") from error
     except pickle.UnpicklingError as error:
         raise InputError(
             f"{path} needs pickle, which may run code when it is read; save tensors only"

@@ -31,8 +31,8 @@ class Lens(ABC):
     def __init__(self, model: LanguageModel) -> None:
         if not model.is_causal:
             raise InputError(
-                "this model sees the tokens on both sides; a lens reads next-token "
-                "scores, give a causal model"
+                "this model attends to both sides, and a lens reads next-token scores; give a "
+                "causal model"
             )
         self.model = model
 

@@ -76,7 +76,7 @@ class LensFile(NamedTuple):
         weight: W of states 0 to L - 1.
         bias: b of states 0 to L - 1.
         config: The content of ``config.json``.
-        exact_hash: Of the output head of its model; None in files of `tuned-lens`.
+        exact_hash: Hash of the output head of its model; None in files of `tuned-lens`.
     """
 
     folder: Path
@@ -89,7 +89,7 @@ class LensFile(NamedTuple):
         """Require the output head of the model that the lens was fitted on.
 
         Raises:
-            InputError: If it is another one.
+            InputError: If the model has another output head.
         """
         stated, own = self.exact_hash, _exact_hash(model)
         if stated is None:
@@ -120,7 +120,7 @@ def read_lens(folder: Path) -> LensFile:
     for k, weight, bias in zip(numbers, weights, biases, strict=True):
         if weight.shape != (width, width) or bias.shape != (width,):
             raise InputError(
-                f"{folder}: {k}.weight is of shape {tuple(weight.shape)}, while config.json has "
+                f"{folder}: {k}.weight has shape {tuple(weight.shape)}, and config.json has "
                 f"d_model={width}; copy it again"
             )
     return LensFile(folder, torch.stack(weights), torch.stack(biases), config, exact_hash)
@@ -129,8 +129,8 @@ def read_lens(folder: Path) -> LensFile:
 def printed_hash(weight: Float[Tensor, "vocab width"]) -> str:
     """The hash by which `tuned-lens` names the output head of a model.
 
-    It is of the head as NumPy prints it, abbreviated, to one decimal: heads that differ may share
-    it.
+    It hashes the head as NumPy prints it, abbreviated, to one decimal: different heads may share a
+    hash.
     """
     array = weight.detach().cpu().float().numpy()
     with np.printoptions(threshold=1000, edgeitems=3, linewidth=75, suppress=False):
@@ -149,7 +149,7 @@ def _config(folder: Path) -> Mapping[str, Any]:
     try:
         config = json.loads(file.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise InputError(f"{file} is no JSON ({error}); copy it again") from error
+        raise InputError(f"{file} is not JSON ({error}); copy it again") from error
     kind = config.get("lens_type", _KIND) if isinstance(config, dict) else None
     if kind != _KIND:
         raise InputError(f"{file} has lens_type={kind}; only {_KIND} can be read")
@@ -174,7 +174,7 @@ def _parameters(folder: Path) -> tuple[dict[str, Tensor], str | None]:
             f"{pickled} needs pickle, which may run code when it is read; give params.safetensors"
         ) from error
     except (RuntimeError, EOFError, SafetensorError) as error:
-        raise InputError(f"{folder}: the parameters cannot be read ({error}); copy it") from error
+        raise InputError(f"{folder}: parameters cannot be read ({error}); copy it again") from error
 
 
 def _n_states(folder: Path, config: Mapping[str, Any], parameters: Mapping[str, Tensor]) -> int:
@@ -187,7 +187,7 @@ def _n_states(folder: Path, config: Mapping[str, Any], parameters: Mapping[str, 
     if set(parameters) != expected:
         wrong = sorted(set(parameters) ^ expected)
         raise InputError(
-            f"{folder} is fitted on other states than 0 to {n - 1}: {wrong[0]} is missing or "
-            "unexpected"
+            f"{folder} must have the states 0 to {n - 1}: {wrong[0]} is missing or unexpected; "
+            "copy it again"
         )
     return n

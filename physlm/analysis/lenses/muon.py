@@ -23,7 +23,7 @@ class Muon(torch.optim.Optimizer):
         stack: The matrices.
         lr: Learning rate.
         scales: Multiples of the learning rate, by matrix.
-        momentum: Of the gradients, with Nesterov's correction.
+        momentum: Momentum of the gradients, with Nesterov's correction.
         weight_decay: Decoupled from the gradients.
 
     Source:

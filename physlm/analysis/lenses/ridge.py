@@ -24,9 +24,9 @@ def ridge_translators(
 
     Args:
         pool: The states to fit.
-        strength: Of the regularisation, which pulls W to 0, over the mean variance of a state's
-            coordinates.
-        weights: Of positions by the frequency of their top-1.
+        strength: Strength of the regularisation, which pulls W to 0, over the mean variance of a
+            state's coordinates.
+        weights: Weights of positions by the frequency of their top-1.
 
     Raises:
         InputError: If a state is the same at all tokens, or not finite.
@@ -36,7 +36,7 @@ def ridge_translators(
     width = moments.shape[1] - 1
     # Rows: state, 1. Columns: state, 1, difference to state L.
     if not moments.isfinite().all():
-        raise InputError("state L is 0, NaN or infinite at some token; a lens cannot be fitted")
+        raise InputError("state L is 0, NaN or infinite at a token; fit the lens on other windows")
     moments = moments / moments[:, -1:, width : width + 1]
     state_mean, target_mean = moments[:, width, :width], moments[:, width, width + 1 :]
     products = moments[:, :width, :width]

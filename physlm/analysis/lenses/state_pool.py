@@ -65,10 +65,10 @@ class StatePool:
         model: The model that reads the windows.
         windows: The windows.
         skip_first: Tokens left out at the start of each segment.
-        seed: Of the order of windows and tokens.
+        seed: Seed of the order of windows and tokens.
         is_shuffled: Pair each token's states below L with state L of another token. A lens fitted
             on such pairs can learn no more than the average prediction.
-        n_kept: Most numbers of a shard.
+        n_kept: Maximum number of values of a shard.
 
     Raises:
         InputError: If no token counts.
@@ -112,7 +112,7 @@ class StatePool:
     def batches(
         self, n_tokens: int, rng: np.random.Generator
     ) -> Iterator[Float[Tensor, "states tokens width"]]:
-        """Random batches without end; each pass over a shard uses every token at most once.
+        """Endless random batches; each pass over a shard uses every token at most once.
 
         Args:
             n_tokens: Tokens per batch; fewer if a shard has fewer.

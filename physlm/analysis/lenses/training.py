@@ -53,8 +53,8 @@ def train(
         translators: Trained in place.
         pool: The states to fit.
         config: Optimizer and number of steps.
-        weights: Of updates by the frequency of tokens.
-        seed: Of the batches.
+        weights: Weights of updates by the frequency of tokens.
+        seed: Seed of the batches.
 
     Raises:
         DivergedError: If the loss is not finite.

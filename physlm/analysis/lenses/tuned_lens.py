@@ -30,7 +30,7 @@ class TunedLens(Lens):
         bias: b of states 0 to L - 1.
 
     Raises:
-        InputError: If the lens is of another width or depth than the model.
+        InputError: If the lens has another width or depth than the model.
 
     Source:
         Belrose et al. (2023), Eliciting Latent Predictions from Transformers with the Tuned Lens.
@@ -77,7 +77,7 @@ class TunedLens(Lens):
             is_visible: False at padding and at tokens to leave out; None if all count.
             segments: Segment number of each token; None for one segment per row.
             frequent: Ids of the tokens to which ``frequent_weight`` applies.
-            seed: Of the order of windows and tokens.
+            seed: Seed of the order of windows and tokens.
 
         Raises:
             InputError: If no token counts, a state is constant, or frequent tokens are missing.
@@ -103,7 +103,7 @@ class TunedLens(Lens):
             pool: The states.
             config: Settings of the fit; its ``skip_first`` is the pool's.
             frequent: Ids of the tokens to which ``frequent_weight`` applies.
-            seed: Of the order of tokens.
+            seed: Seed of the order of tokens.
         """
         weights = UpdateWeights.of(config, frequent)
         translators = _start(pool, config, weights)
@@ -147,7 +147,7 @@ class TunedLens(Lens):
         """Read the lens of a model from a folder of ours or of the package `tuned-lens`.
 
         Args:
-            folder: With ``params.safetensors`` or ``params.pt``, and ``config.json``.
+            folder: Folder with ``params.safetensors`` or ``params.pt``, and ``config.json``.
             model: The model whose states are read.
             allows_other_model: Accept a lens that was fitted on another model of the same shape.
 
@@ -175,11 +175,11 @@ def _require_shape(model: LanguageModel, weight: Tensor) -> None:
     n, width = len(weight), weight.shape[-1]
     if width != width_of(model):
         raise InputError(
-            f"the lens is of width {width}, the model of width {width_of(model)}; fit a lens of "
+            f"the lens has width {width}, and the model has width {width_of(model)}; fit a lens on "
             "this model"
         )
     if n != model.n_layers:
         raise InputError(
-            f"the lens has translators of {n} states, the model {model.n_layers} blocks; fit a "
-            "lens of this model"
+            f"the lens has translators of {n} states, and the model has {model.n_layers} blocks; "
+            "fit a lens on this model"
         )

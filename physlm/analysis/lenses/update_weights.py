@@ -1,7 +1,7 @@
 """Weights of a lens' updates by the frequency of tokens, to see whether frequent ones dominate it.
 
 Frequent tokens are cheap to predict, so a lens may predict them because its own training rewards
-it. With their updates weighted by 1/1000, what remains is the model's.
+it. What remains when their updates are weighted by 1/1000 is due to the model.
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class UpdateWeights:
 
     Attributes:
         frequent: Ids of the frequent tokens.
-        weight: Of updates from frequent tokens; that of others is 1.
+        weight: Weight of updates from frequent tokens; that of others is 1.
         by: ``position`` weights positions at which the model's top-1 is frequent; ``entry`` weights
             frequent tokens within the divergence, where even the optimum underestimates them.
 

@@ -108,7 +108,7 @@ def constant_prediction(
     Args:
         model: The model.
         last: States L.
-        weights: Of updates by the frequency of tokens.
+        weights: Weights of updates by the frequency of tokens.
     """
     total = sum(
         _weighted_sum(model.unembed(last[part]), weights) for part in token_chunks(len(last), model)

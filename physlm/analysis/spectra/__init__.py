@@ -47,7 +47,7 @@ _MODULES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Imported when it is first used: the schemas of scorers beside it load no torch or scipy."""
+    """Import a name at first use: the schemas of scorers in here must not load torch or scipy."""
     if name not in _MODULES:
         raise AttributeError(f"module {__name__} has no attribute {name}")
     return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)

@@ -37,7 +37,7 @@ class Measured:
 
     Attributes:
         columns: Spectral metrics of the texts.
-        losses: Of each right text, in nats per token.
+        losses: Mean loss of each right text, in nats per token.
     """
 
     columns: Columns
@@ -94,7 +94,7 @@ def pairs_of(texts: LabelledTexts) -> Pairs:
     """The right and the wrong text of each problem.
 
     Raises:
-        InputError: If a problem has another number of either.
+        InputError: If a problem does not have exactly one of each.
     """
     order = np.lexsort((~texts.is_valid, texts.problem))
     is_paired = len(texts) % 2 == 0 and np.array_equal(

@@ -22,7 +22,7 @@ class Alarm:
     threshold.
 
     Attributes:
-        median: Of right texts, at each length.
+        median: Median of right texts, at each length.
         spread: Distance of the lower and upper quantile from the median, at each length; infinite
             at lengths that too few right texts have.
         threshold: Deviation above which an alarm is raised.
@@ -57,16 +57,16 @@ class Alarm:
 def calibrated(
     values: Float[np.ndarray, "texts lengths"], *, false_alarms: float, n_outside: int = 1
 ) -> Alarm:
-    """The alarm that a given share of right texts raises by mistake.
+    """The alarm that a given fraction of right texts raises by mistake.
 
     Args:
-        values: Of right texts, after each token from the first length that is watched; NaN beyond
-            the end of a text.
-        false_alarms: Share of these texts that may raise an alarm at any of their tokens.
+        values: Values of right texts, after each token from the first length that is watched; NaN
+            beyond the end of a text.
+        false_alarms: Fraction of these texts that may raise an alarm at any of their tokens.
         n_outside: Tokens in a row that have to be outside.
 
     Raises:
-        InputError: If the texts are too few for that share, or shorter than ``n_outside``.
+        InputError: If the texts are too few for that fraction, or shorter than ``n_outside``.
     """
     if len(values) * false_alarms < 1:
         raise InputError(
@@ -74,7 +74,9 @@ def calibrated(
             "raise n_problems or false_alarms"
         )
     if not 1 <= n_outside <= values.shape[1]:
-        raise InputError(f"n_outside={n_outside}; texts are watched at {values.shape[1]} tokens")
+        raise InputError(
+            f"n_outside={n_outside}; must be from 1 to {values.shape[1]}, the tokens watched"
+        )
     median, spread = np.zeros(values.shape[1]), np.full((2, values.shape[1]), math.inf)
     for i, column in enumerate(values.T):
         known = column[~np.isnan(column)]

@@ -11,7 +11,7 @@ Right = Bool[np.ndarray, "prompts candidates"]
 def picked(
     scores: Float[np.ndarray, "*scores prompts candidates"], is_right: Right
 ) -> Bool[np.ndarray, "*scores prompts"]:
-    """Whether the continuation of the highest score is right; of equal ones the first counts."""
+    """Whether the highest-scoring continuation is right; the first of equal scores counts."""
     best = scores.argmax(axis=-1)
     found: np.ndarray = is_right[np.arange(len(is_right)), best]
     return found

@@ -32,13 +32,13 @@ _OVER = ("random", "mean_log_probability", "min_log_probability")
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """Continuations of prompts, those of one prompt after each other.
+    """Continuations of prompts, grouped by prompt.
 
     Attributes:
         texts: Prompts with their continuations, and whether each is right; a problem is a prompt.
         is_right: The same, one row per prompt.
-        mean_log_probability: Of the tokens of each continuation, with the end of the text.
-        min_log_probability: Of the least likely of them.
+        mean_log_probability: Mean over the tokens of each continuation, with the end of the text.
+        min_log_probability: That of the least likely of these tokens.
     """
 
     texts: LabelledTexts
@@ -52,8 +52,9 @@ class Pick:
     """A way to pick a continuation, and how often it is right.
 
     Attributes:
-        dims: Its name, and the metric if it is one alone.
-        right: Of each prompt that nothing was chosen on, whether the picked one is right.
+        dims: Its name, and the metric if it uses a single one.
+        right: Whether the picked continuation is right, for each prompt on which nothing was
+            chosen.
         choice: Column and direction, of a spectral pick.
     """
 
@@ -136,7 +137,7 @@ def _log_probabilities(
 
 
 def _controls(found: Candidates, is_fitting: Bool[np.ndarray, " prompts"]) -> Iterator[Pick]:
-    """Picks that know no spectrum: chance, the ceiling, likelihood and length."""
+    """Picks without spectra: chance, the ceiling, likelihood and length."""
     tested = found.is_right[~is_fitting]
     yield Pick({"pick": "random"}, tested.mean(axis=1))
     yield Pick({"pick": "ceiling"}, tested.any(axis=1).astype(float))
@@ -178,7 +179,7 @@ def _of_choice(
 
 
 def _gains(pick: Pick, by_name: dict[Dim, Pick]) -> Iterator[Metric]:
-    """Differences to chance and to likelihood on the same prompts."""
+    """Differences from chance and from likelihood on the same prompts."""
     for over in _OVER:
         if pick.dims["pick"] not in {over, "random"}:
             difference = pick.right - by_name[over].right
@@ -186,7 +187,7 @@ def _gains(pick: Pick, by_name: dict[Dim, Pick]) -> Iterator[Metric]:
 
 
 def _table(picks: list[Pick]) -> pl.DataFrame:
-    """One row per pick: what was chosen, and the share of right ones on the other prompts."""
+    """One row per pick: what was chosen, and the fraction of right ones on the other prompts."""
     return pl.DataFrame(
         {
             "pick": [str(pick.dims["pick"]) for pick in picks],

@@ -1,4 +1,4 @@
-"""What a map says without a spectrum: entropy, and mass on itself, the sink and the last token.
+"""Companions of the spectra: attention entropy, and mass on self, sink and previous token.
 
 They are reported beside the spectral metrics, which often restate one of them.
 """
@@ -18,7 +18,7 @@ def companions(
     """Means over queries of entropy (nats) and attention masses, from whole rows of the map.
 
     Args:
-        attention: Maps; what is at padding does not count.
+        attention: Maps; values at padding do not count.
         is_token: False at padding. The sink is the first token of the text.
         is_row: Queries to average over: those in the graph.
     """

@@ -20,7 +20,7 @@ _UNITS = {
     "d_controls": "sd",
     "q": "q",
 }
-# Accuracy that one threshold is said to have, and gain over the controls that would be one;
+# Published accuracy of a single threshold, and the least gain over the controls that counts;
 # accuracy_and_gain is the margin by which both are exceeded.
 _PUBLISHED, _LEAST_GAIN = 0.85, 0.02
 _ACCURACIES = ("length", "controls", "spectra", "both")
@@ -31,7 +31,7 @@ def comparison_metrics(compared: Comparison, **dims: Dim) -> Iterator[Metric]:
 
     Args:
         compared: The comparison.
-        dims: Of all metrics, such as the corruption.
+        dims: Dimensions of all metrics, such as the corruption.
     """
     n_texts = len(compared.texts.is_valid)
     yield from _of_arms(compared, n_texts, dims)

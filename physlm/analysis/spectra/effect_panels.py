@@ -18,7 +18,7 @@ _MARKS = (("D", "0.3"), ("x", INVALID))
 
 
 def draw_effect_map(axes: Axes, rows: pl.DataFrame, limit: float) -> AxesImage:
-    """Effect in pairs at each layer and head, grey where it cannot be had.
+    """Effect in pairs at each layer and head, grey where it is undefined.
 
     A dot marks q below 0.05. The last column is the graph of the mean over heads, if measured.
 
@@ -45,7 +45,7 @@ def draw_q_map(axes: Axes, rows: pl.DataFrame) -> AxesImage:
 def draw_effects_by_layer(axes: Axes, rows: pl.DataFrame) -> None:
     """Effects by layer: raw, at equal length, at equal likelihood too, and of an untrained model.
 
-    Lines are of the graph of the mean over heads, with 95% intervals; dots are single heads.
+    Lines show the graph of the mean over heads, with 95% intervals; dots show single heads.
 
     Args:
         axes: The panel.
@@ -112,9 +112,9 @@ def draw_auc_bars(
 
     Args:
         axes: The panel.
-        spectral: By metric; None where it is the same in all texts.
-        controls: By covariate.
-        arms: By metric, of the arms that are drawn as marks on the bars.
+        spectral: AUC by metric; None where it is the same in all texts.
+        controls: AUC by covariate.
+        arms: AUC by metric, of the arms that are drawn as marks on the bars.
     """
     bars = [
         *((n, v, VALID) for n, v in spectral.items()),
@@ -160,7 +160,14 @@ def draw_correlations(
     metrics: Sequence[str],
     roles: Sequence[str],
 ) -> AxesImage:
-    """Rank correlations as a table with colours."""
+    """Rank correlations as a table with colours.
+
+    Args:
+        axes: The panel.
+        values: Result of ``role_correlations``.
+        metrics: Names of the rows.
+        roles: Names of the columns.
+    """
     image = axes.imshow(values, cmap="RdBu_r", vmin=-1, vmax=1, aspect="auto")
     for (i, j), value in np.ndenumerate(values):
         ink = "white" if abs(value) > 0.6 else "black"

@@ -1,4 +1,4 @@
-"""Metrics of the eigenvalues alone: attention only, whatever the states are.
+"""Metrics of the eigenvalues alone: they depend on attention only, not on states.
 
 lambda_1 <= ... <= lambda_T; logarithms are natural.
 """
@@ -21,8 +21,8 @@ class Masked(NamedTuple):
     """A metric of many graphs.
 
     Attributes:
-        values: 0 where it is not defined.
-        is_defined: Where it is.
+        values: Value of each graph; 0 where it is undefined.
+        is_defined: Whether it is defined.
     """
 
     values: Float[Tensor, "*graphs"]
@@ -56,7 +56,7 @@ def ratio(part: Float[Tensor, "*graphs"], whole: Float[Tensor, "*graphs"]) -> Ma
 
 
 def entropy(parts: Float[Tensor, "*graphs tokens"]) -> Float[Tensor, "*graphs"]:
-    """Entropy in nats of the shares of parts that are not negative; 0 if all are 0."""
+    """Entropy in nats of nonnegative parts, normalised to sum to 1; 0 if all are 0."""
     shares = ratio(parts, parts.sum(-1, keepdim=True).expand_as(parts)).values
     terms: Tensor = torch.special.entr(shares)
     return terms.sum(-1)
@@ -145,8 +145,8 @@ def heat_capacity(spectrum: Spectrum, beta: float) -> Masked:
 def adjacency_metrics(spectrum: Spectrum) -> dict[str, Masked]:
     """Radius, variance and histogram of the magnitudes |mu| of an adjacency spectrum.
 
-    The histogram gives shares of eigenvalues: bin 0 below 0.125, then from 0.125, 0.25, 0.5, 1, 2,
-    and bin 6 from 4 on.
+    The histogram gives fractions of eigenvalues: bin 0 below 0.125, then from 0.125, 0.25, 0.5, 1,
+    2, and bin 6 from 4 on.
     """
     sizes = spectrum.values.abs() * spectrum.is_value
     n = spectrum.n

@@ -1,6 +1,6 @@
 """The second and the largest eigenvalue alone, by Lanczos iterations on all graphs at once.
 
-The eigenvector of eigenvalue 0 is known, D^1/2 1 (1 of ``comb``), so that lambda_2 is c minus the
+The eigenvector of eigenvalue 0 is known, D^1/2 1 (1 for ``comb``), so lambda_2 is c minus the
 largest eigenvalue of c (I - u u') - L, where c is at least lambda_T. What has not converged is
 decomposed as a whole: the gaps of graphs that look like paths fall as T^-2.
 """
@@ -50,7 +50,7 @@ def extremes(graph: Graph, laplacian: LaplacianKind, *, with_largest: bool = Tru
 def fiedler(
     graph: Graph, laplacian: LaplacianKind, start: Float[Tensor, "*graphs tokens"] | None = None
 ) -> Mode:
-    """lambda_2, and the Fiedler vector, of which ``start`` may be a guess."""
+    """lambda_2, and the Fiedler vector, for which ``start`` may be a guess."""
     product = _Product.of(graph, laplacian)
     found = _largest(product.mirrored, product.kernel, product.bound, _start(graph, start))
     value = (product.bound.view_as(found.value) - found.value).clamp(min=0)
@@ -129,7 +129,7 @@ def _draws(n: int) -> Tensor:
 def _largest(
     apply: Callable[[Tensor], Tensor], known: Tensor, bound: Tensor, start: Tensor
 ) -> Mode:
-    """The largest eigenvalue of operators without negative ones, its residual checked.
+    """The largest eigenvalue of positive semidefinite operators, with its residual checked.
 
     Args:
         apply: The product with a vector.

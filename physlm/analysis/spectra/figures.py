@@ -12,7 +12,7 @@ from physlm.analysis.spectra.effect_panels import in_two_lines, shown
 from physlm.analysis.spectra.metric_options import COMPANIONS
 from physlm.measurement import Dim, Measurement, Metric
 
-# Stand first where only some of the metrics have room: the paper's four.
+# The paper's four metrics come first, where only some have room.
 _FIRST = ("fiedler", "smoothness", "hfer", "spectral_entropy_normalised")
 _N_CURVES = 4
 _LEAST_LIMIT = 0.5  # sd; smaller effects get no strong colours
@@ -20,7 +20,7 @@ _COVARIATES = ("n_tokens", "mean_log_probability", "min_log_probability", "mean_
 _MEAN = "/graph_mean"  # ends the name of a metric of the mean graph, beside those of heads
 _ARMS = ("untrained", "shuffled")
 _LABELS = ("valid", "invalid", "length alone")
-_NOT_CHOSEN = "No layer and head was chosen, as no nested cross-validation was possible."
+_NOT_CHOSEN = "No layer and head was chosen, because nested cross-validation was not possible."
 
 Draw = Callable[[Axes, str, str], object]
 
@@ -35,12 +35,12 @@ def draw_spectra(measurement: Measurement) -> dict[str, Figure]:
     doses = measurement.tables["spectra"]["n_errors"].unique().sort().to_list()
     if len(doses) > 1:
         for figure in found.values():
-            _say(figure, f"texts with the fewest errors, of {', '.join(map(str, doses))}")
+            _say(figure, f"texts with the fewest errors (measured: {', '.join(map(str, doses))})")
     return found
 
 
 def _say(figure: Figure, text: str) -> None:
-    """Below the label of the horizontal axes, or above a figure without one."""
+    """Write a text below the label of the horizontal axes, or above a figure without one."""
     label = figure.get_supxlabel()
     if label:
         figure.supxlabel(f"{label}\n{text}", fontsize="small")
@@ -134,7 +134,7 @@ def _roles(table: pl.DataFrame) -> Figure:
     image = effect_panels.draw_correlations(axes, values, metrics, COMPANIONS)
     n = rows.select("layer", "head").n_unique()
     what = "heads" if len(heads) else "layers"
-    axes.set_title(f"what metrics restate: rank correlation over {n} {what}", fontsize="medium")
+    axes.set_title(f"rank correlation with entropy and masses, over {n} {what}", fontsize="medium")
     figure.colorbar(image, ax=axes, label="rho")
     return figure
 
@@ -215,8 +215,8 @@ def _coverage(rows: pl.DataFrame) -> Figure:
     for axes, corruption in zip(panels, corruptions, strict=True):
         text_panels.draw_coverage(axes, rows.filter(corruption=corruption))
         axes.set_title(shown(corruption), fontsize="medium")
-    panels[0].set_ylabel("share of valid texts among the accepted", fontsize="small")
-    figure.supxlabel("coverage: share of texts accepted", fontsize="small")
+    panels[0].set_ylabel("fraction of valid texts among the accepted", fontsize="small")
+    figure.supxlabel("coverage: fraction of texts accepted", fontsize="small")
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside right upper", fontsize="small")
     return figure

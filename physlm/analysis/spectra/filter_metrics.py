@@ -45,9 +45,9 @@ class Filters:
     """Scores of documents, higher for right ones.
 
     Attributes:
-        scores: By the name of the filter.
+        scores: Scores by the name of the filter.
         spectral: What the spectral filter has chosen.
-        likelihood: The log-probability that tells better on the fitting documents.
+        likelihood: The log-probability with the larger AUC on the fitting documents.
         of_metrics: What each metric alone would have chosen.
     """
 
@@ -88,7 +88,14 @@ def filters(
     texts: LabelledTexts,
     is_fitting: Bool[np.ndarray, " texts"],
 ) -> Filters:
-    """All filters, chosen on the fitting documents."""
+    """All filters, chosen on the fitting documents.
+
+    Args:
+        config: Metrics and batch size.
+        model: The trained model.
+        texts: Training documents.
+        is_fitting: Whether filters are chosen on a document.
+    """
 
     def area(scores: Float[np.ndarray, "scores texts"]) -> Float[np.ndarray, " scores"]:
         return auc(scores[:, is_fitting].T, texts.is_valid[is_fitting])
@@ -115,7 +122,14 @@ def filters(
 def all_scores(
     config: "SpectralFilterConfig", model: LanguageModel, corpus: Corpus, found: Filters
 ) -> pl.DataFrame:
-    """Scores of all documents of the first epoch by what was chosen, one row a document."""
+    """Scores of all documents of the first epoch by the chosen filters, one row per document.
+
+    Args:
+        config: Batch size.
+        model: The trained model.
+        corpus: Its corpus.
+        found: The filters.
+    """
     blocks = []
     for first in range(0, corpus.n_documents, _PER_BLOCK):
         texts = training_texts(corpus, first, first + _PER_BLOCK)
@@ -137,7 +151,7 @@ def all_scores(
 def _metrics(
     found: Filters, is_right: Bool[np.ndarray, " texts"], tested: Bool[np.ndarray, " texts"]
 ) -> Iterator[Metric]:
-    """Areas on the documents that nothing was chosen on."""
+    """AUCs on the documents on which nothing was chosen."""
     own = is_right[tested]
     for name, scores in found.scores.items():
         yield auc_metric(f"{_P}/auc", scores[tested], own, score=name)
@@ -168,10 +182,11 @@ def _choices(found: Filters) -> pl.DataFrame:
 
 
 def _require_both(is_right: Bool[np.ndarray, " texts"]) -> None:
-    """Each half has two documents of either kind, as standard errors need."""
+    """Require two documents of each kind in a half, which standard errors need."""
     n_wrong = int((~is_right).sum())
     if min(n_wrong, len(is_right) - n_wrong) < 2:
         raise InputError(
             f"eval=spectral_filter: {n_wrong} of {len(is_right)} training documents of a half are "
-            "corrupted; both kinds are needed, so change data.corrupted_fraction or n_texts"
+            "corrupted; at least 2 of each kind are needed; change data.corrupted_fraction or "
+            "n_texts"
         )

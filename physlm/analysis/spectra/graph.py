@@ -65,7 +65,7 @@ def graph_of(
         is_token: False at padding, whose rows and columns are removed.
 
     Raises:
-        InputError: If ``directed`` is asked of a map that attends to later tokens.
+        InputError: If ``directed`` is used with a map that attends to later tokens.
     """
     if is_token is not None:
         is_token = is_token.expand(attention.shape[:-1])
@@ -80,7 +80,8 @@ def _symmetric(attention: Tensor, options: GraphOptions) -> Tensor:
     if options.laplacian is LaplacianKind.directed:
         if not is_causal(attention):
             raise InputError(
-                "laplacian=directed of maps that attend to later tokens; use sym, comb or rw"
+                "laplacian=directed needs causal maps, and these attend to later tokens; use sym, "
+                "comb or rw"
             )
         return attention.clone()
     if options.symmetrise is Symmetrise.mean:

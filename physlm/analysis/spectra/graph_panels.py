@@ -24,7 +24,7 @@ def draw_arcs(
 
     Args:
         axes: The panel.
-        weights: Symmetric, without self loops.
+        weights: Symmetric edge weights, without self loops.
         vector: What colours the tokens, such as the Fiedler vector.
         least_share: Weight of the lightest edge that is drawn, over that of the heaviest.
     """
@@ -61,7 +61,7 @@ def draw_sorted_eigenvalues(
 
     Args:
         axes: The panel.
-        values: Ascending.
+        values: Eigenvalues, ascending.
         chosen: Index of the thick one.
     """
     numbers = np.arange(1, values.shape[1] + 1)
@@ -73,7 +73,7 @@ def draw_sorted_eigenvalues(
 
 
 def draw_eigenvalue_histogram(axes: Axes, values: Float[np.ndarray, " tokens"]) -> None:
-    """How many eigenvalues of a symmetric normalised Laplacian lie where in [0, 2]."""
+    """Histogram of the eigenvalues of a symmetric normalised Laplacian, in [0, 2]."""
     axes.hist(values, bins=np.linspace(0, 2, 41).tolist(), color="C0")
     axes.axvline(1, color="black", linewidth=0.5, linestyle=":")
     axes.set(xlabel=r"$\lambda$", ylabel="eigenvalues", title="histogram")

@@ -71,29 +71,31 @@ def graph_tokens(
     Args:
         size: Tokens of the maps, with padding.
         is_token: False at padding, on either side; None without padding.
-        span: From and up to which token of the text, the last excluded.
+        span: First token of the text, and the one after the last; None for all.
         drop_first: How many tokens at the beginning of the text are left out.
-        device: Of the maps.
+        device: Device of the maps.
 
     Raises:
         InputError: If the span is not within every text, or if fewer than two tokens are left.
     """
     given = torch.ones(size, dtype=torch.bool, device=device) if is_token is None else is_token
     if given.shape[-1] != size:
-        raise InputError(f"is_token of {given.shape[-1]} tokens; the maps have {size}")
+        raise InputError(
+            f"is_token has {given.shape[-1]} tokens, the maps have {size}; they must agree"
+        )
     if given.dtype != torch.bool:
-        raise InputError(f"is_token of type {given.dtype}; must be torch.bool, True at tokens")
+        raise InputError(f"is_token has type {given.dtype}; must be torch.bool, True at tokens")
     shortest = int(given.sum(-1).min())
     if span is not None and not (len(span) == 2 and all(isinstance(end, int) for end in span)):
         raise InputError(f"span={span}; must be two whole numbers, (first, last + 1)")
     start, stop = (0, size) if span is None else span
     if span is not None and not 0 <= start < stop <= shortest:
         raise InputError(
-            f"span=({start}, {stop}) of a text of {shortest} tokens; "
+            f"span=({start}, {stop}) in a text of {shortest} tokens; "
             "must be (first, last + 1) within the text"
         )
     if drop_first < 0:
-        raise InputError(f"drop_first={drop_first}; must be 0 or a number of tokens")
+        raise InputError(f"drop_first={drop_first}; must be 0 or more")
     index = given.cumsum(-1) - 1  # of each token in its text
     is_node = given & (index >= max(start, drop_first)) & (index < stop)
     if (n := int(is_node.sum(-1).min())) < _LEAST:

@@ -13,12 +13,13 @@ from physlm.measurement import Dim, Metric
 def head_means(rows: pl.DataFrame, sample: HeadSample, dims: Mapping[str, Dim]) -> Iterator[Metric]:
     """The mean over texts and heads of each layer and metric, with the error of the sample.
 
-    None if all heads were measured. One head of several has a mean, but no standard error.
+    No metrics if all heads were measured. A single head of several has a mean, but no standard
+    error.
 
     Args:
-        rows: Of `text_rows`, of one model.
+        rows: Rows of `text_rows`, of one model.
         sample: The heads that were measured.
-        dims: Of all metrics, such as the corruption.
+        dims: Dimensions of all metrics, such as the corruption.
     """
     m = len(sample.heads[0])
     if m == sample.n_heads:

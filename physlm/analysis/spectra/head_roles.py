@@ -1,4 +1,4 @@
-"""Roles of heads: what each attends to, and which role a spectral metric restates."""
+"""Roles of heads: what each attends to, and which role a spectral metric correlates with."""
 
 from collections.abc import Iterator
 
@@ -32,7 +32,7 @@ def head_roles(model: LanguageModel, corpus: Corpus, n_tokens: int) -> dict[str,
     Args:
         model: A causal model.
         corpus: Its world.
-        n_tokens: The most tokens that it reads.
+        n_tokens: Maximum number of tokens that it reads.
 
     Source:
         Olsson et al. (2022), In-context learning and induction heads.
@@ -100,7 +100,7 @@ def role_correlations(roles: dict[str, Heads], metrics: dict[str, Heads]) -> Ite
 
 
 def _boundary_peaks(model: LanguageModel, corpus: Corpus) -> Heads | None:
-    """Of a grammar with constituents between root and terminals; None elsewhere."""
+    """Boundary peaks, for a grammar with levels between root and terminals; else None."""
     from physlm.analysis.attention_metrics import peaks
     from physlm.analysis.attention_statistics import attention_statistics
     from physlm.data.cfg.corpus import CfgCorpus

@@ -1,4 +1,4 @@
-"""Which layers and heads are measured, and what the measured heads say of all."""
+"""Which layers and heads are measured, and estimates for all heads from these."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -36,11 +36,11 @@ class HeadSample:
             InputError: If the layer is not in the sample, or has another number of heads.
         """
         if layer not in self.layers:
-            raise InputError(f"layer={layer} is not in the sample; one of {list(self.layers)}")
+            raise InputError(f"layer={layer} is not in the sample; use one of {list(self.layers)}")
         if attention.shape[-3] != self.n_heads:
             raise InputError(
-                f"layer {layer} has {attention.shape[-3]} maps; "
-                f"the sample is of {self.n_heads} heads"
+                f"layer {layer} has {attention.shape[-3]} maps, the sample has {self.n_heads} "
+                "heads; give the maps of all heads"
             )
         if len(self.heads[0]) == self.n_heads:
             return attention
@@ -77,17 +77,19 @@ def sample_heads(
         n_heads: Heads of each layer.
         layers: Layers to measure; negative ones count from the last. None for all.
         n_sampled: Heads per layer; None for all.
-        seed: Of the run.
+        seed: Seed of the run.
 
     Raises:
-        InputError: If a layer does not exist, or if there are not so many heads.
+        InputError: If a layer does not exist, or there are fewer heads than ``n_sampled``.
     """
     wanted = range(n_layers) if layers is None else layers
     if wrong := [layer for layer in wanted if not -n_layers <= layer < n_layers]:
         raise InputError(f"layer={wrong[0]}; the model has layers 0 to {n_layers - 1}")
     m = n_heads if n_sampled is None else n_sampled
     if not 1 <= m <= n_heads or not wanted:
-        raise InputError(f"n_heads={m} of layers {list(wanted)}; use 1 to {n_heads} and a layer")
+        raise InputError(
+            f"n_heads={m}, layers={list(wanted)}; use 1 to {n_heads} heads of at least 1 layer"
+        )
     chosen = tuple(sorted({layer % n_layers for layer in wanted}))
     heads = tuple(
         tuple(sorted(stream(seed, "spectra", "heads", layer).permutation(n_heads)[:m].tolist()))

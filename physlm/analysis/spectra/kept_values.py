@@ -15,8 +15,8 @@ def chosen_values(rows: pl.DataFrame, selected: pl.DataFrame) -> pl.DataFrame:
     """Values of each text at the layer and head that most training folds chose, by metric.
 
     Args:
-        rows: What was compared.
-        selected: Of its comparison; no rows without a cross-validation.
+        rows: The compared rows.
+        selected: Table ``selected`` of their comparison; empty without cross-validation.
 
     Returns:
         Columns ``text``, ``metric``, ``layer``, ``head`` and ``value``, for metrics of whole
@@ -27,18 +27,18 @@ def chosen_values(rows: pl.DataFrame, selected: pl.DataFrame) -> pl.DataFrame:
 
 
 def coverage_curves(rows: pl.DataFrame, selected: pl.DataFrame, texts: Texts) -> pl.DataFrame:
-    """Share of right texts among those that each metric, and log-probability, accept first.
+    """Fraction of right texts among those that each metric, and log-probability, accept first.
 
     Layer, head, direction and threshold are chosen in training folds (``threshold_coverage``).
 
     Args:
-        rows: What was compared.
-        selected: Of its comparison.
+        rows: The compared rows.
+        selected: Table ``selected`` of their comparison.
         texts: Their labels, problems and log-probabilities.
 
     Returns:
-        Columns ``metric``, ``coverage``, ``accuracy`` and ``log_probability``, the share among as
-        many texts of the highest mean log-probability.
+        Columns ``metric``, ``coverage``, ``accuracy`` and ``log_probability``, the fraction among
+        as many texts of the highest mean log-probability.
     """
     own = rows.filter(arm="model").sort("text", maintain_order=True)
     curves = []

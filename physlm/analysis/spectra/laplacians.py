@@ -1,7 +1,7 @@
 """Operators of attention graphs, and their eigenvalues and eigenvectors.
 
 Every matrix that is decomposed here is symmetric to the last bit: solvers of symmetric matrices
-read one triangle only, and give wrong values of any other matrix without a word.
+read one triangle only, and silently give wrong values for any other matrix.
 """
 
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class Spectrum:
     """Eigenvalues of each graph, ascending.
 
     Attributes:
-        values: Those of tokens; behind them one per padded token, larger and without meaning.
+        values: Those of tokens, then one per padded token, larger and meaningless.
         is_value: False at those of padded tokens.
     """
 
@@ -110,7 +110,7 @@ def spectrum_and_energies(
     for part, own in zip(parts, signals, strict=True):
         matrix = above_tokens(symmetric_operator(part, options.laplacian), part)
         found, vectors = torch.linalg.eigh(matrix.mT)  # its layout saves the solver a copy
-        scaled = vectors * own.scale[..., None]  # smaller than X, of which d > T is usual
+        scaled = vectors * own.scale[..., None]  # smaller than X, since d > T is usual
         sizes: Tensor = torch.linalg.vector_norm(scaled.mT @ own.states, dim=-1)
         values.append(found)
         energies.append(sizes.square())
@@ -146,7 +146,7 @@ def root_degrees(graph: Graph) -> Float[Tensor, "*graphs tokens"]:
 
 
 def inverse_root_degrees(graph: Graph) -> Float[Tensor, "*graphs tokens"]:
-    """D^-1/2, 0 where the degree is."""
+    """D^-1/2; 0 where the degree is 0."""
     return _power(graph.degrees, -0.5)
 
 

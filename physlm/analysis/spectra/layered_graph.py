@@ -29,7 +29,7 @@ def directed_eigenvalues(
     """
     n_layers = attention.shape[-4]
     if n_layers < 2:
-        raise InputError("LapEigvals of one layer; its graph joins two or more layers")
+        raise InputError("LapEigvals needs two or more layers, and these are maps of one layer")
     return joined_layers(*received_and_own(attention))
 
 
@@ -43,7 +43,10 @@ def received_and_own(
     """
     attention = usable(attention)
     if not is_causal(attention):
-        raise InputError("LapEigvals of maps that attend to later tokens; give a causal model's")
+        raise InputError(
+            "LapEigvals needs causal maps, and these attend to later tokens; give those of a "
+            "causal model"
+        )
     own = attention.diagonal(dim1=-2, dim2=-1)
     return attention.sum(-2) - own, own
 
@@ -72,8 +75,11 @@ def lap_eigvals(
         top_k: Eigenvalues per head.
 
     Raises:
-        InputError: If a text has fewer tokens, or see `directed_eigenvalues`.
+        InputError: If a text has fewer tokens than ``top_k``, or for the reasons of
+            `directed_eigenvalues`.
     """
     if not 1 <= top_k <= attention.shape[-1]:
-        raise InputError(f"top_k={top_k} of {attention.shape[-1]} tokens; use 1 to that")
+        raise InputError(
+            f"top_k={top_k}; must be from 1 to {attention.shape[-1]}, the number of tokens"
+        )
     return directed_eigenvalues(attention).topk(top_k, dim=-1).values.flatten(-3)

@@ -23,7 +23,7 @@ def check_maps(
         attention: Maps; row t is what token t attends to.
         layer: Their layer, for the message; otherwise the leading axes are taken to be ``[...,
             layer, head]``.
-        sums_to_one: False for models whose rows may sum to less, as those with sinks.
+        sums_to_one: False for models whose rows may sum to less, such as those with sinks.
 
     Raises:
         InputError: If they are not square, not finite, negative, or if a row sums to another value
@@ -59,21 +59,21 @@ def require_tensor(given: object, name: str, shape: str) -> None:
 
     Args:
         given: What was given.
-        name: Of the argument.
-        shape: That is wanted, for the message.
+        name: Name of the argument.
+        shape: Expected shape, for the message.
 
     Raises:
         InputError: If it is something else, such as a NumPy array or whole numbers.
     """
     if not isinstance(given, Tensor):
         raise InputError(
-            f"{name} is a {type(given).__name__}; must be a torch tensor {shape}, as of "
+            f"{name} is a {type(given).__name__}; must be a torch tensor {shape}; use "
             "torch.as_tensor"
         )
     if given.ndim < 2:
-        raise InputError(f"{name} of shape {list(given.shape)}; must be {shape}")
+        raise InputError(f"{name} has shape {list(given.shape)}; must be {shape}")
     if not given.is_floating_point():
-        raise InputError(f"{name} of type {given.dtype}; must be floating-point, as of .float()")
+        raise InputError(f"{name} has type {given.dtype}; must be floating-point; use .float()")
 
 
 def combined_heads(
@@ -108,7 +108,7 @@ def prefixes(
     for length in lengths:
         if not 1 <= length <= attention.shape[-1]:
             raise InputError(
-                f"prefix of {length} tokens; the text has {attention.shape[-1]}, use 1 to that"
+                f"prefix length {length}; must be from 1 to {attention.shape[-1]}, that of the text"
             )
         yield attention[..., :length, :length]
 

@@ -1,4 +1,4 @@
-"""Metrics of many graphs at once, each with where it is defined, by the least solver they need."""
+"""Metrics of many graphs at once, and where each is defined, by the cheapest solver for them."""
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -63,13 +63,13 @@ def masked_metrics(
         attention: Maps ``[..., T, T]``.
         residual: Residual stream ``[..., T, d]``, or None.
         options: What is measured.
-        span: The tokens of the text that are in the graph, from and up to (excluded).
+        span: The tokens of the text that are in the graph, as (first, last + 1).
         drop_first: How many first tokens of the text are left out of the graph.
         is_token: False at padding.
 
     Raises:
-        InputError: If maps or states are not usable, the graph has fewer than two tokens, or a name
-            is not that of a metric of the operator.
+        InputError: If maps or states are not usable, the graph has fewer than two tokens, or the
+            operator has no metric of that name.
     """
     options = options or MetricOptions()
     require_tensor(attention, "attention", "[..., T, T]")
@@ -105,7 +105,8 @@ def _signal(
 ) -> Signal:
     if residual.shape[-2] != attention.shape[-1]:
         raise InputError(
-            f"residual of {residual.shape[-2]} tokens; the maps have {attention.shape[-1]}"
+            f"residual has {residual.shape[-2]} tokens, the maps have {attention.shape[-1]}; they "
+            "must agree"
         )
     _require_paired_axes(list(residual.shape[:-2]), list(attention.shape[:-2]))
     return signal_of(tokens.rows(residual.to(attention.dtype)), options.signal, tokens.mask)
@@ -121,8 +122,8 @@ def _require_paired_axes(states: list[int], maps: list[int]) -> None:
         is_broadcast = not states or not maps or len(states) == len(maps)
     if not is_broadcast:
         raise InputError(
-            f"residual has leading axes {states} and attention {maps}; give as many of both, which "
-            "can be broadcast, as [L, 1] beside [L, H]"
+            f"residual has leading axes {states} and attention {maps}; give equally many, which "
+            "can be broadcast, such as [L, 1] and [L, H]"
         )
 
 

@@ -1,4 +1,4 @@
-"""What is measured of the spectra of attention graphs: the choices and the names of the metrics."""
+"""Options of the metrics of attention spectra, and the names of all metrics."""
 
 import math
 from dataclasses import dataclass, field
@@ -38,7 +38,7 @@ HFER_CUTS = ("above_one", "half_max")
 
 @dataclass(kw_only=True, slots=True)
 class MetricOptions(Schema):
-    """What is measured.
+    """Which metrics are measured, and how.
 
     Attributes:
         graph: From a map to an operator.
@@ -47,7 +47,7 @@ class MetricOptions(Schema):
         betas: Inverse temperatures of heat_trace, free_energy and heat_capacity.
         hfer_cut: Above which ``hfer`` counts energy: ``above_one``, which only eigenvalues without
             a scale have (not ``comb``); ``half_max``, half of the largest eigenvalue; or the upper
-            share of all modes, such as 0.1.
+            fraction of all modes, such as 0.1.
     """
 
     graph: GraphOptions = field(default_factory=GraphOptions)
@@ -57,20 +57,20 @@ class MetricOptions(Schema):
     hfer_cut: str = "above_one"
 
     def validate(self) -> None:
-        """Refuse temperatures that have no heat trace, and cuts that are none."""
+        """Positive temperatures, one metric or more, and a valid cut."""
         if wrong := [beta for beta in self.betas if beta <= 0]:
             raise ValueError(f"betas={wrong[0]}; must be positive")
         if self.metrics == []:
             raise ValueError("metrics=[]; name one or more")
         if self.hfer_cut not in HFER_CUTS and not 0 < self.hfer_share < 1:
             raise ValueError(
-                f"hfer_cut={self.hfer_cut}; one of {', '.join(HFER_CUTS)}, or a share between 0 "
-                "and 1"
+                f"hfer_cut={self.hfer_cut}; must be {', '.join(HFER_CUTS)}, or a fraction between "
+                "0 and 1"
             )
 
     @property
     def hfer_share(self) -> float:
-        """The share of modes above the cut; NaN if it is no share."""
+        """The fraction of modes above the cut; NaN if the cut is not a fraction."""
         try:
             return float(self.hfer_cut)
         except ValueError:
@@ -80,7 +80,7 @@ class MetricOptions(Schema):
         """The metrics to compute.
 
         Raises:
-            InputError: If a name is not that of a metric of this operator and input.
+            InputError: If this operator and input have no metric of a given name.
         """
         default = self.available(has_signal=has_signal)
         if self.metrics is None:
@@ -91,7 +91,7 @@ class MetricOptions(Schema):
                 not has_signal
             )
             raise InputError(
-                f"metric {unknown[0]} with {given}; one of {', '.join(sorted(available))}"
+                f"metric {unknown[0]} with {given}; use one of {', '.join(sorted(available))}"
             )
         return set(self.metrics)
 

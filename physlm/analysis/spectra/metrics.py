@@ -37,14 +37,14 @@ def spectral_metrics(
 ) -> dict[str, Float[Tensor, "..."]]:
     """Metrics of the graph of each attention map, one value per map.
 
-    A metric that no map defines is left out, as the energy shares of a signal that is 0 everywhere.
+    A metric that is defined for no map is left out, such as ``hfer`` of a signal that is 0.
 
     Args:
         attention: Maps ``[..., T, T]`` with any leading axes. `maps.check_maps` checks that rows
             sum to 1; here they need not. `maps.combined_heads` averages heads before.
         residual: Residual stream ``[..., T, d]`` before the final norm. Its leading axes are
-            broadcast against those of the attention, of which there are as many: ``[L, 1, T, d]``
-            for ``[L, H, T, T]``; or ``[T, d]``, one text's for all maps. None: no hybrid metrics.
+            broadcast against those of the attention, and are equally many: ``[L, 1, T, d]`` for
+            ``[L, H, T, T]``; or ``[T, d]``, one text's for all maps. None: no hybrid metrics.
         laplacian: The operator: sym, comb, rw, directed or adjacency.
         symmetrise: How a map becomes symmetric: mean, max, or none (adjacency with loops only).
         self_loops: Whether the diagonal stays in the weights and the degrees.
@@ -55,13 +55,13 @@ def spectral_metrics(
             operators than adjacency are computed only if named. A name selects all its dimensions,
             as ``heat_trace`` does ``heat_trace/beta_10``.
         diagonal: What is done to the diagonal before self loops are removed.
-        diagonal_share: The share of ``diagonal=mixed``.
-        span: The tokens of the text that are in the graph, from and up to (excluded). The block is
-            cut out before degrees are taken.
-        is_token: Of padded batches, False at padding on either side; its leading axes are broadcast
-            against those of the attention.
+        diagonal_share: The fraction a of ``diagonal=mixed``.
+        span: The tokens of the text that are in the graph, as (first, last + 1). The block is cut
+            out before degrees are taken.
+        is_token: For padded batches, False at padding on either side; its leading axes are
+            broadcast against those of the attention.
         betas: Inverse temperatures of heat_trace, free_energy and heat_capacity.
-        hfer_cut: Of ``hfer``: above_one, half_max, or the upper share of all modes.
+        hfer_cut: Cut of ``hfer``: above_one, half_max, or the upper fraction of all modes.
 
     Raises:
         InputError: If maps or states are not usable, the graph has fewer than two tokens, a name or
@@ -106,5 +106,5 @@ def velocities(
     """
     found = {f"{name}_velocity": values.diff(dim=layer_axis) for name, values in metrics.items()}
     if any(values.shape[layer_axis] == 0 for values in found.values()):
-        raise InputError("velocities of one layer; they need two or more")
+        raise InputError("velocities need two or more layers, and these are metrics of one")
     return found

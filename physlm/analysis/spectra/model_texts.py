@@ -24,10 +24,10 @@ def model_texts(
     Args:
         model: The model that will read them.
         corpus: A world with right and wrong texts.
-        corruption: Of the wrong ones.
+        corruption: Corruption of the wrong texts.
         n_problems: Number of problems.
-        n_errors: Of each wrong text.
-        n_least: Tokens that a text must have.
+        n_errors: Errors of each wrong text.
+        n_least: Minimum number of tokens of a text.
 
     Raises:
         InputError: If a text has fewer tokens, or more than the model can read.
@@ -43,7 +43,7 @@ def model_texts(
     if (n := int(texts.n_tokens[shortest])) < n_least:
         raise InputError(
             f"text {shortest} of problem {texts.problem[shortest]} has {n} "
-            f"token{'s' * (n != 1)}; its graph needs at least {n_least}, leave out such texts"
+            f"token{'s' * (n != 1)}; its graph needs at least {n_least}; leave out such texts"
         )
     require_window(model, "labelled texts", int(texts.n_tokens.max()))
     return texts

@@ -1,4 +1,4 @@
-"""Spectral metrics of texts that grow, updated with every token instead of computed again."""
+"""Spectral metrics of growing texts, updated with every token instead of recomputed."""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -50,7 +50,7 @@ class SpectralMonitor(AttentionObserver):
         signal: SignalKind = SignalKind.rms,
     ) -> None:
         if unknown := [name for name in metrics if name not in METRICS]:
-            raise InputError(f"metrics={unknown[0]}; a monitor has {', '.join(METRICS)}")
+            raise InputError(f"metrics={unknown[0]}; use one of {', '.join(METRICS)}")
         if signal is SignalKind.centred:
             raise InputError("signal=centred changes with every token; use rms or raw")
         self.model, self.n_positions = model, n_positions
@@ -75,10 +75,12 @@ class SpectralMonitor(AttentionObserver):
         """Read one more token per text; returns next-token scores.
 
         Raises:
-            InputError: Before `begin`.
+            InputError: If `begin` was not called.
         """
         if self._state is None:
-            raise InputError("nothing was read yet; call begin with prompts of two tokens or more")
+            raise InputError(
+                "no prompt was read yet; call begin with prompts of two tokens or more"
+            )
         return self.model.decode(tokens, self._state, self)
 
     def add(
@@ -111,7 +113,7 @@ def monitored(
     """Read given texts token by token, as in decoding.
 
     Args:
-        monitor: With room for these texts.
+        monitor: A monitor with room for these texts.
         tokens: Texts of equal length.
         n_prompt: Tokens at the beginning that are read at once.
 
@@ -152,7 +154,9 @@ class _Layer:
         for row in range(patterns.shape[2]):
             t = self.n
             if t == self.weights.shape[-1]:
-                raise InputError(f"a monitor of n_positions={t} cannot take another token")
+                raise InputError(
+                    f"n_positions={t} tokens were read; give the monitor more positions"
+                )
             self._add(_last(patterns, row, t), signal[:, row])
 
     def _add(self, weights: Tensor, x: Tensor) -> None:

@@ -1,4 +1,4 @@
-"""The picture of a monitor: deviations of some texts after each token, and its alarms."""
+"""The figure of a monitor: deviations of some texts after each token, and its alarms."""
 
 import polars as pl
 from matplotlib.axes import Axes

@@ -105,7 +105,7 @@ class CalibratedMonitor:
         values: The value after each token of each text tested.
         position: Index of the token of each text tested at which an alarm is raised; -1 for none.
         is_valid: Label of each text.
-        error: Index of the first wrong token, of the pair's wrong text for a right text.
+        error: Index of the first wrong token; for a right text, that of the wrong text of its pair.
         first: Index of the first token that is watched.
     """
 
@@ -125,7 +125,14 @@ class CalibratedMonitor:
         texts: LabelledTexts,
         is_calibration: Bool[np.ndarray, " texts"],
     ) -> "CalibratedMonitor":
-        """Calibrate and choose on one half of the problems, and test on the other."""
+        """Calibrate and choose on one half of the problems, and test on the other.
+
+        Args:
+            config: Fraction of false alarms, and tokens in a row that raise one.
+            values: The values to choose from, by name.
+            texts: Right and wrong texts.
+            is_calibration: Whether a text belongs to the half to calibrate on.
+        """
         error, own = _error_of_problem(texts), is_calibration
         tried = []
         for name, numbers in values.items():
@@ -175,11 +182,11 @@ class CalibratedMonitor:
         return (self.position >= 0) & (self.position >= self.error)
 
     def metrics(self, monitor: str) -> Iterator[Metric]:
-        """Shares of texts, and the delay in tokens of the errors that are found."""
+        """Fractions of texts, and the delay in tokens of the errors that are found."""
         is_wrong = ~self.is_valid
         dims = {"monitor": monitor}
         yield mean(f"{_P}/detected", self.detected(), "fraction", **dims)
-        # The same texts before anything was changed: what is raised there is chance.
+        # The same texts without an error: alarms there are by chance.
         yield mean(f"{_P}/by_chance", self._after_error[self.is_valid], "fraction", **dims)
         is_early = (self.position >= 0) & (self.position < self.error)
         yield mean(f"{_P}/too_early", is_early[is_wrong], "fraction", **dims)
@@ -231,7 +238,7 @@ def _error_of_problem(texts: LabelledTexts) -> Int64[np.ndarray, " texts"]:
 def _costs(
     config: "SpectralMonitorConfig", model: Decoder, texts: LabelledTexts
 ) -> Iterator[Metric]:
-    """Time of decoding with each monitor over that without, text by text."""
+    """Time of decoding one text with each monitor, over that without a monitor."""
     tokens = torch.from_numpy(np.asarray(texts.tokens[0]))[None].long().to(model.device)
     plain = min(_seconds(config, model, tokens, None) for _ in range(_N_TIMED))
     for metric in config.metrics:

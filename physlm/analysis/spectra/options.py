@@ -48,7 +48,7 @@ class Symmetrise(str, Enum):
 
 
 class Diagonal(str, Enum):
-    """What is done to the diagonal of W before self loops are removed; neither adds information.
+    """What is done to the diagonal of W before self loops are removed; no option adds information.
 
     - ``unchanged``: nothing.
     - ``mixed``: W becomes (1 - a) W + a I. Eigenvalues mu of the adjacency become (1 - a) mu + a;
@@ -66,7 +66,7 @@ class Heads(str, Enum):
     """Which graph represents the heads of a layer.
 
     - ``each``: one graph per head; for statistics.
-    - ``mean``: their mean map; for curves and pictures.
+    - ``mean``: their mean map; for curves and figures.
     - ``offdiag_mass``: their mean weighted by the attention that a head pays to other tokens,
       T - tr A. (Weights by the whole mass would be those of the mean: every head has mass T.)
     """
@@ -101,7 +101,7 @@ class GraphOptions(Schema):
         clip: Weights below it become 0. Rows of a map fall as 1/T, so that this removes more of
             long texts than of short ones: an effect of length by construction.
         diagonal: What is done to the diagonal before.
-        diagonal_share: The share a of ``diagonal=mixed``.
+        diagonal_share: The fraction a of ``diagonal=mixed``.
     """
 
     laplacian: LaplacianKind = LaplacianKind.sym
@@ -122,7 +122,7 @@ class GraphOptions(Schema):
         is_adjacency = self.laplacian is LaplacianKind.adjacency
         if self.symmetrise is Symmetrise.none and not is_adjacency:
             raise ValueError(
-                f"symmetrise=none with laplacian={self.laplacian.value}; only adjacency has it, "
+                f"symmetrise=none with laplacian={self.laplacian.value}; only adjacency has it; "
                 "use mean or max"
             )
         if self.symmetrise is Symmetrise.none and not self.self_loops:
@@ -132,5 +132,6 @@ class GraphOptions(Schema):
             )
         if self.diagonal is Diagonal.row_sums and not self.self_loops:
             raise ValueError(
-                "diagonal=row_sums without self loops, which removes it again; set self_loops=True"
+                "diagonal=row_sums without self loops, which removes the diagonal; set "
+                "self_loops=True"
             )

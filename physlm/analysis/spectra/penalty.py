@@ -50,7 +50,7 @@ class AttentionPenaltyConfig(PenaltyConfig):
     permuted: bool = False
 
     def validate(self) -> None:
-        """A permutation changes smoothness alone."""
+        """A weight other than 0, and a permutation for smoothness alone."""
         if self.weight == 0:
             raise ValueError("weight=0; leave +penalty out")
         if self.permuted and self.kind is not PenaltyKind.smoothness:

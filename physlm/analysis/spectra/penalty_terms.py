@@ -1,4 +1,4 @@
-"""Differentiable numbers of attention maps: smoothness, heat trace, Fiedler value, entropy."""
+"""Differentiable measures of attention maps: smoothness, heat trace, Fiedler value, entropy."""
 
 from typing import TYPE_CHECKING
 
@@ -23,7 +23,7 @@ class AttentionPenalty(Penalty):
     Args:
         config: What is measured.
         seq_len: Longest window.
-        seed: Of the permutation.
+        seed: Seed of the permutation.
     """
 
     def __init__(self, config: "AttentionPenaltyConfig", seq_len: int, seed: int) -> None:

@@ -14,7 +14,7 @@ class PlantedBlocks:
 
     Args:
         is_valid: Label of each text.
-        share: The share a.
+        share: The fraction a.
     """
 
     def __init__(self, is_valid: Bool[np.ndarray, " texts"], share: float) -> None:

@@ -1,4 +1,4 @@
-"""The published computations on compared texts, beside the right ones and the length alone.
+"""The published computations on compared texts, beside corrected ones and the length alone.
 
 Published numbers are labelled ``reference_compat``: they have the faults that `reference_compat`
 lists, and are chosen and measured on the same texts.
@@ -43,7 +43,7 @@ Values = dict[tuple[int, str], Float[np.ndarray, " texts"]]
 def published_table(
     model: LanguageModel, labelled: LabelledTexts, texts: Texts, batch_size: int
 ) -> pl.DataFrame:
-    """Effects of the published metrics in every layer, of the right ones, and of the length.
+    """Effects of the published metrics in every layer, of corrected ones, and of the length.
 
     Args:
         model: The model.
@@ -53,10 +53,10 @@ def published_table(
 
     Returns:
         One row per layer and metric, and one of ``n_tokens`` without a layer. Columns
-        ``reference_compat/d`` and ``reference_compat/accuracy`` are of the published values and
+        ``reference_compat/d`` and ``reference_compat/accuracy`` have the published values and
         statistics; ``d_raw``, ``d_length`` with its interval and ``best_threshold_accuracy``
-        (in-sample) are of right ones, of the graph of the mean over heads. Null where a metric has
-        one value.
+        (in-sample) have corrected ones, of the graph of the mean over heads. Null where a metric is
+        constant.
     """
     length = {(-1, _LENGTH): texts.n_tokens, (-1, _LABEL + _LENGTH): texts.n_tokens}
     found = _values(model, labelled, batch_size) | length
@@ -65,12 +65,12 @@ def published_table(
             "layer": None if layer < 0 else layer,
             "metric": name,
             **_published(found[layer, _LABEL + name], texts),
-            **_right(found[layer, name], texts),
+            **_corrected(found[layer, name], texts),
         }
         for layer, name in found
         if not name.startswith(_LABEL)
     ]
-    is_length = pl.col("metric") == _LENGTH  # of which nothing is left at equal length
+    is_length = pl.col("metric") == _LENGTH  # which has no effect at equal length
     own = pl.DataFrame(rows, infer_schema_length=None)
     return own.with_columns(
         pl.when(~is_length).then(pl.col(name)).alias(name)
@@ -79,7 +79,7 @@ def published_table(
 
 
 def best_layers(table: pl.DataFrame) -> pl.DataFrame:
-    """Of each metric the layer of the largest published effect, as published: in-sample."""
+    """The layer of the largest published effect of each metric, chosen in-sample as published."""
     size = pl.col(f"{_LABEL}d").abs().fill_null(-1.0)
     return table.filter(size == size.max().over("metric")).unique("metric", maintain_order=True)
 
@@ -88,9 +88,9 @@ def published_metrics(table: pl.DataFrame, n: int, dims: Mapping[str, Dim]) -> I
     """The published effect and accuracy of each metric in its best layer, and of the length.
 
     Args:
-        table: Of `published_table`.
+        table: Result of `published_table`.
         n: Number of texts.
-        dims: Of all metrics, such as the corruption.
+        dims: Dimensions of all metrics, such as the corruption.
     """
     for row in best_layers(table).iter_rows(named=True):
         layer = {} if row["layer"] is None else {"layer": row["layer"]}
@@ -103,17 +103,17 @@ def published_metrics(table: pl.DataFrame, n: int, dims: Mapping[str, Dim]) -> I
 
 
 def published_text(table: pl.DataFrame) -> str:
-    """Published beside right values, to be printed."""
+    """Published beside corrected values, to be printed."""
     columns = ("metric", "layer", f"{_LABEL}d", f"{_LABEL}accuracy")
-    right = ("right d_raw", "right d_length", "right accuracy")
+    corrected = ("corrected d_raw", "corrected d_length", "corrected accuracy")
     shown = Table(
-        title="reference_compat: the published computations with their faults, and the right ones",
+        title="reference_compat: the published computations with their faults, and corrected",
         title_justify="left",
         caption="both in-sample, in the layer of the largest published d; n_tokens: length alone",
         caption_justify="left",
         box=box.SIMPLE,
     )
-    for name in (*columns, *right):
+    for name in (*columns, *corrected):
         shown.add_column(name, justify="left" if name == "metric" else "right")
     for row in best_layers(table).iter_rows(named=True):
         interval = [row[f"d_length{end}"] for end in ("", "_low", "_high")]
@@ -129,7 +129,7 @@ def published_text(table: pl.DataFrame) -> str:
 
 @torch.inference_mode()
 def _values(model: LanguageModel, texts: LabelledTexts, batch_size: int) -> Values:
-    """Published and right values of each layer and metric."""
+    """Published and corrected values of each layer and metric."""
     found: Values = {}
     for batch in batches(texts, batch_size):
         tokens = torch.from_numpy(np.stack([texts.tokens[i] for i in batch])).long()
@@ -159,7 +159,7 @@ def _published(values: Float[np.ndarray, " texts"], texts: Texts) -> dict[str, f
     return dict(zip(names, numbers, strict=True))
 
 
-def _right(values: Float[np.ndarray, " texts"], texts: Texts) -> dict[str, float | None]:
+def _corrected(values: Float[np.ndarray, " texts"], texts: Texts) -> dict[str, float | None]:
     names = ("d_raw", "d_length", "d_length_low", "d_length_high", "best_threshold_accuracy")
     column = values[:, None]
     if is_constant(column)[0]:

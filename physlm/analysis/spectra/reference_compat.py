@@ -1,7 +1,7 @@
 """The published computations with their faults, to reproduce published numbers; never a default.
 
 Each function says which faults it has. Names of results begin with ``reference_compat/``, to stand
-beside the right values: only `published` imports from here.
+beside corrected values: only `published` imports from here.
 
 Source:
     Noel (2026), Geometry of Reason, with its released code and data; practitioners' write-ups.
@@ -27,12 +27,12 @@ def reference_metrics(
     attention: Float[Tensor, "*layers heads queries keys"],
     residual: Float[Tensor, "*layers tokens width"],
 ) -> dict[str, Float[Tensor, "*layers"]]:
-    """Fiedler value, energy share, smoothness and entropy as they were published.
+    """Fiedler value, energy fraction, smoothness and entropy as they were published.
 
     Faults: heads are averaged; L = I - D^-1 W with self loops is not symmetric and goes to a
     symmetric solver, which reads its lower triangle; negative eigenvalues become 0; above 50 tokens
-    only 25 + 25 modes are kept, and shares are of these, so that all jump there; the signal is raw
-    (give ``hidden_states`` of transformers, the last of which is normed).
+    only 25 + 25 modes are kept, and fractions are of these, so all of them jump there; the signal
+    is raw (give ``hidden_states`` of transformers, the last of which is normed).
 
     Args:
         attention: Maps ``[..., H, T, T]``.

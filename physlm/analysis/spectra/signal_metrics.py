@@ -92,7 +92,7 @@ def mass_metrics(
 
 
 def _high_share(found: EnergySpectrum, options: MetricOptions) -> Masked:
-    """The share of energy above the cut that the options name."""
+    """The fraction of energy above the cut that the options name."""
     if options.hfer_cut == "half_max":
         return share_above(found, found.largest / 2)
     if options.hfer_cut == "above_one":
@@ -101,13 +101,13 @@ def _high_share(found: EnergySpectrum, options: MetricOptions) -> Masked:
 
 
 def share_above(found: EnergySpectrum, cut: Float[Tensor, "*graphs"]) -> Masked:
-    """The share of energy above an eigenvalue; eigenvalues equal to it are not above."""
+    """The fraction of energy above an eigenvalue; eigenvalues equal to it are not above."""
     least = cut + TOLERANCE * found.largest
     return ratio((found.energies * (found.values > least[..., None])).sum(-1), found.total)
 
 
 def upper_share(found: EnergySpectrum, share: float) -> Masked:
-    """The energy share of the upper modes, ``share`` of all.
+    """The fraction of energy in the upper modes, which are ``share`` of all.
 
     If the cut falls among equal eigenvalues, whose vectors are up to the solver, their energy is
     split evenly.

@@ -42,7 +42,7 @@ _METRICS = (
 @register("eval", "spectra")
 @dataclass(kw_only=True, slots=True)
 class SpectraConfig(ScorerConfig):
-    """What the spectra of attention tell of right and wrong texts beyond length and likelihood.
+    """Whether attention spectra separate right from wrong texts beyond length and likelihood.
 
     Every comparison has all of its controls (``compare_groups``): length, likelihood and entropy
     of the same texts, an untrained model, shuffled labels, the first layer alone, a planted effect.
@@ -92,7 +92,7 @@ class SpectraConfig(ScorerConfig):
     n_errors: list[int] = field(default_factory=lambda: [1])  # per wrong text, each measured apart
     planted_share: float = 0.1  # of the attention of wrong texts, in the arm with a planted effect
     batch_size: int = 32  # texts of equal length
-    # "above_one", "half_max", or the upper share of modes that metric hfer sums
+    # "above_one", "half_max", or the upper fraction of modes that metric hfer sums
     hfer_cut: str = field(default="above_one", metadata=LATER)
     # Tokens of each text that are in the graph, as [first, last + 1]; null: all
     span: list[int] | None = field(default=None, metadata=LATER)
@@ -111,7 +111,9 @@ class SpectraConfig(ScorerConfig):
             raise ValueError("layers=[]; name one or more, or null for all")
         self._require_graphs()
         if not self.n_errors or min(self.n_errors) < 1:
-            raise ValueError(f"n_errors={self.n_errors}; numbers of errors, such as [1, 2, 4]")
+            raise ValueError(
+                f"n_errors={self.n_errors}; must be positive numbers, such as [1, 2, 4]"
+            )
         if not 0 < self.planted_share < 1:
             raise ValueError(f"planted_share={self.planted_share}; must lie between 0 and 1")
         if not self.metrics:
@@ -122,10 +124,10 @@ class SpectraConfig(ScorerConfig):
             raise ValueError(str(error)) from error
 
     def _require_graphs(self) -> None:
-        """Refuse spans that are none, and graphs that are measured twice."""
+        """Refuse invalid spans, and graphs that would be measured twice."""
         drops, span = self.drop_first, self.span
         if not drops or min(drops) < 0 or len(set(drops)) < len(drops):
-            raise ValueError(f"drop_first={drops}; different numbers of tokens, such as [0, 1]")
+            raise ValueError(f"drop_first={drops}; must be distinct and at least 0, such as [0, 1]")
         if span is None:
             return
         if len(span) != 2 or not 0 <= span[0] < span[1]:
@@ -164,12 +166,12 @@ class SpectraConfig(ScorerConfig):
         require_causal("spectra", model, "gives texts no likelihood")
         for member in ("residuals", "attention_patterns"):
             if not model.shows(member):
-                raise InputError(f"eval=spectra: this model has no {member}")
+                raise InputError(f"eval=spectra: this model has no {member}; use a decoder")
         require_attention_maps(model)
         if self.n_lap_eigvals and model.n_layers < 2:
             raise InputError(
-                f"n_lap_eigvals={self.n_lap_eigvals} of a model of one layer; its graph joins "
-                "layers, set it to 0"
+                f"n_lap_eigvals={self.n_lap_eigvals} needs two or more layers, and the model has "
+                "one; set it to 0"
             )
         if not isinstance(corpus, Labelled):
             raise InputError(
@@ -178,7 +180,7 @@ class SpectraConfig(ScorerConfig):
             )
         known = corpus.corruptions
         if unknown := [name for name in self.chosen(corpus) if name not in known]:
-            raise InputError(f"corruptions={unknown[0]}; one of {', '.join(known)}")
+            raise InputError(f"corruptions={unknown[0]}; use one of {', '.join(known)}")
         self._require_texts(model, corpus)
 
     def _require_texts(self, model: "LanguageModel", corpus: "Corpus") -> None:

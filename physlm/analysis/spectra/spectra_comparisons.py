@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from physlm.analysis.spectra.spectra import SpectraConfig
 
 _ACCEPTING = ("fiedler", "hfer")  # metrics whose thresholds accept texts
-_WITHIN_RANGE = ("adjacency_radius",)  # right texts are said to lie within a range of it
+_WITHIN_RANGE = ("adjacency_radius",)  # right texts are claimed to lie within a range of it
 _SEED = 0  # of heads, folds, shuffled labels and the untrained model
 
 
@@ -87,7 +87,7 @@ class _Measured:
     tables: dict[str, pl.DataFrame]
 
     def tables_of(self, compared: Comparison) -> dict[str, pl.DataFrame]:
-        """Tables of the texts and of their comparison, which say what was compared."""
+        """Tables of the texts and of their comparison, with columns that name it."""
         whole = {
             "spectra": compared.table,
             "spectra_selected": compared.selected,
@@ -168,11 +168,11 @@ def _sample(config: "SpectraConfig", model: LanguageModel, texts: LabelledTexts)
 def _print(compared: Comparison, dims: dict[str, Dim]) -> None:
     dose = dims["n_errors"]
     errors = "1 error" if dose == 1 else f"{dose} errors"
-    tell(f"\n{dims['corruption']}, {errors} a text\n{compared.headline}")
+    tell(f"\n{dims['corruption']}, {errors} per text\n{compared.headline}")
 
 
 def _coverage(rows: pl.DataFrame, groups: MeasuredGroups, dims: dict[str, Dim]) -> Iterator[Metric]:
-    """Share of right texts among those accepted by a threshold on one metric, minus among all."""
+    """Accuracy of texts accepted by a threshold on one metric, minus that of all texts."""
     if not groups.is_validated:
         return
     trained = rows.filter(arm="model")

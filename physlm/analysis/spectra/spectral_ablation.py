@@ -1,4 +1,4 @@
-"""Whether the spectral difference of right and wrong texts goes with induction heads."""
+"""Whether the spectral difference of right and wrong texts depends on induction heads."""
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
@@ -24,8 +24,8 @@ class SpectralAblationConfig(ScorerConfig):
     The heads with the highest induction score are ablated, those with the highest previous-token
     score, and random ones. ``ablation/ratio`` is the effect after over that before, without signs,
     in the column (layer and head) of the whole model or in one that is chosen anew; columns are
-    chosen on half of the problems and measured on the other. ``ablation/loss_rise`` says what each
-    ablation costs on right texts. ``roles/spearman`` correlates spectral metrics with the roles of
+    chosen on half of the problems and measured on the other. ``ablation/loss_rise`` is the cost of
+    each ablation on right texts. ``roles/spearman`` correlates spectral metrics with the roles of
     heads.
 
     Source:
@@ -50,7 +50,7 @@ class SpectralAblationConfig(ScorerConfig):
         require_metrics(self.metrics)
 
     def check(self, model: "LanguageModel", corpus: "Corpus") -> None:
-        """A decoder of physlm with enough heads, and a world with right and wrong texts."""
+        """The model is a decoder with enough heads, and the world has right and wrong texts."""
         from physlm.analysis.spectra.ablation_metrics import pairs_of
         from physlm.models.transformer import transformer
 
@@ -69,7 +69,7 @@ class SpectralAblationConfig(ScorerConfig):
             )
         if self.corruption not in (None, *corpus.corruptions):
             raise InputError(
-                f"corruption={self.corruption}; one of {', '.join(corpus.corruptions)}"
+                f"corruption={self.corruption}; use one of {', '.join(corpus.corruptions)}"
             )
         corruption = self.corruption or corpus.corruptions[0]
         with refused_values():

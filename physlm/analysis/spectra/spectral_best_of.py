@@ -33,7 +33,7 @@ class SpectralBestOfConfig(ScorerConfig):
     Continuations of held-out prompts are sampled at temperature 1, and the world checks each.
     Metric, layer, head and direction are those that pick most right ones on half of the prompts;
     ``best_of/right`` is the fraction of right picks on the other half, ``best_of/gain`` the
-    difference to another pick on the same prompts. Controls: a random pick (its expected value),
+    difference from another pick on the same prompts. Controls: a random pick (its expected value),
     the highest mean and the highest least log-probability, the spectra of an untrained model,
     length where it varies, and the ceiling (some continuation is right).
 
@@ -81,19 +81,19 @@ def require_maps(name: str, model: "LanguageModel") -> None:
     """Require a causal model with states and attention maps.
 
     Raises:
-        InputError: If it is another one.
+        InputError: If the model lacks one of these.
     """
     require_causal(name, model, "gives texts no likelihood")
     for member in ("residuals", "attention_patterns", "untrained"):
         if not model.shows(member):
-            raise InputError(f"eval={name}: this model has no {member}")
+            raise InputError(f"eval={name}: this model has no {member}; use a decoder")
 
 
 def require_metrics(metrics: list[str]) -> None:
     """Require names of metrics of the default graph.
 
     Raises:
-        ValueError: Naming one that is unknown, or if there are none.
+        ValueError: If there are none, or one is unknown.
     """
     if not metrics:
         raise ValueError("metrics=[]; give at least one, such as hfer")

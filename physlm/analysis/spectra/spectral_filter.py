@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 @register("eval", "spectral_filter")
 @dataclass(kw_only=True, slots=True)
 class SpectralFilterConfig(ScorerConfig):
-    """How well a spectrum of the trained model finds corrupted documents of its training.
+    """How well a spectrum of the trained model finds corrupted training documents.
 
     ``filter/auc`` is the probability that a right document has the higher score than a corrupted
-    one. Metric, layer, head and direction are those of the highest area on half of the documents;
+    one. Metric, layer, head and direction are those of the highest AUC on half of the documents;
     the others are measured. Controls: mean and least log-probability (``log_probability`` is the
     better one on the first half), a random score, and the spectra of an untrained model.
 
@@ -61,7 +61,7 @@ class SpectralFilterConfig(ScorerConfig):
         require_window(model, "documents", int((lengths[1:] - lengths[:-1]).max()))
 
     def measure(self, model: "LanguageModel", corpus: "Corpus") -> Measurement:
-        """The area of every score, and the scores of all documents if they are wanted."""
+        """The AUC of every score, and with ``scores_all`` the scores of all documents."""
         from physlm.analysis.spectra.filter_metrics import measured_filter
 
         return measured_filter(self, model, corpus)

@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 @register("eval", "spectral_monitor")
 @dataclass(kw_only=True, slots=True)
 class SpectralMonitorConfig(ScorerConfig):
-    """Whether spectra of attention tell, while a text is written, that it has gone wrong.
+    """Whether attention spectra detect, while a text is written, that it has gone wrong.
 
     Texts are read token by token as in decoding. Each monitor is calibrated on right texts of half
-    of the problems, so that a given share of them raises an alarm, and picks its value (metric,
+    of the problems, so that a given fraction of them raises an alarm, and picks its value (metric,
     layer and head; or the log-probability of the last token, the mean or the least so far) there;
     it is measured on the other half. Values are compared at equal length only. The untrained model
-    has a monitor of its own, and the right text of each pair says how often an alarm would have
+    has a monitor of its own, and the right text of each pair shows how often an alarm would have
     been raised after the same position by chance.
     """
 
@@ -38,7 +38,7 @@ class SpectralMonitorConfig(ScorerConfig):
     n_errors: int = 1
     n_problems: int = 300
     metrics: list[str] = field(default_factory=lambda: ["energy", "smoothness", "fiedler"])
-    false_alarms: float = 0.05  # share of right texts, at any of their tokens
+    false_alarms: float = 0.05  # fraction of right texts, at any of their tokens
     n_outside: int = 2  # tokens in a row that raise an alarm
     n_prompt: int = 4  # tokens that are read before anything is watched
     batch_size: int = 100  # texts of equal length
@@ -52,17 +52,17 @@ class SpectralMonitorConfig(ScorerConfig):
         if self.n_problems * self.false_alarms < 4:
             raise ValueError(
                 f"n_problems={self.n_problems} with false_alarms={self.false_alarms}: half of the "
-                "problems calibrate, and less than two of them may raise an alarm; raise one"
+                "problems calibrate, and must allow at least 2 false alarms; raise either"
             )
 
     def check(self, model: "LanguageModel", corpus: "Corpus") -> None:
-        """A decoder of physlm, and a world with right and wrong texts."""
+        """The model is a decoder of physlm, and the world has right and wrong texts."""
         from physlm.models.decoder import Decoder
 
         if not isinstance(model, Decoder):
             raise InputError(
-                "eval=spectral_monitor: this model is no decoder of physlm, which "
-                "alone shows attention token by token"
+                "eval=spectral_monitor needs a decoder of physlm, which alone shows attention "
+                "token by token, and this model is not one"
             )
         if not isinstance(corpus, Labelled):
             raise InputError(
@@ -71,7 +71,7 @@ class SpectralMonitorConfig(ScorerConfig):
             )
         if self.corruption not in (None, *corpus.corruptions):
             raise InputError(
-                f"corruption={self.corruption}; one of {', '.join(corpus.corruptions)}"
+                f"corruption={self.corruption}; use one of {', '.join(corpus.corruptions)}"
             )
         corruption = self.corruption or corpus.corruptions[0]
         with refused_values():

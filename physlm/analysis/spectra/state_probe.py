@@ -20,7 +20,7 @@ _N_FOLDS = 5
 
 @dataclass(frozen=True, slots=True)
 class ProbeAucs:
-    """How well probes of the states tell valid texts, in texts that they were not fitted on.
+    """How well probes of the states separate valid from invalid texts, on held-out texts.
 
     Attributes:
         by_state: AUC of the probe of each state.
@@ -40,9 +40,9 @@ def probe_aucs(
     loss in the inner folds.
 
     Args:
-        states: Of ``mean_states``.
+        states: Result of ``mean_states``.
         texts: The texts, as the comparison knows them.
-        seed: Of the folds.
+        seed: Seed of the folds.
     """
     folds = grouped_folds(texts, _N_FOLDS, stream(seed, "outer folds"))
     logits, chosen = np.empty((len(texts.is_valid), len(states))), np.empty(len(texts.is_valid))

@@ -59,11 +59,12 @@ Quality = Callable[[Float[np.ndarray, "scores texts"]], Float[np.ndarray, " scor
 
 
 def chosen_column(columns: Columns, quality: Quality) -> Choice:
-    """The column and the direction of the best quality; of equal ones the first.
+    """The column and the direction of the best quality; the first of equals.
 
     Args:
         columns: The columns to choose among.
-        quality: Of scores that are larger in right texts; it must see a part of the texts alone.
+        quality: Quality of scores that are larger for right texts; it must use the fitting texts
+            only.
     """
     both = np.concatenate([columns.values, -columns.values])
     best = int(np.argmax(quality(both)))
@@ -96,7 +97,14 @@ def text_columns(
 def one_column(
     model: LanguageModel, texts: LabelledTexts, key: tuple[int, int, str], batch_size: int
 ) -> Float[np.ndarray, " texts"]:
-    """The values of one column alone."""
+    """The values of one column alone.
+
+    Args:
+        model: A causal model.
+        texts: The texts.
+        key: Layer, head and metric of the column.
+        batch_size: Texts of equal length that are read at once.
+    """
     layer, head, metric = key
     all_heads = n_heads(model, texts.tokens[0])
     sample = HeadSample((layer,), ((head,),), model.n_layers, all_heads)
@@ -108,7 +116,7 @@ def one_column(
 
 
 def n_heads(model: LanguageModel, text: np.ndarray) -> int:
-    """Heads of each layer, of which the model shows maps."""
+    """Number of heads of each layer whose maps the model shows."""
     tokens = torch.from_numpy(text)[None].long().to(model.device)
     _, maps = next(iter(model.attention_patterns(tokens, [0])))
     return maps.shape[1]
@@ -119,7 +127,7 @@ def unpaired_texts(
     is_valid: Bool[np.ndarray, " texts"],
     problem: Int64[np.ndarray, " texts"],
 ) -> LabelledTexts:
-    """Labelled texts of which it is not known how they went wrong."""
+    """Labelled texts whose corruption is not known."""
     n, unknown = len(tokens), np.full(len(tokens), -1)
     return LabelledTexts(
         tokens=tuple(tokens),

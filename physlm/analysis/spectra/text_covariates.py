@@ -1,4 +1,4 @@
-"""Length, likelihood and repetition of texts: what a spectrum is held against."""
+"""Length, likelihood and repetition of texts: the controls of a spectrum."""
 
 import numpy as np
 import polars as pl

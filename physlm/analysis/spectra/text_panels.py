@@ -74,11 +74,11 @@ def length_curve(
 
 
 def draw_coverage(axes: Axes, rows: pl.DataFrame) -> None:
-    """Share of valid texts among those that a metric, and log-probability, accept first.
+    """Fraction of valid texts among those that a metric, and log-probability, accept first.
 
     Args:
         axes: The panel.
-        rows: Of ``coverage_curves``, of all metrics of a comparison.
+        rows: Rows of ``coverage_curves``, of all metrics of a comparison.
     """
     likely = rows.filter(metric=rows["metric"][0])
     axes.plot(

@@ -27,15 +27,15 @@ Change = Callable[[Float[Tensor, "texts heads tokens tokens"], Int64[np.ndarray,
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowOptions:
-    """What is measured of each text.
+    """Which metrics of each text are measured, and on which graphs.
 
     Attributes:
-        metrics: On each map.
+        metrics: Metrics of each map.
         sample: Which layers and heads.
         heads: Heads each, or a graph of the layer instead.
         drop_first: Numbers of first tokens to leave out of the graph, each measured apart.
         batch_size: Texts of equal length that are read at once.
-        span: The tokens of each text that are in the graph, from and up to (excluded).
+        span: The tokens of each text that are in the graph, as (first, last + 1).
         n_lap_eigvals: Largest eigenvalues of LapEigvals of each head, as metrics of their own.
     """
 
@@ -63,13 +63,13 @@ def text_rows(
     With ``heads=each``, the graph of the mean over measured heads has rows of its own, whose metric
     is named ``/graph_mean``; where first tokens are left out, ``/drop_first_1``; LapEigvals, of
     whole texts, are named ``lap_eigvals/rank_1`` and so on. A metric that is
-    undefined on some text, as the connectivity of a graph without edges, has no rows.
+    undefined on some text, such as the connectivity of a graph without edges, has no rows.
 
     Args:
         model: A causal model.
         texts: The texts.
         options: What is measured.
-        change: Of the maps, to plant an effect.
+        change: Change of the maps, to plant an effect.
 
     Returns:
         Columns ``text``, ``layer``, ``head``, ``metric`` and ``value``.
@@ -122,10 +122,10 @@ def _lap_eigvals(
 
     Args:
         model: The model.
-        tokens: Of a batch of texts.
+        tokens: Tokens of a batch of texts.
         options: Which layers and heads, and how many eigenvalues.
         batch: Numbers of the texts.
-        change: Of the maps.
+        change: Change of the maps.
     """
     parts = []
     for _, maps in model.attention_patterns(tokens):
@@ -156,7 +156,7 @@ def _values(
 def _of_graphs(
     maps: Tensor, state: Tensor, options: RowOptions, metrics: MetricOptions, drop_first: int
 ) -> Iterator[tuple[tuple[int, str], np.ndarray]]:
-    """Of the graphs of heads, or of the one graph that stands for them."""
+    """Columns of the graphs of heads, or of the one graph that represents them."""
     suffix = f"/drop_first_{drop_first}" if drop_first else ""
     is_each = options.heads is Heads.each
     graphs = maps if is_each else combined_heads(maps, options.heads)[:, None]

@@ -39,7 +39,7 @@ class CfgAccuracyConfig(ScorerConfig):
         """Every value in its range."""
         require_at_least(self, 1, "n_samples", "batch_size", "n_curve_samples")
         if not self.prefixes or min(self.prefixes) < 0:
-            raise ValueError(f"prefixes={self.prefixes}; lengths from 0 up, one at least")
+            raise ValueError(f"prefixes={self.prefixes}; must be one or more lengths of at least 0")
         if len(set(self.prefixes)) < len(self.prefixes):
             raise ValueError(f"prefixes={self.prefixes}; name each length once")
         require_temperature(self.temperature)

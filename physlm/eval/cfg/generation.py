@@ -52,7 +52,7 @@ def write(
         meant: Token ids that the continuations are appended to, end-of-text first; the prompts
             themselves, unless these are corrupted.
         n_new: Maximum number of new tokens; fewer if the model's window is shorter.
-        temperature: Of sampling; 0 decodes greedily.
+        temperature: Sampling temperature; 0 decodes greedily.
         batch_size: Strings per batch.
     """
     if model.longest_window is not None:
@@ -88,4 +88,7 @@ def sampled_prefixes(corpus: CfgCorpus, n: int, prefix: int) -> np.ndarray:
         rows = np.concatenate([rows, corpus.documents(strings).rows(0)[is_longer, : prefix + 1]])
         if len(rows) >= n:
             return rows[:n]
-    raise InputError(f"prefixes: hardly any string of this grammar has more than {prefix} tokens")
+    raise InputError(
+        f"prefixes: hardly any string of this grammar has more than {prefix} tokens; use shorter "
+        "prefixes"
+    )

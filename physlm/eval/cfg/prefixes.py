@@ -82,7 +82,7 @@ def is_continued(
         model: The model that generates.
         corpus: The corpus of the grammar.
         prefixes: What the model reads, and the clean prefixes.
-        temperature: Of sampling.
+        temperature: Sampling temperature.
         batch_size: Strings per batch.
     """
     n_read = max(map(len, prefixes.read)) - 1

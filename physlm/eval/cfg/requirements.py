@@ -24,12 +24,12 @@ def require_cfg(name: str, corpus: "Corpus") -> "CfgCorpus":
     """The corpus, which must be that of a grammar.
 
     Raises:
-        InputError: If it is of another world.
+        InputError: If the world is another one.
     """
     from physlm.data.cfg.corpus import CfgCorpus
 
     if not isinstance(corpus, CfgCorpus):
-        raise InputError(f"eval={name} measures data=cfg only")
+        raise InputError(f"eval={name} measures data=cfg only; use data=cfg")
     return corpus
 
 
@@ -87,7 +87,7 @@ def require_strings(
         counts: Number of strings that each setting asks for.
 
     Raises:
-        InputError: Naming the setting.
+        InputError: If a number is too large, or no string fits the window.
     """
     mean_length = int(corpus.grammar.mean_length)
     with refused_values():
@@ -109,7 +109,10 @@ def require_inner_levels(name: str, grammar: "Grammar") -> None:
         InputError: If the grammar has none.
     """
     if len(grammar.levels) < 3:
-        raise InputError(f"eval={name} needs a grammar of at least 3 levels")
+        raise InputError(
+            f"eval={name} needs a grammar of at least 3 levels, and this one has "
+            f"{len(grammar.levels)}; use another grammar"
+        )
 
 
 def fitting(model: "LanguageModel", strings: "Strings") -> "Strings":

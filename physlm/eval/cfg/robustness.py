@@ -52,7 +52,7 @@ class CfgRobustnessConfig(ScorerConfig):
                 raise ValueError(f"{name}={getattr(self, name)}; must be from 0 to 1")
         names = {f"{temperature:g}" for temperature in self.temperatures}
         if not names or len(names) < len(self.temperatures):
-            raise ValueError(f"temperatures={self.temperatures}; one at least, and each once")
+            raise ValueError(f"temperatures={self.temperatures}; name at least one, each once")
         for temperature in self.temperatures:
             require_temperature(temperature)
 

@@ -20,7 +20,7 @@ def next_token_scores(
     """Next-token log-probabilities after end-of-text and each token of strings, batch by batch.
 
     Columns are token ids: the grammar's tokens in ascending order, then end-of-text. Each batch
-    comes with the index of its first string. Rows after the end of a string have no meaning. Of a
+    comes with the index of its first string. Rows after the end of a string are meaningless. For a
     string longer than the model's window, the last row is the one after the window's last token.
 
     Args:

@@ -118,7 +118,7 @@ def _require_texts(world: "KnowledgeCorpus") -> None:
     """Every text states all attributes, with the name and the gender at the same place in each.
 
     Raises:
-        InputError: If it is not.
+        InputError: If a text does not.
     """
     from physlm.data.texts.fixed_texts import FixedTexts
 

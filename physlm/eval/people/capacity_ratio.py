@@ -67,10 +67,10 @@ def frequency_metrics(
     ``name_value_bits_per_parameter`` the group's part of the capacity ratio.
 
     Args:
-        losses: Of the measured people.
+        losses: Losses of the measured people.
         corpus: The world of the people.
         people: Indices of the measured people.
-        n_parameters: Of the model.
+        n_parameters: Number of parameters of the model.
     """
     frequencies = corpus.frequencies
     every = np.unique(frequencies)

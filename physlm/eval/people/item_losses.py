@@ -40,7 +40,7 @@ def require_documents_fit(
     *,
     n_unread: int = 1,
 ) -> None:
-    """Require that the model's window holds each document, but for its last ``n_unread`` tokens.
+    """Require that the model's window holds each document, except its last ``n_unread`` tokens.
 
     Args:
         model: The model that reads the documents.

@@ -84,6 +84,6 @@ def _world(corpus: "Corpus") -> "KnowledgeCorpus":
     world = world_of(corpus)
     if world is None:
         raise InputError(
-            "eval=recall measures worlds of people only: data=bios, bior, biod, questions"
+            "eval=recall measures worlds of people only; use data=bios, bior, biod or questions"
         )
     return world

@@ -25,15 +25,16 @@ class PublicFiguresScorerConfig(ScorerConfig):
 
     The shots are questions of the same task about other people, with answers, so that a model
     without instruction tuning knows the format. Chance is always giving the most common answer.
-    Other people born on the same date are not in the table, so that accuracies of names by date
-    are a lower bound. ``accuracy_where_known`` is that of people whose birth dates the model gives.
+    Other people born on the same date are not in the table, so accuracies of names by date are
+    lower bounds. ``accuracy_where_known`` is that for people whose birth dates the model gives.
 
     With ``has_hints``, shots show birth dates first and then the answer that follows, and the model
-    writes both: ``accuracy_with_hint``, of dates ``hint_accuracy``; ``hint_effect`` is the gain. In
-    ``accuracy_given_hint``, the facts stand before the question, for inverse search among those of
-    two other people: the control that a model could answer if it recalled them. With
-    ``has_paraphrases``, dates and places are asked for in four wordings (``phrasing_accuracy``);
-    ``phrasing_agreement`` is the fraction of people about whom all are right, or all wrong.
+    writes both: ``accuracy_with_hint`` is the accuracy of its answers, ``hint_accuracy`` that of
+    its dates, ``hint_effect`` the gain. For ``accuracy_given_hint``, the facts precede the
+    question, in inverse search among those of two other people: the control that a model could
+    answer if it recalled them. With ``has_paraphrases``, dates and places are asked for in four
+    phrasings (``phrasing_accuracy``); ``phrasing_agreement`` is the fraction of people with all of
+    them right, or all wrong.
 
     Tasks that a physlm model was trained on have split ``train``. A reasoning model that is cut off
     after ``max_new_tokens`` before answering counts as wrong; the fraction of such questions is
@@ -48,7 +49,7 @@ class PublicFiguresScorerConfig(ScorerConfig):
     measures_answers: ClassVar[bool] = True
 
     n_shots: int = 3  # questions with answers before each question
-    n_people: int | None = None  # how many are asked about, drawn at random; null: all
+    n_people: int | None = None  # people that questions are about, drawn at random; null: all
     has_hints: bool = False
     has_paraphrases: bool = False
     batch_size: int = 16  # questions per batch
@@ -63,10 +64,12 @@ class PublicFiguresScorerConfig(ScorerConfig):
         if self.n_shots > MAX_SHOTS:
             raise ValueError(f"n_shots={self.n_shots}; must be at most {MAX_SHOTS}")
         if self.has_hints and not self.n_shots:
-            raise ValueError("has_hints=true with n_shots=0: shots show how to write hints")
+            raise ValueError(
+                "has_hints=true with n_shots=0; shots show how to write hints; raise n_shots"
+            )
 
     def check(self, model: "LanguageModel", corpus: "Corpus") -> None:
-        """The corpus is of public figures, and the model can read and answer its questions."""
+        """The corpus has public figures, and the model can read and answer its questions."""
         known = _known(corpus)
         require_causal("public_figures", model, "does not answer")
         for asked in self._asks(known.seed):
@@ -94,7 +97,7 @@ class PublicFiguresScorerConfig(ScorerConfig):
         return Measurement(tuple(metrics), tables={"public_figures_answers": answer_table(found)})
 
     def _asks(self, seed: int) -> "list[Asked]":
-        """What is asked, in order of tasks, hints and wordings."""
+        """What is asked, in order of tasks, hints and phrasings."""
         from physlm.data.public.questions import TASKS
         from physlm.eval.public.questions import Asked, Hint
 

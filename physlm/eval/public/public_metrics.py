@@ -1,4 +1,4 @@
-"""Accuracy on public figures by task: without hints, with hints, and in other words."""
+"""Accuracy on public figures by task: without hints, with hints, and paraphrased."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -64,7 +64,7 @@ def answer_table(found: Sequence[Answered]) -> pl.DataFrame:
 
 
 def _answered(found: Sequence[Answered], task: str, hint: Hint) -> list[Answered]:
-    """In order of phrasing."""
+    """Answers of a task with one kind of hint, in order of phrasing."""
     return [own for own in found if own.asked.task.name == task and own.asked.hint is hint]
 
 
@@ -101,7 +101,7 @@ def _cut_off(found: Sequence[Answered]) -> Values:
 
 
 def _by_phrasing(found: Sequence[Answered], split: str) -> Iterator[Metric]:
-    """Accuracy in each wording, and how often all wordings are answered alike."""
+    """Accuracy in each phrasing, and how often all phrasings are right, or all wrong."""
     if len(found) == 1:
         return
     task = found[0].asked.task.name

@@ -13,11 +13,11 @@ from physlm.data.public.questions import PublicTask, Question, line_of, reasoned
 from physlm.eval.answers import most_common_answer
 from physlm.rng import stream
 
-_N_BYSTANDERS = 2  # people whose facts stand beside those of the one who is asked for
+_N_DISTRACTORS = 2  # people whose facts are listed beside those of the person asked for
 
 
 class Hint(str, Enum):
-    """Where the facts are that an answer follows from."""
+    """Where the facts are from which an answer follows."""
 
     none = "none"  # in the model alone
     written = "written"  # at the beginning of every answer: the model writes them
@@ -26,13 +26,13 @@ class Hint(str, Enum):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Questions of one task, and how they are put.
+    """Questions of one task, and how they are asked.
 
     Attributes:
         task: The task.
-        seed: Of pairs, shots and the choice of people.
+        seed: Seed of pairs, shots and the choice of people.
         n_shots: Questions with answers before each question.
-        n_people: How many are asked about; None for all.
+        n_people: Number of people that questions are about; None for all.
         hint: Where the facts are.
         phrasing: 0 for the task's own words, k for paraphrase k.
     """
@@ -53,7 +53,7 @@ class Asked:
 
     @property
     def questions(self) -> Sequence[Question]:
-        """One question about each person, compared with another one who is asked about."""
+        """One question about each person, paired with another of them where the task needs two."""
         people = chosen_people(self.seed, self.n_people)
         return _questions(self.task, self.seed, self.phrasing, people)
 
@@ -69,35 +69,35 @@ class Asked:
         drawn = (every[i] for i in order.tolist())
         apart = (other for other in drawn if question.is_apart_from(other))
         shots = itertools.islice(apart, self.n_shots)
-        bystanders = _bystanders(stream(self.seed, "bystanders", self.task.name, question.text))
+        distractors = _distractors(stream(self.seed, "bystanders", self.task.name, question.text))
         is_written = self.hint is Hint.written
         lines = [
-            self._shown(shot, bystanders, reasoned(shot) if is_written else shot.answer)
+            self._shown(shot, distractors, reasoned(shot) if is_written else shot.answer)
             for shot in shots
         ]
-        return "\n".join([*lines, self._shown(question, bystanders)])
+        return "\n".join([*lines, self._shown(question, distractors)])
 
-    def _shown(self, question: Question, bystanders: Iterator[Figure], answer: str = "") -> str:
+    def _shown(self, question: Question, distractors: Iterator[Figure], answer: str = "") -> str:
         """A question as a prompt shows it, with its answer or up to the place of the answer."""
         line = line_of(question.text, answer)
         if self.hint is not Hint.given:
             return line
-        return f"{self._facts(question, bystanders)}\n{line}"
+        return f"{self._facts(question, distractors)}\n{line}"
 
-    def _facts(self, question: Question, bystanders: Iterator[Figure]) -> str:
+    def _facts(self, question: Question, distractors: Iterator[Figure]) -> str:
         """The facts; where a name is asked for, among those of other people, in order of names."""
         fact = self.task.fact
         if not self.task.is_inverse or fact is None:
             return question.hint
-        others = (figure for figure in bystanders if figure.name not in question.people)
+        others = (figure for figure in distractors if figure.name not in question.people)
         return " ".join(
-            sorted([question.hint, *map(fact, itertools.islice(others, _N_BYSTANDERS))])
+            sorted([question.hint, *map(fact, itertools.islice(others, _N_DISTRACTORS))])
         )
 
 
 @cache
 def chosen_people(seed: int, n_people: int | None) -> tuple[int, ...]:
-    """Numbers of the people who are asked about, in order of birth."""
+    """Numbers of the people that questions are about, in order of birth."""
     order = stream(seed, "people asked about").permutation(len(figures()))
     return tuple(sorted(order[:n_people].tolist()))
 
@@ -114,7 +114,7 @@ def _questions(
     )
 
 
-def _bystanders(rng: np.random.Generator) -> Iterator[Figure]:
+def _distractors(rng: np.random.Generator) -> Iterator[Figure]:
     people = figures()
     return (people[int(i)] for i in itertools.cycle(rng.permutation(len(people))))
 

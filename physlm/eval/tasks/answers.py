@@ -30,7 +30,7 @@ class TaskQuestions(NamedTuple):
 
 
 class Answered(NamedTuple):
-    """What was measured of the answers to all questions, and the answers.
+    """Measurements of the answers to all questions, and the answers.
 
     Attributes:
         values: A value for each question, or for some of them, by metric.

@@ -19,7 +19,7 @@ class Scored(NamedTuple):
         n_right: Tokens of each answer that the model predicts.
         n_tokens: Tokens of each answer.
         losses: Loss of each answer in nats, summed over its tokens.
-        documents: Number of its document.
+        documents: Number of the document of each answer.
     """
 
     n_right: Float[np.ndarray, " answers"]
@@ -42,7 +42,7 @@ def scored_answers(
 
     Args:
         model: The model.
-        corpus: Whose windows they are.
+        corpus: Corpus of the windows.
         windows: Windows with answers.
         batch_size: Windows per forward pass.
     """
@@ -76,7 +76,8 @@ def token_scores(
 
     Args:
         model: The model.
-        corpus: Whose tokens they are; it decides whether documents of a window see each other.
+        corpus: Corpus of the tokens; its config decides whether documents of a window attend to
+            each other.
         tokens: Windows of documents.
     """
     tokens = tokens.to(model.device)

@@ -77,6 +77,6 @@ def _task_corpus(corpus: "Corpus") -> "TaskCorpus":
     found = part_of(corpus, TaskCorpus)
     if found is None:
         raise InputError(
-            "eval=task_accuracy measures synthetic tasks only: data=depo, brevo, mano, copy"
+            "eval=task_accuracy measures synthetic tasks only; use data=depo, brevo, mano or copy"
         )
     return found

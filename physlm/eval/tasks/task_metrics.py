@@ -44,7 +44,7 @@ def _loss_of_all(metrics: list[Metric]) -> list[Metric]:
 def _of_generated(
     model: LanguageModel, corpus: TaskCorpus, task: Brevo, config: "TaskAccuracyConfig"
 ) -> list[Metric]:
-    """Accuracy of generated answers, in all and by depth."""
+    """Accuracy of generated answers, overall and by depth."""
     (evaluation,) = task.evaluations
     documents = corpus.measured(evaluation, 0, config.n_answers)
     answers = generated_answers(model, task, documents, config.batch_size)
@@ -89,12 +89,12 @@ def _mean(
     """The mean over all items of the answers, with the standard error over documents.
 
     Args:
-        name: Of the metric.
-        unit: Of its values.
+        name: Name of the metric.
+        unit: Unit of its values.
         scored: The answers.
-        sums: Of the values of each answer.
+        sums: Sum of the values of each answer.
         n: Items of each answer.
-        dims: Of the metric.
+        dims: Dimensions of the metric.
     """
     totals, counts = (np.bincount(scored.documents, weights=x) for x in (sums, n))
     is_there = counts > 0

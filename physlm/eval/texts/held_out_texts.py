@@ -21,8 +21,8 @@ class HeldOutTextsConfig(ScorerConfig):
     """Loss per token on texts of held-out problems, beside its exact lower bound.
 
     ``texts/floor_nats`` is the true entropy of the same tokens. ``texts/accuracy`` is the fraction
-    of tokens with the highest score among those that follow from earlier ones; also by class, as
-    the results of sums.
+    of tokens with the highest score among those that follow from earlier ones; also by class, such
+    as the results of sums.
     """
 
     n_texts: int = 500
@@ -60,5 +60,7 @@ def _texts(corpus: "Corpus") -> "FixedLengthCorpus":
 
     whole = unfiltered(corpus)
     if not isinstance(whole, FixedLengthCorpus):
-        raise InputError("eval=held_out_texts measures worlds of one length: data=sums or brackets")
+        raise InputError(
+            "eval=held_out_texts measures texts of one length; use data=sums or brackets"
+        )
     return whole

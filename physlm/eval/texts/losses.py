@@ -28,7 +28,7 @@ def loss_metrics(
         model: The model.
         corpus: The texts.
         config: Window and batch size.
-        n_documents: Most documents of each part.
+        n_documents: Maximum number of documents of each part.
     """
     found = []
     for part in Part:
@@ -57,7 +57,7 @@ def _losses(
 
     Args:
         model: The model.
-        tokens: Of one document.
+        tokens: Tokens of one document.
         longest: Tokens of a window.
         batch_size: Windows per forward pass.
     """

@@ -28,7 +28,7 @@ class TextLossConfig(ScorerConfig):
     measures_checkpoints: ClassVar[bool] = True
 
     n_documents: int = 100  # of each part; more are left out
-    window: int = 256  # tokens; longer documents are cut
+    window: int = 256  # tokens; longer documents are split into several windows
     batch_size: int = 8  # windows per forward pass
     n_curve_documents: int = 20  # of each part, when measured during training
 
@@ -65,5 +65,5 @@ def _texts(corpus: "Corpus") -> "TextCorpus":
 
     texts = part_of(corpus, TextCorpus)
     if texts is None:
-        raise InputError("eval=text_loss measures natural text: data=texts or bible")
+        raise InputError("eval=text_loss measures natural text; use data=texts or bible")
     return texts

@@ -138,7 +138,7 @@ def test_no_analysed_question_is_among_what_a_lens_is_fitted_on(model, sources):
     analysed = {i for kind in kinds for i in kind.positions.documents[:, 0].tolist()}
     assert len(analysed) == 6
     assert all((f"Which is {i}?" in fitted) == (i not in analysed) for i in range(12))
-    with pytest.raises(InputError, match="has 12 questions, of which 12 are examples"):
+    with pytest.raises(InputError, match="has 12 questions, and 12 of them are examples"):
         option_prompts(model, OptionsConfig(source=corpus.config.source, n_shots=11).build(0), 9)
 
 
@@ -164,7 +164,7 @@ def test_texts_that_hold_nothing_out_are_refused(model, sources):
 
 
 def test_a_world_without_texts_is_refused(model):
-    with pytest.raises(InputError, match="a checkpoint reads data=texts, bible or mquake"):
+    with pytest.raises(InputError, match="use data=texts, bible or mquake"):
         read_texts(BiosConfig(n_people=4).build(0), model.text, 10)
 
 

@@ -152,5 +152,5 @@ def test_trajectories_that_cannot_be_drawn_are_refused(rows):
         draw_trajectory(rows, texts, ["a"] * len(rows))
     with pytest.raises(InputError, match="7 rows have 2 input tokens"):
         draw_trajectory(own, texts, ["a", "b"])
-    with pytest.raises(InputError, match="colour=loss is none of top1_probability"):
+    with pytest.raises(InputError, match="colour=loss; use one of top1_probability"):
         draw_trajectory(own, texts, ["a"] * 7, "loss")

@@ -326,11 +326,15 @@ def test_what_cannot_be_measured_is_refused_in_one_line(people, strings, tmp_pat
     with pytest.raises(InputError, match="predicts no next token"):
         DepthConfig().check(encoder.build(people.vocabulary.size, 32, 0), people)
     few = small(strings)
-    with pytest.raises(InputError, match=r"frequent_weight=0.1, but 4 tokens, fewer than 50, are"):
+    with pytest.raises(
+        InputError, match=r"frequent_weight=0.1; a vocabulary of 4 tokens, fewer than 50"
+    ):
         DepthConfig(frequent_weight=0.1).check(few, strings)
     (tmp_path / "counts.json").write_text('{"0": {"ratio": 1.0}}')
     path = str(tmp_path / "counts.json")
-    with pytest.raises(InputError, match=r"counts_path=.*counts.json.*, but 4 tokens, fewer"):
+    with pytest.raises(
+        InputError, match=r"counts_path=.*counts.json.*; a vocabulary of 4 tokens, fewer"
+    ):
         DepthConfig(counts_path=path).check(few, strings)
     DepthConfig(frequent_weight=0.1, counts_path=path, bucket_mass=[0.5]).check(few, strings)
     with pytest.raises(InputError, match="no lens|has no config.json"):
@@ -339,19 +343,21 @@ def test_what_cannot_be_measured_is_refused_in_one_line(people, strings, tmp_pat
         DepthClassesConfig(
             tag="colour", lens="logit", n_lens_tokens=500, n_predictions=500
         ).measure(small(people), people)
-    with pytest.raises(InputError, match="pairs: outside is none of the classes inside, level_2"):
+    with pytest.raises(
+        InputError, match="pairs: outside is not a class; use one of inside, level_2"
+    ):
         DepthClassesConfig(
             pairs=["outside:inside"], lens="logit", n_lens_tokens=300, n_predictions=300
         ).measure(small(strings), strings)
-    with pytest.raises(InputError, match="measures worlds of people"):
+    with pytest.raises(InputError, match="measures tokens of facts"):
         DepthFactsConfig(lens="logit", n_lens_tokens=500, n_predictions=500).measure(
             small(strings), strings
         )
     with pytest.raises(InputError, match="measures data=manipulation"):
         DepthOptionsConfig().check(small(strings), strings)
-    with pytest.raises(ValueError, match="write FIRST:SECOND"):
+    with pytest.raises(ValueError, match="must be two classes, FIRST:SECOND"):
         DepthClassesConfig(pairs=["inside"])
-    with pytest.raises(ValueError, match="write FIRST:SECOND"):
+    with pytest.raises(ValueError, match="must be two classes, FIRST:SECOND"):
         DepthOptionsConfig(pairs=["a:b:c"])
     one = PublicFiguresConfig().build(0)
     assert isinstance(sampled(one, n_lens_tokens=200, n_predictions=200).positions, Positions)

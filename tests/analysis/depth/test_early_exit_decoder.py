@@ -181,7 +181,7 @@ def test_what_cannot_leave_early_is_refused():
         ExitRule(states=(1,), criterion="margin")
     with pytest.raises(InputError, match="state 5 is not there; this model has 0 to 4"):
         EarlyExitDecoder(LogitLens(model), ExitRule(states=(1, 5)))
-    with pytest.raises(InputError, match="decoders of physlm; this model is none"):
+    with pytest.raises(InputError, match="decoder of physlm, and this model is not one"):
         EarlyExitDecoder(LogitLens(PlantedModel(torch.zeros(2, 1, 1, 3))), ExitRule(states=(0,)))
     early = EarlyExitDecoder(LogitLens(model), ExitRule(states=(1,)))
     with pytest.raises(InputError, match="no token has been decoded yet"):
@@ -190,7 +190,7 @@ def test_what_cannot_leave_early_is_refused():
         generate(early, EVEN, Sampling(max_new_tokens=2, is_compiled=True), seed=0)
     with pytest.raises(InputError, match="give no segments"):
         early(torch.tensor(EVEN), torch.zeros(4, 3, dtype=torch.long))
-    with pytest.raises(InputError, match="an encoder|sees the tokens on both sides"):
+    with pytest.raises(InputError, match="an encoder|attends to both sides"):
         LogitLens(EncoderConfig(n_layers=1, n_heads=4, d_model=32).build(VOCABULARY, 8, 0))
     with pytest.raises(InputError, match="Silent takes no token into its state"):
         Silent().remember(torch.zeros(1, 1, 32), model.context(1))

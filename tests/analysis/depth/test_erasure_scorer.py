@@ -118,7 +118,7 @@ def test_each_attribute_has_as_many_random_directions_beside_it():
 def test_what_cannot_be_erased_is_refused(questions):
     with pytest.raises(InputError, match="eval=erasure asks about people; use data=questions"):
         ErasureConfig().check(decoder(), questions.world)
-    with pytest.raises(InputError, match="no question asks for height; one of birth_date"):
+    with pytest.raises(InputError, match="no question asks for height; use one of birth_date"):
         ErasureConfig(attributes=["height"]).check(decoder(), questions)
     with pytest.raises(InputError, match="this model has no forward_from"):
         ErasureConfig().check(PlantedModel(torch.zeros(2, 1, 1, 3)), questions)

@@ -90,7 +90,7 @@ def test_options_that_coincide_are_refused():
     same = torch.tensor([[1, 2], [5, 5]])
     with pytest.raises(InputError, match=r"options of prompt 1 have tokens \[5, 5\]"):
         trace_options(model, prompts, LogitLens(model), same, torch.tensor([0, 0]))
-    with pytest.raises(InputError, match="answer 2 of prompt 0 is none of its 2 options"):
+    with pytest.raises(InputError, match="answer 2 of prompt 0; must be an option, from 0 to 1"):
         trace_options(model, prompts, LogitLens(model), same[:1].repeat(2, 1), torch.tensor([2, 0]))
     with pytest.raises(InputError, match="2 prompts have 2 rows of options and 1 answers"):
         trace_options(model, prompts, LogitLens(model), same, torch.tensor([0]))

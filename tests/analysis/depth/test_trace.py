@@ -187,7 +187,7 @@ def test_positions_that_do_not_fit_are_refused(positions, message):
 
 def test_a_model_or_lens_that_cannot_be_traced_is_refused():
     model, tokens = decoder(), random_tokens((2, 6))
-    with pytest.raises(InputError, match="the lens has 2 layers, the model 3"):
+    with pytest.raises(InputError, match="the lens has 2 layers, and the model has 3"):
         trace(model, tokens, LogitLens(decoder(n_layers=2)))
     model.longest_window = 5
     with pytest.raises(InputError, match="windows of 6 tokens exceed the model's 5"):

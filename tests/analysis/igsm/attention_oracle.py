@@ -125,7 +125,7 @@ UNIFORM = (1, 1)
 
 
 class Planted(Decoder):
-    """Each head of `PLANTED` looks at the source of one kind of token, and else at itself."""
+    """Each head of `PLANTED` looks at the source of one kind of token, and otherwise at itself."""
 
     def attention_patterns(self, tokens, layers=None, segments=None):
         n = tokens.shape[1]

@@ -1,4 +1,4 @@
-"""Answers to probe queries from their text alone, by another reading than physlm's."""
+"""Answers to probe queries from their text alone, parsed independently of physlm."""
 
 import re
 from functools import cache

@@ -67,8 +67,10 @@ def test_one_line_for_each_origin_says_what_its_top_head_does(found, told):
     assert [line.split(":")[0] for line in lines] == list(SOURCES)
     values = values_of(found)
     rise = values["igsm_attention/loss_rise{ablated=top,from=result}"]
-    assert lines[0].startswith("result: layer 0, head 0 attends to numbers by 1.00 (untrained")
-    assert f"without it the loss rises by {rise:.3f} nats, without another" in lines[0]
+    assert lines[0].startswith(
+        "result: layer 0, head 0 attends to numbers with mass 1.00 (untrained"
+    )
+    assert f"without it the loss rises by {rise:.3f} nats, without a random" in lines[0]
 
 
 def test_a_uniform_head_has_the_mass_of_uniform_attention(found):

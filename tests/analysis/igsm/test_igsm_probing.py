@@ -130,7 +130,7 @@ def test_unsuitable_worlds_models_and_options_are_refused(corpus):
     with pytest.raises(InputError, match="no problem of 40 operations with ip_max=4"):
         IgsmProbingConfig(longer_op=40).check(model, corpus)
     for options, message in (
-        ({"tasks": []}, r"tasks=\[\]; at least one of nece, dep"),
+        ({"tasks": []}, r"tasks=\[\]; name at least one of nece, dep"),
         ({"tasks": ["nece", "nece"]}, "name each task once"),
         ({"balanced_tasks": ["value"]}, "value has more than two classes"),
         ({"n_draws": 1}, "n_draws=1; must be at least 2"),

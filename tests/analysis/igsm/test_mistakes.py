@@ -1,4 +1,4 @@
-"""Mistakes in damaged solutions are found, with what probes say about them."""
+"""Mistakes in damaged solutions are found, with the errors of probes on them."""
 
 import re
 

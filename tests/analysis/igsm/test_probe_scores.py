@@ -1,4 +1,4 @@
-"""Scores equal other definitions of theirs, errors those of simple means."""
+"""Scores against other definitions, and errors against those of simple means."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ def drawn(n=600, n_classes=2, n_problems=40, seed=0, strength=0.5):
 
 
 def correlation(classes, predicted, n_classes):
-    """Of indicator variables, summed over classes."""
+    """Correlation of indicator variables, summed over classes."""
     x, y = np.eye(n_classes)[classes], np.eye(n_classes)[predicted]
     x, y = x - x.mean(0), y - y.mean(0)
     return (x * y).sum() / np.sqrt((x * x).sum() * (y * y).sum())

@@ -80,10 +80,13 @@ class Harmful:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ({"J": {0: torch.zeros(5, 5)}}, r"matrix of \(5, 5\) for state 1, the model is of width 6"),
+        (
+            {"J": {0: torch.zeros(5, 5)}},
+            r"matrix of shape \(5, 5\) for state 1, and the model has width 6",
+        ),
         (
             {"J": {2: torch.zeros(6, 6)}},
-            "for state 3, the model's states before the last are 0 to 2",
+            "for state 3, and the model's states before the last are 0 to 2",
         ),
         ({"J": Harmful()}, "needs pickle, which may run code"),
         ({"K": {}}, "has no matrices J by layer"),
@@ -97,7 +100,7 @@ def test_wrong_files_are_refused(tmp_path, capsys, content, message):
 
 
 def test_missing_damaged_and_empty_input_is_refused(tmp_path):
-    with pytest.raises(InputError, match="is not there; give the file"):
+    with pytest.raises(InputError, match="does not exist; give the file"):
         JacobianLens.load(tmp_path / "none.pt", AffineStream())
     (tmp_path / "half.pt").write_bytes(b"PK")
     with pytest.raises(InputError, match="half.pt"):

@@ -100,15 +100,15 @@ def make_pickle(folder):
 
 BREAKS = {
     "no config": (lambda f: (f / "config.json").unlink(), "has no config.json"),
-    "no JSON": (lambda f: (f / "config.json").write_text("{"), "config.json is no JSON"),
+    "no JSON": (lambda f: (f / "config.json").write_text("{"), "config.json is not JSON"),
     "another kind": (lambda f: edit(f, lens_type="x"), "lens_type=x; only linear_tuned_lens"),
     "no parameters": (lambda f: (f / "params.safetensors").unlink(), "neither params.safetensors"),
     "damaged": (lambda f: (f / "params.safetensors").write_bytes(b"x" * 20), "cannot be read"),
     "pickle": (make_pickle, "needs pickle, which may run code"),
-    "other states": (rename_states, "fitted on other states than 0 to 2: 0.bias is missing"),
-    "other count": (lambda f: edit(f, num_hidden_layers=2), "fitted on other states than 0 to 1"),
+    "other states": (rename_states, "must have the states 0 to 2: 0.bias is missing"),
+    "other count": (lambda f: edit(f, num_hidden_layers=2), "must have the states 0 to 1"),
     "no count": (lambda f: edit(f, num_hidden_layers=None), "num_hidden_layers=None; must be"),
-    "other width": (lambda f: edit(f, d_model=7), r"0.weight is of shape \(6, 6\), while"),
+    "other width": (lambda f: edit(f, d_model=7), r"0.weight has shape \(6, 6\), and"),
 }
 
 
@@ -127,9 +127,9 @@ def test_wrong_folders_are_refused_in_one_line(tmp_path, capsys, name):
 def test_lenses_of_other_models_are_refused(tmp_path):
     model = AffineStream()
     drawn(model).save(tmp_path, model_name="toy", has_pickle=True)
-    with pytest.raises(InputError, match="of width 6, the model of width 8"):
+    with pytest.raises(InputError, match="width 6, and the model has width 8"):
         TunedLens.load(tmp_path, AffineStream(width=8))
-    with pytest.raises(InputError, match="translators of 3 states, the model 2 blocks"):
+    with pytest.raises(InputError, match="translators of 3 states, and the model has 2 blocks"):
         TunedLens.load(tmp_path, AffineStream(n_layers=2))
     tuned_further = AffineStream()
     with torch.no_grad():

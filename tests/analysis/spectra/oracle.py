@@ -8,7 +8,7 @@ import scipy.stats
 
 
 def metrics(w, x, kind="sym", betas=(0.1, 1.0, 10.0)):
-    """Of symmetric weights and a signal."""
+    """Metrics of symmetric weights and a signal."""
     d = w.sum(1)
     comb = np.diag(d) - w
     if kind == "comb":

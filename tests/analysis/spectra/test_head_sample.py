@@ -46,7 +46,7 @@ def test_the_sampled_maps_are_a_slice_and_what_is_left_out_is_said():
     ("call", "message"),
     [
         (lambda: sample_heads(3, 5, layers=[3]), "layer=3; the model has layers 0 to 2"),
-        (lambda: sample_heads(3, 5, n_sampled=6), "n_heads=6 of layers"),
+        (lambda: sample_heads(3, 5, n_sampled=6), "n_heads=6, layers="),
         (lambda: sample_heads(3, 5, layers=[1]).of(attention(5, 4, 4), 0), "layer=0 is not in"),
         (lambda: sample_heads(3, 5).of(attention(4, 4, 4), 0), "layer 0 has 4 maps"),
         (lambda: mean_over_heads(torch.ones(3, 1), 5), "one head of 5 has no standard error"),

@@ -34,23 +34,26 @@ INFINITE[1, 0, 5, 0] = torch.inf
         ),
         (
             lambda: require_tensor(A[0, 0, 0], "x", "[..., T, T]"),
-            r"x of shape \[8\]; must be \[...",
+            r"x has shape \[8\]; must be \[...",
         ),
-        (lambda: require_tensor(A.long(), "x", "[T]"), "x of type torch.int64; must be floating"),
+        (lambda: require_tensor(A.long(), "x", "[T]"), "x has type torch.int64; must be floating"),
         (lambda: eigenvalues(A[..., :5]), "maps are 8 x 5; must be square"),
         (lambda: eigenvalues(A, "magic"), "laplacian=magic; one of sym, comb, rw"),
         (lambda: eigenvalues(A, "sym", "none"), "symmetrise=none with laplacian=sym"),
         (lambda: eigenvalues(A, "adjacency", "none"), "none without self loops, which are the eig"),
         (lambda: eigenvalues(A, clip=-1), "clip=-1"),
-        (lambda: eigenvalues(A + A.mT, "directed"), "directed of maps that attend to later"),
+        (lambda: eigenvalues(A + A.mT, "directed"), "directed needs causal maps"),
         (lambda: spectral_metrics(A[..., :1, :1]), "a graph of 1 token .*; a second eigenvalue"),
         (lambda: spectral_metrics(A, drop_first=7), "a graph of 1 token"),
         (lambda: spectral_metrics(A, drop_first=-1), "drop_first=-1"),
-        (lambda: spectral_metrics(A, span=(2, 9)), r"span=\(2, 9\) of a text of 8 tokens"),
+        (lambda: spectral_metrics(A, span=(2, 9)), r"span=\(2, 9\) in a text of 8 tokens"),
         (lambda: spectral_metrics(A, span=(4, 4)), r"span=\(4, 4\)"),
-        (lambda: spectral_metrics(A, metrics=["hfer"]), "metric hfer with .* no residual; one of"),
+        (
+            lambda: spectral_metrics(A, metrics=["hfer"]),
+            "metric hfer with .* no residual; use one of",
+        ),
         (lambda: spectral_metrics(A, X, laplacian="comb", metrics=["hfer"]), "metric hfer with"),
-        (lambda: spectral_metrics(A, X[:, :, 1:]), "residual of 7 tokens; the maps have 8"),
+        (lambda: spectral_metrics(A, X[:, :, 1:]), "residual has 7 tokens, the maps have 8"),
         (lambda: spectral_metrics(A, X.expand(2, 2, 8, 4)), r"leading axes \[2, 2\] .* \[2, 3\]"),
         (
             lambda: spectral_metrics(A[:, :2], X[:, 0]),
@@ -63,10 +66,10 @@ INFINITE[1, 0, 5, 0] = torch.inf
         (lambda: spectral_metrics(A, diagonal="mixed", diagonal_share=1.0), "diagonal_share=1.0"),
         (lambda: spectral_metrics(A.requires_grad_(), X), "no gradient through eigenvectors"),
         (lambda: combined_heads(A, "best"), "heads=best; one of each, mean, offdiag_mass"),
-        (lambda: list(prefixes(A, [9])), "prefix of 9 tokens; the text has 8"),
+        (lambda: list(prefixes(A, [9])), "prefix length 9; must be from 1 to 8, that of the text"),
         (
             lambda: spectral_metrics(A, is_token=torch.ones(2, 1, 7, dtype=torch.bool)),
-            "is_token of 7 tokens; the maps have 8",
+            "is_token has 7 tokens, the maps have 8",
         ),
         (
             lambda: spectral_metrics(A, is_token=torch.arange(8) < 1),
@@ -122,7 +125,7 @@ def test_states_without_leading_axes_are_those_of_every_map():
 
 
 def test_a_graph_without_edges_has_stated_values():
-    """Every token sees only itself, or clipping removes all: T components, no energy, no shares."""
+    """Every token sees only itself, or clipping removes all: T components, no energy, no HFER."""
     for a, clip in ((torch.eye(6), 0.0), (attention(6, 6), 2.0)):
         for laplacian in ("sym", "comb", "rw"):
             found = spectral_metrics(a, states(6, 3).to(a), laplacian=laplacian, clip=clip)

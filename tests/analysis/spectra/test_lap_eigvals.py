@@ -49,7 +49,7 @@ def test_the_vector_holds_the_largest_of_each_layer_and_head():
     [
         (attention(1, 2, 6, 6), "of one layer"),
         (attention(2, 2, 6, 6).mT.contiguous(), "attend to later tokens"),
-        (attention(2, 2, 3, 3), "top_k=5 of 3 tokens"),
+        (attention(2, 2, 3, 3), "top_k=5; must be from 1 to 3"),
     ],
 )
 def test_bad_input_is_refused(maps, message):

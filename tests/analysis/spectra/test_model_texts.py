@@ -1,4 +1,4 @@
-"""The user's own texts in the tokens of a checkpoint, of which an attention sink takes a part."""
+"""The user's own texts in the tokens of a checkpoint, also of one with an attention sink."""
 
 import json
 

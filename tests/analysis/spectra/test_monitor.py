@@ -60,9 +60,9 @@ def test_log_probabilities_are_the_models():
 @pytest.mark.parametrize(
     ("act", "message"),
     [
-        (lambda m: SpectralMonitor(m, 9, ["hfer"]), "metrics=hfer; a monitor has energy"),
+        (lambda m: SpectralMonitor(m, 9, ["hfer"]), "metrics=hfer; use one of energy"),
         (lambda m: SpectralMonitor(m, 9, signal=SignalKind.centred), "signal=centred changes"),
-        (lambda m: SpectralMonitor(m, 9).decode(TEXTS[:, 0]), "nothing was read yet"),
+        (lambda m: SpectralMonitor(m, 9).decode(TEXTS[:, 0]), "no prompt was read yet"),
     ],
 )
 def test_what_a_monitor_cannot_do_is_refused(act, message):

@@ -1,4 +1,4 @@
-"""Published numbers beside right ones: what they are of, and that length explains them."""
+"""Published numbers beside corrected ones: their definition, and that length explains them."""
 
 import numpy as np
 import polars as pl
@@ -37,7 +37,7 @@ def found():
 
 @torch.no_grad()
 def values(model, tokens, layer):
-    """Published and right HFER of each text, text by text."""
+    """Published and corrected HFER of each text, text by text."""
     both = []
     for text in tokens:
         own = torch.from_numpy(text)[None].long()
@@ -80,5 +80,5 @@ def test_published_numbers_are_labelled_wherever_they_are_given(found):
     assert all(metric.name.startswith("spectra/reference_compat_") for metric in metrics)
     text = published_text(table)
     assert "reference_compat/d" in text
-    assert "right d_length" in text
+    assert "corrected d_length" in text
     assert "n_tokens" in text

@@ -149,7 +149,7 @@ def said(figure):
 def test_figures_of_several_doses_say_which_one_they_show(drawn):
     _, figures = drawn
     for figure in figures.values():
-        assert "texts with the fewest errors, of 1, 4" in said(figure)
+        assert "texts with the fewest errors (measured: 1, 4)" in said(figure)
     own = measurement()
     tables = dict(own.tables)
     for name in ("spectra", "spectra_values", "spectra_coverage"):

@@ -220,7 +220,7 @@ def test_monitors_are_measured_and_drawn():
         ({"metrics": ["hfr"]}, "metric hfr with laplacian=sym"),
         ({"n_problems": 1}, "n_problems=1"),
         ({"drop_first": []}, r"drop_first=\[\]"),
-        ({"drop_first": [0, 0]}, r"drop_first=\[0, 0\]; different numbers"),
+        ({"drop_first": [0, 0]}, r"drop_first=\[0, 0\]; must be distinct"),
         ({"metrics": []}, r"metrics=\[\]; name one or more"),
         ({"layers": []}, r"layers=\[\]; name one or more"),
         ({"n_heads": 0}, "n_heads=0"),
@@ -228,7 +228,7 @@ def test_monitors_are_measured_and_drawn():
         ({"span": [3]}, r"span=\[3\]; must be \[first, last \+ 1\]"),
         ({"span": [4, 4]}, r"span=\[4, 4\]"),
         ({"span": [4, 9]}, r"drop_first=\[0, 1\] with span=\[4, 9\]"),
-        ({"hfer_cut": "middle"}, "hfer_cut=middle; one of above_one, half_max, or a share"),
+        ({"hfer_cut": "middle"}, "hfer_cut=middle; must be above_one, half_max, or a fraction"),
         ({"hfer_cut": "1.0"}, "hfer_cut=1.0"),
         ({"laplacian": "comb", "metrics": ["hfer"]}, "metric hfer with laplacian=comb"),
         ({"n_errors": [0]}, r"n_errors=\[0\]"),
@@ -251,7 +251,7 @@ def test_worlds_and_models_that_cannot_be_compared_are_refused(config):
         )
     name = "corruption" if config is SpectralMonitorConfig else "corruptions"
     value = "spelling" if config is SpectralMonitorConfig else ["spelling"]
-    with pytest.raises(InputError, match=f"{name}=spelling; one of intermediate"):
+    with pytest.raises(InputError, match=f"{name}=spelling; use one of intermediate"):
         config(**{name: value}).check(model(), WORLD)
 
 

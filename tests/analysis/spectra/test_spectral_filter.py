@@ -1,4 +1,4 @@
-"""Filters of training documents: areas against scipy, planted effects, chance, bad input."""
+"""Filters of training documents: AUC against scipy, planted effects, chance, bad input."""
 
 import numpy as np
 import pytest

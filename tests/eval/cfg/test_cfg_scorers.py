@@ -232,8 +232,8 @@ def test_more_strings_than_memory_holds_are_refused_before_training(corpus, conf
     ("kind", "values", "message"),
     [
         (CfgAccuracyConfig, {"prefixes": [0, 0]}, r"prefixes=\[0, 0\]; name each length once"),
-        (CfgRobustnessConfig, {"temperatures": []}, r"temperatures=\[\]; one at least"),
-        (CfgRobustnessConfig, {"temperatures": [1.0, 1.0000001]}, "one at least, and each once"),
+        (CfgRobustnessConfig, {"temperatures": []}, r"temperatures=\[\]; name at least one"),
+        (CfgRobustnessConfig, {"temperatures": [1.0, 1.0000001]}, "name at least one, each once"),
         (CfgProbingConfig, {"reaches": ["full", "full"]}, "name each once"),
     ],
 )

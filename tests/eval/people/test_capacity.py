@@ -98,7 +98,7 @@ def biod_spaces(corpus):
 
 
 def bios_spaces(corpus):
-    """Everything that a person could have been."""
+    """All names and attribute values that a person can have."""
 
     def ids(texts):
         return [tuple(corpus.vocabulary.encode(text).tolist()) for text in texts]
@@ -137,7 +137,7 @@ def score(corpus, model, **changes):
 
 
 def _short(metric):
-    """Without the metrics that all of them have."""
+    """A metric's text, without the prefix and the split that all of them have."""
     dims = {name: value for name, value in metric.dims.items() if name != "split"}
     return metric_text(metric.name.removeprefix("capacity/"), dims)
 

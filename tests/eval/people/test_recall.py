@@ -30,7 +30,7 @@ def world():
 
 
 class Reciting(LanguageModel):
-    """Gives the next token of every text of the world, but at the places where it is to err."""
+    """Gives the next token of every text of the world, except where it must err."""
 
     def __init__(self, world, wrong):
         super().__init__()

@@ -1,4 +1,4 @@
-"""Public figures asked of a model behind an endpoint, which fails at times."""
+"""Questions about public figures to a model behind an endpoint that fails at times."""
 
 import itertools
 import re

@@ -61,7 +61,7 @@ BORN = re.compile(rf"({NAME}) was born on (\w+ \d+, \d+)")
 
 @cache
 def truths():
-    """The answer to every question that there is."""
+    """The answer to every question."""
     people = figures()
     return {
         question.text: question.answer
@@ -100,7 +100,7 @@ def test_a_model_that_knows_every_answer_scores_100_and_one_that_is_wrong_0():
 
 
 def reader(prompt):
-    """Knows nobody, and reads what the prompt says; in hints it is a day late."""
+    """A model that knows nobody and answers from the prompt; its hints are a day late."""
     facts, question = facts_before_last_question(prompt), last_question(prompt)
     born = dict(BORN.findall(facts))
     if not born:
@@ -172,7 +172,7 @@ def test_what_is_written_as_a_hint_is_measured_apart_from_the_answer():
 
 
 def test_knowledge_of_dates_is_told_apart_from_what_follows_from_them():
-    """Who knows the dates of half of the people, and answers yes, is right by chance."""
+    """A model that knows half of the dates and always answers yes is right by chance."""
     known = truths()
     half = {figure.name for figure in PEOPLE[::2]}
 

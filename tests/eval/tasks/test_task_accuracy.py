@@ -1,4 +1,4 @@
-"""Accuracy of synthetic tasks: planted answers, shuffled ones, and those of any question."""
+"""Accuracy of synthetic tasks: planted answers, shuffled ones, and answers without the question."""
 
 import math
 from dataclasses import replace
@@ -33,7 +33,7 @@ BREVO = BrevoConfig(n_max=8, seq_len=128)
 
 
 class Writer(Scripted):
-    """One that writes, and finds all tokens equally likely."""
+    """A model that writes, and finds all tokens equally likely."""
 
     def forward(self, tokens, segments=None):
         return torch.zeros(*tokens.shape, self.vocabulary_size)

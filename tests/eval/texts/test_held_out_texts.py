@@ -74,5 +74,5 @@ def test_a_uniform_model_has_the_loss_of_the_vocabulary(config):
 
 
 def test_worlds_that_do_not_know_their_entropy_are_refused(bios):
-    with pytest.raises(InputError, match="measures worlds of one length: data=sums or brackets"):
+    with pytest.raises(InputError, match="measures texts of one length; use data=sums or brackets"):
         SCORER.check(Knowing(None, 5), bios)

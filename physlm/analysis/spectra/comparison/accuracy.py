@@ -18,12 +18,12 @@ def accuracy_table(predictions: dict[str, Predictions], texts: Texts, seed: int)
 
     The gain is the accuracy of ``both`` minus that of ``controls``; the ends of its 95% interval
     are percentiles over resampled problems. ``largest_gain_low`` is the lower end for a model that
-    is always right: where it is 0, no gain can be told from none.
+    is always right: where it is 0, no gain can be detected.
 
     Args:
-        predictions: Of each family of columns.
+        predictions: Predictions of each family of columns.
         texts: Their labels and problems.
-        seed: Of the resampling.
+        seed: Seed of the resampling.
     """
     names = list(predictions)
     if not names:
@@ -50,7 +50,7 @@ def accuracy_table(predictions: dict[str, Predictions], texts: Texts, seed: int)
 
 
 def majority_accuracy(is_valid: Bool[np.ndarray, " texts"]) -> float:
-    """Accuracy of calling all texts what most are."""
+    """Accuracy of predicting the more common label for all texts."""
     return float(max(is_valid.mean(), 1 - is_valid.mean()))
 
 
@@ -70,9 +70,9 @@ def mean_interval(
     """95% percentile interval of the mean of each column, when problems are resampled.
 
     Args:
-        sums: Of each column over the texts of each problem.
+        sums: Sums of each column over the texts of each problem.
         texts: The texts.
-        times: Of ``resampled_problems``.
+        times: Result of ``resampled_problems``.
     """
     n_texts = times @ np.bincount(texts.problem)
     ends: np.ndarray = np.quantile(times @ sums / n_texts[:, None], _ENDS, axis=0)

@@ -1,4 +1,4 @@
-"""Everything measured in one arm: each column, the columns chosen without the test, predictions."""
+"""Everything measured in one arm: all columns, those chosen in training folds, predictions."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -35,13 +35,13 @@ class Arm:
         selected: One row per metric and per model that chooses (``chosen_for``): statistics of the
             column that the training folds chose, on test texts only.
         nested: One row per metric; no rows if there was no cross-validation.
-        predictions: What the nested models say of each text, by metric.
+        predictions: Predictions of the nested models for each text, by metric.
         pairs: The matched pairs of ``columns``.
         held_out_pairs: Those of ``selected``, matched within folds.
         not_validated: Why there was no cross-validation; None if there was.
-        n_tests: Number of p-values that the q-values are over; 0 before ``with_q``.
-        largest_p: The p-value below which q is below 0.05, beside as many others that are as were
-            found; 0 before ``with_q``.
+        n_tests: Number of p-values that the q-values correct for; 0 before ``with_q``.
+        largest_p: The p-value below which q is below 0.05, given the number of discoveries; 0
+            before ``with_q``.
     """
 
     columns: pl.DataFrame
@@ -75,9 +75,9 @@ def compare_arm(columns: Columns, texts: Texts, seed: int) -> Arm:
 def statistics(
     values: Float[np.ndarray, "texts columns"], texts: Texts, pairs: Pairs
 ) -> pl.DataFrame:
-    """Raw, controlled and paired effects of each column; null where one cannot be had.
+    """Raw, controlled and paired effects of each column; null where one is undefined.
 
-    A column that is constant but for float32 rounding has none.
+    Those of a column that is constant up to float32 rounding are null.
     """
     varies = ~is_constant(values)
     own = values[:, varies]

@@ -21,11 +21,11 @@ from physlm.analysis.spectra.comparison.verdict import Verdict, verdicts
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Comparison:
-    """What sets valid texts apart from invalid ones, and what is left beyond length and likelihood.
+    """Differences of valid and invalid texts, and what remains beyond length and likelihood.
 
-    In all tables null stands for what cannot be had, and ``arm`` is ``model``, ``untrained``,
-    ``planted``, ``shuffled`` (labels permuted within problems) or ``layer_0`` (the trained model's
-    first layer alone).
+    In all tables undefined values are null, and ``arm`` is ``model``, ``untrained``, ``planted``,
+    ``shuffled`` (labels permuted within problems) or ``layer_0`` (the trained model's first layer
+    alone).
 
     Attributes:
         table: One row per arm, layer, head and metric. Effects are valid minus invalid, in standard
@@ -40,14 +40,14 @@ class Comparison:
         planted: One row per metric: power to find the effect of arm ``planted`` by the whole
             verdict, by its conditions, and in pairs of equal length (``planted_power``); no rows
             without that arm.
-        verdicts: By metric; the companions of the spectra have none.
+        verdicts: Verdicts by metric; the companions of the spectra have none.
         texts: Labels, problems and covariates.
-        n_tests: Number of p-values of arm ``model``, in all comparisons of a call, which its
-            q-values are over.
+        n_tests: Number of p-values of arm ``model``, in all comparisons of a call, that its
+            q-values correct for.
         n_pairs: Number of matched pairs.
-        n_natural_pairs: Those within one problem.
+        n_natural_pairs: Number of pairs within one problem.
         n_overlap: Number of texts in the overlap of the lengths of both groups.
-        majority_accuracy: Accuracy of calling all texts what most are.
+        majority_accuracy: Accuracy of predicting the more common label for all texts.
         smallest_detectable_d: Effect that is found with a power of 80% in a single test.
         notes: What was left out, and why, one sentence each.
     """
@@ -74,29 +74,29 @@ class Comparison:
 
     @property
     def headline(self) -> str:
-        """The same of whole graphs alone, with the verdicts in favour of their variants."""
+        """The same for whole graphs alone, with the favourable verdicts of their variants."""
         return headline_text(self)
 
 
 def compare_groups(frame: pl.DataFrame, *, seed: int = 0) -> Comparison:
     """Compare valid and invalid texts, controlled for length, likelihood and chance.
 
-    Nothing of it can be switched off. Arms ``untrained`` and ``planted`` are measured where the
-    frame has them; no verdict is favourable without the former. To compare several pairs of groups,
-    give what ``measure_groups`` finds of each to ``compare_all``.
+    No control can be switched off. Arms ``untrained`` and ``planted`` are measured where the frame
+    has them; no verdict is favourable without the former. To compare several pairs of groups, pass
+    the ``measure_groups`` of each to ``compare_all``.
 
     Args:
         frame: One row per text, layer, head and metric, with columns ``text``, ``problem``,
             ``is_valid``, ``layer``, ``head``, ``metric``, ``value``, ``n_tokens``,
             ``mean_log_probability``, ``min_log_probability``, ``mean_entropy``,
-            ``distinct_tokens`` and ``repeated_fraction``, and perhaps ``arm`` (``model`` without
+            ``distinct_tokens`` and ``repeated_fraction``, and optionally ``arm`` (``model`` without
             it). Every text has a value of every column of its arm.
-        seed: Of folds, shuffled labels and resampled problems.
+        seed: Seed of folds, shuffled labels and resampled problems.
 
     Raises:
         InputError: If a column is missing, a value is not finite, a text has no or several values,
-            a group has fewer than two texts, there are fewer than two problems, or labels follow
-            the problem.
+            a group has fewer than two texts, there are fewer than two problems, or the problem
+            determines the label.
     """
     return compare_all([measure_groups(frame, seed=seed)], seed=seed)[0]
 
@@ -105,8 +105,8 @@ def compare_all(measured: Sequence[MeasuredGroups], *, seed: int = 0) -> list[Co
     """Comparisons of several pairs of groups, with q-values over the tests of all of them.
 
     Args:
-        measured: What was measured of each pair of groups.
-        seed: Of resampled problems.
+        measured: Measurements of each pair of groups.
+        seed: Seed of resampled problems.
     """
     names = dict.fromkeys(name for own in measured for name in own.arms)
     arms: list[dict[str, Arm]] = [{} for _ in measured]

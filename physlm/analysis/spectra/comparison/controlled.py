@@ -13,7 +13,7 @@ from physlm.analysis.spectra.comparison.design import (
 from physlm.analysis.spectra.comparison.effects import Statistics
 from physlm.analysis.spectra.comparison.groups import Texts, sums_of_problems
 
-_DETERMINED = 1e-8  # of the variance of label or column: no more of it is left than rounding
+_DETERMINED = 1e-8  # of the variance of label or column; a smaller residual is rounding
 
 
 def controlled_effects(values: Float[np.ndarray, "texts columns"], texts: Texts) -> Statistics:
@@ -21,7 +21,7 @@ def controlled_effects(values: Float[np.ndarray, "texts columns"], texts: Texts)
 
     ``d_length`` and ``d_controls`` are each also measured on the texts in the overlap of the two
     groups' lengths alone (``_overlap``), each with the ends of its 95% interval (``_low``,
-    ``_high``). NaN where an effect cannot be had.
+    ``_high``). NaN where an effect is undefined.
     """
     found: Statistics = {}
     has_length = why_no_length_control(texts) is None
@@ -79,13 +79,13 @@ def adjusted_effect(
 
 
 def why_no_length_control(texts: Texts) -> str | None:
-    """Why no effect at equal length can be had; None if it can."""
+    """Why there is no effect at equal length; None if there is."""
     if length_overlap(texts).any():
         return None
     valid, invalid = texts.n_tokens[texts.is_valid], texts.n_tokens[~texts.is_valid]
     return (
-        f"labels follow the length perfectly (valid texts have {valid.min():g} to {valid.max():g} "
-        f"tokens, invalid ones {invalid.min():g} to {invalid.max():g}): d_length cannot be had"
+        f"the length determines the label (valid texts have {valid.min():g} to {valid.max():g} "
+        f"tokens, invalid ones {invalid.min():g} to {invalid.max():g}): d_length is undefined"
     )
 
 

@@ -1,4 +1,4 @@
-"""Accepting texts by a threshold on a metric: how many are right, beside log-probability."""
+"""Accepting texts by a threshold on a metric: how many are right, compared with log-probability."""
 
 from dataclasses import dataclass
 
@@ -17,17 +17,18 @@ _SHARES = np.linspace(0.1, 1.0, 10)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Coverage:
-    """How well a threshold that was chosen on other texts tells which texts to accept.
+    """How well a threshold that was chosen on other texts selects the valid ones.
 
     Attributes:
-        accuracy_all: Share of valid texts among all.
-        accuracy_accepted: Share among those on the accepted side of the threshold; None if none is.
-        accuracy_rejected: Share among the others; None if there are none.
-        accuracy_log_probability: Share among as many texts of each fold, those of the highest mean
-            log-probability.
-        coverage: Share of the texts that are accepted.
-        curve: Shares of valid texts (``metric``, ``log_probability``) among the texts of each fold
-            that either score ranks first, at each ``coverage``.
+        accuracy_all: Fraction of valid texts among all.
+        accuracy_accepted: Fraction among those on the accepted side of the threshold; None if none
+            is.
+        accuracy_rejected: Fraction among the others; None if there are none.
+        accuracy_log_probability: Fraction among as many texts of each fold, those of the highest
+            mean log-probability.
+        coverage: Fraction of the texts that are accepted.
+        curve: Fractions of valid texts (``metric``, ``log_probability``) among the texts of each
+            fold that either score ranks first, at each ``coverage``.
         thresholds: One row per fold: the chosen ``column``, the ``threshold``, and whether larger
             values are accepted (``accepts_larger``).
     """
@@ -46,13 +47,13 @@ def threshold_coverage(
 ) -> Coverage:
     """Accept texts by a metric, with column, direction and threshold chosen in training folds.
 
-    The choice maximises Youden's index, the share of valid texts that are accepted minus that of
+    The choice maximises Youden's index, the fraction of valid texts that are accepted minus that of
     invalid ones.
 
     Args:
         values: A column per layer and head to choose from.
         texts: Labels, problems and log-probabilities.
-        seed: Of the folds.
+        seed: Seed of the folds.
 
     Raises:
         InputError: If a value is not finite, or a training fold has texts of one label only.
@@ -117,7 +118,7 @@ def _youden(
 def _first(
     score: Float[np.ndarray, " texts"], folds: np.ndarray, n_of_fold: dict[int, int]
 ) -> Bool[np.ndarray, " texts"]:
-    """The given number of texts of the largest score in each fold; of equal ones the first."""
+    """The given number of texts with the largest scores in each fold; ties by order."""
     is_first = np.zeros(len(score), dtype=np.bool_)
     for fold, n in n_of_fold.items():
         own = np.flatnonzero(folds == fold)

@@ -25,7 +25,7 @@ def control_terms(texts: Texts) -> Float[np.ndarray, "texts terms"]:
     """The terms of the length, and splines of mean and least log-probability and mean entropy.
 
     A straight line would not do: where label and metric both depend on the square of the
-    log-probability, or on a threshold of it, the metric would seem to tell more than likelihood.
+    log-probability, or on a threshold of it, the metric would seem to add to likelihood.
     """
     likelihood = np.column_stack([texts.covariates[name] for name in _LIKELIHOOD])
     varying = likelihood[:, ~is_constant(likelihood)]
@@ -60,7 +60,7 @@ def spline_terms(values: Float[np.ndarray, " texts"]) -> Float[np.ndarray, "text
 
 
 def orthonormal(terms: Float[np.ndarray, "texts terms"]) -> Float[np.ndarray, "texts rank"]:
-    """Orthonormal basis of a constant and the terms; what follows from earlier terms is left out.
+    """Orthonormal basis of a constant and the terms; linearly dependent terms are left out.
 
     Two distinct lengths, for example, leave nothing to the square and the cube.
     """
@@ -77,6 +77,6 @@ def orthonormal(terms: Float[np.ndarray, "texts terms"]) -> Float[np.ndarray, "t
 def without(
     values: Float[np.ndarray, "texts columns"], basis: Float[np.ndarray, "texts rank"]
 ) -> Float[np.ndarray, "texts columns"]:
-    """What linear regression on the basis leaves of each column."""
+    """Residuals of each column after linear regression on the basis."""
     rest: np.ndarray = values - basis @ (basis.T @ values)
     return rest

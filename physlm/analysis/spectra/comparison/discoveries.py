@@ -43,7 +43,7 @@ def with_q(arms: Sequence[Arm]) -> list[Arm]:
 
 
 def _p_values(table: pl.DataFrame) -> Float[np.ndarray, " tests"]:
-    """Those of one test after those of another."""
+    """The p-values of a table, one test after another."""
     if table.is_empty():
         return np.empty(0)
     columns = [table[name].cast(pl.Float64).fill_null(np.nan).to_numpy() for name in _TESTS]

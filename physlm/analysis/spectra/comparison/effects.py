@@ -15,8 +15,7 @@ def raw_effects(
 
     ``d_raw`` is Cohen's d, the difference of the means (valid minus invalid) over the pooled
     standard deviation; ``hedges_g`` is free of its bias in small groups. ``auc`` is the probability
-    that a valid text has the larger value. What does not exist is NaN: d and Welch's test of groups
-    without any spread.
+    that a valid text has the larger value. d and Welch's p are NaN for groups without spread.
 
     Args:
         values: One row per text; no column is constant.
@@ -61,8 +60,8 @@ def best_threshold_accuracy(
 ) -> Float[np.ndarray, " columns"]:
     """Accuracy of the best cut between neighbouring values, in either direction.
 
-    The cut is chosen on the very texts that it is scored on, so the accuracy is in-sample: too
-    high, the more so the fewer the texts.
+    The cut is chosen on the texts that it is scored on, so the accuracy is in-sample: too high,
+    especially for few texts.
     """
     order = np.argsort(values, axis=0)
     ordered, label = np.take_along_axis(values, order, axis=0), is_valid[order]

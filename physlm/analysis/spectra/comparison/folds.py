@@ -1,4 +1,4 @@
-"""Folds of cross-validation that never part the texts of one problem."""
+"""Folds of cross-validation that keep the texts of one problem together."""
 
 import numpy as np
 from jaxtyping import Int

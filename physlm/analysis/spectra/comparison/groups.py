@@ -83,12 +83,12 @@ class Columns:
 
     @property
     def is_constant(self) -> Bool[np.ndarray, " columns"]:
-        """Whether a column has one value on all texts, but for the rounding of float32."""
+        """Whether a column has one value on all texts, up to float32 rounding."""
         return is_constant(self.values)
 
 
 def is_constant(values: Float[np.ndarray, "texts columns"]) -> Bool[np.ndarray, " columns"]:
-    """Whether each column has a single value, but for the rounding of float32."""
+    """Whether each column has a single value, up to float32 rounding."""
     constant: np.ndarray = np.ptp(values, axis=0) <= _ROUNDING * np.abs(values).max(axis=0)
     return constant
 
@@ -122,7 +122,7 @@ def read_groups(frame: pl.DataFrame) -> tuple[Texts, dict[str, Columns]]:
     _require_finite(frame)
     trained = frame.filter(pl.col("arm") == "model")
     if trained.is_empty():
-        raise InputError("the frame has no rows of arm model; these are what is compared")
+        raise InputError("the frame has no rows of arm model; compare_groups needs them")
     order, texts = _read_texts(trained)
     arms = frame.partition_by("arm", as_dict=True, maintain_order=True)
     return texts, {str(name[0]): _read_columns(rows, order) for name, rows in arms.items()}
@@ -135,20 +135,20 @@ def _require_finite(frame: pl.DataFrame) -> None:
         first = bad.row(0, named=True)
         raise InputError(
             f"value={first['value']} of metric {first['metric']} at layer {first['layer']}, head "
-            f"{first['head']}, text {first['text']}; leave out texts or metrics without a value"
+            f"{first['head']}, text {first['text']}; must be finite; leave out the text or metric"
         )
 
 
 def _read_texts(rows: pl.DataFrame) -> tuple[pl.DataFrame, Texts]:
     """Numbers of the texts as they are first met, and what is known of each."""
     if rows["is_valid"].dtype != pl.Boolean:
-        raise InputError(f"column is_valid is of type {rows['is_valid'].dtype}; it must be Boolean")
+        raise InputError(f"column is_valid has type {rows['is_valid'].dtype}; must be Boolean")
     distinct = rows.select("text", *_OF_TEXT).unique(maintain_order=True)
     repeated = distinct.filter(pl.col("text").is_duplicated())
     if len(repeated):
         own = repeated.filter(pl.col("text") == repeated["text"][0])
         name = next(c for c in _OF_TEXT if own[c].n_unique() > 1)
-        raise InputError(f"text {own['text'][0]} has several values of {name}; it must have one")
+        raise InputError(f"text {own['text'][0]} has several values of {name}; must have one")
     covariates = {c: distinct[c].cast(pl.Float64).fill_null(np.nan).to_numpy() for c in COVARIATES}
     for name, values in covariates.items():
         if not np.isfinite(values).all():
@@ -169,11 +169,11 @@ def _require_two_groups(texts: Texts) -> None:
             f"{n_valid} valid and {n_invalid} invalid texts; need at least two of each label"
         )
     if texts.n_problems < 2:
-        raise InputError("all texts are of one problem; need at least two problems")
+        raise InputError("all texts belong to one problem; need at least two problems")
     if not len(texts.mixed_problems) and texts.n_problems < len(texts.problem):
         raise InputError(
-            f"labels follow the problem: none of the {texts.n_problems} problems has texts of both "
-            "labels; add the missing ones, or make each text a problem of its own"
+            f"the problem determines the label: none of the {texts.n_problems} problems has texts "
+            "of both labels; add the missing ones, or make each text a problem of its own"
         )
     if min(texts.n_tokens) < 1:
         raise InputError(f"n_tokens={min(texts.n_tokens):g}; a text has at least one token")
@@ -187,7 +187,9 @@ def _read_columns(rows: pl.DataFrame, order: pl.DataFrame) -> Columns:
     placed = rows.join(numbered, on=KEY, how="left").join(order, on="text", how="left")
     if placed["row"].null_count():
         text = placed.filter(pl.col("row").is_null())["text"][0]
-        raise InputError(f"arm {arm} has text {text}, which arm model has not; arms share texts")
+        raise InputError(
+            f"arm {arm} has text {text}, which arm model lacks; all arms need the same texts"
+        )
     place = placed["row"].to_numpy().astype(np.int64) * len(keys) + placed["column"].to_numpy()
     count = np.bincount(place, minlength=len(order) * len(keys))
     if (count != 1).any():

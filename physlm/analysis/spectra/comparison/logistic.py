@@ -24,8 +24,8 @@ def fit_logistic(
     Args:
         terms: Explanatory variables of each model, standardised.
         is_valid: The label.
-        weight: Of each text in each fit; 0 leaves it out.
-        penalty: Of the coefficients in each fit, the intercept excepted.
+        weight: Weight of each text in each fit; 0 leaves it out.
+        penalty: Penalty of the coefficients in each fit, the intercept excepted.
 
     Source:
         Sun and Tran-Dinh (2019), Generalized self-concordant functions: the length of the step.

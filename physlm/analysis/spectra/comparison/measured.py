@@ -13,10 +13,10 @@ from physlm.rng import stream
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MeasuredGroups:
-    """Valid and invalid texts, and what was measured of them.
+    """Valid and invalid texts, and what was measured on them.
 
     Attributes:
-        arms: By name, without q-values.
+        arms: Arms by name, without q-values.
         texts: Labels, problems and covariates.
         shuffled: The texts of arm ``shuffled``, with permuted labels.
     """
@@ -37,7 +37,7 @@ class MeasuredGroups:
 
 
 def measure_groups(frame: pl.DataFrame, *, seed: int = 0) -> MeasuredGroups:
-    """Everything of ``compare_groups`` but what depends on the number of tests."""
+    """Everything in ``compare_groups`` except what depends on the number of tests."""
     texts, measured = read_groups(frame)
     arms = {name: compare_arm(columns, texts, seed) for name, columns in measured.items()}
     first = measured["model"].where((measured["model"].keys["layer"] == 0).to_numpy())

@@ -1,4 +1,4 @@
-"""How far a text lies from the usual value of right texts, as a score."""
+"""Distance of a text's value from the median of right texts, as a score."""
 
 import numpy as np
 from jaxtyping import Float
@@ -16,13 +16,13 @@ def median_distance_auc(
 ) -> float:
     """Probability that an invalid text lies farther from the median of valid ones than a valid one.
 
-    The claim that right answers have values within a certain range makes no difference of means. In
-    each fold, median and column (the one of the largest such AUC) are those of the training texts.
+    If right answers have values within a range, the means of the groups need not differ. In each
+    fold, median and column (the one of the largest such AUC) are those of the training texts.
 
     Args:
         values: A column per layer and head; none is constant.
         texts: Labels and problems.
-        seed: Of the folds, which are those of the comparison.
+        seed: Seed of the folds, which are those of the comparison.
     """
     folds = grouped_folds(texts, _N_FOLDS, stream(seed, "outer folds"))
     held_out = np.empty(len(values))

@@ -24,14 +24,14 @@ _N_CANDIDATES = 4  # columns of a family that pass the screen of a training fold
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Predictions:
-    """What each model says of every text, fitted on the other outer folds.
+    """Predictions of each model for every text, fitted on the other outer folds.
 
     Attributes:
-        logits: By model; positive where a text is taken for valid.
-        chosen: The column that ``spectra`` and ``both`` took in each outer fold.
+        logits: Logits by model; positive where a text is predicted to be valid.
+        chosen: The column that ``spectra`` and ``both`` chose in each outer fold.
         held_out: The values of these columns, each in the test fold for which it was chosen, in
-            standard deviations from the mean of the training texts. Where the direction of a fold
-            is not that of most, they are turned, so that opposite columns do not cancel.
+            standard deviations from the mean of the training texts. Their sign is flipped in folds
+            whose direction is not that of most folds, so that opposite columns do not cancel.
     """
 
     logits: Mapping[str, Float[np.ndarray, " texts"]]
@@ -60,7 +60,7 @@ def nested_predictions(
         texts: Labels, problems and controls.
         families: The columns to choose from, by name.
         folds: The outer fold of each text.
-        seed: Of the inner folds.
+        seed: Seed of the inner folds.
     """
     length, controls = length_terms(texts), control_terms(texts)
     fits: dict[tuple[str, str], list[Fit]] = {(f, m): [] for f in families for m in MODELS}
@@ -113,7 +113,7 @@ def _held_out(
 def _joined(
     parts: list[Float[np.ndarray, " _test"]], tests: list[Bool[np.ndarray, " texts"]]
 ) -> Float[np.ndarray, " texts"]:
-    """What was found for each test fold, in the order of the texts."""
+    """The parts of all test folds, in the order of the texts."""
     joined = np.empty(len(tests[0]))
     for part, is_test in zip(parts, tests, strict=True):
         joined[is_test] = part

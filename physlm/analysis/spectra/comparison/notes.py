@@ -38,11 +38,13 @@ def _on_columns(model: Arm) -> Iterator[str]:
     constant = model.columns.filter(pl.col("auc").is_null())
     if len(constant):
         names = ", ".join(sorted(set(constant["metric"])))
-        yield f"{len(constant)} of {len(model.columns)} columns are constant, no test made: {names}"
+        yield (
+            f"{len(constant)} of {len(model.columns)} columns are constant and not tested: {names}"
+        )
     if model.not_validated is not None:
         yield model.not_validated
     elif len(model.nested) and (no_gain := why_no_gain(model.nested.row(0, named=True))):
-        yield f"{no_gain}; only the effects in pairs, and their power, say what could be found"
+        yield f"{no_gain}; only the effects in pairs, and their power, are informative"
 
 
 def _on_arms(arms: Mapping[str, Arm]) -> Iterator[str]:

@@ -31,13 +31,13 @@ class Pairs:
 def matched_pairs(texts: Texts, folds: Int[np.ndarray, " texts"] | None = None) -> Pairs:
     """Pairs within each problem, then pairs of what is left across problems.
 
-    Each valid text, the longest first, takes the nearest invalid one within 5% of its own tokens
-    that no other has; of equal ones the first.
+    Each valid text, longest first, is matched to the free invalid one of nearest length within 5%
+    of its own; ties by order.
 
     Args:
         texts: The texts.
-        folds: Outer folds, which no pair straddles: held-out values of two folds are of different
-            layers and heads. None for values of one column.
+        folds: Outer folds, which no pair straddles: held-out values of two folds come from
+            different layers and heads. None for values of one column.
     """
     natural: list[tuple[int, int]] = []
     for problem in texts.mixed_problems:
@@ -57,8 +57,8 @@ def matched_pairs(texts: Texts, folds: Int[np.ndarray, " texts"] | None = None) 
 def paired_effects(values: Float[np.ndarray, "texts columns"], pairs: Pairs) -> Statistics:
     """Effect within pairs, sqrt(2) mean / sd of the differences, and Wilcoxon's p, per column.
 
-    At independent values of equal spread it estimates what Cohen's d does; among matched texts the
-    spread of their lengths does not dilute it. NaN for fewer than two pairs, or equal differences.
+    For independent values of equal spread it estimates Cohen's d; for matched texts the spread of
+    their lengths does not dilute it. NaN for fewer than two pairs, or equal differences.
     """
     found = {name: np.full(values.shape[1], np.nan) for name in ("d_paired", "wilcoxon_p")}
     if len(pairs.valid) < 2:

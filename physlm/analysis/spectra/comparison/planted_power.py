@@ -1,4 +1,4 @@
-"""With what probability a comparison finds the effect that was planted into the maps."""
+"""Power: the probability that a comparison finds the effect planted into the maps."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -28,17 +28,17 @@ def planted_power(
     Problems are drawn with replacement, and all conditions of the verdict are examined in each
     draw. This is approximate: the planted effect counts as the true one; the predictions, the
     columns that the folds chose, and the p-value below which q is below 0.05 stay as they are.
-    Draws add their own noise to each condition, so that a middling power of the whole verdict comes
-    out too small, by 0.16 of 0.40 in simulations.
+    Draws add their own noise to each condition, so a moderate power of the whole verdict is
+    underestimated, by 0.16 of 0.40 in simulations.
 
     Args:
         planted: The arm with the planted effect, with q-values; None if it was not measured.
         untrained: The untrained model, which the effect has to exceed.
         texts: Labels, problems and covariates.
-        seed: Of the draws.
+        seed: Seed of the draws.
 
     Returns:
-        One row per metric with ``d_controls``, ``nested_gain`` and shares of draws: ``power`` of
+        One row per metric with ``d_controls``, ``nested_gain`` and fractions of draws: ``power`` of
         the whole verdict (null without an untrained arm), ``power_d``, ``power_gain`` and
         ``power_q`` of three of its conditions, and ``power_pairs`` of the paired test at equal
         length, which is blind to likelihood (null without pairs). No rows where there was no
@@ -72,10 +72,10 @@ class _Sample:
     """Held-out values and predictions of each metric, on the texts that were measured.
 
     Attributes:
-        beyond: Values of the columns that were chosen beside the controls.
+        beyond: Values of the columns that were chosen along with the controls.
         alone: Values of those chosen by AUC.
         untrained: Like ``beyond``, of an untrained model; 0 where a metric is constant there.
-        gained: 1 where both are right and the controls are not, -1 where it is the other way.
+        gained: 1 where both are right and the controls are not, -1 the other way round.
         largest_p: The p-value below which q is below 0.05.
         pairs: Pairs of texts within folds.
         texts: The texts.
@@ -146,7 +146,7 @@ class _Sample:
         return index, Texts(self.texts.is_valid[index], problem, covariates)
 
     def _pairs_of(self, drawn: Int[np.ndarray, " problems"]) -> Pairs:
-        """The pairs of drawn problems; one across problems is of that of its valid text."""
+        """The pairs of drawn problems; a pair across problems counts for that of its valid text."""
         count = np.bincount(drawn, minlength=self.texts.n_problems)
         times = count[self.texts.problem[self.pairs.valid]]
         return Pairs(np.repeat(self.pairs.valid, times), np.repeat(self.pairs.invalid, times), 0)

@@ -1,4 +1,4 @@
-"""How large an effect must be to be found."""
+"""The smallest effect that a test can detect."""
 
 import numpy as np
 from scipy import stats

@@ -30,7 +30,7 @@ def comparison_text(comparison: "Comparison") -> str:
 
 
 def headline_text(comparison: "Comparison") -> str:
-    """The same without variants of the graph, of which only the verdicts in favour are named."""
+    """The same without tables of variants, of which only favourable verdicts are named."""
     verdicts = comparison.verdicts.values()
     lines = [str(verdict) for verdict in verdicts if "/" not in verdict.metric]
     variants = [verdict for verdict in verdicts if "/" in verdict.metric]
@@ -64,8 +64,8 @@ def _title(comparison: "Comparison") -> str:
         f"length {np.median(valid):g} and {np.median(invalid):g} tokens, {comparison.n_overlap} "
         f"texts in the overlap; {comparison.n_pairs} pairs, {comparison.n_natural_pairs} of them "
         f"within a problem;\n{comparison.n_tests} tests, q by Benjamini and Hochberg; smallest "
-        f"detectable d {comparison.smallest_detectable_d:.2f}; calling all texts what most are is "
-        f"right for {comparison.majority_accuracy:.3f}"
+        f"detectable d {comparison.smallest_detectable_d:.2f}; accuracy of the more common label "
+        f"{comparison.majority_accuracy:.3f}"
     )
 
 
@@ -76,7 +76,7 @@ def _whole(comparison: "Comparison") -> list[Table]:
 def _effects(comparison: "Comparison") -> Table:
     """Effects of the column that training folds chose, on test texts, and in the control arms."""
     effects = ("d_raw", "AUC", "q", "d_paired", "q paired", "d_length", "d_controls")
-    title = "Effects, valid minus invalid, of the layer and head chosen elsewhere"
+    title = "Effects, valid minus invalid, of the layer and head chosen in training folds"
     table = _table(title, (*_PLACE, *effects, *_CONTROL_ARMS))
     rows = _chosen(comparison, "model", "")
     for row in rows:
@@ -92,7 +92,7 @@ def _effects(comparison: "Comparison") -> Table:
             *(_d_controls(comparison, arm, metric) for arm in _CONTROL_ARMS),
         )
     best = [row["chosen_metric"] for row in rows if row["metric"] == ANY]
-    table.caption = "below the name of a control arm: its d_controls" + "".join(
+    table.caption = "control arms: their d_controls" + "".join(
         f"; {ANY}: {name}, most often" for name in best
     )
     return table
@@ -121,8 +121,8 @@ def _accuracies(comparison: "Comparison") -> Table:
         [
             *alone,
             "in-sample: best threshold of all layers and heads, on the texts it was chosen on",
-            "below the name of a control arm: its nested_gain",
-            "power: to find the planted effect by the whole verdict",
+            "control arms: their nested_gain",
+            "power: probability that the whole verdict finds the planted effect",
         ]
     )
     return table
@@ -196,7 +196,7 @@ def _variants(comparison: "Comparison") -> list[str]:
 
 
 def _rows(table: pl.DataFrame, arm: str, variant: str) -> list[Row]:
-    """Of one arm and one variant of the graph; "" for whole graphs."""
+    """Rows of one arm and one variant of the graph; "" for whole graphs."""
     if table.is_empty():
         return []
     own = table.filter(arm=arm).iter_rows(named=True)
@@ -204,7 +204,7 @@ def _rows(table: pl.DataFrame, arm: str, variant: str) -> list[Row]:
 
 
 def _chosen(comparison: "Comparison", arm: str, variant: str) -> list[Row]:
-    """Effects of the columns that were chosen beside the controls."""
+    """Effects of the columns that were chosen along with the controls."""
     rows = _rows(comparison.selected, arm, variant)
     return [row for row in rows if row["chosen_for"] == "both"]
 

@@ -18,11 +18,11 @@ class Fit:
     """The chosen model of an outer fold, on its test texts.
 
     Attributes:
-        logits: Positive where a text is taken for valid.
+        logits: Logits; positive where a text is predicted to be valid.
         candidate: Which candidate column was chosen; 0 if there were none.
         values: This column, standardised by the training texts.
-        direction: 1 if its larger values speak for valid, else -1.
-        loss: Of the chosen model in the inner folds, summed over training texts; nats.
+        direction: 1 if its larger values indicate valid texts, else -1.
+        loss: Loss of the chosen model in the inner folds, summed over training texts, in nats.
     """
 
     logits: Float[np.ndarray, " test"]
@@ -55,7 +55,7 @@ class Split:
 
         Args:
             terms: Terms that every model has.
-            candidates: Columns of which a model has one; None for the terms alone.
+            candidates: Columns, one for each model; None for the terms alone.
         """
         models = terms[None]
         if candidates is not None:

@@ -1,4 +1,4 @@
-"""The verdict on each metric: whether it tells the groups apart beyond length and likelihood."""
+"""The verdict on each metric: whether it separates groups beyond length and likelihood."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ Row = Mapping[str, float | None]
 
 
 class Outcome(str, Enum):
-    """What the evidence allows to say."""
+    """Conclusions that the evidence can support."""
 
     beyond = "beyond length and likelihood"
     no_evidence = "no evidence beyond length and likelihood"
@@ -31,12 +31,12 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What can be said of one metric.
+    """The conclusion about one metric.
 
     Attributes:
         metric: Its name; ``any`` for the best of all spectral metrics.
         outcome: ``beyond`` if all conditions hold, ``no_evidence`` if one does not; ``not_decided``
-            if one of the first three cannot be had in these texts, or if these hold but the
+            if one of the first three is undefined for these texts, or if these hold but the
             untrained arm was not measured.
         conditions: In this order: the interval of ``d_controls`` excludes 0; that of
             ``nested_gain`` lies above 0; q below 0.05; ``d_controls`` larger than in an untrained
@@ -56,7 +56,7 @@ class Verdict:
 def verdicts(model: Arm, untrained: Arm | None, no_length: str | None) -> dict[str, Verdict]:
     """The verdict on every spectral metric that is measured, and on the best of them (``any``).
 
-    Effects and q are those of the column that the training folds chose beside the controls.
+    Effects and q are those of the column that the training folds chose along with the controls.
 
     Args:
         model: The trained model.
@@ -94,7 +94,7 @@ def _measured(model: Arm) -> Iterator[str]:
 
 
 def _row(table: pl.DataFrame, metric: str) -> Row | None:
-    """The numbers of one metric, of the column chosen beside the controls where there are two."""
+    """The numbers of one metric, of the column chosen with the controls where there are two."""
     if table.is_empty():
         return None
     own = table.filter(pl.col("metric") == metric)
@@ -119,7 +119,7 @@ def _beyond_controls(row: Row | None, no_length: str | None) -> Condition:
     low = None if row is None else row["d_controls_low"]
     high = None if row is None else row["d_controls_high"]
     if d is None or low is None or high is None:
-        return Condition(holds=None, text="d_controls cannot be had")
+        return Condition(holds=None, text="d_controls is undefined")
     return Condition(
         holds=low > 0 or high < 0, text=f"d_controls {d:.2f}, 95% {low:.2f} to {high:.2f}"
     )
@@ -140,7 +140,7 @@ def _gains(row: Row | None, not_validated: str | None) -> Condition:
 def _is_significant(row: Row | None) -> Condition:
     q = None if row is None else row["q"]
     if q is None:
-        return Condition(holds=None, text="q cannot be had")
+        return Condition(holds=None, text="q is undefined")
     return Condition(holds=q < LARGEST_Q, text=f"q {q:.2g}")
 
 

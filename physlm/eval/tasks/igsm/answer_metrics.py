@@ -18,7 +18,7 @@ def answers_at_once(
 ) -> Iterator[Metric]:
     """Accuracy of the number that follows some true sentences; by operations where they vary.
 
-    Only problems are asked of which at least one sentence is withheld.
+    Only problems with at least one withheld sentence are asked.
 
     Args:
         model: The model.
@@ -38,7 +38,7 @@ def answers_at_once(
 def by_operations(
     is_right: np.ndarray, questions: Sequence[Question], dims: dict[str, Dim]
 ) -> Iterator[Metric]:
-    """Accuracy of answers in all, and by number of operations if the dimensions have none."""
+    """Accuracy of answers overall, and by number of operations if the dimensions have none."""
     yield mean(_NAME, is_right, "fraction", **dims)
     if "op" in dims:
         return

@@ -23,24 +23,24 @@ if TYPE_CHECKING:
 class IgsmScorerConfig(ScorerConfig):
     """Accuracy of generated solutions, by the checker, on templates that are never trained on.
 
-    Sets of problems (dimension ``set``): ``trained``, operations by the law of training, in all and
-    by ``op``; ``longest``, the most operations of training; ``longer``, each number of ``ops``; and
-    ``reask``, the problems of the first of these with the question redrawn evenly among all
-    parameters. ``known_templates`` are as ``trained``, but with templates of training: a control,
-    for few operations have few templates. A problem whose shortest solution does not fit into a
+    Sets of problems (dimension ``set``): ``trained``, operations by the law of training, overall
+    and by ``op``; ``longest``, the most operations of training; ``longer``, each number of ``ops``;
+    and ``reask``, the problems of the first of these with the question redrawn uniformly among all
+    parameters. ``known_templates`` is like ``trained``, but with training templates: a control,
+    because few operations have few templates. A problem whose shortest solution does not fit into a
     training window is dropped (``igsm/dropped``).
 
     A solution is right (``igsm/accuracy``) if it ends and the checker finds no fault.
-    ``igsm/answer_accuracy`` is about the number alone; ``igsm/format``, ``order``, ``calculation``
-    and ``necessity`` are fractions of solutions without faults of an aspect. A solution that cannot
-    be read is right in none, since nothing in it can be checked. ``igsm/first_fault`` is the
-    fraction of wrong solutions that go wrong by each fault first; ``igsm/unfinished`` that of
-    solutions that did not end within ``max_length_ratio`` times the longest one of the set.
-    ``igsm/unnecessary`` are needless parameters of right solutions, ``igsm/back`` those taken back,
-    in right and in wrong ones. ``igsm/chance`` is the accuracy of the answer that is most common in
-    training.
+    ``igsm/answer_accuracy`` is the fraction with the right number; ``igsm/format``, ``order``,
+    ``calculation`` and ``necessity`` are fractions of solutions without faults of an aspect. A
+    solution that cannot be read is right in none, since nothing in it can be checked.
+    ``igsm/first_fault`` is the fraction of wrong solutions that go wrong by each fault first;
+    ``igsm/unfinished`` that of solutions that did not end within ``max_length_ratio`` times the
+    longest one of the set. ``igsm/unnecessary`` are needless parameters of right solutions,
+    ``igsm/back`` those taken back, in right and in wrong ones. ``igsm/chance`` is the accuracy of
+    the answer that is most common in training.
 
-    Under the true prefix, ``igsm/token_accuracy`` and ``igsm/loss_nats`` say which tokens
+    Under the true prefix, ``igsm/token_accuracy`` and ``igsm/loss_nats`` show which tokens
     (dimension ``role``) a model predicts. Letters are drawn at random where they are introduced
     (``new_letter``), and no model predicts those.
 
@@ -73,7 +73,7 @@ class IgsmScorerConfig(ScorerConfig):
             if len(set(values)) < len(values):
                 raise ValueError(f"{name}={values}; name each number once")
         if min(self.given, default=0) < 0:
-            raise ValueError(f"given={self.given}; numbers of sentences, from 0 up")
+            raise ValueError(f"given={self.given}; must be numbers of sentences, at least 0")
 
     def longer_than(self, op_max: int) -> list[int]:
         """The numbers of operations above ``op_max`` that are measured."""
@@ -82,7 +82,7 @@ class IgsmScorerConfig(ScorerConfig):
         return longer_operations(op_max) if self.ops is None else self.ops
 
     def check(self, model: "LanguageModel", corpus: "Corpus") -> None:
-        """The corpus is one of iGSM with problems of every set, and the model can solve them."""
+        """The corpus is iGSM with problems of every set, and the model can solve them."""
         from physlm.eval.tasks.igsm.igsm_metrics import measured_sets
         from physlm.eval.tasks.igsm.problem_sets import igsm_task
         from physlm.eval.tasks.igsm.solutions import most_new_tokens
@@ -109,8 +109,8 @@ class IgsmScorerConfig(ScorerConfig):
         for op in self.ops or ():
             if not task.op_max < op <= most:
                 raise InputError(
-                    f"eval.igsm.ops={self.ops}; numbers above data.op_max={task.op_max}, to {most} "
-                    "at most"
+                    f"eval.igsm.ops={self.ops}; must be above data.op_max={task.op_max}, "
+                    f"at most {most}"
                 )
 
     def measure(self, model: "LanguageModel", corpus: "Corpus") -> Measurement:

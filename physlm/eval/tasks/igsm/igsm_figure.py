@@ -1,4 +1,4 @@
-"""The picture of a model of iGSM: accuracy by number of operations, and first faults."""
+"""The figure of a model of iGSM: accuracy by number of operations, and first faults."""
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -20,7 +20,7 @@ _MOST_BARS = 8
 
 
 def draw_igsm(measurement: Measurement) -> Figure:
-    """Accuracies by number of operations; beside them what goes wrong first, if anything does."""
+    """Accuracies by number of operations; beside them the first faults, if there are any."""
     own = [metric for metric in measurement.metrics if metric.name.startswith("igsm/")]
     faults = [m for m in own if m.name == "igsm/first_fault" and m.value > 0]
     figure = Figure(figsize=(11 if faults else 6, 4.5), layout="constrained")
@@ -56,7 +56,7 @@ def _is_of_line(metric: Metric) -> bool:
 
 
 def _draw_line(axes: Axes, metrics: list[Metric], label: str, colour: str, style: str) -> None:
-    """Values by operations; those of the longest as trained stand for the few by the law."""
+    """Values by number of operations; set ``longest`` replaces the few such problems of others."""
     own = [m for m in metrics if "op" in m.dims and m.dims.get("set") != "reask"]
     by_op = {int(m.dims["op"]): m for m in sorted(own, key=_is_longest)}
     if not by_op:

@@ -25,7 +25,7 @@ from physlm.models.language_model import LanguageModel
 if TYPE_CHECKING:
     from physlm.eval.tasks.igsm.igsm import IgsmScorerConfig
 
-_CURVES = ("parameter", "result")  # tokens that say what a model has learnt of planning, arithmetic
+_CURVES = ("parameter", "result")  # tokens that show planning and arithmetic
 
 
 def measured_sets(config: "IgsmScorerConfig", corpus: TaskCorpus) -> Iterator[ProblemSet]:
@@ -43,7 +43,7 @@ def measured_sets(config: "IgsmScorerConfig", corpus: TaskCorpus) -> Iterator[Pr
 def measured_igsm(
     config: "IgsmScorerConfig", model: LanguageModel, corpus: TaskCorpus
 ) -> Measurement:
-    """Whole solutions if they are trained to their end, and answers alone otherwise."""
+    """Metrics of whole solutions if training shows them whole, otherwise of answers alone."""
     sets = list(measured_sets(config, corpus))
     metrics = [dropped(asked) for asked in sets]
     sets = [asked for asked in sets if asked.questions]

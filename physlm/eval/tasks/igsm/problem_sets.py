@@ -1,4 +1,4 @@
-"""Sets of test problems: as trained, the longest ones, longer ones, and those asked again."""
+"""Sets of test problems: as trained, longest, longer, and with another question."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -36,9 +36,9 @@ class Question(NamedTuple):
 
     Attributes:
         problem: The problem.
-        n_operations: Of its shortest solution.
+        n_operations: Number of operations of its shortest solution.
         prompt: Tokens up to the mark that the solution follows.
-        solution: Tokens of the document's own solution; none if the question is another one.
+        solution: Tokens of the document's own solution; empty if the question was redrawn.
         longest: Tokens that a solution needs at most.
     """
 
@@ -49,7 +49,7 @@ class Question(NamedTuple):
     longest: int
 
     def withholds(self, n_given: int) -> bool:
-        """Whether so many sentences can be given, and are not the whole solution."""
+        """Whether this many sentences can be given without giving the whole solution."""
         n_shown = int((self.solution == STOP).sum())
         return n_given <= n_shown and n_given < len(self.problem.necessary)
 
@@ -63,7 +63,7 @@ class ProblemSet(NamedTuple):
     """Questions of one kind.
 
     Attributes:
-        dims: As dimensions of metrics: ``set`` and, where all problems have the same number of
+        dims: Dimensions of metrics: ``set`` and, where all problems have the same number of
             operations, ``op``.
         questions: Those that fit into a training window, with a solution.
         n_drawn: How many were drawn.
@@ -92,7 +92,7 @@ def igsm_task(corpus: TaskCorpus) -> Igsm:
 def problem_sets(
     corpus: TaskCorpus, n_problems: int, ops: Sequence[int], *, has_reask: bool
 ) -> Iterator[ProblemSet]:
-    """Problems with whole solutions; all but the second set have templates that are never trained.
+    """Problems with whole solutions; all but the second set have test templates.
 
     Args:
         corpus: The corpus of training.
@@ -113,17 +113,24 @@ def problem_sets(
 def training_like(
     corpus: TaskCorpus, n_problems: int, *, has_known_templates: bool = False
 ) -> ProblemSet:
-    """As many operations as training problems have, by the same law; perhaps their templates, too.
+    """Problems with numbers of operations by the law of training, optionally with its templates.
 
     Few operations have few templates: all test problems of one operation have the same one, which
-    training lacks. Problems of known templates tell whether a failure is due to that.
+    training lacks. Problems of known templates show whether a failure is due to that.
     """
     name = "known_templates" if has_known_templates else "trained"
     return _drawn(corpus, n_problems, {"test": int(not has_known_templates)}, {"set": name})
 
 
 def of_operations(corpus: TaskCorpus, n_problems: int, op: int, name: str) -> ProblemSet:
-    """All with the same number of operations."""
+    """Problems with the same number of operations and test templates.
+
+    Args:
+        corpus: The corpus of training.
+        n_problems: Number of problems, before those that do not fit are dropped.
+        op: Number of operations.
+        name: Name of the set.
+    """
     return _drawn(corpus, n_problems, {"op": op, "test": 1}, {"set": name, "op": op})
 
 
@@ -153,7 +160,7 @@ def _question(documents: Problems, number: int) -> Question:
 
 
 def _asked_again(corpus: TaskCorpus, longer: ProblemSet) -> ProblemSet:
-    """The same problems, each asked about one of all its parameters, drawn evenly."""
+    """The same problems, each asked about one of its parameters, drawn uniformly."""
     rng = stream(corpus.seed, "measured", "reask")
     drawn = [_with_query(question, rng) for question in longer.questions]
     most = corpus.config.seq_len
@@ -181,6 +188,6 @@ def _with_query(question: Question, rng: np.random.Generator) -> Question:
 
 
 def _clean(corpus: TaskCorpus) -> TaskCorpus:
-    """Without wrong parameters, and of any length."""
+    """The corpus without retries, and with problems of any length."""
     task = replace(igsm_task(corpus), retry_rate=0.0, has_masked_retries=False, most_tokens=None)
     return replace(corpus, task=task)

@@ -20,7 +20,7 @@ def solution_metrics(asked: ProblemSet, written: Sequence[Written], common: int)
     Args:
         asked: The set.
         written: A solution of each of its problems.
-        common: The answer that is given most often in training.
+        common: The most common answer in training.
     """
     return [
         *accuracies(written, asked.dims),
@@ -32,7 +32,7 @@ def solution_metrics(asked: ProblemSet, written: Sequence[Written], common: int)
 
 
 def accuracies(written: Sequence[Written], dims: dict[str, Dim]) -> Iterator[Metric]:
-    """Fractions of solutions that are right, in all and in each aspect."""
+    """Fractions of solutions that are right, overall and in each aspect."""
     yield _fraction("accuracy", [w.is_right for w in written], dims)
     yield _fraction("answer_accuracy", [w.has_right_answer for w in written], dims)
     for aspect in ASPECTS:
@@ -47,7 +47,7 @@ def dropped(asked: ProblemSet) -> Metric:
 
 
 def chance(answers: Sequence[int], common: int, dims: dict[str, Dim]) -> Metric:
-    """The accuracy of the answer that is given most often in training."""
+    """The accuracy of the most common answer in training."""
     return _fraction("chance", [answer == common for answer in answers], dims)
 
 
@@ -63,7 +63,7 @@ def _by_operations(asked: ProblemSet, written: Sequence[Written], common: int) -
 
 
 def _lengths(written: Sequence[Written], dims: dict[str, Dim]) -> Iterator[Metric]:
-    """What is written beyond need: unnecessary parameters, and those that are taken back."""
+    """Numbers of unnecessary parameters, and of those that are taken back."""
     right = [w for w in written if w.is_right]
     if right:
         counts = np.array([len(w.verdict.unnecessary) for w in right])

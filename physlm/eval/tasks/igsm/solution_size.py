@@ -1,4 +1,4 @@
-"""How long the shortest solution of a problem is, without writing it."""
+"""Length of the shortest solution of a problem, without writing it."""
 
 from collections.abc import Iterator
 from typing import NamedTuple

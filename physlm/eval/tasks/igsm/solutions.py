@@ -1,4 +1,4 @@
-"""Solutions as a model writes them, with what the checker says of each."""
+"""Solutions that a model writes, with the verdict of the checker on each."""
 
 import math
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ class Written:
 
     @cached_property
     def verdict(self) -> Verdict:
-        """What the checker says."""
+        """The verdict of the checker."""
         return check(self.question.problem, self.text)
 
     @cached_property
@@ -64,7 +64,7 @@ class Written:
 
     @property
     def fault_kind(self) -> str:
-        """Of the first fault; empty for a right solution."""
+        """Kind of the first fault; empty for a right solution."""
         if self.fault is not None:
             return self.fault.kind.value
         return "" if self.is_ended else UNFINISHED
@@ -116,7 +116,7 @@ def asked_at_once(
 
     Args:
         model: The model.
-        questions: Problems whose solutions have so many sentences.
+        questions: Problems whose solutions have at least ``n_given`` sentences.
         n_given: Sentences of the solution that are given.
         answer_mark: The token that the answer follows.
         batch_size: Problems at once.

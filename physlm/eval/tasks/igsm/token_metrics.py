@@ -1,4 +1,4 @@
-"""Tokens of true solutions that a model predicts under the true prefix, by what they are for."""
+"""Tokens of true solutions that a model predicts under the true prefix, by role."""
 
 from collections.abc import Iterator
 
@@ -20,7 +20,7 @@ from physlm.stats.ratio import ratio_of_sums
 def token_metrics(
     model: LanguageModel, corpus: TaskCorpus, asked: ProblemSet, batch_size: int
 ) -> list[Metric]:
-    """Accuracy and loss of the tokens of a set's true solutions, in all and by role.
+    """Accuracy and loss of the tokens of a set's true solutions, overall and by role.
 
     Args:
         model: The model.
@@ -58,7 +58,7 @@ def _metrics(sums: np.ndarray, dims: dict[str, Dim]) -> Iterator[Metric]:
 
 
 def _pair(sums: np.ndarray, dims: dict[str, Dim]) -> Iterator[Metric]:
-    """Accuracy and loss; the tokens of a solution are not independent."""
+    """Accuracy and loss, with errors over solutions, whose tokens are not independent."""
     counts, *totals = sums[:, sums[0] > 0]
     named = (("token_accuracy", "fraction"), ("loss_nats", "nats/token"))
     for (name, unit), total in zip(named, totals, strict=True):

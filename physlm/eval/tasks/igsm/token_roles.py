@@ -1,12 +1,12 @@
-"""What each token of a solution is for."""
+"""The role of each token of a solution."""
 
 from collections.abc import Iterator, Sequence
 
 from physlm.data.tasks.igsm.language import END_OF_TEXT
 
 # The names of parameters; letters as they are introduced, which are drawn at random, and letters
-# that repeat one; what is combined, as letters and as numbers; what it makes; the answer; and the
-# words and marks that hold these together.
+# that repeat one; operands, as letters and as numbers; results; the answer; and the words and marks
+# between these.
 PARAMETER, NEW_LETTER, LETTER, OPERAND = "parameter", "new_letter", "letter", "operand"
 NUMBER, RESULT, ANSWER, FORMAT = "number", "result", "answer", "format"
 ROLES = (PARAMETER, NEW_LETTER, LETTER, OPERAND, NUMBER, RESULT, ANSWER, FORMAT)
@@ -26,7 +26,7 @@ def solution_roles(words: Sequence[str]) -> list[str]:
     """The role of each word of a right solution without wrong parameters.
 
     Args:
-        words: Of its sentences, the mark of the answer, the number, and what follows.
+        words: Words of its sentences, the mark of the answer, the number, and what follows.
     """
     return list(_roles(words))
 

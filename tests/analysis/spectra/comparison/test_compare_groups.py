@@ -19,7 +19,7 @@ def noise_of(rng, n):
 
 
 def planted_frame(seed, d, *, arms=("model", "untrained"), n_problems=80, **options):
-    """Noise, but for metric hfer at layer 1, head 0, which is smaller by d in valid texts."""
+    """Noise, except for metric hfer at layer 1, head 0, which is d smaller in valid texts."""
     rng = np.random.default_rng(seed)
     texts = texts_of(rng, n_problems, **options)
     is_valid = texts["is_valid"].to_numpy()
@@ -33,7 +33,7 @@ def planted_frame(seed, d, *, arms=("model", "untrained"), n_problems=80, **opti
 
 
 def length_frame(seed, n_problems=80):
-    """All metrics are of the length alone, which is larger in invalid texts; no model differs."""
+    """All metrics depend on length alone, which is larger in invalid texts; no model differs."""
     rng = np.random.default_rng(seed)
     texts = texts_of(rng, n_problems, length_gap=0.8)
     log_length = np.log(texts["n_tokens"].to_numpy())
@@ -87,7 +87,7 @@ def test_the_control_arms_show_nothing_where_nothing_was_planted(found):
 
 @pytest.fixture(scope="module")
 def told_by_likelihood():
-    """The least log-probability alone tells all texts apart; an effect is planted."""
+    """The least log-probability alone separates all texts; an effect is planted."""
     arms = ("model", "untrained", "planted")
     frame = planted_frame(3, 1.8, arms=arms, n_problems=40, equal=True)
     apart = pl.col("min_log_probability") + 20 * pl.col("is_valid")
@@ -180,7 +180,7 @@ def test_labels_that_follow_the_length_are_said_and_the_rest_goes_on():
     assert comparison.nested.filter(arm="model")["accuracy_length"][0] > 0.9
     verdict = comparison.verdicts["hfer"]
     assert verdict.outcome is Outcome.not_decided
-    assert "labels follow the length perfectly" in str(verdict)
+    assert "the length determines the label" in str(verdict)
 
 
 @pytest.fixture(scope="module")
@@ -287,8 +287,8 @@ REFUSED = {
         value=pl.when(metric="hfer", layer=1, head=0, text=3).then(np.nan).otherwise("value")
     ),
     "0 valid and 30 invalid": lambda f: f.with_columns(is_valid=pl.lit(value=False)),
-    "all texts are of one problem": lambda f: f.with_columns(problem=pl.lit(1)),
-    "labels follow the problem": lambda f: f.with_columns(
+    "all texts belong to one problem": lambda f: f.with_columns(problem=pl.lit(1)),
+    "the problem determines the label": lambda f: f.with_columns(
         problem=pl.col("text") % 2 + 2 * (pl.col("text") % 3)
     ),
     "several values of n_tokens": lambda f: f.with_columns(n_tokens=pl.col("layer") + 10),
@@ -297,8 +297,8 @@ REFUSED = {
     "mean_entropy of text 5 is not finite": lambda f: f.with_columns(
         mean_entropy=pl.when(text=5).then(np.inf).otherwise("mean_entropy")
     ),
-    "is_valid is of type": lambda f: f.with_columns(pl.col("is_valid").cast(pl.Int8)),
-    "which arm model has not": lambda f: pl.concat(
+    "is_valid has type": lambda f: f.with_columns(pl.col("is_valid").cast(pl.Int8)),
+    "which arm model lacks": lambda f: pl.concat(
         [f, f.with_columns(arm=pl.lit("planted"), text=pl.col("text") + 1)]
     ),
     "a text has at least one token": lambda f: f.with_columns(n_tokens=pl.lit(0)),

@@ -143,7 +143,7 @@ def test_labels_that_follow_the_length_have_no_controlled_effect():
     texts = groups_of(texts_of(rng, 20, length_gap=5.0))
     found = controlled_effects(rng.standard_normal((40, 2)), texts)
     assert all(np.isnan(values).all() for values in found.values())
-    assert "d_length cannot be had" in why_no_length_control(texts)
+    assert "d_length is undefined" in why_no_length_control(texts)
 
 
 def test_a_column_that_the_controls_determine_has_no_effect():

@@ -321,7 +321,7 @@ def test_what_cannot_be_measured_is_refused_before_training():
     learned = DecoderConfig(d_model=16, position=PositionEncoding.learned).build(size, 192, 0)
     with pytest.raises(InputError, match=r"raise it or use model\.position=rope"):
         scorer.check(learned, corpus)
-    with pytest.raises(InputError, match=r"ops=\[3\]; numbers above data\.op_max=3, to 52"):
+    with pytest.raises(InputError, match=r"ops=\[3\]; must be above data\.op_max=3, at most 52"):
         IgsmScorerConfig(ops=[3]).check(model, corpus)
     narrow = IgsmConfig(op_max=1, ip_max=2, seq_len=192).build(0)
     with pytest.raises(InputError, match="no problem of 12 operations with ip_max=2 was found"):
@@ -335,7 +335,7 @@ def test_what_cannot_be_measured_is_refused_before_training():
         ({"n_beams": 0}, "n_beams=0; must be at least 1"),
         ({"max_length_ratio": 0.5}, "max_length_ratio=0.5; must be at least 1"),
         ({"ops": [5, 5]}, r"ops=\[5, 5\]; name each number once"),
-        ({"given": [-1]}, r"given=\[-1\]; numbers of sentences, from 0 up"),
+        ({"given": [-1]}, r"given=\[-1\]; must be numbers of sentences, at least 0"),
     ],
 )
 def test_values_out_of_range_are_refused(values, message):
