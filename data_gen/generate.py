@@ -1,4 +1,4 @@
-"""The common part of the corpus commands: compose a configuration and write its corpus."""
+"""What all corpus commands share: compose a configuration and write its corpus."""
 
 import json
 import sys
@@ -23,8 +23,8 @@ class GenerateConfig(Schema):
 
     output: str = MISSING  # a folder that does not exist yet
     epochs: int = 1  # epochs to write: exposures of every person, or further strings or documents
-    seed: int = 0
-    data: DataConfig = MISSING
+    seed: int = 0  # of the world
+    data: DataConfig = MISSING  # the world
 
     def validate(self) -> None:
         """Require counts in range."""
@@ -46,7 +46,7 @@ def require_output(composed: DictConfig, what: str) -> None:
     """Require that an output is given.
 
     Raises:
-        InputError: Saying how to give it.
+        InputError: If it is not; the message says how to give it.
     """
     if OmegaConf.is_missing(composed, "output"):
         raise InputError(f"output is missing; write {what}")

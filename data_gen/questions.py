@@ -1,9 +1,9 @@
 """Write questions: `python -m data_gen.questions +experiment=extraction --output questions`.
 
 The words are those of a run with questions, such as +experiment=manipulation_comparison; nothing is
-trained. The columns are split, person, asked, paraphrase, question, hint, answer. A folder gets
-train.parquet, test.parquet (held-out people) and a dataset card; a name that ends in .parquet is
-one file with both splits.
+trained. The columns are split, person, asked, paraphrase, question, hint, answer. An output folder
+receives train.parquet, test.parquet (held-out people) and a dataset card; if the output ends in
+.parquet, one file with both splits is written.
 """
 
 import argparse
@@ -73,7 +73,7 @@ def _of_split(corpus: QuestionCorpus | ManipulationCorpus, split: str) -> Iterat
 
 
 def _write_table(tables: Iterable[pa.Table], path: Path) -> int:
-    """Write tables as one file; the number of rows."""
+    """Write tables as one file, and return the number of rows."""
     n_rows = 0
     with pq.ParquetWriter(path, QUESTIONS, compression="zstd") as writer:
         for table in tables:

@@ -1,4 +1,4 @@
-"""Let a model write bioR: `python -m data_gen.rewrite output=bior.parquet writer=FOLDER`."""
+"""Rewrite biographies by a language model: `python -m data_gen.rewrite output=F writer=FOLDER`."""
 
 import sys
 from collections.abc import Callable
@@ -40,14 +40,14 @@ class RewriteConfig(Schema):
     output: str = MISSING  # a Parquet file; all answers are kept in a .jsonl file beside it
     writer: str = MISSING  # a transformers folder, or the name of the endpoint's model
     endpoint: str = ""  # an OpenAI-compatible address, such as http://localhost:8000/v1
-    seed: int = 0
+    seed: int = 0  # of the people, and of sampling by a local model
     data: BiorConfig = MISSING  # the people, and n_texts of each
-    max_tokens: int = 160  # of an answer, including thoughts
-    temperature: float = 1.0
-    request: dict[str, Any] = field(default_factory=dict)  # further fields; null omits a field
+    max_tokens: int = 160  # tokens of an answer, including its reasoning
+    temperature: float = 1.0  # of sampling; 0: greedy
+    request: dict[str, Any] = field(default_factory=dict)  # fields of requests; null omits one
     batch_size: int = 16  # prompts of a batch, or simultaneous requests to an endpoint
-    max_tries: int = 20  # of each text, before giving up
-    n_retries: int = 5  # of each request to an endpoint
+    max_tries: int = 20  # attempts at each text
+    n_retries: int = 5  # repetitions of a failed request to an endpoint
     timeout: float = 120.0  # seconds to wait for an endpoint's answer
 
     def validate(self) -> None:
@@ -57,9 +57,9 @@ class RewriteConfig(Schema):
         if self.data.source:
             raise ValueError(f"data.source={self.data.source} already has texts; leave it out")
         if not self.output.endswith(".parquet"):
-            raise ValueError(f"output={self.output}; end the name in .parquet")
+            raise ValueError(f"output={self.output}; the name must end in .parquet")
         if not 0 < self.timeout <= _DAY:
-            raise ValueError(f"timeout={self.timeout:g}; must be above 0, and {_DAY} s at most")
+            raise ValueError(f"timeout={self.timeout:g}; must be above 0 and at most {_DAY} s")
         if self.endpoint:
             self._require_sendable()
         elif self.request:
@@ -69,7 +69,7 @@ class RewriteConfig(Schema):
 
     def _require_sendable(self) -> None:
         if not self.endpoint.startswith(("http://", "https://")):
-            raise ValueError(f"endpoint={self.endpoint}; begin with http:// or https://")
+            raise ValueError(f"endpoint={self.endpoint}; must begin with http:// or https://")
         for name in ("model", "messages", "stream"):
             if name in self.request:
                 raise ValueError(f"request.{name} cannot be set; leave it out")

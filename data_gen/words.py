@@ -1,4 +1,4 @@
-"""Overrides given as one argument of a command: split into words, composed to a configuration."""
+"""Overrides given as one argument of a command: split into words, composed into a configuration."""
 
 import shlex
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ def split(words: str) -> tuple[str, ...]:
     except ValueError as error:
         raise InputError(f"{words}: {error}; close every quotation mark") from error
     if not found:
-        raise InputError(f"{words!r} holds no word; write, say, 'data=bior data.n_people=10000'")
+        raise InputError(f"{words!r} is empty; write, for example, 'data=bior data.n_people=10000'")
     return found
 
 
@@ -28,12 +28,12 @@ def configured(words: Sequence[str]) -> RunConfig:
     """The configuration that overrides compose.
 
     Raises:
-        InputError: If one of them is no override, or its value is refused.
+        InputError: If one of them is not an override, or its value is refused.
     """
     try:
         return composed(tuple(words))
     except OverrideParseException as error:
         raise InputError(
-            f"{error.override} is no override; write key=value, and a value with special "
-            "characters in quotation marks of its own, as in key=\"'a=b'\""
+            f"{error.override} is not an override; write key=value, and put a value with special "
+            "characters in its own quotation marks, as in key=\"'a=b'\""
         ) from error

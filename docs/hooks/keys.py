@@ -83,14 +83,14 @@ def _table(kind: type[Schema], prefix: str = "", without: set[str] = frozenset()
 
 
 def _rows(kind: type[Schema], prefix: str) -> Iterator[tuple[str, str, str, str]]:
-    """Key, type, default and meaning of every field; nested schemas give theirs."""
-    hints, told = get_type_hints(kind), descriptions(kind)
+    """Key, type, default and meaning of every field; nested schemas contribute their own."""
+    hints, meanings = get_type_hints(kind), descriptions(kind)
     for field in fields(kind):
         hint = hints[field.name]
         key = f"{prefix}{field.name}"
         nested = _nested(hint)
         if nested is None or field.default is None:
-            yield key, _type(hint), _default(field), told[field.name]
+            yield key, _type(hint), _default(field), meanings[field.name]
         else:
             yield from _rows(nested, f"{key}.")
 

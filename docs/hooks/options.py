@@ -28,7 +28,7 @@ def _options() -> str:
     groups |= {name: _options_of_folder(folder / name) for name in ("data", "eval")}
     about = (
         "Options are chosen by `GROUP=NAME`, with `+` before groups that have no default. "
-        "An option that is made of others names them first."
+        "An option that consists of others lists them first."
     )
     parts = [f"## {name}\n\n{_options_table(groups[name])}" for name in sorted(groups)]
     return "\n\n".join(["# Options", about, *parts]) + "\n"

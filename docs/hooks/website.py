@@ -49,7 +49,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
-    """Insert what is generated, point links to pages of the site, and read folded tables."""
+    """Insert generated parts, point links to pages of the site, and render folded tables."""
     if page.parent is None:  # in no section, which would be listed beside it
         page.meta["hide"] = ["navigation"]
     text = claims.with_tables(markdown)

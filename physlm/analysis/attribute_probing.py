@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 class PeopleProbeConfig(ScorerConfig):
     """Size, training and tasks, which P-probes and Q-probes share."""
 
-    n_steps: int
-    batch_size: int
-    embedding_rank: int
+    n_steps: int  # optimizer steps of each probe; 30,000 in the paper
+    batch_size: int  # inputs per step
+    embedding_rank: int  # of the update to the input embedding; 0: the classifier alone is trained
     tasks: list[str] | None = None  # such as whole/employer; None for all eleven
 
     def validate(self) -> None:

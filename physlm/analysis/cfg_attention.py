@@ -40,7 +40,7 @@ class CfgAttentionConfig(ScorerConfig):
 
     figure_names: ClassVar[tuple[str, ...]] = ("attention", "attention_over_derivation")
 
-    n_strings: int = 100
+    n_strings: int = 100  # fresh strings to measure
 
     def validate(self) -> None:
         """Every value in its range."""

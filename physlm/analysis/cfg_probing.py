@@ -36,12 +36,12 @@ class CfgProbingConfig(ScorerConfig):
     """
 
     n_train: int = 1000  # strings that probes are trained on
-    n_test: int = 300
+    n_test: int = 300  # strings that probes are tested on
     reaches: list[Reach] = field(default_factory=lambda: [Reach.full, Reach.diagonal])
-    n_heads: int = 16
-    d_position: int = 256
-    n_steps: int = 300
-    batch_size: int = 60
+    n_heads: int = 16  # heads of each probe
+    d_position: int = 256  # width of a probe's position vectors, over all heads; 1024 in the paper
+    n_steps: int = 300  # optimizer steps of each probe; 30,000 in the paper
+    batch_size: int = 60  # strings per step
 
     def validate(self) -> None:
         """Every value in its range."""

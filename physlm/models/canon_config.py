@@ -35,7 +35,7 @@ class CanonConfig(Schema):
     kernel: int = 4  # tokens that a token takes in, itself included
     residual: bool = True  # adds the sum to its input; false: replaces the input by the sum
     activation: Activation = Activation.none
-    bias: bool = False
+    bias: bool = False  # adds a trained constant to each channel of the sum
     is_frozen: bool = False  # keeps the random initial weights
 
     def validate(self) -> None:

@@ -36,7 +36,7 @@ class PatchingConfig(ScorerConfig):
     figure_names: ClassVar[tuple[str, ...]] = ("patching",)
     table_names: ClassVar[tuple[str, ...]] = ("patching",)
 
-    n_pairs: int = 200
+    n_pairs: int = 200  # pairs of people, at most
     states: list[int] | None = None  # state numbers from 0 to L; null: all
     batch_size: int = 64  # pairs per forward pass
 

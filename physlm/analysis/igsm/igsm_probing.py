@@ -49,7 +49,7 @@ class IgsmProbingConfig(ScorerConfig):
     tasks: list[ProbeTask] = field(default_factory=lambda: list(ProbeTask))
     layers: list[int] | None = None  # states that nece is read from; null: after every block
     longer_op: int | None = None  # operations of longer problems; null: a third more than op_max
-    n_train_problems: int = 2000
+    n_train_problems: int = 2000  # problems that probes are trained on
     n_test_problems: int = 200  # of each set
     n_draws: int = 10  # queries about a problem and task, at most
     # Tasks with as many true as false training queries about each problem.
@@ -58,9 +58,9 @@ class IgsmProbingConfig(ScorerConfig):
     )
     embedding_rank: int = 8  # of the update; 0: the head alone is trained
     n_steps: int = 300  # 100,000 in the paper
-    batch_size: int = 32
-    learning_rate: float = 2e-3
-    weight_decay: float = 0.01
+    batch_size: int = 32  # queries per step
+    learning_rate: float = 2e-3  # of AdamW
+    weight_decay: float = 0.01  # of AdamW
 
     def validate(self) -> None:
         """Every value in its range."""

@@ -79,7 +79,7 @@ class SpectraConfig(ScorerConfig):
     metrics: list[str] = field(default_factory=lambda: list(_METRICS))
     laplacian: LaplacianKind = LaplacianKind.sym
     symmetrise: Symmetrise = Symmetrise.mean
-    self_loops: bool = False
+    self_loops: bool = False  # keep the diagonal, a token's attention to itself
     clip: float = 0.0  # attention weights below it become 0
     diagonal: Diagonal = Diagonal.unchanged
     heads: Heads = Heads.each
@@ -87,7 +87,7 @@ class SpectraConfig(ScorerConfig):
     layers: list[int] | None = None  # null: all
     signal: SignalKind = SignalKind.rms
     drop_first: list[int] = field(default_factory=lambda: [0, 1])  # tokens left out of the graph
-    n_problems: int = 200
+    n_problems: int = 200  # problems to measure, for each corruption
     corruptions: list[str] | None = None  # null: all that the world has
     n_errors: list[int] = field(default_factory=lambda: [1])  # per wrong text, each measured apart
     planted_share: float = 0.1  # of the attention of wrong texts, in the arm with a planted effect

@@ -34,10 +34,11 @@ class SpectralAblationConfig(ScorerConfig):
 
     table_names: ClassVar[tuple[str, ...]] = ("head_roles", "ablated_heads")
 
+    # Names of spectral metrics, without their dimensions.
     metrics: list[str] = field(default_factory=lambda: ["hfer", "smoothness"])
     corruption: str | None = None  # null: the first of the world
-    n_errors: int = 1
-    n_problems: int = 200
+    n_errors: int = 1  # errors in each wrong text
+    n_problems: int = 200  # problems, each with a right and a wrong text
     n_ablated: int = 2  # heads of the whole model
     n_draws: int = 5  # sets of random heads
     batch_size: int = 32  # texts of equal length

@@ -44,8 +44,8 @@ class SpectralBestOfConfig(ScorerConfig):
     table_names: ClassVar[tuple[str, ...]] = ("best_of_picks",)
 
     metrics: list[str] = field(default_factory=lambda: list(METRICS))  # without dimensions
-    n_prompts: int = 200
-    n_candidates: int = 16
+    n_prompts: int = 200  # held-out prompts; half choose, half measure
+    n_candidates: int = 16  # continuations of each prompt
     batch_size: int = 32  # texts of equal length
 
     def validate(self) -> None:

@@ -34,7 +34,7 @@ class SpectralFilterConfig(ScorerConfig):
 
     metrics: list[str] = field(default_factory=lambda: list(METRICS))  # without dimensions
     n_texts: int = 1000  # training documents, the first ones
-    scores_all: bool = False
+    scores_all: bool = False  # keep the scores of all documents of the first epoch
     batch_size: int = 32  # texts of equal length
 
     def validate(self) -> None:

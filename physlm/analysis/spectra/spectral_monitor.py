@@ -35,8 +35,9 @@ class SpectralMonitorConfig(ScorerConfig):
     table_names: ClassVar[tuple[str, ...]] = ("monitor_alarms", "monitor_traces")
 
     corruption: str | None = None  # null: the first of the world
-    n_errors: int = 1
-    n_problems: int = 300
+    n_errors: int = 1  # errors in each wrong text
+    n_problems: int = 300  # problems, each with a right and a wrong text; half calibrate
+    # Spectral metrics that a monitor may choose: energy, smoothness, fiedler.
     metrics: list[str] = field(default_factory=lambda: ["energy", "smoothness", "fiedler"])
     false_alarms: float = 0.05  # fraction of right texts, at any of their tokens
     n_outside: int = 2  # tokens in a row that raise an alarm

@@ -38,7 +38,7 @@ class BracketsConfig(FixedLengthConfig):
     """
 
     n_brackets: int = 64  # opening and closing ones of a word
-    n_types: int = 2
+    n_types: int = 2  # kinds of brackets, from 1 to 4: (), [], {}, <>
     seq_len: int = 65  # the tokens of one text of 64 brackets
 
     def validate(self) -> None:

@@ -36,7 +36,7 @@ class BiorConfig(DataConfig):
         Physics of Language Models, Part 3.1, section 2 and appendix A.
     """
 
-    n_people: int = 10_000
+    n_people: int = 10_000  # people in the world, N in the papers
     n_texts: int = 1  # of each person: multiM
     subject: Subject = Subject.pronoun  # full_name: in every sentence
     # A file written by data_gen.rewrite, or one with its columns; empty: the grammar of discourse.

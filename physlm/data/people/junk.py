@@ -32,7 +32,7 @@ class JunkConfig(KnowledgeConfig):
 
     target: PeopleConfig
     junk_fraction: float = 0.875  # of all windows or tokens; 0 leaves the target people alone
-    n_junk_people: int = 100_000_000
+    n_junk_people: int = 100_000_000  # people that junk documents are about
     junk_kind: JunkKind = JunkKind.biographies  # of junk documents
     mixes_in_windows: bool = False  # each window holds documents of both kinds
     domain_token: str | None = None  # before each target document, such as <|useful|>

@@ -41,8 +41,8 @@ class SumsConfig(FixedLengthConfig):
         with all intermediate results.
     """
 
-    modulus: int = 23
-    n_steps: int = 8
+    modulus: int = 23  # m: values are 0 to m - 1; for a prime every step is a bijection
+    n_steps: int = 8  # operations of each chain
     seq_len: int = 69  # the tokens of one text of 8 steps
 
     def validate(self) -> None:

@@ -43,6 +43,7 @@ class ManipulationConfig(QaSplitConfig):
     """
 
     kind: ClassVar = "manipulation"
+    # Names of the manipulation tasks, such as birth_month_mod_2.
     tasks: list[str] = field(default_factory=lambda: ["birth_month_mod_2"])
     exposures: int = 100
     train_fraction: float = 0.5  # of the people (or birth years) are not held out

@@ -31,8 +31,8 @@ class CfgAccuracyConfig(ScorerConfig):
     prefixes: list[int] = field(
         default_factory=lambda: [0, 50]
     )  # tokens of a valid string that are given
-    temperature: float = 1.0
-    batch_size: int = 500
+    temperature: float = 1.0  # of sampling; 0: greedy
+    batch_size: int = 500  # strings generated at once
     n_curve_samples: int = 200  # number when measured during training
 
     def validate(self) -> None:

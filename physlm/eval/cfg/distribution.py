@@ -27,7 +27,7 @@ class CfgDistributionConfig(ScorerConfig):
         Physics of Language Models, Part 1, section 3 (KL-divergence); the oracle is exact here.
     """
 
-    n_strings: int = 1000
+    n_strings: int = 1000  # fresh strings to measure
     batch_size: int = 100  # strings per forward pass
     n_curve_strings: int = 100  # number when measured during training
 

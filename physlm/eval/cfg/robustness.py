@@ -36,13 +36,13 @@ class CfgRobustnessConfig(ScorerConfig):
         Physics of Language Models, Part 1, results 11 to 13.
     """
 
-    n_samples: int = 500
-    prefix: int = 50
+    n_samples: int = 500  # prefixes of each kind of corruption
+    prefix: int = 50  # tokens of a prefix
     token_rate: float = 0.15  # tokens redrawn at random
     symbol_rate: float = 0.10  # nonterminals replaced by a random one of their level
     fixed_symbol_rate: float = 0.05  # nonterminals replaced by the next one of their level
-    temperatures: list[float] = field(default_factory=lambda: [1.0, 0.1])
-    batch_size: int = 500
+    temperatures: list[float] = field(default_factory=lambda: [1.0, 0.1])  # of sampling; 0: greedy
+    batch_size: int = 500  # strings generated at once
 
     def validate(self) -> None:
         """Every value in its range."""

@@ -50,8 +50,8 @@ class PublicFiguresScorerConfig(ScorerConfig):
 
     n_shots: int = 3  # questions with answers before each question
     n_people: int | None = None  # people that questions are about, drawn at random; null: all
-    has_hints: bool = False
-    has_paraphrases: bool = False
+    has_hints: bool = False  # ask also with hints, written by the model and given
+    has_paraphrases: bool = False  # ask for dates and places in four wordings
     batch_size: int = 16  # questions per batch
     max_new_tokens: int = 32  # of an answer; three times as many with a hint
 

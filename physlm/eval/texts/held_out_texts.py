@@ -25,7 +25,7 @@ class HeldOutTextsConfig(ScorerConfig):
     as the results of sums.
     """
 
-    n_texts: int = 500
+    n_texts: int = 500  # texts to measure
     batch_size: int = 50  # texts per forward pass
     n_curve_texts: int = 100  # when measured during training
 

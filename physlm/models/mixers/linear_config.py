@@ -44,7 +44,7 @@ class LinearConfig(MixerConfig):
 
     n_heads: int | None = None  # null: the published number
     has_convolution: bool = True  # its own short convolution, followed by SiLU
-    convolution_kernel: int = 4
+    convolution_kernel: int = 4  # tokens that the convolution takes in, the current one included
 
     def validate(self) -> None:
         """Sizes of at least 1."""

@@ -35,7 +35,7 @@ def test_quotation_marks_hold_a_value_together():
 
 @pytest.mark.parametrize("words", ["data=bior data.source='x", "", " "])
 def test_words_that_cannot_be_split_are_refused(words):
-    with pytest.raises(InputError, match="close every quotation mark|holds no word"):
+    with pytest.raises(InputError, match="close every quotation mark|is empty"):
         split(words)
 
 

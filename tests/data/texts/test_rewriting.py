@@ -228,7 +228,7 @@ def test_the_command_writes_a_file_that_bior_reads(endpoint, tmp_path):
 
 def test_bad_values_are_refused(tmp_path):
     people = BiorConfig(n_people=N)
-    with pytest.raises(ValueError, match=r"output=a.txt; end the name in .parquet"):
+    with pytest.raises(ValueError, match=r"output=a.txt; the name must end in .parquet"):
         RewriteConfig(output="a.txt", writer="m", data=people)
     with pytest.raises(ValueError, match=r"data.source=b already has texts"):
         RewriteConfig(output="a.parquet", writer="m", data=BiorConfig(source="b"))
@@ -242,7 +242,7 @@ def test_bad_values_are_refused(tmp_path):
 
 BAD = {
     "writer=m endpoint=ftp": "output is missing; write output=FILE.parquet",
-    "output=a.parquet writer=m endpoint=ftp": "endpoint=ftp; begin with http://",
+    "output=a.parquet writer=m endpoint=ftp": "endpoint=ftp; must begin with http://",
     "output=a.parquet writer=m": "m does not exist",
     "output=a.parquet writer=m +request.top_p=1": "is for endpoints; leave it out",
     "output=a.parquet writer=m endpoint=http://a timeout=0": "timeout=0; must be above 0",

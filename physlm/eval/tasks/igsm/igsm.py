@@ -58,10 +58,10 @@ class IgsmScorerConfig(ScorerConfig):
 
     n_problems: int = 300  # of each set
     ops: list[int] | None = None  # above those of training; null: up to four thirds of them
-    has_reask: bool = True
+    has_reask: bool = True  # measure the set `reask`, too
     n_beams: int = 1  # 1: greedy decoding; more: `beam_search` at temperature 1
     given: list[int] = field(default_factory=lambda: [0])  # true sentences before the answer
-    max_length_ratio: float = 2.0
+    max_length_ratio: float = 2.0  # longest generated solution over the longest true one of a set
     batch_size: int = 128  # problems at once
     n_curve_problems: int = 60  # same as n_problems, during training
 
