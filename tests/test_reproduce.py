@@ -187,7 +187,7 @@ def test_a_run_that_fails_stops_no_other_and_is_told_every_time(tiny, capsys):
         (["capacity", "--quick"], "unrecognized arguments: --quick; --help lists"),
         (["capacity", "data.n_peopel=5"], "unknown key data.n_peopel; did you mean data.n_people?"),
         (["capacity", "data.n_people=0"], "n_people=0; "),
-        (["capacity", "seed=5"], "seed=5: write --seeds"),
+        (["capacity", "seed=5"], "seed=5: use --seeds instead"),
         (
             ["tiny", "--output", "tiny", "--seeds", "0"],
             "--output tiny holds the tables of the whole",

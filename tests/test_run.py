@@ -198,7 +198,7 @@ def test_a_language_is_learned_measured_on_the_way_and_looked_into(command, tmp_
         (("data.n_people=40000",), "n_people=40000 exceeds the 32768 distinct names"),
         (("model.n_heads=3",), "d_model=32 is not divisible by n_heads=3"),
         (("runtime.device=cuda", "runtime.n_devices=99", "trainer.batch_size=99"), "GPUs"),
-        (("runtime.replicas=true",), "this is one run; set seeds=5"),
+        (("runtime.replicas=true",), "this is a single run, set seeds=5"),
         (("runs_dir=/proc/nowhere",), "/proc/nowhere"),
         (("data.seq_len=8",), "documents have up to 22 tokens"),
         (("trainer.precision=fp16",), "precision=fp16 needs a GPU"),
