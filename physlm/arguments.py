@@ -1,4 +1,4 @@
-"""The argument parser of commands other than `physlm.run`: errors in one line, and `--version`."""
+"""The argument parser of a command: errors in one line, `--version`, help as it is written."""
 
 import argparse
 from typing import NoReturn

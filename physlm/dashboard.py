@@ -134,7 +134,8 @@ def _saved(dashboard: Dashboard, claims: str, chosen: argparse.Namespace) -> str
         ) from error
     except Exception as error:
         raise InputError(
-            f"W&B refused the dashboard: {reason(error)}; check the server, the key and --entity"
+            f"W&B did not accept the dashboard: {reason(error)}; check the server, the key and "
+            "--entity"
         ) from error
 
 

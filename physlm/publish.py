@@ -44,8 +44,8 @@ def publish(
         wandb_run.close(run, is_finished=published.is_finished)
     except Exception as error:
         raise InputError(
-            f"W&B refused {published.labels.name}: {reason(error)}; check the server, the key and "
-            "--entity, and give the same command again, or use --offline"
+            f"W&B did not accept {published.labels.name}: {reason(error)}; check the server, the "
+            "key and --entity, and give the same command again, or use --offline"
         ) from error
     return where
 
@@ -58,7 +58,7 @@ def publish_all(located: Mapping[Path, RunRecord], chosen: argparse.Namespace) -
         chosen: The command line.
 
     Raises:
-        InputError: If W&B refuses a run.
+        InputError: If W&B does not accept a run.
     """
     faults = []
     for i, (path, record) in enumerate(located.items(), start=1):

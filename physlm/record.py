@@ -60,7 +60,8 @@ class RunRecord:
         scorers: The version of each scorer that has measured.
         arrays: Digest of the arrays of each scorer that has some, in ``arrays.npz``.
         errors: Why a scorer could not measure, by scorer.
-        scoring_software: Software of a later measurement; empty if the run was measured once.
+        scoring_software: Software of a measurement by a later process; empty if the process that
+            trained the run measured it.
         sha256: Hashes of kept files by name; other files are not verified.
     """
 

@@ -51,7 +51,7 @@ class RunConfig(Schema):
     runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
     logger: LoggerConfig = field(default_factory=LoggerConfig)
     experiment: str = "run"  # name of the experiment, in tables and W&B
-    label: str = ""  # name of the run in comparisons, in tables
+    label: str = ""  # name of the run in tables that compare runs
     paper: str = ""  # part of the paper series that the experiment tests, a tag in W&B
     seeds: int = 1  # number of runs, with consecutive seeds from `seed`
     learning_rates: list[float] = field(default_factory=list)  # one run for each rate

@@ -32,7 +32,7 @@ class Asked(NamedTuple):
         task: Its name.
         texts: The questions.
         accepted: The correct answers to each.
-        chance: The most common answer in training, which chance is measured by.
+        chance: The most common answer in training, whose accuracy is that of chance.
     """
 
     task: str

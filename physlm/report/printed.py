@@ -24,7 +24,7 @@ def table_of_many(records: Sequence[RunRecord], config: RunConfig, rate: float) 
         title_justify="left",
         caption_justify="left",
     )
-    for heading in ("metric", "mean", "stderr", "deviation", "least", "most", "paper", "unit"):
+    for heading in ("metric", "mean", "stderr", "std", "min", "max", "paper", "unit"):
         result.add_column(heading, justify="left" if heading in {"metric", "unit"} else "right")
     measured = [by_text(record.metrics) for record in records]
     every = {name: metric for own in measured for name, metric in own.items()}

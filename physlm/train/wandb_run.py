@@ -1,4 +1,4 @@
-"""Runs of Weights & Biases; no other module sends anything to it."""
+"""Runs of Weights & Biases; no other module sends runs there."""
 
 import os
 from collections.abc import Mapping, Sequence

@@ -20,7 +20,8 @@ _SET_BITS = 6 * 256 * math.log2(1024 / 256)
 # Fewer exposures store next to nothing.
 _FEWEST_EXPOSURES = 30
 
-# In larger worlds the smallest model stores less than its capacity, unlike larger models.
+# In worlds of more than 4 bits per parameter the smallest model stores less than its capacity,
+# unlike larger models.
 _FEWEST_PARAMETERS_PER_BIT = 0.25
 
 # Plain models without junk, trained by one recipe. The runs of experiments/planner, which check the

@@ -76,9 +76,8 @@ class Subject:
         if words is None:
             return None
         is_own_world = self.kind == "run" and test != FIGURES
-        seed = (
-            () if is_own_world else (f"seed={options.seed}",)
-        )  # the seed of a run's own world is the run's
+        # In its own world a run is measured with its own seed.
+        seed = () if is_own_world else (f"seed={options.seed}",)
         runs_dir = f"runs_dir={quoted(str(options.runs_dir))}"
         return replace(composed((*self.words, *words, *seed, runs_dir)), experiment="scorecard")
 
