@@ -1,7 +1,7 @@
 """Controlled experiments on language models in synthetic worlds whose truth is known exactly.
 
-`run`, `load`, `score`, `generate`, `ask`, `logit_lens`, `residuals` and `attention_patterns` are
-`physlm.api`.
+The Python API is `run`, `load`, `score`, `generate`, `ask`, `logit_lens`, `residuals` and
+`attention_patterns`, from `physlm.api`.
 """
 
 import importlib
@@ -42,6 +42,6 @@ def __getattr__(name: str) -> Any:
     """A name of the Python API, loaded when it is first used."""
     if name not in __all__:
         raise AttributeError(f"module 'physlm' has no attribute {name!r}")
-    if name == "run":  # a module that can be called, for it is the command, too
+    if name == "run":  # the module, which is callable: it is the command line, too
         return importlib.import_module("physlm.run")
     return getattr(importlib.import_module("physlm.api"), name)

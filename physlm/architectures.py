@@ -56,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = parser_of_runs(
         "architectures",
         "Compare finished runs by their labels: mean and standard error over seeds, at the "
-        "learning rate of least loss in the other seeds.",
+        "learning rate with the lowest loss in the other seeds.",
         epilog=_EXAMPLES,
     )
     parser.add_argument(
@@ -69,22 +69,23 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--loss",
         metavar="NAME",
-        help="metric whose least mean in the other seeds chooses the learning rate (default: "
-        "task/loss_nats of the same answers)",
+        help="metric that chooses the learning rate, by its lowest mean in the other seeds "
+        "(default: task/loss_nats of the same answers)",
     )
     add_where(parser)
     parser.add_argument(
         "--threshold",
         type=float,
         default=0.5,
-        help="value whose first time in training is shown in tokens (default: %(default)s)",
+        help="show the tokens of training until a metric first reaches this value (default: "
+        "%(default)s)",
     )
     parser.add_argument("--output", type=Path, help=f"folder for {TABLE} and {FIGURE}")
     return parser
 
 
 def _require_finite(threshold: float) -> None:
-    """Require a number that a curve can reach."""
+    """Require a threshold that a curve can reach."""
     if not math.isfinite(threshold):
         raise InputError(f"--threshold {threshold}; must be a finite number")
 
@@ -141,7 +142,7 @@ def _write(compared: pl.DataFrame, folder: Path) -> None:
     """The table as CSV, and the heat map.
 
     Raises:
-        InputError: If a file is named.
+        InputError: If the folder is a file.
     """
     require_folder(folder, TABLE, FIGURE)
     from physlm.analysis.figures import save_figure

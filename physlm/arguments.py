@@ -1,4 +1,4 @@
-"""The command lines that Hydra does not read: refusals in one line, `--version`, text as it is."""
+"""The argument parser of a command: errors in one line, `--version`, help as it is written."""
 
 import argparse
 from typing import NoReturn
@@ -8,7 +8,7 @@ from physlm.revision import add_version
 
 
 class Parser(argparse.ArgumentParser):
-    """The parser of one command, which raises what it refuses.
+    """The parser of one command, which raises an error instead of exiting.
 
     Args:
         command: Name of the command's module.
@@ -31,4 +31,4 @@ class Parser(argparse.ArgumentParser):
         Raises:
             InputError: Always.
         """
-        raise InputError(f"{message}; --help lists what can be given")
+        raise InputError(f"{message}; --help lists the options")

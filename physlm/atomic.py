@@ -1,4 +1,4 @@
-"""Files and folders that are there as a whole or not at all, whenever a reader looks."""
+"""Atomic writes: a reader sees a complete file or folder, or none."""
 
 import errno
 import os
@@ -27,11 +27,11 @@ def replacing(path: Path) -> Iterator[Path]:
         yield temporary
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
-        temporary.chmod(0o644)  # some writers keep others out
+        temporary.chmod(0o644)  # some libraries make files that only their owner can read
         temporary.replace(path)
-    except OSError as error:  # of a full disk it does not say which file
-        number, told = error.errno or errno.EIO, error.strerror or str(error)
-        raise OSError(number, f"{path} could not be written: {told}") from error
+    except OSError as error:  # that of a full disk does not name the file
+        number, why = error.errno or errno.EIO, error.strerror or str(error)
+        raise OSError(number, f"{path} could not be written: {why}") from error
     finally:
         temporary.unlink(missing_ok=True)
 

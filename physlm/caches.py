@@ -21,7 +21,7 @@ def settle_caches() -> None:
 
 
 def users_folder() -> Path:
-    """The folder of the user's caches, there or not."""
+    """The folder of the user's caches, which may not exist."""
     return Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"))  # noqa: PTH111
 
 

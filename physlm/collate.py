@@ -43,7 +43,7 @@ def _is_all_unknown(table: pl.DataFrame) -> bool:
 
 
 def _changed(records: Sequence[RunRecord], by: Sequence[str]) -> str:
-    """The caveat to published numbers beside means: changed keys that are no columns."""
+    """A caveat about the published numbers beside means: changed keys that are not columns."""
     if any(record.changed is None for record in records):
         return caveat(None)
     found: dict[str, set[str]] = defaultdict(set)
@@ -57,7 +57,7 @@ def write_results(results: Results, folder: Path | None) -> None:
     """Write both tables into a folder, or markdown to standard output.
 
     Raises:
-        InputError: If a file is named.
+        InputError: If the folder is a file.
     """
     if folder is None:
         sys.stdout.write(f"{markdown(results.runs)}\n{markdown(results.metrics)}")

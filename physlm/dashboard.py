@@ -36,7 +36,7 @@ The panels are in physlm/report/dashboard.yaml."""
 def checked(
     dashboard: Dashboard, published: Sequence[Publication], *, is_partial: bool
 ) -> Dashboard:
-    """The dashboard whose panels name keys of some runs.
+    """The dashboard, with only panels whose keys some run has.
 
     Args:
         dashboard: The dashboard.
@@ -134,7 +134,7 @@ def _saved(dashboard: Dashboard, claims: str, chosen: argparse.Namespace) -> str
         ) from error
     except Exception as error:
         raise InputError(
-            f"W&B did not take the dashboard: {reason(error)}; check the server, the key and "
+            f"W&B did not accept the dashboard: {reason(error)}; check the server, the key and "
             "--entity"
         ) from error
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _EPILOG = """\
 examples:
-  python -m physlm.explore runs/4f00 "Kofi Drew Pan was born in"   a run, a text in its words
+  python -m physlm.explore runs/4f00 "Kofi Drew Pan was born in"   a run, a text of its world
   python -m physlm.explore runs/4f00 --document 7 --lens tuned     a document of its own world
   python -m physlm.explore models/gpt2 "The capital of France is"  a checkpoint of transformers
   python -m physlm.explore models/gpt2 "..." --lens tuned --lens-texts other.txt
@@ -70,9 +70,11 @@ def ask(chosen: argparse.Namespace, source: Source) -> None:
         InputError: If the run has none, or another option is given.
     """
     if not source.is_run:
-        raise InputError(f"--ask of {source.path}, a checkpoint; name a run of manipulation tasks")
+        raise InputError(
+            f"--ask with {source.path}, a checkpoint; name a run of manipulation tasks"
+        )
     if chosen.text is not None:
-        raise InputError("--ask beside a text; give one of the two")
+        raise InputError("--ask with a text; give one of the two")
     from physlm.report.exploration.asked import asked  # loads torch
 
     for line in asked(source.path, chosen.ask):
@@ -150,7 +152,7 @@ def _given(subject: "Subject", chosen: argparse.Namespace) -> list[int]:
 
 
 def _room(subject: "Subject", n_given: int, n_wanted: int | None) -> int:
-    """Tokens that the model is to write, so that all of them fit into its window."""
+    """The number of tokens to generate, such that text and continuation fit the window."""
     longest = subject.model.longest_window
     if longest is None:
         return _WRITTEN if n_wanted is None else n_wanted
@@ -210,9 +212,9 @@ def _write(found: "Exploration", position: int, chosen: argparse.Namespace) -> N
 
 
 def _check(chosen: argparse.Namespace, source: Source) -> None:
-    """Refuse what the command line alone shows to be wrong."""
+    """Refuse wrong options before a model is loaded."""
     if chosen.text is not None and chosen.document is not None:
-        raise InputError(f"--document {chosen.document} beside a text; give one of the two")
+        raise InputError(f"--document {chosen.document} with a text; give one of the two")
     if chosen.text is None and not source.is_run:
         raise InputError(
             f"{source.path} is a checkpoint, without documents of its own; give a text"
@@ -222,7 +224,9 @@ def _check(chosen: argparse.Namespace, source: Source) -> None:
     if chosen.top < 1:
         raise InputError(f"--top {chosen.top}; must be at least 1")
     if chosen.lens not in {"logit", "tuned", "ridge"} and not Path(chosen.lens).is_dir():
-        raise InputError(f"--lens {chosen.lens}; logit, tuned, ridge or the folder of a tuned lens")
+        raise InputError(
+            f"--lens {chosen.lens}; must be logit, tuned, ridge or the folder of a tuned lens"
+        )
     _check_lens_texts(chosen.lens_texts, chosen.lens, source)
     check_graph_options(chosen)
     chosen.output.mkdir(parents=True, exist_ok=True)
@@ -241,12 +245,12 @@ def _check_lens_texts(texts: Path | None, lens: str, source: Source) -> None:
         raise InputError(f"--lens-texts with --lens {lens}; only tuned and ridge are fitted")
     if texts is None and is_fitted and not source.is_run:
         raise InputError(
-            f"--lens {lens} of a checkpoint, which has no documents of its own; name a file with "
+            f"--lens {lens} with a checkpoint, which has no documents of its own; name a file with "
             "other texts by --lens-texts, or use --lens logit"
         )
     if texts is not None and not texts.is_file():
         raise InputError(
-            f"--lens-texts {texts} is no file; name a .txt, .jsonl, .json, .csv or .parquet file"
+            f"--lens-texts {texts} is not a file; name a .txt, .jsonl, .json, .csv or .parquet file"
         )
 
 
@@ -325,7 +329,7 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
         type=Path,
         default=Path("explore"),
         metavar="FOLDER",
-        help="gets trajectory.svg and .html, or graph.svg and .html (default: explore)",
+        help="folder for trajectory.svg and .html, or graph.svg and .html (default: explore)",
     )
     add_graph_options(parser)
 

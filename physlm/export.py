@@ -17,7 +17,7 @@ examples:
   python -m physlm.export runs/4f00 exported
   python -c "from transformers import AutoModelForCausalLM as M; M.from_pretrained('exported')"
 
-The folder gets the weights as safetensors, the configuration, a fast tokenizer, a model card with
+The folder holds the weights as safetensors, the configuration, a fast tokenizer, a model card with
 what was measured, and, if the world has questions, tasks of lm-evaluation-harness in lm_eval. It is
 loaded again and compared with the run. docs/export.md says which models can be exported."""
 
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 @stop_requests(at_once=True)
 def _export(run: Path, folder: Path) -> None:
-    """Write the folder and say what it holds."""
+    """Write the folder and print what it holds."""
     from physlm.report.export.exported import export  # loads torch
 
     found = export(run, folder)
@@ -56,7 +56,7 @@ def _run(path: Path) -> Path:
     """The directory of a trained run.
 
     Raises:
-        InputError: If the path is none.
+        InputError: If the path is not one.
     """
     source = source_of(path)
     if not source.is_run:

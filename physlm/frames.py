@@ -1,4 +1,4 @@
-"""Tables of a run on disk: Parquet files, each written in one step and read as it was written."""
+"""Tables of a run on disk: Parquet files, written atomically and verified when read."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,7 +28,7 @@ def read_frame(path: Path, expected: str | None = None) -> "pl.DataFrame":
 
     Args:
         path: The file.
-        expected: Its SHA-256, from the record; None where nothing vouches for it.
+        expected: Its SHA-256, from the record; None skips the check.
 
     Raises:
         InputError: If the file is missing, damaged, or has changed.

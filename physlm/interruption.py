@@ -53,11 +53,11 @@ def stop_requests(*, at_once: bool = False) -> Iterator[StopRequests]:
         raise
     except BaseException as error:
         if requests.was_requested:
-            raise InterruptedRunError("asked to stop; run the same command to go on") from error
+            raise InterruptedRunError("asked to stop; run the same command to resume") from error
         raise
     finally:
         with suppress(ValueError):
             for number, handler in previous.items():
                 signal.signal(number, handler)
     if requests.was_requested:
-        raise InterruptedRunError("asked to stop; run the same command to go on")
+        raise InterruptedRunError("asked to stop; run the same command to resume")

@@ -33,9 +33,9 @@ class Metric:
         unit: Unit of the value.
         n: Number of measured items.
         stderr: Standard error of the mean over these items, if the metric is a mean.
-        dims: The part of the whole that was measured, as ``{"layer": 3}`` or ``{"attribute":
-            "major", "split": "train"}``, in alphabetical order. A metric without a dimension that
-            others of its name have is the total along that dimension.
+        dims: What was measured, as ``{"layer": 3}`` or ``{"attribute": "major", "split":
+            "train_people"}``, in alphabetical order. A metric that lacks a dimension which others
+            of its name have is an aggregate over that dimension.
     """
 
     name: str
@@ -69,7 +69,7 @@ class Measurement:
         arrays: Arrays of numbers or texts, by name.
         tables: Tables, such as one row per prediction, by name; no two scorers of a run have one of
             the same name.
-        files: What writes a further file or folder to a path, such as a lens, by its name.
+        files: Functions that write a further file or folder, such as a lens, to a path, by name.
     """
 
     metrics: tuple[Metric, ...]
@@ -82,7 +82,7 @@ class Measurement:
 
 
 def metric_text(name: str, dims: Mapping[str, Dim]) -> str:
-    """The one text form of a metric: ``qa/exact_match{attribute=major,split=train}``."""
+    """The one text form of a metric: ``qa/exact_match{attribute=major,split=train_people}``."""
     return f"{name}{{{dims_text(dims)}}}" if dims else name
 
 
@@ -99,7 +99,7 @@ def parse_metric(text: str) -> tuple[str, dict[str, Dim]]:
 
 
 def dims_text(dims: Mapping[str, Dim]) -> str:
-    """Dimensions alone, in order: ``attribute=major,split=train``."""
+    """Dimensions alone, in order: ``attribute=major,split=train_people``."""
     return _canonical(*_key(dims))[1]
 
 

@@ -21,7 +21,7 @@ def require_memory(n_bytes: Mapping[str, int]) -> None:
         largest = max(n_bytes, key=lambda name: n_bytes[name])
         raise ValueError(
             f"{largest} takes {_gib(n_bytes[largest])} GiB of memory at least, and this machine "
-            f"has {_gib(memory_bytes())}; make it smaller"
+            f"has {_gib(memory_bytes())} GiB; make it smaller"
         )
 
 

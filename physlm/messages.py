@@ -73,7 +73,7 @@ def explain(error: BaseException, prefix: str = "") -> int:
 def one_line(error: BaseException) -> str:
     """The message of an error on one line, with the cause that Hydra wraps."""
     if isinstance(error, KeyboardInterrupt):
-        return "asked to stop; run the same command to go on"
+        return "asked to stop; run the same command to resume"
     text = " ".join(str(error).split())
     if isinstance(error, HydraException) and error.__cause__ is not None:
         text = f"{text}: {str(error.__cause__).splitlines()[0]}"

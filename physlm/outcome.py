@@ -57,7 +57,7 @@ def settled_outcome(config: RunConfig, directory: RunDirectory) -> Outcome | Non
 
 
 def faults(outcomes: Iterable[Outcome]) -> dict[str, DivergedError | UnmeasuredError]:
-    """By run id, why a run with a record is not finished."""
+    """Why runs with a record are not finished, by run id."""
     found: dict[str, DivergedError | UnmeasuredError] = {}
     for outcome in outcomes:
         try:

@@ -83,7 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     folders = chosen.folders or ([] if chosen.experiments else [Path("runs")])
     settle_caches()
-    gc.disable()  # it would search millions of values for cycles, a tenth of all time, in vain
+    gc.disable()  # the search of millions of values for cycles would take a tenth of the time
     try:
         unreadable = build(folders, chosen.experiments, chosen.output)
     except (InputError, OSError, pl.exceptions.PolarsError) as error:
@@ -92,8 +92,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     finally:
         gc.enable()
     if unreadable:
-        others = f" (and {len(unreadable) - 1} others)" * (len(unreadable) > 1)
-        print(f"error: left out{others}: {unreadable[0]}", file=sys.stderr)
+        n = len(unreadable)
+        what = "left out" if n == 1 else f"{n} records or experiments left out, the first"
+        print(f"error: {what}: {unreadable[0]}", file=sys.stderr)
     print(f"page: {chosen.output}")
     return 2 if unreadable else 0
 

@@ -60,7 +60,7 @@ def tracking_of(config: RunConfig, directory: RunDirectory) -> Tracking:
 
 
 def carry_out(config: RunConfig, directory: RunDirectory, tracking: Tracking) -> Outcome:
-    """Train, measure and draw what is missing of a run.
+    """Complete a run whose directory is locked: train, measure and draw what is missing.
 
     Args:
         config: What to run.
@@ -100,8 +100,8 @@ def _carry_out_parent(config: RunConfig, directory: RunDirectory) -> None:
     _first_step(directory, prepare(config).origin)  # refuses a checkpoint of another run
     if config.runtime.n_devices * config.runtime.n_nodes > 1:
         raise InputError(
-            f"init_from: {config.parent.config.experiment} has not been run; run it first, "
-            "several devices cannot run one after the other"
+            f"init_from: {config.parent.config.experiment} has not been run, and a run on several "
+            "devices does not run its parent; run it first"
         )
     execute(config.parent.config, earlier, waits=True)
 

@@ -1,4 +1,4 @@
-"""Model, data and training that a capacity law asks for: `python -m physlm.plan`.
+"""Plan the model, facts or exposures by capacity laws: `python -m physlm.plan`.
 
   python -m physlm.plan --facts 4000 --exposures 200               # which model
   python -m physlm.plan --people 1000000 --exposures 1000          # six facts each, as in bioS
@@ -71,14 +71,14 @@ def _question(chosen: argparse.Namespace) -> Question:
     )
     if chosen.stored is not None and question.unknown == "stored" and not question.rare:
         raise InputError(
-            f"--stored {chosen.stored:g} with all of facts, parameters and exposures, for which "
-            "the stored fraction is planned; leave out one of them"
+            f"--stored {chosen.stored:g} with facts, parameters and exposures, which determine the "
+            "stored fraction; leave out one of them"
         )
     return question
 
 
 def _facts(chosen: argparse.Namespace) -> float | None:
-    """The number of facts, which people have by the six."""
+    """The number of facts; each person has six."""
     if chosen.people is None:
         return chosen.facts  # type: ignore[no-any-return]
     require_quantity("people", chosen.people)
@@ -88,8 +88,8 @@ def _facts(chosen: argparse.Namespace) -> float | None:
         )
     if chosen.bits_per_fact is not None:
         raise InputError(
-            f"--bits-per-fact {chosen.bits_per_fact:g} with --people, who have those of bioS; "
-            "give --facts"
+            f"--bits-per-fact {chosen.bits_per_fact:g} with --people, whose facts have the bits of "
+            "bioS; give --facts instead"
         )
     return bios.FACTS * float(chosen.people)
 
@@ -167,8 +167,8 @@ def _add_quantities(parser: argparse.ArgumentParser) -> None:
         "tokens": "tokens of training, junk included, in place of --exposures",
         "parameters": "parameters of the model, all of them",
         "stored": f"fraction of the bits of all facts that is to be stored (default: {STORED})",
-        "bits-per-fact": "bits of a value and its part of the name (default: those of bioS, six "
-        "facts a person)",
+        "bits-per-fact": "bits of a value and its part of the name (default: as in bioS, with six "
+        "facts per person)",
         "tokens-per-fact": "tokens of text for each fact and exposure (default: 22/6 as in the "
         "measured worlds, 13 by the published law, as in bioS)",
     }
@@ -210,17 +210,17 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
         type=_number,
         default=0.0,
         metavar="N",
-        help="fraction of all tokens that is about people who never recur",
+        help="fraction of all tokens that is junk, about people who never recur",
     )
     parser.add_argument(
-        "--domain-token", action="store_true", help="a token marks the documents that are no junk"
+        "--domain-token", action="store_true", help="a token marks the documents that are not junk"
     )
     parser.add_argument(
         "--weight-bits",
         type=int,
         choices=[FULL_PRECISION, 8, 4],
         default=FULL_PRECISION,
-        help="bits of a weight in use (default: %(default)s)",
+        help="bits per weight after training (default: %(default)s)",
     )
     parser.add_argument(
         "--mlp",

@@ -1,4 +1,4 @@
-"""Points of a sweep: launched as Hydra launches them, those that other processes work on last."""
+"""Launching the points of a sweep by Hydra; points in use by other processes come last."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -65,7 +65,9 @@ class SweepApplication(Application):
         )
         batches = sweeper.sweep(list(config.hydra.overrides.task))
         if batches is None:
-            raise InputError("hydra/sweeper: only Hydra's basic sweeper lists its points")
+            raise InputError(
+                "hydra/sweeper: only Hydra's basic sweeper lists its points; leave it out"
+            )
         ended = {words: point for batch in batches for words, point in _ended(batch)}
         while in_use := {words: p.in_use for words, p in ended.items() if p.in_use is not None}:
             free = first_free(in_use.values())

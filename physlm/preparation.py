@@ -92,10 +92,10 @@ def _is_miscompiled(config: RunConfig, world: World) -> bool:
     """Whether the compiler gets the training of this model wrong.
 
     On CPUs, torch 2.13 compiles Canon layers in bf16 that keep documents apart into a program with
-    the right loss, whose gradients are not numbers; uncompiled they are right.
+    the right loss, but NaN gradients; uncompiled they are right.
 
     Raises:
-        InputError: If compiling is requested all the same.
+        InputError: If compiling is requested nevertheless.
     """
     is_wrong = (
         world.device == "cpu"
@@ -106,8 +106,7 @@ def _is_miscompiled(config: RunConfig, world: World) -> bool:
     if is_wrong and config.runtime.compile:
         raise InputError(
             "runtime.compile=true on a CPU with trainer.precision=bf16, Canon layers and "
-            "data.attention_across_documents=false gives gradients that are not numbers; leave one "
-            "out"
+            "data.attention_across_documents=false gives NaN gradients; change one of them"
         )
     return is_wrong
 
@@ -165,7 +164,7 @@ def corpora_of(config: RunConfig) -> list[Corpus]:
     """The training corpora of a run's ancestors, oldest first, and its own.
 
     Raises:
-        ValueError: If a world refuses its configuration, or its tokens are others.
+        ValueError: If a world refuses its configuration, or its tokens differ from its parent's.
     """
     if config.parent is None:
         return [config.data.build(config.seed)]
@@ -217,7 +216,7 @@ def _architecture(config: RunConfig) -> ModelConfig:
         ours, theirs = asdict(config.model), asdict(architecture)
         name = next(key for key in {**theirs, **ours} if ours.get(key) != theirs.get(key))
         raise InputError(
-            f"model.{name}={ours.get(name)}, but the run to start from has {theirs.get(name)}; "
+            f"model.{name}={ours.get(name)}, but the parent run has {theirs.get(name)}; "
             "use model=inherited"
         )
     return architecture

@@ -33,7 +33,11 @@ def in_processes(
     Points that other processes work on come last, so that copies of one command share the work.
 
     Returns:
-        By run id, the outcomes of the runs that ended, and the errors of the others.
+        The outcomes of the runs that ended, and the errors of the others, by run id.
+
+    Raises:
+        InputError: If the configuration is refused.
+        InterruptedRunError: If this process was asked to stop; finished work is kept.
     """
     if points[0].force or not all(RunDirectory(p.run_dir).record.exists() for p in points):
         prepare(points[0])  # a bad value is refused once, not in every process
@@ -74,7 +78,7 @@ def in_processes(
 
 
 def _n_workers(runtime: RuntimeConfig, n_threads: int) -> int:
-    """How many points at a time.
+    """How many points run at a time.
 
     One where they share a GPU, or where each needs all processes of a distributed run.
     """
@@ -90,7 +94,7 @@ def _as_completed(
     """Runs by id as they end; none waits in a process, where it would begin after a stop."""
     running: dict[Future[Outcome | None], str] = {}
     while True:
-        with suppress(BrokenProcessPool):  # which takes no more; they go on waiting
+        with suppress(BrokenProcessPool):  # a broken pool takes no more runs; they keep waiting
             while waiting and len(running) < n_workers:
                 running[pool.submit(_execute, waiting[0])] = waiting[0].run_id
                 waiting.popleft()
@@ -107,7 +111,7 @@ def _execute(point: RunConfig) -> Outcome | None:
 
 
 def _begin() -> None:
-    """What a new process needs, wherever the first one's main module was."""
+    """Set up a new process, which does not run the main module of the first one."""
     outlive_readers()
     register()
 
@@ -116,7 +120,7 @@ def _begin() -> None:
 def _pool(n_workers: int) -> Iterator[ProcessPoolExecutor]:
     """Processes that are asked to stop, and then save their state, when this one is."""
     before = signal.signal(signal.SIGTERM, _interrupt)
-    # Children take over the parent's start method, and do not know that of a process of joblib's.
+    # Children inherit the name of the start method, and do not know the one of joblib.
     start_method = multiprocessing.get_start_method(allow_none=True)
     multiprocessing.set_start_method("spawn", force=True)
     pool = ProcessPoolExecutor(
@@ -128,7 +132,7 @@ def _pool(n_workers: int) -> Iterator[ProcessPoolExecutor]:
         for child in multiprocessing.active_children():
             child.terminate()
         pool.shutdown(cancel_futures=True)
-        raise InterruptedRunError("asked to stop; run the same command to go on") from error
+        raise InterruptedRunError("asked to stop; run the same command to resume") from error
     finally:
         signal.signal(signal.SIGTERM, before)
         pool.shutdown(cancel_futures=True)

@@ -43,11 +43,11 @@ def changes_of(config: RunConfig) -> dict[str, str] | None:
 
     Returns:
         Key to the run's value and, in brackets, the experiment's; None where there is no experiment
-        of that name to compare with, or it is no run without further words, as ``inside``.
+        of that name, or it is not a run without further overrides, such as ``inside``.
     """
     if not (config_dir() / "experiment" / f"{config.experiment}.yaml").is_file():
         return None
-    # Without the seed among the words, so that a hundred seeds compose the experiment once.
+    # Without the seed among the overrides, so that a hundred seeds compose the experiment once.
     words = (f"+experiment={config.experiment}", f"scale={config.scale.value}")
     try:
         own = replace(composed(words), seed=config.seed)

@@ -1,4 +1,4 @@
-"""What is published of a run: labels, configuration, curves, results and files, as plain values."""
+"""What is published about a run: labels, configuration, curves, results and files."""
 
 import hashlib
 import json
@@ -91,7 +91,7 @@ def labels_of(run_id: str, config: Mapping[str, Any]) -> Labels:
 
 
 def publication(record: RunRecord, directory: RunDirectory) -> Publication:
-    """Everything that is published of a run, from its files alone.
+    """Everything that is published about a run, from its files alone.
 
     Args:
         record: Its record.

@@ -1,4 +1,4 @@
-"""Runs whose training has ended sent to W&B, from their files: `python -m physlm.publish runs`."""
+"""Send finished and diverged runs to W&B, from their files: `python -m physlm.publish runs`."""
 
 import argparse
 import os
@@ -27,7 +27,7 @@ A run that was published before is updated. Diverged runs are sent, too, and mar
 def publish(
     published: Publication, project: str, entity: str | None, *, keeps_weights: bool
 ) -> str:
-    """Send a run; its address at W&B, or the folder that ``wandb sync`` sends.
+    """Send a run; returns its address at W&B, or the folder that ``wandb sync`` sends.
 
     Args:
         published: The run.
@@ -44,21 +44,21 @@ def publish(
         wandb_run.close(run, is_finished=published.is_finished)
     except Exception as error:
         raise InputError(
-            f"W&B did not take {published.labels.name}: {reason(error)}; check the server, the key "
-            "and --entity, and give the same command again, or use --offline"
+            f"W&B did not accept {published.labels.name}: {reason(error)}; check the server, the "
+            "key and --entity, and give the same command again, or use --offline"
         ) from error
     return where
 
 
 def publish_all(located: Mapping[Path, RunRecord], chosen: argparse.Namespace) -> list[InputError]:
-    """Send runs, and say where each is; the errors of those whose files are damaged.
+    """Send runs and print where each is; returns the errors of those with damaged files.
 
     Args:
         located: Records by path.
         chosen: The command line.
 
     Raises:
-        InputError: If W&B does not take a run.
+        InputError: If W&B does not accept a run.
     """
     faults = []
     for i, (path, record) in enumerate(located.items(), start=1):

@@ -28,12 +28,12 @@ class Origin(NamedTuple):
         """Check that a file belongs to this run; files of earlier versions do not say.
 
         Raises:
-            InputError: If it is of another one.
+            InputError: If it belongs to another run.
         """
         for name, value in self._asdict().items():
             if found.get(name, value) != value:
                 raise InputError(
-                    f"{path} is of another run ({name} {found[name]}, here {value}); delete it, or "
+                    f"{path} is of another run ({name}={found[name]}, here {value}); delete it, or "
                     "put back the file that was here"
                 )
 
@@ -49,8 +49,9 @@ class RunRecord:
             ``active`` for one token.
         exposures: Presentations of each piece of knowledge, counted by the loader.
         is_compiled: Whether training ran as compiled programs; None where that was not recorded.
-        data_wait_fraction: Share of the time in which training waited for data; None likewise.
-        n_replicas: Runs trained together in one program; seconds are this one's share of its time.
+        data_wait_fraction: Fraction of the time in which training waited for data; None where that
+            was not recorded.
+        n_replicas: Runs trained together in one program; seconds are this run's part of its time.
         stopped_at_step: Where the loss stopped being finite, if it did.
         published: The numbers in the paper, by the texts of metrics.
         published_of: What the paper measured these on.
@@ -59,8 +60,9 @@ class RunRecord:
         scorers: The version of each scorer that has measured.
         arrays: Digest of the arrays of each scorer that has some, in ``arrays.npz``.
         errors: Why a scorer could not measure, by scorer.
-        scoring_software: Where the run was measured again, what with; else empty.
-        sha256: Hashes of kept files by name; what is not named, nothing vouches for.
+        scoring_software: Software of a measurement by a later process; empty if the process that
+            trained the run measured it.
+        sha256: Hashes of kept files by name; other files are not verified.
     """
 
     run_id: str
@@ -100,7 +102,7 @@ class RunRecord:
         """Raise the reason why the run is not finished, if it is not.
 
         Raises:
-            DivergedError: If its loss stopped being a number.
+            DivergedError: If its loss is not finite at some step.
             UnmeasuredError: If a scorer failed.
         """
         if self.stopped_at_step is not None:
@@ -113,7 +115,7 @@ class RunRecord:
         if self.status != "finished":
             reasons = "; ".join(f"eval.{name}: {reason}" for name, reason in self.errors.items())
             raise UnmeasuredError(
-                f"{reasons or 'nothing yet'}; the trained model is kept, the same command measures "
+                f"{reasons or 'interrupted'}; the trained model is kept, the same command measures "
                 "what is missing"
             )
 
@@ -175,7 +177,7 @@ def _parsed(content: dict[str, Any]) -> RunRecord:
     if content.pop("seal") != _seal(content):
         raise ValueError("a value was changed after it was written")
     if not isinstance(content["config"], dict):
-        raise TypeError("config is no mapping")
+        raise TypeError("config is not a mapping")
     metrics = tuple(Metric(**metric) for metric in content.pop("metrics"))
     return RunRecord(**content, metrics=metrics)
 

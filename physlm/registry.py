@@ -37,14 +37,17 @@ def register(group: str, name: str) -> Callable[[T], T]:
         InputError: If the group is unknown, or another schema has the name.
     """
     if group not in FOLDERS:
-        raise InputError(f"register({group!r}, {name!r}): the groups are {', '.join(FOLDERS)}")
+        raise InputError(
+            f"register({group!r}, {name!r}): unknown group; one of {', '.join(FOLDERS)}"
+        )
 
     def registered(schema: T) -> T:
         holder = _registered.get((group, name))
         taken = _modules().get((group, name)) if holder is None else holder.__module__
         if taken not in (None, schema.__module__):
             raise InputError(
-                f"{schema.__module__} registers {group}/{name}, as {taken} does; take another name"
+                f"{schema.__module__} registers {group}/{name}, which {taken} registers already; "
+                "choose another name"
             )
         _registered[group, name] = schema
         _tags[schema] = f"{group}/{name}"
@@ -100,13 +103,16 @@ def _modules() -> dict[tuple[str, str], str]:
     """The module of every schema of physlm, found in the sources, since importing takes seconds.
 
     Raises:
-        InputError: If two have one name.
+        InputError: If two have the same name.
     """
     found: dict[tuple[str, str], str] = {}
     for module, text in _sources():
         for group, name in _DECORATOR.findall(text):
             if (group, name) in found:
-                raise InputError(f"{module} registers {group}/{name}, as {found[group, name]} does")
+                raise InputError(
+                    f"{module} registers {group}/{name}, which {found[group, name]} registers "
+                    "already; choose another name"
+                )
             found[group, name] = module
     return found
 

@@ -1,4 +1,4 @@
-"""One experiment with many seeds or learning rates: in one program, or in a process each."""
+"""Several seeds or learning rates of one configuration: as replicas, or in a process each."""
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence, Set
@@ -46,18 +46,20 @@ def replicate(config: RunConfig) -> Replication:
         config: With ``seeds`` above 1, or ``learning_rates``.
 
     Raises:
-        InputError: If replicas are requested and impossible, before any training.
+        InputError: If replicas are requested but not possible, before any training.
         InterruptedRunError: If the process was asked to stop; finished work is kept.
     """
     points = config.points
     directory = Path(config.runs_dir) / "replicates" / _name(points)
-    fault = _why_not_side_by_side(points[0])
-    if config.runtime.replicas and fault:
-        raise InputError(f"runtime.replicas=true: {fault}")
+    lacking = _lacking_for_replicas(points[0])
+    if config.runtime.replicas and lacking:
+        raise InputError(
+            f"runtime.replicas=true needs {lacking}; change that, or leave runtime.replicas out"
+        )
     is_wanted = config.runtime.replicas
     if is_wanted is None:
         is_wanted = config.runtime.resolved_device() == "cuda"
-    if is_wanted and fault is None:
+    if is_wanted and lacking is None:
         try:
             return _side_by_side(points, directory)
         except UnlikeReplicasError:
@@ -73,23 +75,22 @@ def _name(points: Sequence[RunConfig]) -> str:
     return f"{points[0].experiment}-{digest.hexdigest()[:8]}"
 
 
-def _why_not_side_by_side(point: RunConfig) -> str | None:
-    """Why these runs cannot be replicas, if they cannot."""
+def _lacking_for_replicas(point: RunConfig) -> str | None:
+    """A requirement of replicas that these runs do not meet, if any."""
     runtime, n_steps = point.runtime, point.trainer.gradient_accumulation_steps
-    faults = {
-        "it starts from another run": bool(point.init_from),
-        "only decoders can be replicas": not isinstance(point.model, DecoderConfig),
-        "nothing is trained": point.stage is Stage.measure,
-        "several devices": runtime.n_devices * runtime.n_nodes > 1,
-        "trainer.precision=fp16 needs a gradient scaler; use bf16 or fp32": point.trainer.precision
-        is Precision.fp16,
-        f"trainer.gradient_accumulation_steps={n_steps}; use 1": n_steps > 1,
-        f"runtime.n_evaluations={runtime.n_evaluations}; use 0": runtime.n_evaluations > 0,
-        "runtime.compile=true; replicas are not compiled": runtime.compile is True,
-        "runtime.kernels=true; replicas are computed without them": runtime.kernels,
-        "profile=true is of one run": point.profile,
+    needs = {
+        "runs without init_from": not point.init_from,
+        "a decoder": isinstance(point.model, DecoderConfig),
+        "stage=train": point.stage is Stage.train,
+        "a single device": runtime.n_devices * runtime.n_nodes == 1,
+        "trainer.precision=bf16 or fp32, not fp16": point.trainer.precision is not Precision.fp16,
+        f"trainer.gradient_accumulation_steps=1, not {n_steps}": n_steps == 1,
+        f"runtime.n_evaluations=0, not {runtime.n_evaluations}": runtime.n_evaluations == 0,
+        "runtime.compile=false, not true": runtime.compile is not True,
+        "runtime.kernels=false, not true": not runtime.kernels,
+        "profile=false, not true": not point.profile,
     }
-    return next((fault for fault, holds in faults.items() if holds), None)
+    return next((need for need, is_met in needs.items() if not is_met), None)
 
 
 class UnlikeReplicasError(InputError):
@@ -206,6 +207,7 @@ def _require_alike(points: Sequence[RunConfig], prepared: Sequence[Prepared]) ->
     for point, own in zip(points, shapes, strict=True):
         if own != shapes[0]:
             raise UnlikeReplicasError(
-                f"runtime.replicas=true: seed {point.seed} has other shapes of weights than seed "
-                f"{points[0].seed}, as its world has other tokens; use runtime.replicas=false"
+                f"runtime.replicas=true: the weights of seed {point.seed} have other shapes than "
+                f"those of seed {points[0].seed}, since its world has other tokens; use "
+                "runtime.replicas=false"
             )

@@ -185,27 +185,29 @@ def _parser() -> Parser:
     parser = Parser("reproduce", description=__doc__)
     parser.add_argument("experiment", help="its name in experiments/, or the path of its folder")
     parser.add_argument(
-        "overrides", nargs="*", metavar="KEY=VALUE", help="changes of every run, as of physlm.run"
+        "overrides", nargs="*", metavar="KEY=VALUE", help="changes to every run, as for physlm.run"
     )
     parser.add_argument(
         "--scale",
         choices=[scale.value for scale in Scale],
         default="laptop",
-        help="of all runs (default: laptop)",
+        help="scale of all runs (default: laptop)",
     )
-    parser.add_argument("--seeds", metavar="SEED,...", help="(default: the experiment's)")
+    parser.add_argument(
+        "--seeds", metavar="SEED,...", help="seeds of all runs (default: the experiment's)"
+    )
     parser.add_argument("--only", metavar="ARM,...", help="some arms of the experiment, not all")
     parser.add_argument(
         "--runs-dir",
         default="runs",
         metavar="FOLDER",
-        help="where run directories are (default: runs)",
+        help="folder of run directories (default: runs)",
     )
     parser.add_argument(
         "--output",
         type=Path,
         metavar="FOLDER",
-        help="for runs.csv, metrics.csv and the figure (default: reproduced/NAME)",
+        help="folder for runs.csv, metrics.csv and the figure (default: reproduced/NAME)",
     )
     parser.add_argument("--processes", action="store_true", help="one run for each core at a time")
     parser.add_argument(
@@ -218,14 +220,14 @@ def _planned(chosen: argparse.Namespace) -> Plan:
     """The plan that the command line describes.
 
     Raises:
-        InputError: If an experiment, arm, seed or word is not known.
+        InputError: If an experiment, arm, seed or override is not known.
     """
     folder = _folder(chosen.experiment)
     experiment = read_experiment(folder)
     arms, seeds = _arms(chosen.only, experiment), _seeds(chosen.seeds, experiment)
     for word in chosen.overrides:
         if flag := SET_BY_FLAGS.get(f"{word.partition('=')[0]}="):
-            raise InputError(f"{word}: write {flag}")
+            raise InputError(f"{word}: use {flag} instead")
     points = experiment.points(chosen.scale, seeds, arms, chosen.overrides)
     own = experiment.points(chosen.scale, seeds, arms) if chosen.overrides else points
     output = chosen.output or Path("reproduced") / experiment.name
@@ -241,7 +243,7 @@ def _planned(chosen: argparse.Namespace) -> Plan:
     if output.resolve() == folder.resolve() and (plan.is_changed or not is_whole):
         raise InputError(
             f"--output {output} holds the tables of the whole experiment; leave out --only, "
-            "--seeds and what changes the runs, or name another folder"
+            "--seeds and overrides, or name another folder"
         )
     return plan
 
@@ -267,7 +269,7 @@ def _seeds(text: str | None, experiment: Experiment) -> tuple[int, ...]:
     if text is None:
         return experiment.seeds
     if not all(part.isdecimal() for part in text.split(",")):
-        raise InputError(f"--seeds {text}; write integers from 0 up, such as --seeds 0,1")
+        raise InputError(f"--seeds {text}; must be integers of at least 0, such as --seeds 0,1")
     return tuple(dict.fromkeys(int(part) for part in text.split(",")))
 
 

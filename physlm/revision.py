@@ -40,7 +40,7 @@ def version_line() -> str:
 
 def add_version(parser: argparse.ArgumentParser) -> None:
     """``--version``, which asks git only when it is given."""
-    parser.add_argument("--version", action=_Version, help="show the version and end")
+    parser.add_argument("--version", action=_Version, help="show the version and exit")
 
 
 class _Version(argparse.Action):
@@ -48,5 +48,5 @@ class _Version(argparse.Action):
         super().__init__(option_strings, dest, nargs=0, default=argparse.SUPPRESS, help=help)
 
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
-        """Print the version and end."""
+        """Print the version and exit."""
         parser.exit(message=f"{version_line()}\n")

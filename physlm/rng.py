@@ -8,14 +8,14 @@ import numpy as np
 def stream(seed: int, *purpose: str | int) -> np.random.Generator:
     """The random generator of one purpose, the same on every machine and in every process.
 
-    Streams of different purposes are independent of each other and of the order of use, as
-    ``stream(seed, "people")`` and ``stream(seed, "epoch", 3, "order")``.
+    Streams of different purposes, such as ``stream(seed, "people")`` and ``stream(seed, "epoch", 3,
+    "order")``, are independent of each other and of the order in which they are used.
 
     Raises:
         ValueError: If ``seed`` is negative or no purpose is named.
     """
     if seed < 0:
-        raise ValueError(f"seed={seed}; seeds are integers from 0 up")
+        raise ValueError(f"seed={seed}; must be at least 0")
     if not purpose:
         raise ValueError("a random stream needs a purpose, for example stream(seed, 'people')")
     name = "/".join(map(str, purpose)).encode()

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from physlm.replication import Replication
 
 _NOTHING_CHOSEN = (
-    "Nothing is run without a word: write +experiment=NAME for a published claim, or data=bios for "
-    "the default run (10,000 people, hours on two cores).\n"
+    "Nothing to run: give +experiment=NAME for a published claim, or data=bios for the default run "
+    "(10,000 people, hours on two cores).\n"
 )
 
 
@@ -106,7 +106,7 @@ def _run_alone(point: RunConfig, *, is_sweep: bool) -> None:
 
 
 def _require_free_parents(point: RunConfig) -> None:
-    """Leave a point for later that would have to wait for another process."""
+    """Postpone a point that would have to wait for another process."""
     for earlier in map(RunDirectory, (one.run_dir for one in lineage(point)[:-1])):
         if not earlier.record.exists() and earlier.is_in_use():
             raise RunInUseError(earlier.path)
@@ -115,7 +115,7 @@ def _require_free_parents(point: RunConfig) -> None:
 def _refuse_replicas_of_one(config: RunConfig) -> None:
     if config.runtime.replicas:
         raise InputError(
-            "runtime.replicas=true is of several seeds or learning rates, and this is one run; "
+            "runtime.replicas=true needs several seeds or learning_rates; this is a single run, "
             "set seeds=5 or leave it out"
         )
 
@@ -135,7 +135,9 @@ def show(outcome: Outcome, config: RunConfig) -> None:
     if outcome.was_done:
         console.print("finished before; force=true runs it again")
     if outcome.outdated:
-        console.print(f"{'; '.join(outcome.outdated)}: rescore=true measures again, untrained")
+        console.print(
+            f"{'; '.join(outcome.outdated)}: rescore=true measures again, without training"
+        )
     if config.parent is not None:
         console.print(f"started from {config.parent.run_dir}")
     console.print(table(outcome.record, config))
@@ -154,7 +156,7 @@ def show_replication(replication: "Replication", config: RunConfig) -> None:
     if n_before := sum(outcome.was_done for outcome in replication.outcomes):
         console.print(f"{n_before} finished before; force=true runs them again")
     if notes := sorted({note for outcome in replication.outcomes for note in outcome.outdated}):
-        console.print(f"{'; '.join(notes)}: rescore=true measures again, untrained")
+        console.print(f"{'; '.join(notes)}: rescore=true measures again, without training")
     by_rate: dict[float, list[RunRecord]] = {}
     for record in finished:
         by_rate.setdefault(record.config["optim"]["learning_rate"], []).append(record)
@@ -176,7 +178,7 @@ def show_replication(replication: "Replication", config: RunConfig) -> None:
 
 
 def _point(record: RunRecord) -> Point:
-    """A run with the rate that it differs by from others of its command."""
+    """A run with its learning rate, by which it differs from others of its command."""
     return Point((f"optim.learning_rate={record.config['optim']['learning_rate']:g}",), (record,))
 
 

@@ -22,7 +22,7 @@ _POLL_SECONDS = 1.0  # between looks at the locks of other processes
 
 
 class RunDirectory:
-    """One run's files: ``record.json`` means that training is over, and says what was measured.
+    """One run's files: ``record.json`` means that training has ended, and says what was measured.
 
     Attributes:
         path: The directory.
@@ -49,13 +49,13 @@ class RunDirectory:
 
     @contextmanager
     def locked(self, *, waits: bool = False) -> Iterator[None]:
-        """Keep other processes out; the lock is gone as soon as its process is, however it ends.
+        """Keep other processes out; the lock is released when the process ends, however it ends.
 
         Args:
-            waits: Whether to wait, with a word, for another process that works on this run.
+            waits: Whether to wait, with a message, for another process that works on this run.
 
         Raises:
-            RunInUseError: If another process is working on this run, unless one waits for it.
+            RunInUseError: If another process is working on this run, and ``waits`` is false.
         """
         self.path.mkdir(parents=True, exist_ok=True)
         lock = FileLock(self.path / "lock")
@@ -130,7 +130,7 @@ class RunDirectory:
             first_step: Step from which training resumes.
 
         Raises:
-            InputError: If one of them is no longer what it was when it was pinned.
+            InputError: If one of them has changed since it was pinned.
         """
         if first_step == 0 and self.record.exists():
             self.forget(self._kept())
@@ -159,14 +159,14 @@ class RunDirectory:
     def read_record(
         self, run_id: str | None = None, config: Mapping[str, Any] | None = None
     ) -> RunRecord | None:
-        """The record, or None where training is not over.
+        """The record; None if training has not ended.
 
         Args:
             run_id: Of the run whose directory this is; None reads whatever is there.
             config: That run's configuration, in plain values; None takes any.
 
         Raises:
-            InputError: If the file is there but is no record, or that of another run.
+            InputError: If the file is not a record, or belongs to another run.
         """
         if not self.record.exists():
             return None
@@ -203,13 +203,13 @@ class RunDirectory:
 
 
 def first_free(paths: Iterable[Path]) -> set[Path]:
-    """Those of some run directories that are free, after waiting, with a word, for the first."""
+    """The free ones of some run directories; waits, with a message, until one is free."""
     every = sorted(set(paths))
-    is_told = False
+    is_announced = False
     while not (free := {path for path in every if not RunDirectory(path).is_in_use()}):
-        if not is_told:
+        if not is_announced:
             tell(f"{', '.join(map(str, every))} in use by other processes; waiting for one of them")
-        is_told = True
+        is_announced = True
         time.sleep(_POLL_SECONDS)
     return free
 
@@ -254,7 +254,7 @@ class CurvePoint(NamedTuple):
 
     Attributes:
         metric: Text of the metric; `LOSS` is the training loss.
-        step: Optimiser steps so far.
+        step: Optimizer steps so far.
         tokens: Tokens read so far.
         exposures: Presentations of each piece of knowledge so far; None where that was not logged.
         value: The value.

@@ -32,7 +32,7 @@ def identity(config: Any) -> Any:
 
 
 def without_how(config: Any) -> Any:
-    """A configuration as dictionaries of all its fields but those that decide how, not what."""
+    """A configuration as dictionaries, without the fields that do not decide the result."""
     if is_dataclass(config):
         kept = [field.name for field in fields(config) if "how" not in field.metadata]
         return {name: without_how(getattr(config, name)) for name in kept}

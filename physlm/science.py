@@ -50,7 +50,7 @@ def caveat(changed: Mapping[str, str] | None) -> str:
         changed: Changed keys with both values, as in a record.
     """
     if changed is None:
-        return "whether the configuration is the experiment's own is not known"
+        return "it is not known whether the configuration is the experiment's own"
     values = ", ".join(f"{key}={both}" for key, both in changed.items())
     return f"changed from the experiment: {values}" if changed else ""
 

@@ -1,4 +1,4 @@
-"""Any model put through the tests of the field: `python -m physlm.scorecard runs/ID`."""
+"""The scorecard of any model by the tests of the papers: `python -m physlm.scorecard runs/ID`."""
 
 import argparse
 import json
@@ -32,8 +32,8 @@ examples:
   python -m physlm.scorecard runs/ID models/gpt2          compared, on one page
 
 Every test is a run of its own in --runs-dir: what is finished is not measured again, and answers
-of a model are kept as they come, so that the same command goes on where it stopped. An endpoint
-gets the key of OPENAI_API_KEY.
+of a model are kept as they come, so that the same command resumes where it stopped. The key of an
+endpoint is read from OPENAI_API_KEY.
 """
 
 
@@ -74,7 +74,7 @@ def _score(subjects: "Sequence[Subject]", options: "Options", output: Path) -> i
 def _parser() -> Parser:
     parser = Parser(
         "scorecard",
-        description="Put models through the tests of the field, and compare them: knowledge "
+        description="Test models as the papers do, and compare them: knowledge "
         "capacity, retrieval, classification, comparison and inverse search with and without "
         "hints, phrasing, use of depth, and spectra of attention, each beside chance.",
         epilog=_EXAMPLES,
@@ -84,7 +84,7 @@ def _parser() -> Parser:
     add("models", nargs="*", type=Path, metavar="MODEL", help=about)
     about = "an OpenAI-compatible address; may be repeated, each with a --model"
     add("--endpoint", action="append", default=[], metavar="URL", help=about)
-    add("--model", action="append", default=[], metavar="NAME", help="of the endpoint's model")
+    add("--model", action="append", default=[], metavar="NAME", help="name of the endpoint's model")
     add("--tests", default=",".join(TESTS), metavar="NAME,...", help="default: %(default)s")
     about = "public figures to ask about (default: all; fewer are drawn at random)"
     add("--people", type=int, metavar="N", help=about)
@@ -92,12 +92,18 @@ def _parser() -> Parser:
     add("--shots", type=int, default=3, metavar="N", help=about)
     about = "tokens of an answer, thoughts included; reasoning models need 1000 (default: 32)"
     add("--max-tokens", type=int, default=32, metavar="N", help=about)
-    add("--seed", type=int, default=0, metavar="N", help="of people, pairs and shots (default: 0)")
+    add(
+        "--seed",
+        type=int,
+        default=0,
+        metavar="N",
+        help="seed of people, pairs and shots (default: 0)",
+    )
     about = "texts for the depth of checkpoints, in a format of data=texts (default: questions and "
     add("--texts", type=Path, metavar="FILE", help=f"{about}answers about public figures)")
     about = "folder of the runs that measure (default: %(default)s)"
     add("--runs-dir", type=Path, default=Path("runs"), metavar="FOLDER", help=about)
-    about = f"gets {PAGE} and {DATA} (default: %(default)s)"
+    about = f"folder for {PAGE} and {DATA} (default: %(default)s)"
     add("--output", type=Path, default=Path("scorecard"), metavar="FOLDER", help=about)
     return parser
 
@@ -130,7 +136,9 @@ def _options(chosen: argparse.Namespace) -> "Options":
     from physlm.report.scorecard.subject import Options
 
     if chosen.texts is not None and not chosen.texts.is_file():
-        raise InputError(f"--texts {chosen.texts} is no file; name one in a format of data=texts")
+        raise InputError(
+            f"--texts {chosen.texts} is not a file; name one in a format of data=texts"
+        )
     tests = chosen.tests.split(",")
     if unknown := [test for test in tests if test not in TESTS]:
         raise InputError(f"--tests {unknown[0]!r} is none of {', '.join(TESTS)}")

@@ -62,7 +62,7 @@ def keep_copies(config: Any, folder: Path) -> None:
     """Copy the pinned files of a configuration and its sections; folders are not among them.
 
     Raises:
-        ValueError: If one of them is no longer what it was when it was pinned.
+        ValueError: If one of them has changed since it was pinned.
     """
     for *_, name in _held(config):
         copy = _copy_of(name, folder)
@@ -81,7 +81,7 @@ def take_copies(config: Any, folder: Path) -> None:
 
 
 def _copy_of(name: str, folder: Path) -> Path:
-    """Where among copies that of a pinned file is."""
+    """The path of the copy of a pinned file."""
     return folder / f"{content_of(name).removeprefix('@')}{path_of(name).suffix}"
 
 

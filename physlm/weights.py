@@ -44,9 +44,11 @@ def kept_weights(origin: Origin, directory: RunDirectory) -> Weights:
     record = directory.read_record(origin.run_id)
     assert record is not None
     if record.status == "diverged":
-        raise InputError(f"{directory.path}, the run to start from, {record.status}")
+        raise InputError(f"{directory.path}, the parent run, diverged; start from another run")
     if origin.corpus != record.origin.corpus:
-        raise InputError(f"{directory.path} was trained on another corpus; run it again")
+        raise InputError(
+            f"{directory.path} was trained on another corpus than this version makes; run it again"
+        )
     return Weights(directory.vouched(directory.model, record), origin)
 
 

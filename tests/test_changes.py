@@ -93,5 +93,5 @@ def test_without_a_published_number_nothing_needs_to_be_told():
 
 
 def test_what_is_not_known_is_said():
-    assert caveat(None) == "whether the configuration is the experiment's own is not known"
+    assert caveat(None) == "it is not known whether the configuration is the experiment's own"
     assert caveat({}) == ""

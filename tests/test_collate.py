@@ -151,10 +151,7 @@ def test_a_damaged_record_is_named_and_the_others_are_tabulated(runs, capsys):
             ],
             "table.xls; end the name",
         ),
-        (
-            ["{runs}", "--output", "results.csv"],
-            "results.csv; name a folder, which gets runs.csv and",
-        ),
+        (["{runs}", "--output", "results.csv"], "results.csv; name a folder for runs.csv and"),
     ],
 )
 def test_bad_arguments_are_one_clear_line(runs, capsys, arguments, message):
@@ -181,7 +178,7 @@ def test_no_record_is_said(tmp_path):
 
 
 def test_runs_that_differ_in_more_than_their_seed_are_not_averaged(runs):
-    with pytest.raises(InputError, match=r"model\.d_model vary within a group; add to --by"):
+    with pytest.raises(InputError, match=r"model\.d_model vary within a group; add them to --by"):
         summarise(tabulate(find_records([runs])[0]), ["seed"], [BITS])
 
 
@@ -329,4 +326,4 @@ def test_what_was_changed_stays_a_column_and_is_told_of_means(tmp_path, capsys):
     assert capsys.readouterr().err == ""
     write_record(tmp_path, run_id="r2", changed=None)
     assert main([str(tmp_path), "--by", "model.d_model"]) == 0
-    assert "the experiment's own is not known" in capsys.readouterr().err
+    assert "not known whether the configuration is the experiment's own" in capsys.readouterr().err

@@ -255,7 +255,7 @@ def test_what_only_measures_is_one_run_whatever_its_exposures_are(config):
                 "model.weight_bits=8",
                 "init_from='+experiment=people'",
             ),
-            "model.weight_bits=8 rounds the weights of a finished run; set stage=measure",
+            "model.weight_bits=8 quantises the weights of a finished run; set stage=measure",
         ),
     ],
 )

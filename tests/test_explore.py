@@ -137,15 +137,15 @@ BAD = {
     "nowhere x": "nowhere does not exist; name a run directory or a checkpoint's folder",
     "empty x": "empty has neither record.json nor config.json",
     "many x": "many holds 1 runs; name one, such as many/run",
-    "half x": "half is a run whose training is not over; give its command again",
+    "half x": "half is an unfinished run; give its command again to finish it",
     "diverged x": "diverged diverged at step 7 and has no weights; choose another run",
     "run x": "'x' is not in the vocabulary of this corpus; use its words, or --document N",
-    "run x --document 1": "--document 1 beside a text; give one of the two",
+    "run x --document 1": "--document 1 with a text; give one of the two",
     "run --document 99": "--document 99; an epoch has documents 0 to 23",
     "run --position 99": "--position 99; the text and its continuation have positions 0 to ",
     "run --tokens -1": "--tokens -1; must be at least 0",
     "run --top 0": "--top 0; must be at least 1",
-    "run --lens nowhere": "--lens nowhere; logit, tuned, ridge or the folder of a tuned lens",
+    "run --lens nowhere": "--lens nowhere; must be logit, tuned, ridge or the folder",
     "run --lens other": "the lens has width 16, and the model has width 8",
     "run --lens empty": "empty has no config.json; give the folder of a tuned lens",
     "run --lens-texts texts.txt": "--lens-texts with --lens logit; only tuned and ridge",
@@ -154,14 +154,14 @@ BAD = {
     "run --layer 1": "--layer 1 without --graph; add it, or leave --layer out",
     "run --graph --layer 99": "--layer 99; the model has layers 0 to ",
     "run --graph --head 99": "--head 99; the model has heads 0 to ",
-    "run --graph --head both": "--head both; the number of a head, from 0, or mean",
+    "run --graph --head both": "--head both; must be the number of a head, from 0, or mean",
     "run --graph --lens ridge": "--lens ridge with --graph, which shows no predictions",
-    "run --depth": "unrecognized arguments: --depth; --help lists what can be given",
+    "run --depth": "unrecognized arguments: --depth; --help lists the options",
     "run --output texts.txt": "texts.txt",
     "model": "model is a checkpoint, without documents of its own; give a text",
-    "model x --lens ridge": "--lens ridge of a checkpoint, which has no documents of its own; name",
+    "model x --lens ridge": "--lens ridge with a checkpoint, which has no documents of its own",
     "model x --lens ridge --lens-texts short.txt": "2 tokens to fit on, fewer than the width 8",
-    "model x --lens ridge --lens-texts nowhere": "--lens-texts nowhere is no file; name a .txt",
+    "model x --lens ridge --lens-texts nowhere": "--lens-texts nowhere is not a file; name a .txt",
     "model x --lens ridge --lens-texts notes.md": "notes.md: must end in .json, .jsonl, .csv, .par",
     "model x --lens ridge --lens-texts blank.txt": "blank.txt holds no text; give a file with text",
     "model abc --lens ridge --lens-texts short.txt": "--lens-texts has no text but the analysed",
@@ -214,4 +214,4 @@ def test_ctrl_c_ends_in_one_line(folder, monkeypatch, capsys):
     monkeypatch.setattr(sys, "stdout", Interrupting())
     assert main(["run"]) == 130
     (line,) = capsys.readouterr().err.splitlines()
-    assert line == "interrupted: asked to stop; run the same command to go on"
+    assert line == "interrupted: asked to stop; run the same command to resume"

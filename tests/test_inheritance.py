@@ -213,13 +213,17 @@ def test_tables_keep_what_varies_among_starts(family, tmp_path):
     [
         (["data.diversity=128"], BIRTH, None),
         (["data.n_attributes=5"], BIRTH, "tokens of data are not the"),
-        (["model=gpt2"], BIRTH, "but the run to start from has .* use model=inherited"),
+        (["model=gpt2"], BIRTH, "but the parent run has .* use model=inherited"),
         (["data.seq_len=24"], BIRTH, "are not weights of this model with data.seq_len=24"),
         ([], "nowhere", "init_from=nowhere is neither the directory of a finished run"),
         ([], BIRTH + " scale=gpu", "scale=gpu is set by the run that starts"),
         ([], "", "model=inherited takes the model of another run; name it by init_from"),
-        ([], BIRTH + " optim.learning_rate=1e30", "the run to start from, diverged"),
-        (["runtime.n_devices=2"], BIRTH + " seed=5", "has not been run; run it first"),
+        ([], BIRTH + " optim.learning_rate=1e30", "the parent run, diverged"),
+        (
+            ["runtime.n_devices=2"],
+            BIRTH + " seed=5",
+            "has not been run, and a run on several devices does not run its parent",
+        ),
     ],
 )
 def test_what_does_not_fit_is_refused(family, words, start, message):
@@ -290,7 +294,7 @@ def test_a_checkpoint_that_belongs_elsewhere_is_refused_before_the_ancestor_is_t
     directory.path.mkdir(parents=True)
     state = {"progress": {"steps": 3}, "origin": {"run_id": "another", "corpus": "x"}}
     torch.save(state, directory.checkpoint)
-    with pytest.raises(InputError, match=r"last.ckpt is of another run \(run_id another"):
+    with pytest.raises(InputError, match=r"last.ckpt is of another run \(run_id=another"):
         carried_out(other)
     assert not list(tmp_path.rglob("*.safetensors"))
 

@@ -76,7 +76,7 @@ MISCOMPILED = ["+canon=abcd", "trainer.precision=bf16", "data.attention_across_d
 
 
 def test_what_the_compiler_gets_wrong_is_not_compiled(monkeypatch):
-    """Canon layers in bf16 that keep documents apart: gradients are not numbers on CPUs."""
+    """Canon layers in bf16 that keep documents apart: gradients are NaN on CPUs."""
     monkeypatch.setattr(RuntimeConfig, "is_compiled", lambda *_: True)
     copying = ("data=copy", "eval=task_accuracy", "runtime.device=cpu", "optim.warmup_steps=10")
     assert not prepare(composed((*copying, *MISCOMPILED))).is_compiled

@@ -35,8 +35,8 @@ def test_a_plan_has_model_tokens_steps_source_and_range(capsys):
     assert "tokens of training" in text
     assert "tokens per step" in text
     assert (
-        "16 new runs without junk were off its predictions by 6% in the mean, by a factor of up to "
-        "1.2 (planner)" in text
+        "16 new runs without junk were off its predictions by 6% on average, by a factor of 1.2 at "
+        "most (planner)" in text
     )
     assert "no answer of the published law: " in text
     assert "measured law: known for 30 to 1,000 exposures" in text
@@ -136,7 +136,10 @@ def test_no_extrapolation_has_more_bits_than_the_paper_ever_found(capsys):
             "too little is given; give two of --facts (or --people), --parameters",
         ),
         ([*FACTS, "--exposures", "-3"], "--exposures -3; must be a number from"),
-        ([*FACTS, "--exposures", "9", "--tokens", "9"], "say the same; leave out one of them"),
+        (
+            [*FACTS, "--exposures", "9", "--tokens", "9"],
+            "both set the length of training, leave out one of them",
+        ),
         ([*FACTS, "--exposures", "200", "--junk", "1"], "--junk 1; the fraction of all tokens"),
         ([*FACTS, "--exposures", "200", "--junk", "-1"], "must be from 0 to 0.875, the most"),
         ([*FACTS, "--exposures", "200", "--domain-token"], "give the fraction of junk, such as"),
@@ -156,7 +159,7 @@ def test_no_extrapolation_has_more_bits_than_the_paper_ever_found(capsys):
         ),
         (
             [*FACTS, "--exposures", "200", "--rare", "0.6:9", "0.4:3"],
-            "--rare: shares of 1 in all; must be below 1 together",
+            "--rare: the shares add up to 1; must be below 1",
         ),
         (
             [*FACTS, "--tokens", "1e4", "--parameters", "3e4", "--rare", "0.5:90"],
@@ -172,7 +175,7 @@ def test_no_extrapolation_has_more_bits_than_the_paper_ever_found(capsys):
         ([*FACTS, "--exposures", "1e308", "--extrapolate"], "--exposures 1e+308; must be"),
         (
             [*FACTS, "--exposures", "200", "--parameters", "3e4", "--stored", "0.8"],
-            "for which the stored fraction is planned; leave out one of them",
+            "which determine the stored fraction; leave out one of them",
         ),
         (["--refit", "--json"], "--json, --refit: --refit and --predict stand alone"),
         (["--predict", "x", "--facts", "9"], "--facts, --predict: --refit and --predict stand"),
@@ -184,7 +187,7 @@ def test_no_extrapolation_has_more_bits_than_the_paper_ever_found(capsys):
         (["--people", "9", "--bits-per-fact", "8", "--exposures", "200"], "give --facts"),
         ([*FACTS, "--exposures", "20"], "20 exposures (measured for 30 to 1,000)"),
         ([*FACTS, "--exposures", "200", "--weight-bits", "5"], "--weight-bits: invalid choice: 5"),
-        ([*FACTS, "--exposures", "200", "--mlp", "kan"], "--help lists what can be given"),
+        ([*FACTS, "--exposures", "200", "--mlp", "kan"], "--help lists the options"),
         ([*FACTS, "--exposures", "200", "--tokens-per-fact", "0"], "--tokens-per-fact 0; must be"),
         (["--predict", "nowhere"], "does not exist"),
     ],
@@ -198,7 +201,7 @@ def test_bad_input_is_refused_with_its_value_rule_and_remedy(capsys, words, line
     [
         (["--help"], "python -m physlm.plan --parameters 30e3", 2),
         ([*FACTS, "--exposures", "200"], "parameters, planned", 3),
-        ([*FACTS, "--exposures", "20"], "--extrapolate answers all the same", 3),
+        ([*FACTS, "--exposures", "20"], "--extrapolate answers outside the range", 3),
     ],
 )
 def test_it_answers_without_anything_that_computes(words, said, seconds):

@@ -41,14 +41,14 @@ def test_one_schema_is_asked_for_without_importing_the_others():
 
 def test_a_name_that_is_taken_is_refused_in_one_line():
     with pytest.raises(
-        InputError, match=r"registers data/bios, as physlm\.data\.people\.bios does"
+        InputError, match=r"registers data/bios, which physlm\.data\.people\.bios registers already"
     ):
         register("data", "bios")(dataclass(type("Other", (DataConfig,), {"__module__": "mine"})))
     assert schema_of("data", "bios") is BiosConfig
 
 
 def test_an_unknown_group_or_schema_is_refused_in_one_line():
-    with pytest.raises(InputError, match="the groups are data, model, mixer, penalty, eval"):
+    with pytest.raises(InputError, match="unknown group; one of data, model, mixer, penalty, eval"):
         register("optim", "lion")
     with pytest.raises(
         InputError, match="no schema data/boys; one of bible, biod, bior, bios, brackets, brevo"

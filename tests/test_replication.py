@@ -134,7 +134,7 @@ def test_an_interrupted_group_of_replicas_goes_on(tmp_path):
     started.send_signal(signal.SIGTERM)
     _, told = started.communicate(timeout=120)
     assert started.returncode == 130, told
-    assert "run the same command to go on" in told
+    assert "run the same command to resume" in told
     assert len(list(tmp_path.glob("runs/replicates/*/last.ckpt"))) == 1
     assert not records(tmp_path)
     before = steps_logged(tmp_path)
@@ -161,7 +161,7 @@ def test_what_runs_in_processes_stops_and_begins_no_other_run(tmp_path):
     started.send_signal(signal.SIGTERM)
     _, told = started.communicate(timeout=120)
     assert started.returncode == 130, told
-    assert "run the same command to go on" in told
+    assert "run the same command to resume" in told
     assert not records(tmp_path)
     assert len(list(tmp_path.glob("runs/*/metrics.jsonl"))) <= 2
 
@@ -237,10 +237,10 @@ def test_a_replica_that_diverges_is_recorded_and_told(tmp_path):
         (("seeds=0",), "seeds=0; must be at least 1"),
         (
             ("seeds=2", "runtime.replicas=true", "trainer.gradient_accumulation_steps=2"),
-            "gradient_accumulation_steps=2; use 1",
+            "gradient_accumulation_steps=1, not 2; change that",
         ),
-        (("seeds=2", "runtime.replicas=true", "runtime.n_evaluations=3"), "n_evaluations=3; use 0"),
-        (("seeds=2", "runtime.replicas=true", "model=bert"), "only decoders can be replicas"),
+        (("seeds=2", "runtime.replicas=true", "runtime.n_evaluations=3"), "n_evaluations=0, not 3"),
+        (("seeds=2", "runtime.replicas=true", "model=bert"), "needs a decoder; change that"),
         (("learning_rates=[1e-3,-1]",), "learning_rates=[0.001, -1.0]; each must be above 0"),
         (("learning_rates=[1e-3,1e-3]",), "each must be above 0, finite, and given once"),
         (("seeds=2", "data.n_people=40000"), "n_people=40000 exceeds the 32768 distinct names"),

@@ -178,13 +178,16 @@ def test_a_run_that_fails_stops_no_other_and_is_told_every_time(tiny, capsys):
     [
         (["capacitty"], "capacitty: no such experiment; capacity or "),
         (["capacity", "--only", "10x"], "--only 10x: no such arm; one of 1000x, 100x, scaling"),
-        (["capacity", "--seeds", "-1"], "--seeds -1; write integers from 0 up"),
-        (["capacity", "--seeds", "a"], "--seeds a; write integers from 0 up, such as --seeds 0,1"),
+        (["capacity", "--seeds", "-1"], "--seeds -1; must be integers of at least 0"),
+        (
+            ["capacity", "--seeds", "a"],
+            "--seeds a; must be integers of at least 0, such as --seeds 0,1",
+        ),
         (["capacity", "--scale", "big"], "argument --scale: invalid choice: 'big'"),
         (["capacity", "--quick"], "unrecognized arguments: --quick; --help lists"),
         (["capacity", "data.n_peopel=5"], "unknown key data.n_peopel; did you mean data.n_people?"),
         (["capacity", "data.n_people=0"], "n_people=0; "),
-        (["capacity", "seed=5"], "seed=5: write --seeds"),
+        (["capacity", "seed=5"], "seed=5: use --seeds instead"),
         (
             ["tiny", "--output", "tiny", "--seeds", "0"],
             "--output tiny holds the tables of the whole",
@@ -235,7 +238,7 @@ def test_an_interrupted_reproduction_goes_on(tiny):
     started.send_signal(signal.SIGINT)
     _, told = started.communicate(timeout=60)
     assert started.returncode == 130, told
-    assert "interrupted: asked to stop; run the same command to go on" in told.splitlines()[-1]
+    assert "interrupted: asked to stop; run the same command to resume" in told.splitlines()[-1]
     assert not (tiny / "reproduced").exists()
     done = subprocess.run(words[:-1], check=True, capture_output=True, text=True)
     assert "values of changed runs" in done.stdout

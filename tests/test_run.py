@@ -198,14 +198,14 @@ def test_a_language_is_learned_measured_on_the_way_and_looked_into(command, tmp_
         (("data.n_people=40000",), "n_people=40000 exceeds the 32768 distinct names"),
         (("model.n_heads=3",), "d_model=32 is not divisible by n_heads=3"),
         (("runtime.device=cuda", "runtime.n_devices=99", "trainer.batch_size=99"), "GPUs"),
-        (("runtime.replicas=true",), "this is one run; set seeds=5"),
+        (("runtime.replicas=true",), "this is a single run, set seeds=5"),
         (("runs_dir=/proc/nowhere",), "/proc/nowhere"),
         (("data.seq_len=8",), "documents have up to 22 tokens"),
         (("trainer.precision=fp16",), "precision=fp16 needs a GPU"),
         (("model.init_std=-1",), "init_std=-1"),
         (("data.chunk_length=300",), "chunk_length=300"),
         (("scale=huge",), "scale=huge"),
-        (("data=nope",), "data=nope is no option"),
+        (("data=nope",), "data=nope is not an option"),
     ],
 )
 def test_bad_input_is_one_line_and_status_2(command, words, message):
@@ -253,7 +253,7 @@ def test_a_key_of_the_run_to_start_from_is_set_in_init_from(command):
     remedy = "'init_from=\"+experiment=NAME model.n_layers=...\"'"
     assert (status, printed.stderr) == (
         2,
-        "error: unknown key model.n_layers: model is that of the run of init_from; set it there, "
+        "error: unknown key model.n_layers: model comes from the parent run; set it in init_from, "
         f"as in {remedy}\n",
     )
 

@@ -163,7 +163,7 @@ def test_an_interrupted_parallel_sweep_goes_on(words, tmp_path):
     _, told = started.communicate(timeout=120)
     assert started.returncode == 130, told
     assert "Traceback" not in told
-    assert "interrupted: asked to stop; run the same command to go on" in told
+    assert "interrupted: asked to stop; run the same command to resume" in told
     saved = [saved_steps(path) for path in tmp_path.glob("runs/*/last.ckpt")]
     assert saved
     assert not records(tmp_path)

@@ -16,22 +16,22 @@ TYPOS = {
     ("+experiment=capacity_junk", "junk=none"): "junk needs a plus: write +junk=none",
     (BASE, "model/mixer=gla"): "write +model/mixer=gla",
     ("+experment=capacity_100x",): "did you mean +experiment=capacity_100x?",
-    ("+experiment=capacity_100",): "is no option; did you mean capacity_100x?",
+    ("+experiment=capacity_100",): "is not an option; did you mean capacity_100x?",
     ("+sweep=capacity_junk",): "did you mean +sweeps=capacity_junk?",
-    ("+sweeps=capacity_jnk", "seed=0,1"): "is no option; did you mean capacity_junk?",
+    ("+sweeps=capacity_jnk", "seed=0,1"): "is not an option; did you mean capacity_junk?",
     (BASE, "lunacher=slurm"): "did you mean launcher=slurm?",
     (BASE, "data.attribute_order=fxed"): "one of random, fixed, coupled; did you mean fixed?",
     (BASE, "seed=1.5"): "seed=1.5; must be a whole number",
     (BASE, "seed=0,1"): "seed=0,1 has several values; add --multirun to run each of them",
-    (BASE, "data.n_people"): "data.n_people is no KEY=VALUE",
-    (BASE, "+seed=1"): "leave the plus out: seed=1",
+    (BASE, "data.n_people"): "data.n_people is not KEY=VALUE",
+    (BASE, "+seed=1"): "leave out the plus: seed=1",
     (BASE, "~lunacher"): "did you mean ~launcher?",
     (BASE, "--muktirun"): "unknown flag --muktirun; did you mean --multirun?",
     ("+experiment=cfg_learn", "+augmentation=multi5"): (
         "+augmentation=multi5 sets data.augmentation, which data=cfg does not have; worlds with "
         "it: bios"
     ),
-    (BASE, "model.canon.positions=abcd"): "its part is null; choose the part first, as +canon=abcd",
+    (BASE, "model.canon.positions=abcd"): "its section is null; choose one first, as +canon=abcd",
     (BASE, "data.frequencies=3"): "data.frequencies=3; must be a list, as [3]",
 }
 
@@ -80,7 +80,7 @@ def test_flags_may_stand_anywhere(place, tmp_path):
 def test_the_configuration_of_a_sweep_is_its_own(tmp_path):
     words = ("+sweeps=manipulation_inverse_alone", "--cfg", "job", "data.hint_fraction=0.25")
     shown = called(*words, cwd=tmp_path, check=0).stdout
-    assert shown.startswith("# Point 1 of 12. Of all points:\n#   seed=0,1,2\n")
+    assert shown.startswith("# Point 1 of 12. Keys that differ between points:\n#   seed=0,1,2\n")
     for line in ("exposures: 200", "- full_name_from_all", "hint_fraction: 0.25"):
         assert line in shown
 

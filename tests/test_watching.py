@@ -188,7 +188,7 @@ def test_a_run_that_measures_nothing_ends_well_with_a_table(command, tmp_path):
     ("words", "message"),
     [
         (("eval=null",), "write ~GROUP, such as ~eval, to remove it"),
-        (("--multirun", "--tpyo"), "unknown flag --tpyo; --help lists what can be given"),
+        (("--multirun", "--tpyo"), "unknown flag --tpyo; --help lists the options"),
         (("--config-name",), "argument --config-name/-cn: expected one argument"),
         (("--experimental-rerun", "x"), "--experimental-rerun x: no job files are kept"),
         (("launcher=slurm", "--multirun"), "launcher=processes needs no cluster"),

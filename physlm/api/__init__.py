@@ -1,4 +1,4 @@
-"""Runs from Python, in notebooks and scripts.
+"""The Python API, for notebooks and scripts.
 
 ```python
 import physlm
@@ -8,7 +8,7 @@ print(run.metrics)
 print(physlm.score(run, "recall").metrics)
 ```
 
-Libraries that compute are loaded when they are first used.
+Heavy libraries are loaded on first use.
 """
 
 from physlm.api.runs import Run, load, run, score

@@ -11,11 +11,11 @@ from physlm.errors import InputError
 from physlm.science import flatten
 from physlm.suggestions import did_you_mean
 
-_NOT_OWN = ("ancestor.", "kinds.")  # parts of a described configuration that are no keys
+_NOT_OWN = ("ancestor.", "kinds.")  # parts of a described configuration that are not keys
 
 
 def with_keywords(words: tuple[str, ...], keys: Mapping[str, object]) -> RunConfig:
-    """The configuration of overrides and of values of keys, by their last part.
+    """The configuration of overrides and keyword values, whose keys are given by their last part.
 
     Raises:
         InputError: If a key or value is refused.
@@ -50,6 +50,8 @@ def _full(name: str, known: Sequence[str]) -> str:
     if len(found) == 1:
         return found[0]
     if found:
-        raise InputError(f"{name}= could be {' or '.join(found)}; write one as '{found[0]}=...'")
+        raise InputError(
+            f"{name}= could be {' or '.join(found)}; give the full key, as in '{found[0]}=...'"
+        )
     near = did_you_mean(name, (key.rpartition(".")[2] for key in known))
     raise InputError(f"unknown key {name}{near or '; python -m physlm.run --help lists the keys'}")

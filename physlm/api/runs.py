@@ -1,4 +1,4 @@
-"""Runs: carried out, loaded, and measured by further scorers."""
+"""Runs: trained and measured, loaded, and measured by further scorers."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ class Run:
 
     @cached_property
     def subject(self) -> Subject:
-        """The model with its way to read and write text.
+        """The model with its tokenizer and its generation of text.
 
         Raises:
             InputError: If it is an encoder.
@@ -113,27 +113,27 @@ class Run:
 
 
 def run(*words: str | RunConfig, **keys: object) -> Run:
-    """Carry out one run, or take up where it stopped; a finished one is only loaded.
+    """Complete one run, from where it stopped; a finished run is only loaded.
 
     Args:
         words: Overrides, as on the command line: ``"+experiment=extraction"``,
             ``"data.n_people=100"``. Or one configuration.
-        keys: Values of keys by their last part, such as ``n_people=100`` or ``seed=1``. The full
-            key is needed, as an override, where several keys end so.
+        keys: Values of keys by their last part, such as ``n_people=100`` or ``seed=1``. Where
+            several keys share it, give the full key as an override.
 
     Returns:
         The finished run.
 
     Raises:
-        InputError: If a key or value is refused, or the words describe several runs.
-        DivergedError: If the loss stopped being a number.
+        InputError: If a key or value is refused, or the overrides describe several runs.
+        DivergedError: If the loss is not finite at some step.
         UnmeasuredError: If a scorer failed; the trained model is kept.
     """
     config = _configuration(words, keys)
     if len(config.points) > 1:
         raise InputError(
-            f"these words describe {len(config.points)} runs; use [physlm.run(..., seed=seed) for "
-            "seed in range(n)], or the command line"
+            f"these overrides describe {len(config.points)} runs; use [physlm.run(..., seed=seed) "
+            "for seed in range(n)], or the command line"
         )
     (point,) = config.points
     outcome = carried_out(point)
@@ -149,8 +149,10 @@ def load(path: str | Path) -> Run:
         path: Its directory, its ``record.json``, or its id in the folder ``runs``.
 
     Raises:
-        InputError: If there is no such run, it is not finished, or this version of physlm would
-            make another run of its configuration.
+        InputError: If there is no such run, it is not finished, or this version of physlm gives
+            its configuration another run id.
+        DivergedError: If it diverged.
+        UnmeasuredError: If a scorer has not measured yet.
     """
     path = Path(path)
     if not path.exists() and (Path("runs") / path).exists():
@@ -169,7 +171,7 @@ def load(path: str | Path) -> Run:
 def score(of: Run, scorer: str, *words: str, **keys: object) -> Run:
     """Measure a finished run with another scorer; nothing is trained.
 
-    The measurement is a run of its own beside the first, so that it is kept, and made only once.
+    The measurement is a separate run in the same folder, so that it is kept and not repeated.
 
     Args:
         of: The run whose model and world are measured.
@@ -177,9 +179,12 @@ def score(of: Run, scorer: str, *words: str, **keys: object) -> Run:
         words: Further overrides.
         keys: Fields of the scorer, such as ``max_people=100``.
 
+    Returns:
+        The run of the measurement.
+
     Raises:
         InputError: If the scorer cannot measure this run, or a value is refused.
-        UnmeasuredError: If it fails.
+        UnmeasuredError: If the scorer fails.
     """
     own = (
         "+experiment=inside",
@@ -212,7 +217,10 @@ def _configuration(words: Sequence[str | RunConfig], keys: Mapping[str, object])
     """The configuration that the arguments of `run` describe."""
     given = [word for word in words if isinstance(word, RunConfig)]
     if given and (len(words) > 1 or keys):
-        raise InputError("a configuration beside other words; change its fields instead")
+        raise InputError(
+            "a RunConfig with overrides or keywords; give the RunConfig alone, and change its "
+            "fields instead"
+        )
     if given:
         return given[0]
     texts = tuple(word for word in words if isinstance(word, str))

@@ -1,4 +1,4 @@
-"""What is inside the model of a run while it reads a text."""
+"""Internal states of a run's model on a text: predictions, residual stream, attention."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Residuals(NamedTuple):
     Attributes:
         tokens: The text of each token, as the model reads it.
         states: Numbers of the states; state k is the residual stream after k blocks.
-        values: ``states x tokens x width``, never normed.
+        values: ``states x tokens x width``, without the final norm.
     """
 
     tokens: list[str]
@@ -42,17 +42,17 @@ class AttentionPatterns(NamedTuple):
 
 
 def logit_lens(of: Run, text: str) -> pl.DataFrame:
-    """What each state predicts after each token of a text, read by the logit lens.
+    """Next-token predictions of every state after each token of a text, by the logit lens.
 
     Args:
         of: The run.
-        text: In the words of its world.
+        text: In the vocabulary of its world.
 
     Returns:
         One row per token and state: ``position`` and ``token``, ``state`` (0 is the embedding, the
-        last what the model predicts), ``prediction`` and its ``probability``, ``kl_nats`` (of the
-        model's prediction from the state's), and ``final_rank`` (the rank that the state gives to
-        the token which the model predicts).
+        last what the model predicts), ``prediction`` and its ``probability``, ``kl_nats`` (the
+        divergence KL(model || state)), and ``final_rank`` (the state's rank of the token that the
+        model predicts).
 
     Raises:
         InputError: If the model is an encoder, or does not know a word.
@@ -83,7 +83,7 @@ def residuals(of: Run, text: str, states: Sequence[int] | None = None) -> Residu
 
     Args:
         of: The run.
-        text: In the words of its world.
+        text: In the vocabulary of its world.
         states: State numbers, from 0 (the embedding) to the number of layers; None for all.
 
     Raises:
@@ -102,7 +102,7 @@ def attention_patterns(
 
     Args:
         of: The run.
-        text: In the words of its world.
+        text: In the vocabulary of its world.
         layers: Layers, counted from 0; None for all.
 
     Raises:

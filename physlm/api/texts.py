@@ -1,4 +1,4 @@
-"""Texts that the model of a run writes."""
+"""Text that the model of a run generates."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ def generate(
     top_k: int | None = None,
     seed: int = 0,
 ) -> pl.DataFrame:
-    """Continuations of texts, one row each.
+    """Continuations of prompts, one row each.
 
     Args:
         of: The run; one that measured a checkpoint writes with the checkpoint's tokenizer, without
             its chat template.
-        prompts: Texts in the words of its world; each is read as the beginning of a document.
-        max_new_tokens: Of each continuation, including its end.
-        temperature: Divides the logits; 0 takes the likeliest token every time.
-        top_k: Draw from the k likeliest tokens only; None draws from all.
-        seed: Of the random numbers.
+        prompts: Texts in the vocabulary of its world, each the beginning of a document.
+        max_new_tokens: Most tokens of a continuation, its end-of-text included.
+        temperature: Divides the logits; 0 decodes greedily.
+        top_k: Sample from the k likeliest tokens only; None samples from all.
+        seed: Seed of the samples.
 
     Returns:
         Columns ``prompt``, ``continuation`` and ``is_ended``: whether the model ended it.
@@ -72,8 +72,9 @@ def ask(of: Run, questions: str | Iterable[str], *, max_new_tokens: int = 64) ->
 
     Args:
         of: A run whose model answers questions, such as one of ``+experiment=extraction``.
-        questions: Such as ``"What is the birth city of Ann Cole?"``, in the words of its world.
-        max_new_tokens: Of an answer, including its end.
+        questions: In the vocabulary of its world, such as ``"What is the birth city of Ann
+            Cole?"``.
+        max_new_tokens: Most tokens of an answer, its end-of-text included.
 
     Returns:
         Columns ``question``, ``answer`` and ``is_ended``: whether the model ended it.

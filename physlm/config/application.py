@@ -1,4 +1,4 @@
-"""Hydra's application with flags anywhere, our version, and help that explains the keys."""
+"""Hydra's application: flags in any position, our version, and help that explains the keys."""
 
 import string
 import sys
@@ -26,7 +26,7 @@ _INTERNAL = ("base", "data/target")  # groups for the files of conf/
 
 
 class Application(Hydra):
-    """Composes configurations and shows them; `physlm.run` adds what launches points."""
+    """Composes configurations and shows them; `physlm.points` adds the launch of sweeps."""
 
     def get_help(
         self, help_cfg: DictConfig, cfg: DictConfig, args_parser: ArgumentParser, resolve: bool
@@ -57,7 +57,7 @@ class Application(Hydra):
         """
         points = self._points(config_name, overrides)
         if points is not None:
-            print(f"# Point 1 of {len(points)}. Of all points:")
+            print(f"# Point 1 of {len(points)}. Keys that differ between points:")
             for words in _changing(points):
                 print(f"#   {words}")
             overrides = [*points[0], "hydra.mode=RUN"]
@@ -95,7 +95,7 @@ def run_application(
         words: Overrides and flags.
         task: The function.
         config_name: File in `conf/` that all configurations begin with.
-        kind: What launches it.
+        kind: The application's class.
 
     Raises:
         InputError: If a flag is unknown.
@@ -127,15 +127,15 @@ def parsed_flags(parser: ArgumentParser, words: Sequence[str]) -> Namespace:
         unknown = message.removeprefix("unrecognized arguments: ").split()[0]
         if unknown.startswith("-"):
             known = did_you_mean(unknown, parser._option_string_actions)
-            raise InputError(f"unknown flag {unknown}{known or '; --help lists what can be given'}")
-        raise InputError(f"{message}; --help lists what can be given")
+            raise InputError(f"unknown flag {unknown}{known or '; --help lists the options'}")
+        raise InputError(f"{message}; --help lists the options")
 
     parser.error = refuse  # type: ignore[method-assign]
     given = parser.parse_intermixed_args(words)
     if given.experimental_rerun:
         raise InputError(
             f"--experimental-rerun {given.experimental_rerun}: no job files are kept; the same "
-            "command goes on with a run"
+            "command resumes a run"
         )
     is_launched = not (given.help or given.hydra_help or given.cfg or given.info or given.run)
     if is_launched and any(word.startswith("+sweeps=") for word in given.overrides):
@@ -144,7 +144,7 @@ def parsed_flags(parser: ArgumentParser, words: Sequence[str]) -> Namespace:
 
 
 def _changing(points: list[list[str]]) -> list[str]:
-    """The words that differ between points, as on the command line."""
+    """The overrides that differ between points, as on the command line."""
     every = [list(dict.fromkeys(words)) for words in zip(*points, strict=True)]
     return [
         f"{words[0].partition('=')[0]}={','.join(word.partition('=')[2] for word in words)}"

@@ -1,4 +1,4 @@
-"""Configurations as YAML with what each key means, from the comments of the schemas."""
+"""Configurations as YAML, each key with its comment from the schema."""
 
 import re
 from enum import Enum

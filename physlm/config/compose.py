@@ -32,7 +32,7 @@ def register() -> None:
 
 
 def composed(words: tuple[str, ...]) -> RunConfig:
-    """The configuration of command-line overrides, with the run that it starts from.
+    """The configuration that command-line overrides give, with its parent run.
 
     Raises:
         InputError: If a key is unknown, a value breaks a rule of its field, or ``init_from`` names
@@ -42,19 +42,19 @@ def composed(words: tuple[str, ...]) -> RunConfig:
 
 
 def run_config(composed: DictConfig) -> RunConfig:
-    """The typed configuration of what Hydra composed, with the run that it starts from.
+    """The typed configuration of what Hydra composed, with its parent run.
 
     Raises:
         InputError: As `composed` does.
     """
     config = typed(composed, RunConfig)
     if config.parent is not None:
-        raise InputError("unknown key: parent; name the run to start from by init_from")
+        raise InputError("unknown key parent; name the parent run by init_from")
     return with_parent(config, lambda words: typed(_composed(words), RunConfig))
 
 
 def typed(composed: DictConfig, kind: type[T]) -> T:
-    """The typed configuration, below which no code knows Hydra.
+    """The typed configuration; the code that gets it does not know Hydra.
 
     Raises:
         InputError: If a key is unknown, or a value breaks a rule of its field.
@@ -69,13 +69,13 @@ def typed(composed: DictConfig, kind: type[T]) -> T:
 
 
 def _composed(words: tuple[str, ...]) -> DictConfig:
-    """What the words compose with the schemas of now: a notebook may define one again."""
+    """Compose with the schemas registered now, since a notebook may redefine one."""
     return _composed_once(words, frozenset(schemas_of_scripts().items()))
 
 
 @cache
 def _composed_once(words: tuple[str, ...], of_scripts: frozenset[object]) -> DictConfig:  # noqa: ARG001
-    """Composed once a process; typed each time, since the files that it names may change."""
+    """Cached per process; typed on each use, since the files that it names may change."""
     register()
     if GlobalHydra.instance().is_initialized():  # within a Hydra application
         return compose("config", overrides=list(words))

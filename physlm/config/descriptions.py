@@ -1,4 +1,4 @@
-"""What the source says about each key of a schema: its meaning, and its unit."""
+"""Descriptions of the keys of a schema, with units, from comments and docstrings."""
 
 import ast
 import inspect
@@ -19,11 +19,11 @@ _ENTRY = re.compile(r"^    (\w+): (.*(?:\n {5,}.*)*)", re.MULTILINE)
 
 
 def descriptions(schema: type[Schema]) -> dict[str, str]:
-    """What is known about each field, inherited ones included.
+    """The description of each field, inherited ones included.
 
     That is the comment at the end of its lines, or above them; else its entry in the docstring of
-    the class, or of the one that this refers to; else the first sentence of its enum or nested
-    schema.
+    the class, or of the class that the docstring refers to; else the first sentence of its enum or
+    nested schema.
 
     Returns:
         Descriptions by name, in the order of the fields; empty where there is none.

@@ -137,7 +137,7 @@ class ScaledConfigLoader(ConfigLoaderImpl):
             raise refusal(error, words, lambda: groups_of(self)) from error
         if found.get("scale", scale) != scale:
             raise InputError(
-                f"a file sets scale={found.scale.value}, which only the command line can; write "
+                f"a file sets scale={found.scale.value}, which only the command line can set; give "
                 f"scale={found.scale.value} there"
             )
         return found

@@ -71,7 +71,7 @@ def _words(init_from: str) -> tuple[str, ...]:
     """The overrides in ``init_from``, quoted as for a shell, which must name one run.
 
     Raises:
-        InputError: If they are no overrides, or set what the child sets.
+        InputError: If they are not overrides, or set what the child sets.
     """
     try:
         words = shlex.split(init_from)

@@ -38,7 +38,9 @@ def recorded(run_dir: Path) -> RunConfig:
     try:
         config = _described(copy.deepcopy(record.config), run_dir.parent)
     except (KeyError, OmegaConfBaseException) as error:
-        raise InputError(f"run {record.run_id} is of another version ({error})") from error
+        raise InputError(
+            f"run {record.run_id} is of another version of physlm ({error}); run it again"
+        ) from error
     take_copies(config, RunDirectory(run_dir).sources)
     if config.run_id != record.run_id:
         raise InputError(f"run {record.run_id} is of another version of physlm; run it again")

@@ -1,4 +1,4 @@
-"""Refusals of a command line: what Hydra and OmegaConf cannot compose, in our words."""
+"""Error messages, in our words, for command lines that Hydra and OmegaConf cannot compose."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -46,7 +46,7 @@ def refusal(
 
 
 def _about_words(error: Exception, text: str, words: Sequence[str]) -> Iterator[str]:
-    """Messages about words that cannot be read, or choose what is not there."""
+    """Messages about overrides that cannot be read, or choose an option that does not exist."""
     if isinstance(error, OverrideParseException):
         yield _unreadable(error.override)
     if found := re.match(r"Ambiguous value for argument '([^=]*)=([^']*)'", text):
@@ -63,17 +63,17 @@ def _about_words(error: Exception, text: str, words: Sequence[str]) -> Iterator[
 
 
 def _about_keys(error: Exception, text: str, words: Sequence[str], groups: Groups) -> Iterator[str]:
-    """Messages about keys that are not there, or cannot have a value."""
+    """Messages about keys that do not exist, or cannot have a value."""
     *_, cause = _chain(error)
     if isinstance(error, AssertionError):
         deep = next((word for word in words if word.partition("=")[0].count(".") > 1), "a key")
-        yield f"{deep}: its part is null; choose the part first, as +canon=abcd does model.canon"
+        yield f"{deep}: its section is null; choose one first, as +canon=abcd does for model.canon"
     if found := re.match(r"Could not override '([^']*)'", text):
         yield _unknown_key(found[1], cause, words, groups)
     if found := re.match(r"Error merging override (\S.*)$", text):
         yield _unfit_value(found[1], cause)
     if found := re.match(r"Could not append.*Either remove \+ prefix: '([^']*)'", text):
-        yield f"+{found[1]}: it is there already; leave the plus out: {found[1]}"
+        yield f"+{found[1]}: the key exists already; leave out the plus: {found[1]}"
     if found := re.match(r"Could not delete from config. '([^']*)' does not exist", text):
         meant = did_you_mean(found[1], groups()).replace("mean ", "mean ~")
         yield f"~{found[1]}: there is no such key or group{meant}"
@@ -102,7 +102,7 @@ def _unreadable(word: str) -> str:
     """A word that Hydra's grammar does not take."""
     key, equals, value = word.partition("=")
     if not equals:
-        return f"{word} is no KEY=VALUE; write one, without blanks around ="
+        return f"{word} is not KEY=VALUE; write it so, without blanks around ="
     return f"""{word} cannot be read; quote its value, as in '{key}="{value}"'"""
 
 
@@ -111,7 +111,7 @@ def _unknown_option(error: MissingConfigException, words: Sequence[str]) -> str:
     given = next((w for w in words if w.lstrip("+") == f"{group}={name}"), f"{group}={name}")
     options = list(error.options or ())
     remedy = did_you_mean(name, options) or f"; one of {', '.join(options)}"
-    return f"{given} is no option{remedy}"
+    return f"{given} is not an option{remedy}"
 
 
 def _unknown_key(key: str, cause: BaseException, words: Sequence[str], groups: Groups) -> str:
@@ -122,7 +122,7 @@ def _unknown_key(key: str, cause: BaseException, words: Sequence[str], groups: G
     if re.search(r" not in 'Inherited", str(cause)):  # its schemas have few keys
         section = key.partition(".")[0]
         return (
-            f"unknown key {key}: {section} is that of the run of init_from; set it there, as "
+            f"unknown key {key}: {section} comes from the parent run; set it in init_from, as "
             f"in 'init_from=\"+experiment=NAME {key}=...\"'"
         )
     if "." not in key and (meant := suggestion(key, every)):
@@ -150,7 +150,7 @@ def _meant_key(key: str, known: Iterable[str]) -> str:
 
 
 def _unfit_value(word: str, cause: BaseException) -> str:
-    """A value of another type, or none of the options of its key."""
+    """A value of another type, or one that is not an option of its key."""
     text = _flat(str(cause))
     _, _, value = word.partition("=")
     if found := re.search(r"expected one of \[([^\]]*)\]", text):

@@ -50,9 +50,9 @@ class RunConfig(Schema):
     eval: dict[str, ScorerConfig] = field(default_factory=dict)
     runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
     logger: LoggerConfig = field(default_factory=LoggerConfig)
-    experiment: str = "run"  # the experiment, in tables and W&B
-    label: str = ""  # the run among those it is compared with, in tables
-    paper: str = ""  # the part of the paper series that it tests, a tag in W&B
+    experiment: str = "run"  # name of the experiment, in tables and W&B
+    label: str = ""  # name of the run in tables that compare runs
+    paper: str = ""  # part of the paper series that the experiment tests, a tag in W&B
     seeds: int = 1  # number of runs, with consecutive seeds from `seed`
     learning_rates: list[float] = field(default_factory=list)  # one run for each rate
     scale: Scale = Scale.laptop  # size of world and model, for the machine
@@ -62,15 +62,15 @@ class RunConfig(Schema):
     rescore: bool = False  # measure a finished run again, without training
     profile: bool = False  # profile training, and write a trace
     init_from: str = ""  # parent run: its directory, or overrides such as +experiment=NAME
-    published: dict[str, float] = field(default_factory=dict)  # metric to the paper's number
-    published_of: str = ""  # the paper's world and models
+    published: dict[str, float] = field(default_factory=dict)  # the paper's numbers by metric
+    published_of: str = ""  # the paper's world and models, which gave these numbers
     # The run that init_from names, set when overrides are composed (lineage.py); not a key.
     parent: "Parent | None" = field(default=None, metadata={"omegaconf_ignore": True})
 
     def validate(self) -> None:
         """Every value in its range."""
         if self.seed < 0:
-            raise ValueError(f"seed={self.seed}; seeds are integers from 0 up")
+            raise ValueError(f"seed={self.seed}; must be at least 0")
         if self.seeds < 1:
             raise ValueError(f"seeds={self.seeds}; must be at least 1")
         n_runs = self.seeds * max(1, len(self.learning_rates))
@@ -82,8 +82,8 @@ class RunConfig(Schema):
             )
         self._require_stage()
         if self.model.is_published:
-            self._require_as_it_is()
-        self._require_untrained_if_rounded()
+            self._require_measured_only()
+        self._require_untrained_if_quantised()
         n_ranks = self.runtime.n_devices * self.runtime.n_nodes
         n_parts = n_ranks * self.trainer.gradient_accumulation_steps
         if self.trainer.batch_size % n_parts:
@@ -99,7 +99,8 @@ class RunConfig(Schema):
         """Training has at least one exposure; stage=measure sets data.exposures to 0."""
         if self.stage is Stage.train and isinstance(self.data, InheritedDataConfig):
             raise ValueError(
-                "data=inherited is measured, not trained on; set stage=measure, or choose data="
+                "data=inherited is measured, not trained on; set stage=measure, or choose a world "
+                "by data="
             )
         if self.stage is Stage.measure:
             self.data = replace(self.data, exposures=0)
@@ -113,16 +114,16 @@ class RunConfig(Schema):
                 "of init_from without training"
             )
 
-    def _require_untrained_if_rounded(self) -> None:
+    def _require_untrained_if_quantised(self) -> None:
         """Quantised weights are measured, but not trained."""
         bits = self.model.weight_bits if isinstance(self.model, InheritedConfig) else None
         if bits is not None and self.stage is Stage.train:
             raise ValueError(
-                f"model.weight_bits={bits} rounds the weights of a finished run; set "
+                f"model.weight_bits={bits} quantises the weights of a finished run; set "
                 "stage=measure and name that run by init_from"
             )
 
-    def _require_as_it_is(self) -> None:
+    def _require_measured_only(self) -> None:
         """A published model is not trained, and reads texts."""
         kind = tag_of(type(self.model)).replace("/", "=")
         if self.stage is Stage.train:
@@ -137,12 +138,12 @@ class RunConfig(Schema):
         for name, scorer in self.eval.items():
             if not scorer.measures_checkpoints:
                 raise ValueError(
-                    f"{kind} has its own tokenizer, and eval={name} measures models of a "
-                    "corpus' tokens; use another scorer, such as eval=public_figures"
+                    f"{kind} has its own tokenizer, and eval={name} measures only models that use "
+                    "a corpus's tokens; use another scorer, such as eval=public_figures"
                 )
             if isinstance(self.model, EndpointConfig) and not scorer.measures_answers:
                 raise ValueError(
-                    f"{kind} answers in text alone, and eval={name} reads scores or states; use "
+                    f"{kind} returns only text, and eval={name} reads scores or states; use "
                     "eval=public_figures, or the model's folder as model=checkpoint"
                 )
 

@@ -1,18 +1,18 @@
-"""The words of a command line, put so that Hydra reads them as they are meant."""
+"""Overrides of a command line, ordered and quoted so that Hydra reads them as meant."""
 
 from collections.abc import Sequence
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 
-_BASES = ("+sweeps", "+experiment")  # what all other words change, wherever they stand
+_BASES = ("+sweeps", "+experiment")  # what all other overrides change, whatever their order
 
 
 def as_meant(words: Sequence[str]) -> list[str]:
     """Overrides with the experiment first, and ``init_from`` quoted where it has to be.
 
     Hydra composes groups in their order, so that ``+junk=half +experiment=NAME`` would let the
-    experiment replace the junk. Its grammar takes ``init_from=+experiment=people`` for a mistake.
+    experiment replace the junk. Its grammar rejects ``init_from=+experiment=people``.
     """
     readable = [_quoted_if_needed(word) for word in words]
     return sorted(readable, key=lambda word: word.partition("=")[0] not in _BASES)

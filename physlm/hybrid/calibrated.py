@@ -1,4 +1,4 @@
-"""The hybrid system of a model that answers questions about people, calibrated on some of them."""
+"""The hybrid system of a model that answers questions about people, and its calibration."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -32,7 +32,7 @@ class Asked(NamedTuple):
         task: Its name.
         texts: The questions.
         accepted: The correct answers to each.
-        chance: The most common answer of training.
+        chance: The most common answer in training, whose accuracy is that of chance.
     """
 
     task: str
@@ -73,14 +73,14 @@ def calibrated(
 ) -> Calibrated:
     """The system of a model and of the texts that it was trained on.
 
-    The words of training questions tell the router their kinds. The method of each kind is the one
-    that is best on every other held-out person; people of training questions would not do, as the
-    model has learnt those answers by heart.
+    The router learns the kinds of questions from the words of training questions. The method of
+    each kind is the most accurate one on every other held-out person. Train people would not do,
+    since the model has memorised their answers.
 
     Args:
         model: Answers questions of the corpus.
         corpus: The questions, and the people whose biographies the database gets.
-        max_questions: Of each task, to calibrate on and to test on.
+        max_questions: Most questions of each task, to calibrate on and to test on.
         batch_size: Questions answered at once.
         path: A new file for the database; None keeps it in memory.
     """
@@ -106,7 +106,7 @@ def calibrated(
 
 
 def database_of(world: KnowledgeCorpus, path: Path | None = None) -> Database:
-    """The biographies of the first epoch, under the names of the people that they are about."""
+    """The biographies of the first epoch, each with the full name of its person as title."""
     documents, names = world.epoch(0, 0, world.n_documents), world.full_names()
     texts = np.split(documents.tokens, documents.starts[1:-1])
     return Database.of(

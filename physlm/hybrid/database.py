@@ -9,7 +9,7 @@ from typing import NamedTuple
 from physlm.errors import InputError
 
 _N_CANDIDATES = 20  # best hits among which titles are looked for in the question
-# A word in the title counts as much as ten in the text: the title says whom a document is about.
+# A word in the title counts as much as ten in the text: the title names the person of a document.
 _SEARCH = (
     "SELECT rowid - 1, title, text, bm25(documents, 10.0, 1.0) AS score FROM documents "
     "WHERE documents MATCH ? ORDER BY score, rowid LIMIT ?"
@@ -25,7 +25,7 @@ class Document(NamedTuple):
 
     Attributes:
         number: Its number among the documents of the index, from 0.
-        title: Whom or what it is about.
+        title: Name of the person or thing that it is about.
         text: Its text.
     """
 
@@ -65,10 +65,10 @@ class Database:
             path: A new file for it; None keeps it in memory.
 
         Raises:
-            InputError: If the file is there already or cannot be written, or SQLite has no FTS5.
+            InputError: If the file exists or cannot be written, or SQLite has no FTS5.
         """
         if path is not None and path.exists():
-            raise InputError(f"{path} is there already; delete it, or name another file")
+            raise InputError(f"{path} exists already; delete it, or name another file")
         try:
             connection = sqlite3.connect(":memory:" if path is None else path)
             connection.execute(_MAKE)
@@ -89,7 +89,7 @@ class Database:
 
         Args:
             question: Any text.
-            n_most: Hits at most.
+            n_most: Most hits to return.
         """
         words = dict.fromkeys(re.findall(r"\w+", question))
         if not words:

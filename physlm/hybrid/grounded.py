@@ -1,4 +1,4 @@
-"""Facts and answers of a model that may only write facts which given documents have."""
+"""Constrained decoding: the model may only write facts in words of given documents."""
 
 from collections.abc import Sequence
 
@@ -22,10 +22,10 @@ def grounded(
     end: np.ndarray,
     sampling: Sampling,
 ) -> list[Int64[np.ndarray, " _new"]]:
-    """Greedy continuations that first write facts from the sources, then an answer.
+    """Greedy continuations: first facts in words of the sources, then an answer.
 
     Until a row has written ``end``, it takes the likeliest token among those of its current source,
-    of ``between`` and of ``end``. After ``between`` it goes on with its next source, if it has one.
+    of ``between`` and of ``end``. After ``between`` it continues with its next source, if any.
 
     Args:
         model: The model.
@@ -90,7 +90,7 @@ class _Row:
         return self._penalties[min(self._n_sources_used, len(self._penalties) - 1)]
 
     def take(self, token: int) -> None:
-        """Go on after a token; an ended row takes none."""
+        """Append a token; an ended row ignores it."""
         if self.is_ended:
             return
         if token == self._eos:

@@ -25,8 +25,8 @@ class HybridAnswer(NamedTuple):
         text: The answer; empty if there is none.
         method: How it was found.
         facts: The facts that were written before it; empty without any.
-        citations: The documents that it rests on; none of the model's own answers.
-        n_tokens: Tokens that the model read and wrote for it.
+        citations: The documents that it is based on; empty for answers of the model alone.
+        n_tokens: Tokens that the model read and wrote.
     """
 
     text: str
@@ -41,12 +41,12 @@ class Hybrid:
     """Answers questions by the model, by the database, or by both.
 
     Attributes:
-        model: A model that answers questions, with facts before its answers where it is asked to.
+        model: A model that answers questions, and writes facts first when prompted for a hint.
         vocabulary: Its tokens.
         database: The documents.
         router: Chooses the method.
         values: Known answers to questions of each kind, which are looked for in documents.
-        max_new_tokens: Of facts and answer.
+        max_new_tokens: Most tokens of facts and answer together.
         batch_size: Questions answered at once.
     """
 
@@ -101,7 +101,7 @@ class Hybrid:
         ]
 
     def _looked_up(self, question: str) -> HybridAnswer:
-        """A value in the document of the person named, or the title where nobody is named."""
+        """A value in the document of the named person; the title if the question names nobody."""
         documents = self.database.about(question)
         if not documents:
             return HybridAnswer("", Method.database, "", (), 0)

@@ -65,7 +65,7 @@ def _costs(asked: Asked, answers: Answers, milliseconds: Mapping[str, float]) ->
 
 
 def _routing(hybrid: Hybrid, asked: Asked, answers: Answers) -> Iterator[Metric]:
-    """Which methods were chosen, how often the kind was mistaken, and the right document found."""
+    """Fractions of chosen methods, of misclassified kinds, and of right documents found."""
     chosen = np.array([answer.method.value for answer in answers[TOGETHER]])
     for method in Method:
         is_chosen = chosen == method.value

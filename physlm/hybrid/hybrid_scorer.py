@@ -22,18 +22,18 @@ if TYPE_CHECKING:
 class HybridScorerConfig(ScorerConfig):
     """A model with a database of its training texts, on questions about held-out people.
 
-    Methods: ``model`` answers alone; ``hint`` lets it write the facts first; ``database`` gives the
-    title of the best document, or a known value that the document of the person named has;
-    ``grounded`` lets the model write facts first that the documents have, and then the answer. The
-    router knows the kind of a question by its words, and chooses the method that is best on half of
-    the held-out people. Everything is measured on the other half: ``hybrid/accuracy`` of each
-    method and of all ``together``, ``hybrid/chance`` of the most common answer.
+    Methods: ``model`` answers alone; with ``hint`` it writes the facts first; ``database`` returns
+    a known value in the document of the named person, or the title of the best document if nobody
+    is named; with ``grounded`` the model first writes facts in words of the documents, then the
+    answer. The router classifies a question by its words, and chooses the method that is best on
+    half of the held-out people. Everything is measured on the other half: ``hybrid/accuracy`` of
+    each method and of all ``together``, ``hybrid/chance`` of the most common answer.
 
     ``hybrid/tokens`` and ``hybrid/milliseconds`` are the cost of a question: tokens that the model
     reads and writes, and wall time in batches. ``hybrid/document_found`` is the fraction of
-    questions whose documents are cited. ``hybrid/routed`` says which methods were chosen,
-    ``hybrid/kind_error`` how often the kind was mistaken, and ``hybrid/regret`` how much accuracy
-    is lost against the method that is best on these very questions.
+    questions with a right document among the citations, ``hybrid/routed`` the fraction that each
+    method was chosen for, ``hybrid/kind_error`` the fraction that was misclassified, and
+    ``hybrid/regret`` the accuracy lost against the method that is best on these questions.
 
     Source:
         The recommendation of Physics of Language Models, Part 3.2 (inverse search needs retrieval,
@@ -43,7 +43,7 @@ class HybridScorerConfig(ScorerConfig):
     figure_names: ClassVar[tuple[str, ...]] = ("hybrid",)
     table_names: ClassVar[tuple[str, ...]] = ("hybrid_answers",)
 
-    max_questions: int = 1000  # of each task, to calibrate on and to test on
+    max_questions: int = 1000  # most questions of each task, to calibrate on and to test on
     batch_size: int = 128  # questions answered at once
 
     def validate(self) -> None:

@@ -1,4 +1,4 @@
-"""Which way of answering a question is best, learnt from questions with known answers."""
+"""The choice of a method for each question, learnt from questions with known answers."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,7 +16,7 @@ class Method(str, Enum):
         database: The title or a value of the best document.
         model: The model alone.
         hint: The model, which writes the facts first.
-        grounded: The model, which writes facts first that the documents have.
+        grounded: The model, which first writes facts in words of the documents.
     """
 
     database = "database"
@@ -27,20 +27,20 @@ class Method(str, Enum):
 
 @dataclass(frozen=True, slots=True)
 class Router:
-    """Tells the kind of a question by its words, and the best method of each kind.
+    """Classifies a question by its words, and knows the best method of each kind.
 
-    A naive Bayes classifier of the words that a question has, whatever the people in it.
+    Naive Bayes over the presence of words, without names and numbers.
 
     Attributes:
         kinds: Names of the kinds.
-        words: Number of each known word.
-        log_odds: Log-probability of each word, present and absent, in each kind.
+        words: Index of each known word.
+        log_probabilities: Of the absence and the presence of each word, in nats, by kind.
         methods: The method of each kind.
     """
 
     kinds: tuple[str, ...]
     words: Mapping[str, int]
-    log_odds: Float64[np.ndarray, "kinds words presence"]
+    log_probabilities: Float64[np.ndarray, "kinds words presence"]
     methods: Mapping[str, Method]
 
     @classmethod
@@ -55,8 +55,8 @@ class Router:
         Args:
             questions: Examples.
             kinds: The kind of each.
-            accuracies: Of each kind and method, measured on other questions. The best one is
-                chosen; of equally good ones the first in the order of `Method`.
+            accuracies: Of each kind and method, measured on other questions. The most accurate
+                method is chosen; among equals the first in the order of `Method`.
         """
         known, names = tuple(dict.fromkeys(kinds)), list(map(_words_of, questions))
         words = {word: i for i, word in enumerate(sorted(set().union(*names)))}
@@ -66,18 +66,18 @@ class Router:
             counts[known.index(kind), [words[word] for word in own]] += 1
             totals[known.index(kind)] += 1
         present = (counts + 1) / (totals + 2)  # Laplace's rule of succession
-        log_odds = np.log(np.stack([1 - present, present], axis=-1))
+        log_probabilities = np.log(np.stack([1 - present, present], axis=-1))
         methods = {
             kind: max(Method, key=lambda method: accuracies[kind].get(method, -1.0))
             for kind in known
         }
-        return cls(known, words, log_odds, methods)
+        return cls(known, words, log_probabilities, methods)
 
     def kind(self, question: str) -> str:
         """The likeliest kind of a question."""
         presence = np.zeros(len(self.words), dtype=np.int64)
         presence[[self.words[word] for word in _words_of(question) if word in self.words]] = 1
-        scores = self.log_odds[:, np.arange(len(presence)), presence].sum(axis=1)
+        scores = self.log_probabilities[:, np.arange(len(presence)), presence].sum(axis=1)
         return self.kinds[int(scores.argmax())]
 
     def method(self, question: str) -> Method:
@@ -86,7 +86,7 @@ class Router:
 
 
 def _words_of(question: str) -> set[str]:
-    """The words of a question without names and numbers, which say nothing of its kind."""
+    """The words of a question without names and numbers, which do not depend on its kind."""
     return set(_plain_words(question))
 
 

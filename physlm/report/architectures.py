@@ -1,4 +1,4 @@
-"""The comparison of architectures: a row for each task and architecture, with errors over seeds."""
+"""The comparison of architectures by tasks, with standard errors over seeds."""
 
 from collections.abc import Iterable, Sequence
 
@@ -26,16 +26,16 @@ def compared_architectures(
 ) -> pl.DataFrame:
     """Every architecture on every task, by the labels of runs.
 
-    Where runs of an architecture differ in the learning rate, the run of each seed counts whose
-    rate has the least loss in all other seeds.
+    Where runs of an architecture differ in the learning rate, each seed contributes its run at the
+    rate with the lowest mean loss in all other seeds.
 
     Args:
         results: Of runs with labels; others are left out.
-        curves: Metrics measured during training, as `tabulate_curves` gives them; None: unknown.
-        metrics: Metrics to compare by, each on the tasks that have it; none: all accuracies of
+        curves: Metrics measured during training, as `tabulate_curves` gives them; None if unknown.
+        metrics: Metrics to compare by, each on the tasks that have it; empty for all accuracies of
             synthetic tasks.
-        loss: Metric by which learning rates are chosen; None: the loss of the same answers.
-        threshold: Value that a curve is to reach.
+        loss: Metric by which learning rates are chosen; None for the loss of the same answers.
+        threshold: Value of a metric whose first time in training is looked up.
 
     Returns:
         One row for each metric, experiment and label, in alphabetical order: ``mean``, ``stderr``
@@ -60,7 +60,7 @@ def caveats(results: Results) -> list[str]:
     """Why a comparison of labelled runs may be unfair or incomplete, in one line each.
 
     Runs without a label, or not finished; within an experiment, labels that differ in seeds,
-    learning rates, data, optimization or, by more than 1%, in size without embeddings.
+    learning rates, data, optimisation or, by more than 1%, in size without embeddings.
 
     Raises:
         InputError: If no run has a label.
@@ -114,7 +114,7 @@ def _labelled(results: Results) -> Results:
 
 
 def _accuracies(results: Results) -> list[str]:
-    """All accuracies but those by the depth of a graph, whose runs have one in all."""
+    """All accuracies except those by graph depth, whose runs have an overall one, too."""
     kinds = results.metrics.filter(metric=ACCURACY).select("dims").unique(maintain_order=True)
     found = [parse_dims(dims) for (dims,) in kinds.iter_rows()]
     if not found:
@@ -128,7 +128,7 @@ def chosen_runs(metric: str, results: Results, loss: str | None = None) -> Itera
     Args:
         metric: Text of the metric.
         results: Of finished runs with labels.
-        loss: Metric by which learning rates are chosen; None: the loss of the same answers.
+        loss: Metric by which learning rates are chosen; None for the loss of the same answers.
 
     Raises:
         InputError: As `compared_architectures` does.
@@ -195,7 +195,7 @@ def _row(
 def _reached(
     metric: str, rows: pl.DataFrame, curves: pl.DataFrame | None, threshold: float
 ) -> pl.Series | None:
-    """Tokens at which runs first reached a value, those that did; None if it has no curves."""
+    """Tokens after which runs first reached a value, of those that did; None without curves."""
     if curves is None:
         return None
     name, dims = parse_metric(metric)

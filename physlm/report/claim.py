@@ -48,8 +48,8 @@ class Claim:
         times: Factor of the mean of ``compared_to`` in a difference.
         paired: Compare runs of equal seeds with each other, such as two measurements of one run.
         best_of: ``over`` and ``by``: of runs that differ in the column ``over``, such as the
-            learning rate, the run of each seed counts whose value has the lowest mean of the metric
-            ``by``, such as the validation loss, in all other seeds; selected for each group.
+            learning rate, each seed contributes its run at the value with the lowest mean of the
+            metric ``by``, such as the validation loss, in all other seeds; selected for each group.
         follows: ``metric``, ``select`` and ``over``, the column whose values pair the runs.
         prediction: ``error``, the distance of the metric from what was predicted for the run, as a
             fraction of the predicted value, or ``within``, whether it lies in the 90% interval.
@@ -89,9 +89,9 @@ class Claim:
         self._require_types()
         self._require_bounds()
         if self.by not in {"difference", "ratio"}:
-            raise ValueError(f"by={self.by}; difference or ratio")
+            raise ValueError(f"by={self.by}; must be difference or ratio")
         if self.minus is not None and self.relative_to is not None:
-            raise ValueError("minus and relative_to; one of them")
+            raise ValueError("minus and relative_to exclude each other; give one of them")
         if self.times != 1 and (self.by == "ratio" or self.compared_to is None):
             raise ValueError(f"times={self.times} needs a comparison by difference")
         if self.paired and self.compared_to is None:
@@ -113,9 +113,9 @@ class Claim:
 
     def _require_bounds(self) -> None:
         if not self.expect or not set(self.expect) <= {"at_least", "at_most"}:
-            raise ValueError(f"expect={self.expect}; at_least or at_most")
+            raise ValueError(f"expect={self.expect}; must have at_least, at_most or both")
         if not all(isinstance(bound, int | float) for bound in self.expect.values()):
-            raise ValueError(f"expect={self.expect}; bounds are numbers")
+            raise ValueError(f"expect={self.expect}; bounds must be numbers")
 
     def _require_correlation(self, follows: Mapping[str, Any]) -> None:
         if set(follows) != {"metric", "select", "over"}:
@@ -126,7 +126,7 @@ class Claim:
 
     def _require_prediction(self) -> None:
         if self.prediction not in {"error", "within"}:
-            raise ValueError(f"prediction={self.prediction}; error or within")
+            raise ValueError(f"prediction={self.prediction}; must be error or within")
         others = (self.relative_to, self.minus, self.compared_to, self.best_of, self.follows)
         if others != (None,) * len(others):
             raise ValueError(

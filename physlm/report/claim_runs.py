@@ -29,7 +29,7 @@ def judged(claim: Claim, results: Results) -> tuple[Verdict, Results]:
     for select in claim.selections:
         rows = results.runs if own.runs.is_empty() else selected(claim, select, results)
         if rows.is_empty():
-            raise InputError(f"claim {claim.id}: no runs; make them by {claim.command}")
+            raise InputError(f"claim {claim.id}: no runs; {claim.command} makes them")
         foreign = rows.join(own.runs, on="run_id", how="anti")
         if len(foreign) == len(rows):
             why = _nearest(foreign.row(0, named=True), _runs_of(claim, foreign["seed"][:1]))
@@ -90,7 +90,7 @@ def _nearest(row: Mapping[str, Any], runs: Mapping[str, RunConfig]) -> str:
     shown.setdefault("data.exposures", row.get("exposures"))
     found = min((_differing(shown, run) for run in runs.values()), key=len)
     pairs = [f"{k}={ours}, this claim's experiment has {own}" for k, (ours, own) in found.items()]
-    return "; ".join(pairs) or "what differs is the same in all rows, hence no column"
+    return "; ".join(pairs) or "they differ in a value that no column of the results shows"
 
 
 def _differing(shown: Mapping[str, Any], run: RunConfig) -> dict[str, tuple[Any, Any]]:

@@ -1,4 +1,4 @@
-"""The command line of commands that read run directories."""
+"""Command-line options shared by commands that read run directories."""
 
 import argparse
 import sys
@@ -67,4 +67,4 @@ def require_folder(folder: Path, *files: str) -> None:
         InputError: If it names a file.
     """
     if folder.suffix or folder.is_file():
-        raise InputError(f"--output {folder}; name a folder, which gets {' and '.join(files)}")
+        raise InputError(f"--output {folder}; name a folder for {' and '.join(files)}")

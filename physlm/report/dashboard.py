@@ -54,7 +54,7 @@ class Panel(Schema):
     log: list[str] = field(default_factory=list)
 
     def validate(self) -> None:
-        """A kind has the keys that it draws."""
+        """Check that the panel names the keys that its kind draws."""
         needed = {
             PanelKind.scatter: ("x", "y"),
             PanelKind.lines: ("x", "y"),
@@ -62,9 +62,11 @@ class Panel(Schema):
         }
         for axis in needed.get(self.kind, ()):
             if not getattr(self, axis):
-                raise ValueError(f"panel {self.title!r}: {self.kind.value} need {axis}; name a key")
+                raise ValueError(
+                    f"panel {self.title!r}: kind={self.kind.value} needs {axis}; name a key"
+                )
         if wrong := sorted({*self.log} - {"x", "y", "colour"}):
-            raise ValueError(f"panel {self.title!r}: log={wrong}; only x, y and colour have scales")
+            raise ValueError(f"panel {self.title!r}: log={wrong}; must be some of x, y and colour")
 
     @property
     def keys(self) -> list[str]:
@@ -119,7 +121,7 @@ def read_dashboard(path: Path = DASHBOARD) -> Dashboard:
 
 
 def values_of(published: Publication) -> dict[str, Any]:
-    """The values that a run has at W&B by key, those of the configuration below ``config.``."""
+    """The values of a run at W&B by key; those of the configuration begin with ``config.``."""
     return {**flatten(published.config, CONFIG), **published.summary}
 
 

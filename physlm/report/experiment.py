@@ -17,7 +17,7 @@ from physlm.sweep import configurations
 
 EXPERIMENT = "experiment.yaml"
 
-# Eight times as fast as the one in Python, which reading all experiments would wait for.
+# The loader in C is eight times as fast; loading dominates the time to read all experiments.
 _LOADER = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
 
 # Keys that fields of the experiment or flags set, hence not allowed in the overrides of an arm.
@@ -156,7 +156,7 @@ def _seeds(value: object) -> tuple[int, ...]:
         value = list(range(value))
     is_list = isinstance(value, list) and all(type(seed) is int and seed >= 0 for seed in value)
     if not isinstance(value, list) or not value or not is_list or len(set(value)) < len(value):
-        raise ValueError(f"seeds={value}; must be different integers from 0 up, or their number")
+        raise ValueError(f"seeds={value}; must be distinct integers of at least 0, or their number")
     return tuple(value)
 
 
@@ -166,7 +166,7 @@ def _runs(value: object, name: str) -> dict[str, tuple[str, ...]]:
         return {name: _words("runs", value)}
     if not isinstance(value, Mapping) or not value:
         raise ValueError(
-            f"runs={value}; must be the overrides of the runs, or arms, each with its own"
+            f"runs={value}; must be a list of overrides, or arms, each with its own list"
         )
     return {str(arm): _words(f"runs.{arm}", words) for arm, words in value.items()}
 
@@ -177,7 +177,7 @@ def _words(name: str, value: object) -> tuple[str, ...]:
     for word in value:
         if word.startswith((*SET_BY_FLAGS, "-")):
             raise ValueError(
-                f"{name}: {word} is not allowed in an arm; use the fields and flags for it"
+                f"{name}: {word} is not allowed in an arm; the experiment's fields and flags set it"
             )
     return tuple(value)
 
@@ -200,9 +200,9 @@ def _claims(value: object, name: str, runs: Mapping[str, tuple[str, ...]]) -> tu
 def _claim(entry: Mapping[str, Any], name: str, runs: Mapping[str, tuple[str, ...]]) -> Claim:
     rule = {key: value for key, value in entry.items() if key != "runs"}
     own = _fields_of(rule, Claim, but={"command", "arms", "predictions"})
-    if "by" in own and "compared_to" not in own:  # it would say nothing
+    if "by" in own and "compared_to" not in own:  # it would have no effect
         raise ValueError(
-            f"by={own['by']} needs compared_to; for two metrics of a run, minus or relative_to"
+            f"by={own['by']} needs compared_to; use minus or relative_to for two metrics of a run"
         )
     arms = _arms(entry.get("runs", list(runs)), runs)
     command = ["python", "-m", "physlm.reproduce", name]

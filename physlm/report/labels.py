@@ -1,4 +1,4 @@
-"""Runs that are not of the architecture whose name they have as label."""
+"""Runs whose label names an architecture that they do not have."""
 
 from collections.abc import Iterable, Mapping
 from functools import cache
@@ -16,7 +16,7 @@ _KEYS = tuple(f"{prefix}model.{field}" for field in _CHOSEN for prefix in ("", "
 
 
 def stale_labels(records: Iterable[RunRecord]) -> list[str]:
-    """What was changed beside ``+architecture=NAME`` without another label, in one line for each.
+    """Notes on runs that change an architecture but keep its name as label, one line each.
 
     Args:
         records: Of runs; labels that name no architecture are left out.
@@ -44,7 +44,7 @@ def _notes(record: RunRecord, label: str) -> list[str]:
     }
     if not changed:
         return []
-    pairs = (f"{key}={value}, which names {other}" for key, (value, other) in changed.items())
+    pairs = (f"{key}={value} instead of {other}" for key, (value, other) in changed.items())
     return [f"{run} has {'; '.join(pairs)}; give the runs a label of their own by label=NAME"]
 
 

@@ -56,7 +56,7 @@ def ledger(experiments: Iterable[DecidedExperiment], *, headlines_only: bool) ->
 
     Args:
         experiments: Experiments with verdicts.
-        headlines_only: Omit claims that are no headlines.
+        headlines_only: Omit claims that are not headlines.
     """
     decided = in_order(experiments)
     sections = [
@@ -102,11 +102,11 @@ def measured(claim: Claim, verdict: Verdict) -> str:
     if verdict.resampled is not None:
         intervals += f"resampled {verdict.resampled[0]:.3f} to {verdict.resampled[1]:.3f}, "
     others = f", {verdict.n_left_out} of other configurations left out" * bool(verdict.n_left_out)
-    told = f"{verdict.value:.3f} ({intervals}n = {verdict.n}{others})"
+    value = f"{verdict.value:.3f} ({intervals}n = {verdict.n}{others})"
     if claim.compared_to is None:
-        return told
+        return value
     part = "" if claim.times == 1 else f" from {claim.times:g} times that"
-    return f"{_groups(verdict)}; {claim.by}{part} {told}"
+    return f"{_groups(verdict)}; {claim.by}{part} {value}"
 
 
 def bound(claim: Claim) -> str:
@@ -122,8 +122,11 @@ def quantity(claim: Claim) -> str:
     if claim.minus is not None:
         quantity += f" minus `{claim.minus}`"
     if claim.prediction is not None:
-        told = {"error": "relative error of the prediction", "within": "runs within the prediction"}
-        return f"{told[claim.prediction]} of {quantity}"
+        kinds = {
+            "error": "relative error of the prediction",
+            "within": "runs within the prediction",
+        }
+        return f"{kinds[claim.prediction]} of {quantity}"
     if claim.follows is not None:
         follows = claim.follows
         return f"rank correlation of {quantity} with `{follows['metric']}` by `{follows['over']}`"

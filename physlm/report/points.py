@@ -25,7 +25,7 @@ class Point(NamedTuple):
 
 
 def table_of_points(points: Sequence[Point]) -> Table:
-    """A row for each setting: its overrides that vary, its number of runs, and mean and error.
+    """A row for each setting: varying overrides, number of runs, means and standard errors.
 
     Points that differ in their seed alone share a row. The metrics are those with published
     numbers, or else the first of each scorer.

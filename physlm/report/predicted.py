@@ -30,7 +30,7 @@ class Prediction(NamedTuple):
         return abs(measured / self.value - 1)
 
     def factor(self, measured: float) -> float:
-        """By what factor a measured value is off, at least 1; infinite if nothing was stored."""
+        """The factor by which a value is off, at least 1; infinite if nothing was stored."""
         if measured <= 0:
             return math.inf
         return max(measured / self.value, self.value / measured)

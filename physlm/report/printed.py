@@ -18,13 +18,13 @@ _ALONG = ("state", "layer", "block", "head")
 
 
 def table_of_many(records: Sequence[RunRecord], config: RunConfig, rate: float) -> Table:
-    """Mean and spread over runs, beside the published numbers."""
+    """Mean, standard error and spread over runs, beside the published numbers."""
     result = Table(
         title=f"{config.experiment} (n = {len(records)} runs, learning rate {rate:g})",
         title_justify="left",
         caption_justify="left",
     )
-    for heading in ("metric", "mean", "stderr", "deviation", "least", "most", "paper", "unit"):
+    for heading in ("metric", "mean", "stderr", "std", "min", "max", "paper", "unit"):
         result.add_column(heading, justify="left" if heading in {"metric", "unit"} else "right")
     measured = [by_text(record.metrics) for record in records]
     every = {name: metric for own in measured for name, metric in own.items()}
@@ -89,7 +89,7 @@ def _caption(config: RunConfig, measured: Iterable[str]) -> str | None:
 
 
 def _sizes(record: RunRecord) -> list[tuple[str, str, str]]:
-    """Parameters, none of a model behind an endpoint; and those per token, if these are fewer."""
+    """Parameters, and the active ones per token if fewer; none for a model behind an endpoint."""
     names = {"total": "parameters", "active": "parameters active"}
     found = {name: record.parameters.get(key) for key, name in names.items()}
     return [(name, f"{n:,}", "") for name, n in found.items() if n]
@@ -101,7 +101,7 @@ Row = tuple[str, str, str, str, str]
 def _rows(metrics: Mapping[str, Metric], published: Mapping[str, float]) -> Iterator[Row]:
     """Name, value, error, published value and unit of each metric.
 
-    Of many metrics, those that differ in a part of the model alone share a row.
+    If there are many metrics, those that differ only in a part of the model share a row.
     """
     if len(metrics) <= _MANY:
         yield from (_row(name, metric, published.get(name)) for name, metric in metrics.items())
@@ -125,14 +125,14 @@ def _row(name: str, metric: Metric, paper: float | None) -> Row:
 
 
 def _series(metric: Metric) -> tuple[str, tuple[str, ...]]:
-    """Name and other dimensions of a metric of a part of the model, and the dimensions of this."""
+    """Text of a metric without the dimensions of a part of the model, and these dimensions."""
     parts = tuple(name for name in _ALONG if name in metric.dims)
     rest = {name: value for name, value in metric.dims.items() if name not in parts}
     return metric_text(metric.name, rest), parts
 
 
 def _series_row(along: Sequence[Metric]) -> Row:
-    """The values of a series in order, or of several dimensions the least and the most.
+    """The values of a series in order; with several dimensions, the smallest and the largest.
 
     The error is the largest one.
     """

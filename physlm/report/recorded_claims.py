@@ -1,4 +1,4 @@
-"""Claims decided by the records of finished runs: those of which no run is missing."""
+"""Claims decided by the records of finished runs, if none of their runs is missing."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace

@@ -33,7 +33,7 @@ class Results:
         runs: One row per run: its id, cost and size, the configuration in which the runs differ,
             and the revision of the code.
         metrics: One row per metric of a run: ``run_id``, ``metric``, ``dims`` as text such as
-            ``attribute=major,split=train``, ``value``, ``stderr`` and ``n``.
+            ``attribute=major,split=train_people``, ``value``, ``stderr`` and ``n``.
     """
 
     runs: pl.DataFrame
@@ -134,7 +134,9 @@ def _parsed(metric: str) -> tuple[str, dict[str, Any]]:
 
 def _read(path: Path, overrides: dict[str, Any]) -> pl.DataFrame:
     if not path.is_file():
-        raise InputError(f"{path} is missing; python -m physlm.collate runs --output {path.parent}")
+        raise InputError(
+            f"{path} is missing; python -m physlm.collate runs --output {path.parent} makes it"
+        )
     try:
         table = pl.read_csv(path, infer_schema_length=None, schema_overrides=overrides)
     except (pl.exceptions.PolarsError, OSError) as error:

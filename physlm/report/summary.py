@@ -25,7 +25,7 @@ def summarise(results: Results, by: Sequence[str], metrics: Sequence[str]) -> pl
     for rows in table.partition_by(by):
         if mixed := varying_science(rows):
             keys = ", ".join(mixed)
-            raise InputError(f"{keys} vary within a group; add to --by, or choose by --where")
+            raise InputError(f"{keys} vary within a group; add them to --by, or choose by --where")
     statistics = []
     for name in metrics:
         column = pl.col(name)

@@ -29,7 +29,6 @@ _FACTS = (
     "tokens_per_second",
 )
 
-
 # Keys of how a run was executed and what it is compared with, which do not change its result.
 _UNINFORMATIVE = (
     "published",
@@ -177,7 +176,11 @@ def records_of(table: pl.DataFrame, records: Iterable[RunRecord]) -> list[RunRec
 
 
 def write_table(table: pl.DataFrame, path: Path | None) -> None:
-    """Write Markdown, CSV or JSON by the file's suffix, or print Markdown."""
+    """Write Markdown, CSV or JSON by the file's suffix, or print Markdown.
+
+    Raises:
+        InputError: If the suffix is another one.
+    """
     suffix = ".md" if path is None else path.suffix
     writers: dict[str, Callable[[], str]] = {
         ".md": lambda: markdown(table),
@@ -199,7 +202,7 @@ def markdown(table: pl.DataFrame) -> str:
 
 
 def markdown_rows(heads: Sequence[str], rows: Iterable[Iterable[str]]) -> str:
-    """A Markdown table of texts; a bar in a cell ends no cell."""
+    """A Markdown table of texts, with vertical bars in cells escaped."""
     lines = [heads, ["---"] * len(heads), *rows]
     cells = [[cell.replace("|", "\\|") for cell in line] for line in lines]
     return "".join(f"| {' | '.join(line)} |\n" for line in cells)
@@ -248,7 +251,7 @@ def _config(record: RunRecord) -> dict[str, Any]:
 
 
 def is_configuration(name: str) -> bool:
-    """Whether a column is of the configuration, and not of what a run came to."""
+    """Whether a column is configuration, not a result or cost of the run."""
     return own_key(name).partition(".")[0] in {*SCIENCE, "kinds", "label", "scale", "init_from"}
 
 

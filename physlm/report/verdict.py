@@ -213,7 +213,7 @@ def selected(
         raise InputError(f"claim {claim.id}: {error}") from error
     rows = _with_values(table, claim, select)
     if rows.is_empty():
-        raise InputError(f"claim {claim.id}: no run with {dict(select)}; {claim.command}")
+        raise InputError(f"claim {claim.id}: no run with {dict(select)}; {claim.command} makes it")
     return rows
 
 
@@ -236,7 +236,10 @@ def _in_pairs(claim: Claim, ours: pl.DataFrame, theirs: pl.DataFrame) -> list[pl
     groups = [rows.sort("seed") for rows in (ours, theirs)]
     seeds = [rows["seed"].to_list() for rows in groups]
     if seeds[0] != seeds[1] or len(set(seeds[0])) < len(seeds[0]):
-        raise InputError(f"claim {claim.id}: paired, but not one run of every seed in both groups")
+        raise InputError(
+            f"claim {claim.id}: paired needs one run of every seed in both groups; run what is "
+            "missing, or leave paired out"
+        )
     return groups
 
 

@@ -45,7 +45,7 @@ def within(
 def compared(
     a: np.ndarray, b: np.ndarray, by: str, *, paired: bool = False
 ) -> tuple[float, tuple[float, float] | None]:
-    """Difference or ratio of two means, and its interval; a ratio is one of geometric means.
+    """Difference of means or ratio of geometric means, and its interval (None for one run).
 
     Args:
         a: Values of the first group.

@@ -7,7 +7,7 @@ from physlm.errors import InputError
 
 
 def best_of(table: pl.DataFrame, *, over: str, by: str) -> pl.DataFrame:
-    """For every seed its run at the value of a column that is best in all other seeds.
+    """Each seed's run at the value of a column that is best in all other seeds.
 
     Each seed is a separate world, so the selection for a seed uses no text of that seed.
 

@@ -23,10 +23,10 @@ class Chunk(NamedTuple):
     Attributes:
         windows: Tokens of each step; in a distributed run only this rank's.
         n_targets: Tokens predicted in each step, over all ranks; 1 if there are none.
-        n_tokens: The same with the tokens that are read but not predicted.
+        n_tokens: Tokens read in each step, predicted or not, over all ranks.
         progress: Fraction of all documents seen before each step.
         end: Position after the last step, as numbers.
-        rendered_seconds: Time in which the background thread rendered it.
+        rendered_seconds: Time that the background thread took to render it.
         waited_seconds: Time that training waited for it.
     """
 

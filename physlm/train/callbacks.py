@@ -48,7 +48,9 @@ class Checkpoints(lightning.Callback):
             if trainer.strategy.reduce_boolean_decision(is_finite, all=True):
                 self.save(trainer)
         if is_stopping:
-            raise InterruptedRunError(f"asked to stop; run the same command to go on ({self.path})")
+            raise InterruptedRunError(
+                f"asked to stop; run the same command to resume ({self.path})"
+            )
 
     def save(self, trainer: lightning.Trainer) -> None:
         """Replace the last checkpoint."""

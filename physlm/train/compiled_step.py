@@ -1,6 +1,7 @@
 """An optimizer step as one program: forward, backward and clipping compiled together, then AdamW.
 
-The compiler fuses across their borders, and a GPU replays the step without waiting for Python.
+The compiler fuses operations across their borders, and a GPU replays the step without waiting for
+Python.
 """
 
 from collections.abc import Callable
@@ -68,7 +69,7 @@ class CompiledStep:
         n_targets: Float[Tensor, ""],
         rate: Float[Tensor, ""],
     ) -> Float[Tensor, ""]:
-        """Take one step; the batch's mean loss in nats before it."""
+        """Take one step; returns the batch's mean loss in nats before it."""
         return self.step(windows, n_targets, rate)
 
     def _take(self, windows: Tensor, n_targets: Tensor, rate: Tensor) -> Tensor:

@@ -132,7 +132,7 @@ def _callbacks(
     *,
     is_profiled: bool,
 ) -> list[lightning.Callback]:
-    """What happens between chunks; measuring comes first, so that a stop meanwhile is seen."""
+    """What happens between chunks; measuring comes first, so that a stop during it is seen."""
     callbacks: list[lightning.Callback] = []
     if runtime.n_evaluations:
         callbacks.append(Measurements(measure, runtime.n_evaluations))
@@ -152,7 +152,7 @@ def saved_steps(path: Path, origin: Origin | None = None) -> int:
         origin: The run that it must belong to, if it names one; None accepts any.
 
     Raises:
-        InputError: If the file is truncated, corrupt, no checkpoint of ours or of another run.
+        InputError: If the file is damaged, not a checkpoint of physlm, or of another run.
     """
 
     def read(saved: Any) -> tuple[int, dict[str, str]]:
@@ -174,7 +174,7 @@ def from_checkpoint(path: Path, read: Callable[[Any], T], default: T) -> T:
         default: Returned if there is no file.
 
     Raises:
-        InputError: If the file is truncated, corrupt or no checkpoint of ours.
+        InputError: If the file is damaged or not a checkpoint of physlm.
     """
     if not path.exists():
         return default
@@ -196,7 +196,7 @@ def from_checkpoint(path: Path, read: Callable[[Any], T], default: T) -> T:
     ):
         pass
     raise InputError(
-        f"{path} is truncated or no checkpoint of ours; delete it to train from the start"
+        f"{path} is damaged or not a checkpoint of physlm; delete it to train from the start"
     )
 
 

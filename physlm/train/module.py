@@ -168,9 +168,9 @@ class TrainingModule(lightning.LightningModule):
             losses = [self._step(*step) for step in steps]
         else:
             numbers = torch.tensor([chunk.n_targets, rates], device=self.device)
-            whole = zip(chunk.windows, *numbers, strict=True)
-            with self.label("whole steps"):
-                losses = [self.compiled_step(*step) for step in whole]
+            arguments = zip(chunk.windows, *numbers, strict=True)
+            with self.label("compiled steps"):
+                losses = [self.compiled_step(*step) for step in arguments]
         with self.label("logging"):
             self._finish(chunk, torch.stack(losses) / self.n_ranks, rates[-1], began)
 
@@ -205,7 +205,7 @@ class TrainingModule(lightning.LightningModule):
     def _step(
         self, windows: Int[Tensor, "batch seq_1"], n_targets: int, rate: float
     ) -> Float[Tensor, ""]:
-        """Take one optimizer step; returns this rank's part of the mean loss, times the ranks."""
+        """Take one optimizer step; returns this rank's part of the mean loss, times ``n_ranks``."""
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         # Distributed training averages gradients over ranks; ours must be summed.

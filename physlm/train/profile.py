@@ -15,7 +15,7 @@ from physlm.watching import harmless
 
 _N_WARM = 2  # chunks before the one that is profiled: caches fill, programs are compiled
 _N_OPERATIONS = 12
-_PARTS = ("forward", "backward", "optimizer", "whole steps", "logging")
+_PARTS = ("forward", "backward", "optimizer", "compiled steps", "logging")
 
 
 class Profile(lightning.Callback):

@@ -101,7 +101,7 @@ def saved_replicas(checkpoint: Path) -> dict[str, int]:
     """The steps taken by each replica of an interrupted group, by run id.
 
     Raises:
-        InputError: If the file is truncated, corrupt or no checkpoint of ours.
+        InputError: If the file is damaged or not a checkpoint of physlm.
     """
 
     def read(saved: Any) -> dict[str, int]:
@@ -149,7 +149,7 @@ class _Training:
                     self.save()
                 if stop.was_requested:
                     raise InterruptedRunError(
-                        f"asked to stop; run the same command to go on ({self.checkpoint})"
+                        f"asked to stop; run the same command to resume ({self.checkpoint})"
                     )
 
     def _live(self, row: Sequence[Chunk | None]) -> dict[int, Chunk]:

@@ -44,8 +44,8 @@ class ReplicatedStep:
         is_trained = {name: parameter.requires_grad for name, parameter in named[0].items()}
         self.parameters = {name: p for name, p in stacked.items() if is_trained[name]}
         self.frozen = {name: p for name, p in stacked.items() if not is_trained[name]}
-        # Adam's update is written out below: torch's optimizers know one learning rate, not one per
-        # replica, and one norm for clipping.
+        # Adam's update is written out below: torch's optimizers have one learning rate, not one per
+        # replica, and torch's clipping has one norm.
         self.means = {name: torch.zeros_like(p) for name, p in self.parameters.items()}
         self.squares = {name: torch.zeros_like(p) for name, p in self.parameters.items()}
         self.decays = decays(objective)

@@ -43,7 +43,7 @@ class RuntimeConfig(Schema):
     compile: bool | None = None  # torch.compile; None: where it saves time
     kernels: bool = False  # linear attention by flash-linear-attention, on a GPU, not compiled
     steps_per_chunk: int | None = None  # steps per chunk; None for about a second of them
-    n_evaluations: int = 0  # measurements during training, for learning curves; on one device
+    n_evaluations: int = 0  # evaluations during training, for learning curves; on one device
     checkpoint_seconds: float = 60.0  # seconds between checkpoints
     # Train several seeds or rates as replicas in one program; null: on a GPU, where possible.
     replicas: bool | None = None
@@ -89,8 +89,8 @@ class RuntimeConfig(Schema):
             return is_worth_compiling(device, n_parameters, n_tokens)
         if self.compile and (missing := missing_for_compiling(device)):
             raise InputError(
-                f"runtime.compile=true needs {missing}, which is not here; install it or use "
-                "runtime.compile=false"
+                f"runtime.compile=true needs {missing}, which this machine lacks; install it, or "
+                "use runtime.compile=false"
             )
         return self.compile
 

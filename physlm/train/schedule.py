@@ -32,24 +32,24 @@ class OptimConfig(Schema):
     """
 
     learning_rate: float = 1e-3  # peak, after warm-up
-    weight_decay: float = 0.01  # decoupled: times the learning rate, of each step
+    weight_decay: float = 0.01  # decoupled; multiplied by the learning rate in each step
     beta_1: float = 0.9  # decay of the mean gradient
     beta_2: float = 0.98  # decay of the mean squared gradient
     epsilon: float = 1e-6  # added to the root of the mean squared gradient
     decay: Decay = Decay.cosine  # of the learning rate, after warm-up
-    min_lr_ratio: float = 0.1  # rate at the end over the peak rate
+    min_lr_ratio: float = 0.1  # final over peak learning rate
     warmup_steps: int = 1000  # optimizer steps in which the learning rate rises from 0
 
     def validate(self) -> None:
         """Every value in its range."""
         for name in ("weight_decay", "warmup_steps"):
             if not 0 <= getattr(self, name) < math.inf:
-                raise ValueError(f"{name}={getattr(self, name)}; must be finite, not negative")
+                raise ValueError(f"{name}={getattr(self, name)}; must be finite and at least 0")
         if not 0 <= self.min_lr_ratio <= 1:
             raise ValueError(f"min_lr_ratio={self.min_lr_ratio}; must be from 0 to 1")
         for name in ("learning_rate", "epsilon"):
             if not 0 < getattr(self, name) < math.inf:
-                raise ValueError(f"{name}={getattr(self, name)}; must be above 0")
+                raise ValueError(f"{name}={getattr(self, name)}; must be finite and above 0")
         for name in ("beta_1", "beta_2"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name}={getattr(self, name)}; must be in [0, 1)")

@@ -30,12 +30,12 @@ class RunLogger(Logger):
 
     @property
     def name(self) -> str:
-        """The class says it."""
+        """The name of the class."""
         return type(self).__name__
 
     @property
     def version(self) -> str:
-        """One per run."""
+        """Empty: a run has one version."""
         return ""
 
     def log_hyperparams(
@@ -146,7 +146,7 @@ class OutlivedLogger(RunLogger):
     Args:
         label: The file or service that is written to.
         build: Makes the logger.
-        remedy: How what is lost can be had later; empty if nothing is lost.
+        remedy: How to recover later what is lost, as the end of a message; else empty.
     """
 
     def __init__(self, label: str, build: Callable[[], RunLogger], remedy: str = "") -> None:
@@ -154,7 +154,7 @@ class OutlivedLogger(RunLogger):
         self.label = label
         self.remedy = remedy
         self.logger: RunLogger | None = None
-        with self._given_up_at_an_error():
+        with self._dropped_on_error():
             self.logger = build()
 
     @property
@@ -164,26 +164,26 @@ class OutlivedLogger(RunLogger):
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """Pass them on."""
-        with self._given_up_at_an_error():
+        """Log metrics with the logger, unless it was dropped."""
+        with self._dropped_on_error():
             if self.logger is not None:
                 self.logger.log_metrics(dict(metrics), step=step)
 
     def end(self, record: RunRecord) -> None:
         """Log what the run measured."""
-        with self._given_up_at_an_error():
+        with self._dropped_on_error():
             if self.logger is not None:
                 self.logger.end(record)
 
     def close(self, status: str) -> None:
         """Close it, if it is still in use; once, since a server may take minutes to fail."""
         logger, self.logger = self.logger, None
-        with self._given_up_at_an_error():
+        with self._dropped_on_error():
             if logger is not None:
                 logger.close(status)
 
     @contextmanager
-    def _given_up_at_an_error(self) -> Iterator[None]:
+    def _dropped_on_error(self) -> Iterator[None]:
         try:
             yield
         except InputError:  # a damaged file of an earlier attempt, before anything is computed
@@ -224,7 +224,7 @@ class Tracking:
         if self.config.kind is Tracker.csv:
             self.loggers.append(OutlivedLogger(str(table), lambda: CsvLogger(table, first_step)))
         if self.config.kind is Tracker.wandb:
-            later = f", python -m physlm.publish {self.directory.path} sends it when it has ended"
+            later = f"; python -m physlm.publish {self.directory.path} sends it when it has ended"
             self.loggers.append(OutlivedLogger("W&B", self._wandb_logger, later))
         return self.loggers
 

@@ -1,4 +1,4 @@
-"""Runs of Weights & Biases: the one module that calls it to send something."""
+"""Runs of Weights & Biases; no other module sends runs there."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -49,7 +49,7 @@ def require_online(otherwise: str) -> None:
     """Require that W&B can be used online.
 
     Args:
-        otherwise: Another remedy.
+        otherwise: Another remedy, as the end of the message.
 
     Raises:
         InputError: If nobody is logged in, its mode is another one, or the key is malformed.
@@ -82,7 +82,10 @@ def opened(
         config: Its configuration, nested.
         project: Project at W&B.
         entity: Team at W&B; None is the user's default.
-        may_be_offline: Whether a server that is not reached is no error.
+        may_be_offline: Whether to go offline, without an error, if the server is not reached.
+
+    Raises:
+        InputError: If the W&B key is malformed.
     """
     import wandb
 
@@ -132,7 +135,7 @@ def complete(
     import wandb
 
     log_rows(run, published.rows[n_logged:], first=n_logged)
-    # First what needs no answer of the server, which may be gone by now.
+    # First what needs no answer from the server, which may be unreachable by now.
     run.config.update(published.config, allow_val_change=True)  # type: ignore[no-untyped-call]
     run.summary.update(published.summary)
     images = {f"figure/{name}": wandb.Image(str(path)) for name, path in published.figures.items()}
@@ -153,7 +156,7 @@ def log_rows(run: "wandb.Run", rows: Sequence[Mapping[str, float]], first: int =
     """Log rows of curves that W&B does not have yet.
 
     The step of a row at W&B is its place among all rows of the run. What has arrived is always a
-    beginning of them, so that the steps of W&B tell which rows are missing.
+    beginning of them, so that the step at W&B shows which rows are missing.
 
     Args:
         run: The run.

@@ -12,7 +12,7 @@ def test_an_unknown_mixer_is_refused_with_the_registered_ones():
     importlib.import_module("tests.plugin.running_mean")
     with pytest.raises(InputError) as error:
         composed(("+experiment=capacity_100x", "+model/mixer=nosuch"))
-    assert str(error.value) == "+model/mixer=nosuch is no option; one of running_mean"
+    assert str(error.value) == "+model/mixer=nosuch is not an option; one of running_mean"
 
 
 def test_a_part_without_files_is_refused_with_the_registered_ones():

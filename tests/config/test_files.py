@@ -63,7 +63,7 @@ def test_options_in_one_file_are_listed_like_the_files_of_a_folder(folder):
         assert loader.get_group_options("colour") == ["blue", "red"]
         assert {"size", "colour"} <= set(loader.list_groups(""))
         assert {"config", "both"} <= set(loader.get_group_options("")) - {"size", "colour"}
-    with pytest.raises(InputError, match="size=huge is no option; one of large, small"):
+    with pytest.raises(InputError, match="size=huge is not an option; one of large, small"):
         values_in(folder, "size=huge")
 
 

@@ -65,7 +65,7 @@ def test_a_parent_that_was_never_looked_up_is_refused():
 
 
 def test_the_parent_is_not_a_key():
-    with pytest.raises(InputError, match="unknown key: parent; name the run to start from by init"):
+    with pytest.raises(InputError, match="unknown key parent; name the parent run by init"):
         child("+parent=3")
 
 

@@ -52,7 +52,7 @@ def test_a_database_is_a_file_if_one_is_named(tmp_path):
     path = tmp_path / "people.db"
     Database.of(DOCUMENTS, path)
     assert path.stat().st_size
-    with pytest.raises(InputError, match="is there already; delete it"):
+    with pytest.raises(InputError, match="exists already; delete it"):
         Database.of(DOCUMENTS, path)
     with pytest.raises(InputError, match="cannot be made: unable to open"):
         Database.of(DOCUMENTS, tmp_path / "no" / "people.db")

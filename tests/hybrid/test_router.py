@@ -52,5 +52,5 @@ def test_unknown_words_alone_decide_nothing(router):
 
 def test_probabilities_are_those_of_the_rule_of_succession(router):
     """Of six questions about the year, three have the word which, and all the word year."""
-    present = router.log_odds[router.kinds.index("year"), router.words["which"], 1]
+    present = router.log_probabilities[router.kinds.index("year"), router.words["which"], 1]
     assert present == pytest.approx(-0.6931471805599453)  # (3 + 1) / (6 + 2)

@@ -88,7 +88,7 @@ def test_runs_of_another_configuration_decide_no_claim(tmp_path, capsys):
     assert "3 without runs of their configuration" in capsys.readouterr().out
     rows = [row for row in ledger(folders).splitlines() if "`: About 2 bits" in row]
     assert all("**not this claim's configuration**: " in row for row in rows)
-    assert "what differs is the same in all rows" in rows[0]
+    assert "they differ in a value that no column of the results shows" in rows[0]
     assert "data.n_people=200, this claim's experiment has 1000" in rows[1]
     assert "data.exposures=30, this claim's experiment has 1000" in rows[2]
 

@@ -79,8 +79,8 @@ def test_a_key_that_no_run_has_is_named_with_its_panel():
 @pytest.mark.parametrize(
     ("panel", "message"),
     [
-        ({"kind": "bars", "title": "t"}, "panel 't': bars need y; name a key"),
-        ({"kind": "lines", "title": "t", "y": "a"}, "panel 't': lines need x; name a key"),
+        ({"kind": "bars", "title": "t"}, "panel 't': kind=bars needs y; name a key"),
+        ({"kind": "lines", "title": "t", "y": "a"}, "panel 't': kind=lines needs x; name a key"),
         ({"kind": "pie", "title": "t"}, "kind=pie"),
         ({"kind": "bars", "title": "t", "y": "a", "log": ["z"]}, "log=\\['z'\\]"),
     ],

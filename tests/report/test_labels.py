@@ -25,13 +25,10 @@ def test_runs_of_the_named_architecture_have_no_note():
 @pytest.mark.parametrize(
     ("words", "change"),
     [
-        (
-            ("+architecture=gla", "model.mixer.gate_rank=8"),
-            "model.mixer.gate_rank=8, which names 16",
-        ),
+        (("+architecture=gla", "model.mixer.gate_rank=8"), "model.mixer.gate_rank=8 instead of 16"),
         (("+architecture=rope_canon", "model.canon.positions=AC"), "model.canon.positions=AC"),
         (("+architecture=rope", "model.rope_fraction=0.5"), "model.rope_fraction=0.5"),
-        (("+architecture=nope", "model.position=alibi"), "model.position=alibi, which names none"),
+        (("+architecture=nope", "model.position=alibi"), "model.position=alibi instead of none"),
     ],
 )
 def test_what_was_changed_by_hand_is_shown_once(words, change):

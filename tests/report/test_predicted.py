@@ -89,7 +89,7 @@ def test_a_run_that_was_not_predicted_decides_nothing():
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"prediction": "median"}, "prediction=median; error or within"),
+        ({"prediction": "median"}, "prediction=median; must be error or within"),
         ({"prediction": "error", "compared_to": {}}, "prediction excludes relative_to"),
         ({"prediction": "error", "relative_to": "most"}, "prediction excludes relative_to"),
     ],

@@ -111,7 +111,7 @@ def test_runs_in_pairs_are_compared_seed_by_seed(by):
 
 def test_a_run_without_its_pair_is_refused():
     results = of_values([1.0, 1.1, 1.2], [3.0, 3.1])
-    with pytest.raises(InputError, match="paired, but not one run of every seed in both groups"):
+    with pytest.raises(InputError, match="paired needs one run of every seed in both groups"):
         decided(claim(compared_to={"data.exposures": 100}, paired=True), results)
 
 
@@ -146,11 +146,11 @@ def test_a_ratio_of_values_that_are_not_positive_is_refused():
             {"follows": {"metric": "m", "select": {}, "over": "seed"}, "relative_to": "most"},
             "follows excludes",
         ),
-        ({"expect": {"atleast": 1}}, "expect={'atleast': 1}; at_least or at_most"),
-        ({"expect": {}}, "expect={}; at_least or at_most"),
-        ({"expect": {"at_least": "two"}}, "expect={'at_least': 'two'}; bounds are numbers"),
-        ({"by": "quotient", "compared_to": {}}, "by=quotient; difference or ratio"),
-        ({"minus": "most", "relative_to": "most"}, "minus and relative_to; one of them"),
+        ({"expect": {"atleast": 1}}, "expect={'atleast': 1}; must have at_least, at_most or both"),
+        ({"expect": {}}, "expect={}; must have at_least, at_most or both"),
+        ({"expect": {"at_least": "two"}}, "expect={'at_least': 'two'}; bounds must be numbers"),
+        ({"by": "quotient", "compared_to": {}}, "by=quotient; must be difference or ratio"),
+        ({"minus": "most", "relative_to": "most"}, "minus and relative_to exclude each other"),
         ({"follows": FOLLOWS["follows"], "minus": "most"}, "follows excludes"),
         ({"published": 2}, "published=2; must be text, in quotes if it is a number"),
         ({"select": "all"}, "select=all; must be keys with values"),

@@ -188,7 +188,7 @@ def test_an_interrupted_group_goes_on_to_the_same_end(tmp_path, monkeypatch):
     take, run, stop = module._Training._take, module._Training.run, module.StopRequests()
     monkeypatch.setattr(module._Training, "_take", stop_at_third)
     monkeypatch.setattr(module._Training, "run", lambda self, _: run(self, stop))
-    with pytest.raises(InterruptedRunError, match="run the same command to go on"):
+    with pytest.raises(InterruptedRunError, match="run the same command to resume"):
         train(made, tmp_path)
     monkeypatch.undo()
     assert saved_replicas(tmp_path / "last.ckpt") == {"run0": 15, "run1": 15, "run2": 15}

@@ -114,7 +114,7 @@ def test_a_damaged_checkpoint_is_refused_before_training(biod, tmp_path, damage)
     train(biod, tmp_path, runtime={"checkpoint_seconds": 0.0})
     path = tmp_path / "last.ckpt"
     path.write_bytes(damage(path.read_bytes()))
-    with pytest.raises(InputError, match=r"last.ckpt is truncated or no checkpoint of ours"):
+    with pytest.raises(InputError, match=r"last.ckpt is damaged or not a checkpoint of physlm"):
         saved_steps(path)
 
 
@@ -125,7 +125,7 @@ def test_a_checkpoint_of_another_run_or_corpus_is_refused(biod, tmp_path):
     assert saved_steps(path, Origin("a", "world")) == saved_steps(path) > 0
     for other in (Origin("b", "world"), Origin("a", "words")):
         with pytest.raises(
-            InputError, match=r"last.ckpt is of another run \((run_id a|corpus wor)"
+            InputError, match=r"last.ckpt is of another run \((run_id=a|corpus=wor)"
         ):
             saved_steps(path, other)
     saved = torch.load(path, weights_only=True)

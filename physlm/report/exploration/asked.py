@@ -1,4 +1,4 @@
-"""Questions answered by the hybrid system of a run, with the documents that answers rest on."""
+"""Questions answered by the hybrid system of a run, with the documents that it cites."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -18,10 +18,10 @@ def asked(path: Path, questions: Sequence[str]) -> Iterator[str]:
 
     Args:
         path: A run whose model answers questions about people, with hints.
-        questions: In the words of its world.
+        questions: In the vocabulary of its world.
 
     Raises:
-        InputError: If the run has no such model, or a question has another word.
+        InputError: If the run has no such model, or a question has an unknown word.
     """
     world = world_of(path)
     HybridScorerConfig().check(world.model, world.corpus)
@@ -36,6 +36,6 @@ def _lines(question: str, kind: str, answer: HybridAnswer) -> Iterator[str]:
     yield f"question: {question}"
     yield f"answer: {answer.text or '(none)'}"
     facts = f", from the facts: {answer.facts}" if answer.facts else ""
-    yield f"  by {answer.method.value} (a question like {kind}){facts}"
+    yield f"  method: {answer.method.value} (kind of question: {kind}){facts}"
     for document in answer.citations:
         yield f"  [{document.number}] {document.text}"

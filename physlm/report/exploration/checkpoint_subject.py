@@ -32,7 +32,7 @@ class CheckpointSubject(Subject):
         return self.text.tokens_of(text)
 
     def text_of(self, tokens: Sequence[int]) -> str:
-        """The text of tokens that follow each other."""
+        """The text of a sequence of tokens."""
         return str(self.text.tokenizer.decode(list(tokens)))
 
     def texts_of(self, tokens: Iterable[int]) -> dict[int, str]:
@@ -40,7 +40,7 @@ class CheckpointSubject(Subject):
         return self.text.texts_of(tokens)
 
     def continuation(self, tokens: Sequence[int], max_tokens: int) -> list[int]:
-        """The likeliest next tokens, one after the other, without an end-of-text."""
+        """The greedy continuation of tokens, without its end-of-text."""
         return self.text.continuation(tokens, max_tokens)
 
     def lens_windows(self, analysed: Sequence[int], texts: Sequence[str] | None) -> Windows:

@@ -48,7 +48,7 @@ function mark(isMarked) {
   for (const edge of document.querySelectorAll(".edge")) edge.classList.toggle("marked", isMarked(edge));
 }
 
-// When the pointer leaves, what is shown is again the focused token, if one is, or the graph.
+// When the pointer leaves, the details are again those of the focused token, if any, or of the graph.
 function restore() {
   document.querySelector("#graph").classList.remove("marking");
   if (document.activeElement.classList.contains("token")) showOnly(current);
@@ -95,11 +95,11 @@ function menu(name, options, set) {
 }
 
 function explanation() {
-  const alone = content.layers.length === 1 ? " The page has one layer alone; give a shorter text to see all." : "";
+  const alone = content.layers.length === 1 ? " The text is long, so the page has one layer only; explore a shorter text to see all." : "";
   return element("p", { className: "muted" },
-    "Two tokens are joined by an edge whose weight is half the attention between them, (A + A\u1d40)/2 without self loops. " +
-    "The colour of a token is its entry in the Fiedler vector of the symmetric normalised Laplacian: colours part the " +
-    "tokens where the graph is cut with least weight. Point at a token or an edge for its numbers." + alone);
+    "The weight of an edge is half the attention between its two tokens, (A + A\u1d40)/2 without self loops. " +
+    "The colour of a token is its entry in the Fiedler vector of the symmetric normalised Laplacian, whose sign splits " +
+    "the graph close to its lightest normalised cut. Point at a token or an edge for its numbers." + alone);
 }
 
 const heads = [["-1", "mean"], ...Array.from({ length: content.n_heads }, (_, i) => [String(i), String(i)])];

@@ -1,6 +1,6 @@
-// What is said beside the drawing: of the graph, of a token, or of an edge.
+// The details beside the drawing: of the graph, of a token, or of an edge.
 
-const NEIGHBOURS = 12; // listed of a token
+const NEIGHBOURS = 12; // most edges in a list
 const details = element("aside", { id: "details", "aria-live": "polite" });
 
 // The attention that token i pays to token j, which is not a later one.

@@ -13,8 +13,8 @@ from physlm.report.exploration.text_graph import TextGraphs
 from physlm.report.page.html_file import html_file
 
 _HERE = Path(__file__).parent
-_MOST_WEIGHTS = 6_000_000  # of a page, about 15 MB
-UNIT = 10_000  # weights are whole numbers of it, to keep the page small
+_MOST_WEIGHTS = 6_000_000  # in a page, about 15 MB
+UNIT = 10_000  # weights are stored as integers, in units of 1 / UNIT, to keep the page small
 
 
 def layers_of_page(graphs: TextGraphs, layer: int) -> list[int]:
@@ -29,8 +29,8 @@ def layers_of_page(graphs: TextGraphs, layer: int) -> list[int]:
         return list(range(graphs.n_layers))
     if of_layer > _MOST_WEIGHTS:
         raise InputError(
-            f"--graph of {n_tokens} tokens and {graphs.n_heads} heads has {of_layer:,} weights a "
-            f"layer; a page takes {_MOST_WEIGHTS:,}, give a shorter text"
+            f"--graph of {n_tokens} tokens and {graphs.n_heads} heads has {of_layer:,} weights per "
+            f"layer; a page holds {_MOST_WEIGHTS:,} at most, give a shorter text"
         )
     return [layer]
 

@@ -43,7 +43,7 @@ def explore_graph(subject: Subject, tokens: Sequence[int], chosen: argparse.Name
     grown = traces(model, tokens, layer, head)
     save_trajectory(draw_text_graph(graphs, grown, texts, layer, head, chosen.position), picture)
     write_text(page, graph_document(graphs, subject.name, texts, layer, head))
-    note = " (this layer alone: the text is long)" * (len(layers) < graphs.n_layers)
+    note = " (this layer only, since the text is long)" * (len(layers) < graphs.n_layers)
     sys.stdout.write(
         f"picture: {picture} (layer {layer}, head {'mean' if head == MEAN else head})\n"
         f"page: {page}{note}\n"

@@ -43,7 +43,7 @@ const LAYOUTS = {
       },
       label: (i) => {
         const { x, y } = at(i, radius + 12);
-        const isLeft = Math.cos(angle(i)) < -1e-6; // turned, so that no text stands on its head
+        const isLeft = Math.cos(angle(i)) < -1e-6; // turned, so that no text is upside down
         const turned = (180 * angle(i)) / Math.PI + (isLeft ? 180 : 0);
         return { transform: `translate(${x} ${y}) rotate(${turned})`, "text-anchor": isLeft ? "end" : "start" };
       },

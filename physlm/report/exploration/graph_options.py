@@ -8,15 +8,15 @@ _OF_PREDICTIONS = {"lens": "logit", "top": 5, "colour": "top1_probability"}  # a
 
 
 def add_graph_options(parser: argparse.ArgumentParser) -> None:
-    """What draws the attention graphs of the text instead of what states predict."""
+    """Add the options for attention graphs, which replace the predictions of states."""
     add = parser.add_argument
     add(
         "--graph",
         action="store_true",
         help="draw attention graphs instead of predictions; --position marks a token",
     )
-    add("--layer", type=int, metavar="N", help="of --graph: the layer (default: the middle one)")
-    add("--head", metavar="N", help="of --graph: the head, or mean (default: mean)")
+    add("--layer", type=int, metavar="N", help="layer of --graph (default: the middle one)")
+    add("--head", metavar="N", help="head of --graph, or mean (default: mean)")
 
 
 def check_graph_options(chosen: argparse.Namespace) -> None:
@@ -32,6 +32,8 @@ def check_graph_options(chosen: argparse.Namespace) -> None:
     for name, default in _OF_PREDICTIONS.items():
         value = getattr(chosen, name)
         if chosen.graph and value != default:
-            raise InputError(f"--{name} {value} with --graph, which shows no predictions")
+            raise InputError(
+                f"--{name} {value} with --graph, which shows no predictions; leave one out"
+            )
     if chosen.head not in {None, "mean"} and not chosen.head.isdecimal():
-        raise InputError(f"--head {chosen.head}; the number of a head, from 0, or mean")
+        raise InputError(f"--head {chosen.head}; must be the number of a head, from 0, or mean")

@@ -1,4 +1,4 @@
-"""Tables of a text's attention graphs: layers, roles of heads, and what the metrics restate."""
+"""Tables of a text's attention graphs: layers, heads, and how their metrics correlate."""
 
 from collections.abc import Sequence
 
@@ -38,7 +38,7 @@ def graph_tables(graphs: TextGraphs) -> Group:
             "Heads: row entropy (nats), and attention to itself, the first and the previous token"
         ),
         _table(heads, ["layer", "head"], (*COMPANIONS, "fiedler")),
-        Text("Rank correlation over heads: what a metric restates"),
+        Text("Rank correlation over heads of spectral metrics with attention statistics"),
         _correlations(heads),
     )
 

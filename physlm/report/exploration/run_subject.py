@@ -27,7 +27,7 @@ _LENS_TOKENS = 2**14
 
 
 def world_of(path: Path) -> World:
-    """The trained model of a run directory and its corpus, on whatever device there is.
+    """The trained model of a run directory and its corpus, on a GPU if there is one.
 
     Raises:
         InputError: If this version of physlm builds another world, or the weights have changed.
@@ -43,7 +43,7 @@ class RunSubject(Subject):
     Args:
         name: What it is called in titles.
         model: The model.
-        corpus: Its corpus, of whose documents those of the first epoch are read.
+        corpus: Its corpus; documents of the first epoch are read by number.
     """
 
     def __init__(self, name: str, model: LanguageModel, corpus: Corpus) -> None:
@@ -69,11 +69,13 @@ class RunSubject(Subject):
         tokens = _listed(self.corpus.epoch(0, number, number + 1).tokens)
         longest = self.model.longest_window or len(tokens)
         if longest < len(tokens):
-            tell(f"note: of the {len(tokens)} tokens of the document, the model reads {longest}")
+            tell(
+                f"note: the document has {len(tokens)} tokens; the model reads the first {longest}"
+            )
         return tokens[:longest]
 
     def text_of(self, tokens: Sequence[int]) -> str:
-        """The text of tokens that follow each other."""
+        """The text of a sequence of tokens."""
         return self.vocabulary.decode(np.array(tokens, dtype=np.int64))
 
     def texts_of(self, tokens: Iterable[int]) -> dict[int, str]:
@@ -81,7 +83,7 @@ class RunSubject(Subject):
         return {token: self.text_of([token]) for token in set(tokens)}
 
     def continuation(self, tokens: Sequence[int], max_tokens: int) -> list[int]:
-        """The likeliest next tokens, one after the other, without an end-of-text."""
+        """The greedy continuation of tokens, without its end-of-text."""
         greedy = Sampling(max_new_tokens=max_tokens, eos=self.vocabulary.eos, temperature=0.0)
         return _listed(generate(self.model, [list(tokens)], greedy, seed=0).tokens[0])
 
@@ -100,8 +102,8 @@ class RunSubject(Subject):
         is_other = ~np.isin(found.groups, found.groups[is_same])
         if not is_other.any():
             raise InputError(
-                f"{self.name}: every document of the world is about what the text is about; use "
-                "--lens logit"
+                f"{self.name}: every document of the world shares a subject with the text, so that "
+                "none is left to fit a lens on; use --lens logit"
             )
         kept = [row for row, is_kept in zip(rows, is_other, strict=True) if is_kept]
         return windows_of(kept, self.model.longest_window)

@@ -1,5 +1,5 @@
-// The measures that colour cells. The colour of a cell is the page's where the measure says least
-// and the measure's own where it says most; a high rank, like a low probability, is pale.
+// The measures that colour cells, from the colour of the page to that of the measure; a high rank,
+// like a low probability, is pale.
 
 const MEASURES = {
   top1_probability: { name: "probability of the top token", ends: () => ["0", "1"], of: (value) => value },

@@ -33,7 +33,7 @@ def source_of(path: Path) -> Source:
         return Source(path, is_run=True)
     directory = RunDirectory(path)
     if directory.checkpoint.is_file() or directory.config.is_file():
-        raise InputError(f"{path} is a run whose training is not over; give its command again")
+        raise InputError(f"{path} is an unfinished run; give its command again to finish it")
     if (path / "config.json").is_file():
         return Source(path, is_run=False)
     if not path.exists():

@@ -1,4 +1,4 @@
-"""The model that is explored, with its way to read and write text."""
+"""The model that is explored, with its tokenizer and its generation of text."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
@@ -28,7 +28,7 @@ class Subject(ABC):
 
     @abstractmethod
     def tokens_of(self, text: str) -> list[int]:
-        """Token ids of a text, with what begins every text of the model.
+        """Token ids of a text, with the token that begins every text of the model, if any.
 
         Raises:
             InputError: If the model does not have all of its tokens.
@@ -44,7 +44,7 @@ class Subject(ABC):
 
     @abstractmethod
     def text_of(self, tokens: Sequence[int]) -> str:
-        """The text of tokens that follow each other."""
+        """The text of a sequence of tokens."""
 
     @abstractmethod
     def texts_of(self, tokens: Iterable[int]) -> dict[int, str]:
@@ -52,7 +52,7 @@ class Subject(ABC):
 
     @abstractmethod
     def continuation(self, tokens: Sequence[int], max_tokens: int) -> list[int]:
-        """The likeliest next tokens, one after the other, without an end-of-text."""
+        """The greedy continuation of tokens, without its end-of-text."""
 
     @abstractmethod
     def lens_windows(self, analysed: Sequence[int], texts: Sequence[str] | None) -> Windows:

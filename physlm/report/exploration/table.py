@@ -15,8 +15,8 @@ _FEWEST = 3  # characters of a token, however narrow the terminal
 _PROBABILITY = 4  # characters, with the space before
 _LONGEST_INPUT = 20
 CAPTION = (
-    "H, the entropy, and KL, of the final prediction from this one, are in nats.\n"
-    "rank is that of the token which the final state predicts."
+    "H is the entropy and KL the divergence KL(final || state), both in nats.\n"
+    "rank is the state's rank of the token that the final state predicts."
 )
 
 

@@ -42,12 +42,12 @@ class TextGraphs:
 
     @property
     def n_layers(self) -> int:
-        """Layers."""
+        """Number of layers."""
         return self.maps.shape[0]
 
     @property
     def n_heads(self) -> int:
-        """Heads, without the mean."""
+        """Number of heads, without the mean."""
         return self.maps.shape[1] - 1
 
 
@@ -110,7 +110,7 @@ def traces(model: LanguageModel, tokens: Sequence[int], layer: int, head: int) -
 
 
 def _with_mean(patterns: Tensor, layer: int) -> Tensor:
-    """The maps of the heads, and behind them their mean."""
+    """The maps of the heads, followed by their mean."""
     check_maps(patterns, layer, sums_to_one=False)
     maps = patterns.double().cpu()
     return torch.cat([maps, maps.mean(0, keepdim=True)])

@@ -1,4 +1,4 @@
-"""The model card of an exported run: what world, what was measured, how to use it."""
+"""The model card of an exported run: how to use it, its world, its metrics, its training."""
 
 import inspect
 from collections.abc import Sequence

@@ -64,7 +64,7 @@ def write_checkpoint(model: Decoder, corpus: Corpus, folder: Path) -> Checkpoint
 
     Raises:
         InputError: If no format of `transformers` expresses the model.
-        RuntimeError: If the checkpoint scores or reads a document of the world otherwise.
+        RuntimeError: If the checkpoint's scores or token ids of a document differ from the run's.
     """
     tokenizer = exported_tokenizer(corpus.vocabulary)
     whole = TokenIds(torch.from_numpy(tokenizer.ids), tokenizer.n_ids)
@@ -130,4 +130,4 @@ def _require_same_ids(reader: Any, corpus: Corpus, document: np.ndarray, ids: np
     """Require that a text gets the tokens that the corpus has, after the first."""
     text = corpus.vocabulary.decode(document[1:])
     if reader(text, add_special_tokens=False)["input_ids"] != ids[document[1:]].tolist():
-        raise RuntimeError(f"the exported tokenizer reads {text[:60]!r} otherwise; report this")
+        raise RuntimeError(f"the exported tokenizer gives {text[:60]!r} other ids; report this")

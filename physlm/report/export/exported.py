@@ -21,7 +21,7 @@ _LONGEST_PROMPT = 12  # tokens of a document that is continued in the card
 
 
 class Exported(NamedTuple):
-    """What a folder got.
+    """What was exported.
 
     Attributes:
         checkpoint: The model.
@@ -43,8 +43,8 @@ def export(run: Path, folder: Path) -> Exported:
 
     Raises:
         DivergedError: If the run diverged.
-        UnmeasuredError: If something of it is yet to be measured.
-        InputError: If its model cannot be expressed, or is not the run's any more.
+        UnmeasuredError: If a scorer has not measured yet.
+        InputError: If its model cannot be expressed, or its weights have changed.
     """
     directory = RunDirectory(run)
     record = directory.read_record()

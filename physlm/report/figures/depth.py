@@ -50,7 +50,7 @@ def draw_over_states(
 
 
 def draw_lenses(axes: Axes, results: Results) -> None:
-    """KL of the final prediction from that of each state, by lens, with the two yardsticks.
+    """KL(final prediction || prediction of a state), by state and lens, with two baselines.
 
     Args:
         axes: The panel.

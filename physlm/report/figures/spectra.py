@@ -19,8 +19,8 @@ _CHANCE = 0.5
 def draw_spectra_experiment(results: Results) -> Figure:
     """Above, the effect by dose for each corruption; below, accuracies, effects and verdicts.
 
-    Effects are of the layer and head that training folds chose, on other texts. Lower panels are of
-    the smallest number of errors.
+    Effects are those of the layer and head chosen on training folds, measured on other texts. Lower
+    panels show the smallest number of errors.
     """
     corruptions = _whole(results, "spectra/accuracy")["corruption"].unique().sort().to_list()
     width = max(11.0, 3.0 * len(corruptions))
@@ -41,8 +41,8 @@ def draw_spectra_experiment(results: Results) -> Figure:
 def draw_effect_by_dose(axes: Axes, results: Results, corruption: str, metric: str = _ANY) -> None:
     """Effect in pairs, without its sign, against the number of errors, with both control arms.
 
-    Bands are of one standard error over runs. Below the dotted line, a single test finds an effect
-    in less than 80% of samples.
+    Bands are one standard error over runs. The dotted line is the effect that a single test detects
+    with 80% power.
 
     Args:
         axes: The panel.
@@ -91,7 +91,7 @@ def draw_accuracies(axes: Axes, results: Results) -> None:
 def draw_metric_effects(axes: Axes, results: Results) -> None:
     """Effect in pairs of each metric, without its sign, mean over corruptions and runs.
 
-    Marks are those of the untrained model and of shuffled labels; orange bars need no spectrum.
+    Marks are the untrained model and shuffled labels; orange bars are metrics without a spectrum.
     """
     own = _at_smallest_dose(_whole(results, "spectra/effect"))
     trained = _means(own.filter(pl.col("arm").is_null()), "metric").sort("mean")
@@ -110,7 +110,7 @@ def draw_metric_effects(axes: Axes, results: Results) -> None:
 
 
 def draw_verdicts(axes: Axes, results: Results) -> None:
-    """In how many of the runs that decide it a metric tells more than length and likelihood."""
+    """Runs in which a metric has evidence beyond length and likelihood, of those that decide it."""
     own = _at_smallest_dose(_whole(results, "spectra/is_beyond"))
     undecided = _at_smallest_dose(_whole(results, "spectra/is_decided")).filter(value=0)
     key = ["run_id", "metric", "corruption"]
@@ -138,7 +138,7 @@ _DIMS = ("corruption", "n_errors", "metric", "arm", "model")
 
 
 def _whole(results: Results, name: str) -> pl.DataFrame:
-    """A metric of whole graphs by its dimensions: without first tokens left out, or mean graphs."""
+    """A metric by its dimensions, without its variants (first tokens left out, mean graphs)."""
     rows = results.along(name)
     missing = [pl.lit(None, pl.String).alias(dim) for dim in _DIMS if dim not in rows.columns]
     variants = [dim for dim in rows.columns if dim not in {"run_id", "value", *_DIMS}]

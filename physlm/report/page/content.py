@@ -45,7 +45,7 @@ def content_of_runs(folders: Sequence[Path], page: Path) -> Content:
         InputError: If a folder does not exist, or there is no record that can be read.
     """
     located, unreadable = require_records(folders)
-    # With a slash, which tells it from the name of an experiment.
+    # The slash distinguishes it from the name of an experiment.
     name = ", ".join(f"{folder.as_posix().rstrip('/')}/" for folder in folders)
     records = list(located.values())
     published = [metric for record in records for metric in record.published]

@@ -15,17 +15,17 @@ _FEWEST = 1e-9  # exposures, where there are none
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RareFacts:
-    """What becomes of facts that are seen less often.
+    """What a law predicts for facts that are seen less often.
 
     Attributes:
         share: Their fraction of all facts.
         exposures: Times that each is seen.
         stored: The fraction of their bits that the law says is stored.
-        needed: Between which exposures a model of this size comes to store the wanted fraction: one
-            number if the law knows it, else the nearest ones that it knows; None if there is none
-            above.
+        needed: Bounds of the exposures at which a model of this size stores the wanted fraction:
+            equal if the number is in the law's range, else the nearest ends of the range; the upper
+            one is None if no range lies above.
         is_stored: Whether they are seen as often as that.
-        is_extrapolated: Whether the law knows nothing of so few exposures.
+        is_extrapolated: Whether so few exposures are outside the law's range.
     """
 
     share: float
@@ -50,9 +50,9 @@ class Answer:
         stored: The fraction of the bits of the facts that is stored, rare ones left out.
         tokens_per_fact: Tokens of text for each fact and exposure.
         tokens: Tokens of training, junk included.
-        steps: Optimiser steps of the runs that the law comes from.
+        steps: Optimizer steps of the runs that the law comes from.
         rare: Facts that are seen less often.
-        outside: What lies outside the range of the law; empty unless extrapolation was asked for.
+        outside: What is outside the range of the law; empty unless extrapolation is allowed.
     """
 
     law: Law
@@ -177,7 +177,7 @@ def _outside(law: Law, case: Case, *, extrapolates: bool) -> tuple[str, ...]:
 
 
 def _too_frequent(question: Question, case: Case) -> tuple[str, ...]:
-    """What is called rare, but is seen as often as the other facts."""
+    """Rare facts that are seen as often as the others, or more often, with the reason."""
     return tuple(
         f"{one}; rare facts must have fewer exposures than the others, which have "
         f"{amount(round(case.exposures, 6))}"
@@ -190,7 +190,7 @@ def _planned(question: Question, law: Law, end: str) -> float | None:
     """The planned quantity, by the predicted fraction or an end of its interval.
 
     Returns:
-        The quantity; None if none is enough, or all facts are too many.
+        The quantity; None if no value of it reaches the fraction.
     """
 
     def stored(value: float) -> float:
@@ -205,7 +205,7 @@ def _planned(question: Question, law: Law, end: str) -> float | None:
 
 
 def _interval(question: Question, law: Law) -> tuple[float, float | None]:
-    """The planned quantity at both ends of what is stored, the lower one first."""
+    """The planned quantity at both ends of the stored fraction's interval, in ascending order."""
     low, high = (_planned(question, law, end) for end in ("low", "high"))
     if question.unknown in {"parameters", "exposures"}:  # more are needed where less is stored
         low, high = high, low
@@ -251,7 +251,7 @@ def _rare_facts(
 
 
 def _nearest(value: float, ranges: Ranges) -> tuple[float, float | None]:
-    """A value that lies in a range, twice; else the nearest ends of ranges below and above it."""
+    """A value twice if it lies in a range; else the nearest ends of ranges below and above it."""
     if is_within(value, ranges):
         return value, value
     below = max((high for _, high in ranges if high < value), default=0.0)
@@ -259,17 +259,17 @@ def _nearest(value: float, ranges: Ranges) -> tuple[float, float | None]:
 
 
 def _unreached(question: Question, law: Law) -> str:
-    """That nothing is enough, as far as the law was asked."""
+    """The reason if no value of the planned quantity reaches the wanted fraction."""
     return (
-        f"{100 * question.stored:g}% is stored with no number of {question.unknown} from {LEAST:g} "
-        f"to {MOST:g} ({law.name} law)"
+        f"no number of {question.unknown} from {LEAST:g} to {MOST:g} stores "
+        f"{100 * question.stored:g}% ({law.name} law)"
     )
 
 
 def _refused(question: Question, laws: Iterable[Law], refusals: Sequence[Refusal]) -> str:
-    """The error of a question that no law answers, with the remedy if it is one."""
+    """The error of a question that no law answers; --extrapolate is named if it helps."""
     reasons = dict.fromkeys(reason for refusal in refusals for reason in refusal.reasons)
     tried = (_asked(question, law, extrapolates=True) for law in laws)
-    remedy = "; --extrapolate answers all the same"
+    remedy = "; --extrapolate answers outside the range"
     helps = any(isinstance(one, Answer) for one in tried)
     return f"no law answers: {'; '.join(reasons)}{remedy * helps}"

@@ -1,4 +1,4 @@
-"""Bits and facts of people like those of bioS, which planned facts are by default."""
+"""Bits and facts of people as in bioS, the default of a plan."""
 
 import math
 

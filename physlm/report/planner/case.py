@@ -45,12 +45,12 @@ class Setting:
             )
         if self.has_domain_token and not self.junk_fraction:
             raise InputError(
-                "--domain-token marks what is no junk; give the fraction of junk, such as "
-                "--junk 0.5"
+                "--domain-token marks documents that are not junk; give the fraction of junk, such "
+                "as --junk 0.5"
             )
         if len(changes := self.changes) > 1:
             raise InputError(
-                f"{' and '.join(changes)}: were not measured together; ask for one of them"
+                f"{' and '.join(changes)} were not measured together; give one of them"
             )
 
     @property

@@ -1,4 +1,4 @@
-"""Capacity by exposures where it is known at a few numbers of exposures only."""
+"""Capacity by exposures, interpolated between a few measured numbers of exposures."""
 
 import math
 from collections.abc import Sequence
@@ -8,14 +8,14 @@ from itertools import pairwise
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """A power law between each two points; beyond the ends, that of the nearest two.
+    """A power law between neighbouring points; beyond the ends, that of the nearest two.
 
     Attributes:
         points: Exposures and the capacity after them, in bits per parameter or any multiple of it,
             by exposures; one point is a constant.
 
     Raises:
-        ValueError: If there is no point, or more exposures give less.
+        ValueError: If there is no point, or capacity falls with exposures.
     """
 
     points: tuple[tuple[float, float], ...]
@@ -46,7 +46,7 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """How much of the harm of the most junk less of it does; linear between each two points.
+    """The harm of a fraction of junk over that of the largest fraction, piecewise linear.
 
     Attributes:
         points: Fractions of junk, from 0, and shares of the harm, from 0 to 1.

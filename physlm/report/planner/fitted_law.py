@@ -1,4 +1,4 @@
-"""The measured law, fitted anew to the committed results of a checkout."""
+"""The measured law, refitted to the committed results of a checkout."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -60,7 +60,7 @@ def law_of_experiments(folder: Path | None = None) -> MeasuredLaw:
 
 
 def _checks(folder: Path) -> dict[bool, Check]:
-    """Errors of what was predicted of the runs of an experiment, without junk and with it."""
+    """Errors of the predictions of an experiment's runs, without junk and with it."""
     predictions = read_predictions(folder)
     runs = Results.read(folder).table(_CHECKED)
     found: dict[bool, list[tuple[float, float]]] = {False: [], True: []}

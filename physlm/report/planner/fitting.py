@@ -14,7 +14,7 @@ N_RESAMPLES = 100
 
 # Two bits per parameter, half of them after 100 exposures, and a bend where a model is full.
 _START = Fit(2.0, 10.0, 90.0, 0.3, 1.0, 5.0)
-# Weak pulls towards the start, for draws of configurations that leave a value undecided.
+# Weak regularisation towards the start, for samples that do not determine a value.
 _PULL = 0.02
 _MOST_SHARP = 20.0
 _FEWEST_LEFT = 1e-3  # exposures after the onset
@@ -43,11 +43,11 @@ class Configuration(NamedTuple):
 
 
 class Fitted(NamedTuple):
-    """The law of some configurations, and how far they are from it.
+    """The law fitted to some configurations, and their spread around it.
 
     Attributes:
         fit: Fitted values.
-        resampled: Those of draws of as many configurations, with replacement.
+        resampled: Fitted values of bootstrap samples of the configurations.
         spread: Standard deviation of the logarithm of a run's load around the law.
         full_spread: That of the logarithm of the fraction where a model is nearly full.
     """
@@ -59,17 +59,19 @@ class Fitted(NamedTuple):
 
 
 def fitted(runs: Sequence[Configuration], *, n_resamples: int = N_RESAMPLES) -> Fitted:
-    """The law that is closest to some configurations, every one counted once.
+    """The least-squares law of some configurations, each with the same weight.
 
     Args:
         runs: The configurations; at least as many as the law has values.
-        n_resamples: Draws of configurations for its uncertainty.
+        n_resamples: Number of bootstrap samples, for its uncertainty.
 
     Raises:
         ValueError: If there are too few configurations, or one has a fraction that is not above 0.
     """
     if len(runs) <= len(Fit._fields):
-        raise ValueError(f"{len(runs)} configurations; the law needs more than {len(Fit._fields)}")
+        raise ValueError(
+            f"{len(runs)} configurations; the law needs more than {len(Fit._fields)} to be fitted"
+        )
     if any(min(one.fractions) <= 0 for one in runs):
         raise ValueError("a run that stores nothing has no logarithm; leave it out")
     best = _closest(runs, _START)
@@ -124,8 +126,8 @@ def _fit(values: np.ndarray) -> Fit:
 def _spread(runs: Sequence[Configuration], fit: Fit) -> float:
     """The spread of loads that explains the errors of the runs.
 
-    Near saturation an error of the load hardly changes the fraction, so that saturated runs tell
-    little about the spread, and count as little.
+    Near saturation an error of the load hardly changes the fraction, so that saturated runs hardly
+    determine the spread, and have little weight.
     """
     squares = sum(_square(one, fit) for one in runs)
     elasticities = sum(_elasticity(one, fit) ** 2 for one in runs)
@@ -134,7 +136,7 @@ def _spread(runs: Sequence[Configuration], fit: Fit) -> float:
 
 
 def _full_spread(runs: Sequence[Configuration], fit: Fit) -> float:
-    """The spread of fractions where the load decides little of them; 0 if it does everywhere."""
+    """The spread of stored fractions where a model is nearly full; 0 if none is."""
     squares = [_square(one, fit) for one in runs if _elasticity(one, fit) < _FULL]
     return math.sqrt(sum(squares) / len(squares)) if squares else 0.0
 
@@ -148,5 +150,5 @@ def _square(one: Configuration, fit: Fit) -> float:
 
 
 def _elasticity(one: Configuration, fit: Fit) -> float:
-    """By how much the logarithm of the fraction rises with that of the load, 1 - f^k here."""
+    """Derivative of the logarithm of the fraction by that of the load, 1 - f^k here."""
     return float(1 - predicted(fit, one) ** fit.sharpness)

@@ -9,7 +9,7 @@ from typing import ClassVar, NamedTuple
 from physlm.report.planner.amounts import counted, spans
 from physlm.report.planner.case import Case, Setting, Stored
 
-# Where solutions are looked for, far beyond any measurement, and their reciprocals.
+# Bounds of the search for solutions and their reciprocals, far beyond any measurement.
 _LEAST, _MOST = 1e-18, 1e18
 _N_BISECTIONS = 200
 _MARGIN = 1e-6  # relative, by which a solution may miss the end of a range
@@ -28,7 +28,7 @@ class Load:
 
 
 class Check(NamedTuple):
-    """How far new runs were from what a law predicted of them before they were made.
+    """Errors of a law's predictions of new runs, which were made before these runs.
 
     Attributes:
         runs: Their number.
@@ -48,7 +48,7 @@ class Law(ABC):
     Attributes:
         name: Of the law.
         tokens_per_fact: Tokens of text for each fact and exposure in its worlds.
-        has_least_steps: Whether ``steps`` are the least, not those of its runs.
+        has_least_steps: Whether ``steps`` is a minimum, not the number of its runs.
         ranges: Least and most of ``exposures``, ``parameters``, ``bits`` (of the world) and
             ``parameters per bit``, as far as the law has such a range.
     """
@@ -73,14 +73,14 @@ class Law(ABC):
 
     @abstractmethod
     def varied(self, setting: Setting) -> dict[str, Ranges]:
-        """Ranges of ``exposures`` and ``junk`` with what a setting changes, if they are others."""
+        """Ranges of ``exposures`` and ``junk`` that differ in a setting from ``ranges``."""
 
     @abstractmethod
     def steps(self, case: Case) -> float:
-        """Optimiser steps of such a training in the runs that the law comes from."""
+        """Optimizer steps of such training in the runs that the law comes from."""
 
     def evidence(self, exposures: float) -> str:  # noqa: ARG002
-        """What was measured of facts seen so often among more frequent ones; empty if nothing was.
+        """Measurements of facts seen so often among more frequent ones; empty if there are none.
 
         The law is about worlds in which all facts are seen equally often.
         """
@@ -101,7 +101,7 @@ class Law(ABC):
         return Stored(*(self.fraction(math.exp(min(log, 700.0))) for log in logs))
 
     def outside(self, case: Case) -> list[str]:
-        """What of a case lies outside the ranges of the law, each with its value and range.
+        """The quantities of a case that are outside the law's ranges, with values and ranges.
 
         A quantity that is nan is still to be planned, and is left out.
         """
@@ -112,9 +112,9 @@ class Law(ABC):
             "parameters per bit": case.parameters / case.bits,
             "junk": case.setting.junk_fraction,
         }
-        told = {"exposures": "".join(f", {change}" for change in case.setting.changes)}
+        also = {"exposures": "".join(f", {change}" for change in case.setting.changes)}
         return [
-            f"{counted(found[name], name)}{told.get(name, '')} ({self.name} for {spans(ranges)})"
+            f"{counted(found[name], name)}{also.get(name, '')} ({self.name} for {spans(ranges)})"
             for name, ranges in self.known(case.setting).items()
             if not math.isnan(found[name]) and not is_within(found[name], ranges)
         ]

@@ -1,7 +1,7 @@
 """What junk, quantisation and the MLP do to capacity, by the committed runs.
 
-Each was varied at one size of world and model. An effect is one on the load (`Fit.load`), not on
-what is stored, which has an upper bound: a larger model makes up for it.
+Each was varied at one size of world and model. Effects are on the load (`Fit.load`), for which a
+larger model can make up, not on the stored fraction, which has an upper bound.
 """
 
 import math
@@ -26,8 +26,8 @@ class Junk(NamedTuple):
 
     Attributes:
         most: Of the most junk, without domain tokens and with one before every document.
-        share: How much of its harm less junk does.
-        steps: Optimiser steps for each exposure.
+        share: The harm of less junk over that of the most.
+        steps: Optimizer steps for each exposure.
     """
 
     most: dict[bool, Anchored]
@@ -79,7 +79,7 @@ def mlp_effects(folder: Path, fit: Fit) -> dict[Mlp, Anchored]:
 
 
 def weights_effect(folder: Path, fit: Fit) -> tuple[dict[int, tuple[float, float]], float]:
-    """The effect of rounding, with one scale for 32 weights, and after how many exposures.
+    """The effect of quantisation with one scale per 32 weights, and the exposures before it.
 
     Returns:
         Logarithm of the factor and its spread by bits of a weight, -inf if nothing is left; and the
@@ -115,7 +115,7 @@ def among_frequent(folder: Path) -> tuple[tuple[float, float], ...]:
 
 
 def _alone(runs: pl.DataFrame, fit: Fit, error: float) -> Anchored:
-    """What takes the place of the exposures' part of the load, less an error of the law."""
+    """The exposure term of the load in some runs, less the error of the law."""
     points, spreads = [], []
     for group in by_exposures(runs):
         bits, parameters, exposures = sizes(group)
@@ -127,7 +127,7 @@ def _alone(runs: pl.DataFrame, fit: Fit, error: float) -> Anchored:
 
 
 def _compared(runs: pl.DataFrame, others: pl.DataFrame, fit: Fit) -> Anchored:
-    """The same, so that loads have the ratio that the two groups have."""
+    """The exposure term at which the loads have the ratio of the two groups."""
     points, spreads = [], []
     for group in by_exposures(runs):
         _, parameters, exposures = sizes(group)

@@ -15,7 +15,7 @@ REFERENCE = 20_000.0
 
 _Z = 1.6449  # of the 90% interval of a normal error
 _FORMAT = (
-    "texts of bioD in a fixed order; of bioS in redrawn texts a third of it was stored "
+    "texts of bioD in a fixed order; models of bioS in redrawn texts stored a third as much "
     "(capacity_augmentation)"
 )
 _MOST_APART = 3.0  # logarithms of loads, where a draw of configurations gives none at all
@@ -25,12 +25,12 @@ class Fit(NamedTuple):
     """The fitted values of the law.
 
     Attributes:
-        capacity: Bits that a model could store for each parameter, after ever more exposures.
-        onset_exposures: Exposures before which a model of 20 thousand parameters stores nothing.
-        half_exposures: Further exposures after which it could store half as much as ever.
-        size_power: Power of the parameters with which both become fewer.
-        steepness: Power of the exposures, while they are few.
-        sharpness: How suddenly a model is full; the larger, the more suddenly.
+        capacity: Bits per parameter that a model could store, in the limit of many exposures.
+        onset_exposures: Exposures up to which a model of 20 thousand parameters stores nothing.
+        half_exposures: Further exposures after which it could store half of the limit.
+        size_power: Exponent with which both decrease in the number of parameters.
+        steepness: Exponent of the exposures, while they are few.
+        sharpness: How abruptly a model fills up; larger is more abrupt.
     """
 
     capacity: float
@@ -45,11 +45,11 @@ class Fit(NamedTuple):
         return self.log_size(bits, parameters) + self.log_exposed(parameters, exposures)
 
     def log_size(self, bits: float, parameters: float) -> float:
-        """The load after ever more exposures."""
+        """Logarithm of the load in the limit of many exposures."""
         return math.log(self.capacity * parameters / bits)
 
     def log_exposed(self, parameters: float, exposures: float) -> float:
-        """What the exposures leave of it; larger models need fewer."""
+        """Logarithm of the exposure term, at most 0; larger models need fewer exposures."""
         fewer = (parameters / REFERENCE) ** -self.size_power
         left = exposures - self.onset_exposures * fewer
         if left <= 0:
@@ -71,12 +71,12 @@ class Fit(NamedTuple):
 
 
 class Anchored(NamedTuple):
-    """What exposures leave of the load where something else was varied, at one size of model.
+    """The exposure term of the load in another setting, measured at one size of model.
 
     Attributes:
-        curve: Takes the place of ``Fit.log_exposed``.
-        parameters: Of the models.
-        spread: Standard deviation of its logarithm.
+        curve: The exposure term by exposures, in place of ``Fit.log_exposed``.
+        parameters: Parameters of the measured models.
+        spread: Standard deviation of the logarithm of the term.
     """
 
     curve: Curve
@@ -84,11 +84,11 @@ class Anchored(NamedTuple):
     spread: float
 
     def log_exposed(self, fit: Fit, parameters: float, exposures: float) -> float:
-        """Its value for a model of any size, whose lead is the same after any exposures."""
+        """Logarithm of the term for a model of any size, whose lead is constant in exposures."""
         return self.curve.log_at(exposures) + self.lead(fit, parameters)
 
     def lead(self, fit: Fit, parameters: float) -> float:
-        """By how much a model of some size is ahead after the fewest exposures."""
+        """How far the term of a model of another size is ahead after the fewest exposures."""
         fewest = self.curve.ends[0]
         return fit.log_exposed(parameters, fewest) - fit.log_exposed(self.parameters, fewest)
 
@@ -104,18 +104,18 @@ class MeasuredLaw(Law):
 
     Attributes:
         fit: Fitted values.
-        resampled: Those of other draws of the configurations that it is fitted to.
+        resampled: Fitted values of bootstrap samples of the configurations.
         spread: Standard deviation of the logarithm of a run's load.
         full_spread: That of the logarithm of the fraction that a full model stores, which hardly
             depends on the load.
-        junk: With the most junk that was measured, without domain tokens and with them.
-        junk_share: How much of its harm less junk does.
-        mlps: Of MLPs other than the plain one.
-        log_weights: Logarithm of what quantisation leaves of the load, and its spread, by bits of a
-            weight; -inf if it leaves nothing.
+        junk: Exposure term with the most junk that was measured, without and with domain tokens.
+        junk_share: The harm of less junk over that of the most.
+        mlps: Exposure terms of MLPs other than the plain one.
+        log_weights: Logarithm of the factor of quantisation on the load, and its spread, by bits of
+            a weight; -inf if nothing is left.
         weights_exposures: Exposures after which quantisation was measured.
-        among_frequent: Exposures and the fraction of the values that was stored, in one world of
-            facts with as many exposures; below 0 where the model is confidently wrong.
+        among_frequent: Exposures and the stored fraction of values, of facts in one world that are
+            seen more and less often; below 0 where the model is confidently wrong.
         recipe: Steps of training by exposures, without junk, and for each exposure, with junk.
         runs: Number of runs that it is fitted to, and of their configurations.
         experiments: Experiments that it is fitted to.
@@ -149,7 +149,7 @@ class MeasuredLaw(Law):
         return Stored(value, low / wider, min(high * wider, 1.0))
 
     def load(self, case: Case) -> Load:
-        """What the model could store over what the world holds; its interval has 90%."""
+        """Bits that the model could store over the bits of the world, with a 90% interval."""
         middle = self.fit.log_size(case.bits, case.parameters) + self._log_exposed(case)
         middle += self.log_weights[case.setting.weight_bits][0]
         if middle == -math.inf:
@@ -163,7 +163,7 @@ class MeasuredLaw(Law):
         return self.fit.fraction(load)
 
     def _log_exposed(self, case: Case) -> float:
-        """What exposures leave of the load, among junk and with any MLP."""
+        """Logarithm of the exposure term, among junk and with any MLP."""
         setting, size = case.setting, (case.parameters, case.exposures)
         if setting.junk_fraction > 0:
             return self._among_junk(setting, *size)
@@ -172,7 +172,7 @@ class MeasuredLaw(Law):
         return self.fit.log_exposed(*size)
 
     def _among_junk(self, setting: Setting, parameters: float, exposures: float) -> float:
-        """What takes the place of ``Fit.log_exposed``, and is no more; it rises, too."""
+        """The exposure term among junk: at most ``Fit.log_exposed``, and rising with exposures."""
         share = self.junk_share.at(setting.junk_fraction)
         clean = self.fit.log_exposed(parameters, exposures)
         if clean == -math.inf:
@@ -181,7 +181,7 @@ class MeasuredLaw(Law):
         return min((1 - share) * clean + share * most, clean)
 
     def _variance_of_fit(self, case: Case) -> float:
-        """Of the logarithm of a plain model's load without junk, over draws of configurations."""
+        """Variance of the log-load of a plain model without junk, over bootstrap samples."""
         size = (case.bits, case.parameters, case.exposures)
         plain = self.fit.log_load(*size)
         if plain == -math.inf or not self.resampled:
@@ -190,7 +190,7 @@ class MeasuredLaw(Law):
         return sum(one**2 for one in apart) / len(apart)
 
     def _variance(self, setting: Setting) -> float:
-        """Of the logarithm of what a setting multiplies the load with."""
+        """Variance of the logarithm of a setting's factor on the load."""
         found = self.log_weights[setting.weight_bits][1] ** 2
         if setting.mlp != Mlp.plain:
             found += self.mlps[setting.mlp].spread ** 2
@@ -219,22 +219,22 @@ class MeasuredLaw(Law):
         return found
 
     def check(self, setting: Setting) -> Check:
-        """Of new runs among junk, or of those without it."""
+        """Errors of predictions of new runs, those with or without junk as in the setting."""
         return self.checks[setting.junk_fraction > 0]
 
     def _checked(self, setting: Setting) -> str:
-        """How well it predicted new runs, in words."""
+        """How well the law predicted new runs, in words."""
         check, junk = self.check(setting), "with" if setting.junk_fraction > 0 else "without"
         return (
             f"{check.runs} new runs {junk} junk were off its predictions by {check.mean_error:.0%} "
-            f"in the mean, by a factor of up to {check.largest_factor:.2g} (planner)"
+            f"on average, by a factor of {check.largest_factor:.2g} at most (planner)"
         )
 
     def varied(self, setting: Setting) -> dict[str, Ranges]:
-        """Exposures with what a setting changes, and fractions of junk.
+        """Ranges of exposures in another setting than the plain one, and of fractions of junk.
 
-        With domain tokens, and between the two largest fractions, new runs were far from what
-        lies between the measured ones.
+        With domain tokens, and between the two largest fractions, new runs were far from the
+        interpolation, so that only measured values are in range.
         """
         if setting.mlp != Mlp.plain:
             return {"exposures": (self.mlps[setting.mlp].curve.ends,)}

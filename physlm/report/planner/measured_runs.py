@@ -13,17 +13,19 @@ from physlm.report.results import Results
 NAME, VALUE = "capacity/name_bits{split=train}", "capacity/value_bits{split=train}"
 _MOST = "capacity/maximum_bits_per_parameter"
 
-# Bits that tell which strings are in the diversity sets, the same in all of these worlds: 6 sets of
-# 256 out of 1024 strings. Of the bits of a world, the law is about the others.
+# Bits of the diversity sets, the same in all of these worlds: 6 sets of 256 out of 1024 strings.
+# The law is about the other bits of a world.
 _SET_BITS = 6 * 256 * math.log2(1024 / 256)
 
 # Fewer exposures store next to nothing.
 _FEWEST_EXPOSURES = 30
 
-# Of worlds much larger than that the smallest model stores less than it could, others do not.
+# In worlds of more than 4 bits per parameter the smallest model stores less than its capacity,
+# unlike larger models.
 _FEWEST_PARAMETERS_PER_BIT = 0.25
 
-# Plain models without junk, of one recipe. The runs of experiments/planner are none of them.
+# Plain models without junk, trained by one recipe. The runs of experiments/planner, which check the
+# law's predictions, are not among them.
 FITTED: Mapping[str, pl.Expr] = {
     "capacity": pl.lit(value=True),
     "capacity_exposures": pl.col("experiment") != "capacity_exposures",
@@ -39,7 +41,7 @@ _COLUMNS = ("run_id", *_SIZES, "steps", "fraction")
 
 
 def plain_runs(folder: Path) -> pl.DataFrame:
-    """One row for each run that the law is fitted to: what it stores of what.
+    """One row for each run that the law is fitted to: its sizes, steps and stored fraction.
 
     Args:
         folder: Of the experiments.
@@ -73,7 +75,7 @@ def measured(folder: Path) -> pl.DataFrame:
 
 
 def configurations(runs: pl.DataFrame) -> list[Configuration]:
-    """The runs, those together that differ in their seed only."""
+    """The configurations of some runs, which differ within one in their seed only."""
     groups = runs.group_by(_SIZES, maintain_order=True).agg("fraction")
     return [
         Configuration(bits, parameters, exposures, tuple(fractions))
@@ -93,5 +95,5 @@ def by_exposures(runs: pl.DataFrame) -> list[pl.DataFrame]:
 
 
 def fractions(runs: pl.DataFrame) -> np.ndarray:
-    """What each run stores, seed by seed."""
+    """The stored fraction of each run, in the order of seeds."""
     return runs.sort("seed")["fraction"].to_numpy()

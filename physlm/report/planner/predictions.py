@@ -18,7 +18,7 @@ from physlm.report.predicted import Prediction, write_predictions
 def predict_experiment(folder: Path, law: Law) -> Path:
     """Write a prediction for every laptop run of an experiment into its folder; returns the file.
 
-    Predicted are the bits of names and values for each parameter.
+    The prediction is in bits of names and values per parameter.
 
     Args:
         folder: Of the experiment.
@@ -34,7 +34,7 @@ def predict_experiment(folder: Path, law: Law) -> Path:
 
 
 def predicted(run: RunConfig, law: Law) -> Prediction:
-    """Bits of names and values for each parameter that a law predicts for a run.
+    """Bits of names and values per parameter that a law predicts for a run.
 
     Raises:
         InputError: If the run is not of people and a decoder, or lies outside the range of the law.
@@ -49,7 +49,7 @@ def predicted(run: RunConfig, law: Law) -> Prediction:
 
 
 def case_of(run: RunConfig) -> Case:
-    """What a law is asked about a run.
+    """The case of a run: its world, model, exposures and setting.
 
     Raises:
         InputError: If the run is not of people and a plain decoder.

@@ -25,7 +25,7 @@ _JUNK = {
 # Results 6 and 9, and 5: multiples of the capacity of a plain MLP, by exposures.
 _MLPS = {Mlp.gated: {100: 1 / 1.3, 1000: 1.0}, Mlp.moe: {100: 1 / 1.5, 1000: 1 / 1.3}}
 
-# Result 8: bits per parameter of a model of 2, which is after 1000 exposures.
+# Result 8: capacity over that of unquantised weights, which is 2 after 1000 exposures.
 _WEIGHTS = {FULL_PRECISION: 1.0, 8: 1.0, 4: 0.7 / 2.0}
 _OF_WEIGHTS = (1000.0, 1000.0)
 
@@ -44,12 +44,13 @@ def _ranges() -> Mapping[str, tuple[float, float]]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishedLaw(Law):
-    """A model stores all of its world up to its capacity, 2 bits per parameter or 1 or fewer.
+    """A model stores its whole world up to a capacity: 2 bits per parameter, or fewer.
 
-    The paper has 100 and 1000 exposures, and 300 and 600 with junk; between them capacity is a
-    power of the exposures here. The interval is that of its peaks, where it states one; with less
-    junk than its 7/8 it reaches from that much to none, and the value is that of 7/8. Further
-    exposures than 1000 store no more, and a model among junk never more than one without.
+    The paper has 100 and 1000 exposures (1 and 2 bits per parameter), and 300 and 600 with junk;
+    between them capacity is a power of the exposures here. The interval is that of its peaks, where
+    it states one; with less junk than its 7/8, the value is that of 7/8 and the interval extends to
+    no junk. More than 1000 exposures store no more, and a model among junk no more than one
+    without.
 
     Source:
         Physics of Language Models, Part 3.3, results 1 and 4 to 12.

@@ -115,8 +115,8 @@ class Question:
     def _require_one_unknown(self) -> None:
         if self.exposures is not None and self.tokens is not None:
             raise InputError(
-                f"--exposures {self.exposures:g} and --tokens {self.tokens:g} say the same; leave "
-                "out one of them"
+                f"--exposures {self.exposures:g} with --tokens {self.tokens:g}; both set the "
+                "length of training, leave out one of them"
             )
         given = (self.facts, self.parameters, self.tokens or self.exposures)
         if sum(value is not None for value in given) < 2:
@@ -133,19 +133,19 @@ class Question:
                 raise InputError(f"{one}; the exposures must be 0 or from {LEAST:g} to {MOST:g}")
         if self._frequent <= 0:
             shares = 1 - self._frequent
-            raise InputError(f"--rare: shares of {shares:g} in all; must be below 1 together")
+            raise InputError(f"--rare: the shares add up to {shares:g}; must be below 1")
 
 
 def is_quantity(value: float) -> bool:
-    """Whether a law can be asked about so much of anything."""
+    """Whether a value is a number within the limits of all quantities."""
     return LEAST <= value <= MOST
 
 
 def require_quantity(flag: str, value: float) -> None:
-    """Refuse what no law can be asked about.
+    """Require a quantity within limits.
 
     Raises:
-        InputError: If the value is too small, too large, or no number.
+        InputError: If the value is too small, too large, or not a number.
     """
     if not is_quantity(value):
         raise InputError(f"--{flag} {value:g}; must be a number from {LEAST:g} to {MOST:g}")

@@ -19,8 +19,8 @@ def shown(advice: Advice) -> Table:
     table = Table(title=title(advice.question), title_justify="left")
     table.add_column("")
     for one in advice.answers:
-        told = f", {EXTRAPOLATED.upper()}" if one.outside else ""
-        table.add_column(f"{one.law.name} law{told}", justify="right", overflow="fold")
+        note = f", {EXTRAPOLATED.upper()}" if one.outside else ""
+        table.add_column(f"{one.law.name} law{note}", justify="right", overflow="fold")
     for name, planned, text in _rows(advice.question):
         is_planned = planned == advice.question.unknown
         cells = [_with_interval(a, text(a)) if is_planned else text(a) for a in advice.answers]
@@ -43,7 +43,7 @@ def _rows(question: Question) -> Iterator[tuple[str, str, Callable[[Answer], str
     yield "tokens of training", "", lambda a: amount(a.tokens)
     yield "steps", "", lambda a: "at least " * a.law.has_least_steps + amount(a.steps)
     yield "tokens per step", "", lambda a: _at_most(a) + amount(a.tokens / a.steps)
-    yield "FLOPs, 6 a parameter and token", "", lambda a: f"{a.flops:.2g}"
+    yield "FLOPs, 6 per parameter and token", "", lambda a: f"{a.flops:.2g}"
 
 
 def _at_most(answer: Answer) -> str:
@@ -74,18 +74,18 @@ def notes(advice: Advice) -> Iterator[str]:
 
 
 def title(question: Question) -> str:
-    """What is planned, for what."""
+    """The planned quantity and the wanted fraction, in words."""
     bits = question.bits_per_fact
     facts = "facts as in bioS" if bits is None else f"facts of {bits:g} bits"
     which = "frequent facts" if question.rare else "facts"
-    told = {
-        "facts": f"Facts, so many that a model stores {question.stored:.3g} of the {which}",
+    planned = {
+        "facts": f"Number of facts for a model that stores {question.stored:.3g} of its {which}",
         "parameters": f"Model that stores {question.stored:.3g} of its {which}",
         "exposures": f"Exposures that store {question.stored:.3g} of the {which}",
-        "stored": f"What a model stores of its {which}",
+        "stored": f"Fraction of its {which} that a model stores",
     }[question.unknown]
     settings = "".join(f", {change}" for change in question.setting.changes)
-    return f"{told}{settings} ({facts})"
+    return f"{planned}{settings} ({facts})"
 
 
 def plain(advice: Advice) -> dict[str, Any]:
@@ -166,19 +166,19 @@ def _with_interval(answer: Answer, value: str) -> str:
 
 
 def _of_rare(rare: RareFacts, answer: Answer, question: Question) -> str:
-    """What becomes of rare facts, and what would change it."""
-    told = f"{counted(rare.share * answer.facts, 'facts')} seen {counted(rare.exposures, 'times')}"
+    """How much of rare facts is stored, and the exposures that would suffice."""
+    facts = f"{counted(rare.share * answer.facts, 'facts')} seen {counted(rare.exposures, 'times')}"
     beyond = f", {EXTRAPOLATED}" * rare.is_extrapolated
-    told = f"rare, {answer.law.name}: of {told} the model stores {rare.stored:.0%}{beyond}"
+    stored = f"rare, {answer.law.name}: of {facts} the model stores {rare.stored:.0%}{beyond}"
     if rare.is_stored:
-        return told
+        return stored
     low, high = rare.needed
     if low != high:
         needed = f"more than {amount(low)}" if high is None else f"{amount(low)} to {amount(high)}"
-        return f"{told}; to store {question.stored:.3g} of them it needs {needed} exposures"
+        return f"{stored}; to store {question.stored:.3g} of them it needs {needed} exposures"
     more = math.ceil(low / rare.exposures) if rare.exposures else 0
     remedy = f"; repeat them {more} times as often" if more else ""
     return (
-        f"{told}; to store {question.stored:.3g} of them it needs {counted(low, 'exposures')}"
+        f"{stored}; to store {question.stored:.3g} of them it needs {counted(low, 'exposures')}"
         f"{remedy}"
     )

@@ -21,16 +21,16 @@ function isRight(item, answer) {
 function study() {
   if (!texts.length) return begin();
   show(
-    element("p", {}, `${texts.length} texts, which ${name} read many times. Read them once or twice; the questions are about them, and they will be gone.`),
+    element("p", {}, `${texts.length} texts, which ${name} read many times. Read them once or twice; the questions are about them, and do not show them again.`),
     ...texts.map((text) => element("p", { className: "text" }, text)),
-    element("button", { id: "begin", onclick: () => ask(0) }, "Ask me"),
+    element("button", { id: "begin", onclick: () => ask(0) }, "Begin"),
   );
 }
 
 function begin() {
   show(
     element("p", {}, `${items.length} questions, which ${name} has answered, too.`),
-    element("button", { id: "begin", onclick: () => ask(0) }, "Ask me"),
+    element("button", { id: "begin", onclick: () => ask(0) }, "Begin"),
   );
 }
 

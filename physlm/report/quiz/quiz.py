@@ -62,9 +62,8 @@ class Quiz:
 def quiz_of(source: Source, n_each: int) -> Quiz:
     """The quiz of a run or a checkpoint.
 
-    A run of manipulation tasks with hints is asked about people of its world whose questions were
-    never trained on, and answers alone, with facts, from a database, and by all of these. A
-    checkpoint is asked about public figures.
+    A run of manipulation tasks with hints is asked about held-out people of its world, and answers
+    by every method of the hybrid system. A checkpoint is asked about public figures.
 
     Args:
         source: Where the model is.
@@ -84,7 +83,7 @@ def _people_quiz(name: str, model: LanguageModel, corpus: object, n_each: int) -
         HybridScorerConfig().check(model, corpus)  # type: ignore[arg-type] # it refuses others
     except InputError as error:
         raise InputError(
-            f"--quiz asks a run of manipulation tasks with hints, or a checkpoint: {error}"
+            f"--quiz needs a run of manipulation tasks with hints, or a checkpoint: {error}"
         ) from error
     questions = part_of(corpus, ManipulationCorpus)  # type: ignore[arg-type]
     assert questions is not None  # by the check

@@ -1,1 +1,1 @@
-"""The scorecard: any model put through the tests of the field."""
+"""The scorecard: the tests of the papers, on any model."""

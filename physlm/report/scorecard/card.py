@@ -1,11 +1,11 @@
-"""What the tests of the field found of one model, in plain values."""
+"""The scorecard of one model in plain values."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from enum import Enum
 from typing import Any
 
-# Names of the tests; those up to igsm are of a run's own world.
+# Names of the tests; those in the first line measure a run in its own world.
 TESTS = (
     *("capacity", "recall", "qa", "manipulation", "task", "cfg", "igsm"),
     *("figures", "depth", "spectra"),
@@ -39,9 +39,9 @@ class Entry:
         unit: Its unit.
         n: Number of measured items.
         stderr: Standard error over these, if the value is a mean.
-        chance: What knows nothing would get, if that is known.
+        chance: The value of an answer by chance, if that is known.
         profile: Values along the states, for a small curve; empty if there are none.
-        metric: The metric that it is, as in the record.
+        metric: Text of the metric in the record.
     """
 
     section: Section
@@ -82,7 +82,7 @@ class Card:
 
 
 def rows_of(cards: Sequence[Card]) -> list[tuple[Section, str]]:
-    """Section and label of every row: by section, each row followed by those that go on from it."""
+    """Section and label of every row: by section, each row followed by its continuations."""
     found = dict.fromkeys((entry.section, entry.label) for card in cards for entry in card.entries)
     sections, firsts = list(Section), dict[str, int]()
     for _, label in found:

@@ -38,10 +38,10 @@ def _recall(found: Mapping[str, Metric]) -> Iterator[Entry]:
 
 
 def _qa(found: Mapping[str, Metric]) -> Iterator[Entry]:
-    for split, whom in ((_HELD_OUT, "held-out people"), (_TRAINED, "train people (control)")):
+    for split, people in ((_HELD_OUT, "held-out people"), (_TRAINED, "train people (control)")):
         dims = {"split": split}
         name, chance = "qa/exact_match", metric_text("qa/chance", dims)
-        labels = {f"questions about {whom}": metric_text(name, dims)}
+        labels = {f"questions about {people}": metric_text(name, dims)}
         yield from _entries(found, Section.retrieval, labels, chance)
     labels = {
         "questions in other words, held-out people": f"qa/held_out_paraphrases{{split={_HELD_OUT}}}"
@@ -169,7 +169,7 @@ def _spectra(found: Mapping[str, Metric]) -> Iterator[Entry]:
 def _effect(
     found: Mapping[str, Metric], section: Section, what: str, with_hint: str, without: str
 ) -> Iterator[Entry]:
-    """The gain by a hint; questions are the same, so that the error is no smaller than stated."""
+    """The gain by a hint; the error is as if the questions of both accuracies were independent."""
     if with_hint not in found or without not in found:
         return
     a, b = found[with_hint], found[without]
@@ -185,7 +185,7 @@ def _effect(
 
 
 def _about(what: str, labels: Mapping[str, str]) -> dict[str, str]:
-    """Labels that go on from what was asked, as whole labels."""
+    """Labels with what was asked before those that begin with an ellipsis."""
     return {
         f"{what} {label}" if label.startswith("...") else label: name
         for label, name in labels.items()
@@ -224,7 +224,7 @@ def _entry(
 
 
 def _tasks_of(found: Mapping[str, Metric], name: str) -> list[str]:
-    """Tasks that a metric was measured of, in order."""
+    """Tasks that a metric was measured on, in order."""
     return list(dict.fromkeys(str(m.dims["task"]) for m in found.values() if m.name == name))
 
 

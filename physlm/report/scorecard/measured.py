@@ -1,4 +1,4 @@
-"""The tests of one model, measured as runs that are finished only once."""
+"""The tests of one model, each measured once, by a run that is kept."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -19,8 +19,8 @@ def card_of(subject: Subject, options: Options) -> Card:
     """The scorecard of a model; what was measured before is not measured again.
 
     Raises:
-        InputError: If the model cannot be read, no test can be measured, or one breaks off; what
-            was measured is kept.
+        InputError: If the model cannot be read, no test can be measured, or one fails; what was
+            measured is kept.
     """
     _require_readable(subject, options)
     earlier = None if subject.kind != "run" else _record(subject)
@@ -52,7 +52,7 @@ class _NotApplicableError(Exception):
 
 
 def _require_readable(subject: Subject, options: Options) -> None:
-    """Refuse a model that no test can read, rather than name that as the reason of each."""
+    """Refuse a model that cannot be read, which would otherwise be the reason of every test."""
     config = subject.configuration(FIGURES, options)
     assert config is not None
     build_world(replace(config, eval={}), is_started=True)
@@ -74,7 +74,7 @@ def _measured(
     assert outcome is not None  # in one process
     if outcome.record.errors:
         reason = "; ".join(outcome.record.errors.values())
-        raise InputError(f"{subject.name}: {test} broke off: {reason}")
+        raise InputError(f"{subject.name}: {test} failed: {reason}")
     return outcome.record
 
 
@@ -86,7 +86,7 @@ def _record(subject: Subject) -> RunRecord:
 
 
 def _metrics(records: Sequence[RunRecord]) -> list[Metric]:
-    """Those of all records; of one that several have, the last, with the options of all models."""
+    """The metrics of all records; the last of equal ones, which has the options of all models."""
     found: dict[str, Metric] = {}
     for record in records:
         found |= by_text(record.metrics)

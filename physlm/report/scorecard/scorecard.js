@@ -96,7 +96,7 @@ function unmeasuredOf(model) {
   return element(
     "details",
     {},
-    element("summary", {}, `Not measured of ${model.name}: ${reasons.map(([test]) => test).join(", ")}`),
+    element("summary", {}, `Not measured for ${model.name}: ${reasons.map(([test]) => test).join(", ")}`),
     element("dl", {}, ...reasons.flatMap(([test, why]) => [element("dt", {}, test), element("dd", {}, why)])),
   );
 }

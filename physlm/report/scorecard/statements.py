@@ -1,4 +1,4 @@
-"""Texts about public figures: right and wrong statements, and all that is known of each person."""
+"""Texts about public figures: right and wrong statements, and a text on each person."""
 
 import json
 from collections.abc import Iterable, Mapping

@@ -1,4 +1,4 @@
-"""What a scorecard is of: a finished run, a checkpoint, or a model behind an endpoint."""
+"""The model of a scorecard: a finished run, a checkpoint, or a model behind an endpoint."""
 
 import json
 from collections.abc import Sequence
@@ -67,7 +67,7 @@ class Subject:
     path: Path | None = None
 
     def configuration(self, test: str, options: Options) -> RunConfig | None:
-        """The run of a test; None if models of this kind have nothing to be tested so.
+        """The run of a test; None if the test does not apply to models of this kind.
 
         Raises:
             InputError: If the model or a value is refused.
@@ -76,12 +76,13 @@ class Subject:
         if words is None:
             return None
         is_own_world = self.kind == "run" and test != FIGURES
-        seed = () if is_own_world else (f"seed={options.seed}",)  # else it is that of the run
+        # In its own world a run is measured with its own seed.
+        seed = () if is_own_world else (f"seed={options.seed}",)
         runs_dir = f"runs_dir={quoted(str(options.runs_dir))}"
         return replace(composed((*self.words, *words, *seed, runs_dir)), experiment="scorecard")
 
     def _words_of(self, test: str, options: Options) -> tuple[str, ...] | None:
-        """Overrides of a test; None if it is of no use here."""
+        """Overrides of a test; None if it does not apply."""
         if test in OWN:
             return (f"eval={OWN[test]}",) if self.kind == "run" else None
         if test == DEPTH:
@@ -145,10 +146,10 @@ def of_endpoint(address: str, model: str) -> Subject:
     """The model behind an endpoint.
 
     Raises:
-        InputError: If the address is none.
+        InputError: If the address is not one, or the model has no name.
     """
     if not address.startswith(("http://", "https://")):
-        raise InputError(f"--endpoint {address}; begin with http:// or https://")
+        raise InputError(f"--endpoint {address}; must begin with http:// or https://")
     if not model:
         raise InputError(f"--endpoint {address} needs --model, the name of its model")
     world = (

@@ -49,7 +49,10 @@ def test_a_checkpoint_reads_texts_that_are_not_tokenised_for_it(files, tmp_path,
     ("words", "message"),
     [
         (("data=bios",), "has its own tokenizer, and data/bios has no texts for it; use data="),
-        (("data=texts", "eval=capacity"), "and eval=capacity measures models of a corpus' tokens"),
+        (
+            ("data=texts", "eval=capacity"),
+            "and eval=capacity measures only models that use a corpus's tokens",
+        ),
         (("data=texts", "stage=train"), "cannot be trained; set stage=measure"),
     ],
 )

@@ -42,7 +42,7 @@ def test_words_that_cannot_be_split_are_refused(words):
 @pytest.mark.parametrize(
     ("word", "remedy"),
     [
-        ("nonsense", "is no KEY=VALUE"),
+        ("nonsense", "is not KEY=VALUE"),
         ("data.source=o'brien", "cannot be read; quote its value"),
         ("data.n_people=[1", "cannot be read; quote its value"),
     ],

@@ -41,14 +41,14 @@ def test_names_are_found_and_cited(run, capsys):
     assert main([str(run.run_dir), "--ask", asked]) == 0
     told = capsys.readouterr().out
     assert f"answer: {facts['name']}\n" in told
-    assert "by database (a question like full_name_from_all)" in told
+    assert "method: database (kind of question: full_name_from_all)" in told
     (document,) = re.findall(r"^  \[\d+\] (.*)$", told, re.M)
     assert facts["employer"] in document
 
 
 def test_a_text_beside_a_question_is_refused(run, capsys):
     assert main([str(run.run_dir), "a text", "--ask", "Who?"]) == 2
-    assert "--ask beside a text; give one of the two" in capsys.readouterr().err
+    assert "--ask with a text; give one of the two" in capsys.readouterr().err
 
 
 def test_runs_without_questions_are_refused(run, capsys):

@@ -204,7 +204,7 @@ def test_a_run_that_is_not_over_and_a_checkpoint_are_refused(exported, tmp_path,
     run = tmp_path / "run"
     run.mkdir()
     (run / "config.yaml").write_text("seed: 0\n")
-    for source, message in ((run, "whose training is not over"), (exported, "checkpoint already")):
+    for source, message in ((run, "is an unfinished run"), (exported, "checkpoint already")):
         assert main([str(source), str(tmp_path / "out")]) == 2
         assert message in capsys.readouterr().err
     assert not (tmp_path / "out").exists()

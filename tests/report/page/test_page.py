@@ -88,6 +88,6 @@ def test_records_of_another_version_are_left_out_with_one_line(tmp_path, capsys)
     page = tmp_path / "page.html"
     assert main([str(tmp_path / "runs"), "--output", str(page)]) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert "left out (and 1 others)" in line
+    assert line.startswith("error: 2 records or experiments left out, the first: ")
     assert "schema_version=1, here 2" in line
     assert content(page)["tables"][0]["n_runs"] == 1

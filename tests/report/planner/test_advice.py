@@ -121,7 +121,7 @@ def test_no_law_at_all_is_one_line_with_every_range_and_the_remedy():
     line = str(raised.value)
     assert line.startswith("no law answers: 20 exposures (measured for 30 to 1,000)")
     assert "20 exposures (published for 100 to 1,000)" in line
-    assert line.endswith("; --extrapolate answers all the same")
+    assert line.endswith("; --extrapolate answers outside the range")
     assert "\n" not in line
 
 
@@ -139,8 +139,7 @@ def test_what_nothing_reaches_is_said_without_a_remedy_that_is_none(changes, unk
     with pytest.raises(InputError) as raised:
         advice(replace(QUESTION, **changes), (wide,), extrapolates=extrapolates)
     assert str(raised.value) == (
-        f"no law answers: 90% is stored with no number of {unknown} from 0.001 to 1e+15 "
-        "(measured law)"
+        f"no law answers: no number of {unknown} from 0.001 to 1e+15 stores 90% (measured law)"
     )
 
 

@@ -147,8 +147,8 @@ def test_exposures_that_differ_by_rounding_are_the_measured_ones(law, exposures)
     ("changes", "reason"),
     [
         ({"junk_fraction": 0.9}, "--junk 0.9; .* from 0 to 0.875, the most that was measured"),
-        ({"junk_fraction": 0.5, "mlp": Mlp.gated}, "junk 0.5 and gated MLP: were not measured"),
-        ({"weight_bits": 8, "mlp": Mlp.moe}, "8-bit weights and moe MLP: were not measured"),
+        ({"junk_fraction": 0.5, "mlp": Mlp.gated}, "junk 0.5 and gated MLP were not measured"),
+        ({"weight_bits": 8, "mlp": Mlp.moe}, "8-bit weights and moe MLP were not measured"),
     ],
 )
 def test_settings_without_any_measurement_have_no_answer(changes, reason):

@@ -103,9 +103,7 @@ def test_an_endpoint_that_is_down_costs_a_line_and_nothing_of_the_others(folder,
     assert list(models) == [str(folder)]
     errors = [line for line in capsys.readouterr().err.splitlines() if "error" in line]
     assert len(errors) == 1
-    assert re.search(
-        r"figures broke off: endpoint .* does not answer .* see that it is up", errors[0]
-    )
+    assert re.search(r"figures failed: endpoint .* does not answer .* see that it is up", errors[0])
 
 
 @pytest.mark.slow
@@ -146,12 +144,12 @@ def test_a_server_of_limits_and_garbage_loses_no_answer(address, tmp_path):
         ((), "no model; name a run directory"),
         (("nowhere",), "nowhere does not exist"),
         (("--endpoint", "http://a/v1"), "1 --endpoint and 0 --model"),
-        (("--endpoint", "ftp://a", "--model", "m"), "--endpoint ftp://a; begin with http"),
+        (("--endpoint", "ftp://a", "--model", "m"), "--endpoint ftp://a; must begin with http"),
         (("--endpoint", "http://a/v1", "--model", ""), "needs --model"),
         (("--tests", "depths", "x"), "'depths' is none of capacity, recall"),
-        (("--shots", "many"), "--help lists what can be given"),
+        (("--shots", "many"), "--help lists the options"),
         (("--output", "card.html", "x"), "name a folder"),
-        (("--texts", "nowhere.txt", "x"), "--texts nowhere.txt is no file"),
+        (("--texts", "nowhere.txt", "x"), "--texts nowhere.txt is not a file"),
     ],
 )
 def test_bad_input_is_refused_in_one_line(words, fault, capsys, tmp_path, monkeypatch):
@@ -168,7 +166,7 @@ def test_models_that_cannot_be_read_are_refused_by_name(tmp_path, folder, run, c
     unfinished.mkdir()
     (unfinished / "config.yaml").write_text("seed: 0\n")
     assert main([str(unfinished)]) == 2
-    assert "training is not over" in capsys.readouterr().err
+    assert "is an unfinished run" in capsys.readouterr().err
     bare = tmp_path / "bare"
     bare.mkdir()
     for file in folder.iterdir():
