@@ -9,6 +9,7 @@ from pathlib import Path
 import polars as pl
 
 from physlm.errors import InputError
+from physlm.messages import explain
 from physlm.record import RunRecord
 from physlm.report.architectures import caveats, compared_architectures
 from physlm.report.command_line import add_where, parser_of_runs, readable_records, require_folder
@@ -29,8 +30,8 @@ examples:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; its exit status."""
-    chosen = _parser().parse_args(arguments)
     try:
+        chosen = _parser().parse_args(arguments)
         _require_finite(chosen.threshold)
         records, are_all_read = readable_records(chosen.folders)
         results = tabulate(records)
@@ -46,9 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _show(compared, chosen.threshold)
         if chosen.output is not None:
             _write(compared, chosen.output)
-    except (InputError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - every error becomes one line
+        return explain(error)
     return 0 if are_all_read else 2
 
 

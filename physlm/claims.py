@@ -1,24 +1,22 @@
 """Verdicts on published claims: `python -m physlm.claims experiments/capacity`."""
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import polars as pl
-
+from physlm.arguments import Parser
 from physlm.errors import InputError
+from physlm.messages import explain
 from physlm.report.decisions import decided_experiments
 from physlm.report.experiment import EXPERIMENT
 from physlm.report.ledger import DecidedExperiment, all_claims, ledger, write_section
 from physlm.report.results import METRICS, RUNS
-from physlm.revision import add_version
+from physlm.watching import tell
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; its exit status."""
-    parser = argparse.ArgumentParser(prog="python -m physlm.claims", description=__doc__)
-    add_version(parser)
+    parser = Parser("claims", __doc__)
     parser.add_argument(
         "folders", nargs="+", type=Path, help=f"folders with {EXPERIMENT}, runs.csv and metrics.csv"
     )
@@ -28,24 +26,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="also write the headline claims into this Markdown file beside the folders, and all "
         "claims of each folder into its README.md",
     )
-    chosen = parser.parse_args(arguments)
-    measured = [f for f in chosen.folders if (f / RUNS).is_file() and (f / METRICS).is_file()]
-    missing = [folder for folder in chosen.folders if folder not in measured]
-    for folder in missing:
-        print(
-            f"error: {folder} has no results; python -m physlm.reproduce {folder.name} --output "
-            f"{folder} makes them",
-            file=sys.stderr,
-        )
     try:
+        chosen = parser.parse_args(arguments)
+        measured, missing = _measured(chosen.folders)
         found = decided_experiments(measured)
         if chosen.ledger is not None:
             _write(chosen.ledger, measured, found)
-    except (InputError, OSError, pl.exceptions.PolarsError) as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - every error becomes one line
+        return explain(error)
     sys.stdout.write(ledger(found, headlines_only=False))
     return 2 if missing else 0
+
+
+def _measured(folders: Sequence[Path]) -> tuple[list[Path], list[Path]]:
+    """The folders with results, and the others, which are named."""
+    found = [f for f in folders if (f / RUNS).is_file() and (f / METRICS).is_file()]
+    missing = [folder for folder in folders if folder not in found]
+    for folder in missing:
+        tell(
+            f"error: {folder} has no results; python -m physlm.reproduce {folder.name} --output "
+            f"{folder} makes them"
+        )
+    return found, missing
 
 
 def _write(path: Path, folders: Sequence[Path], found: Sequence[DecidedExperiment]) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import polars as pl
 
 from physlm.errors import InputError
+from physlm.messages import explain
 from physlm.record import RunRecord
 from physlm.report.command_line import add_where, parser_of_runs, readable_records, require_folder
 from physlm.report.results import METRICS, RUNS, Results
@@ -134,16 +135,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="folder for runs.csv and metrics.csv; with --by or --curves a file "
         "ending in .md, .csv or .json (default: print)",
     )
-    chosen = parser.parse_args(arguments)
     try:
+        chosen = parser.parse_args(arguments)
         if chosen.curves:
             _write_curves(chosen)
             return 0
         records, are_all_read = readable_records(chosen.folders)
         _write_results(records, chosen)
-    except (InputError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - every error becomes one line
+        return explain(error)
     return 0 if are_all_read else 2
 
 

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from physlm.errors import InputError
+from physlm.messages import explain
 from physlm.publication import Publication, publication
+from physlm.record import RunRecord
 from physlm.report.command_line import parser_of_runs
 from physlm.report.dashboard import (
     DASHBOARD,
@@ -82,11 +84,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         default=experiments_folder() / "README.md",
         help="file with the claims (default: that of the checkout)",
     )
-    chosen = parser.parse_args(arguments)
     try:
-        located, unreadable = require_records(chosen.folders)
-        if unreadable:
-            raise unreadable[0]  # the keys of all runs are needed
+        chosen = parser.parse_args(arguments)
+        located = _all_records(chosen.folders)
         published = [publication(r, RunDirectory(path.parent)) for path, r in located.items()]
         dashboard = checked(read_dashboard(), published, is_partial=chosen.partial)
         if chosen.preview is not None:
@@ -95,10 +95,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if any(panel.kind is PanelKind.claims for panel in dashboard.panels):
             claims = claims_table(chosen.ledger)
         print(f"dashboard: {_saved(dashboard, claims, chosen)}")
-    except (InputError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - every error becomes one line
+        return explain(error)
     return 0
+
+
+def _all_records(folders: Sequence[Path]) -> dict[Path, RunRecord]:
+    """The records of all runs, whose keys are needed.
+
+    Raises:
+        InputError: If one cannot be read, or there are none.
+    """
+    located, unreadable = require_records(folders)
+    if unreadable:
+        raise unreadable[0]
+    return located
 
 
 def _preview(dashboard: Dashboard, published: Sequence[Publication], path: Path) -> int:

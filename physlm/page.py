@@ -5,11 +5,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import polars as pl
-
 from physlm.atomic import write_text
 from physlm.caches import settle_caches
 from physlm.errors import InputError
+from physlm.messages import explain
 from physlm.report.command_line import parser_of_runs
 from physlm.report.page.content import content_of_experiments, content_of_runs
 from physlm.report.page.document import charts, document
@@ -80,15 +79,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         metavar="FILE",
         help="the file to write (default: page.html)",
     )
-    chosen = parser.parse_args(arguments)
-    folders = chosen.folders or ([] if chosen.experiments else [Path("runs")])
     settle_caches()
     gc.disable()  # the search of millions of values for cycles would take a tenth of the time
     try:
+        chosen = parser.parse_args(arguments)
+        folders = chosen.folders or ([] if chosen.experiments else [Path("runs")])
         unreadable = build(folders, chosen.experiments, chosen.output)
-    except (InputError, OSError, pl.exceptions.PolarsError) as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - every error becomes one line
+        return explain(error)
     finally:
         gc.enable()
     if unreadable:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from physlm.errors import InputError
+from physlm.messages import explain
 from physlm.publication import Publication, publication
 from physlm.record import RunRecord
 from physlm.report.command_line import parser_of_runs
@@ -79,17 +80,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--entity", help="team at W&B (default: your own)")
     parser.add_argument("--offline", action="store_true", help="only write files for wandb sync")
     parser.add_argument("--no-weights", action="store_true", help="do not upload trained weights")
-    chosen = parser.parse_args(arguments)
-    if chosen.offline:
-        os.environ["WANDB_MODE"] = "offline"
     try:
+        chosen = parser.parse_args(arguments)
+        if chosen.offline:
+            os.environ["WANDB_MODE"] = "offline"
         located, unreadable = require_records(chosen.folders)
         if not chosen.offline:
             wandb_run.require_online("or use --offline")
         unreadable += publish_all(located, chosen)
-    except (InputError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - every error becomes one line
+        return explain(error)
     for fault in unreadable:
         print(f"error: not published: {fault}", file=sys.stderr)
     return 2 if unreadable else 0

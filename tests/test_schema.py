@@ -31,6 +31,22 @@ ALL = [
 ]
 
 
+# Where an empty list means that nothing is measured.
+MAY_BE_EMPTY = {("igsm", "ops"), ("igsm_probing", "layers")}
+
+
+@pytest.mark.parametrize(("name", "scorer"), schemas("eval").items())
+def test_an_empty_list_is_no_default(name, scorer):
+    """Such as ``buckets=[]``, which would be measured as the default ones."""
+    hints = get_type_hints(scorer)
+    for field in dataclasses.fields(scorer):
+        parts = get_args(hints[field.name])
+        is_optional_list = type(None) in parts and list in map(get_origin, parts)
+        if is_optional_list and (name, field.name) not in MAY_BE_EMPTY:
+            with pytest.raises(ValueError, match=rf"{field.name}=\[\]; "):
+                scorer(**{field.name: []})
+
+
 def kinds_of(hint):
     """The types that a value of this annotation may have."""
     if get_origin(hint) in (Union, UnionType, list):

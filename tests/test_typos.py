@@ -2,6 +2,7 @@
 
 import pytest
 
+from physlm import architectures, claims, collate, dashboard, page, plan, publish, scorecard
 from tests.command_line import TINY_RUN, called
 
 BASE = "+experiment=capacity_100x"
@@ -33,6 +34,7 @@ TYPOS = {
     ),
     (BASE, "model.canon.positions=abcd"): "its section is null; choose one first, as +canon=abcd",
     (BASE, "data.frequencies=3"): "data.frequencies=3; must be a list, as [3]",
+    (BASE, "-m", "--cfg", "job"): "--cfg with --multirun; leave out --multirun",
 }
 
 
@@ -44,6 +46,17 @@ def test_a_typo_is_one_line_that_names_the_remedy(words, tmp_path):
     assert done.stderr.count("\n") == 1
     assert "Config'" not in done.stderr
     assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    "command", [architectures, claims, collate, dashboard, page, plan, publish, scorecard]
+)
+def test_an_unknown_flag_of_a_command_is_one_line(command, capsys):
+    assert command.main(["--outptu", "x"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("error: ")
+    assert said.endswith("; --help lists the options\n")
+    assert said.count("\n") == 1
 
 
 def test_without_a_word_help_is_shown_and_nothing_is_run(tmp_path):

@@ -24,7 +24,7 @@ class PeopleProbeConfig(ScorerConfig):
     n_steps: int  # optimizer steps of each probe; 30,000 in the paper
     batch_size: int  # inputs per step
     embedding_rank: int  # of the update to the input embedding; 0: the classifier alone is trained
-    tasks: list[str] | None = None  # such as whole/employer; None for all eleven
+    tasks: list[str] | None = None  # such as whole/employer; null: all eleven
 
     def validate(self) -> None:
         """Every value in its range."""

@@ -137,6 +137,8 @@ def parsed_flags(parser: ArgumentParser, words: Sequence[str]) -> Namespace:
             f"--experimental-rerun {given.experimental_rerun}: no job files are kept; the same "
             "command resumes a run"
         )
+    if given.cfg and given.multirun:
+        raise InputError("--cfg with --multirun; leave out --multirun, which --cfg does not need")
     is_launched = not (given.help or given.hydra_help or given.cfg or given.info or given.run)
     if is_launched and any(word.startswith("+sweeps=") for word in given.overrides):
         given.multirun = True

@@ -158,3 +158,14 @@ def require_at_least(config: object, minimum: float, *names: str) -> None:
         value = getattr(config, name)
         if not value >= minimum:
             raise ValueError(f"{name}={value}; must be at least {minimum}")
+
+
+def require_some(config: object, *names: str) -> None:
+    """Require that no named list is empty; null stands for its default.
+
+    Raises:
+        ValueError: Naming the first list that is empty.
+    """
+    for name in names:
+        if getattr(config, name) == []:
+            raise ValueError(f"{name}=[]; give at least one value, or null for the default")

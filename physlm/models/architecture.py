@@ -224,7 +224,7 @@ class DecoderConfig(TransformerConfig):
         Physics of Language Models, Part 3.3, section 2.2 (GPT2-L-H: L layers, H heads of 64).
     """
 
-    n_kv_heads: int | None = None  # None: as many as n_heads
+    n_kv_heads: int | None = None  # null: as many as n_heads
     sliding_window: int | None = None  # tokens a token may look back on, itself included
     # Above 1, each MLP is a mixture of experts, whose hidden units add up to d_hidden.
     n_experts: int = field(default=1, metadata=LATER)

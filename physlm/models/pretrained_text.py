@@ -305,7 +305,8 @@ def _unknown_word(tokenizer: Any, text: str) -> str:
     added = "|".join(map(re.escape, tokenizer.get_added_vocab()))
     parts = re.split(added, text) if added else [text]
     split = tokenizer.backend_tokenizer.pre_tokenizer.pre_tokenize_str
-    return next(word for part in parts for word, _ in split(part) if word not in known)
+    words = (str(word) for part in parts for word, _ in split(part))
+    return next(word for word in words if word not in known)
 
 
 def _text_of_piece(piece: str, text: str) -> str:

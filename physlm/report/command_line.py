@@ -5,10 +5,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from physlm.arguments import Parser
 from physlm.errors import InputError
 from physlm.record import RunRecord
 from physlm.report.tables import find_records
-from physlm.revision import add_version
 
 
 def parser_of_runs(
@@ -18,7 +18,7 @@ def parser_of_runs(
     epilog: str = "",
     about: str = "folders with run directories (default: runs)",
     default: Sequence[Path] = (Path("runs"),),
-) -> argparse.ArgumentParser:
+) -> Parser:
     """A parser whose ``folders`` are those with run directories.
 
     Args:
@@ -28,13 +28,7 @@ def parser_of_runs(
         about: Help of the folders.
         default: The folders where none is given.
     """
-    parser = argparse.ArgumentParser(
-        prog=f"python -m physlm.{command}",
-        description=description,
-        epilog=epilog,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    add_version(parser)
+    parser = Parser(command, description, epilog)
     parser.add_argument(
         "folders", nargs="*", type=Path, default=list(default), metavar="RUNS", help=about
     )

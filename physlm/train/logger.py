@@ -20,8 +20,8 @@ class LoggerConfig(Schema):
 
     kind: Tracker = Tracker.local  # files in the run directory, and what is written beside them
     project: str = "physlm"  # W&B project
-    entity: str | None = None  # W&B team; None is your own
-    group: str | None = None  # W&B group; None groups runs that differ in their seeds alone
+    entity: str | None = None  # W&B team; null: your own
+    group: str | None = None  # W&B group; null groups runs that differ in their seeds alone
     keeps_weights: bool = True  # upload the trained weights to W&B
 
     def require(self) -> None:

@@ -39,10 +39,10 @@ class RuntimeConfig(Schema):
     n_devices: int = 1  # devices of each node
     n_nodes: int = 1  # machines
     strategy: ParallelStrategyName = ParallelStrategyName.ddp  # with several devices
-    n_threads: int | None = None  # CPU threads of a process; None shares the cores
-    compile: bool | None = None  # torch.compile; None: where it saves time
+    n_threads: int | None = None  # CPU threads of a process; null: an even part of the cores
+    compile: bool | None = None  # torch.compile; null: where it saves time
     kernels: bool = False  # linear attention by flash-linear-attention, on a GPU, not compiled
-    steps_per_chunk: int | None = None  # steps per chunk; None for about a second of them
+    steps_per_chunk: int | None = None  # null: about a second of steps
     n_evaluations: int = 0  # evaluations during training, for learning curves; on one device
     checkpoint_seconds: float = 60.0  # seconds between checkpoints
     # Train several seeds or rates as replicas in one program; null: on a GPU, where possible.

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from physlm.analysis.depth.lens_scorer import LensScorerConfig
 from physlm.analysis.lenses.config import WeightBy
+from physlm.data.corpus import require_some
 from physlm.errors import InputError, refused_values
 from physlm.measurement import Measurement
 from physlm.registry import register
@@ -61,6 +62,7 @@ class DepthConfig(LensScorerConfig):
     def validate(self) -> None:
         """Every value in its range."""
         LensScorerConfig.validate(self)
+        require_some(self, "buckets", "bucket_mass")
         if self.buckets is not None and self.bucket_mass is not None:
             raise ValueError(
                 f"buckets={self.buckets} and bucket_mass={self.bucket_mass}; give one of them"

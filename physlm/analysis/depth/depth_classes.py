@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from physlm.analysis.depth.lens_scorer import LensScorerConfig, pairs_of
+from physlm.data.corpus import require_some
 from physlm.measurement import Measurement
 from physlm.registry import register
 
@@ -40,6 +41,7 @@ class DepthClassesConfig(LensScorerConfig):
     def validate(self) -> None:
         """Every value in its range, and two classes in every pair."""
         LensScorerConfig.validate(self)
+        require_some(self, "pairs")
         pairs_of(self.pairs)
 
     def measure(self, model: "LanguageModel", corpus: "Corpus") -> Measurement:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from physlm.analysis.depth.lens_scorer import LensScorerConfig, pairs_of
+from physlm.data.corpus import require_some
 from physlm.eval.scorer import require_window
 from physlm.measurement import Measurement
 from physlm.registry import register
@@ -38,6 +39,7 @@ class DepthOptionsConfig(LensScorerConfig):
     def validate(self) -> None:
         """Every value in its range, and two tasks in every pair."""
         LensScorerConfig.validate(self)
+        require_some(self, "pairs")
         pairs_of(self.pairs)
 
     def check(self, model: "LanguageModel", corpus: "Corpus") -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from physlm.analysis.depth.exit_rule import ExitCriterion
 from physlm.analysis.depth.lens_scorer import LensScorerConfig
-from physlm.data.corpus import require_at_least
+from physlm.data.corpus import require_at_least, require_some
 from physlm.errors import InputError
 from physlm.measurement import Measurement
 from physlm.registry import register
@@ -50,6 +50,7 @@ class EarlyExitConfig(LensScorerConfig):
     def validate(self) -> None:
         """Every value in its range."""
         LensScorerConfig.validate(self)
+        require_some(self, "decoding_states")
         require_at_least(self, 0, "n_texts")
         require_at_least(self, 1, "n_new_tokens", "decoding_batch_size", "n_repeats")
 

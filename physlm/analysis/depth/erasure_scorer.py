@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from physlm.data.corpus import require_at_least
+from physlm.data.corpus import require_at_least, require_some
 from physlm.errors import InputError
 from physlm.eval.scorer import ScorerConfig, require_causal, require_window
 from physlm.measurement import Measurement
@@ -44,6 +44,7 @@ class ErasureConfig(ScorerConfig):
         """Every value in its range."""
         require_at_least(self, 4, "max_people")
         require_at_least(self, 1, "batch_size")
+        require_some(self, "attributes", "states")
 
     def check(self, model: "LanguageModel", corpus: "Corpus") -> None:
         """The corpus has questions with these attributes, and the model can start from a state."""

@@ -22,12 +22,12 @@ def read_texts(corpus: Corpus, text: PretrainedText, n_tokens: int) -> Annotated
         corpus: Texts or facts.
         text: The checkpoint's tokenizer.
         n_tokens: About how many tokens.
-<<<<<<< HEAD
-=======
+    <<<<<<< HEAD
+    =======
 
     Raises:
         InputError: If the corpus has another kind.
->>>>>>> lang-analysis
+    >>>>>>> lang-analysis
     """
     if isinstance(corpus, FactsCorpus):
         return _facts(corpus, text, n_tokens)
@@ -48,11 +48,11 @@ def require_texts(corpus: Corpus, text: PretrainedText) -> None:
         text: The checkpoint's tokenizer.
 
     Raises:
-<<<<<<< HEAD
+    <<<<<<< HEAD
         InputError: If the corpus is of another kind, or has words without a token.
-=======
+    =======
         InputError: If the corpus has another kind.
->>>>>>> lang-analysis
+    >>>>>>> lang-analysis
     """
     if isinstance(corpus, TextCorpus):
         text.require_words(corpus.all_texts)

@@ -43,7 +43,7 @@ class TunedLensConfig(Schema):
     optimizer: LensOptimizer = LensOptimizer.muon
     n_steps: int = 100  # at a learning rate that decays linearly to 0
     tokens_per_step: int = 1024
-    learning_rate: float | None = None  # None: 0.05 for muon, 0.1 for sgd, 0.001 for adam
+    learning_rate: float | None = None  # null: 0.05 for muon, 0.1 for sgd, 0.001 for adam
     weight_decay: float = 1e-3
     gradient_clip: float = 1.0  # norm over all translators
     skip_first: int = 1  # tokens at the start of each segment, whose states are extreme

@@ -12,7 +12,7 @@ from physlm.analysis.spectra.options import (
     SignalKind,
     Symmetrise,
 )
-from physlm.data.corpus import require_at_least
+from physlm.data.corpus import require_at_least, require_some
 from physlm.data.labelled import Labelled
 from physlm.errors import InputError, refused_values
 from physlm.eval.scorer import ScorerConfig, require_causal
@@ -107,8 +107,7 @@ class SpectraConfig(ScorerConfig):
         require_at_least(self, 0, "n_lap_eigvals")
         if self.n_heads is not None:
             require_at_least(self, 1, "n_heads")
-        if self.layers == []:
-            raise ValueError("layers=[]; name one or more, or null for all")
+        require_some(self, "layers", "corruptions")
         self._require_graphs()
         if not self.n_errors or min(self.n_errors) < 1:
             raise ValueError(

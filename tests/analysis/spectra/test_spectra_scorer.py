@@ -222,7 +222,7 @@ def test_monitors_are_measured_and_drawn():
         ({"drop_first": []}, r"drop_first=\[\]"),
         ({"drop_first": [0, 0]}, r"drop_first=\[0, 0\]; must be distinct"),
         ({"metrics": []}, r"metrics=\[\]; name one or more"),
-        ({"layers": []}, r"layers=\[\]; name one or more"),
+        ({"layers": []}, r"layers=\[\]; give at least one value"),
         ({"n_heads": 0}, "n_heads=0"),
         ({"n_lap_eigvals": -1}, "n_lap_eigvals=-1"),
         ({"span": [3]}, r"span=\[3\]; must be \[first, last \+ 1\]"),
