@@ -44,9 +44,7 @@ def test_blocks_that_are_no_stream_are_refused(llama):
     block.register_forward_pre_hook(
         lambda _, args, kwargs: ((args[0] * 2, *args[1:]), kwargs), with_kwargs=True
     )
-    with pytest.raises(
-        InputError, match="no list of 3 modules reads each the output of the one before"
-    ):
+    with pytest.raises(InputError, match="no 3 modules run each on the output of the one before"):
         llama.residuals(TOKENS)
 
 
@@ -98,9 +96,9 @@ def test_sharded_weights_in_bf16_are_read_as_they_are(tmp_path):
 
 NOT_CAUSAL = {
     "roberta": ("AutoModelForMaskedLM", "RobertaForCausalLM reads on both sides"),
-    "distilbert": ("AutoModelForMaskedLM", "holds distilbert, which predicts no next token"),
+    "distilbert": ("AutoModelForMaskedLM", "holds distilbert, which does not predict next tokens"),
     "t5": ("AutoModelForSeq2SeqLM", r"holds an encoder and a decoder \(t5\)"),
-    "clip_vision_model": ("AutoModel", "holds clip_vision_model, which predicts no next token"),
+    "clip_vision_model": ("AutoModel", "holds clip_vision_model, which does not predict next tokens"),
 }
 
 

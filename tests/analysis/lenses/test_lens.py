@@ -77,8 +77,8 @@ def test_a_lens_one_state_off_is_worse(tuned, held_out, shift):
         (lambda: LogitLens(build("encoder bert")), "sees the tokens on both sides"),
         (lambda: zeros(build("llama"), 3), "translators of 3 states, the model 2 blocks"),
         (lambda: zeros(build("llama"), 2, 16), "of width 16, the model of width 32"),
-        (lambda: zeros(build("llama"), 2).logits(torch.zeros(32), 3), "state 3 is not there"),
-        (lambda: zeros(build("llama"), 2).logits(torch.zeros(32), -1), "state -1 is not there"),
+        (lambda: zeros(build("llama"), 2).logits(torch.zeros(32), 3), "state 3 does not exist"),
+        (lambda: zeros(build("llama"), 2).logits(torch.zeros(32), -1), "state -1 does not exist"),
         (lambda: ShiftedLens(LogitLens(build("llama")), 0), "shift=0; a control must shift"),
     ],
 )

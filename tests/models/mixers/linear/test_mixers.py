@@ -297,7 +297,7 @@ def test_canon_after_silu_decodes_token_by_token_as_whole_texts():
             lambda: replace(
                 config("gdn"), mixer=GatedDeltaConfig(n_heads=3, has_canon_after_silu=True)
             ),
-            "has_canon_after_silu=true without Canon at B; add it by .canon=abcd",
+            "has_canon_after_silu=true without Canon at B; add it with .canon=abcd",
         ),
     ],
 )
