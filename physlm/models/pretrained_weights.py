@@ -86,8 +86,7 @@ def _auto_class(library: Any, folder: Path) -> Any:
         return multimodal
     if type(config) not in causal._model_mapping:
         raise InputError(
-            f"{folder} holds {config.model_type}, which does not predict next tokens; give a "
-            "causal model"
+            f"{folder} holds {config.model_type}, which predicts no next token; give a causal model"
         )
     return causal
 

@@ -71,7 +71,9 @@ def test_an_endpoint_that_is_down_is_one_line():
 )
 def test_a_long_wait_that_a_server_asks_for_ends_the_attempt_with_its_words(endpoint, wait):
     Endpoint.behaviour[:] = [(429, "quota of the hour used up", ("Retry-After", wait))]
-    with pytest.raises(InputError, match=r"quota of the hour used up, .* back in 3\d\d\d s; run again"):
+    with pytest.raises(
+        InputError, match=r"quota of the hour used up, .* back in 3\d\d\d s; run again"
+    ):
         list(writer(endpoint)(["Tell."]))
     assert len(Endpoint.requests) == 1
 

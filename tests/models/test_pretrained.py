@@ -96,9 +96,9 @@ def test_sharded_weights_in_bf16_are_read_as_they_are(tmp_path):
 
 NOT_CAUSAL = {
     "roberta": ("AutoModelForMaskedLM", "RobertaForCausalLM reads on both sides"),
-    "distilbert": ("AutoModelForMaskedLM", "holds distilbert, which does not predict next tokens"),
+    "distilbert": ("AutoModelForMaskedLM", "holds distilbert, which predicts no next token"),
     "t5": ("AutoModelForSeq2SeqLM", r"holds an encoder and a decoder \(t5\)"),
-    "clip_vision_model": ("AutoModel", "holds clip_vision_model, which does not predict next tokens"),
+    "clip_vision_model": ("AutoModel", "holds clip_vision_model, which predicts no next token"),
 }
 
 
