@@ -163,7 +163,7 @@ BAD = {
     "model x --lens ridge --lens-texts short.txt": "2 tokens to fit on, fewer than the width 8",
     "model x --lens ridge --lens-texts nowhere": "--lens-texts nowhere is not a file; name a .txt",
     "model x --lens ridge --lens-texts notes.md": "notes.md: must end in .json, .jsonl, .csv, .par",
-    "model x --lens ridge --lens-texts blank.txt": "blank.txt holds no text; give a file with text",
+    "model x --lens ridge --lens-texts blank.txt": "blank.txt contains no text; give a file",
     "model abc --lens ridge --lens-texts short.txt": "--lens-texts has no text but the analysed",
     "model x --tokens 1024": "a text of 1 tokens and --tokens 1024 exceeds the 1024 tokens",
     "mute x": "mute has no tokenizer.json; save the model's tokenizer there",

@@ -212,7 +212,7 @@ def test_tables_keep_what_varies_among_starts(family, tmp_path):
     ("words", "start", "message"),
     [
         (["data.diversity=128"], BIRTH, None),
-        (["data.n_attributes=5"], BIRTH, "tokens of data are not the"),
+        (["data.n_attributes=5"], BIRTH, "vocabulary of data, .* differs from"),
         (["model=gpt2"], BIRTH, "but the parent run has .* use model=inherited"),
         (["data.seq_len=24"], BIRTH, "are not weights of this model with data.seq_len=24"),
         ([], "nowhere", "init_from=nowhere is neither the directory of a finished run"),
@@ -238,7 +238,7 @@ def test_what_does_not_fit_is_refused(family, words, start, message):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["data.n_attributes=5"], "tokens of data are not the"),
+        (["data.n_attributes=5"], "vocabulary of data, .* differs from"),
         (["model=gpt2"], "use model=inherited"),
         (["trainer.batch_size=4096"], "batch_size=4096 exceeds the"),
     ],

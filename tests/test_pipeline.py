@@ -66,7 +66,7 @@ def test_what_was_never_told_is_not_measured(words, are_others):
     register()
     config = composed(("+experiment=capacity_quantised", *words))
     if are_others:
-        with pytest.raises(InputError, match="stage=measure measures the knowledge of the run"):
+        with pytest.raises(InputError, match="stage=measure needs the people of the run"):
             prepare(config)
     else:
         prepare(config)

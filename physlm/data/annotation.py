@@ -1,4 +1,4 @@
-"""Documents with what their world knows about each token: its class, and its true distribution."""
+"""Annotated documents: the class and the true distribution of each token, as the world has them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from physlm.data.corpus import Corpus, Documents
 from physlm.data.mixture import Mixture
 
 CLASS, ENTROPY = "class", "true_entropy_nats"
-# Of the token of a value: the number of tokens of the value, and its position in it, from 1.
+# Tags of a value's tokens: the number of tokens of the value, and the token's position, from 1.
 LENGTH, POSITION = "value_length", "value_position"
 VALUE_FIRST, VALUE_LATER = "value_first", "value_later"  # classes of these tokens
 
@@ -23,11 +23,11 @@ class AnnotatedDocuments:
     Attributes:
         documents: The documents.
         groups: What each document is about, such as a person. Documents of one group share
-            knowledge, so that all of them, or none, are kept apart from what a lens is fitted on.
-        names: What texts call the things that documents may be about; none if they have no names.
+            knowledge, so that a lens is fitted on all of them or on none.
+        names: Names of the things that documents may be about; empty if they have none.
         classes: Class of each token; None if the world has none.
-        entropy_nats: True entropy of each token given those before it, NaN where it is not known;
-            None if it is known nowhere.
+        entropy_nats: True entropy of each token given those before it, NaN where it is unknown;
+            None if it is unknown everywhere.
         truth: True distribution of each token given those before it, over the vocabulary; NaN at
             end-of-text, which nothing precedes. None if the world does not compute it.
         tags: Further properties of each token.
@@ -50,16 +50,16 @@ class AnnotatedDocuments:
 
 @runtime_checkable
 class Annotated(Protocol):
-    """A corpus that knows more about its tokens than which they are."""
+    """A corpus that can annotate its tokens."""
 
     def annotated(self, n_tokens: int) -> AnnotatedDocuments:
         """Documents of about ``n_tokens`` tokens, or all that there are, for measurement."""
 
 
 def annotated(corpus: Corpus, n_tokens: int) -> AnnotatedDocuments:
-    """Documents of a corpus for measurement, with what its world knows of them.
+    """Documents of a corpus for measurement, annotated if it is `Annotated`.
 
-    A world that knows nothing gives the first documents of its first epoch, each a group.
+    Any other corpus gives the first documents of its first epoch, each a group of its own.
 
     Args:
         corpus: The corpus; of a mixture, its first part.

@@ -17,8 +17,8 @@ def compiled(function: Callable[..., Any]) -> "Compiled":
 def compiled_within(function: Callable[..., Any]) -> "Compiled":
     """Compile a function as a part of the compiled functions that call it, without a cache.
 
-    Python cannot call it, and is refused: the code that would convert its arguments takes a third
-    of the time that a large world takes to compile.
+    A call from Python is refused: the code that converts its arguments would take a third of the
+    time that a large world takes to compile.
     """
     options = {"nogil": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
     return Compiled(function, options, is_kept=False)
@@ -44,7 +44,7 @@ class Compiled:
 
     def __call__(self, *arguments: Any) -> Any:
         """Run the compiled code, unless only compiled code can call it."""
-        if "no_cpython_wrapper" in self._options:  # Numba would end the process without a word
+        if "no_cpython_wrapper" in self._options:  # Numba would end the process without an error
             raise TypeError(
                 f"{self._function.__name__} can be called by compiled functions only; decorate it "
                 "with compiled to call it from Python"

@@ -100,7 +100,7 @@ class DataConfig(Schema, ABC):
 
     Attributes:
         has_texts: Whether a checkpoint can read the world as text, with its own tokenizer.
-        keeps_window: Whether ``seq_len`` is that of the run to measure.
+        keeps_window: Whether ``seq_len`` is taken from the measured run.
 
     Raises:
         ValueError: If a value is outside its range.
@@ -132,8 +132,8 @@ class DataConfig(Schema, ABC):
         corpus = self.build(seed)
         if not corpus.vocabulary.is_same(earlier.vocabulary):
             raise ValueError(
-                f"the {corpus.vocabulary.size} tokens of data are not the "
-                f"{earlier.vocabulary.size} of the run to start from; use the same world and seed"
+                f"the vocabulary of data, {corpus.vocabulary.size} tokens, differs from that of "
+                f"the parent run, {earlier.vocabulary.size} tokens; use the same world and seed"
             )
         return corpus
 
@@ -141,9 +141,9 @@ class DataConfig(Schema, ABC):
         """As ``follow``; a world that reads what the earlier run has measured overrides this.
 
         Args:
-            earlier: The corpus of that run.
-            seed: Of the new corpus.
-            run_dir: The directory of that run, which may be yet to be trained.
+            earlier: The corpus of the earlier run.
+            seed: Seed of the new corpus.
+            run_dir: The directory of the earlier run, which may not be trained yet.
         """
         return self.follow(earlier, seed)
 

@@ -1,4 +1,4 @@
-"""Corpora of which some training documents are wrong, and it is known which."""
+"""Corpora that know which of their training documents are corrupted."""
 
 from typing import Protocol, runtime_checkable
 

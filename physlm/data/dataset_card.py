@@ -9,10 +9,10 @@ def dataset_card(title: str, text: str, tables: Mapping[str, str | Mapping[str, 
     """The text of a card, whose metadata says which files are which configuration and split.
 
     Args:
-        title: Of the dataset.
+        title: Title of the dataset.
         text: Its description, in Markdown.
-        tables: By configuration, the default first: its only file, or its file for each split. An
-            only file is the split ``train``, as the library names it.
+        tables: The file of each configuration, or its files by split; the default configuration
+            comes first. A single file is the split ``train``, as the library names it.
     """
     configs = []
     for number, (name, files) in enumerate(tables.items()):

@@ -14,9 +14,9 @@ class ExportedTokenizer(NamedTuple):
     """A tokenizer that reads texts of a corpus as the corpus does.
 
     Attributes:
-        tokenizer: It begins each text with an end-of-text, as documents do.
-        ids: The id that each token of the corpus has in it.
-        n_ids: Number of its ids; more than the corpus has if it is GPT-2's.
+        tokenizer: The tokenizer, which begins each text with an end-of-text, as documents do.
+        ids: Its id of each token of the corpus.
+        n_ids: Number of its ids; GPT-2's has more than the corpus.
     """
 
     tokenizer: Tokenizer
@@ -25,7 +25,7 @@ class ExportedTokenizer(NamedTuple):
 
     @property
     def is_whole(self) -> bool:
-        """Whether the corpus has tokens for only some of the ids."""
+        """Whether it is the whole tokenizer of GPT-2, of which the corpus uses only some ids."""
         return self.n_ids > len(self.ids)
 
 
@@ -60,7 +60,7 @@ def _renumber(content: dict[str, Any], vocabulary: Vocabulary) -> None:
     whole = vocabulary.tokenizer
     words = [whole.id_to_token(int(original)) for original in vocabulary.original_ids]
     ids = {word: number for number, word in enumerate(words)}
-    # A name that is no word: without one in the vocabulary, an unknown word is an error.
+    # The unknown token is not in the vocabulary, so that an unknown word is an error.
     content["model"] |= {"vocab": ids, "unk_token": ""}
     for token in content["added_tokens"]:
         token["id"] = ids[token["content"]]

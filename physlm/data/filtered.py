@@ -18,14 +18,14 @@ from physlm.registry import register
 from physlm.rng import stream
 from physlm.run_directory import RunDirectory
 
-SCORES = "filter_scores"  # the table of the earlier run, with one row a document
+SCORES = "filter_scores"  # the table of the earlier run, with one row per document
 
 
 class KeptBy(str, Enum):
-    """What a filter keeps documents by.
+    """The criterion by which a filter keeps documents.
 
     ``none`` keeps all. ``spectra`` and ``log_probability`` keep those with the highest scores of
-    the earlier run. ``random`` keeps any; ``truth`` keeps right ones first.
+    the earlier run. ``random`` draws them; ``truth`` keeps uncorrupted ones first.
     """
 
     none = "none"
@@ -43,10 +43,10 @@ class KeptBy(str, Enum):
 @register("data", "filtered")
 @dataclass(kw_only=True, slots=True)
 class FilteredConfig(DataConfig):
-    """The documents of the first epoch of the run that ``init_from`` names, or the best of them.
+    """The first epoch of the run that ``init_from`` names, or the best documents of it.
 
-    Every epoch has the same documents. That run measures their scores with eval=spectral_filter
-    and ``scores_all=true``.
+    Every epoch has the same documents. The earlier run measures their scores with
+    eval=spectral_filter and ``scores_all=true``.
     """
 
     by: KeptBy = KeptBy.spectra
@@ -54,7 +54,7 @@ class FilteredConfig(DataConfig):
     exposures: int = 1  # epochs, each of the same documents
 
     def validate(self) -> None:
-        """Every value in its range."""
+        """Require every value in its range."""
         DataConfig.validate(self)
         if not 0 < self.kept_fraction <= 1:
             raise ValueError(f"kept_fraction={self.kept_fraction}; must be above 0 and at most 1")
@@ -68,18 +68,18 @@ class FilteredConfig(DataConfig):
         raise ValueError("data=filtered keeps documents of another run; name it by init_from")
 
     def follow_run(self, earlier: Corpus, seed: int, run_dir: Path) -> "FilteredCorpus":
-        """What the filter keeps of the documents of an earlier run.
+        """The documents of an earlier run that the filter keeps.
 
         Raises:
-            ValueError: If none of them are corrupted.
-            InputError: If that run is finished without their scores.
+            ValueError: If the earlier run has no corrupted documents.
+            InputError: If the earlier run is finished without scores.
         """
         if not isinstance(earlier, Corrupted) or not _corrupted_fraction(earlier):
             raise ValueError(
-                "data=filtered needs a run whose documents are corrupted in part; set "
+                "data=filtered needs a parent run with corrupted documents; set "
                 "data.corrupted_fraction in init_from (data=sums, brackets or cfg)"
             )
-        # Whether the run is done is asked here, once: before it is, nothing is trained or measured.
+        # Asked once, here: until the earlier run is finished, nothing is trained or measured.
         is_scored = self.by.is_score and RunDirectory(run_dir).record.exists()
         scores = _scores(run_dir, self.by, earlier.n_documents) if is_scored else None
         return FilteredCorpus(self, earlier, seed, scores)
@@ -92,9 +92,9 @@ class FilteredCorpus(OneLine):
     Attributes:
         config: The configuration that it was built from.
         whole: The corpus of the earlier run.
-        seed: Of the documents that by=random keeps.
+        seed: Seed of the documents that by=random keeps.
         scores: Score of each document of the first epoch; None if documents are not kept by scores,
-            or the earlier run is yet to be trained: checks before that read its first documents.
+            or the earlier run is not trained yet: checks before that read its first documents.
     """
 
     config: FilteredConfig
@@ -119,7 +119,7 @@ class FilteredCorpus(OneLine):
 
     @property
     def vocabulary(self) -> Vocabulary:
-        """That of the whole corpus."""
+        """The vocabulary of the whole corpus."""
         return self.whole.vocabulary
 
     @property
@@ -136,7 +136,7 @@ class FilteredCorpus(OneLine):
 
     @property
     def entropy_bits(self) -> float:
-        """That of the whole corpus."""
+        """Entropy of the whole corpus, in bits."""
         return self.whole.entropy_bits
 
     def fingerprint(self) -> str:
@@ -162,7 +162,7 @@ class FilteredCorpus(OneLine):
         return Documents(documents.tokens[is_kept_token], starts.astype(np.int64), is_target=marks)
 
     def is_corrupted(self, number: int, first: int, last: int) -> Bool[np.ndarray, " documents"]:  # noqa: ARG002
-        """Which of those kept are corrupted."""
+        """Which of the kept documents ``first`` to ``last - 1`` are corrupted."""
         assert isinstance(self.whole, Corrupted)
         of_whole: np.ndarray = self.whole.is_corrupted(0, 0, self.whole.n_documents)
         found: np.ndarray = of_whole[self.kept[first:last]]
@@ -175,7 +175,7 @@ def unfiltered(corpus: Corpus) -> Corpus:
 
 
 def _corrupted_fraction(corpus: Corrupted) -> float:
-    """Of the first documents."""
+    """Fraction of the first documents that are corrupted."""
     assert isinstance(corpus, Corpus)
     return float(corpus.is_corrupted(0, 0, min(1000, corpus.n_documents)).mean())
 
@@ -186,10 +186,13 @@ def _scores(run_dir: Path, by: KeptBy, n: int) -> Float[np.ndarray, " documents"
     assert record is not None
     if not path.exists():
         raise InputError(
-            f"data.by={by.value}: {run_dir} has no scores of documents; let it measure "
-            "eval=spectral_filter with eval.spectral_filter.scores_all=true"
+            f"data.by={by.value}: {run_dir} has no scores of documents; measure it with "
+            "eval=spectral_filter eval.spectral_filter.scores_all=true"
         )
     scores: np.ndarray = read_frame(path, record.sha256.get(path.name))[by.value].to_numpy()
     if len(scores) != n:
-        raise InputError(f"{path} has scores of {len(scores)} documents, the corpus has {n}")
+        raise InputError(
+            f"{path} has scores of {len(scores)} documents, but the corpus has {n}; measure "
+            "it again"
+        )
     return scores

@@ -1,4 +1,4 @@
-"""Worlds of numbered problems, whose texts all have one length."""
+"""Worlds of numbered problems whose texts all have the same length."""
 
 import hashlib
 import math
@@ -35,7 +35,7 @@ class FixedLengthConfig(DataConfig, ABC):
     corrupted_fraction: float = field(default=0.0, metadata=LATER)  # of the training texts
 
     def validate(self) -> None:
-        """Every value in its range, and no more problems than can be numbered."""
+        """Require every value in its range, and no more problems than can be numbered."""
         DataConfig.validate(self)
         require_at_least(self, 1, "n_texts")
         if not 0 < self.held_out_fraction < 1:
@@ -58,13 +58,13 @@ class FixedLengthConfig(DataConfig, ABC):
         return math.ceil(Fraction(self.held_out_fraction) * self.n_problems)
 
     def require_numbered(self, what: str) -> None:
-        """Require at least two problems, and at most 2^62.
+        """Require at most 2^62 problems, at least one of them not held out.
 
         Args:
             what: The fields that decide their number, for the error.
 
         Raises:
-            ValueError: If there are fewer or more, or none is left to train on.
+            ValueError: If there are more, or none is left to train on.
         """
         if self.n_problems > _MOST_PROBLEMS:
             raise ValueError(f"{what} make more than 2^62 problems; lower one of them")
@@ -85,7 +85,7 @@ class FixedLengthCorpus(OneLine, ABC):
 
     Attributes:
         config: The configuration that it was built from.
-        seed: Of the order, and of whatever else a text draws.
+        seed: Seed of the order, and of everything else that a text draws.
     """
 
     config: FixedLengthConfig
@@ -129,17 +129,17 @@ class FixedLengthCorpus(OneLine, ABC):
 
         Args:
             problems: Numbers of the problems.
-            key: Of whatever else is drawn.
+            key: Key of the random streams of everything else that is drawn.
             numbers: Number of each text's random stream.
         """
 
     @abstractmethod
     def corrupted(self, texts: Rows, key: int, numbers: Int64[np.ndarray, " texts"]) -> Rows:
-        """Texts, each made wrong.
+        """The texts, each corrupted.
 
         Args:
             texts: Right texts.
-            key: Of how they go wrong.
+            key: Key of the random streams of the corruption.
             numbers: Number of each text's random stream.
         """
 
@@ -188,9 +188,9 @@ class FixedLengthCorpus(OneLine, ABC):
 
     @property
     def floor_nats_per_token(self) -> float:
-        """Lowest mean loss on held-out texts, end-of-text included, without knowing which are.
+        """Mean loss on held-out texts of an ideal model, end-of-text included.
 
-        Exact for a model to which all problems are equally likely.
+        To that model all problems are equally likely: it cannot know which are held out.
         """
         bits = math.log2(self.config.n_problems) + self.drawn_bits
         return bits * math.log(2) / self.n_tokens

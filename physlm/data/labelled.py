@@ -1,4 +1,4 @@
-"""Labelled texts: right and wrong ones, of which it is known where the wrong ones go wrong."""
+"""Labelled texts: right and wrong ones, with the position of the first error where it is known."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -17,15 +17,16 @@ class LabelledTexts:
     Attributes:
         tokens: The tokens of each text, beginning as the documents of the corpus do, unpadded.
         is_valid: Whether the text is right.
-        problem: A number that the texts of one problem share, as a valid text and its corruption.
+        problem: A number that the texts of one problem share, such as a right text and its
+            corruption.
         corruption: What was done to the text; "none" for valid texts.
         n_errors: How often it was done; 0 for valid texts.
-        error_position: Index of the first wrong token, or the number of tokens if the text is
-            wrong only in ending there; -1 for none, or not known.
-        level: Level of the grammar's constituent that breaks there, from 1 for the root; -1 for
-            none, and in other worlds.
-        source: Where a real text comes from; "" elsewhere.
-        is_complete: Whether the text ends by itself, not where it was cut off.
+        error_position: Index of the first wrong token, or the number of tokens if the only error
+            is that the text ends there; -1 if there is none, or it is not known.
+        level: Level of the grammar's constituent that breaks there, from 1 for the root; -1 if
+            there is none, and in other worlds.
+        source: Where a real text comes from; "" for generated texts.
+        is_complete: Whether the text ends by itself and was not cut off.
 
     Raises:
         ValueError: If the fields differ in length.
@@ -44,7 +45,7 @@ class LabelledTexts:
     def __post_init__(self) -> None:
         counts = {field.name: len(getattr(self, field.name)) for field in fields(self)}
         if len(set(counts.values())) > 1:
-            raise ValueError(f"labelled texts need one value of each field a text, not {counts}")
+            raise ValueError(f"labelled texts need one value per text in each field, not {counts}")
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -123,7 +124,13 @@ def pairs(
 def require_labelled_arguments(
     n_problems: int, corruption: str, n_errors: int, corruptions: Sequence[str]
 ) -> None:
-    """Check the arguments of ``Labelled.labelled``.
+    """Require valid arguments of ``Labelled.labelled``.
+
+    Args:
+        n_problems: Number of problems.
+        corruption: Name of the corruption.
+        n_errors: Number of errors of each wrong text.
+        corruptions: Names of the corruptions that the world has.
 
     Raises:
         ValueError: If a number is below 1, or the corruption is not among ``corruptions``.

@@ -19,7 +19,7 @@ def left_aligned(
     Args:
         corpus: The corpus.
         seq_len: Tokens of a window, without the one that is only a target.
-        start: The position of a document, within its epoch.
+        start: Where to start, at the beginning of a document.
         per_block: Documents that are rendered at once.
     """
     width, first = seq_len + 1, start.document

@@ -14,7 +14,7 @@ from physlm.data.windows import IGNORED, START, Position, Windows, marks_targets
 
 # Large enough to render at full speed, small enough for memory.
 _TOKENS_PER_BLOCK = 2**22
-_N_SAMPLED = 1000  # documents that lengths are estimated from
+_N_SAMPLED = 1000  # documents from which lengths are estimated
 
 
 def pack(
@@ -27,7 +27,7 @@ def pack(
     Args:
         corpus: The corpus.
         seq_len: Tokens of a window, without the one that is only a target.
-        start: Everything before it was seen.
+        start: The position to start from; everything before it was seen.
         packing: How documents become windows.
 
     Raises:
@@ -243,7 +243,7 @@ def n_tokens_in_windows(corpus: Corpus, seq_len: int, packing: Packing) -> float
 
 
 def _n_documents(corpus: Corpus) -> float:
-    """Documents of training; those of all parts of a mixture, if they are of one length."""
+    """Documents of training, of all parts of a mixture if their documents are equally long."""
     share = corpus.shares[0] if isinstance(corpus, Mixture) else 1.0
     return corpus.n_documents * corpus.n_epochs / share
 

@@ -10,11 +10,11 @@ from jaxtyping import Bool, Int32
 
 @dataclass(frozen=True, slots=True)
 class Prompts:
-    """Beginnings of texts, each of a problem of its own.
+    """Beginnings of texts, each of a different problem.
 
     Attributes:
         tokens: The tokens of each prompt, beginning as the documents of the corpus do.
-        max_new_tokens: The most tokens that complete one, including ``eos``.
+        max_new_tokens: Maximum number of tokens that complete a prompt, including ``eos``.
         eos: The token that ends a text; None where all texts have one length.
     """
 
@@ -25,7 +25,7 @@ class Prompts:
 
 @runtime_checkable
 class Prompted(Protocol):
-    """A corpus that can begin texts, and check whole ones."""
+    """A corpus that can give prompts and check whole texts."""
 
     def prompts(self, n: int) -> Prompts:
         """Beginnings of ``n`` texts that are never trained on.
@@ -37,4 +37,4 @@ class Prompted(Protocol):
     def are_right(
         self, texts: Sequence[Int32[np.ndarray, " _tokens"]]
     ) -> Bool[np.ndarray, " texts"]:
-        """Which texts are right, each whole, without an end-of-text after it."""
+        """Which texts are right; each is whole, without an end-of-text after it."""

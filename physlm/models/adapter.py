@@ -17,7 +17,7 @@ from physlm.rng import stream_key
 
 
 def adapted(model: LanguageModel, lora: Lora, seed: int) -> Transformer:
-    """A model of which only adapters are trained; initially they change nothing.
+    """A model in which only adapters are trained; initially they change nothing.
 
     Embedding and unembedding are untied, since the adapter is on the input embedding only.
 
@@ -99,8 +99,8 @@ def _require_queries(model: Transformer, rank: int) -> None:
             setting = f"model.position={config.position.value}"
             place = setting if config.mixer is None else "model.mixer"
             raise InputError(
-                f"rank={rank}: the mixer of {place} has no queries and values to "
-                "adapt; use rank=0, or tuning=full"
+                f"rank={rank}: the mixer of {place} has no queries and values to adapt; use "
+                "rank=0, or tuning=full"
             )
 
 

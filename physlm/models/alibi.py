@@ -1,4 +1,4 @@
-"""ALiBi and H-ALiBi: attention scores that fall with distance, at a rate of each head's own."""
+"""ALiBi and H-ALiBi: attention scores that fall with distance, at a rate for each head."""
 
 import math
 
@@ -10,7 +10,7 @@ from physlm.models.components import PositionEncoding
 
 
 def slopes_and_reach(position: PositionEncoding, n_heads: int) -> Float[Tensor, "2 heads"] | None:
-    """What a score loses per token of distance, and the distance from which on nothing is seen.
+    """The slope of scores over distance, and the distance from which on nothing is seen.
 
     ALiBi gives head h = 1..H the slope 2^(-8h/H). H-ALiBi lets head h of the first half of the
     heads see its h nearest tokens, itself included, and does nothing to the others.

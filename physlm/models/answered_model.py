@@ -35,7 +35,10 @@ class AnsweredModel(LanguageModel):
         Raises:
             InputError: Always.
         """
-        raise InputError("a model behind an endpoint has no scores; ask it, or name its folder")
+        raise InputError(
+            "a model behind an endpoint gives answers, not scores; to measure scores, give its "
+            "folder with model=checkpoint"
+        )
 
 
 class EndpointAnswering(Answering):
@@ -49,7 +52,7 @@ class EndpointAnswering(Answering):
         self.config = config
 
     def require_reads(self, prompts: Sequence[str], max_tokens: int) -> None:
-        """What the model reads is not known before it is asked."""
+        """No check: what the model can read is not known before it is asked."""
 
     def answers_of(
         self,

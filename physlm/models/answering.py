@@ -18,7 +18,7 @@ class Answering(ABC):
         """Require that prompts can be read, and that they and answers are not too long.
 
         Raises:
-            InputError: If not.
+            InputError: If a prompt cannot be read, or is too long.
         """
 
     @abstractmethod
@@ -31,7 +31,7 @@ class Answering(ABC):
 
         Args:
             prompts: The prompts.
-            max_tokens: Of each answer, thoughts included.
+            max_tokens: Maximum number of tokens of each answer, thoughts included.
             batch_size: Prompts that are read at once, if that is for us to choose.
 
         Raises:
@@ -43,8 +43,8 @@ class KeptAnswering(Answering):
     """Keeps every answer in a file as it comes, and asks for no answer twice.
 
     Args:
-        answering: What answers.
-        path: A file of JSON lines, which is made when the first answer comes.
+        answering: The model that answers.
+        path: A file of JSON lines, which the first answer creates.
     """
 
     def __init__(self, answering: Answering, path: Path) -> None:

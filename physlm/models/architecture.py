@@ -89,7 +89,7 @@ class MixerConfig(Schema, ABC):
 
     @abstractmethod
     def n_parameters(self, config: "TransformerConfig") -> int:
-        """Parameters of one block's mixer, in closed form, Canon at B aside."""
+        """Parameters of one block's mixer in closed form, without Canon at B."""
 
     def canon_width(self, config: "TransformerConfig") -> int:  # noqa: ARG002
         """Channels of Canon at B in this mixer; 0, the default, if it has no place for it.
@@ -126,7 +126,7 @@ class TransformerConfig(ModelConfig):
     has_bias: bool = True  # in linear layers and norms
     tie_embeddings: bool = True  # input embedding = output projection
     init_std: float = 0.02  # standard deviation of initial weights
-    # Initial matrices whose output is added to the residual stream.
+    # Initialisation of the matrices whose output is added to the residual stream.
     residual_init: ResidualInit = field(default=ResidualInit.scaled, metadata=LATER)
     # RMSNorm over the queries of all heads, and over the keys, before they are rotated.
     has_qk_norm: bool = field(default=False, metadata=LATER)
@@ -187,7 +187,7 @@ class TransformerConfig(ModelConfig):
         return None
 
     def validate(self) -> None:
-        """Sizes positive and consistent; architectures extend this.
+        """Require positive and consistent sizes; architectures extend this.
 
         Raises:
             ValueError: Naming the field, its value and the rule.
@@ -207,9 +207,9 @@ class TransformerConfig(ModelConfig):
         check_position(self)
         check_mixer(self)
         if not self.mlp_ratio * self.d_model < 2**62:
-            raise ValueError(f"mlp_ratio={self.mlp_ratio}; the number of hidden units is too large")
+            raise ValueError(f"mlp_ratio={self.mlp_ratio} makes too many hidden units; lower it")
         if self.mlp is not MlpKind.none and round(self.mlp_ratio * self.d_model) < 1:
-            raise ValueError(f"mlp_ratio={self.mlp_ratio}; leaves no hidden unit")
+            raise ValueError(f"mlp_ratio={self.mlp_ratio} leaves no hidden unit; raise it")
         check_canon(self)
         if self.is_size_matched:
             require_matched(self)
@@ -259,14 +259,15 @@ class DecoderConfig(TransformerConfig):
         return ExpertsShape(self.n_experts, self.n_active_experts, self.expert_capacity)
 
     def validate(self) -> None:
-        """Also heads, window and experts consistent."""
+        """Require also consistent heads, window and experts."""
         TransformerConfig.validate(self)
         check_experts(self)
         if self.n_kv_heads is not None and (self.n_kv_heads < 1 or self.n_heads % self.n_kv_heads):
             raise ValueError(f"n_kv_heads={self.n_kv_heads}; must divide n_heads={self.n_heads}")
         if self.n_kv_heads is not None and self.position.is_content_free:
             raise ValueError(
-                f"n_kv_heads={self.n_kv_heads}; position={self.position.value} has no keys to share"
+                f"n_kv_heads={self.n_kv_heads} with position={self.position.value}, which has no "
+                "keys to share; leave it out"
             )
         if self.sliding_window is not None and self.sliding_window < 1:
             raise ValueError(f"sliding_window={self.sliding_window}; must be at least 1")
@@ -293,7 +294,7 @@ class EncoderConfig(TransformerConfig):
 
     @property
     def is_causal(self) -> bool:
-        """Tokens see both sides of them."""
+        """Tokens see both sides."""
         return False
 
     @property
@@ -302,7 +303,7 @@ class EncoderConfig(TransformerConfig):
         return 1
 
     def validate(self) -> None:
-        """Positions that allow both sides, and a fraction of tokens to mask."""
+        """Require positions that allow both sides, and a fraction of tokens to mask."""
         TransformerConfig.validate(self)
         if self.position.looks_back_only:
             raise ValueError(

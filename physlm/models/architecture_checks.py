@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def check_z_loss(config: "TransformerConfig") -> None:
-    """A weight that is no reward, and a kind only where there is a weight."""
+    """Require a weight of at least 0, and a kind only with a weight."""
     if not 0 <= config.z_loss < math.inf:
         raise ValueError(f"z_loss={config.z_loss}; must be at least 0")
     if config.z_loss_kind is not ZLossKind.log_partition and not config.z_loss:
@@ -22,7 +22,7 @@ def check_z_loss(config: "TransformerConfig") -> None:
 
 
 def check_position(config: "TransformerConfig") -> None:
-    """Rotation splits heads evenly, and every kind of position has the heads that it needs."""
+    """Require a rotation that splits heads evenly, and the heads that each position needs."""
     for name in ("rope_fraction", "rope_heads_fraction"):
         if not 0 < getattr(config, name) <= 1:
             raise ValueError(f"{name}={getattr(config, name)}; must be above 0, at most 1")
@@ -32,14 +32,16 @@ def check_position(config: "TransformerConfig") -> None:
     else:
         _require_no_rotation(config)
     if position is PositionEncoding.h_alibi and config.n_heads < 2:
-        raise ValueError("position=h_alibi with n_heads=1; it needs two halves of the heads")
+        raise ValueError("position=h_alibi with n_heads=1; must have at least 2 heads")
     if config.has_qk_norm and (config.mixer is not None or position.is_content_free):
         other = "model.mixer" if config.mixer is not None else f"position={position.value}"
-        raise ValueError(f"has_qk_norm=true with {other}, which norms no queries and keys")
+        raise ValueError(
+            f"has_qk_norm=true with {other}, which norms no queries and keys; leave it out"
+        )
 
 
 def _require_no_rotation(config: "TransformerConfig") -> None:
-    """No setting of a rotation that there is not."""
+    """Require the default of every setting that only rotation reads."""
     for name, default in (
         ("rope_fraction", 1.0),
         ("rope_heads_fraction", 1.0),
@@ -62,56 +64,56 @@ def _check_rotation(config: "TransformerConfig") -> None:
     if fraction < 1 and not _is_whole(width * fraction / 2):
         raise ValueError(
             f"rope_fraction={fraction} of heads of width {width} (d_model / n_heads) are "
-            f"{width * fraction:g} dimensions; rotation takes an even number of them"
+            f"{width * fraction:g} dimensions; must be an even number of them"
         )
     shape = config.attention_shape
     for name, n_heads in (("n_heads", shape.n_heads), ("n_kv_heads", shape.n_kv_heads)):
         if not _is_whole(n_heads * config.rope_heads_fraction):
             raise ValueError(
-                f"rope_heads_fraction={config.rope_heads_fraction} of {name}={n_heads} is no whole "
-                "number of heads; choose one that is"
+                f"rope_heads_fraction={config.rope_heads_fraction} of {name}={n_heads} is not a "
+                "whole number of heads; choose a fraction that gives one"
             )
 
 
 def check_mixer(config: "TransformerConfig") -> None:
-    """A mixer uses every field that is set; learned positions are part of its input."""
+    """Require a mixer that uses every field that is set; learned positions are in its input."""
     if config.mixer is None:
         return
     if config.mixer.is_causal and not config.is_causal:
-        raise ValueError(f"{_named(config)} looks back only, leave it out of an encoder")
+        raise ValueError(f"{_named(config)} looks back only; leave it out of an encoder")
     is_free = config.position in (PositionEncoding.none, PositionEncoding.learned)
     if not is_free and "position" not in config.mixer.reads:
         raise ValueError(
-            f"position={config.position.value}; {_named(config)} reads no positions, "
-            "set position=none or learned"
+            f"position={config.position.value}, but {_named(config)} reads no positions; set "
+            "position=none or learned"
         )
     for name in ("n_kv_heads", "sliding_window"):
         given = getattr(config, name, None)
         if given is not None and name not in config.mixer.reads:
-            raise ValueError(f"{name}={given}; {_named(config)} does not use it, leave it out")
+            raise ValueError(f"{name}={given}, but {_named(config)} does not use it; leave it out")
     config.mixer.check(config)
 
 
 def check_canon(config: "TransformerConfig") -> None:
-    """Every position of Canon exists in the blocks."""
+    """Require positions of Canon that exist in the blocks."""
     if config.canon is None:
         return
     letters, given = {*config.canon.positions}, f"canon.positions={config.canon.positions}"
     if not config.is_causal:
-        raise ValueError(f"{given}; Canon looks back only, leave it out of an encoder")
+        raise ValueError(f"{given}, but Canon looks back only; leave it out of an encoder")
     if "B" in letters and not config.canon_b_width:
-        raise ValueError(f"{given}; {_named(config)} has no B, leave it out")
+        raise ValueError(f"{given}, but {_named(config)} has no B; leave it out")
     if config.mlp is MlpKind.none and letters & {"C", "D"}:
-        raise ValueError(f"{given} with mlp=none; C and D belong to the MLP, leave them out")
+        raise ValueError(f"{given} with mlp=none, but C and D belong to the MLP; leave them out")
     if config.experts is not None and "D" in letters:
         raise ValueError(
-            f"{given} with n_experts={config.experts.n_experts}; the tokens of an expert are no "
-            "neighbours, leave D out"
+            f"{given} with n_experts={config.experts.n_experts}, but the tokens of an expert are "
+            "not neighbours; leave D out"
         )
 
 
 def check_experts(config: "DecoderConfig") -> None:
-    """Experts are MLPs that share the hidden units evenly."""
+    """Require experts that are MLPs and share the hidden units evenly."""
     if not 1 <= config.n_active_experts <= config.n_experts:
         raise ValueError(
             f"n_active_experts={config.n_active_experts}; must be from 1 to "
@@ -120,11 +122,13 @@ def check_experts(config: "DecoderConfig") -> None:
     if config.n_experts == 1:
         return
     if config.mlp is MlpKind.none:
-        raise ValueError(f"n_experts={config.n_experts} with mlp=none; experts are MLPs")
+        raise ValueError(
+            f"n_experts={config.n_experts} with mlp=none, but experts are MLPs; use another mlp"
+        )
     if config.d_hidden % config.n_experts:
         raise ValueError(
             f"n_experts={config.n_experts} does not divide the {config.d_hidden} hidden units "
-            "(mlp_ratio x d_model) that are split evenly between experts"
+            "(mlp_ratio x d_model), which are split evenly between experts; change one of them"
         )
     for name in ("expert_capacity", "load_balance"):
         least = 0 if name == "load_balance" else 1

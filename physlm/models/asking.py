@@ -16,12 +16,12 @@ def asked(
     prompt is sent; pending answers are awaited and yielded.
 
     Args:
-        endpoint: What answers.
+        endpoint: The endpoint that answers.
         prompts: Taken as they are needed.
         n_at_once: Requests at once.
 
     Raises:
-        InputError: If the endpoint is down, refuses, or its responses are no chat completions.
+        InputError: If the endpoint is down, refuses, or its responses are not chat completions.
     """
     asking = _Asking(endpoint, prompts)
     for _ in range(n_at_once):
@@ -67,7 +67,7 @@ class _Asking:
             elif isinstance(came, Exception):
                 errors.append(came)
                 if n_threads > 1:
-                    self.endpoint.say("asks no more, waits for what was asked already")
+                    self.endpoint.say("sends no more prompts; waits for pending answers")
             else:
                 yield came
         if errors:

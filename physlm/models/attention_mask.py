@@ -30,7 +30,7 @@ class AttentionMask:
         self._dense: Tensor | None = None
 
     def dense(self, seq_len: int, device: torch.device) -> Bool[Tensor, "#batch 1 seq seq"] | None:
-        """The whole mask, made once for all layers; None if at most causality restricts."""
+        """The whole mask, made once for all layers; None if nothing but causality restricts."""
         if self.segments is None and (self.window is None or self.window >= seq_len):
             return None
         if self._dense is None:
@@ -46,7 +46,7 @@ class AttentionMask:
             first: First row.
             last: End of the rows, exclusive.
             n_columns: Columns, from 0.
-            device: Of the mask.
+            device: Device of the mask.
         """
         distance = distances(first, last, n_columns, device)
         is_seen = torch.ones((), dtype=torch.bool, device=device)
@@ -89,7 +89,7 @@ def distances(
         first: First row.
         last: End of the rows, exclusive.
         n_columns: Columns, from 0.
-        device: Of the distances.
+        device: Device of the distances.
     """
     row = torch.arange(first, last, device=device)[:, None]
     return row - torch.arange(n_columns, device=device)

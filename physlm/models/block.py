@@ -23,8 +23,8 @@ from physlm.models.state import BlockState
 class Block(nn.Module):
     """A mixer, then a channel; each reads a normalised stream and adds its output to it.
 
-    Canon layers, if configured, are part of what mixer (A) and channel (C) read; those inside of
-    the mixer (B) and the channel (D) are their own. A mixer takes B, or convolutions of its own
+    Canon layers, if configured, are part of what mixer (A) and channel (C) read; those inside the
+    mixer (B) and the channel (D) belong to these. A mixer takes B, or convolutions of its own
     kind, as modules: ``canon_at(config.canon, "B", width)`` in its ``MixerConfig.build``, called
     as ``self.canon(x, context)``. The block numbers every `Canon` in it, which gives each a
     decoding state, besides the mixer's.
@@ -97,8 +97,8 @@ def require_no_convolutions(block: Block) -> None:
     """
     if block.convolutions:
         raise InputError(
-            "early exit in a model with Canon layers or short convolutions, which read every token "
-            "in order; use a model without them"
+            "no early exit in a model with Canon layers or short convolutions, which read every "
+            "token in order; use a model without them"
         )
 
 

@@ -26,13 +26,13 @@ class ConvolutionState(MixerState):
     def fill(
         self, x: Float[Tensor, "batch seq width"], lengths: Int[Tensor, " batch"], kernel: int
     ) -> None:
-        """Keep the last inputs of prompts, of which each has its own length."""
+        """Keep the last inputs of prompts, each of its own length."""
         padded = nn.functional.pad(x, (0, 0, kernel, 0))
         latest = lengths[:, None] + torch.arange(kernel, device=x.device)
         self.inputs = padded.take_along_dim(latest[..., None], dim=1)
 
     def push(self, x: Float[Tensor, "batch seq width"]) -> Float[Tensor, "batch reached width"]:
-        """Add tokens; they and the inputs before them that their sums reach."""
+        """Add tokens; returns them after the earlier inputs that their sums reach."""
         assert self.inputs is not None
         reached = torch.cat((self.inputs[:, 1:], x.to(self.inputs.dtype)), dim=1)
         # In place: a recorded CUDA graph finds its tensors where they were.
@@ -116,7 +116,7 @@ class Canon(nn.Module):
 
         Args:
             x: Whole windows, or the next tokens of each row.
-            context: Of the block; None: one segment per row.
+            context: Context of the block; None: one segment per row.
             state: Decoding state; None: the one that the context has for this layer, if any. With
                 a state but no context, tokens start its texts if it is empty, and continue them
                 otherwise.
@@ -194,7 +194,7 @@ def canon_at(config: CanonConfig | None, position: str, width: int) -> Canon | N
     """The Canon layer of one position of a block, if it has one.
 
     Args:
-        config: Of the architecture.
+        config: Configuration of the architecture.
         position: A, B, C or D; mixers ask for B.
         width: Number of channels.
     """

@@ -39,7 +39,7 @@ class CanonConfig(Schema):
     is_frozen: bool = False  # keeps the random initial weights
 
     def validate(self) -> None:
-        """Positions known and given once, and a kernel of 2 to 4 tokens."""
+        """Require known positions, each given once, and a kernel of 2 to 4 tokens."""
         letters = sorted(set(self.positions))
         if not letters or len(letters) < len(self.positions) or not {*letters} <= {*POSITIONS}:
             raise ValueError(

@@ -1,4 +1,4 @@
-"""A published model in a local `transformers` folder, measured as it is: its configuration."""
+"""Configuration of a published model in a local `transformers` folder, measured as it is."""
 
 from dataclasses import dataclass, field
 from enum import Enum
@@ -32,7 +32,7 @@ class CheckpointConfig(ModelConfig):
     weights: WeightFormat = WeightFormat.fp32
 
     def validate(self) -> None:
-        """Every value in its range."""
+        """Pin the folder to its content."""
         if self.path:
             self.path = pinned(self.path)
 
@@ -45,7 +45,7 @@ class CheckpointConfig(ModelConfig):
         """
         if not self.path:
             raise InputError("model.path is empty; give the folder of a transformers checkpoint")
-        import torch  # here, as configurations are composed without it
+        import torch  # imported here, as composing a configuration does not need it
 
         from physlm.models.pretrained import load_pretrained
 

@@ -29,7 +29,7 @@ class Context:
         place: Place of the tokens, one per row, that are read now; None for whole windows.
         load_balancing: List to which mixtures of experts append their load-balancing losses; None
             if these are not needed.
-        observer: Receives the attention weights of every block; None if nobody needs them.
+        observer: Receives the attention weights of every block; None if these are not needed.
     """
 
     mask: AttentionMask
@@ -82,8 +82,8 @@ class Mixer(nn.Module, ABC):
             InputError: If the mixer does not define it, so that no token can leave the model early.
         """
         raise InputError(
-            f"{type(self).__name__} takes no token into its state without reading it, which early "
-            "exit needs; define remember"
+            f"{type(self).__name__} cannot add a token to its state without computing an output, "
+            "which early exit needs; define remember"
         )
 
     def patterns(
@@ -102,7 +102,7 @@ class Mixer(nn.Module, ABC):
         raise InputError(f"{type(self).__name__} has no attention weights; define patterns")
 
     def silence(self, heads: Sequence[int]) -> None:  # noqa: ARG002
-        """Let some heads, counted from 0, add nothing to the output from now on.
+        """Silence some heads, counted from 0: they add nothing to the output from now on.
 
         Raises:
             InputError: If there is no such head, or the mixer has no heads.

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from physlm.models.components import ZLossKind
 from physlm.models.derivatives import first_only, is_exact
 
-NO_TARGET = -1  # a target that is no token
+NO_TARGET = -1  # in place of a token id, where nothing is predicted
 
 # Logits of a part: about the size of the caches on a CPU, a gigabyte in fp32 on a GPU. A compiled
 # program unrolls the parts, so their number is bounded.
@@ -27,7 +27,7 @@ def summed_cross_entropy(
         logits: Unnormalised scores.
         targets: Token ids, or `NO_TARGET`.
         z_loss: Weight of the squares that are added.
-        kind: Of which the squares are: log-partition functions (logsumexp), or losses.
+        kind: What is squared: log-partition functions (logsumexp), or losses.
 
     Source:
         Chowdhery et al. (2022), PaLM, section 5, for the z-loss.
@@ -63,7 +63,7 @@ def linear_cross_entropy(
         weight: Output head.
         targets: Token ids, or `NO_TARGET`.
         z_loss: Weight of the squares that are added.
-        kind: Of which the squares are, see `summed_cross_entropy`.
+        kind: What is squared, see `summed_cross_entropy`.
     """
     most_logits = _MOST_LOGITS.get(hidden.device.type, 2**28)
     n_rows = max(1, most_logits // len(weight), -(-len(hidden) // _MOST_PARTS))
@@ -103,7 +103,7 @@ def _with_gradients(
         targets: Token ids, or `NO_TARGET`.
         n_rows: Tokens of a part.
         z_loss: Weight of the squares that are added.
-        kind: Of which the squares are.
+        kind: What is squared.
     """
     # Loss and weight gradient are sums over all tokens: fp32, whatever the products are in.
     loss = hidden.new_zeros((), dtype=torch.float32)

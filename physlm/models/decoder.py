@@ -85,7 +85,7 @@ class Decoder(Transformer):
     def read(
         self, prompts: Int[Tensor, "batch seq"], state: DecodingState
     ) -> Float[Tensor, "batch width"]:
-        """Read whole prompts by as many blocks as an empty decoding state has.
+        """Read whole prompts with as many blocks as an empty decoding state has.
 
         Returns:
             The residual stream after these blocks, at the last token of each prompt.
@@ -96,7 +96,7 @@ class Decoder(Transformer):
         if prompts.shape[1] > state.n_positions:
             raise InputError(
                 f"prompts of {prompts.shape[1]} tokens exceed n_positions={state.n_positions}; "
-                "n_positions counts the prompt's tokens too"
+                "raise it, as it counts the prompt's tokens too"
             )
         for module in self.modules():
             if isinstance(module, Rotary):

@@ -23,10 +23,8 @@ class Encoder(Transformer):
     ) -> Float[Tensor, ""]:
         """Summed loss in nats over the masked tokens, divided by the masked fraction.
 
-        In training, the z-loss is added.
-
-        Divided by the number of targets, it is therefore the mean loss of a masked token. The
-        masks are a function of the windows; see ``mlm_masking``.
+        Divided by the number of targets, it is thus the mean loss of a masked token. In training,
+        the z-loss is added. The masks are a function of the windows; see ``mlm_masking``.
 
         Args:
             tokens: Token ids.

@@ -26,8 +26,8 @@ class Endpoint:
     """Sends prompts with retries, from any number of threads.
 
     Args:
-        address: Such as ``http://localhost:8000/v1``.
-        fields: Of every request beside its messages.
+        address: Address of the API, such as ``http://localhost:8000/v1``.
+        fields: Fields of every request besides its messages.
         n_retries: Times a request is sent again when the server is down, busy or fails; the waits
             between them double.
         timeout: Seconds to wait for an answer.
@@ -53,7 +53,10 @@ class Endpoint:
         self.fields, self.n_retries, self.timeout = dict(fields), n_retries, timeout
         self.key = os.environ.get("OPENAI_API_KEY", "")
         if not (self.key.isascii() and self.key.isprintable()):
-            raise InputError("OPENAI_API_KEY has line breaks or letters that cannot be sent")
+            raise InputError(
+                "OPENAI_API_KEY has line breaks or letters that cannot be sent; set it to the key "
+                "alone"
+            )
         self._say, self._said, self._lock = say, dict[str, float](), threading.Lock()
         self._free_at = 0.0  # no request is sent before, since the server asked for fewer
 
@@ -68,12 +71,12 @@ class Endpoint:
         """The model's answer without its thoughts; None if it was cut off within them.
 
         Args:
-            session: Of this thread.
+            session: Session of this thread.
             prompt: Text of the user message.
             stop: Ends waits between tries.
 
         Raises:
-            InputError: If the endpoint is down, refuses, or its responses are no chat completions.
+            InputError: If the endpoint is down, refuses, or its responses are not chat completions.
         """
         fields = self.fields
         response = self._sent(session, fields, prompt, stop)
@@ -119,7 +122,7 @@ class Endpoint:
                     self._free_at = max(self._free_at, time.monotonic() + wait)
             if time.monotonic() + wait - began > _SILENCE:
                 self.say(
-                    f"{came.reason}; asks again in {wait:.0f} s ({n_tries} of n_retries="
+                    f"{came.reason}; retries in {wait:.0f} s ({n_tries} of n_retries="
                     f"{self.n_retries}), Ctrl-C loses nothing"
                 )
             if stop.wait(wait):
@@ -130,12 +133,12 @@ class Endpoint:
         """Seconds until the next try.
 
         Raises:
-            InputError: If there is none.
+            InputError: If there is no further try.
         """
         if trouble.wait is not None and trouble.wait > _LONGEST_WAIT:
             raise InputError(
-                f"{trouble.reason}, and asks to come back in {trouble.wait:.0f} s; what was "
-                "written is kept, run again then"
+                f"{trouble.reason}, and asks to come back in {trouble.wait:.0f} s; run again then, "
+                "what was written is kept"
             )
         if n_tries > self.n_retries:
             raise InputError(f"{trouble.reason}; {trouble.remedy}")
@@ -150,29 +153,31 @@ class Endpoint:
             return _Trouble(
                 f"endpoint {self.address} does not answer within timeout={self.timeout:g} s",
                 None,
-                "see that it is up, or raise timeout, and run again, which goes on from here",
+                "check that it is up, or raise timeout, and run again, which resumes from here",
             )
         except ValueError as error:  # requests' errors over addresses
-            raise InputError(f"endpoint {self.address} is no address ({error})") from error
+            raise InputError(
+                f"endpoint {self.address} is not a valid address ({error}); correct it"
+            ) from error
         except requests.RequestException as error:
             return _Trouble(
                 f"endpoint {self.address} does not answer ({type(error).__name__})",
                 None,
-                "see that it is up and run again, which goes on from here",
+                "check that it is up and run again, which resumes from here",
             )
         if response.ok and _completion(response) is None:
             return _Trouble(
-                f"endpoint {self.address} answers {response.text[:100]!r}, not as chat completions "
-                "do",
+                f"endpoint {self.address} answers {response.text[:100]!r}, which is not a chat "
+                "completion",
                 None,
-                "see that it is OpenAI-compatible and run again, which goes on from here",
+                "check that it is OpenAI-compatible and run again, which resumes from here",
             )
         if response.status_code not in _BUSY:
             return response
         return _Trouble(
             self._refusal(response),
             _retry_after(response),
-            "what was written is kept, run again when it is well",
+            "run again when it has recovered, what was written is kept",
             is_of_all=response.status_code == _TOO_MANY or "Retry-After" in response.headers,
         )
 
@@ -197,7 +202,7 @@ class Endpoint:
         if answer is None or not answer.strip():
             self.say(
                 f"an answer has no text, or was cut off (finish_reason={end}): thoughts count as "
-                "tokens, too; raise max_tokens if this is the rule"
+                "tokens, too; raise max_tokens if this is frequent"
             )
         return answer
 
@@ -209,7 +214,7 @@ class _Trouble(NamedTuple):
         reason: What happened.
         wait: Seconds that the server asks to wait, if it does.
         remedy: What to do when no try is left.
-        is_of_all: Whether the other requests have to wait, too.
+        is_of_all: Whether all other requests have to wait, too.
     """
 
     reason: str
@@ -223,7 +228,7 @@ def _wants_other_word(said: str, fields: Mapping[str, Any]) -> bool:
 
 
 def _completion(response: requests.Response) -> tuple[str, Any] | None:
-    """Text and reason of the end of a chat completion; None if the response is none."""
+    """Text and finish reason of a chat completion; None if the response is not one."""
     try:
         choice = response.json()["choices"][0]
         return _joined(choice["message"].get("content")), choice.get("finish_reason")

@@ -1,4 +1,4 @@
-"""A model behind an OpenAI-compatible endpoint, measured by its answers: its configuration."""
+"""Configuration of a model behind an OpenAI-compatible endpoint, measured by its answers."""
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -28,14 +28,14 @@ class EndpointConfig(ModelConfig):
 
     address: str = ""  # such as http://localhost:8000/v1
     name: str = ""  # of the model there
-    # Further fields of a request, as +model.request.top_p=0.9; null omits one, as temperature=null.
+    # Further fields of a request, such as +model.request.top_p=0.9; null omits one (temperature).
     request: dict[str, Any] = field(default_factory=dict)
     concurrency: int = field(default=8, metadata=HOW)  # requests side by side
     n_retries: int = field(default=5, metadata=HOW)  # of each request
     timeout: float = field(default=120.0, metadata=HOW)  # seconds to wait for an answer
 
     def validate(self) -> None:
-        """Every value in its range."""
+        """Require every value in its range."""
         if self.address and not self.address.startswith(("http://", "https://")):
             raise ValueError(f"address={self.address}; begin with http:// or https://")
         if not 1 <= self.concurrency <= _MOST_REQUESTS:

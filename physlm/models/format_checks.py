@@ -19,11 +19,11 @@ from physlm.registry import tag_of
 Weights = dict[str, Tensor]
 
 _EXPRESSIBLE = (
-    "exported are GPT-2 (model.position=learned) and GPT-NeoX (rope) with norm=layernorm, mlp=gelu "
-    "and has_bias=true, and Llama or Mistral (rope) with norm=rmsnorm, mlp=gated_silu and "
-    "has_bias=false"
+    "the formats are GPT-2 (model.position=learned) and GPT-NeoX (rope) with norm=layernorm, "
+    "mlp=gelu and has_bias=true, and Llama or Mistral (rope) with norm=rmsnorm, mlp=gated_silu "
+    "and has_bias=false"
 )
-# Our fields that every checkpoint holds, and those that change no score of a model with one MLP.
+# Our fields that every checkpoint has, and those that change no score of a model with one MLP.
 _SIZES = {"n_layers", "n_heads", "d_model", "mlp_ratio", "norm_eps", "is_size_matched"}
 _OF_TRAINING = {
     "init_std",
@@ -93,7 +93,7 @@ def require_expressible(
     """Refuse a model that the checkpoint format cannot express exactly.
 
     Args:
-        model: To be exported.
+        model: The model to export.
         kind: The format, for errors.
         written: Fields of our configuration that the caller writes into the checkpoint.
         needed: Fields with the one value that the format stands for, besides those of plain blocks.
@@ -133,20 +133,28 @@ def expect_settings(theirs: Any, read: set[str], **known: object) -> None:
         if name in read | _WITHOUT_EFFECT:
             continue
         if name not in default.keys() | known.keys():
-            raise InputError(f"the checkpoint has {name}={value}; this setting is not known")
+            raise InputError(f"the checkpoint has {name}={value}; this setting is not supported")
         needed = known.get(name, default.get(name))
         if value != needed:
-            raise InputError(f"the checkpoint has {name}={value}; only {needed} is known")
+            raise InputError(f"the checkpoint has {name}={value}; only {needed} is supported")
 
 
 def expect_complete(missing: list[str], unexpected: list[str]) -> None:
-    """Refuse weights of which some are missing or left over, by name."""
+    """Refuse weights of which some are missing or left over.
+
+    Raises:
+        InputError: Naming all of these.
+    """
     if missing or unexpected:
         raise InputError(f"weights do not match: missing {missing}, unexpected {unexpected}")
 
 
 def filled(model: Decoder, weights: Weights) -> Decoder:
-    """The model with these weights loaded, all of them."""
+    """The model with these weights loaded.
+
+    Raises:
+        InputError: If some weights are missing or left over.
+    """
     missing, unexpected = model.load_state_dict(weights, strict=False)
     tied = {"unembedding.weight"} if model.config.tie_embeddings else set()
     expect_complete([name for name in missing if name not in tied], unexpected)
@@ -173,7 +181,7 @@ def _shown(value: object) -> object:
 
 
 def _require_known_parts(model: Decoder) -> None:
-    """Every module is of a type whose computation the configuration fully describes."""
+    """Require modules of types whose computation the configuration fully describes."""
     if any(type(parameter.data) is not Tensor for parameter in model.parameters()):
         raise InputError(
             "the model has quantised weights (model.weight_bits); no checkpoint format is known "

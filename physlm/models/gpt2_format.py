@@ -17,7 +17,11 @@ from physlm.models.format_checks import (
 
 
 def gpt2_format(model: Decoder) -> tuple[Any, Weights]:
-    """The `transformers` configuration and weights of a GPT-2 that equals the model."""
+    """The `transformers` configuration and weights of a GPT-2 that equals the model.
+
+    Raises:
+        InputError: If the format cannot express the model.
+    """
     from transformers import GPT2Config
 
     config = model.config
@@ -48,7 +52,11 @@ def gpt2_format(model: Decoder) -> tuple[Any, Weights]:
 
 
 def from_gpt2(source: Any) -> Decoder:
-    """A decoder that equals a GPT-2 of `transformers`."""
+    """A decoder that equals a GPT-2 of `transformers`.
+
+    Raises:
+        InputError: If the checkpoint has settings that a decoder cannot express.
+    """
     theirs = source.config
     expect_settings(
         theirs,

@@ -36,6 +36,9 @@ def gpt_neox_format(model: Decoder) -> tuple[Any, Weights]:
 
     GPT-NeoX is GPT-2 with rotary positions, the papers' reference model, if its residual stream is
     sequential (``use_parallel_residual=False``).
+
+    Raises:
+        InputError: If the format cannot express the model.
     """
     from transformers import GPTNeoXConfig
 
@@ -77,7 +80,11 @@ def gpt_neox_format(model: Decoder) -> tuple[Any, Weights]:
 
 
 def from_gpt_neox(source: Any) -> Decoder:
-    """A decoder that equals a GPT-NeoX of `transformers`."""
+    """A decoder that equals a GPT-NeoX of `transformers`.
+
+    Raises:
+        InputError: If the checkpoint has settings that a decoder cannot express.
+    """
     theirs = source.config
     rope = theirs.rope_parameters
     known = {

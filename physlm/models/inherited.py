@@ -60,20 +60,25 @@ class InheritedConfig(ModelConfig):
     reinitialised: bool = field(default=False, metadata=LATER)
 
     def validate(self) -> None:
-        """Every value in its range."""
+        """Require every value in its range."""
         for name in ("rank", "embedding_rank"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name}={getattr(self, name)}; must be at least 0")
         if self.alpha <= 0:
             raise ValueError(f"alpha={self.alpha}; must be above 0")
         if self.tuning is Tuning.lora and not (self.rank or self.embedding_rank):
-            raise ValueError("tuning=lora with rank=0 and embedding_rank=0 trains nothing")
+            raise ValueError(
+                "tuning=lora with rank=0 and embedding_rank=0 trains nothing; raise one of them"
+            )
         if self.weight_bits is not None and not FEWEST_BITS <= self.weight_bits <= MOST_BITS:
             raise ValueError(
                 f"weight_bits={self.weight_bits}; must be from {FEWEST_BITS} to {MOST_BITS}"
             )
         if self.weight_bits is not None and self.tuning is Tuning.lora:
-            raise ValueError(f"weight_bits={self.weight_bits} with tuning=lora; nothing is trained")
+            raise ValueError(
+                f"weight_bits={self.weight_bits} with tuning=lora: a quantised model is not "
+                "trained; leave one of them out"
+            )
         if self.reinitialised and (self.weight_bits is not None or self.tuning is Tuning.lora):
             raise ValueError(
                 "reinitialised=true with tuning=lora or weight_bits: random weights are trained "

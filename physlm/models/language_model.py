@@ -190,8 +190,8 @@ class LanguageModel(nn.Module, ABC):
         """Attention weights after the softmax, layer by layer.
 
         Row t of a pattern holds the weights of token t, which sum to 1, or to less in checkpoints
-        whose attention has a sink that is no token. No gradient is kept. One layer's patterns are
-        held at a time.
+        whose attention has a sink that is not a token. No gradient is kept. One layer's patterns
+        are held at a time.
 
         Args:
             tokens: Token ids.
@@ -238,9 +238,9 @@ def chosen(numbers: Sequence[int] | None, n: int, what: str) -> list[int]:
     """The given numbers, or all from 0 to n - 1.
 
     Args:
-        numbers: Of states or layers; None for all.
-        n: How many the model has.
-        what: Their noun, for the error.
+        numbers: Numbers of states, layers or heads; None for all.
+        n: Number of them in the model.
+        what: ``state``, ``layer`` or ``head``, for the error.
 
     Raises:
         InputError: If one does not exist, or the list is empty.
@@ -249,7 +249,7 @@ def chosen(numbers: Sequence[int] | None, n: int, what: str) -> list[int]:
     if not wanted:
         raise InputError(f"{what}s=[]; give at least one {what}")
     if outside := [number for number in wanted if not 0 <= number < n]:
-        raise InputError(f"{what} {outside[0]} is not there; this model has 0 to {n - 1}")
+        raise InputError(f"{what} {outside[0]} does not exist; this model has 0 to {n - 1}")
     return wanted
 
 

@@ -18,7 +18,11 @@ from physlm.models.format_checks import (
 
 
 def llama_format(model: Decoder) -> tuple[Any, Weights]:
-    """The `transformers` configuration and weights of a Llama or Mistral that equals the model."""
+    """The `transformers` configuration and weights of a Llama or Mistral that equals the model.
+
+    Raises:
+        InputError: If the format cannot express the model.
+    """
     from transformers import LlamaConfig, MistralConfig
 
     config = model.config
@@ -58,7 +62,11 @@ def llama_format(model: Decoder) -> tuple[Any, Weights]:
 
 
 def from_llama(source: Any) -> Decoder:
-    """A decoder that equals a Llama or Mistral of `transformers`."""
+    """A decoder that equals a Llama or Mistral of `transformers`.
+
+    Raises:
+        InputError: If the checkpoint has settings that a decoder cannot express.
+    """
     theirs = source.config
     is_windowed = theirs.model_type == "mistral"  # Llama ignores this setting
     window = {"sliding_window": theirs.sliding_window} if is_windowed else {}

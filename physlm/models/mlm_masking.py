@@ -43,7 +43,7 @@ def masked(
         tokens: Token ids.
         may_be_chosen: False at padding.
         vocabulary_size: Number of tokens, which is also the mask's id.
-        fraction: Of the tokens, to be chosen.
+        fraction: Fraction of the tokens to choose.
 
     Source:
         Devlin et al. (2019), BERT, section 3.1.

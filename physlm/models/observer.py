@@ -1,4 +1,4 @@
-"""What receives the attention weights of every block in the same forward pass."""
+"""Observers, which receive the attention weights of every block during a forward pass."""
 
 from abc import ABC, abstractmethod
 

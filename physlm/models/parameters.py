@@ -43,7 +43,7 @@ class Declaration:
     """Properties of a parameter that a module declares; None leaves one to other modules.
 
     Attributes:
-        role: Under which it is counted, such as embedding, position, attention, mlp or norm.
+        role: Role under which it is counted, such as embedding, attention, mlp or norm.
         decays: Whether weight decay applies to it.
         start: Its initialisation, or a function that draws it from a generator of its own.
         is_residual: Whether its output is added to the residual stream; its normally distributed
@@ -87,7 +87,8 @@ def roles(model: nn.Module) -> dict[str, str]:
     """The role of each parameter, by name.
 
     Raises:
-        InputError: Naming a parameter whose role nothing declares, or a declaration of nothing.
+        InputError: Naming a parameter whose role nothing declares, or a declared attribute that
+            does not exist.
     """
     _require_attributes(model)
     return _known(model, "role", "its role")
@@ -97,7 +98,8 @@ def decays(model: nn.Module) -> dict[str, bool]:
     """Whether each parameter decays, by name.
 
     Raises:
-        InputError: Naming a parameter whose decay nothing declares, or a declaration of nothing.
+        InputError: Naming a parameter whose decay nothing declares, or a declared attribute that
+            does not exist.
     """
     _require_attributes(model)
     return _known(model, "decays", "whether it decays")

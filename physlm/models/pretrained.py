@@ -21,8 +21,8 @@ def load_pretrained(folder: Path | str, dtype: torch.dtype | str = "auto") -> "P
     """The causal model of a folder, with its tokenizer.
 
     Args:
-        folder: With ``config.json``, weights as safetensors, and a tokenizer.
-        dtype: Of the weights in memory; ``auto`` is that of the files.
+        folder: Folder with ``config.json``, weights as safetensors, and a tokenizer.
+        dtype: Dtype of the weights in memory; ``auto`` is that of the files.
 
     Raises:
         InputError: If the folder holds no checkpoint of a causal model with its tokenizer.
@@ -37,8 +37,8 @@ class Pretrained(LanguageModel):
     a few tokens, and verified: composed, they must give the model's own scores.
 
     Args:
-        folder: Of the checkpoint.
-        dtype: Of its weights in memory; ``auto`` is that of the files.
+        folder: Folder of the checkpoint.
+        dtype: Dtype of the weights in memory; ``auto`` is that of the files.
         model: The model, if its weights are not those of the files.
 
     Attributes:

@@ -29,11 +29,11 @@ class Parts:
     """The parts of a model between its embedding and its scores.
 
     Attributes:
-        blocks: In the order in which they run.
+        blocks: The blocks, in the order in which they run.
         norm: Final norm; None if the head reads the last state itself.
-        head: From normed states to scores, with its bias if it has one.
-        scale: Scores are multiplied by it.
-        soft_cap: Scores z become cap x tanh(z / cap); None if they do not.
+        head: Output head, from normed states to scores, with its bias if it has one.
+        scale: Factor of the scores.
+        soft_cap: Cap of the scores z, which become cap x tanh(z / cap); None for no cap.
     """
 
     blocks: Sequence[nn.Module]
@@ -74,7 +74,8 @@ class Parts:
             model(tokens)
         if missing := [number for number in layers if number not in found]:
             raise InputError(
-                f"{type(model).__name__}: block {missing[0]} returns no attention weights"
+                f"{type(model).__name__}: block {missing[0]} returns no attention weights, so they "
+                "cannot be shown"
             )
         return found
 
@@ -109,9 +110,9 @@ def stream_of(
     """The residual stream at chosen states, from one pass in which states may be replaced.
 
     Args:
-        model: Of `transformers`.
+        model: Model of `transformers`.
         blocks: Its blocks.
-        tokens: Read by the model.
+        tokens: Tokens that the model reads.
         states: Numbers of blocks applied, up to all of them.
         given: Replacements of states, by number.
     """
@@ -165,7 +166,7 @@ def _blocks(model: Any, tokens: Tensor) -> list[nn.Module]:
             model(tokens, use_cache=False)
         if _is_stream(seen, n_layers):
             return blocks
-    raise _unknown(model, f"no list of {n_layers} modules reads each the output of the one before")
+    raise _unknown(model, f"no {n_layers} modules run each on the output of the one before")
 
 
 def _watch_into(seen: list[tuple[int, Any, Any]], k: int) -> Callable[..., None]:
@@ -264,7 +265,7 @@ def _require_readout(model: Any, parts: Parts, tokens: Tensor) -> None:
 
 
 def _pattern_hook(found: dict[int, Tensor], number: int, seq_len: int) -> Callable[..., None]:
-    """A hook that keeps the first output that is a map of attention."""
+    """A hook that keeps the first output that is an attention map."""
 
     def hook(_: nn.Module, __: tuple[Any, ...], out: Any) -> None:
         for part in out if isinstance(out, tuple) else ():

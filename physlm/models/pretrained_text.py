@@ -18,7 +18,7 @@ from physlm.models.thoughts import ends_within_thoughts, without_thoughts
 
 _TOKENIZERS = ("tokenizer.json", "tokenizer_config.json", "tokenizer.model", "vocab.json")
 _CONTEXT = 8  # tokens that decide how the next one is written
-_INCOMPLETE = "\ufffd"  # how a character is decoded of which some bytes are missing
+_INCOMPLETE = "\ufffd"  # how a character with missing bytes is decoded
 _SPACE = "\u2581"  # in pieces of SentencePiece, whose decoder drops a text's first space
 # Some chat templates state the date; a result must not depend on the day of the run.
 _ONE_DAY = "{% macro strftime_now(format) %}26 Jul 2024{% endmacro %}"
@@ -44,10 +44,10 @@ class PretrainedText(Answering):
     """A causal model that reads and writes text.
 
     Args:
-        tokenizer: Of the model.
-        model: Of `transformers`.
+        tokenizer: Tokenizer of the model.
+        model: Model of `transformers`.
         folder: Where both are from, for errors.
-        longest_window: Tokens that the model can read at once; None where there is no limit.
+        longest_window: Tokens that the model can read at once; None for no limit.
 
     Raises:
         InputError: If the tokenizer has no token for padding.
@@ -60,7 +60,10 @@ class PretrainedText(Answering):
         tokenizer.padding_side = "left"
         if tokenizer.pad_token is None:
             if tokenizer.eos_token is None:
-                raise InputError(f"{folder}: its tokenizer has neither a pad nor an eos token")
+                raise InputError(
+                    f"{folder}: its tokenizer has neither a pad nor an eos token; set one in "
+                    "tokenizer_config.json"
+                )
             tokenizer.pad_token = tokenizer.eos_token
         self.ends = _ends(model.generation_config, tokenizer)
 
@@ -91,7 +94,7 @@ class PretrainedText(Answering):
         """Require that the tokenizer preserves the texts and that texts and answers fit the model.
 
         Raises:
-            InputError: If one does not.
+            InputError: If a text is not preserved, or is too long.
         """
         for text, row in zip(texts, self._rows(texts), strict=True):
             self._require_preserved(text, row)
@@ -101,18 +104,18 @@ class PretrainedText(Answering):
         """Require that the model has the texts' tokens, and positions for texts and answers.
 
         Args:
-            texts: Prompts.
-            max_tokens: Of each answer.
+            texts: The prompts.
+            max_tokens: Maximum number of tokens of each answer.
             remedy: How to shorten texts and answers, for the error.
 
         Raises:
-            InputError: If it does not.
+            InputError: If it lacks tokens or positions.
         """
         rows = self._rows(texts)
         longest, largest = max(map(len, rows)) + max_tokens, max(map(max, rows))
         if self.longest_window is not None and longest > self.longest_window:
             raise InputError(
-                f"questions and answers have up to {longest} tokens, this model reads "
+                f"questions and answers have up to {longest} tokens, but this model reads "
                 f"{self.longest_window}; {remedy}"
             )
         self._require_embedded(max(largest, self.tokenizer.pad_token_id))
@@ -134,7 +137,7 @@ class PretrainedText(Answering):
         """Token ids of a text as it is, without chat template, after the tokens that begin a text.
 
         Raises:
-            InputError: If there is none, or the tokenizer is not that of the model.
+            InputError: If the text has no tokens, or the tokenizer is not that of the model.
         """
         with quiet():  # it warns of texts that are longer than a window
             row = self._ids(text)
@@ -188,10 +191,10 @@ class PretrainedText(Answering):
         other decoding settings of the folder are ignored.
 
         Args:
-            prompts: Read together.
-            max_tokens: Of each answer, thoughts included.
-            temperature: Of sampling among all tokens; 0 takes the likeliest one.
-            seed: Of sampling.
+            prompts: The prompts, which are read together.
+            max_tokens: Maximum number of tokens of each answer, thoughts included.
+            temperature: Temperature of sampling among all tokens; 0 takes the likeliest one.
+            seed: Seed of sampling.
 
         Returns:
             Texts without thoughts; None where the model was still thinking after ``max_tokens``.
@@ -236,7 +239,7 @@ class PretrainedText(Answering):
         """Require that a text's tokens hold all of its letters and digits."""
         if _letters(text) not in _letters(read := self.tokenizer.decode(row)):
             raise InputError(
-                f"its tokenizer reads {text[-60:]!r} as {read[-60:]!r}; save the whole "
+                f"the model's tokenizer reads {text[-60:]!r} as {read[-60:]!r}; save the whole "
                 "tokenizer in the checkpoint's folder"
             )
 
@@ -245,8 +248,8 @@ class PretrainedText(Answering):
         n_embedded = self.model.get_input_embeddings().num_embeddings
         if token >= n_embedded:
             raise InputError(
-                f"its tokenizer has token {token}, the model only {n_embedded}; save the "
-                "tokenizer of this model in its folder"
+                f"the model's tokenizer has token {token}, but the model only {n_embedded} tokens; "
+                "save the tokenizer of this model in its folder"
             )
 
     def _rows(self, texts: Sequence[str]) -> list[list[int]]:

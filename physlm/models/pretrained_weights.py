@@ -43,8 +43,8 @@ def load_causal_model(folder: Path, dtype: torch.dtype | str) -> Any:
     A multimodal model is read whole, and given text alone.
 
     Args:
-        folder: Of the checkpoint.
-        dtype: Of the weights in memory; ``auto`` is that of the files.
+        folder: Folder of the checkpoint.
+        dtype: Dtype of the weights in memory; ``auto`` is that of the files.
 
     Raises:
         InputError: If the folder cannot be read, or its weights are not exactly the model's.
@@ -128,8 +128,8 @@ def require_complete(folder: Path, report: Mapping[str, Any]) -> None:
     The library fills missing weights with random numbers, and only warns.
 
     Args:
-        folder: Of the checkpoint.
-        report: What ``from_pretrained(..., output_loading_info=True)`` returns beside the model.
+        folder: Folder of the checkpoint.
+        report: What ``from_pretrained(..., output_loading_info=True)`` returns besides the model.
 
     Raises:
         InputError: Naming the folder, how many weights are wrong, and the first of them.
@@ -176,7 +176,10 @@ def _require_as_configured(folder: Path, model: Any) -> None:
     config = model.config.get_text_config()
     method = (getattr(model.config, "quantization_config", None) or {}).get("quant_method")
     if method is not None and getattr(model, "hf_quantizer", None) is None:
-        raise InputError(f"{folder} is quantised by {method}, which transformers does not know")
+        raise InputError(
+            f"{folder} is quantised by {method}, which transformers does not know; give the model "
+            "without quantisation"
+        )
     written = model.get_output_embeddings()
     if getattr(config, "tie_word_embeddings", False) and model._tied_weights_keys and written:
         read = model.get_input_embeddings().weight
@@ -212,7 +215,7 @@ def _json(file: Path) -> Any:
     try:
         return json.loads(file.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise InputError(f"{file} is no JSON ({error}); copy it again") from error
+        raise InputError(f"{file} is not valid JSON ({error}); copy it again") from error
 
 
 def _require_no_code(file: Path, content: Any) -> None:

@@ -48,7 +48,9 @@ def quantised(model: LanguageModel, *, bits: int, group_size: int) -> Transforme
 
 
 def require_quantisable(model: LanguageModel, group_size: int) -> None:
-    """Require that weights of blocks, norms and Canon aside, are of linear layers in whole groups.
+    """Require that all weights of blocks except norms and Canon can be quantised.
+
+    They must belong to linear layers, whose rows are whole groups.
 
     Raises:
         InputError: Naming the weight that violates it.
@@ -62,7 +64,8 @@ def require_quantisable(model: LanguageModel, group_size: int) -> None:
         is_filter = isinstance(modules[owner], Canon)
         if owner not in linear and declared.role != "norm" and not is_filter:
             raise InputError(
-                f"model.weight_bits: blocks.{name} is no linear layer's; only these are quantised"
+                f"model.weight_bits: blocks.{name} does not belong to a linear layer; only linear "
+                "layers can be quantised"
             )
     for name, layer in linear.items():
         if layer.in_features % group_size:

@@ -37,7 +37,7 @@ def matched_width(config: "TransformerConfig") -> int:
     """The hidden width of the MLP with which a block is closest in size to a plain one.
 
     A plain block has attention with rotary positions and no Canon, and an MLP of ``mlp_ratio``.
-    What embeds tokens, positions or distances does not count.
+    Embeddings of tokens, positions and distances do not count.
     """
     unit = 1 if config.experts is None else config.experts.n_experts  # experts share evenly
     empty, wider = (_block(config, hidden) for hidden in (0, unit))
@@ -53,7 +53,9 @@ def require_matched(config: "TransformerConfig") -> None:
         ValueError: If there is none.
     """
     if config.mlp is MlpKind.none:
-        raise ValueError("is_size_matched=true with mlp=none; the width of the MLP is what matches")
+        raise ValueError(
+            "is_size_matched=true with mlp=none, but it sets the width of the MLP; leave it out"
+        )
     wanted, hidden = _plain_block(config), matched_width(config)
     found = _block(config, hidden)
     if hidden < 1 or abs(found - wanted) > _TOLERANCE * wanted:

@@ -23,8 +23,9 @@ class Place:
         rows: The row of each token: 0, 1, 2, ... for the next tokens of all rows.
         positions: Position of each token, which is its column in every layer's keys and values.
         columns: Columns that any token may see, including those of the tokens.
-        mask: Which of them each token sees; None for all, where the last column is every one's own.
-        is_part: Whether rows may be missing, or be there several times.
+        mask: Which of them each token sees; None for all, and then the last column is each token's
+            own.
+        is_part: Whether rows may be missing or repeated.
     """
 
     rows: Int[Tensor, " batch"]
@@ -76,8 +77,8 @@ class BlockState(MixerState):
     """Decoding state of one block.
 
     Attributes:
-        mixer: That of its mixer.
-        convolutions: Those of all convolutions in the block, by number.
+        mixer: State of its mixer.
+        convolutions: States of all convolutions in the block, by number.
     """
 
     mixer: MixerState

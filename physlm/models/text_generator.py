@@ -19,10 +19,10 @@ class LocalWriter:
     """A causal model in a local `transformers` folder, with its tokenizer.
 
     Args:
-        folder: Of the checkpoint.
-        max_tokens: Of each answer.
-        temperature: Of sampling; 0 takes the likeliest token.
-        seed: Of sampling.
+        folder: Folder of the checkpoint.
+        max_tokens: Maximum number of tokens of each answer.
+        temperature: Temperature of sampling; 0 takes the likeliest token.
+        seed: Seed of sampling.
         batch_size: Prompts read at once.
 
     Raises:
@@ -63,10 +63,10 @@ class EndpointWriter:
     A key is sent if the environment has ``OPENAI_API_KEY``.
 
     Args:
-        address: Such as ``http://localhost:8000/v1``.
-        model: Its name there.
-        max_tokens: Of each answer, thoughts included.
-        temperature: Of sampling.
+        address: Address of the API, such as ``http://localhost:8000/v1``.
+        model: Name of the model there.
+        max_tokens: Maximum number of tokens of each answer, thoughts included.
+        temperature: Temperature of sampling.
         request: Further fields of every request, or replacements; None removes one.
         batch_size: Requests at once.
         n_retries: Times a request is sent again when the server is down, busy or fails.
@@ -99,7 +99,7 @@ class EndpointWriter:
         After an error no further prompt is sent; pending answers are awaited and yielded.
 
         Raises:
-            InputError: If the endpoint is down, refuses, or its responses are no chat completions.
+            InputError: If the endpoint is down, refuses, or its responses are not chat completions.
         """
         answers = asked(self.endpoint, prompts, self.batch_size)
         return ((number, text or "") for number, text in answers)

@@ -22,7 +22,7 @@ def without_thoughts(text: str, *, is_thinking: bool = False) -> str | None:
     """The answer in what a model wrote; None if it was cut off before its thoughts ended.
 
     Args:
-        text: With the special tokens of its tokenizer; some models use them as tags of thoughts.
+        text: Text with the tokenizer's special tokens, which some models use as tags of thoughts.
         is_thinking: Whether the prompt ends within a thought, so that the text holds the closing
             tag only.
     """
@@ -34,5 +34,5 @@ def without_thoughts(text: str, *, is_thinking: bool = False) -> str | None:
 
 
 def ends_within_thoughts(prompt: str) -> bool:
-    """Whether a chat template opens the thoughts that the model continues."""
+    """Whether a prompt ends with an opening tag of thoughts, as some chat templates write it."""
     return any(found.end() == len(prompt.rstrip()) for found in _BEGIN.finditer(prompt))

@@ -177,7 +177,7 @@ class Transformer(LanguageModel):
 
         Args:
             x: State ``first``.
-            context: Of all blocks.
+            context: Context of all blocks.
             first: Number of the first block to run.
             last: Number of the last state; None for state L.
         """
@@ -271,7 +271,10 @@ def without_layer(model: LanguageModel, layer: int) -> Transformer:
     """
     shorter = copy.deepcopy(transformer(model, "removing a layer"))
     if not (0 <= layer < shorter.n_layers and shorter.n_layers > 1):
-        raise InputError(f"layer={layer} cannot be removed from {shorter.n_layers} layers")
+        raise InputError(
+            f"layer={layer} cannot be removed from {shorter.n_layers} layers; must be one of them, "
+            "and leave another"
+        )
     del shorter.blocks[layer]
     shorter.config = replace(shorter.config, n_layers=shorter.n_layers)
     return shorter

@@ -23,7 +23,7 @@ def save_transformers(model: Decoder, folder: Path, place: TokenIds | None = Non
 
     Args:
         model: The decoder.
-        folder: Gets the configuration and the weights.
+        folder: Receives the configuration and the weights.
         place: Ids of the model's tokens in a larger tokenizer; None: they keep theirs.
 
     Raises:
@@ -61,7 +61,7 @@ def load_transformers(folder: Path) -> Decoder:
     }
     kind = source.config.model_type
     if kind not in readers:
-        raise InputError(f"{folder} holds a {kind} model; only {', '.join(readers)} are known")
+        raise InputError(f"{folder} holds a {kind} model; only {', '.join(readers)} are supported")
     return readers[kind](source)
 
 

@@ -236,7 +236,7 @@ def test_a_new_task_needs_pretraining_with_its_words(monkeypatch):
     monkeypatch.setitem(VERSIONS, 2, tuple(tasks()["zodiac"].texts()))
     with pytest.raises(
         ValueError,
-        match=r"zodiac.*' zodiacal' is not in the vocabulary .*; run it with "
+        match=r"zodiac.*' zodiacal' is not in the vocabulary .*; pretrain with "
         r"data.include_question_vocabulary=true data.question_vocabulary=2$",
     ):
         ManipulationConfig(tasks=["zodiac"]).follow(first, SEED)

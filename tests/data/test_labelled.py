@@ -103,9 +103,9 @@ def test_training_never_reads_a_valid_text_of_a_held_out_problem():
         ("sums", (5, "operator", 5), "n_errors=5 exceeds n_steps=4; lower it"),
         ("people", (61, "swapped", 1), "n_problems=61 exceeds n_people=60"),
         ("people", (5, "swapped", 7), "n_errors=7 exceeds the 6 attributes"),
-        ("people", (5, "unknown", 2), "n_errors=2; a name is unknown once"),
-        ("brackets", (5, "swap", 9), "n_errors=9: only 0 of 5 texts can be made wrong so"),
-        ("grammar", (5, "subtree_swap", 50), "only 0 of 200 texts can be made wrong so"),
+        ("people", (5, "unknown", 2), "n_errors=2; must be 1 with corruption=unknown"),
+        ("brackets", (5, "swap", 9), "n_errors=9: only 0 of 5 texts can be corrupted so"),
+        ("grammar", (5, "subtree_swap", 50), "only 0 of 200 texts can be corrupted so"),
     ],
 )
 def test_what_cannot_be_written_is_refused_in_one_line(name, arguments, message):
@@ -116,7 +116,7 @@ def test_what_cannot_be_written_is_refused_in_one_line(name, arguments, message)
 
 def test_texts_without_a_value_of_each_field_are_refused():
     one = texts_of("sums", "operator", 1)
-    with pytest.raises(ValueError, match="one value of each field a text"):
+    with pytest.raises(ValueError, match="one value per text in each field"):
         LabelledTexts(
             one.tokens[:1],
             one.is_valid,
@@ -154,5 +154,5 @@ def test_texts_without_a_wrong_version_are_passed_over():
     blocks = [([one, one + 1], [None, one + 5]), ([one + 2, one + 3], [one + 6, None]), ([], [])]
     valid, wrong = collected(2, lambda number: blocks[number], "swap")
     assert [text.tolist() for text in (*valid, *wrong)] == [[1], [2], [5], [6]]
-    with pytest.raises(ValueError, match="swap: only 2 of 4 texts can be made wrong so"):
+    with pytest.raises(ValueError, match="swap: only 2 of 4 texts can be corrupted so"):
         collected(3, lambda number: blocks[number], "swap")

@@ -179,7 +179,7 @@ def test_more_problems_than_are_held_out_are_refused():
 def test_the_checker_refuses_what_is_no_text():
     corpus = sums()
     texts = corpus.held_out(0, 2)
-    with pytest.raises(ValueError, match="texts of 36 tokens; with 4 steps they have 37"):
+    with pytest.raises(ValueError, match="texts have 36 tokens; with n_steps=4 they must have 37"):
         first_wrong_step(texts[:, :-1], 23, 4)
     texts[1, 2] = 5
     with pytest.raises(ValueError, match="text 1 states no problem"):

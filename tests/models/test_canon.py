@@ -186,10 +186,10 @@ def test_layers_that_there_are_not_are_refused(changes, message):
     ("changes", "message"),
     [
         ({"mlp": MlpKind.none}, "canon.positions=ABCD with mlp=none"),
-        ({"n_experts": 4}, "canon.positions=ABCD with n_experts=4; .* leave D out"),
+        ({"n_experts": 4}, "canon.positions=ABCD with n_experts=4, .* leave D out"),
         (
             {"position": PositionEncoding.none, "mixer": RunningMeanConfig()},
-            "canon.positions=ABCD; mixer=running_mean has no B",
+            "canon.positions=ABCD, but mixer=running_mean has no B",
         ),
     ],
 )

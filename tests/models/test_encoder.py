@@ -135,7 +135,7 @@ def test_an_encoder_learns_what_both_sides_tell():
         ({"position": PositionEncoding.uniform}, "position=uniform looks back only"),
         ({"position": PositionEncoding.position_only}, "position=position_only looks back only"),
         ({"position": PositionEncoding.alibi}, "position=alibi looks back only"),
-        ({"canon": CanonConfig(positions="A")}, "canon.positions=A; Canon looks back only"),
+        ({"canon": CanonConfig(positions="A")}, "canon.positions=A, but Canon looks back only"),
         ({"masked_fraction": 0.0}, "masked_fraction=0.0"),
         ({"masked_fraction": 1.5}, "masked_fraction=1.5"),
         ({"n_heads": 3}, "d_model=32 is not divisible"),

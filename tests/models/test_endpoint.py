@@ -41,8 +41,8 @@ def test_a_busy_endpoint_is_asked_again(endpoint, persons):
     [
         ([(401, "who are\nyou?")], "answers 401 who are you?"),
         ([(500, "broken")] * 2, "answers 500 broken"),
-        ([(200, "<html>")] * 2, "answers '<html>', not as chat completions do"),
-        ([(200, '{"choices": []}')] * 2, "not as chat completions do"),
+        ([(200, "<html>")] * 2, "answers '<html>', which is not a chat completion"),
+        ([(200, '{"choices": []}')] * 2, "which is not a chat completion"),
     ],
 )
 def test_an_endpoint_that_answers_garbage_is_one_line(endpoint, behaviour, message):
@@ -60,7 +60,7 @@ def test_garbage_costs_a_retry(endpoint, persons):
 
 
 def test_an_endpoint_that_is_down_is_one_line():
-    with pytest.raises(InputError, match="does not answer .*; see that it is up and run again"):
+    with pytest.raises(InputError, match="does not answer .*; check that it is up and run again"):
         list(writer("http://127.0.0.1:9/v1", n_retries=0)(["Tell."]))
 
 
@@ -71,7 +71,9 @@ def test_an_endpoint_that_is_down_is_one_line():
 )
 def test_a_long_wait_that_a_server_asks_for_ends_the_attempt_with_its_words(endpoint, wait):
     Endpoint.behaviour[:] = [(429, "quota of the hour used up", ("Retry-After", wait))]
-    with pytest.raises(InputError, match=r"quota of the hour used up, .* back in 3\d\d\d s; what"):
+    with pytest.raises(
+        InputError, match=r"quota of the hour used up, .* back in 3\d\d\d s; run again"
+    ):
         list(writer(endpoint)(["Tell."]))
     assert len(Endpoint.requests) == 1
 
@@ -82,7 +84,7 @@ def test_waits_are_said(endpoint, monkeypatch):
     Endpoint.behaviour[:] = [(503, "busy", ("Retry-After", "0")), (429, "slow down")]
     list(writer(endpoint, say=said.append)(["Tell of Ann B. C."]))
     (line,) = said
-    assert re.search(r"answers 429 slow down; asks again in 1 s \(2 of n_retries=5\), Ctrl-C", line)
+    assert re.search(r"answers 429 slow down; retries in 1 s \(2 of n_retries=5\), Ctrl-C", line)
 
 
 def test_a_server_that_asks_for_fewer_requests_gets_none_for_a_while(endpoint):

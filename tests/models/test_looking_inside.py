@@ -92,11 +92,11 @@ def test_attention_patterns_come_in_the_order_of_the_layers_given(layers):
 @pytest.mark.parametrize(
     ("look", "message"),
     [
-        (lambda m: m.residuals(tokens(), [3]), r"state 3 is not there; this model has 0 to 2"),
-        (lambda m: m.residuals(tokens(), [-1]), "state -1 is not there"),
+        (lambda m: m.residuals(tokens(), [3]), r"state 3 does not exist; this model has 0 to 2"),
+        (lambda m: m.residuals(tokens(), [-1]), "state -1 does not exist"),
         (lambda m: m.residuals(tokens(), []), r"states=\[\]; give at least one"),
-        (lambda m: m.forward_from(torch.zeros(2, 12, 32), 3), "state 3 is not there"),
-        (lambda m: m.attention_patterns(tokens(), [2]), "layer 2 is not there"),
+        (lambda m: m.forward_from(torch.zeros(2, 12, 32), 3), "state 3 does not exist"),
+        (lambda m: m.attention_patterns(tokens(), [2]), "layer 2 does not exist"),
     ],
 )
 def test_states_and_layers_that_are_not_there_are_refused(look, message):
@@ -133,7 +133,7 @@ def test_a_mixer_of_somebody_else_generates_as_it_reads():
 )
 def test_what_a_mixer_does_not_go_by_is_refused(given):
     settings = {"position": PositionEncoding.none, "mixer": RunningMeanConfig()}
-    with pytest.raises(ValueError, match=f"{next(iter(given))}=.*; mixer=running_mean"):
+    with pytest.raises(ValueError, match=f"{next(iter(given))}=.*, but mixer=running_mean"):
         DecoderConfig(**(settings | given))
 
 

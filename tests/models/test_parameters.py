@@ -167,7 +167,7 @@ def test_a_kernel_of_three_dimensions_is_what_its_module_says():
     assert torch.equal(first, torch.full((32, 1, 4), 0.25))
     assert out.weight.std().item() == pytest.approx(0.3 / math.sqrt(2 * 2), rel=0.1)
     assert not out.bias.any()
-    with pytest.raises(InputError, match="blocks.0.canon.kernel is no linear layer's"):
+    with pytest.raises(InputError, match="blocks.0.canon.kernel does not belong to a linear layer"):
         require_quantisable(model, 32)
 
 

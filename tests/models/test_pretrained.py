@@ -44,9 +44,7 @@ def test_blocks_that_are_no_stream_are_refused(llama):
     block.register_forward_pre_hook(
         lambda _, args, kwargs: ((args[0] * 2, *args[1:]), kwargs), with_kwargs=True
     )
-    with pytest.raises(
-        InputError, match="no list of 3 modules reads each the output of the one before"
-    ):
+    with pytest.raises(InputError, match="no 3 modules run each on the output of the one before"):
         llama.residuals(TOKENS)
 
 

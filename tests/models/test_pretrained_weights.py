@@ -95,7 +95,7 @@ def test_a_configuration_that_the_library_cannot_follow_is_refused(tmp_path, cha
     ("name", "text", "message"),
     [
         ("adapter_config.json", "{}", "holds an adapter to another model"),
-        ("generation_config.json", "{", "generation_config.json is no JSON"),
+        ("generation_config.json", "{", "generation_config.json is not valid JSON"),
         (
             "model.safetensors.index.json",
             '{"metadata": {}, "weight_map": {"w": "1.safetensors"}}',

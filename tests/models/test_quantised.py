@@ -83,7 +83,7 @@ def test_groups_that_do_not_divide_a_row_are_named():
 
 
 def test_experts_are_refused():
-    with pytest.raises(InputError, match=r"blocks.0.mlp.up is no linear layer's"):
+    with pytest.raises(InputError, match=r"blocks.0.mlp.up does not belong to a linear layer"):
         require_quantisable(model(n_experts=4), 32)
 
 

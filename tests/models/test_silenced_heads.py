@@ -55,7 +55,10 @@ class NoHeads(Mixer):
 
 def test_heads_that_are_not_there_are_refused():
     model = build(KINDS[0])
-    for heads, message in (([(2, 0)], "layer 2 is not there"), ([(0, 4)], "head 4 is not there")):
+    for heads, message in (
+        ([(2, 0)], "layer 2 does not exist"),
+        ([(0, 4)], "head 4 does not exist"),
+    ):
         with pytest.raises(InputError, match=message):
             without_heads(model, heads)
     model.blocks[0].attention = NoHeads()

@@ -103,7 +103,7 @@ def test_a_checkpoint_of_transformers_scores_alike_here(tmp_path, kind, settings
 @pytest.mark.parametrize(
     ("style", "changes", "message"),
     [
-        ("no mlp", {}, "model.mlp=none; a .* checkpoint needs gelu; exported are GPT-2"),
+        ("no mlp", {}, "model.mlp=none; a .* checkpoint needs gelu; the formats are GPT-2"),
         ("no position", {}, "model.position=none; a GPT-NeoX checkpoint needs rope"),
         ("relative", {}, "model.position=relative; a GPT-NeoX checkpoint needs rope"),
         ("gpt2", {"has_bias": False}, "model.has_bias=False; a GPT-NeoX checkpoint needs True"),

@@ -1,1 +1,1 @@
-"""Balanced brackets of several types, in words of one length."""
+"""Balanced brackets of several types, in words of a fixed length."""

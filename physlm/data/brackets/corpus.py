@@ -1,4 +1,4 @@
-"""Brackets: uniform Dyck words of one length."""
+"""Brackets: uniform Dyck words of a fixed length."""
 
 import math
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ _PAIRS = ("()", "[]", "{}", "<>")
 @register("data", "brackets")
 @dataclass(kw_only=True, slots=True)
 class BracketsConfig(FixedLengthConfig):
-    """Balanced brackets: all words of ``n_brackets`` are equally likely.
+    """Balanced brackets: all words of ``n_brackets`` brackets are equally likely.
 
     A problem is a shape, a word without the types of its brackets: the words of held-out shapes are
     never trained on, whatever their types. In a corrupted training text one closing bracket has
@@ -42,11 +42,13 @@ class BracketsConfig(FixedLengthConfig):
     seq_len: int = 65  # the tokens of one text of 64 brackets
 
     def validate(self) -> None:
-        """Every value in its range."""
+        """Require every value in its range."""
         FixedLengthConfig.validate(self)
         require_at_least(self, 4, "n_brackets")
         if self.n_brackets % 2:
-            raise ValueError(f"n_brackets={self.n_brackets}; must be even, half of them close")
+            raise ValueError(
+                f"n_brackets={self.n_brackets}; must be even, since half of them close"
+            )
         if not 1 <= self.n_types <= len(_PAIRS):
             raise ValueError(f"n_types={self.n_types}; must be from 1 to {len(_PAIRS)}")
         if self.corrupted_fraction and self.n_types == 1:
@@ -150,7 +152,8 @@ class BracketsCorpus(FixedLengthCorpus):
         """Words of held-out shapes, each also with ``n_errors`` disjoint pairs swapped.
 
         Raises:
-            ValueError: If an argument is out of range, or too few words can be swapped so often.
+            ValueError: If an argument is out of range, or too few words have ``n_errors`` such
+                pairs.
         """
         require_labelled_arguments(n_problems, corruption, n_errors, SWAPS)
         kind, rng = Swap(corruption), stream(self.seed, "labelled", corruption, n_errors)

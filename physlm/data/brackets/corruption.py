@@ -1,4 +1,4 @@
-"""Words of brackets with some of them swapped, which has the same brackets in another order."""
+"""Bracket words with pairs of brackets swapped: the same brackets in another order."""
 
 from enum import Enum
 
@@ -11,8 +11,8 @@ Words = Int32[np.ndarray, "texts brackets"]
 class Swap(str, Enum):
     """Which brackets change places.
 
-    ``swap``: an opening and a closing one. ``types``: two that both open, or both close, of
-    different types, so that only the types change.
+    ``swap``: an opening and a closing one. ``types``: two opening or two closing ones of different
+    types, so that only the types change.
     """
 
     swap = "swap"
@@ -31,7 +31,7 @@ def swapped(
         words: The words.
         kind: Which brackets change places.
         n_errors: Number of pairs.
-        rng: Of the pairs.
+        rng: Draws the pairs.
     """
     found, rows = words.copy(), np.arange(len(words))
     is_free = np.ones(words.shape, dtype=bool)

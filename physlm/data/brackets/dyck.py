@@ -14,7 +14,7 @@ Shapes = Bool[np.ndarray, "texts brackets"]
 
 @cache
 def n_completions(n_brackets: int) -> Int64[np.ndarray, "remaining depths"]:
-    """The number of ways to end a word, by brackets that remain and by depth.
+    """The number of ways to complete a word, by the number of remaining brackets and the depth.
 
     Only depths that a word of this length can reach are counted; the number of all shapes is that
     of ``n_brackets`` remaining at depth 0.
@@ -37,12 +37,12 @@ def n_shapes(n_brackets: int) -> int:
 
 
 def shapes_of(numbers: Int64[np.ndarray, " texts"], n_brackets: int) -> Shapes:
-    """The shapes of some numbers, which count all shapes from 0; True where a bracket opens."""
+    """The shapes with these numbers, counted from 0; True where a bracket opens."""
     ways = n_completions(n_brackets)
     is_open = np.empty((len(numbers), n_brackets), dtype=bool)
     depth, rest = np.zeros_like(numbers), numbers.copy()
     for t in range(n_brackets):
-        # Words that go on with an opening bracket are numbered before those that close one.
+        # Words that continue with an opening bracket are numbered before those that close one.
         n_opening = ways[n_brackets - t - 1, depth + 1]
         is_open[:, t] = rest < n_opening
         rest -= np.where(is_open[:, t], 0, n_opening)
@@ -108,7 +108,7 @@ def opening_probabilities(is_open: Shapes) -> Float64[np.ndarray, "texts bracket
 
 
 def binary_entropies(p: Float64[np.ndarray, "*any"]) -> Float64[np.ndarray, "*any"]:
-    """Entropy of an event of each probability, in nats; 0 for what is certain."""
+    """Entropy of an event of each probability, in nats; 0 at the probabilities 0 and 1."""
     both = np.stack([p, 1 - p])
     found: np.ndarray = -(both * np.log(np.where(both > 0, both, 1.0))).sum(axis=0)
     return found

@@ -10,8 +10,8 @@ from physlm.data.splitmix import next_bits, stream_of, unit
 
 
 @compiled
-def endings(n, tables, rule_weights, spans, expected, end_weight, key, n_endings):  # type: ignore[no-untyped-def]
-    """Completions of the first n tokens of a string, drawn ``n_endings`` times.
+def completions(n, tables, rule_weights, spans, expected, end_weight, key, n_completions):  # type: ignore[no-untyped-def]
+    """Completions of the first n tokens of a string, drawn ``n_completions`` times.
 
     The next terminal, or the end of the string, is drawn in proportion to the weight with which
     it is expected. Then, from the last level up, the rule that expects it is drawn together with
@@ -20,26 +20,26 @@ def endings(n, tables, rule_weights, spans, expected, end_weight, key, n_endings
     Args:
         n: Tokens of the prefix.
         tables: The grammar.
-        rule_weights: Of every rule.
+        rule_weights: Weight of every rule.
         spans: Constituents of the prefix.
         expected: Weight with which each symbol begins at each position, from `spans.forward`.
         end_weight: Weight of the end of the string after n tokens.
-        key: Of the random streams, one for each completion.
-        n_endings: Number of completions.
+        key: Key of the random streams, one for each completion.
+        n_completions: Number of completions.
 
     Returns:
         Tokens, and where each completion starts.
     """
     longest = tables.longest[0]
-    starts = np.zeros(n_endings + 1, dtype=np.int64)
+    starts = np.zeros(n_completions + 1, dtype=np.int64)
     tokens = np.empty(longest, dtype=np.int32)
     rows = np.empty((2, longest + tables.children.shape[1]), dtype=np.int64)
     paths = new_positions(n)
-    for i in range(n_endings):
+    for i in range(n_completions):
         tokens = grown(tokens, starts[i], longest)
         state = stream_of(key, i)
         rest = tokens[starts[i] :]
-        n_new = _ending(
+        n_new = _completion(
             n, state, tables, rule_weights, spans, expected, end_weight, rows, paths, rest
         )
         starts[i + 1] = starts[i] + n_new
@@ -47,14 +47,14 @@ def endings(n, tables, rule_weights, spans, expected, end_weight, key, n_endings
 
 
 @compiled_within
-def _ending(n, state, tables, rule_weights, spans, expected, end_weight, rows, paths, tokens):  # type: ignore[no-untyped-def]
+def _completion(n, state, tables, rule_weights, spans, expected, end_weight, rows, paths, tokens):  # type: ignore[no-untyped-def]
     """Write one completion into ``tokens``; returns its length.
 
     Args:
         n: Tokens of the prefix.
-        state: Of the random stream.
+        state: State of the random stream.
         tables: The grammar.
-        rule_weights: Of every rule.
+        rule_weights: Weight of every rule.
         spans: Constituents of the prefix.
         expected: Weight with which each symbol begins at each position.
         end_weight: Weight of the end of the string after n tokens.
@@ -103,9 +103,9 @@ def _parent(symbol, level, position, state, tables, rule_weights, spans, expecte
         symbol: The child.
         level: The parent's level.
         position: Where the child begins.
-        state: Of the random stream.
+        state: State of the random stream.
         tables: The grammar.
-        rule_weights: Of every rule.
+        rule_weights: Weight of every rule.
         spans: Constituents of the prefix.
         expected: Weight with which each symbol begins at each position.
         paths: Two empty sets of positions, from `new_positions`.

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float64, Int32, Int64
 
-from physlm.data.cfg.completion import endings
+from physlm.data.cfg.completion import completions
 from physlm.data.cfg.spans import Spans, Weights, forward, inside, root_weights
 from physlm.data.cfg.tables import Tables
 
@@ -43,21 +43,21 @@ class Continuations(NamedTuple):
 
     @property
     def n_valid(self) -> int:
-        """Length of the longest prefix that something can follow."""
+        """Length of the longest prefix that begins some string of the language."""
         return int((self.next_weights.sum(axis=1) > 0).sum()) - 1
 
     def drawn(
         self, tables: Tables, rule_weights: np.ndarray, key: int, n: int
     ) -> tuple[Int32[np.ndarray, " tokens"], Int64[np.ndarray, " starts"]]:
-        """Tokens and starts of ``n`` continuations of the whole string, by their probability.
+        """Tokens and starts of ``n`` completions of the whole string, drawn by their probability.
 
         Args:
             tables: The grammar.
-            rule_weights: Of every rule, as in ``weights.rules``.
-            key: Of the random streams.
-            n: Number of continuations.
+            rule_weights: Weight of every rule, as in ``weights.rules``.
+            key: Key of the random streams.
+            n: Number of completions.
         """
-        drawn, starts = endings(
+        drawn, starts = completions(
             len(self.places),
             tables,
             rule_weights,
@@ -70,14 +70,15 @@ class Continuations(NamedTuple):
         return self.tokens[drawn], starts
 
     def require_valid_prefix(self) -> None:
-        """The whole string begins some string of the language.
+        """Require that the whole string begins some string of the language.
 
         Raises:
-            ValueError: Naming the first token that does not continue the prefix before it.
+            ValueError: If it does not; names the first token that cannot follow those before it.
         """
         position = self.n_valid
         if position < len(self.places):
             token = self.tokens[self.places[position]]
             raise ValueError(
-                f"token {token} at position {position} continues no string of the language"
+                f"token {token} at position {position} continues no string of the language; give "
+                f"the first {position} tokens at most"
             )

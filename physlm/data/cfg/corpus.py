@@ -96,7 +96,7 @@ class CfgCorpus(OneLine):
     Attributes:
         config: The configuration that it was built from.
         grammar: The world.
-        seed: Of every epoch's strings.
+        seed: Seed of every epoch's strings.
     """
 
     config: CfgConfig
@@ -139,7 +139,7 @@ class CfgCorpus(OneLine):
         """The strings of documents ``first`` to ``last - 1`` of an epoch.
 
         Args:
-            number: Of the epoch.
+            number: Number of the epoch.
             first: First document.
             last: Last document, exclusive.
             derivations: Whether to return derivations too.

@@ -34,8 +34,8 @@ class Corrupted:
 
     Attributes:
         strings: The strings with errors.
-        n_meant: For every position, the number of clean tokens that the string so far stands for;
-            -1 inside the tokens of one symbol, where this is undefined.
+        n_meant: The number of clean tokens that the string up to each position stands for; -1
+            inside the tokens of one symbol, where this is undefined.
     """
 
     strings: Strings
@@ -52,7 +52,7 @@ def corrupt(
         strings: Clean strings, with derivations if nonterminals are replaced.
         kind: The kind of replacement.
         rate: Probability of a replacement.
-        key: Of the random streams; string i has the stream ``first + i``.
+        key: Key of the random streams; string i has the stream ``first + i``.
         first: Number of the first string.
 
     Raises:
@@ -71,7 +71,10 @@ def corrupt(
         positions = np.arange(1, len(places) + 1) - np.repeat(strings.starts[:-1], strings.lengths)
         return Corrupted(Strings(grammar.tables.tokens[replaced], strings.starts), positions)
     if strings.derivations is None or len(grammar.levels) < 3:
-        raise ValueError(f"kind={kind.value} needs strings with derivations of at least 3 levels")
+        raise ValueError(
+            f"kind={kind.value} replaces symbols between root and terminals, so it needs a grammar "
+            "of at least 3 levels and strings with derivations; use terminal"
+        )
     symbols = np.searchsorted(grammar.levels[-2], strings.derivations.ancestors[-2])
     tokens, starts, n_meant = _replace_symbols(
         places,
@@ -109,16 +112,16 @@ def _replace_symbols(tokens, starts, symbols, is_boundary, tables, is_fixed, rat
     Args:
         tokens: Indices into the grammar's tokens, all strings end to end.
         starts: String i is ``tokens[starts[i]:starts[i + 1]]``.
-        symbols: For each position its symbol, by its index within the level.
+        symbols: Symbol of each position, as an index into the level.
         is_boundary: Whether the symbol's tokens end at this position.
         tables: The grammar.
         is_fixed: Whether the new symbol is the next one of the level.
         rate: Probability of a replacement.
-        key: Of the random streams.
+        key: Key of the random streams.
         first: Number of the first string.
 
     Returns:
-        Tokens, starts, and the fields of `Corrupted`.
+        Tokens, starts, and ``n_meant`` of `Corrupted`.
     """
     level = len(tables.level_starts) - 3
     first_symbol = tables.level_starts[level]

@@ -19,7 +19,7 @@ class Derivations:
         ancestors: The position's ancestor on each level, s_l(i).
         subtrees: Index of the position's subtree among those of the level, p_l(i), from 0.
         is_boundary: Whether the position is the last of its subtree, b_l(i).
-        log_probability: Of each string's derivation, in nats.
+        log_probability: Log probability of each string's derivation, in nats.
 
     Source:
         Physics of Language Models, Part 1, section 2.2.
@@ -57,7 +57,7 @@ class Strings:
         """Strings from a list of token sequences.
 
         Raises:
-            ValueError: If one is no sequence of integers, or an integer is out of range.
+            ValueError: If a row is not a sequence of integers, or an integer is out of range.
         """
         arrays = [_tokens(row, i) for i, row in enumerate(rows)]
         starts = np.concatenate([[0], np.cumsum([len(row) for row in arrays])]).astype(np.int64)
@@ -91,7 +91,7 @@ class Strings:
             listed = known.tolist() if len(known) <= 12 else [known[0], "...", known[-1]]
             raise ValueError(
                 f"token {self.tokens[at]} at position {at - self.starts[string]} of string "
-                f"{string} is not of the grammar, whose tokens are {', '.join(map(str, listed))}"
+                f"{string} is not in the grammar, whose tokens are {', '.join(map(str, listed))}"
             )
         return found
 
@@ -112,10 +112,11 @@ class Strings:
 def _tokens(row: Tokens, number: int) -> Int32[np.ndarray, " tokens"]:
     found = np.asarray(row)
     if found.ndim != 1 or (len(found) and found.dtype.kind not in "iu"):
-        raise ValueError(f"string {number} is no sequence of integers; give token numbers")
+        raise ValueError(f"string {number} is not a sequence of integers; give token ids")
     if len(found) and (found.min() < 0 or found.max() >= 2**31):
         position = int(((found < 0) | (found >= 2**31)).argmax())
         raise ValueError(
-            f"token {found[position]} at position {position} of string {number} is out of range"
+            f"token {found[position]} at position {position} of string {number}; must be from 0 to "
+            f"{2**31 - 1}"
         )
     return found.astype(np.int32)

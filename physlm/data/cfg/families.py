@@ -16,7 +16,7 @@ _MOST_TRIES = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """The distribution of a random grammar.
+    """A distribution over random grammars.
 
     Attributes:
         sizes: Number of symbols on each level, from the root's to the terminals'.
@@ -105,7 +105,7 @@ def random_bags(
     """
     n = len(terminals)
     if n_tokens < n:
-        raise ValueError(f"n_tokens={n_tokens}; each of the {n} terminals needs one or more")
+        raise ValueError(f"n_tokens={n_tokens}; each of the {n} terminals needs at least one")
     require_memory({f"n_bag_tokens={n_tokens}": (100 + 16 * n) * n_tokens})
     shuffled = rng.permutation(np.arange(1, n_tokens + 1))
     size = max(1, n_tokens * 3 // (2 * n))

@@ -1,4 +1,4 @@
-"""Grammars as text, in the JSON form of the papers' release, and as nltk's."""
+"""Grammars as text, in the JSON form of the papers' release, and as nltk grammars."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 _NUMBER = re.compile("0|[1-9][0-9]*")  # 01 is a word: as a number it would equal 1
 _FORM = (
-    "write 'root X', 'terminals a b' or 'X -> Y Z | Z Y', and what holds a blank, -> or | in "
-    "quotation marks"
+    "write 'root X', 'terminals a b' or 'X -> Y Z | Z Y', and symbols that contain a blank, -> or "
+    "| in quotation marks"
 )
 
 
@@ -36,7 +36,7 @@ def from_text(text: str) -> Rules:
     words are numbered upward from the terminals, in order of appearance.
 
     Raises:
-        ValueError: If a line has another form, or the rules form no levelled grammar.
+        ValueError: If a line has another form, or the rules do not form a levelled grammar.
     """
     lines = read_lines(text.removeprefix("\ufeff"))
     require_clear_comments(lines)
@@ -49,7 +49,7 @@ def from_text(text: str) -> Rules:
         elif line.words:
             keyword, symbols = _named(line)
             if keyword in named:
-                raise line.refused(f"a second line {keyword!r}; leave one of them out")
+                raise line.refused(f"a second line {keyword!r}; remove one of them")
             named[keyword] = symbols
     if named.keys() != {"root", "terminals"}:
         raise ValueError("a grammar needs a line 'root X' and a line 'terminals a b c'")
@@ -80,7 +80,7 @@ def from_json(text: str) -> tuple[Rules, Bags]:
     derivation reaches, as in cfg3e1, are removed.
 
     Raises:
-        ValueError: If the text has another form, or the rules form no levelled grammar.
+        ValueError: If the text has another form, or the rules do not form a levelled grammar.
 
     Source:
         Physics of Language Models, Part 1: the grammars published with Part 4.
@@ -96,7 +96,7 @@ def from_nltk(grammar: "nltk.CFG") -> Rules:
     """The rules of an nltk grammar, whose symbols are numbers or words.
 
     Raises:
-        ValueError: If the rules form no levelled grammar, for example skip a level.
+        ValueError: If the rules do not form a levelled grammar, for example skip a level.
     """
     import nltk
 
@@ -174,7 +174,7 @@ def _numbered(
         numbers = {word: i for i, word in enumerate(dict.fromkeys(words), start=1)}
         names = {i: word for word, i in numbers.items()}
     if len(known) < len(terminals):
-        raise ValueError(f"terminals {' '.join(terminals)}: one is named twice")
+        raise ValueError(f"terminals {' '.join(terminals)}: one is named twice; name each once")
     return Rules(
         numbers[root],
         tuple(numbers[word] for word in terminals),

@@ -13,7 +13,13 @@ from physlm.data.cfg import notation, statistics
 from physlm.data.cfg.continuations import Continuations
 from physlm.data.cfg.derivation import Strings, Tokens
 from physlm.data.cfg.formats import to_nltk, to_text
-from physlm.data.cfg.parsing import Faults, anatomy, best_derivations, n_derivations, whole_strings
+from physlm.data.cfg.parsing import (
+    Faults,
+    best_derivations,
+    first_errors,
+    n_derivations,
+    whole_strings,
+)
 from physlm.data.cfg.rules import Bags, Rules
 from physlm.data.cfg.sampling import sample
 from physlm.data.cfg.spans import Weights, counts, inside, probabilities, root_weights
@@ -31,17 +37,18 @@ Documents = Strings | Iterable[Tokens]
 
 @dataclass(frozen=True)
 class Grammar:
-    """A context-free grammar of levels, as in "Physics of Language Models, Part 1".
+    """A levelled context-free grammar, as in "Physics of Language Models, Part 1".
 
     Each alternative of a symbol is equally likely. A terminal is its own token or, in an implicit
     grammar, becomes a token drawn from its bag. Strings are sequences of the grammar's tokens.
 
     Attributes:
         rules: The rules.
-        bags: For terminals with a bag, the weights of their tokens.
+        bags: Weights of the tokens of each terminal that has a bag.
 
     Raises:
-        ValueError: If a bag belongs to no terminal, is empty, or has a weight not above 0.
+        ValueError: If a bag belongs to no terminal, is empty, or has a weight that is not positive
+            and finite.
     """
 
     rules: Rules
@@ -51,9 +58,11 @@ class Grammar:
         known = ", ".join(map(str, self.rules.terminals[:20]))
         for terminal, bag in self.bags.items():
             if terminal not in self.rules.terminals:
-                raise ValueError(f"the bag of {terminal} is of no terminal; use {known}")
+                raise ValueError(f"bag of {terminal}, which is not a terminal; use one of {known}")
             if not bag or not all(0 < weight < math.inf for weight in bag.values()):
-                raise ValueError(f"the bag of terminal {terminal} needs tokens of weight above 0")
+                raise ValueError(
+                    f"the bag of terminal {terminal} needs tokens with positive, finite weights"
+                )
 
     def __repr__(self) -> str:
         """Sizes in one line; ``to_text`` has the rules."""
@@ -81,7 +90,7 @@ class Grammar:
         """The grammar that starts from one symbol (a number or name); symbols keep their numbers.
 
         Raises:
-            ValueError: If ``root`` is no nonterminal.
+            ValueError: If ``root`` is not a nonterminal.
         """
         rules = self.rules.reachable_from(root)
         return Grammar(rules, {t: bag for t, bag in self.bags.items() if t in rules.terminals})
@@ -104,7 +113,7 @@ class Grammar:
         words = notation.symbols(text)
         if unknown := [word for word in words if word not in tokens]:
             known = ", ".join(list(tokens)[:20])
-            raise ValueError(f"{unknown[0]} is no token of the grammar; its tokens are {known}")
+            raise ValueError(f"{unknown[0]} is not a token of the grammar; use {known}")
         return np.array([tokens[word] for word in words], dtype=np.int64)
 
     def written(self, tokens: Tokens) -> str:
@@ -198,12 +207,16 @@ class Grammar:
         """Whether the string is in the language.
 
         Raises:
-            ValueError: If a token is not of the grammar.
+            ValueError: If a token is not in the grammar.
         """
         return bool(self.accepts_batch([tokens])[0])
 
     def accepts_batch(self, documents: Documents) -> Bool[np.ndarray, " strings"]:
-        """Whether each string is in the language."""
+        """Whether each string is in the language.
+
+        Raises:
+            ValueError: If a token is not in the grammar.
+        """
         places, starts = self._all_places(documents)
         is_derived: np.ndarray = whole_strings(places, starts, self.tables, self._weights)[0]
         return is_derived
@@ -212,12 +225,16 @@ class Grammar:
         """Log probability of a string in nats, over all derivations; -inf outside the language.
 
         Raises:
-            ValueError: If a token is not of the grammar.
+            ValueError: If a token is not in the grammar.
         """
         return float(self.log_probabilities([tokens])[0])
 
     def log_probabilities(self, documents: Documents) -> Float64[np.ndarray, " strings"]:
-        """Log probability of each string, in nats."""
+        """Log probability of each string in nats; -inf outside the language.
+
+        Raises:
+            ValueError: If a token is not in the grammar.
+        """
         places, starts = self._all_places(documents)
         is_derived, weights = whole_strings(places, starts, self.tables, self._weights)
         logarithms = np.full(len(weights), -math.inf)
@@ -229,7 +246,7 @@ class Grammar:
         """Number of derivations of a string.
 
         Raises:
-            ValueError: If a token is not of the grammar.
+            ValueError: If a token is not in the grammar.
         """
         places = self._places(tokens)
         spans = inside(places, self.tables, counts(self.tables))
@@ -246,7 +263,7 @@ class Grammar:
             the string, the others are the grammar's tokens in ascending order.
 
         Raises:
-            ValueError: If a token is not of the grammar, or some prefix begins no string.
+            ValueError: If a token is not in the grammar, or some prefix begins no string.
         """
         found = self._continuations(tokens)
         found.require_valid_prefix()
@@ -258,16 +275,20 @@ class Grammar:
         """Length of the longest prefix that begins some string of the language.
 
         Raises:
-            ValueError: If a token is not of the grammar.
+            ValueError: If a token is not in the grammar.
         """
         return self._continuations(tokens).n_valid
 
     def faults(self, documents: Documents) -> Faults:
-        """The place and the level of the first error of each string."""
-        return Faults(*anatomy(*self._all_places(documents), self.tables, self._weights))
+        """The position and the level of the first error of each string.
+
+        Raises:
+            ValueError: If a token is not in the grammar.
+        """
+        return Faults(*first_errors(*self._all_places(documents), self.tables, self._weights))
 
     def parse(self, tokens: Tokens) -> Strings:
-        """The string with its most probable derivation, one of them if there are several.
+        """The string with its most probable derivation, one of them if several tie.
 
         Raises:
             ValueError: If the string is not in the language.

@@ -1,4 +1,4 @@
-"""Strings of a grammar with wrong strings of the same length, which the grammar refuses."""
+"""Strings of a grammar, each with a wrong string of the same length, which the grammar rejects."""
 
 from collections.abc import Callable
 from enum import Enum
@@ -16,7 +16,7 @@ from physlm.rng import stream, stream_key
 if TYPE_CHECKING:
     from physlm.data.cfg.corpus import CfgCorpus
 
-_LEAST_STRINGS = 200  # of a block, so that symbols find others of their length
+_LEAST_STRINGS = 200  # in a block, so that symbols find others of their length
 _MOST_DONORS = 20  # tried for one symbol
 
 Span = tuple[int, int]
@@ -25,9 +25,9 @@ Span = tuple[int, int]
 class Violation(str, Enum):
     """How a string is made wrong without a change of its length.
 
-    ``terminal_swap``: two different tokens change places. ``subtree_swap``: so do the tokens of two
-    symbols of one level, different and equally long. ``symbol_replaced``: the tokens of a symbol
-    become those of another symbol of its level, equally long, from another string.
+    ``terminal_swap``: two different tokens change places. ``subtree_swap``: the tokens of two
+    different, equally long symbols of one level change places. ``symbol_replaced``: the tokens of a
+    symbol become those of another, equally long symbol of its level from any string.
     ``token_replaced``: a token becomes another one.
     """
 
@@ -56,7 +56,7 @@ def labelled_strings(
         n_errors: Number of changes of each wrong string.
 
     Raises:
-        ValueError: If an argument is out of range, or too few strings can be changed so often.
+        ValueError: If an argument is out of range, or too few strings allow ``n_errors`` changes.
     """
     require_labelled_arguments(n_problems, corruption, n_errors, VIOLATIONS)
     grammar, n = corpus.grammar, max(n_problems, _LEAST_STRINGS)
@@ -98,7 +98,7 @@ class _Changes:
         strings: The strings, with derivations.
         tokens: All tokens of the grammar.
         n_errors: Changes of each string.
-        rng: Of everything that is drawn.
+        rng: Draws the changes.
     """
 
     def __init__(
@@ -110,7 +110,7 @@ class _Changes:
         self.rng = rng
 
     def of(self, violation: Violation) -> Callable[[int], np.ndarray | None]:
-        """The function that changes a string by its number; None if it cannot be changed so."""
+        """The function from a string's number to its wrong version, None if it has none."""
         return {
             Violation.terminal_swap: self._terminal_swap,
             Violation.subtree_swap: self._subtree_swap,
@@ -214,7 +214,7 @@ class _Level:
 
     Args:
         strings: The strings, with derivations.
-        row: Of the level, from 0 for the root.
+        row: Row of the level, from 0 for the root.
     """
 
     def __init__(self, strings: Strings, row: int) -> None:

@@ -31,8 +31,8 @@ def load_grammar(name_or_path: str | Path) -> Grammar:
     A file may be `pinned` to its content.
 
     Raises:
-        ValueError: If there is no such grammar, its rules form no levelled grammar, or a pinned
-            file has changed.
+        ValueError: If there is no such grammar, its rules do not form a levelled grammar, or a
+            pinned file has changed.
     """
     name = str(name_or_path)
     if name in grammar_names():
@@ -42,7 +42,7 @@ def load_grammar(name_or_path: str | Path) -> Grammar:
     path = sources.path_of(name)
     if not path.is_file():
         known = ", ".join([*grammar_names(), *(f"{family}:SEED" for family in FAMILIES)])
-        raise ValueError(f"grammar={name}: no such grammar or file; there are {known}")
+        raise ValueError(f"grammar={name}: no such grammar or file; use one of {known}")
     try:
         content = sources.located(name).read_bytes()
     except ValueError as error:
@@ -83,7 +83,7 @@ def random_grammar(family: str, seed: int) -> Grammar:
         grammar = Grammar(random_rules(shape, int(rng.integers(2**31))))
         if _is_unambiguous(grammar, rng):
             return grammar
-    raise ValueError(f"{family}:{seed}: all of {_MOST_DRAWS} draws are ambiguous; use another seed")
+    raise ValueError(f"{family}:{seed}: all {_MOST_DRAWS} draws are ambiguous; use another seed")
 
 
 def _decoded(content: bytes) -> str:

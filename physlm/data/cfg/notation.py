@@ -1,4 +1,4 @@
-"""Notation of symbols in grammar files: bare, or in quotation marks if they hold marks."""
+"""Notation of symbols in grammar files: bare, or in quotation marks where the bare form fails."""
 
 import json
 import re
@@ -37,7 +37,7 @@ class Line:
         number: Line number, from 1.
         text: The line as written.
         words: Words before the comment.
-        comment: From ``#`` to the end; empty if there is none.
+        comment: The text from ``#`` to the end; empty if there is none.
     """
 
     number: int
@@ -77,7 +77,7 @@ def symbols(text: str) -> list[str]:
 
 
 def written(symbol: str) -> str:
-    """A symbol in the form in which it is read, bare if possible."""
+    """A symbol as grammar files write it, bare if possible."""
     if _reads_bare(symbol):
         return symbol
     return json.dumps(symbol, ensure_ascii=not (symbol.isprintable() and _is_composed(symbol)))
@@ -117,7 +117,7 @@ def _read(number: int, text: str) -> Line:
         found = _PIECE.match(text, place)
         if found is None:
             raise Line(number, text, (), "").refused(
-                r'close the quotation mark and leave a blank behind it; the symbol is "\""'
+                r'close the quotation mark and put a blank after it; the symbol itself is "\""'
             )
         place = found.end()
         if found["comment"]:
@@ -131,8 +131,8 @@ def _word(found: "re.Match[str]", line: Line) -> Word:
     if found["bare"]:
         if not found["bare"].isprintable():
             raise line.refused(
-                f"{found['bare']!r} holds an invisible character; remove it, or write the symbol "
-                "in quotation marks"
+                f"{found['bare']!r} contains an invisible character; remove it, or write the "
+                "symbol in quotation marks"
             )
         return Word(unicodedata.normalize("NFC", found["bare"]))
     try:
@@ -140,8 +140,8 @@ def _word(found: "re.Match[str]", line: Line) -> Word:
         symbol.encode()
     except ValueError as error:
         raise line.refused(
-            f'{found["quoted"]} is no text; between quotation marks write \\" and \\\\ for a '
-            "quotation mark and a backslash"
+            f'{found["quoted"]} is not a JSON string; between quotation marks write \\" and \\\\ '
+            "for a quotation mark and a backslash"
         ) from error
     return Word(symbol, is_quoted=True)
 

@@ -53,7 +53,7 @@ def whole_strings(tokens, starts, tables, weights):  # type: ignore[no-untyped-d
 
 
 @compiled
-def anatomy(tokens, starts, tables, weights):  # type: ignore[no-untyped-def]
+def first_errors(tokens, starts, tables, weights):  # type: ignore[no-untyped-def]
     """The first error of each string, as the fields of `Faults`.
 
     A string is sound up to a position on a level if it is a sequence of whole constituents of
@@ -67,9 +67,9 @@ def anatomy(tokens, starts, tables, weights):  # type: ignore[no-untyped-def]
 
     Returns:
         Length of the longest sound prefix of each string on the root's level; and the deepest
-        level, from 1 for the root, that is sound no further. If the whole string is sound but no
-        string of the language, the deepest level whose constituents do not end with it; 0 for
-        strings of the language.
+        level, from 1 for the root, whose longest sound prefix is no longer. If the whole string is
+        sound but not in the language, the deepest level on which no constituent ends with it; 0
+        for strings of the language.
     """
     n_strings, n_levels = len(starts) - 1, len(tables.level_starts) - 1
     n_sound = np.zeros(n_strings, dtype=np.int64)
@@ -98,7 +98,7 @@ def _sound(level, n, tables, rule_weights, spans):  # type: ignore[no-untyped-de
         level: The level, from 0.
         n: Tokens of the string.
         tables: The grammar.
-        rule_weights: Of every rule.
+        rule_weights: Weight of every rule.
         spans: Constituents of the string.
     """
     firsts, lasts, ends, _ = spans
@@ -171,7 +171,7 @@ def best_derivations(
 
     Args:
         tokens: Indices into the grammar's tokens, all strings end to end.
-        starts: String i is ``tokens[starts[i]:starts[i + 1]]``; the language has each of them.
+        starts: String i is ``tokens[starts[i]:starts[i + 1]]``, and must be in the language.
         tables: The grammar.
         weights: Probabilities, with ``is_best``.
     """
@@ -237,10 +237,10 @@ def _split(rule, start, end, tables, weight, spans, best, back):  # type: ignore
         start: First position.
         end: Last position, exclusive.
         tables: The grammar.
-        weight: Of the rule.
+        weight: Weight of the rule.
         spans: Best spans of the string.
         best: Receives, at [c, p], the best weight of the first c children if they end at p.
-        back: Receives, at [c, p], the start of the last of them then.
+        back: Receives, at [c, p], the start of the last of these children.
     """
     firsts, lasts, ends, values = spans
     length = tables.n_children[rule]

@@ -25,10 +25,10 @@ class Released:
 
 
 def read_released(text: str) -> Released:
-    """The content of a file.
+    """The grammar in the text of a released file.
 
     Raises:
-        ValueError: Naming the key, if the text is no JSON or has another form.
+        ValueError: Naming the key, if the text is not JSON or has another form.
     """
     content = _content(text)
     levels = _levels(content)
@@ -46,11 +46,11 @@ def _content(text: str) -> dict[str, Any]:
             text.removeprefix("\ufeff"), object_pairs_hook=_mapping, parse_constant=_refuse
         )
     except json.JSONDecodeError as error:
-        raise ValueError(f"no JSON ({error})") from error
+        raise ValueError(f"not valid JSON ({error})") from error
     except RecursionError as error:
-        raise ValueError("no grammar in the released JSON form: too deeply nested") from error
+        raise ValueError("not a grammar in the released JSON form: too deeply nested") from error
     if not isinstance(content, dict):
-        raise _other_form("the file holds no mapping")
+        raise _other_form("the file is not a mapping")
     return content
 
 
@@ -59,16 +59,16 @@ def _mapping(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(content) < len(pairs):
         keys = [key for key, _ in pairs]
         twice = next(key for key in keys if keys.count(key) > 1)
-        raise ValueError(f"key {twice!r} stands twice; leave one of them out")
+        raise ValueError(f"key {twice!r} appears twice; remove one of them")
     return content
 
 
 def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is no number of a grammar")
+    raise ValueError(f"{constant} is not a number of a grammar; use whole numbers")
 
 
 def _other_form(why: str) -> ValueError:
-    return ValueError(f"no grammar in the released JSON form, which has idx and all ({why})")
+    return ValueError(f"not a grammar in the released JSON form, which has idx and all ({why})")
 
 
 def _levels(content: dict[str, Any]) -> list[list[int]]:
@@ -82,7 +82,9 @@ def _levels(content: dict[str, Any]) -> list[list[int]]:
     level_of: dict[int, int] = {}
     for i, symbol in ((i, symbol) for i, level in enumerate(ids) for symbol in level):
         if symbol in level_of:
-            raise ValueError(f"symbol {symbol} stands in idx[{level_of[symbol]}] and in idx[{i}]")
+            raise ValueError(
+                f"symbol {symbol} is in idx[{level_of[symbol]}] and in idx[{i}]; list it once"
+            )
         level_of[symbol] = i
     return ids
 
@@ -95,7 +97,7 @@ def _nodes(content: dict[str, Any], ids: Sequence[Sequence[int]]) -> list[list[A
     nodes = [_list(level, f"all[{i}]") for i, level in enumerate(levels[: len(ids) - 1])]
     for i, (level, row) in enumerate(zip(ids, nodes, strict=False)):
         if len(level) != len(row):
-            raise _other_form(f"all[{i}] is of {len(row)} symbols, and idx[{i}] of {len(level)}")
+            raise _other_form(f"all[{i}] has {len(row)} symbols, and idx[{i}] {len(level)}")
     return nodes
 
 
@@ -112,7 +114,7 @@ def _placed(places: Sequence[int], below: Sequence[int], symbol: int) -> Expansi
     """The symbols at some indices of the next level."""
     if outside := [k for k in places if not 0 <= k < len(below)]:
         raise ValueError(
-            f"symbol {symbol}: child {outside[0]} is no place in the next level, which has "
+            f"symbol {symbol}: child {outside[0]} is not an index into the next level, which has "
             f"{len(below)} symbols"
         )
     return tuple(below[k] for k in places)
@@ -124,7 +126,7 @@ def _bags(terminals: Sequence[int], content: dict[str, Any]) -> Bags:
     if kind is None:
         return {}
     if not isinstance(kind, str):
-        raise _other_form(f"multi_vocab={kind!r} is no text")
+        raise _other_form(f"multi_vocab={kind!r} is not a string")
     rows = _list(content.get("content_map"), "content_map")
     if len(rows) != len(terminals):
         raise _other_form(f"content_map has {len(rows)} bags for {len(terminals)} terminals")
@@ -139,11 +141,11 @@ def _bags(terminals: Sequence[int], content: dict[str, Any]) -> Bags:
 def _numbers(value: Any, name: str) -> list[int]:
     numbers = _list(value, name)
     if other := [number for number in numbers if type(number) is not int]:
-        raise _other_form(f"{name} holds {other[0]!r}, which is no whole number")
+        raise _other_form(f"{name} contains {other[0]!r}, which is not a whole number")
     return numbers
 
 
 def _list(value: Any, name: str) -> list[Any]:
     if not isinstance(value, list):
-        raise _other_form(f"{name} is no list")
+        raise _other_form(f"{name} is not a list")
     return value

@@ -16,7 +16,7 @@ class Rules:
 
     Attributes:
         root: The start symbol.
-        terminals: In ascending order.
+        terminals: The terminals, in ascending order.
         expansions: The alternatives of each nonterminal.
         names: Names of symbols; a symbol without one is called by its number.
         levels: The symbols of each level, root first, each level in ascending order.
@@ -61,12 +61,12 @@ class Rules:
         """The rules that are reachable from one symbol; all symbols keep their numbers.
 
         Raises:
-            ValueError: If ``root`` is no nonterminal.
+            ValueError: If ``root`` is not a nonterminal.
         """
         by_name = {self.name(symbol): symbol for symbol in self.expansions}
         symbol = by_name.get(str(root), root)
         if not isinstance(symbol, int) or symbol not in self.expansions:
-            raise ValueError(f"root={root} is no nonterminal; one of {', '.join(by_name)}")
+            raise ValueError(f"root={root} is not a nonterminal; use one of {', '.join(by_name)}")
         kept = reached_from(symbol, self.expansions)
         return Rules(
             symbol,
@@ -83,7 +83,7 @@ class Rules:
             other = called.setdefault(self.name(symbol), symbol)
             if other != symbol:
                 raise ValueError(
-                    f"symbols {other} and {symbol} are both called {self.name(symbol)}"
+                    f"symbols {other} and {symbol} are both called {self.name(symbol)}; rename one"
                 )
 
     def _check_rules(self) -> None:
@@ -95,10 +95,10 @@ class Rules:
             if symbol in terminals:
                 raise ValueError(f"terminal {self.name(symbol)} has a rule; terminals have none")
             if not alternatives:
-                raise ValueError(f"symbol {self.name(symbol)} has no rule, so derives no string")
+                raise ValueError(f"symbol {self.name(symbol)} has no rule; give it one")
             if len(set(alternatives)) < len(alternatives):
                 twice = next(e for e in alternatives if alternatives.count(e) > 1)
-                raise ValueError(f"rule {self.written(symbol, twice)} is written twice")
+                raise ValueError(f"rule {self.written(symbol, twice)} appears twice; remove one")
         for symbol, expansion in self:
             if not expansion:
                 raise ValueError(f"rule {self.name(symbol)} -> has an empty right-hand side")
@@ -126,7 +126,7 @@ class Rules:
             elif child in open_symbols:
                 path = list(open_symbols)
                 cycle = [*path[path.index(child) :], child]
-                raise ValueError(f"cycle {' -> '.join(map(self.name, cycle))}; rules lead down")
+                raise ValueError(f"cycle {' -> '.join(map(self.name, cycle))}; remove one rule")
             elif child not in closed:
                 open_symbols[child] = None
                 branches.append(iter(self._children(child)))

@@ -18,7 +18,7 @@ def sample(tables: Tables, key: int, first: int, n: int, *, has_derivations: boo
 
     Args:
         tables: The grammar.
-        key: Of the random streams.
+        key: Key of the random streams.
         first: Number of the first string.
         n: Number of strings.
         has_derivations: Whether to return derivations too.
@@ -57,7 +57,7 @@ def expand(symbol, level, state, tables, rows, tokens, choices):  # type: ignore
     Args:
         symbol: The symbol.
         level: Its level, from 0.
-        state: Of the random stream.
+        state: State of the random stream.
         tables: The grammar.
         rows: Work space of two rows, each for the longest string and one more right-hand side.
         tokens: Receives the tokens; has room for the longest string.
@@ -105,7 +105,7 @@ def _sample(tables, key, first, n_strings, keeps):  # type: ignore[no-untyped-de
 
     Args:
         tables: The grammar.
-        key: Of the random streams.
+        key: Key of the random streams.
         first: Number of the first string.
         n_strings: Number of strings.
         keeps: Whether to record choices.
@@ -179,7 +179,7 @@ def _replay(tables, choices, log_choices, nodes, n_below, level_starts):  # type
         n_below: Room for the number of children of each.
         level_starts: Room for where each level begins among the nodes.
     """
-    # Nodes of a tree in breadth-first order, the order of its choices: choice k is of node k.
+    # Nodes of a tree in breadth-first order, the order of its choices: choice k is node k's.
     nodes[0], n_nodes, level_starts[1] = 0, 1, 1
     log_probability = 0.0
     for level in range(len(level_starts) - 2):

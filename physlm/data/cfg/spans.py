@@ -131,9 +131,9 @@ def forward(n, tables, rule_weights, spans, seeds, first_level):  # type: ignore
     Args:
         n: Tokens of the string.
         tables: The grammar.
-        rule_weights: Of every rule.
-        spans: Of the string, from `inside`.
-        seeds: For each symbol of one level, the weight with which it is expected at each position.
+        rule_weights: Weight of every rule.
+        spans: Spans of the string, from `inside`.
+        seeds: Weight with which each symbol of one level is expected at each position.
         first_level: That level, from 0.
 
     Returns:

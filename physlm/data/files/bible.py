@@ -1,4 +1,4 @@
-"""The Bible in English: public-domain prose that an installed package holds."""
+"""The Bible in English: public-domain prose from an installed package."""
 
 import ast
 import importlib.util
@@ -27,7 +27,7 @@ class BibleConfig(TextCorpusConfig):
     translation: str = "web"  # World English Bible; others: asv, kjv, ylt
 
     def validate(self) -> None:
-        """Every value in its range."""
+        """Require every value in its range."""
         TextCorpusConfig.validate(self)
         if not re.fullmatch("[a-z0-9]+", self.translation):
             raise ValueError(

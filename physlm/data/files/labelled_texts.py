@@ -92,7 +92,7 @@ class LabelledTextsCorpus(PromptCorpus):
     """Right and wrong texts of one source.
 
     Attributes:
-        texts: In the order of their source.
+        texts: The texts, in the order of their source.
         words: The vocabulary, if they are for a trained model; a checkpoint has its own.
     """
 
@@ -101,7 +101,7 @@ class LabelledTextsCorpus(PromptCorpus):
 
     @property
     def vocabulary(self) -> Vocabulary:
-        """The vocabulary of the run to measure.
+        """The vocabulary of the measured run.
 
         Raises:
             InputError: If there is none.
@@ -116,14 +116,14 @@ class LabelledTextsCorpus(PromptCorpus):
 
     @property
     def corruptions(self) -> tuple[str, ...]:
-        """One: what is wrong in a text is not known."""
+        """``invalid`` alone: the kind of error in a text is not known."""
         return (INVALID,)
 
     def labelled(self, n_problems: int, corruption: str, n_errors: int) -> LabelledTexts:
         """The texts of ``n_problems`` problems, drawn at random, or of all if there are fewer.
 
         Args:
-            n_problems: Most problems.
+            n_problems: Maximum number of problems.
             corruption: ``invalid``.
             n_errors: 1, as the number of errors is not known.
 
@@ -135,14 +135,14 @@ class LabelledTextsCorpus(PromptCorpus):
         return self.tokenised(n_problems=n_problems)
 
     def require_one_error(self, n_problems: int, corruption: str, n_errors: int) -> None:
-        """Check the arguments of `labelled`.
+        """Require valid arguments of `labelled`.
 
         Raises:
             ValueError: If an argument is out of range.
         """
         require_labelled_arguments(n_problems, corruption, n_errors, self.corruptions)
         if n_errors != 1:
-            raise ValueError(f"n_errors={n_errors} of real texts is not known; leave it at 1")
+            raise ValueError(f"n_errors={n_errors}; unknown for texts of a file, so must be 1")
 
     def tokenised(
         self, encode: Encode | None = None, n_problems: int | None = None
@@ -152,7 +152,7 @@ class LabelledTextsCorpus(PromptCorpus):
         Args:
             encode: The tokenizer of a checkpoint; by default the vocabulary of the earlier run,
                 with the end-of-text that begins its documents.
-            n_problems: Most problems, drawn at random; None for all.
+            n_problems: Maximum number of problems, drawn at random; None for all.
         """
         chosen = self._chosen(n_problems)
         tokens_of = self.encoded if encode is None else encode
@@ -191,7 +191,7 @@ class LabelledTextsCorpus(PromptCorpus):
         except InputError:
             raise
         except ValueError as error:
-            raise InputError(f"{error}: {text[:40]!r}; use words of the run to measure") from error
+            raise InputError(f"{error}: {text[:40]!r}; use words of the measured run") from error
         return tokens
 
     def _content(self) -> object:
@@ -199,7 +199,7 @@ class LabelledTextsCorpus(PromptCorpus):
 
 
 def description(texts: LabelledTexts) -> list[str]:
-    """What else tells right from wrong texts, to be read first: lengths, cut-offs and sources."""
+    """Lengths, cut-offs and sources of right and wrong texts, which may tell them apart as well."""
     lines = []
     for name, is_chosen in (("valid", texts.is_valid), ("invalid", ~texts.is_valid)):
         if not is_chosen.any():
@@ -246,9 +246,9 @@ def _flag(value: Any, known: dict[str, bool], column: str, path: Path, number: i
     Args:
         value: The value.
         known: The words.
-        column: Its name, for the error.
-        path: Of the file, for the error.
-        number: Of the row, for the error.
+        column: Name of the column, for the error.
+        path: Path of the file, for the error.
+        number: Number of the row, for the error.
     """
     found = value if isinstance(value, bool) else known.get(str(value).strip().lower())
     if found is None:
@@ -262,7 +262,7 @@ def _in_folder(path: Path) -> Iterator[LabelledText]:
     for name, is_valid in (("valid", True), ("invalid", False)):
         folder = path / name
         if not folder.is_dir():
-            raise InputError(f"{path} has no folder {name}; it needs the folders valid and invalid")
+            raise InputError(f"{path} has no folder {name}; give it the folders valid and invalid")
         for file in sorted(folder.rglob("*")):
             inside = file.relative_to(folder)
             if not file.is_file() or any(part.startswith(".") for part in inside.parts):

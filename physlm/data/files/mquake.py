@@ -36,10 +36,10 @@ class MquakeConfig(PromptCorpusConfig):
     """Facts of a JSON file in the format of MQuAKE-CF-3k-v2.
 
     The file is a list of cases. Each has a list ``single_hops`` of facts, with the sentence
-    ``cloze``, its ``answer``, and other names of it in ``answer_alias``. Facts of several cases are
-    one. The subject of a fact is the longest name in its ``cloze``, among those of the case: the
-    subjects in ``requested_rewrite`` and ``orig.triples_labeled``, and the answers, each of which
-    is the subject of the next fact. The counterfactual edits themselves are not read.
+    ``cloze``, its ``answer``, and other names of it in ``answer_alias``. A fact of several cases
+    counts once. The subject of a fact is the longest name in its ``cloze``, among those of the
+    case: the subjects in ``requested_rewrite`` and ``orig.triples_labeled``, and the answers, each
+    of which is the subject of the next fact. The counterfactual edits themselves are not read.
 
     Source:
         Zhong et al. 2023, MQuAKE: Assessing Knowledge Editing in Language Models via Multi-Hop
@@ -78,7 +78,7 @@ class FactsCorpus(PromptCorpus):
 
     @cached_property
     def entropy_bits(self) -> float:
-        """An upper bound: every answer of the file were equally likely for every prompt."""
+        """An upper bound, as if every answer of the file were equally likely for every prompt."""
         return len(self.facts) * math.log2(len({fact.answer for fact in self.facts}))
 
     def _content(self) -> object:
@@ -100,7 +100,7 @@ def _facts(case: Any, path: Path, number: int) -> Iterator[Fact]:
 
 
 def _subjects(case: Any) -> list[str]:
-    """What a case says that its facts are about; none where it has these fields in another form."""
+    """The subjects that a case names; none where its fields have another form."""
     orig = case.get("orig")
     triples = orig.get("triples_labeled") if isinstance(orig, dict) else None
     rewrites = case.get("requested_rewrite")

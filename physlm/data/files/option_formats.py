@@ -34,7 +34,7 @@ class _Labelled:
 
     Attributes:
         template: The prompt, with the columns of its texts in braces.
-        columns: Of these texts.
+        columns: The columns of these texts.
         labels: Names of the labels in files, in the order of their numbers.
         words: The answer of each label.
     """
@@ -75,7 +75,8 @@ def questions_of(path: Path, chosen: OptionFormat) -> tuple[OptionQuestion, ...]
         chosen: Its format.
 
     Raises:
-        InputError: If the format is not clear, or a row does not have it.
+        InputError: If the columns and labels do not determine the format, or a row does not have
+            it.
     """
     renamed = {"premise": "sentence1", "hypothesis": "sentence2"}
     rows = [{renamed.get(name, name): row[name] for name in row} for row in records_of(path)]
@@ -102,13 +103,13 @@ def _format_of(rows: Sequence[Record], path: Path) -> OptionFormat:
     if {*_PAIR, "label"} <= columns:
         return _pair_format(rows, path)
     raise InputError(
-        f"{path} has columns {', '.join(map(str, rows[0]))}; name them as in one of data.format="
+        f"{path} has columns {', '.join(map(str, rows[0]))}; name them as one of data.format="
         f"{', '.join(kind.value for kind in OptionFormat if kind is not OptionFormat.auto)}"
     )
 
 
 def _pair_format(rows: Sequence[Record], path: Path) -> OptionFormat:
-    """The format of pairs of sentences; the labels 0 and 1 alone do not tell it."""
+    """The format of pairs of sentences; the labels 0 and 1 alone do not determine it."""
     labels = {str(row.get("label")) for row in rows}
     pairs = [kind for kind, format_ in _LABELLED.items() if format_.columns == _PAIR]
     named = [kind for kind in pairs if labels <= {*_LABELLED[kind].labels}]
@@ -117,7 +118,7 @@ def _pair_format(rows: Sequence[Record], path: Path) -> OptionFormat:
     if "2" in labels:
         return OptionFormat.nli
     raise InputError(
-        f"{path}: its labels do not tell its format; give data.format="
+        f"{path}: its labels do not determine its format; set data.format="
         f"{', '.join(kind.value for kind in pairs[:-1])} or {pairs[-1].value}"
     )
 

@@ -47,7 +47,7 @@ class OptionQuestion(NamedTuple):
         return f"{self.text}{self.words[self.answer]}"
 
     def shifted(self, rng: np.random.Generator) -> "OptionQuestion":
-        """The same question with its options shifted round, so that none keeps its letter."""
+        """The same question with its options rotated, so that none keeps its letter."""
         n = len(self.options)
         shift = int(rng.integers(1, n))
         options = tuple(self.options[(i - shift) % n] for i in range(n))

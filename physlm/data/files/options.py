@@ -54,10 +54,10 @@ class OptionsPrompt(NamedTuple):
 class OptionsConfig(PromptCorpusConfig):
     """Questions with options from a ``.json``, ``.jsonl``, ``.csv`` or ``.parquet`` file.
 
-    Half of the questions are examples. Solved questions, which come first, are drawn for each
-    question from the other examples of the same subject, of which there are at least as many as
-    needed. A lens may be fitted on examples; the other questions are those to analyse. Where the
-    prompt lists the options, each question is asked again with its options shifted among the
+    Half of the questions are examples; each subject has enough of them for ``n_shots``. The shots
+    of a question, which precede it with their answers, are drawn from the other examples of its
+    subject. A lens may be fitted on examples; only the other questions are analysed. Where the
+    prompt lists the options, each question is asked again with its options rotated among the
     letters. Each is also asked without its content, if the prompt has other text.
     """
 
@@ -65,7 +65,7 @@ class OptionsConfig(PromptCorpusConfig):
     n_shots: int = 0  # solved questions before each question; MMLU is published with 4 and 5
 
     def validate(self) -> None:
-        """Every value in its range."""
+        """Require every value in its range."""
         PromptCorpusConfig.validate(self)
         require_at_least(self, 0, "n_shots")
 
@@ -93,7 +93,7 @@ class OptionsCorpus(PromptCorpus):
 
     Attributes:
         config: The configuration that it was built from.
-        questions: In the order of their file.
+        questions: The questions, in the order of their file.
     """
 
     config: OptionsConfig
@@ -114,12 +114,12 @@ class OptionsCorpus(PromptCorpus):
 
     @cached_property
     def is_example(self) -> Bool[np.ndarray, " questions"]:
-        """Whether each question may stand solved before others; it is not to be analysed."""
+        """Whether each question may be a shot of others; examples are not analysed."""
         n = len(self.questions)
         order = stream(self.seed, "examples of options").permutation(n)
         found = np.zeros(n, dtype=bool)
         found[order[: n // 2]] = True
-        if self.config.n_shots:  # and the question itself, which is no example of its own
+        if self.config.n_shots:  # one more than the shots: no question is a shot of its own
             for numbers in _by_subject(self.questions).values():
                 own = order[np.isin(order, numbers)]
                 found[own[: self.config.n_shots + 1]] = True
@@ -127,7 +127,7 @@ class OptionsCorpus(PromptCorpus):
 
     @property
     def entropy_bits(self) -> float:
-        """An upper bound: every option were equally likely."""
+        """An upper bound, as if every option were equally likely."""
         return sum(math.log2(len(question.options)) for question in self.questions)
 
     def _content(self) -> object:

@@ -22,7 +22,7 @@ class PromptCorpusConfig(DataConfig, ABC):
     source: str = field(default="", metadata=SOURCE)  # the file, pinned to its content
 
     def validate(self) -> None:
-        """Every value in its range, and the file pinned to its content."""
+        """Require every value in its range, and the file pinned to its content."""
         DataConfig.validate(self)
         if self.exposures:
             raise ValueError(
@@ -38,7 +38,7 @@ class PromptCorpus(OneLine, ABC):
 
     Attributes:
         config: The configuration that it was built from.
-        seed: Of everything that is drawn.
+        seed: Seed of all random choices.
     """
 
     config: PromptCorpusConfig

@@ -11,10 +11,10 @@ Record = Mapping[str, Any]
 
 
 def records_of(path: Path) -> list[Record]:
-    """The rows of a file, of which there is at least one.
+    """The rows of a file, at least one.
 
-    A ``.json`` file is a list of objects, a ``.jsonl`` file one object a line. Cells of a ``.csv``
-    file are text.
+    A ``.json`` file is a list of objects, a ``.jsonl`` file has one object per line. Cells of a
+    ``.csv`` file are text.
 
     Raises:
         InputError: If the file is of another kind, cannot be read, or is empty.
@@ -50,10 +50,10 @@ def value_of(row: Record, column: str, path: Path, number: int) -> Any:
     """The value of a row in a column.
 
     Args:
-        row: Of the file.
-        column: Its name.
-        path: Of the file, for the error.
-        number: Of the row, for the error.
+        row: Row of the file.
+        column: Name of the column.
+        path: Path of the file, for the error.
+        number: Number of the row, for the error.
 
     Raises:
         InputError: If the row has no such column, or no value there.
@@ -69,9 +69,9 @@ def _json(path: Path) -> list[Any]:
     try:
         content = json.loads(text_of(path))
     except ValueError as error:
-        raise InputError(f"{path} is no JSON ({error}); a list of objects is needed") from error
+        raise InputError(f"{path} is not valid JSON ({error}); give a list of objects") from error
     if not isinstance(content, list):
-        raise InputError(f"{path} holds a {type(content).__name__}; a list of objects is needed")
+        raise InputError(f"{path} is a {type(content).__name__}; give a list of objects")
     return content
 
 
@@ -82,13 +82,13 @@ def _json_lines(path: Path) -> list[Any]:
             rows += [json.loads(line)] if line.strip() else []
         except ValueError as error:
             raise InputError(
-                f"{path}: line {number + 1} is no JSON ({error}); one object a line is needed"
+                f"{path}: line {number + 1} is not valid JSON ({error}); write one object per line"
             ) from error
     return rows
 
 
 def _csv(path: Path) -> list[Any]:
-    import polars as pl  # here, as configurations are composed without it
+    import polars as pl  # imported here, as composing a configuration does not need it
 
     return _table(path, lambda: pl.read_csv(path, infer_schema=False))
 

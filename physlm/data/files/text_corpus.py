@@ -42,7 +42,7 @@ class TextCorpusConfig(DataConfig, ABC):
     tokenizer: TokenizerName = TokenizerName.gpt2
 
     def validate(self) -> None:
-        """Every value in its range."""
+        """Require every value in its range."""
         DataConfig.validate(self)
         require_at_least(self, 0, "held_out_fraction")
         if self.held_out_fraction >= 1:
@@ -82,7 +82,7 @@ class TextCorpus(OneLine):
 
     Attributes:
         config: The configuration that it was built from.
-        seed: Of the split, and of every epoch's order.
+        seed: Seed of the split, and of every epoch's order.
         all_texts: All documents, in the order of their source.
         is_held_out: Which of them are held out.
     """
@@ -146,7 +146,7 @@ class TextCorpus(OneLine):
 
     @property
     def n_epochs(self) -> int:
-        """Times each of these documents occurs in training."""
+        """Times each training document is seen."""
         return self.config.exposures
 
     @property

@@ -27,7 +27,7 @@ class TextsConfig(TextCorpusConfig):
     source: str = field(default="", metadata=SOURCE)  # the file, pinned to its content
 
     def validate(self) -> None:
-        """Every value in its range, and the file pinned to its content."""
+        """Require every value in its range, and the file pinned to its content."""
         TextCorpusConfig.validate(self)
         self.source = pinned(self.source)
 
@@ -42,11 +42,11 @@ def texts_of(path: Path) -> tuple[str, ...]:
     """All documents of a file in one of the formats of ``data=texts``, in its order.
 
     Raises:
-        InputError: If it has another format, or holds no text.
+        InputError: If it has another format, or contains no text.
     """
     documents = _paragraphs(path) if path.suffix == ".txt" else _column(path)
     if not documents:
-        raise InputError(f"{path} holds no text; give a file with text")
+        raise InputError(f"{path} contains no text; give a file with text")
     return documents
 
 
@@ -55,10 +55,10 @@ def source_file(source: str, world: str) -> Path:
 
     Args:
         source: Value of ``data.source``.
-        world: As on the command line, for the error.
+        world: The world as the command line selects it, for the error.
 
     Raises:
-        InputError: If none is given, or it is a folder.
+        InputError: If no source is given, or it is a folder.
         ValueError: If it does not exist, or has changed since it was pinned.
     """
     if not source:

@@ -26,13 +26,14 @@ def annotated_biographies(world: "KnowledgeCorpus", n_tokens: int) -> AnnotatedD
 
     Classes are ``template`` (the words of sentence frames), ``name_first`` and ``name_later``,
     ``value_first`` and ``value_later`` (the first and the later tokens of a value), and
-    ``pronoun`` if one states the gender. Tags are the attribute of a value's token, the number of
-    tokens of the value, and the token's position in it, from 1; elsewhere they are "" and 0.
+    ``pronoun`` for pronouns that state the gender. Tags of a value's token are the attribute, the
+    number of tokens of the value, and the token's position in it, from 1; elsewhere they are "" and
+    0.
 
-    The entropy of a value's token is that for a reader who does not know the person: over the
-    values of all people, given the value's earlier tokens, estimated from these people: with few
-    of them it is too low where there are many values. Elsewhere it is not known. Parts of a
-    value that are drawn apart, such as the year of a birth date, are independent.
+    The entropy of a value's token is that for a reader who does not know the person, given the
+    value's earlier tokens. It is estimated from the values of all people, and is too low if there
+    are few people for many possible values. Parts of a value that are drawn separately, such as the
+    year of a birth date, count as independent. The entropy of other tokens is not known.
 
     Args:
         world: The people.
@@ -61,7 +62,7 @@ def annotated_biographies(world: "KnowledgeCorpus", n_tokens: int) -> AnnotatedD
 
 
 def _renderings(world: "KnowledgeCorpus", n_documents: int) -> Iterator["Biographies"]:
-    """Texts of everyone, another one in each round."""
+    """Texts of all people, a different one of each in every round."""
     for number, first in enumerate(range(0, n_documents, world.n_people)):
         yield world.rendering(number, np.arange(min(world.n_people, n_documents - first)))
 

@@ -88,7 +88,7 @@ class AugmentationConfig(Schema):
     name_position: int = 0  # sentences before the one that names the person; 0 opens with the name
 
     def validate(self) -> None:
-        """Every value in its range."""
+        """Require every value in its range."""
         require_at_least(self, 0, "n_paraphrases", "name_position")
         require_at_least(self, 1, "n_permutations")
         if self.n_permutations > 1 and (self.n_paraphrases == 0 or self.order is Order.fixed):
@@ -103,8 +103,8 @@ class AugmentationConfig(Schema):
             )
         if self.omits_company_city and self.order is Order.coupled:
             raise ValueError(
-                "omits_company_city=true with order=coupled would state half a couple; use "
-                "order=random"
+                "omits_company_city=true with order=coupled would leave a pair with one sentence; "
+                "use order=random"
             )
         if self.name_position and self.second_language:
             raise ValueError(

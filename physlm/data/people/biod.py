@@ -210,7 +210,7 @@ def _sentence_texts(config: BiodConfig) -> _Texts:
     pools = [pool("first_names"), pool("middle_names"), pool("last_names")]
     sizes = config.name_sizes
     if len(sizes) > len(pools) or any(n > len(p) for n, p in zip(sizes, pools, strict=False)):
-        raise ValueError(f"name_sizes={sizes}; with tokenizer=gpt2 at most [400, 400, 1000]")
+        raise ValueError(f"name_sizes={sizes}; at most [400, 400, 1000] with tokenizer=gpt2")
     parts = [
         [name if i == 0 else f" {name}" for name in pools[i][:size]] for i, size in enumerate(sizes)
     ]
@@ -233,7 +233,7 @@ def _one_token_words(n: int) -> list[str]:
     word = re.compile("Ġ[A-Za-z]+")
     words = sorted((i, t[1:]) for t, i in vocabulary.items() if word.fullmatch(t))
     if n > len(words):
-        raise ValueError(f"alphabet_size={n}; with tokenizer=gpt2 at most {len(words)}")
+        raise ValueError(f"alphabet_size={n}; at most {len(words)} with tokenizer=gpt2")
     return [text for _, text in words[:n]]
 
 

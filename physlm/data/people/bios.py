@@ -61,7 +61,7 @@ class BiosConfig(PeopleConfig):
     tokenizer: TokenizerName = TokenizerName.gpt2
 
     def validate(self) -> None:
-        """People and windows in range."""
+        """Require people, repeats and lists in range."""
         PeopleConfig.validate(self)
         require_at_least(self, 1, "majority_repeats")
         require_at_least(self, 0, "n_minority")
@@ -81,12 +81,12 @@ class BiosConfig(PeopleConfig):
 
     @property
     def name_choices(self) -> tuple[int, ...]:
-        """First, middle and last names."""
+        """Choices for the first, middle and last name."""
         return tuple(len(pool(part, self.pool_size)) for part in NAME_PARTS)
 
     @property
     def fact_choices(self) -> tuple[int, ...]:
-        """Month, day and year of birth, the four other drawn attributes, and the gender."""
+        """Choices for month, day and year of birth, four other attributes, and the gender."""
         return (N_MONTHS, N_DAYS, n_years(self.pool_size), *_n_values(self.pool_size), 2)
 
     def sizes(self) -> dict[str, int]:

@@ -84,7 +84,7 @@ class FactTable:
         return (self._numbers[values + _MOST],)
 
     def yes(self, is_true: Bool[np.ndarray, " questions"]) -> Columns:
-        """Yes, or no."""
+        """The answer yes or no."""
         return (np.where(is_true, self._number_of[YES], self._number_of[NO]).astype(np.int32),)
 
     def born_in(self, year: int) -> list[int]:

@@ -17,7 +17,7 @@ _RESERVED = re.compile(r"<\|\w+\|>")
 @register("data", "junk")
 @dataclass(kw_only=True, slots=True)
 class JunkConfig(KnowledgeConfig):
-    """Target people to be learnt, among junk documents about other people.
+    """Target people to learn, among junk documents about other people.
 
     ``exposures`` counts exposures of the target people, and ``seq_len`` applies to all documents.
     Junk is about people with other names, each of whom occurs once before any occurs again: with a
@@ -65,7 +65,9 @@ class JunkConfig(KnowledgeConfig):
             if token is None:
                 continue
             if token == END_OF_TEXT or not _RESERVED.fullmatch(token):
-                raise ValueError(f"{name}={token}; write <|name|>, with a name of your own")
+                raise ValueError(
+                    f"{name}={token}; must have the form <|name|> and differ from {END_OF_TEXT}"
+                )
 
     def build(self, seed: int) -> Mixture | KnowledgeCorpus:
         """The target people, mixed with junk about other people.

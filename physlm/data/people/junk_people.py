@@ -44,7 +44,7 @@ class JunkPeople(OneLine):
     that memory does not grow with the population.
 
     Attributes:
-        config: Of the world.
+        config: Configuration of the world.
         world: The target people.
         n_people: Number of junk people.
         taken: Numbers of the names of the target people, ascending.

@@ -21,7 +21,7 @@ def redrawn(
         tokens: Each document begins with end-of-text, which stays.
         starts: Document i is ``tokens[starts[i]:starts[i + 1]]``.
         numbers: Number of each document; key and number choose its random stream.
-        key: Of all documents.
+        key: Key of the random streams of all documents.
         n_choices: Number of tokens to choose from.
     """
     drawn: np.ndarray = _redrawn(tokens, starts, numbers, np.uint64(key), n_choices)
@@ -41,7 +41,7 @@ def reordered(
         tokens: Each document begins with end-of-text, which stays.
         starts: Document i is ``tokens[starts[i]:starts[i + 1]]``.
         numbers: Number of each document; key and number choose its random stream.
-        key: Of all documents.
+        key: Key of the random streams of all documents.
     """
     shuffled: np.ndarray = _reordered(tokens, starts, numbers, np.uint64(key))
     return shuffled

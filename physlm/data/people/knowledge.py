@@ -29,7 +29,7 @@ class Attribute:
     """One attribute of every person.
 
     Attributes:
-        name: As in the dimension ``attribute`` of metrics.
+        name: Name, as in the dimension ``attribute`` of metrics.
         n_values: Size of the set that values are drawn from.
         is_counted: False if the value follows from another attribute and adds no knowledge.
     """
@@ -94,7 +94,7 @@ class Texts(Protocol):
         Args:
             people: Rows of the arrays.
             texts: Text number of each document.
-            seed: Of whatever is drawn.
+            seed: Seed of all random choices.
             eos: The token that begins every document.
         """
 
@@ -107,11 +107,11 @@ class KnowledgeCorpus(OneLine):
     person as the frequency of the group.
 
     Attributes:
-        seed: Of the world and of every epoch's rendering.
+        seed: Seed of the world and of every epoch's rendering.
         n_epochs: Epochs of training.
         vocabulary: Tokens of the documents.
         sentences: The source of documents.
-        attributes: In the order of ``Biographies.value_spans``.
+        attributes: The attributes, in the order of ``Biographies.value_spans``.
         n_names: N0, the number of names that the people's names are drawn from.
         diversity: The diversity sets, in bioD only.
         document_ends: Cumulative number of documents in an epoch, person by person.

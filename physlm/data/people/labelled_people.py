@@ -1,4 +1,4 @@
-"""Biographies with false facts, or about names that nobody has, as long as the true ones."""
+"""Biographies with false facts, or about names that nobody has, each as long as the true one."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -85,7 +85,7 @@ def _with_swapped_values(
         people: Those who may take part.
         n_problems: Number of biographies.
         n_errors: Values to swap.
-        rng: Of the attributes.
+        rng: Draws the attributes.
     """
     n_attributes = world.sentences.values.shape[1]
     if n_errors > n_attributes:
@@ -104,8 +104,8 @@ def _with_swapped_values(
         if len(valid) >= n_problems:
             return valid[:n_problems], wrong[:n_problems]
     raise ValueError(
-        f"only {len(valid)} of {len(people)} people have {n_errors} values that differ from another"
-        f"'s and are as long, and n_problems={n_problems}; lower n_problems or n_errors"
+        f"only {len(valid)} of {len(people)} people can exchange {n_errors} different values of "
+        f"equal length, but n_problems={n_problems}; lower n_problems or n_errors"
     )
 
 
@@ -118,7 +118,7 @@ def _couples(
         texts: A document of each person.
         spans: Token span of each value; (0, 0) where it is not stated.
         n_errors: Attributes of a couple.
-        rng: Of the attributes.
+        rng: Draws the attributes.
     """
     free = list(reversed(range(len(texts))))
     while free:
@@ -148,10 +148,10 @@ def _with_unknown_names(
         world: The people.
         people: Those to write about.
         n_errors: Must be 1.
-        rng: Of the names.
+        rng: Draws the names.
     """
     if n_errors != 1:
-        raise ValueError(f"n_errors={n_errors}; a name is unknown once, use 1 for unknown")
+        raise ValueError(f"n_errors={n_errors}; must be 1 with corruption=unknown")
     if not isinstance(world.sentences, Sentences):
         raise InputError("corruption=unknown needs texts from templates; use data=bios or biod")
     sources = np.tile(np.arange(world.n_people)[:, None], world.sentences.n_name_parts)
@@ -166,9 +166,9 @@ def _sources_of_names(
     people: Int64[np.ndarray, " people"],
     rng: np.random.Generator,
 ) -> Int64[np.ndarray, "people parts"]:
-    """For each person, whose part of the name makes each part of an unknown name.
+    """The people whose name parts make up an unknown name for each person.
 
-    Parts are as long as the person's own, and of people of the same group.
+    Parts are as long as the person's own, and from people of the same group.
 
     Raises:
         ValueError: If no such name is found.
@@ -189,8 +189,8 @@ def _sources_of_names(
                 break
         else:
             raise ValueError(
-                f"nearly every name of the parts of n_people={world.n_people} names is somebody's; "
-                "use fewer people, or more names"
+                f"nearly every combination of name parts belongs to one of n_people="
+                f"{world.n_people} people; use fewer people, or more names"
             )
     return sources
 

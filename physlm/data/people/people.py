@@ -130,8 +130,8 @@ def _require_trained_people(corpus: Corpus, earlier: Corpus) -> None:
     own, trained = part_of(corpus, KnowledgeCorpus), part_of(earlier, KnowledgeCorpus)
     if own is not None and trained is not None and not own.has_same_people_as(trained):
         raise ValueError(
-            f"stage=measure measures the knowledge of the run of init_from, but its "
-            f"{trained.n_people} people are not these {own.n_people}; use the same world and seed"
+            f"stage=measure needs the people of the run of init_from: its {trained.n_people} "
+            f"people differ from these {own.n_people}; use the same world and seed"
         )
 
 

@@ -119,7 +119,9 @@ def people_of(name: str, corpus: Corpus) -> KnowledgeCorpus:
     """
     world = world_of(corpus)
     if world is None or not question_attributes(world):
-        raise ValueError(f"data={name} asks about people of data=bios; start from such a run")
+        raise ValueError(
+            f"data={name} asks about people of data=bios or bior; start from such a run"
+        )
     return world
 
 

@@ -19,7 +19,7 @@ def question_words(version: int, pool_size: int | None) -> list[str]:
     """Every piece of text that questions need in addition to those of biographies.
 
     Args:
-        version: Of the question vocabulary.
+        version: Version of the question vocabulary.
         pool_size: Entries of the list of first names in use.
     """
     first_names = [f" {name}" for name in pool("first_names", pool_size)]

@@ -62,7 +62,8 @@ class QuestionsConfig(QaSplitConfig):
         require_at_least(self, 1, "n_paraphrases")
         if self.n_paraphrases > N_PARAPHRASES:
             raise ValueError(
-                f"n_paraphrases={self.n_paraphrases}; each question has {N_PARAPHRASES}"
+                f"n_paraphrases={self.n_paraphrases}; must be at most {N_PARAPHRASES}, the number "
+                "of paraphrases of each question"
             )
         require_held_out_people(self.train_fraction)
 
@@ -87,7 +88,7 @@ class QuestionsConfig(QaSplitConfig):
         try:
             pieces = _pieces(world)
         except ValueError as error:
-            raise ValueError(f"{error}; run it with {keys_for(words)}") from error
+            raise ValueError(f"{error}; pretrain with {keys_for(words)}") from error
         corpus = QuestionCorpus(world, trained_so_far(earlier, world), self, seed, pieces)
         corpus.require_held_out()
         return corpus
@@ -100,7 +101,7 @@ class QuestionCorpus(QaSplit):
     Attributes:
         world: The people.
         config: Training people and paraphrases.
-        seed: Of every epoch's order and paraphrases.
+        seed: Seed of every epoch's order and paraphrases.
         pieces: The pieces of questions and answers.
     """
 
@@ -284,8 +285,8 @@ def _epoch_plan(
     """The order of an epoch's questions, and the paraphrase of each.
 
     Args:
-        seed: Of the corpus.
-        number: Of the epoch.
+        seed: Seed of the corpus.
+        number: Number of the epoch.
         n: Questions in the epoch.
         n_paraphrases: Paraphrases to draw from.
     """

@@ -35,8 +35,8 @@ def draw_plans(  # type: ignore[no-untyped-def]
         n_omitted: Last attributes that the text does not state.
         kinds: Index of the `Order`.
         name_position: Sentences before the one that names the person; 0 for none.
-        keys: Of templates and of orders.
-        templates: For each language and attribute the first template, and their number.
+        keys: Keys of the random streams of templates and of orders.
+        templates: First template of each attribute in each language, and the number of them.
         n_sentences: Rows of each plan.
     """
     first_templates, n_templates = templates

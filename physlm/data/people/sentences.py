@@ -141,7 +141,7 @@ class Sentences:
         Args:
             people: Rows of the arrays.
             texts: Text number of each document.
-            seed: Of paraphrases and orders.
+            seed: Seed of paraphrases and orders.
             eos: The token that begins every document.
             identities: Numbers of the people, if the arrays hold only some of a population; they
                 choose the random streams and appear in the result.
@@ -181,7 +181,7 @@ class Sentences:
             people: Rows of the arrays.
             identities: Numbers of the people, which choose the random streams.
             texts: Text number of each document.
-            seed: Of paraphrases and orders.
+            seed: Seed of paraphrases and orders.
         """
         groups = self.groups[people]
         n_texts, n_permutations, n_languages, n_omitted, kinds, name_position = self._settings(

@@ -43,7 +43,7 @@ class PublicFiguresCorpus(OneLine):
 
     Attributes:
         config: The configuration that it was built from.
-        seed: Of every epoch's order.
+        seed: Seed of every epoch's order.
     """
 
     config: PublicFiguresConfig

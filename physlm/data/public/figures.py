@@ -29,7 +29,7 @@ class Figure(NamedTuple):
 
     Attributes:
         name: The name in common use.
-        birth_date: In the Gregorian calendar.
+        birth_date: Date of birth in the Gregorian calendar.
         birthplace: The city or village, under its English or its historical name.
         other_names: Further names of the person.
         other_places: Further names of the birthplace, or of a part of it.

@@ -18,7 +18,7 @@ class Question(NamedTuple):
         text: The question.
         answer: The correct answer.
         hint: Sentences with the facts that the answer follows from; empty if it is such a fact.
-        about: The person whom it is about, and the second one of a comparison.
+        about: The person it is about and, in comparisons, the second person.
         fitting: All figures that fit the question; the answer of any of them is correct.
     """
 
@@ -30,7 +30,7 @@ class Question(NamedTuple):
 
     @property
     def people(self) -> set[str]:
-        """Names of all whom it is about, or could be."""
+        """Names of all people it is about, or could be about."""
         return {figure.name for figure in (*self.about, *self.fitting)}
 
     def is_apart_from(self, another: "Question") -> bool:
@@ -43,7 +43,7 @@ class PublicTask:
     """A kind of question.
 
     Attributes:
-        name: As in the dimension ``task`` of metrics.
+        name: Name, as in the dimension ``task`` of metrics.
         template: The question, with fields of a person and ``other``.
         answer: The answer about a person and, in comparisons, a second person.
         reads: Whether a line of text gives the correct answer about a person and a second one.
@@ -68,7 +68,7 @@ class PublicTask:
 
     @property
     def n_phrasings(self) -> int:
-        """In how many wordings the question can be asked."""
+        """Number of wordings of the question: the template and its paraphrases."""
         return 1 + len(self.paraphrases)
 
     @property
@@ -102,7 +102,7 @@ class PublicTask:
 
 @cache
 def _fitting(template: str) -> dict[str, tuple[Figure, ...]]:
-    """All figures whom each question fits that names nobody."""
+    """The figures that fit each question of a template without a name."""
     found: dict[str, tuple[Figure, ...]] = {}
     for figure in figures():
         text = _filled(template, figure, figure)
@@ -210,6 +210,6 @@ def reasoned(question: Question) -> str:
 
 
 def conclusion(line: str) -> tuple[str, str]:
-    """The hint and the answer in a line; the answer is empty where it comes to none."""
+    """The hint and the answer in a line; the answer is empty if the line gives none."""
     hint, _, answer = line.partition(_THEREFORE)
     return hint, answer.strip()

@@ -23,7 +23,7 @@ class Problems:
     Attributes:
         start: The first residue.
         operators: Index of the operator of each step.
-        operands: Of each step, from 1 to m - 1.
+        operands: Operand of each step, from 1 to m - 1.
     """
 
     start: Int64[np.ndarray, " texts"]
@@ -36,9 +36,9 @@ class Work:
     """Steps as they are written out, right or wrong.
 
     Attributes:
-        lefts: The value from which each step goes on.
+        lefts: The value that each step starts from.
         operators: Index of the operator that each step uses.
-        results: Of each step.
+        results: Result of each step.
         answer: The final answer.
     """
 
@@ -90,7 +90,7 @@ class Layout:
 
 
 def problems_of(numbers: Int64[np.ndarray, " texts"], modulus: int, n_steps: int) -> Problems:
-    """The problems of some numbers, which count all problems from 0."""
+    """The problems with these numbers, counted from 0."""
     rest, start = np.divmod(numbers, modulus)
     operators = np.empty((len(numbers), n_steps), dtype=np.int64)
     operands = np.empty_like(operators)
@@ -133,7 +133,7 @@ def worked_out(
     Args:
         problems: The problems.
         modulus: m.
-        shifts: What is added to each result; 0 where the step is right.
+        shifts: Added to each result; 0 where the step is right.
         is_carried: Whether later steps go on from shifted results instead of right ones.
     """
     n_texts, n_steps = problems.operators.shape
@@ -190,7 +190,7 @@ def wrong_tokens(
         answer=results[:, -1],
     )
     is_wrong: np.ndarray = written(stated, expected, modulus) != texts
-    # The problem may be any, but must be one.
+    # Any well-formed problem is right.
     is_wrong[:, 1] = stated.start >= modulus
     is_wrong[:, at.stated_operators] = (stated.operators < 0) | (stated.operators >= len(OPERATORS))
     is_wrong[:, at.stated_operators + 1] = (stated.operands < 1) | (stated.operands >= modulus)
@@ -208,7 +208,8 @@ def first_wrong_step(
     at = Layout(n_steps)
     if texts.shape[1] != at.n_tokens:
         raise ValueError(
-            f"texts of {texts.shape[1]} tokens; with {n_steps} steps they have {at.n_tokens}"
+            f"texts have {texts.shape[1]} tokens; with n_steps={n_steps} they must have "
+            f"{at.n_tokens}"
         )
     is_wrong = wrong_tokens(texts, modulus, n_steps)
     if (stated := is_wrong[:, : at.colon + 1].any(axis=1)).any():

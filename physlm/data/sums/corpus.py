@@ -46,7 +46,7 @@ class SumsConfig(FixedLengthConfig):
     seq_len: int = 69  # the tokens of one text of 8 steps
 
     def validate(self) -> None:
-        """Every value in its range."""
+        """Require every value in its range."""
         FixedLengthConfig.validate(self)
         require_at_least(self, 3, "modulus")
         require_at_least(self, 1, "n_steps")
@@ -80,7 +80,7 @@ class SumsCorpus(FixedLengthCorpus):
 
     @property
     def drawn_bits(self) -> float:
-        """None: the work follows from the problem."""
+        """Zero: the work follows from the problem."""
         return 0.0
 
     @property
@@ -90,7 +90,7 @@ class SumsCorpus(FixedLengthCorpus):
 
     @property
     def corruption_bits(self) -> float:
-        """Entropy of the wrong step, and of its result."""
+        """Entropy of the choice of the wrong step, and of its result."""
         return math.log2(self.config.n_steps * (self.config.modulus - 1))
 
     @property

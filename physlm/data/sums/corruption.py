@@ -37,7 +37,7 @@ def wrong_work(
         modulus: m.
         mistake: What is wrong in these steps.
         n_errors: Number of wrong steps.
-        rng: Of the steps and of what is written there.
+        rng: Draws the steps and what is written there.
     """
     is_wrong = _chosen(problems.operators.shape, n_errors, rng)
     if mistake is Mistake.operator:

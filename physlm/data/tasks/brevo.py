@@ -131,7 +131,7 @@ class Brevo(SyntheticTask):
 
     @property
     def answer_marks(self) -> tuple[str, ...]:
-        """One."""
+        """``<ans>`` alone."""
         return ("<ans>",)
 
     @property
@@ -158,7 +158,7 @@ class Brevo(SyntheticTask):
 
     @property
     def evaluations(self) -> tuple[Evaluation, ...]:
-        """N vertices."""
+        """One, of graphs with N vertices."""
         return (Evaluation({"size": self.n_max}, {}),)
 
     def numbered(self, key: int, first: int, last: int, difficulty: Difficulty) -> Documents:
@@ -187,11 +187,11 @@ class Brevo(SyntheticTask):
         return question.accepts(names)
 
     def chance(self, difficulty: Difficulty) -> float:  # noqa: ARG002
-        """None: no answer fits many graphs."""
+        """Zero: no answer fits many graphs."""
         return 0.0
 
     def vertices(self, answer: Int[np.ndarray, " answer"]) -> list[Name] | None:
-        """The vertices of an answer; None if it is not ended, or is something else."""
+        """The vertices of an answer; None if it lacks its end, or contains anything else."""
         found = np.asarray(answer)
         if not len(found) or found[-1] != self.end:
             return None

@@ -16,7 +16,7 @@ def brevo_documents(key, first, n_documents, sizes, law, options, marks, limits)
     """Tokens of all documents, and where each starts.
 
     Args:
-        key: Of the random streams.
+        key: Key of the random streams.
         first: Number of the first document.
         n_documents: Number of documents.
         sizes: Cumulative law of the number of vertices.
@@ -24,8 +24,8 @@ def brevo_documents(key, first, n_documents, sizes, law, options, marks, limits)
         options: Whether the bound of sources is rounded up, and whether any vertex of the last
             quarter is queried.
         marks: Ids of ``bos``, ``<query>``, ``<ans>`` and the end.
-        limits: Tokens that the longest document would have, and the most that one may have; longer
-            ones are drawn again.
+        limits: Tokens of the longest possible document, and of the longest allowed one; longer
+            documents are drawn again.
     """
     is_rounded_up, is_quarter = options
     room, most = limits
@@ -44,7 +44,7 @@ def brevo_documents(key, first, n_documents, sizes, law, options, marks, limits)
         n_tokens, n_tries = most + 1, 0
         while n_tokens > most:
             if n_tries == _N_TRIES:
-                raise ValueError("too few documents are as short as most_tokens; raise it")
+                raise ValueError("too few documents fit into most_tokens; raise it, or lower n_max")
             n_tries += 1
             state, n = drawn_size(state, sizes)
             state = _draw_graph(state, n, is_rounded_up, parents, n_parents, n_children, work)
@@ -87,7 +87,7 @@ def _write_document(tokens, begin, marks, naming, graph, answer):  # type: ignor
         marks: Ids of ``bos``, ``<query>``, ``<ans>`` and the end.
         naming: Names, their lengths, and the name of each vertex.
         graph: Parents, and the order of the edges.
-        answer: The answer backwards, and its length.
+        answer: The answer in reverse order, and its length.
     """
     names, lengths, name_of = naming
     parents, edges, n_edges = graph
@@ -114,7 +114,7 @@ def _draw_edges(state, n, n_parents, edges):  # type: ignore[no-untyped-def]
     """Draw the order of all edges; returns the new state and their number.
 
     Args:
-        state: Of the random stream.
+        state: State of the random stream.
         n: Number of vertices.
         n_parents: Number of parents of each.
         edges: Receives child times `MOST_PARENTS` plus the number of the parent.
@@ -132,7 +132,7 @@ def _draw_graph(state, n, is_rounded_up, parents, n_parents, n_children, free): 
     """Draw the parents of each of ``n`` vertices; returns the new state.
 
     Args:
-        state: Of the random stream.
+        state: State of the random stream.
         n: Number of vertices, each of which has parents among those before it.
         is_rounded_up: Whether the bound of sources is rounded up.
         parents: Receives the parents of each vertex.
@@ -159,7 +159,7 @@ def _draw_graph(state, n, is_rounded_up, parents, n_parents, n_children, free): 
                 free[j], free[last] = free[last], free[j]
                 parents[v, p] = free[last]
                 n_children[free[last]] += 1
-            # Of these alone some may have got their last child.
+            # Only these can have reached the maximum number of children.
             n_checked = n_free
             n_free -= n_parents[v]
             for j in range(n_free, n_checked):
@@ -173,22 +173,22 @@ def _draw_graph(state, n, is_rounded_up, parents, n_parents, n_children, free): 
 
 @compiled_within
 def _draw_order(state, query, parents, n_parents, n_left, order, free):  # type: ignore[no-untyped-def]
-    """Draw a topological order of the ancestors of a vertex, backwards; the new state, its length.
+    """Draw a reversed topological order of a vertex's ancestors; returns the new state, its length.
 
-    A vertex is uniform among those whose children have all been drawn.
+    Each vertex is drawn uniformly from those whose children have all been drawn.
 
     Args:
-        state: Of the random stream.
+        state: State of the random stream.
         query: The vertex, the first of the order.
         parents: Parents of each vertex.
         n_parents: Their number.
-        n_left: Room for the number of children that are yet to be drawn.
+        n_left: Room for the number of children that are not drawn yet.
         order: Receives the order.
         free: Room for the vertices without such children.
     """
     for v in range(query + 1):
         n_left[v] = 0
-    # Children come after parents, so that all of a vertex' children are known before it.
+    # Children come after parents, so in this order all children of a vertex precede it.
     for v in range(query, -1, -1):
         if v == query or n_left[v] > 0:
             for p in range(n_parents[v]):

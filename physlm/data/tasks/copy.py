@@ -1,4 +1,4 @@
-"""Copy: a string of random symbols, to be written once more."""
+"""Copy: a string of random symbols, to be repeated."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,15 +16,16 @@ from physlm.registry import register
 
 @dataclass(frozen=True, kw_only=True)
 class Copy(SyntheticTask):
-    """A string of random symbols and its copy, the simplest task that needs a look back.
+    """A string of random symbols and its copy, the simplest task that needs earlier tokens.
 
     A document is ``bos``, n uniform symbols, ``<copy>``, and the same symbols again, with loss on
-    these alone. Strings of one length are copied by position alone, from n + 1 tokens back; of
-    strings of several lengths the place has to be found by what was copied last.
+    these alone. If all strings have the same length, position alone finds the symbol to copy,
+    n + 1 tokens back; if lengths vary, it is found by the symbols that were copied last.
 
     Attributes:
         n_copied: Symbols of the longest string, n.
-        fewest_copied: Symbols of the shortest string, whose lengths are uniform; None: n, always.
+        fewest_copied: Symbols of the shortest string; lengths are uniform from there to n. None:
+            all strings have n.
         n_symbols: Size of the alphabet, V.
 
     Raises:
@@ -59,7 +60,7 @@ class Copy(SyntheticTask):
 
     @property
     def answer_marks(self) -> tuple[str, ...]:
-        """The copy follows it."""
+        """``<copy>``, which the copy follows."""
         return self.marks
 
     @property
@@ -104,7 +105,7 @@ class Copy(SyntheticTask):
         return np.array_equal(own, answer)
 
     def chance(self, difficulty: Difficulty) -> float:
-        """All symbols guessed; ``1 / n_symbols`` for each."""
+        """Probability of guessing all symbols, ``1 / n_symbols`` for each."""
         return float(self.n_symbols) ** -difficulty.get("size", self.n_copied)
 
 

@@ -81,7 +81,7 @@ class Depo(SyntheticTask):
 
     @property
     def answer_marks(self) -> tuple[str, ...]:
-        """One for all queries."""
+        """``<ans>``, the same for all queries."""
         return ("<ans>",)
 
     @property
@@ -128,7 +128,7 @@ class Depo(SyntheticTask):
         return tuple(np.asarray(answer).tolist()) == at
 
     def chance(self, difficulty: Difficulty) -> float:
-        """One of the names of the document."""
+        """Probability of guessing one of the names of the document."""
         return 1 / difficulty.get("size", self.n_max)
 
     def _question(self, prompt: np.ndarray) -> tuple[dict[Name, Name], Name, int]:
@@ -172,7 +172,7 @@ class DepoConfig(TaskConfig):
     seq_len: int = 2048
 
     def validate(self) -> None:
-        """Also fewer steps than a cycle has, after which it begins anew."""
+        """Require every value in its range, and fewer steps than the longest cycle has."""
         if self.k_max >= self.n_max:
             raise ValueError(f"k_max={self.k_max}; must be below n_max={self.n_max}")
         TaskConfig.validate(self)
@@ -188,7 +188,7 @@ def _documents(key, first, n_documents, sizes, law, queries, marks, longest):  #
     """Tokens of all documents, and where each starts.
 
     Args:
-        key: Of the random streams.
+        key: Key of the random streams.
         first: Number of the first document.
         n_documents: Number of documents.
         sizes: Cumulative law of the number of names.
@@ -213,7 +213,7 @@ def _documents(key, first, n_documents, sizes, law, queries, marks, longest):  #
         for j in range(n):
             cycle[j] = j
             order[j] = j
-        # Short names tend to be drawn first, so the order of drawing is no random cycle.
+        # Short names tend to be drawn first, so the order of drawing is not a random cycle.
         state = shuffle(state, cycle, n)
         state = shuffle(state, order, n)
         at = starts[i]

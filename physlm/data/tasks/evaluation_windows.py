@@ -1,4 +1,4 @@
-"""Windows to measure marked answers in, packed as the left-aligned windows of training."""
+"""Windows for measuring marked answers, packed as the left-aligned windows of training."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -12,13 +12,13 @@ from physlm.data.tasks.synthetic_task import SyntheticTask
 
 
 class EvaluationWindows(NamedTuple):
-    """Windows of whole documents and one that is cut, with their whole answers.
+    """Windows of whole documents and a last one that is cut, with their complete answers.
 
     Attributes:
         tokens: Token ids.
         rows: The window of each answer.
-        firsts: Place of its first token there.
-        lasts: Place after its last token.
+        firsts: Position of the answer's first token in its window.
+        lasts: Position after its last token.
         documents: Number of its document; answers of one document are not independent.
     """
 
@@ -36,7 +36,7 @@ def evaluation_windows(
 
     Args:
         task: The task.
-        draw: The first so many documents of a stream.
+        draw: Returns the first documents of a stream, as many as asked for.
         seq_len: Tokens of a window, without the one that is only a target.
         n_answers: Number of answers.
     """

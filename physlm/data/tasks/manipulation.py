@@ -57,7 +57,7 @@ class ManipulationConfig(QaSplitConfig):
             raise ValueError(f"tasks=[]; name at least one of {', '.join(tasks())}")
         for name in self.tasks:
             if name not in tasks():
-                raise ValueError(f"tasks: {name} is none of {', '.join(tasks())}")
+                raise ValueError(f"tasks: {name} is unknown; use some of {', '.join(tasks())}")
         if len(set(self.tasks)) < len(self.tasks):
             raise ValueError(f"tasks={self.tasks}; name each once")
         by_year = [name for name in self.tasks if isinstance(tasks()[name], BornInYear)]
@@ -98,7 +98,7 @@ class ManipulationConfig(QaSplitConfig):
         try:
             return FactTable(world, words)
         except ValueError as error:
-            raise ValueError(f"tasks={self.tasks}: {error}; run it with {keys}") from error
+            raise ValueError(f"tasks={self.tasks}: {error}; pretrain with {keys}") from error
 
 
 @dataclass(frozen=True, repr=False)
@@ -108,7 +108,7 @@ class ManipulationCorpus(QaSplit):
     Attributes:
         world: The people.
         config: Tasks, split and hints.
-        seed: Of every epoch's order, pairs of people, and choice of questions with a hint.
+        seed: Seed of every epoch's order, pairs of people, and choice of questions with a hint.
         fact_table: Facts as pieces of text, from which questions are assembled.
     """
 
@@ -261,10 +261,10 @@ def _epoch_plan(
     """The order of an epoch's questions, the second person of each, and which have a hint.
 
     Args:
-        seed: Of the corpus.
-        number: Of the epoch.
+        seed: Seed of the corpus.
+        number: Number of the epoch.
         n_people: Training people.
-        n_tasks: Tasks; question i is of person ``i // n_tasks`` and task ``i % n_tasks``.
+        n_tasks: Tasks; question i is about person ``i // n_tasks``, task ``i % n_tasks``.
         hint_fraction: Probability of a hint.
     """
     n = n_people * n_tasks

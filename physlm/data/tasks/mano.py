@@ -29,11 +29,11 @@ class Mano(SyntheticTask):
     part has a uniform number of operators below l, and its right part the rest. All tokens are
     predicted with loss.
 
-    Of the longest expressions a part can be held out for tests. A hash of its operators and values
-    decides for each expression, the same in every run; synonyms do not count, and expressions that
-    differ in the order of a sum are different ones. Training has the law above, given that an
-    expression of L operators is not held out: l stays uniform. Shorter expressions are all in
-    training, among them the parts of the held-out ones.
+    A fraction of the longest expressions can be held out for tests. A hash of its operators and
+    values decides for each expression, the same in every run; synonyms do not count, and
+    expressions that differ in the order of a sum are different ones. Training has the distribution
+    above, given that an expression of L operators is not held out: l stays uniform. Shorter
+    expressions are all in training, among them the parts of the held-out ones.
 
     Attributes:
         n_max: Largest number of operators, L; l is uniform from 1 to L.
@@ -76,7 +76,7 @@ class Mano(SyntheticTask):
 
     @property
     def answer_marks(self) -> tuple[str, ...]:
-        """One for every length, or two."""
+        """``<ans_l>`` for every length l, and their second tokens if there are synonyms."""
         return tuple(mark for mark in self.marks if mark.startswith("<ans_"))
 
     @property
@@ -96,7 +96,7 @@ class Mano(SyntheticTask):
 
     @property
     def evaluations(self) -> tuple[Evaluation, ...]:
-        """L operators; of held-out expressions and of the others, if some are held out."""
+        """One, of L operators; two if some are held out: held-out expressions and the others."""
         if not self.held_out_fraction:
             return (Evaluation({"l": self.n_max}, {}),)
         parts = ({"held_out": 1}, {"held_out": 0})
@@ -114,7 +114,7 @@ class Mano(SyntheticTask):
         if is_held_out and fewest < self.n_max:
             raise ValueError(
                 f"l={fewest} with held_out=1; only expressions of n_max={self.n_max} operators are "
-                "held out, leave l out"
+                "held out, so leave l out"
             )
         tokens, starts = mano_documents(
             np.uint64(key),
@@ -133,7 +133,7 @@ class Mano(SyntheticTask):
         return list(np.asarray(answer).tolist()) == [self._value(prompt)]
 
     def chance(self, difficulty: Difficulty) -> float:
-        """The probability of the most common value, which is 0 unless few expressions are meant."""
+        """The probability of the most common value, the value 0 unless expressions are few."""
         n = difficulty.get("l", self.n_max)
         law = value_law(self.modulus, n)
         if self.held_out_fraction and n == self.n_max:
@@ -158,7 +158,7 @@ class Mano(SyntheticTask):
         return value
 
     def _computed(self, tokens: list[int]) -> int | None:
-        """The value of an expression; None if the tokens are no whole one."""
+        """The value of an expression; None if the tokens are not one whole expression."""
         values: list[int] = []
         # From right to left, the parts of an operator are complete before it.
         for token in reversed(tokens):
@@ -173,7 +173,7 @@ class Mano(SyntheticTask):
         return values[0] if len(values) == 1 else None
 
     def _marks_of(self, n: int) -> set[tuple[int, int]]:
-        """The marks of length and answer of so many operators, each one or two tokens."""
+        """The possible pairs of marks, of length and of answer, for ``n`` operators."""
         if not 1 <= n <= self.n_max:
             return set()
         endings = ("", "_b") if self.has_synonyms else ("",)
@@ -183,7 +183,7 @@ class Mano(SyntheticTask):
         return set(itertools.product(lengths, answers))
 
     def _require_two_parts(self) -> None:
-        """Neither part of the longest expressions is empty, or so small that it is rarely drawn."""
+        """Require that both parts of the longest expressions are large enough to be drawn."""
         least, most = _FRACTIONS
         given = f"held_out_fraction={self.held_out_fraction}"
         if not least <= self.held_out_fraction <= most:
@@ -192,7 +192,7 @@ class Mano(SyntheticTask):
         if min(self.held_out_fraction, 1 - self.held_out_fraction) * n < _FEWEST:
             raise ValueError(
                 f"{given} of {n} expressions of n_max={self.n_max} operators modulo "
-                f"{self.modulus}; must hold out and leave at least {_FEWEST} each"
+                f"{self.modulus}; must hold out at least {_FEWEST} and leave at least {_FEWEST}"
             )
 
     def _lengths(self, ending: str) -> tuple[str, ...]:
@@ -212,7 +212,7 @@ class ManoConfig(TaskConfig):
     seq_len: int = 1024
 
     def validate(self) -> None:
-        """Every value in its range; documents must begin with one token to be told apart."""
+        """Require every value in its range, and documents that can be separated."""
         TaskConfig.validate(self)
         if self.has_synonyms and not self.attention_across_documents:
             raise ValueError(

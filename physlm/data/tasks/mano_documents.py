@@ -12,12 +12,12 @@ def mano_documents(key, first, n_documents, lengths, modulus, ids, has_synonyms,
     """Tokens of all documents, and where each starts.
 
     Args:
-        key: Of the random streams.
+        key: Key of the random streams.
         first: Number of the first document.
         n_documents: Number of documents.
         lengths: Fewest and most operators, and the most that the task has.
         modulus: Number of values.
-        ids: Of ``bos`` and of ``<len_1>``.
+        ids: Token ids of ``bos`` and of ``<len_1>``.
         has_synonyms: Whether to draw between two tokens.
         split: Hashes below this number are held out, among expressions of the most operators that
             the task has, and whether to draw held-out ones of these or the others.
@@ -50,7 +50,7 @@ def mano_documents(key, first, n_documents, lengths, modulus, ids, has_synonyms,
 
 @compiled
 def split_counts(forms, modulus, threshold):  # type: ignore[no-untyped-def]
-    """How many expressions of each form have each value: first those not held out, then the others.
+    """Number of expressions of each form and value: first those not held out, then the others.
 
     Args:
         forms: Expressions as tokens, with any value in the places of values.
@@ -77,8 +77,8 @@ def split_counts(forms, modulus, threshold):  # type: ignore[no-untyped-def]
 
 @compiled_within
 def _is_held_out(tokens, first, last, threshold):  # type: ignore[no-untyped-def]
-    """Whether the hash of the expression at ``first`` to ``last - 1`` is below a number."""
-    # Prefix notation needs no brackets: other tokens are another expression.
+    """Whether the hash of the expression at ``first`` to ``last - 1`` is below the threshold."""
+    # Prefix notation needs no brackets: different tokens are different expressions.
     state = np.uint64(0)
     for t in range(first, last):
         state = stream_of(state, tokens[t])
@@ -90,7 +90,7 @@ def _write_expression(state, n, modulus, tokens, at, parts):  # type: ignore[no-
     """Write an expression of ``n`` operators at a place; returns the new state.
 
     Args:
-        state: Of the random stream.
+        state: State of the random stream.
         n: Number of operators.
         modulus: Number of values.
         tokens: Receives the expression.
@@ -148,15 +148,15 @@ def _value(tokens, first, last, modulus, values):  # type: ignore[no-untyped-def
 
 @compiled_within
 def _replace_by_synonyms(state, tokens, begin, end, modulus, shift):  # type: ignore[no-untyped-def]
-    """Replace each token that has a second one by that, with probability one half.
+    """Replace each token that has a synonym by that, with probability one half.
 
     Args:
-        state: Of the random stream.
+        state: State of the random stream.
         tokens: Holds the document.
         begin: Place of ``bos``.
         end: Place of the mark before the answer.
         modulus: Number of values.
-        shift: From the first marks of length and answer to the second ones.
+        shift: Distance in ids from a mark of length or answer to its synonym.
     """
     for t in range(begin, end + 1):
         if tokens[t] < modulus:

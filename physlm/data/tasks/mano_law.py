@@ -1,4 +1,4 @@
-"""The laws of the values of Mano's expressions: of all, of those for training, of the held-out."""
+"""Distributions of the values of Mano's expressions: all, those for training, the held-out ones."""
 
 import math
 from functools import lru_cache
@@ -34,8 +34,8 @@ def split_laws(
 ) -> Float64[np.ndarray, "2 values"]:
     """Probability of each value of the expressions that are not held out, and of those that are.
 
-    Exact up to ten million expressions, which are counted. More of them have `value_law` in either
-    part, which their hashes miss by no more than chance.
+    Exact up to ten million expressions, which are counted one by one. With more, both parts have
+    `value_law`, up to the randomness of the hash.
     """
     if n_expressions(modulus, n_operators) > _MOST:
         return np.tile(value_law(modulus, n_operators), (2, 1))
@@ -47,14 +47,14 @@ def split_laws(
 
 
 def n_expressions(modulus: int, n_operators: int) -> int:
-    """How many expressions have so many operators: those of a Catalan number of trees."""
+    """Number of expressions with ``n_operators`` operators: a Catalan number of trees."""
     n_trees = math.comb(2 * n_operators, n_operators) // (n_operators + 1)
     n_written: int = n_trees * len(OPERATORS) ** n_operators * modulus ** (n_operators + 1)
     return n_written
 
 
 def hash_bound(fraction: float) -> np.uint64:
-    """The number below which a fraction of all hashes are."""
+    """The number below which a fraction of all hashes lies."""
     return np.uint64(math.floor(fraction * 2**64))
 
 

@@ -1,4 +1,4 @@
-"""Names of one or several tokens, numbers of things, and their laws, in compiled code."""
+"""Names of tokens, sizes of documents, and the distributions of both, in compiled code."""
 
 import math
 from typing import NamedTuple
@@ -9,14 +9,14 @@ from jaxtyping import Float64
 from physlm.data.compilation import compiled_within
 from physlm.data.splitmix import below, next_bits, unit
 
-SMALLEST = 3  # number of things in a document, at least
+SMALLEST = 3  # minimum size of a document: its number of names or vertices
 Name = tuple[int, ...]  # tokens
 
 
 class NameLaw(NamedTuple):
     """How names are drawn: a uniform length, then uniform symbols.
 
-    The last symbol of a name is of a second alphabet, so that names delimit themselves. Names of
+    The last symbol of a name is from a second alphabet, so that names delimit themselves. Names of
     one token need no first alphabet.
 
     Attributes:
@@ -31,7 +31,7 @@ class NameLaw(NamedTuple):
 
     @property
     def n_names(self) -> int:
-        """How many names there are."""
+        """Number of possible names."""
         return sum(self.n_symbols**n for n in range(self.shortest, self.longest + 1))
 
     @property
@@ -47,22 +47,22 @@ class NameLaw(NamedTuple):
         return (*within, *(f"e{number}" for number in numbers))
 
     def validate(self, n_max: int) -> None:
-        """Require lengths in order, and enough names for ``n_max`` things, but not too many.
+        """Require lengths in order, and at least ``n_max`` names, but not too many to number.
 
         Raises:
-            ValueError: If not.
+            ValueError: If a value is out of range.
         """
         if not 1 <= self.shortest <= self.longest:
             raise ValueError(
-                f"shortest_name={self.shortest} with longest_name={self.longest}; names have at "
-                "least one token, and the longest is no shorter"
+                f"shortest_name={self.shortest} with longest_name={self.longest}; must be at least "
+                "1, and at most longest_name"
             )
         if self.n_symbols < 1:
             raise ValueError(f"n_symbols={self.n_symbols}; must be at least 1")
         if self.n_names < n_max:
             raise ValueError(
                 f"n_symbols={self.n_symbols} makes {self.n_names} names of {self.shortest} to "
-                f"{self.longest} tokens, n_max={n_max} needs more; raise it or longest_name"
+                f"{self.longest} tokens, but n_max={n_max} needs more; raise it or longest_name"
             )
         if (self.n_symbols + 1) ** self.longest >= 2**62:
             raise ValueError(
@@ -72,7 +72,7 @@ class NameLaw(NamedTuple):
 
 
 def size_law(n_max: int) -> Float64[np.ndarray, " sizes"]:
-    """Probability of each number of things, from 3 to ``n_max``: proportional to 1/(n + sqrt(N)).
+    """Probability of each size n from 3 to N = ``n_max``, proportional to 1/(n + sqrt(N)).
 
     Source:
         Physics of Language Models, Part 4.1, appendix on the tasks.
@@ -94,7 +94,7 @@ def cumulative_sizes(n_max: int, fixed: int | None) -> Float64[np.ndarray, " siz
 
 @compiled_within
 def drawn_size(state, cumulative):  # type: ignore[no-untyped-def]
-    """The new state and a number of things."""
+    """The new state and a drawn size."""
     state, bits = next_bits(state)
     drawn, n = unit(bits), 0
     # A loop: compiling NumPy's search takes longer than all the searching.
@@ -122,7 +122,7 @@ def draw_names(state, n, law, names, lengths, codes):  # type: ignore[no-untyped
     """Draw names until ``n`` distinct ones exist; returns the new state.
 
     Args:
-        state: Of the random stream.
+        state: State of the random stream.
         n: Number of names.
         law: The three numbers of a `NameLaw`, and its last.
         names: Receives the tokens of each name.
@@ -161,7 +161,7 @@ def write_name(tokens, at, names, lengths, i):  # type: ignore[no-untyped-def]
 
 
 def split_names(tokens: np.ndarray, law: NameLaw) -> list[Name] | None:
-    """Tokens split into names; None if they are no whole names."""
+    """Tokens split into names; None if they do not form whole names."""
     names, own = [], []
     for token in tokens.tolist():
         if not 0 <= token < law.last + law.n_symbols:

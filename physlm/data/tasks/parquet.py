@@ -40,5 +40,5 @@ class TaskTables:
         return documents, pa.Table.from_arrays(columns, schema=self.schema)
 
     def truth(self) -> dict[str, pa.Table]:
-        """None: every document holds its own truth."""
+        """No tables: every document holds its own truth."""
         return {}

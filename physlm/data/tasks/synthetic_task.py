@@ -1,4 +1,4 @@
-"""A synthetic task: documents drawn from an exact law, with answers that can be checked."""
+"""A synthetic task: documents of an exact distribution, with answers that can be checked."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ class Evaluation(NamedTuple):
 
     Attributes:
         difficulty: What is fixed in all of its documents.
-        dims: The part of it that tells the task's sets apart, as dimensions of metrics.
+        dims: The part of it that distinguishes the task's sets, as dimensions of metrics.
     """
 
     difficulty: Difficulty
@@ -70,7 +70,7 @@ class SyntheticTask(ABC):
         """Documents ``first`` to ``last - 1`` of a key.
 
         Args:
-            key: Of the random streams.
+            key: Key of the random streams.
             first: Number of the first document.
             last: Number of the last document, exclusive.
             difficulty: What is fixed in all of them; the rest is drawn.
@@ -94,11 +94,11 @@ class SyntheticTask(ABC):
         """The best accuracy of answers that ignore the question."""
 
     def sample(self, rng: np.random.Generator, n: int, **difficulty: int) -> Documents:
-        """Some documents.
+        """Draw documents.
 
         Args:
             rng: Draws the key of their random streams.
-            n: How many.
+            n: Number of documents.
             difficulty: What is fixed in all of them; see `difficulties`.
 
         Raises:
@@ -107,7 +107,7 @@ class SyntheticTask(ABC):
         for name, value in difficulty.items():
             if name not in self.difficulties:
                 known = ", ".join(self.difficulties)
-                raise ValueError(f"{name}={value}; one of {known}")
+                raise ValueError(f"{name}={value}: no such difficulty; use one of {known}")
             low, high = self.difficulties[name]
             if not low <= value <= high:
                 raise ValueError(f"{name}={value}; must be from {low} to {high}")
@@ -115,7 +115,7 @@ class SyntheticTask(ABC):
 
     @property
     def identity(self) -> str:
-        """Its class and values as text, without fields that came LATER and are at their default."""
+        """Its class and values as text, without fields marked LATER that have their default."""
         values = [
             f"{field.name}={getattr(self, field.name)!r}"
             for field in fields(self)
@@ -153,7 +153,11 @@ class SyntheticTask(ABC):
         return found
 
     def last_document(self, tokens: Int[np.ndarray, " tokens"]) -> Int[np.ndarray, " _own"]:
-        """What follows the last ``bos``."""
+        """What follows the last ``bos``.
+
+        Raises:
+            ValueError: If there is none.
+        """
         begins = np.flatnonzero(np.isin(tokens, self.begins))
         if not len(begins):
             raise ValueError("a prompt begins with the vocabulary's eos; add it")
@@ -164,12 +168,12 @@ def require_prompt(task: SyntheticTask, prompt: Int[np.ndarray, " prompt"]) -> N
     """Require tokens of the task, the last of which is the mark that an answer follows.
 
     Raises:
-        ValueError: If not.
+        ValueError: If the prompt has another form.
     """
     unknown = [token for token in np.asarray(prompt).tolist() if not 0 <= token <= task.bos]
     if unknown:
         raise ValueError(
-            f"a prompt has tokens from 0 to {task.bos}, the vocabulary's, and not {unknown[0]}"
+            f"token {unknown[0]} of a prompt; must be from 0 to {task.bos}, as in the vocabulary"
         )
     ends = [task.mark(token) for token in task.answer_marks]
     if not len(prompt) or prompt[-1] not in ends:

@@ -32,7 +32,7 @@ class Task(ABC):
     """One kind of question.
 
     Attributes:
-        name: As in the dimension ``task`` of metrics.
+        name: Name, as in the dimension ``task`` of metrics.
         n_people: Number of people in a question.
         may_fit_several: Whether several people may fit a question; the answer of each is correct.
     """

@@ -1,4 +1,4 @@
-"""The corpus of a synthetic task: fresh documents without end, and sets of fixed difficulty."""
+"""The corpus of a synthetic task: any number of fresh documents, and sets of fixed difficulty."""
 
 import hashlib
 from abc import ABC, abstractmethod
@@ -31,7 +31,7 @@ class TaskConfig(DataConfig, ABC):
         """The task."""
 
     def validate(self) -> None:
-        """Every value in its range, and windows that hold the longest document."""
+        """Require every value in its range, and windows that hold the longest document."""
         DataConfig.validate(self)
         require_at_least(self, 1, "n_documents")
         needed = self.task.longest - 1  # the last token is only a target
@@ -46,7 +46,7 @@ class TaskConfig(DataConfig, ABC):
         return TaskCorpus(self, self.task, seed)
 
     def own_values(self, kind: type[SyntheticTask]) -> dict[str, Any]:
-        """The values of the fields that a class of tasks has, too."""
+        """The values of the fields that a class of tasks shares."""
         names = {field.name for field in fields(kind)}
         return {f.name: getattr(self, f.name) for f in fields(self) if f.name in names}
 
@@ -60,7 +60,7 @@ class TaskCorpus(OneLine):
     Attributes:
         config: The configuration that it was built from.
         task: The task.
-        seed: Of the documents.
+        seed: Seed of the documents.
     """
 
     config: TaskConfig
@@ -84,7 +84,7 @@ class TaskCorpus(OneLine):
 
     @property
     def entropy_bits(self) -> float:
-        """None: a task is a rule, and no document comes again."""
+        """Zero: a task is a rule, and no document repeats."""
         return 0.0
 
     def fingerprint(self) -> str:

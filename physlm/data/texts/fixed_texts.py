@@ -93,7 +93,7 @@ def located(
 
     Args:
         texts: The texts.
-        wanted: For each text the facts that it must state word for word, by name.
+        wanted: The facts that each text must state word for word, by name.
         vocabulary: A vocabulary with every word of the texts.
         names: Names of the texts in errors; by default their numbers.
 

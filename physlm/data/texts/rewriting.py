@@ -75,8 +75,8 @@ def rewrite(
         path: A Parquet file with the columns person, name and text.
         n_texts: Texts of each person.
         max_tries: Tries for each text, counted over all attempts at the work.
-        seed: Of the prompts.
-        settings: Whatever else decides the texts, such as the model; a file has one setting only.
+        seed: Seed of the prompts.
+        settings: Everything else that decides the texts, such as the model; a file has only one.
         progress: Called after every answer.
 
     Returns:
@@ -149,13 +149,15 @@ class _Answers:
         try:
             found, *answers = [json.loads(line) for line in self._whole_lines()]
             if found["people"] != head["people"]:
-                raise InputError(f"{path} has texts about other people; take another output")
+                raise InputError(f"{path} has texts about other people; choose another output")
             for answer in answers:
                 self._take((answer["person"], answer["text_number"]), answer["text"])
         except (ValueError, KeyError, TypeError, IndexError) as error:
             if isinstance(error, InputError):
                 raise
-            raise InputError(f"{path} holds no answers ({error}); take another output") from error
+            raise InputError(
+                f"{path} is not a file of answers ({error}); choose another output"
+            ) from error
         # The head of a file of an earlier version has fewer settings; the others may then differ.
         if others := sorted(name for name in found if head.get(name) != found[name]):
             self._start_over(found, head, others)
@@ -199,8 +201,8 @@ class _Answers:
                 ", ".join(f"{name}={one.get(name)}" for name in others) for one in (found, head)
             )
             raise InputError(
-                f"{self.path} has {len(self.right)} texts written with {was}, this is {wanted}; "
-                "take another output, or continue with the same settings"
+                f"{self.path} has {len(self.right)} texts written with {was}, not {wanted}; "
+                "choose another output, or continue with the same settings"
             )
         self._forget()
         with replacing(self.path) as temporary:

@@ -50,7 +50,8 @@ def text_diversity(world: KnowledgeCorpus) -> TextDiversity:
     segments = [words[i : i + _SEGMENT] for i in range(0, n_words - _SEGMENT + 1, _SEGMENT)]
     if not segments:
         raise ValueError(
-            f"n_people={world.n_people} have {n_words} words; take enough for {_SEGMENT}"
+            f"the texts of n_people={world.n_people} have {n_words} words; need at least "
+            f"{_SEGMENT}, so use more people"
         )
     texts_with = Counter(frame for of_text in frames for frame in set(of_text))
     every = [frame for of_text in frames for frame in of_text]

@@ -33,7 +33,7 @@ def texts_of(path: Path, persons: Sequence[Person], n_texts: int) -> list[Row]:
     """The first ``n_texts`` texts of each person, person by person.
 
     Raises:
-        ValueError: If the file is no such table, has other people, or too few texts.
+        ValueError: If the file is not such a table, has other people, or too few texts.
     """
     found: list[list[Row]] = [[] for _ in persons]
     for row in _rows(path):
@@ -62,7 +62,7 @@ def _rows(path: Path) -> Iterable[Row]:
         row = f"source={path}: row {i} (of 0 to {len(table) - 1})"
         for column, value in (("name", name), ("text", text)):
             if value is None or not value.strip():
-                raise ValueError(f"{row} has no {column}; complete the row or take it out")
+                raise ValueError(f"{row} has no {column}; complete the row or remove it")
         yield Row(row, _number(row, person), name, text)
 
 
@@ -83,11 +83,11 @@ def _table(path: Path) -> pa.Table:
             table = file.read(columns=list(wanted))
         table.validate(full=True)
     except (OSError, pa.ArrowException) as error:
-        raise ValueError(f"source={path} is no file of biographies: {error}") from error
+        raise ValueError(f"source={path} is not a file of biographies: {error}") from error
     for column, fitting in wanted.items():
         kind = table.schema.field(column).type
         if not _is_fitting(kind, is_number=column == "person"):
-            raise ValueError(f"source={path}: column {column} holds {kind}; needs {fitting}")
+            raise ValueError(f"source={path}: column {column} has type {kind}; must be {fitting}")
     return table
 
 
@@ -102,7 +102,7 @@ def _is_fitting(kind: pa.DataType, *, is_number: bool) -> bool:
 def _number(row: str, person: Any) -> int:
     """The number of a person as an integer; some tools write it as 3.0."""
     if person is None or person != person:  # noqa: PLR0124 - NaN
-        raise ValueError(f"{row} has no person; complete the row or take it out")
+        raise ValueError(f"{row} has no person; complete the row or remove it")
     if person < 0 or person % 1:
         raise ValueError(f"{row} has person={person}; must be a whole number from 0")
     return int(person)

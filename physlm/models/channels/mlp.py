@@ -143,7 +143,7 @@ class _LinearOf(torch.autograd.Function):
 def gated_silu(
     gate: Float[Tensor, "*any width"], up: Float[Tensor, "*any width"]
 ) -> Float[Tensor, "*any width"]:
-    """SiLU of the gate, times the rest."""
+    """SiLU of the gate, times ``up``."""
     return nn.functional.silu(gate) * up
 
 

@@ -29,10 +29,10 @@ class Attention(KeyValueMixer):
         shape: Number and width of the heads.
         rotary: Rotations of queries and keys; None for none.
         has_bias: Whether the projections have biases.
-        canon: Of the architecture, whose position B is here.
-        qk_norm_eps: Of an RMSNorm over the queries of all heads and one over the keys; None for
-            none.
-        slopes_and_reach: Of ALiBi; None for none.
+        canon: Canon layers of the architecture; position B is here.
+        qk_norm_eps: Epsilon of an RMSNorm over the queries of all heads and one over the keys;
+            None for no norms.
+        slopes_and_reach: Slopes and reach of ALiBi; None without it.
 
     Source:
         Vaswani et al. (2017); for the norms over all heads, OLMo et al. (2025), 2 OLMo 2 Furious.
@@ -145,8 +145,8 @@ class Attention(KeyValueMixer):
 
         Args:
             x: What the mixer reads.
-            context: Of the block.
-            place: Of the tokens.
+            context: Context of the block.
+            place: Place of the tokens.
             is_added: Whether the tokens are in the decoding state already.
         """
         projected = self._projected(x, context, is_added=is_added)
@@ -180,7 +180,7 @@ class Attention(KeyValueMixer):
         heads: Float[Tensor, "batch heads seq width"],
         rotate: Callable[[Tensor], Tensor] | None,
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Queries, keys and values; of the first two, the heads that are rotated are."""
+        """Queries, keys and values, after rotation of the configured heads of queries and keys."""
         n_heads, n_kv = self.shape.n_heads, self.shape.n_kv_heads
         qk, v = torch.split(heads, [n_heads + n_kv, n_kv], dim=1)
         fraction = 1.0 if self.rotary is None else self.rotary.heads_fraction

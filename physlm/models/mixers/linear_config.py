@@ -47,7 +47,7 @@ class LinearConfig(MixerConfig):
     convolution_kernel: int = 4  # tokens that the convolution takes in, the current one included
 
     def validate(self) -> None:
-        """Sizes of at least 1."""
+        """Require sizes of at least 1."""
         for name in ("n_heads", "convolution_kernel"):
             value = getattr(self, name)
             if value is not None and value < 1:
@@ -69,8 +69,8 @@ class LinearConfig(MixerConfig):
         n_heads = self.heads(d_model)
         if width != int(width) or int(width) % n_heads:
             raise ValueError(
-                f"d_model={d_model}; the {name} of width {width:g} are not divisible by "
-                f"model.mixer.n_heads={n_heads}, set another number of heads or another width"
+                f"d_model={d_model}: the {name} of width {width:g} are not divisible by "
+                f"model.mixer.n_heads={n_heads}; set another number of heads or another width"
             )
 
     def n_convolved(self, width: int, *, has_bias: bool = False) -> int:
@@ -97,7 +97,7 @@ class GlaConfig(LinearConfig):
     has_silu: bool = field(default=False, metadata=LATER)
 
     def validate(self) -> None:
-        """Also a gate of rank 1 or more, a temperature above 0, and SiLU at most once."""
+        """Require also a gate of rank 1 or more, a temperature above 0, and SiLU at most once."""
         LinearConfig.validate(self)
         if self.has_silu and self.has_convolution:
             raise ValueError(
@@ -111,7 +111,7 @@ class GlaConfig(LinearConfig):
             )
 
     def check(self, config: TransformerConfig) -> None:
-        """Heads that divide the keys and the values."""
+        """Require heads that divide the keys and the values."""
         self.require_divided(config.d_model, "keys", config.d_model / 2)
 
     def build(self, config: TransformerConfig) -> "Mixer":
@@ -147,13 +147,13 @@ class GatedDeltaConfig(LinearConfig):
     has_canon_after_silu: bool = field(default=False, metadata=LATER)
 
     def check(self, config: TransformerConfig) -> None:
-        """Heads that divide the keys, and Canon at B if its place is chosen."""
+        """Require heads that divide the keys, and Canon at B if its place is chosen."""
         self.require_divided(config.d_model, "keys", 0.75 * config.d_model)
         if self.has_canon_after_silu and "B" not in (
             config.canon.positions if config.canon else ""
         ):
             raise ValueError(
-                "has_canon_after_silu=true without Canon at B; add it by +canon=abcd, or leave "
+                "has_canon_after_silu=true without Canon at B; add it with +canon=abcd, or leave "
                 "has_canon_after_silu out"
             )
 
@@ -190,7 +190,7 @@ class Mamba2Config(LinearConfig):
     convolution_bias_init: BiasInit = field(default=BiasInit.zero, metadata=LATER)
 
     def validate(self) -> None:
-        """Also a state of width 1 or more, and initial biases of a convolution that there is."""
+        """Require also a state of width 1 or more, and a convolution if its bias has a start."""
         LinearConfig.validate(self)
         if self.d_state < 1:
             raise ValueError(f"d_state={self.d_state}; must be at least 1")
@@ -201,7 +201,7 @@ class Mamba2Config(LinearConfig):
             )
 
     def check(self, config: TransformerConfig) -> None:
-        """Heads that divide twice the width."""
+        """Require heads that divide twice the width."""
         self.require_divided(config.d_model, "inputs", 2 * config.d_model)
 
     def build(self, config: TransformerConfig) -> "Mixer":

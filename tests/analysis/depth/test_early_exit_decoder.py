@@ -179,7 +179,7 @@ def test_what_cannot_leave_early_is_refused():
         ExitRule(states=(2, 1))
     with pytest.raises(InputError, match="'margin' is not a valid ExitCriterion"):
         ExitRule(states=(1,), criterion="margin")
-    with pytest.raises(InputError, match="state 5 is not there; this model has 0 to 4"):
+    with pytest.raises(InputError, match="state 5 does not exist; this model has 0 to 4"):
         EarlyExitDecoder(LogitLens(model), ExitRule(states=(1, 5)))
     with pytest.raises(InputError, match="decoder of physlm, and this model is not one"):
         EarlyExitDecoder(LogitLens(PlantedModel(torch.zeros(2, 1, 1, 3))), ExitRule(states=(0,)))
@@ -192,5 +192,5 @@ def test_what_cannot_leave_early_is_refused():
         early(torch.tensor(EVEN), torch.zeros(4, 3, dtype=torch.long))
     with pytest.raises(InputError, match="an encoder|attends to both sides"):
         LogitLens(EncoderConfig(n_layers=1, n_heads=4, d_model=32).build(VOCABULARY, 8, 0))
-    with pytest.raises(InputError, match="Silent takes no token into its state"):
+    with pytest.raises(InputError, match="Silent cannot add a token to its state"):
         Silent().remember(torch.zeros(1, 1, 32), model.context(1))

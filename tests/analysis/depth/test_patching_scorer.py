@@ -178,7 +178,7 @@ def test_what_cannot_be_patched_is_refused(world):
         config.check(PlantedModel(torch.zeros(2, 1, 1, 3)), world)
     with pytest.raises(InputError, match="learned positions end at"):
         config.check(decoder(seq_len=3), world)
-    with pytest.raises(InputError, match="state 9 is not there"):
+    with pytest.raises(InputError, match="state 9 does not exist"):
         PatchingConfig(states=[9]).check(decoder(), world)
     with pytest.raises(ValueError, match="n_pairs=1; must be at least 2"):
         PatchingConfig(n_pairs=1)

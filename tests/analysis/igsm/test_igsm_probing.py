@@ -123,7 +123,7 @@ def test_unsuitable_worlds_models_and_options_are_refused(corpus):
         IgsmProbingConfig().check(model, mano)
     with pytest.raises(InputError, match="this model attends to both sides"):
         IgsmProbingConfig().check(EncoderConfig(d_model=16).build(size, 160, 0), corpus)
-    with pytest.raises(InputError, match="state 3 is not there; this model has 0 to 2"):
+    with pytest.raises(InputError, match="state 3 does not exist; this model has 0 to 2"):
         IgsmProbingConfig(layers=[3]).check(model, corpus)
     with pytest.raises(InputError, match="longer_op=2; must be above data.op_max=2"):
         IgsmProbingConfig(longer_op=2).check(model, corpus)

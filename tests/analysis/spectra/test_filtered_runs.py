@@ -60,7 +60,9 @@ def test_a_filtered_run_trains_from_the_same_random_weights_on_the_best_scores(t
 @pytest.mark.slow
 def test_a_finished_parent_without_scores_is_refused_with_the_remedy(tmp_path):
     chosen = child(tmp_path, "log_probability", scores_all=False)
-    with pytest.raises(InputError, match=r"let it measure .* eval.spectral_filter.scores_all=true"):
+    with pytest.raises(
+        InputError, match=r"measure it with .* eval.spectral_filter.scores_all=true"
+    ):
         execute(chosen, RunDirectory(chosen.run_dir))
 
 

@@ -64,7 +64,7 @@ def test_bags_of_the_released_form(kind, weights):
         ({"idx": [[20, 21], [10, 11, 12], [1, 2]]}, r"the first level has the symbols \[20, 21\]"),
         (
             {"all": [[{"children": [[-1, 0]]}], [{"children": [[0]]}] * 3, []]},
-            "symbol 20: child -1 is no place in the next level, which has 3 symbols",
+            "symbol 20: child -1 is not an index into the next level, which has 3 symbols",
         ),
     ],
 )
@@ -75,7 +75,7 @@ def test_an_index_out_of_range_is_refused(changes, message):
 
 @pytest.mark.parametrize("text", ["{}", "[1]", '{"idx": [[1], [2]], "all": []}'])
 def test_other_json_is_refused(text):
-    with pytest.raises(ValueError, match="no grammar in the released JSON form"):
+    with pytest.raises(ValueError, match="not a grammar in the released JSON form"):
         from_json(text)
 
 
@@ -87,7 +87,7 @@ def test_grammars_are_found_by_name_family_and_file(tmp_path):
     assert load_grammar(tmp_path / "mine.json").tokens == (1, 2)
     assert load_grammar("cfg3f:3").rules == load_grammar("cfg3f:3").rules
     assert load_grammar("cfg3f:3").rules != load_grammar("cfg3f:4").rules
-    with pytest.raises(ValueError, match="grammar=cfg3z: no such grammar or file; there are"):
+    with pytest.raises(ValueError, match="grammar=cfg3z: no such grammar or file; use one of"):
         load_grammar("cfg3z")
     (tmp_path / "bad.txt").write_text("root 2")
     with pytest.raises(ValueError, match="bad.txt: a grammar needs"):

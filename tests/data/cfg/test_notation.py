@@ -156,16 +156,16 @@ def test_a_mark_inside_a_word_is_part_of_the_word():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (("root 9", "root 9\nroot 8"), r"a second line 'root'; leave one of them out \(line 2\)"),
+        (("root 9", "root 9\nroot 8"), r"a second line 'root'; remove one of them \(line 2\)"),
         (("7 -> 2 1", "7 -> 2 1\nterminals 1"), r"a second line 'terminals'.*\(line 6\)"),
         (("terminals 1 2", 'terminals 1 2 "3'), r"close the quotation mark.*\(line 2\)"),
         (
             ("terminals 1 2", 'terminals 1 2 "\\x"'),
-            r"is no text; between quotation marks.*\(line 2\)",
+            r"is not a JSON string; between quotation marks.*\(line 2\)",
         ),
         (("terminals 1 2", "terminals 1 2 ->"), r"in quotation marks \(line 2\)"),
         (("terminals 1 2", "terminals 1 2 |"), r"in quotation marks \(line 2\)"),
-        (("2 1", "2 1\u200b"), r"holds an invisible character; .*\(line 5\)"),
+        (("2 1", "2 1\u200b"), r"contains an invisible character; .*\(line 5\)"),
         (("terminals 1 2", "terminals 01 2"), "rule 8 -> 1 2: unknown symbol 1"),
         (("8 -> 1 2 | 2", "8 -> 1 2 | \u0661"), "rule 8 -> \u0661: unknown symbol \u0661"),
         (("9", "3000000000"), "symbol 3000000000; must be a whole number from 0 to 2147483647"),
@@ -221,23 +221,23 @@ def test_a_released_file_is_recognised_by_its_suffix_in_any_case(tmp_path, name)
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"idx": [[20], [10], [1, 2.0]]}, r"idx\[2\] holds 2.0, which is no whole number"),
-        ({"idx": [[20], [True], [1, 2]]}, r"idx\[1\] holds True"),
-        ({"idx": [[20], [10], [1, 10]]}, r"symbol 10 stands in idx\[1\] and in idx\[2\]"),
-        ({"idx": [[20], [10], 5]}, r"idx\[2\] is no list"),
+        ({"idx": [[20], [10], [1, 2.0]]}, r"idx\[2\] contains 2.0, which is not a whole number"),
+        ({"idx": [[20], [True], [1, 2]]}, r"idx\[1\] contains True"),
+        ({"idx": [[20], [10], [1, 10]]}, r"symbol 10 is in idx\[1\] and in idx\[2\]"),
+        ({"idx": [[20], [10], 5]}, r"idx\[2\] is not a list"),
         ({"idx": [[20]]}, "idx has 1 levels"),
-        ({"idx": None}, "idx is no list"),
+        ({"idx": None}, "idx is not a list"),
         ({"all": [[]]}, "all has 1 levels, and idx 3"),
-        ({"all": [[], [{}]]}, r"all\[0\] is of 0 symbols, and idx\[0\] of 1"),
+        ({"all": [[], [{}]]}, r"all\[0\] has 0 symbols, and idx\[0\] 1"),
         ({"all": [[{"id": 19, "children": [[0]]}], [{}]]}, "symbol 20 of idx has the id 19 in all"),
-        ({"all": [[{"children": [[0.0]]}], [{}]]}, "the children of symbol 20 holds 0.0"),
-        ({"all": [[{"children": None}], [{}]]}, "the children of symbol 20 is no list"),
+        ({"all": [[{"children": [[0.0]]}], [{}]]}, "the children of symbol 20 contains 0.0"),
+        ({"all": [[{"children": None}], [{}]]}, "the children of symbol 20 is not a list"),
         ({"all": [[7], [{}]]}, "no mapping with the children of symbol 20"),
         ({"idx": [[20], [10], [1, 2**31]]}, "symbol 2147483648; must be a whole number from 0 to"),
-        ({"multi_vocab": "disjoint"}, "content_map is no list"),
-        ({"multi_vocab": 1, "content_map": []}, "multi_vocab=1 is no text"),
+        ({"multi_vocab": "disjoint"}, "content_map is not a list"),
+        ({"multi_vocab": 1, "content_map": []}, "multi_vocab=1 is not a string"),
         ({"multi_vocab": "x", "content_map": [[4]]}, "content_map has 1 bags for 2 terminals"),
-        ({"multi_vocab": "x", "content_map": [[4], ["5"]]}, "the bag of terminal 2 holds '5'"),
+        ({"multi_vocab": "x", "content_map": [[4], ["5"]]}, "the bag of terminal 2 contains '5'"),
     ],
 )
 def test_a_released_file_of_another_form_is_refused_by_key(changes, message):
@@ -248,11 +248,11 @@ def test_a_released_file_of_another_form_is_refused_by_key(changes, message):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('{"idx": [[1]], "idx": 2}', "key 'idx' stands twice"),
-        ('{"idx": NaN}', "NaN is no number"),
+        ('{"idx": [[1]], "idx": 2}', "key 'idx' appears twice"),
+        ('{"idx": NaN}', "NaN is not a number"),
         ("[" * 100_000, "too deeply nested"),
-        ("{", "no JSON"),
-        ("3", "the file holds no mapping"),
+        ("{", "not valid JSON"),
+        ("3", "the file is not a mapping"),
     ],
 )
 def test_ambiguous_json_is_refused(text, message):

@@ -80,7 +80,7 @@ def test_a_trained_model_reads_them_in_the_tokens_of_its_corpus(tmp_path):
     few = corpus.labelled(2, "invalid", 1)
     assert len(set(few.problem.tolist())) == 2
     assert {text.tobytes() for text in few.tokens} < {text.tobytes() for text in found.tokens}
-    with pytest.raises(ValueError, match="n_errors=2 of real texts is not known"):
+    with pytest.raises(ValueError, match="n_errors=2; unknown for texts of a file"):
         corpus.labelled(2, "invalid", 2)
 
 

@@ -82,7 +82,7 @@ def test_a_fact_has_the_subject_that_any_case_names(tmp_path):
         ([{"single_hops": "a"}], "single_hops of row 0 must be a list of objects"),
         ([CASES[0], {"single_hops": [{"cloze": "A is"}]}], "row 1 has no answer"),
         ([{"single_hops": [hop(" ", "a")]}], "a fact of row 0 has an empty cloze"),
-        ({"single_hops": []}, "holds a dict; a list of objects"),
+        ({"single_hops": []}, "is a dict; give a list of objects"),
     ],
 )
 def test_another_format_is_refused_in_one_line(tmp_path, cases, message):

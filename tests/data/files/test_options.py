@@ -147,9 +147,9 @@ def test_tables_are_read_as_well(tmp_path):
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        (pair(1), "its labels do not tell its format; give data.format=mrpc, rte or nli"),
-        (pair("unknown"), "its labels do not tell its format"),
-        ({"text": "a"}, "has columns text; name them as in one of data.format=mmlu, sst2"),
+        (pair(1), "its labels do not determine its format; set data.format=mrpc, rte or nli"),
+        (pair("unknown"), "its labels do not determine its format"),
+        ({"text": "a"}, "has columns text; name them as one of data.format=mmlu, sst2"),
         ({"sentence": "a", "label": -1}, "label of row 0 is -1; must be a number from 0 to 1"),
         ({"sentence": "a", "label": True}, "label of row 0 is True; must be a number"),
         ({"sentence": " ", "label": 1}, "sentence of row 0 is ' '; must be text"),

@@ -191,7 +191,7 @@ def test_values_and_files_that_do_not_fit_are_refused(tmp_path, values, file, me
 def test_files_of_other_content_are_refused(tmp_path):
     path = tmp_path / "garbage.parquet"
     path.write_text("no table")
-    with pytest.raises(ValueError, match="is no file of biographies"):
+    with pytest.raises(ValueError, match="is not a file of biographies"):
         config(source=str(path)).build(0)
     with pytest.raises(ValueError, match=r"nothing.parquet does not exist; give an existing path"):
         config(source=str(tmp_path / "nothing.parquet")).build(0)

@@ -293,7 +293,7 @@ def test_celebrities_and_minority_share_a_world_but_not_an_augmentation():
     [
         ({"n_permutations": 2}, "n_permutations=2 needs n_paraphrases"),
         ({"n_permutations": 2, "n_paraphrases": 1, "order": Order.fixed}, "n_permutations=2 needs"),
-        ({"omits_company_city": True, "order": Order.coupled}, "would state half a couple"),
+        ({"omits_company_city": True, "order": Order.coupled}, "leave a pair with one sentence"),
         ({"second_language": True, "name_position": 1}, "translated texts open with the name"),
         ({"name_position": 7}, "name_position=7; a text has 6 sentences"),
         ({"name_position": 2, "subject": Subject.full_name}, "names the person earlier"),

@@ -307,9 +307,9 @@ def test_settings_of_all_documents_are_refused_in_the_target():
         ({"junk_fraction": 1.0}, "junk_fraction=1.0; must be at least 0 and below 1"),
         ({"junk_fraction": -0.1}, "junk_fraction=-0.1; must be at least 0 and below 1"),
         ({"n_junk_people": 0}, "n_junk_people=0; must be at least 1"),
-        ({"domain_token": "target"}, "domain_token=target; write <.name.>"),
-        ({"domain_token": "<|endoftext|>"}, "domain_token=.*; write <.name.>"),
-        ({"junk_token": "<|a b|>"}, "junk_token=.*; write <.name.>"),
+        ({"domain_token": "target"}, "domain_token=target; must have the form <.name.>"),
+        ({"domain_token": "<|endoftext|>"}, "domain_token=.*; must have the form <.name.>"),
+        ({"junk_token": "<|a b|>"}, "junk_token=.*; must have the form <.name.>"),
         (
             {"junk_token": "<|b|>", "junk_fraction": 0},
             "junk_token=.*, but junk_fraction=0; leave one",

@@ -145,7 +145,7 @@ def test_training_on_the_majority_holds_out_the_minority():
     [
         ({"train_fraction": 1.0}, "below 1 to hold people out"),
         ({"train_fraction": 0.0}, "above 0"),
-        ({"n_paraphrases": 25}, "each question has 24"),
+        ({"n_paraphrases": 25}, "must be at most 24"),
         ({"n_paraphrases": 0}, "n_paraphrases=0"),
     ],
 )
@@ -157,10 +157,11 @@ def test_bad_values_are_refused(changes, message):
 def test_worlds_without_people_or_words_for_questions_are_refused():
     with pytest.raises(ValueError, match="asks about the people of a run; name it by init_from"):
         QuestionsConfig().build(0)
-    with pytest.raises(ValueError, match="people of data=bios; start from such a run"):
+    with pytest.raises(ValueError, match="people of data=bios or bior; start from such a run"):
         QuestionsConfig().follow(tiny_biod_config().build(0), 0)
     with pytest.raises(
-        ValueError, match=r"not in the vocabulary .*; run it with data.include_question_vocabulary"
+        ValueError,
+        match=r"not in the vocabulary .*; pretrain with data.include_question_vocabulary",
     ):
         QuestionsConfig().follow(world(include_question_vocabulary=False), 0)
     with pytest.raises(ValueError, match="train_fraction=0.5 of 1 people leaves none to train on"):

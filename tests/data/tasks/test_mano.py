@@ -255,7 +255,7 @@ def test_without_held_out_expressions_all_is_as_before():
     assert plain.build(0).fingerprint() == recorded
     assert held_out.build(0).fingerprint() != held_out.build(1).fingerprint() != recorded
     assert len(plain.task.evaluations) == 1
-    with pytest.raises(ValueError, match="held_out=1; one of l"):
+    with pytest.raises(ValueError, match="held_out=1: no such difficulty; use one of l"):
         plain.task.sample(np.random.default_rng(0), 1, held_out=1)
 
 
@@ -267,10 +267,12 @@ def test_without_held_out_expressions_all_is_as_before():
         ({"held_out_fraction": 0.001}, "held_out_fraction=0.001; must be 0"),
         (
             {"held_out_fraction": 0.1, "n_max": 1, "modulus": 5},
-            "0.1 of 75 expressions of n_max=1 operators modulo 5; must hold out and leave at "
-            "least 30",
+            "0.1 of 75 expressions of n_max=1 operators modulo 5; must hold out at least 30",
         ),
-        ({"held_out_fraction": 0.9, "n_max": 1, "modulus": 5}, "must hold out and leave"),
+        (
+            {"held_out_fraction": 0.9, "n_max": 1, "modulus": 5},
+            "must hold out at least 30 and leave",
+        ),
     ],
 )
 def test_parts_that_might_be_empty_are_refused(values, refusal):

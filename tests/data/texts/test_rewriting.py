@@ -91,10 +91,10 @@ def test_rewriting_stops_after_max_tries(persons, tmp_path):
 
 def test_answers_about_other_people_are_refused(persons, tmp_path):
     rewritten(persons, faithful, tmp_path / "texts.parquet")
-    with pytest.raises(InputError, match="has texts about other people; take another output"):
+    with pytest.raises(InputError, match="has texts about other people; choose another output"):
         rewritten(persons[:-1], faithful, tmp_path / "texts.parquet")
     (tmp_path / "texts.jsonl").write_text("garbage\n")
-    with pytest.raises(InputError, match="holds no answers"):
+    with pytest.raises(InputError, match="is not a file of answers"):
         rewritten(persons, faithful, tmp_path / "texts.parquet")
 
 
@@ -204,7 +204,7 @@ def test_a_file_has_texts_of_one_setting_only(persons, tmp_path):
     with pytest.raises(InputError, match="lacked a fact"):
         rewritten(persons, lambda _: "A life.", path, settings=one)
     rewritten(persons, faithful, path, settings=other)  # no text was accepted before
-    with pytest.raises(InputError, match=r"12 texts written with temperature=0.5, this is temper"):
+    with pytest.raises(InputError, match=r"12 texts written with temperature=0.5, not temper"):
         rewritten(persons, pytest.fail, path, settings=one)
     rewritten(persons, pytest.fail, path, settings=other)
 

@@ -41,5 +41,5 @@ def test_bior_is_more_diverse_than_bios():
 
 
 def test_too_few_words_are_refused():
-    with pytest.raises(ValueError, match="n_people=3 have .* words; take enough for 1000"):
+    with pytest.raises(ValueError, match="n_people=3 have .* words; need at least 1000"):
         text_diversity(BiosConfig(n_people=3).build(0))

@@ -65,8 +65,8 @@ def test_texts_are_read_from_every_string_type(tmp_path, text):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"people": ["0", "1", "2"]}, "column person holds string; needs whole numbers"),
-        ({"people": [False, True, True]}, "column person holds bool; needs whole numbers"),
+        ({"people": ["0", "1", "2"]}, "column person has type string; must be whole numbers"),
+        ({"people": [False, True, True]}, "column person has type bool; must be whole numbers"),
         ({"people": [0, None, 2]}, r"row 1 \(of 0 to 2\) has no person; complete the row"),
         ({"people": [0.0, float("nan"), 2.0]}, "row 1 .* has no person"),
         ({"people": [0, 1, -1]}, "row 2 .* has person=-1; must be a whole number from 0"),
@@ -75,12 +75,15 @@ def test_texts_are_read_from_every_string_type(tmp_path, text):
         ({"texts": [TEXTS[0], None, TEXTS[2]]}, "row 1 .* has no text; complete the row"),
         ({"texts": [*TEXTS[:2], " "]}, "row 2 .* has no text"),
         ({"names": [*NAMES[:2], None]}, "row 2 .* has no name"),
-        ({"texts": [[text] for text in TEXTS]}, "column text holds list<.*>; needs text"),
-        ({"texts": [text.encode() for text in TEXTS]}, "column text holds binary; needs text"),
-        ({"names": [0, 1, 2]}, "column name holds int64; needs text"),
+        ({"texts": [[text] for text in TEXTS]}, "column text has type list<.*>; must be text"),
+        ({"texts": [text.encode() for text in TEXTS]}, "column text has type binary; must be text"),
+        ({"names": [0, 1, 2]}, "column name has type int64; must be text"),
         ({"texts": [TEXTS[0], "Nothing.", TEXTS[2]]}, "row 1 .* does not state the name"),
         ({"people": [0, 2, 1]}, "row 1 .* is about .*, but the person of this world is"),
-        ({"people": [], "names": [], "texts": []}, "column person holds null; needs whole numbers"),
+        (
+            {"people": [], "names": [], "texts": []},
+            "column person has type null; must be whole numbers",
+        ),
         (
             {
                 "people": pa.array([], pa.int64()),
@@ -116,5 +119,5 @@ def test_missing_and_repeated_columns_are_refused(tmp_path, names, message):
 def test_invalid_utf8_is_refused(tmp_path):
     raw = pa.array([*(text.encode() for text in TEXTS[:2]), b"\xff\xfe"])
     broken = pa.StringArray.from_buffers(N, *raw.buffers()[1:])
-    with pytest.raises(ValueError, match="is no file of biographies: .*UTF8"):
+    with pytest.raises(ValueError, match="is not a file of biographies: .*UTF8"):
         world(tmp_path, pa.array([0, 1, 2]), texts=broken)

@@ -110,7 +110,9 @@ def test_an_endpoint_that_goes_down_half_way_is_asked_for_the_rest_only(address,
     Endpoint.says = staticmethod(until_down)
     outcome, directory = run(address, tmp_path, "model.n_retries=0")
     reason = outcome.record.errors["public_figures"]
-    assert re.search(r"does not answer .*; see that it is up and run again, which goes on", reason)
+    assert re.search(
+        r"does not answer .*; check that it is up and run again, which resumes", reason
+    )
     kept = directory.answers.read_text().count("\n")
     assert kept == N_QUESTIONS // 2
     Endpoint.says = staticmethod(lambda prompt: known[last_question(prompt)])

@@ -103,7 +103,9 @@ def test_an_endpoint_that_is_down_costs_a_line_and_nothing_of_the_others(folder,
     assert list(models) == [str(folder)]
     errors = [line for line in capsys.readouterr().err.splitlines() if "error" in line]
     assert len(errors) == 1
-    assert re.search(r"figures failed: endpoint .* does not answer .* see that it is up", errors[0])
+    assert re.search(
+        r"figures failed: endpoint .* does not answer .* check that it is up", errors[0]
+    )
 
 
 @pytest.mark.slow

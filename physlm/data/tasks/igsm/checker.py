@@ -12,7 +12,7 @@ Found = tuple[FaultKind, str]
 
 
 def check(problem: Problem, solution_text: str) -> Verdict:
-    """What is right about a solution, in whatever valid order it is written.
+    """The verdict on a solution, whose sentences may have any valid order.
 
     Args:
         problem: The problem.
@@ -117,7 +117,7 @@ class _Reader:
 
 
 def _result(operation: Operation) -> int:
-    """What the numbers of an operation make."""
+    """The right result of an operation's numbers."""
     if len(operation.numbers) == 1:
         return operation.numbers[0] % MODULUS
     left, right = operation.numbers

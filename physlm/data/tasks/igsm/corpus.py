@@ -17,8 +17,8 @@ from physlm.registry import register
 from physlm.rng import stream
 from physlm.run_id import LATER
 
-_N_ESTIMATED = 2000  # problems that lengths are estimated from
-_LEAST_PROBLEMS = 200  # of a block, of which not all can be made wrong
+_N_ESTIMATED = 2000  # problems from which lengths are estimated
+_LEAST_PROBLEMS = 200  # in a block, as not all can be made wrong
 
 
 @register("data", "igsm")
@@ -27,7 +27,7 @@ class IgsmConfig(TaskConfig):
     """Documents of iGSM; see `Igsm` for its fields. None is longer than a window.
 
     Attributes:
-        max_lost_fraction: Largest fraction of the problems that a window may be too short for.
+        max_lost_fraction: Largest fraction of the problems that may be longer than a window.
     """
 
     op_max: int = 15
@@ -48,7 +48,7 @@ class IgsmConfig(TaskConfig):
     max_lost_fraction: float = 0.01
 
     def validate(self) -> None:
-        """Every value in its range."""
+        """Require every value in its range."""
         TaskConfig.validate(self)
         if not 0 <= self.max_lost_fraction < 1:
             raise ValueError(
@@ -94,10 +94,10 @@ class IgsmCorpus(TaskCorpus):
     def labelled(self, n_problems: int, corruption: str, n_errors: int) -> LabelledTexts:
         """Test problems of the most operations, each with a right solution and with a wrong one.
 
-        The error position is that of the first token that the right solution has not.
+        The error position is that of the first token that differs from the right solution.
 
         Raises:
-            ValueError: If an argument is out of range, or too few can be made wrong so often.
+            ValueError: If an argument is out of range, or too few problems allow so many errors.
         """
         require_labelled_arguments(n_problems, corruption, n_errors, VIOLATIONS)
         violation, n = Violation(corruption), max(n_problems, _LEAST_PROBLEMS)
@@ -116,13 +116,13 @@ class IgsmCorpus(TaskCorpus):
         """Documents ``first`` to ``last - 1`` of the test problems of the most operations.
 
         Raises:
-            ValueError: If sentences are withheld, so that solutions can be neither right nor wrong.
+            ValueError: If sentences are withheld, so that there are no whole solutions.
         """
         if not self.task.shows_all:
             raise ValueError(
                 f"n_shown_sentences={self.task.n_shown_sentences} and n_hidden_sentences="
-                f"{self.task.n_hidden_sentences} withhold sentences; whole solutions are measured "
-                "in a world that shows all"
+                f"{self.task.n_hidden_sentences} withhold sentences, but right and wrong texts "
+                "need whole solutions; use null and 0"
             )
         (evaluation,) = self.task.evaluations
         documents = self.measured(evaluation, first, last)

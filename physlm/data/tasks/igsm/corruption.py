@@ -23,12 +23,12 @@ from physlm.data.tasks.igsm.problem_reading import problem_of
 class Violation(str, Enum):
     """How a solution is made wrong without a change of its length.
 
-    ``calculation``: the result of a calculation is another number, and all that follows goes on
-    from it, the answer included. ``calculation_not_carried``: the same, but what follows is that of
-    the right solution. ``parameter``: a sentence names a parameter that the question does not need,
-    in as many tokens, instead of the one that it computes. ``order``: two sentences change places,
-    of which the second one uses the letter of the first one. ``answer``: the number after the
-    answer mark is another one.
+    ``calculation``: the result of a calculation is another number, and everything after it is
+    computed from that, the answer included. ``calculation_not_carried``: the same, but everything
+    after it is as in the right solution. ``parameter``: a sentence names a parameter that the
+    question does not need, in as many tokens, instead of the one that it computes. ``order``: two
+    sentences change places, the second of which uses the letter of the first. ``answer``: the
+    number after the answer mark is another one.
     """
 
     calculation = "calculation"
@@ -44,13 +44,13 @@ VIOLATIONS = tuple(violation.value for violation in Violation)
 def corrupted(
     tokens: Document, violation: Violation, n_errors: int, rng: np.random.Generator
 ) -> Document | None:
-    """A document whose solution is wrong; None if it cannot be made wrong so often.
+    """A document whose solution is wrong; None if it does not allow ``n_errors`` errors.
 
     Args:
         tokens: A document with a right solution.
         violation: What is wrong.
-        n_errors: How often, in different calculations or sentences; the answer is wrong once.
-        rng: Of where, and of what is written there.
+        n_errors: Number of errors, in different calculations or sentences; 1 for the answer.
+        rng: Draws the places and what is written there.
     """
     places = places_of(tokens.tolist())
     if violation is Violation.answer:
@@ -136,7 +136,7 @@ def _with_other_parameters(
 
 
 def _may_replace(problem: Problem, other: Parameter, own: Parameter) -> bool:
-    """Whether a name is as long as another one, and its sentence wrong by its parents."""
+    """Whether a name is as long as another, and wrong in its place: its parents are others."""
     is_as_long = len(words_of(other.name)) == len(words_of(own.name))
     return is_as_long and set(problem.dependencies[other]) != set(problem.dependencies[own])
 
@@ -144,9 +144,9 @@ def _may_replace(problem: Problem, other: Parameter, own: Parameter) -> bool:
 def _with_swapped_sentences(
     tokens: Document, places: DocumentPlaces, n_errors: int, rng: np.random.Generator
 ) -> Document | None:
-    """Pairs of sentences in the other order; the last one stays the last, if others can be found.
+    """Pairs of sentences swapped; the last sentence stays last if there are enough other pairs.
 
-    The last sentence computes what the question asks for: if it moves, that is wrong, too.
+    It computes what the question asks for, so moving it would be a further error.
     """
     pairs = _dependent_pairs(tokens, places)
     last = len(places.sentences) - 1

@@ -20,10 +20,10 @@ from physlm.data.tasks.igsm.graph import (
 
 @compiled_within
 def count_more_operations(stream, sizes, n_min, n_chosen, graph, scratch):  # type: ignore[no-untyped-def]
-    """Draw how many operations more each instance parameter of the order has.
+    """Draw the number of further operations of each instance parameter of the order.
 
     Args:
-        stream: Of the draws.
+        stream: Random stream of the draws.
         sizes: Sizes of the problem.
         n_min: Operations so far.
         n_chosen: Parameters in the order.
@@ -94,7 +94,7 @@ def add_unused(stream, sizes, n_parameters, graph, scratch):  # type: ignore[no-
     """Draw the parents of the instance parameters that the solution does not need.
 
     Args:
-        stream: Of the draws.
+        stream: Random stream of the draws.
         sizes: Sizes of the problem.
         n_parameters: Number of all parameters.
         graph: Receives the parents.
@@ -125,7 +125,7 @@ def add_unused(stream, sizes, n_parameters, graph, scratch):  # type: ignore[no-
 
 @compiled_within
 def _mark_known(sizes, n_parameters, graph, scratch):  # type: ignore[no-untyped-def]
-    """Mark the abstract parameters of which all parents are known.
+    """Mark the abstract parameters whose parents are all known.
 
     Those of an item's children are numbered before its own, so one pass is enough.
     """
@@ -139,7 +139,7 @@ def _mark_known(sizes, n_parameters, graph, scratch):  # type: ignore[no-untyped
 
 @compiled_within
 def _draw_parents(stream, x, n_pool, graph, scratch):  # type: ignore[no-untyped-def]
-    """Draw a number of parents, and which of the pool and the random constant they are."""
+    """Draw the number of parents, then the parents from the pool and the random constant."""
     n, most = 1, min(n_pool + 1, MOST_PARENTS)
     while n < most and draw(stream, 2) == 0:
         n += 1

@@ -63,7 +63,7 @@ def igsm_documents(key, first, n_documents, bounds, bins, options, retry, shown,
     Also returns the operations of the last one. Fewer are found if too many draws failed.
 
     Args:
-        key: Of the random streams.
+        key: Key of the random streams.
         first: Number of the first document.
         n_documents: Number of documents.
         bounds: Operations of every problem, or 0 to draw them; the most operations and instance

@@ -1,4 +1,4 @@
-"""The array that a problem is drawn into, in compiled code.
+"""The array into which a problem is drawn, in compiled code.
 
 One array holds a problem, one column for each parameter, item or layer, and one row for each of
 their properties: functions of many arrays take long to compile. Instance parameters are numbered
@@ -45,13 +45,13 @@ def new_graph():  # type: ignore[no-untyped-def]
 
 @compiled_within
 def new_scratch():  # type: ignore[no-untyped-def]
-    """Room for what is computed on the way to a graph."""
+    """Room for intermediate results of drawing a graph."""
     return np.zeros((_N_SCRATCH_ROWS, MOST_PARAMETERS), np.int64)
 
 
 @compiled_within
 def add_parent(graph, x, parent):  # type: ignore[no-untyped-def]
-    """Let parameter ``x`` be computed from ``parent``, too."""
+    """Add ``parent`` to the parents of parameter ``x``."""
     graph[PARENT + graph[N_PARENTS, x], x] = parent
     graph[N_PARENTS, x] += 1
 

@@ -72,15 +72,15 @@ class Igsm(SyntheticTask):
         retry_rate: Probability of a wrong parameter before a sentence, and of each further one.
         retry_kind: Which parameters are taken for wrong ones.
         has_masked_retries: Whether names of wrong parameters are read, but not predicted.
-        has_masked_problems: Whether problems and questions are read, but not predicted; in the
-            papers they are. The end of a solution, where the next document begins, is.
-        size_law: For how many operations sizes are drawn.
+        has_masked_problems: Whether problems and questions are read, but not predicted; the papers
+            predict them. The end of a solution, where the next document begins, is predicted.
+        size_law: The number of operations for which sizes are drawn.
         parent_preference: Which parents are likelier.
         has_products_first: Whether all products of a sum come before its additions, as the paper
             says; in the release each comes just before it is added.
         has_ordered_letters: Whether the letters of every solution are a, b, c and so on; in the
-            papers they are random. Random letters are most of what is lost on solutions by small
-            models, and greedy decoding writes the likeliest letter again and again.
+            papers they are random. Random letters make up most of small models' loss on solutions,
+            and greedy decoding repeats the likeliest letter.
         n_shown_sentences: The most sentences of a solution that are written; the answer follows
             them. 0 for the answer alone, None for all sentences.
         n_hidden_sentences: How many of the last sentences of every solution are withheld.
@@ -119,12 +119,12 @@ class Igsm(SyntheticTask):
             require_at_least(self, 0, "n_shown_sentences")
         if self.op_max > len(LETTERS):
             raise ValueError(
-                f"op_max={self.op_max}; at most {len(LETTERS)}, for every operation has a letter"
+                f"op_max={self.op_max}; must be at most {len(LETTERS)}, the number of letters"
             )
         if self.n_train_bins > FIRST_TEST_BIN:
             raise ValueError(
-                f"n_train_bins={self.n_train_bins}; at most {FIRST_TEST_BIN}, where the bins of "
-                "the test problems begin"
+                f"n_train_bins={self.n_train_bins}; must be at most {FIRST_TEST_BIN}, where the "
+                "bins of the test problems begin"
             )
         if not 0 <= self.retry_rate < 1:
             raise ValueError(f"retry_rate={self.retry_rate}; must be at least 0 and below 1")
@@ -136,12 +136,12 @@ class Igsm(SyntheticTask):
 
     @property
     def marks(self) -> tuple[str, ...]:
-        """What separates problem, solution and answer, what takes back, and those of probes."""
+        """The marks of problem, solution and answer, ``[back]`` of retries, and those of probes."""
         return MARKS
 
     @property
     def answer_marks(self) -> tuple[str, ...]:
-        """One."""
+        """``<answer>`` alone."""
         return ("<answer>",)
 
     @cached_property
@@ -172,7 +172,7 @@ class Igsm(SyntheticTask):
 
     @property
     def evaluations(self) -> tuple[Evaluation, ...]:
-        """Test problems of the most operations."""
+        """One, of test problems with the most operations."""
         return (Evaluation({"op": self.op_max, "test": 1}, {}),)
 
     def sample(self, rng: np.random.Generator, n: int, **difficulty: int) -> Problems:
@@ -180,7 +180,7 @@ class Igsm(SyntheticTask):
 
         Args:
             rng: Draws the key of their random streams.
-            n: How many.
+            n: Number of problems.
             difficulty: ``op``, the number of operations, and ``test=1`` for templates of the test.
         """
         found = SyntheticTask.sample(self, rng, n, **difficulty)

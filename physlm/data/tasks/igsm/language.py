@@ -34,7 +34,7 @@ PROBLEM, SOLUTION, ANSWER, BACK = range(len(WORDS), len(WORDS) + 4)
 BOS = len(WORDS) + len(MARKS)
 
 _UNSPACED = frozenset(("'s", ".", "?", ";"))
-# Letters and digits that are not separated are one word: "3x" is no number and a letter.
+# Letters and digits that are not separated are one word: "3x" is not a number and a letter.
 _WORD = re.compile(r"\[back\]|<\w+>|'s\b|\w+|\S")
 _TYPOGRAPHIC = str.maketrans({"\u2212": "-", "\u00d7": "*", "\u2019": "'"})
 END_OF_TEXT = "<|endoftext|>"

@@ -11,7 +11,7 @@ def draw_names(stream, depth, world, graph, scratch):  # type: ignore[no-untyped
     """Draw consecutive layers of a hierarchy, a subcategory of each, and distinct items of it.
 
     Args:
-        stream: Of the draws.
+        stream: Random stream of the draws.
         depth: Number of layers.
         world: Words of each item, by hierarchy, layer, subcategory and number, and the word of each
             category, by hierarchy and layer.
@@ -51,7 +51,7 @@ def write_owned(tokens, at, n_edges, graph, x):  # type: ignore[no-untyped-def]
 
 @compiled_within
 def write_parameter(tokens, at, n_edges, graph, x):  # type: ignore[no-untyped-def]
-    """Write the name of a parameter, as Stone Wharf's Swift Sloop; returns the place after it."""
+    """Write a parameter's name, such as Stone Wharf's Swift Sloop; returns the place after it."""
     at = write_item(tokens, at, graph, graph[OWNER, x])
     tokens[at] = POSSESSIVE
     return write_owned(tokens, at + 1, n_edges, graph, x)

@@ -11,10 +11,11 @@ class Layout(str, Enum):
 
 
 class SizeLaw(str, Enum):
-    """For how many operations the sizes of a problem are drawn.
+    """The number of operations for which the sizes of a problem are drawn.
 
-    ``target``: for those that it will have, as the paper says. ``redrawn``: for new numbers, until
-    a graph has the target, as in the release; the operations have the same law, the graphs another.
+    ``target``: the number that the problem will have, as in the paper. ``redrawn``: new numbers,
+    until a graph has the target, as in the release; graphs then have another distribution, numbers
+    of operations the same.
     """
 
     target = "target"

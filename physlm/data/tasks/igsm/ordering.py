@@ -24,7 +24,7 @@ def draw_necessary_order(stream, sizes, n_parameters, prefers_wanted, graph, scr
     Instance parameters receive parents on the way.
 
     Args:
-        stream: Of the draws.
+        stream: Random stream of the draws.
         sizes: Sizes of the problem.
         n_parameters: Number of all parameters.
         prefers_wanted: Whether parents that something needs already are likelier; else less likely.
@@ -61,7 +61,7 @@ def draw_necessary_order(stream, sizes, n_parameters, prefers_wanted, graph, scr
 
 @compiled_within
 def _start(n_parameters, graph, scratch):  # type: ignore[no-untyped-def]
-    """Nothing is placed or wanted; count what depends on each. Returns the number of chosen."""
+    """Clear all marks and count what depends on each parameter; returns the number of chosen."""
     n_chosen = 0
     for x in range(n_parameters):
         scratch[IS_MARKED, x] = 0
@@ -77,7 +77,7 @@ def _start(n_parameters, graph, scratch):  # type: ignore[no-untyped-def]
 
 @compiled_within
 def _free(n_parameters, is_wanted, graph, scratch):  # type: ignore[no-untyped-def]
-    """Pool the unplaced parameters that nothing unplaced depends on; perhaps those wanted only."""
+    """Pool the unplaced parameters on which nothing unplaced depends; or only the wanted ones."""
     n = 0
     for x in range(n_parameters):
         is_free = graph[IS_CHOSEN, x] and not scratch[IS_DONE, x] and scratch[COUNT, x] == 0
@@ -102,7 +102,7 @@ def _pool(n_parameters, is_forced, graph, scratch):  # type: ignore[no-untyped-d
 
 @compiled_within
 def _draw_weighted(stream, sizes, n, bias, prefers_wanted, scratch):  # type: ignore[no-untyped-def]
-    """One of the pool; abstract parameters, and those wanted or not, are likelier."""
+    """One of the pool; abstract parameters are likelier, and so are wanted or unwanted ones."""
     total = 0.0
     for i in range(n):
         total += _weight(sizes, scratch[POOL, i], bias, prefers_wanted, scratch)

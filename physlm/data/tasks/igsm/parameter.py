@@ -13,8 +13,8 @@ class Parameter(NamedTuple):
     Attributes:
         owner: The item that has them.
         owned: An item of the next layer, or a category below.
-        level: 0 for an instance parameter, whose ``owned`` is an item. Of an abstract one the
-            layers from the item down to the category.
+        level: 0 for an instance parameter, whose ``owned`` is an item; for an abstract one, the
+            number of layers from the item down to the category.
     """
 
     owner: str
@@ -28,7 +28,7 @@ class Parameter(NamedTuple):
 
     @property
     def name(self) -> str:
-        """Its name in solutions, as Stone Wharf's Swift Sloop."""
+        """Its name in solutions, such as Stone Wharf's Swift Sloop."""
         return f"{self.owner}'s {self.owned}"
 
 
@@ -52,7 +52,7 @@ class Rule:
         """The value, modulo 23.
 
         Args:
-            values: Of all parents.
+            values: Values of all parents.
         """
         first, *others = [values[parent] for parent in self.parents] or [0]
         total = first - sum(others) if self.is_difference else first + sum(others)

@@ -1,7 +1,7 @@
 """Where everything stands in a document: statements, question, sentences and their operations.
 
-Places are numbers of tokens, from 0 for ``bos``. Only the form is read, not whether the solution is
-right, so that a wrong solution of the same form has its places, too.
+Places are token positions, from 0 for ``bos``. Only the form is read, not whether the solution is
+right, so a wrong solution of the same form has places, too.
 """
 
 from collections.abc import Iterator, Sequence
@@ -30,14 +30,14 @@ Document = Int32[np.ndarray, " _tokens"]  # a whole one
 
 @dataclass(frozen=True, slots=True)
 class OperationPlaces:
-    """Places of an operation, as r = d - k = 15 - 9 = 6.
+    """Places of an operation, such as r = d - k = 15 - 9 = 6.
 
     Attributes:
-        whole: From its letter to its result.
-        terms: Letters or constants that it is computed from; none of ``r = 6``.
-        operator: Between the terms; -1 if there are not two.
-        numbers: The numbers quoted for the terms; none of ``r = d = 6``, whose result is that.
-        quoted_operator: Between the numbers; -1 if there are none.
+        whole: All of it, from its letter to its result.
+        terms: Letters or constants that it is computed from; none in ``r = 6``.
+        operator: The operator between the terms; -1 if there are not two.
+        numbers: The numbers quoted for the terms; none in ``r = d = 6``, where it is the result.
+        quoted_operator: The operator between the numbers; -1 if there are none.
     """
 
     whole: range
@@ -62,7 +62,7 @@ class SentencePlaces:
     """Places of the definition of a parameter.
 
     Attributes:
-        whole: From ``Define`` to the full stop.
+        whole: All of it, from ``Define`` to the full stop.
         name: The name of the parameter.
         operations: The last one defines its letter; none if it is taken back.
     """
@@ -73,7 +73,7 @@ class SentencePlaces:
 
     @property
     def letter(self) -> int:
-        """Where the letter is named first, after ``as``."""
+        """The first place of the letter, after ``as``."""
         return self.name[-1] + 2
 
 
@@ -168,4 +168,4 @@ def _operation(tokens: list[int], part: range) -> OperationPlaces:
 
 def _unreadable(tokens: list[int], part: range) -> ValueError:
     words = words_of_tokens(tokens[part.start : part.stop])
-    return ValueError(f"this is no sentence of a document: {text_of(words)!r}")
+    return ValueError(f"not a sentence of a document: {text_of(words)!r}")

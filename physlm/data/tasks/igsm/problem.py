@@ -42,7 +42,7 @@ class Problem:
             _ = self.values
         except CycleError as error:
             cycle = " <- ".join(parameter.name for parameter in error.args[1])
-            raise ValueError(f"the problem has no solution: {cycle}") from None
+            raise ValueError(f"the problem has no solution because of a cycle: {cycle}") from None
         if self.query not in self.values:
             raise ValueError(f"the question is about {self.query.name}, which no sentence gives")
 

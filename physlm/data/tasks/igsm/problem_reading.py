@@ -14,7 +14,7 @@ def read_problem(text: str, world: World = WORLD) -> Problem:
     """The problem of a text: its sentences and its question, with or without marks and a solution.
 
     Args:
-        text: As a document has it, or a part of one that ends with the question.
+        text: Text of a document, or of a part of one that ends with the question.
         world: What the items and categories are.
 
     Raises:
@@ -71,7 +71,9 @@ def _statement(words: list[str], world: World) -> tuple[Parameter, Rule]:
     at = words.index("equals")
     parameter = _reference(words[3:at], words, world)
     if parameter.is_abstract:
-        raise ValueError(f"{text_of(words)!r} gives an abstract parameter, which follows by itself")
+        raise ValueError(
+            f"{text_of(words)!r} gives an abstract parameter, which follows from others; remove it"
+        )
     return parameter, _rule(words[at + 1 :], words, world)
 
 
@@ -127,10 +129,10 @@ def _query(words: list[str], world: World) -> Parameter:
 def _parameter(owner_words: list[str], owned_words: list[str], world: World) -> Parameter:
     owner, owned = text_of(owner_words), text_of(owned_words)
     if owner not in world.items:
-        raise ValueError(f"{owner!r} is no item of the world")
+        raise ValueError(f"{owner!r} is not an item of the world")
     place = world.items.get(owned, world.categories.get(owned))
     if place is None:
-        raise ValueError(f"{owned!r} is no item or category of the world")
+        raise ValueError(f"{owned!r} is neither an item nor a category of the world")
     hierarchy, layer = world.items[owner]
     level = place.layer - layer
     if place.hierarchy != hierarchy or level < 1 or (owned in world.items and level > 1):
@@ -139,4 +141,4 @@ def _parameter(owner_words: list[str], owned_words: list[str], world: World) -> 
 
 
 def _unreadable(words: list[str]) -> ValueError:
-    return ValueError(f"this is no sentence of a problem: {text_of(words)!r}")
+    return ValueError(f"not a sentence of a problem: {text_of(words)!r}")

@@ -15,7 +15,7 @@ def write_retries(stream, tokens, at, counts, i, retry, graph, scratch):  # type
     """Write wrong parameters before a sentence; returns the place after them.
 
     Args:
-        stream: Of the draws.
+        stream: Random stream of the draws.
         tokens: Receives them; a token that names a wrong parameter is ``-2 - token`` if masked.
         at: Where to write.
         counts: Size of the problem.
@@ -49,7 +49,7 @@ def write_retries(stream, tokens, at, counts, i, retry, graph, scratch):  # type
 
 @compiled_within
 def _pool(n_parameters, is_not_computable, graph, scratch):  # type: ignore[no-untyped-def]
-    """Pool what is not computed yet; perhaps only what cannot be computed next."""
+    """Pool what is not computed yet, or only what cannot be computed next."""
     n = 0
     for x in range(n_parameters):
         is_next = is_not_computable

@@ -15,13 +15,13 @@ class Sizes(NamedTuple):
 
     Attributes:
         n_operations: Most operations of the solution, s.
-        n_first: Operations of the abstract parameters and all that they need, at most, n.
-        n_chosen: Operations of all needed parameters before more parents are added, at most, m.
+        n_first: Most operations of the abstract parameters and all that they need, n.
+        n_chosen: Most operations of all needed parameters before more parents are added, m.
         depth: Layers, d.
-        narrowest: Items of a layer, at least, w0.
-        widest: Items of a layer, at most, w1.
-        n_edges: Edges of the structure graph, e; 0 if there is room for none.
-        p_wide: Probability to widen the layers further, p.
+        narrowest: Fewest items of a layer, w0.
+        widest: Most items of a layer, w1.
+        n_edges: Edges of the structure graph, e; 0 if there is no room for any.
+        p_wide: Probability of widening the layers further, p.
     """
 
     n_operations: int
@@ -47,7 +47,7 @@ def draw_sizes(stream, s, ip_max):  # type: ignore[no-untyped-def]
     m = n + draw(stream, s - n + 1)
     rho = (s - 1) / (ip_max - 1)
     depth, narrowest, widest, fewest = 0, 0, 0, 0
-    for n_tries in range(_N_TRIES):  # more than one only below 12 instance parameters
+    for n_tries in range(_N_TRIES):  # the first succeeds, except below 12 instance parameters
         depth = _draw_width(stream, rho)
         a, b = _draw_width(stream, rho), _draw_width(stream, rho)
         narrowest, widest = min(a, b), max(a, b)

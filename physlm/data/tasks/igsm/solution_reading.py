@@ -10,14 +10,14 @@ _OPERATORS = ("+", "-", "*")
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One operation, as r = d - k = 15 - 9 = 6.
+    """One operation, such as r = d - k = 15 - 9 = 6.
 
     Attributes:
-        letter: What is defined.
+        letter: The letter that is defined.
         terms: Letters or numbers that it is computed from; one if it is equal to that.
-        operator: Between the terms; empty if there is one.
-        numbers: What is quoted for each term.
-        quoted_operator: Between the numbers.
+        operator: The operator between the terms; empty if there is only one.
+        numbers: The number quoted for each term.
+        quoted_operator: The operator between the numbers.
         result: The number that is given for the letter.
     """
 
@@ -34,8 +34,8 @@ class Sentence:
     """The definition of a parameter.
 
     Attributes:
-        name: Of the parameter.
-        letter: What it is defined as.
+        name: Name of the parameter.
+        letter: The letter that it is defined as.
         operations: The last one defines the letter.
         is_back: Whether it is taken back instead of being computed.
     """

@@ -1,7 +1,7 @@
 """The sentences of a solution, in compiled code.
 
-The steps of a sentence are planned before they are written, for it first names the letter of the
-last one. A constant is its own letter, for its token is its value.
+The steps of a sentence are planned before they are written, because it first names the letter of
+the last one. A constant is its own letter, because its token is its value.
 """
 
 from physlm.data.compilation import compiled_within
@@ -50,12 +50,12 @@ def write_solution(stream, tokens, n_edges, n_chosen, options, graph, steps):  #
     """Write one sentence for each parameter of the order.
 
     Args:
-        stream: Of the draws.
+        stream: Random stream of the draws.
         tokens: Receives the sentences.
         n_edges: Number of instance parameters.
         n_chosen: Parameters in the order.
         options: Whether all products of a sum come before its additions, and whether letters are
-            in order and not drawn.
+            in order instead of drawn.
         graph: The order, parents and values; receives letters, and where sentences begin.
         steps: Room for the steps of a sentence.
 

@@ -50,13 +50,13 @@ def template(words: Sequence[str]) -> list[str]:
     """The template of a solution.
 
     Args:
-        words: Of its sentences, without what follows them.
+        words: The words of its sentences, without what follows them.
     """
     renamed: dict[str, str] = {}
     found: list[str] = []
     for i, word in enumerate(words):
         if found and found[-1] == "Define":
-            found.append("")  # of the kind, which the last word of the name tells
+            found.append("")  # the kind, which the last word of the name decides
         if found and not found[-1] and word != "as":
             continue
         if word == "as":
@@ -95,7 +95,7 @@ def token_bin(tokens, end, renamed):  # type: ignore[no-untyped-def]
     """The bin of a solution.
 
     Args:
-        tokens: Holds it, from the first place on.
+        tokens: Holds the solution, from the first place on.
         end: The place after it.
         renamed: Room for the number of each letter.
     """

@@ -7,7 +7,7 @@ from physlm.data.tasks.igsm.parameter import Parameter
 
 
 class FaultKind(str, Enum):
-    """What can be wrong, in the order of its aspects: format, order, calculation, necessity."""
+    """What can be wrong, by aspect: format, order, calculation, necessity."""
 
     unreadable_sentence = "unreadable_sentence"  # a sentence has another form
     unknown_parameter = "unknown_parameter"  # the problem has no parameter of the name
@@ -17,7 +17,7 @@ class FaultKind(str, Enum):
     repeated_letter = "repeated_letter"  # a letter is defined again
     repeated_parameter = "repeated_parameter"  # a parameter is defined again
     wrong_number = "wrong_number"  # a number is not that of its letter
-    wrong_operator = "wrong_operator"  # numbers are combined otherwise than letters
+    wrong_operator = "wrong_operator"  # the operator between numbers is not that between letters
     wrong_result = "wrong_result"  # the arithmetic is wrong
     wrong_value = "wrong_value"  # the value of a parameter is not the true one
     missing_parent = "missing_parent"  # a parameter is computed without one that it depends on
@@ -47,7 +47,7 @@ class Fault:
     """One thing that is wrong.
 
     Attributes:
-        kind: What.
+        kind: The kind of fault.
         sentence: Number of the sentence, from 0; that of the answer comes after the last one.
         detail: The words that are wrong.
     """
@@ -62,9 +62,9 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a solution does right.
+    """The judgement of a solution.
 
-    A fault can have others as its consequence: the first one tells more than their number.
+    A fault can cause others, so the first one says more than their number.
 
     Attributes:
         faults: All that is wrong, in the order of the text.

@@ -1,6 +1,6 @@
 """The words of the world: categories in layers, each with five subcategories of four nouns.
 
-A modifier of the category and a noun make the name of an item, as Oaken Barrel.
+A modifier of the category and a noun make the name of an item, such as Oaken Barrel.
 """
 
 # Name of the category: modifiers, then the nouns of each subcategory.

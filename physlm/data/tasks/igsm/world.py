@@ -25,8 +25,8 @@ class Category:
     """One layer of a hierarchy.
 
     Attributes:
-        name: Of the category, as Vessel.
-        subcategories: The items of each, as Swift Sloop.
+        name: Name of the category, such as Vessel.
+        subcategories: The items of each subcategory, such as Swift Sloop.
     """
 
     name: str
@@ -38,14 +38,14 @@ class World:
     """Items in categories, in hierarchies; items of one layer hold items of the next.
 
     Attributes:
-        hierarchies: Categories of each, from the top.
+        hierarchies: The categories of each hierarchy, from the top.
     """
 
     hierarchies: tuple[tuple[Category, ...], ...]
 
     @cached_property
     def items(self) -> dict[str, Place]:
-        """Every item."""
+        """The place of every item."""
         return {
             item: place
             for place, category in self._layers()
@@ -55,7 +55,7 @@ class World:
 
     @cached_property
     def categories(self) -> dict[str, Place]:
-        """Every category."""
+        """The place of every category."""
         return {category.name: place for place, category in self._layers()}
 
     @cached_property

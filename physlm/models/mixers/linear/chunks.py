@@ -1,7 +1,7 @@
 """Chunks of time, in which linear attention is computed in parallel.
 
-A recurrence over tokens becomes one over chunks: inside of a chunk, tokens read each other by
-products of matrices; what lies before it reaches them through the state at its beginning. Time is
+A recurrence over tokens becomes one over chunks: within a chunk, tokens read each other by
+products of matrices; earlier tokens reach them through the state at its beginning. Time is
 padded to whole chunks by tokens that neither write to the state nor let it decay. Everything is
 computed in fp32 at least; the sums of decays in fp64, as their differences are small where they
 matter, and the sums are not.
@@ -66,7 +66,9 @@ class Chunks:
     def decays(
         self, total: Float[Tensor, "batch chunks heads size"], like: Tensor
     ) -> Float[Tensor, "batch chunks heads size size"]:
-        """What is left of each token of a chunk (columns) at each token (rows); 0 if not read.
+        """Factor by which each token of a chunk (columns) has decayed at each token (rows).
+
+        It is 0 for tokens that are not read.
 
         Args:
             total: Sums of the heads' decays, see ``summed``.
@@ -107,9 +109,9 @@ def states_before(
     """The state at the beginning of every chunk, and at the end of the last.
 
     Args:
-        decay: What is left, at the end of a chunk, of the state at its beginning.
+        decay: Factor by which the state at the beginning of a chunk has decayed at its end.
         written: What the tokens of a chunk add to the state at its end.
-        state: At the beginning of the text.
+        state: State at the beginning of the text.
     """
     found = []
     for left, new in zip(decay.unbind(1), written.unbind(1), strict=True):
@@ -134,5 +136,5 @@ def masked(x: Tensor, is_kept: Tensor | None) -> Tensor:
 
 
 def column(is_kept: Bool[Tensor, "*any"] | None) -> Bool[Tensor, "*any 1"] | None:
-    """The same for all channels of what is kept; None keeps all."""
+    """The mask with an axis for channels, which are kept together; None keeps all."""
     return None if is_kept is None else is_kept[..., None]

@@ -26,7 +26,7 @@ def gated_delta(
         v: Values.
         log_decay: g, at most 0.
         beta: Strength of writing, from 0 to 1.
-        state: Before the first token; None for zeros. It belongs to the first segment.
+        state: State before the first token; None for zeros. It belongs to the first segment.
         chunk: Tokens that are computed in parallel; the result does not depend on it.
         segments: Document of each token; the state begins anew with each.
 
@@ -64,13 +64,13 @@ def _through(
     """Chunk by chunk: what is written, given the state, what is read, and the next state.
 
     Args:
-        state: Before the first token.
+        state: State before the first token.
         alone: What tokens write after an empty state.
-        by_state: What they write less, for each row of the state.
+        by_state: What tokens write less for each row of the state.
         scores: Decayed products of queries and keys of a chunk.
         queries: Queries, decayed from the beginning of the chunk.
         to_end: Keys, decayed to the end of the chunk.
-        left: What is left, at the end of a chunk, of the state at its beginning.
+        left: Factor by which the state at the beginning of a chunk has decayed at its end.
     """
     shape = (*alone.shape[:1], alone.shape[2], queries.shape[-1], alone.shape[-1])
     current = alone.new_zeros(shape) if state is None else state.to(alone.dtype)

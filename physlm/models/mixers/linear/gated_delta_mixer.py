@@ -99,6 +99,6 @@ class GatedDeltaMixer(LinearMixer):
 
 
 def _unit(x: Float[Tensor, "batch seq heads key"]) -> Float[Tensor, "batch seq heads key"]:
-    """Vectors of length 1, but for a 1e-6 under the root."""
+    """Vectors of length 1, up to 1e-6 under the root."""
     x = x.float()
     return x * (x.square().sum(-1, keepdim=True) + 1e-6).rsqrt()

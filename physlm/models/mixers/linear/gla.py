@@ -26,7 +26,7 @@ def gla(
         k: Keys.
         v: Values.
         log_decay: g, at most 0.
-        state: Before the first token; None for zeros. It belongs to the first segment.
+        state: State before the first token; None for zeros. It belongs to the first segment.
         chunk: Tokens that are computed in parallel; the result does not depend on it.
         segments: Document of each token; the state begins anew with each.
 
@@ -57,8 +57,8 @@ def _scores(
 
     exp(-G) overflows after a few strong decays, so exponents are taken only of differences that are
     never positive. Between the halves of a block, they are those from each key to the border, and
-    from there to each query, which makes one product of matrices; the halves are halved again, down
-    to a few tokens, of which the differences of all pairs are formed.
+    from there to each query, which makes one product of matrices. The halves are halved again, down
+    to a few tokens, where the differences of all pairs are formed.
     """
     width = q.shape[3]
     while width % 2 == 0 and width > _PAIRS:
@@ -78,7 +78,7 @@ def _pairs(
     k: Float[Tensor, "*any size key"],
     total: Float[Tensor, "*any size key"],
 ) -> Float[Tensor, "*any size size"]:
-    """Of all pairs in small blocks."""
+    """Scores of all pairs in small blocks."""
     is_later = torch.ones(q.shape[-2], q.shape[-2], dtype=torch.bool, device=q.device).triu(1)
     apart = total[..., :, None, :] - total[..., None, :, :]
     decays = decay(apart.masked_fill(is_later[..., None], -torch.inf), q)
@@ -90,7 +90,7 @@ def _between(
     k: Float[Tensor, "*any size key"],
     total: Float[Tensor, "*any size key"],
 ) -> Float[Tensor, "*any half half"]:
-    """Of queries in the second half of each block with keys in the first."""
+    """Scores of queries in the second half of each block with keys in the first."""
     half = q.shape[-2] // 2
     border = total[..., half - 1 : half, :]
     queries = q[..., half:, :] * decay(total[..., half:, :] - border, q)

@@ -106,12 +106,12 @@ def _through(
     """Output and last state of a kernel; segments are texts of their own in one long row.
 
     Args:
-        kernel: Of the library.
+        kernel: A kernel of the library.
         inputs: Queries, keys and values.
         gates: Its other inputs, one for each token and head.
-        state: Before the first token; it belongs to the first segment of its row.
+        state: State before the first token; it belongs to the first segment of its row.
         segments: Document of each token.
-        scale: Of the queries.
+        scale: Scale of the queries.
     """
     values = inputs[2]
     n_batch, n_tokens, n_heads, d_value = values.shape

@@ -76,17 +76,17 @@ class LinearMixer(Mixer):
         state: Float[Tensor, "batch heads rows columns"] | None,
         chunk: int,
     ) -> tuple[Float[Tensor, "batch seq width"], Float[Tensor, "batch heads rows columns"]]:
-        """Output for each token, and the state after the last that is no padding.
+        """Output for each token, and the state after the last token that is not padding.
 
         Args:
             x: What the mixer reads.
-            context: Of the block.
-            state: Before the first token; None for zeros.
+            context: Context of the block.
+            state: State before the first token; None for zeros.
             chunk: Tokens that are computed in parallel.
         """
 
     def recurrence(self, own: Recurrence, kernel: Recurrence, chunk: int) -> Recurrence:
-        """The library's kernel where it is used, but for single tokens; else our own function."""
+        """The library's kernel if it is used, except for single tokens; else our own function."""
         return kernel if self.has_kernels and chunk > 1 else own
 
     def new_state(self) -> RecurrentState:
@@ -95,7 +95,7 @@ class LinearMixer(Mixer):
 
 
 def use_kernels(model: nn.Module, device: str) -> None:
-    """Let all mixers with linear attention use the kernels of a library.
+    """Switch all mixers with linear attention to the kernels of a library.
 
     Args:
         model: The model.
@@ -116,7 +116,7 @@ def use_kernels(model: nn.Module, device: str) -> None:
 
 
 class ShortConvolution(Canon):
-    """The convolution of a mixer's own: without a residual, followed by SiLU; part of the mixer."""
+    """A mixer's own convolution, without a residual and followed by SiLU."""
 
     declares: ClassVar = {
         "weight": Declaration(role="attention", decays=True, start=Start.normal),
@@ -137,7 +137,7 @@ def in_heads(
 def is_token(
     x: Float[Tensor, "batch seq width"], context: Context
 ) -> Bool[Tensor, "batch seq"] | None:
-    """Which of the tokens are no padding after a prompt; None for all."""
+    """Which tokens are not padding after a prompt; None for all."""
     if context.decoding is None or context.place is not None:
         return None
     places = torch.arange(x.shape[1], device=x.device)
@@ -158,7 +158,7 @@ class HeadNorm(nn.Module):
 
     Args:
         d_head: Width of a head.
-        eps: Of the norm.
+        eps: Epsilon of the norm.
     """
 
     declares: ClassVar = {"norm": Declaration(role="attention")}

@@ -23,12 +23,12 @@ def mamba2(
 
     Args:
         x: Input.
-        b: What the state is written with, in all heads.
-        c: What it is read with.
+        b: Keys, with which the state is written; all heads share them.
+        c: Queries, with which it is read; all heads share them.
         dt: Step sizes, above 0 (0: the token leaves the state as it is).
         a_log: Logarithm of each head's rate of decay.
-        d: Share of the input that is added to the output.
-        state: Before the first token; None for zeros. It belongs to the first segment.
+        d: Factor of the input that is added to the output.
+        state: State before the first token; None for zeros. It belongs to the first segment.
         chunk: Tokens that are computed in parallel; the result does not depend on it.
         segments: Document of each token; the state begins anew with each.
 

@@ -115,7 +115,7 @@ class Mamba2Convolution(ShortConvolution):
         if bias_init is BiasInit.uniform:
             start = partial(_uniform_within, kernel**-0.5)
             bias = replace(self.declares["bias"], start=start)
-            # Of this convolution, and not of all: the bound depends on the kernel.
+            # For this convolution only: the bound depends on the kernel.
             self.declares = self.declares | {"bias": bias}  # type: ignore[misc]
 
 

@@ -171,8 +171,8 @@ def test_a_fault_is_one_line(problem):
 
 
 UNREADABLE = {
-    "no sentence of a problem": ("equals 9", "is 9"),
-    "no item or category": ("Tin Nail equals 9", "Tin Rail equals 9"),
+    "not a sentence of a problem": ("equals 9", "is 9"),
+    "neither an item nor a category": ("Tin Nail equals 9", "Tin Rail equals 9"),
     "cannot hold": ("each Ash Crate's Tin Nail equals 9", "each Tin Nail's Ash Crate equals 9"),
     "two sentences give": (
         "The number of each Salt Yard's Ash Crate",

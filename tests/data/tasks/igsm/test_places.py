@@ -70,9 +70,9 @@ def test_a_text_of_another_form_is_refused_in_one_line():
     for damaged, message in (
         (re.sub("<solution>", "so", texts), "a document is bos, <problem>, <solution>"),
         (re.sub(r"\?", ".", texts), "one question, not 0"),
-        (re.sub(r" as ", " so ", texts, count=1), "this is no sentence of a document: .Define"),
-        (re.sub(r" so (\w) = ", r" so \1 + ", texts, count=1), "this is no sentence"),
-        (re.sub(r" \. <answer>", " <answer>", texts), "this is no sentence"),
+        (re.sub(r" as ", " so ", texts, count=1), "not a sentence of a document: .Define"),
+        (re.sub(r" so (\w) = ", r" so \1 + ", texts, count=1), "not a sentence"),
+        (re.sub(r" \. <answer>", " <answer>", texts), "not a sentence"),
     ):
         assert damaged != texts
         with pytest.raises(ValueError, match=message) as refused:

@@ -174,7 +174,7 @@ def test_decay_rates_and_steps_begin_in_their_published_ranges():
 @pytest.mark.parametrize(
     ("mixer", "message"),
     [
-        (GlaConfig(n_heads=5), "d_model=24; the keys of width 12 are not divisible by"),
+        (GlaConfig(n_heads=5), "d_model=24: the keys of width 12 are not divisible by"),
         (GatedDeltaConfig(n_heads=4), "the keys of width 18 are not divisible by model.mixer"),
         (Mamba2Config(n_heads=5), "the inputs of width 48 are not divisible by"),
     ],
@@ -297,7 +297,7 @@ def test_canon_after_silu_decodes_token_by_token_as_whole_texts():
             lambda: replace(
                 config("gdn"), mixer=GatedDeltaConfig(n_heads=3, has_canon_after_silu=True)
             ),
-            "has_canon_after_silu=true without Canon at B; add it by .canon=abcd",
+            "has_canon_after_silu=true without Canon at B; add it with .canon=abcd",
         ),
     ],
 )
