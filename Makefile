@@ -4,7 +4,7 @@ PYTHON := $(VENV)/bin/python
 SYSTEM_PYTHON ?= python3
 MEASURED = $(patsubst %/metrics.csv,%,$(sort $(wildcard experiments/*/metrics.csv)))
 
-.PHONY: setup run test check slow figures page docs notebooks bench
+.PHONY: setup run test check slow figures page docs notebooks examples bench
 
 setup: $(VENV)/.installed
 
@@ -42,6 +42,11 @@ docs: setup
 
 notebooks: setup
 	$(PYTHON) -m tests.notebooks
+
+# The notebooks, each in a kernel of its own, and lm-evaluation-harness on an exported run.
+examples: setup
+	$(PYTHON) -m pip install --quiet --constraint constraints.txt --editable '.[dev,harness]'
+	$(PYTHON) -m pytest --numprocesses 2 --dist load -m slow tests/test_examples.py tests/report/export
 
 bench: setup
 	$(PYTHON) -m benchmarks

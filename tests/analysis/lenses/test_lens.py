@@ -74,7 +74,7 @@ def test_a_lens_one_state_off_is_worse(tuned, held_out, shift):
 @pytest.mark.parametrize(
     ("use", "message"),
     [
-        (lambda: LogitLens(build("encoder bert")), "sees the tokens on both sides"),
+        (lambda: LogitLens(build("encoder bert")), "attends to both sides"),
         (lambda: zeros(build("llama"), 3), "translators of 3 states, and the model has 2 blocks"),
         (lambda: zeros(build("llama"), 2, 16), "width 16, and the model has width 32"),
         (lambda: zeros(build("llama"), 2).logits(torch.zeros(32), 3), "state 3 does not exist"),
