@@ -264,7 +264,9 @@ def test_a_changed_world_is_noticed(family, tmp_path):
         (copy / "record.json").write_text(json.dumps({**content, "seal": _seal(content)}))
 
     write(record.replace(corpus_of(chosen.parent.config).fingerprint(), "0" * 64))
-    with pytest.raises(InputError, match="was trained on another corpus; run it again"):
+    with pytest.raises(
+        InputError, match="was trained on another corpus than this version makes; run it again"
+    ):
         carried_out(child(runs_dir=tmp_path, init_from=str(copy)))
     write(record.replace('"n_chunks": 1', '"n_chunks": 2'))
     with pytest.raises(InputError, match="is of another version of physlm; run it again"):

@@ -67,7 +67,7 @@ def test_a_published_number_is_drawn_with_the_changes_of_the_run(monkeypatch):
     told = [figure.get_supxlabel() for figure in figures]
     listed = "changed from the experiment: data.n_people=20 (1000)"
     assert told[:4] == ["", "", listed, listed]
-    assert all(text.startswith("whether the configuration is") for text in told[4:6])
+    assert all(text.startswith("it is not known") for text in told[4:6])
     assert told[6] == ""
 
 

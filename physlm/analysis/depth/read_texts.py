@@ -12,6 +12,7 @@ from physlm.errors import InputError
 from physlm.models.pretrained_text import PretrainedText
 
 PROMPT = "prompt"
+_NO_TEXTS = "for a checkpoint, this scorer needs texts or facts; use data=texts, bible or mquake"
 _MOST_COUNTED = 2_000_000  # tokens of the training part whose frequencies are counted
 
 
@@ -22,16 +23,14 @@ def read_texts(corpus: Corpus, text: PretrainedText, n_tokens: int) -> Annotated
         corpus: Texts or facts.
         text: The checkpoint's tokenizer.
         n_tokens: About how many tokens.
-    <<<<<<< HEAD
-    =======
 
     Raises:
         InputError: If the corpus has another kind.
-    >>>>>>> lang-analysis
     """
     if isinstance(corpus, FactsCorpus):
         return _facts(corpus, text, n_tokens)
-    assert isinstance(corpus, TextCorpus)
+    if not isinstance(corpus, TextCorpus):
+        raise InputError(_NO_TEXTS)
     rows = []
     for document in corpus.required(Part.held_out):
         rows.append(np.array(text.tokens_of(document), dtype=np.int64))
@@ -48,20 +47,14 @@ def require_texts(corpus: Corpus, text: PretrainedText) -> None:
         text: The checkpoint's tokenizer.
 
     Raises:
-    <<<<<<< HEAD
-        InputError: If the corpus is of another kind, or has words without a token.
-    =======
-        InputError: If the corpus has another kind.
-    >>>>>>> lang-analysis
+        InputError: If the corpus has another kind, or words without a token.
     """
     if isinstance(corpus, TextCorpus):
         text.require_words(corpus.all_texts)
     elif isinstance(corpus, FactsCorpus):
         text.require_words(f"{fact.prompt} {fact.answer}" for fact in corpus.facts)
     else:
-        raise InputError(
-            "for a checkpoint, this scorer needs texts or facts; use data=texts, bible or mquake"
-        )
+        raise InputError(_NO_TEXTS)
 
 
 def longest_fact(corpus: Corpus, text: PretrainedText) -> int:

@@ -78,7 +78,9 @@ def test_facts_are_forced_token_by_token_after_their_prompt(model, sources):
     config.check(model, corpus)
     names = {metric.text for metric in config.measure(model, corpus).metrics}
     assert "depth/facts/onset{length=5,position=1}" in names
-    with pytest.raises(InputError, match="have up to .*window=16; raise it"):
+    with pytest.raises(
+        InputError, match="window=16; prompts with their answers have up to .*; raise it"
+    ):
         DepthFactsConfig(window=16).check(model, corpus)
     with pytest.raises(InputError, match="longest=1; no value has so few tokens"):
         DepthFactsConfig(lens="logit", longest=1).measure(model, corpus)

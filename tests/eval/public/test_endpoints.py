@@ -148,7 +148,10 @@ def test_how_it_is_asked_does_not_name_the_run():
         (("model.timeout=0",), "timeout=0; must be above 0"),
         (("model.n_retries=-1",), "n_retries=-1"),
         (("+model.request.stream=true",), r"request\.stream cannot be set"),
-        (("eval=depth",), "answers in text alone, and eval=depth reads scores or states"),
+        (
+            ("eval=depth",),
+            "model=endpoint returns only text, and eval=depth reads scores or states",
+        ),
         (("stage=train",), "model=endpoint cannot be trained"),
         (("data=bios",), "model=endpoint has its own tokenizer"),
     ],

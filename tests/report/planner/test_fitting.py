@@ -83,7 +83,7 @@ def test_the_documented_errors_are_those_of_left_out_configurations():
         errors.append(abs(predicted(others, one) / one.fraction - 1))
     found = [np.mean(errors), np.median(errors), max(errors)]
     text = (FOLDER.parent / "docs/planner.md").read_text()
-    told = "off by {:.1%} in the mean, {:.1%} in the median, and {:.0%} at the most".format(*found)
+    told = "its error is {:.1%} in the mean, {:.1%} in the median and {:.0%} at most".format(*found)
     assert told in " ".join(text.split())
 
 

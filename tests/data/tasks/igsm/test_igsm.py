@@ -306,9 +306,9 @@ def test_documents_fill_left_aligned_windows_and_none_is_cut_at_its_start():
 
 BAD = {
     "op_max=0": {"op_max": 0},
-    "op_max=53; at most 52": {"op_max": 53},
+    "op_max=53; must be at most 52": {"op_max": 53},
     "ip_max=1; must be at least 2": {"ip_max": 1},
-    "n_train_bins=18; at most 17": {"n_train_bins": 18},
+    "n_train_bins=18; must be at most 17": {"n_train_bins": 18},
     "retry_rate=1": {"retry_rate": 1.0},
     "layout=pqr; one of pq, qp": {"layout": "pqr"},
     "retry_kind=never; one of retry, retry_weak, retry_miss": {"retry_kind": "never"},
