@@ -11,12 +11,14 @@ from typing import Any
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from torch.nn.utils import get_total_norm
 from torch.optim.adamw import adamw
 
 from physlm.models.compilation import CudaGraph, compiled
 from physlm.train.objective import Objective
+from physlm.train.part_gradients import PartGradients
+from physlm.train.parts import Parts, clipped
 
+Gradients = Callable[[Tensor, Tensor], tuple[Tensor, dict[str, Tensor]]]
 Step = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
@@ -37,6 +39,15 @@ class CompiledStep:
 
     The state tensors are those of the optimizer, so its checkpoints hold them, and a resumed run
     may continue with the optimizer itself.
+
+    Args:
+        objective: Whose parameters are trained.
+        optimizer: Whose state is updated.
+        gradient_accumulation_steps: Parts of a batch that are computed one after the other.
+        gradient_clip: Largest norm of the gradient; None for any.
+        n_parts: Parts of a batch that processes compute side by side; see `parts`.
+        n_workers: Further processes, for parts but the first.
+        is_bf16: Whether losses are computed in bfloat16.
     """
 
     def __init__(
@@ -46,19 +57,37 @@ class CompiledStep:
         *,
         gradient_accumulation_steps: int,
         gradient_clip: float | None,
+        n_parts: int = 1,
+        n_workers: int = 0,
+        is_bf16: bool = False,
     ) -> None:
-        self.objective = objective
-        self.gradient_accumulation_steps = gradient_accumulation_steps
-        self.gradient_clip = gradient_clip
         self.groups = _groups(objective, optimizer)
         self.parameters = {
             name: parameter
             for group in self.groups
             for name, parameter in zip(group.names, group.parameters, strict=True)
         }
+        self.gradient_clip = gradient_clip
         # AdamW stays outside of the compiled part: its fused kernel is a single call for all
         # parameters, while compiled code would unroll the update of each.
-        self.gradients = compiled(self._gradients)
+        self.gradients: Gradients
+        if n_parts == 1:
+            self.whole = PartGradients(
+                objective,
+                self.parameters,
+                gradient_accumulation_steps=gradient_accumulation_steps,
+            )
+            self.gradients = compiled(self._gradients)
+        else:
+            self.gradients = Parts(
+                objective,
+                self.parameters,
+                n_parts=n_parts,
+                n_workers=n_workers,
+                gradient_accumulation_steps=gradient_accumulation_steps,
+                gradient_clip=gradient_clip,
+                is_bf16=is_bf16,
+            )
         is_cuda = next(iter(self.parameters.values())).is_cuda
         self.step: Step = CudaGraph(self._take) if is_cuda else self._take
 
@@ -91,29 +120,17 @@ class CompiledStep:
             )
         return loss
 
-    def _gradients(self, windows: Tensor, n_targets: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """The mean loss and its gradient by name, summed over parts of the batch and clipped."""
-        # torch.func instead of .backward(): the whole of it is traced into one graph, without
-        # autograd's accumulation into .grad between the compiled parts.
-        differentiate = torch.func.grad_and_value(self._loss)
-        parts = [
-            differentiate(self.parameters, part, n_targets)
-            for part in windows.tensor_split(self.gradient_accumulation_steps)
-        ]
-        gradients, loss = parts[0]
-        for part_gradients, part_loss in parts[1:]:
-            gradients = {name: sum_ + part_gradients[name] for name, sum_ in gradients.items()}
-            loss = loss + part_loss
-        if self.gradient_clip is not None:
-            # As torch's clip_grad_norm_, 1e-6 included, so that both kinds of steps agree.
-            norm = get_total_norm(list(gradients.values()))
-            scale = (self.gradient_clip / (norm + 1e-6)).clamp(max=1.0)
-            gradients = {name: gradient * scale for name, gradient in gradients.items()}
-        return loss, gradients
+    def close(self) -> None:
+        """End the processes that it started."""
+        if isinstance(self.gradients, Parts):
+            self.gradients.close()
 
-    def _loss(self, parameters: dict[str, Tensor], windows: Tensor, n_targets: Tensor) -> Tensor:
-        loss: Tensor = torch.func.functional_call(self.objective, parameters, (windows,))
-        return loss / n_targets
+    def _gradients(self, windows: Tensor, n_targets: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """The mean loss and its gradient by name, clipped."""
+        loss, gradients = self.whole.summed(windows, n_targets)
+        if self.gradient_clip is not None:
+            gradients = clipped(gradients, self.gradient_clip)
+        return loss, gradients
 
 
 def _groups(objective: Objective, optimizer: torch.optim.AdamW) -> list[_Group]:
