@@ -44,7 +44,7 @@ def in_processes(
     runtime = points[0].runtime
     n_threads = runtime.n_threads or 1
     n_workers = _n_workers(runtime, n_threads)
-    quiet = replace(runtime, progress_bar=False, n_threads=n_threads)
+    quiet = replace(runtime, progress_bar=False, n_threads=n_threads, n_cores=runtime.n_cores or 1)
     outcomes: dict[str, Outcome] = {}
     errors: dict[str, BaseException] = {}
     console = Console(stderr=True)

@@ -30,6 +30,11 @@ class Decoder(Transformer):
         super().__init__(config, vocabulary_size, seq_len, seed)
         self.penalty = None if config.penalty is None else config.penalty.build(seq_len, seed)
 
+    @property
+    def has_additive_loss(self) -> bool:
+        """Not if a term is made of the whole batch: of its load on experts, or its attention."""
+        return self.config.experts is None and self.penalty is None
+
     def loss(
         self,
         tokens: Int[Tensor, "batch seq"],

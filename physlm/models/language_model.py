@@ -81,6 +81,11 @@ class LanguageModel(nn.Module, ABC):
             segments: Segment number of each token; None for one segment per row.
         """
 
+    @property
+    def has_additive_loss(self) -> bool:
+        """Whether the loss of a batch in training is the sum of the losses of its windows."""
+        return True
+
     def loss(
         self,
         tokens: Int[Tensor, "batch seq"],

@@ -73,9 +73,7 @@ class CompiledStep:
         self.gradients: Gradients
         if n_parts == 1:
             self.whole = PartGradients(
-                objective,
-                self.parameters,
-                gradient_accumulation_steps=gradient_accumulation_steps,
+                objective, self.parameters, gradient_accumulation_steps=gradient_accumulation_steps
             )
             self.gradients = compiled(self._gradients)
         else:

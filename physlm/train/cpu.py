@@ -44,6 +44,11 @@ def n_cores() -> int:
     return os.cpu_count() or 1
 
 
+def can_share_memory() -> bool:
+    """Whether processes can share memory without a file that has a name."""
+    return hasattr(os, "memfd_create")
+
+
 def is_worth_compiling(device: str, n_parameters: int, n_tokens: float) -> bool:
     """Whether compiling is possible and saves more time than it takes.
 

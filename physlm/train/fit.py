@@ -96,6 +96,10 @@ def fit(
     is_managed = not _is_alone(runtime) or trainer.precision is Precision.fp16
     if is_compiled and is_managed:
         objective.compile()
+    is_compiled_step = is_compiled and not is_managed
+    n_parts, n_processes = 1, 1
+    if is_compiled_step and device == "cpu" and model.has_additive_loss:
+        n_parts, n_processes = runtime.batch_parts(trainer, batches.seq_len)
     module = TrainingModule(
         objective,
         batches,
@@ -103,7 +107,9 @@ def fit(
         trainer=trainer,
         origin=origin,
         is_managed=is_managed,
-        is_compiled_step=is_compiled and not is_managed,
+        is_compiled_step=is_compiled_step,
+        n_parts=n_parts,
+        n_processes=n_processes,
     )
     checkpoint = directory.checkpoint if directory.checkpoint.exists() else None
     with stop_requests() as stop, lightning_quiet():
@@ -118,6 +124,8 @@ def fit(
             lightning_trainer.fit(module, ckpt_path=checkpoint, weights_only=True)
         except DivergedError as error:
             return Trained(whole, module.progress, diverged_at=error.step)
+        finally:
+            module.close()
         if is_sharded:
             lightning_trainer.save_checkpoint(directory.checkpoint)
             _fill(whole, directory.checkpoint)

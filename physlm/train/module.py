@@ -85,6 +85,8 @@ class TrainingModule(lightning.LightningModule):
         is_managed: Whether Lightning takes each step, for distribution or a gradient scaler; this
             costs a few hundred microseconds per step.
         is_compiled_step: Whether each step is one compiled program; excludes `is_managed`.
+        n_parts: Parts of a batch in a compiled step on a CPU.
+        n_processes: Processes that compute them, this one included.
         label: Context that marks a part of a step for a profiler.
         progress: Progress so far.
         loss_nats: Mean loss per predicted token over the last chunk; with experts, including the
@@ -101,6 +103,8 @@ class TrainingModule(lightning.LightningModule):
         origin: Origin | None = None,
         is_managed: bool = False,
         is_compiled_step: bool = False,
+        n_parts: int = 1,
+        n_processes: int = 1,
     ) -> None:
         super().__init__()
         self.automatic_optimization = False
@@ -111,6 +115,7 @@ class TrainingModule(lightning.LightningModule):
         self.origin = origin
         self.is_managed = is_managed
         self.is_compiled_step = is_compiled_step
+        self.n_parts, self.n_processes = n_parts, n_processes
         self.compiled_step: CompiledStep | None = None
         self.optimizer: Any = None
         self.clipped: list[torch.nn.Parameter] = []
@@ -151,12 +156,22 @@ class TrainingModule(lightning.LightningModule):
                 self.optimizer,
                 gradient_accumulation_steps=self.config.gradient_accumulation_steps,
                 gradient_clip=self.config.gradient_clip,
+                n_parts=self.n_parts,
+                n_workers=self.n_processes - 1,
+                is_bf16=self.config.precision is Precision.bf16,
             )
 
     def teardown(self, stage: str) -> None:
         """Free the memory of the compiled step before scoring."""
-        self.optimizer = self.compiled_step = None
+        self.close()
+        self.optimizer = None
         gc.collect()
+
+    def close(self) -> None:
+        """End the compiled step and its processes, however training ended."""
+        if self.compiled_step is not None:
+            self.compiled_step.close()
+            self.compiled_step = None
 
     def training_step(self, chunk: Chunk, batch_idx: int) -> None:
         """Take every optimizer step of a chunk, then read the losses once."""

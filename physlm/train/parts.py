@@ -8,10 +8,8 @@ import pickle
 import select
 import subprocess
 import sys
-import tempfile
 import time
 from contextlib import suppress
-from pathlib import Path
 
 import torch
 from jaxtyping import Float, Int
@@ -24,7 +22,6 @@ from physlm.train.part_gradients import PartGradients
 from physlm.train.part_worker import DONE, READY, STEP, Task
 from physlm.train.shared_step import SharedStep, SharedTensors, named
 
-_MEMORY = Path("/dev/shm")  # noqa: S108 - a file system in memory; the folder below is private
 _N_TIMED = 50  # steps whose mean time says whether processes are faster
 
 
@@ -37,6 +34,7 @@ class Worker:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
+            pass_fds=(task.shared.numbers, task.shared.tokens),
             start_new_session=True,  # Ctrl-C is for the run, which ends its processes
         )
         self.part = task.part
@@ -108,8 +106,9 @@ class Parts:
             objective, parameters, gradient_accumulation_steps=gradient_accumulation_steps
         )
         self.joined = compiled(self._joined)
-        self.folder: tempfile.TemporaryDirectory[str] | None = None
+        self.shapes = {name: tuple(p.shape) for name, p in parameters.items()}
         self.shared: SharedTensors | None = None
+        self.rows = torch.empty(n_parts, sum(p.numel() for p in parameters.values()) + 1)
         self.workers: list[Worker] = []
         self.clock = _Clock()
 
@@ -117,66 +116,70 @@ class Parts:
         self, windows: Int[Tensor, "batch seq_1"], n_targets: Float[Tensor, ""]
     ) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
         """The mean loss, and its gradient by name."""
-        if self.shared is None:
-            self.shared = self._share(windows)
-        shared, parts = self.shared, windows.view(self.n_parts, -1, windows.shape[1])
         began = time.perf_counter()
+        parts = windows.view(self.n_parts, -1, windows.shape[1])
         ordered = [worker for worker in self.workers if worker.becomes_ready()]
         if ordered:
-            shared.windows.copy_(parts)
-            shared.n_targets.copy_(n_targets)
-            for worker in ordered:
-                worker.order()
+            self._order(ordered, parts, n_targets)
         others = {worker.part for worker in ordered}
         for number in range(self.n_parts):
             if number not in others:
-                shared.rows[number].copy_(self.part(parts[number], n_targets))
+                self.rows[number].copy_(self.part(parts[number], n_targets))
         for worker in ordered:
             if not worker.is_done():  # killed; its part is computed here from now on
                 self._release(worker)
-                shared.rows[worker.part].copy_(self.part(parts[worker.part], n_targets))
-        found = self.joined(shared.rows)
-        self._judge(len(ordered), time.perf_counter() - began)
+                self.rows[worker.part].copy_(self.part(parts[worker.part], n_targets))
+        found = self.joined(self.rows)
+        self._judge(windows, len(ordered), time.perf_counter() - began)
         return found
 
     def close(self) -> None:
         """End the processes, and move the parameters out of shared memory."""
-        for worker in self.workers:
-            worker.close()
-        self.workers = []
-        if self.folder is not None:
-            for parameter in self.objective.parameters():
-                parameter.data = parameter.data.clone()
-            self.folder.cleanup()
-            self.folder = None
+        for worker in [*self.workers]:
+            self._release(worker)
+        if self.shared is not None:
+            self._move({name: p.clone() for name, p in self.parameters.items()})
+            self.shared = None
 
-    def _share(self, windows: Tensor) -> SharedTensors:
-        """Move the parameters into shared memory."""
-        place = _MEMORY if self.n_workers and _MEMORY.is_dir() else None
-        self.folder = tempfile.TemporaryDirectory(prefix="physlm-", dir=place)
-        shape = (self.n_parts, len(windows) // self.n_parts, windows.shape[1])
-        self.layout = SharedStep.of(Path(self.folder.name), self.parameters, shape)
-        shared = self.layout.opened()
-        own = dict(self.objective.named_parameters())
-        for name, memory in shared.parameters.items():
-            memory.copy_(self.parameters[name])
-            own[name].data = memory
-            self.parameters[name].set_(memory)
-        return shared
+    def _order(self, workers: list[Worker], parts: Tensor, n_targets: Tensor) -> None:
+        assert self.shared is not None
+        self.shared.windows.copy_(parts)
+        self.shared.n_targets.copy_(n_targets)
+        for worker in workers:
+            worker.order()
 
-    def _judge(self, n_ordered: int, seconds: float) -> None:
+    def _judge(self, windows: Tensor, n_ordered: int, seconds: float) -> None:
         """Start the processes once the program is compiled; end them if they do not pay off."""
         self.clock.add(n_ordered, seconds)
-        if self.clock.n_steps == 1:
-            self.workers = [Worker(self._task(1 + i)) for i in range(self.n_workers)]
+        if self.clock.n_steps == 1 and self.n_workers:
+            self._start(windows)
         elif self.workers and self.clock.says_alone():
             for worker in [*self.workers]:
                 self._release(worker)
 
-    def _task(self, part: int) -> Task:
-        return Task(
-            self.objective, self.layout, part, self.gradient_accumulation_steps, self.is_bf16
-        )
+    def _start(self, windows: Tensor) -> None:
+        """Start the processes, and move the parameters into memory that they share."""
+        shape = (self.n_parts, len(windows) // self.n_parts, windows.shape[1])
+        layout = SharedStep.of(self.parameters, shape)
+        self.shared = layout.opened()
+        for name, memory in self.shared.parameters.items():
+            memory.copy_(self.parameters[name])
+        self._move(self.shared.parameters)
+        self.rows = self.shared.rows
+        self.workers = [
+            Worker(
+                Task(self.objective, layout, 1 + i, self.gradient_accumulation_steps, self.is_bf16)
+            )
+            for i in range(self.n_workers)
+        ]
+        layout.close()
+
+    def _move(self, places: dict[str, Tensor]) -> None:
+        """Let the parameters be in other memory, with the values that are there."""
+        own = dict(self.objective.named_parameters())
+        for name, place in places.items():
+            own[name].data = place
+            self.parameters[name].data = place
 
     def _release(self, worker: Worker) -> None:
         worker.close()
@@ -187,7 +190,7 @@ class Parts:
         total = rows[0]
         for row in rows[1:]:
             total = total + row
-        gradients = named(total[:-1], self.layout.shapes)
+        gradients = named(total[:-1], self.shapes)
         if self.gradient_clip is not None:
             gradients = clipped(gradients, self.gradient_clip)
         return total[-1].clone(), {name: g.clone() for name, g in gradients.items()}

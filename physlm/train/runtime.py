@@ -11,6 +11,9 @@ from physlm.schema import Schema
 
 if TYPE_CHECKING:
     from physlm.train.batches import Batches
+    from physlm.train.trainer import TrainerConfig
+
+_LEAST_TOKENS = 256  # of a part; below, processes wait for each other longer than they compute
 
 # Rank of this process in a distributed run, as torchrun, Lightning, Slurm and LSF set it.
 _RANKS = ("RANK", "LOCAL_RANK", "SLURM_PROCID", "JSM_NAMESPACE_RANK")
@@ -40,6 +43,9 @@ class RuntimeConfig(Schema):
     n_nodes: int = 1  # machines
     strategy: ParallelStrategyName = ParallelStrategyName.ddp  # with several devices
     n_threads: int | None = None  # CPU threads of a process; null: an even part of the cores
+    # CPU cores that compute parts of each batch of a compiled run, in processes; null: two if the
+    # machine has them, one in sweeps. On one core the parts follow each other, with the same bits.
+    n_cores: int | None = None
     compile: bool | None = None  # torch.compile; null: where it saves time
     kernels: bool = False  # linear attention by flash-linear-attention, on a GPU, not compiled
     steps_per_chunk: int | None = None  # null: about a second of steps
@@ -59,7 +65,7 @@ class RuntimeConfig(Schema):
         for name in ("n_devices", "n_nodes"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}={getattr(self, name)}; must be at least 1")
-        for name in ("n_threads", "steps_per_chunk"):
+        for name in ("n_threads", "n_cores", "steps_per_chunk"):
             if getattr(self, name) is not None and getattr(self, name) < 1:
                 raise ValueError(f"{name}={getattr(self, name)}; must be at least 1, or null")
         if not self.checkpoint_seconds >= 0:
@@ -93,6 +99,23 @@ class RuntimeConfig(Schema):
                 "use runtime.compile=false"
             )
         return self.compile
+
+    def batch_parts(self, trainer: "TrainerConfig", seq_len: int) -> tuple[int, int]:
+        """Into how many parts a batch is divided on a CPU, and processes that compute them.
+
+        Args:
+            trainer: Batch size and accumulation, which the parts must divide.
+            seq_len: Tokens of a window.
+        """
+        from physlm.train.cpu import can_share_memory, n_cores
+
+        n_parts, n_accumulated = max(2, self.n_cores or 0), trainer.gradient_accumulation_steps
+        is_divided = trainer.batch_size % (n_parts * n_accumulated) == 0
+        if not is_divided or trainer.batch_size * seq_len < n_parts * _LEAST_TOKENS:
+            return 1, 1
+        if not can_share_memory():
+            return n_parts, 1
+        return n_parts, min(n_parts, self.n_cores or n_cores())
 
     def chunked(
         self, batches: "Batches", device: str, n_parameters: int, n_tokens: float
