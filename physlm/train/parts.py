@@ -4,6 +4,7 @@ The parts, and the order in which their gradients are added, do not depend on th
 processes: a run has the same weights, to the bit, on one core and on several.
 """
 
+import os
 import pickle
 import select
 import subprocess
@@ -33,7 +34,9 @@ class Worker:
             [sys.executable, "-m", "physlm.train.part_worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,  # the run computes what a failing process does not
+            # The modules of plugins, too.
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
             pass_fds=(task.shared.numbers, task.shared.tokens),
             start_new_session=True,  # Ctrl-C is for the run, which ends its processes
         )
