@@ -75,7 +75,8 @@ class ScaledFiles(FileConfigSource):
     def _options(self, group: str) -> Mapping[str, Any]:
         """The options in the file of a group, by name; empty if there is none."""
         path = self._file(group)
-        if not path.is_file():
+        # Most files have none, and help asks all of them; to parse one takes milliseconds.
+        if not path.is_file() or _OPTIONS.encode() not in path.read_bytes():
             return {}
         content = _read(path)[1]
         return content.get(_OPTIONS, {}) if isinstance(content, dict) else {}
