@@ -39,7 +39,7 @@ def _digest(module, digest, seen):
     for node in ast.walk(tree):
         if (
             isinstance(node, ast.ImportFrom)
-            and str(node.module).startswith(("physlm.eval.", "physlm.analysis."))
+            and str(node.module).startswith(("physlm.eval.", "physlm.analysis.", "physlm.hybrid."))
             and node.module not in seen | UNMEASURING
         ):
             _digest(importlib.import_module(str(node.module)), digest, seen)

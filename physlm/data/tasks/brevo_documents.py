@@ -44,7 +44,7 @@ def brevo_documents(key, first, n_documents, sizes, law, options, marks, limits)
         n_tokens, n_tries = most + 1, 0
         while n_tokens > most:
             if n_tries == _N_TRIES:
-                raise ValueError("too few documents fit into most_tokens; raise it, or lower n_max")
+                raise ValueError("too few documents fit into seq_len; raise it, or lower n_max")
             n_tries += 1
             state, n = drawn_size(state, sizes)
             state = _draw_graph(state, n, is_rounded_up, parents, n_parents, n_children, work)

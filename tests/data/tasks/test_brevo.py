@@ -237,7 +237,7 @@ def test_longer_documents_than_a_window_are_drawn_again():
     assert np.diff(short.starts).max() <= most
     lengths, kept = np.diff(free.starts), np.diff(free.starts) <= most
     assert (np.diff(short.starts)[kept] == lengths[kept]).all()
-    with pytest.raises(ValueError, match="most_tokens; raise it"):
+    with pytest.raises(ValueError, match="seq_len; raise it"):
         Brevo(n_max=12, most_tokens=8).sample(np.random.default_rng(0), 1, size=12)
     with pytest.raises(ValueError, match="seq_len=100 is too short"):
         BrevoConfig(seq_len=100)
