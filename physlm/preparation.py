@@ -6,6 +6,8 @@ from typing import Any
 
 from physlm.config import RunConfig, Stage
 from physlm.data.corpus import Corpus
+from physlm.data.files.mquake import FactsCorpus
+from physlm.data.files.text_corpus import TextCorpus
 from physlm.data.windows import marks_targets
 from physlm.errors import InputError, refused_values
 from physlm.memory import require_memory
@@ -132,6 +134,7 @@ def build_world(config: RunConfig, *, is_started: bool = False) -> World:
             weights = kept_weights(start, RunDirectory(parent.run_dir))
             load_weights(model, weights, seq_len=config.data.seq_len)
         _require_targets(model, corpus)
+        _require_words(model, corpus)
         model = config.model.to_train(model, config.seed)
         for scorer in config.eval.values():
             scorer.check(model, corpus)
@@ -184,6 +187,20 @@ def _require_targets(model: LanguageModel, corpus: Corpus) -> None:
             "this model predicts masked tokens, and this corpus marks the tokens to "
             "be predicted; use a decoder, such as model=gpt2"
         )
+
+
+def _require_words(model: LanguageModel, corpus: Corpus) -> None:
+    """A checkpoint whose tokenizer has only some words reads texts and facts made of these.
+
+    Raises:
+        InputError: If another word occurs.
+    """
+    if model.text is None:
+        return
+    if isinstance(corpus, TextCorpus):
+        model.text.require_words(corpus.all_texts)
+    elif isinstance(corpus, FactsCorpus):
+        model.text.require_words(f"{fact.prompt} {fact.answer}" for fact in corpus.facts)
 
 
 def _vocabulary_size(config: RunConfig, corpus: Corpus) -> int:

@@ -77,7 +77,7 @@ class DepthConfig(LensScorerConfig):
         if model.text is not None:
             from physlm.analysis.depth.read_texts import require_texts
 
-            require_texts(corpus, model.text)
+            require_texts(corpus)
         n = model.vocabulary_size
         for name, default in {"counts_path": "", "frequent_weight": 1.0}.items():
             if (value := getattr(self, name)) != default and not self._is_divided(n):
