@@ -75,8 +75,7 @@ class ScaledFiles(FileConfigSource):
     def _options(self, group: str) -> Mapping[str, Any]:
         """The options in the file of a group, by name; empty if there is none."""
         path = self._file(group)
-        # Most files have none, and help asks all of them; to parse one takes milliseconds.
-        if not path.is_file() or _OPTIONS.encode() not in path.read_bytes():
+        if not path.is_file() or not _may_have_options(path):
             return {}
         content = _read(path)[1]
         return content.get(_OPTIONS, {}) if isinstance(content, dict) else {}
@@ -202,6 +201,12 @@ def _split(config_path: str) -> tuple[str, str]:
     """The group of a configuration, and its name in the group."""
     group, _, name = config_path.removesuffix(".yaml").rpartition("/")
     return group, name
+
+
+@cache
+def _may_have_options(path: Path) -> bool:
+    """Most files have none, and help asks all of them; to parse one takes milliseconds."""
+    return _OPTIONS.encode() in path.read_bytes()
 
 
 @cache
