@@ -17,6 +17,7 @@ from physlm.models.compilation import CudaGraph, compiled
 from physlm.train.objective import Objective
 from physlm.train.part_gradients import PartGradients
 from physlm.train.parts import Parts, clipped
+from physlm.train.trainer import Precision
 
 Gradients = Callable[[Tensor, Tensor], tuple[Tensor, dict[str, Tensor]]]
 Step = Callable[[Tensor, Tensor, Tensor], Tensor]
@@ -47,7 +48,7 @@ class CompiledStep:
         gradient_clip: Largest norm of the gradient; None for any.
         n_parts: Parts of a batch that processes compute side by side; see `parts`.
         n_workers: Further processes, for parts but the first.
-        is_bf16: Whether losses are computed in bfloat16.
+        precision: Of matrix products, which each process needs to know.
     """
 
     def __init__(
@@ -59,7 +60,7 @@ class CompiledStep:
         gradient_clip: float | None,
         n_parts: int = 1,
         n_workers: int = 0,
-        is_bf16: bool = False,
+        precision: Precision = Precision.fp32,
     ) -> None:
         self.groups = _groups(objective, optimizer)
         self.parameters = {
@@ -84,7 +85,7 @@ class CompiledStep:
                 n_workers=n_workers,
                 gradient_accumulation_steps=gradient_accumulation_steps,
                 gradient_clip=gradient_clip,
-                is_bf16=is_bf16,
+                precision=precision,
             )
         is_cuda = next(iter(self.parameters.values())).is_cuda
         self.step: Step = CudaGraph(self._take) if is_cuda else self._take

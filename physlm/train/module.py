@@ -158,7 +158,7 @@ class TrainingModule(lightning.LightningModule):
                 gradient_clip=self.config.gradient_clip,
                 n_parts=self.n_parts,
                 n_workers=self.n_processes - 1,
-                is_bf16=self.config.precision is Precision.bf16,
+                precision=self.config.precision,
             )
 
     def teardown(self, stage: str) -> None:

@@ -1,20 +1,21 @@
-"""Gradients of a part of a batch as one compiled program."""
+"""Gradients of a batch, or of a part of it, summed over pieces that fit into memory."""
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from physlm.models.compilation import compiled
 from physlm.train.objective import Objective
 
 
 class PartGradients:
     """Sums of gradients and losses over windows, divided by the targets of the whole batch.
 
+    Its methods are traced as they are: who calls them compiles them.
+
     Args:
         objective: Whose loss is differentiated.
         parameters: By name; what it is differentiated by, in this order.
-        gradient_accumulation_steps: Parts of the windows that are computed one after the other.
+        gradient_accumulation_steps: Pieces of the windows, one computed after the other.
     """
 
     def __init__(
@@ -27,15 +28,11 @@ class PartGradients:
         self.objective = objective
         self.parameters = parameters
         self.gradient_accumulation_steps = gradient_accumulation_steps
-        self.program = compiled(self._row)
 
-    def __call__(
+    def row(
         self, windows: Int[Tensor, "batch seq_1"], n_targets: Float[Tensor, ""]
     ) -> Float[Tensor, " parameters_1"]:
         """All gradients, parameter after parameter, and the loss."""
-        return self.program(windows, n_targets)
-
-    def _row(self, windows: Tensor, n_targets: Tensor) -> Tensor:
         loss, gradients = self.summed(windows, n_targets)
         return torch.cat([*(g.flatten() for g in gradients.values()), loss[None]])
 

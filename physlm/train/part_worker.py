@@ -5,17 +5,18 @@ It reads one byte per step from its standard input, and ends with it: when the r
 
 import pickle
 import sys
-from contextlib import AbstractContextManager, nullcontext
-from typing import Any, BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import torch
 
+from physlm.models.compilation import compiled
 from physlm.train.cpu import use_processor
 from physlm.train.objective import Objective
 from physlm.train.part_gradients import PartGradients
 from physlm.train.shared_step import SharedStep
+from physlm.train.trainer import Precision
 
-READY, STEP, DONE = b"r", b"s", b"d"
+STEP, DONE = b"s", b"d"  # an order, and the answer to it; the first answer is to be ready
 
 
 class Task(NamedTuple):
@@ -26,14 +27,14 @@ class Task(NamedTuple):
         shared: Where the shared tensors are.
         part: Number of its part.
         gradient_accumulation_steps: Of the part.
-        is_bf16: Whether it computes in bfloat16.
+        precision: Of matrix products.
     """
 
     objective: Objective
     shared: SharedStep
     part: int
     gradient_accumulation_steps: int
-    is_bf16: bool
+    precision: Precision
 
 
 def main() -> None:
@@ -47,15 +48,16 @@ def main() -> None:
 def serve(task: Task, orders: BinaryIO, answers: BinaryIO) -> None:
     """Compute the gradients of one part as often as it is ordered."""
     tensors = task.shared.opened()
-    part = PartGradients(
+    gradients = PartGradients(
         task.objective,
         tensors.parameters,
         gradient_accumulation_steps=task.gradient_accumulation_steps,
     )
+    part = compiled(gradients.row)
     windows, row = tensors.windows[task.part], tensors.rows[task.part]
-    with torch.no_grad(), _autocast(is_bf16=task.is_bf16):
+    with torch.no_grad(), task.precision.autocast("cpu"):
         part(windows.clone(), tensors.n_targets.clone())  # compiles; this result is not used
-        _say(answers, READY)
+        _say(answers, DONE)
         while orders.read(1) == STEP:
             row.copy_(part(windows, tensors.n_targets))
             _say(answers, DONE)
@@ -64,10 +66,6 @@ def serve(task: Task, orders: BinaryIO, answers: BinaryIO) -> None:
 def _say(answers: BinaryIO, word: bytes) -> None:
     answers.write(word)
     answers.flush()
-
-
-def _autocast(*, is_bf16: bool) -> AbstractContextManager[Any]:
-    return torch.autocast("cpu", dtype=torch.bfloat16) if is_bf16 else nullcontext()
 
 
 if __name__ == "__main__":

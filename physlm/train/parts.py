@@ -20,8 +20,9 @@ from torch.nn.utils import get_total_norm
 from physlm.models.compilation import compiled
 from physlm.train.objective import Objective
 from physlm.train.part_gradients import PartGradients
-from physlm.train.part_worker import DONE, READY, STEP, Task
+from physlm.train.part_worker import DONE, STEP, Task
 from physlm.train.shared_step import SharedStep, SharedTensors, named
+from physlm.train.trainer import Precision
 
 _N_TIMED = 50  # steps whose mean time says whether processes are faster
 
@@ -45,10 +46,11 @@ class Worker:
         self._send(pickle.dumps(task))
 
     def becomes_ready(self) -> bool:
-        """Whether it can take orders now."""
+        """Whether it can take orders now, or died, which `is_done` reports."""
         assert self.process.stdout is not None
         if not self.is_ready and select.select([self.process.stdout], [], [], 0)[0]:
-            self.is_ready = self.process.stdout.read(1) == READY
+            self.is_ready = True
+            self.is_done()
         return self.is_ready
 
     def order(self) -> None:
@@ -86,7 +88,7 @@ class Parts:
         n_workers: Further processes, each for one part; fewer than there are parts.
         gradient_accumulation_steps: Of each part.
         gradient_clip: Largest norm of the gradient; None for any.
-        is_bf16: Whether losses are computed in bfloat16.
+        precision: Of matrix products.
     """
 
     def __init__(
@@ -98,16 +100,17 @@ class Parts:
         n_workers: int,
         gradient_accumulation_steps: int,
         gradient_clip: float | None,
-        is_bf16: bool,
+        precision: Precision,
     ) -> None:
         self.objective, self.parameters = objective, parameters
         self.n_parts, self.n_workers = n_parts, n_workers
         self.gradient_accumulation_steps = gradient_accumulation_steps
         self.gradient_clip = gradient_clip
-        self.is_bf16 = is_bf16
-        self.part = PartGradients(
+        self.precision = precision
+        gradients = PartGradients(
             objective, parameters, gradient_accumulation_steps=gradient_accumulation_steps
         )
+        self.part = compiled(gradients.row)
         self.joined = compiled(self._joined)
         self.shapes = {name: tuple(p.shape) for name, p in parameters.items()}
         self.shared: SharedTensors | None = None
@@ -169,12 +172,11 @@ class Parts:
             memory.copy_(self.parameters[name])
         self._move(self.shared.parameters)
         self.rows = self.shared.rows
-        self.workers = [
-            Worker(
-                Task(self.objective, layout, 1 + i, self.gradient_accumulation_steps, self.is_bf16)
-            )
-            for i in range(self.n_workers)
-        ]
+        n_steps, precision = self.gradient_accumulation_steps, self.precision
+        tasks = (
+            Task(self.objective, layout, 1 + i, n_steps, precision) for i in range(self.n_workers)
+        )
+        self.workers = list(map(Worker, tasks))
         layout.close()
 
     def _move(self, places: dict[str, Tensor]) -> None:
@@ -196,7 +198,7 @@ class Parts:
         gradients = named(total[:-1], self.shapes)
         if self.gradient_clip is not None:
             gradients = clipped(gradients, self.gradient_clip)
-        return total[-1].clone(), {name: g.clone() for name, g in gradients.items()}
+        return total[-1], gradients
 
 
 class _Clock:

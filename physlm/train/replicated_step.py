@@ -1,7 +1,6 @@
 """An optimizer step of all replicas as one program."""
 
 from collections.abc import Sequence
-from contextlib import nullcontext
 
 import torch
 from jaxtyping import Float, Int
@@ -13,7 +12,7 @@ from physlm.models.language_model import LanguageModel
 from physlm.models.parameters import decays
 from physlm.train.objective import Objective
 from physlm.train.schedule import OptimConfig
-from physlm.train.trainer import Precision, TrainerConfig
+from physlm.train.trainer import TrainerConfig
 
 # R replicas, B batch, T tokens of a window and the one after it.
 
@@ -119,8 +118,7 @@ class ReplicatedStep:
         windows: Tensor,
         n_targets: Tensor,
     ) -> Tensor:
-        is_bf16, kind = self.trainer.precision is Precision.bf16, self.device.type
-        autocast = torch.autocast(kind, dtype=torch.bfloat16) if is_bf16 else nullcontext()
+        autocast = self.trainer.precision.autocast(self.device.type)
         # Under vmap, fused attention kernels would run their backward pass replica by replica.
         with autocast, sdpa_kernel(SDPBackend.MATH):
             loss: Tensor = torch.func.functional_call(

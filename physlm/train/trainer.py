@@ -1,7 +1,9 @@
 """Training settings that affect the result: batch size, precision, gradient clipping."""
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 from physlm.errors import InputError
 from physlm.schema import Schema
@@ -13,6 +15,17 @@ class Precision(str, Enum):
     fp32 = "fp32"
     bf16 = "bf16"
     fp16 = "fp16"
+
+    def autocast(self, device: str) -> "AbstractContextManager[Any]":
+        """A context in which a device computes in bfloat16, or in which nothing changes.
+
+        Under fp16, Lightning casts, since gradients are scaled.
+        """
+        if self is not Precision.bf16:
+            return nullcontext()
+        import torch
+
+        return torch.autocast(device, dtype=torch.bfloat16)
 
 
 @dataclass(kw_only=True, slots=True)
