@@ -79,12 +79,12 @@ class RunInUseError(InputError):
 
 
 class KilledProcessError(RuntimeError):
-    """A process of a pool was killed, which loses the unsaved work of the whole pool."""
+    """A process of a pool was killed, which loses the unsaved work of its run."""
 
     def __init__(self) -> None:
         super().__init__(
-            "its process or one beside it was killed, perhaps for lack of memory; the same command "
-            "resumes, and runtime.n_threads=2 or more starts fewer processes at a time"
+            "its process was killed, perhaps for lack of memory; the same command resumes, and "
+            "runtime.n_threads=2 or more starts fewer processes at a time"
         )
 
 

@@ -1,12 +1,13 @@
-"""Runs in parallel, each in a process of its own."""
+"""Runs in parallel, in processes that each complete one after the other."""
 
 import multiprocessing
+import os
 import signal
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from rich.progress import track
 
 from physlm.config import RunConfig, register
 from physlm.errors import InterruptedRunError, KilledProcessError, RunInUseError
+from physlm.fork_server import begin_loading, process_context
 from physlm.outcome import Outcome
 from physlm.pipeline import execute
 from physlm.preparation import prepare
@@ -39,6 +41,7 @@ def in_processes(
         InputError: If the configuration is refused.
         InterruptedRunError: If this process was asked to stop; finished work is kept.
     """
+    begin_loading()
     if points[0].force or not all(RunDirectory(p.run_dir).record.exists() for p in points):
         prepare(points[0])  # a bad value is refused once, not in every process
     runtime = points[0].runtime
@@ -51,14 +54,14 @@ def in_processes(
     waiting = deque(replace(point, runtime=quiet) for point in points)
     by_id = {point.run_id: point for point in waiting}
     in_use: dict[str, Path] = {}  # of other processes, by run id
-    while waiting or in_use:  # a killed process breaks the pool; the rest needs a new one
-        if not waiting:
-            free = first_free(in_use.values())
-            waiting.extend(by_id[run_id] for run_id, path in in_use.items() if path in free)
-            in_use = {run_id: path for run_id, path in in_use.items() if path not in free}
-        with _pool(min(n_workers, len(waiting))) as pool:
+    with _workers(min(n_workers, len(waiting))) as workers:
+        while waiting or in_use:
+            if not waiting:
+                free = first_free(in_use.values())
+                waiting.extend(by_id[run_id] for run_id, path in in_use.items() if path in free)
+                in_use = {run_id: path for run_id, path in in_use.items() if path not in free}
             ends = track(
-                _as_completed(pool, waiting, n_workers),
+                _as_completed(workers, waiting),
                 f"{len(waiting)} runs",
                 total=len(waiting),
                 console=console,
@@ -88,21 +91,46 @@ def _n_workers(runtime: RuntimeConfig, n_threads: int) -> int:
     return max(1, n_cores() // n_threads)
 
 
+class _Worker:
+    """A process that completes one run after the other, and is replaced if it was killed."""
+
+    def __init__(self) -> None:
+        self._process = self._started()
+
+    def submit(self, point: RunConfig) -> Future[Outcome | None]:
+        """Let it complete a run; it must have ended the one before."""
+        try:
+            return self._process.submit(_execute, point)
+        except BrokenProcessPool:
+            self._process = self._started()
+            return self._process.submit(_execute, point)
+
+    def close(self) -> None:
+        """Wait for its run, and end it."""
+        self._process.shutdown(cancel_futures=True)
+
+    def _started(self) -> ProcessPoolExecutor:
+        # A pool of one: of a larger one, all processes end with the one that was killed.
+        return ProcessPoolExecutor(
+            1, mp_context=process_context(), initializer=_begin, initargs=(dict(os.environ),)
+        )
+
+
 def _as_completed(
-    pool: ProcessPoolExecutor, waiting: deque[RunConfig], n_workers: int
+    workers: Sequence[_Worker], waiting: deque[RunConfig]
 ) -> Iterator[tuple[str, Future[Outcome | None]]]:
     """Runs by id as they end; none waits in a process, where it would begin after a stop."""
-    running: dict[Future[Outcome | None], str] = {}
-    while True:
-        with suppress(BrokenProcessPool):  # a broken pool takes no more runs; they keep waiting
-            while waiting and len(running) < n_workers:
-                running[pool.submit(_execute, waiting[0])] = waiting[0].run_id
-                waiting.popleft()
-        if not running:
-            return
+    free = deque(workers)
+    running: dict[Future[Outcome | None], tuple[str, _Worker]] = {}
+    while waiting or running:
+        while waiting and free:
+            worker, point = free.popleft(), waiting.popleft()
+            running[worker.submit(point)] = point.run_id, worker
         done, _ = wait(running, return_when=FIRST_COMPLETED)
         for future in done:
-            yield running.pop(future), future
+            run_id, worker = running.pop(future)
+            free.append(worker)
+            yield run_id, future
 
 
 def _execute(point: RunConfig) -> Outcome | None:
@@ -110,32 +138,38 @@ def _execute(point: RunConfig) -> Outcome | None:
     return execute(point, RunDirectory(point.run_dir), waits=is_distributed)
 
 
-def _begin() -> None:
-    """Set up a new process, which does not run the main module of the first one."""
+def _begin(environment: Mapping[str, str]) -> None:
+    """Set up a new process, which does not run the main module of the first one.
+
+    Args:
+        environment: Of the first process, which may have changed since libraries were loaded.
+    """
+    os.environ.clear()
+    os.environ.update(environment)
     outlive_readers()
     register()
 
 
 @contextmanager
-def _pool(n_workers: int) -> Iterator[ProcessPoolExecutor]:
+def _workers(n_workers: int) -> Iterator[list[_Worker]]:
     """Processes that are asked to stop, and then save their state, when this one is."""
     before = signal.signal(signal.SIGTERM, _interrupt)
     # Children inherit the name of the start method, and do not know the one of joblib.
     start_method = multiprocessing.get_start_method(allow_none=True)
     multiprocessing.set_start_method("spawn", force=True)
-    pool = ProcessPoolExecutor(
-        n_workers, mp_context=multiprocessing.get_context("spawn"), initializer=_begin
-    )
+    workers = [_Worker() for _ in range(n_workers)]
     try:
-        yield pool
+        yield workers
     except KeyboardInterrupt as error:
         for child in multiprocessing.active_children():
             child.terminate()
-        pool.shutdown(cancel_futures=True)
+        for worker in workers:
+            worker.close()
         raise InterruptedRunError("asked to stop; run the same command to resume") from error
     finally:
         signal.signal(signal.SIGTERM, before)
-        pool.shutdown(cancel_futures=True)
+        for worker in workers:
+            worker.close()
         multiprocessing.set_start_method(start_method, force=True)
 
 

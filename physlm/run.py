@@ -15,6 +15,8 @@ from physlm.config import RunConfig, register, run_config
 from physlm.config.application import run_application
 from physlm.config.lineage import lineage
 from physlm.errors import FailedPointError, InputError, RunInUseError
+from physlm.fork_server import begin_loading
+from physlm.loading import uncollected
 from physlm.messages import INTERRUPTED, explain
 from physlm.outcome import Outcome, faults
 from physlm.points import EndedPoint, SweepApplication
@@ -22,6 +24,7 @@ from physlm.record import RunRecord
 from physlm.report.points import Point, table_of_points
 from physlm.report.printed import table, table_of_many
 from physlm.run_directory import RunDirectory
+from physlm.train.runtime import Device
 from physlm.watching import harmless, outlive_readers, table_console
 
 if TYPE_CHECKING:
@@ -68,7 +71,10 @@ def _run_point(composed: DictConfig) -> EndedPoint:
         if is_sweep or len(config.points) > 1:
             _refuse_helpers_of_a_sweep(config)
         if len(config.points) > 1:
-            from physlm.replication import replicate  # loads torch
+            if not config.runtime.replicas and config.runtime.device is not Device.cuda:
+                begin_loading()
+            with uncollected():
+                from physlm.replication import replicate  # loads torch
 
             show_replication(replicate(config), config)
         else:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from physlm.api.keywords import as_word, with_keywords
 from physlm.config import RunConfig, recorded
 from physlm.errors import InputError
+from physlm.loading import uncollected
 from physlm.outcome import Outcome, settled_outcome
 from physlm.record import RunRecord, read_record
 from physlm.report.exploration.source import source_of
@@ -208,7 +209,8 @@ def carried_out(config: RunConfig, *, waits: bool = False) -> Outcome | None:
     directory = RunDirectory(config.run_dir)
     if is_main_process() and (done := settled_outcome(config, directory)) is not None:
         return done
-    from physlm.pipeline import execute  # loads torch
+    with uncollected():
+        from physlm.pipeline import execute  # loads torch
 
     return execute(config, directory, waits=waits)
 
