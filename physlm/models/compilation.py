@@ -7,6 +7,8 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
+from physlm.models.compiler_cache import remove_unfinished
+
 T = TypeVar("T")
 
 _N_WARM = 3  # calls before recording; libraries choose kernels and allocate workspaces in them
@@ -19,6 +21,7 @@ def compiled(method: Callable[..., T]) -> Callable[..., T]:
     Torch caches compiled programs by code object, so the method gets a code object of its own;
     otherwise a second model would run the program of the first.
     """
+    remove_unfinished()
     function: Any = method.__func__  # type: ignore[attr-defined]
     own = FunctionType(function.__code__.replace(), function.__globals__, function.__name__)
     bound = MethodType(own, method.__self__)  # type: ignore[attr-defined]

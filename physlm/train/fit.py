@@ -18,6 +18,7 @@ from lightning.pytorch.strategies import FSDPStrategy, Strategy
 
 from physlm.errors import DivergedError, InputError
 from physlm.interruption import StopRequests, stop_requests
+from physlm.models.compiler_cache import remove_unfinished
 from physlm.models.language_model import LanguageModel
 from physlm.record import Origin
 from physlm.run_directory import RunDirectory
@@ -95,6 +96,7 @@ def fit(
     )
     is_managed = not _is_alone(runtime) or trainer.precision is Precision.fp16
     if is_compiled and is_managed:
+        remove_unfinished()
         objective.compile()
     is_compiled_step = is_compiled and not is_managed
     n_parts, n_processes = 1, 1
