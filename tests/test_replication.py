@@ -1,5 +1,6 @@
 """Many seeds and rates in one command: every run has its own record, however it was carried out."""
 
+import gc
 import json
 import os
 import re
@@ -13,8 +14,11 @@ import pytest
 
 from physlm.config import composed, register
 from physlm.errors import InputError
+from physlm.models.language_model import LanguageModel
+from physlm.pipeline import execute
 from physlm.record import read_record
 from physlm.replication import replicate
+from physlm.run_directory import RunDirectory
 from tests.command_line import called, run
 
 SMALL = (
@@ -102,6 +106,35 @@ def test_replicas_and_processes_come_to_the_same_numbers(side_by_side, in_proces
 
 
 @pytest.mark.slow
+def test_a_run_of_a_process_is_that_of_a_command_to_the_bit(in_processes, tmp_path):
+    """Whatever the process has completed before: here two runs one after the other."""
+    theirs = records(in_processes[0])
+    for seed in (0, 1):
+        called(*SMALL, f"seed={seed}", "learning_rates=[6e-3]", cwd=tmp_path, check=0)
+    ours = records(tmp_path)
+    assert set(ours) == {(0, 6e-3), (1, 6e-3)}
+    for point, record in ours.items():
+        assert record.run_id == theirs[point].run_id
+        assert record.metrics == theirs[point].metrics
+        assert record.sha256 == theirs[point].sha256
+
+
+@pytest.mark.parametrize("compiles", ["false", pytest.param("true", marks=pytest.mark.slow)])
+def test_a_process_keeps_no_model_of_the_runs_before(compiles, tmp_path):
+    register()
+    words = (*SMALL, "seeds=3", f"runtime.compile={compiles}", f"runs_dir={tmp_path}")
+    before = n_models()
+    for point in composed((*words, "runtime.n_cores=1", "runtime.progress_bar=false")).points:
+        execute(point, RunDirectory(point.run_dir))
+    assert n_models() == before
+
+
+def n_models():
+    gc.collect()
+    return sum(issubclass(type(found), LanguageModel) for found in gc.get_objects())
+
+
+@pytest.mark.slow
 def test_a_group_may_be_a_point_of_a_parallel_sweep(in_processes, tmp_path):
     """Then it is in processes of a process."""
     run(*SMALL, *PAIR, "launcher=processes", "--multirun", cwd=tmp_path, check=0)
@@ -182,15 +215,38 @@ def test_a_killed_process_takes_only_its_own_runs_with_it(tmp_path):
     os.kill(workers_of(started.pid)[0], signal.SIGKILL)
     _, told = started.communicate(timeout=240)
     assert started.returncode == 1, told
-    assert "killed: its process or one beside it was killed" in told
+    assert "killed: its process was killed" in told
     assert "some runs failed, as reported above; the same command repeats only these" in told
-    assert len(records(tmp_path)) >= 2
+    assert len(records(tmp_path)) == 3
 
 
 def workers_of(pid):
+    """The processes of a command that complete runs: copies of one that it started."""
+    return [copy for child in forked_of(pid) for copy in forked_of(child)]
+
+
+def forked_of(pid):
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     commands = {int(c): Path(f"/proc/{c}/cmdline").read_text() for c in children}
-    return [c for c, command in commands.items() if "spawn_main" in command]
+    return [c for c, command in commands.items() if "forkserver" in command]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are copies on Linux only")
+def test_sigterm_of_a_whole_group_of_processes_leaves_none_behind(tmp_path):
+    """As a job scheduler sends it: to the process that is copied, too."""
+    words = [sys.executable, "-m", "physlm.run", *SMALL, "data.exposures=400", "seeds=4"]
+    started = subprocess.Popen(
+        words, cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    wait_for_steps(tmp_path)
+    copies = workers_of(started.pid)
+    assert copies
+    os.killpg(started.pid, signal.SIGTERM)
+    _, told = started.communicate(timeout=240)
+    assert started.returncode == 130, told
+    assert "Traceback" not in told
+    assert not [pid for pid in copies if Path(f"/proc/{pid}").exists()]
 
 
 @pytest.mark.slow

@@ -52,7 +52,7 @@ def test_half_a_library_is_compiled_again(tmp_path):
     whole = {path: path.read_bytes() for path in programs(tmp_path)}
     assert whole
     for path, content in whole.items():
-        path.write_bytes(content[: len(content) // 2])
+        path.write_bytes(content[:1000])
     compile_in(tmp_path)
     assert programs(tmp_path) == sorted(whole)
     assert all(path.stat().st_size == len(content) for path, content in whole.items())
