@@ -1,63 +1,51 @@
 """Many seeds of one small experiment: one after the other, in processes, as replicas."""
 
+import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from benchmarks.timing import Row
-from physlm.config import RunConfig, composed, register
-from physlm.pipeline import execute
-from physlm.replication import replicate
-from physlm.run_directory import RunDirectory
 
 _N_SEEDS, _EXPOSURES = 8, 30
 
 
 def replica_rows() -> list[Row]:
-    """Runs per hour of the whole command, start and scoring included, each way once."""
+    """Runs per hour of whole commands, start and scoring included, each once."""
     n_seeds = 100 if torch.cuda.is_available() else _N_SEEDS
-    register()
-    words = (
-        "+experiment=capacity_100x",
-        f"data.exposures={_EXPOSURES}",
-        f"seeds={n_seeds}",
-        "runtime.device=auto",
-    )
-    config = composed(words)
-    serial = _runs_per_hour(config, _one_after_the_other)
-    others = {"replicas in one program": _runs_per_hour(_with(config, is_one=True), _replicate)}
+    seeds = ",".join(map(str, range(n_seeds)))
+    serial = _runs_per_hour(n_seeds, f"seed={seeds}", "launcher=serial", "--multirun")
+    ways = {"replicas in one program": "true"}
     if not torch.cuda.is_available():
-        others["a process for each core"] = _runs_per_hour(_with(config, is_one=False), _replicate)
+        ways["a process for each core"] = "false"
     work = f"{n_seeds} seeds of a small run"
     shape = f"{_EXPOSURES} exposures, 27 thousand parameters"
     return [
-        Row(f"{work}: {how}", shape, "one after the other", ours, serial, "runs/hour")
-        for how, ours in others.items()
+        Row(
+            f"{work}: {how}",
+            shape,
+            "one after the other",
+            _runs_per_hour(n_seeds, f"seeds={n_seeds}", f"runtime.replicas={is_one}"),
+            serial,
+            "runs/hour",
+        )
+        for how, is_one in ways.items()
     ]
 
 
-def _with(config: RunConfig, *, is_one: bool) -> RunConfig:
-    return replace(config, runtime=replace(config.runtime, replicas=is_one))
-
-
-def _runs_per_hour(config: RunConfig, run: Callable[[RunConfig], None]) -> float:
+def _runs_per_hour(n_seeds: int, *words: str) -> float:
+    experiment = ("+experiment=capacity_100x", f"data.exposures={_EXPOSURES}")
     with tempfile.TemporaryDirectory() as folder:
-        runtime = replace(config.runtime, progress_bar=False)
+        runtime = ("runtime.device=auto", "runtime.progress_bar=false", f"runs_dir={folder}")
         began = time.perf_counter()
-        run(replace(config, runs_dir=folder, runtime=runtime))
+        subprocess.run(
+            [sys.executable, "-m", "physlm.run", *experiment, *runtime, *words],
+            stdout=subprocess.DEVNULL,
+            check=True,
+        )
         seconds = time.perf_counter() - began
-        assert len(list(Path(folder).glob("*/record.json"))) == config.seeds
-    return 3600 * config.seeds / seconds
-
-
-def _one_after_the_other(config: RunConfig) -> None:
-    for point in config.points:
-        execute(point, RunDirectory(point.run_dir))
-
-
-def _replicate(config: RunConfig) -> None:
-    replicate(config)
+        assert len(list(Path(folder).glob("*/record.json"))) == n_seeds
+    return 3600 * n_seeds / seconds
