@@ -23,7 +23,7 @@ from benchmarks.replicas import replica_rows
 from benchmarks.spectra import spectra_rows
 from benchmarks.tasks import task_rows
 from benchmarks.timing import Row
-from benchmarks.training import training_rows
+from benchmarks.training import core_rows, training_rows
 from physlm.train.cpu import use_processor
 from physlm.train.fit import lightning_quiet
 
@@ -38,6 +38,7 @@ _PARTS = {
     "early_exit": early_exit_rows,
     "generation": generation_rows,
     "training": training_rows,
+    "cores": core_rows,
     "replicas": replica_rows,
     "lenses": lens_rows,
     "spectra": spectra_rows,

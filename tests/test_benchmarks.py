@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks import lenses, spectra, tasks, training
+from benchmarks import contenders, lenses, spectra, tasks
 from benchmarks.loop import _ours, _plain
 from benchmarks.memory import peak_mebibytes
 from benchmarks.plain_igsm import plain_igsm
@@ -58,22 +58,62 @@ def test_peak_memory_is_what_is_held_at_once():
 
 
 @pytest.mark.filterwarnings("ignore")  # of Lightning's defaults
-@pytest.mark.parametrize("name", ["_ours", "_plain", "_lightning_defaults"])
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_every_contender_takes_its_steps(name, precision, monkeypatch):
-    monkeypatch.setattr(training, "DEVICE", "cpu")
-    with getattr(training, name)(TINY, training.Mode(precision)) as turn:
-        assert turn() % TINY.n_tokens == 0
+def test_every_contender_takes_its_steps(precision, monkeypatch):
+    monkeypatch.setattr(contenders, "DEVICE", "cpu")
+    makers = {"ours": contenders.ours} | contenders.others() | contenders.own_loops()
+    for maker in makers.values():
+        with maker(TINY, contenders.Mode(precision)) as turn:
+            assert turn() % TINY.n_tokens == 0
 
 
-@pytest.mark.parametrize("kind", ["gpt2", "llama"])
-def test_peers_have_about_as_many_parameters(kind):
+@pytest.mark.parametrize(
+    "name", ["nano_gpt", "zoology", "_transformers_gpt2", "_transformers_llama"]
+)
+def test_others_have_about_as_many_parameters(name):
+    shape = Shape("a", 2, 96, 4, 64, 16, 4, 1)
+    theirs, ours = getattr(contenders, name)(shape), shape.model()
+    assert n_parameters(theirs) == pytest.approx(n_parameters(ours), rel=0.03)
+
+
+@pytest.mark.parametrize("name", ["nano_gpt", "zoology"])
+def test_plain_architectures_compute_what_gpt2_does(name):
+    """With the same weights as the model of transformers, which has GELU in its exact form too."""
     import transformers
 
-    shape = Shape("a", 2, 96, 4, 64, 16, 4, 1)
-    theirs = transformers.AutoModelForCausalLM.from_config(training._config(kind, shape))
-    ours = sum(p.numel() for p in shape.model().parameters())
-    assert sum(p.numel() for p in theirs.parameters()) == pytest.approx(ours, rel=0.03)
+    shape = Shape("a", 2, 32, 4, 64, 16, 4, 1)
+    config = transformers.GPT2Config(
+        vocab_size=64, n_positions=16, n_embd=32, n_layer=2, n_head=4, activation_function="gelu"
+    )
+    theirs = transformers.GPT2LMHeadModel(config).eval()
+    plain = getattr(contenders, name)(shape)
+    with torch.no_grad():
+        for own, other in zip(in_gpt2_order(plain), theirs.parameters(), strict=True):
+            # GPT-2 keeps the matrices of its blocks transposed.
+            own.copy_(other.T if own.shape != other.shape or is_in_block(other, theirs) else other)
+    tokens = torch.randint(64, (3, 16))
+    torch.testing.assert_close(plain(tokens), theirs(tokens).logits, rtol=1e-4, atol=1e-5)
+
+
+def n_parameters(model):
+    return sum(p.numel() for p in model.parameters())
+
+
+def in_gpt2_order(plain):
+    yield plain.tokens.weight
+    yield plain.positions.weight
+    for block in plain.blocks:
+        parts = (block.attention_norm, block.qkv, block.out)
+        for module in (*parts, block.mlp_norm, block.mlp[0], block.mlp[2]):
+            yield module.weight
+            yield module.bias
+    yield plain.norm.weight
+    yield plain.norm.bias
+
+
+def is_in_block(parameter, theirs):
+    own = {id(p) for p in theirs.transformer.h.parameters() if p.dim() == 2}
+    return id(parameter) in own
 
 
 def test_the_recipe_of_tuned_lens_lowers_the_divergence_of_every_state():
