@@ -12,6 +12,7 @@ from rich.table import Table
 from benchmarks.architectures import architecture_rows
 from benchmarks.cfg import cfg_rows
 from benchmarks.corpus import corpus_rows
+from benchmarks.ddp import ddp_rows
 from benchmarks.depth import depth_rows
 from benchmarks.early_exit import early_exit_rows
 from benchmarks.generation import generation_rows
@@ -39,6 +40,7 @@ _PARTS = {
     "generation": generation_rows,
     "training": training_rows,
     "cores": core_rows,
+    "ddp": ddp_rows,
     "replicas": replica_rows,
     "lenses": lens_rows,
     "spectra": spectra_rows,
