@@ -44,7 +44,7 @@ def training_rows() -> Iterator[Row]:
 
 def _rows(shape: Shape) -> list[Row]:
     makers = {
-        "ours": _ours,
+        "ours": ours,
         "transformers GPT-2": _transformers("gpt2"),
         "transformers Llama": _transformers("llama"),
     }
@@ -58,7 +58,7 @@ def _rows(shape: Shape) -> list[Row]:
         for name, maker in makers.items():
             modes[name], turns[name] = stack.enter_context(_best(shape, name, maker))
         eager = Mode(modes["ours"].precision)
-        turns["ours, uncompiled"] = stack.enter_context(_ours(shape, eager))
+        turns["ours, uncompiled"] = stack.enter_context(ours(shape, eager))
         modes["ours, uncompiled"] = eager
         speeds = race(5, **turns)
         peaks = {name: peak_mebibytes(turn) for name, turn in turns.items() if "Light" not in name}
@@ -100,22 +100,26 @@ def _memory_rows(shape: Shape, peaks: dict[str, float], modes: dict[str, Mode]) 
     ]
 
 
-def _ceiling_rows(shape: Shape, ours: Speed) -> list[Row]:
-    per_token = shape.operations() / shape.n_tokens
+def _ceiling_rows(shape: Shape, speed: Speed) -> list[Row]:
     return [
         Row(
             "arithmetic of a step",
             shape.name,
             f"matrix product, {precision}",
-            ours.median * per_token / 1e9,
-            _ceiling(dtype),
+            arithmetic(shape, speed),
+            ceiling(dtype),
             "GFLOP/s",
         )
         for precision, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16))
     ]
 
 
-def _ceiling(dtype: torch.dtype) -> float:
+def arithmetic(shape: Shape, speed: Speed) -> float:
+    """GFLOP/s of a model whose steps take that many tokens per second."""
+    return speed.median * shape.operations() / shape.n_tokens / 1e9
+
+
+def ceiling(dtype: torch.dtype) -> float:
     """GFLOP/s of a large matrix product, the most this device was seen to do."""
     n = 8192 if DEVICE == "cuda" else 1024
     a = torch.randn(n, n, device=DEVICE, dtype=dtype)
@@ -162,7 +166,7 @@ class _Once:
 
 
 @contextlib.contextmanager
-def _ours(shape: Shape, mode: Mode) -> Iterator[Turn]:
+def ours(shape: Shape, mode: Mode) -> Iterator[Turn]:
     """Chunks through the Lightning module, set up once as the trainer does."""
     objective = Objective(shape.model(), eos=0, is_visible_across_documents=True)
     batches = Batches(shape.corpus(), shape.seq_len, shape.batch_size, shape.n_steps)
