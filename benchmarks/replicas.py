@@ -14,25 +14,32 @@ from physlm.pipeline import execute
 from physlm.replication import replicate
 from physlm.run_directory import RunDirectory
 
-_N_SEEDS, _EXPOSURES = 8, 30
+_EXPOSURES = 30
+_SMALL_RUN = ("+experiment=capacity_100x", f"data.exposures={_EXPOSURES}", "runtime.device=auto")
 
 
 def replica_rows() -> list[Row]:
     """Runs per hour of the whole command, start and scoring included, each way once."""
-    n_seeds = 100 if torch.cuda.is_available() else _N_SEEDS
+    if torch.cuda.is_available():  # dozens fit; one after the other, two show the pace
+        return rows_of(_SMALL_RUN, n_serial=2, n_together=50)
+    return rows_of(_SMALL_RUN, n_serial=8, n_together=8)
+
+
+def rows_of(words: tuple[str, ...], *, n_serial: int, n_together: int) -> list[Row]:
+    """The same for any run.
+
+    Args:
+        words: Choose the run.
+        n_serial: Seeds one after the other.
+        n_together: Seeds in one program, or in processes.
+    """
     register()
-    words = (
-        "+experiment=capacity_100x",
-        f"data.exposures={_EXPOSURES}",
-        f"seeds={n_seeds}",
-        "runtime.device=auto",
-    )
-    config = composed(words)
-    serial = _runs_per_hour(config, _one_after_the_other)
+    serial = _runs_per_hour(composed((*words, f"seeds={n_serial}")), _one_after_the_other)
+    config = composed((*words, f"seeds={n_together}"))
     others = {"replicas in one program": _runs_per_hour(_with(config, is_one=True), _replicate)}
     if not torch.cuda.is_available():
         others["a process for each core"] = _runs_per_hour(_with(config, is_one=False), _replicate)
-    work = f"{n_seeds} seeds of a small run"
+    work = f"{n_together} seeds of a small run"
     shape = f"{_EXPOSURES} exposures, 27 thousand parameters"
     return [
         Row(f"{work}: {how}", shape, "one after the other", ours, serial, "runs/hour")

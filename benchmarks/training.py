@@ -119,22 +119,26 @@ def _memory_rows(shape: Shape, peaks: dict[str, float], modes: dict[str, Mode]) 
     ]
 
 
-def _ceiling_rows(shape: Shape, ours: Speed) -> list[Row]:
-    per_token = shape.operations() / shape.n_tokens
+def _ceiling_rows(shape: Shape, speed: Speed) -> list[Row]:
     return [
         Row(
             "arithmetic of a step",
             shape.name,
             f"matrix product, {precision}",
-            ours.median * per_token / 1e9,
-            _ceiling(dtype),
+            arithmetic(shape, speed),
+            ceiling(dtype),
             "GFLOP/s",
         )
         for precision, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16))
     ]
 
 
-def _ceiling(dtype: torch.dtype) -> float:
+def arithmetic(shape: Shape, speed: Speed) -> float:
+    """GFLOP/s of a model whose steps take that many tokens per second."""
+    return speed.median * shape.operations() / shape.n_tokens / 1e9
+
+
+def ceiling(dtype: torch.dtype) -> float:
     """GFLOP/s of a large matrix product, the most this device was seen to do."""
     n = 8192 if DEVICE == "cuda" else 1024
     a = torch.randn(n, n, device=DEVICE, dtype=dtype)
