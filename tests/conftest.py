@@ -51,7 +51,7 @@ def pytest_xdist_make_scheduler(config, log):
     return ByFile(config, log) if config.option.dist == "loadfile" else None
 
 
-def printed(code, *words) -> str:
+def printed(code, *words, cwd=None) -> str:
     """What a script prints in a process of its own."""
     done = subprocess.run(
         [sys.executable, "-c", code, *map(str, words)],
@@ -59,6 +59,7 @@ def printed(code, *words) -> str:
         text=True,
         timeout=600,
         check=False,
+        cwd=cwd,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout

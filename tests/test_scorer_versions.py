@@ -6,6 +6,7 @@ import importlib
 import inspect
 import json
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -30,19 +31,24 @@ def versions():
 
 def _digest(module, digest, seen):
     seen.add(module.__name__)
+    code, imported = _measuring(module)
+    digest.update(code)
+    for name in imported:
+        if name not in seen | UNMEASURING:
+            _digest(importlib.import_module(name), digest, seen)
+
+
+@cache
+def _measuring(module):
+    """The code of a module that measures, and what it imports; many scorers share a module."""
     tree = ast.parse(inspect.getsource(module))
     for node in list(ast.walk(tree)):
         body = getattr(node, "body", None)
         if isinstance(body, list):
             node.body = [part for part in body if not _is_silent(part)]
-    digest.update(ast.dump(tree).encode())
-    for node in ast.walk(tree):
-        if (
-            isinstance(node, ast.ImportFrom)
-            and str(node.module).startswith(("physlm.eval.", "physlm.analysis.", "physlm.hybrid."))
-            and node.module not in seen | UNMEASURING
-        ):
-            _digest(importlib.import_module(str(node.module)), digest, seen)
+    imported = [str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    ours = ("physlm.eval.", "physlm.analysis.", "physlm.hybrid.")
+    return ast.dump(tree).encode(), [name for name in imported if name.startswith(ours)]
 
 
 def _is_silent(node):

@@ -10,7 +10,7 @@ from threading import Thread
 import pytest
 from filelock import FileLock
 
-from physlm.config import composed
+from physlm.config import composed, config_dir
 from physlm.record import read_record
 from physlm.run_directory import RunDirectory, read_curves
 from physlm.train.fit import saved_steps
@@ -219,6 +219,21 @@ def test_a_point_in_use_comes_last_and_is_taken_up_when_it_is_free(tmp_path):
     assert {one.config["seed"] for one in records_in(tmp_path)} == {0, 1}
     assert done.stderr.count("in use by other processes; waiting for one of them") <= 1
     assert "error" not in done.stderr
+
+
+def test_a_file_of_a_users_folder_may_make_a_command_a_sweep(tmp_path):
+    (tmp_path / "own/experiment").mkdir(parents=True)
+    grid = "hydra: {mode: MULTIRUN, sweeper: {params: {seed: '0,1'}}}"
+    (tmp_path / "own/experiment/grid.yaml").write_text(f"# @package _global_\n{grid}\n")
+    words = ("--config-dir", "own", "+experiment=grid", *TINY_RUN, f"runs_dir={tmp_path}")
+    assert "2 points" in called(*words, cwd=tmp_path, check=0).stdout
+    assert {one.config["seed"] for one in records_in(tmp_path)} == {0, 1}
+
+
+def test_no_file_of_ours_but_a_sweep_sets_hydras_mode():
+    """Hence a command without one need not be composed to look for it."""
+    files = [path for path in config_dir().rglob("*.yaml") if "MULTIRUN" in path.read_text()]
+    assert files == []
 
 
 def records_in(folder):

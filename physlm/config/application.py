@@ -22,11 +22,25 @@ from physlm.errors import InputError
 from physlm.revision import version_line
 from physlm.suggestions import did_you_mean
 
+_SET_THE_MODE = ("hydra", "sweeps=")  # hydra.searchpath may add files that do
 _INTERNAL = ("base", "data/target")  # groups for the files of conf/
 
 
 class Application(Hydra):
     """Composes configurations and shows them; `physlm.points` adds the launch of sweeps."""
+
+    def get_mode(self, config_name: str | None, overrides: list[str]) -> RunMode | None:
+        """The mode that a file or an override sets, if any.
+
+        Hydra composes everything to look for it, which takes as long as the run's own composition.
+        Of our files only the grids of `sweeps/` set it; a user's folder may hold one that does.
+        """
+        folders = {part.provider for part in self.config_loader.get_search_path().get_path()}
+        is_given = any(word.lstrip("+~").startswith(_SET_THE_MODE) for word in overrides)
+        if not is_given and "command-line" not in folders:
+            return None
+        found: RunMode | None = super().get_mode(config_name, overrides)
+        return found
 
     def get_help(
         self, help_cfg: DictConfig, cfg: DictConfig, args_parser: ArgumentParser, resolve: bool

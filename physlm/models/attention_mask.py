@@ -91,8 +91,9 @@ def distances(
         n_columns: Columns, from 0.
         device: Device of the distances.
     """
-    row = torch.arange(first, last, device=device)[:, None]
-    return row - torch.arange(n_columns, device=device)
+    # Half as wide as the default: compiled, vectors of them are as long as those of scores.
+    row = torch.arange(first, last, device=device, dtype=torch.int32)[:, None]
+    return row - torch.arange(n_columns, device=device, dtype=torch.int32)
 
 
 def softmax_of_seen(

@@ -55,8 +55,8 @@ def linear_cross_entropy(
     """Summed loss in nats of ``hidden @ weight.T`` against the targets that are not `NO_TARGET`.
 
     Many tokens over a large vocabulary are split into parts. The gradients of a part are computed
-    together with its loss, so its logits are not kept. Second derivatives are refused outside of
-    `derivatives.exact`.
+    together with its loss, so its logits are not kept; compiled on a CPU, those of a single part,
+    too. Second derivatives are refused outside of `derivatives.exact`.
 
     Args:
         hidden: Normed last states.
@@ -67,7 +67,8 @@ def linear_cross_entropy(
     """
     most_logits = _MOST_LOGITS.get(hidden.device.type, 2**28)
     n_rows = max(1, most_logits // len(weight), -(-len(hidden) // _MOST_PARTS))
-    if len(hidden) <= n_rows or is_exact():
+    is_single = len(hidden) <= n_rows
+    if is_exact() or (is_single and not _is_faster_with_gradients(hidden)):
         return summed_cross_entropy(nn.functional.linear(hidden, weight), targets, z_loss, kind)
     if not torch.is_grad_enabled():
         parts = zip(torch.split(hidden, n_rows), torch.split(targets, n_rows), strict=True)
@@ -85,6 +86,12 @@ def linear_cross_entropy(
     of_weight = first_only(weight * d_weight, hidden, weight)
     linear = of_hidden.sum() + of_weight.sum()
     return loss + (linear - linear.detach())
+
+
+def _is_faster_with_gradients(hidden: Tensor) -> bool:
+    """In compiled code for CPUs, where the library's loss has a scalar loop over the vocabulary."""
+    is_compiled = torch.compiler.is_compiling() and torch.is_grad_enabled()
+    return is_compiled and hidden.device.type == "cpu"
 
 
 def _with_gradients(
@@ -108,20 +115,24 @@ def _with_gradients(
     # Loss and weight gradient are sums over all tokens: fp32, whatever the products are in.
     loss = hidden.new_zeros((), dtype=torch.float32)
     d_hidden, d_weight = [], torch.zeros_like(weight, dtype=torch.float32)
-    vocabulary = torch.arange(len(weight), device=weight.device)
+    # Half as wide as the ids: comparisons fill a vector register with as many numbers as logits do.
+    vocabulary = torch.arange(len(weight), device=weight.device, dtype=torch.int32)
     for states, target in zip(
         torch.split(hidden, n_rows), torch.split(targets, n_rows), strict=True
     ):
         logits = nn.functional.linear(states, weight).float()
-        log_p = logits.log_softmax(dim=-1)
         is_counted = (target != NO_TARGET)[:, None]
         # A comparison instead of a scatter: it fuses with exp and needs no one-hot tensor.
-        is_target = vocabulary == target[:, None]
-        nll = -log_p.gather(1, target.clamp(min=0)[:, None]).mul(is_counted)
+        is_target = vocabulary == target[:, None].int()
+        # One exponential of each logit serves the loss and the gradient.
+        largest = logits.amax(dim=-1, keepdim=True)
+        scaled = (logits - largest).exp()
+        sums = scaled.sum(dim=-1, keepdim=True)
+        log_z = largest + sums.log()
+        nll = (log_z - logits.gather(1, target.clamp(min=0)[:, None])) * is_counted
         loss = loss + nll.sum()
-        p = log_p.exp()
+        p = scaled * (1 / sums)
         if z_loss and kind is ZLossKind.log_partition:
-            log_z = logits.logsumexp(dim=-1, keepdim=True)
             loss = loss + z_loss * (log_z.square() * is_counted).sum()
             p = p * (1 + 2 * z_loss * log_z)  # the gradient of log_z is the distribution itself
         d_logits = (p - is_target.float()) * is_counted

@@ -16,7 +16,7 @@ Random initial values that are not those of the model's matrices are drawn by a 
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
@@ -59,8 +59,9 @@ class Declaration:
 
     def over(self, other: "Declaration") -> "Declaration":
         """The declaration with the other's values where it has none of its own."""
-        pairs = zip(astuple(self), astuple(other), strict=True)
-        return Declaration(*(theirs if ours is None else ours for ours, theirs in pairs))
+        # Every parameter of every model is looked up several times; astuple would copy deeply.
+        values = {name: getattr(self, name) for name in self.__slots__}
+        return replace(other, **{n: value for n, value in values.items() if value is not None})
 
 
 _WEIGHT = Declaration(decays=True, start=Start.normal)

@@ -28,6 +28,7 @@ from physlm.train.module import Progress as TrainingProgress
 from physlm.train.module import TrainingModule
 from physlm.train.objective import Objective
 from physlm.train.profile import Profile
+from physlm.train.ranks import Ranks
 from physlm.train.runtime import ParallelStrategyName, RuntimeConfig, is_main_process
 from physlm.train.schedule import OptimConfig
 from physlm.train.trainer import Precision, TrainerConfig
@@ -94,13 +95,14 @@ def fit(
         eos=batches.corpus.vocabulary.eos,
         is_visible_across_documents=attention_across_documents,
     )
-    is_managed = not _is_alone(runtime) or trainer.precision is Precision.fp16
+    is_managed = is_sharded or trainer.precision is Precision.fp16
     if is_compiled and is_managed:
         remove_unfinished()
         objective.compile()
     is_compiled_step = is_compiled and not is_managed
     n_parts, n_processes = 1, 1
-    if is_compiled_step and device == "cpu" and model.has_additive_loss:
+    is_divisible = _is_alone(runtime) and device == "cpu" and model.has_additive_loss
+    if is_compiled_step and is_divisible:
         n_parts, n_processes = runtime.batch_parts(trainer, batches.seq_len)
     module = TrainingModule(
         objective,
@@ -233,7 +235,7 @@ def _settings_of_lightning(trainer: TrainerConfig, runtime: RuntimeConfig) -> di
     return {
         "devices": runtime.n_devices,
         "num_nodes": runtime.n_nodes,
-        "strategy": _strategy(runtime),
+        "strategy": _strategy(trainer, runtime),
         "precision": precision[trainer.precision],
         "max_epochs": 1,
         "enable_checkpointing": False,
@@ -261,9 +263,11 @@ def _fill(model: LanguageModel, path: Path) -> None:
     )
 
 
-def _strategy(runtime: RuntimeConfig) -> str | Strategy:
+def _strategy(trainer: TrainerConfig, runtime: RuntimeConfig) -> str | Strategy:
     if _is_alone(runtime):
         return "auto"
     if _is_sharded(runtime):
         return FSDPStrategy(state_dict_type="full", use_orig_params=True)
-    return "ddp"
+    if trainer.precision is Precision.fp16:  # the scaler must see the gradients of all ranks
+        return "ddp"
+    return Ranks(n_threads=torch.get_num_threads())

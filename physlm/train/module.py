@@ -20,7 +20,9 @@ from physlm.models.parameters import decays
 from physlm.record import Origin
 from physlm.train.batches import Batches, Chunk
 from physlm.train.compiled_step import CompiledStep
+from physlm.train.distributed_step import DistributedStep
 from physlm.train.objective import Objective
+from physlm.train.ranks import sum_over_ranks
 from physlm.train.schedule import OptimConfig
 from physlm.train.trainer import Precision, TrainerConfig
 
@@ -82,10 +84,10 @@ class TrainingModule(lightning.LightningModule):
     """Trains a language model on chunks of optimizer steps.
 
     Attributes:
-        is_managed: Whether Lightning takes each step, for distribution or a gradient scaler; this
-            costs a few hundred microseconds per step.
-        is_compiled_step: Whether each step is one compiled program; excludes `is_managed`.
-        n_parts: Parts of a batch in a compiled step on a CPU.
+        is_managed: Whether Lightning takes each step, for shards or a gradient scaler; this costs a
+            few hundred microseconds per step.
+        is_compiled_step: Whether each step is compiled as a whole; excludes `is_managed`.
+        n_parts: Parts of a batch in a compiled step on a CPU, in a run of one rank.
         n_processes: Processes that compute them, this one included.
         label: Context that marks a part of a step for a profiler.
         progress: Progress so far.
@@ -116,10 +118,11 @@ class TrainingModule(lightning.LightningModule):
         self.is_managed = is_managed
         self.is_compiled_step = is_compiled_step
         self.n_parts, self.n_processes = n_parts, n_processes
-        self.compiled_step: CompiledStep | None = None
+        self.compiled_step: CompiledStep | DistributedStep | None = None
         self.optimizer: Any = None
         self.clipped: list[torch.nn.Parameter] = []
-        self.n_ranks = 1
+        self.is_summed = False  # whether steps add the gradients and losses of several ranks
+        self.n_averaged = 1  # ranks over which Lightning averages gradients
         self.decays = decays(objective)  # before FSDP wraps the modules that declare it
         self.label: Callable[[str], AbstractContextManager[Any]] = nullcontext
         self.progress = Progress()
@@ -148,18 +151,30 @@ class TrainingModule(lightning.LightningModule):
         """Build the compiled step, once a checkpoint's weights and optimizer state are loaded."""
         self.optimizer = self.optimizers(use_pl_optimizer=self.is_managed)
         self.clipped = list(self.objective.parameters())
-        self.n_ranks = self.trainer.world_size
+        n_ranks = self.trainer.world_size
+        self.is_summed = n_ranks > 1 and not self.is_managed
+        self.n_averaged = n_ranks if self.is_managed else 1
         if self.is_compiled_step:
             assert isinstance(self.optimizer, torch.optim.AdamW)
-            self.compiled_step = CompiledStep(
+            self.compiled_step = self._compiled(self.optimizer)
+
+    def _compiled(self, optimizer: torch.optim.AdamW) -> CompiledStep | DistributedStep:
+        if self.is_summed:
+            return DistributedStep(
                 self.objective,
-                self.optimizer,
+                optimizer,
                 gradient_accumulation_steps=self.config.gradient_accumulation_steps,
                 gradient_clip=self.config.gradient_clip,
-                n_parts=self.n_parts,
-                n_workers=self.n_processes - 1,
-                precision=self.config.precision,
             )
+        return CompiledStep(
+            self.objective,
+            optimizer,
+            gradient_accumulation_steps=self.config.gradient_accumulation_steps,
+            gradient_clip=self.config.gradient_clip,
+            n_parts=self.n_parts,
+            n_workers=self.n_processes - 1,
+            precision=self.config.precision,
+        )
 
     def teardown(self, stage: str) -> None:
         """Free the memory of the compiled step before scoring."""
@@ -169,9 +184,9 @@ class TrainingModule(lightning.LightningModule):
 
     def close(self) -> None:
         """End the compiled step and its processes, however training ended."""
-        if self.compiled_step is not None:
+        if isinstance(self.compiled_step, CompiledStep):
             self.compiled_step.close()
-            self.compiled_step = None
+        self.compiled_step = None
 
     def training_step(self, chunk: Chunk, batch_idx: int) -> None:
         """Take every optimizer step of a chunk, then read the losses once."""
@@ -187,7 +202,7 @@ class TrainingModule(lightning.LightningModule):
             with self.label("compiled steps"):
                 losses = [self.compiled_step(*step) for step in arguments]
         with self.label("logging"):
-            self._finish(chunk, torch.stack(losses) / self.n_ranks, rates[-1], began)
+            self._finish(chunk, torch.stack(losses), rates[-1], began)
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         """Clip, after gradients were unscaled."""
@@ -220,11 +235,14 @@ class TrainingModule(lightning.LightningModule):
     def _step(
         self, windows: Int[Tensor, "batch seq_1"], n_targets: int, rate: float
     ) -> Float[Tensor, ""]:
-        """Take one optimizer step; returns this rank's part of the mean loss, times ``n_ranks``."""
+        """Take one optimizer step; returns the mean loss, or a term of its average over ranks."""
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        # Distributed training averages gradients over ranks; ours must be summed.
-        loss = self._gradients(windows, self.n_ranks / n_targets)
+        # Each rank's loss is divided by the targets of all, so that sums over ranks are right.
+        loss = self._gradients(windows, self.n_averaged / n_targets)
+        if self.is_summed:
+            with self.label("exchange"):
+                loss = sum_over_ranks(self.clipped, loss)
         with self.label("optimizer"):
             if not self.is_managed:  # else the optimizer calls it, when gradients are unscaled
                 self._clip()
@@ -257,7 +275,9 @@ class TrainingModule(lightning.LightningModule):
         self, chunk: Chunk, losses: Float[Tensor, " steps"], rate: float, began: float
     ) -> None:
         """Check, count and log; the only place that waits for the device."""
-        losses_nats = self.trainer.strategy.reduce(losses, reduce_op="sum").tolist()
+        if self.is_managed:
+            losses = self.trainer.strategy.reduce(losses, reduce_op="mean")
+        losses_nats = losses.tolist()
         for step, loss in enumerate(losses_nats):
             if not math.isfinite(loss):
                 raise DivergedError(self.progress.steps + step)

@@ -15,9 +15,9 @@ from contextlib import suppress
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from torch.nn.utils import get_total_norm
 
 from physlm.models.compilation import compiled
+from physlm.train.clipping import clipped
 from physlm.train.objective import Objective
 from physlm.train.part_gradients import PartGradients
 from physlm.train.part_worker import DONE, STEP, Task
@@ -195,10 +195,7 @@ class Parts:
         total = rows[0]
         for row in rows[1:]:
             total = total + row
-        gradients = named(total[:-1], self.shapes)
-        if self.gradient_clip is not None:
-            gradients = clipped(gradients, self.gradient_clip)
-        return total[-1], gradients
+        return total[-1], clipped(named(total[:-1], self.shapes), self.gradient_clip)
 
 
 class _Clock:
@@ -220,11 +217,3 @@ class _Clock:
         if together is alone or not alone or len(together) < _N_TIMED:
             return False
         return sum(together) / len(together) > sum(alone) / len(alone)
-
-
-def clipped(gradients: dict[str, Tensor], largest: float) -> dict[str, Tensor]:
-    """Gradients whose norm is at most `largest`."""
-    # As torch's clip_grad_norm_, 1e-6 included, so that both kinds of steps agree.
-    norm = get_total_norm(list(gradients.values()))
-    scale = (largest / (norm + 1e-6)).clamp(max=1.0)
-    return {name: gradient * scale for name, gradient in gradients.items()}

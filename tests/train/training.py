@@ -11,7 +11,7 @@ from physlm.run_directory import RunDirectory, read_curves
 from physlm.train.batches import Batches
 from physlm.train.fit import fit, saved_steps
 from physlm.train.logger import LoggerConfig
-from physlm.train.runtime import Device, RuntimeConfig
+from physlm.train.runtime import Device, RuntimeConfig, is_main_process
 from physlm.train.schedule import OptimConfig
 from physlm.train.tracking import Tracking
 from physlm.train.trainer import TrainerConfig
@@ -55,9 +55,8 @@ def train_whole(
     model = model or DecoderConfig(d_model=16, init_std=0.2).build(corpus.vocabulary.size, 12, 0)
     settings = {"device": Device.cpu, "progress_bar": False, "steps_per_chunk": 3}
     trainer_config = TrainerConfig(**({"batch_size": 6} | trainer))
-    loggers = Tracking(
-        config=LoggerConfig(), directory=directory, run_id="test", described={}
-    ).start(saved_steps(directory.checkpoint))
+    tracking = Tracking(config=LoggerConfig(), directory=directory, run_id="test", described={})
+    loggers = tracking.start(saved_steps(directory.checkpoint)) if is_main_process() else []
     runtime = RuntimeConfig(**(settings | (runtime or {})))
     batches = Batches(corpus, 12, trainer_config.batch_size, runtime.steps_per_chunk)
     return fit(
@@ -83,14 +82,14 @@ def train(corpus, folder, **changes):
     return trained.model, trained.progress, read_curves(RunDirectory(folder).metrics)
 
 
-def stop_after(n):
-    """Batches that send the process SIGTERM before their chunk ``n``."""
+def stop_after(n, number=signal.SIGTERM):
+    """Batches that send the process a signal before their chunk ``n``."""
     chunks = Batches.__iter__
 
     def interrupted(self):
         for i, chunk in enumerate(chunks(self)):
             if i == n:
-                os.kill(os.getpid(), signal.SIGTERM)
+                os.kill(os.getpid(), number)
             yield chunk
 
     return interrupted

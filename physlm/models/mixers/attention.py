@@ -150,8 +150,7 @@ class Attention(KeyValueMixer):
             is_added: Whether the tokens are in the decoding state already.
         """
         projected = self._projected(x, context, is_added=is_added)
-        # With one token per row, a view separates the heads, and no transpose is needed.
-        heads = projected.view(len(x), -1, 1, self.shape.head_width)
+        heads = projected.view(len(x), 1, -1, self.shape.head_width)
         rotate = None if self.rotary is None else partial(self.rotary.at, place.positions)
         return self._rotated(heads, rotate)
 
@@ -161,7 +160,7 @@ class Attention(KeyValueMixer):
         """Queries, keys and values."""
         n_batch, seq_len, _ = x.shape
         projected = self._projected(x, context)
-        heads = projected.view(n_batch, seq_len, -1, self.shape.head_width).transpose(1, 2)
+        heads = projected.view(n_batch, seq_len, -1, self.shape.head_width)
         return self._rotated(heads, self.rotary)
 
     def _projected(
@@ -177,24 +176,33 @@ class Attention(KeyValueMixer):
 
     def _rotated(
         self,
-        heads: Float[Tensor, "batch heads seq width"],
+        heads: Float[Tensor, "batch seq heads width"],
         rotate: Callable[[Tensor], Tensor] | None,
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Queries, keys and values, after rotation of the configured heads of queries and keys."""
         n_heads, n_kv = self.shape.n_heads, self.shape.n_kv_heads
-        qk, v = torch.split(heads, [n_heads + n_kv, n_kv], dim=1)
+        # Split first, then transposed: gradients are put where they belong in one pass, not three.
+        if rotate is None:
+            q, k, v = _parts(heads, n_heads, n_kv, n_kv)
+            return q, k, v
+        qk, v = _parts(heads, n_heads + n_kv, n_kv)
         fraction = 1.0 if self.rotary is None else self.rotary.heads_fraction
-        if rotate is not None and fraction == 1:
-            qk = rotate(qk)
-        q, k = torch.split(qk, [n_heads, n_kv], dim=1)
-        if rotate is None or fraction == 1:
+        if fraction == 1:
+            q, k = torch.split(rotate(qk), [n_heads, n_kv], dim=1)
             return q, k, v
         q, k = (
             torch.cat((rotate(x[:, :n]), x[:, n:]), dim=1)
-            for x in (q, k)
+            for x in torch.split(qk, [n_heads, n_kv], dim=1)
             for n in [round(fraction * x.shape[1])]
         )
         return q, k, v
+
+
+def _parts(
+    heads: Float[Tensor, "batch seq heads width"], *sizes: int
+) -> tuple[Float[Tensor, "batch part seq width"], ...]:
+    """Consecutive heads, each part with its heads before the tokens."""
+    return tuple(part.transpose(1, 2) for part in torch.split(heads, list(sizes), dim=2))
 
 
 def _normed(norm: nn.RMSNorm, x: Float[Tensor, "*any width"]) -> Float[Tensor, "*any width"]:
