@@ -39,9 +39,7 @@ def rows_of(words: tuple[str, ...], *, n_serial: int, n_together: int) -> list[R
             f"{n_together} seeds of a small run: {how}",
             f"{_EXPOSURES} exposures, 27 thousand parameters",
             "one after the other",
-            _runs_per_hour(
-                n_together, *words, f"seeds={n_together}", f"runtime.replicas={is_one}"
-            ),
+            _runs_per_hour(n_together, *words, f"seeds={n_together}", f"runtime.replicas={is_one}"),
             serial,
             "runs/hour",
         )

@@ -19,9 +19,8 @@ def _end_copy(number: int, _: Any) -> None:
         os.kill(os.getpid(), number)
 
 
-# Ctrl-C and often SIGTERM reach the whole group of processes. This one ends with the first one.
-signal.signal(signal.SIGTERM, _end_copy)
-_before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # what loads this does so afterwards
+# Ctrl-C and often SIGTERM reach the whole group. While it loads, this process ends at once.
+_before = signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 with uncollected():
     import physlm.analysis.figures
@@ -32,4 +31,7 @@ with uncollected():
     choices_of(np.uint64(0), np.arange(1), np.ones(1, np.int64))
 
 gc.freeze()  # a collection would touch all of it, and each copy would get memory of its own
+
+# Then it ends with the first process, after its copies. What loads this ignores Ctrl-C afterwards.
 signal.signal(signal.SIGINT, _before)
+signal.signal(signal.SIGTERM, _end_copy)

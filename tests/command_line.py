@@ -1,9 +1,11 @@
 """The command line as a user meets it: in a process of its own or, to spare imports, in ours."""
 
 import io
+import os
+import signal
 import subprocess
 import sys
-from contextlib import chdir, redirect_stderr, redirect_stdout
+from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout, suppress
 from unittest.mock import patch
 
 from physlm.run import main
@@ -35,6 +37,25 @@ def run(*words, cwd, check=None):
     if check is not None:
         assert done.returncode == check, done.stderr
     return done
+
+
+@contextmanager
+def begun(*words, cwd):
+    """A process that runs on, in a group of its own, of which nothing outlives the test."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "physlm.run", *words],
+        cwd=cwd,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        yield process
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
 
 
 def called(*words, cwd, check=None):

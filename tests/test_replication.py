@@ -1,11 +1,9 @@
 """Many seeds and rates in one command: every run has its own record, however it was carried out."""
 
-import gc
 import json
 import os
 import re
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -14,12 +12,10 @@ import pytest
 
 from physlm.config import composed, register
 from physlm.errors import InputError
-from physlm.models.language_model import LanguageModel
-from physlm.pipeline import execute
 from physlm.record import read_record
 from physlm.replication import replicate
-from physlm.run_directory import RunDirectory
-from tests.command_line import called, run
+from tests.command_line import begun, called, run
+from tests.conftest import printed
 
 SMALL = (
     "+experiment=capacity_100x",
@@ -119,19 +115,27 @@ def test_a_run_of_a_process_is_that_of_a_command_to_the_bit(in_processes, tmp_pa
         assert record.sha256 == theirs[point].sha256
 
 
-@pytest.mark.parametrize("compiles", ["false", pytest.param("true", marks=pytest.mark.slow)])
-def test_a_process_keeps_no_model_of_the_runs_before(compiles, tmp_path):
-    register()
-    words = (*SMALL, "seeds=3", f"runtime.compile={compiles}", f"runs_dir={tmp_path}")
-    before = n_models()
-    for point in composed((*words, "runtime.n_cores=1", "runtime.progress_bar=false")).points:
-        execute(point, RunDirectory(point.run_dir))
-    assert n_models() == before
+# Shape checks of these tests cannot be compiled.
+MODELS_LEFT = """
+import gc, sys
+from physlm.config import composed, register
+from physlm.models.language_model import LanguageModel
+from physlm.pipeline import execute
+from physlm.run_directory import RunDirectory
+register()
+for point in composed(tuple(sys.argv[1:])).points:
+    execute(point, RunDirectory(point.run_dir))
+gc.collect()
+print(sum(issubclass(type(found), LanguageModel) for found in gc.get_objects()))
+"""
 
 
-def n_models():
-    gc.collect()
-    return sum(issubclass(type(found), LanguageModel) for found in gc.get_objects())
+@pytest.mark.slow
+def test_a_process_keeps_no_model_of_the_runs_before(tmp_path):
+    words = (*SMALL, "seeds=3", "runtime.compile=true", f"runs_dir={tmp_path}")
+    told = printed(MODELS_LEFT, *words, "runtime.n_cores=1", "runtime.progress_bar=false")
+    assert told.splitlines()[-1] == "0"
+    assert len(list(tmp_path.glob("*/record.json"))) == 3
 
 
 @pytest.mark.slow
@@ -150,10 +154,7 @@ def test_one_cannot_start_from_many_runs():
 
 @pytest.mark.slow
 def test_an_interrupted_group_of_replicas_goes_on(tmp_path):
-    words = [
-        sys.executable,
-        "-m",
-        "physlm.run",
+    words = (
         *SMALL[:1],
         "data.n_people=200",
         "seeds=2",
@@ -161,17 +162,17 @@ def test_an_interrupted_group_of_replicas_goes_on(tmp_path):
         "runtime.replicas=true",
         "optim.warmup_steps=200",
         "runtime.steps_per_chunk=4",
-    ]
-    started = subprocess.Popen(words, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
-    wait_for_steps(tmp_path)
-    started.send_signal(signal.SIGTERM)
-    _, told = started.communicate(timeout=120)
+    )
+    with begun(*words, cwd=tmp_path) as started:
+        wait_for_steps(tmp_path)
+        started.send_signal(signal.SIGTERM)
+        _, told = started.communicate(timeout=120)
     assert started.returncode == 130, told
     assert "run the same command to resume" in told
     assert len(list(tmp_path.glob("runs/replicates/*/last.ckpt"))) == 1
     assert not records(tmp_path)
     before = steps_logged(tmp_path)
-    subprocess.run(words, cwd=tmp_path, check=True, capture_output=True)
+    run(*words, cwd=tmp_path, check=0)
     assert len(records(tmp_path)) == 2
     assert steps_logged(tmp_path)[: len(before) - 1] == before[:-1]
     assert steps_logged(tmp_path) == sorted(set(steps_logged(tmp_path)))
@@ -180,19 +181,11 @@ def test_an_interrupted_group_of_replicas_goes_on(tmp_path):
 
 @pytest.mark.slow
 def test_what_runs_in_processes_stops_and_begins_no_other_run(tmp_path):
-    words = [
-        sys.executable,
-        "-m",
-        "physlm.run",
-        *SMALL[:1],
-        "data.n_people=200",
-        "seeds=6",
-        "runtime.steps_per_chunk=4",
-    ]
-    started = subprocess.Popen(words, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
-    wait_for_steps(tmp_path)
-    started.send_signal(signal.SIGTERM)
-    _, told = started.communicate(timeout=120)
+    words = (*SMALL[:1], "data.n_people=200", "seeds=6", "runtime.steps_per_chunk=4")
+    with begun(*words, cwd=tmp_path) as started:
+        wait_for_steps(tmp_path)
+        started.send_signal(signal.SIGTERM)
+        _, told = started.communicate(timeout=120)
     assert started.returncode == 130, told
     assert "run the same command to resume" in told
     assert not records(tmp_path)
@@ -201,19 +194,11 @@ def test_what_runs_in_processes_stops_and_begins_no_other_run(tmp_path):
 
 @pytest.mark.slow
 def test_a_killed_process_takes_only_its_own_runs_with_it(tmp_path):
-    words = [
-        sys.executable,
-        "-m",
-        "physlm.run",
-        *SMALL,
-        "data.exposures=100",
-        "seeds=4",
-        "runtime.n_threads=1",
-    ]
-    started = subprocess.Popen(words, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
-    wait_for_steps(tmp_path)
-    os.kill(workers_of(started.pid)[0], signal.SIGKILL)
-    _, told = started.communicate(timeout=240)
+    words = (*SMALL, "data.exposures=100", "seeds=4", "runtime.n_threads=1")
+    with begun(*words, cwd=tmp_path) as started:
+        wait_for_steps(tmp_path)
+        os.kill(workers_of(started.pid)[0], signal.SIGKILL)
+        _, told = started.communicate(timeout=240)
     assert started.returncode == 1, told
     assert "killed: its process was killed" in told
     assert "1 of 4 runs failed, as reported above; the same command repeats only these" in told
@@ -235,15 +220,12 @@ def forked_of(pid):
 @pytest.mark.skipif(sys.platform != "linux", reason="processes are copies on Linux only")
 def test_sigterm_of_a_whole_group_of_processes_leaves_none_behind(tmp_path):
     """As a job scheduler sends it: to the process that is copied, too."""
-    words = [sys.executable, "-m", "physlm.run", *SMALL, "data.exposures=400", "seeds=4"]
-    started = subprocess.Popen(
-        words, cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
-    wait_for_steps(tmp_path)
-    copies = workers_of(started.pid)
-    assert copies
-    os.killpg(started.pid, signal.SIGTERM)
-    _, told = started.communicate(timeout=240)
+    with begun(*SMALL, "data.exposures=400", "seeds=4", cwd=tmp_path) as started:
+        wait_for_steps(tmp_path)
+        copies = workers_of(started.pid)
+        assert copies
+        os.killpg(started.pid, signal.SIGTERM)
+        _, told = started.communicate(timeout=240)
     assert started.returncode == 130, told
     assert "Traceback" not in told
     assert not [pid for pid in copies if Path(f"/proc/{pid}").exists()]

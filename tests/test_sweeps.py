@@ -14,7 +14,7 @@ from physlm.config import composed, config_dir
 from physlm.record import read_record
 from physlm.run_directory import RunDirectory, read_curves
 from physlm.train.fit import saved_steps
-from tests.command_line import TINY_RUN, called, run
+from tests.command_line import TINY_RUN, begun, called, run
 
 TINY = (
     "+experiment=capacity_100x",
@@ -136,38 +136,28 @@ def test_groups_that_share_runs_in_another_order_never_wait_for_each_other(tmp_p
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("words", [("seed=0,1",), ("seeds=2",)])
 def test_an_interrupted_parallel_sweep_goes_on(words, tmp_path):
-    words = [
-        sys.executable,
-        "-m",
-        "physlm.run",
+    words = (
         *TINY,
         "data.exposures=400",
         *words,
         "runtime.checkpoint_seconds=0",
         "launcher=processes",
         "--multirun",
-    ]
-    started = subprocess.Popen(
-        words,
-        cwd=tmp_path,
-        stderr=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        text=True,
-        start_new_session=True,
     )
-    for _ in range(3000):
-        if list(tmp_path.glob("runs/*/last.ckpt")):
-            break
-        time.sleep(0.1)
-    os.killpg(started.pid, signal.SIGINT)  # as Ctrl-C does
-    _, told = started.communicate(timeout=120)
+    with begun(*words, cwd=tmp_path) as started:
+        for _ in range(3000):
+            if list(tmp_path.glob("runs/*/last.ckpt")):
+                break
+            time.sleep(0.1)
+        os.killpg(started.pid, signal.SIGINT)  # as Ctrl-C does
+        _, told = started.communicate(timeout=120)
     assert started.returncode == 130, told
     assert "Traceback" not in told
     assert "interrupted: asked to stop; run the same command to resume" in told
     saved = [saved_steps(path) for path in tmp_path.glob("runs/*/last.ckpt")]
     assert saved
     assert not records(tmp_path)
-    subprocess.run(words, cwd=tmp_path, check=True, capture_output=True)
+    run(*words, cwd=tmp_path, check=0)
     assert len(records(tmp_path)) == 2
 
 
