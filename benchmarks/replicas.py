@@ -29,6 +29,7 @@ def rows_of(words: tuple[str, ...], *, n_serial: int, n_together: int) -> list[R
         n_serial: Seeds one after the other, in one process.
         n_together: Seeds in one program, or in processes.
     """
+    _runs_per_hour(1, *words)  # fills the compiler's cache
     seeds = ",".join(map(str, range(n_serial)))
     serial = _runs_per_hour(n_serial, *words, f"seed={seeds}", "launcher=serial", "--multirun")
     ways = {"replicas in one program": "true"}
