@@ -18,6 +18,8 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 run: setup
 	$(PYTHON) -m physlm.run +experiment=capacity_1000x
 
+# Tests start many processes, which share compiled modules even where a user keeps none.
+test: export PYTHONDONTWRITEBYTECODE =
 test: setup
 	$(PYTHON) -m pytest --numprocesses 2 --dist loadfile
 

@@ -195,8 +195,9 @@ def test_ranks_diverge_at_the_same_step_and_use_the_threads_of_the_first(ranks):
     assert first["threads"] == second["threads"] == 2
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("kind", ["traced", pytest.param("compiled", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kind", ["traced", "compiled"])
 def test_stopped_and_killed_ranks_end_bit_for_bit_like_uninterrupted_ones(tmp_path, kind):
     statuses, errors = started("stopped_and_killed", tmp_path, kind)
     assert -signal.SIGKILL in statuses, errors
