@@ -1,5 +1,6 @@
-"""The outcome of a run, and whether it was complete before."""
+"""The outcome of a run or of several, and whether they were complete before."""
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,21 @@ class Outcome:
     outdated: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Replication:
+    """The outcomes of several seeds or learning rates.
+
+    Attributes:
+        outcomes: Outcomes of the runs that ended.
+        errors: Errors of the others, by run id.
+        directory: Directory for figures of all runs.
+    """
+
+    outcomes: list[Outcome]
+    errors: dict[str, BaseException]
+    directory: Path
+
+
 def earlier_outcome(config: RunConfig, directory: RunDirectory) -> Outcome | None:
     """The outcome of an earlier attempt; None if the run is not trained.
 
@@ -54,6 +70,28 @@ def settled_outcome(config: RunConfig, directory: RunDirectory) -> Outcome | Non
         return None
     is_diverged = outcome.record.status == "diverged"
     return outcome if is_diverged or not undrawn(config.eval, outcome.record, directory) else None
+
+
+def settled_replication(config: RunConfig) -> Replication | None:
+    """The outcomes of all points of a configuration; None if one of them is not complete.
+
+    Raises:
+        InputError: If a record is damaged, or of another run.
+    """
+    outcomes = []
+    for point in config.points:
+        outcome = settled_outcome(point, RunDirectory(point.run_dir))
+        if outcome is None:
+            return None
+        outcomes.append(outcome)
+    return Replication(outcomes, {}, replicates_directory(config))
+
+
+def replicates_directory(config: RunConfig) -> Path:
+    """Where figures and checkpoints of all points of a configuration are kept together."""
+    ids = " ".join(sorted(point.run_id for point in config.points))
+    name = f"{config.experiment}-{hashlib.sha256(ids.encode()).hexdigest()[:8]}"
+    return Path(config.runs_dir) / "replicates" / name
 
 
 def faults(outcomes: Iterable[Outcome]) -> dict[str, DivergedError | UnmeasuredError]:

@@ -1,16 +1,15 @@
 """Several seeds or learning rates of one configuration: as replicas, or in a process each."""
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from physlm.config import RunConfig, Stage
 from physlm.errors import InputError
 from physlm.interruption import stop_requests
 from physlm.models.architecture import DecoderConfig
-from physlm.outcome import Outcome
+from physlm.outcome import Outcome, Replication, replicates_directory
 from physlm.pipeline import carry_out, finish, keep, tracking_of
 from physlm.preparation import Prepared, prepare
 from physlm.processes import in_processes
@@ -19,21 +18,6 @@ from physlm.train.fit import Trained
 from physlm.train.replicas import Replica, fit_replicas, saved_replicas
 from physlm.train.tracking import Tracking
 from physlm.train.trainer import Precision
-
-
-@dataclass(frozen=True, slots=True)
-class Replication:
-    """The outcomes of several seeds or learning rates.
-
-    Attributes:
-        outcomes: Outcomes of the runs that ended.
-        errors: Errors of the others, by run id.
-        directory: Directory for figures of all runs.
-    """
-
-    outcomes: list[Outcome]
-    errors: dict[str, BaseException]
-    directory: Path
 
 
 @stop_requests(at_once=True)
@@ -50,7 +34,7 @@ def replicate(config: RunConfig) -> Replication:
         InterruptedRunError: If the process was asked to stop; finished work is kept.
     """
     points = config.points
-    directory = Path(config.runs_dir) / "replicates" / _name(points)
+    directory = replicates_directory(config)
     lacking = _lacking_for_replicas(points[0])
     if config.runtime.replicas and lacking:
         raise InputError(
@@ -68,11 +52,6 @@ def replicate(config: RunConfig) -> Replication:
     outcomes, errors = in_processes(points)
     ended = [outcomes[p.run_id] for p in points if p.run_id in outcomes]
     return Replication(ended, errors, directory)
-
-
-def _name(points: Sequence[RunConfig]) -> str:
-    digest = hashlib.sha256(" ".join(sorted(point.run_id for point in points)).encode())
-    return f"{points[0].experiment}-{digest.hexdigest()[:8]}"
 
 
 def _lacking_for_replicas(point: RunConfig) -> str | None:

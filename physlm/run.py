@@ -4,7 +4,6 @@ import os
 import sys
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
@@ -18,7 +17,7 @@ from physlm.errors import FailedPointError, InputError, RunInUseError
 from physlm.fork_server import begin_loading
 from physlm.loading import uncollected
 from physlm.messages import INTERRUPTED, explain
-from physlm.outcome import Outcome, faults
+from physlm.outcome import Outcome, Replication, faults, settled_replication
 from physlm.points import EndedPoint, SweepApplication
 from physlm.record import RunRecord
 from physlm.report.points import Point, table_of_points
@@ -26,9 +25,6 @@ from physlm.report.printed import table, table_of_many
 from physlm.run_directory import RunDirectory
 from physlm.train.runtime import Device
 from physlm.watching import harmless, outlive_readers, table_console
-
-if TYPE_CHECKING:
-    from physlm.replication import Replication
 
 _NOTHING_CHOSEN = (
     "Nothing to run: give +experiment=NAME for a published claim, or data=bios for the default run "
@@ -71,12 +67,7 @@ def _run_point(composed: DictConfig) -> EndedPoint:
         if is_sweep or len(config.points) > 1:
             _refuse_helpers_of_a_sweep(config)
         if len(config.points) > 1:
-            if not config.runtime.replicas and config.runtime.device is not Device.cuda:
-                begin_loading()
-            with uncollected():
-                from physlm.replication import replicate  # loads torch
-
-            show_replication(replicate(config), config)
+            show_replication(settled_replication(config) or _replicated(config), config)
         else:
             _run_alone(config.points[0], is_sweep=is_sweep)
     except RunInUseError as error:
@@ -89,6 +80,15 @@ def _run_point(composed: DictConfig) -> EndedPoint:
             sys.exit(status)
         return EndedPoint(status, run_dirs)
     return EndedPoint(0, run_dirs)
+
+
+def _replicated(config: RunConfig) -> Replication:
+    if not config.runtime.replicas and config.runtime.device is not Device.cuda:
+        begin_loading()
+    with uncollected():
+        from physlm.replication import replicate  # loads torch
+
+    return replicate(config)
 
 
 def _run_alone(point: RunConfig, *, is_sweep: bool) -> None:
@@ -150,7 +150,7 @@ def show(outcome: Outcome, config: RunConfig) -> None:
     print(f"record: {outcome.path}", flush=True)
 
 
-def show_replication(replication: "Replication", config: RunConfig) -> None:
+def show_replication(replication: Replication, config: RunConfig) -> None:
     """Print a table per learning rate, and the path of their histogram.
 
     Raises:
@@ -172,15 +172,20 @@ def show_replication(replication: "Replication", config: RunConfig) -> None:
         console.print(table_of_points([_point(record) for record in finished]))
     print(f"runs: {config.runs_dir}", flush=True)
     path = replication.directory / "histogram.png"
+    is_drawn = n_before == len(config.points) and path.exists()
     with harmless(f"drawing {path}"):
-        from physlm.analysis.figures import draw_histograms
-
-        if draw_histograms(finished, path):
+        if is_drawn or _draw_histograms(finished, path):
             print(f"histogram: {path}", flush=True)
     errors = {**replication.errors, **faults(replication.outcomes)}
     if errors:
         status = max(explain(e, f"run {i}: ") for i, e in sorted(errors.items()))
         raise FailedPointError(status, n_failed=len(errors), n_points=len(config.points))
+
+
+def _draw_histograms(records: list[RunRecord], path: Path) -> bool:
+    from physlm.analysis.figures import draw_histograms  # loads Matplotlib
+
+    return draw_histograms(records, path)
 
 
 def _point(record: RunRecord) -> Point:

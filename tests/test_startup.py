@@ -143,3 +143,12 @@ def test_a_finished_run_is_shown_without_anything_that_computes(tmp_path):
     words = [*TINY_RUN, f"runs_dir={tmp_path}"]
     assert "finished before" not in called(*words, cwd=tmp_path, check=0).stdout
     require_light(RUN, [(words, "finished before"), (words, "bits_per_parameter")], tmp_path)
+
+
+def test_finished_seeds_are_shown_without_anything_that_computes(tmp_path):
+    words = [*TINY_RUN, "seeds=2", "runtime.replicas=true", f"runs_dir={tmp_path}"]
+    done = called(*words, cwd=tmp_path, check=0).stdout
+    assert "finished before" not in done
+    require_light(RUN, [(words, "2 finished before"), (words, "histogram.png")], tmp_path)
+    again = called(*words, cwd=tmp_path, check=0).stdout
+    assert again.replace("2 finished before; force=true runs them again\n", "") == done
