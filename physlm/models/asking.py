@@ -12,8 +12,9 @@ def asked(
 ) -> Iterator[tuple[int, str | None]]:
     """The number and the answer of each prompt, in the order in which they arrive.
 
-    An answer is None where the model was cut off before it answered. After an error no further
-    prompt is sent; pending answers are awaited and yielded.
+    An answer is None where the model was cut off before it answered. As many answers as requests
+    may wait for whoever takes them; then no further prompt is sent, nor after an error: pending
+    answers are awaited and yielded.
 
     Args:
         endpoint: The endpoint that answers.
@@ -23,7 +24,7 @@ def asked(
     Raises:
         InputError: If the endpoint is down, refuses, or its responses are not chat completions.
     """
-    asking = _Asking(endpoint, prompts)
+    asking = _Asking(endpoint, prompts, n_at_once)
     for _ in range(n_at_once):
         # Daemon threads do not delay a process that is requested to stop.
         threading.Thread(target=asking.work, daemon=True).start()
@@ -31,17 +32,19 @@ def asked(
         yield from asking.answers(n_at_once)
     finally:
         asking.stop.set()
+        asking.room.release(n_at_once)
 
 
 class _Asking:
     """A queue of prompts for threads, and the queue of their answers."""
 
-    def __init__(self, endpoint: Endpoint, prompts: Iterable[str]) -> None:
+    def __init__(self, endpoint: Endpoint, prompts: Iterable[str], n_at_once: int) -> None:
         self.endpoint, self.waiting = endpoint, enumerate(prompts)
         self.came: queue.SimpleQueue[tuple[int, str | None] | Exception | None] = (
             queue.SimpleQueue()
         )
         self.lock, self.stop = threading.Lock(), threading.Event()
+        self.room = threading.Semaphore(2 * n_at_once)  # for prompts sent whose answer is not taken
 
     def work(self) -> None:
         """Send prompts until none is left or a thread has failed."""
@@ -70,9 +73,11 @@ class _Asking:
                     self.endpoint.say("sends no more prompts; waits for pending answers")
             else:
                 yield came
+                self.room.release()
         if errors:
             raise errors[0]
 
     def _next(self) -> tuple[int, str] | None:
+        self.room.acquire()
         with self.lock:
             return None if self.stop.is_set() else next(self.waiting, None)

@@ -36,6 +36,17 @@ def test_a_busy_endpoint_is_asked_again(endpoint, persons):
     assert len(Endpoint.requests) == 3
 
 
+def test_only_as_many_answers_as_requests_wait_for_one_who_is_slow(endpoint):
+    asked = writer(endpoint, batch_size=2)
+    Endpoint.says = staticmethod(str.upper)
+    answers = asked(f"prompt {i}" for i in range(30))
+    found = [next(answers)]
+    time.sleep(1)
+    assert len(Endpoint.requests) == 4
+    found += answers
+    assert sorted(found) == [(i, f"PROMPT {i}") for i in range(30)]
+
+
 @pytest.mark.parametrize(
     ("behaviour", "message"),
     [

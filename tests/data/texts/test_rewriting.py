@@ -193,7 +193,7 @@ def test_a_model_that_answers_without_text_is_reported(endpoint, persons, tmp_pa
     Endpoint.behaviour[:] = [(200, message(None, "length"))] * 50
     with pytest.raises(InputError, match="20 answers in a row had no text at all.* max_tokens"):
         rewritten_by(persons, endpoint, tmp_path / "texts.parquet", batch_size=1)
-    assert len(Endpoint.requests) < 40  # some are asked while the last answers are read
+    assert len(Endpoint.requests) <= 22
     Endpoint.behaviour.clear()
     rewritten_by(persons, endpoint, tmp_path / "texts.parquet")
 
