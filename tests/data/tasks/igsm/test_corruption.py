@@ -10,7 +10,7 @@ from physlm.data.tasks.igsm.language import words_of_tokens
 from physlm.data.tasks.igsm.problem_reading import problem_of
 from physlm.data.tasks.igsm.solution_reading import read_solution
 
-N = 30
+N = 100
 BOUNDS = {
     "small": {"op_max": 4, "ip_max": 12, "seq_len": 384},
     "question first": {"op_max": 6, "ip_max": 12, "seq_len": 450, "layout": Layout.qp},
