@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from physlm.config import RunConfig
 from physlm.drawing import undrawn
@@ -42,6 +43,22 @@ class Replication:
     outcomes: list[Outcome]
     errors: dict[str, BaseException]
     directory: Path
+
+
+class EndedPoint(NamedTuple):
+    """The outcome of a point of a sweep, which has one run or several.
+
+    Attributes:
+        status: Its exit status; 0 for success.
+        run_dirs: Directories of its runs.
+        in_use: The directory of a run that it needs, and that another process works on.
+        is_queued: Whether its runs are left to Slurm's queue, so that nothing has ended yet.
+    """
+
+    status: int
+    run_dirs: tuple[Path, ...] = ()
+    in_use: Path | None = None
+    is_queued: bool = False
 
 
 def earlier_outcome(config: RunConfig, directory: RunDirectory) -> Outcome | None:

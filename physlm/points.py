@@ -1,8 +1,9 @@
 """Launching the points of a sweep by Hydra; points in use by other processes come last."""
 
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from hydra._internal.callbacks import Callbacks
 from hydra.core.plugins import Plugins
@@ -10,24 +11,12 @@ from hydra.types import HydraContext, RunMode, TaskFunction
 
 from physlm.config.application import Application
 from physlm.errors import FailedPointError, InputError
+from physlm.outcome import EndedPoint
 from physlm.record import RunRecord, read_record
 from physlm.report.points import Point, table_of_points
 from physlm.run_directory import RunDirectory, first_free
+from physlm.slurm.launcher import SlurmLauncher
 from physlm.watching import harmless, table_console
-
-
-class EndedPoint(NamedTuple):
-    """The outcome of a point.
-
-    Attributes:
-        status: Its exit status; 0 for success.
-        run_dirs: Directories of its runs.
-        in_use: The directory of a run that it needs, and that another process works on.
-    """
-
-    status: int
-    run_dirs: tuple[Path, ...] = ()
-    in_use: Path | None = None
 
 
 class SweepApplication(Application):
@@ -63,6 +52,8 @@ class SweepApplication(Application):
             hydra_context=HydraContext(self.config_loader, Callbacks(config)),
             task_function=task_function,
         )
+        if config.launcher is not None:
+            sweeper.launcher = SlurmLauncher(sweeper.launcher, Path(config.hydra.sweep.dir))
         batches = sweeper.sweep(list(config.hydra.overrides.task))
         if batches is None:
             raise InputError(
@@ -73,10 +64,15 @@ class SweepApplication(Application):
             free = first_free(in_use.values())
             again = [list(words) for words, path in in_use.items() if path in free]
             ended |= dict(_ended(sweeper.launcher.launch(again, initial_job_idx=0)))
+        if any(point.is_queued for point in ended.values()):
+            return
         folder = Path(config.hydra.sweep.dir)
-        with harmless("printing the table of points"):
-            show_points(ended, folder)
+        if len(ended) > 1 or config.launcher is None:
+            with harmless("printing the table of points"):
+                show_points(ended, folder)
         if failed := [point.status for point in ended.values() if point.status]:
+            if len(ended) == 1:
+                sys.exit(failed[0])
             raise FailedPointError(max(failed), n_failed=len(failed), n_points=len(ended))
 
 

@@ -1,6 +1,7 @@
 """The version and the git revision of this code."""
 
 import argparse
+import json
 import subprocess
 from collections.abc import Sequence
 from functools import cache
@@ -9,11 +10,19 @@ from typing import Any, NoReturn
 
 from physlm import __version__
 
+REVISION_FILE = ".revision.json"  # in a copy of a checkout, what the checkout said
+
 
 @cache
 def git_revision() -> dict[str, Any]:
-    """The commit that the code was at when this process first asked, where it is a checkout."""
+    """The commit that the code was at when this process first asked, where it is a checkout.
+
+    A copy of a checkout, as jobs run it, has the revision of the checkout.
+    """
     folder = Path(__file__).resolve().parent.parent
+    if (folder / REVISION_FILE).is_file():
+        copied: dict[str, Any] = json.loads((folder / REVISION_FILE).read_text(encoding="utf-8"))
+        return copied
     if not (folder / ".git").exists():
         return {"git_revision": None, "git_dirty": None}
 

@@ -17,8 +17,8 @@ from physlm.errors import FailedPointError, InputError, RunInUseError
 from physlm.fork_server import begin_loading
 from physlm.loading import uncollected
 from physlm.messages import INTERRUPTED, explain
-from physlm.outcome import Outcome, Replication, faults, settled_replication
-from physlm.points import EndedPoint, SweepApplication
+from physlm.outcome import EndedPoint, Outcome, Replication, faults, settled_replication
+from physlm.points import SweepApplication
 from physlm.record import RunRecord
 from physlm.report.points import Point, table_of_points
 from physlm.report.printed import table, table_of_many
@@ -64,6 +64,8 @@ def _run_point(composed: DictConfig) -> EndedPoint:
     try:
         config = run_config(composed)
         run_dirs = tuple(point.run_dir for point in config.points)
+        if not is_sweep:
+            _refuse_to_compute_here(config)
         if is_sweep or len(config.points) > 1:
             _refuse_helpers_of_a_sweep(config)
         if len(config.points) > 1:
@@ -126,9 +128,16 @@ def _refuse_replicas_of_one(config: RunConfig) -> None:
         )
 
 
+def _refuse_to_compute_here(config: RunConfig) -> None:
+    """Refuse a single run for Slurm; a command that names the launcher is a sweep of one point."""
+    if config.launcher is not None:
+        raise InputError("launcher=slurm is chosen by a file; add --multirun to submit jobs")
+
+
 def _refuse_helpers_of_a_sweep(config: RunConfig) -> None:
     """Refuse several devices in a sweep: each helper process would run the whole sweep again."""
-    if config.runtime.n_devices * config.runtime.n_nodes > 1 and "SLURM_PROCID" not in os.environ:
+    is_alone = config.runtime.n_devices * config.runtime.n_nodes == 1
+    if not is_alone and config.launcher is None and "SLURM_PROCID" not in os.environ:
         raise InputError(
             f"runtime.n_devices={config.runtime.n_devices} in a sweep; several devices per point "
             "need launcher=slurm, which starts every process itself"
@@ -138,7 +147,7 @@ def _refuse_helpers_of_a_sweep(config: RunConfig) -> None:
 def show(outcome: Outcome, config: RunConfig) -> None:
     """Print the table of a run, and as the last line the path of its record."""
     console = table_console()
-    if outcome.was_done:
+    if outcome.was_done and config.launcher is None:
         console.print("finished before; force=true runs it again")
     if outcome.outdated:
         console.print(
@@ -159,7 +168,8 @@ def show_replication(replication: Replication, config: RunConfig) -> None:
     console = table_console()
     records = [outcome.record for outcome in replication.outcomes]
     finished = [record for record in records if record.status == "finished"]
-    if n_before := sum(outcome.was_done for outcome in replication.outcomes):
+    n_before = sum(outcome.was_done for outcome in replication.outcomes)
+    if n_before and config.launcher is None:
         console.print(f"{n_before} finished before; force=true runs them again")
     if notes := sorted({note for outcome in replication.outcomes for note in outcome.outdated}):
         console.print(f"{'; '.join(notes)}: rescore=true measures again, without training")

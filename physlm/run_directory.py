@@ -33,6 +33,7 @@ class RunDirectory:
         arrays: Arrays measured by scorers, as NumPy's ``npz``. Their tables are ``NAME.parquet``.
         answers: Answers of a model that is asked in text, as JSON lines, while they come.
         config: The full configuration, as YAML.
+        job: The Slurm job that was submitted for this run, if any.
         sources: Copies of the input files that affect the result.
     """
 
@@ -45,6 +46,7 @@ class RunDirectory:
         self.arrays = path / "arrays.npz"
         self.answers = path / "answers.jsonl"
         self.config = path / "config.yaml"
+        self.job = path / "slurm.json"
         self.sources = path / "sources"
 
     @contextmanager
@@ -155,6 +157,8 @@ class RunDirectory:
         write_text(self.record, record.as_json())
         if record.status != "diverged":
             self.checkpoint.unlink(missing_ok=True)
+        if record.status != "trained":
+            self.job.unlink(missing_ok=True)
 
     def read_record(
         self, run_id: str | None = None, config: Mapping[str, Any] | None = None

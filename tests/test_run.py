@@ -313,11 +313,3 @@ def test_points_of_a_sweep_are_run_in_processes(tmp_path):
     assert len(list((tmp_path / "runs").glob("*/record.json"))) == 2
     again = run(*words, cwd=tmp_path, check=2)
     assert again.stdout.count("finished before") == 2
-
-
-@pytest.mark.slow
-def test_submitit_runs_a_point_as_a_job(tmp_path):
-    done = run(
-        *SMALL, "seed=0,1", "hydra/launcher=submitit_local", "--multirun", cwd=tmp_path, check=0
-    )
-    assert len(list((tmp_path / "runs").glob("*/record.json"))) == 2, done.stderr

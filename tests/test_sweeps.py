@@ -85,8 +85,6 @@ HEIR = (
         # Points and seeds that start from one run, which nobody has done yet.
         (HEIR, ("seeds=2", "name=mine,yours", "launcher=processes"), 3),
         (HEIR, ("seed=0,1", "launcher=processes"), 3),
-        # A job's main module is the launcher's.
-        (TINY, ("seeds=2", "learning_rates=[1e-3]", "hydra/launcher=submitit_local"), 2),
     ],
     ids=lambda value: " ".join(value[-3:]) if isinstance(value, tuple) else "",
 )

@@ -23,6 +23,7 @@ from physlm.revision import version_line
 from physlm.suggestions import did_you_mean
 
 _SET_THE_MODE = ("hydra", "sweeps=")  # hydra.searchpath may add files that do
+_LAUNCHED = ("+sweeps=", "launcher=slurm")  # run as a sweep, if only of one point
 _INTERNAL = ("base", "data/target")  # groups for the files of conf/
 
 
@@ -154,7 +155,7 @@ def parsed_flags(parser: ArgumentParser, words: Sequence[str]) -> Namespace:
     if given.cfg and given.multirun:
         raise InputError("--cfg with --multirun; leave out --multirun, which --cfg does not need")
     is_launched = not (given.help or given.hydra_help or given.cfg or given.info or given.run)
-    if is_launched and any(word.startswith("+sweeps=") for word in given.overrides):
+    if is_launched and any(word.startswith(_LAUNCHED) for word in given.overrides):
         given.multirun = True
     return given
 

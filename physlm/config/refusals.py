@@ -66,8 +66,7 @@ def _about_keys(error: Exception, text: str, words: Sequence[str], groups: Group
     """Messages about keys that do not exist, or cannot have a value."""
     *_, cause = _chain(error)
     if isinstance(error, AssertionError):
-        deep = next((word for word in words if word.partition("=")[0].count(".") > 1), "a key")
-        yield f"{deep}: its section is null; choose one first, as +canon=abcd does for model.canon"
+        yield _of_a_null_section(words)
     if found := re.match(r"Could not override '([^']*)'", text):
         yield _unknown_key(found[1], cause, words, groups)
     if found := re.match(r"Error merging override (\S.*)$", text):
@@ -96,6 +95,14 @@ def unknown_added_key(composed: DictConfig, error: AttributeError, groups: Group
         return InputError(f"unknown key {key}; did you mean {_choice(meant, composed[key])}?")
     known_keys = (one for one in _keys(composed, typed_only=True) if one != key)
     return InputError(f"unknown key {key}{_meant_key(key, known_keys)}")
+
+
+def _of_a_null_section(words: Sequence[str]) -> str:
+    """A key of a section that is null until a group is chosen."""
+    if of_jobs := next((word for word in words if word.startswith("launcher.")), None):
+        return f"{of_jobs}: only Slurm jobs have this key; choose launcher=slurm, too"
+    deep = next((word for word in words if word.partition("=")[0].count(".") > 1), "a key")
+    return f"{deep}: its section is null; choose one first, as +canon=abcd does for model.canon"
 
 
 def _unreadable(word: str) -> str:

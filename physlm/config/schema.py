@@ -15,6 +15,7 @@ from physlm.data.corpus import DataConfig
 from physlm.data.inherited import InheritedDataConfig
 from physlm.errors import InputError
 from physlm.eval.scorer import ScorerConfig
+from physlm.launcher import LauncherConfig
 from physlm.memory import require_memory
 from physlm.models.architecture import ModelConfig, TransformerConfig
 from physlm.models.endpoint_model import EndpointConfig
@@ -50,6 +51,7 @@ class RunConfig(Schema):
     eval: dict[str, ScorerConfig] = field(default_factory=dict)
     runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
     logger: LoggerConfig = field(default_factory=LoggerConfig)
+    launcher: LauncherConfig | None = None  # Slurm jobs that do the runs (launcher=slurm)
     experiment: str = "run"  # name of the experiment, in tables and W&B
     label: str = ""  # name of the run in tables that compare runs
     paper: str = ""  # part of the paper series that the experiment tests, a tag in W&B

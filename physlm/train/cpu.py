@@ -39,9 +39,11 @@ def n_cores() -> int:
     """Cores that this process may use; a process of a parallel sweep has its part of them."""
     if multiprocessing.parent_process() is not None:
         return _N_CORES
+    count = os.cpu_count() or 1
     if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+        count = len(os.sched_getaffinity(0))
+    # Slurm gives a task so many cores, but not on every cluster binds it to them.
+    return min(count, int(os.environ.get("SLURM_CPUS_PER_TASK", count)))
 
 
 def can_share_memory() -> bool:

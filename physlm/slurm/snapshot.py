@@ -1,0 +1,34 @@
+"""A copy of the code for jobs, so that edits do not change what queued jobs run."""
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+from physlm.revision import REVISION_FILE, git_revision
+
+_PARTS = ("physlm", "conf", "sweeps")  # of a checkout: what a run reads
+
+
+def keep_snapshot(folder: Path) -> bool:
+    """Copy the code of a checkout, with its revision; an installed package is not edited.
+
+    Args:
+        folder: The new folder.
+
+    Returns:
+        Whether this is a checkout, so that the folder was made.
+    """
+    checkout = Path(__file__).resolve().parents[2]
+    if not (checkout / ".git").exists():
+        return False
+    command = ["git", "-C", str(checkout), "ls-files", "-z", "--cached", "--others"]
+    listed = subprocess.run(
+        [*command, "--exclude-standard", "--", *_PARTS], capture_output=True, text=True, check=True
+    )
+    for name in filter(None, listed.stdout.split("\0")):
+        if (checkout / name).is_file():  # not one that was removed
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(checkout / name, folder / name)
+    (folder / REVISION_FILE).write_text(json.dumps(git_revision()) + "\n", encoding="utf-8")
+    return True
