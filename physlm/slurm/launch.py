@@ -89,7 +89,7 @@ class Order:
         """Whether all its runs have ended, and nothing is left to measure or to draw."""
         return all(settled_outcome(one, RunDirectory(one.run_dir)) is not None for one in self.runs)
 
-    def wait_for(self, job: Job) -> None:
+    def note(self, job: Job) -> None:
         """Note in the run directories which job does these runs, for a later command."""
         note = json.dumps({"job": job.name, "folder": str(job.folder.path.resolve())})
         for run in self.runs:
@@ -184,7 +184,7 @@ def _submit_array(
     for index, group in enumerate(groups):
         for order in group:
             jobs[order] = Job(f"{array}_{index}", folder)
-            order.wait_for(jobs[order])
+            order.note(jobs[order])
     tell(f"job {array}: {len(orders)} runs; logs: {folder.path}")
     return jobs
 
