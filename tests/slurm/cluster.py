@@ -116,20 +116,28 @@ class Cluster:
         return dict(word.split("=", 1) for word in words if "=" in word)
 
     def stop(self):
-        self.run("scancel", "--state=PENDING", "--user=root", check=False)
-        self.run("scancel", "--signal=KILL", "--full", "--user=root", check=False)
+        if (self.root / "slurm.conf").exists():
+            self._end_jobs()
         daemons = ("slurmd-n1.pid", "slurmd-n2.pid", "slurmctld.pid", "munge/pid")
         ids = [int(path.read_text()) for name in daemons if (path := self.root / name).exists()]
         for number in ids:
             with suppress(ProcessLookupError):
                 os.kill(number, signal.SIGTERM)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 10
         while any(Path(f"/proc/{number}").exists() for number in ids):
             if time.monotonic() > deadline:
                 for number in ids:
                     with suppress(ProcessLookupError):
                         os.kill(number, signal.SIGKILL)
             time.sleep(0.1)
+
+    def _end_jobs(self):
+        """Daemons leave the processes of jobs behind."""
+        self.run("scancel", "--state=PENDING", "--user=root", check=False)
+        self.run("scancel", "--user=root", check=False)
+        deadline = time.monotonic() + 20
+        while self.run("squeue", "--noheader", check=False) and time.monotonic() < deadline:
+            time.sleep(0.2)
 
 
 def _free_ports(n):
