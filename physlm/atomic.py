@@ -2,10 +2,13 @@
 
 import errno
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+_LEFTOVER = re.compile(r"\..+\.\d+\.tmp")
 
 
 def write_text(path: Path, text: str) -> None:
@@ -34,6 +37,17 @@ def replacing(path: Path) -> Iterator[Path]:
         raise OSError(number, f"{path} could not be written: {why}") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove temporary files of killed processes below a folder.
+
+    Args:
+        folder: No other process may be writing there.
+    """
+    for path in folder.rglob(".*.tmp"):
+        if _LEFTOVER.fullmatch(path.name):
+            path.unlink(missing_ok=True)
 
 
 @contextmanager

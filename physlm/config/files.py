@@ -133,7 +133,15 @@ class ScaledConfigLoader(ConfigLoaderImpl):
         words = as_meant(overrides)
         try:
             found = super().load_configuration(config_name, words, *args, **options)
+        except InputError:
+            raise
+        except ValueError as error:  # of Python, about a number of thousands of digits
+            longest = max(words, key=len)
+            raise InputError(
+                f"{longest[:60]}...: {len(longest)} characters cannot be read; shorten this value"
+            ) from error
         except (HydraException, OmegaConfBaseException, AssertionError) as error:
+            _raise_requests(error)
             raise refusal(error, words, lambda: groups_of(self)) from error
         if found.get("scale", scale) != scale:
             raise InputError(
@@ -195,6 +203,15 @@ def option_names(group: str) -> frozenset[str]:
     """The options in the file of a group, such as ``architecture``."""
     content = _read(config_dir() / f"{group}.yaml")[1]
     return frozenset(content[_OPTIONS])
+
+
+def _raise_requests(error: BaseException) -> None:
+    """Raise a request to stop, in whatever Hydra and OmegaConf have wrapped it."""
+    found: BaseException | None = error
+    while found is not None:
+        if isinstance(found, KeyboardInterrupt | SystemExit):
+            raise found from None
+        found = found.__cause__ or found.__context__
 
 
 def _split(config_path: str) -> tuple[str, str]:

@@ -168,3 +168,15 @@ def test_the_package_tuned_lens_reads_ours_and_we_read_its(gpt2, tmp_path):
     theirs.save(tmp_path / "theirs")
     found = TunedLens.load(tmp_path / "theirs", gpt2)
     torch.testing.assert_close(found.logits(residual, 0), theirs(residual, 0), atol=1e-10, rtol=0)
+
+
+def test_a_flipped_bit_is_noticed(tmp_path):
+    model = AffineStream(n_layers=3)
+    lens = drawn(model)
+    lens.save(tmp_path, model_name="toy")
+    path = tmp_path / "params.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-5] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"params.safetensors has changed since it was written"):
+        TunedLens.load(tmp_path, model)
