@@ -254,8 +254,13 @@ def test_a_request_that_hydra_wraps_stays_one(monkeypatch):
 def test_a_process_of_a_sweep_is_asked_to_stop_when_the_first_one_has_ended(monkeypatch):
     reader, writer = os.pipe()
     monkeypatch.setattr(multiprocessing, "parent_process", lambda: SimpleNamespace(sentinel=reader))
-    with pytest.raises(InterruptedRunError), stop_requests(at_once=True):
+
+    @stop_requests(at_once=True)
+    def train():
         threading.Thread(target=processes._end_with_parent, daemon=True).start()
         time.sleep(0.05)  # it waits as long as the first process lives
         os.close(writer)
         time.sleep(10)
+
+    with pytest.raises(InterruptedRunError):
+        train()

@@ -17,6 +17,7 @@ from hydra.plugins.config_source import ConfigResult, ConfigSource
 from omegaconf import Container, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from physlm.config.aliases import require_bounded
 from physlm.config.refusals import refusal
 from physlm.config.scale import Scale, chosen_scale, scale_named
 from physlm.config.words import as_meant
@@ -229,6 +230,7 @@ def _may_have_options(path: Path) -> bool:
 @cache
 def _read(path: Path) -> tuple[Mapping[str, str | None], Any]:
     """Header and plain content of a file, read once a process."""
+    require_bounded(path)
     found = FileConfigSource("", str(path.parent)).load_config(path.name)
     return found.header, OmegaConf.to_container(found.config)
 

@@ -18,7 +18,7 @@ from tests.faults.mutations import told, write_corpus, write_lenses, write_resul
 from tests.faults.reference import WORDS, run_directory, uninterrupted
 
 MOST_BYTES, MOST_CPU = 2**30, 10.0
-BOMB = 2**33  # bytes that a small file unpacks to
+BOMB = 2**31  # bytes that a small file unpacks to
 
 Plant = Callable[[Path], None]
 Call = Callable[[], None]
@@ -54,6 +54,13 @@ def bomb(path: Path, *names: str) -> None:
                     )
                 for _ in range(BOMB // 2**26):
                     file.write(bytes(2**26))
+
+
+def bomb_beyond_memory(path: Path) -> None:
+    """A small file of arrays that unpacks to terabytes, as its directory says."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("one/a.npy", bytes(2**20))
+        archive.filelist[0].file_size = 2**43
 
 
 def nested_bomb(path: Path) -> None:
@@ -128,7 +135,7 @@ def of_records() -> dict[str, dict[str, object]]:
 def of_arrays() -> dict[str, Plant]:
     return {
         "objects": object_array,
-        "a bomb": lambda path: bomb(path, "one/a.npy"),
+        "a bomb": bomb_beyond_memory,
         "a size of terabytes": lying_array,
     }
 

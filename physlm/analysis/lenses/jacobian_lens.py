@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.autograd.graph import GradientEdge
 
 from physlm.analysis.lenses.lens import Lens, exact_dtype, width_of
-from physlm.analysis.lenses.lens_files import require_sound
+from physlm.analysis.lenses.lens_files import loaded, require_sound
 from physlm.analysis.lenses.progress import reported
 from physlm.analysis.lenses.state_pool import Windows
 from physlm.atomic import replacing
@@ -192,7 +192,7 @@ def _differentiable(model: LanguageModel) -> Iterator[None]:
 def _read(path: Path) -> Any:
     try:
         require_sound(path)
-        content = torch.load(path, weights_only=True, map_location="cpu")
+        content = loaded(path)
     except FileNotFoundError as error:
         raise InputError(f"{path} does not exist; give the file of a Jacobian lens") from error
     except pickle.UnpicklingError as error:

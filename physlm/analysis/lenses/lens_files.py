@@ -8,6 +8,7 @@ also states the model exactly; theirs are in ``params.pt``.
 import hashlib
 import json
 import pickle
+import warnings
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -200,10 +201,22 @@ def _pickled(path: Path) -> dict[str, Tensor]:
     Raises:
         TypeError: If it holds anything else.
     """
-    found = dict(torch.load(path, weights_only=True, map_location="cpu"))
+    found = dict(loaded(path))
     if not all(isinstance(tensor, Tensor) for tensor in found.values()):
         raise TypeError("not only tensors")
     return found
+
+
+def loaded(path: Path) -> Any:
+    """The content of a file of torch, without its warnings about pickles that it refuses anyway.
+
+    Raises:
+        pickle.UnpicklingError: If it holds more than tensors and plain values.
+        RuntimeError: If it is damaged.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return torch.load(path, weights_only=True, map_location="cpu")
 
 
 def require_sound(path: Path) -> None:

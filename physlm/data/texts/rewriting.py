@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -151,10 +152,7 @@ class _Answers:
             if found["people"] != head["people"]:
                 raise InputError(f"{path} has texts about other people; choose another output")
             for answer in answers:
-                place = answer["person"], answer["text_number"]
-                if answer.get("seal", seal := _seal(place, answer["text"])) != seal:
-                    raise ValueError(f"the text {place[1]} of person {place[0]} has changed")
-                self._take(place, answer["text"])
+                self._take(*_checked(answer))
         except (AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
             if isinstance(error, InputError):
                 raise
@@ -237,6 +235,19 @@ class _Answers:
                 file.write(json.dumps(line) + "\n")
         except OSError as error:
             raise InputError(f"{self.path} cannot be written: {error.strerror}") from error
+
+
+def _checked(answer: Mapping[str, Any]) -> tuple[tuple[int, int], str]:
+    """Place and text of a saved answer.
+
+    Raises:
+        ValueError: If it has changed since it was saved.
+    """
+    place, text = (answer["person"], answer["text_number"]), answer["text"]
+    seal = _seal(place, text)
+    if answer.get("seal", seal) != seal:
+        raise ValueError(f"text {place[1]} of person {place[0]} has changed")
+    return place, text
 
 
 def _seal(place: tuple[int, int], text: str) -> str:

@@ -1,5 +1,6 @@
 """Jacobians against torch.func, and their files."""
 
+import pickle
 import zipfile
 
 import pytest
@@ -130,4 +131,10 @@ def test_a_flipped_bit_and_compression_are_noticed(tmp_path):
 def test_matrices_of_other_types_are_refused(tmp_path, content):
     torch.save(content, tmp_path / "lens.pt")
     with pytest.raises(InputError, match="has no matrices J by layer"):
+        JacobianLens.load(tmp_path / "lens.pt", AffineStream(n_layers=3))
+
+
+def test_a_pickle_of_another_protocol_is_refused_without_a_warning(tmp_path):
+    (tmp_path / "lens.pt").write_bytes(pickle.dumps({"J": {0: print}}, protocol=4))
+    with pytest.raises(InputError, match=r"lens.pt needs pickle"):
         JacobianLens.load(tmp_path / "lens.pt", AffineStream(n_layers=3))
