@@ -27,6 +27,7 @@ from physlm.errors import InputError
 from physlm.models.language_model import LanguageModel
 
 _KIND = "linear_tuned_lens"
+_HEAD = "unembedding_sha256"
 _SEAL = "parameters_sha256"  # in the metadata; files of earlier versions have none
 
 
@@ -56,7 +57,7 @@ def write_lens(
         parameters[f"{k}.weight"] = weight[k].T.contiguous().cpu()
         parameters[f"{k}.bias"] = bias[k].contiguous().cpu()
     with replacing(folder / "params.safetensors") as temporary:
-        stated = {"unembedding_sha256": _exact_hash(model), _SEAL: _seal(parameters)}
+        stated = {_HEAD: _exact_hash(model), _SEAL: _seal(parameters)}
         save_file(parameters, temporary, metadata=dict(sorted(stated.items())))
     if has_pickle:
         with replacing(folder / "params.pt") as temporary:
@@ -184,9 +185,10 @@ def _parameters(folder: Path) -> tuple[dict[str, Tensor], str | None]:
         ValueError,
     ) as error:
         raise InputError(f"{folder}: parameters cannot be read ({error}); copy it again") from error
-    if _SEAL in stated and stated[_SEAL] != _seal(parameters):
+    is_damaged = _HEAD in stated and not stated.keys() <= {_HEAD, _SEAL}  # one was the seal's
+    if is_damaged or stated.get(_SEAL, seal := _seal(parameters)) != seal:
         raise InputError(f"{safe} has changed since it was written; copy it again")
-    return parameters, stated.get("unembedding_sha256")
+    return parameters, stated.get(_HEAD)
 
 
 def _safe(path: Path) -> tuple[dict[str, Tensor], Mapping[str, str]]:

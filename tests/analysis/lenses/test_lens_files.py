@@ -170,13 +170,16 @@ def test_the_package_tuned_lens_reads_ours_and_we_read_its(gpt2, tmp_path):
     torch.testing.assert_close(found.logits(residual, 0), theirs(residual, 0), atol=1e-10, rtol=0)
 
 
-def test_a_flipped_bit_is_noticed(tmp_path):
+@pytest.mark.parametrize("places", [(-5,), (-5, "parameters_sha256")])
+def test_flipped_bits_are_noticed(tmp_path, places):
+    """The second of them makes the name of the hash another one."""
     model = AffineStream(n_layers=3)
     lens = drawn(model)
     lens.save(tmp_path, model_name="toy")
     path = tmp_path / "params.safetensors"
     content = bytearray(path.read_bytes())
-    content[-5] ^= 1
+    for place in places:
+        content[place if isinstance(place, int) else content.index(place.encode())] ^= 1
     path.write_bytes(content)
     with pytest.raises(InputError, match=r"params.safetensors has changed since it was written"):
         TunedLens.load(tmp_path, model)
