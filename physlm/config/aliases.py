@@ -36,7 +36,7 @@ def _n_values(content: bytes) -> int:
         if isinstance(event, yaml.CollectionEndEvent):
             anchor, n = open_nodes.pop()
         elif isinstance(event, yaml.AliasEvent):
-            anchor, n = None, sizes.get(event.anchor, 1)
+            anchor, n = None, sizes.get(str(event.anchor), 1)
         elif isinstance(event, yaml.ScalarEvent):
             anchor, n = event.anchor, 1
         else:
