@@ -1,5 +1,9 @@
 import json
+import os
+import platform
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -70,6 +74,18 @@ def test_a_failed_write_leaves_nothing(tmp_path, bios, monkeypatch):
     with pytest.raises(OSError, match="No space"):
         write_corpus(bios, tmp_path / "corpus", n_epochs=1, description={})
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_killed_processes_left_is_removed_and_a_living_one_is_left_alone(tmp_path, bios):
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    left = [
+        tmp_path / f".corpus.{platform.node()}.{n}.incomplete" for n in (gone.pid, os.getppid())
+    ]
+    for path in left:
+        path.mkdir()
+    folder = write_corpus(bios, tmp_path / "corpus", n_epochs=1, description={})
+    assert set(tmp_path.iterdir()) == {folder, left[1]}
 
 
 def test_more_epochs_than_exposures_are_refused(tmp_path, bios):
