@@ -1,11 +1,15 @@
 """Requests to stop a command before it runs anything: it ends in one line."""
 
+import os
 import signal
 import sys
+import threading
 from contextlib import suppress
+from types import FrameType
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _INTERRUPTED = 130  # exit status
+_LATER_SECONDS = 0.01
 
 
 def end_on_request() -> None:
@@ -19,9 +23,30 @@ def end_on_request() -> None:
             signal.signal(number, _end)
 
 
-def _end(*_: object) -> None:
-    for number in _SIGNALS:  # a second request does not interrupt the end
-        signal.signal(number, signal.SIG_IGN)
+def is_postponed(number: int, frame: FrameType | None) -> bool:
+    """Whether a request is sent again later, since an error raised now would be lost.
+
+    Python prints and drops an error in a finaliser (``__del__``).
+
+    Args:
+        number: Of the signal.
+        frame: What it has interrupted.
+    """
+    while frame is not None and frame.f_code.co_name != "__del__":
+        frame = frame.f_back
+    if frame is None:
+        return False
+    again = threading.Timer(_LATER_SECONDS, os.kill, (os.getpid(), number))
+    again.daemon = True
+    again.start()
+    return True
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    if is_postponed(number, frame):
+        return
+    for one in _SIGNALS:  # a second request does not interrupt the end
+        signal.signal(one, signal.SIG_IGN)
     with suppress(OSError, ValueError, AttributeError):  # nobody reads, or it is closed
         sys.stderr.write("interrupted: asked to stop; run the same command to resume\n")
         sys.stderr.flush()

@@ -12,12 +12,13 @@ from contextlib import contextmanager
 from dataclasses import replace
 from multiprocessing.connection import wait as wait_for
 from pathlib import Path
-from typing import Any
+from types import FrameType
 
 from rich.console import Console
 from rich.progress import track
 
 from physlm.config import RunConfig, register
+from physlm.early_end import is_postponed
 from physlm.errors import InterruptedRunError, KilledProcessError, RunInUseError
 from physlm.fork_server import begin_loading, process_context
 from physlm.messages import INTERRUPTED
@@ -193,5 +194,6 @@ def _workers(n_workers: int) -> Iterator[list[_Worker]]:
         multiprocessing.set_start_method(start_method, force=True)
 
 
-def _interrupt(*_: Any) -> None:
-    raise KeyboardInterrupt
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    if not is_postponed(number, frame):
+        raise KeyboardInterrupt

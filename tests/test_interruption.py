@@ -229,6 +229,27 @@ def test_a_command_that_has_begun_nothing_ends_in_one_line(number, capsys):
     )
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_request_in_a_finaliser_is_not_lost(number):
+    """Python prints and drops an error that is raised there."""
+
+    class Closed:
+        def __del__(self):
+            os.kill(os.getpid(), number)
+
+    reached = []
+
+    @stop_requests(at_once=True)
+    def train():
+        Closed()
+        time.sleep(10)
+        reached.append(1)
+
+    with pytest.raises(InterruptedRunError):
+        train()
+    assert reached == []
+
+
 @pytest.mark.parametrize(("name", "is_ours"), [("-m", True), ("a/physlm", True), ("b.py", False)])
 def test_only_our_commands_answer_requests_from_their_first_line_on(name, is_ours, monkeypatch):
     began = []
