@@ -4,12 +4,14 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Iterator
 from contextlib import suppress
 from types import FrameType
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _INTERRUPTED = 130  # exit status
 _LATER_SECONDS = 0.01
+_IMPORTING, _COMPOSING = "<frozen importlib", "load_configuration"
 
 
 def end_on_request() -> None:
@@ -32,9 +34,7 @@ def is_postponed(number: int, frame: FrameType | None) -> bool:
         number: Of the signal.
         frame: What it has interrupted.
     """
-    while frame is not None and frame.f_code.co_name != "__del__":
-        frame = frame.f_back
-    if frame is None:
+    if not any(name == "__del__" for _, name in _calls(frame)):
         return False
     again = threading.Timer(_LATER_SECONDS, os.kill, (os.getpid(), number))
     again.daemon = True
@@ -50,4 +50,15 @@ def _end(number: int, frame: FrameType | None) -> None:
     with suppress(OSError, ValueError, AttributeError):  # nobody reads, or it is closed
         sys.stderr.write("interrupted: asked to stop; run the same command to resume\n")
         sys.stderr.flush()
+    # An import, and Hydra's composing, may make another error of the one that is raised in them.
+    # Neither has written anything.
+    if any(file.startswith(_IMPORTING) or name == _COMPOSING for file, name in _calls(frame)):
+        os._exit(_INTERRUPTED)
     sys.exit(_INTERRUPTED)
+
+
+def _calls(frame: FrameType | None) -> Iterator[tuple[str, str]]:
+    """File and name of each function that is being called, the last one first."""
+    while frame is not None:
+        yield frame.f_code.co_filename, frame.f_code.co_name
+        frame = frame.f_back

@@ -1,5 +1,6 @@
 """However and whenever a run is killed, its end is the same, and it never looks like success."""
 
+import importlib
 import importlib.util
 import multiprocessing
 import os
@@ -227,6 +228,32 @@ def test_a_command_that_has_begun_nothing_ends_in_one_line(number, capsys):
     assert capsys.readouterr().err == (
         "interrupted: asked to stop; run the same command to resume\n"
     )
+
+
+def load_configuration():
+    """As the function of Hydra that composes."""
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def import_a_module():
+    importlib.import_module("stopping")
+
+
+@pytest.mark.parametrize("what", [load_configuration, import_a_module])
+def test_what_might_make_another_error_of_a_request_is_left_at_once(what, tmp_path, monkeypatch):
+    (tmp_path / "stopping.py").write_text("import os\nos.kill(os.getpid(), 15)\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    left = []
+    monkeypatch.setattr(os, "_exit", left.append)
+    before = {one: signal.getsignal(one) for one in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        end_on_request()
+        with pytest.raises(SystemExit):
+            what()
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
+    assert left == [130]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 import traceback
+import warnings
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -86,7 +87,9 @@ class Command:
         self.files = [tempfile.TemporaryFile("w+") for _ in range(2)]  # noqa: SIM115
         self.began = time.monotonic()
         sys.stdout.flush()
-        self.pid = os.fork()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # no thread of ours is needed there
+            self.pid = os.fork()
         if self.pid == 0:
             os._exit(_copy(words, folder, self.files, before, call or _main))
 

@@ -1,6 +1,7 @@
 """Each class of the campaign at a small size, without any violation."""
 
 import importlib
+import sys
 
 import pytest
 
@@ -10,6 +11,7 @@ SIZES = {"kills": 0.1, "mutations": 0.2, "inputs": 0.2, "disk": 0.2, "shared": 0
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("name", CLASSES)
 def test_nothing_is_lost_or_told_wrongly(name, tmp_path):
