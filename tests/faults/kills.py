@@ -143,7 +143,11 @@ def _kill_while_loading(counts: Counts, number: int, fraction: float) -> None:
     # It was faster than the signal, which Python no longer answers while it ends.
     is_refused = err.startswith("error: ") and process.returncode in {2, -number}
     is_right = process.returncode == INTERRUPTED
-    outcome = "survived" if (is_refused or is_right) and err.count("\n") == 1 else f"{process.returncode}: {err[-300:]}"
+    outcome = (
+        "survived"
+        if (is_refused or is_right) and err.count("\n") == 1
+        else f"{process.returncode}: {err[-300:]}"
+    )
     counts.note(outcome, time.monotonic() - began)
 
 
