@@ -5,9 +5,12 @@ The Python API is `run`, `load`, `score`, `generate`, `ask`, `logit_lens`, `resi
 """
 
 import importlib
+import os
+import sys
 from typing import TYPE_CHECKING, Any
 
 from physlm.caches import settle_caches
+from physlm.early_end import end_on_request
 
 if TYPE_CHECKING:
     from physlm.api import (
@@ -36,6 +39,11 @@ __all__ = [
 __version__ = "0.1.0"
 
 settle_caches()  # before any library looks for its own
+
+# Only of our commands, `python -m physlm.NAME` and `physlm`: loading them takes seconds, in which a
+# request to stop is answered as later on. An application that imports physlm keeps its own answer.
+if sys.argv[:1] == ["-m"] or os.path.basename((sys.argv or [""])[0]) == "physlm":  # noqa: PTH119
+    end_on_request()
 
 
 def __getattr__(name: str) -> Any:

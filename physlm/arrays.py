@@ -8,12 +8,24 @@ from pathlib import Path
 
 import numpy as np
 
+from physlm.archives import unpacked_bytes
 from physlm.atomic import replacing
 from physlm.errors import InputError
+from physlm.memory import require_memory
 
 Arrays = Mapping[str, np.ndarray]
 
-_DAMAGE = (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error)
+_DAMAGE = (
+    OSError,
+    ValueError,
+    EOFError,
+    KeyError,
+    MemoryError,  # an array may state any size
+    NotImplementedError,  # of a compression that Python lacks
+    RuntimeError,  # of an encrypted file
+    zipfile.BadZipFile,
+    zlib.error,
+)
 _REMEDY = "rescore=true measures it again"
 
 
@@ -63,6 +75,7 @@ def _read(path: Path) -> dict[str, np.ndarray]:
     if not path.is_file():
         raise InputError(f"{path} is missing; restore it, or {_REMEDY}")
     try:
+        require_memory({f"{path.name}, unpacked,": unpacked_bytes(path)})
         with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
     except _DAMAGE as error:

@@ -39,6 +39,6 @@ def read_frame(path: Path, expected: str | None = None) -> "pl.DataFrame":
         if expected is not None and sha256(path) != expected:
             raise InputError(f"{path} has changed since it was saved; {_REMEDY}")
         return pl.read_parquet(path)
-    except (OSError, pl.exceptions.PolarsError) as error:
+    except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"{path} cannot be read ({reason}); {_REMEDY}") from error

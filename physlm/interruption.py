@@ -3,7 +3,9 @@
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from types import FrameType
 
+from physlm.early_end import is_postponed
 from physlm.errors import InterruptedRunError
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -26,9 +28,11 @@ class StopRequests:
             for number in _SIGNALS:
                 signal.signal(number, self._note)
 
-    def _note(self, number: int, _: object) -> None:
+    def _note(self, number: int, frame: FrameType | None) -> None:
         self.was_requested = True
         if number not in self._only_noted:
+            if is_postponed(number, frame):
+                return
             raise KeyboardInterrupt
         self._only_noted.discard(signal.Signals(number))
 

@@ -1,6 +1,7 @@
 """The outcome of a run or of several, and whether they were complete before."""
 
 import hashlib
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,7 +87,9 @@ def settled_outcome(config: RunConfig, directory: RunDirectory) -> Outcome | Non
     if outcome is None or not outcome.was_done:
         return None
     is_diverged = outcome.record.status == "diverged"
-    return outcome if is_diverged or not undrawn(config.eval, outcome.record, directory) else None
+    is_fixed = not os.access(directory.path, os.W_OK)  # no figure can be drawn there
+    is_drawn = is_diverged or is_fixed or not undrawn(config.eval, outcome.record, directory)
+    return outcome if is_drawn else None
 
 
 def settled_replication(config: RunConfig) -> Replication | None:

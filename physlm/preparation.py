@@ -25,6 +25,8 @@ from physlm.train.cpu import use_processor
 from physlm.train.trainer import Precision
 from physlm.weights import kept_weights, load_weights
 
+_MOST_DOCUMENTS = 2**62  # of all exposures
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
@@ -75,6 +77,7 @@ def prepare(config: RunConfig, *, is_started: bool = False) -> Prepared:
         corpus, config.data.seq_len, config.trainer.batch_size, packing=config.data.packing
     )
     n_tokens = batches.n_tokens()
+    _require_countable(config, corpus)
     _require_steps(config, n_tokens)
     facts = facts_of(config, world.model, device)
     n_trained = facts["parameters"]["total"]
@@ -127,6 +130,7 @@ def build_world(config: RunConfig, *, is_started: bool = False) -> World:
     device, runtime, parent = config.runtime.resolved_device(), config.runtime, config.parent
     use_processor(runtime.n_threads, runtime.n_devices)
     with refused_values():
+        _require_room(config, _architecture(config), vocabulary_size=0)  # building takes longer
         *earlier, corpus = corpora_of(config)
         model = model_of(config, _vocabulary_size(config, corpus))
         if is_started and parent is not None:
@@ -261,6 +265,15 @@ def _require_room(config: RunConfig, architecture: ModelConfig, vocabulary_size:
     require_memory(parts)
 
 
+def _require_countable(config: RunConfig, corpus: Corpus) -> None:
+    """Positions in the corpus count documents in 64 bits."""
+    if corpus.n_documents * corpus.n_epochs > _MOST_DOCUMENTS:
+        raise InputError(
+            f"data.exposures={config.data.exposures} of {corpus.n_documents} documents; must be "
+            f"at most {_MOST_DOCUMENTS} documents in all, lower one of them"
+        )
+
+
 def _require_steps(config: RunConfig, n_tokens: float) -> None:
     """Training fills at least one batch, and is longer than its warm-up and evaluation interval."""
     n_windows = math.ceil(n_tokens / config.data.seq_len)
@@ -273,5 +286,6 @@ def _require_steps(config: RunConfig, n_tokens: float) -> None:
         )
     n_steps = math.ceil(n_windows / config.trainer.batch_size)
     with refused_values():
+        config.runtime.require_room(n_steps, config.trainer.batch_size * config.data.seq_len)
         config.optim.require_end_of_warmup(n_steps)
         config.runtime.require_measurements(n_steps)

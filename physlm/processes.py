@@ -3,21 +3,25 @@
 import multiprocessing
 import os
 import signal
+import threading
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import replace
+from multiprocessing.connection import wait as wait_for
 from pathlib import Path
-from typing import Any
+from types import FrameType
 
 from rich.console import Console
 from rich.progress import track
 
 from physlm.config import RunConfig, register
+from physlm.early_end import is_postponed
 from physlm.errors import InterruptedRunError, KilledProcessError, RunInUseError
 from physlm.fork_server import begin_loading, process_context
+from physlm.messages import INTERRUPTED
 from physlm.outcome import Outcome
 from physlm.pipeline import execute
 from physlm.preparation import prepare
@@ -135,7 +139,12 @@ def _as_completed(
 
 def _execute(point: RunConfig) -> Outcome | None:
     is_distributed = point.runtime.n_devices * point.runtime.n_nodes > 1
-    return execute(point, RunDirectory(point.run_dir), waits=is_distributed)
+    try:
+        return execute(point, RunDirectory(point.run_dir), waits=is_distributed)
+    finally:
+        parent = multiprocessing.parent_process()
+        if parent is not None and not parent.is_alive():  # nobody takes the outcome
+            os._exit(INTERRUPTED)
 
 
 def _begin(environment: Mapping[str, str]) -> None:
@@ -148,6 +157,18 @@ def _begin(environment: Mapping[str, str]) -> None:
     os.environ.update(environment)
     outlive_readers()
     register()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """Ask this process to stop when the first one has ended, however: its run is saved first.
+
+    It would train on, and keep its run from the same command.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait_for([parent.sentinel])
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 @contextmanager
@@ -173,5 +194,6 @@ def _workers(n_workers: int) -> Iterator[list[_Worker]]:
         multiprocessing.set_start_method(start_method, force=True)
 
 
-def _interrupt(*_: Any) -> None:
-    raise KeyboardInterrupt
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    if not is_postponed(number, frame):
+        raise KeyboardInterrupt

@@ -124,7 +124,12 @@ def curves_of(directory: RunDirectory) -> list[dict[str, float]]:
         InputError: If a line is corrupt.
     """
     rows = read_curves(directory.metrics) if directory.metrics.exists() else []
-    return [row for row in rows if "train/tokens" in row or "curve/tokens" in row]
+    return [row for row in rows if is_of_a_curve(row)]
+
+
+def is_of_a_curve(row: Mapping[str, float]) -> bool:
+    """Whether a row was logged in training, rather than at its end."""
+    return "train/tokens" in row or "curve/tokens" in row
 
 
 def _config(record: RunRecord) -> dict[str, Any]:

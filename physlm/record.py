@@ -162,7 +162,7 @@ def read_record(path: Path) -> RunRecord:
         version = content["schema_version"]
         if version == SCHEMA_VERSION:
             return _parsed(content)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(
             f"{path} is not a record ({type(error).__name__}: {error}); "
             "delete it to run this point again"
@@ -176,10 +176,58 @@ def read_record(path: Path) -> RunRecord:
 def _parsed(content: dict[str, Any]) -> RunRecord:
     if content.pop("seal") != _seal(content):
         raise ValueError("a value was changed after it was written")
-    if not isinstance(content["config"], dict):
-        raise TypeError("config is not a mapping")
     metrics = tuple(Metric(**metric) for metric in content.pop("metrics"))
-    return RunRecord(**content, metrics=metrics)
+    record = RunRecord(**content, metrics=metrics)
+    _require_types(record)
+    return record
+
+
+# The seal shows that a record is as it was written, not that physlm has written it.
+_NUMBER = (int, float)
+_NONE = type(None)
+_TYPES: dict[str, type | tuple[type, ...]] = {
+    **dict.fromkeys(("run_id", "experiment", "status", "device", "published_of"), str),
+    **dict.fromkeys(("steps", "tokens", "n_replicas"), int),
+    **dict.fromkeys(("exposures", "wall_seconds", "tokens_per_second"), _NUMBER),
+    **dict.fromkeys(("config", "software", "corpus", "scoring_software"), dict),
+    "is_compiled": (bool, _NONE),
+    "data_wait_fraction": (*_NUMBER, _NONE),
+    "stopped_at_step": (int, _NONE),
+    "changed": (dict, _NONE),
+}
+_TYPES_OF_VALUES: dict[str, type | tuple[type, ...]] = {
+    "parameters": int,
+    "published": _NUMBER,
+    "scorers": int,
+    "arrays": str,
+    "errors": str,
+    "sha256": str,
+}
+_STATUSES = ("finished", "diverged", "trained")
+
+
+def _require_types(record: RunRecord) -> None:
+    """Require values of the types that the fields state.
+
+    Raises:
+        TypeError: Naming the field.
+        ValueError: If the status is unknown.
+    """
+    for name, kind in _TYPES.items():
+        if not isinstance(getattr(record, name), kind):
+            raise TypeError(f"{name} is {_shown(getattr(record, name))}")
+    for name, kind in _TYPES_OF_VALUES.items():
+        found = getattr(record, name)
+        if not isinstance(found, dict) or not all(isinstance(v, kind) for v in found.values()):
+            raise TypeError(f"{name} is {_shown(found)}")
+    if record.status not in _STATUSES:
+        raise ValueError(f"status is {_shown(record.status)}")
+    if not isinstance(record.corpus.get("fingerprint"), str):
+        raise TypeError(f"corpus is {_shown(record.corpus)}")
+
+
+def _shown(value: object) -> str:
+    return repr(value)[:60]
 
 
 def _seal(content: Mapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import yaml
 from filelock import FileLock, Timeout
 
-from physlm.atomic import write_text
+from physlm.atomic import remove_leftovers, write_text
 from physlm.errors import InputError, RunInUseError, refused_values
 from physlm.record import RunRecord, read_record
 from physlm.science import SCIENCE, flatten
@@ -57,18 +57,25 @@ class RunDirectory:
             waits: Whether to wait, with a message, for another process that works on this run.
 
         Raises:
+            InputError: If the directory cannot be made or written.
             RunInUseError: If another process is working on this run, and ``waits`` is false.
         """
-        self.path.mkdir(parents=True, exist_ok=True)
         lock = FileLock(self.path / "lock")
         try:
+            self.path.mkdir(parents=True, exist_ok=True)
             lock.acquire(timeout=0)
         except Timeout:
             if not waits:
                 raise RunInUseError(self.path) from None
             tell(f"{self.path} is in use by another process; waiting for it")
             lock.acquire()
+        except OSError as error:
+            raise InputError(
+                f"{self.path} cannot be written ({error.strerror or error}); choose another folder "
+                "by runs_dir, or make this one writable"
+            ) from error
         try:
+            remove_leftovers(self.path)
             yield
         finally:
             lock.release()
@@ -222,32 +229,45 @@ def read_curves(path: Path) -> list[dict[str, float]]:
     """The rows of a ``metrics.jsonl``; a last line cut short by a crash is left out.
 
     Raises:
-        InputError: If any other line is not a row.
+        InputError: If any other line is not a row of numbers.
     """
-    lines = path.read_text(encoding="utf-8").splitlines()
+    lines = path.read_bytes().splitlines()
     rows = _all_rows(lines)
     if rows is not None:
         return rows
     rows = []
     for number, line in enumerate(lines, start=1):
-        try:
-            row = json.loads(line)
+        row = _row(line)
+        if row is not None:
             rows.append({"step": row.pop("step"), **row})
-        except (json.JSONDecodeError, KeyError, AttributeError) as error:
-            if number == len(lines):
-                break
-            raise InputError(f"{path} line {number} is corrupt; delete that line") from error
+        elif number < len(lines):
+            raise InputError(f"{path} line {number} is corrupt; delete that line")
     return rows
 
 
-def _all_rows(lines: Sequence[str]) -> list[dict[str, float]] | None:
+def _row(line: bytes) -> dict[str, float] | None:
+    """The row of one line, if it is sound."""
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError):  # also bytes that are not UTF-8, and very long numbers
+        return None
+    return found if _is_row(found) else None
+
+
+def _is_row(found: object) -> bool:
+    """Whether a value is a row: numbers by name, with the step among them."""
+    if type(found) is not dict or type(found.get("step")) is not int:
+        return False
+    return all(type(value) is float or type(value) is int for value in found.values())
+
+
+def _all_rows(lines: Sequence[bytes]) -> list[dict[str, float]] | None:
     """The rows of lines that are all sound, in half the time of line by line; None of others."""
     try:
-        rows = json.loads(f"[{','.join(lines)}]")
-    except json.JSONDecodeError:
+        rows = json.loads(b"[" + b",".join(lines) + b"]")
+    except (ValueError, RecursionError):
         return None
-    is_sound = len(rows) == len(lines) and all(type(r) is dict and "step" in r for r in rows)
-    return rows if is_sound else None
+    return rows if len(rows) == len(lines) and all(map(_is_row, rows)) else None
 
 
 LOSS = "train/loss_nats"

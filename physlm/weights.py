@@ -88,7 +88,13 @@ def load_weights(model: nn.Module, weights: Weights, *, seq_len: int) -> None:
     try:
         weights.origin.require(_origin(weights.path), weights.path)
         load_model(model, weights.path)
-    except (RuntimeError, SafetensorError) as error:
+    except (
+        AttributeError,
+        RuntimeError,
+        SafetensorError,
+        UnicodeError,
+        json.JSONDecodeError,
+    ) as error:
         raise InputError(
             f"{weights.path} are not weights of this model with data.seq_len={seq_len} "
             f"({str(error).splitlines()[-1].strip()})"

@@ -1,5 +1,8 @@
 """Arrays beside a record: read again as they were, or refused in one line."""
 
+import io
+import zipfile
+
 import numpy as np
 import pytest
 
@@ -85,3 +88,21 @@ def test_objects_are_never_unpickled(path):
         read_arrays(path, digests)
     with pytest.raises(ValueError, match="Object arrays cannot be saved"):
         keep_arrays({"a": {"b": np.array([print], dtype=object)}}, path)
+
+
+@pytest.mark.parametrize("shape", [(2**40,), (2**62,)])
+def test_arrays_that_state_a_size_beyond_memory_are_refused(path, shape):
+    buffer = io.BytesIO()
+    header = {"descr": "<f8", "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(buffer, header)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("attention/means.npy", buffer.getvalue())
+    with pytest.raises(InputError, match=r"arrays.npz cannot be read"):
+        read_arrays(path, {"attention": "0"})
+
+
+def test_a_file_that_unpacks_to_more_than_memory_is_refused_unread(path, monkeypatch):
+    digests = kept(ARRAYS, path)
+    monkeypatch.setattr("physlm.memory.memory_bytes", lambda: 100)
+    with pytest.raises(InputError, match=r"arrays.npz, unpacked, takes .* rescore=true"):
+        read_arrays(path, digests)

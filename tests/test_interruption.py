@@ -1,14 +1,25 @@
 """However and whenever a run is killed, its end is the same, and it never looks like success."""
 
+import importlib
+import importlib.util
+import multiprocessing
 import os
 import random
 import signal
 import subprocess
 import sys
+import threading
 import time
+from types import SimpleNamespace
 
 import pytest
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra.errors import ConfigCompositionException
 
+import physlm
+from physlm import processes
+from physlm.config import composed
+from physlm.early_end import end_on_request
 from physlm.errors import InterruptedRunError
 from physlm.interruption import stop_requests
 from physlm.record import read_record
@@ -200,3 +211,104 @@ def test_outside_training_a_request_stops_at_once_and_in_it_the_second(number):
             stop(at_once)
     assert reached == [True]
     assert signal.getsignal(number) is before
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_command_that_has_begun_nothing_ends_in_one_line(number, capsys):
+    before = {one: signal.getsignal(one) for one in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        end_on_request()
+        with pytest.raises(SystemExit) as ended:
+            os.kill(os.getpid(), number)
+        assert signal.getsignal(number) is signal.SIG_IGN  # a second one does not interrupt the end
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
+    assert ended.value.code == 130
+    assert capsys.readouterr().err == (
+        "interrupted: asked to stop; run the same command to resume\n"
+    )
+
+
+def load_configuration():
+    """As the function of Hydra that composes."""
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def import_a_module():
+    importlib.import_module("stopping")
+
+
+@pytest.mark.parametrize("what", [load_configuration, import_a_module])
+def test_what_might_make_another_error_of_a_request_is_left_at_once(what, tmp_path, monkeypatch):
+    (tmp_path / "stopping.py").write_text("import os\nos.kill(os.getpid(), 15)\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    left = []
+    monkeypatch.setattr(os, "_exit", left.append)
+    before = {one: signal.getsignal(one) for one in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        end_on_request()
+        with pytest.raises(SystemExit):
+            what()
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
+    assert left == [130]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_request_in_a_finaliser_is_not_lost(number):
+    """Python prints and drops an error that is raised there."""
+
+    class Closed:
+        def __del__(self):
+            os.kill(os.getpid(), number)
+
+    reached = []
+
+    @stop_requests(at_once=True)
+    def train():
+        Closed()
+        time.sleep(10)
+        reached.append(1)
+
+    with pytest.raises(InterruptedRunError):
+        train()
+    assert reached == []
+
+
+@pytest.mark.parametrize(("name", "is_ours"), [("-m", True), ("a/physlm", True), ("b.py", False)])
+def test_only_our_commands_answer_requests_from_their_first_line_on(name, is_ours, monkeypatch):
+    began = []
+    monkeypatch.setattr("physlm.early_end.end_on_request", lambda: began.append(1))
+    monkeypatch.setattr(sys, "argv", [name])
+    spec = importlib.util.spec_from_file_location("again", physlm.__file__)
+    spec.loader.exec_module(importlib.util.module_from_spec(spec))
+    assert bool(began) == is_ours
+
+
+def test_a_request_that_hydra_wraps_stays_one(monkeypatch):
+    def compose(*_, **__):
+        try:
+            sys.exit(130)
+        except SystemExit as error:
+            raise ConfigCompositionException from error
+
+    monkeypatch.setattr(ConfigLoaderImpl, "load_configuration", compose)
+    with pytest.raises(SystemExit):
+        composed(("seed=12345",))
+
+
+def test_a_process_of_a_sweep_is_asked_to_stop_when_the_first_one_has_ended(monkeypatch):
+    reader, writer = os.pipe()
+    monkeypatch.setattr(multiprocessing, "parent_process", lambda: SimpleNamespace(sentinel=reader))
+
+    @stop_requests(at_once=True)
+    def train():
+        threading.Thread(target=processes._end_with_parent, daemon=True).start()
+        time.sleep(0.05)  # it waits as long as the first process lives
+        os.close(writer)
+        time.sleep(10)
+
+    with pytest.raises(InterruptedRunError):
+        train()

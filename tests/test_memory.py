@@ -14,7 +14,7 @@ from physlm.data.people.bior import BiorConfig
 from physlm.data.people.bios import BiosConfig
 from physlm.memory import memory_bytes, require_memory
 from physlm.models.architecture import DecoderConfig, EncoderConfig
-from physlm.preparation import corpus_of, model_of
+from physlm.preparation import corpus_of, model_of, prepare
 
 HUGE = 10**12
 SMALL = [
@@ -136,3 +136,33 @@ def test_what_the_papers_used_can_be_composed_here(name):
     assert config.run_id
     if name == "cfg_learn":
         assert corpus_of(config).n_documents
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["runtime.n_threads=1000000"], "n_threads=1000000; must be from 1 to 1024"),
+        (["runtime.n_cores=1000000"], "n_cores=1000000; must be from 1 to 1024"),
+        (["runtime.n_devices=1000000"], "n_devices=1000000; must be from 1 to 1024"),
+        (["runtime.n_nodes=1000000"], "n_nodes=1000000; must be from 1 to 1024"),
+        (["model.expert_capacity=-1"], "expert_capacity=-1.0; must be at least 1"),
+    ],
+)
+def test_more_of_a_machine_than_any_has_is_refused(words, message):
+    assert refused(lambda: composed((*SMALL, *words)), message) < MOST
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ["runtime.steps_per_chunk=9223372036854775807", "data.exposures=1000000000"],
+            "runtime.steps_per_chunk=9223372036854775807 takes",
+        ),
+        (["data.exposures=9223372036854775807"], "data.exposures=9223372036854775807 of 20 doc"),
+        (["data.seq_len=10000000000", "data.n_people=10000000"], "of seq_len=10000000000 takes"),
+    ],
+)
+def test_a_training_that_cannot_be_held_or_counted_is_refused(words, message):
+    """The last before its world is built, which would take seconds."""
+    assert refused(lambda: prepare(composed((*SMALL, *words))), message) < MOST

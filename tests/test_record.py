@@ -178,3 +178,27 @@ def test_a_second_process_is_kept_out_and_a_killed_one_keeps_nobody_out(tmp_path
 def test_flattened_keys_are_what_one_types():
     nested = {"seed": 1, "data": {"n_people": 2, "sets": {"a": []}}}
     assert flatten(nested) == {"seed": 1, "data.n_people": 2, "data.sets.a": []}
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"steps": "many"}, "steps is 'many'"),
+        ({"config": 3}, "config is 3"),
+        ({"sha256": {"model.safetensors": 1}}, "sha256 is"),
+        ({"parameters": [1]}, r"parameters is \[1\]"),
+        ({"corpus": {}}, "corpus is"),
+        ({"status": "done"}, "status is 'done'"),
+    ],
+)
+def test_values_of_other_types_are_refused_whoever_sealed_them(changes, said, tmp_path):
+    directory = RunDirectory(tmp_path)
+    directory.write_record(make_record(**changes))
+    with pytest.raises(InputError, match=f"record.json is not a record.*{said}"):
+        directory.read_record()
+
+
+def test_a_record_of_endless_depth_is_refused(tmp_path):
+    (tmp_path / "record.json").write_text("[" * 100_000)
+    with pytest.raises(InputError, match="is not a record"):
+        read_record(tmp_path / "record.json")

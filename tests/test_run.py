@@ -1,5 +1,6 @@
 """The command line as a user meets it: a process, its output and its exit status."""
 
+import os
 import random
 import shutil
 import signal
@@ -70,6 +71,25 @@ def test_a_finished_run_is_skipped_and_force_runs_it_again(finished):
     forced = called(*SMALL, "force=true", cwd=folder, check=0)
     assert "finished before" not in forced.stdout
     assert path.stat().st_mtime_ns > before
+
+
+def test_final_metrics_stand_once_in_the_curves_however_often_they_are_measured(finished, tmp_path):
+    folder, done = finished
+    copy = shutil.copytree(folder, tmp_path / "copy")
+    called(*SMALL, "rescore=true", cwd=copy, check=0)
+    rows = read_curves(record_path(done, copy).with_name("metrics.jsonl"))
+    assert rows == read_curves(record_path(done, folder).with_name("metrics.jsonl"))
+
+
+def test_a_finished_run_that_may_only_be_read_is_shown(finished, tmp_path, monkeypatch):
+    """Its figure, which is missing, cannot be drawn."""
+    folder, done = finished
+    copy = shutil.copytree(folder, tmp_path / "copy")
+    figure = record_path(done, copy).with_name("figure.png")
+    figure.unlink()
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    assert "finished before" in called(*SMALL, cwd=copy, check=0).stdout
+    assert not figure.exists()
 
 
 def test_a_forced_run_that_cannot_start_deletes_nothing(finished, command, tmp_path):

@@ -1,8 +1,8 @@
 """The site of the documentation: the repository's pages, at the addresses that their links expect.
 
 Pages of `docs/` stand at the root of the site, all other files of the repository at their own path:
-the experiments, CONTRIBUTING.md, CHANGELOG.md, and every file that a page links to. The reference
-of the configuration and the tables of claims are made when the site is built.
+the experiments, CONTRIBUTING.md, CHANGELOG.md, SECURITY.md, and every file that a page links to.
+The reference of the configuration and the tables of claims are made when the site is built.
 """
 
 import os
@@ -19,7 +19,7 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).resolve().parents[2]
-INCLUDED = [ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]
+INCLUDED = [ROOT / name for name in ("CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md")]
 REFERENCE = keys.pages() | options.pages()
 
 _LINK = re.compile(r"(?<=\]\()(?!https?:|#)([^)#\s]+)")

@@ -17,6 +17,7 @@ from hydra.plugins.config_source import ConfigResult, ConfigSource
 from omegaconf import Container, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from physlm.config.aliases import require_bounded
 from physlm.config.refusals import refusal
 from physlm.config.scale import Scale, chosen_scale, scale_named
 from physlm.config.words import as_meant
@@ -133,7 +134,15 @@ class ScaledConfigLoader(ConfigLoaderImpl):
         words = as_meant(overrides)
         try:
             found = super().load_configuration(config_name, words, *args, **options)
+        except InputError:
+            raise
+        except ValueError as error:  # of Python, about a number of thousands of digits
+            longest = max(words, key=len)
+            raise InputError(
+                f"{longest[:60]}...: {len(longest)} characters cannot be read; shorten this value"
+            ) from error
         except (HydraException, OmegaConfBaseException, AssertionError) as error:
+            _raise_requests(error)
             raise refusal(error, words, lambda: groups_of(self)) from error
         if found.get("scale", scale) != scale:
             raise InputError(
@@ -197,6 +206,15 @@ def option_names(group: str) -> frozenset[str]:
     return frozenset(content[_OPTIONS])
 
 
+def _raise_requests(error: BaseException) -> None:
+    """Raise a request to stop, in whatever Hydra and OmegaConf have wrapped it."""
+    found: BaseException | None = error
+    while found is not None:
+        if isinstance(found, KeyboardInterrupt | SystemExit):
+            raise found from None
+        found = found.__cause__ or found.__context__
+
+
 def _split(config_path: str) -> tuple[str, str]:
     """The group of a configuration, and its name in the group."""
     group, _, name = config_path.removesuffix(".yaml").rpartition("/")
@@ -212,6 +230,7 @@ def _may_have_options(path: Path) -> bool:
 @cache
 def _read(path: Path) -> tuple[Mapping[str, str | None], Any]:
     """Header and plain content of a file, read once a process."""
+    require_bounded(path)
     found = FileConfigSource("", str(path.parent)).load_config(path.name)
     return found.header, OmegaConf.to_container(found.config)
 

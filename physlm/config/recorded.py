@@ -37,7 +37,16 @@ def recorded(run_dir: Path) -> RunConfig:
     record = read_record(run_dir / "record.json")
     try:
         config = _described(copy.deepcopy(record.config), run_dir.parent)
-    except (KeyError, OmegaConfBaseException) as error:
+    except InputError:
+        raise
+    except (
+        AttributeError,
+        LookupError,
+        RecursionError,
+        TypeError,
+        ValueError,
+        OmegaConfBaseException,
+    ) as error:
         raise InputError(
             f"run {record.run_id} is of another version of physlm ({error}); run it again"
         ) from error

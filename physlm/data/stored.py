@@ -13,6 +13,7 @@ from physlm.errors import InputError
 
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
+DTYPES = ("<u2", "<u4")  # of tokens
 FILES = ("documents.parquet", "tokens.bin", "index.npy", "vocabulary.json")
 
 
@@ -40,20 +41,43 @@ def read_corpus(folder: Path | str) -> StoredCorpus:
     folder = Path(folder)
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        hashes, dtype = manifest["sha256"], np.dtype(manifest["dtype"])
+        hashes, dtype = dict(manifest["sha256"]), manifest["dtype"]
         version = manifest["format_version"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(f"{folder} is not a corpus ({error}); generate it again") from error
     if version != FORMAT_VERSION:
         raise InputError(
             f"{folder}: format_version={version}; must be {FORMAT_VERSION}, so generate it again"
         )
+    if dtype not in DTYPES:  # any other, such as O, might read memory that is not ours
+        raise InputError(
+            f"{folder}: dtype={str(dtype)[:20]}; must be {' or '.join(DTYPES)}; generate it again"
+        )
     for name in {*FILES, *hashes}:
         path = folder / name
+        if path.parent != folder:
+            raise InputError(f"{folder} lists {name}, which is not in it; generate it again")
         if not path.is_file() or sha256_of(path) != hashes.get(name):
             raise InputError(f"{path} is missing, truncated or changed; generate the corpus again")
-    starts = np.load(folder / "index.npy", allow_pickle=False)
-    return StoredCorpus(manifest, np.memmap(folder / "tokens.bin", dtype=dtype, mode="r"), starts)
+    try:
+        starts = np.load(folder / "index.npy", mmap_mode="r", allow_pickle=False)
+        tokens = np.memmap(folder / "tokens.bin", dtype=dtype, mode="r")
+        _require_documents(starts, len(tokens))
+    except (ValueError, EOFError, AttributeError, TypeError) as error:
+        raise InputError(f"{folder} is not a corpus ({error}); generate it again") from error
+    return StoredCorpus(manifest, tokens, np.array(starts))
+
+
+def _require_documents(starts: np.ndarray, n_tokens: int) -> None:
+    """Require that documents follow each other from the first token to the last.
+
+    Raises:
+        ValueError: If they do not.
+    """
+    if starts.dtype != np.int64 or starts.ndim != 1 or len(starts) < 2:
+        raise ValueError("index.npy is no list of whole numbers")
+    if starts[0] != 0 or starts[-1] != n_tokens or (np.diff(starts) <= 0).any():
+        raise ValueError("index.npy does not fit tokens.bin")
 
 
 def sha256_of(path: Path) -> str:

@@ -119,6 +119,10 @@ def check_experts(config: "DecoderConfig") -> None:
             f"n_active_experts={config.n_active_experts}; must be from 1 to "
             f"n_experts={config.n_experts}"
         )
+    for name in ("expert_capacity", "load_balance"):
+        least = 0 if name == "load_balance" else 1
+        if not least <= getattr(config, name) < math.inf:
+            raise ValueError(f"{name}={getattr(config, name)}; must be at least {least}")
     if config.n_experts == 1:
         return
     if config.mlp is MlpKind.none:
@@ -130,10 +134,6 @@ def check_experts(config: "DecoderConfig") -> None:
             f"n_experts={config.n_experts} does not divide the {config.d_hidden} hidden units "
             "(mlp_ratio x d_model), which are split evenly between experts; change one of them"
         )
-    for name in ("expert_capacity", "load_balance"):
-        least = 0 if name == "load_balance" else 1
-        if not least <= getattr(config, name) < math.inf:
-            raise ValueError(f"{name}={getattr(config, name)}; must be at least {least}")
 
 
 def _is_whole(x: float) -> bool:

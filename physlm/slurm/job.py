@@ -6,10 +6,8 @@ knows nothing of the others.
 
 import os
 import runpy
-import signal
 import sys
 from pathlib import Path
-from typing import Any, NoReturn
 
 from physlm.slurm.folder import JobFolder, array_index
 
@@ -19,7 +17,6 @@ _OF_DISTRIBUTED_RUNS = ("SLURM_PROCID", "SLURM_LOCALID", "SLURM_NODEID", "SLURM_
 
 def main() -> None:
     """Run the program of the job with the arguments of this process's run."""
-    signal.signal(signal.SIGTERM, _stop)  # until the run listens itself
     work = JobFolder(Path(sys.argv[1])).work()
     runs = work.jobs[array_index()]
     own = runs[0]
@@ -36,10 +33,6 @@ def main() -> None:
         runpy.run_module(rest[0], run_name="__main__", alter_sys=True)
     else:
         runpy.run_path(kind, run_name="__main__")
-
-
-def _stop(*_: Any) -> NoReturn:
-    sys.exit(130)  # a requested stop; nothing has begun
 
 
 if __name__ == "__main__":

@@ -16,7 +16,8 @@ import torch
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.strategies import FSDPStrategy, Strategy
 
-from physlm.errors import DivergedError, InputError
+from physlm.archives import is_sound
+from physlm.errors import DivergedError, InputError, InterruptedRunError
 from physlm.interruption import StopRequests, stop_requests
 from physlm.models.compiler_cache import remove_unfinished
 from physlm.models.language_model import LanguageModel
@@ -32,6 +33,7 @@ from physlm.train.ranks import Ranks
 from physlm.train.runtime import ParallelStrategyName, RuntimeConfig, is_main_process
 from physlm.train.schedule import OptimConfig
 from physlm.train.trainer import Precision, TrainerConfig
+from physlm.watching import reason
 
 T = TypeVar("T")
 
@@ -125,7 +127,8 @@ def fit(
             **settings,
         )
         try:
-            lightning_trainer.fit(module, ckpt_path=checkpoint, weights_only=True)
+            with _resuming(checkpoint, module):
+                lightning_trainer.fit(module, ckpt_path=checkpoint, weights_only=True)
         except DivergedError as error:
             return Trained(whole, module.progress, diverged_at=error.step)
         finally:
@@ -134,6 +137,26 @@ def fit(
             lightning_trainer.save_checkpoint(directory.checkpoint)
             _fill(whole, directory.checkpoint)
     return Trained(whole, module.progress)
+
+
+@contextmanager
+def _resuming(checkpoint: Path | None, module: TrainingModule) -> Iterator[None]:
+    """A context in which a checkpoint that does not fit the run is an error of the input.
+
+    Raises:
+        InputError: For every error of its content, before the first step.
+    """
+    try:
+        yield
+    except (DivergedError, InputError, InterruptedRunError, torch.OutOfMemoryError):
+        raise
+    except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        if checkpoint is None or module.is_started:
+            raise
+        raise InputError(
+            f"{checkpoint} does not fit this run ({type(error).__name__}: {reason(error)[:200]}); "
+            "delete it to train from the start"
+        ) from error
 
 
 def _callbacks(
@@ -191,15 +214,14 @@ def from_checkpoint(path: Path, read: Callable[[Any], T], default: T) -> T:
     if not path.exists():
         return default
     try:
-        with zipfile.ZipFile(path) as archive:  # torch does not verify checksums
-            is_whole = archive.testzip() is None
-        if is_whole:
+        if is_sound(path):
             return read(torch.load(path, map_location="cpu", weights_only=True, mmap=True))
     except (
         AttributeError,
         EOFError,
         LookupError,
         OSError,
+        OverflowError,
         RuntimeError,
         TypeError,
         ValueError,

@@ -127,6 +127,7 @@ class TrainingModule(lightning.LightningModule):
         self.label: Callable[[str], AbstractContextManager[Any]] = nullcontext
         self.progress = Progress()
         self.loss_nats = math.nan
+        self.is_started = False  # once a checkpoint, if any, is loaded
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """AdamW; fused, except under fp16, whose gradient scaler must see gradients first."""
@@ -149,6 +150,7 @@ class TrainingModule(lightning.LightningModule):
 
     def on_train_start(self) -> None:
         """Build the compiled step, once a checkpoint's weights and optimizer state are loaded."""
+        self.is_started = True
         self.optimizer = self.optimizers(use_pl_optimizer=self.is_managed)
         self.clipped = list(self.objective.parameters())
         n_ranks = self.trainer.world_size

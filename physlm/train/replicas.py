@@ -17,7 +17,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from physlm.atomic import replacing
+from physlm.atomic import remove_leftovers, replacing
 from physlm.data.windows import IGNORED
 from physlm.errors import InputError, InterruptedRunError
 from physlm.interruption import StopRequests, stop_requests
@@ -100,6 +100,11 @@ def fit_replicas(
 def saved_replicas(checkpoint: Path) -> dict[str, int]:
     """The steps taken by each replica of an interrupted group, by run id.
 
+    What killed processes left beside the checkpoint is removed.
+
+    Args:
+        checkpoint: Of a group whose runs are all locked by this process.
+
     Raises:
         InputError: If the file is damaged or not a checkpoint of physlm.
     """
@@ -108,6 +113,7 @@ def saved_replicas(checkpoint: Path) -> dict[str, int]:
         steps = [int(done["steps"]) for done in saved["progress"]]
         return dict(zip(saved["run_ids"], steps, strict=True))
 
+    remove_leftovers(checkpoint.parent)
     return from_checkpoint(checkpoint, read, {})
 
 

@@ -7,12 +7,14 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from physlm.errors import InputError
+from physlm.memory import require_memory
 from physlm.schema import Schema
 
 if TYPE_CHECKING:
     from physlm.train.batches import Batches
     from physlm.train.trainer import TrainerConfig
 
+_MOST = 1024  # devices, machines, threads and cores: far more end the process without a word
 _LEAST_TOKENS = 256  # of a part; below, processes wait for each other longer than they compute
 
 # Rank of this process in a distributed run, as torchrun, Lightning, Slurm and LSF set it.
@@ -63,11 +65,15 @@ class RuntimeConfig(Schema):
                 "leave one out"
             )
         for name in ("n_devices", "n_nodes"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}={getattr(self, name)}; must be at least 1")
-        for name in ("n_threads", "n_cores", "steps_per_chunk"):
-            if getattr(self, name) is not None and getattr(self, name) < 1:
-                raise ValueError(f"{name}={getattr(self, name)}; must be at least 1, or null")
+            if not 1 <= getattr(self, name) <= _MOST:
+                raise ValueError(f"{name}={getattr(self, name)}; must be from 1 to {_MOST}")
+        for name in ("n_threads", "n_cores"):
+            if getattr(self, name) is not None and not 1 <= getattr(self, name) <= _MOST:
+                raise ValueError(
+                    f"{name}={getattr(self, name)}; must be from 1 to {_MOST}, or null"
+                )
+        if self.steps_per_chunk is not None and self.steps_per_chunk < 1:
+            raise ValueError(f"steps_per_chunk={self.steps_per_chunk}; must be at least 1, or null")
         if not self.checkpoint_seconds >= 0:
             raise ValueError(
                 f"checkpoint_seconds={self.checkpoint_seconds}; must be at least 0 (0: after every "
@@ -138,6 +144,21 @@ class RuntimeConfig(Schema):
             n_evaluations=self.n_evaluations,
         )
         return replace(batches, steps_per_chunk=n_steps)
+
+    def require_room(self, n_steps: int, tokens_per_step: int) -> None:
+        """Require that the windows of a chunk fit into memory, two chunks being rendered ahead.
+
+        Args:
+            n_steps: Of the whole training.
+            tokens_per_step: Of one optimizer step.
+
+        Raises:
+            ValueError: If they do not.
+        """
+        n_in_chunk = min(self.steps_per_chunk or 1, n_steps)
+        require_memory(
+            {f"runtime.steps_per_chunk={self.steps_per_chunk}": 12 * n_in_chunk * tokens_per_step}
+        )
 
     def require_measurements(self, n_steps: int) -> None:
         """Require at least as many chunks as measurements, which are taken between chunks.

@@ -14,7 +14,7 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from physlm.atomic import replacing, write_text
 from physlm.errors import InputError
-from physlm.publication import curves_of, labels_of, publication
+from physlm.publication import curves_of, is_of_a_curve, labels_of, publication
 from physlm.record import RunRecord
 from physlm.run_directory import RunDirectory, read_curves
 from physlm.train import wandb_run
@@ -71,7 +71,9 @@ class JsonLinesLogger(RunLogger):
     def _keep_until(self, step: int) -> None:
         """Drop what a killed run wrote after its last checkpoint; it will be written again."""
         rows = read_curves(self.path) if self.path.exists() else []
-        kept = [json.dumps(row) + "\n" for row in rows if row["step"] <= step]
+        # Final metrics, which stand at the last step, are written again, too.
+        curves = [row for row in rows if is_of_a_curve(row)]
+        kept = [json.dumps(row) + "\n" for row in curves if row["step"] <= step]
         write_text(self.path, "".join(kept))
 
 

@@ -27,3 +27,10 @@ def test_a_part_without_files_is_refused_with_the_registered_ones():
 def test_an_unknown_key_is_refused():
     with pytest.raises(InputError, match="unknown key data.typo; --help lists the keys"):
         composed(("+experiment=capacity_100x", "+data.typo=3"))
+
+
+def test_a_number_of_thousands_of_digits_is_refused_in_one_line():
+    with pytest.raises(
+        InputError, match=r"data.n_people=9{10,50}\.\.\.: 5014 characters cannot be"
+    ):
+        composed((f"data.n_people={'9' * 5000}",))

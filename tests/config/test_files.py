@@ -6,6 +6,7 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 
 from physlm.config import composed, config_dir, register
+from physlm.config.aliases import require_bounded
 from physlm.errors import InputError
 
 register()
@@ -124,3 +125,14 @@ def test_a_scale_that_a_file_chooses_is_refused(tmp_path):
     (tmp_path / "experiment/mine.yaml").write_text("# @package _global_\nscale: gpu\n")
     with pytest.raises(InputError, match="a file sets scale=gpu, which only the command line can"):
         composed((f"hydra.searchpath=[file://{tmp_path}]", "+experiment=mine"))
+
+
+def test_aliases_without_end_are_refused_and_others_taken(tmp_path):
+    """Ten lines that name each other eight times would be a billion values."""
+    path = tmp_path / "some.yaml"
+    lines = [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 8)}]" for i in range(1, 10)]
+    path.write_text("\n".join(["a0: &a0 [x, x]", *lines]))
+    with pytest.raises(InputError, match=r"some.yaml has more than 100000 values with its aliases"):
+        require_bounded(path)
+    path.write_text("\n".join(["a0: &a0 [x, x]", *lines[:3]]))
+    require_bounded(path)

@@ -1,5 +1,9 @@
 import json
+import os
+import platform
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -9,7 +13,7 @@ from physlm.data import export
 from physlm.data.export import write_corpus
 from physlm.data.people.augmentation import AugmentationConfig, Subject
 from physlm.data.people.bios import BiosConfig
-from physlm.data.stored import read_corpus
+from physlm.data.stored import read_corpus, sha256_of
 from physlm.data.tokens import TokenizerName
 from physlm.errors import InputError
 
@@ -72,6 +76,18 @@ def test_a_failed_write_leaves_nothing(tmp_path, bios, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_killed_processes_left_is_removed_and_a_living_one_is_left_alone(tmp_path, bios):
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    left = [
+        tmp_path / f".corpus.{platform.node()}.{n}.incomplete" for n in (gone.pid, os.getppid())
+    ]
+    for path in left:
+        path.mkdir()
+    folder = write_corpus(bios, tmp_path / "corpus", n_epochs=1, description={})
+    assert set(tmp_path.iterdir()) == {folder, left[1]}
+
+
 def test_more_epochs_than_exposures_are_refused(tmp_path, bios):
     with pytest.raises(InputError, match="epochs=4"):
         write_corpus(bios, tmp_path / "corpus", n_epochs=4, description={})
@@ -92,3 +108,34 @@ def test_a_gender_that_no_text_states_is_null_in_the_table(tmp_path):
     folder = write_corpus(config.build(0), tmp_path / "corpus", n_epochs=1, description={})
     people = pq.read_table(folder / "people.parquet").to_pylist()
     assert [row["gender"] is None for row in people] == [True] * 5 + [False] * 3
+
+
+def index(starts):
+    """The change of a corpus to another index, with the hash that belongs to it."""
+
+    def change(folder, manifest):
+        np.save(folder / "index.npy", starts, allow_pickle=True)
+        manifest["sha256"]["index.npy"] = sha256_of(folder / "index.npy")
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda _, manifest: manifest.update(dtype="O"), "dtype=O; must be <u2 or <u4"),
+        (lambda _, manifest: manifest.update(dtype={"a": 1}), "dtype="),
+        (lambda _, manifest: manifest.update(sha256=[1]), "is not a corpus"),
+        (lambda _, manifest: manifest["sha256"].update({"../a": "0"}), "which is not in it"),
+        (index(np.array([{}])), "is not a corpus"),
+        (index(np.array([0, 2**40])), "does not fit tokens.bin"),
+        (index(np.array([0, 9, 3])), "does not fit tokens.bin"),
+        (index(np.zeros((2, 2), dtype=np.int64)), "no list of whole numbers"),
+    ],
+)
+def test_a_manifest_that_cannot_be_true_is_refused(folder, change, said):
+    manifest = json.loads((folder / "manifest.json").read_text())
+    change(folder, manifest)
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(InputError, match=said):
+        read_corpus(folder)

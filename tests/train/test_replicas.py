@@ -191,7 +191,10 @@ def test_an_interrupted_group_goes_on_to_the_same_end(tmp_path, monkeypatch):
     with pytest.raises(InterruptedRunError, match="run the same command to resume"):
         train(made, tmp_path)
     monkeypatch.undo()
+    left = tmp_path / ".last.ckpt.123.tmp"  # of a killed process
+    left.write_text("")
     assert saved_replicas(tmp_path / "last.ckpt") == {"run0": 15, "run1": 15, "run2": 15}
+    assert not left.exists()
     resumed = train(curves, tmp_path)
     for mine, theirs in zip(resumed, whole, strict=True):
         assert torch.equal(weights(mine.model), weights(theirs.model))

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import zipfile
 
 import pytest
 import torch
@@ -197,3 +198,26 @@ def test_a_resumed_run_is_not_measured_twice_at_one_share(biod, tmp_path):
     _, _, curves = train(biod, tmp_path, runtime=settings, measure=measure)
     assert len(calls) == 4
     assert len([row for row in curves if "curve/score" in row]) == 4
+
+
+def test_a_compressed_checkpoint_is_refused_unread(biod, tmp_path):
+    """It may unpack to any size."""
+    train(biod, tmp_path, runtime={"checkpoint_seconds": 0.0})
+    path = tmp_path / "last.ckpt"
+    with zipfile.ZipFile(path) as archive:
+        content = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, part in content.items():
+            archive.writestr(name, part)
+    with pytest.raises(InputError, match=r"last.ckpt is damaged"):
+        saved_steps(path)
+
+
+@pytest.mark.parametrize("part", ["state_dict", "optimizer_states", "loops"])
+def test_a_checkpoint_that_does_not_fit_is_refused_before_the_first_step(biod, tmp_path, part):
+    train(biod, tmp_path, runtime={"checkpoint_seconds": 0.0})
+    path = tmp_path / "last.ckpt"
+    saved = torch.load(path, weights_only=True)
+    torch.save(saved | {part: {"a": [1]}}, path)
+    with pytest.raises(InputError, match=r"last.ckpt does not fit this run"):
+        train(biod, tmp_path)

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.autograd.graph import GradientEdge
 
 from physlm.analysis.lenses.lens import Lens, exact_dtype, width_of
+from physlm.analysis.lenses.lens_files import loaded, require_sound
 from physlm.analysis.lenses.progress import reported
 from physlm.analysis.lenses.state_pool import Windows
 from physlm.atomic import replacing
@@ -190,15 +191,21 @@ def _differentiable(model: LanguageModel) -> Iterator[None]:
 
 def _read(path: Path) -> Any:
     try:
-        content = torch.load(path, weights_only=True, map_location="cpu")
+        require_sound(path)
+        content = loaded(path)
     except FileNotFoundError as error:
         raise InputError(f"{path} does not exist; give the file of a Jacobian lens") from error
     except pickle.UnpicklingError as error:
         raise InputError(
             f"{path} needs pickle, which may run code when it is read; save tensors only"
         ) from error
-    except (RuntimeError, EOFError) as error:
+    except InputError:
+        raise
+    except (AttributeError, EOFError, LookupError, RuntimeError, TypeError, ValueError) as error:
         raise InputError(f"{path} cannot be read ({error}); copy it again") from error
-    if not isinstance(content, dict) or not isinstance(content.get("J"), dict):
+    matrices = content.get("J") if isinstance(content, dict) else None
+    if not isinstance(matrices, dict) or not all(
+        type(k) is int and isinstance(matrix, Tensor) for k, matrix in matrices.items()
+    ):
         raise InputError(f"{path} has no matrices J by layer; give the file of a Jacobian lens")
     return content

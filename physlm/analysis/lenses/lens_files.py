@@ -8,6 +8,8 @@ also states the model exactly; theirs are in ``params.pt``.
 import hashlib
 import json
 import pickle
+import warnings
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,11 +21,14 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from physlm.archives import is_sound
 from physlm.atomic import replacing, write_text
 from physlm.errors import InputError
 from physlm.models.language_model import LanguageModel
 
 _KIND = "linear_tuned_lens"
+_HEAD = "unembedding_sha256"
+_SEAL = "parameters_sha256"  # in the metadata; files of earlier versions have none
 
 
 def write_lens(
@@ -52,7 +57,8 @@ def write_lens(
         parameters[f"{k}.weight"] = weight[k].T.contiguous().cpu()
         parameters[f"{k}.bias"] = bias[k].contiguous().cpu()
     with replacing(folder / "params.safetensors") as temporary:
-        save_file(parameters, temporary, metadata={"unembedding_sha256": _exact_hash(model)})
+        stated = {_HEAD: _exact_hash(model), _SEAL: _seal(parameters)}
+        save_file(parameters, temporary, metadata=dict(sorted(stated.items())))
     if has_pickle:
         with replacing(folder / "params.pt") as temporary:
             torch.save(parameters, temporary)
@@ -159,29 +165,97 @@ def _config(folder: Path) -> Mapping[str, Any]:
 def _parameters(folder: Path) -> tuple[dict[str, Tensor], str | None]:
     """The parameters by key, and the exact hash of the output head if the file states it."""
     safe, pickled = folder / "params.safetensors", folder / "params.pt"
+    if not safe.is_file() and not pickled.is_file():
+        raise InputError(f"{folder} has neither params.safetensors nor params.pt; copy it again")
+    if not safe.is_file():
+        require_sound(pickled)
     try:
-        if safe.is_file():
-            with safe_open(safe, framework="pt") as file:
-                stated = (file.metadata() or {}).get("unembedding_sha256")
-                return {key: file.get_tensor(key) for key in file.keys()}, stated  # noqa: SIM118
-        if not pickled.is_file():
-            raise InputError(
-                f"{folder} has neither params.safetensors nor params.pt; copy it again"
-            )
-        return dict(torch.load(pickled, weights_only=True, map_location="cpu")), None
+        parameters, stated = _safe(safe) if safe.is_file() else (_pickled(pickled), {})
     except pickle.UnpicklingError as error:
         raise InputError(
             f"{pickled} needs pickle, which may run code when it is read; give params.safetensors"
         ) from error
-    except (RuntimeError, EOFError, SafetensorError) as error:
+    except (
+        AttributeError,
+        EOFError,
+        LookupError,
+        RuntimeError,
+        SafetensorError,
+        TypeError,
+        ValueError,
+    ) as error:
         raise InputError(f"{folder}: parameters cannot be read ({error}); copy it again") from error
+    is_damaged = _HEAD in stated and not stated.keys() <= {_HEAD, _SEAL}  # one was the seal's
+    if is_damaged or stated.get(_SEAL, seal := _seal(parameters)) != seal:
+        raise InputError(f"{safe} has changed since it was written; copy it again")
+    return parameters, stated.get(_HEAD)
+
+
+def _safe(path: Path) -> tuple[dict[str, Tensor], Mapping[str, str]]:
+    """Tensors and metadata of a safetensors file."""
+    with safe_open(path, framework="pt") as file:
+        return {key: file.get_tensor(key) for key in file.keys()}, file.metadata() or {}  # noqa: SIM118
+
+
+def _pickled(path: Path) -> dict[str, Tensor]:
+    """Tensors of a file of torch.
+
+    Raises:
+        TypeError: If it holds anything else.
+    """
+    found = dict(loaded(path))
+    if not all(isinstance(tensor, Tensor) for tensor in found.values()):
+        raise TypeError("not only tensors")
+    return found
+
+
+def loaded(path: Path) -> Any:
+    """The content of a file of torch, without its warnings about pickles that it refuses anyway.
+
+    Raises:
+        pickle.UnpicklingError: If it holds more than tensors and plain values.
+        RuntimeError: If it is damaged.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return torch.load(path, weights_only=True, map_location="cpu")
+
+
+def require_sound(path: Path) -> None:
+    """Require that a file of torch is whole, and no larger in memory than on disk.
+
+    Raises:
+        InputError: If it is damaged or compressed.
+        OSError: If it cannot be read.
+    """
+    with path.open("rb") as file:
+        if file.read(4) != b"PK\x03\x04":  # the format of torch before 1.6, without checksums
+            return
+    try:
+        is_whole = is_sound(path)
+    except zipfile.BadZipFile:
+        is_whole = False
+    if not is_whole:
+        raise InputError(f"{path} is damaged or compressed; copy it again")
+
+
+def _seal(parameters: Mapping[str, Tensor]) -> str:
+    """A hash over the names, types, shapes and values of parameters."""
+    found = hashlib.sha256()
+    for name, tensor in sorted(parameters.items()):
+        found.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        found.update(tensor.contiguous().view(torch.uint8).numpy().tobytes())
+    return found.hexdigest()
 
 
 def _n_states(folder: Path, config: Mapping[str, Any], parameters: Mapping[str, Tensor]) -> int:
     """Number of states, 0 to n - 1, whose translators are all there."""
     n = config.get("num_hidden_layers")
-    if not isinstance(n, int) or n < 1:
-        raise InputError(f"{folder}/config.json has num_hidden_layers={n}; must be at least 1")
+    if type(n) is not int or not 1 <= n <= len(parameters):
+        raise InputError(
+            f"{folder}/config.json has num_hidden_layers={n}; must be from 1 to "
+            f"the {len(parameters)} parameters"
+        )
     kinds = ("weight", "bias") if config.get("bias", True) else ("weight",)
     expected = {f"{k}.{kind}" for k in range(n) for kind in kinds}
     if set(parameters) != expected:

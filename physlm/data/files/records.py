@@ -68,7 +68,7 @@ def value_of(row: Record, column: str, path: Path, number: int) -> Any:
 def _json(path: Path) -> list[Any]:
     try:
         content = json.loads(text_of(path))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is not valid JSON ({error}); give a list of objects") from error
     if not isinstance(content, list):
         raise InputError(f"{path} is a {type(content).__name__}; give a list of objects")
@@ -80,7 +80,7 @@ def _json_lines(path: Path) -> list[Any]:
     for number, line in enumerate(text_of(path).split("\n")):
         try:
             rows += [json.loads(line)] if line.strip() else []
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise InputError(
                 f"{path}: line {number + 1} is not valid JSON ({error}); write one object per line"
             ) from error
@@ -104,8 +104,8 @@ def _table(path: Path, read: Callable[[], Any]) -> list[Any]:
 
     try:
         rows: list[Any] = read().to_dicts()
-    except pl.exceptions.PolarsError as error:
-        raise InputError(f"{path} cannot be read: {str(error).splitlines()[0]}") from error
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        raise InputError(f"{path} cannot be read: {' '.join(str(error).split())[:200]}") from error
     return rows
 
 

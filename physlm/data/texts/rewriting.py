@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -151,8 +152,8 @@ class _Answers:
             if found["people"] != head["people"]:
                 raise InputError(f"{path} has texts about other people; choose another output")
             for answer in answers:
-                self._take((answer["person"], answer["text_number"]), answer["text"])
-        except (ValueError, KeyError, TypeError, IndexError) as error:
+                self._take(*_checked(answer))
+        except (AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
             if isinstance(error, InputError):
                 raise
             raise InputError(
@@ -164,7 +165,8 @@ class _Answers:
 
     def add(self, place: tuple[int, int], text: str) -> None:
         """Save an answer."""
-        self._append({"person": place[0], "text_number": place[1], "text": text})
+        answer = {"person": place[0], "text_number": place[1], "text": text}
+        self._append({**answer, "seal": _seal(place, text)})
         self._take(place, text)
         # Empty answers count in this attempt only: the next may give the model more tokens.
         if not text:
@@ -233,6 +235,24 @@ class _Answers:
                 file.write(json.dumps(line) + "\n")
         except OSError as error:
             raise InputError(f"{self.path} cannot be written: {error.strerror}") from error
+
+
+def _checked(answer: Mapping[str, Any]) -> tuple[tuple[int, int], str]:
+    """Place and text of a saved answer.
+
+    Raises:
+        ValueError: If it has changed since it was saved.
+    """
+    place, text = (answer["person"], answer["text_number"]), answer["text"]
+    seal = _seal(place, text)
+    if answer.get("seal", seal) != seal:
+        raise ValueError(f"text {place[1]} of person {place[0]} has changed")
+    return place, text
+
+
+def _seal(place: tuple[int, int], text: str) -> str:
+    """A hash of an answer; those of earlier versions have none."""
+    return _digest(f"{place[0]} {place[1]} {text}")[:16]
 
 
 def _digest(text: str) -> str:

@@ -1,5 +1,8 @@
 """Jacobians against torch.func, and their files."""
 
+import pickle
+import zipfile
+
 import pytest
 import torch
 
@@ -107,3 +110,31 @@ def test_missing_damaged_and_empty_input_is_refused(tmp_path):
         JacobianLens.load(tmp_path / "half.pt", AffineStream())
     with pytest.raises(InputError, match="no prompt has a visible token after the first skip_firs"):
         JacobianLens.fit(AffineStream(), tokens(2, 8) % 11)
+
+
+def test_a_flipped_bit_and_compression_are_noticed(tmp_path):
+    """torch looks at no checksums, and a small compressed file may unpack to any size."""
+    path = tmp_path / "lens.pt"
+    torch.save({"J": {0: torch.zeros(6, 6)}}, path)
+    content = path.read_bytes()
+    place = content.index(bytes(4 * 36))
+    path.write_bytes(content[:place] + b"\x01" + content[place + 1 :])
+    with pytest.raises(InputError, match=r"lens.pt is damaged or compressed"):
+        JacobianLens.load(path, AffineStream(n_layers=3))
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("lens/data.pkl", b"")
+    with pytest.raises(InputError, match=r"lens.pt is damaged or compressed"):
+        JacobianLens.load(path, AffineStream(n_layers=3))
+
+
+@pytest.mark.parametrize("content", [{"J": {"a": torch.zeros(6, 6)}}, {"J": {0: 1.0}}])
+def test_matrices_of_other_types_are_refused(tmp_path, content):
+    torch.save(content, tmp_path / "lens.pt")
+    with pytest.raises(InputError, match="has no matrices J by layer"):
+        JacobianLens.load(tmp_path / "lens.pt", AffineStream(n_layers=3))
+
+
+def test_a_pickle_of_another_protocol_is_refused_without_a_warning(tmp_path):
+    (tmp_path / "lens.pt").write_bytes(pickle.dumps({"J": {0: print}}, protocol=4))
+    with pytest.raises(InputError, match=r"lens.pt needs pickle"):
+        JacobianLens.load(tmp_path / "lens.pt", AffineStream(n_layers=3))

@@ -168,3 +168,18 @@ def test_the_package_tuned_lens_reads_ours_and_we_read_its(gpt2, tmp_path):
     theirs.save(tmp_path / "theirs")
     found = TunedLens.load(tmp_path / "theirs", gpt2)
     torch.testing.assert_close(found.logits(residual, 0), theirs(residual, 0), atol=1e-10, rtol=0)
+
+
+@pytest.mark.parametrize("places", [(-5,), (-5, "parameters_sha256")])
+def test_flipped_bits_are_noticed(tmp_path, places):
+    """The second of them makes the name of the hash another one."""
+    model = AffineStream(n_layers=3)
+    lens = drawn(model)
+    lens.save(tmp_path, model_name="toy")
+    path = tmp_path / "params.safetensors"
+    content = bytearray(path.read_bytes())
+    for place in places:
+        content[place if isinstance(place, int) else content.index(place.encode())] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"params.safetensors has changed since it was written"):
+        TunedLens.load(tmp_path, model)

@@ -1,6 +1,7 @@
 """Rewriting by a model: incorrect texts are requested again, and no answer is lost."""
 
 import itertools
+import re
 import signal
 import threading
 import time
@@ -79,6 +80,20 @@ def test_interrupted_work_resumes(persons, tmp_path):
     )
     assert len(again) == 2 * N - 7
     assert not set(again) & set(asked[:7])
+    rewritten(persons, pytest.fail, tmp_path / "texts.parquet")
+
+
+def test_an_answer_that_has_changed_is_refused(persons, tmp_path):
+    """One of an earlier version, which has no seal, is taken as it is."""
+    path = tmp_path / "texts.jsonl"
+    rewritten(persons, faithful, tmp_path / "texts.parquet")
+    text = path.read_text()
+    path.write_text(text.replace('"text": "', '"text": "Well, ', 1))
+    with pytest.raises(
+        InputError, match=r"texts.jsonl is not a file of answers \(text \d of person"
+    ):
+        rewritten(persons, faithful, tmp_path / "texts.parquet")
+    path.write_text(re.sub(', "seal": "[0-9a-f]*"', "", text))
     rewritten(persons, pytest.fail, tmp_path / "texts.parquet")
 
 
