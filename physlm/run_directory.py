@@ -187,6 +187,10 @@ class RunDirectory:
                 f"{self.record} is of another run ({record.run_id}, here {run_id}); delete it to "
                 "run this point, or put back the file that was here"
             )
+        if config and (lacking := [name for name in SCIENCE if name not in record.config]):
+            raise InputError(
+                f"{self.record} does not say its {lacking[0]}; delete it to run this point again"
+            )
         theirs, ours = flatten(record.config), flatten(config or {})
         for name, value in ours.items():
             if name.split(".")[0] in SCIENCE and name in theirs and theirs[name] != value:

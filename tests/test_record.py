@@ -111,6 +111,13 @@ def test_the_record_of_another_run_is_refused(tmp_path):
         directory.read_record("xyz")
 
 
+def test_a_record_without_a_configuration_is_no_proof_of_a_run(tmp_path):
+    directory = RunDirectory(tmp_path)
+    directory.write_record(make_record(config={"seed": 0}))
+    with pytest.raises(InputError, match="does not say its data; delete it to run this point"):
+        directory.read_record("abc", {"seed": 0, "data": {"n_people": 3}})
+
+
 def test_a_kept_file_is_vouched_for_to_the_last_bit(tmp_path):
     directory = RunDirectory(tmp_path)
     content = bytes(range(100))
