@@ -4,6 +4,15 @@ from dataclasses import dataclass, field
 
 from physlm.schema import Schema
 
+# Options of sbatch that keys set, or that the jobs rely on.
+_SET_HERE = {
+    *("--array", "-a", "--output", "-o", "--error", "-e", "--open-mode", "--chdir", "-D"),
+    *("--time", "-t", "--signal", "--requeue", "--no-requeue", "--nodes", "-N", "--ntasks", "-n"),
+    *("--ntasks-per-node", "--gpus-per-node", "--cpus-per-task", "-c", "--mem", "--export"),
+    *("--partition", "-p", "--account", "-A", "--qos", "-q", "--constraint", "-C", "--clusters"),
+    *("-M", "--job-name", "-J", "--wrap", "--test-only", "--parsable", "--wait", "-W"),
+}
+
 
 @dataclass(kw_only=True, slots=True)
 class LauncherConfig(Schema):
@@ -16,8 +25,9 @@ class LauncherConfig(Schema):
     account: str = ""  # that jobs are charged to; empty: your default
     qos: str = ""  # quality of service; empty: your default
     constraint: str = ""  # features of nodes, such as h100; empty: any
-    timeout_min: int = 240  # minutes; a run saves its state before, and is queued again
-    max_num_timeout: int = 10  # times that a job out of time is queued again
+    timeout_min: int = 240  # minutes of a job; if they do not suffice, it is requeued
+    max_num_timeout: int = 10  # times that a job out of time is requeued
+    warning_seconds: int = 120  # time to save the state before a job is out of time
     cpus_per_task: int = 8  # cores of each process
     mem_gb: int = 32  # memory of each node
     array_parallelism: int | None = None  # jobs at a time; null: as the cluster allows
@@ -43,13 +53,23 @@ class LauncherConfig(Schema):
             if "\n" in text:
                 raise ValueError(f"launcher: {text!r} has several lines; give one each")
         for option in self.sbatch_options:
-            if not option.startswith("-"):
-                raise ValueError(
-                    f"launcher.sbatch_options has {option!r}; write options as for sbatch, as "
-                    "--mail-type=END"
-                )
+            self._require_free(option)
+        if not 1 <= self.warning_seconds < 60 * self.timeout_min:
+            raise ValueError(
+                f"launcher.warning_seconds={self.warning_seconds}; must be from 1 to less than "
+                f"launcher.timeout_min={self.timeout_min} minutes"
+            )
 
-    @property
-    def warning_seconds(self) -> int:
-        """Seconds before the end of a job at which its runs are asked to save their state."""
-        return min(120, 20 * self.timeout_min)
+    def _require_free(self, option: str) -> None:
+        """Refuse an option of sbatch that a key sets, or that is none."""
+        if not option.startswith("-"):
+            raise ValueError(
+                f"launcher.sbatch_options has {option!r}; write options as for sbatch, as "
+                "\"launcher.sbatch_options=['--mail-type=END']\""
+            )
+        name = option.partition("=")[0].partition(" ")[0]
+        if name in _SET_HERE:
+            raise ValueError(
+                f"launcher.sbatch_options has {name}, which physlm sets itself; leave it out, or "
+                "use the key of launcher or runtime for it"
+            )

@@ -53,7 +53,10 @@ class SweepApplication(Application):
             task_function=task_function,
         )
         if config.launcher is not None:
-            sweeper.launcher = SlurmLauncher(sweeper.launcher, Path(config.hydra.sweep.dir))
+            sources = config.hydra.runtime.config_sources
+            config_dirs = [one.path for one in sources if one.provider == "command-line"]
+            folder = Path(config.hydra.sweep.dir)
+            sweeper.launcher = SlurmLauncher(sweeper.launcher, folder, config_dirs)
         batches = sweeper.sweep(list(config.hydra.overrides.task))
         if batches is None:
             raise InputError(

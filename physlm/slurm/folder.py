@@ -1,4 +1,4 @@
-"""The folder of a job array: what its jobs run, their logs, and how they ended.
+"""The folder of a job array: what its jobs run, their logs, and their exit statuses.
 
 Jobs and the command that submitted them share nothing else, so either may start and end without the
 other. Only Python's own library is used: every job reads it before anything else.
@@ -6,9 +6,31 @@ other. Only Python's own library is used: every job reads it before anything els
 
 import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
+
+
+class Task(NamedTuple):
+    """A command that does one run, or several as replicas.
+
+    Attributes:
+        arguments: Of the program.
+        run_dirs: Directories of the runs.
+    """
+
+    arguments: list[str]
+    run_dirs: list[str]
+
+    def resumed(self, submitted_at: float) -> list[str]:
+        """The arguments, without ``force`` once an earlier attempt of the job has saved something.
+
+        Args:
+            submitted_at: When the job was submitted.
+        """
+        files = [Path(d) / name for d in self.run_dirs for name in ("last.ckpt", "record.json")]
+        if not any(file.exists() and file.stat().st_mtime > submitted_at for file in files):
+            return self.arguments
+        return [word for word in self.arguments if not word.startswith("force=")]
 
 
 class Work(NamedTuple):
@@ -16,13 +38,13 @@ class Work(NamedTuple):
 
     Attributes:
         program: Python's arguments for the program, such as ``["-m", "physlm.run"]``.
-        jobs: For each job the arguments of each of its runs.
-        max_num_timeout: Times that a job out of time is queued again.
+        jobs: The tasks of each job.
+        max_num_timeout: Times that a job out of time is requeued.
         warning_seconds: Seconds before the end of a job at which its runs are asked to stop.
     """
 
     program: list[str]
-    jobs: list[list[list[str]]]
+    jobs: list[list[Task]]
     max_num_timeout: int
     warning_seconds: int
 
@@ -32,7 +54,7 @@ class JobFolder:
 
     Attributes:
         path: The folder.
-        script: The batch script, which can be submitted again by hand.
+        script: The batch script.
     """
 
     def __init__(self, path: Path) -> None:
@@ -42,20 +64,24 @@ class JobFolder:
 
     def write_work(self, work: Work) -> None:
         """Keep what the jobs run."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        self._work.write_text(json.dumps(work._asdict(), indent=1) + "\n", encoding="utf-8")
+        self.path.mkdir(parents=True)
+        jobs = [[task._asdict() for task in job] for job in work.jobs]
+        content = {**work._asdict(), "jobs": jobs}
+        self._work.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
     def work(self) -> Work:
         """What the jobs run."""
-        return Work(**json.loads(self._work.read_text(encoding="utf-8")))
+        content = json.loads(self._work.read_text(encoding="utf-8"))
+        jobs = [[Task(**task) for task in job] for job in content.pop("jobs")]
+        return Work(**content, jobs=jobs)
 
     @property
-    def log_pattern(self) -> Path:
-        """The logs, in Slurm's notation; a job that is queued again appends to its log."""
-        return self.path / "%a.log"
+    def submitted_at(self) -> float:
+        """When the jobs were submitted, in seconds of the clock of the file system."""
+        return self._work.stat().st_mtime
 
-    def log(self, index: int) -> Path:
-        """The output of one job."""
+    def log(self, index: int | str) -> Path:
+        """The output of one job, by its index or Slurm's ``%a``; a requeued job appends to it."""
         return self.path / f"{index}.log"
 
     def status(self, index: int) -> int | None:
@@ -74,13 +100,10 @@ class JobFolder:
 
     def count_timeout(self, index: int) -> int:
         """Note that a job ran out of time; how often it did."""
-        with (self.path / f"{index}.timeouts").open("a", encoding="utf-8") as file:
+        path = self.path / f"{index}.timeouts"
+        with path.open("a", encoding="utf-8") as file:
             file.write(".\n")
-        return sum(1 for _ in self._timeouts(index))
-
-    def _timeouts(self, index: int) -> Iterator[str]:
-        with (self.path / f"{index}.timeouts").open(encoding="utf-8") as file:
-            yield from file
+        return len(path.read_text(encoding="utf-8").splitlines())
 
     def _status(self, index: int) -> Path:
         return self.path / f"{index}.status"

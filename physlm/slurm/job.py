@@ -9,7 +9,7 @@ import runpy
 import sys
 from pathlib import Path
 
-from physlm.slurm.folder import JobFolder, array_index
+from physlm.slurm.folder import JobFolder, Task, Work, array_index
 
 # By these a library would take the runs of a job for the processes of one run.
 _OF_DISTRIBUTED_RUNS = ("SLURM_PROCID", "SLURM_LOCALID", "SLURM_NODEID", "SLURM_NTASKS")
@@ -17,22 +17,29 @@ _OF_DISTRIBUTED_RUNS = ("SLURM_PROCID", "SLURM_LOCALID", "SLURM_NODEID", "SLURM_
 
 def main() -> None:
     """Run the program of the job with the arguments of this process's run."""
-    work = JobFolder(Path(sys.argv[1])).work()
-    runs = work.jobs[array_index()]
-    own = runs[0]
-    if max(map(len, work.jobs)) > 1:  # runs_per_job
-        rank = int(os.environ["SLURM_PROCID"])
-        if rank >= len(runs):
-            sys.exit(0)
-        own = runs[rank]
-        for name in _OF_DISTRIBUTED_RUNS:
-            os.environ.pop(name, None)
-    sys.argv = [sys.argv[0], *own]
+    folder = JobFolder(Path(sys.argv[1]))
+    work = folder.work()
+    task = _task(work)
+    sys.argv = [sys.argv[0], *task.resumed(folder.submitted_at)]
     kind, *rest = work.program
     if kind == "-m":
         runpy.run_module(rest[0], run_name="__main__", alter_sys=True)
     else:
+        sys.path.insert(0, str(Path(kind).parent))
         runpy.run_path(kind, run_name="__main__")
+
+
+def _task(work: Work) -> Task:
+    """The run of this process."""
+    tasks = work.jobs[array_index()]
+    if max(map(len, work.jobs)) == 1:
+        return tasks[0]
+    rank = int(os.environ["SLURM_PROCID"])  # with runs_per_job
+    if rank >= len(tasks):
+        sys.exit(0)
+    for name in _OF_DISTRIBUTED_RUNS:
+        os.environ.pop(name, None)
+    return tasks[rank]
 
 
 if __name__ == "__main__":

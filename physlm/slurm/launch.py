@@ -9,26 +9,28 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from filelock import FileLock
 from rich.console import Console
 
 from physlm.config import RunConfig
 from physlm.errors import InputError, InterruptedRunError
+from physlm.interruption import stop_requests
 from physlm.launcher import LauncherConfig
 from physlm.outcome import settled_outcome
 from physlm.run_directory import RunDirectory
-from physlm.slurm.folder import JobFolder, Work
-from physlm.slurm.queue import fate, most_jobs_of_an_array, queued, require_time, submit
+from physlm.slurm.folder import JobFolder, Task, Work
+from physlm.slurm.queue import final_state, most_jobs_of_an_array, queued, require_time, submit
 from physlm.slurm.script import Resources, resources_of, script_text
 from physlm.slurm.snapshot import keep_snapshot
 from physlm.watching import tell
 
 _FIRST_POLL_SECONDS, _POLL_SECONDS = 1.0, 15.0
-_LINE_SECONDS = 300.0  # between lines about the queue, where there is no terminal
+_LINE_SECONDS = 30.0  # at least, between lines about the queue, where there is no terminal
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A job that does some runs.
+    """A job of an array.
 
     Attributes:
         name: As ``ARRAY_INDEX``.
@@ -48,145 +50,197 @@ class Job:
         """Its index in the array."""
         return int(self.name.partition("_")[2])
 
+    @property
+    def status(self) -> int | None:
+        """Its exit status; None if it has not ended by itself."""
+        return self.folder.status(self.index)
+
     def reason(self) -> str:
-        """Why its run has no result: the last line of its log, or Slurm's word."""
-        status = self.folder.status(self.index)
+        """Why its run has no result: the last line of its log, or Slurm's word for its state."""
         log = self.folder.log(self.index)
         text = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
         lines = [line for line in text.splitlines() if line.strip()]
         own = [line for line in lines if not line.startswith(("srun: ", "slurmstepd"))]
-        last = own[-1] if own else ""
-        if status is None:
-            last = f"job {self.name} ended as {fate(self.name) or 'unknown'}"
-        return f"{last or f'exit status {status}'} (log: {log})"
+        last = (own or lines[-1:] or [f"exit status {self.status}"])[-1]
+        if self.status is None:
+            last = f"job {self.name} ended as {final_state(self.name) or 'unknown'}"
+        return f"{last} (log: {log})"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Order:
-    """One run to be done, or several as replicas in one program.
+class JobRequest:
+    """One run to be done by a job, or several as replicas in one program.
 
     Attributes:
-        words: The overrides that describe them.
+        overrides: The command line that describes them.
         runs: The runs.
     """
 
-    words: tuple[str, ...]
+    overrides: tuple[str, ...]
     runs: tuple[RunConfig, ...]
 
     @property
-    def arguments(self) -> list[str]:
-        """Of the command that does them in a job."""
-        return ["--run", *self.words, "hydra.mode=RUN", "launcher=serial"]
-
-    @property
-    def once(self) -> "Order":
-        """The same without repetition, for a look at what a job has done."""
-        runs = (replace(run, force=False, rescore=False) for run in self.runs)
-        return replace(self, runs=tuple(runs))
+    def task(self) -> Task:
+        """The command that does them in a job."""
+        arguments = ["--run", *self.overrides, "hydra.mode=RUN", "launcher=serial"]
+        return Task(arguments, [str(run.run_dir.resolve()) for run in self.runs])
 
     @property
     def is_settled(self) -> bool:
         """Whether all its runs have ended, and nothing is left to measure or to draw."""
         return all(settled_outcome(one, RunDirectory(one.run_dir)) is not None for one in self.runs)
 
+    @property
+    def is_done(self) -> bool:
+        """The same after its job, which removes its note with the record that it writes."""
+        once = [replace(run, force=False, rescore=False) for run in self.runs]
+        has_notes = any(RunDirectory(run.run_dir).job.exists() for run in self.runs)
+        return not has_notes and replace(self, runs=tuple(once)).is_settled
+
+    @property
+    def run_ids(self) -> tuple[str, ...]:
+        """The ids of its runs."""
+        return tuple(run.run_id for run in self.runs)
+
     def note(self, job: Job) -> None:
-        """Note in the run directories which job does these runs, for a later command."""
+        """Note in the run directories which job does these runs, for later commands."""
         note = json.dumps({"job": job.name, "folder": str(job.folder.path.resolve())})
         for run in self.runs:
-            run.run_dir.mkdir(parents=True, exist_ok=True)
             RunDirectory(run.run_dir).job.write_text(note + "\n", encoding="utf-8")
 
     @property
     def job(self) -> Job | None:
-        """The job that an earlier command submitted for these runs, ended or not."""
-        try:
-            note = json.loads(RunDirectory(self.runs[0].run_dir).job.read_text(encoding="utf-8"))
-            return Job(note["job"], JobFolder(Path(note["folder"])))
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
+        """The one job that an earlier command submitted for all these runs, ended or not."""
+        jobs = {_noted(RunDirectory(run.run_dir)) for run in self.runs}
+        return jobs.pop() if len(jobs) == 1 else None
 
 
-def orders_of(words: Sequence[str], config: RunConfig) -> list[Order]:
-    """The orders of one point: a job for each of its seeds and learning rates.
+def _noted(directory: RunDirectory) -> Job | None:
+    """The job in the note of a run directory."""
+    try:
+        note = json.loads(directory.job.read_text(encoding="utf-8"))
+        return Job(note["job"], JobFolder(Path(note["folder"])))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def requests_of(overrides: Sequence[str], config: RunConfig) -> list[JobRequest]:
+    """The jobs of one point: one for each of its seeds and learning rates.
 
     Args:
-        words: The overrides of the point.
+        overrides: Of the point.
         config: Its configuration; with ``runtime.replicas`` its runs share a program.
     """
-    own = tuple(word for word in words if not _is_about_launching(word))
+    kept = tuple(word for word in overrides if not _is_about_launching(word))
     points = config.points
     if len(points) == 1 or config.runtime.replicas:
-        return [Order(own, tuple(points))]
-    return [Order((*own, *_words_of(point)), (point,)) for point in points]
+        return [JobRequest(kept, tuple(points))]
+    return [JobRequest((*kept, *_overrides_of(point)), (point,)) for point in points]
 
 
-def _words_of(point: RunConfig) -> tuple[str, ...]:
-    """The overrides that make a run of several one."""
+def _overrides_of(point: RunConfig) -> tuple[str, ...]:
+    """The overrides that choose one run of several."""
     rate = point.optim.learning_rate
     return (f"seed={point.seed}", f"optim.learning_rate={rate}", "seeds=1", "learning_rates=[]")
 
 
-def submit_orders(
-    orders: Sequence[Order], settings: LauncherConfig, folder: Path
-) -> dict[Order, Job]:
-    """Submit the orders that are not settled, and find the jobs of those that are in the queue.
+def submit_requests(
+    requests: Sequence[JobRequest], settings: LauncherConfig, sweep: Path, config_dirs: list[str]
+) -> dict[JobRequest, Job]:
+    """Submit what is not settled, and find the jobs of what is in the queue.
 
     Args:
-        orders: All of the command.
+        requests: All of the command.
         settings: Of the jobs.
-        folder: For scripts and logs.
+        sweep: Folder for scripts and logs.
+        config_dirs: Folders of configurations that the command line names.
 
     Raises:
         InputError: If Slurm refuses a job.
     """
     require_time(settings.partition, settings.timeout_min)
-    missing = [order for order in orders if not order.is_settled]
-    jobs = _in_the_queue(missing)
-    submitted = [order for order in missing if order not in jobs]
-    code = folder / "code"
-    has_code = bool(submitted) and settings.snapshot and keep_snapshot(code)
-    by_needs: dict[Resources, list[Order]] = defaultdict(list)
-    for order in submitted:
-        by_needs[resources_of(order.runs[0])].append(order)
-    for needed, alike in by_needs.items():
-        _require_one_task(settings, needed)
-        size = most_jobs_of_an_array() * settings.runs_per_job
-        for first in range(0, len(alike), size):
-            own = JobFolder(folder / f"array-{len([*folder.glob('array-*')])}")
-            some = alike[first : first + size]
-            jobs |= _submit_array(some, settings, own, needed, code if has_code else None)
-    _announce(orders, jobs, len(submitted))
-    return jobs
+    missing = {r.run_ids: r for r in reversed(requests) if not r.is_settled}
+    if not missing:
+        _announce(requests, 0, {}, 0)
+        return {}
+    distinct = list(reversed(missing.values()))  # points may differ in keys that change no run
+    for request in distinct:
+        for run in request.runs:
+            run.run_dir.mkdir(parents=True, exist_ok=True)
+    # Two commands at once would submit the same runs.
+    with FileLock(Path(distinct[0].runs[0].runs_dir) / "slurm.lock"):
+        jobs = _in_the_queue(distinct)
+        new = [request for request in distinct if request not in jobs]
+        if new:
+            folder = _new_folder(sweep)
+            code = folder / "code"
+            has_code = settings.snapshot and keep_snapshot(code)
+            arrays = _Arrays(settings, folder, code if has_code else None, config_dirs)
+            jobs |= arrays.submitted(new)
+    _announce(requests, len(distinct), jobs, len(new))
+    return {r: jobs[missing[r.run_ids]] for r in requests if r.run_ids in missing}
 
 
-def _submit_array(
-    orders: Sequence[Order],
-    settings: LauncherConfig,
-    folder: JobFolder,
-    needed: Resources,
-    code: Path | None,
-) -> dict[Order, Job]:
-    size = settings.runs_per_job
-    groups = [orders[first : first + size] for first in range(0, len(orders), size)]
-    folder.write_work(
-        Work(
-            program=_program(),
-            jobs=[[order.arguments for order in group] for group in groups],
-            max_num_timeout=settings.max_num_timeout,
-            warning_seconds=settings.warning_seconds,
+@dataclass(frozen=True, slots=True)
+class _Arrays:
+    """The arrays of a command: one for each kind of resources, and for as many jobs as it may have.
+
+    Attributes:
+        settings: Of the jobs.
+        folder: Of the command, new.
+        code: The copy of the code, if any.
+        config_dirs: Folders of configurations.
+    """
+
+    settings: LauncherConfig
+    folder: Path
+    code: Path | None
+    config_dirs: list[str]
+
+    def submitted(self, requests: Sequence[JobRequest]) -> dict[JobRequest, Job]:
+        """Submit all requests; the job of each."""
+        by_resources: dict[Resources, list[JobRequest]] = defaultdict(list)
+        for request in requests:
+            by_resources[resources_of(request.runs[0])].append(request)
+        size = most_jobs_of_an_array() * self.settings.runs_per_job
+        groups = [
+            (needed, alike[first : first + size])
+            for needed, alike in by_resources.items()
+            for first in range(0, len(alike), size)
+        ]
+        jobs: dict[JobRequest, Job] = {}
+        for number, (needed, group) in enumerate(groups):
+            _require_one_process(self.settings, needed)
+            jobs |= self._submit(group, JobFolder(self.folder / f"array-{number}"), needed)
+        return jobs
+
+    def _submit(
+        self, requests: Sequence[JobRequest], folder: JobFolder, needed: Resources
+    ) -> dict[JobRequest, Job]:
+        """Submit one array."""
+        size = self.settings.runs_per_job
+        groups = [requests[first : first + size] for first in range(0, len(requests), size)]
+        flags = [word for folder in self.config_dirs for word in ("--config-dir", folder)]
+        folder.write_work(
+            Work(
+                program=_program(),
+                jobs=[[_with_flags(request.task, flags) for request in group] for group in groups],
+                max_num_timeout=self.settings.max_num_timeout,
+                warning_seconds=self.settings.warning_seconds,
+            )
         )
-    )
-    name = f"physlm-{orders[0].runs[0].experiment}"
-    text = script_text(folder, settings, needed, name, len(groups), code)
-    folder.script.write_text(text, encoding="utf-8")
-    array = submit(folder.script)
-    jobs = {}
-    for index, group in enumerate(groups):
-        for order in group:
-            jobs[order] = Job(f"{array}_{index}", folder)
-            order.note(jobs[order])
-    tell(f"job {array}: {len(orders)} runs; logs: {folder.path}")
-    return jobs
+        name = f"physlm-{requests[0].runs[0].experiment}"
+        needed = needed._replace(n_tasks=max(needed.n_tasks, min(size, len(requests))))
+        text = script_text(folder, self.settings, needed, name, len(groups), self.code)
+        folder.script.write_text(text, encoding="utf-8")
+        array = submit(folder.script)
+        jobs = {}
+        for index, group in enumerate(groups):
+            for request in group:
+                jobs[request] = Job(f"{array}_{index}", folder)
+                request.note(jobs[request])
+        tell(f"job {array}: {_n_runs(len(requests))}; logs: {folder.path}")
+        return jobs
 
 
 def wait_for(jobs: Sequence[Job]) -> None:
@@ -196,13 +250,13 @@ def wait_for(jobs: Sequence[Job]) -> None:
         InterruptedRunError: If this process is asked to stop; the jobs go on.
     """
     try:
-        with _shown() as show:
+        with stop_requests(at_once=True), _shown() as show:
             began = time.monotonic()
             while left := _left(jobs):
                 show(left)
                 waited = time.monotonic() - began
                 time.sleep(min(max(waited / 10, _FIRST_POLL_SECONDS), _POLL_SECONDS))
-    except KeyboardInterrupt as error:
+    except InterruptedRunError as error:
         arrays = " ".join(sorted({job.array for job in jobs}))
         raise InterruptedRunError(
             f"the jobs go on; the same command waits for them again, scancel {arrays} ends them"
@@ -216,7 +270,7 @@ def _left(jobs: Sequence[Job]) -> str:
         return "Slurm does not answer; asking again"
     own = [found[name] for name in {job.name for job in jobs} if name in found]
     states = Counter(one.state.lower() for one in own)
-    reasons = Counter(one.reason for one in own if one.state == "PENDING")
+    reasons = {one.reason for one in own if one.state == "PENDING"} - {"None"}
     text = ", ".join(f"{n} {state}" for state, n in sorted(states.items()))
     return f"{text} ({', '.join(sorted(reasons))})" if reasons else text
 
@@ -233,37 +287,64 @@ def _shown() -> Iterator[Callable[[str], None]]:
 
     def show(line: str) -> None:
         text, when = last[0]
-        if line != text and time.monotonic() - when > (_LINE_SECONDS if text else 0):
+        if line != text and time.monotonic() - when > _LINE_SECONDS:
             tell(f"jobs: {line}")
             last[0] = line, time.monotonic()
 
     yield show
 
 
-def _in_the_queue(orders: Sequence[Order]) -> dict[Order, Job]:
-    """The jobs that earlier commands submitted for these orders and that have not ended."""
-    noted = {order: job for order in orders if (job := order.job) is not None}
+def _in_the_queue(requests: Sequence[JobRequest]) -> dict[JobRequest, Job]:
+    """The jobs that earlier commands submitted for these requests and that have not ended."""
+    noted = {request: job for request in requests if (job := request.job) is not None}
     found = queued(job.array for job in noted.values())
     if found is None:
         raise InputError("launcher=slurm: Slurm does not answer; try again later")
-    return {order: job for order, job in noted.items() if job.name in found}
+    return {request: job for request, job in noted.items() if job.name in found}
 
 
-def _announce(orders: Sequence[Order], jobs: Mapping[Order, Job], n_submitted: int) -> None:
-    """How many runs were finished before, or wait in the queue already."""
-    if n_settled := len(orders) - len(jobs):
-        tell(f"{n_settled} of {len(orders)} runs are finished; force=true repeats them")
+def _announce(
+    requests: Sequence[JobRequest], n_missing: int, jobs: Mapping[JobRequest, Job], n_submitted: int
+) -> None:
+    """How many runs were finished before, or are in the queue already."""
+    n_all = len({request.run_ids for request in requests})
+    if n_settled := n_all - n_missing:
+        tell(f"{n_settled} of {_n_runs(n_all)} finished before; force=true repeats them")
     if n_queued := len(jobs) - n_submitted:
-        arrays = sorted({job.array for job in jobs.values()})
-        tell(f"{n_queued} runs are in the queue already: job {', '.join(arrays)}")
+        arrays = ", ".join(sorted({job.array for job in jobs.values()}))
+        tell(
+            f"{_n_runs(n_queued)} in the queue already (job {arrays}), with the settings of that "
+            f"command; scancel {arrays} first to change them"
+        )
 
 
-def _require_one_task(settings: LauncherConfig, needed: Resources) -> None:
+def _require_one_process(settings: LauncherConfig, needed: Resources) -> None:
     if settings.runs_per_job > 1 and needed.n_nodes * needed.n_tasks > 1:
         raise InputError(
             f"launcher.runs_per_job={settings.runs_per_job} with runs of several processes; use "
             "launcher.runs_per_job=1, or runtime.n_devices=1 and runtime.n_nodes=1"
         )
+
+
+def _with_flags(task: Task, flags: Sequence[str]) -> Task:
+    return task._replace(arguments=[*flags, *task.arguments])
+
+
+def _n_runs(n: int) -> str:
+    return "1 run" if n == 1 else f"{n} runs"
+
+
+def _new_folder(sweep: Path) -> Path:
+    """A folder that no other command uses; two may have begun in the same second."""
+    number = 0
+    while True:
+        folder = sweep / ("slurm" if number == 0 else f"slurm-{number}")
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            number += 1
+        else:
+            return folder
 
 
 def _program() -> list[str]:

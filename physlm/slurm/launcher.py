@@ -1,6 +1,7 @@
 """The launcher that a sweep of Hydra's uses where `launcher=slurm` is chosen."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,7 +11,7 @@ from physlm.launcher import LauncherConfig
 from physlm.messages import BAD_INPUT, FAULT, INTERRUPTED, explain
 from physlm.outcome import EndedPoint, faults, settled_outcome
 from physlm.run_directory import RunDirectory
-from physlm.slurm.launch import Job, Order, orders_of, submit_orders, wait_for
+from physlm.slurm.launch import Job, JobRequest, requests_of, submit_requests, wait_for
 from physlm.watching import tell
 
 _STATUSES = (FAULT, BAD_INPUT, INTERRUPTED)  # of commands that failed; others come from Slurm
@@ -21,7 +22,7 @@ class EndedJob(NamedTuple):
 
     Attributes:
         overrides: Of the point.
-        return_value: How it ended.
+        return_value: Its outcome.
     """
 
     overrides: Sequence[str]
@@ -29,35 +30,31 @@ class EndedJob(NamedTuple):
 
 
 class _Point(NamedTuple):
-    """A point of the sweep: its overrides, a prefix of messages, its runs, and their orders."""
+    """A point of the sweep: its overrides, a prefix of messages, its runs, and their requests."""
 
-    words: Sequence[str]
+    overrides: Sequence[str]
     prefix: str
     config: RunConfig
-    orders: list[Order]
+    requests: list[JobRequest]
 
     @property
     def run_dirs(self) -> tuple[Path, ...]:
         """The directories of its runs."""
         return tuple(run.run_dir for run in self.config.points)
 
-    @property
-    def is_settled(self) -> bool:
-        """Whether all its runs have ended."""
-        return all(order.once.is_settled for order in self.orders)
-
 
 class SlurmLauncher:
     """Submits the points of a sweep; once their jobs have ended, their results are shown here."""
 
-    def __init__(self, local: Any, folder: Path) -> None:
+    def __init__(self, local: Any, folder: Path, config_dirs: list[str]) -> None:
         """Prepare; nothing is submitted yet.
 
         Args:
             local: Hydra's launcher in this process, which shows the table of a single point.
             folder: Of the sweep, for scripts and logs.
+            config_dirs: Folders of configurations that the command line names.
         """
-        self._local, self._folder = local, folder
+        self._local, self._folder, self._config_dirs = local, folder, config_dirs
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[Any]:
         """Complete points in jobs, as Hydra's launchers do.
@@ -73,20 +70,22 @@ class SlurmLauncher:
         points, refused = _points(job_overrides)
         if not points:
             return refused
-        settings = points[0].config.launcher or LauncherConfig()
-        orders = [order for point in points for order in point.orders]
-        jobs = submit_orders(orders, settings, self._folder / "slurm")
+        settings = _settings(points)
+        requests = [one for point in points for one in point.requests]
+        jobs = submit_requests(requests, settings, self._folder, self._config_dirs)
         if jobs and not settings.wait:
             tell(
                 "not waiting; the same command waits for these jobs and shows the results, and "
                 "python -m physlm.collate tabulates what is finished"
             )
-            return [EndedJob(p.words, EndedPoint(0, p.run_dirs, is_queued=True)) for p in points]
+            return [
+                EndedJob(p.overrides, EndedPoint(0, p.run_dirs, is_queued=True)) for p in points
+            ]
         wait_for(list(jobs.values()))
-        if len(job_overrides) == 1 and points[0].is_settled:
-            words = [*points[0].words, "force=false", "rescore=false"]
-            return self._local.launch([words], initial_job_idx=initial_job_idx)  # type: ignore[no-any-return]
-        return [*(EndedJob(point.words, _ended(point, jobs)) for point in points), *refused]
+        if len(job_overrides) == 1 and all(request.is_done for request in requests):
+            overrides = [*points[0].overrides, "force=false", "rescore=false"]
+            return self._local.launch([overrides], initial_job_idx=initial_job_idx)  # type: ignore[no-any-return]
+        return [*(EndedJob(point.overrides, _ended(point, jobs)) for point in points), *refused]
 
 
 def _points(job_overrides: Sequence[Sequence[str]]) -> tuple[list[_Point], list[EndedJob]]:
@@ -97,33 +96,52 @@ def _points(job_overrides: Sequence[Sequence[str]]) -> tuple[list[_Point], list[
     """
     points, refused = [], []
     common = set.intersection(*map(set, job_overrides)) if len(job_overrides) > 1 else set()
-    for words in job_overrides:
-        own = " ".join(word for word in words if word not in common)
-        prefix = f"point {own}: " if common else ""
+    for overrides in job_overrides:
+        varied = " ".join(word for word in overrides if word not in common)
+        prefix = f"point {varied}: " if common else ""
         try:
-            config = composed(tuple(words))
+            config = composed(tuple(overrides))
+            requests = requests_of(overrides, config)
+            for request in requests:
+                _ = request.is_settled  # refuses a damaged record
         except InputError as error:
             if len(job_overrides) == 1:
                 raise
-            status = explain(error, prefix)
-            refused.append(EndedJob(words, EndedPoint(status)))
+            refused.append(EndedJob(overrides, EndedPoint(explain(error, prefix))))
         else:
-            points.append(_Point(words, prefix, config, orders_of(words, config)))
+            points.append(_Point(overrides, prefix, config, requests))
     return points, refused
 
 
-def _ended(point: _Point, jobs: Mapping[Order, Job]) -> EndedPoint:
+def _settings(points: Sequence[_Point]) -> LauncherConfig:
+    """The settings of all jobs.
+
+    Raises:
+        InputError: If points have different ones.
+    """
+    first = points[0].config.launcher
+    assert first is not None
+    for point in points:
+        if point.config.launcher != first:
+            raise InputError(
+                f"{point.prefix}launcher.* differs between points, but is of the whole command; "
+                "quote a value with commas, as in launcher.partition='\"low,high\"'"
+            )
+    return first
+
+
+def _ended(point: _Point, jobs: Mapping[JobRequest, Job]) -> EndedPoint:
     """How the runs of a point have ended; the reasons of failures are printed."""
     status = 0
-    for order in point.orders:
-        once = order.once
-        if once.is_settled:
-            outcomes = (settled_outcome(run, RunDirectory(run.run_dir)) for run in once.runs)
-            errors = faults(outcome for outcome in outcomes if outcome is not None)
-            for error in errors.values():
-                status = max(status, explain(error, point.prefix))
-        else:
-            tell(f"{point.prefix}{jobs[order].reason()}")
-            own = jobs[order].folder.status(jobs[order].index)
-            status = max(status, own if own in _STATUSES else FAULT)
+    for request in point.requests:
+        job = jobs.get(request)  # none if its runs were finished before
+        if job is not None and not request.is_done:
+            tell(f"{point.prefix}{job.reason()}")
+            status = max(status, job.status if job.status in _STATUSES else FAULT)
+            continue
+        once = [replace(run, force=False, rescore=False) for run in request.runs]
+        outcomes = [settled_outcome(run, RunDirectory(run.run_dir)) for run in once]
+        errors = faults(outcome for outcome in outcomes if outcome is not None)
+        for error in errors.values():
+            status = max(status, explain(error, point.prefix))
     return EndedPoint(status, point.run_dirs)

@@ -1,5 +1,6 @@
-"""Slurm's commands: submit, look at the queue, ask what became of a job."""
+"""Slurm's commands: submit a script, look at the queue, ask for the final state of a job."""
 
+import os
 import re
 import subprocess
 from collections.abc import Iterable, Mapping
@@ -8,8 +9,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from physlm.errors import InputError
+from physlm.watching import tell
 
 _SECONDS_FOR_AN_ANSWER = 60
+_OF_SLURM = ("SLURM_", "SBATCH_", "SQUEUE_", "SINFO_", "SACCT_", "SCONTROL_", "SRUN_")
 
 
 class Queued(NamedTuple):
@@ -30,14 +33,34 @@ def submit(script: Path) -> str:
     Raises:
         InputError: If Slurm refuses it; its message says why.
     """
-    # Without the test, jobs for which there is no node would stay pending for good.
-    for words in (["--test-only"], ["--parsable"]):
-        done = _slurm("sbatch", *words, str(script))
-        if done.returncode:
-            raise InputError(
-                f"Slurm refuses the job: {_message(done)}; change launcher.* (see {script})"
-            )
+    _require_nodes(script)
+    done = _slurm("sbatch", "--parsable", str(script))
+    if done.returncode:
+        raise _refusal(done, script)
     return done.stdout.strip().partition(";")[0]
+
+
+def _require_nodes(script: Path) -> None:
+    """Require nodes for a job, without which it would stay pending.
+
+    Raises:
+        InputError: If there are none. While nodes are down, which Slurm does not count, it is a
+            note.
+    """
+    done = _slurm("sbatch", "--test-only", str(script))
+    if not done.returncode:
+        return
+    if _slurm("sinfo", "--noheader", "--states=down,drain,maint,fail").stdout.strip():
+        tell(f"note: Slurm could not start the job now ({_message(done)}); some nodes are down")
+        return
+    raise _refusal(done, script)
+
+
+def _refusal(done: subprocess.CompletedProcess[str], script: Path) -> InputError:
+    return InputError(
+        f"Slurm refuses the job: {_message(done)}; change launcher.* or runtime.* (the script is "
+        f"{script})"
+    )
 
 
 def queued(job_ids: Iterable[str]) -> Mapping[str, Queued] | None:
@@ -49,15 +72,16 @@ def queued(job_ids: Iterable[str]) -> Mapping[str, Queued] | None:
     ids = ",".join(sorted(set(job_ids)))
     if not ids:
         return {}
-    done = _slurm("squeue", "--noheader", "--array", f"--jobs={ids}", "--format=%F_%K|%T|%r")
+    options = ("--noheader", "--array", "--all", "--format=%F_%K|%T|%r")
+    done = _slurm("squeue", *options, f"--jobs={ids}")
     if done.returncode:
         return {} if "Invalid job id" in done.stderr else None
     rows = (line.strip().split("|") for line in done.stdout.splitlines() if line.count("|") == 2)
     return {name: Queued(state, reason) for name, state, reason in rows}
 
 
-def fate(job: str) -> str:
-    """What became of a job that is no longer in the queue, in Slurm's words; empty if unknown.
+def final_state(job: str) -> str:
+    """The state of a job that is no longer in the queue, in Slurm's words; empty if unknown.
 
     Args:
         job: As ``ARRAY_INDEX``.
@@ -65,38 +89,42 @@ def fate(job: str) -> str:
     shown = _slurm("scontrol", "show", "job", "--oneliner", job)
     if found := re.search(r"JobState=(\S+)", shown.stdout):
         return found[1]
-    accounted = _slurm("sacct", "--noheader", "--parsable2", "-X", f"--jobs={job}", "-o", "State")
+    try:
+        words = ("--noheader", "--parsable2", "-X", f"--jobs={job}", "-o", "State")
+        accounted = _slurm("sacct", *words)
+    except InputError:  # there is no accounting
+        return ""
     return accounted.stdout.strip() if accounted.returncode == 0 else ""
 
 
-def require_time(partition: str, minutes: int) -> None:
-    """Require that a partition lets jobs run so long; Slurm would leave them pending for good.
+def require_time(partitions: str, minutes: int) -> None:
+    """Require that a partition lets jobs run so long; otherwise they would stay pending.
 
     Args:
-        partition: Its name; empty for the cluster's default.
+        partitions: Its name, or several with commas; empty for the cluster's default.
         minutes: Of a job.
 
     Raises:
-        InputError: If it does not, or there is no such partition.
+        InputError: If none does, or one does not exist.
     """
-    shown = _slurm(
-        "scontrol", "show", "partition", "--oneliner", *([partition] if partition else [])
-    )
-    if "not found" in shown.stdout:
-        raise InputError(f"launcher.partition={partition} is not found; sinfo lists the partitions")
-    if shown.returncode:
+    limits = {}
+    for name in partitions.split(","):
+        shown = _slurm("scontrol", "show", "partition", "--oneliner", *([name] if name else []))
+        if "not found" in shown.stdout:
+            raise InputError(f"launcher.partition={name} is not found; sinfo lists the partitions")
+        if shown.returncode:
+            raise InputError(
+                f"launcher=slurm: Slurm does not answer here ({_message(shown)}); use it on a "
+                "login node of a cluster; launcher=processes needs no cluster"
+            )
+        lines = [line for line in shown.stdout.splitlines() if name or "Default=YES" in line]
+        found = re.search(r"PartitionName=(\S+).* MaxTime=(\S+)", lines[0] if lines else "")
+        limits[found[1] if found else name] = _minutes(found[2]) if found else None
+    if all(limit is not None and limit < minutes for limit in limits.values()):
+        name, limit = max(limits.items(), key=lambda item: item[1] or 0)
         raise InputError(
-            f"launcher=slurm: Slurm does not answer here ({_message(shown)}); use it on a login "
-            "node of a cluster; launcher=processes needs no cluster"
-        )
-    lines = [line for line in shown.stdout.splitlines() if partition or "Default=YES" in line]
-    limit = re.search(r"MaxTime=(\S+)", lines[0]) if lines else None
-    most = _minutes(limit[1]) if limit else None
-    if most is not None and minutes > most:
-        name = re.search(r"PartitionName=(\S+)", lines[0])
-        raise InputError(
-            f"launcher.timeout_min={minutes}; the partition {name[1] if name else partition} lets "
-            f"jobs run for {most} minutes, lower it to that or choose another launcher.partition"
+            f"launcher.timeout_min={minutes}; the partition {name} lets jobs run for {limit} "
+            "minutes, lower it to that or choose another launcher.partition"
         )
 
 
@@ -124,7 +152,13 @@ def _slurm(*command: str) -> subprocess.CompletedProcess[str]:
     """
     try:
         return subprocess.run(
-            command, capture_output=True, text=True, check=False, timeout=_SECONDS_FOR_AN_ANSWER
+            command,
+            capture_output=True,
+            text=True,
+            check=False,
+            # A submission is waited for: it may have been accepted.
+            timeout=None if command[0] == "sbatch" else _SECONDS_FOR_AN_ANSWER,
+            env=_environment(),
         )
     except FileNotFoundError:
         raise InputError(
@@ -133,6 +167,16 @@ def _slurm(*command: str) -> subprocess.CompletedProcess[str]:
         ) from None
     except subprocess.TimeoutExpired:
         return subprocess.CompletedProcess(command, 1, "", f"{command[0]} does not answer")
+
+
+def _environment() -> dict[str, str]:
+    """The environment of this process, without settings that change what Slurm does or prints.
+
+    A user may have set some for other work, and inside a job Slurm has set those of that job.
+    """
+    kept = {"SLURM_CONF", "SLURM_CLUSTERS"}
+    names = (name for name in os.environ if name in kept or not name.startswith(_OF_SLURM))
+    return {**{name: os.environ[name] for name in names}, "SLURM_TIME_FORMAT": "standard"}
 
 
 def _message(done: subprocess.CompletedProcess[str]) -> str:

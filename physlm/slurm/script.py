@@ -52,33 +52,38 @@ def script_text(
         n_jobs: Jobs of the array.
         code: The copy of the code; None for the installed package.
     """
-    n_tasks = settings.runs_per_job if settings.runs_per_job > 1 else needed.n_tasks
     options = "\n".join(f"#SBATCH {one}" for one in _options(folder, settings, name, n_jobs))
-    python = f"{shlex.quote(sys.executable)} -P -m"
-    here = shlex.quote(str(folder.path.resolve()))
-    path = "" if code is None else f"{shlex.quote(str(code.resolve()))}:"
     gpus = f"#SBATCH --gpus-per-node={needed.n_gpus}" if needed.n_gpus else "# no GPU"
     setup = "\n".join(settings.setup)
+    python = f"{shlex.quote(sys.executable)} -P -m"
+    here, work_dir = shlex.quote(str(folder.path.resolve())), shlex.quote(str(Path.cwd()))
+    path = "" if code is None else f"{shlex.quote(str(code.resolve()))}:"
     ends_together = "" if settings.runs_per_job > 1 else " --kill-on-bad-exit=1"
+    n = settings.cpus_per_task
     return f"""#!/bin/bash
 {options}
 #SBATCH --nodes={needed.n_nodes}
-#SBATCH --ntasks-per-node={n_tasks}
+#SBATCH --ntasks-per-node={needed.n_tasks}
 {gpus}
+set -e
 {setup}
-export PYTHONPATH={path}"${{PYTHONPATH:+$PYTHONPATH:}}$PWD"
-export OMP_NUM_THREADS={settings.cpus_per_task}
-srun --cpus-per-task={settings.cpus_per_task}{ends_together} {python} physlm.slurm.job {here}
-exec {python} physlm.slurm.ended {here} $?
+set +e
+cd {work_dir}
+rm -f {here}/"$SLURM_ARRAY_TASK_ID".status
+export PYTHONPATH={path}"${{PYTHONPATH:+$PYTHONPATH:}}"{work_dir}
+export OMP_NUM_THREADS={n}
+srun --export=ALL --cpus-per-task={n}{ends_together} {python} physlm.slurm.job {here}
+exec {python} physlm.slurm.requeue {here} $?
 """
 
 
 def _options(folder: JobFolder, settings: LauncherConfig, name: str, n_jobs: int) -> Iterator[str]:
     """Options of sbatch that do not depend on the runs."""
     at_a_time = f"%{settings.array_parallelism}" if settings.array_parallelism else ""
+    logs = JobFolder(Path(str(folder.path.resolve()).replace("%", "%%"))).log("%a")
     yield f"--job-name={shlex.quote(name)}"
     yield f"--array=0-{n_jobs - 1}{at_a_time}"
-    yield f"--output={shlex.quote(str(folder.log_pattern.resolve()))}"
+    yield f"--output={shlex.quote(str(logs))}"
     yield f"--chdir={shlex.quote(str(Path.cwd()))}"
     yield f"--time={settings.timeout_min}"
     yield f"--signal=TERM@{settings.warning_seconds}"

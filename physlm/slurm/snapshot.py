@@ -5,6 +5,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from physlm.errors import InputError
 from physlm.revision import REVISION_FILE, git_revision
 
 _PARTS = ("physlm", "conf", "sweeps")  # of a checkout: what a run reads
@@ -18,14 +19,27 @@ def keep_snapshot(folder: Path) -> bool:
 
     Returns:
         Whether this is a checkout, so that the folder was made.
+
+    Raises:
+        InputError: If git cannot list the files of the checkout.
     """
     checkout = Path(__file__).resolve().parents[2]
     if not (checkout / ".git").exists():
         return False
     command = ["git", "-C", str(checkout), "ls-files", "-z", "--cached", "--others"]
-    listed = subprocess.run(
-        [*command, "--exclude-standard", "--", *_PARTS], capture_output=True, text=True, check=True
-    )
+    try:
+        listed = subprocess.run(
+            [*command, "--exclude-standard", "--", *_PARTS],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (FileNotFoundError, subprocess.CalledProcessError) as error:
+        why = getattr(error, "stderr", None) or str(error)
+        raise InputError(
+            f"launcher.snapshot=true: git cannot list the code ({' '.join(why.split())}); mend "
+            "that, or use launcher.snapshot=false"
+        ) from error
     for name in filter(None, listed.stdout.split("\0")):
         if (checkout / name).is_file():  # not one that was removed
             (folder / name).parent.mkdir(parents=True, exist_ok=True)

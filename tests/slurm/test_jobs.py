@@ -1,6 +1,7 @@
 """Runs as jobs of a real Slurm: arrays, preemption, requeueing, time limits, several nodes."""
 
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -60,11 +61,11 @@ def cluster(tmp_path_factory):
 def command(cluster, tmp_path):
     """The command line on a login node of the cluster."""
 
-    def call(*words, status=0):
+    def call(*words, status=0, cwd=tmp_path, **environment):
         done = subprocess.run(
             [sys.executable, "-m", "physlm.run", *words],
-            cwd=tmp_path,
-            env=cluster.environment,
+            cwd=cwd,
+            env={**cluster.environment, **environment},
             capture_output=True,
             text=True,
             timeout=150,
@@ -130,7 +131,7 @@ def test_a_single_run_is_a_job_and_its_table_is_shown(command, cluster, tmp_path
     assert record.software["git_revision"]  # of the checkout, through the copy of its code
     assert not list(tmp_path.glob("runs/*/slurm.json"))
     again = command(*SMALL, *JOBS)
-    assert "1 of 1 runs are finished" in again.stderr
+    assert "1 of 1 run finished before" in again.stderr
     assert "job " not in again.stderr
 
 
@@ -159,7 +160,7 @@ def test_a_preempted_run_saves_its_state_and_goes_on(command, cluster, tmp_path,
     node = cluster.facts(job)["NodeList"]
     urgent = ("--partition=high", f"--nodelist={node}", "--cpus-per-task=2")
     cluster.run("srun", *urgent, "sleep", "1")
-    assert "preempted; the state is saved, the job is queued again" in str(logs(tmp_path))
+    assert "preempted; the state is saved, the job is requeued" in str(logs(tmp_path))
     requeue_now(cluster, job)
     command(*LONG, *JOBS)  # waits for the same job
     assert cluster.facts(job)["Restarts"] == "1"
@@ -167,8 +168,76 @@ def test_a_preempted_run_saves_its_state_and_goes_on(command, cluster, tmp_path,
     assert same_as_here(tmp_path, tmp_path_factory, LONG)
 
 
-def test_a_run_that_is_out_of_time_is_queued_again_but_not_for_good(command, cluster, tmp_path):
-    limits = ("launcher.timeout_min=1", "launcher.max_num_timeout=1")
+def test_the_last_of_an_array_is_requeued_alone(command, cluster, tmp_path):
+    words = (*LONG[:2], "data.exposures=4000", *LONG[3:], *JOBS, "launcher.cpus_per_task=2")
+    array = job_id(command(*words, "seeds=2", "launcher.wait=false"))
+    wait_until(lambda: len(list(tmp_path.glob("runs/*/last.ckpt"))) == 2)
+    node = cluster.facts(f"{array}_1")["NodeList"]
+    urgent = ("--partition=high", f"--nodelist={node}", "--cpus-per-task=2")
+    cluster.run("srun", *urgent, "sleep", "1")
+    wait_until(lambda: cluster.facts(f"{array}_1")["JobState"] == "PENDING")
+    assert cluster.facts(f"{array}_1")["Restarts"] == "1"
+    assert cluster.facts(f"{array}_0")["Restarts"] == "0"
+    (log,) = tmp_path.glob("runs/sweeps/*/slurm/array-0/0.log")
+    assert "preempted" not in log.read_text()
+    cluster.run("scancel", array)
+
+
+def test_a_repetition_that_fails_is_not_shown_as_the_run_before(command, tmp_path):
+    command(*SMALL, *JOBS)
+    before = next(tmp_path.glob("runs/*/record.json")).read_text()
+    failing = ("force=true", "launcher.setup=['exit 3']")
+    done = command(*SMALL, *JOBS, *failing, status=1)
+    assert "ended as FAILED" in done.stderr
+    assert not done.stdout
+    command(*SMALL, *JOBS, "force=true")
+    assert next(tmp_path.glob("runs/*/record.json")).read_text() != before
+
+
+def test_who_stops_waiting_is_told_that_the_jobs_go_on(cluster, command, tmp_path):
+    for number in (1, 2):
+        busy = ("-c2", "--output=/dev/null", "--wrap=sleep 20")
+        cluster.run("sbatch", f"--nodelist=n{number}", *busy)
+    waiting = subprocess.Popen(
+        [sys.executable, "-m", "physlm.run", *SMALL, *JOBS],
+        cwd=tmp_path,
+        env=cluster.environment,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    wait_until(lambda: len(cluster.states()) == 3)
+    time.sleep(3)
+    waiting.send_signal(signal.SIGINT)
+    told = waiting.communicate(timeout=60)[1].splitlines()
+    assert waiting.returncode == 130
+    assert told[-1].startswith("interrupted: the jobs go on; the same command waits for them again")
+    command(*SMALL, *JOBS, "launcher.wait=false")
+    assert len(cluster.states()) == 3  # the same job, not another one
+    cluster.run("scancel", "--user=root")
+
+
+def test_settings_for_other_work_change_nothing(command, cluster, tmp_path):
+    folder = tmp_path / "50%a b"
+    (folder / "own" / "experiment").mkdir(parents=True)
+    text = "# @package _global_\ndefaults: [/experiment/capacity_100x@_here_, _self_]\n"
+    (folder / "own" / "experiment" / "mine.yaml").write_text(text)
+    others = {"SBATCH_PARTITION": "no", "SQUEUE_STATES": "COMPLETING", "SLURM_MEM_PER_CPU": "9"}
+    words = ("--config-dir", "own", "+experiment=mine", *SMALL[1:], *JOBS)
+    done = command(*words, cwd=folder, SBATCH_EXPORT="NONE", **others)
+    assert "capacity/bits_per_parameter" in done.stdout
+    assert cluster.facts(f"{job_id(done)}_0")["Partition"] == "low"
+
+
+def test_two_commands_at_once_submit_a_run_once(command, cluster, tmp_path):
+    with ThreadPoolExecutor(2) as pool:
+        both = [pool.submit(command, *SMALL, *JOBS) for _ in range(2)]
+        told = [one.result().stderr for one in both]
+    assert sum("; logs: " in text for text in told) == 1
+    assert len(records(tmp_path)) == 1
+
+
+def test_a_run_that_is_out_of_time_is_requeued_but_not_for_good(command, cluster, tmp_path):
+    limits = ("launcher.timeout_min=1", "launcher.max_num_timeout=1", "launcher.warning_seconds=20")
     words = (*LONG[:2], "data.exposures=100_000", *LONG[3:], *JOBS[:3], *limits)
     job = f"{job_id(command(*words, 'launcher.wait=false'))}_0"
     wait_until(lambda: "out of time; the state is saved" in str(logs(tmp_path)))
@@ -178,7 +247,7 @@ def test_a_run_that_is_out_of_time_is_queued_again_but_not_for_good(command, clu
     assert cluster.facts(job)["JobState"] == "FAILED"
 
 
-def test_a_cancelled_job_is_told_and_not_queued_again(command, cluster, tmp_path):
+def test_a_cancelled_job_is_told_and_not_requeued(command, cluster, tmp_path):
     job = f"{job_id(command(*LONG, *JOBS, 'launcher.wait=false'))}_0"
     wait_until(lambda: has_steps(tmp_path))
     with ThreadPoolExecutor(1) as pool:
@@ -187,7 +256,7 @@ def test_a_cancelled_job_is_told_and_not_queued_again(command, cluster, tmp_path
         cluster.run("scancel", job)
         done = waiting.result()
     assert f"job {job} ended as CANCELLED" in done.stderr
-    assert "queued again" not in str(logs(tmp_path))
+    assert "requeued" not in str(logs(tmp_path))
     command(*LONG, *JOBS)  # another job, which resumes
     assert [record.status for record in records(tmp_path)] == ["finished"]
 
@@ -211,7 +280,9 @@ def test_runs_share_a_job(command, tmp_path):
 
 def test_jobs_run_the_code_as_it_was_when_they_were_submitted(command, cluster, tmp_path):
     for number in (1, 2):  # keep both nodes busy, so that the job waits
-        cluster.run("sbatch", f"--nodelist=n{number}", "-c2", "--wrap=sleep 5")
+        cluster.run(
+            "sbatch", f"--nodelist=n{number}", "-c2", "--output=/dev/null", "--wrap=sleep 5"
+        )
     command(*SMALL, *JOBS, "launcher.wait=false")
     (code,) = tmp_path.glob("runs/sweeps/*/slurm/code")
     (code / "physlm/run.py").write_text("raise SystemExit(7)")

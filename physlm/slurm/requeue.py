@@ -1,7 +1,7 @@
-"""The end of a Slurm job: `python -m physlm.slurm.ended FOLDER STATUS`, the last line of `job.sh`.
+"""The end of a Slurm job: `python -m physlm.slurm.requeue FOLDER STATUS`, last in `job.sh`.
 
-A run that was interrupted has saved its state. Slurm would take its job for failed, so it is
-queued again here if Slurm interrupted it: since its time was over, or for a job of higher priority.
+An interrupted run has saved its state. If Slurm interrupted it, because it was preempted or out of
+time, its job is requeued here; Slurm itself would count it as failed.
 """
 
 import os
@@ -14,8 +14,8 @@ from pathlib import Path
 from physlm.slurm.folder import JobFolder, array_index
 from physlm.watching import tell
 
-# Exit statuses of an interrupted run: its own, and that of a process killed by SIGTERM as it began.
-_INTERRUPTED = (130, 143)
+_INTERRUPTED = 130  # the exit status of an interrupted run
+_KILLED = 128  # with the number of the signal; of several processes the highest status is given
 
 # Slurm may warn up to a minute earlier than it was asked to, and saving takes time.
 _TOLERANCE_SECONDS = 90
@@ -24,18 +24,18 @@ _SECONDS_UNTIL_KILLED = 300
 
 
 def main() -> None:
-    """Queue an interrupted job again, or keep its exit status and exit with it."""
+    """Requeue an interrupted job, or keep its exit status and exit with it."""
     folder, status = JobFolder(Path(sys.argv[1])), int(sys.argv[2])
-    if status in _INTERRUPTED and (reason := _interrupted_by_slurm(folder)):
-        _queue_again(reason)
-        status = 130
+    if status > _KILLED and (reason := _interrupted_by_slurm(folder)):
+        _requeue(reason)
+        status = _INTERRUPTED
     folder.write_status(array_index(), status)
     sys.exit(status)
 
 
 def _interrupted_by_slurm(folder: JobFolder) -> str:
     """Why Slurm interrupted this job; empty if a person did, or it ran out of time too often."""
-    job = _facts()
+    job = _job_fields()
     if job.get("JobState") not in {"RUNNING", "COMPLETING", "SUSPENDED"}:
         return ""  # cancelled
     if job.get("PreemptTime", "None") not in {"None", "Unknown"}:
@@ -53,23 +53,29 @@ def _interrupted_by_slurm(folder: JobFolder) -> str:
     return "out of time"
 
 
-def _queue_again(reason: str) -> None:
-    """Ask Slurm to queue this job again, which ends it; returns only if that fails."""
-    command = ["scontrol", "requeue", os.environ["SLURM_JOB_ID"]]
+def _requeue(reason: str) -> None:
+    """Ask Slurm to requeue this job, which ends it; returns only if that fails."""
+    command = ["scontrol", "requeue", _job()]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         tell(f"{reason}, but {' '.join(done.stderr.split())}")
         return
-    tell(f"{reason}; the state is saved, the job is queued again")
+    tell(f"{reason}; the state is saved, the job is requeued")
     time.sleep(_SECONDS_UNTIL_KILLED)
 
 
-def _facts() -> dict[str, str]:
+def _job_fields() -> dict[str, str]:
     """What Slurm knows of this job, by Slurm's names."""
-    command = ["scontrol", "show", "job", "--oneliner", os.environ["SLURM_JOB_ID"]]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    command = ["scontrol", "show", "job", "--oneliner", _job()]
+    environment = {**os.environ, "SLURM_TIME_FORMAT": "standard"}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     parts = (word.partition("=") for word in done.stdout.split())
     return {name: value for name, _, value in parts}
+
+
+def _job() -> str:
+    """The name of this job; with SLURM_JOB_ID, the last one would name its whole array."""
+    return f"{os.environ['SLURM_ARRAY_JOB_ID']}_{array_index()}"
 
 
 def _seconds(text: str) -> float | None:

@@ -7,8 +7,8 @@ import pytest
 
 from physlm.config import composed
 from physlm.launcher import LauncherConfig
-from physlm.slurm.folder import JobFolder
-from physlm.slurm.launch import Job, orders_of
+from physlm.slurm.folder import JobFolder, Task
+from physlm.slurm.launch import Job, requests_of
 from physlm.slurm.queue import _minutes
 from physlm.slurm.script import resources_of, script_text
 from physlm.slurm.snapshot import keep_snapshot
@@ -29,15 +29,13 @@ BASE = ("+experiment=capacity_100x", "data.n_people=20")
 def test_the_jobs_of_a_point_are_its_runs(words, n_jobs):
     words = (*BASE, *words, "launcher=slurm", "launcher.partition=gpu", "launcher.wait=false")
     config = composed(words)
-    orders = orders_of(words, config)
-    assert len(orders) == n_jobs
-    described = [composed(tuple(order.arguments[1:])) for order in orders]
+    requests = requests_of(words, config)
+    assert len(requests) == n_jobs
+    described = [composed(tuple(request.task.arguments[1:])) for request in requests]
     ids = [run.run_id for one in described for run in one.points]
     assert ids == [run.run_id for run in config.points]
     assert all(one.launcher is None for one in described)  # a job submits no jobs
-    assert all(
-        len(one.points) == len(order.runs) for one, order in zip(described, orders, strict=True)
-    )
+    assert [len(one.points) for one in described] == [len(request.runs) for request in requests]
 
 
 def test_a_script_asks_for_what_its_runs_need(tmp_path):
@@ -100,6 +98,16 @@ def test_a_copy_of_the_code_runs_and_knows_its_revision(tmp_path):
     assert len(revision) == 40
 
 
+def test_a_job_repeats_a_run_only_until_it_has_saved_something(tmp_path):
+    task = Task(["--run", "force=true", "seed=3"], [str(tmp_path)])
+    checkpoint = tmp_path / "last.ckpt"
+    assert task.resumed(0.0) == task.arguments
+    checkpoint.touch()
+    now = checkpoint.stat().st_mtime
+    assert task.resumed(now + 1) == task.arguments  # of an earlier command
+    assert task.resumed(now - 1) == ["--run", "seed=3"]
+
+
 def test_a_failed_job_is_explained_by_its_last_own_line(tmp_path):
     folder = JobFolder(tmp_path)
     folder.log(3).write_text("error: no\nsrun: error: n1: task 0: Exited with exit code 2\n")
@@ -121,6 +129,8 @@ def test_time_limits_are_read(limit, minutes):
         (("launcher.partition=x",), "launcher.partition=x: only Slurm jobs have this key"),
         (("launcher=slurm", "launcher.mem_gb=0"), "launcher.mem_gb=0; must be at least 1"),
         (("launcher=slurm", "launcher.sbatch_options=[x]"), "launcher.sbatch_options has 'x'"),
+        (("launcher=slurm", "launcher.sbatch_options=['--time=3']"), "--time, which physlm sets"),
+        (("launcher=slurm", "launcher.timeout_min=2"), "launcher.warning_seconds=120; must be"),
         (("launcher=slurm", "hydra.launcher.partition=x"), "did you mean launcher.partition?"),
     ],
 )
