@@ -61,7 +61,8 @@ class Job:
         text = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
         lines = [line for line in text.splitlines() if line.strip()]
         own = [line for line in lines if not line.startswith(("srun: ", "slurmstepd"))]
-        last = (own or lines[-1:] or [f"exit status {self.status}"])[-1]
+        of_slurm = [line for line in lines if line.startswith(("srun: error", "srun: fatal"))]
+        last = (own or of_slurm or [f"exit status {self.status}"])[-1]
         if self.status is None:
             last = f"job {self.name} ended as {final_state(self.name) or 'unknown'}"
         return f"{last} (log: {log})"

@@ -50,7 +50,8 @@ def _require_nodes(script: Path) -> None:
     done = _slurm("sbatch", "--test-only", str(script))
     if not done.returncode:
         return
-    if _slurm("sinfo", "--noheader", "--states=down,drain,maint,fail").stdout.strip():
+    missing = _slurm("sinfo", "--noheader", "--states=down,drain,maint,fail", "--format=%D")
+    if any(count != "0" for count in missing.stdout.split()):
         tell(f"note: Slurm could not start the job now ({_message(done)}); some nodes are down")
         return
     raise _refusal(done, script)

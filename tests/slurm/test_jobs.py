@@ -287,7 +287,7 @@ def test_jobs_run_the_code_as_it_was_when_they_were_submitted(command, cluster, 
     (code,) = tmp_path.glob("runs/sweeps/*/slurm/code")
     (code / "physlm/run.py").write_text("raise SystemExit(7)")
     done = command(*SMALL, *JOBS, status=1)
-    assert "exit status 7" in done.stderr
+    assert "Exited with exit code 7" in done.stderr
 
 
 @pytest.mark.parametrize(
