@@ -256,6 +256,7 @@ def test_a_run_whose_reader_is_gone_ends_with_its_record_and_no_word(tmp_path):
 def test_json_rows_are_whole_after_a_row_that_was_cut(tmp_path):
     directory = RunDirectory(tmp_path)
     build(directory, Tracker.local)
-    directory.metrics.write_text(json.dumps({"step": 0, "a": 1.0}) + '\n{"step": 1, "a"')
-    log(build(directory, Tracker.local), {"a": 2.0}, 1)
-    assert [row["a"] for row in read_curves(directory.metrics)] == [1.0, 2.0]
+    row = json.dumps({"step": 0, "train/tokens": 1.0})
+    directory.metrics.write_text(row + '\n{"step": 1, "train/tokens"')
+    log(build(directory, Tracker.local), {"train/tokens": 2.0}, 1)
+    assert [row["train/tokens"] for row in read_curves(directory.metrics)] == [1.0, 2.0]
