@@ -24,11 +24,12 @@ TINY_RUN = (
 )
 
 
-def run(*words, cwd, check=None):
+def run(*words, cwd, check=None, env=None):
     """A process that has ended; ``check`` is the status that it ought to have."""
     done = subprocess.run(
         [sys.executable, "-m", "physlm.run", *words],
         cwd=cwd,
+        env={**os.environ, **(env or {})},
         capture_output=True,
         text=True,
         timeout=400,

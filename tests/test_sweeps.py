@@ -23,6 +23,7 @@ TINY = (
     "model.d_model=16",
     "model.n_layers=1",
     "trainer.batch_size=2",
+    "optim.warmup_steps=5",
     "runtime.compile=false",
 )
 
@@ -62,7 +63,7 @@ HEIR = (
     "model=inherited",
     "optim.warmup_steps=5",
     "runtime.compile=false",
-    f"init_from='{' '.join(TINY[:-1])} optim.warmup_steps=5 seed=0'",
+    f"init_from='{' '.join(TINY[:-1])} seed=0'",
 )
 
 
@@ -72,8 +73,8 @@ HEIR = (
     ("start", "words", "n_runs"),
     [
         # The same runs twice, each group with a process for each of its runs.
-        (TINY, ("seeds=2", "name=mine,yours", "launcher=processes"), 2),
-        (TINY, ("seeds=2", "name=mine,yours", "launcher=serial"), 2),
+        (TINY, ("seeds=2", "label=mine,yours", "launcher=processes"), 2),
+        (TINY, ("seeds=2", "label=mine,yours", "launcher=serial"), 2),
         # Groups that have a run in common, each in one program; W&B runs of their own.
         (
             TINY,
@@ -81,9 +82,9 @@ HEIR = (
             3,
         ),
         # Single runs: the same one twice, and its table.
-        (TINY, ("name=mine,yours", "logger=csv", "launcher=processes"), 1),
+        (TINY, ("label=mine,yours", "logger=csv", "launcher=processes"), 1),
         # Points and seeds that start from one run, which nobody has done yet.
-        (HEIR, ("seeds=2", "name=mine,yours", "launcher=processes"), 3),
+        (HEIR, ("seeds=2", "label=mine,yours", "launcher=processes"), 3),
         (HEIR, ("seed=0,1", "launcher=processes"), 3),
     ],
     ids=lambda value: " ".join(value[-3:]) if isinstance(value, tuple) else "",
