@@ -12,6 +12,7 @@ from physlm.errors import InputError
 from physlm.watching import tell
 
 _SECONDS_FOR_AN_ANSWER = 60
+_ACTIVE = {"PENDING", "CONFIGURING", "RUNNING", "SUSPENDED", "COMPLETING", "REQUEUED"}
 _OF_SLURM = ("SLURM_", "SBATCH_", "SQUEUE_", "SINFO_", "SACCT_", "SCONTROL_", "SRUN_")
 
 
@@ -78,7 +79,20 @@ def queued(job_ids: Iterable[str]) -> Mapping[str, Queued] | None:
     if done.returncode:
         return {} if "Invalid job id" in done.stderr else None
     rows = (line.strip().split("|") for line in done.stdout.splitlines() if line.count("|") == 2)
-    return {name: Queued(state, reason) for name, state, reason in rows}
+    listed = {name: Queued(state, reason) for name, state, reason in rows}
+    return {**_active(ids.split(",")), **listed}
+
+
+def _active(arrays: Iterable[str]) -> dict[str, Queued]:
+    """Jobs of arrays that have not ended; for a moment, squeue does not list a requeued one."""
+    found = {}
+    for array in arrays:
+        for line in _slurm("scontrol", "show", "job", "--oneliner", array).stdout.splitlines():
+            fields = dict(word.split("=", 1) for word in line.split() if "=" in word)
+            state, index = fields.get("JobState", ""), fields.get("ArrayTaskId", "")
+            if state in _ACTIVE and index.isdecimal():
+                found[f"{array}_{index}"] = Queued(state, fields.get("Reason", "None"))
+    return found
 
 
 def final_state(job: str) -> str:
