@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from contextlib import suppress
 from types import FrameType
 
-_SIGNALS = (signal.SIGTERM, signal.SIGINT)
-_INTERRUPTED = 130  # exit status
+SIGNALS = (signal.SIGTERM, signal.SIGINT)  # requests to stop
+INTERRUPTED = 130  # exit status of a command that was asked to stop
+ASKED_TO_STOP = "asked to stop; run the same command to resume"
+
 _LATER_SECONDS = 0.01
 _IMPORTING, _COMPOSING = "<frozen importlib", "load_configuration"
 
@@ -21,7 +23,7 @@ def end_on_request() -> None:
     of its own (`physlm.interruption`), and puts these back at its end.
     """
     with suppress(ValueError):  # signals reach the main thread only
-        for number in _SIGNALS:
+        for number in SIGNALS:
             signal.signal(number, _end)
 
 
@@ -45,16 +47,16 @@ def is_postponed(number: int, frame: FrameType | None) -> bool:
 def _end(number: int, frame: FrameType | None) -> None:
     if is_postponed(number, frame):
         return
-    for one in _SIGNALS:  # a second request does not interrupt the end
+    for one in SIGNALS:  # a second request does not interrupt the end
         signal.signal(one, signal.SIG_IGN)
     with suppress(OSError, ValueError, AttributeError):  # nobody reads, or it is closed
-        sys.stderr.write("interrupted: asked to stop; run the same command to resume\n")
+        sys.stderr.write(f"interrupted: {ASKED_TO_STOP}\n")
         sys.stderr.flush()
     # An import, and Hydra's composing, may make another error of the one that is raised in them.
     # Neither has written anything.
     if any(file.startswith(_IMPORTING) or name == _COMPOSING for file, name in _calls(frame)):
-        os._exit(_INTERRUPTED)
-    sys.exit(_INTERRUPTED)
+        os._exit(INTERRUPTED)
+    sys.exit(INTERRUPTED)
 
 
 def _calls(frame: FrameType | None) -> Iterator[tuple[str, str]]:

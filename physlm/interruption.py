@@ -5,10 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
-from physlm.early_end import is_postponed
+from physlm.early_end import ASKED_TO_STOP, SIGNALS, is_postponed
 from physlm.errors import InterruptedRunError
-
-_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class StopRequests:
@@ -20,12 +18,12 @@ class StopRequests:
 
     def __init__(self, *, at_once: bool = False) -> None:
         self.was_requested = False
-        self._only_noted = set() if at_once else set(_SIGNALS)
+        self._only_noted = set() if at_once else set(SIGNALS)
 
     def listen(self) -> None:
         """Install the handlers, in place of previous ones."""
         with suppress(ValueError):  # signals reach the main thread only
-            for number in _SIGNALS:
+            for number in SIGNALS:
                 signal.signal(number, self._note)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
@@ -49,7 +47,7 @@ def stop_requests(*, at_once: bool = False) -> Iterator[StopRequests]:
             with success, or raise the error of a killed compiler.
     """
     requests = StopRequests(at_once=at_once)
-    previous = {number: signal.getsignal(number) for number in _SIGNALS}
+    previous = {number: signal.getsignal(number) for number in SIGNALS}
     requests.listen()
     try:
         yield requests
@@ -57,11 +55,11 @@ def stop_requests(*, at_once: bool = False) -> Iterator[StopRequests]:
         raise
     except BaseException as error:
         if requests.was_requested:
-            raise InterruptedRunError("asked to stop; run the same command to resume") from error
+            raise InterruptedRunError(ASKED_TO_STOP) from error
         raise
     finally:
         with suppress(ValueError):
             for number, handler in previous.items():
                 signal.signal(number, handler)
     if requests.was_requested:
-        raise InterruptedRunError("asked to stop; run the same command to resume")
+        raise InterruptedRunError(ASKED_TO_STOP)

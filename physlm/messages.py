@@ -9,6 +9,7 @@ import yaml
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
+from physlm.early_end import ASKED_TO_STOP, INTERRUPTED
 from physlm.errors import (
     DivergedError,
     FailedPointError,
@@ -19,8 +20,8 @@ from physlm.errors import (
 )
 from physlm.watching import tell
 
-# Exit statuses: bad input, a fault of physlm or the machine, a requested stop.
-BAD_INPUT, FAULT, INTERRUPTED = 2, 1, 130
+# Exit statuses: bad input, a fault of physlm or the machine.
+BAD_INPUT, FAULT = 2, 1
 
 # Errors that users can cause and fix, before or during computation.
 _USER_ERRORS = (InputError, OSError, HydraException, OmegaConfBaseException, yaml.YAMLError)
@@ -73,7 +74,7 @@ def explain(error: BaseException, prefix: str = "") -> int:
 def one_line(error: BaseException) -> str:
     """The message of an error on one line, with the cause that Hydra wraps."""
     if isinstance(error, KeyboardInterrupt):
-        return "asked to stop; run the same command to resume"
+        return ASKED_TO_STOP
     text = " ".join(str(error).split())
     if isinstance(error, HydraException) and error.__cause__ is not None:
         text = f"{text}: {str(error.__cause__).splitlines()[0]}"

@@ -52,10 +52,10 @@ class SweepApplication(Application):
             hydra_context=HydraContext(self.config_loader, Callbacks(config)),
             task_function=task_function,
         )
+        folder = Path(config.hydra.sweep.dir)
         if config.launcher is not None:
             sources = config.hydra.runtime.config_sources
             config_dirs = [one.path for one in sources if one.provider == "command-line"]
-            folder = Path(config.hydra.sweep.dir)
             sweeper.launcher = SlurmLauncher(sweeper.launcher, folder, config_dirs)
         batches = sweeper.sweep(list(config.hydra.overrides.task))
         if batches is None:
@@ -67,10 +67,8 @@ class SweepApplication(Application):
             free = first_free(in_use.values())
             again = [list(words) for words, path in in_use.items() if path in free]
             ended |= dict(_ended(sweeper.launcher.launch(again, initial_job_idx=0)))
-        if any(point.is_queued for point in ended.values()):
-            return
-        folder = Path(config.hydra.sweep.dir)
-        if len(ended) > 1 or config.launcher is None:
+        is_shown = len(ended) > 1 or config.launcher is None
+        if is_shown and not any(point.is_queued for point in ended.values()):
             with harmless("printing the table of points"):
                 show_points(ended, folder)
         if failed := [point.status for point in ended.values() if point.status]:

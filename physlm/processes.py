@@ -18,10 +18,9 @@ from rich.console import Console
 from rich.progress import track
 
 from physlm.config import RunConfig, register
-from physlm.early_end import is_postponed
+from physlm.early_end import ASKED_TO_STOP, INTERRUPTED, is_postponed
 from physlm.errors import InterruptedRunError, KilledProcessError, RunInUseError
 from physlm.fork_server import begin_loading, process_context
-from physlm.messages import INTERRUPTED
 from physlm.outcome import Outcome
 from physlm.pipeline import execute
 from physlm.preparation import prepare
@@ -186,7 +185,7 @@ def _workers(n_workers: int) -> Iterator[list[_Worker]]:
             child.terminate()
         for worker in workers:
             worker.close()
-        raise InterruptedRunError("asked to stop; run the same command to resume") from error
+        raise InterruptedRunError(ASKED_TO_STOP) from error
     finally:
         signal.signal(signal.SIGTERM, before)
         for worker in workers:

@@ -13,10 +13,11 @@ from physlm.api.runs import Run, carried_out, run
 from physlm.config import RunConfig, register, run_config
 from physlm.config.application import run_application
 from physlm.config.lineage import lineage
+from physlm.early_end import INTERRUPTED
 from physlm.errors import FailedPointError, InputError, RunInUseError
 from physlm.fork_server import begin_loading
 from physlm.loading import uncollected
-from physlm.messages import INTERRUPTED, explain
+from physlm.messages import explain
 from physlm.outcome import EndedPoint, Outcome, Replication, faults, settled_replication
 from physlm.points import SweepApplication
 from physlm.record import RunRecord

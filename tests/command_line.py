@@ -8,6 +8,7 @@ import sys
 from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout, suppress
 from unittest.mock import patch
 
+from physlm.record import read_record
 from physlm.run import main
 
 # A run of seconds: 24 people of bioD, read twice.
@@ -22,6 +23,23 @@ TINY_RUN = (
     "model.n_heads=1",
     "runtime.progress_bar=false",
 )
+
+# Another: 20 people of bioS, read four times.
+TINY_PEOPLE = (
+    "+experiment=capacity_100x",
+    "data.n_people=20",
+    "data.exposures=4",
+    "model.d_model=16",
+    "model.n_layers=1",
+    "trainer.batch_size=2",
+    "optim.warmup_steps=5",
+    "runtime.compile=false",
+)
+
+
+def records(folder):
+    """The records of the runs of a command that was called in a folder."""
+    return [read_record(path) for path in folder.glob("runs/*/record.json")]
 
 
 def run(*words, cwd, check=None, env=None):

@@ -8,8 +8,9 @@ import pytest
 import torch
 from safetensors import SafetensorError
 
+from physlm.early_end import INTERRUPTED
 from physlm.errors import DivergedError, InputError, KilledProcessError
-from physlm.messages import BAD_INPUT, FAULT, INTERRUPTED, explain
+from physlm.messages import BAD_INPUT, FAULT, explain
 
 
 def caused(error, cause):

@@ -14,22 +14,7 @@ from physlm.config import composed, config_dir
 from physlm.record import read_record
 from physlm.run_directory import RunDirectory, read_curves
 from physlm.train.fit import saved_steps
-from tests.command_line import TINY_RUN, begun, called, run
-
-TINY = (
-    "+experiment=capacity_100x",
-    "data.n_people=20",
-    "data.exposures=4",
-    "model.d_model=16",
-    "model.n_layers=1",
-    "trainer.batch_size=2",
-    "optim.warmup_steps=5",
-    "runtime.compile=false",
-)
-
-
-def records(folder):
-    return [read_record(path) for path in folder.glob("runs/*/record.json")]
+from tests.command_line import TINY_PEOPLE, TINY_RUN, begun, called, records, run
 
 
 def test_who_waits_for_a_run_says_so_and_then_has_it(tmp_path, capfd, monkeypatch):
@@ -63,7 +48,7 @@ HEIR = (
     "model=inherited",
     "optim.warmup_steps=5",
     "runtime.compile=false",
-    f"init_from='{' '.join(TINY[:-1])} seed=0'",
+    f"init_from='{' '.join(TINY_PEOPLE[:-1])} seed=0'",
 )
 
 
@@ -73,16 +58,16 @@ HEIR = (
     ("start", "words", "n_runs"),
     [
         # The same runs twice, each group with a process for each of its runs.
-        (TINY, ("seeds=2", "label=mine,yours", "launcher=processes"), 2),
-        (TINY, ("seeds=2", "label=mine,yours", "launcher=serial"), 2),
+        (TINY_PEOPLE, ("seeds=2", "label=mine,yours", "launcher=processes"), 2),
+        (TINY_PEOPLE, ("seeds=2", "label=mine,yours", "launcher=serial"), 2),
         # Groups that have a run in common, each in one program; W&B runs of their own.
         (
-            TINY,
+            TINY_PEOPLE,
             ("seeds=2", "seed=0,1", "runtime.replicas=true", "logger=wandb", "launcher=processes"),
             3,
         ),
         # Single runs: the same one twice, and its table.
-        (TINY, ("label=mine,yours", "logger=csv", "launcher=processes"), 1),
+        (TINY_PEOPLE, ("label=mine,yours", "logger=csv", "launcher=processes"), 1),
         # Points and seeds that start from one run, which nobody has done yet.
         (HEIR, ("seeds=2", "label=mine,yours", "launcher=processes"), 3),
         (HEIR, ("seed=0,1", "launcher=processes"), 3),
@@ -114,7 +99,7 @@ def test_groups_that_share_runs_in_another_order_never_wait_for_each_other(tmp_p
                 sys.executable,
                 "-m",
                 "physlm.run",
-                *TINY,
+                *TINY_PEOPLE,
                 f"learning_rates={rates}",
                 "runtime.replicas=true",
             ],
@@ -136,7 +121,7 @@ def test_groups_that_share_runs_in_another_order_never_wait_for_each_other(tmp_p
 @pytest.mark.parametrize("words", [("seed=0,1",), ("seeds=2",)])
 def test_an_interrupted_parallel_sweep_goes_on(words, tmp_path):
     words = (
-        *TINY,
+        *TINY_PEOPLE,
         "data.exposures=400",
         *words,
         "runtime.checkpoint_seconds=0",
@@ -165,7 +150,7 @@ def test_an_interrupted_parallel_sweep_goes_on(words, tmp_path):
 @pytest.mark.parametrize("words", [("seed=0,1,2,3", "--multirun"), ("seeds=4",)])
 def test_copies_of_one_command_are_a_queue(words, tmp_path):
     """Each point is trained once, and nobody fails; both have the table of all at the end."""
-    command = [sys.executable, "-m", "physlm.run", *TINY, "data.exposures=60", *words]
+    command = [sys.executable, "-m", "physlm.run", *TINY_PEOPLE, "data.exposures=60", *words]
     started = [
         subprocess.Popen(
             command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

@@ -21,17 +21,8 @@ from physlm.run_directory import RunDirectory, read_curves
 from physlm.train.logger import LoggerConfig, Tracker
 from physlm.train.tracking import Tracking
 from physlm.watching import harmless, outlive_readers, tell
+from tests.command_line import TINY_PEOPLE
 
-TINY = (
-    "+experiment=capacity_100x",
-    "data.n_people=20",
-    "data.exposures=4",
-    "model.d_model=16",
-    "model.n_layers=1",
-    "trainer.batch_size=2",
-    "runtime.compile=false",
-    "optim.warmup_steps=5",
-)
 KEY = f"{7:040d}"
 
 
@@ -41,7 +32,7 @@ def command(tmp_path, monkeypatch, capfd):
 
     def called(*words):
         monkeypatch.chdir(tmp_path)
-        monkeypatch.setattr(sys, "argv", ["physlm.run", *TINY, *words])
+        monkeypatch.setattr(sys, "argv", ["physlm.run", *TINY_PEOPLE, *words])
         # A command's streams are its own, and main() wraps them.
         for name in ("stdout", "stderr"):
             monkeypatch.setattr(sys, name, getattr(sys, f"__{name}__"))
@@ -150,7 +141,7 @@ def test_a_run_ends_well_although_what_shows_it_cannot_be_written(command, tmp_p
     register()
     names = ("metrics.jsonl", "metrics.csv", "scores.csv", "figure.png")
     for name in names:  # folders: nobody can write them, whoever runs the tests
-        (tmp_path / "runs" / composed(TINY).run_id / name).mkdir(parents=True)
+        (tmp_path / "runs" / composed(TINY_PEOPLE).run_id / name).mkdir(parents=True)
     status, printed = command("logger=csv")
     assert status == 0, printed.err
     assert only_record(tmp_path).status == "finished"
@@ -238,7 +229,7 @@ def test_what_is_harmless_is_told_and_what_stops_a_process_is_not_kept(capsys):
 
 @pytest.mark.slow
 def test_a_run_whose_reader_is_gone_ends_with_its_record_and_no_word(tmp_path):
-    command = f"{sys.executable} -m physlm.run {' '.join(TINY)}"
+    command = f"{sys.executable} -m physlm.run {' '.join(TINY_PEOPLE)}"
     done = subprocess.run(
         ["bash", "-c", f"set -o pipefail; {command} | true"],
         cwd=tmp_path,

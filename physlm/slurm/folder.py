@@ -1,13 +1,15 @@
 """The folder of a job array: what its jobs run, their logs, and their exit statuses.
 
 Jobs and the command that submitted them share nothing else, so either may start and end without the
-other. Only Python's own library is used: every job reads it before anything else.
+other. Nothing that takes time to load is used: every job reads it before anything else.
 """
 
 import json
 import os
 from pathlib import Path
 from typing import NamedTuple
+
+from physlm.atomic import write_text
 
 
 class Task(NamedTuple):
@@ -67,7 +69,7 @@ class JobFolder:
         self.path.mkdir(parents=True)
         jobs = [[task._asdict() for task in job] for job in work.jobs]
         content = {**work._asdict(), "jobs": jobs}
-        self._work.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        write_text(self._work, json.dumps(content, indent=1) + "\n")
 
     def work(self) -> Work:
         """What the jobs run."""
@@ -93,10 +95,7 @@ class JobFolder:
 
     def write_status(self, index: int, status: int) -> None:
         """Keep the exit status of a job that has ended."""
-        path = self._status(index)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}")
-        temporary.write_text(f"{status}\n", encoding="utf-8")
-        temporary.replace(path)
+        write_text(self._status(index), f"{status}\n")
 
     def count_timeout(self, index: int) -> int:
         """Note that a job ran out of time; how often it did."""

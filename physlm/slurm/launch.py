@@ -4,7 +4,7 @@ import json
 import sys
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,11 +12,12 @@ from pathlib import Path
 from filelock import FileLock
 from rich.console import Console
 
+from physlm.atomic import write_text
 from physlm.config import RunConfig
 from physlm.errors import InputError, InterruptedRunError
 from physlm.interruption import stop_requests
 from physlm.launcher import LauncherConfig
-from physlm.outcome import settled_outcome
+from physlm.outcome import Outcome, settled_outcome
 from physlm.run_directory import RunDirectory
 from physlm.slurm.folder import JobFolder, Task, Work
 from physlm.slurm.queue import final_state, most_jobs_of_an_array, queued, require_time, submit
@@ -75,28 +76,27 @@ class JobRequest:
     Attributes:
         overrides: The command line that describes them.
         runs: The runs.
+        was_settled: Whether all had ended before, and nothing was left to measure or to draw.
     """
 
     overrides: tuple[str, ...]
     runs: tuple[RunConfig, ...]
+    was_settled: bool
 
-    @property
-    def task(self) -> Task:
-        """The command that does them in a job."""
-        arguments = ["--run", *self.overrides, "hydra.mode=RUN", "launcher=serial"]
+    def task(self, flags: Sequence[str]) -> Task:
+        """The command that does them in a job.
+
+        Args:
+            flags: Of the command line, before the overrides.
+        """
+        arguments = [*flags, "--run", *self.overrides, "hydra.mode=RUN", "launcher=serial"]
         return Task(arguments, [str(run.run_dir.resolve()) for run in self.runs])
 
-    @property
-    def is_settled(self) -> bool:
-        """Whether all its runs have ended, and nothing is left to measure or to draw."""
-        return all(settled_outcome(one, RunDirectory(one.run_dir)) is not None for one in self.runs)
-
-    @property
-    def is_done(self) -> bool:
-        """The same after its job, which removes its note with the record that it writes."""
-        once = [replace(run, force=False, rescore=False) for run in self.runs]
-        has_notes = any(RunDirectory(run.run_dir).job.exists() for run in self.runs)
-        return not has_notes and replace(self, runs=tuple(once)).is_settled
+    def outcomes(self) -> list[Outcome] | None:
+        """The outcomes after its job, which removes its note with the record; None if one lacks."""
+        if not self.was_settled and any(RunDirectory(r.run_dir).job.exists() for r in self.runs):
+            return None
+        return _settled(replace(run, force=False, rescore=False) for run in self.runs)
 
     @property
     def run_ids(self) -> tuple[str, ...]:
@@ -107,13 +107,20 @@ class JobRequest:
         """Note in the run directories which job does these runs, for later commands."""
         note = json.dumps({"job": job.name, "folder": str(job.folder.path.resolve())})
         for run in self.runs:
-            RunDirectory(run.run_dir).job.write_text(note + "\n", encoding="utf-8")
+            write_text(RunDirectory(run.run_dir).job, note + "\n")
 
     @property
     def job(self) -> Job | None:
         """The one job that an earlier command submitted for all these runs, ended or not."""
         jobs = {_noted(RunDirectory(run.run_dir)) for run in self.runs}
         return jobs.pop() if len(jobs) == 1 else None
+
+
+def _settled(runs: Iterable[RunConfig]) -> list[Outcome] | None:
+    """The outcomes of runs that have all ended completely; else None."""
+    outcomes = [settled_outcome(run, RunDirectory(run.run_dir)) for run in runs]
+    settled = [outcome for outcome in outcomes if outcome is not None]
+    return settled if len(settled) == len(outcomes) else None
 
 
 def _noted(directory: RunDirectory) -> Job | None:
@@ -131,12 +138,18 @@ def requests_of(overrides: Sequence[str], config: RunConfig) -> list[JobRequest]
     Args:
         overrides: Of the point.
         config: Its configuration; with ``runtime.replicas`` its runs share a program.
+
+    Raises:
+        InputError: If a record of its runs is damaged.
     """
     kept = tuple(word for word in overrides if not _is_about_launching(word))
     points = config.points
     if len(points) == 1 or config.runtime.replicas:
-        return [JobRequest(kept, tuple(points))]
-    return [JobRequest((*kept, *_overrides_of(point)), (point,)) for point in points]
+        return [JobRequest(kept, tuple(points), _settled(points) is not None)]
+    return [
+        JobRequest((*kept, *_overrides_of(point)), (point,), _settled([point]) is not None)
+        for point in points
+    ]
 
 
 def _overrides_of(point: RunConfig) -> tuple[str, ...]:
@@ -159,11 +172,11 @@ def submit_requests(
     Raises:
         InputError: If Slurm refuses a job.
     """
-    require_time(settings.partition, settings.timeout_min)
-    missing = {r.run_ids: r for r in reversed(requests) if not r.is_settled}
+    missing = {r.run_ids: r for r in reversed(requests) if not r.was_settled}
     if not missing:
         _announce(requests, 0, {}, 0)
         return {}
+    require_time(settings.partition, settings.timeout_min)
     distinct = list(reversed(missing.values()))  # points may differ in keys that change no run
     for request in distinct:
         for run in request.runs:
@@ -174,10 +187,8 @@ def submit_requests(
         new = [request for request in distinct if request not in jobs]
         if new:
             folder = _new_folder(sweep)
-            code = folder / "code"
-            has_code = settings.snapshot and keep_snapshot(code)
-            arrays = _Arrays(settings, folder, code if has_code else None, config_dirs)
-            jobs |= arrays.submitted(new)
+            code = keep_snapshot(folder / "code") if settings.snapshot else None
+            jobs |= _Arrays(settings, folder, code, config_dirs).submitted(new)
     _announce(requests, len(distinct), jobs, len(new))
     return {r: jobs[missing[r.run_ids]] for r in requests if r.run_ids in missing}
 
@@ -225,7 +236,7 @@ class _Arrays:
         folder.write_work(
             Work(
                 program=_program(),
-                jobs=[[_with_flags(request.task, flags) for request in group] for group in groups],
+                jobs=[[request.task(flags) for request in group] for group in groups],
                 max_num_timeout=self.settings.max_num_timeout,
                 warning_seconds=self.settings.warning_seconds,
             )
@@ -325,10 +336,6 @@ def _require_one_process(settings: LauncherConfig, needed: Resources) -> None:
             f"launcher.runs_per_job={settings.runs_per_job} with runs of several processes; use "
             "launcher.runs_per_job=1, or runtime.n_devices=1 and runtime.n_nodes=1"
         )
-
-
-def _with_flags(task: Task, flags: Sequence[str]) -> Task:
-    return task._replace(arguments=[*flags, *task.arguments])
 
 
 def _n_runs(n: int) -> str:

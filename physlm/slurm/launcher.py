@@ -1,16 +1,15 @@
 """The launcher that a sweep of Hydra's uses where `launcher=slurm` is chosen."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from physlm.config import RunConfig, composed
+from physlm.early_end import INTERRUPTED
 from physlm.errors import InputError
 from physlm.launcher import LauncherConfig
-from physlm.messages import BAD_INPUT, FAULT, INTERRUPTED, explain
-from physlm.outcome import EndedPoint, faults, settled_outcome
-from physlm.run_directory import RunDirectory
+from physlm.messages import BAD_INPUT, FAULT, explain
+from physlm.outcome import EndedPoint, faults
 from physlm.slurm.launch import Job, JobRequest, requests_of, submit_requests, wait_for
 from physlm.watching import tell
 
@@ -78,11 +77,10 @@ class SlurmLauncher:
                 "not waiting; the same command waits for these jobs and shows the results, and "
                 "python -m physlm.collate tabulates what is finished"
             )
-            return [
-                EndedJob(p.overrides, EndedPoint(0, p.run_dirs, is_queued=True)) for p in points
-            ]
+            queued = [EndedPoint(0, point.run_dirs, is_queued=True) for point in points]
+            return [*(map(EndedJob, (p.overrides for p in points), queued)), *refused]
         wait_for(list(jobs.values()))
-        if len(job_overrides) == 1 and all(request.is_done for request in requests):
+        if len(job_overrides) == 1 and None not in [one.outcomes() for one in requests]:
             overrides = [*points[0].overrides, "force=false", "rescore=false"]
             return self._local.launch([overrides], initial_job_idx=initial_job_idx)  # type: ignore[no-any-return]
         return [*(EndedJob(point.overrides, _ended(point, jobs)) for point in points), *refused]
@@ -102,8 +100,6 @@ def _points(job_overrides: Sequence[Sequence[str]]) -> tuple[list[_Point], list[
         try:
             config = composed(tuple(overrides))
             requests = requests_of(overrides, config)
-            for request in requests:
-                _ = request.is_settled  # refuses a damaged record
         except InputError as error:
             if len(job_overrides) == 1:
                 raise
@@ -134,14 +130,12 @@ def _ended(point: _Point, jobs: Mapping[JobRequest, Job]) -> EndedPoint:
     """How the runs of a point have ended; the reasons of failures are printed."""
     status = 0
     for request in point.requests:
-        job = jobs.get(request)  # none if its runs were finished before
-        if job is not None and not request.is_done:
+        outcomes = request.outcomes()
+        if outcomes is None:
+            job = jobs[request]
             tell(f"{point.prefix}{job.reason()}")
             status = max(status, job.status if job.status in _STATUSES else FAULT)
             continue
-        once = [replace(run, force=False, rescore=False) for run in request.runs]
-        outcomes = [settled_outcome(run, RunDirectory(run.run_dir)) for run in once]
-        errors = faults(outcome for outcome in outcomes if outcome is not None)
-        for error in errors.values():
+        for error in faults(outcomes).values():
             status = max(status, explain(error, point.prefix))
     return EndedPoint(status, point.run_dirs)

@@ -76,8 +76,8 @@ def queued(job_ids: Iterable[str]) -> Mapping[str, Queued] | None:
         return {}
     options = ("--noheader", "--array", "--all", "--format=%F_%K|%T|%r")
     done = _slurm("squeue", *options, f"--jobs={ids}")
-    if done.returncode:
-        return {} if "Invalid job id" in done.stderr else None
+    if done.returncode and "Invalid job id" not in done.stderr:
+        return None
     rows = (line.strip().split("|") for line in done.stdout.splitlines() if line.count("|") == 2)
     listed = {name: Queued(state, reason) for name, state, reason in rows}
     return {**_active(ids.split(",")), **listed}
@@ -85,14 +85,23 @@ def queued(job_ids: Iterable[str]) -> Mapping[str, Queued] | None:
 
 def _active(arrays: Iterable[str]) -> dict[str, Queued]:
     """Jobs of arrays that have not ended; for a moment, squeue does not list a requeued one."""
-    found = {}
-    for array in arrays:
-        for line in _slurm("scontrol", "show", "job", "--oneliner", array).stdout.splitlines():
-            fields = dict(word.split("=", 1) for word in line.split() if "=" in word)
-            state, index = fields.get("JobState", ""), fields.get("ArrayTaskId", "")
-            if state in _ACTIVE and index.isdecimal():
-                found[f"{array}_{index}"] = Queued(state, fields.get("Reason", "None"))
-    return found
+    return {
+        f"{array}_{fields['ArrayTaskId']}": Queued(fields["JobState"], fields["Reason"])
+        for array in arrays
+        for fields in job_fields(array)
+        if fields["JobState"] in _ACTIVE and fields["ArrayTaskId"].isdecimal()
+    }
+
+
+def job_fields(job: str) -> list[dict[str, str]]:
+    """What Slurm knows of a job, or of each job of an array, by Slurm's names; empty if nothing.
+
+    Args:
+        job: As ``ARRAY``, or ``ARRAY_INDEX`` for one of its jobs.
+    """
+    shown = _slurm("scontrol", "show", "job", "--oneliner", job)
+    lines = [line.split() for line in shown.stdout.splitlines() if line.startswith("JobId=")]
+    return [dict(word.split("=", 1) for word in words if "=" in word) for words in lines]
 
 
 def final_state(job: str) -> str:
@@ -101,15 +110,24 @@ def final_state(job: str) -> str:
     Args:
         job: As ``ARRAY_INDEX``.
     """
-    shown = _slurm("scontrol", "show", "job", "--oneliner", job)
-    if found := re.search(r"JobState=(\S+)", shown.stdout):
-        return found[1]
+    for fields in job_fields(job):
+        return fields["JobState"]
     try:
         words = ("--noheader", "--parsable2", "-X", f"--jobs={job}", "-o", "State")
         accounted = _slurm("sacct", *words)
     except InputError:  # there is no accounting
         return ""
     return accounted.stdout.strip() if accounted.returncode == 0 else ""
+
+
+def requeue(job: str) -> str:
+    """Queue a job again, which ends it; why that failed, or empty.
+
+    Args:
+        job: As ``ARRAY_INDEX``.
+    """
+    done = _slurm("scontrol", "requeue", job)
+    return _message(done) if done.returncode else ""
 
 
 def require_time(partitions: str, minutes: int) -> None:

@@ -5,16 +5,16 @@ time, its job is requeued here; Slurm itself would count it as failed.
 """
 
 import os
-import subprocess
 import sys
 import time
 from datetime import datetime
 from pathlib import Path
 
+from physlm.early_end import INTERRUPTED
 from physlm.slurm.folder import JobFolder, array_index
+from physlm.slurm.queue import job_fields, requeue
 from physlm.watching import tell
 
-_INTERRUPTED = 130  # the exit status of an interrupted run
 _KILLED = 128  # with the number of the signal; of several processes the highest status is given
 
 # Slurm may warn up to a minute earlier than it was asked to, and saving takes time.
@@ -28,14 +28,14 @@ def main() -> None:
     folder, status = JobFolder(Path(sys.argv[1])), int(sys.argv[2])
     if status > _KILLED and (reason := _interrupted_by_slurm(folder)):
         _requeue(reason)
-        status = _INTERRUPTED
+        status = INTERRUPTED
     folder.write_status(array_index(), status)
     sys.exit(status)
 
 
 def _interrupted_by_slurm(folder: JobFolder) -> str:
     """Why Slurm interrupted this job; empty if a person did, or it ran out of time too often."""
-    job = _job_fields()
+    (job,) = job_fields(_job()) or [{}]
     if job.get("JobState") not in {"RUNNING", "COMPLETING", "SUSPENDED"}:
         return ""  # cancelled
     if job.get("PreemptTime", "None") not in {"None", "Unknown"}:
@@ -55,22 +55,11 @@ def _interrupted_by_slurm(folder: JobFolder) -> str:
 
 def _requeue(reason: str) -> None:
     """Ask Slurm to requeue this job, which ends it; returns only if that fails."""
-    command = ["scontrol", "requeue", _job()]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        tell(f"{reason}, but {' '.join(done.stderr.split())}")
+    if refusal := requeue(_job()):
+        tell(f"{reason}, but {refusal}")
         return
     tell(f"{reason}; the state is saved, the job is requeued")
     time.sleep(_SECONDS_UNTIL_KILLED)
-
-
-def _job_fields() -> dict[str, str]:
-    """What Slurm knows of this job, by Slurm's names."""
-    command = ["scontrol", "show", "job", "--oneliner", _job()]
-    environment = {**os.environ, "SLURM_TIME_FORMAT": "standard"}
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
-    parts = (word.partition("=") for word in done.stdout.split())
-    return {name: value for name, _, value in parts}
 
 
 def _job() -> str:

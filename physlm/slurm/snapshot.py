@@ -11,21 +11,21 @@ from physlm.revision import REVISION_FILE, git_revision
 _PARTS = ("physlm", "conf", "sweeps")  # of a checkout: what a run reads
 
 
-def keep_snapshot(folder: Path) -> bool:
+def keep_snapshot(folder: Path) -> Path | None:
     """Copy the code of a checkout, with its revision; an installed package is not edited.
 
     Args:
         folder: The new folder.
 
     Returns:
-        Whether this is a checkout, so that the folder was made.
+        The folder; None if this is no checkout.
 
     Raises:
         InputError: If git cannot list the files of the checkout.
     """
     checkout = Path(__file__).resolve().parents[2]
     if not (checkout / ".git").exists():
-        return False
+        return None
     command = ["git", "-C", str(checkout), "ls-files", "-z", "--cached", "--others"]
     try:
         listed = subprocess.run(
@@ -45,4 +45,4 @@ def keep_snapshot(folder: Path) -> bool:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(checkout / name, folder / name)
     (folder / REVISION_FILE).write_text(json.dumps(git_revision()) + "\n", encoding="utf-8")
-    return True
+    return folder

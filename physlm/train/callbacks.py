@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from physlm.atomic import replacing
+from physlm.early_end import ASKED_TO_STOP
 from physlm.errors import InterruptedRunError
 from physlm.interruption import StopRequests
 from physlm.train.module import TrainingModule
@@ -48,9 +49,7 @@ class Checkpoints(lightning.Callback):
             if trainer.strategy.reduce_boolean_decision(is_finite, all=True):
                 self.save(trainer)
         if is_stopping:
-            raise InterruptedRunError(
-                f"asked to stop; run the same command to resume ({self.path})"
-            )
+            raise InterruptedRunError(f"{ASKED_TO_STOP} ({self.path})")
 
     def save(self, trainer: lightning.Trainer) -> None:
         """Replace the last checkpoint."""

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from physlm.atomic import remove_leftovers, replacing
 from physlm.data.windows import IGNORED
+from physlm.early_end import ASKED_TO_STOP
 from physlm.errors import InputError, InterruptedRunError
 from physlm.interruption import StopRequests, stop_requests
 from physlm.models.language_model import LanguageModel
@@ -154,9 +155,7 @@ class _Training:
                 if is_due or stop.was_requested:
                     self.save()
                 if stop.was_requested:
-                    raise InterruptedRunError(
-                        f"asked to stop; run the same command to resume ({self.checkpoint})"
-                    )
+                    raise InterruptedRunError(f"{ASKED_TO_STOP} ({self.checkpoint})")
 
     def _live(self, row: Sequence[Chunk | None]) -> dict[int, Chunk]:
         """The chunks of replicas that are neither done nor diverged, by number."""

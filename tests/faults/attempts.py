@@ -16,8 +16,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from physlm.early_end import end_on_request
-from physlm.messages import BAD_INPUT, INTERRUPTED
+from physlm.early_end import INTERRUPTED, end_on_request
+from physlm.messages import BAD_INPUT
 
 MOST_CPU_SECONDS = 60  # of a try; whatever takes longer is killed, and counts as a violation
 

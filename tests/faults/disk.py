@@ -49,7 +49,7 @@ def _full(counts: Counts, folder: Path, whole: Ended, n: int) -> None:
             if outcome == "refused" and not is_told:
                 outcome = done.words
             if done.status == 0 and "continues without it" in done.err:
-                outcome = "survived"  # a curve or figure is lost, and told of
+                outcome = "survived"  # a curve or figure is lost, and reported
             enlarge()
             path = run_directory(disk)
             is_done = path is not None and (path / "record.json").exists() and done.status == 0

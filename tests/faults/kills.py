@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from physlm.messages import INTERRUPTED
+from physlm.early_end import INTERRUPTED
 from tests.faults.attempts import Attempt, attempt
 from tests.faults.counts import Counts
 from tests.faults.reference import WORDS, Ended, completed, run_directory

@@ -57,7 +57,7 @@ def campaign(size: float, seed: int, folder: Path) -> Counts:
     counts.refused = len(told)
     if len(told) != 2 * n_seeds or len(lines) != len(told) or done.status == 0:
         counts.violations.append(
-            f"{len(told)} failed points told of, not {2 * n_seeds}: {done.words}"
+            f"{len(told)} failed points reported, not {2 * n_seeds}: {done.words}"
         )
     counts.seconds = done.seconds
     counts.notes.append(f"killed {N_KILLS} times; refused are the points with a reason in the list")

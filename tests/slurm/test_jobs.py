@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 
 from physlm.record import read_record
 from physlm.run_directory import RunDirectory, read_curves
+from tests.command_line import TINY_PEOPLE, records
 from tests.slurm.cluster import Cluster, missing
 
 pytestmark = [
@@ -21,21 +22,11 @@ pytestmark = [
     pytest.mark.skipif(bool(missing()), reason=f"no Slurm here: {missing()}"),
 ]
 
-SMALL = (
-    "+experiment=capacity_100x",
-    "data.n_people=20",
-    "data.exposures=4",
-    "model.d_model=16",
-    "model.n_layers=1",
-    "trainer.batch_size=2",
-    "optim.warmup_steps=4",
-    "runtime.compile=false",
-)
 # About 20 seconds of training, saved after every chunk.
 LONG = (
-    *SMALL[:2],
+    *TINY_PEOPLE[:2],
     "data.exposures=1200",
-    *SMALL[3:],
+    *TINY_PEOPLE[3:],
     "runtime.checkpoint_seconds=0",
     "runtime.steps_per_chunk=50",
 )
@@ -81,10 +72,6 @@ def logs(folder):
     return {str(path): path.read_text() for path in folder.glob("runs/sweeps/*/slurm/*/*.log")}
 
 
-def records(folder):
-    return [read_record(path) for path in folder.glob("runs/*/record.json")]
-
-
 def job_id(done):
     (line,) = [line for line in done.stderr.splitlines() if line.startswith("job ")]
     return line.removeprefix("job ").partition(":")[0]
@@ -102,7 +89,7 @@ def has_steps(folder):
 
 
 def requeue_now(cluster, job):
-    """Slurm lets a job that was queued again wait for two minutes."""
+    """Slurm lets a requeued job wait for two minutes."""
     wait_until(lambda: cluster.facts(job)["JobState"] == "PENDING")
     cluster.run("scontrol", "update", f"jobid={job}", "starttime=now")
 
@@ -122,7 +109,7 @@ def same_as_here(folder, tmp_path_factory, words):
 
 
 def test_a_single_run_is_a_job_and_its_table_is_shown(command, cluster, tmp_path):
-    done = command(*SMALL, *JOBS)
+    done = command(*TINY_PEOPLE, *JOBS)
     assert "capacity/bits_per_parameter" in done.stdout
     assert done.stdout.splitlines()[-1].startswith("record: runs/")
     assert cluster.facts(f"{job_id(done)}_0")["JobState"] == "COMPLETED"
@@ -130,13 +117,13 @@ def test_a_single_run_is_a_job_and_its_table_is_shown(command, cluster, tmp_path
     assert record.status == "finished"
     assert record.software["git_revision"]  # of the checkout, through the copy of its code
     assert not list(tmp_path.glob("runs/*/slurm.json"))
-    again = command(*SMALL, *JOBS)
+    again = command(*TINY_PEOPLE, *JOBS)
     assert "1 of 1 run finished before" in again.stderr
     assert "job " not in again.stderr
 
 
 def test_seeds_are_an_array_and_one_table(command, tmp_path):
-    done = command(*SMALL, "seeds=3", *JOBS)
+    done = command(*TINY_PEOPLE, "seeds=3", *JOBS)
     assert "n = 3 runs" in done.stdout
     assert sorted(record.config["seed"] for record in records(tmp_path)) == [0, 1, 2]
     assert len(logs(tmp_path)) == 3
@@ -144,7 +131,7 @@ def test_seeds_are_an_array_and_one_table(command, tmp_path):
 
 def test_failed_points_are_told_with_their_reasons_and_the_others_end(command, cluster, tmp_path):
     words = ("model.n_heads=1,3", "optim.learning_rate=1e-3,1e30", *JOBS)
-    done = command(*SMALL, *words, status=2)
+    done = command(*TINY_PEOPLE, *words, status=2)
     assert "d_model=16 is not divisible by n_heads=3" in done.stderr
     assert "diverged: the loss is not finite at step" in done.stderr
     assert "3 of 4 runs failed" in done.stderr
@@ -152,6 +139,14 @@ def test_failed_points_are_told_with_their_reasons_and_the_others_end(command, c
     states = [cluster.facts(f"{job}_{i}") for i in range(2)]
     assert sorted(state["JobState"] for state in states) == ["COMPLETED", "FAILED"]
     assert {record.status for record in records(tmp_path)} == {"finished", "diverged"}
+
+
+def test_refused_points_count_also_if_nobody_waits_for_the_others(command, cluster):
+    words = ("model.n_heads=1,3", *JOBS, "launcher.wait=false")
+    done = command(*TINY_PEOPLE, *words, status=2)
+    assert "d_model=16 is not divisible by n_heads=3" in done.stderr
+    assert "1 of 2 runs failed" in done.stderr
+    cluster.run("scancel", job_id(done))
 
 
 def test_a_preempted_run_saves_its_state_and_goes_on(command, cluster, tmp_path, tmp_path_factory):
@@ -184,13 +179,13 @@ def test_the_last_of_an_array_is_requeued_alone(command, cluster, tmp_path):
 
 
 def test_a_repetition_that_fails_is_not_shown_as_the_run_before(command, tmp_path):
-    command(*SMALL, *JOBS)
+    command(*TINY_PEOPLE, *JOBS)
     before = next(tmp_path.glob("runs/*/record.json")).read_text()
     failing = ("force=true", "launcher.setup=['exit 3']")
-    done = command(*SMALL, *JOBS, *failing, status=1)
+    done = command(*TINY_PEOPLE, *JOBS, *failing, status=1)
     assert "ended as FAILED" in done.stderr
     assert not done.stdout
-    command(*SMALL, *JOBS, "force=true")
+    command(*TINY_PEOPLE, *JOBS, "force=true")
     assert next(tmp_path.glob("runs/*/record.json")).read_text() != before
 
 
@@ -199,7 +194,7 @@ def test_who_stops_waiting_is_told_that_the_jobs_go_on(cluster, command, tmp_pat
         busy = ("-c2", "--output=/dev/null", "--wrap=sleep 20")
         cluster.run("sbatch", f"--nodelist=n{number}", *busy)
     waiting = subprocess.Popen(
-        [sys.executable, "-m", "physlm.run", *SMALL, *JOBS],
+        [sys.executable, "-m", "physlm.run", *TINY_PEOPLE, *JOBS],
         cwd=tmp_path,
         env=cluster.environment,
         stderr=subprocess.PIPE,
@@ -211,7 +206,7 @@ def test_who_stops_waiting_is_told_that_the_jobs_go_on(cluster, command, tmp_pat
     told = waiting.communicate(timeout=60)[1].splitlines()
     assert waiting.returncode == 130
     assert told[-1].startswith("interrupted: the jobs go on; the same command waits for them again")
-    command(*SMALL, *JOBS, "launcher.wait=false")
+    command(*TINY_PEOPLE, *JOBS, "launcher.wait=false")
     assert len(cluster.states()) == 3  # the same job, not another one
     cluster.run("scancel", "--user=root")
 
@@ -222,7 +217,7 @@ def test_settings_for_other_work_change_nothing(command, cluster, tmp_path):
     text = "# @package _global_\ndefaults: [/experiment/capacity_100x@_here_, _self_]\n"
     (folder / "own" / "experiment" / "mine.yaml").write_text(text)
     others = {"SBATCH_PARTITION": "no", "SQUEUE_STATES": "COMPLETING", "SLURM_MEM_PER_CPU": "9"}
-    words = ("--config-dir", "own", "+experiment=mine", *SMALL[1:], *JOBS)
+    words = ("--config-dir", "own", "+experiment=mine", *TINY_PEOPLE[1:], *JOBS)
     done = command(*words, cwd=folder, SBATCH_EXPORT="NONE", **others)
     assert "capacity/bits_per_parameter" in done.stdout
     assert cluster.facts(f"{job_id(done)}_0")["Partition"] == "low"
@@ -230,7 +225,7 @@ def test_settings_for_other_work_change_nothing(command, cluster, tmp_path):
 
 def test_two_commands_at_once_submit_a_run_once(command, cluster, tmp_path):
     with ThreadPoolExecutor(2) as pool:
-        both = [pool.submit(command, *SMALL, *JOBS) for _ in range(2)]
+        both = [pool.submit(command, *TINY_PEOPLE, *JOBS) for _ in range(2)]
         told = [one.result().stderr for one in both]
     assert sum("; logs: " in text for text in told) == 1
     assert len(records(tmp_path)) == 1
@@ -263,7 +258,7 @@ def test_a_cancelled_job_is_told_and_not_requeued(command, cluster, tmp_path):
 
 def test_processes_on_two_nodes_train_one_run(command, tmp_path):
     setup = "launcher.setup=['export MASTER_ADDR=127.0.0.1']"  # the nodes' names are no hosts
-    done = command(*SMALL, "runtime.n_nodes=2", "runtime.device=cpu", *JOBS, setup)
+    done = command(*TINY_PEOPLE, "runtime.n_nodes=2", "runtime.device=cpu", *JOBS, setup)
     assert "capacity/bits_per_parameter" in done.stdout
     (record,) = records(tmp_path)
     assert record.status == "finished"
@@ -272,7 +267,7 @@ def test_processes_on_two_nodes_train_one_run(command, tmp_path):
 
 
 def test_runs_share_a_job(command, tmp_path):
-    command(*SMALL, "seeds=3", *JOBS, "launcher.runs_per_job=2")
+    command(*TINY_PEOPLE, "seeds=3", *JOBS, "launcher.runs_per_job=2")
     assert len(records(tmp_path)) == 3
     (work,) = tmp_path.glob("runs/sweeps/*/slurm/array-0/work.json")
     assert [len(runs) for runs in json.loads(work.read_text())["jobs"]] == [2, 1]
@@ -283,10 +278,10 @@ def test_jobs_run_the_code_as_it_was_when_they_were_submitted(command, cluster, 
         cluster.run(
             "sbatch", f"--nodelist=n{number}", "-c2", "--output=/dev/null", "--wrap=sleep 5"
         )
-    command(*SMALL, *JOBS, "launcher.wait=false")
+    command(*TINY_PEOPLE, *JOBS, "launcher.wait=false")
     (code,) = tmp_path.glob("runs/sweeps/*/slurm/code")
     (code / "physlm/run.py").write_text("raise SystemExit(7)")
-    done = command(*SMALL, *JOBS, status=1)
+    done = command(*TINY_PEOPLE, *JOBS, status=1)
     assert "Exited with exit code 7" in done.stderr
 
 
@@ -300,7 +295,7 @@ def test_jobs_run_the_code_as_it_was_when_they_were_submitted(command, cluster, 
     ],
 )
 def test_what_slurm_cannot_do_is_refused_before(words, message, command, tmp_path):
-    done = command(*SMALL, *JOBS, *words, status=2)
+    done = command(*TINY_PEOPLE, *JOBS, *words, status=2)
     (line,) = done.stderr.splitlines()
     assert line.startswith("error: ")
     assert message in line

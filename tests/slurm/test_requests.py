@@ -12,7 +12,7 @@ from physlm.slurm.launch import Job, requests_of
 from physlm.slurm.queue import _minutes
 from physlm.slurm.script import resources_of, script_text
 from physlm.slurm.snapshot import keep_snapshot
-from tests.command_line import called
+from tests.command_line import TINY_PEOPLE, called
 
 BASE = ("+experiment=capacity_100x", "data.n_people=20")
 
@@ -31,7 +31,7 @@ def test_the_jobs_of_a_point_are_its_runs(words, n_jobs):
     config = composed(words)
     requests = requests_of(words, config)
     assert len(requests) == n_jobs
-    described = [composed(tuple(request.task.arguments[1:])) for request in requests]
+    described = [composed(tuple(request.task(()).arguments[1:])) for request in requests]
     ids = [run.run_id for one in described for run in one.points]
     assert ids == [run.run_id for run in config.points]
     assert all(one.launcher is None for one in described)  # a job submits no jobs
@@ -83,7 +83,7 @@ def test_gpus_follow_device_and_scale(words, n_gpus):
 
 
 def test_a_copy_of_the_code_runs_and_knows_its_revision(tmp_path):
-    assert keep_snapshot(tmp_path / "code")
+    assert keep_snapshot(tmp_path / "code") == tmp_path / "code"
     code = "import physlm.revision as r; print(r.__file__, r.git_revision()['git_revision'])"
     done = subprocess.run(
         [sys.executable, "-P", "-c", code],
@@ -138,3 +138,11 @@ def test_bad_settings_of_jobs_are_one_line(words, message, tmp_path):
     done = called(*BASE, *words, cwd=tmp_path, check=2)
     (line,) = done.stderr.splitlines()
     assert message in line
+
+
+def test_finished_runs_are_shown_where_there_is_no_slurm(tmp_path, monkeypatch):
+    monkeypatch.setenv("SLURM_CONF", str(tmp_path / "none"))
+    called(*TINY_PEOPLE, cwd=tmp_path, check=0)
+    done = called(*TINY_PEOPLE, "launcher=slurm", cwd=tmp_path, check=0)
+    assert done.stderr == "1 of 1 run finished before; force=true repeats them\n"
+    assert done.stdout.splitlines()[-1].startswith("record: runs/")
