@@ -12,7 +12,6 @@ from physlm.errors import InputError
 from physlm.watching import tell
 
 _SECONDS_FOR_AN_ANSWER = 60
-_ACTIVE = {"PENDING", "CONFIGURING", "RUNNING", "SUSPENDED", "COMPLETING", "REQUEUED"}
 _OF_SLURM = ("SLURM_", "SBATCH_", "SQUEUE_", "SINFO_", "SACCT_", "SCONTROL_", "SRUN_")
 
 
@@ -76,32 +75,20 @@ def queued(job_ids: Iterable[str]) -> Mapping[str, Queued] | None:
         return {}
     options = ("--noheader", "--array", "--all", "--format=%F_%K|%T|%r")
     done = _slurm("squeue", *options, f"--jobs={ids}")
-    if done.returncode and "Invalid job id" not in done.stderr:
-        return None
+    if done.returncode:
+        return {} if "Invalid job id" in done.stderr else None
     rows = (line.strip().split("|") for line in done.stdout.splitlines() if line.count("|") == 2)
-    listed = {name: Queued(state, reason) for name, state, reason in rows}
-    return {**_active(ids.split(",")), **listed}
+    return {name: Queued(state, reason) for name, state, reason in rows}
 
 
-def _active(arrays: Iterable[str]) -> dict[str, Queued]:
-    """Jobs of arrays that have not ended; for a moment, squeue does not list a requeued one."""
-    return {
-        f"{array}_{fields['ArrayTaskId']}": Queued(fields["JobState"], fields["Reason"])
-        for array in arrays
-        for fields in job_fields(array)
-        if fields["JobState"] in _ACTIVE and fields["ArrayTaskId"].isdecimal()
-    }
-
-
-def job_fields(job: str) -> list[dict[str, str]]:
-    """What Slurm knows of a job, or of each job of an array, by Slurm's names; empty if nothing.
+def job_fields(job: str) -> dict[str, str]:
+    """What Slurm knows of a job, by Slurm's names; empty if nothing.
 
     Args:
-        job: As ``ARRAY``, or ``ARRAY_INDEX`` for one of its jobs.
+        job: As ``ARRAY_INDEX``.
     """
     shown = _slurm("scontrol", "show", "job", "--oneliner", job)
-    lines = [line.split() for line in shown.stdout.splitlines() if line.startswith("JobId=")]
-    return [dict(word.split("=", 1) for word in words if "=" in word) for words in lines]
+    return dict(word.split("=", 1) for word in shown.stdout.split() if "=" in word)
 
 
 def final_state(job: str) -> str:
@@ -110,7 +97,7 @@ def final_state(job: str) -> str:
     Args:
         job: As ``ARRAY_INDEX``.
     """
-    for fields in job_fields(job):
+    if fields := job_fields(job):
         return fields["JobState"]
     try:
         words = ("--noheader", "--parsable2", "-X", f"--jobs={job}", "-o", "State")

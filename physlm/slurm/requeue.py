@@ -35,7 +35,7 @@ def main() -> None:
 
 def _interrupted_by_slurm(folder: JobFolder) -> str:
     """Why Slurm interrupted this job; empty if a person did, or it ran out of time too often."""
-    (job,) = job_fields(_job()) or [{}]
+    job = job_fields(_job())
     if job.get("JobState") not in {"RUNNING", "COMPLETING", "SUSPENDED"}:
         return ""  # cancelled
     if job.get("PreemptTime", "None") not in {"None", "Unknown"}:

@@ -89,9 +89,12 @@ def has_steps(folder):
 
 
 def requeue_now(cluster, job):
-    """Slurm lets a requeued job wait for two minutes."""
+    """Slurm lets a requeued job wait for two minutes.
+
+    In the second of its end the node would still refuse it: its credential is revoked.
+    """
     wait_until(lambda: cluster.facts(job)["JobState"] == "PENDING")
-    cluster.run("scontrol", "update", f"jobid={job}", "starttime=now")
+    cluster.run("scontrol", "update", f"jobid={job}", "starttime=now+5")
 
 
 def same_as_here(folder, tmp_path_factory, words):
