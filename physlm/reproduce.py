@@ -4,6 +4,7 @@
   python -m physlm.reproduce capacity --dry-run              # its runs, and which are finished
   python -m physlm.reproduce capacity --only 1000x --seeds 0,1
   python -m physlm.reproduce capacity data.n_people=50       # changed: values without verdicts
+  python -m physlm.reproduce capacity --seeds 0,1,2,3,4,5 --reuse experiments   # one more seed
 
 Finished runs in --runs-dir are not repeated; the same command resumes where it stopped.
 """
@@ -11,9 +12,10 @@ Finished runs in --runs-dir are not repeated; the same command resumes where it 
 import argparse
 import difflib
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from physlm.arguments import Parser
 from physlm.config import RunConfig, register
@@ -33,6 +35,9 @@ from physlm.report.experiment import (
 from physlm.run_directory import RunDirectory
 from physlm.watching import outlive_readers, tell
 
+if TYPE_CHECKING:
+    from physlm.report.published import Published
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
@@ -45,6 +50,7 @@ class Plan:
         runs: Their runs, by run id.
         is_changed: Whether overrides change the runs of the experiment.
         output: Folder for tables and figure.
+        reused: Published results of runs that are not repeated.
     """
 
     folder: Path
@@ -53,11 +59,18 @@ class Plan:
     runs: dict[str, RunConfig]
     is_changed: bool
     output: Path
+    reused: "Published | None"
+
+    @property
+    def published(self) -> Collection[str]:
+        """Ids of the runs that are not repeated."""
+        return () if self.reused is None else self.reused.records
 
     @property
     def needed(self) -> dict[str, RunConfig]:
-        """The runs and their ancestors by run id, every parent before its children."""
-        return {one.run_id: one for run in self.runs.values() for one in _to_be_made(run)}
+        """The other runs, after their ancestors, by run id."""
+        own = (run for run_id, run in self.runs.items() if run_id not in self.published)
+        return {one.run_id: one for run in own for one in _to_be_made(run)}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -75,8 +88,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def show(plan: Plan) -> int:
     """List the runs, and which are finished; the exit status."""
     missing = _missing(plan)
-    for run_id, run in plan.needed.items():
+    for run_id, run in {**plan.needed, **plan.runs}.items():
         word = "to be run" if run_id in missing else "finished "
+        word = "published" if run_id in plan.published else word
         print(f"{run_id}  {word}  {run.experiment} seed={run.seed}{_arms_of(plan, run_id)}")
     return 0
 
@@ -104,6 +118,7 @@ def reproduce(plan: Plan, *, in_processes: bool = False) -> int:
         list(plan.runs.values()),
         plan.output,
         is_changed=plan.is_changed,
+        reused=plan.reused,
     )
     return status
 
@@ -112,11 +127,13 @@ def _missing(plan: Plan) -> dict[str, RunConfig]:
     """The runs that are not finished, by run id; prints their number."""
     needed = plan.needed
     missing = {run_id: run for run_id, run in needed.items() if not _is_finished(run)}
-    scale = next(iter(needed.values())).scale.value
+    scale = next(iter(plan.runs.values())).scale.value
+    n_published = len(plan.published)
     print(f"{plan.experiment.name}: {plan.experiment.title} ({', '.join(plan.experiment.source)})")
     print(
-        f"{len(needed)} runs at scale {scale}: {len(needed) - len(missing)} finished, "
-        f"{len(missing)} to be run",
+        f"{len(needed) + n_published} runs at scale {scale}: "
+        + (f"{n_published} published, " if n_published else "")
+        + f"{len(needed) - len(missing)} finished, {len(missing)} to be run",
         flush=True,
     )
     return missing
@@ -204,6 +221,15 @@ def _parser() -> Parser:
         help="folder of run directories (default: runs)",
     )
     parser.add_argument(
+        "--reuse",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="FOLDER",
+        help="use published results (experiments/NAME, or experiments for all) and do not repeat "
+        "their runs; may be given several times",
+    )
+    parser.add_argument(
         "--output",
         type=Path,
         metavar="FOLDER",
@@ -238,6 +264,7 @@ def _planned(chosen: argparse.Namespace) -> Plan:
         is_changed=points.keys() != own.keys(),
         runs={i: replace(point, runs_dir=chosen.runs_dir) for i, point in points.items()},
         output=output,
+        reused=_reused(chosen.reuse, points),
     )
     is_whole = set(arms) == set(experiment.runs) and set(seeds) >= set(experiment.seeds)
     if output.resolve() == folder.resolve() and (plan.is_changed or not is_whole):
@@ -246,6 +273,19 @@ def _planned(chosen: argparse.Namespace) -> Plan:
             "--seeds and overrides, or name another folder"
         )
     return plan
+
+
+def _reused(folders: Sequence[Path], points: Mapping[str, RunConfig]) -> "Published | None":
+    """Published results of the runs that some folders have, without loading Polars for none.
+
+    Raises:
+        InputError: If a folder has no tables, or they are malformed.
+    """
+    if not folders:
+        return None
+    from physlm.report.published import published
+
+    return published(folders, points)
 
 
 def _folder(name: str) -> Path:

@@ -1,5 +1,6 @@
 """An experiment is reproduced from its folder: what is missing is run, and claims are decided."""
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -173,6 +174,70 @@ def test_a_run_that_fails_stops_no_other_and_is_told_every_time(tiny, capsys):
         assert "tables: " in printed.out
 
 
+def test_published_runs_are_not_repeated_and_give_the_same_tables(tiny, capsys):
+    assert main(["tiny"]) == 0
+    (tiny / "runs").rename(tiny / "lost")
+    assert main(["tiny", "--reuse", "reproduced", "--output", "again"]) == 0
+    assert "4 runs at scale laptop: 4 published, 0 finished, 0" in capsys.readouterr().out
+    for name in ("runs.csv", "metrics.csv", "figure.svg"):
+        assert (tiny / "again" / name).read_bytes() == (
+            tiny / "reproduced/tiny" / name
+        ).read_bytes()
+    assert not (tiny / "runs").exists()
+
+
+def test_seeds_are_added_to_published_results(tiny, capsys):
+    (tiny / "tiny/curve.csv").touch()  # this experiment draws curves
+    assert main(["tiny", "--seeds", "0,1", "--output", "before"]) == 0
+    (tiny / "runs").rename(tiny / "lost")
+    words = ["tiny", "--seeds", "1,2", "--reuse", "before"]
+    assert main([*words, "--dry-run"]) == 0
+    _, counts, *listed = capsys.readouterr().out.splitlines()[-6:]
+    assert counts == "4 runs at scale laptop: 2 published, 0 finished, 2 to be run"
+    assert sorted(" ".join(line.split()[1:-2]) for line in listed) == [
+        "published capacity_100x",
+        "published capacity_100x",
+        "to be run capacity_100x",
+        "to be run capacity_100x",
+    ]
+    assert main(words) == 0
+    assert len(records(tiny)) == 2
+    before, after = (Results.read(tiny / name) for name in ("before", "reproduced/tiny"))
+    assert sorted(after.runs["seed"]) == [1, 1, 2, 2]
+    kept = before.filter(seed=1).metrics
+    assert after.filter(seed=1).metrics.equals(kept)
+    curves = pl.read_csv(tiny / "reproduced/tiny/curve.csv")
+    assert curves.group_by("run_id").len()["len"].min() > 1
+    assert sorted(curves["run_id"].unique()) == sorted(after.runs["run_id"])
+
+
+def test_runs_with_two_published_results_are_refused(tiny, capsys):
+    assert main(["tiny", "--seeds", "0"]) == 0
+    folder = tiny / "changed"
+    shutil.copytree(tiny / "reproduced/tiny", folder)
+    results = Results.read(folder)
+    Results(results.runs, results.metrics.with_columns(pl.col("value") + 1)).write(folder)
+    capsys.readouterr()
+    assert main(["tiny", "--reuse", "reproduced", "--reuse", "changed"]) == 2
+    assert "has other results in another of the folders to reuse" in capsys.readouterr().err
+
+
+def test_earlier_runs_with_fewer_columns_are_reused(tiny):
+    """Tables of one arm and seed lack columns in which its runs do not differ."""
+    assert main(["tiny", "--seeds", "0", "--only", "often", "--output", "before"]) == 0
+    assert "data.exposures" in Results.read(tiny / "before").runs.columns  # a claim selects it
+    assert "data.n_people" in Results.read(tiny / "before").runs.columns  # changed
+    (tiny / "runs").rename(tiny / "lost")
+    assert main(["tiny", "--reuse", "before", "--output", "after"]) == 0
+    (tiny / "lost").rename(tiny / "all")
+    assert main(["tiny", "--runs-dir", "all", "--output", "alone"]) == 0
+    after, alone = (Results.read(tiny / name) for name in ("after", "alone"))
+    assert after.runs.columns == alone.runs.columns
+    is_exact = [name for name in after.runs.columns if "second" not in name]
+    assert after.runs.select(is_exact).equals(alone.runs.select(is_exact))
+    assert after.metrics.equals(alone.metrics)
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -192,6 +257,7 @@ def test_a_run_that_fails_stops_no_other_and_is_told_every_time(tiny, capsys):
             ["tiny", "--output", "tiny", "--seeds", "0"],
             "--output tiny holds the tables of the whole",
         ),
+        (["tiny", "--reuse", "tiny"], "tiny has no runs.csv; name a folder of published results"),
         ([], "the following arguments are required: experiment"),
     ],
 )

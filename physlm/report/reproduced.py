@@ -11,19 +11,19 @@ from rich.table import Table
 
 from physlm.config import RunConfig
 from physlm.errors import InputError
+from physlm.record import RunRecord
 from physlm.report.claim import Claim
 from physlm.report.claim_runs import judged
 from physlm.report.experiment import Experiment
 from physlm.report.ledger import bound, measured
 from physlm.report.predicted import PREDICTIONS
+from physlm.report.published import CURVES, Published
 from physlm.report.results import METRICS, RUNS, Results
 from physlm.report.summary import mixed_code, summarise, varying_science
 from physlm.report.tables import tabulate, tabulate_curves, varying, write_table
 from physlm.report.verdict import has_runs
 from physlm.run_directory import RunDirectory
 from physlm.watching import reason, table_console, tell
-
-_CURVES = "curve.csv"
 
 
 def present(
@@ -33,6 +33,7 @@ def present(
     output: Path,
     *,
     is_changed: bool,
+    reused: Published | None = None,
 ) -> None:
     """Write tables and figure, and print the verdicts.
 
@@ -42,18 +43,25 @@ def present(
         runs: The requested runs; those without a record are left out.
         output: The folder that is written.
         is_changed: Whether the runs differ from the experiment's, so that no claim is decided.
+        reused: Results of runs that were not repeated.
 
     Raises:
         InputError: If there is no record, or the committed results of the experiment would be of
             several revisions of the code.
     """
-    records = [RunDirectory(run.run_dir).read_record(run.run_id) for run in runs]
-    known = [record for record in records if record is not None]
-    results = tabulate(known)
-    _report_mixed_code(results, output, may_be_kept=output.resolve() != folder.resolve())
+    earlier = {} if reused is None else reused.records
+    own = [run for run in runs if run.run_id not in earlier]
+    read = {run.run_id: RunDirectory(run.run_dir).read_record(run.run_id) for run in own}
+    made = {run_id: record for run_id, record in read.items() if record is not None}
+    _report_mixed_code(
+        list(made.values()), output, may_be_kept=output.resolve() != folder.resolve()
+    )
+    records = {**earlier, **made}
+    known = [records[run.run_id] for run in runs if run.run_id in records]
+    results = _with_metrics(tabulate(known), reused)
     selected = {key for claim in experiment.claims for s in claim.selections for key in s}
     varying(results, known, kept=selected).write(output)
-    _draw(folder, output, [run.run_dir for run in runs])
+    _draw(folder, output, [run.run_dir for run in own], reused)
     if is_changed:
         print("values of changed runs, without verdicts:")
         write_table(_means(experiment, results), None)
@@ -62,8 +70,18 @@ def present(
     print(f"tables: {output / RUNS}, {output / METRICS}", flush=True)
 
 
-def _report_mixed_code(results: Results, output: Path, *, may_be_kept: bool) -> None:
-    if fault := mixed_code(results.runs):
+def _with_metrics(results: Results, reused: Published | None) -> Results:
+    """Results with the metrics of published runs, in the order of the runs."""
+    if reused is None:
+        return results
+    metrics = pl.concat([reused.metrics, results.metrics])
+    order = results.runs.select("run_id")
+    return Results(results.runs, order.join(metrics, on="run_id", maintain_order="left_right"))
+
+
+def _report_mixed_code(made: Sequence[RunRecord], output: Path, *, may_be_kept: bool) -> None:
+    fault = mixed_code(tabulate(made).runs) if made else ""
+    if fault:
         if not may_be_kept:
             raise InputError(
                 f"these runs are of {fault}, and {output} keeps those of one committed revision; "
@@ -110,7 +128,7 @@ def _means(experiment: Experiment, results: Results) -> pl.DataFrame:
     return summarise(results, ["experiment", *varying_science(results.runs)], list(metrics))
 
 
-def _draw(folder: Path, output: Path, run_dirs: Sequence[Path]) -> None:
+def _draw(folder: Path, output: Path, run_dirs: Sequence[Path], reused: Published | None) -> None:
     """Draw the experiment's figure from the tables in the output folder.
 
     A figure may need arms that were not run; then none is drawn, and a line reports it.
@@ -122,8 +140,11 @@ def _draw(folder: Path, output: Path, run_dirs: Sequence[Path]) -> None:
             if (folder / name).is_file():
                 shutil.copy(folder / name, output / name)
     try:
-        if (folder / _CURVES).is_file():
-            write_table(tabulate_curves(run_dirs), output / _CURVES)
+        if (folder / CURVES).is_file():
+            earlier = None if reused is None else reused.curves
+            curves = [] if earlier is None else [earlier]
+            curves += [tabulate_curves(run_dirs)] if run_dirs else []
+            write_table(pl.concat(curves, how="diagonal_relaxed"), output / CURVES)
         runpy.run_path(str(program), run_name="__main__")
     except Exception as error:  # noqa: BLE001 - the tables are written whatever fails here
         tell(f"note: {program} cannot draw these runs: {type(error).__name__}: {reason(error)}")
