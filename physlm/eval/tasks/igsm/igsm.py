@@ -46,7 +46,8 @@ class IgsmScorerConfig(ScorerConfig):
 
     ``igsm/answer_accuracy{given=k}`` is measured without generating steps: the answer is asked for
     after k true sentences. Worlds that withhold sentences in training have no whole solutions, and
-    are measured by the answers alone, for each number of operations (``shorter`` and ``longest``).
+    are measured by the answers alone, for each number of operations (``shorter`` and ``longest``),
+    and with ``known_templates``.
 
     Source:
         Physics of Language Models, Parts 2.1 and 2.2 (4096 problems of each set; greedy decoding or

@@ -35,6 +35,7 @@ def measured_sets(config: "IgsmScorerConfig", corpus: TaskCorpus) -> Iterator[Pr
         ops = config.longer_than(task.op_max)
         yield from problem_sets(corpus, config.n_problems, ops, has_reask=config.has_reask)
     else:
+        yield training_like(corpus, config.n_problems, has_known_templates=True)
         for op in range(1, task.op_max):
             yield of_operations(corpus, config.n_problems, op, "shorter")
         yield of_operations(corpus, config.n_problems, task.op_max, "longest")
@@ -100,6 +101,11 @@ def _answers(asked: ProblemSet, written: list[Written], common: int) -> Iterator
     is_right = np.array([w.has_right_answer for w in written])
     yield from by_operations(is_right, asked.questions, asked.dims)
     yield chance([q.problem.answer for q in asked.questions], common, asked.dims)
+    if "op" in asked.dims:
+        return
+    for op in sorted({q.n_operations for q in asked.questions}):
+        own = [q.problem.answer for q in asked.questions if q.n_operations == op]
+        yield chance(own, common, {**asked.dims, "op": op})
 
 
 def _at_once(

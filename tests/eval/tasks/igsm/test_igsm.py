@@ -219,7 +219,8 @@ def test_worlds_that_withhold_sentences_are_measured_by_answers_alone(values):
     config = replace(SMALL, **values)
     corpus = config.build(0)
     sets = [of_operations(corpus, 20, op, "shorter") for op in (1, 2, 3)]
-    own = own_solutions(corpus, sets)
+    known = training_like(corpus, 20, has_known_templates=True)
+    own = own_solutions(corpus, [known, *sets])
     found = by_text(measured(own, answers, config=config, n_problems=20).metrics)
     assert {m.name.removeprefix("igsm/") for m in found.values()} == {
         *("answer_accuracy", "chance", "dropped", "token_accuracy", "loss_nats")
@@ -234,6 +235,12 @@ def test_worlds_that_withhold_sentences_are_measured_by_answers_alone(values):
         assert common.value == (numbers == 0).mean()
         assert found[f"igsm/answer_accuracy{{given=0,{dims}}}"].value == 1
         assert found[f"igsm/token_accuracy{{{dims}}}"].value == 1
+    right = found["igsm/answer_accuracy{set=known_templates}"]
+    assert (right.value, right.n) == (1, 20)
+    by_operation = [found[f"igsm/answer_accuracy{{op={op},set=known_templates}}"] for op in (1, 2)]
+    assert all(one.value == 1 and one.n < 20 for one in by_operation)
+    by_chance = [found[f"igsm/chance{{op={op},set=known_templates}}"] for op in (1, 2)]
+    assert [one.n for one in by_chance] == [one.n for one in by_operation]
     shows_steps = values.get("n_shown_sentences") != 0
     assert ("igsm/token_accuracy{op=3,role=result,set=longest}" in found) == shows_steps
 
