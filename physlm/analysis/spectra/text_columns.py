@@ -157,11 +157,19 @@ def _columns(
         drop_first=(0,),
         batch_size=batch_size,
     )
-    rows = text_rows(model, texts, options)
-    if heads is Heads.each:
+    return columns_of(text_rows(model, texts, options))
+
+
+def columns_of(rows: pl.DataFrame) -> Columns:
+    """Rows of texts as columns; the graph of the mean over heads is left out beside heads.
+
+    Args:
+        rows: Result of ``text_rows``.
+    """
+    if rows["head"].max() != MEAN_GRAPH:
         rows = rows.filter(pl.col("head") != MEAN_GRAPH)
     names = ["layer", "head", "metric"]
     wide = rows.group_by(names, maintain_order=True).agg(pl.col("value").sort_by("text"))
     keys = tuple(zip(*(wide[name].to_list() for name in names), strict=True))
-    values = wide["value"].explode().to_numpy().reshape(len(wide), len(texts))
+    values = wide["value"].explode().to_numpy().reshape(len(wide), -1)
     return Columns(keys, values)

@@ -43,7 +43,7 @@ def measure_groups(frame: pl.DataFrame, *, seed: int = 0) -> MeasuredGroups:
     first = measured["model"].where((measured["model"].keys["layer"] == 0).to_numpy())
     if len(first.keys):
         arms["layer_0"] = compare_arm(first, texts, seed)
-    mixed, shuffled = _shuffled(texts, seed)
+    mixed, shuffled = shuffled_labels(texts, seed)
     columns = Columns(measured["model"].keys, measured["model"].values[mixed])
     arms["shuffled"] = compare_arm(columns, shuffled, seed)
     return MeasuredGroups(arms, texts, shuffled)
@@ -57,7 +57,7 @@ def stacked(tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
     return pl.concat(rows, how="diagonal_relaxed") if rows else pl.DataFrame()
 
 
-def _shuffled(texts: Texts, seed: int) -> tuple[np.ndarray, Texts]:
+def shuffled_labels(texts: Texts, seed: int) -> tuple[np.ndarray, Texts]:
     """Texts whose labels can be permuted within their problem, as a mask, and with new labels.
 
     Where each text is a problem of its own, labels are permuted among all.
