@@ -48,6 +48,15 @@ def test_a_typo_is_one_line_that_names_the_remedy(words, tmp_path):
     assert done.stdout == ""
 
 
+def test_an_own_experiment_with_a_key_that_nothing_has_is_one_line(tmp_path):
+    folder = tmp_path / "own/experiment"
+    folder.mkdir(parents=True)
+    (folder / "mine.yaml").write_text("# @package _global_\nmodel:\n  widht: 3\n")
+    done = called("--config-dir", "own", "+experiment=mine", cwd=tmp_path, check=2)
+    assert "+experiment=mine sets model.widht, which model=decoder does not have" in done.stderr
+    assert done.stderr.endswith("; no other model has it, either\n")
+
+
 @pytest.mark.parametrize(
     "command", [architectures, claims, collate, dashboard, page, plan, publish, scorecard]
 )

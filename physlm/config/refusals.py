@@ -184,9 +184,9 @@ def _unfit_option(group: str, name: str, text: str) -> str:
     every = schemas(section)
     chosen = next((tag_of(own) for own in every.values() if own.__name__ == found[2]), section)
     having = ", ".join(tag for tag, own in every.items() if found[1] in _fields(own))
-    return (
-        f"+{group}={name} sets {full[1]}, which {chosen.replace('/', '=')} does not have; "
-        f"{'worlds' if section == 'data' else 'models'} with it: {having}"
+    kinds = "worlds" if section == "data" else "models"
+    return f"+{group}={name} sets {full[1]}, which {chosen.replace('/', '=')} does not have; " + (
+        f"{kinds} with it: {having}" if having else f"no other {kinds[:-1]} has it, either"
     )
 
 

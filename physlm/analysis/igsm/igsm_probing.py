@@ -33,14 +33,16 @@ class IgsmProbingConfig(ScorerConfig):
     with random weights, and the most common class, are the controls. ``nece`` is also read from the
     state after every block, by the model's final norm, and its accuracy split by the distance of
     the parameter from the question. Finally, the model solves the test problems itself, and its
-    probes are scored on the parameters that it computes unnecessarily or too early.
+    probes are scored on the parameters that it computes unnecessarily or too early. Retry upon
+    regret takes back each step that the probe of ``can_next`` flags, draws another parameter and
+    goes on, beside a perfect detector, and a random one that flags as many steps as are wrong.
 
     Solutions are those without ``[back]``, also of models that were trained with it. Standard
     errors are over problems.
 
     Source:
-        Physics of Language Models, Part 2.1, sections on probing and on mistakes. Tasks are
-        balanced in training here, which needs fewer steps.
+        Physics of Language Models, Part 2.1, sections on probing and on mistakes, and Part 2.2 for
+        retry upon regret. Tasks are balanced in training here, which needs fewer steps.
     """
 
     figure_names: ClassVar[tuple[str, ...]] = ("igsm_probing",)
@@ -56,6 +58,7 @@ class IgsmProbingConfig(ScorerConfig):
     balanced_tasks: list[ProbeTask] = field(
         default_factory=lambda: [ProbeTask.nece, ProbeTask.dep, ProbeTask.nece_next]
     )
+    n_retries: int = 10  # of a solution, upon regret of the probe of can_next; 0: none
     embedding_rank: int = 8  # of the update; 0: the head alone is trained
     n_steps: int = 300  # 100,000 in the paper
     batch_size: int = 32  # queries per step
@@ -66,7 +69,7 @@ class IgsmProbingConfig(ScorerConfig):
         """Every value in its range."""
         require_at_least(self, 1, "n_steps", "batch_size")
         require_at_least(self, 2, "n_train_problems", "n_test_problems", "n_draws")
-        require_at_least(self, 0, "embedding_rank", "weight_decay")
+        require_at_least(self, 0, "n_retries", "embedding_rank", "weight_decay")
         if not 0 < self.learning_rate < math.inf:
             raise ValueError(f"learning_rate={self.learning_rate}; must be above 0")
         for name in ("tasks", "balanced_tasks"):
@@ -105,9 +108,11 @@ class IgsmProbingConfig(ScorerConfig):
 
     def measure(self, model: "LanguageModel", corpus: "Corpus") -> Measurement:
         """Scores of all probes, gains over the random model, and errors of probes at mistakes."""
-        from physlm.analysis.igsm.mistakes import mistake_metrics, mistakes_of, written
+        from physlm.analysis.igsm.mistakes import mistake_metrics, mistakes_of
         from physlm.analysis.igsm.probe_metrics import prediction_table, probe_metrics
         from physlm.analysis.igsm.probe_predictions import probed, problem_sets
+        from physlm.analysis.igsm.regret import regret_metrics
+        from physlm.analysis.igsm.written import written
 
         corpus, task = _igsm(corpus)
         sets = problem_sets(
@@ -120,15 +125,24 @@ class IgsmProbingConfig(ScorerConfig):
         found = probed(model, sets, self._plan(model), corpus.seed)
         solutions = {name: written(model, own) for name, own in sets.test.items()}
         mistakes = mistakes_of(found.probes, solutions, self.batch_size)
-        metrics = (
+        metrics = [
             *probe_metrics(found.predicted, model.n_layers),
             *mistake_metrics(mistakes, self.tasks, sum(map(len, solutions.values()))),
-        )
+        ]
+        if self.n_retries and ProbeTask.can_next in found.probes:
+            metrics += regret_metrics(
+                model,
+                found.probes[ProbeTask.can_next],
+                solutions,
+                n_retries=self.n_retries,
+                batch_size=self.batch_size,
+                seed=corpus.seed,
+            )
         tables = {
             "igsm_probe_predictions": prediction_table(found.predicted),
             "igsm_mistakes": mistakes,
         }
-        return Measurement(metrics, tables=tables)
+        return Measurement(tuple(metrics), tables=tables)
 
     def figures(self, measurement: Measurement) -> dict[str, "Figure"]:
         """Accuracy by task beside its controls, and ``nece`` by state and distance."""

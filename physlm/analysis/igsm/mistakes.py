@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from typing import NamedTuple
 
-import numpy as np
 import polars as pl
 
 from physlm.analysis.adapted_probe import AdaptedProbe, predictions
@@ -12,11 +11,8 @@ from physlm.analysis.igsm.probe_task import ProbeTask
 from physlm.analysis.igsm.queries import Query, label, queries_of
 from physlm.analysis.igsm.solved_problem import SolvedProblem
 from physlm.data.tasks.igsm.solution_reading import Sentence
-from physlm.eval.generate import generate
-from physlm.eval.sampling import Sampling
 from physlm.eval.scorer import mean
 from physlm.measurement import Metric
-from physlm.models.language_model import LanguageModel
 from physlm.watching import tell
 
 UNNECESSARY, TOO_EARLY = "unnecessary", "too_early"
@@ -44,24 +40,6 @@ class Suspect(NamedTuple):
 
     query: Query
     is_written: bool
-
-
-def written(model: LanguageModel, problems: Sequence[SolvedProblem]) -> list[SolvedProblem]:
-    """The problems with the solutions that a model writes, greedily.
-
-    A solution that has not ended after twice the length of the longest true one is cut there.
-    """
-    prompts = [solved.up_to(0) for solved in problems]
-    room = 2 * max(len(solved.tokens) - len(solved.up_to(0)) for solved in problems)
-    if model.longest_window is not None:
-        room = min(room, model.longest_window + 1 - max(map(len, prompts)))
-    eos = int(problems[0].tokens[0])
-    sampling = Sampling(max_new_tokens=room, eos=eos, temperature=0.0)
-    generated = generate(model, prompts, sampling, seed=0)
-    return [
-        SolvedProblem(np.concatenate((prompt, own)))
-        for prompt, own in zip(prompts, generated.tokens, strict=True)
-    ]
 
 
 def mistakes_of(

@@ -8,11 +8,12 @@ import pytest
 import torch
 
 from physlm.analysis.adapted_probe import AdaptedProbe, AdaptedProbeRecipe, StateNorm
-from physlm.analysis.igsm.mistakes import mistake_metrics, mistakes_of, suspects, written
+from physlm.analysis.igsm.mistakes import mistake_metrics, mistakes_of, suspects
 from physlm.analysis.igsm.probe_predictions import problem_sets
 from physlm.analysis.igsm.probe_task import ProbeTask
 from physlm.analysis.igsm.queries import Query
 from physlm.analysis.igsm.solved_problem import SolvedProblem
+from physlm.analysis.igsm.written import written
 from physlm.data.tasks.igsm import IgsmConfig, check
 from physlm.data.tasks.igsm.language import MARKS, WORDS, words_of
 from physlm.measurement import by_text

@@ -1,0 +1,199 @@
+"""Retry upon regret: steps that a probe takes to be mistakes are taken back and written anew.
+
+A step is wrong if its parameter cannot be computed where the solution defines it. A detector reads
+each step of a solution; at the first step that it flags, another parameter is drawn from the model,
+and what follows is written greedily.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Int
+
+from physlm.analysis.adapted_probe import AdaptedProbe, predictions
+from physlm.analysis.igsm.probe_task import ProbeTask
+from physlm.analysis.igsm.queries import Query, label, queries_of
+from physlm.analysis.igsm.solved_problem import SolvedProblem
+from physlm.analysis.igsm.written import continued
+from physlm.data.tasks.igsm.checker import check
+from physlm.data.tasks.igsm.language import AS, DEFINE
+from physlm.eval.generate import generate
+from physlm.eval.sampling import Sampling
+from physlm.eval.scorer import mean
+from physlm.measurement import Dim, Metric
+from physlm.models.language_model import LanguageModel
+from physlm.rng import stream, stream_key
+
+NONE, RANDOM, PROBE, PERFECT = "none", "random", "probe", "perfect"  # detectors
+_LONGEST_NAME = 12  # tokens; names of parameters are shorter
+
+
+class Step(NamedTuple):
+    """What a solution defines, and after how many sentences.
+
+    Attributes:
+        number: Of the solution.
+        query: The parameter and its place.
+    """
+
+    number: int
+    query: Query
+
+
+# Whether each step of some solutions is taken to be a mistake.
+Detector = Callable[[Sequence[SolvedProblem], Sequence[Step]], Bool[np.ndarray, " steps"]]
+
+
+class Retried(NamedTuple):
+    """Solutions after retries.
+
+    Attributes:
+        solutions: A problem with its last solution each.
+        n_retries: How often each was retried.
+    """
+
+    solutions: list[SolvedProblem]
+    n_retries: Int[np.ndarray, " solutions"]
+
+
+def steps_of(number: int, solved: SolvedProblem, first: int = 0) -> Iterator[Step]:
+    """The steps of a solution from one sentence on, up to the first that defines no parameter."""
+    for n, parameter in enumerate(solved.defined[first:], start=first):
+        if parameter is None:
+            return
+        yield Step(number, Query(n, parameter))
+
+
+def perfect_detector(
+    solutions: Sequence[SolvedProblem], steps: Sequence[Step]
+) -> Bool[np.ndarray, " steps"]:
+    """Flags exactly the wrong steps."""
+    task = ProbeTask.can_next
+    return np.array([not label(task, solutions[s.number], s.query) for s in steps], dtype=bool)
+
+
+def probe_detector(probe: AdaptedProbe, batch_size: int) -> Detector:
+    """Flags the steps whose parameter a probe of ``can_next`` takes to be out of reach."""
+
+    def detect(
+        solutions: Sequence[SolvedProblem], steps: Sequence[Step]
+    ) -> Bool[np.ndarray, " steps"]:
+        own = [solutions[step.number] for step in steps]
+        asked = queries_of(ProbeTask.can_next, own, [[step.query] for step in steps])
+        flags: np.ndarray = predictions(probe, asked.inputs, batch_size)[:, 0] == 0
+        return flags
+
+    return detect
+
+
+def random_detector(rate: float, seed: int) -> Detector:
+    """Flags each step with the same probability."""
+    rng = stream(seed, "random regret")
+    return lambda _, steps: rng.random(len(steps)) < rate
+
+
+def retried(
+    model: LanguageModel,
+    solutions: Sequence[SolvedProblem],
+    detect: Detector,
+    *,
+    n_retries: int,
+    seed: int,
+) -> Retried:
+    """Solutions in which flagged steps are written anew, at most so often in each.
+
+    Steps that were not flagged are not read again. A solution at the end of the model's window
+    stays as it is.
+
+    Args:
+        model: The model that has written the solutions.
+        solutions: Problems with its solutions.
+        detect: The detector.
+        n_retries: Most retries of a solution.
+        seed: Seed of the drawn parameters.
+    """
+    found, counts = list(solutions), np.zeros(len(solutions), dtype=np.int64)
+    longest = max(len(own.tokens) - len(own.up_to(0)) for own in found)
+    unread = dict.fromkeys(range(len(found)), 0)  # the first sentence that was not read
+    for turn in range(n_retries):
+        steps = [step for i, first in unread.items() for step in steps_of(i, found[i], first)]
+        flags = detect(found, steps) if steps else np.zeros(0, dtype=bool)
+        flagged = [step for step, is_flagged in zip(steps, flags, strict=True) if is_flagged]
+        firsts = {step.number: step.query.n_sentences for step in reversed(flagged)}
+        unread = {i: n for i, n in firsts.items() if _has_room(model, found[i].up_to(n))}
+        if not unread:
+            break
+        begun = [found[i].up_to(n) for i, n in unread.items()]
+        redrawn = _redrawn(model, begun, stream_key(seed, "regret", turn) >> 1)
+        for i, own in zip(unread, continued(model, redrawn, longest), strict=True):
+            found[i] = own
+            counts[i] += 1
+    return Retried(found, counts)
+
+
+def regret_metrics(
+    model: LanguageModel,
+    probe: AdaptedProbe,
+    solutions: Mapping[str, Sequence[SolvedProblem]],
+    *,
+    n_retries: int,
+    batch_size: int,
+    seed: int,
+) -> Iterator[Metric]:
+    """How well a probe detects wrong steps, and what retries upon its regret are worth.
+
+    Args:
+        model: The model that has written the solutions.
+        probe: Its probe of ``can_next``.
+        solutions: Problems with its solutions, by the name of their set.
+        n_retries: Most retries of a solution.
+        batch_size: Inputs of the probe at once.
+        seed: Seed of drawn parameters and of the random detector.
+    """
+    detect = probe_detector(probe, batch_size)
+    for name, written in solutions.items():
+        dims: dict[str, Dim] = {"set": name}
+        steps = [step for i, own in enumerate(written) for step in steps_of(i, own)]
+        if not steps:
+            continue
+        is_wrong = perfect_detector(written, steps)
+        flags = detect(written, steps)
+        for kind, own in (("right", ~is_wrong), ("wrong", is_wrong)):
+            if own.any():
+                yield mean("igsm_probe/regretted", flags[own], "fraction", **dims, step=kind)
+        yield _solved(written, dims | {"detector": NONE})
+        detectors: dict[str, Detector] = {
+            RANDOM: random_detector(float(is_wrong.mean()), seed),
+            PROBE: detect,
+            PERFECT: perfect_detector,
+        }
+        for kind, detector in detectors.items():
+            found = retried(model, written, detector, n_retries=n_retries, seed=seed)
+            own_dims: dict[str, Dim] = dims | {"detector": kind}
+            yield _solved(found.solutions, own_dims)
+            yield mean("igsm_probe/retries", found.n_retries, "per solution", **own_dims)
+
+
+def _solved(solutions: Sequence[SolvedProblem], dims: dict[str, Dim]) -> Metric:
+    """The fraction of solutions without a fault."""
+    problems = (own.problem for own in solutions)
+    is_right = np.array([check(problem, problem.solution).is_right for problem in problems])
+    return mean("igsm_probe/solved", is_right, "fraction", **dims)
+
+
+def _has_room(model: LanguageModel, begun: Int[np.ndarray, " begun"]) -> bool:
+    """Whether a parameter, and a token after it, fit into the window."""
+    window = model.longest_window
+    return window is None or len(begun) + _LONGEST_NAME + 2 <= window
+
+
+def _redrawn(
+    model: LanguageModel, beginnings: Sequence[Int[np.ndarray, " _begun"]], seed: int
+) -> list[Int[np.ndarray, " _begun"]]:
+    """The beginnings of solutions with another step, whose parameter is drawn from the model."""
+    defined = [np.append(begun, DEFINE) for begun in beginnings]
+    sampling = Sampling(max_new_tokens=_LONGEST_NAME, eos=AS, temperature=1.0)
+    drawn = generate(model, defined, sampling, seed=seed)
+    names = zip(defined, drawn.tokens, drawn.is_ended, strict=True)
+    return [np.concatenate((own, name, [AS] * bool(ended))) for own, name, ended in names]
