@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -36,22 +35,14 @@ def draw(results: Results) -> Figure:
 
 def _line(axes: Axes, results: Results, name: str, within: str, label: str) -> None:
     """Means over runs with a bar of one standard error; the largest problems have their own set."""
-    every = results.along(f"igsm/{name}").filter(pl.col("given").is_null())
-    is_longest = pl.col("op").eq(OPERATIONS[-1]) & pl.col("set").eq("longest")
-    own = pl.col("set").eq(within) & pl.col("op").is_not_null()
-    if within != "known_templates":
-        own = (own & pl.col("op").lt(OPERATIONS[-1])) | is_longest
-    means = (
-        every.filter(own)
-        .group_by("op")
-        .agg(
-            pl.col("value").mean().alias("mean"),
-            (pl.col("value").std() / pl.len().sqrt()).alias("stderr"),
-        )
-    )
-    means = means.sort("op")
+    means, errors = [], []
+    for op in OPERATIONS:
+        is_apart = op == OPERATIONS[-1] and within != "known_templates"
+        values = results.values(f"igsm/{name}{{op={op},set={'longest' if is_apart else within}}}")
+        means.append(values.mean())
+        errors.append(values.std() / len(values) ** 0.5)
     style = {"color": "grey", "linestyle": ":"} if name == "chance" else {"marker": "o"}
-    axes.errorbar(means["op"], means["mean"], means["stderr"], label=label, **style)
+    axes.errorbar(OPERATIONS, means, errors, label=label, **style)
 
 
 if __name__ == "__main__":
