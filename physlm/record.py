@@ -178,7 +178,7 @@ def _parsed(content: dict[str, Any]) -> RunRecord:
         raise ValueError("a value was changed after it was written")
     metrics = tuple(Metric(**metric) for metric in content.pop("metrics"))
     record = RunRecord(**content, metrics=metrics)
-    _require_types(record)
+    require_types(record)
     return record
 
 
@@ -206,7 +206,7 @@ _TYPES_OF_VALUES: dict[str, type | tuple[type, ...]] = {
 _STATUSES = ("finished", "diverged", "trained")
 
 
-def _require_types(record: RunRecord) -> None:
+def require_types(record: RunRecord) -> None:
     """Require values of the types that the fields state.
 
     Raises:

@@ -69,8 +69,7 @@ class Plan:
     @property
     def needed(self) -> dict[str, RunConfig]:
         """The other runs, after their ancestors, by run id."""
-        own = (run for run_id, run in self.runs.items() if run_id not in self.published)
-        return {one.run_id: one for run in own for one in _to_be_made(run)}
+        return _with_ancestors(self.runs, self.published)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -155,6 +154,15 @@ def _one_by_one(runs: Iterable[RunConfig]) -> int:
         except Exception as error:  # noqa: BLE001 - the other runs can still be made
             status = max(status, explain(error, f"run {run.run_id}: "))
     return status
+
+
+def _with_ancestors(
+    runs: Mapping[str, RunConfig], published: Collection[str]
+) -> dict[str, RunConfig]:
+    """The runs that are not published, after their ancestors that are not, by run id."""
+    own = (run for run_id, run in runs.items() if run_id not in published)
+    every = {one.run_id: one for run in own for one in _to_be_made(run)}
+    return {run_id: run for run_id, run in every.items() if run_id not in published}
 
 
 def _side_by_side(runs: Iterable[RunConfig]) -> int:
@@ -257,15 +265,17 @@ def _planned(chosen: argparse.Namespace) -> Plan:
     points = experiment.points(chosen.scale, seeds, arms, chosen.overrides)
     own = experiment.points(chosen.scale, seeds, arms) if chosen.overrides else points
     output = chosen.output or Path("reproduced") / experiment.name
+    runs = {i: replace(point, runs_dir=chosen.runs_dir) for i, point in points.items()}
     plan = Plan(
         folder=folder,
         experiment=experiment,
         arms=arms,
         is_changed=points.keys() != own.keys(),
-        runs={i: replace(point, runs_dir=chosen.runs_dir) for i, point in points.items()},
+        runs=runs,
         output=output,
-        reused=_reused(chosen.reuse, points),
+        reused=_reused(chosen.reuse, runs, folder),
     )
+    _require_all_kept(output, plan)
     is_whole = set(arms) == set(experiment.runs) and set(seeds) >= set(experiment.seeds)
     if output.resolve() == folder.resolve() and (plan.is_changed or not is_whole):
         raise InputError(
@@ -275,17 +285,42 @@ def _planned(chosen: argparse.Namespace) -> Plan:
     return plan
 
 
-def _reused(folders: Sequence[Path], points: Mapping[str, RunConfig]) -> "Published | None":
-    """Published results of the runs that some folders have, without loading Polars for none.
+def _reused(
+    folders: Sequence[Path], runs: Mapping[str, RunConfig], own_folder: Path
+) -> "Published | None":
+    """Published results of runs that are not finished here, without loading Polars for none.
+
+    A run from which others have to start is left out: it is made again, since tables have no
+    weights.
 
     Raises:
-        InputError: If a folder has no tables, or they are malformed.
+        InputError: If a folder has no tables, or they are damaged.
     """
     if not folders:
         return None
     from physlm.report.published import published
 
-    return published(folders, points)
+    missing = {run_id: run for run_id, run in runs.items() if not _is_finished(run)}
+    found = published(folders, missing, own_folder)
+    if found is None:
+        return None
+    left = {run_id: run for run_id, run in missing.items() if run_id not in found.records}
+    return found.without(_with_ancestors(left, ()))
+
+
+def _require_all_kept(output: Path, plan: Plan) -> None:
+    """Refuse to write over published results that would lose runs.
+
+    Raises:
+        InputError: Naming the output.
+    """
+    if plan.reused is None or output.resolve() not in plan.reused.folders:
+        return
+    if n_lost := len(plan.reused.run_ids_of(output) - plan.runs.keys()):
+        raise InputError(
+            f"--output {output} would lose {n_lost} published runs; name another folder, or leave "
+            "out --only, --seeds and overrides"
+        )
 
 
 def _folder(name: str) -> Path:

@@ -1,5 +1,6 @@
 """An experiment is reproduced from its folder: what is missing is run, and claims are decided."""
 
+import re
 import shutil
 import signal
 import subprocess
@@ -217,9 +218,14 @@ def test_runs_with_two_published_results_are_refused(tiny, capsys):
     shutil.copytree(tiny / "reproduced/tiny", folder)
     results = Results.read(folder)
     Results(results.runs, results.metrics.with_columns(pl.col("value") + 1)).write(folder)
+    (tiny / "runs").rename(tiny / "lost")
     capsys.readouterr()
     assert main(["tiny", "--reuse", "reproduced", "--reuse", "changed"]) == 2
-    assert "has other results in another of the folders to reuse" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "has different results in" in told
+    assert told.endswith("reuse one of these folders alone\n")
+    Results(results.runs, results.metrics.reverse()).write(folder)  # another order of rows
+    assert main(["tiny", "--reuse", "reproduced", "--reuse", "changed", "--dry-run"]) == 0
 
 
 def test_earlier_runs_with_fewer_columns_are_reused(tiny):
@@ -236,6 +242,73 @@ def test_earlier_runs_with_fewer_columns_are_reused(tiny):
     is_exact = [name for name in after.runs.columns if "second" not in name]
     assert after.runs.select(is_exact).equals(alone.runs.select(is_exact))
     assert after.metrics.equals(alone.metrics)
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda runs, metrics: (runs, metrics.head(3)), "has no metrics"),
+        (lambda runs, metrics: (runs, pl.concat([metrics, metrics])), "has a metric twice"),
+        (lambda runs, metrics: (pl.concat([runs, runs]), metrics), "a run has two rows"),
+        (lambda runs, metrics: (runs.drop("status"), metrics), "status"),
+        (lambda runs, metrics: (runs.drop("device"), metrics), "device"),
+        (
+            lambda runs, metrics: (runs.with_columns(pl.lit("many").alias("steps")), metrics),
+            "steps is 'many'",
+        ),
+        (
+            lambda runs, metrics: (runs.with_columns(pl.lit(9).alias("data.exposures")), metrics),
+            r"has data.exposures=[36], not 9",
+        ),
+        (lambda runs, metrics: (runs.with_columns(seed=pl.lit(7)), metrics), "has seed="),
+        (lambda runs, metrics: (runs.drop(pl.col("^corpus.*$")), metrics), "corpus is {}"),
+    ],
+)
+def test_damaged_tables_are_refused_in_one_line(tiny, damage, message, capsys):
+    assert main(["tiny", "--seeds", "0"]) == 0
+    folder = tiny / "reproduced/tiny"
+    results = Results.read(folder)
+    Results(*damage(results.runs, results.metrics)).write(folder)
+    (tiny / "runs").rename(tiny / "lost")
+    capsys.readouterr()
+    assert main(["tiny", "--reuse", "reproduced"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert re.search(message, line)
+    assert str(folder) in line
+    assert not (tiny / "runs").exists()
+
+
+def test_published_results_are_not_lost(tiny, capsys):
+    assert main(["tiny"]) == 0
+    before = Results.read(tiny / "reproduced/tiny").runs
+    words = ["tiny", "--seeds", "0", "--reuse", "reproduced/tiny", "--output", "reproduced/tiny"]
+    (tiny / "runs").rename(tiny / "lost")
+    assert main(words) == 2
+    assert "would lose 2 published runs" in capsys.readouterr().err
+    assert Results.read(tiny / "reproduced/tiny").runs.equals(before)
+
+
+def test_a_published_run_that_others_start_from_is_made_again(tiny, capsys):
+    folder = tiny / "published"
+    shutil.copytree(FOLDER / "igsm_attention", folder)
+    results = Results.read(folder)
+    results.filter(experiment="igsm_learn").write(folder)
+    assert main(["igsm_attention", "--reuse", "published", "--dry-run"]) == 0
+    _, counts, *listed = capsys.readouterr().out.splitlines()
+    assert counts == "6 runs at scale laptop: 0 finished, 6 to be run"
+    assert all("to be run" in line for line in listed)
+    results.write(folder)
+    assert main(["igsm_attention", "--reuse", "published", "--seeds", "0,1,2,3", "--dry-run"]) == 0
+    counts = capsys.readouterr().out.splitlines()[1]
+    assert counts == "8 runs at scale laptop: 6 published, 0 finished, 2 to be run"
+
+
+def test_every_committed_experiment_is_reproduced_from_all_tables(tiny, capsys):
+    """Experiments share runs, whose rows stand in several tables in different orders."""
+    for name in ("capacity", "capacity_seeds", "capacity_gated_mlp", "igsm_learn"):
+        assert main([name, "--reuse", str(FOLDER), "--dry-run"]) == 0
+        counts = capsys.readouterr().out.splitlines()[1]
+        assert counts.endswith(" published, 0 finished, 0 to be run")
 
 
 @pytest.mark.parametrize(
@@ -257,6 +330,7 @@ def test_earlier_runs_with_fewer_columns_are_reused(tiny):
             ["tiny", "--output", "tiny", "--seeds", "0"],
             "--output tiny holds the tables of the whole",
         ),
+        (["tiny", "--reuse", "none"], "none is not a folder; name one of published results"),
         (["tiny", "--reuse", "tiny"], "tiny has no runs.csv; name a folder of published results"),
         ([], "the following arguments are required: experiment"),
     ],

@@ -1,7 +1,7 @@
 """Published runs, from the tables in folders of experiments."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,10 +10,14 @@ import polars as pl
 from physlm.config import RunConfig
 from physlm.errors import InputError
 from physlm.provenance import changes_of
-from physlm.record import RunRecord
-from physlm.report.results import RUNS, Results
+from physlm.record import RunRecord, require_types
+from physlm.report.results import METRICS, RUNS, Results
+from physlm.report.tables import row_of
+from physlm.science import is_science
 
 CURVES = "curve.csv"
+
+_KEY = ["metric", "dims"]
 
 
 class Published(NamedTuple):
@@ -21,48 +25,74 @@ class Published(NamedTuple):
 
     Attributes:
         records: Their records by run id, without metrics, hashes, and versions of scorers and
-            libraries, since tables have neither these nor units.
+            libraries: tables have neither these nor units.
         metrics: The rows of their metrics.
-        curves: The rows of their curves, if some have been published.
+        curves: The rows of their curves, where these were published.
+        folders: The folders of their tables.
     """
 
     records: Mapping[str, RunRecord]
     metrics: pl.DataFrame
-    curves: pl.DataFrame | None
+    curves: pl.DataFrame
+    folders: frozenset[Path]
+
+    def without(self, run_ids: Collection[str]) -> "Published | None":
+        """The same without some runs; None if no run is left."""
+        kept = [run_id for run_id in self.records if run_id not in run_ids]
+        if not kept:
+            return None
+        is_kept = pl.col("run_id").is_in(kept)
+        return self._replace(
+            records={run_id: self.records[run_id] for run_id in kept},
+            metrics=self.metrics.filter(is_kept),
+            curves=self.curves.filter(is_kept) if self.curves.width else self.curves,
+        )
+
+    def run_ids_of(self, folder: Path) -> set[str]:
+        """Ids of all runs in the tables of a folder."""
+        return set(Results.read(folder).runs["run_id"])
 
 
-def published(folders: Iterable[Path], runs: Mapping[str, RunConfig]) -> Published | None:
+class _Found(NamedTuple):
+    """A run in one folder."""
+
+    record: RunRecord
+    metrics: pl.DataFrame
+    curve: pl.DataFrame
+    folder: Path
+
+
+def published(
+    folders: Iterable[Path], runs: Mapping[str, RunConfig], own_folder: Path
+) -> Published | None:
     """Those of some runs that are finished in the tables below some folders; None if none is.
 
     Args:
         folders: Folders with ``runs.csv`` and ``metrics.csv``, or with folders that have them.
         runs: The runs to look for, by run id.
+        own_folder: That of their experiment; if it is among the folders, its results count, even
+            where another experiment has made the same run again with slightly different ones.
 
     Raises:
-        InputError: If a folder has no such tables, a table is malformed, or two tables have
-            different results of one run.
+        InputError: If a folder does not exist or has no such tables; if a table is malformed, its
+            columns are not those of the run with this id, or it has no metrics of a run; or if two
+            tables have different results of one run.
     """
-    records: dict[str, RunRecord] = {}
-    metrics: dict[str, pl.DataFrame] = {}
-    curves = []
-    for folder in _tables(folders):
-        for record, rows in _found(folder, runs):
-            run_id = record.run_id
-            if records.setdefault(run_id, record) != record or not rows.equals(
-                metrics.setdefault(run_id, rows)
-            ):
-                raise InputError(
-                    f"{folder}: run {run_id} has other results in another of the folders to "
-                    "reuse; leave out one of them"
-                )
-        if (folder / CURVES).is_file():
-            curves.append(_curves(folder / CURVES, runs))
-    if not records:
+    found: dict[str, _Found] = {}
+    first = own_folder.resolve()
+    for folder in sorted(_tables(folders), key=lambda one: one != first):
+        for own in _found(folder, runs):
+            earlier = found.setdefault(own.record.run_id, own)
+            if earlier.folder != first:
+                _require_equal(earlier, own)
+    if not found:
         return None
+    every = found.values()
     return Published(
-        records,
-        pl.concat(metrics.values()),
-        pl.concat(curves, how="diagonal_relaxed") if curves else None,
+        {run_id: own.record for run_id, own in found.items()},
+        pl.concat(own.metrics for own in every),
+        pl.concat((own.curve for own in every), how="diagonal_relaxed"),
+        frozenset(own.folder for own in every),
     )
 
 
@@ -70,6 +100,8 @@ def _tables(folders: Iterable[Path]) -> list[Path]:
     """The folders at and below some folders that have results."""
     found: list[Path] = []
     for folder in folders:
+        if not folder.is_dir():
+            raise InputError(f"{folder} is not a folder; name one of published results")
         own = sorted(path.parent for path in folder.rglob(RUNS))
         if not own:
             raise InputError(f"{folder} has no {RUNS}; name a folder of published results")
@@ -77,22 +109,51 @@ def _tables(folders: Iterable[Path]) -> list[Path]:
     return list(dict.fromkeys(path.resolve() for path in found))
 
 
-def _found(folder: Path, runs: Mapping[str, RunConfig]) -> list[tuple[RunRecord, pl.DataFrame]]:
-    """The records of some runs with the rows of their metrics."""
-    if not any(run_id in (folder / RUNS).read_text(encoding="utf-8") for run_id in runs):
+def _require_equal(one: _Found, other: _Found) -> None:
+    """Require equal metrics of one run in two folders, whose rows may have another order.
+
+    A run that was made twice may differ in time and revision.
+    """
+    if one.metrics.sort(_KEY).equals(other.metrics.sort(_KEY)):
+        return
+    raise InputError(
+        f"run {one.record.run_id} has different results in {one.folder} and {other.folder}; "
+        "reuse one of these folders alone"
+    )
+
+
+def _found(folder: Path, runs: Mapping[str, RunConfig]) -> list[_Found]:
+    content = (folder / RUNS).read_bytes()
+    if not any(run_id.encode() in content for run_id in runs):
         return []  # reading the metrics of all experiments would take seconds
-    results = Results.read(folder)
-    rows = results.runs.filter(pl.col("run_id").is_in(list(runs)), status="finished")
+    results, curves = Results.read(folder), _curves(folder / CURVES)
     try:
-        records = [_record(row, runs[row["run_id"]]) for row in rows.iter_rows(named=True)]
-    except KeyError as error:
-        raise InputError(f"{folder / RUNS} has no column {error}; collate it again") from error
-    return [(one, results.metrics.filter(run_id=one.run_id)) for one in records]
+        rows = _rows_of(results.runs, runs)
+        return [
+            _Found(
+                _record(row, runs[row["run_id"]]),
+                _metrics_of(row["run_id"], results),
+                curves.filter(run_id=row["run_id"]) if curves.width else curves,
+                folder,
+            )
+            for row in rows.iter_rows(named=True)
+        ]
+    except (KeyError, TypeError, ValueError, pl.exceptions.PolarsError) as error:
+        why = " ".join(str(error).split())
+        raise InputError(f"{folder}: {RUNS} or {METRICS} is damaged ({why})") from error
+
+
+def _rows_of(table: pl.DataFrame, runs: Collection[str]) -> pl.DataFrame:
+    """The rows of finished runs."""
+    rows = table.filter(pl.col("run_id").is_in(list(runs)), status="finished")
+    if rows["run_id"].is_duplicated().any():
+        raise ValueError("a run has two rows")
+    return rows
 
 
 def _record(row: Mapping[str, Any], run: RunConfig) -> RunRecord:
     facts = ("status", "device", "steps", "tokens", "exposures", "wall_seconds")
-    return RunRecord(
+    record = RunRecord(
         run_id=run.run_id,
         experiment=run.experiment,
         **{name: row[name] for name in (*facts, "tokens_per_second")},
@@ -105,6 +166,31 @@ def _record(row: Mapping[str, Any], run: RunConfig) -> RunRecord:
         published_of=run.published_of,
         changed=changes_of(run),
     )
+    require_types(record)
+    expected = row_of(record)
+    for name in filter(expected.__contains__, row):
+        is_decisive = name == "seed" or is_science(name)  # several experiments may share a run
+        if is_decisive and not _is_equal(row[name], expected[name]):
+            raise ValueError(f"run {run.run_id} has {name}={expected[name]}, not {row[name]}")
+    return record
+
+
+def _metrics_of(run_id: str, results: Results) -> pl.DataFrame:
+    own = results.metrics.filter(run_id=run_id)
+    if own.is_empty():
+        raise ValueError(f"run {run_id} has no metrics")
+    if own.select(_KEY).is_duplicated().any():
+        raise ValueError(f"run {run_id} has a metric twice")
+    return own
+
+
+def _is_equal(value: object, expected: object) -> bool:
+    """Whether a cell holds a value; tables have numbers and texts."""
+    if value is None or expected is None:
+        return value is expected
+    if isinstance(expected, bool) or not isinstance(expected, int | float):
+        return str(value).lower() == str(expected).lower()
+    return float(str(value)) == float(expected)
 
 
 def _part(row: Mapping[str, Any], prefix: str) -> dict[str, Any]:
@@ -113,9 +199,14 @@ def _part(row: Mapping[str, Any], prefix: str) -> dict[str, Any]:
     return {k.removeprefix(prefix): v for k, v in known.items() if k.startswith(prefix)}
 
 
-def _curves(path: Path, runs: Mapping[str, RunConfig]) -> pl.DataFrame:
+def _curves(path: Path) -> pl.DataFrame:
+    """All curves of a folder; an empty table if it has none."""
+    if not path.is_file():
+        return pl.DataFrame()
     try:
-        table = pl.read_csv(path, infer_schema_length=None)
-        return table.filter(pl.col("run_id").is_in(list(runs)))
-    except pl.exceptions.PolarsError as error:
+        table = pl.read_csv(path, infer_schema_length=None, schema_overrides={"run_id": pl.String})
+    except (pl.exceptions.PolarsError, OSError) as error:
         raise InputError(f"{path} is not a table: {' '.join(str(error).split())}") from error
+    if "run_id" not in table.columns:
+        raise InputError(f"{path} has no column run_id; reproduce the experiment again")
+    return table

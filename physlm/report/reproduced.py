@@ -11,7 +11,6 @@ from rich.table import Table
 
 from physlm.config import RunConfig
 from physlm.errors import InputError
-from physlm.record import RunRecord
 from physlm.report.claim import Claim
 from physlm.report.claim_runs import judged
 from physlm.report.experiment import Experiment
@@ -46,19 +45,20 @@ def present(
         reused: Results of runs that were not repeated.
 
     Raises:
-        InputError: If there is no record, or the committed results of the experiment would be of
-            several revisions of the code.
+        InputError: If there is no record, or if runs that were made for the committed results of
+            the experiment are of several revisions of the code.
     """
     earlier = {} if reused is None else reused.records
     own = [run for run in runs if run.run_id not in earlier]
     read = {run.run_id: RunDirectory(run.run_dir).read_record(run.run_id) for run in own}
     made = {run_id: record for run_id, record in read.items() if record is not None}
-    _report_mixed_code(
-        list(made.values()), output, may_be_kept=output.resolve() != folder.resolve()
-    )
     records = {**earlier, **made}
     known = [records[run.run_id] for run in runs if run.run_id in records]
     results = _with_metrics(tabulate(known), reused)
+    if output.resolve() == folder.resolve():
+        _require_one_revision(results.runs.filter(pl.col("run_id").is_in(list(made))), output)
+    if fault := mixed_code(results.runs):
+        tell(f"note: these runs are of {fault}")
     selected = {key for claim in experiment.claims for s in claim.selections for key in s}
     varying(results, known, kept=selected).write(output)
     _draw(folder, output, [run.run_dir for run in own], reused)
@@ -79,15 +79,12 @@ def _with_metrics(results: Results, reused: Published | None) -> Results:
     return Results(results.runs, order.join(metrics, on="run_id", maintain_order="left_right"))
 
 
-def _report_mixed_code(made: Sequence[RunRecord], output: Path, *, may_be_kept: bool) -> None:
-    fault = mixed_code(tabulate(made).runs) if made else ""
-    if fault:
-        if not may_be_kept:
-            raise InputError(
-                f"these runs are of {fault}, and {output} keeps those of one committed revision; "
-                "leave out --output or name another folder"
-            )
-        tell(f"note: these runs are of {fault}")
+def _require_one_revision(runs: pl.DataFrame, output: Path) -> None:
+    if fault := mixed_code(runs):
+        raise InputError(
+            f"these runs are of {fault}, and {output} keeps those of one committed revision; "
+            "leave out --output or name another folder"
+        )
 
 
 def verdicts(experiment: Experiment, folder: Path, results: Results, scale: str) -> Table:
@@ -141,10 +138,18 @@ def _draw(folder: Path, output: Path, run_dirs: Sequence[Path], reused: Publishe
                 shutil.copy(folder / name, output / name)
     try:
         if (folder / CURVES).is_file():
-            earlier = None if reused is None else reused.curves
-            curves = [] if earlier is None else [earlier]
-            curves += [tabulate_curves(run_dirs)] if run_dirs else []
-            write_table(pl.concat(curves, how="diagonal_relaxed"), output / CURVES)
+            _write_curves(output / CURVES, run_dirs, reused)
         runpy.run_path(str(program), run_name="__main__")
     except Exception as error:  # noqa: BLE001 - the tables are written whatever fails here
         tell(f"note: {program} cannot draw these runs: {type(error).__name__}: {reason(error)}")
+
+
+def _write_curves(path: Path, run_dirs: Sequence[Path], reused: Published | None) -> None:
+    """Write the curves of all runs that have one; not all published ones do."""
+    parts = [tabulate_curves(run_dirs)] if run_dirs else []
+    if reused is not None:
+        parts.append(reused.curves)
+        has_curve = set(reused.curves["run_id"]) if reused.curves.width else set()
+        if n_lacking := len(reused.records.keys() - has_curve):
+            tell(f"note: {path.name} has no curves of {n_lacking} published runs")
+    write_table(pl.concat(parts, how="diagonal_relaxed"), path)
