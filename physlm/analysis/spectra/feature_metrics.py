@@ -1,11 +1,11 @@
 """Everything that the scorer ``spectral_features`` measures."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import polars as pl
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from physlm.analysis.spectra.comparison.design import control_terms
 from physlm.analysis.spectra.comparison.folds import grouped_folds, why_not_validated
@@ -16,7 +16,12 @@ from physlm.analysis.spectra.head_sample import sample_heads
 from physlm.analysis.spectra.masked import base
 from physlm.analysis.spectra.metric_options import MetricOptions
 from physlm.analysis.spectra.model_texts import model_texts
-from physlm.analysis.spectra.placements import auc_gain, auc_metric, placements
+from physlm.analysis.spectra.placements import (
+    area_metric,
+    auc_metric,
+    placements,
+    placements_within,
+)
 from physlm.analysis.spectra.planted import PlantedBlocks
 from physlm.analysis.spectra.text_columns import Columns, columns_of, n_heads
 from physlm.analysis.spectra.text_covariates import text_covariates
@@ -34,20 +39,38 @@ if TYPE_CHECKING:
 SETS = {
     "free_energy": ("free_energy", "heat_capacity"),  # the heat trace restates the free energy
     "lap_eigvals": ("lap_eigvals",),
-    "four": ("fiedler", "hfer", "smoothness", "spectral_entropy"),
+    "four_metrics": ("fiedler", "hfer", "smoothness", "spectral_entropy"),
 }
-LIKELIHOOD, TOGETHER = "likelihood", "_and_likelihood"
+CONTROLS, TOGETHER = "controls", "_and_controls"
 _GAINS = (
     ("free_energy", "lap_eigvals"),
-    ("free_energy", "four"),
-    *((name, LIKELIHOOD) for name in SETS),
-    *((name + TOGETHER, LIKELIHOOD) for name in SETS),
+    ("free_energy", "four_metrics"),
+    *((name, CONTROLS) for name in SETS),
+    *((name + TOGETHER, CONTROLS) for name in SETS),
 )
 _UNSUPERVISED = "spacing_ratio"
 _N_FOLDS, _SEED = 5, 0
 
 Features = Mapping[str, Float[np.ndarray, "texts _own"]]
 Logits = Mapping[str, Float[np.ndarray, " texts"]]
+
+
+class Arm(NamedTuple):
+    """Classifiers of one arm, on texts that they were not trained on.
+
+    Attributes:
+        texts: Labels, problems and controls.
+        folds: The fold of each text.
+        logits: Of each set of features.
+    """
+
+    texts: Texts
+    folds: Int[np.ndarray, " texts"]
+    logits: Logits
+
+    def placed(self, name: str) -> Float[np.ndarray, " texts"]:
+        """The placements of a set's logits, each text among those of its fold."""
+        return placements_within(self.logits[name], self.texts.is_valid, self.folds)
 
 
 def measured_features(
@@ -87,17 +110,16 @@ def _measured(
     mixed, shuffled = shuffled_labels(texts, _SEED)
     of_shuffled = {name: values[mixed] for name, values in sets["model"].items()}
     arms = {arm: (own, texts) for arm, own in sets.items()} | {"shuffled": (of_shuffled, shuffled)}
-    n = config.n_components
-    logits = {
-        arm: nested_logits(own, by, n, with_likelihood=arm == "model")
+    found = {
+        arm: nested(own, by, config.n_components, with_controls=arm == "model")
         for arm, (own, by) in arms.items()
     }
     metrics = [
-        *_areas(logits, {arm: by.is_valid for arm, (_, by) in arms.items()}, dims),
-        *_gains(logits["model"], texts.is_valid, dims),
+        *_areas(found, dims),
+        *_gains(found["model"], dims),
         *_unsupervised(columns, texts.is_valid, dims),
     ]
-    return metrics, _table(logits, {arm: by for arm, (_, by) in arms.items()})
+    return metrics, _table(found)
 
 
 def feature_sets(columns: Columns) -> Features:
@@ -113,16 +135,19 @@ def feature_sets(columns: Columns) -> Features:
     return found
 
 
-def nested_logits(
-    features: Features, texts: Texts, n_components: int, *, with_likelihood: bool = False
-) -> Logits:
-    """Logits of a classifier of each set, for texts in folds that it was not trained on.
+def nested(
+    features: Features, texts: Texts, n_components: int, *, with_controls: bool = False
+) -> Arm:
+    """Classifiers of each set, in cross-validation grouped by problem.
+
+    Components, weights and penalty are those of the training texts. The splines of the controls
+    have their knots at quantiles of all texts.
 
     Args:
         features: One row per text.
         texts: Labels, problems and controls.
         n_components: Most principal components of a set.
-        with_likelihood: Also classify by likelihood, and by each set with likelihood.
+        with_controls: Also classify by length, likelihood and entropy, and by these with each set.
 
     Raises:
         InputError: If there are too few texts or problems.
@@ -139,13 +164,15 @@ def nested_logits(
             name: principal_components(values, ~is_test, n_components)
             for name, values in features.items()
         }
-        if with_likelihood:
+        if with_controls:
             both = {
                 name + TOGETHER: np.column_stack([controls, own]) for name, own in terms.items()
             }
-            terms |= {LIKELIHOOD: controls, **both}
+            terms |= {CONTROLS: controls, **both}
         parts.append((is_test, {name: split.best(own).logits for name, own in terms.items()}))
-    return {name: _joined([(test, own[name]) for test, own in parts]) for name in parts[0][1]}
+    names = parts[0][1]
+    logits = {name: _joined([(test, own[name]) for test, own in parts]) for name in names}
+    return Arm(texts, folds, logits)
 
 
 def _joined(
@@ -191,23 +218,19 @@ def _texts(covariates: pl.DataFrame) -> Texts:
     return Texts(covariates["is_valid"].to_numpy(), problem, own)
 
 
-def _areas(
-    logits: Mapping[str, Logits],
-    is_valid: Mapping[str, Bool[np.ndarray, " texts"]],
-    dims: dict[str, Dim],
-) -> Iterator[Metric]:
-    for arm, of_sets in logits.items():
-        own: dict[str, Dim] = dims if arm == "model" else dims | {"arm": arm}
-        for name, scores in of_sets.items():
-            yield auc_metric("features/auc", scores, is_valid[arm], **own, features=name)
+def _areas(arms: Mapping[str, Arm], dims: dict[str, Dim]) -> Iterator[Metric]:
+    for name, arm in arms.items():
+        own: dict[str, Dim] = dims if name == "model" else dims | {"arm": name}
+        for features in arm.logits:
+            labels: dict[str, Dim] = own | {"features": features}
+            yield area_metric("features/auc", arm.placed(features), arm.texts.is_valid, **labels)
 
 
-def _gains(
-    logits: Logits, is_valid: Bool[np.ndarray, " texts"], dims: dict[str, Dim]
-) -> Iterator[Metric]:
+def _gains(arm: Arm, dims: dict[str, Dim]) -> Iterator[Metric]:
     for name, other in _GAINS:
+        difference = arm.placed(name) - arm.placed(other)
         own: dict[str, Dim] = dims | {"features": name, "over": other}
-        yield auc_gain("features/auc_gain", logits[name], logits[other], is_valid, **own)
+        yield area_metric("features/auc_gain", difference, arm.texts.is_valid, **own)
 
 
 def _unsupervised(
@@ -225,12 +248,17 @@ def _unsupervised(
         yield auc_metric("features/unsupervised_auc", scores, is_valid, **labels)
 
 
-def _table(logits: Mapping[str, Logits], texts: Mapping[str, Texts]) -> pl.DataFrame:
-    """One row per text, arm and set: label, problem and logit."""
+def _table(arms: Mapping[str, Arm]) -> pl.DataFrame:
+    """One row per text, arm and set: label, problem, fold and logit."""
     return pl.concat(
         pl.DataFrame(
-            {"problem": texts[arm].problem, "is_valid": texts[arm].is_valid, "logit": scores}
-        ).with_columns(arm=pl.lit(arm), features=pl.lit(name))
-        for arm, of_sets in logits.items()
-        for name, scores in of_sets.items()
+            {
+                "problem": arm.texts.problem,
+                "is_valid": arm.texts.is_valid,
+                "fold": arm.folds,
+                "logit": scores,
+            }
+        ).with_columns(arm=pl.lit(name), features=pl.lit(features))
+        for name, arm in arms.items()
+        for features, scores in arm.logits.items()
     )

@@ -3,10 +3,14 @@
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from physlm.analysis.spectra.feature_metrics import LIKELIHOOD, SETS, TOGETHER
+from physlm.analysis.spectra.feature_metrics import CONTROLS, SETS, TOGETHER
 from physlm.measurement import Measurement, Metric
 
-_LABELS = {"free_energy": "free energy", "lap_eigvals": "LapEigvals", "four": "four metrics"}
+_LABELS = {
+    "free_energy": "free energy",
+    "lap_eigvals": "LapEigvals",
+    "four_metrics": "four metrics",
+}
 _ARMS = {"model": "C0", "untrained": "0.55", "shuffled": "0.8", "planted": "C1"}
 _INTERVAL = 1.96  # standard errors
 
@@ -30,8 +34,8 @@ def draw_features(measurement: Measurement) -> Figure:
 def _draw(axes: Axes, areas: list[Metric]) -> None:
     rows = {
         **{name: _LABELS[name] for name in SETS},
-        LIKELIHOOD: "likelihood",
-        **{name + TOGETHER: f"{_LABELS[name]} and likelihood" for name in SETS},
+        CONTROLS: "length, likelihood",
+        **{name + TOGETHER: f"{_LABELS[name]} with these" for name in SETS},
     }
     places = {name: len(rows) - 1 - i for i, name in enumerate(rows)}
     for shift, (arm, colour) in enumerate(_ARMS.items()):
@@ -47,4 +51,5 @@ def _draw(axes: Axes, areas: list[Metric]) -> None:
         )
     axes.axvline(0.5, color="0.7", linestyle=":", linewidth=1)
     axes.set_yticks(list(places.values()), list(rows.values()))
-    axes.set(xlabel="area under the ROC curve, held-out texts", xlim=(0.3, 1.02))
+    axes.set(xlabel="area under the ROC curve, held-out texts")
+    axes.set_xlim(left=min(0.4, axes.get_xlim()[0]))

@@ -3,7 +3,7 @@
 import math
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from scipy import stats
 
 from physlm.measurement import Dim, Metric
@@ -14,7 +14,7 @@ IsRight = Bool[np.ndarray, " texts"]
 
 def auc_metric(name: str, scores: Scores, is_right: IsRight, **dims: Dim) -> Metric:
     """Probability that a right text has the higher score than a wrong one, as a metric."""
-    return _metric(name, placements(scores, is_right), is_right, dims)
+    return area_metric(name, placements(scores, is_right), is_right, **dims)
 
 
 def auc_gain(name: str, scores: Scores, other: Scores, is_right: IsRight, **dims: Dim) -> Metric:
@@ -28,7 +28,7 @@ def auc_gain(name: str, scores: Scores, other: Scores, is_right: IsRight, **dims
         dims: Dimensions of the metric.
     """
     difference = placements(scores, is_right) - placements(other, is_right)
-    return _metric(name, difference, is_right, dims)
+    return area_metric(name, difference, is_right, **dims)
 
 
 def placements(scores: Scores, is_right: IsRight) -> Scores:
@@ -49,8 +49,23 @@ def placements(scores: Scores, is_right: IsRight) -> Scores:
     return found
 
 
-def _metric(name: str, values: Scores, is_right: IsRight, dims: dict[str, Dim]) -> Metric:
-    right, wrong = values[is_right], values[~is_right]
+def placements_within(
+    scores: Scores, is_right: IsRight, folds: Int[np.ndarray, " texts"]
+) -> Scores:
+    """The same among the texts of the own fold.
+
+    Scores of classifiers that were trained on different texts have different offsets and scales.
+    """
+    found = np.empty(len(scores))
+    for fold in np.unique(folds):
+        own = folds == fold
+        found[own] = placements(scores[own], is_right[own])
+    return found
+
+
+def area_metric(name: str, placed: Scores, is_right: IsRight, **dims: Dim) -> Metric:
+    """The area, or a difference of two, from the placements of all texts, as a metric."""
+    right, wrong = placed[is_right], placed[~is_right]
     error = math.sqrt(right.var(ddof=1) / len(right) + wrong.var(ddof=1) / len(wrong))
-    value, n = float(right.mean()), len(values)
+    value, n = float(right.mean()), len(placed)
     return Metric(name=name, value=value, unit="fraction", n=n, stderr=error, dims=dims)

@@ -3,7 +3,6 @@
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
-from physlm.analysis.spectra.metric_options import BETAS
 from physlm.analysis.spectra.spectral_best_of import require_maps
 from physlm.data.corpus import require_at_least, require_some
 from physlm.data.labelled import Labelled
@@ -18,6 +17,8 @@ if TYPE_CHECKING:
     from physlm.data.corpus import Corpus
     from physlm.models.language_model import LanguageModel
 
+_FEWEST = 10  # texts of each label, two for each fold
+
 
 @register("eval", "spectral_features")
 @dataclass(kw_only=True, slots=True)
@@ -25,17 +26,18 @@ class SpectralFeaturesConfig(ScorerConfig):
     """AUC of classifiers that read many spectral features of all layers and heads at once.
 
     Sets (dimension ``features``): ``free_energy``, the free energy and heat capacity at several
-    inverse temperatures; ``lap_eigvals``, the largest eigenvalues of LapEigvals; ``four``, Fiedler
-    value, high-frequency energy ratio, smoothness and spectral entropy. Each is reduced to its
-    principal components and read by a logistic regression, in nested cross-validation grouped by
-    problem: components, weights and penalty are those of training folds.
+    inverse temperatures; ``lap_eigvals``, the largest eigenvalues of LapEigvals; ``four_metrics``,
+    Fiedler value, high-frequency energy ratio, smoothness and spectral entropy. Each is reduced to
+    its principal components and read by a logistic regression, in nested cross-validation grouped
+    by problem: components, weights and penalty are those of training folds.
 
-    ``features/auc`` is the area under the ROC curve on held-out texts, also of ``likelihood``
-    (length, log-probabilities and entropy) and of each set with likelihood
-    (``free_energy_and_likelihood``); ``features/auc_gain`` is the difference of two of them.
-    Controls (``arm``): an untrained model, labels shuffled within problems, and an effect planted
-    into the maps. ``features/unsupervised_auc`` is that of the mean spacing ratio, without any
-    training, in its better direction, so that chance is slightly above 0.5.
+    ``features/auc`` is the area under the ROC curve on held-out texts, each compared with those of
+    its fold, also of ``controls`` (length, log-probabilities and entropy) and of each set with them
+    (``free_energy_and_controls``); ``features/auc_gain`` is the difference of two of them. Arms: an
+    untrained model, labels shuffled within problems, and an effect planted into the maps.
+    ``features/unsupervised_auc`` is that of the mean spacing ratio, without any training, in its
+    better direction, so that chance is slightly above 0.5. Standard errors are over texts, for the
+    classifiers as they were trained.
 
     Source:
         Free-energy signatures (arXiv 2606.19404), LapEigvals (arXiv 2502.17598), Geometry of Reason
@@ -56,13 +58,15 @@ class SpectralFeaturesConfig(ScorerConfig):
 
     def validate(self) -> None:
         """Every value in its range."""
-        require_at_least(self, 10, "n_problems")
+        require_at_least(self, _FEWEST, "n_problems")
         require_at_least(self, 1, "n_lap_eigvals", "n_components", "batch_size")
         require_some(self, "corruptions", "n_errors", "betas")
-        if min(self.n_errors) < 1 or len(set(self.n_errors)) < len(self.n_errors):
-            raise ValueError(f"n_errors={self.n_errors}; must be distinct positive numbers")
-        if min(self.betas) <= 0:
-            raise ValueError(f"betas={self.betas}; must be positive, such as {list(BETAS)}")
+        for name in ("n_errors", "betas"):
+            values = getattr(self, name)
+            if min(values) <= 0 or len(set(values)) < len(values):
+                raise ValueError(f"{name}={values}; must be distinct positive numbers")
+        if self.corruptions and len(set(self.corruptions)) < len(self.corruptions):
+            raise ValueError(f"corruptions={self.corruptions}; name each once")
         if not 0 < self.planted_share < 1:
             raise ValueError(f"planted_share={self.planted_share}; must lie between 0 and 1")
 
@@ -86,13 +90,19 @@ class SpectralFeaturesConfig(ScorerConfig):
         for corruption in self.chosen(corpus):
             for n_errors in self.n_errors:
                 with refused_values():
-                    model_texts(
+                    texts = model_texts(
                         model,
                         corpus,
                         corruption,
                         n_problems=self.n_problems,
                         n_errors=n_errors,
                         n_least=self.n_lap_eigvals,
+                    )
+                n_valid = int(texts.is_valid.sum())
+                if min(n_valid, len(texts) - n_valid) < _FEWEST:
+                    raise InputError(
+                        f"eval=spectral_features: {n_valid} right and {len(texts) - n_valid} wrong "
+                        f"texts; at least {_FEWEST} of each are needed"
                     )
 
     def chosen(self, corpus: Labelled) -> list[str]:

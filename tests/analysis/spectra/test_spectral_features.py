@@ -1,17 +1,22 @@
 """Classifiers of spectral features: planted effects, chance, no leak from held-out texts."""
 
+import json
+
 import numpy as np
+import polars as pl
 import pytest
 from scipy.stats import mannwhitneyu
 
 from physlm.analysis.spectra.feature_metrics import (
-    LIKELIHOOD,
+    CONTROLS,
     SETS,
     TOGETHER,
-    nested_logits,
+    nested,
     principal_components,
 )
 from physlm.analysis.spectra.spectral_features import SpectralFeaturesConfig
+from physlm.data.brackets.corpus import BracketsConfig
+from physlm.data.files.labelled_texts import LabelledTextsConfig
 from physlm.data.tasks.mano import ManoConfig
 from physlm.errors import InputError
 from tests.analysis.spectra.comparison.frames import groups_of, texts_of
@@ -38,6 +43,12 @@ def checked(**changes):
     config_of(**changes).check(model_of(corpus), corpus)
 
 
+def within_folds(rows):
+    """The mean area of the folds, which have equally many pairs here."""
+    folds = rows.partition_by("fold")
+    return np.mean([area(own["logit"].to_numpy(), own["is_valid"].to_numpy()) for own in folds])
+
+
 @pytest.fixture(name="measured", scope="module")
 def of_planted():
     corpus = labelled_world()
@@ -52,9 +63,7 @@ def test_a_planted_spectrum_is_found_by_every_set_and_not_in_the_controls(measur
     end = "corruption=intermediate"
     for name in SETS:
         assert values[f"features/auc{{{end},features={name},n_errors=1}}"] > 0.99
-        assert (
-            values[f"features/auc_gain{{{end},features={name},n_errors=1,over=likelihood}}"] > 0.2
-        )
+        assert values[f"features/auc_gain{{{end},features={name},n_errors=1,over=controls}}"] > 0.2
         for arm in ("untrained", "shuffled"):
             own = f"features/auc{{arm={arm},{end},features={name},n_errors=1}}"
             assert values[own] < 0.75  # an untrained model knows which tokens a text has
@@ -64,11 +73,8 @@ def test_a_planted_spectrum_is_found_by_every_set_and_not_in_the_controls(measur
 def test_areas_are_those_of_the_table_and_gains_their_differences(measured):
     values = values_of(measured.metrics)
     table = measured.tables["features_logits"].filter(arm="model")
-    found = {
-        str(name): area(rows["logit"].to_numpy(), rows["is_valid"].to_numpy())
-        for (name,), rows in table.group_by("features")
-    }
-    assert set(found) == {*SETS, LIKELIHOOD, *(name + TOGETHER for name in SETS)}
+    found = {str(name): within_folds(rows) for (name,), rows in table.group_by("features")}
+    assert set(found) == {*SETS, CONTROLS, *(name + TOGETHER for name in SETS)}
     end = "corruption=intermediate"
     for name, value in found.items():
         text = f"features/auc{{{end},features={name},n_errors=1}}"
@@ -105,16 +111,42 @@ def test_components_are_eigenvectors_of_the_correlations_of_training_texts_alone
 def test_many_features_of_noise_are_at_chance_and_one_with_the_label_is_found():
     rng = np.random.default_rng(0)
     areas = []
-    for _ in range(8):
+    for _ in range(16):
         texts = groups_of(texts_of(rng, 40))
         features = {"noise": rng.standard_normal((80, 200))}
         features["label"] = features["noise"][:, :20] + 3 * texts.is_valid[:, None] * (
             np.arange(20) == 3
         )
-        found = nested_logits(features, texts, 16, with_likelihood=True)
-        assert area(found["label"], texts.is_valid) > 0.75
-        areas += [area(found[name], texts.is_valid) for name in ("noise", "noise" + TOGETHER)]
-    assert abs(np.mean(areas) - 0.5) < 0.05
+        found = nested(features, texts, 16, with_controls=True)
+        is_right = texts.is_valid
+        assert found.placed("label")[is_right].mean() > 0.75
+        areas += [found.placed(name)[is_right].mean() for name in ("noise", "noise" + TOGETHER)]
+    assert abs(np.mean(areas) - 0.5) < 2.5 * np.std(areas) / np.sqrt(16)
+
+
+def test_uneven_labels_and_unlike_folds_are_no_bias():
+    """Pooled over folds, noise would seem to predict the opposite of the rare label."""
+    rng = np.random.default_rng(0)
+    areas = []
+    for _ in range(12):
+        n = 60
+        frame = texts_of(rng, n // 2).with_columns(
+            problem=pl.Series(range(n)), is_valid=pl.Series(range(n)) >= 10
+        )
+        texts = groups_of(frame)
+        found = nested({"noise": rng.standard_normal((n, 20))}, texts, 8)
+        areas.append(found.placed("noise")[texts.is_valid].mean())
+    assert abs(np.mean(areas) - 0.5) < 2.5 * np.std(areas) / np.sqrt(len(areas))
+
+
+def test_a_file_of_few_texts_is_refused(tmp_path):
+    path = tmp_path / "few.jsonl"
+    lines = [{"text": "( [ ] )", "label": i % 2 == 0, "problem": i // 2} for i in range(12)]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    brackets = BracketsConfig(n_brackets=8, n_texts=50, seq_len=9).build(0)
+    corpus = LabelledTextsConfig(source=str(path), seq_len=16).follow(brackets, 0)
+    with pytest.raises(InputError, match="6 right and 6 wrong texts; at least 10 of each"):
+        config_of(corruptions=None, n_lap_eigvals=2).check(model_of(corpus), corpus)
 
 
 @pytest.mark.parametrize(
@@ -122,7 +154,9 @@ def test_many_features_of_noise_are_at_chance_and_one_with_the_label_is_found():
     [
         (lambda: config_of(n_errors=[0]), r"n_errors=\[0\]; must be distinct positive numbers"),
         (lambda: config_of(n_problems=9), "n_problems=9; must be at least 10"),
-        (lambda: config_of(betas=[-1.0]), r"betas=\[-1.0\]; must be positive"),
+        (lambda: config_of(betas=[-1.0]), r"betas=\[-1.0\]; must be distinct positive numbers"),
+        (lambda: config_of(betas=[1.0, 1.0]), "betas=.*; must be distinct positive numbers"),
+        (lambda: config_of(corruptions=["swap", "swap"]), "name each once"),
         (lambda: config_of(corruptions=[]), "corruptions="),
         (
             lambda: config_of().check(model_of(world(), n_layers=1), world()),
