@@ -34,8 +34,8 @@ class IgsmProbingConfig(ScorerConfig):
     state after every block, by the model's final norm, and its accuracy split by the distance of
     the parameter from the question. Finally, the model solves the test problems itself, and its
     probes are scored on the parameters that it computes unnecessarily or too early. Retry upon
-    regret takes back each step that the probe of ``can_next`` flags, draws another parameter and
-    goes on, beside a perfect detector, and a random one that flags as many steps as are wrong.
+    regret writes a solution again from the first step that the probe of ``can_next`` flags, beside
+    a perfect detector, and a random one whose rate is the fraction of wrong steps.
 
     Solutions are those without ``[back]``, also of models that were trained with it. Standard
     errors are over problems.
@@ -133,6 +133,7 @@ class IgsmProbingConfig(ScorerConfig):
             metrics += regret_metrics(
                 model,
                 found.probes[ProbeTask.can_next],
+                sets.test,
                 solutions,
                 n_retries=self.n_retries,
                 batch_size=self.batch_size,

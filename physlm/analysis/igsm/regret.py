@@ -1,8 +1,10 @@
 """Retry upon regret: steps that a probe takes to be mistakes are taken back and written anew.
 
-A step is wrong if its parameter cannot be computed where the solution defines it. A detector reads
-each step of a solution; at the first step that it flags, another parameter is drawn from the model,
-and what follows is written greedily.
+A step is wrong if its parameter cannot be computed where the solution defines it: something that it
+depends on is not defined yet, or it is defined already. Steps count up to the first sentence that
+defines no parameter of the problem. A detector reads each step of a solution; from the first step
+that it flags, the solution is written again: a parameter is drawn from the model, which may be the
+same one, and what follows is written greedily.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,10 +14,11 @@ import numpy as np
 from jaxtyping import Bool, Int
 
 from physlm.analysis.adapted_probe import AdaptedProbe, predictions
+from physlm.analysis.igsm.probe_scores import accuracy, confusion, over_problems
 from physlm.analysis.igsm.probe_task import ProbeTask
 from physlm.analysis.igsm.queries import Query, label, queries_of
 from physlm.analysis.igsm.solved_problem import SolvedProblem
-from physlm.analysis.igsm.written import continued
+from physlm.analysis.igsm.written import continued, longest_solution
 from physlm.data.tasks.igsm.checker import check
 from physlm.data.tasks.igsm.language import AS, DEFINE
 from physlm.eval.generate import generate
@@ -99,6 +102,7 @@ def retried(
     detect: Detector,
     *,
     n_retries: int,
+    most_new: int,
     seed: int,
 ) -> Retried:
     """Solutions in which flagged steps are written anew, at most so often in each.
@@ -111,10 +115,10 @@ def retried(
         solutions: Problems with its solutions.
         detect: The detector.
         n_retries: Most retries of a solution.
+        most_new: Most new tokens of a retry.
         seed: Seed of the drawn parameters.
     """
     found, counts = list(solutions), np.zeros(len(solutions), dtype=np.int64)
-    longest = max(len(own.tokens) - len(own.up_to(0)) for own in found)
     unread = dict.fromkeys(range(len(found)), 0)  # the first sentence that was not read
     for turn in range(n_retries):
         steps = [step for i, first in unread.items() for step in steps_of(i, found[i], first)]
@@ -126,7 +130,7 @@ def retried(
             break
         begun = [found[i].up_to(n) for i, n in unread.items()]
         redrawn = _redrawn(model, begun, stream_key(seed, "regret", turn) >> 1)
-        for i, own in zip(unread, continued(model, redrawn, longest), strict=True):
+        for i, own in zip(unread, continued(model, redrawn, most_new), strict=True):
             found[i] = own
             counts[i] += 1
     return Retried(found, counts)
@@ -135,6 +139,7 @@ def retried(
 def regret_metrics(
     model: LanguageModel,
     probe: AdaptedProbe,
+    problems: Mapping[str, Sequence[SolvedProblem]],
     solutions: Mapping[str, Sequence[SolvedProblem]],
     *,
     n_retries: int,
@@ -146,7 +151,8 @@ def regret_metrics(
     Args:
         model: The model that has written the solutions.
         probe: Its probe of ``can_next``.
-        solutions: Problems with its solutions, by the name of their set.
+        problems: Problems with their own solutions, by the name of their set.
+        solutions: The same problems with the model's solutions.
         n_retries: Most retries of a solution.
         batch_size: Inputs of the probe at once.
         seed: Seed of drawn parameters and of the random detector.
@@ -154,32 +160,56 @@ def regret_metrics(
     detect = probe_detector(probe, batch_size)
     for name, written in solutions.items():
         dims: dict[str, Dim] = {"set": name}
+        yield _solved(written, dims | {"detector": NONE})
         steps = [step for i, own in enumerate(written) for step in steps_of(i, own)]
         if not steps:
             continue
         is_wrong = perfect_detector(written, steps)
-        flags = detect(written, steps)
-        for kind, own in (("right", ~is_wrong), ("wrong", is_wrong)):
-            if own.any():
-                yield mean("igsm_probe/regretted", flags[own], "fraction", **dims, step=kind)
-        yield _solved(written, dims | {"detector": NONE})
+        yield from _detection(steps, detect(written, steps), is_wrong, dims)
         detectors: dict[str, Detector] = {
             RANDOM: random_detector(float(is_wrong.mean()), seed),
             PROBE: detect,
             PERFECT: perfect_detector,
         }
+        most_new = longest_solution(problems[name])
         for kind, detector in detectors.items():
-            found = retried(model, written, detector, n_retries=n_retries, seed=seed)
+            found = retried(
+                model, written, detector, n_retries=n_retries, most_new=most_new, seed=seed
+            )
             own_dims: dict[str, Dim] = dims | {"detector": kind}
             yield _solved(found.solutions, own_dims)
             yield mean("igsm_probe/retries", found.n_retries, "per solution", **own_dims)
 
 
+def _detection(
+    steps: Sequence[Step],
+    flags: Bool[np.ndarray, " steps"],
+    is_wrong: Bool[np.ndarray, " steps"],
+    dims: dict[str, Dim],
+) -> Iterator[Metric]:
+    """The fraction of steps that are flagged, with its error over solutions."""
+    numbers = np.array([step.number for step in steps])
+    for kind, own in (("right", ~is_wrong), ("wrong", is_wrong)):
+        if own.any():
+            flagged = np.ones(own.sum(), dtype=np.int64)
+            counts = confusion(numbers[own], flagged, flags[own].astype(np.int64), 2)
+            value, stderr = over_problems(accuracy, counts)
+            yield Metric(
+                name="igsm_probe/regretted",
+                value=value,
+                unit="fraction",
+                n=len(counts),
+                stderr=stderr,
+                dims=dims | {"step": kind},
+            )
+
+
 def _solved(solutions: Sequence[SolvedProblem], dims: dict[str, Dim]) -> Metric:
-    """The fraction of solutions without a fault."""
-    problems = (own.problem for own in solutions)
-    is_right = np.array([check(problem, problem.solution).is_right for problem in problems])
-    return mean("igsm_probe/solved", is_right, "fraction", **dims)
+    """The fraction of solutions that end and have no fault."""
+    is_right = [
+        own.is_ended and check(own.problem, own.problem.solution).is_right for own in solutions
+    ]
+    return mean("igsm_probe/solved", np.array(is_right), "fraction", **dims)
 
 
 def _has_room(model: LanguageModel, begun: Int[np.ndarray, " begun"]) -> bool:

@@ -26,9 +26,11 @@ class SolvedProblem:
 
     Attributes:
         tokens: The document.
+        is_ended: Whether it has ended; what a model writes may be cut.
     """
 
     tokens: Int[np.ndarray, " tokens"]
+    is_ended: bool = True
 
     @cached_property
     def problem(self) -> Problem:

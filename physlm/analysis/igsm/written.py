@@ -11,13 +11,15 @@ from physlm.eval.sampling import Sampling
 from physlm.models.language_model import LanguageModel
 
 
-def written(model: LanguageModel, problems: Sequence[SolvedProblem]) -> list[SolvedProblem]:
-    """The problems with the solutions that a model writes.
+def longest_solution(problems: Sequence[SolvedProblem]) -> int:
+    """Most tokens of a solution that a model may write: twice those of the longest true one."""
+    return 2 * max(len(solved.tokens) - len(solved.up_to(0)) for solved in problems)
 
-    A solution that has not ended after twice the length of the longest true one is cut there.
-    """
-    longest = max(len(solved.tokens) - len(solved.up_to(0)) for solved in problems)
-    return continued(model, [solved.up_to(0) for solved in problems], 2 * longest)
+
+def written(model: LanguageModel, problems: Sequence[SolvedProblem]) -> list[SolvedProblem]:
+    """The problems with the solutions that a model writes."""
+    begun = [solved.up_to(0) for solved in problems]
+    return continued(model, begun, longest_solution(problems))
 
 
 def continued(
@@ -30,11 +32,19 @@ def continued(
         beginnings: A problem and the beginning of a solution each, within the model's window.
         most_new: Most new tokens; fewer where the window ends.
     """
-    if model.longest_window is not None:
-        most_new = min(most_new, model.longest_window + 1 - max(map(len, beginnings)))
-    sampling = Sampling(max_new_tokens=most_new, eos=int(beginnings[0][0]), temperature=0.0)
-    generated = generate(model, beginnings, sampling, seed=0)
-    return [
-        SolvedProblem(np.concatenate((begun, own)))
-        for begun, own in zip(beginnings, generated.tokens, strict=True)
-    ]
+    room = np.array([_room(model, begun, most_new) for begun in beginnings])
+    found: dict[int, SolvedProblem] = {}
+    for most in np.unique(room):
+        own = np.flatnonzero(room == most).tolist()
+        begun = [beginnings[i] for i in own]
+        sampling = Sampling(max_new_tokens=int(most), eos=int(begun[0][0]), temperature=0.0)
+        generated = generate(model, begun, sampling, seed=0)
+        rows = zip(own, begun, generated.tokens, generated.is_ended, strict=True)
+        for i, first, new, is_ended in rows:
+            found[i] = SolvedProblem(np.concatenate((first, new)), bool(is_ended))
+    return [found[i] for i in range(len(beginnings))]
+
+
+def _room(model: LanguageModel, begun: Int[np.ndarray, " begun"], most_new: int) -> int:
+    window = model.longest_window
+    return most_new if window is None else min(most_new, window + 1 - len(begun))

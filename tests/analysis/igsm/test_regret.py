@@ -15,7 +15,7 @@ from physlm.analysis.igsm.regret import (
     retried,
     steps_of,
 )
-from physlm.analysis.igsm.written import written
+from physlm.analysis.igsm.written import continued, written
 from physlm.data.tasks.igsm import IgsmConfig, check
 from physlm.data.tasks.igsm.language import ANSWER, SOLUTION, STOP
 from physlm.measurement import by_text
@@ -109,7 +109,7 @@ def test_the_first_step_is_wrong_and_the_detector_says_so(solutions):
 
 @pytest.mark.parametrize("n_retries", [1, 2, 8])
 def test_retries_succeed_as_often_as_drawn_steps_are_right(model, solutions, n_retries):
-    found = retried(model, solutions, perfect_detector, n_retries=n_retries, seed=0)
+    found = retried(model, solutions, perfect_detector, n_retries=n_retries, most_new=300, seed=0)
     expected = 1 - (1 - CHANCE) ** n_retries
     error = np.sqrt(expected * (1 - expected) / len(solutions))
     assert abs(solved(found.solutions) - expected) < 3.5 * error
@@ -119,12 +119,14 @@ def test_retries_succeed_as_often_as_drawn_steps_are_right(model, solutions, n_r
 
 
 def test_without_flags_nothing_is_retried_and_random_ones_rarely_help(model, solutions):
-    none = retried(model, solutions, lambda _, s: np.zeros(len(s), bool), n_retries=3, seed=0)
+    none = retried(
+        model, solutions, lambda _, s: np.zeros(len(s), bool), n_retries=3, most_new=300, seed=0
+    )
     assert all(new is old for new, old in zip(none.solutions, solutions, strict=True))
     assert not none.n_retries.any()
     rate = perfect_detector(solutions, steps(solutions)).mean()
-    chance = retried(model, solutions, random_detector(rate, 0), n_retries=3, seed=0)
-    perfect = retried(model, solutions, perfect_detector, n_retries=3, seed=0)
+    chance = retried(model, solutions, random_detector(rate, 0), n_retries=3, most_new=300, seed=0)
+    perfect = retried(model, solutions, perfect_detector, n_retries=3, most_new=300, seed=0)
     assert solved(chance.solutions) < solved(perfect.solutions) - 0.2
 
 
@@ -132,7 +134,9 @@ def test_a_probe_that_is_always_right_is_as_good_as_the_perfect_detector(corpus,
     probe = probe_of(Planted(corpus), ProbeTask.can_next)
     few = solutions[:20]
     found = by_text(
-        regret_metrics(model, probe, {"trained": few}, n_retries=4, batch_size=32, seed=0)
+        regret_metrics(
+            model, probe, {"trained": few}, {"trained": few}, n_retries=4, batch_size=32, seed=0
+        )
     )
     assert found["igsm_probe/regretted{set=trained,step=wrong}"].value == 1
     assert found["igsm_probe/regretted{set=trained,step=right}"].value == 0
@@ -156,8 +160,30 @@ def test_a_wrong_probe_flags_right_steps(corpus, solutions):
     assert (flags == ~perfect_detector(few, own)).all()
 
 
+def test_a_window_cuts_only_what_does_not_fit(corpus, model, solutions):
+    few = solutions[:30]
+    options = {"n_retries": 8, "most_new": 300, "seed": 0}
+    free = retried(model, few, perfect_detector, **options).solutions
+    narrow = Hasty(corpus)
+    narrow.longest_window = max(len(own.tokens) for own in free)
+    found = retried(narrow, few, perfect_detector, **options).solutions
+    assert [own.tokens.tolist() for own in found] == [own.tokens.tolist() for own in free]
+    assert all(own.is_ended for own in found)
+
+
+def test_solutions_that_do_not_end_are_not_solved(model, solutions):
+    found = retried(model, solutions, perfect_detector, n_retries=8, most_new=300, seed=0).solutions
+    longest = max(found, key=lambda own: len(own.tokens))
+    begun = longest.up_to(longest.n_sentences)
+    (cut,) = continued(model, [begun], len(longest.tokens) - len(begun))
+    assert check(cut.problem, cut.problem.solution).is_right
+    assert not cut.is_ended
+    (whole,) = continued(model, [begun], 50)
+    assert whole.is_ended
+
+
 def test_solutions_at_the_end_of_the_window_stay_as_they_are(corpus, solutions):
     narrow = Hasty(corpus)
     narrow.longest_window = min(len(own.up_to(0)) for own in solutions) + 10
-    found = retried(narrow, solutions[:5], perfect_detector, n_retries=3, seed=0)
+    found = retried(narrow, solutions[:5], perfect_detector, n_retries=3, most_new=300, seed=0)
     assert not found.n_retries.any()
