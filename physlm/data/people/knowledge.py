@@ -16,7 +16,7 @@ from physlm.data.labelled import LabelledTexts
 from physlm.data.people.annotation import annotated_biographies
 from physlm.data.people.augmentation import Augmentation
 from physlm.data.people.labelled_people import FALSEHOODS, labelled_biographies
-from physlm.data.people.sentences import Biographies
+from physlm.data.people.sentences import Biographies, Sentences
 from physlm.data.tokens import Pieces, Vocabulary
 from physlm.rng import stream
 from physlm.run_id import identity
@@ -235,6 +235,11 @@ class KnowledgeCorpus(OneLine):
     def value_bits(self) -> float:
         """Entropy of one person's values."""
         return sum(math.log2(a.n_values) for a in self.attributes if a.is_counted)
+
+    @property
+    def wording_bits(self) -> float | None:
+        """Bits that texts kept word for word take besides the facts; see ``Sentences``."""
+        return self.sentences.wording_bits if isinstance(self.sentences, Sentences) else None
 
     def _diversity_bits(self, *, exact: bool) -> float:
         if self.diversity is None:

@@ -1,5 +1,6 @@
 """Biographies rendered from sentence templates, with the token span of every fact."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -127,6 +128,30 @@ class Sentences:
             self.pieces.starts,
             *optional,
         )
+
+    @property
+    def wording_bits(self) -> float | None:
+        """Entropy of the templates and orders of all texts, given the facts, in bits.
+
+        A model that keeps all texts word for word stores these bits besides the facts. None if
+        texts are drawn anew at every exposure, or are in two languages.
+        """
+        sizes = np.bincount(self.groups, minlength=len(self.augmentations)).tolist()
+        each = [self._wording_bits(a) for a in self.augmentations]
+        known = [bits for bits in each if bits is not None]
+        if len(known) < len(each):
+            return None
+        return math.fsum(size * bits for size, bits in zip(sizes, known, strict=True))
+
+    def _wording_bits(self, augmentation: Augmentation) -> float | None:
+        """The same for one person."""
+        if not augmentation.n_texts or augmentation.n_languages > 1:
+            return None
+        n_stated = len(self.n_templates) - augmentation.n_omitted
+        n_moved = {Order.random: n_stated, Order.coupled: n_stated // 2, Order.fixed: 1}
+        order = math.log2(math.factorial(n_moved[augmentation.order]))
+        templates = float(np.log2(self.n_templates[:n_stated]).sum())
+        return augmentation.n_paraphrases * (templates + augmentation.n_permutations * order)
 
     def render(
         self,

@@ -24,7 +24,8 @@ class RecallConfig(PeopleTextsConfig):
 
     The biographies are those of training if these are finitely many (``n_paraphrases`` above 0),
     else fresh renderings. If biographies name the person last, ``recall/name_accuracy`` is the same
-    accuracy for the name.
+    accuracy for the name. ``recall/fact_bits`` are the bits of the facts, ``recall/wording_bits``
+    those that a model stores besides if it keeps the finitely many texts word for word.
 
     Source:
         Physics of Language Models, Part 3.1, section 2.1 (attribute accuracy).
@@ -61,13 +62,18 @@ class RecallConfig(PeopleTextsConfig):
             *(("accuracy", is_right[:, i], {"attribute": name}) for name, i in columns.items()),
             ("name_accuracy", named, {}),
         ]
-        return Measurement(
-            tuple(
-                mean(f"recall/{name}", values[~np.isnan(values)], "fraction", split="train", **dims)
-                for name, values, dims in accuracies
-                if not np.isnan(values).all()
-            )
-        )
+        metrics = [
+            mean(f"recall/{name}", values[~np.isnan(values)], "fraction", split="train", **dims)
+            for name, values, dims in accuracies
+            if not np.isnan(values).all()
+        ]
+        bits = {"fact_bits": world.entropy_bits, "wording_bits": world.wording_bits}
+        metrics += [
+            Metric(name=f"recall/{name}", value=value, unit="bits", n=world.n_people)
+            for name, value in bits.items()
+            if value is not None
+        ]
+        return Measurement(tuple(metrics))
 
     def curve(self, model: "LanguageModel", corpus: "Corpus") -> list[Metric]:
         """The accuracy over all attributes alone, from one rendering of fewer people."""

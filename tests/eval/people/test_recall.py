@@ -79,11 +79,14 @@ def accuracies(world, wrong, corpus=None):
 
 
 def test_a_model_that_recites_every_value_has_full_recall(world):
-    metrics = accuracies(world, lambda *_: False)
-    assert {metric.value for metric in metrics.values()} == {1}
-    assert [(metric.name, metric.dims.get("attribute")) for metric in metrics.values()] == [
+    *metrics, facts, wording = accuracies(world, lambda *_: False).values()
+    assert {metric.value for metric in metrics} == {1}
+    assert [(metric.name, metric.dims.get("attribute")) for metric in metrics] == [
         ("recall/accuracy", attribute) for attribute in (None, *ATTRIBUTES)
     ]
+    assert (facts.text, facts.value, facts.n) == ("recall/fact_bits", world.entropy_bits, 20)
+    assert (wording.text, wording.value) == ("recall/wording_bits", world.wording_bits)
+    assert 20 * 2 * 40 < wording.value < 20 * 2 * 45
 
 
 def test_one_wrong_token_of_a_value_loses_that_value_only(world):
