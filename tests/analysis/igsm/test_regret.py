@@ -113,7 +113,7 @@ def test_retries_succeed_as_often_as_drawn_steps_are_right(model, solutions, n_r
     expected = 1 - (1 - CHANCE) ** n_retries
     error = np.sqrt(expected * (1 - expected) / len(solutions))
     assert abs(solved(found.solutions) - expected) < 3.5 * error
-    assert found.n_retries.max() == n_retries
+    assert found.n_retries.max() <= n_retries
     is_right = np.array([check(s.problem, s.problem.solution).is_right for s in found.solutions])
     assert (found.n_retries[~is_right] == n_retries).all()
 
