@@ -266,6 +266,7 @@ def _planned(chosen: argparse.Namespace) -> Plan:
     own = experiment.points(chosen.scale, seeds, arms) if chosen.overrides else points
     output = chosen.output or Path("reproduced") / experiment.name
     runs = {i: replace(point, runs_dir=chosen.runs_dir) for i, point in points.items()}
+    _require_all_kept(output, chosen.reuse, runs)
     plan = Plan(
         folder=folder,
         experiment=experiment,
@@ -275,7 +276,6 @@ def _planned(chosen: argparse.Namespace) -> Plan:
         output=output,
         reused=_reused(chosen.reuse, runs, folder),
     )
-    _require_all_kept(output, plan)
     is_whole = set(arms) == set(experiment.runs) and set(seeds) >= set(experiment.seeds)
     if output.resolve() == folder.resolve() and (plan.is_changed or not is_whole):
         raise InputError(
@@ -308,15 +308,18 @@ def _reused(
     return found.without(_with_ancestors(left, ()))
 
 
-def _require_all_kept(output: Path, plan: Plan) -> None:
-    """Refuse to write over published results that would lose runs.
+def _require_all_kept(output: Path, folders: Sequence[Path], runs: Mapping[str, RunConfig]) -> None:
+    """Refuse to write over published results to reuse, if runs would be lost.
 
     Raises:
         InputError: Naming the output.
     """
-    if plan.reused is None or output.resolve() not in plan.reused.folders:
+    own = output.resolve()
+    if not any(own.is_relative_to(folder.resolve()) for folder in folders):
         return
-    if n_lost := len(plan.reused.run_ids_of(output) - plan.runs.keys()):
+    from physlm.report.published import published_ids
+
+    if n_lost := len(published_ids(output) - runs.keys()):
         raise InputError(
             f"--output {output} would lose {n_lost} published runs; name another folder, or leave "
             "out --only, --seeds and overrides"

@@ -282,6 +282,8 @@ def test_published_results_are_not_lost(tiny, capsys):
     assert main(["tiny"]) == 0
     before = Results.read(tiny / "reproduced/tiny").runs
     words = ["tiny", "--seeds", "0", "--reuse", "reproduced/tiny", "--output", "reproduced/tiny"]
+    assert main(words) == 2  # its runs are finished here, too, so that none is taken
+    assert "would lose 2 published runs" in capsys.readouterr().err
     (tiny / "runs").rename(tiny / "lost")
     assert main(words) == 2
     assert "would lose 2 published runs" in capsys.readouterr().err

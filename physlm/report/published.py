@@ -28,13 +28,11 @@ class Published(NamedTuple):
             libraries: tables have neither these nor units.
         metrics: The rows of their metrics.
         curves: The rows of their curves, where these were published.
-        folders: The folders of their tables.
     """
 
     records: Mapping[str, RunRecord]
     metrics: pl.DataFrame
     curves: pl.DataFrame
-    folders: frozenset[Path]
 
     def without(self, run_ids: Collection[str]) -> "Published | None":
         """The same without some runs; None if no run is left."""
@@ -45,12 +43,8 @@ class Published(NamedTuple):
         return self._replace(
             records={run_id: self.records[run_id] for run_id in kept},
             metrics=self.metrics.filter(is_kept),
-            curves=self.curves.filter(is_kept) if self.curves.width else self.curves,
+            curves=self.curves.filter(is_kept),
         )
-
-    def run_ids_of(self, folder: Path) -> set[str]:
-        """Ids of all runs in the tables of a folder."""
-        return set(Results.read(folder).runs["run_id"])
 
 
 class _Found(NamedTuple):
@@ -92,8 +86,16 @@ def published(
         {run_id: own.record for run_id, own in found.items()},
         pl.concat(own.metrics for own in every),
         pl.concat((own.curve for own in every), how="diagonal_relaxed"),
-        frozenset(own.folder for own in every),
     )
+
+
+def published_ids(folder: Path) -> set[str]:
+    """Ids of all runs in the tables of a folder; none if it has no tables.
+
+    Raises:
+        InputError: If the tables are malformed.
+    """
+    return set(Results.read(folder).runs["run_id"]) if (folder / RUNS).is_file() else set()
 
 
 def _tables(folders: Iterable[Path]) -> list[Path]:
@@ -133,7 +135,7 @@ def _found(folder: Path, runs: Mapping[str, RunConfig]) -> list[_Found]:
             _Found(
                 _record(row, runs[row["run_id"]]),
                 _metrics_of(row["run_id"], results),
-                curves.filter(run_id=row["run_id"]) if curves.width else curves,
+                curves.filter(run_id=row["run_id"]),
                 folder,
             )
             for row in rows.iter_rows(named=True)
@@ -202,7 +204,7 @@ def _part(row: Mapping[str, Any], prefix: str) -> dict[str, Any]:
 def _curves(path: Path) -> pl.DataFrame:
     """All curves of a folder; an empty table if it has none."""
     if not path.is_file():
-        return pl.DataFrame()
+        return pl.DataFrame(schema={"run_id": pl.String})
     try:
         table = pl.read_csv(path, infer_schema_length=None, schema_overrides={"run_id": pl.String})
     except (pl.exceptions.PolarsError, OSError) as error:

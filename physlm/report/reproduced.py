@@ -149,7 +149,6 @@ def _write_curves(path: Path, run_dirs: Sequence[Path], reused: Published | None
     parts = [tabulate_curves(run_dirs)] if run_dirs else []
     if reused is not None:
         parts.append(reused.curves)
-        has_curve = set(reused.curves["run_id"]) if reused.curves.width else set()
-        if n_lacking := len(reused.records.keys() - has_curve):
+        if n_lacking := len(reused.records.keys() - set(reused.curves["run_id"])):
             tell(f"note: {path.name} has no curves of {n_lacking} published runs")
     write_table(pl.concat(parts, how="diagonal_relaxed"), path)

@@ -10,7 +10,6 @@ from physlm.analysis.adapted_probe import AdaptedProbe, predictions
 from physlm.analysis.igsm.probe_task import ProbeTask
 from physlm.analysis.igsm.queries import Query, label, queries_of
 from physlm.analysis.igsm.solved_problem import SolvedProblem
-from physlm.data.tasks.igsm.solution_reading import Sentence
 from physlm.eval.scorer import mean
 from physlm.measurement import Metric
 from physlm.watching import tell
@@ -151,15 +150,9 @@ def _judged(
 
 
 def _first_too_early(solved: SolvedProblem) -> Query | None:
-    """The first parameter that cannot be computed where it is; None after unreadable sentences."""
-    for n, (sentence, parameter) in enumerate(zip(solved.sentences, solved.defined, strict=True)):
-        if parameter is None:
-            if isinstance(sentence, Sentence) and sentence.is_back:
-                continue
-            return None
-        if not label(ProbeTask.can_next, solved, Query(n, parameter)):
-            return Query(n, parameter)
-    return None
+    """The first step whose parameter cannot be computed where it is."""
+    queries = (Query(n, parameter) for n, parameter in solved.steps())
+    return next((query for query in queries if not label(ProbeTask.can_next, solved, query)), None)
 
 
 def _not_next(solved: SolvedProblem, first: Query) -> Iterator[Query]:

@@ -60,12 +60,9 @@ class Retried(NamedTuple):
     n_retries: Int[np.ndarray, " solutions"]
 
 
-def steps_of(number: int, solved: SolvedProblem, first: int = 0) -> Iterator[Step]:
+def steps_of(number: int, solved: SolvedProblem, first: int = 0) -> list[Step]:
     """The steps of a solution from one sentence on, up to the first that defines no parameter."""
-    for n, parameter in enumerate(solved.defined[first:], start=first):
-        if parameter is None:
-            return
-        yield Step(number, Query(n, parameter))
+    return [Step(number, Query(n, parameter)) for n, parameter in solved.steps(first)]
 
 
 def perfect_detector(

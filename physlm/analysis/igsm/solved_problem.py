@@ -1,5 +1,6 @@
 """A problem with a solution as tokens: where it can be cut, and what is known there."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -75,6 +76,18 @@ class SolvedProblem:
             None if isinstance(sentence, str) or sentence.is_back else named.get(sentence.name)
             for sentence in self.sentences
         )
+
+    def steps(self, first: int = 0) -> Iterator[tuple[int, Parameter]]:
+        """The parameter that each sentence from one on defines, with the number of the sentence.
+
+        Sentences that take a parameter back are passed over; the first that defines none ends them.
+        """
+        for n in range(first, self.n_sentences):
+            sentence, parameter = self.sentences[n], self.defined[n]
+            if parameter is not None:
+                yield n, parameter
+            elif isinstance(sentence, str) or not sentence.is_back:
+                return
 
     @cached_property
     def dependencies(self) -> dict[Parameter, frozenset[Parameter]]:

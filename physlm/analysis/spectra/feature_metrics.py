@@ -1,6 +1,6 @@
 """Everything that the scorer ``spectral_features`` measures."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -8,7 +8,7 @@ import polars as pl
 from jaxtyping import Bool, Float, Int
 
 from physlm.analysis.spectra.comparison.design import control_terms
-from physlm.analysis.spectra.comparison.folds import grouped_folds, why_not_validated
+from physlm.analysis.spectra.comparison.folds import grouped_folds, joined, why_not_validated
 from physlm.analysis.spectra.comparison.groups import COVARIATES, Texts, is_constant
 from physlm.analysis.spectra.comparison.measured import shuffled_labels
 from physlm.analysis.spectra.comparison.splits import Split
@@ -16,12 +16,7 @@ from physlm.analysis.spectra.head_sample import sample_heads
 from physlm.analysis.spectra.masked import base
 from physlm.analysis.spectra.metric_options import MetricOptions
 from physlm.analysis.spectra.model_texts import model_texts
-from physlm.analysis.spectra.placements import (
-    area_metric,
-    auc_metric,
-    placements,
-    placements_within,
-)
+from physlm.analysis.spectra.placements import area_metric, placements, placements_within
 from physlm.analysis.spectra.planted import PlantedBlocks
 from physlm.analysis.spectra.text_columns import Columns, columns_of, n_heads
 from physlm.analysis.spectra.text_covariates import text_covariates
@@ -156,9 +151,9 @@ def nested(
     if why_not := why_not_validated(texts, folds):
         raise InputError(f"eval=spectral_features: {why_not}; give more texts")
     controls = control_terms(texts)
-    parts: list[tuple[Bool[np.ndarray, " texts"], Logits]] = []
-    for i, fold in enumerate(np.unique(folds)):
-        is_test: Bool[np.ndarray, " texts"] = folds == fold
+    tests: list[Bool[np.ndarray, " texts"]] = [folds == fold for fold in np.unique(folds)]
+    parts: list[Logits] = []
+    for i, is_test in enumerate(tests):
         split = Split(texts, is_test, stream(_SEED, "inner folds", i))
         terms = {
             name: principal_components(values, ~is_test, n_components)
@@ -169,20 +164,9 @@ def nested(
                 name + TOGETHER: np.column_stack([controls, own]) for name, own in terms.items()
             }
             terms |= {CONTROLS: controls, **both}
-        parts.append((is_test, {name: split.best(own).logits for name, own in terms.items()}))
-    names = parts[0][1]
-    logits = {name: _joined([(test, own[name]) for test, own in parts]) for name in names}
+        parts.append({name: split.best(own).logits for name, own in terms.items()})
+    logits = {name: joined([own[name] for own in parts], tests) for name in parts[0]}
     return Arm(texts, folds, logits)
-
-
-def _joined(
-    parts: Sequence[tuple[Bool[np.ndarray, " texts"], Float[np.ndarray, " _test"]]],
-) -> Float[np.ndarray, " texts"]:
-    """The parts of all test folds, in the order of the texts."""
-    whole = np.empty(len(parts[0][0]))
-    for is_test, values in parts:
-        whole[is_test] = values
-    return whole
 
 
 def principal_components(
@@ -241,11 +225,11 @@ def _unsupervised(
         own = columns[arm].of_metric(_UNSUPERVISED)
         if not own.keys:
             continue
-        scores = own.values.mean(axis=0)
-        if placements(scores, is_valid)[is_valid].mean() < 0.5:
-            scores = -scores
+        placed = placements(own.values.mean(axis=0), is_valid)
+        if placed[is_valid].mean() < 0.5:
+            placed = 1 - placed
         labels: dict[str, Dim] = dims if arm == "model" else dims | {"arm": arm}
-        yield auc_metric("features/unsupervised_auc", scores, is_valid, **labels)
+        yield area_metric("features/unsupervised_auc", placed, is_valid, **labels)
 
 
 def _table(arms: Mapping[str, Arm]) -> pl.DataFrame:

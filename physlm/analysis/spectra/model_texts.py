@@ -1,5 +1,7 @@
 """Right and wrong texts in the tokens of the model that is measured."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from physlm.data.corpus import Corpus
@@ -8,6 +10,22 @@ from physlm.data.labelled import Labelled, LabelledTexts
 from physlm.errors import InputError
 from physlm.eval.scorer import require_window
 from physlm.models.language_model import LanguageModel
+
+
+def require_corruptions(scorer: str, corpus: Corpus, names: Sequence[str] | None) -> None:
+    """Require a world with right and wrong texts, and corruptions that it has.
+
+    Raises:
+        InputError: Naming the scorer, or the first unknown corruption.
+    """
+    if not isinstance(corpus, Labelled):
+        raise InputError(
+            f"eval={scorer}: this world has no right and wrong texts; use "
+            "data=cfg, sums, igsm, brackets, bios or labelled"
+        )
+    known = corpus.corruptions
+    if unknown := [name for name in names or () if name not in known]:
+        raise InputError(f"corruptions={unknown[0]}; use one of {', '.join(known)}")
 
 
 def model_texts(

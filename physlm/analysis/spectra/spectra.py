@@ -162,6 +162,8 @@ class SpectraConfig(ScorerConfig):
 
     def check(self, model: "LanguageModel", corpus: "Corpus") -> None:
         """The model has attention maps, and the world right and wrong texts."""
+        from physlm.analysis.spectra.model_texts import require_corruptions
+
         require_causal("spectra", model, "gives texts no likelihood")
         for member in ("residuals", "attention_patterns"):
             if not model.shows(member):
@@ -172,14 +174,7 @@ class SpectraConfig(ScorerConfig):
                 f"n_lap_eigvals={self.n_lap_eigvals} needs two or more layers, and the model has "
                 "one; set it to 0"
             )
-        if not isinstance(corpus, Labelled):
-            raise InputError(
-                "eval=spectra: this world has no right and wrong texts; use "
-                "data=cfg, sums, igsm, brackets, bios or labelled"
-            )
-        known = corpus.corruptions
-        if unknown := [name for name in self.chosen(corpus) if name not in known]:
-            raise InputError(f"corruptions={unknown[0]}; use one of {', '.join(known)}")
+        require_corruptions("spectra", corpus, self.corruptions)
         self._require_texts(model, corpus)
 
     def _require_texts(self, model: "LanguageModel", corpus: "Corpus") -> None:

@@ -72,21 +72,15 @@ class SpectralFeaturesConfig(ScorerConfig):
 
     def check(self, model: "LanguageModel", corpus: "Corpus") -> None:
         """The model has attention maps of two layers, and the world right and wrong texts."""
-        from physlm.analysis.spectra.model_texts import model_texts
+        from physlm.analysis.spectra.model_texts import model_texts, require_corruptions
 
         require_maps("spectral_features", model)
         if model.n_layers < 2:
             raise InputError(
                 "eval=spectral_features: LapEigvals need two or more layers, and the model has one"
             )
-        if not isinstance(corpus, Labelled):
-            raise InputError(
-                "eval=spectral_features: this world has no right and wrong texts; "
-                "use data=cfg, sums, igsm, brackets, bios or labelled"
-            )
-        known = corpus.corruptions
-        if unknown := [name for name in self.chosen(corpus) if name not in known]:
-            raise InputError(f"corruptions={unknown[0]}; use one of {', '.join(known)}")
+        require_corruptions("spectral_features", corpus, self.corruptions)
+        assert isinstance(corpus, Labelled)
         for corruption in self.chosen(corpus):
             for n_errors in self.n_errors:
                 with refused_values():

@@ -97,6 +97,15 @@ def test_what_follows_an_unreadable_sentence_is_not_judged(problems):
     assert list(suspects("too_early", resolved(own, [back, last])))
 
 
+def test_steps_pass_over_what_is_taken_back_and_end_at_what_defines_nothing(problems):
+    own = max(problems, key=lambda solved: solved.n_sentences)
+    first, *_, last = sentences_of(own)
+    back = f"Define {own.problem.query.name} as [back]."
+    solved = resolved(own, [back, first, "Define = 3.", last])
+    assert list(solved.steps()) == [(1, own.defined[0])]
+    assert list(resolved(own, [first, back, last]).steps(1)) == [(2, own.problem.query)]
+
+
 def probe_of(model, task):
     """The head that reads what is planted."""
     recipe = AdaptedProbeRecipe(embedding_rank=0, norm=StateNorm.none, n_steps=1, batch_size=8)

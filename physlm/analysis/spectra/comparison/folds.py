@@ -1,7 +1,9 @@
 """Folds of cross-validation that keep the texts of one problem together."""
 
+from collections.abc import Sequence
+
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Bool, Float, Int
 
 from physlm.analysis.spectra.comparison.groups import Texts
 
@@ -19,6 +21,16 @@ def grouped_folds(texts: Texts, n_folds: int, rng: np.random.Generator) -> Int[n
     fold[order] = np.arange(len(order)) % min(n_folds, len(order))
     dealt: np.ndarray = fold[texts.problem]
     return dealt
+
+
+def joined(
+    parts: Sequence[Float[np.ndarray, " _test"]], tests: Sequence[Bool[np.ndarray, " texts"]]
+) -> Float[np.ndarray, " texts"]:
+    """The parts of all test folds, in the order of the texts."""
+    whole = np.empty(len(tests[0]))
+    for part, is_test in zip(parts, tests, strict=True):
+        whole[is_test] = part
+    return whole
 
 
 def why_not_validated(texts: Texts, folds: Int[np.ndarray, " texts"]) -> str | None:

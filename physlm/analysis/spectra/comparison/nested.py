@@ -13,6 +13,7 @@ from physlm.analysis.spectra.comparison.design import (
     without,
 )
 from physlm.analysis.spectra.comparison.effects import auc
+from physlm.analysis.spectra.comparison.folds import joined
 from physlm.analysis.spectra.comparison.groups import Texts
 from physlm.analysis.spectra.comparison.splits import Fit, Split
 from physlm.rng import stream
@@ -80,7 +81,7 @@ def nested_predictions(
                 chosen[name, model].append(int(passed[fit.candidate]))
     return {
         name: Predictions(
-            logits={m: _joined([fit.logits for fit in fits[name, m]], tests) for m in MODELS},
+            logits={m: joined([fit.logits for fit in fits[name, m]], tests) for m in MODELS},
             chosen={m: np.array(chosen[name, m]) for m in CHOOSING},
             held_out={m: _held_out(fits[name, m], tests) for m in CHOOSING},
         )
@@ -107,14 +108,4 @@ def _held_out(
     directions = np.array([fit.direction for fit in fits])
     most = 1 if directions.sum() >= 0 else -1
     turned = [fit.values * (fit.direction * most) for fit in fits]
-    return _joined(turned, tests)
-
-
-def _joined(
-    parts: list[Float[np.ndarray, " _test"]], tests: list[Bool[np.ndarray, " texts"]]
-) -> Float[np.ndarray, " texts"]:
-    """The parts of all test folds, in the order of the texts."""
-    joined = np.empty(len(tests[0]))
-    for part, is_test in zip(parts, tests, strict=True):
-        joined[is_test] = part
-    return joined
+    return joined(turned, tests)

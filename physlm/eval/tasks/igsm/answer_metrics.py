@@ -36,12 +36,12 @@ def answers_at_once(
 
 
 def by_operations(
-    is_right: np.ndarray, questions: Sequence[Question], dims: dict[str, Dim]
+    is_right: np.ndarray, questions: Sequence[Question], dims: dict[str, Dim], name: str = _NAME
 ) -> Iterator[Metric]:
     """Accuracy of answers overall, and by number of operations if the dimensions have none."""
-    yield mean(_NAME, is_right, "fraction", **dims)
+    yield mean(name, is_right, "fraction", **dims)
     if "op" in dims:
         return
     operations = np.array([q.n_operations for q in questions])
     for op in np.unique(operations):
-        yield mean(_NAME, is_right[operations == op], "fraction", **dims, op=int(op))
+        yield mean(name, is_right[operations == op], "fraction", **dims, op=int(op))

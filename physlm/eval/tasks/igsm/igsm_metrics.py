@@ -15,7 +15,7 @@ from physlm.eval.tasks.igsm.problem_sets import (
     problem_sets,
     training_like,
 )
-from physlm.eval.tasks.igsm.solution_metrics import accuracies, chance, dropped, solution_metrics
+from physlm.eval.tasks.igsm.solution_metrics import accuracies, dropped, solution_metrics
 from physlm.eval.tasks.igsm.solution_table import solution_table
 from physlm.eval.tasks.igsm.solutions import Written, written_solutions
 from physlm.eval.tasks.igsm.token_metrics import token_metrics
@@ -99,13 +99,9 @@ def _of_few(
 def _answers(asked: ProblemSet, written: list[Written], common: int) -> Iterator[Metric]:
     """The answers of a model that has learnt to leave sentences out."""
     is_right = np.array([w.has_right_answer for w in written])
+    is_common = np.array([q.problem.answer == common for q in asked.questions])
     yield from by_operations(is_right, asked.questions, asked.dims)
-    yield chance([q.problem.answer for q in asked.questions], common, asked.dims)
-    if "op" in asked.dims:
-        return
-    for op in sorted({q.n_operations for q in asked.questions}):
-        own = [q.problem.answer for q in asked.questions if q.n_operations == op]
-        yield chance(own, common, {**asked.dims, "op": op})
+    yield from by_operations(is_common, asked.questions, asked.dims, "igsm/chance")
 
 
 def _at_once(
