@@ -27,7 +27,7 @@ def draw_features(measurement: Measurement) -> Figure:
         ]
         _draw(axes, own)
         axes.set_title(f"{str(corruption).replace('_', ' ')}, errors: {n_errors}")
-    panels[0].legend(fontsize="small", loc="lower right")
+    panels[0].legend(fontsize="small", loc="lower left")
     return figure
 
 
@@ -52,4 +52,5 @@ def _draw(axes: Axes, areas: list[Metric]) -> None:
     axes.axvline(0.5, color="0.7", linestyle=":", linewidth=1)
     axes.set_yticks(list(places.values()), list(rows.values()))
     axes.set(xlabel="area under the ROC curve, held-out texts")
+    axes.set_ylim(-0.6, len(rows) - 0.4)
     axes.set_xlim(left=min(0.4, axes.get_xlim()[0]))
