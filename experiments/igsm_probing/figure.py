@@ -1,0 +1,53 @@
+"""What probes read from states, the steps that they flag, and what retries are worth."""
+
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from physlm.report.figures.experiment import draw_experiment
+from physlm.report.figures.grouped_bars import draw_grouped_bars
+from physlm.report.results import Results
+
+TASKS = ("nece", "dep", "known", "value", "can_next", "nece_next")
+SETS = {"known_templates": "templates\nof training", "trained": "held-out", "longer": "longer"}
+PROBES = {
+    "templates of training": ("trained", "known_templates", "C0"),
+    "templates of training, random weights": ("random", "known_templates", "lightgrey"),
+    "held-out templates": ("trained", "trained", "C1"),
+    "held-out templates, random weights": ("random", "trained", "grey"),
+}
+DETECTORS = {"none": "lightgrey", "random": "grey", "probe": "C0", "perfect": "C2"}
+
+
+def draw(results: Results) -> Figure:
+    """Draw the figure from the results."""
+    probes = results.filter(experiment="igsm_probing")
+    figure = Figure(figsize=(15, 4.2), layout="constrained")
+    read, flagged, solved = figure.subplots(1, 3, width_ratios=[1.8, 1, 1])
+    correlations = {
+        label: ([f"igsm_probe/matthews{{model={model},set={own},task={t}}}" for t in TASKS], color)
+        for label, (model, own, color) in PROBES.items()
+    }
+    draw_grouped_bars(read, probes, correlations)
+    read.axhline(0, color="black", linewidth=0.5)
+    read.set_xticks(range(len(TASKS)), TASKS)
+    read.set(title="what probes read from states", ylabel="Matthews' correlation")
+    steps = {
+        f"{kind} steps": ([f"igsm_probe/regretted{{set={own},step={kind}}}" for own in SETS], color)
+        for kind, color in (("right", "C2"), ("wrong", "C3"))
+    }
+    draw_grouped_bars(flagged, probes, steps)
+    flagged.set(title="steps that the probe flags", ylabel="fraction", ylim=(0, 1))
+    retries = {
+        kind: ([f"igsm_probe/solved{{detector={kind},set={own}}}" for own in SETS], color)
+        for kind, color in DETECTORS.items()
+    }
+    draw_grouped_bars(solved, probes, retries)
+    solved.set(title="solved, by detector of mistakes", ylabel="fraction", ylim=(0, 1))
+    for axes in (flagged, solved):
+        axes.set_xticks(range(len(SETS)), list(SETS.values()))
+    return figure
+
+
+if __name__ == "__main__":
+    draw_experiment(Path(__file__).parent, draw)
