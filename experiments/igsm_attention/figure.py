@@ -9,6 +9,7 @@ from physlm.report.figures.experiment import draw_experiment
 from physlm.report.figures.grouped_bars import draw_grouped_bars
 from physlm.report.results import Results
 
+PREFIX = "igsm_attention/"
 # What is written, and the tokens that it comes from.
 SOURCES = {
     "result": "numbers",
@@ -30,7 +31,7 @@ def draw(results: Results) -> Figure:
     figure = Figure(figsize=(12, 4), layout="constrained")
     attention, ablation = figure.subplots(1, 2)
     masses = {
-        label: ([f"igsm_attention/{name}{{from={own},to={role}}}" for own, role in SOURCES.items()], color)
+        label: ([f"{PREFIX}{name}{{from={own},to={role}}}" for own, role in SOURCES.items()], color)
         for label, (name, color) in MASSES.items()
     }
     draw_grouped_bars(attention, looks, masses)
@@ -38,7 +39,7 @@ def draw(results: Results) -> Figure:
     attention.set_xticks(range(len(SOURCES)), labels, fontsize="small")
     attention.set(title="attention to the source", ylabel="mass", ylim=(0, 1))
     rises = {
-        label: ([f"igsm_attention/loss_rise{{ablated={ablated},from={own}}}" for own in SOURCES], color)
+        label: ([f"{PREFIX}loss_rise{{ablated={ablated},from={own}}}" for own in SOURCES], color)
         for label, (ablated, color) in RISES.items()
     }
     draw_grouped_bars(ablation, looks, rises)
