@@ -5,11 +5,11 @@ from pathlib import Path
 import polars as pl
 from matplotlib.figure import Figure
 
+from physlm.measurement import metric_text
 from physlm.report.figures.experiment import draw_experiment
 from physlm.report.figures.grouped_bars import draw_grouped_bars
 from physlm.report.results import Results
 
-PREFIX = "igsm_attention/"
 # What is written, and the tokens that it comes from.
 SOURCES = {
     "result": "numbers",
@@ -31,21 +31,24 @@ def draw(results: Results) -> Figure:
     figure = Figure(figsize=(12, 4), layout="constrained")
     attention, ablation = figure.subplots(1, 2)
     masses = {
-        label: ([f"{PREFIX}{name}{{from={own},to={role}}}" for own, role in SOURCES.items()], color)
+        label: (looks, [_metric(name, own, to=role) for own, role in SOURCES.items()], color)
         for label, (name, color) in MASSES.items()
     }
-    draw_grouped_bars(attention, looks, masses)
     labels = [f"{own}\nfrom {role.replace('_', ' ')}" for own, role in SOURCES.items()]
-    attention.set_xticks(range(len(SOURCES)), labels, fontsize="small")
+    draw_grouped_bars(attention, masses, labels)
     attention.set(title="attention to the source", ylabel="mass", ylim=(0, 1))
     rises = {
-        label: ([f"{PREFIX}loss_rise{{ablated={ablated},from={own}}}" for own in SOURCES], color)
+        label: (looks, [_metric("loss_rise", own, ablated=ablated) for own in SOURCES], color)
         for label, (ablated, color) in RISES.items()
     }
-    draw_grouped_bars(ablation, looks, rises)
-    ablation.set_xticks(range(len(SOURCES)), list(SOURCES), fontsize="small")
+    draw_grouped_bars(ablation, rises, list(SOURCES))
     ablation.set(title="without this head", ylabel="rise of the loss (nats)")
     return figure
+
+
+def _metric(name: str, own: str, **dims: str) -> str:
+    """The text of a metric about what is written."""
+    return metric_text(f"igsm_attention/{name}", {"from": own, **dims})
 
 
 if __name__ == "__main__":

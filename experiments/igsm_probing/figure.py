@@ -4,6 +4,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from physlm.measurement import metric_text
 from physlm.report.figures.experiment import draw_experiment
 from physlm.report.figures.grouped_bars import draw_grouped_bars
 from physlm.report.results import Results
@@ -25,28 +26,30 @@ def draw(results: Results) -> Figure:
     figure = Figure(figsize=(15, 4.2), layout="constrained")
     read, flagged, solved = figure.subplots(1, 3, width_ratios=[1.8, 1, 1])
     correlations = {
-        label: ([f"igsm_probe/matthews{{model={model},set={own},task={t}}}" for t in TASKS], color)
+        label: (probes, [_metric("matthews", own, model=model, task=t) for t in TASKS], color)
         for label, (model, own, color) in PROBES.items()
     }
-    draw_grouped_bars(read, probes, correlations)
+    draw_grouped_bars(read, correlations, TASKS)
     read.axhline(0, color="black", linewidth=0.5)
-    read.set_xticks(range(len(TASKS)), TASKS)
     read.set(title="what probes read from states", ylabel="Matthews' correlation")
     steps = {
-        f"{kind} steps": ([f"igsm_probe/regretted{{set={own},step={kind}}}" for own in SETS], color)
+        f"{kind} steps": (probes, [_metric("regretted", own, step=kind) for own in SETS], color)
         for kind, color in (("right", "C2"), ("wrong", "C3"))
     }
-    draw_grouped_bars(flagged, probes, steps)
+    draw_grouped_bars(flagged, steps, list(SETS.values()))
     flagged.set(title="steps that the probe flags", ylabel="fraction", ylim=(0, 1))
     retries = {
-        kind: ([f"igsm_probe/solved{{detector={kind},set={own}}}" for own in SETS], color)
+        kind: (probes, [_metric("solved", own, detector=kind) for own in SETS], color)
         for kind, color in DETECTORS.items()
     }
-    draw_grouped_bars(solved, probes, retries)
+    draw_grouped_bars(solved, retries, list(SETS.values()))
     solved.set(title="solved, by detector of mistakes", ylabel="fraction", ylim=(0, 1))
-    for axes in (flagged, solved):
-        axes.set_xticks(range(len(SETS)), list(SETS.values()))
     return figure
+
+
+def _metric(name: str, own: str, **dims: str) -> str:
+    """The text of a metric of a set of problems."""
+    return metric_text(f"igsm_probe/{name}", {"set": own, **dims})
 
 
 if __name__ == "__main__":

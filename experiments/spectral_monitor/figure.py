@@ -2,37 +2,8 @@
 
 from pathlib import Path
 
-from matplotlib.figure import Figure
-
-from physlm.report.figures.depth import draw_bars
 from physlm.report.figures.experiment import draw_experiment
-from physlm.report.results import Results
-
-MONITORS = {"spectra": "spectra", "log-probability": "log_probability", "untrained": "untrained"}
-SHARES = {
-    "detected": "wrong texts with an alarm after the error",
-    "by_chance": "the same place of the right text",
-    "false_alarms": "right texts with any alarm",
-}
-COSTS = {
-    name: f"monitor/time_ratio{{metric={name}}}" for name in ("energy", "smoothness", "fiedler")
-}
-
-
-def draw(results: Results) -> Figure:
-    """Draw the figure from the results."""
-    figure = Figure(figsize=(13, 5), layout="constrained")
-    panels = figure.subplots(2, 2).ravel()
-    for axes, (name, title) in zip(panels, SHARES.items(), strict=False):
-        metrics = {
-            label: f"monitor/{name}{{monitor={monitor}}}" for label, monitor in MONITORS.items()
-        }
-        draw_bars(axes, results, metrics, "fraction of texts")
-        axes.set(title=title, xlim=(0, 1))
-    draw_bars(panels[3], results, COSTS, "time over that of decoding alone")
-    panels[3].set(title="cost of watching")
-    return figure
-
+from physlm.report.figures.monitor import draw_monitor_experiment
 
 if __name__ == "__main__":
-    draw_experiment(Path(__file__).parent, draw)
+    draw_experiment(Path(__file__).parent, draw_monitor_experiment)
