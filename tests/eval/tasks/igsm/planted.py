@@ -83,7 +83,7 @@ def tokens_of(text):
 def sentences(problem, parameters=None):
     """One sentence for each parameter, in an order that lets each be computed; the query last."""
     parameters = problem.necessary if parameters is None else parameters
-    graph = {p: set(problem.dependencies[p]) & set(parameters) for p in sorted(parameters)}
+    graph = {p: sorted({*problem.dependencies[p]} & {*parameters}) for p in sorted(parameters)}
     order = [p for p in TopologicalSorter(graph).static_order() if p != problem.query]
     letters, letter_of, found = iter(LETTERS), {}, []
     for parameter in [*order, problem.query]:
