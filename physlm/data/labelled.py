@@ -27,6 +27,8 @@ class LabelledTexts:
             there is none, and in other worlds.
         source: Where a real text comes from; "" for generated texts.
         is_complete: Whether the text ends by itself and was not cut off.
+        n_given: Number of tokens that come before what is right or wrong, such as a problem before
+            its solution; at least 1, since nothing predicts the first token.
 
     Raises:
         ValueError: If the fields differ in length.
@@ -41,6 +43,7 @@ class LabelledTexts:
     level: Int64[np.ndarray, " texts"]
     source: tuple[str, ...]
     is_complete: Bool[np.ndarray, " texts"]
+    n_given: Int64[np.ndarray, " texts"]
 
     def __post_init__(self) -> None:
         counts = {field.name: len(getattr(self, field.name)) for field in fields(self)}
@@ -86,6 +89,7 @@ def pairs(
     *,
     error_position: Int64[np.ndarray, " pairs"],
     level: Int64[np.ndarray, " pairs"] | None = None,
+    n_given: Int64[np.ndarray, " pairs"] | None = None,
 ) -> LabelledTexts:
     """Labelled texts of pairs: each valid text is followed by its corruption.
 
@@ -96,6 +100,7 @@ def pairs(
         n_errors: How often.
         error_position: Index of the first wrong token of each wrong text.
         level: Level of the error of each wrong text; none outside grammars.
+        n_given: Tokens that are given in both texts of a pair; by default the first alone.
 
     Raises:
         ValueError: If the texts of a pair differ in length.
@@ -118,6 +123,7 @@ def pairs(
         level=np.column_stack([none, levels]).ravel(),
         source=("",) * (2 * n),
         is_complete=np.ones(2 * n, dtype=bool),
+        n_given=np.repeat(np.ones(n, dtype=np.int64) if n_given is None else n_given, 2),
     )
 
 

@@ -127,6 +127,7 @@ def test_texts_without_a_value_of_each_field_are_refused():
             one.level,
             one.source,
             one.is_complete,
+            one.n_given,
         )
 
 

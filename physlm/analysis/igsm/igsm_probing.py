@@ -35,7 +35,7 @@ class IgsmProbingConfig(ScorerConfig):
     the parameter from the question. Finally, the model solves the test problems itself, and its
     probes are scored on the parameters that it computes unnecessarily or too early. Retry upon
     regret writes a solution again from the first step that the probe of ``can_next`` flags, beside
-    a perfect detector, and a random one whose rate is the fraction of wrong steps.
+    a perfect detector, and a random one that flags as large a fraction of the steps as the probe.
 
     Solutions are those without ``[back]``, also of models that were trained with it. Standard
     errors are over problems.
@@ -45,6 +45,7 @@ class IgsmProbingConfig(ScorerConfig):
         retry upon regret. Tasks are balanced in training here, which needs fewer steps.
     """
 
+    version: ClassVar[int] = 2
     figure_names: ClassVar[tuple[str, ...]] = ("igsm_probing",)
     table_names: ClassVar[tuple[str, ...]] = ("igsm_probe_predictions", "igsm_mistakes")
 

@@ -13,6 +13,11 @@ SETS = {
     "trained": "test templates",
     "longer": "test templates, more operations",
 }
+MODELS = {
+    "trained": ("trained model", "C0"),
+    "random": ("random model", "0.7"),
+    "names": ("names alone", "0.4"),
+}
 NOT_NEEDED = "not\nneeded"
 
 
@@ -38,18 +43,18 @@ def draw_probes(metrics: Sequence[Metric]) -> Figure:
 
 
 def _draw_tasks(axes: Axes, metrics: Sequence[Metric], title: str) -> None:
-    """Bars of the trained and the random model, a line at the most common class."""
+    """Bars of the trained and the random model and of names, a line at the most common class."""
     accuracies = [metric for metric in metrics if metric.name == "igsm_probe/accuracy"]
     tasks = list(dict.fromkeys(str(metric.dims["task"]) for metric in accuracies))
-    for i, (model, colour) in enumerate((("trained", "C0"), ("random", "0.7"))):
-        values = {m.dims["task"]: m for m in accuracies if m.dims["model"] == model}
+    for i, (model, (label, colour)) in enumerate(MODELS.items()):
+        values = {str(m.dims["task"]): m for m in accuracies if m.dims["model"] == model}
         axes.bar(
-            np.arange(len(tasks)) + 0.4 * i - 0.2,
-            [values[task].value for task in tasks],
-            0.38,
-            yerr=[values[task].stderr or 0 for task in tasks],
+            [tasks.index(task) + 0.27 * (i - 1) for task in values],
+            [metric.value for metric in values.values()],
+            0.25,
+            yerr=[metric.stderr or 0 for metric in values.values()],
             color=colour,
-            label=f"{model} model",
+            label=label,
         )
     common = {
         m.dims["task"]: m.value
@@ -88,11 +93,11 @@ def _draw_layers(axes: Axes, metrics: Sequence[Metric]) -> None:
 
 
 def _row(metric: Metric) -> str:
-    """The state, or the random model."""
-    if metric.dims.get("model") == "random":
-        return "random"
-    return str(metric.dims.get("layer"))
+    """The state of the trained model, or the control."""
+    model = metric.dims.get("model")
+    return str(metric.dims.get("layer") if model == "trained" else model)
 
 
 def _order(row: str) -> int:
-    return -1 if row == "random" else int(row)
+    """Controls below states."""
+    return {"names": -2, "random": -1}.get(row) or int(row)

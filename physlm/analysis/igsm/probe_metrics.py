@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import polars as pl
 
-from physlm.analysis.igsm.probe_predictions import RANDOM, TRAINED, Predicted
+from physlm.analysis.igsm.probe_predictions import TRAINED, Predicted
 from physlm.analysis.igsm.probe_scores import (
     Counts,
     Statistic,
@@ -34,8 +34,11 @@ def probe_metrics(predicted: Sequence[Predicted], n_layers: int) -> Iterator[Met
         yield from _scores("", _counts(own), dims)
         for group, counts in _by_group(own):
             yield _metric("class_accuracy", accuracy, counts, dims | {"class": group})
-    for trained, random in _pairs(last):
-        yield from _compared(trained, random)
+    for trained in (own for own in last if own.model == TRAINED):
+        yield from _majorities(trained)
+        same = [own for own in last if (own.task, own.set) == (trained.task, trained.set)]
+        for control in (own for own in same if own is not trained):
+            yield from _compared(trained, control)
     for own in predicted:
         if own.task is ProbeTask.nece and (own.model == TRAINED or own.layer == n_layers):
             yield from _layer_metrics(own)
@@ -52,18 +55,25 @@ def _scores(prefix: str, counts: Counts, dims: dict[str, Dim]) -> Iterator[Metri
         yield _metric(f"{prefix}matthews", matthews, counts, dims)
 
 
-def _compared(trained: Predicted, random: Predicted) -> Iterator[Metric]:
-    """Gains over the random model, and the accuracy of the most common class."""
-    dims: dict[str, Dim] = {"task": trained.task.value, "set": trained.set}
-    pair = (_counts(trained), _counts(random))
+def _majorities(own: Predicted) -> Iterator[Metric]:
+    """The accuracy of the most common class, overall and in each group of several."""
+    dims: dict[str, Dim] = {"task": own.task.value, "set": own.set}
+    yield _metric("majority", majority, _counts(own), dims)
+    for group, counts in _by_group(own):
+        if len(own.task.groups[group]) > 1:
+            yield _metric("majority", majority, counts, dims | {"class": group})
+
+
+def _compared(trained: Predicted, control: Predicted) -> Iterator[Metric]:
+    """Gains over a control on the same queries."""
+    dims: dict[str, Dim] = {"task": trained.task.value, "set": trained.set, "over": control.model}
+    pair = (_counts(trained), _counts(control))
     yield _metric("gain", accuracy, pair[0], dims, minus=pair[1])
-    yield _metric("majority", majority, pair[0], dims)
     if _has_classes(pair[0]):
         yield _metric("matthews_gain", matthews, pair[0], dims, minus=pair[1])
-    for (group, own), (_, other) in zip(_by_group(trained), _by_group(random), strict=True):
+    for (group, own), (_, other) in zip(_by_group(trained), _by_group(control), strict=True):
         if len(trained.task.groups[group]) > 1:
             yield _metric("gain", accuracy, own, dims | {"class": group}, minus=other)
-            yield _metric("majority", majority, own, dims | {"class": group})
 
 
 def _layer_metrics(own: Predicted) -> Iterator[Metric]:
@@ -77,14 +87,6 @@ def _layer_metrics(own: Predicted) -> Iterator[Metric]:
         if is_chosen.any():
             counts = _counts(own, is_chosen)
             yield _metric("distance_accuracy", accuracy, counts, dims | {"distance": distance})
-
-
-def _pairs(last: Sequence[Predicted]) -> Iterator[tuple[Predicted, Predicted]]:
-    """Predictions of the trained and of the random model about the same queries."""
-    random = {(own.task, own.set): own for own in last if own.model == RANDOM}
-    for own in last:
-        if own.model == TRAINED:
-            yield own, random[own.task, own.set]
 
 
 def _counts(own: Predicted, which: np.ndarray | None = None) -> Counts:

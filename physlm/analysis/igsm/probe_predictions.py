@@ -1,4 +1,4 @@
-"""Probes of a trained and a random model, and what they predict about test problems."""
+"""Probes of a trained and a random model, a rule on names, and what they predict in tests."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,6 +12,7 @@ from physlm.analysis.adapted_probe import (
     fit_adapted_probe,
     predictions,
 )
+from physlm.analysis.igsm.name_rule import NameRule
 from physlm.analysis.igsm.probe_task import ProbeTask
 from physlm.analysis.igsm.queries import LONGEST_QUERY, Queries, drawn_queries
 from physlm.analysis.igsm.solved_problem import SolvedProblem
@@ -20,6 +21,7 @@ from physlm.models.language_model import LanguageModel
 from physlm.rng import stream, stream_key
 
 TRAINED, RANDOM = "trained", "random"  # models
+NAMES = "names"  # no model, but the rule that knows names alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +64,8 @@ class Predicted:
 
     Attributes:
         task: What it predicts.
-        model: ``trained`` or ``random``.
-        layer: The state that the probe reads.
+        model: ``trained``, ``random``, or ``names`` for the rule that reads no sentence.
+        layer: The state that the probe reads; the last one for ``names``.
         set: Name of the test set.
         queries: The queries.
         classes: The predicted class of each.
@@ -82,7 +84,7 @@ class Probed:
     """All predictions, and the probes of the trained model's last state.
 
     Attributes:
-        predicted: The predictions.
+        predicted: The predictions, those of the rule on names included.
         probes: The probe of each task.
     """
 
@@ -150,7 +152,18 @@ def probed(model: LanguageModel, sets: ProblemSets, plan: ProbePlan, seed: int) 
                 predicted += _tested(task, name, layer, probe, test, recipe.batch_size)
                 if name == TRAINED and state is None:
                     probes[task] = probe
+        if not task.is_in_solution:
+            predicted += _by_names(task, model.n_layers, sets, train, test)
     return Probed(tuple(predicted), probes)
+
+
+def _by_names(
+    task: ProbeTask, layer: int, sets: ProblemSets, train: Queries, test: Mapping[str, Queries]
+) -> Iterator[Predicted]:
+    rule = NameRule(train, sets.train)
+    for name, queries in test.items():
+        classes = rule.predictions(queries, sets.test[name])
+        yield Predicted(task, NAMES, layer, name, queries, classes)
 
 
 def _queries(

@@ -4,7 +4,7 @@ A step is wrong if its parameter cannot be computed where the solution defines i
 depends on is not defined yet, or it is defined already. Steps count up to the first sentence that
 defines no parameter of the problem. A detector reads each step of a solution; from the first step
 that it flags, the solution is written again: a parameter is drawn from the model, which may be the
-same one, and what follows is written greedily.
+same one, or the answer instead of a parameter, and what follows is written greedily.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -161,10 +161,10 @@ def regret_metrics(
         steps = [step for i, own in enumerate(written) for step in steps_of(i, own)]
         if not steps:
             continue
-        is_wrong = perfect_detector(written, steps)
-        yield from _detection(steps, detect(written, steps), is_wrong, dims)
+        flags = detect(written, steps)
+        yield from _detection(steps, flags, perfect_detector(written, steps), dims)
         detectors: dict[str, Detector] = {
-            RANDOM: random_detector(float(is_wrong.mean()), seed),
+            RANDOM: random_detector(float(flags.mean()), seed),
             PROBE: detect,
             PERFECT: perfect_detector,
         }
@@ -218,9 +218,18 @@ def _has_room(model: LanguageModel, begun: Int[np.ndarray, " begun"]) -> bool:
 def _redrawn(
     model: LanguageModel, beginnings: Sequence[Int[np.ndarray, " _begun"]], seed: int
 ) -> list[Int[np.ndarray, " _begun"]]:
-    """The beginnings of solutions with another step, whose parameter is drawn from the model."""
-    defined = [np.append(begun, DEFINE) for begun in beginnings]
-    sampling = Sampling(max_new_tokens=_LONGEST_NAME, eos=AS, temperature=1.0)
-    drawn = generate(model, defined, sampling, seed=seed)
-    names = zip(defined, drawn.tokens, drawn.is_ended, strict=True)
-    return [np.concatenate((own, name, [AS] * bool(ended))) for own, name, ended in names]
+    """The beginnings of solutions with another step, drawn from the model.
+
+    A step is drawn up to the end of its parameter's name. Of what is no step, such as the answer,
+    the first token alone is drawn; a drawn end of the text is left out.
+    """
+    sampling = Sampling(max_new_tokens=1 + _LONGEST_NAME, eos=AS, temperature=1.0)
+    drawn = generate(model, list(beginnings), sampling, seed=seed)
+    found = []
+    for begun, own, is_ended in zip(beginnings, drawn.tokens, drawn.is_ended, strict=True):
+        if len(own) and own[0] == DEFINE:
+            new = [*own.tolist(), *[AS] * int(is_ended)]
+        else:
+            new = [token for token in own[:1].tolist() if token != begun[0]]
+        found.append(np.concatenate((begun, np.array(new, dtype=begun.dtype))))
+    return found

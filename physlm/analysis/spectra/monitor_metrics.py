@@ -64,28 +64,39 @@ def measured_monitors(
 def watched(
     config: "SpectralMonitorConfig", model: Decoder, texts: LabelledTexts
 ) -> tuple[Values, Values]:
-    """Spectral values and those of the log-probability after each token, from the prompt's last.
+    """Spectral values and those of the log-probability after each token, from the first watched.
 
     Names are METRIC/layer_L/head_H, and ``last``, ``mean`` and ``least``.
     """
-    n_watched = int(texts.n_tokens.max()) - config.n_prompt + 1
+    first = _first_watched(config, texts)
     spectra: Values = {}
-    own = np.full((len(texts), n_watched), np.nan)
+    own = np.full((len(texts), int((texts.n_tokens - first).max())), np.nan)
     for batch in batches(texts, config.batch_size):
         tokens = torch.from_numpy(np.stack([texts.tokens[i] for i in batch])).long()
         tokens = tokens.to(model.device)
         monitor = SpectralMonitor(model, tokens.shape[1], config.metrics)
-        for t, (values, log_p) in enumerate(monitored(monitor, tokens, config.n_prompt)):
-            own[batch, t] = log_p.cpu().numpy()
+        n_prompt = int(first[batch].min()) + 1
+        for t, (values, log_p) in enumerate(monitored(monitor, tokens, n_prompt), n_prompt - 1):
+            is_watched = first[batch] <= t
+            rows = batch[is_watched]
+            places = rows, t - first[rows]
+            own[places] = log_p.cpu().numpy()[is_watched]
             for metric, numbers in values.items():
                 for layer, of_layer in enumerate(numbers.cpu().numpy()):
                     for head, column in enumerate(of_layer.T):
                         name = f"{metric}/layer_{layer}/head_{head}"
                         whole = spectra.setdefault(name, np.full(own.shape, np.nan))
-                        whole[batch, t] = column
-    n = np.arange(1, n_watched + 1)
+                        whole[places] = column[is_watched]
+    n = np.arange(1, own.shape[1] + 1)
     sums = np.where(np.isnan(own), np.nan, np.nancumsum(own, axis=1) / n)
     return spectra, {"last": own, "mean": sums, "least": np.minimum.accumulate(own, axis=1)}
+
+
+def _first_watched(
+    config: "SpectralMonitorConfig", texts: LabelledTexts
+) -> Int64[np.ndarray, " texts"]:
+    """Index of the first token of each text that is watched."""
+    return texts.n_given + config.n_prompt - 2
 
 
 def _half(texts: LabelledTexts) -> Bool[np.ndarray, " texts"]:
@@ -106,7 +117,7 @@ class CalibratedMonitor:
         position: Index of the token of each text tested at which an alarm is raised; -1 for none.
         is_valid: Label of each text.
         error: Index of the first wrong token; for a right text, that of the wrong text of its pair.
-        first: Index of the first token that is watched.
+        first: Index of the first token of each text that is watched.
     """
 
     value: str
@@ -115,7 +126,7 @@ class CalibratedMonitor:
     position: Int64[np.ndarray, " texts"]
     is_valid: Bool[np.ndarray, " texts"]
     error: Int64[np.ndarray, " texts"]
-    first: int
+    first: Int64[np.ndarray, " texts"]
 
     @classmethod
     def of(
@@ -134,6 +145,7 @@ class CalibratedMonitor:
             is_calibration: Whether a text belongs to the half to calibrate on.
         """
         error, own = _error_of_problem(texts), is_calibration
+        first = _first_watched(config, texts)
         tried = []
         for name, numbers in values.items():
             alarm = calibrated(
@@ -141,7 +153,7 @@ class CalibratedMonitor:
                 false_alarms=config.false_alarms,
                 n_outside=config.n_outside,
             )
-            tried.append(cls._on(name, alarm, numbers, texts.is_valid, error, config.n_prompt - 1))
+            tried.append(cls._on(name, alarm, numbers, texts.is_valid, error, first))
         best = max(tried, key=lambda monitor: monitor.detected(own).mean())
         return best.at(~own)
 
@@ -153,7 +165,7 @@ class CalibratedMonitor:
         values: Float[np.ndarray, "texts lengths"],
         is_valid: Bool[np.ndarray, " texts"],
         error: Int64[np.ndarray, " texts"],
-        first: int,
+        first: Int64[np.ndarray, " texts"],
     ) -> "CalibratedMonitor":
         raised = alarm.positions(values)
         position = np.where(raised < 0, -1, raised + first)
@@ -167,6 +179,7 @@ class CalibratedMonitor:
             position=self.position[kept],
             is_valid=self.is_valid[kept],
             error=self.error[kept],
+            first=self.first[kept],
         )
 
     def detected(
@@ -211,7 +224,7 @@ class CalibratedMonitor:
         """Deviations of the first pairs after each token, beside the threshold."""
         deviations = self.alarm.deviations(self.values)[: 2 * _N_TRACES]
         n_texts, n_lengths = deviations.shape
-        tokens = np.arange(self.first, self.first + n_lengths)
+        tokens = self.first[:n_texts, None] + np.arange(n_lengths)
         is_read = ~np.isnan(self.values[: 2 * _N_TRACES]).ravel()
         return pl.DataFrame(
             {
@@ -220,7 +233,7 @@ class CalibratedMonitor:
                 "text": np.repeat(np.arange(n_texts), n_lengths),
                 "is_valid": np.repeat(self.is_valid[:n_texts], n_lengths),
                 "error_position": np.repeat(self.error[:n_texts], n_lengths),
-                "token": np.tile(tokens, n_texts),
+                "token": tokens.ravel(),
                 "deviation": deviations.ravel(),
                 "threshold": np.full(n_texts * n_lengths, self.alarm.threshold),
             }
@@ -240,24 +253,23 @@ def _costs(
 ) -> Iterator[Metric]:
     """Time of decoding one text with each monitor, over that without a monitor."""
     tokens = torch.from_numpy(np.asarray(texts.tokens[0]))[None].long().to(model.device)
-    plain = min(_seconds(config, model, tokens, None) for _ in range(_N_TIMED))
+    n_prompt = int(_first_watched(config, texts)[0]) + 1
+    plain = min(_seconds(model, tokens, n_prompt, None) for _ in range(_N_TIMED))
     for metric in config.metrics:
-        watching = min(_seconds(config, model, tokens, metric) for _ in range(_N_TIMED))
+        watching = min(_seconds(model, tokens, n_prompt, metric) for _ in range(_N_TIMED))
         yield Metric(
             name=f"{_P}/time_ratio",
             value=watching / plain,
             unit="ratio",
-            n=tokens.shape[1] - config.n_prompt,
+            n=tokens.shape[1] - n_prompt,
             dims={"metric": metric},
         )
 
 
 @torch.inference_mode()
-def _seconds(
-    config: "SpectralMonitorConfig", model: Decoder, tokens: torch.Tensor, metric: str | None
-) -> float:
+def _seconds(model: Decoder, tokens: torch.Tensor, n_prompt: int, metric: str | None) -> float:
     """Seconds to read one text token by token, with a monitor of one metric or without any."""
-    n_prompt, n_tokens = config.n_prompt, tokens.shape[1]
+    n_tokens = tokens.shape[1]
     if metric is not None:
         monitor = SpectralMonitor(model, n_tokens, [metric])
         monitor.begin(tokens[:, :n_prompt])

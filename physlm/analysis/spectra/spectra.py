@@ -53,7 +53,7 @@ class SpectraConfig(ScorerConfig):
         Noel (2026), Geometry of Reason, for the metrics; the comparison is physlm's.
     """
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     measures_checkpoints: ClassVar[bool] = True
     figure_names: ClassVar[tuple[str, ...]] = (
         "spectra_effects",

@@ -32,6 +32,7 @@ class SpectralAblationConfig(ScorerConfig):
         Noel (2026), Geometry of Reason, for the claim; Olsson et al. (2022) for induction heads.
     """
 
+    version: ClassVar[int] = 2
     table_names: ClassVar[tuple[str, ...]] = ("head_roles", "ablated_heads")
 
     # Names of spectral metrics, without their dimensions.

@@ -44,6 +44,7 @@ class SpectralFeaturesConfig(ScorerConfig):
         (arXiv 2601.00791), for the features; the comparison is physlm's.
     """
 
+    version: ClassVar[int] = 2
     figure_names: ClassVar[tuple[str, ...]] = ("spectral_features",)
     table_names: ClassVar[tuple[str, ...]] = ("features_logits",)
 

@@ -30,6 +30,7 @@ class SpectralFilterConfig(ScorerConfig):
     data=filtered, which trains on those that a filter keeps.
     """
 
+    version: ClassVar[int] = 2
     table_names: ClassVar[tuple[str, ...]] = ("filter_choices",)
 
     metrics: list[str] = field(default_factory=lambda: list(METRICS))  # without dimensions

@@ -25,13 +25,14 @@ class SpectralMonitorConfig(ScorerConfig):
     Texts are read token by token as in decoding. Each monitor is calibrated on right texts of half
     of the problems, so that a given fraction of them raises an alarm, and picks its value (metric,
     layer and head; or the log-probability of the last token, the mean or the least so far) there;
-    it is measured on the other half. Values are compared at equal length only. The untrained model
-    has a monitor of its own, and the right text of each pair shows how often an alarm would have
-    been raised after the same position by chance.
+    it is measured on the other half. Values are compared after equally many tokens only, without
+    those that are given, such as the problem before its solution. The untrained model has a monitor
+    of its own, and the right text of each pair shows how often an alarm would have been raised
+    after the same position by chance.
     """
 
     figure_names: ClassVar[tuple[str, ...]] = ("spectral_monitor",)
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     table_names: ClassVar[tuple[str, ...]] = ("monitor_alarms", "monitor_traces")
 
     corruption: str | None = None  # null: the first of the world
@@ -41,7 +42,7 @@ class SpectralMonitorConfig(ScorerConfig):
     metrics: list[str] = field(default_factory=lambda: ["energy", "smoothness", "fiedler"])
     false_alarms: float = 0.05  # fraction of right texts, at any of their tokens
     n_outside: int = 2  # tokens in a row that raise an alarm
-    n_prompt: int = 4  # tokens that are read before anything is watched
+    n_prompt: int = 4  # tokens, from the last given one on, that are read before any is watched
     batch_size: int = 100  # texts of equal length
 
     def validate(self) -> None:

@@ -139,6 +139,7 @@ def unpaired_texts(
         level=unknown,
         source=("",) * n,
         is_complete=np.ones(n, dtype=bool),
+        n_given=np.ones(n, dtype=np.int64),
     )
 
 

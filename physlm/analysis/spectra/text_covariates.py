@@ -14,7 +14,8 @@ def text_covariates(model: LanguageModel, texts: LabelledTexts, batch_size: int)
     """One row per text: its label, and what is known of it without any spectrum.
 
     Args:
-        model: A causal model; log-probabilities and entropies (nats) are its own.
+        model: A causal model; log-probabilities and entropies (nats) are its own, without tokens
+            that are given.
         texts: The texts.
         batch_size: Texts of equal length that are read at once.
     """
@@ -24,9 +25,12 @@ def text_covariates(model: LanguageModel, texts: LabelledTexts, batch_size: int)
         tokens = tokens.to(model.device)
         log_p = model(tokens[:, :-1]).float().log_softmax(-1)
         own = log_p.gather(-1, tokens[:, 1:, None])[..., 0].cpu().numpy()
-        entropy = -(log_p.exp() * log_p).nan_to_num(0.0).sum(-1).mean(-1).cpu().numpy()
-        for name, values in (("mean", own.mean(1)), ("min", own.min(1)), ("entropy", entropy)):
-            found[name][batch] = values
+        entropy = -(log_p.exp() * log_p).nan_to_num(0.0).sum(-1).cpu().numpy()
+        for i, of_text, entropies in zip(batch, own, entropy, strict=True):
+            first = int(texts.n_given[i]) - 1
+            found["mean"][i] = of_text[first:].mean()
+            found["min"][i] = of_text[first:].min()
+            found["entropy"][i] = entropies[first:].mean()
     distinct = np.array([len(np.unique(text)) for text in texts.tokens])
     return pl.DataFrame(
         {

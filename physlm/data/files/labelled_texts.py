@@ -169,6 +169,7 @@ class LabelledTextsCorpus(PromptCorpus):
             level=unknown,
             source=tuple(text.source for text in chosen),
             is_complete=np.array([text.is_complete for text in chosen]),
+            n_given=np.ones(len(chosen), dtype=np.int64),
         )
         for line in description(found):
             tell(line)

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 
 from physlm.report.results import Results
 
-# By label: the runs, the metric of each group, and the color.
+# By label: the runs, the metric of each of the first groups, and the color.
 Bars = Mapping[str, tuple[Results, Sequence[str], str]]
 
 
@@ -15,7 +15,7 @@ def draw_grouped_bars(axes: Axes, bars: Bars, groups: Sequence[str]) -> None:
 
     Args:
         axes: The panel.
-        bars: For each label its runs, one metric for each group, and the color.
+        bars: For each label its runs, one metric for each of the first groups, and the color.
         groups: Names of the groups.
     """
     width = 0.8 / len(bars)

@@ -58,10 +58,15 @@ def test_planted_answers_are_found(planted, task, name):
         assert found.value > (0.9 if task == "value" else 0.999)
         assert found.n == FAST["n_test_problems"]
     random = metrics[f"igsm_probe/accuracy{{model=random,{dims}"].value
-    gain = metrics[f"igsm_probe/gain{{{dims}"]
+    gain = metrics[f"igsm_probe/gain{{over=random,{dims}"]
     accuracy = metrics[f"igsm_probe/accuracy{{model=trained,{dims}"].value
     assert gain.value == pytest.approx(accuracy - random)
     assert gain.stderr > 0
+    by_names = f"igsm_probe/matthews_gain{{over=names,{dims}"
+    assert (by_names in metrics) == (task in ("nece", "dep"))
+    if by_names in metrics:
+        names = metrics[f"igsm_probe/matthews{{model=names,{dims}"].value
+        assert metrics[by_names].value == pytest.approx(1 - names)
 
 
 def test_the_table_has_the_predictions_behind_the_metrics(planted):

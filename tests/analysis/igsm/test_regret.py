@@ -17,7 +17,7 @@ from physlm.analysis.igsm.regret import (
 )
 from physlm.analysis.igsm.written import continued, written
 from physlm.data.tasks.igsm import IgsmConfig, check
-from physlm.data.tasks.igsm.language import ANSWER, SOLUTION, STOP
+from physlm.data.tasks.igsm.language import ANSWER, DEFINE, SOLUTION, STOP
 from physlm.measurement import by_text
 from tests.analysis.igsm.planted import Planted
 from tests.analysis.igsm.test_mistakes import probe_of
@@ -52,12 +52,7 @@ class Hasty(Solver):
         ends = [i + 1 for i, token in enumerate(solution) if token == STOP]
         begun = solution[ends[-1] if ends else 0 :]
         n_right = sum(line in self._split(solution, ends) for line in lines)
-        if n_right == len(lines):
-            return {ANSWER: 1.0}
-        options = {tuple(lines[n_right]): 1.0}
-        if not ends and len(lines) > 1:
-            hasty = tokens_of(f"Define {problem.query.name} as Z; so Z = 3.")
-            options = {tuple(lines[0]): CHANCE, tuple(hasty): 1 - CHANCE}
+        options = self._options(problem, lines, n_right, is_first=not ends)
         own = {
             line: chance for line, chance in options.items() if list(line[: len(begun)]) == begun
         }
@@ -67,8 +62,40 @@ class Hasty(Solver):
             found[token] = found.get(token, 0.0) + chance / sum(own.values())
         return found
 
+    def _options(self, problem, lines, n_right, *, is_first):
+        """The chance of each next sentence, or of the mark of the answer."""
+        if n_right == len(lines):
+            return {(ANSWER,): 1.0}
+        if not is_first or len(lines) == 1:
+            return {tuple(lines[n_right]): 1.0}
+        return {tuple(lines[0]): CHANCE, tuple(self._mistake(problem)): 1 - CHANCE}
+
+    def _mistake(self, problem):
+        return tokens_of(f"Define {problem.query.name} as Z; so Z = 3.")
+
     def _split(self, solution, ends):
         return [solution[first:last] for first, last in zip([0, *ends], ends, strict=False)]
+
+
+class Talkative(Hasty):
+    """Begins with the first step, and likes to go on when everything is solved."""
+
+    def _options(self, problem, lines, n_right, *, is_first):
+        own = super()._options(problem, lines, n_right, is_first=False)
+        if n_right < len(lines):
+            return own
+        return {(ANSWER,): CHANCE, tuple(self._mistake(problem)): 1 - CHANCE}
+
+
+class Rambling(Hasty):
+    """Begins with the question, or with a name that does not end."""
+
+    def _options(self, problem, lines, n_right, *, is_first):
+        own = super()._options(problem, lines, n_right, is_first=is_first)
+        if is_first and len(lines) > 1:
+            name = tokens_of(problem.query.name)
+            own[(DEFINE, *name[:1] * 400)] = own.pop(tuple(lines[0]))
+        return own
 
 
 @pytest.fixture(scope="module")
@@ -116,6 +143,24 @@ def test_retries_succeed_as_often_as_drawn_steps_are_right(model, solutions, n_r
     assert found.n_retries.max() <= n_retries
     is_right = np.array([check(s.problem, s.problem.solution).is_right for s in found.solutions])
     assert (found.n_retries[~is_right] == n_retries).all()
+
+
+def test_the_answer_can_be_drawn_instead_of_another_step(corpus, solutions):
+    model = Talkative(corpus)
+    begun = written(model, solutions[:30])
+    assert solved(begun) == 0
+    found = retried(model, begun, perfect_detector, n_retries=4, most_new=300, seed=0)
+    expected = 1 - (1 - CHANCE) ** 4
+    error = np.sqrt(expected * (1 - expected) / len(begun))
+    assert abs(solved(found.solutions) - expected) < 3.5 * error
+
+
+def test_a_drawn_name_may_not_end(corpus, solutions):
+    model = Rambling(corpus)
+    begun = written(model, solutions[:20])
+    found = retried(model, begun, perfect_detector, n_retries=4, most_new=300, seed=0)
+    assert solved(found.solutions) == 0
+    assert {own.tokens.dtype for own in found.solutions} == {begun[0].tokens.dtype}
 
 
 def test_without_flags_nothing_is_retried_and_random_ones_rarely_help(model, solutions):

@@ -7,7 +7,10 @@ import torch
 from physlm.analysis.spectra import SpectralMonitor, spectral_metrics
 from physlm.analysis.spectra.alarms import calibrated
 from physlm.analysis.spectra.monitor import monitored
+from physlm.analysis.spectra.monitor_metrics import watched
 from physlm.analysis.spectra.options import SignalKind
+from physlm.analysis.spectra.spectral_monitor import SpectralMonitorConfig
+from physlm.data.labelled import pairs
 from physlm.errors import InputError
 from physlm.models.architecture import DecoderConfig
 from physlm.models.components import PositionEncoding
@@ -55,6 +58,29 @@ def test_log_probabilities_are_the_models():
     own = [log_p for _, log_p in monitored(SpectralMonitor(model, LENGTH), TEXTS)]
     expected = model(TEXTS).log_softmax(-1)[:, :-1].gather(-1, TEXTS[:, 1:, None])[..., 0]
     torch.testing.assert_close(torch.stack(own, dim=1), expected)
+
+
+def test_values_are_aligned_after_the_tokens_that_are_given():
+    model, given = decoder(), np.array([4, 4, 7, 7])
+    valid, wrong = (list(TEXTS[[0, first]].int().numpy()) for first in (1, 2))
+    texts = pairs(valid, wrong, "swap", 1, error_position=np.array([9, 9]), n_given=given[::2])
+    config = SpectralMonitorConfig(n_prompt=3, metrics=["energy"])
+    spectra, likelihoods = watched(config, model, texts)
+    tokens = torch.from_numpy(np.stack(texts.tokens)).long()
+    whole = list(monitored(SpectralMonitor(model, LENGTH, ["energy"]), tokens, n_prompt=2))
+    for text, n_given in enumerate(given.tolist()):
+        # Three tokens are read before any is watched: the last given one, and two more.
+        own = [values for t, values in enumerate(whole, start=1) if t >= n_given - 1 + 2]
+        energies = np.array([values["energy"][1, text, 0].item() for values, _ in own])
+        log_p = np.array([log_p[text].item() for _, log_p in own])
+        for found, expected in (
+            (spectra["energy/layer_1/head_0"], energies),
+            (likelihoods["last"], log_p),
+            (likelihoods["least"], np.minimum.accumulate(log_p)),
+            (likelihoods["mean"], log_p.cumsum() / np.arange(1, len(log_p) + 1)),
+        ):
+            np.testing.assert_allclose(found[text, : len(expected)], expected, rtol=1e-9)
+            assert np.isnan(found[text, len(expected) :]).all()
 
 
 @pytest.mark.parametrize(

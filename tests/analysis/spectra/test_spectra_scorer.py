@@ -109,12 +109,14 @@ def tokens_of(texts, number):
     return torch.from_numpy(texts.tokens[number])[None].long()
 
 
-def test_covariates_are_those_of_the_model_and_of_the_tokens(texts):
+@pytest.mark.parametrize("n_given", [1, 4])
+def test_covariates_are_those_of_the_model_and_of_the_tokens_after_those_given(texts, n_given):
     own = model()
-    frame = text_covariates(own, texts, 4)
+    given = np.where(np.arange(len(texts)) == 5, n_given, 1)
+    frame = text_covariates(own, replace(texts, n_given=given), 4)
     tokens = torch.from_numpy(texts.tokens[5])[None].long()
-    log_p = own(tokens).log_softmax(-1)[0, :-1]
-    each = log_p.gather(-1, tokens[0, 1:, None])
+    log_p = own(tokens).log_softmax(-1)[0, n_given - 1 : -1]
+    each = log_p.gather(-1, tokens[0, n_given:, None])
     row = frame.row(5, named=True)
     assert row["mean_log_probability"] == pytest.approx(each.mean().item(), rel=1e-5)
     assert row["min_log_probability"] == pytest.approx(each.min().item(), rel=1e-5)

@@ -9,6 +9,7 @@ from physlm.data.labelled import LabelledTexts, pairs, require_labelled_argument
 from physlm.data.rejection import collected
 from physlm.data.tasks.igsm.corruption import VIOLATIONS, Violation, corrupted
 from physlm.data.tasks.igsm.igsm import Igsm
+from physlm.data.tasks.igsm.language import SOLUTION
 from physlm.data.tasks.igsm.options import Layout, ParentPreference, RetryKind, SizeLaw
 from physlm.data.tasks.igsm.places import Document
 from physlm.data.tasks.igsm.template import FIRST_TEST_BIN
@@ -94,7 +95,8 @@ class IgsmCorpus(TaskCorpus):
     def labelled(self, n_problems: int, corruption: str, n_errors: int) -> LabelledTexts:
         """Test problems of the most operations, each with a right solution and with a wrong one.
 
-        The error position is that of the first token that differs from the right solution.
+        The error position is that of the first token that differs from the right solution. Problem
+        and question, up to the mark of the solution, are given.
 
         Raises:
             ValueError: If an argument is out of range, or too few problems allow so many errors.
@@ -110,7 +112,15 @@ class IgsmCorpus(TaskCorpus):
         what = f"corruption={corruption}, n_errors={n_errors}"
         right, wrong = collected(n_problems, block, what)
         first = [int((a != b).argmax()) for a, b in zip(right, wrong, strict=True)]
-        return pairs(right, wrong, corruption, n_errors, error_position=np.array(first))
+        given = [int((own == SOLUTION).argmax()) + 1 for own in right]
+        return pairs(
+            right,
+            wrong,
+            corruption,
+            n_errors,
+            error_position=np.array(first),
+            n_given=np.array(given),
+        )
 
     def test_documents(self, first: int, last: int) -> list[Document]:
         """Documents ``first`` to ``last - 1`` of the test problems of the most operations.

@@ -15,7 +15,13 @@ from physlm.data.tasks.igsm.language import (
     words_of_tokens,
 )
 from physlm.data.tasks.igsm.parameter import Parameter
-from physlm.data.tasks.igsm.places import Document, DocumentPlaces, OperationPlaces, places_of
+from physlm.data.tasks.igsm.places import (
+    Document,
+    DocumentPlaces,
+    OperationPlaces,
+    SentencePlaces,
+    places_of,
+)
 from physlm.data.tasks.igsm.problem import Problem
 from physlm.data.tasks.igsm.problem_reading import problem_of
 
@@ -146,7 +152,9 @@ def _with_swapped_sentences(
 ) -> Document | None:
     """Pairs of sentences swapped; the last sentence stays last if there are enough other pairs.
 
-    It computes what the question asks for, so moving it would be a further error.
+    It computes what the question asks for, so moving it would be a further error. Letters are
+    exchanged so that they are defined in the same order as in the right solution: where this is the
+    alphabet's, the order alone would give the error away.
     """
     pairs = _dependent_pairs(tokens, places)
     last = len(places.sentences) - 1
@@ -186,7 +194,20 @@ def _swapped(tokens: Document, places: DocumentPlaces, swaps: list[tuple[int, in
         order[earlier], order[later] = later, earlier
     own = [tokens[sentence.whole.start : sentence.whole.stop] for sentence in places.sentences]
     first, end = places.sentences[0].whole.start, places.sentences[-1].whole.stop
-    return np.concatenate([tokens[:first], *(own[i] for i in order), tokens[end:]])
+    defined = [_letters_defined(tokens, sentence) for sentence in places.sentences]
+    moved = [letter for i in order for letter in defined[i]]
+    new_name = dict(zip(moved, (letter for own in defined for letter in own), strict=True))
+    swapped = np.concatenate([own[i] for i in order])
+    renamed = [new_name.get(token, token) for token in swapped.tolist()]
+    return np.concatenate([tokens[:first], np.array(renamed, tokens.dtype), tokens[end:]])
+
+
+def _letters_defined(tokens: Document, sentence: SentencePlaces) -> list[int]:
+    """The letters that a sentence defines, in their order; none if it is taken back."""
+    if not sentence.operations:
+        return []
+    letters = [int(tokens[sentence.letter]), *(int(tokens[o.letter]) for o in sentence.operations)]
+    return list(dict.fromkeys(letters))
 
 
 def _another(number: int, rng: np.random.Generator) -> int:

@@ -6,7 +6,7 @@ import pytest
 from physlm.data.labelled import Labelled
 from physlm.data.tasks.igsm import IgsmConfig, Layout, check
 from physlm.data.tasks.igsm.corruption import VIOLATIONS
-from physlm.data.tasks.igsm.language import words_of_tokens
+from physlm.data.tasks.igsm.language import LETTERS, words_of_tokens
 from physlm.data.tasks.igsm.problem_reading import problem_of
 from physlm.data.tasks.igsm.solution_reading import read_solution
 
@@ -83,14 +83,20 @@ def test_every_wrong_solution_is_refused_for_what_was_done_and_every_right_one_a
 @pytest.mark.parametrize("corruption", VIOLATIONS)
 def test_the_texts_of_a_pair_are_equally_long_and_differ_from_the_error_on(corpus, corruption):
     texts = corpus.labelled(50, corruption, 1)
-    for right, wrong, at in zip(
-        texts.tokens[::2], texts.tokens[1::2], texts.error_position[1::2], strict=True
+    for right, wrong, at, *given in zip(
+        texts.tokens[::2],
+        texts.tokens[1::2],
+        texts.error_position[1::2],
+        texts.n_given[::2],
+        texts.n_given[1::2],
+        strict=True,
     ):
         assert len(right) == len(wrong)
         assert np.array_equal(right[:at], wrong[:at])
         assert right[at] != wrong[at]
         solution = right.tolist().index(corpus.task.mark("<solution>"))
         assert at > solution
+        assert {*given} == {solution + 1}
     if corruption in {"answer", "order"}:
         is_last = [
             at == len(own) - 1 for at, own in zip(texts.error_position, texts.tokens, strict=True)
@@ -98,7 +104,24 @@ def test_the_texts_of_a_pair_are_equally_long_and_differ_from_the_error_on(corpu
         assert all(is_last[1::2]) == (corruption == "answer")
     if corruption == "order":
         for right, wrong in zip(texts.tokens[::2], texts.tokens[1::2], strict=True):
-            assert sorted(right) == sorted(wrong)
+            assert words_without_letters(right) == words_without_letters(wrong)
+            # The order of the letters does not give the error away.
+            assert letters_in_order(right) == letters_in_order(wrong)
+
+
+def words_without_letters(text):
+    return sorted(word for word in words_of_tokens(text.tolist()) if word not in LETTERS)
+
+
+def letters_in_order(text):
+    written = read_solution(problem_of(words_of_tokens(text.tolist())).solution)
+    letters = [
+        letter
+        for sentence in written.sentences
+        if not sentence.is_back
+        for letter in (sentence.letter, *(own.letter for own in sentence.operations))
+    ]
+    return list(dict.fromkeys(letters))
 
 
 def test_problems_are_of_the_test_and_of_the_most_operations_and_repeat(corpus):
