@@ -12,6 +12,7 @@ from physlm.models.inherited import Lora
 from physlm.models.language_model import LanguageModel
 from physlm.models.mixers.attention import Attention
 from physlm.models.parameters import Declaration
+from physlm.models.quantised import torchao_quiet
 from physlm.models.transformer import Transformer, transformer
 from physlm.rng import stream_key
 
@@ -107,16 +108,16 @@ def _require_queries(model: Transformer, rank: int) -> None:
 def _inject(model: Transformer, ranks: dict[str, int], alpha: int, seed: int) -> None:
     """Add an adapter, drawn from the seed, to every module that matches a pattern."""
     try:  # peft also imports optional libraries when it injects
-        from peft import LoraConfig, inject_adapter_in_model  # here, since it takes seconds
+        with torchao_quiet(), torch.random.fork_rng():
+            from peft import LoraConfig, inject_adapter_in_model  # here, since it takes seconds
 
-        config = LoraConfig(
-            r=max(ranks.values()),
-            lora_alpha=alpha,
-            target_modules="|".join(ranks),
-            rank_pattern=ranks,
-            bias="none",
-        )
-        with torch.random.fork_rng():
+            config = LoraConfig(
+                r=max(ranks.values()),
+                lora_alpha=alpha,
+                target_modules="|".join(ranks),
+                rank_pattern=ranks,
+                bias="none",
+            )
             torch.manual_seed(stream_key(seed, "adapters") >> 1)
             inject_adapter_in_model(config, model)
     except ImportError as error:

@@ -77,7 +77,7 @@ def require_quantisable(model: LanguageModel, group_size: int) -> None:
 
 def _torchao() -> Any:
     try:
-        with _quiet():
+        with torchao_quiet():
             return importlib.import_module("torchao.quantization")
     except ImportError as error:
         raise InputError(
@@ -86,8 +86,11 @@ def _torchao() -> Any:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Silence torchao, which at import lists the kernels for other machines it could not load."""
+def torchao_quiet() -> Iterator[None]:
+    """Silence torchao, which at import lists the kernels for other machines it could not load.
+
+    peft imports it, too, where it is installed.
+    """
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
