@@ -29,6 +29,7 @@ def draw_spectra_experiment(results: Results) -> Figure:
     doses = upper.subplots(1, len(corruptions), squeeze=False, sharey=True)[0]
     for axes, corruption in zip(doses, corruptions, strict=True):
         draw_effect_by_dose(axes, results, corruption)
+    doses[0].set_ylim(bottom=0)  # now: a limit ends the scaling of the axis that all panels share
     doses[0].set_ylabel("|d| in pairs, best spectral metric")
     upper.legend(*doses[0].get_legend_handles_labels(), loc="outside upper center", ncols=4)
     accuracies, effects, verdicts = lower.subplots(1, 3)
@@ -64,7 +65,6 @@ def draw_effect_by_dose(axes: Axes, results: Results, corruption: str, metric: s
     axes.set_xticks(doses, [str(dose) for dose in doses])
     axes.minorticks_off()
     axes.set(xlabel="errors in a text", title=shown(corruption))
-    axes.set_ylim(bottom=0)
 
 
 def draw_accuracies(axes: Axes, results: Results) -> None:

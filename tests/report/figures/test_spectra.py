@@ -57,3 +57,16 @@ def test_accuracies_effects_and_verdicts_are_those_of_the_smallest_dose(panels):
     names = [text.get_text() for text in verdicts.get_yticklabels()]
     said = {names[text.get_position()[1]]: text.get_text() for text in verdicts.texts}
     assert said == {"any": "1 of 2", "sink mass": "1 of 1", "hfer": "not decided"}
+
+
+def test_all_panels_show_the_largest_effect_of_any_corruption():
+    names = ["run_id", "metric", "dims", "value"]
+    table = [dict(zip(names, row, strict=True)) for row in rows()]
+    larger = [
+        row | {"dims": row["dims"].replace("swapped", "turned"), "value": 10 * row["value"]}
+        for row in table
+    ]
+    results = Results.of(pl.DataFrame({"run_id": RUNS}), table + larger)
+    for axes in draw_spectra_experiment(results).axes[:2]:
+        assert axes.get_ylim()[0] == 0
+        assert axes.get_ylim()[1] > 40.5
