@@ -477,5 +477,7 @@ def test_a_sweep_over_scales_gives_each_point_the_files_of_its_scale():
 
 def test_a_scale_that_does_not_exist_is_refused_with_those_that_do():
     for words in (["scale=huge"], ["scale=laptop,huge"], ["++scale='huge'"]):
-        with pytest.raises(InputError, match="^scale=huge; one of laptop, gpu, paper$"):
+        with pytest.raises(
+            InputError, match="^scale=huge; one of laptop, workstation, gpu, paper$"
+        ):
             loaded(words)

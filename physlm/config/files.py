@@ -26,18 +26,31 @@ from physlm.errors import InputError
 _AT_SCALE, _OPTIONS = "at_scale", "options"
 
 
+class OwnSections:
+    """Whether a file with a section of the scale was read.
+
+    Hydra reads from a copy of its repository; this is shared by all copies.
+    """
+
+    def __init__(self) -> None:
+        self.were_read = False
+
+    def __deepcopy__(self, _: dict[int, Any]) -> "OwnSections":
+        return self
+
+
 class ScaledFiles(FileConfigSource):
     """A folder of YAML files, read by Hydra, with two additional keys at the top of a file.
 
     ``at_scale`` has sections named by one or several scales, as ``gpu,paper``. The sections of the
-    composed scale are merged in order over the rest of the file; a defaults list in a section
-    replaces the previous one. ``options`` makes ``GROUP.yaml`` a whole group: the content below
-    each name is that of ``GROUP/NAME.yaml``.
+    composed scale are merged in order over the rest of the file, for a workstation after those of a
+    laptop; a defaults list in a section replaces the previous one. ``options`` makes ``GROUP.yaml``
+    a whole group: the content below each name is that of ``GROUP/NAME.yaml``.
     """
 
-    def __init__(self, provider: str, path: str, scale: Scale) -> None:
+    def __init__(self, provider: str, path: str, scale: Scale, own: OwnSections) -> None:
         super().__init__(provider, path)
-        self.scale = scale
+        self.scale, self.own = scale, own
 
     def load_config(self, config_path: str) -> ConfigResult:
         """The content of a file, or of an option in the file of its group, at the scale."""
@@ -45,7 +58,10 @@ class ScaledFiles(FileConfigSource):
         options = self._options(group)
         path = self._file(group if name in options else config_path)
         header, content = _read(path)
-        values = _at_scale(options.get(name, content), self.scale, path)
+        chosen = options.get(name, content)
+        values = _at_scale(chosen, self.scale, path)
+        if isinstance(chosen, dict) and _sections(chosen, self.scale, path):
+            self.own.were_read = True
         return ConfigResult(self.provider, self.full_path(), values, dict(header))
 
     def is_group(self, config_path: str) -> bool:
@@ -89,7 +105,7 @@ class ScaledRepository(ConfigRepository):
     """Hydra's configuration files at one scale, including the user's folders."""
 
     def __init__(self, config_search_path: ConfigSearchPath, scale: Scale) -> None:
-        self.scale = scale
+        self.scale, self.own = scale, OwnSections()
         super().__init__(config_search_path)
 
     def initialize_sources(self, config_search_path: ConfigSearchPath) -> None:
@@ -97,7 +113,7 @@ class ScaledRepository(ConfigRepository):
         super().initialize_sources(config_search_path)
         # Compared by scheme: Hydra loads the class a second time as a plugin, so isinstance fails.
         sources = [
-            ScaledFiles(source.provider, source.path, self.scale)
+            ScaledFiles(source.provider, source.path, self.scale, self.own)
             if source.scheme() == ScaledFiles.scheme()
             else source
             for source in self.sources
@@ -144,6 +160,8 @@ class ScaledConfigLoader(ConfigLoaderImpl):
         except (HydraException, OmegaConfBaseException, AssertionError) as error:
             _raise_requests(error)
             raise refusal(error, words, lambda: groups_of(self)) from error
+        if scale is Scale.workstation and not self.repository.own.were_read:
+            _require_other_sizes(found)
         if found.get("scale", scale) != scale:
             raise InputError(
                 f"a file sets scale={found.scale.value}, which only the command line can set; give "
@@ -172,6 +190,19 @@ class ScaledConfigLoader(ConfigLoaderImpl):
         if overrides:
             return super().get_group_options(group_name, results_filter, config_name, overrides)
         return self.repository.get_group_options(group_name, results_filter)
+
+
+def _require_other_sizes(found: DictConfig) -> None:
+    """Require that the sizes of a run are those of its parent, which is composed at the same scale.
+
+    Raises:
+        InputError: If it has none.
+    """
+    if found.get("stage", "train") == "train" and not found.get("init_from"):
+        raise InputError(
+            "scale=workstation: this configuration has no sizes of its own for a workstation; use "
+            "scale=laptop, gpu or paper"
+        )
 
 
 def groups_of(loader: ConfigLoader) -> list[str]:
@@ -246,7 +277,20 @@ def _at_scale(content: Any, scale: Scale, path: Path) -> Container:
     values: Container = OmegaConf.create(
         {key: part for key, part in content.items() if key != _AT_SCALE}
     )
-    for names, section in content.get(_AT_SCALE, {}).items():
-        if scale in [scale_named(name, f"{path}: at_scale.") for name in names.split(",")]:
+    for applied in scale.with_base:
+        for section in _sections(content, applied, path):
             values = OmegaConf.merge(values, section)
     return values
+
+
+def _sections(content: dict[str, Any], scale: Scale, path: Path) -> list[Any]:
+    """The sections of a scale, in their order.
+
+    Raises:
+        InputError: If a section names an unknown scale.
+    """
+    return [
+        section
+        for names, section in content.get(_AT_SCALE, {}).items()
+        if scale in [scale_named(name, f"{path}: at_scale.") for name in names.split(",")]
+    ]

@@ -7,11 +7,20 @@ from physlm.errors import InputError
 
 
 class Scale(str, Enum):
-    """Two CPU cores for minutes, one GPU for an hour, or the published size."""
+    """Two CPU cores for minutes or for an hour or two, one GPU for an hour, or the published size.
+
+    A workstation has the settings of a laptop, and over them its own.
+    """
 
     laptop = "laptop"
+    workstation = "workstation"
     gpu = "gpu"
     paper = "paper"
+
+    @property
+    def with_base(self) -> tuple["Scale", ...]:
+        """The scales whose settings apply, the last one over the others."""
+        return (Scale.laptop, self) if self is Scale.workstation else (self,)
 
 
 def chosen_scale(words: Sequence[str]) -> Scale:

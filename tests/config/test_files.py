@@ -1,5 +1,7 @@
 """Options of a group, and scales of an experiment, in one YAML file."""
 
+from dataclasses import replace
+
 import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
@@ -72,6 +74,7 @@ SCALED = """
 defaults: [size: small, _self_]
 name: common
 at_scale:
+  workstation: {name: larger, rate: 3}
   gpu,paper: {size: {n: 2}, rate: 1}
   paper: {defaults: [size: large, _self_], rate: 2}
   laptop: {name: own}
@@ -82,6 +85,7 @@ at_scale:
     ("scale", "expected"),
     [
         ("laptop", {"size": {"n": 1, "rest": {"a": 1, "b": 2}}, "name": "own"}),
+        ("workstation", {"size": {"n": 1, "rest": {"a": 1, "b": 2}}, "name": "larger", "rate": 3}),
         ("gpu", {"size": {"n": 2, "rest": {"a": 1, "b": 2}}, "name": "common", "rate": 1}),
         ("paper", {"size": {"n": 2, "rest": {"a": 1, "b": 3}}, "name": "common", "rate": 2}),
     ],
@@ -95,8 +99,37 @@ def test_the_sections_of_a_scale_are_merged_over_the_file_in_their_order(tmp_pat
 
 def test_a_section_for_a_scale_that_does_not_exist_is_refused(tmp_path):
     written(tmp_path, {**FILES, "config.yaml": SCALED.replace("gpu,paper", "gpu,huge")})
-    with pytest.raises(InputError, match=r"config.yaml: at_scale.huge; one of laptop, gpu, paper$"):
+    with pytest.raises(
+        InputError, match=r"config.yaml: at_scale.huge; one of laptop, workstation, gpu, paper$"
+    ):
         values_in(tmp_path)
+
+
+def test_a_workstation_is_refused_what_has_no_sizes_of_its_own(tmp_path):
+    with pytest.raises(InputError, match="this configuration has no sizes of its own for a work"):
+        composed(("+experiment=capacity_1000x", "scale=workstation"))
+    text = "# @package _global_\ndefaults: [capacity_1000x, _self_]\nexperiment: mine\n"
+    text += "at_scale:\n  workstation: {data: {n_people: 77}}"
+    written(tmp_path, {"experiment/mine.yaml": text})
+    words = ("+experiment=mine", f"hydra.searchpath=[{tmp_path}]")
+    laptop, larger = (composed((*words, f"scale={own}")) for own in ("laptop", "workstation"))
+    assert larger.data == replace(laptop.data, n_people=77)
+    assert (larger.model, larger.trainer, larger.runtime) == (
+        laptop.model,
+        laptop.trainer,
+        laptop.runtime,
+    )
+
+
+def test_what_starts_from_people_has_their_sizes_on_a_workstation():
+    for name in ("extraction", "celebrity", "manipulation_inverse", "attribute_probing"):
+        laptop, larger = (
+            composed((f"+experiment={name}", f"scale={own}")).parent.config
+            for own in ("laptop", "workstation")
+        )
+        assert larger.model == replace(laptop.model, n_layers=4)
+        assert larger.data == laptop.data
+    assert composed(("+experiment=mixed_training", "scale=workstation")).model == larger.model
 
 
 def test_a_folder_on_hydras_search_path_adds_scaled_experiments_and_options(tmp_path):

@@ -154,7 +154,7 @@ def test_a_ratio_of_values_that_are_not_positive_is_refused():
         ({"follows": FOLLOWS["follows"], "minus": "most"}, "follows excludes"),
         ({"published": 2}, "published=2; must be text, in quotes if it is a number"),
         ({"select": "all"}, "select=all; must be keys with values"),
-        ({"scale": "large"}, "scale=large; one of laptop, gpu, paper"),
+        ({"scale": "large"}, "scale=large; one of laptop, workstation, gpu, paper"),
     ],
 )
 def test_inconsistent_rules_are_refused(changes, message):
