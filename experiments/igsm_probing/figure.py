@@ -32,7 +32,7 @@ def draw(results: Results) -> Figure:
     }
     draw_grouped_bars(read, correlations, TASKS)
     read.axhline(0, color="black", linewidth=0.5)
-    read.set(title="what probes read from states", ylabel="Matthews' correlation")
+    read.set(title="what probes read from states", ylabel="Matthews' correlation", ylim=(None, 1.3))
     steps = {
         f"{kind} steps": (probes, [_metric("regretted", own, step=kind) for own in SETS], color)
         for kind, color in (("right", "C2"), ("wrong", "C3"))
