@@ -201,7 +201,7 @@ def _arms_of(plan: Plan, run_id: str) -> str:
     own = [
         arm
         for arm in plan.arms
-        if run_id in plan.experiment.points(run.scale.value, [run.seed], [arm])
+        if run_id in plan.experiment.points(seeds=[run.seed], arms=[arm], scale=run.scale.value)
     ]
     return f"  {', '.join(own)}"
 
@@ -215,8 +215,7 @@ def _parser() -> Parser:
     parser.add_argument(
         "--scale",
         choices=[scale.value for scale in Scale],
-        default="laptop",
-        help="scale of all runs (default: laptop)",
+        help="scale of all runs (default: the experiment's)",
     )
     parser.add_argument(
         "--seeds", metavar="SEED,...", help="seeds of all runs (default: the experiment's)"
@@ -262,8 +261,9 @@ def _planned(chosen: argparse.Namespace) -> Plan:
     for word in chosen.overrides:
         if flag := SET_BY_FLAGS.get(f"{word.partition('=')[0]}="):
             raise InputError(f"{word}: use {flag} instead")
-    points = experiment.points(chosen.scale, seeds, arms, chosen.overrides)
-    own = experiment.points(chosen.scale, seeds, arms) if chosen.overrides else points
+    scale, words = chosen.scale or experiment.scale, chosen.overrides
+    own = experiment.points(seeds=seeds, arms=arms, scale=scale)
+    points = experiment.points(seeds=seeds, arms=arms, scale=scale, words=words) if words else own
     output = chosen.output or Path("reproduced") / experiment.name
     runs = {i: replace(point, runs_dir=chosen.runs_dir) for i, point in points.items()}
     _require_all_kept(output, chosen.reuse, runs)
@@ -277,10 +277,11 @@ def _planned(chosen: argparse.Namespace) -> Plan:
         reused=_reused(chosen.reuse, runs, folder),
     )
     is_whole = set(arms) == set(experiment.runs) and set(seeds) >= set(experiment.seeds)
+    is_whole &= scale == experiment.scale
     if output.resolve() == folder.resolve() and (plan.is_changed or not is_whole):
         raise InputError(
             f"--output {output} holds the tables of the whole experiment; leave out --only, "
-            "--seeds and overrides, or name another folder"
+            "--seeds, --scale and overrides, or name another folder"
         )
     return plan
 

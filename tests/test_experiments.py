@@ -47,6 +47,7 @@ def test_results_are_of_clean_code_and_one_row_a_run(folder):
     assert runs["run_id"].is_unique().all()
     assert runs["git_revision"].null_count() == 0
     assert (runs["status"] == "finished").all()
+    assert (runs["scale"] == read_experiment(folder).scale).all()
     if "data.exposures" in runs.columns:
         assert (runs["exposures"] == runs["data.exposures"]).all()
     assert set(results.metrics["run_id"]) == set(runs["run_id"])
@@ -59,7 +60,7 @@ def test_results_are_of_the_runs_of_the_experiment(folder):
     """Their ids are computed anew, from what configuration and code are now."""
     runs = Results.read(folder).runs
     experiment = read_experiment(folder)
-    own = experiment.points("laptop", runs["seed"].unique().sort().to_list(), experiment.runs)
+    own = experiment.points(seeds=runs["seed"].unique().sort().to_list())
     assert set(runs["run_id"]) <= set(own)
     assert set(experiment.seeds) <= set(runs["seed"])
     assert set(runs["run_id"]) == set(own) or folder.name in IN_PART

@@ -24,6 +24,7 @@ TINY = [
     "data.n_people=20",
     "model.d_model=16",
     "model.n_layers=1",
+    "model.n_heads=2",
     "trainer.batch_size=2",
     "optim.warmup_steps=2",
     "runtime.compile=false",
@@ -49,7 +50,6 @@ def claim(name, **changes):
         "source": "Part 3.3",
         "published": "2 bits",
         "metric": BITS,
-        "scale": "laptop",
         "expect": {"at_most": 1},
     } | changes
 
@@ -63,6 +63,7 @@ def made(tmp_path, monkeypatch):
         "title": "A tiny law",
         "source": {"paper": "Part 3.3", "result": "result 1"},
         "seeds": [0, 1],
+        "scale": "laptop",
         "runs": {"often": [*TINY, "data.exposures=6"], "seldom": [*TINY, "data.exposures=3"]},
         "claims": [
             claim("often-little", select=often),
@@ -100,6 +101,15 @@ def test_runs_are_made_collated_drawn_and_held_against_the_claims(tiny, capsys):
     assert here.startswith(f"{mean:.3f} (")
     assert here.endswith("n = 2)")
     assert row(printed, "often-more")[-1] == "holds"
+
+
+def test_runs_have_the_scale_of_the_experiment_unless_another_is_given(tiny, capsys):
+    path = tiny / "tiny/experiment.yaml"
+    path.write_text(path.read_text().replace("scale: laptop", "scale: gpu"))
+    assert main(["tiny", "--dry-run"]) == 0
+    assert "4 runs at scale gpu: 0 finished, 4 to be run" in capsys.readouterr().out
+    assert main(["tiny", "--dry-run", "--scale", "laptop"]) == 0
+    assert "4 runs at scale laptop" in capsys.readouterr().out
 
 
 def test_what_is_finished_is_not_run_again_and_the_rest_is(tiny, capsys):
@@ -331,6 +341,10 @@ def test_every_committed_experiment_is_reproduced_from_all_tables(tiny, capsys):
         (
             ["tiny", "--output", "tiny", "--seeds", "0"],
             "--output tiny holds the tables of the whole",
+        ),
+        (
+            ["tiny", "--output", "tiny", "--scale", "gpu"],
+            "leave out --only, --seeds, --scale and overrides, or name another folder",
         ),
         (["tiny", "--reuse", "none"], "none is not a folder; name one of published results"),
         (["tiny", "--reuse", "tiny"], "tiny has no runs.csv; name a folder of published results"),

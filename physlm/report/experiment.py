@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from physlm.config import RunConfig, config_dir
+from physlm.config.scale import scale_named
 from physlm.errors import InputError
 from physlm.report.claim import Claim
 from physlm.report.predicted import read_predictions
@@ -45,6 +46,7 @@ class Experiment:
         title: The question, or what is varied.
         source: Paper and result.
         seeds: Seeds of every run.
+        scale: Scale of every run, at which the claims are decided.
         runs: Overrides of each arm, such as ``+sweeps=extraction``, by the name of the arm.
         claims: Claims about all arms, or about those that they name.
     """
@@ -53,25 +55,39 @@ class Experiment:
     title: str
     source: Source
     seeds: tuple[int, ...]
+    scale: str
     runs: Mapping[str, tuple[str, ...]]
     claims: tuple[Claim, ...]
 
     def points(
-        self, scale: str, seeds: Sequence[int], arms: Sequence[str], words: Sequence[str] = ()
+        self,
+        *,
+        seeds: Sequence[int] | None = None,
+        arms: Sequence[str] | None = None,
+        scale: str | None = None,
+        words: Sequence[str] = (),
     ) -> dict[str, RunConfig]:
-        """Every run of some arms, by run id, seed by seed.
+        """Every run, or those of some arms, by run id, seed by seed.
 
         Args:
-            scale: Scale of the runs.
-            seeds: Seeds of the runs.
-            arms: Names of the arms.
+            seeds: Seeds of the runs; None for the experiment's.
+            arms: Names of the arms; None for all.
+            scale: Scale of the runs; None for the experiment's.
             words: Overrides that follow those of each arm.
 
         Raises:
             InputError: If the overrides do not compose.
         """
-        configs = [c for arm in arms for c in configurations((*self.runs[arm], *words), scale)]
-        points = [replace(config, seed=seed) for seed in seeds for config in configs]
+        configs = [
+            config
+            for arm in (self.runs if arms is None else arms)
+            for config in configurations((*self.runs[arm], *words), scale or self.scale)
+        ]
+        points = [
+            replace(config, seed=seed)
+            for seed in (self.seeds if seeds is None else seeds)
+            for config in configs
+        ]
         return {point.run_id: point for point in points}
 
 
@@ -101,17 +117,20 @@ def read_experiment(folder: Path) -> Experiment:
         except yaml.YAMLError as error:
             raise ValueError(" ".join(str(error).split())) from error
         own = _fields_of(content, Experiment, but={"name"})
-        runs = _runs(own["runs"], folder.resolve().name)
+        name = folder.resolve().name
+        runs = _runs(own["runs"], name)
+        scale = scale_named(_text("scale", own["scale"]), "scale=").value
         predictions = read_predictions(folder)
         return Experiment(
-            name=folder.resolve().name,
+            name=name,
             title=_text("title", own["title"]),
             runs=runs,
             source=_source(own["source"]),
             seeds=_seeds(own["seeds"]),
+            scale=scale,
             claims=tuple(
                 replace(claim, predictions=predictions) if claim.prediction else claim
-                for claim in _claims(own["claims"], folder.resolve().name, runs)
+                for claim in _claims(own["claims"], name, runs, scale)
             ),
         )
 
@@ -182,7 +201,9 @@ def _words(name: str, value: object) -> tuple[str, ...]:
     return tuple(value)
 
 
-def _claims(value: object, name: str, runs: Mapping[str, tuple[str, ...]]) -> tuple[Claim, ...]:
+def _claims(
+    value: object, name: str, runs: Mapping[str, tuple[str, ...]], scale: str
+) -> tuple[Claim, ...]:
     if not isinstance(value, list) or not value:
         raise ValueError("claims: must be a list of claims, each with its fields")
     claims = []
@@ -190,16 +211,18 @@ def _claims(value: object, name: str, runs: Mapping[str, tuple[str, ...]]) -> tu
         if not isinstance(entry, Mapping):
             raise ValueError("claims: must be a list of claims, each with its fields")  # noqa: TRY004
         with _errors_of(f"claim {entry.get('id')}"):
-            claims.append(_claim(entry, name, runs))
+            claims.append(_claim(entry, name, runs, scale))
     ids = [claim.id for claim in claims]
     if repeated := [i for i in ids if ids.count(i) > 1]:
         raise ValueError(f"claim {repeated[0]} occurs twice; give each claim its own id")
     return tuple(claims)
 
 
-def _claim(entry: Mapping[str, Any], name: str, runs: Mapping[str, tuple[str, ...]]) -> Claim:
+def _claim(
+    entry: Mapping[str, Any], name: str, runs: Mapping[str, tuple[str, ...]], scale: str
+) -> Claim:
     rule = {key: value for key, value in entry.items() if key != "runs"}
-    own = _fields_of(rule, Claim, but={"command", "arms", "predictions"})
+    own = _fields_of(rule, Claim, but={"scale", "command", "arms", "predictions"})
     if "by" in own and "compared_to" not in own:  # it would have no effect
         raise ValueError(
             f"by={own['by']} needs compared_to; use minus or relative_to for two metrics of a run"
@@ -208,7 +231,9 @@ def _claim(entry: Mapping[str, Any], name: str, runs: Mapping[str, tuple[str, ..
     command = ["python", "-m", "physlm.reproduce", name]
     if len(arms) < len(runs):
         command += ["--only", ",".join(arms)]
-    return Claim(**own, command=shlex.join(command), arms=tuple(runs[arm] for arm in arms))
+    return Claim(
+        **own, scale=scale, command=shlex.join(command), arms=tuple(runs[arm] for arm in arms)
+    )
 
 
 def _arms(value: object, runs: Mapping[str, tuple[str, ...]]) -> list[str]:

@@ -49,7 +49,6 @@ CLAIM = {
     "published": "2",
     "metric": "bits",
     "select": {"data.exposures": 1000},
-    "scale": "laptop",
     "expect": {"at_least": 1.8},
 }
 
@@ -69,6 +68,7 @@ def write_experiment(folder, claims, runs=(RUN,)):
         "title": "Capacity",
         "source": {"paper": "Part 3.3", "result": "result 1"},
         "seeds": 3,
+        "scale": "laptop",
         "runs": arms,
         "claims": claims,
     }

@@ -15,7 +15,6 @@ CLAIM = {
     "published": "2",
     "metric": "bits",
     "select": {},
-    "scale": "laptop",
     "expect": {"at_least": 1},
 }
 
@@ -28,6 +27,7 @@ CONTENT = {
     "title": "Capacity",
     "source": {"paper": "Part 3.3", "result": "result 1"},
     "seeds": [0, 3],
+    "scale": "laptop",
     "runs": ARMS,
     "claims": [CLAIM],
 }
@@ -40,15 +40,22 @@ def read(folder, **changes):
 
 
 def test_every_point_of_every_arm_is_run_with_every_seed(tmp_path):
-    points = read(tmp_path).points("laptop", [0, 3], ["often", "seldom"])
+    points = read(tmp_path).points()
     found = sorted((p.data.exposures, p.model.d_model, p.seed) for p in points.values())
     assert found == [(100, 32, 0), (100, 32, 3), *((1000, d, s) for d in (24, 32) for s in (0, 3))]
     assert all(run_id == point.run_id for run_id, point in points.items())
 
 
 def test_overrides_follow_those_of_the_arms(tmp_path):
-    points = read(tmp_path).points("laptop", [0], ["often"], ["model.d_model=16"])
+    points = read(tmp_path).points(seeds=[0], arms=["often"], words=["model.d_model=16"])
     assert [point.model.d_model for point in points.values()] == [16]
+
+
+def test_runs_and_claims_have_the_scale_of_the_experiment_and_runs_any_other(tmp_path):
+    experiment = read(tmp_path, scale="gpu", runs=["+experiment=capacity_100x"])
+    assert {claim.scale for claim in experiment.claims} == {"gpu"}
+    assert {run.scale.value for run in experiment.points().values()} == {"gpu"}
+    assert {run.scale.value for run in experiment.points(scale="paper").values()} == {"paper"}
 
 
 def test_seeds_are_a_list_or_their_number(tmp_path):
@@ -72,7 +79,10 @@ def test_a_single_arm_has_the_name_of_its_experiment(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"titel": "Capacity"}, "unknown field titel; one of title, source, seeds, runs, claims"),
+        (
+            {"titel": "Capacity"},
+            "unknown field titel; one of title, source, seeds, scale, runs, claims",
+        ),
         ({"title": 3}, "title=3; must be text"),
         ({"source": "Part 3.3"}, "source=Part 3.3; needs paper and result"),
         (
@@ -81,6 +91,9 @@ def test_a_single_arm_has_the_name_of_its_experiment(tmp_path):
         ),
         ({"seeds": 0}, "seeds=[]; must be distinct integers of at least 0, or their number"),
         ({"seeds": [-1]}, "seeds=[-1]; must be distinct integers of at least 0, or their number"),
+        ({"scale": "large"}, "scale=large; one of laptop, workstation, gpu, paper"),
+        ({"scale": 3}, "scale=3; must be text"),
+        ({"claims": [CLAIM | {"scale": "gpu"}]}, "claim two: unknown field scale; one of id, "),
         ({"runs": {}}, "runs={}; must be a list of overrides, or arms, each with its own list"),
         ({"runs": {"a": "+sweeps=b"}}, "runs.a=+sweeps=b; must be a list of overrides such as"),
         (

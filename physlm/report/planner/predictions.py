@@ -28,8 +28,7 @@ def predict_experiment(folder: Path, law: Law) -> Path:
         InputError: If a run is not of people and a decoder, or lies outside the range of the law.
     """
     register()
-    experiment = read_experiment(folder)
-    runs = experiment.points("laptop", experiment.seeds, list(experiment.runs))
+    runs = read_experiment(folder).points()
     return write_predictions({i: predicted(run, law) for i, run in runs.items()}, folder)
 
 

@@ -73,7 +73,7 @@ def test_the_committed_predictions_are_those_of_the_committed_law():
     experiment, law = read_experiment(FOLDER / "planner"), read_law()
     committed = read_predictions(FOLDER / "planner")
     for arm in ("40_exposures", "half_junk"):
-        for run_id, run in experiment.points("laptop", experiment.seeds[:1], [arm]).items():
+        for run_id, run in experiment.points(seeds=[0], arms=[arm]).items():
             assert predicted(run, law) == pytest.approx(committed[run_id], rel=1e-4)
 
 
@@ -86,13 +86,13 @@ def test_what_the_check_found_wrong_is_outside_the_range():
             r"150 exposures, junk 0.875 with domain tokens \(measured for 100 and 300\)",
         ),
     ):
-        (run,) = experiment.points("laptop", experiment.seeds[:1], [arm]).values()
+        (run,) = experiment.points(seeds=[0], arms=[arm]).values()
         with pytest.raises(InputError, match=reason):
             predicted(run, law)
 
 
 def test_a_run_with_another_mlp_is_not_predicted():
-    (run,) = read_experiment(FOLDER / "planner").points("laptop", [0], ["40_exposures"]).values()
+    (run,) = read_experiment(FOLDER / "planner").points(seeds=[0], arms=["40_exposures"]).values()
     gated = replace(run, model=replace(run.model, mlp=MlpKind.gated_silu))
     with pytest.raises(InputError, match="is not of people and a decoder with a plain MLP"):
         predicted(gated, read_law())
