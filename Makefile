@@ -2,6 +2,7 @@
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 SYSTEM_PYTHON ?= python3
+EXPERIMENTS = $(patsubst %/experiment.yaml,%,$(sort $(wildcard experiments/*/experiment.yaml)))
 MEASURED = $(patsubst %/metrics.csv,%,$(sort $(wildcard experiments/*/metrics.csv)))
 
 .PHONY: setup run test check slow figures page docs notebooks examples bench
@@ -34,7 +35,7 @@ slow: setup
 
 figures: setup
 	for folder in $(MEASURED); do $(PYTHON) $$folder/figure.py || exit 1; done
-	$(PYTHON) -m physlm.claims $(MEASURED) --ledger experiments/README.md
+	$(PYTHON) -m physlm.claims $(EXPERIMENTS) --ledger experiments/README.md
 
 page: setup
 	$(PYTHON) -m physlm.page --experiments

@@ -10,7 +10,7 @@ from physlm.messages import explain
 from physlm.report.decisions import decided_experiments
 from physlm.report.experiment import EXPERIMENT
 from physlm.report.ledger import DecidedExperiment, all_claims, ledger, write_section
-from physlm.report.results import METRICS, RUNS
+from physlm.report.results import has_results
 from physlm.watching import tell
 
 
@@ -18,7 +18,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; its exit status."""
     parser = Parser("claims", __doc__)
     parser.add_argument(
-        "folders", nargs="+", type=Path, help=f"folders with {EXPERIMENT}, runs.csv and metrics.csv"
+        "folders",
+        nargs="+",
+        type=Path,
+        help=f"folders with {EXPERIMENT}, and with runs.csv and metrics.csv if they have been run",
     )
     parser.add_argument(
         "--ledger",
@@ -28,26 +31,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     try:
         chosen = parser.parse_args(arguments)
-        measured, missing = _measured(chosen.folders)
-        found = decided_experiments(measured)
+        found = decided_experiments(chosen.folders)
+        _name_those_not_run(chosen.folders)
         if chosen.ledger is not None:
-            _write(chosen.ledger, measured, found)
+            _write(chosen.ledger, chosen.folders, found)
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - every error becomes one line
         return explain(error)
     sys.stdout.write(ledger(found, headlines_only=False))
-    return 2 if missing else 0
+    return 0
 
 
-def _measured(folders: Sequence[Path]) -> tuple[list[Path], list[Path]]:
-    """The folders with results, and the others, which are named."""
-    found = [f for f in folders if (f / RUNS).is_file() and (f / METRICS).is_file()]
-    missing = [folder for folder in folders if folder not in found]
-    for folder in missing:
-        tell(
-            f"error: {folder} has no results; python -m physlm.reproduce {folder.name} --output "
-            f"{folder} makes them"
-        )
-    return found, missing
+def _name_those_not_run(folders: Sequence[Path]) -> None:
+    """Say how the experiments without results are run."""
+    for folder in folders:
+        if not has_results(folder):
+            tell(
+                f"note: {folder} has no results yet; python -m physlm.reproduce "
+                f"{folder.resolve().name} --output {folder} makes them"
+            )
 
 
 def _write(path: Path, folders: Sequence[Path], found: Sequence[DecidedExperiment]) -> None:

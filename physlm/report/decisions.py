@@ -9,13 +9,17 @@ from physlm.report.claim import Claim
 from physlm.report.claim_runs import judged
 from physlm.report.experiment import read_experiment
 from physlm.report.ledger import DecidedExperiment
-from physlm.report.results import Results
+from physlm.report.results import Results, has_results
 from physlm.report.summary import mixed_code
-from physlm.report.verdict import FOREIGN, selected
+from physlm.report.verdict import FOREIGN, NOT_RUN, Verdict, selected
+
+_NOT_RUN = Verdict(None, None, None, 0, NOT_RUN)
 
 
 def decided_experiments(folders: Sequence[Path]) -> list[DecidedExperiment]:
     """The experiments in some folders, each with the verdicts on its claims.
+
+    Claims of an experiment without results have not been run.
 
     Raises:
         InputError: If a claim cannot be decided, or two have the same rule and runs.
@@ -23,7 +27,11 @@ def decided_experiments(folders: Sequence[Path]) -> list[DecidedExperiment]:
     found = []
     rules: dict[Hashable, str] = {}
     for folder in folders:
-        experiment, results = read_experiment(folder), Results.read(folder)
+        experiment = read_experiment(folder)
+        if not has_results(folder):
+            found.append(DecidedExperiment(experiment, (_NOT_RUN,) * len(experiment.claims), ""))
+            continue
+        results = Results.read(folder)
         verdicts = []
         for claim in experiment.claims:
             verdict, own = judged(claim, results)

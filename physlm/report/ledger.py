@@ -13,7 +13,7 @@ from physlm.errors import InputError
 from physlm.report.claim import Claim
 from physlm.report.experiment import EXPERIMENT, Experiment
 from physlm.report.tables import markdown_rows
-from physlm.report.verdict import WORDS, Verdict
+from physlm.report.verdict import FOREIGN, NOT_RUN, WORDS, Verdict
 
 BEGIN = "<!-- claims: written by `make figures`, from here -->"
 END = "<!-- claims: to here -->"
@@ -37,7 +37,7 @@ class DecidedExperiment:
 
     Attributes:
         experiment: Its title, source and claims.
-        verdicts: One for each claim, in their order.
+        verdicts: One for each claim, in their order; ``not run`` if there are no results.
         mixed_code: Why its runs are not of one revision of the code; empty if they are.
     """
 
@@ -194,8 +194,11 @@ def _counts(verdicts: Sequence[Verdict]) -> str:
     """Counts of the verdicts."""
     found = Counter(verdict.word for verdict in verdicts)
     known = [f"{found[word]} {_plural(word, found[word])}" for word in WORDS]
-    foreign = len(verdicts) - sum(found[word] for word in WORDS)
-    others = [f"{foreign} without runs of their configuration"] if foreign else []
+    others = []
+    if n := found[FOREIGN]:
+        others.append(f"{n} without runs of their configuration")
+    if n := found[NOT_RUN]:
+        others.append(f"{n} {'has' if n == 1 else 'have'} not been run")
     claims = "1 claim" if len(verdicts) == 1 else f"{len(verdicts)} claims"
     return f"Of {claims}, {', '.join([*known, *others])}."
 

@@ -13,6 +13,12 @@ from physlm.measurement import dims_text, metric_text, parse_dims, parse_metric
 
 RUNS, METRICS = "runs.csv", "metrics.csv"
 
+
+def has_results(folder: Path) -> bool:
+    """Whether a folder has results; one table without the other is an error when they are read."""
+    return any((folder / name).exists() for name in (RUNS, METRICS))
+
+
 _METRIC_COLUMNS = {
     "run_id": pl.String,
     "metric": pl.String,

@@ -24,6 +24,7 @@ from physlm.stats.model_selection import best_of
 
 WORDS = ("holds", "does not hold", "undecided")
 FOREIGN = "not this claim's configuration"
+NOT_RUN = "not run"
 
 # Metrics that are fractions, hence from 0 to 1; tables of results have no units.
 _FRACTIONS = re.compile(r"accuracy(?!_and_gain)|exact_match|hint_faithfulness")
@@ -38,7 +39,7 @@ class Verdict:
         low: Lower end of its 95% interval over seeds; None if n is 1.
         high: Upper end of the interval.
         n: Number of runs, of the smaller group in a comparison.
-        word: One of ``WORDS``, or ``not this claim's configuration``.
+        word: One of ``WORDS``, ``not this claim's configuration``, or ``not run``.
         why: Why it is undecided, other than too few seeds, or which configuration was found.
         n_left_out: Selected runs that do not count, since they have another configuration.
         resampled: Bootstrap interval of a comparison; None for others, or if n is 1.

@@ -163,9 +163,26 @@ def test_a_reversed_comparison_is_the_same_rule(tmp_path):
             ledger([folder_of(tmp_path, results, *rules, runs=runs)])
 
 
-def test_a_folder_without_results_is_reported_and_the_others_are_decided(tmp_path, capsys):
+def test_claims_without_results_are_listed_with_the_command_that_runs_them(tmp_path, capsys):
     folder_of(tmp_path, of_runs(RUN, VALUES[1000]), {"id": "two"})
-    assert main([str(tmp_path / "elsewhere"), str(tmp_path)]) == 2
+    planned = tmp_path / "planned"
+    planned.mkdir()
+    write_experiment(planned, [CLAIM | {"id": "four", "statement": "About 4 bits"}])
+    assert main([str(planned), str(tmp_path)]) == 0
     printed = capsys.readouterr()
-    assert "elsewhere has no results; python -m physlm.reproduce elsewhere --output" in printed.err
+    assert "planned has no results yet; python -m physlm.reproduce planned --out" in printed.err
     assert "| About 2 bits | 2 | 1.950 ± 0.029 (n = 3) | laptop | **holds** |" in printed.out
+    assert "| About 4 bits | 2 | - | laptop | **not run** |" in printed.out
+
+
+@pytest.mark.parametrize("name", ["runs.csv", "metrics.csv"])
+def test_one_table_without_the_other_is_an_error(tmp_path, name, capsys):
+    folder_of(tmp_path, of_runs(RUN, VALUES[1000]), {"id": "two"})
+    (tmp_path / name).unlink()
+    assert main([str(tmp_path)]) == 2
+    assert name in capsys.readouterr().err
+
+
+def test_a_folder_that_is_no_experiment_is_refused(tmp_path, capsys):
+    assert main([str(tmp_path / "elsewhere")]) == 2
+    assert "elsewhere/experiment.yaml: does not exist" in capsys.readouterr().err

@@ -14,7 +14,8 @@ from physlm.claims import main
 from physlm.errors import InputError
 from physlm.report.experiment import Source, read_experiment
 from physlm.report.ledger import BEGIN, END, DecidedExperiment, all_claims, ledger, write_section
-from physlm.report.verdict import Verdict
+from physlm.report.results import has_results
+from physlm.report.verdict import NOT_RUN, Verdict
 
 FOLDER = Path(__file__).parents[2] / "experiments"
 EXPERIMENTS = [read_experiment(path.parent) for path in sorted(FOLDER.glob("*/experiment.yaml"))]
@@ -23,6 +24,7 @@ HOLDS, FAILS, OPEN = (
     Verdict(1.0, 0.9, 1.1, 3, word, groups=((1.0, 0.05),))
     for word in ("holds", "does not hold", "undecided")
 )
+PLANNED = Verdict(None, None, None, 0, NOT_RUN)
 
 
 def tables(text):
@@ -100,6 +102,17 @@ def test_all_claims_of_a_paper_are_counted_and_only_headlines_shown():
     assert [len(t) - 1 for t in tables(ledger([decided], headlines_only=False))] == [4]
 
 
+def test_claims_of_an_experiment_that_has_not_been_run_are_counted_and_listed_without_numbers():
+    decided = [of("one", HOLDS), of("two", PLANNED, PLANNED)]
+    text = ledger(decided, headlines_only=True)
+    assert "Of 3 claims, 1 holds, 0 do not hold, 0 are undecided, 2 have not been run." in text
+    (table,) = tables(text)
+    assert [cell.content for cell in table[2]][2:5] == ["-", "laptop", "**not run**"]
+    full = all_claims(decided[1])
+    assert "Of 2 claims, 0 hold, 0 do not hold, 0 are undecided, 2 have not been run." in full
+    assert "| - | at least" in full
+
+
 def test_results_of_mixed_code_are_listed_below_the_ledger():
     assert "revision" not in ledger([of("one", HOLDS)], headlines_only=True)
     text = ledger([of("one", HOLDS), of("two", HOLDS, mixed="2 revisions")], headlines_only=True)
@@ -114,7 +127,10 @@ def test_every_claim_is_kept_with_its_interval_bound_rule_and_command(experiment
         statement, paper, here, bound, verdict = (cell.content for cell in result)
         assert statement == f"`{claim.id}`: {claim.statement}"
         assert paper == f"{claim.published} ({claim.source})"
-        if here.endswith("(n = 1)"):  # no interval, so nothing is decided
+        if here == "-":
+            assert not has_results(FOLDER / experiment.name)
+            assert verdict == "**not run**"
+        elif here.endswith("(n = 1)"):  # no interval, so nothing is decided
             assert len(experiment.seeds) == 1
             assert verdict.startswith("**undecided**")
         else:

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from physlm.report.claim import Claim
 from physlm.report.ledger import PAPERS, DecidedExperiment, bound, in_order, measured, quantity
+from physlm.report.results import has_results
 from physlm.report.verdict import Verdict
 
 
@@ -23,7 +24,8 @@ def papers(
         folder: The folder that holds those of the experiments.
         page: The file whose links lead to their READMEs.
         runs: The table of the runs that decided the claims. By default each experiment has a table
-            of its own name, and its committed figure shows the same runs.
+            of its own name, and its committed figure shows the same runs; without results it has
+            neither.
     """
     found = []
     by_paper = groupby(in_order(experiments), key=lambda one: one.experiment.source.paper)
@@ -49,7 +51,7 @@ def _experiment(decided: DecidedExperiment, folder: Path, page: Path) -> dict[st
     figure = folder / "figure.svg"
     return {
         "name": experiment.name,
-        "table": experiment.name,
+        "table": experiment.name if has_results(folder) else None,
         "title": experiment.title,
         "result": experiment.source.result,
         "mixed_code": decided.mixed_code,

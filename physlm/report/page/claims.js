@@ -1,6 +1,7 @@
 // The claims by paper, with their intervals and verdicts.
 
 const WORDS = { holds: "holds", "does not hold": "fails", undecided: "undecided" };
+const NOT_RUN = "not run";
 const claimsShown = { which: "headline", word: "", text: "" };
 
 function verdictClass(word) {
@@ -11,7 +12,7 @@ function claimsView() {
   const list = element("div");
   const redraw = () => list.replaceChildren(...content.claims.flatMap(groupSections));
   const set = (name) => (value) => { claimsShown[name] = value; redraw(); };
-  const words = [["", "any verdict"], ...Object.keys(WORDS).map((word) => [word, word])];
+  const words = [["", "any verdict"], ...[...Object.keys(WORDS), NOT_RUN].map((word) => [word, word])];
   const search = element("input", {
     type: "search", placeholder: "search claims", name: "claim-text", value: claimsShown.text,
     oninput: () => set("text")(search.value.toLowerCase()),
@@ -75,8 +76,10 @@ function verdictCounts(claims, link) {
     bar.append(element("span", { className: kind, style: `flex: ${n}` }));
     parts.push(`${n} ${n === 1 ? word : { holds: "hold", fails: "do not hold" }[kind] ?? word}`);
   }
-  const foreign = claims.filter((claim) => !(claim.verdict.word in WORDS)).length;
+  const notRun = claims.filter((claim) => claim.verdict.word === NOT_RUN).length;
+  const foreign = claims.filter((claim) => !(claim.verdict.word in WORDS)).length - notRun;
   if (foreign) parts.push(`${foreign} without runs of their configuration`);
+  if (notRun) parts.push(`${notRun} not run`);
   const text = `of ${claims.length} claims, ${parts.join(", ")}`;
   return element("div", { className: "counts" }, bar, element("span", {}, text), link);
 }
@@ -91,8 +94,9 @@ function claimRow(claim, experiment) {
     element("td", {}, drawnInterval(claim)),
     element("td", {},
       element("a", { href: experiment.readme, title: `README of ${experiment.name}` }, experiment.name),
-      element("div", {}, element("a", { href: "#plot", onclick: () => plotOf(experiment.table, claim.metric) },
-        "plot its metric"))));
+      experiment.table ? element("div", {},
+        element("a", { href: "#plot", onclick: () => plotOf(experiment.table, claim.metric) },
+          "plot its metric")) : null));
 }
 
 function claimDetails(claim, why) {

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from physlm.errors import InputError
 from physlm.record import RunRecord
 from physlm.report.experiment import (
+    EXPERIMENT,
     Experiment,
     experiment_folders,
     experiments_folder,
@@ -15,7 +16,7 @@ from physlm.report.experiment import (
 from physlm.report.page.curves import committed_points, curves, recorded_points
 from physlm.report.page.run_table import run_table
 from physlm.report.recorded_claims import decided_by_records
-from physlm.report.results import METRICS, Results
+from physlm.report.results import METRICS, Results, has_results
 from physlm.report.tables import require_records, tabulate
 
 
@@ -92,8 +93,8 @@ def content_of_experiments(folder: Path, page: Path) -> Content:
     from physlm.report.decisions import decided_experiments  # loads scipy
     from physlm.report.page.claim_table import metrics_of, papers
 
-    own = sorted(path.parent for path in folder.glob(f"*/{METRICS}"))
-    if not own:
+    own = sorted(path.parent for path in folder.glob(f"*/{EXPERIMENT}"))
+    if not any(map(has_results, own)):
         raise InputError(
             f"--experiments {folder}: no */{METRICS} in it; name the folder of the experiments "
             "there, and folders of runs before --experiments"
@@ -101,6 +102,8 @@ def content_of_experiments(folder: Path, page: Path) -> Content:
     decided = decided_experiments(own)
     tables = []
     for experiment in (one.experiment for one in decided):
+        if not has_results(folder / experiment.name):
+            continue
         results = Results.read(folder / experiment.name)
         first = metrics_of(experiment.claims)
         table = run_table(experiment.name, experiment.title, results, first=first).as_plain()

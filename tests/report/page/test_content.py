@@ -1,5 +1,6 @@
 """The data of a page equal the tables of results and the verdicts, in the documented order."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from physlm.report.claim_runs import judged
 from physlm.report.decisions import decided_experiments
 from physlm.report.experiment import experiment_folders, read_experiment
 from physlm.report.page.claim_table import metrics_of, papers
-from physlm.report.page.content import content_of_runs
+from physlm.report.page.content import content_of_experiments, content_of_runs
 from physlm.report.page.curves import committed_points, curves
 from physlm.report.page.run_table import run_table
 from physlm.report.results import Results
@@ -86,6 +87,22 @@ def test_an_experiment_has_its_figure_and_a_link_to_its_readme(shown):
     assert experiment["readme"] == "experiments/capacity/README.md"
     assert experiment["figure"] == (EXPERIMENTS / "capacity" / "figure.svg").read_text()
     assert (shown["name"], shown["arxiv"]) == ("Part 3.3", "2404.05405")
+
+
+def test_an_experiment_that_has_not_been_run_has_claims_without_table_and_figure(tmp_path):
+    experiments = tmp_path / "experiments"
+    shutil.copytree(EXPERIMENTS / "capacity_seeds", experiments / "capacity_seeds")
+    (experiments / "planned").mkdir()
+    text = (EXPERIMENTS / "capacity/experiment.yaml").read_text()
+    (experiments / "planned/experiment.yaml").write_text(text)
+    content = content_of_experiments(experiments, tmp_path / "page.html")
+    assert [table["name"] for table in content.tables] == ["capacity_seeds"]
+    (group,) = content.claims
+    ((planned, measured),) = (paper["experiments"] for paper in group["papers"])
+    assert (measured["table"], planned["table"]) == ("capacity_seeds", None)
+    assert (measured["figure"] is None, planned["figure"]) == (False, None)
+    assert {claim["verdict"]["word"] for claim in planned["claims"]} == {"not run"}
+    assert {claim["measured"] for claim in planned["claims"]} == {"-"}
 
 
 def test_varying_columns_come_first_and_configuration_before_metrics_and_facts():
