@@ -8,10 +8,22 @@ import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from physlm.errors import InputError
 from physlm.report.results import Results
+from physlm.report.summary import varying_science
 
 _TRAIN_PEOPLE, _HELD_OUT_PEOPLE = "train_people", "held_out_people"
 _BARS = ("recall", "QA, train people", "QA, held-out people", "chance")
+
+_COLUMNS = [f"data.augmentation.{name}" for name in ("n_paraphrases", "n_permutations", "order")]
+_TEXTS = {
+    "single": (1, 1, "fixed"),
+    "single_permute1": (1, 1, "random"),
+    "single_permute5": (1, 5, "random"),
+    "multi5": (5, 1, "fixed"),
+    "multi5_permute": (5, 1, "random"),
+    "redrawn": (0, 1, "random"),
+}
 
 
 class Arm(NamedTuple):
@@ -26,6 +38,23 @@ class Arm(NamedTuple):
     label: str
     stored: pl.Series
     qa: Results
+
+
+def augmentation_arms(results: Results) -> list[Arm]:
+    """The pretraining runs of each augmentation of the biographies, with those on questions.
+
+    Raises:
+        InputError: If the pretraining runs of an augmentation have more than one configuration.
+    """
+    return [_arm(results, name) for name in _TEXTS]
+
+
+def _arm(results: Results, name: str) -> Arm:
+    people = results.filter(experiment="people", **dict(zip(_COLUMNS, _TEXTS[name], strict=True)))
+    if mixed := varying_science(people.runs):
+        raise InputError(f"results have people of {name} with several {', '.join(mixed)}")
+    qa = results.filter(init_from=f"+experiment=people +augmentation={name}")
+    return Arm(name, people.values("recall/accuracy{split=train}"), qa)
 
 
 def draw_arms(arms: Sequence[Arm]) -> Figure:
