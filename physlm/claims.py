@@ -47,7 +47,7 @@ def _name_those_not_run(folders: Sequence[Path]) -> None:
         if not has_results(folder):
             tell(
                 f"note: {folder} has no results yet; python -m physlm.reproduce "
-                f"{folder.resolve().name} --output {folder} makes them"
+                f"{folder} --output {folder} makes them"
             )
 
 

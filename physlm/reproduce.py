@@ -323,7 +323,7 @@ def _require_all_kept(output: Path, folders: Sequence[Path], runs: Mapping[str, 
     if n_lost := len(published_ids(output) - runs.keys()):
         raise InputError(
             f"--output {output} would lose {n_lost} published runs; name another folder, or leave "
-            "out --only, --seeds and overrides"
+            "out --only, --seeds, --scale and overrides"
         )
 
 

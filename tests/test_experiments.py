@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from physlm.config.lineage import lineage
 from physlm.report.decisions import decided_experiments
 from physlm.report.experiment import read_experiment
 from physlm.report.ledger import BEGIN, END, all_claims, ledger
 from physlm.report.page.curves import committed_points
 from physlm.report.results import Results, has_results
 from physlm.run_directory import LOSS
+from physlm.science import science_of
 
 FOLDER = Path(__file__).parent.parent / "experiments"
 EXPERIMENTS = sorted(path.parent for path in FOLDER.glob("*/experiment.yaml"))
@@ -71,6 +73,26 @@ def test_results_are_of_the_runs_of_the_experiment(folder):
     assert "" not in {run.paper for run in own.values()}
 
 
+PLANNED = [path for path in EXPERIMENTS if path not in MEASURED]
+
+
+@pytest.mark.parametrize("folder", PLANNED, ids=lambda p: p.name)
+def test_claims_of_an_experiment_that_has_not_been_run_select_its_runs(folder):
+    """A misspelt selection would only be found after hours."""
+    experiment = read_experiment(folder)
+    assert runpy.run_path(str(folder / "figure.py"))
+    for claim in experiment.claims:
+        arms = [arm for arm, words in experiment.runs.items() if words in claim.arms]
+        runs = experiment.points(seeds=experiment.seeds[:1], arms=arms).values()
+        rows = [science_of(run.described()) | shown(run) for one in runs for run in lineage(one)]
+        for select in claim.selections:
+            assert any(row | select == row for row in rows), (claim.id, select)
+
+
+def shown(run):
+    return {"experiment": run.experiment, "init_from": run.init_from}
+
+
 CURVES = [folder for folder in MEASURED if (folder / "curve.csv").is_file()]
 
 
@@ -103,7 +125,7 @@ def test_the_figure_is_drawn_from_the_results(folder, tmp_path, monkeypatch):
 
 # Last, since the tests above have composed what it needs, folder by folder.
 def test_the_readmes_are_what_claims_and_results_give():
-    for one in decided_experiments(QUICK):
+    for one in decided_experiments([*QUICK, *PLANNED]):
         text = (FOLDER / one.experiment.name / "README.md").read_text()
         assert text.endswith(f"{BEGIN}\n\n{all_claims(one)}\n{END}\n"), one.experiment.name
 

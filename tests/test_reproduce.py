@@ -346,13 +346,18 @@ def test_every_committed_experiment_is_reproduced_from_all_tables(tiny, capsys):
             ["tiny", "--output", "tiny", "--scale", "gpu"],
             "leave out --only, --seeds, --scale and overrides, or name another folder",
         ),
+        (
+            ["capacity_seeds", "--reuse", "PUBLISHED", "--output", "PUBLISHED", "--scale", "gpu"],
+            "would lose 100 published runs; name another folder, or leave out --only, --seeds, --",
+        ),
         (["tiny", "--reuse", "none"], "none is not a folder; name one of published results"),
         (["tiny", "--reuse", "tiny"], "tiny has no runs.csv; name a folder of published results"),
         ([], "the following arguments are required: experiment"),
     ],
 )
 def test_what_cannot_be_is_one_line_before_anything_is_run(tiny, words, message, capsys):
-    assert main(words) == 2
+    published = str(FOLDER / "capacity_seeds")
+    assert main([published if word == "PUBLISHED" else word for word in words]) == 2
     printed = capsys.readouterr()
     assert printed.out == ""
     (line,) = printed.err.splitlines()

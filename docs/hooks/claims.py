@@ -13,7 +13,7 @@ _ROW = re.compile(r"^\| `([\w.-]+)`: .+? \| .+? \| (.+?) \| .+? \| (\*\*.+?\*\*)
 
 
 def navigation() -> list[Any]:
-    """The experiments with results, by paper."""
+    """The experiments, by paper."""
     return [
         {paper: [{one.title: f"experiments/{one.name}/README.md"} for one in group]}
         for paper, group in groupby(experiments(), key=lambda one: one.source.paper)
@@ -27,7 +27,7 @@ def with_tables(markdown: str) -> str:
 
 @cache
 def experiments() -> tuple[Experiment, ...]:
-    """The experiments that have results, by paper and name."""
+    """The experiments, by paper and name."""
     folders = [path.parent for path in experiments_folder().glob("*/README.md")]
     found = [read_experiment(folder) for folder in folders]
     return tuple(sorted(found, key=lambda one: (one.source.paper, one.name)))
@@ -36,7 +36,7 @@ def experiments() -> tuple[Experiment, ...]:
 def _tables(paper: str) -> str:
     """One table for each experiment of a paper."""
     found = [one for one in experiments() if one.source.paper == paper]
-    return "\n".join(map(_table, found)) or "No experiment of this paper has results yet.\n"
+    return "\n".join(map(_table, found)) or "There is no experiment of this paper yet.\n"
 
 
 def _table(one: Experiment) -> str:

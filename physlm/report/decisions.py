@@ -7,13 +7,11 @@ from pathlib import Path
 from physlm.errors import InputError
 from physlm.report.claim import Claim
 from physlm.report.claim_runs import judged
-from physlm.report.experiment import read_experiment
+from physlm.report.experiment import Experiment, read_experiment
 from physlm.report.ledger import DecidedExperiment
 from physlm.report.results import Results, has_results
 from physlm.report.summary import mixed_code
 from physlm.report.verdict import FOREIGN, NOT_RUN, Verdict, selected
-
-_NOT_RUN = Verdict(None, None, None, 0, NOT_RUN)
 
 
 def decided_experiments(folders: Sequence[Path]) -> list[DecidedExperiment]:
@@ -29,7 +27,7 @@ def decided_experiments(folders: Sequence[Path]) -> list[DecidedExperiment]:
     for folder in folders:
         experiment = read_experiment(folder)
         if not has_results(folder):
-            found.append(DecidedExperiment(experiment, (_NOT_RUN,) * len(experiment.claims), ""))
+            found.append(_unmeasured(experiment, rules))
             continue
         results = Results.read(folder)
         verdicts = []
@@ -37,9 +35,19 @@ def decided_experiments(folders: Sequence[Path]) -> list[DecidedExperiment]:
             verdict, own = judged(claim, results)
             verdicts.append(verdict)
             if verdict.word != FOREIGN:
-                _require_new(_resolved(claim, own), f"{folder.name}/{claim.id}", rules)
+                sides = [tuple(sorted(selected(claim, s, own)["run_id"])) for s in claim.selections]
+                _require_new(_resolved(claim, sides), f"{folder.name}/{claim.id}", rules)
         found.append(DecidedExperiment(experiment, tuple(verdicts), mixed_code(results.runs)))
     return found
+
+
+def _unmeasured(experiment: Experiment, rules: dict[Hashable, str]) -> DecidedExperiment:
+    """An experiment without results, whose claims have different rules or selections."""
+    verdict = Verdict(None, None, None, 0, NOT_RUN)
+    for claim in experiment.claims:
+        sides = [(claim.arms, *map(repr, sorted(s.items()))) for s in claim.selections]
+        _require_new(_resolved(claim, sides), f"{experiment.name}/{claim.id}", rules)
+    return DecidedExperiment(experiment, (verdict,) * len(experiment.claims), "")
 
 
 def _require_new(rule: Hashable, name: str, rules: dict[Hashable, str]) -> None:
@@ -51,12 +59,11 @@ def _require_new(rule: Hashable, name: str, rules: dict[Hashable, str]) -> None:
     rules[rule] = name
 
 
-def _resolved(claim: Claim, own: Results) -> Hashable:
-    """The rule with the ids of the selected runs, equal for two claims that are the same.
+def _resolved(claim: Claim, sides: list[tuple[Hashable, ...]]) -> Hashable:
+    """The rule with what identifies the runs of each side, equal for two claims that are the same.
 
     A comparison of two groups equals the reverse comparison with reversed bounds.
     """
-    sides = [tuple(sorted(selected(claim, s, own)["run_id"])) for s in claim.selections]
     least, most = (claim.expect.get(bound) for bound in ("at_least", "at_most"))
     if claim.compared_to is not None and claim.times == 1 and sides[0] > sides[1]:
         sides.reverse()

@@ -17,7 +17,7 @@ from physlm.report.experiment import Experiment
 from physlm.report.ledger import bound, measured
 from physlm.report.predicted import PREDICTIONS
 from physlm.report.published import CURVES, Published
-from physlm.report.results import METRICS, RUNS, Results
+from physlm.report.results import METRICS, RUNS, Results, has_results
 from physlm.report.summary import mixed_code, summarise, varying_science
 from physlm.report.tables import tabulate, tabulate_curves, varying, write_table
 from physlm.report.verdict import has_runs
@@ -99,7 +99,7 @@ def verdicts(experiment: Experiment, folder: Path, results: Results, scale: str)
     table = Table(title=f"{experiment.title} (scale {scale})", title_justify="left")
     for heading in ("claim", "paper", "committed", "here", "bound", "verdict"):
         table.add_column(heading)
-    before = Results.read(folder) if (folder / METRICS).is_file() else None
+    before = Results.read(folder) if has_results(folder) else None
     for claim in experiment.claims:
         committed = "-" if before is None else _decided(claim, before)[0]
         here, word = _decided(replace(claim, scale=scale), results)

@@ -170,9 +170,18 @@ def test_claims_without_results_are_listed_with_the_command_that_runs_them(tmp_p
     write_experiment(planned, [CLAIM | {"id": "four", "statement": "About 4 bits"}])
     assert main([str(planned), str(tmp_path)]) == 0
     printed = capsys.readouterr()
-    assert "planned has no results yet; python -m physlm.reproduce planned --out" in printed.err
+    assert f"planned has no results yet; python -m physlm.reproduce {planned} --out" in printed.err
     assert "| About 2 bits | 2 | 1.950 ± 0.029 (n = 3) | laptop | **holds** |" in printed.out
     assert "| About 4 bits | 2 | - | laptop | **not run** |" in printed.out
+
+
+def test_two_claims_of_one_rule_and_selection_are_refused_before_they_are_run(tmp_path):
+    claims = [CLAIM | {"id": "one"}, CLAIM | {"id": "two", "times": 1.0}]
+    write_experiment(tmp_path, claims)
+    with pytest.raises(InputError, match="/two has the same rule and runs as .*/one"):
+        decided_experiments([tmp_path])
+    write_experiment(tmp_path, [claims[0], claims[1] | {"select": {}}])
+    assert len(decided_experiments([tmp_path])) == 1
 
 
 @pytest.mark.parametrize("name", ["runs.csv", "metrics.csv"])

@@ -5,9 +5,9 @@ import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from physlm.report.figures.extraction import AUGMENTATIONS
 from physlm.report.results import Results
 
-_TEXTS = ("single", "single_permute1", "single_permute5", "multi5", "multi5_permute", "redrawn")
 _ATTRIBUTES = ("birth_city", "university", "major", "employer", "company_city")
 _N_PLACES = 6
 _HELD_OUT = "qa/exact_match{split=held_out_people}"
@@ -22,7 +22,9 @@ def draw_probes_of_augmentations(results: Results) -> Figure:
         results: Results of ``attribute_probing`` and ``extraction``.
     """
     texts = [
-        text for text in _TEXTS if len(_of_augmentation(results, text, "attribute_probing").runs)
+        text
+        for text in AUGMENTATIONS
+        if len(_of_augmentation(results, text, "attribute_probing").runs)
     ]
     figure = Figure(figsize=(12, 4.6), layout="constrained")
     left, right = figure.subfigures(1, 2, width_ratios=(2, 1))

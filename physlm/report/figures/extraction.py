@@ -16,7 +16,8 @@ _TRAIN_PEOPLE, _HELD_OUT_PEOPLE = "train_people", "held_out_people"
 _BARS = ("recall", "QA, train people", "QA, held-out people", "chance")
 
 _COLUMNS = [f"data.augmentation.{name}" for name in ("n_paraphrases", "n_permutations", "order")]
-_TEXTS = {
+# The arms of the ladder, with the values of these columns.
+AUGMENTATIONS = {
     "single": (1, 1, "fixed"),
     "single_permute1": (1, 1, "random"),
     "single_permute5": (1, 5, "random"),
@@ -40,17 +41,22 @@ class Arm(NamedTuple):
     qa: Results
 
 
-def augmentation_arms(results: Results) -> list[Arm]:
-    """The pretraining runs of each augmentation of the biographies, with those on questions.
+def draw_augmentations(results: Results) -> Figure:
+    """The bars of each augmentation of the biographies.
+
+    Args:
+        results: Results of ``people`` and ``extraction`` with every augmentation.
 
     Raises:
         InputError: If the pretraining runs of an augmentation have more than one configuration.
     """
-    return [_arm(results, name) for name in _TEXTS]
+    return draw_arms([_arm(results, name) for name in AUGMENTATIONS])
 
 
 def _arm(results: Results, name: str) -> Arm:
-    people = results.filter(experiment="people", **dict(zip(_COLUMNS, _TEXTS[name], strict=True)))
+    people = results.filter(
+        experiment="people", **dict(zip(_COLUMNS, AUGMENTATIONS[name], strict=True))
+    )
     if mixed := varying_science(people.runs):
         raise InputError(f"results have people of {name} with several {', '.join(mixed)}")
     qa = results.filter(init_from=f"+experiment=people +augmentation={name}")

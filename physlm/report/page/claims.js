@@ -79,7 +79,7 @@ function verdictCounts(claims, link) {
   const notRun = claims.filter((claim) => claim.verdict.word === NOT_RUN).length;
   const foreign = claims.filter((claim) => !(claim.verdict.word in WORDS)).length - notRun;
   if (foreign) parts.push(`${foreign} without runs of their configuration`);
-  if (notRun) parts.push(`${notRun} not run`);
+  if (notRun) parts.push(`${notRun} ${notRun === 1 ? "has" : "have"} not been run`);
   const text = `of ${claims.length} claims, ${parts.join(", ")}`;
   return element("div", { className: "counts" }, bar, element("span", {}, text), link);
 }

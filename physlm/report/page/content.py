@@ -93,7 +93,10 @@ def content_of_experiments(folder: Path, page: Path) -> Content:
     from physlm.report.decisions import decided_experiments  # loads scipy
     from physlm.report.page.claim_table import metrics_of, papers
 
-    own = sorted(path.parent for path in folder.glob(f"*/{EXPERIMENT}"))
+    # Tables without experiment.yaml are not passed over: reading them names the missing file.
+    own = sorted(
+        {path.parent for name in (EXPERIMENT, METRICS) for path in folder.glob(f"*/{name}")}
+    )
     if not any(map(has_results, own)):
         raise InputError(
             f"--experiments {folder}: no */{METRICS} in it; name the folder of the experiments "

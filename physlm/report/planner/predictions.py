@@ -16,7 +16,7 @@ from physlm.report.predicted import Prediction, write_predictions
 
 
 def predict_experiment(folder: Path, law: Law) -> Path:
-    """Write a prediction for every laptop run of an experiment into its folder; returns the file.
+    """Write a prediction for every run of an experiment into its folder; returns the file.
 
     The prediction is in bits of names and values per parameter.
 

@@ -3,7 +3,8 @@
 import polars as pl
 import pytest
 
-from physlm.report.figures.extraction import Arm, draw_arms
+from physlm.errors import InputError
+from physlm.report.figures.extraction import AUGMENTATIONS, Arm, draw_arms, draw_augmentations
 from physlm.report.results import Results
 
 
@@ -22,6 +23,31 @@ def qa(others: list[float], cities: list[float]) -> Results:
         for i, value in enumerate(own)
     ]
     return Results.of(pl.DataFrame({"run_id": ["0", "1"]}), rows)
+
+
+def test_arms_of_the_ladder_are_found_by_their_texts_and_have_one_configuration():
+    rows, metrics = [], []
+    for i, (name, values) in enumerate(AUGMENTATIONS.items()):
+        columns = dict(zip(("n_paraphrases", "n_permutations", "order"), values, strict=True))
+        people = {"experiment": "people", "model.n_layers": 4, "init_from": None}
+        people |= {f"data.augmentation.{key}": value for key, value in columns.items()}
+        start = f"+experiment=people +augmentation={name}"
+        rows += [{"run_id": f"p{i}"} | people]
+        rows += [dict.fromkeys(people) | {"run_id": f"q{i}", "init_from": start}]
+        metrics += [(f"p{i}", "recall/accuracy", "split=train", i / 10)]
+        for split in ("train_people", "held_out_people"):
+            dims = (f"split={split}", f"attribute=city,split={split}")
+            metrics += [(f"q{i}", "qa/exact_match", own, i / 20) for own in dims]
+            metrics += [(f"q{i}", "qa/chance", f"split={split}", 0.0)]
+    table = [dict(zip(("run_id", "metric", "dims", "value"), row, strict=True)) for row in metrics]
+    results = Results.of(pl.DataFrame(rows, infer_schema_length=None), table)
+    heights = [patch.get_height() for patch in draw_augmentations(results).axes[0].patches]
+    assert heights[::4] == pytest.approx([i / 10 for i in range(6)])
+    assert heights[2::4] == pytest.approx([i / 20 for i in range(6)])
+    deeper = rows[0] | {"run_id": "deeper", "model.n_layers": 6}
+    mixed = Results.of(pl.DataFrame([*rows, deeper], infer_schema_length=None), table)
+    with pytest.raises(InputError, match="people of single with several model.n_layers"):
+        draw_augmentations(mixed)
 
 
 def test_bars_are_means_of_an_arm_with_attributes_of_held_out_people():

@@ -1,13 +1,16 @@
 """The page in a real browser."""
 
 import re
+import shutil
 
 import pytest
 
 from physlm.measurement import Metric
 from physlm.page import main
+from physlm.report.experiment import read_experiment
 from tests.report.page.chromium import browser, needs_chromium, opened
 from tests.report.page.runs import write_run
+from tests.test_experiments import FOLDER, MEASURED
 
 pytestmark = needs_chromium
 
@@ -221,11 +224,29 @@ def lines(view):
     return view.locator(".chart svg.marks [aria-roledescription='line mark']").all()
 
 
+def test_claims_that_have_not_been_run_are_counted_filtered_and_have_no_plot(chromium, tmp_path):
+    experiments = tmp_path / "experiments"
+    shutil.copytree(FOLDER / "capacity_seeds", experiments / "capacity_seeds")
+    (experiments / "planned").mkdir()
+    shutil.copy(FOLDER / "capacity/experiment.yaml", experiments / "planned")
+    page = tmp_path / "page.html"
+    assert main(["--experiments", str(experiments), "--output", str(page)]) == 0
+    with opened(chromium, page, "claims") as view:
+        n = len(read_experiment(FOLDER / "capacity").claims)
+        assert f"{n} have not been run" in view.locator(".counts").inner_text()
+        view.locator("select[name=claim-which]").select_option("all")
+        view.locator("select[name=claim-word]").select_option("not run")
+        assert view.locator("tr[data-claim]").count() == n
+        assert view.locator("tr[data-claim]").get_by_text("plot its metric").count() == 0
+        view.locator("select[name=claim-word]").select_option("")
+        assert view.get_by_text("plot its metric").count() >= 1
+
+
 @pytest.mark.slow
 def test_the_committed_results_show_claims_figures_and_curves(chromium, tmp_path):
     page = tmp_path / "page.html"
     assert main(["--experiments", "--output", str(page)]) == 0
-    assert page.stat().st_size < 6e6
+    assert page.stat().st_size < 12e6  # half of it are figures
     with opened(chromium, page, "claims") as view:
         n_headlines = view.locator(".claims tbody tr").count()
         view.locator("select[name=claim-which]").select_option("all")
@@ -247,4 +268,4 @@ def test_the_committed_results_show_claims_figures_and_curves(chromium, tmp_path
         view.get_by_role("link", name="curves").click()
         assert len(lines(view)) == 15
         view.get_by_role("link", name="figures").click()
-        assert view.locator("figure img").count() == 25
+        assert view.locator("figure img").count() == len(MEASURED)
