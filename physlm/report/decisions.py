@@ -3,6 +3,7 @@
 import math
 from collections.abc import Hashable, Sequence
 from pathlib import Path
+from typing import Any
 
 from physlm.errors import InputError
 from physlm.report.claim import Claim
@@ -59,14 +60,14 @@ def _require_new(rule: Hashable, name: str, rules: dict[Hashable, str]) -> None:
     rules[rule] = name
 
 
-def _resolved(claim: Claim, sides: list[tuple[Hashable, ...]]) -> Hashable:
+def _resolved(claim: Claim, sides: Sequence[tuple[Any, ...]]) -> Hashable:
     """The rule with what identifies the runs of each side, equal for two claims that are the same.
 
     A comparison of two groups equals the reverse comparison with reversed bounds.
     """
     least, most = (claim.expect.get(bound) for bound in ("at_least", "at_most"))
     if claim.compared_to is not None and claim.times == 1 and sides[0] > sides[1]:
-        sides.reverse()
+        sides = sides[::-1]
         least, most = (_reversed(bound, claim.by) for bound in (most, least))
     follows = claim.follows or {}
     by = None if claim.compared_to is None else claim.by

@@ -27,7 +27,7 @@ def draw_probes_of_augmentations(results: Results) -> Figure:
         if len(_of_augmentation(results, text, "attribute_probing").runs)
     ]
     figure = Figure(figsize=(12, 4.6), layout="constrained")
-    left, right = figure.subfigures(1, 2, width_ratios=(2, 1))
+    left, right = figure.subfigures(1, 2, squeeze=False, width_ratios=(2, 1))[0]
     places = left.subplots(2, (len(texts) + 1) // 2, sharex=True, sharey=True)
     for axes, text in zip(places.flat, texts, strict=False):
         _draw_places(axes, _of_augmentation(results, text, "attribute_probing"), text)
