@@ -15,6 +15,8 @@ from physlm.report.summary import varying_science
 _TRAIN_PEOPLE, _HELD_OUT_PEOPLE = "train_people", "held_out_people"
 _BARS = ("recall", "QA, train people", "QA, held-out people", "chance")
 
+_STORED = "recall/accuracy{split=train}"
+_IS_ALONE = pl.col("data.n_minority") == 0
 _COLUMNS = [f"data.augmentation.{name}" for name in ("n_paraphrases", "n_permutations", "order")]
 # The arms of the ladder, with the values of these columns.
 AUGMENTATIONS = {
@@ -60,7 +62,41 @@ def _arm(results: Results, name: str) -> Arm:
     if mixed := varying_science(people.runs):
         raise InputError(f"results have people of {name} with several {', '.join(mixed)}")
     qa = results.filter(init_from=f"+experiment=people +augmentation={name}")
-    return Arm(name, people.values("recall/accuracy{split=train}"), qa)
+    return Arm(name, people.values(_STORED), qa)
+
+
+def draw_celebrities(results: Results) -> Figure:
+    """The bars of a minority alone and beside celebrities.
+
+    Args:
+        results: Results of ``people``, ``extraction`` and ``celebrity``.
+    """
+    people = results.filter(experiment="people")
+    alone, beside = people.filter(_IS_ALONE), people.filter(~_IS_ALONE)
+    return draw_arms(
+        [
+            Arm("alone", alone.values(_STORED), results.filter(experiment="extraction")),
+            Arm(
+                "beside_celebrities", beside.values(_STORED), results.filter(experiment="celebrity")
+            ),
+        ]
+    )
+
+
+def draw_mixed_training(results: Results) -> Figure:
+    """The bars of QA finetuning after pretraining, and of mixed training.
+
+    Args:
+        results: Results of ``people``, ``extraction`` and ``mixed_training``.
+    """
+    people = results.filter(experiment="people")
+    mixed = results.filter(experiment="mixed_training")
+    return draw_arms(
+        [
+            Arm("QA_finetuning", people.values(_STORED), results.filter(experiment="extraction")),
+            Arm("mixed_training", mixed.values(_STORED), mixed),
+        ]
+    )
 
 
 def draw_arms(arms: Sequence[Arm]) -> Figure:
