@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from physlm.atomic import write_text
+from physlm.config.scale import Scale
 from physlm.errors import InputError
 from physlm.report.claim import Claim
 from physlm.report.experiment import EXPERIMENT, Experiment
@@ -70,7 +71,10 @@ def ledger(experiments: Iterable[DecidedExperiment], *, headlines_only: bool) ->
 
 
 def in_order(experiments: Iterable[DecidedExperiment]) -> list[DecidedExperiment]:
-    """The experiments by paper and by the first result that each is about."""
+    """The experiments by paper and by the first result that each is about.
+
+    Of one result, measured experiments come first, and larger scales before smaller ones.
+    """
     return sorted(experiments, key=_place)
 
 
@@ -167,11 +171,17 @@ def _parts(path: Path) -> tuple[str, str, str]:
     return found[1], found[2], found[3]
 
 
-def _place(decided: DecidedExperiment) -> tuple[str, int, str]:
-    """Sort key: the paper, the first result that the experiment is about, and its name."""
-    source = decided.experiment.source
-    number = re.search(r"\d+", source.result)
-    return source.paper, int(number[0]) if number else 0, decided.experiment.name
+def _place(decided: DecidedExperiment) -> tuple[str, int, bool, int, str]:
+    """Sort key: the paper, the first result, whether it has not been run, the scale, the name."""
+    experiment = decided.experiment
+    number = re.search(r"\d+", experiment.source.result)
+    return (
+        experiment.source.paper,
+        int(number[0]) if number else 0,
+        all(verdict.word == NOT_RUN for verdict in decided.verdicts),
+        -list(Scale).index(Scale(experiment.scale)),
+        experiment.name,
+    )
 
 
 def _section(paper: str, experiments: Sequence[DecidedExperiment], *, headlines_only: bool) -> str:

@@ -13,7 +13,15 @@ from scipy import stats
 from physlm.claims import main
 from physlm.errors import InputError
 from physlm.report.experiment import Source, read_experiment
-from physlm.report.ledger import BEGIN, END, DecidedExperiment, all_claims, ledger, write_section
+from physlm.report.ledger import (
+    BEGIN,
+    END,
+    DecidedExperiment,
+    all_claims,
+    in_order,
+    ledger,
+    write_section,
+)
 from physlm.report.results import has_results
 from physlm.report.verdict import NOT_RUN, Verdict
 
@@ -40,14 +48,16 @@ def tables(text):
     return found
 
 
-def of(name, *verdicts, paper="Part 3.3", result="result 1", mixed=""):
+def of(name, *verdicts, paper="Part 3.3", result="result 1", mixed="", scale="laptop"):
     """An experiment with as many claims, of which the first is a headline."""
     ledgers = replace(EXPERIMENTS[0].claims[0], compared_to=None, times=1.0, paired=False)
     claims = tuple(
         replace(ledgers, id=f"{name}-{i}", statement=f"{name} {i}", headline=i == 0)
         for i, _ in enumerate(verdicts)
     )
-    one = replace(EXPERIMENTS[0], name=name, source=Source(paper, result), claims=claims)
+    one = replace(
+        EXPERIMENTS[0], name=name, source=Source(paper, result), claims=claims, scale=scale
+    )
     return DecidedExperiment(one, verdicts, mixed)
 
 
@@ -91,6 +101,16 @@ def test_papers_and_their_results_come_in_order():
     first, second = tables(text)
     assert [row[0].content for row in first[1:]] == ["first 0"]
     assert [row[0].content for row in second[1:]] == ["sooner 0", "later 0"]
+
+
+def test_of_one_result_measured_experiments_and_larger_scales_come_first():
+    experiments = [
+        of("a", PLANNED, scale="paper"),
+        of("b", HOLDS),
+        of("c", HOLDS, scale="gpu"),
+        of("d", HOLDS, scale="workstation"),
+    ]
+    assert [one.experiment.name for one in in_order(experiments)] == ["c", "d", "b", "a"]
 
 
 def test_all_claims_of_a_paper_are_counted_and_only_headlines_shown():
