@@ -13,12 +13,6 @@ from physlm.measurement import dims_text, metric_text, parse_dims, parse_metric
 
 RUNS, METRICS = "runs.csv", "metrics.csv"
 
-
-def has_results(folder: Path) -> bool:
-    """Whether a folder has results; one table without the other is an error when they are read."""
-    return any((folder / name).exists() for name in (RUNS, METRICS))
-
-
 _METRIC_COLUMNS = {
     "run_id": pl.String,
     "metric": pl.String,
@@ -29,6 +23,11 @@ _METRIC_COLUMNS = {
 }
 # Texts that may look like numbers.
 _TEXTS = {"run_id": pl.String, "git_revision": pl.String, "corpus.fingerprint": pl.String}
+
+
+def has_results(folder: Path) -> bool:
+    """Whether a folder has results; one table without the other is an error when they are read."""
+    return any((folder / name).exists() for name in (RUNS, METRICS))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

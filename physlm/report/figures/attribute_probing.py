@@ -1,7 +1,6 @@
 """P-probing along a biography and Q-probing after the name, by augmentation: figures 5 and 7."""
 
 import numpy as np
-import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -39,7 +38,7 @@ def draw_probes_of_augmentations(results: Results) -> Figure:
 def _of_augmentation(results: Results, text: str, name: str) -> Results:
     """The runs of an experiment that start from pretraining with one augmentation."""
     start = f"+experiment=people +augmentation={text}"
-    return results.filter((pl.col("experiment") == name) & (pl.col("init_from") == start))
+    return results.filter(experiment=name, init_from=start)
 
 
 def _draw_places(axes: Axes, probes: Results, text: str) -> None:
