@@ -1,7 +1,13 @@
 // Elements of the page and the text of values. Values become text nodes, never HTML: a record may
 // hold any text.
 
-const content = JSON.parse(document.getElementById("content").textContent);
+const content = JSON.parse(await decompressed(document.getElementById("content").textContent));
+
+function decompressed(base64) {
+  const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return new Response(stream).text();
+}
 
 function element(tag, properties = {}, ...children) {
   const made = document.createElement(tag);

@@ -1,6 +1,7 @@
 """Self-contained HTML files: content, scripts, style, and a policy that allows nothing else."""
 
 import base64
+import gzip
 import hashlib
 import html
 import json
@@ -40,7 +41,7 @@ def html_file(
         "policy": html.escape(policy),
         "title": html.escape(content["title"]),
         "style": _joined([_HERE / "base.css", *styles]),
-        "content": _as_json(content),
+        "content": _compressed(content),
         "scripts": "\n".join(f"<script{kind}>{code}</script>" for kind, code in elements),
     }
     return Template((_HERE / "page.html").read_text(encoding="utf-8")).substitute(parts)
@@ -50,10 +51,10 @@ def _joined(files: Sequence[Path]) -> str:
     return "\n".join(file.read_text(encoding="utf-8") for file in files)
 
 
-def _as_json(content: Mapping[str, Any]) -> str:
-    """JSON without ``<``, so that no text in it can end the script element around it."""
+def _compressed(content: Mapping[str, Any]) -> str:
+    """JSON in gzip and base64: a tenth of its size, and no text in it can end its element."""
     text = json.dumps(content, allow_nan=False, separators=(",", ":"))
-    return text.replace("<", r"\u003c")
+    return base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
 
 
 def _script_text(script: str) -> str:

@@ -1,6 +1,5 @@
 """Questions on the command line, answered by the hybrid system of a small run."""
 
-import json
 import re
 
 import pytest
@@ -10,6 +9,7 @@ from physlm.explore import main
 from physlm.pipeline import execute
 from physlm.preparation import corpus_of
 from physlm.run_directory import RunDirectory
+from tests.report.page.embedded import content
 
 register()
 SMALL = ("model.n_layers=1", "model.d_model=16", "model.n_heads=1", "optim.warmup_steps=1")
@@ -59,18 +59,13 @@ def test_runs_without_questions_are_refused(run, capsys):
 def test_a_quiz_has_the_answers_of_all_methods_and_the_texts_to_study(run, tmp_path, capsys):
     assert main([str(run.run_dir), "--quiz", "2", "--output", str(tmp_path)]) == 0
     assert f"quiz: {tmp_path / 'quiz.html'}" in capsys.readouterr().out
-    (found,) = re.findall(
-        r'<script type="application/json" id="content">(.*?)</script>',
-        (tmp_path / "quiz.html").read_text(),
-        re.DOTALL,
-    )
-    content = json.loads(found)
-    assert len(content["items"]) == 4
-    assert len(content["columns"]) == 5
-    inverse = [item for item in content["items"] if item["task"] == "full name from all"]
+    quiz = content(tmp_path / "quiz.html")
+    assert len(quiz["items"]) == 4
+    assert len(quiz["columns"]) == 5
+    inverse = [item for item in quiz["items"] if item["task"] == "full name from all"]
     for item in inverse:
         (name,) = item["accepted"]
-        assert any(name in text for text in content["texts"])
+        assert any(name in text for text in quiz["texts"])
         assert [name, True] in item["answers"]
     assert main([str(run.run_dir), "--quiz", "0"]) == 2
     assert "give at least 1 question" in capsys.readouterr().err

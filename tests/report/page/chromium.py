@@ -39,6 +39,7 @@ def opened(started, path, view):
     page.on("dialog", lambda dialog: wrong.append(f"dialog: {dialog.message}"))
     page.on("request", lambda made: wrong.append(made.url) if _leaves(made.url) else None)
     page.goto(f"{path.resolve().as_uri()}#{view}")
+    page.locator("main > *").first.wait_for(state="attached")  # the content is decompressed
     yield page
     context.close()
     assert not wrong, wrong

@@ -1,6 +1,5 @@
 """The command: size and time of a page, hostile texts, and bad input."""
 
-import json
 import re
 import time
 
@@ -9,15 +8,8 @@ import pytest
 from physlm.measurement import Metric
 from physlm.page import main
 from physlm.report.page.document import charts
+from tests.report.page.embedded import content
 from tests.report.page.runs import write_run
-
-
-def content(path):
-    """The content of a page, as the browser reads it."""
-    (text,) = re.findall(
-        r'<script type="application/json" id="content">(.*?)</script>', path.read_text()
-    )
-    return json.loads(text)
 
 
 # A quarter of a page is the script that draws, and some of the time that of imports.
