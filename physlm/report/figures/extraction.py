@@ -28,6 +28,9 @@ AUGMENTATIONS = {
     "redrawn": (0, 1, "random"),
 }
 
+# Arms beside a minority, with the augmentation of the celebrities.
+_CELEBRITIES = {"beside_single_texts": "single_permute1", "beside_celebrities": "multi5_permute"}
+
 
 class Arm(NamedTuple):
     """Runs of one augmentation.
@@ -66,21 +69,23 @@ def _arm(results: Results, name: str) -> Arm:
 
 
 def draw_celebrities(results: Results) -> Figure:
-    """The bars of a minority alone and beside celebrities.
+    """The bars of a minority alone and beside celebrities, whose texts may have controls.
 
     Args:
         results: Results of ``people``, ``extraction`` and ``celebrity``.
     """
     people = results.filter(experiment="people")
     alone, beside = people.filter(_IS_ALONE), people.filter(~_IS_ALONE)
-    return draw_arms(
-        [
-            Arm("alone", alone.values(_STORED), results.filter(experiment="extraction")),
-            Arm(
-                "beside_celebrities", beside.values(_STORED), results.filter(experiment="celebrity")
-            ),
-        ]
-    )
+    arms = [Arm("alone", alone.values(_STORED), results.filter(experiment="extraction"))]
+    for label, augmentation in _CELEBRITIES.items():
+        starts_there = pl.col("init_from").str.contains(
+            f"+augmentation={augmentation} ", literal=True
+        )
+        asked = results.filter(starts_there, experiment="celebrity")
+        if asked.runs.height:
+            stored = beside.filter(pl.col(_COLUMNS[0]) == AUGMENTATIONS[augmentation][0])
+            arms.append(Arm(label, stored.values(_STORED), asked))
+    return draw_arms(arms)
 
 
 def draw_mixed_training(results: Results) -> Figure:

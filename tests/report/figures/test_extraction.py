@@ -4,7 +4,13 @@ import polars as pl
 import pytest
 
 from physlm.errors import InputError
-from physlm.report.figures.extraction import AUGMENTATIONS, Arm, draw_arms, draw_augmentations
+from physlm.report.figures.extraction import (
+    AUGMENTATIONS,
+    Arm,
+    draw_arms,
+    draw_augmentations,
+    draw_celebrities,
+)
 from physlm.report.results import Results
 
 
@@ -48,6 +54,36 @@ def test_arms_of_the_ladder_are_found_by_their_texts_and_have_one_configuration(
     mixed = Results.of(pl.DataFrame([*rows, deeper], infer_schema_length=None), table)
     with pytest.raises(InputError, match="people of single with several model.n_layers"):
         draw_augmentations(mixed)
+
+
+def test_a_minority_is_drawn_alone_and_beside_celebrities_with_one_text_or_several():
+    start = "+experiment=people +augmentation={} data.n_minority=9"
+    minority, texts = "data.n_minority", "data.augmentation.n_paraphrases"
+    runs = [
+        {"experiment": "people", minority: 9, texts: 5},
+        {"experiment": "people", minority: 9, texts: 1},
+        {"experiment": "people", minority: 0, texts: 1},
+        {"experiment": "celebrity", "init_from": start.format("multi5_permute")},
+        {"experiment": "celebrity", "init_from": start.format("single_permute1")},
+        {
+            "experiment": "extraction",
+            "init_from": "+experiment=people +augmentation=single_permute1",
+        },
+    ]
+    table = pl.DataFrame([{"run_id": str(i)} | run for i, run in enumerate(runs)])
+    rows = [("recall/accuracy", "split=train", run_id) for run_id in "012"]
+    rows += [("qa/chance", "split=held_out_people", run_id) for run_id in "345"]
+    for split in ("split=train_people", "split=held_out_people"):
+        rows += [("qa/exact_match", split, run_id) for run_id in "345"]
+        rows += [("qa/exact_match", f"attribute=city,{split}", run_id) for run_id in "345"]
+    named = [dict(zip(("metric", "dims", "run_id"), row, strict=True)) for row in rows]
+    results = Results.of(table, [row | {"value": int(row["run_id"]) / 10} for row in named])
+    totals, _ = draw_celebrities(results).axes
+    labels = [text.get_text() for text in totals.get_xticklabels()]
+    assert labels == ["alone", "beside\nsingle\ntexts", "beside\ncelebrities"]
+    heights = [patch.get_height() for patch in totals.patches]
+    assert heights[::4] == pytest.approx([0.2, 0.1, 0.0])
+    assert heights[2::4] == pytest.approx([0.5, 0.4, 0.3])
 
 
 def test_bars_are_means_of_an_arm_with_attributes_of_held_out_people():
