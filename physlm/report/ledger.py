@@ -14,7 +14,7 @@ from physlm.errors import InputError
 from physlm.report.claim import Claim
 from physlm.report.experiment import EXPERIMENT, Experiment
 from physlm.report.tables import markdown_rows
-from physlm.report.verdict import FOREIGN, NOT_RUN, WORDS, Verdict
+from physlm.report.verdict import FOREIGN, MOST_RUNS, NOT_RUN, WORDS, Verdict
 
 BEGIN = "<!-- claims: written by `make figures`, from here -->"
 END = "<!-- claims: to here -->"
@@ -86,7 +86,8 @@ def all_claims(decided: DecidedExperiment) -> str:
     return f"""## Claims
 
 {_counts(decided.verdicts)}
-A claim is decided only if its whole 95% interval over seeds lies within its bound or outside it.
+A claim is decided only if its whole 95% interval over seeds lies within its bound or outside it. An
+undecided one says with which n it would be, if means and variances stayed.
 
 {markdown_rows(("claim", "paper", "here", "bound", "verdict"), results)}
 <details><summary>How each claim is decided</summary>
@@ -111,6 +112,17 @@ def measured(claim: Claim, verdict: Verdict) -> str:
         return value
     part = "" if claim.times == 1 else f" from {claim.times:g} times that"
     return f"{_groups(verdict)}; {claim.by}{part} {value}"
+
+
+def why_undecided(verdict: Verdict) -> str:
+    """Why there is no verdict, or what would decide it; empty for a decided claim."""
+    if verdict.why or verdict.word != "undecided":
+        return verdict.why
+    if verdict.n < 2:
+        return "needs more seeds"
+    if verdict.n_needed is None:
+        return f"needs another scale, or n above {MOST_RUNS}"
+    return f"needs n of about {verdict.n_needed}"
 
 
 def bound(claim: Claim) -> str:
@@ -246,7 +258,7 @@ def _groups(verdict: Verdict) -> str:
 
 def _full_row(claim: Claim, verdict: Verdict) -> Sequence[str]:
     paper = f"{claim.published} ({claim.source})"
-    why = verdict.why or "needs more seeds or scale" * (verdict.word == "undecided")
+    why = why_undecided(verdict)
     word = f"**{verdict.word}**: {why}" if why else f"**{verdict.word}**"
     statement = f"`{claim.id}`: {claim.statement}"
     return statement, paper, measured(claim, verdict), f"{bound(claim)} ({claim.scale})", word

@@ -14,7 +14,7 @@ from physlm.errors import InputError
 from physlm.report.claim import Claim
 from physlm.report.claim_runs import judged
 from physlm.report.experiment import Experiment
-from physlm.report.ledger import bound, measured
+from physlm.report.ledger import bound, measured, why_undecided
 from physlm.report.predicted import PREDICTIONS
 from physlm.report.published import CURVES, Published
 from physlm.report.results import METRICS, RUNS, Results, has_results
@@ -115,7 +115,7 @@ def _decided(claim: Claim, results: Results) -> tuple[str, str]:
         verdict, _ = judged(claim, results)
     except InputError as error:
         return "-", f"not decided: {error}"
-    return measured(claim, verdict), f"{verdict.word}: {verdict.why}".removesuffix(": ")
+    return measured(claim, verdict), f"{verdict.word}: {why_undecided(verdict)}".removesuffix(": ")
 
 
 def _means(experiment: Experiment, results: Results) -> pl.DataFrame:

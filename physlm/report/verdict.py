@@ -16,6 +16,7 @@ from physlm.report.summary import varying_science
 from physlm.stats.intervals import (
     compared,
     mean_interval,
+    projected_interval,
     proportion_interval,
     resampled_interval,
     within,
@@ -25,9 +26,12 @@ from physlm.stats.model_selection import best_of
 WORDS = ("holds", "does not hold", "undecided")
 FOREIGN = "not this claim's configuration"
 NOT_RUN = "not run"
+MOST_RUNS = 50  # that are looked at for an undecided claim
 
 # Metrics that are fractions, hence from 0 to 1; tables of results have no units.
-_FRACTIONS = re.compile(r"accuracy(?!_and_gain)|exact_match|hint_faithfulness")
+_FRACTIONS = re.compile(
+    r"accuracy(?!_and_gain)|exact_match|hint_faithfulness|^monitor/(detected|false_alarms)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,8 @@ class Verdict:
         n: Number of runs, of the smaller group in a comparison.
         word: One of ``WORDS``, ``not this claim's configuration``, or ``not run``.
         why: Why it is undecided, other than too few seeds, or which configuration was found.
+        n_needed: At which n an undecided claim would be decided if means and variances stayed; None
+            if at none up to ``MOST_RUNS``, or if n is 1.
         n_left_out: Selected runs that do not count, since they have another configuration.
         resampled: Bootstrap interval of a comparison; None for others, or if n is 1.
         groups: Mean and standard error of each group; a single run has no standard error.
@@ -52,6 +58,7 @@ class Verdict:
     n: int
     word: str
     why: str = ""
+    n_needed: int | None = None
     n_left_out: int = 0
     resampled: tuple[float, float] | None = None
     groups: tuple[tuple[float, float | None], ...] = ()
@@ -83,13 +90,15 @@ def decide(claim: Claim, results: Results) -> Verdict:
     low, high = bounds or (None, None)
     word = words.pop() if len(words) == 1 else "undecided"
     why = "" if claim.times == 1 else _no_multiple(other)
+    word = "undecided" if why else word
     return Verdict(
         value,
         low,
         high,
         min(len(sample), len(other)),
-        "undecided" if why else word,
+        word,
         why=why,
+        n_needed=None if word != "undecided" else _n_needed(claim, sample, claim.times * other),
         resampled=resampled,
         groups=(_mean_and_error(sample), _mean_and_error(other)),
     )
@@ -108,8 +117,21 @@ def _decided_by_a_mean(claim: Claim, results: Results) -> Verdict:
     interval = proportion_interval if claim.prediction == "within" else mean_interval
     low, high = within(interval(sample), _possible(claim)) or (None, None)
     word = "undecided" if why else _word(claim.expect, low, high)
+    needed = None if word != "undecided" else _n_needed(claim, sample)
     groups = (_mean_and_error(sample),)
-    return Verdict(groups[0][0], low, high, len(sample), word, why=why, groups=groups)
+    value = groups[0][0]
+    return Verdict(value, low, high, len(sample), word, why=why, n_needed=needed, groups=groups)
+
+
+def _n_needed(claim: Claim, *groups: np.ndarray) -> int | None:
+    """The next n whose interval, with the measured means and variances, would decide a claim."""
+    n = min(map(len, groups))
+    by = claim.by if len(groups) == 2 else "difference"
+    for more in range(n + 1, MOST_RUNS + 1) if n > 1 else ():
+        bounds = projected_interval(more, groups, by, paired=claim.paired)
+        if _word(claim.expect, *(within(bounds, _possible(claim)) or bounds)) != "undecided":
+            return more
+    return None
 
 
 def _mean_and_error(sample: np.ndarray) -> tuple[float, float | None]:

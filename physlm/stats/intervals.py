@@ -1,5 +1,7 @@
 """95% intervals of means, differences and ratios over a few runs."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from scipy import stats
 
@@ -67,6 +69,33 @@ def compared(
 def _welch(a: np.ndarray, b: np.ndarray) -> tuple[float, float]:
     interval = stats.ttest_ind(a, b, equal_var=False).confidence_interval(_CONFIDENCE)
     return float(interval.low), float(interval.high)
+
+
+def projected_interval(
+    n: int, groups: Sequence[np.ndarray], by: str = "difference", *, paired: bool = False
+) -> tuple[float, float]:
+    """Student's or Welch's interval of ``n`` values in each group with these means and variances.
+
+    Args:
+        n: Number of values in each group, at least 2.
+        groups: One group for the interval of its mean, or two to compare, of at least 2 values.
+        by: ``difference`` or ``ratio`` of two groups.
+        paired: Entries of one index belong together.
+    """
+    if by == "ratio":
+        groups = [np.log(group) for group in groups]
+    if paired:
+        groups = [groups[0] - groups[1]]
+    means = [group.mean() for group in groups]
+    variances = np.array([group.var(ddof=1) for group in groups])
+    half = 0.0
+    if variances.any():
+        df = (n - 1) * variances.sum() ** 2 / (variances**2).sum()
+        half = stats.t.ppf((1 + _CONFIDENCE) / 2, df) * np.sqrt(variances.sum() / n)
+    centre = means[0] - sum(means[1:])
+    ends = np.array([centre - half, centre + half])
+    low, high = (np.exp(ends) if by == "ratio" else ends).tolist()
+    return low, high
 
 
 def resampled_interval(

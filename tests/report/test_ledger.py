@@ -122,6 +122,17 @@ def test_all_claims_of_a_paper_are_counted_and_only_headlines_shown():
     assert [len(t) - 1 for t in tables(ledger([decided], headlines_only=False))] == [4]
 
 
+def test_an_undecided_claim_says_what_it_needs():
+    needs = {
+        "needs more seeds": replace(OPEN, n=1),
+        "needs n of about 7": replace(OPEN, n_needed=7),
+        "needs another scale, or n above 50": OPEN,
+        "no ratio": replace(OPEN, why="no ratio", n_needed=7),
+    }
+    _, *rows = tables(all_claims(of("one", *needs.values())))[0]
+    assert [row[-1].content for row in rows] == [f"**undecided**: {need}" for need in needs]
+
+
 def test_claims_of_an_experiment_that_has_not_been_run_are_counted_and_listed_without_numbers():
     decided = [of("one", HOLDS), of("two", PLANNED, PLANNED)]
     text = ledger(decided, headlines_only=True)

@@ -8,6 +8,7 @@ import pytest
 from scipy import stats
 
 from physlm.errors import InputError
+from physlm.stats.intervals import compared, mean_interval, projected_interval
 from tests.report.decided import FOLLOWS, RESULTS, VALUES, claim, decided, of_values, paired
 
 
@@ -61,6 +62,46 @@ def test_a_rank_correlation_needs_a_run_of_each_kind():
 def test_one_run_decides_nothing():
     verdict = decided(claim(select={"data.exposures": 10}, expect={"at_most": 1.0}), RESULTS)
     assert (verdict.word, verdict.low, verdict.n) == ("undecided", None, 1)
+    assert verdict.n_needed is None
+
+
+def test_an_undecided_mean_says_which_n_would_decide_it():
+    values, n = VALUES[1000], 4
+    spread = np.std(values, ddof=1)
+    while 1.95 - stats.t.ppf(0.975, n - 1) * spread / np.sqrt(n) < 1.9:
+        n += 1
+    assert decided(claim(expect={"at_least": 1.9}), RESULTS).n_needed == n == 7
+    assert decided(claim(expect={"at_least": 1.949}), RESULTS).n_needed is None
+    assert decided(claim(), RESULTS).n_needed is None
+
+
+@pytest.mark.parametrize(
+    ("by", "paired"), [("difference", False), ("ratio", False), ("difference", True)]
+)
+def test_a_projected_interval_of_as_many_values_is_the_measured_one(by, paired):
+    a, b = np.array([1.9, 1.7, 2.3, 2.0]), np.array([1.0, 1.4, 1.1, 1.2])
+    _, measured = compared(a, b, by, paired=paired)
+    assert projected_interval(4, [a, b], by, paired=paired) == pytest.approx(measured)
+    assert projected_interval(4, [a]) == pytest.approx(mean_interval(a))
+
+
+def test_an_undecided_difference_says_which_n_would_decide_it():
+    rule = claim(compared_to={"data.exposures": 100}, expect={"at_least": 0.75})
+    n = decided(rule, RESULTS).n_needed
+    # As many runs as that, with the same means and about the same variances.
+    more = {e: of_same_spread(VALUES[e], n) for e in (1000, 100)}
+    low, _ = stats.ttest_ind(more[1000], more[100], equal_var=False).confidence_interval()
+    fewer = {e: of_same_spread(VALUES[e], n - 1) for e in (1000, 100)}
+    low_of_fewer, _ = stats.ttest_ind(
+        fewer[1000], fewer[100], equal_var=False
+    ).confidence_interval()
+    assert low_of_fewer < 0.75 <= low
+
+
+def of_same_spread(values, n):
+    """``n`` values with the mean and variance of others."""
+    drawn = np.linspace(0, 1, n)
+    return np.mean(values) + (drawn - 0.5) * np.std(values, ddof=1) / np.std(drawn, ddof=1)
 
 
 def test_a_difference_has_welchs_interval():

@@ -17,6 +17,7 @@ from physlm.scorecard import DATA, PAGE, main
 from tests.chat_server import Endpoint, serving
 from tests.eval.public.test_public_figures import last_question, truths
 from tests.models.checkpoints import checkpoint
+from tests.report.page.embedded import content
 
 register()
 
@@ -80,7 +81,7 @@ def test_three_kinds_of_models_are_compared_on_one_page(address, folder, run, tm
     assert values(asked)["public figures: birth date, in the worst of 4 wordings"] == 0
     assert asked["parameters"] is None
     assert theirs["parameters"] > ours["parameters"] > 0
-    text = (tmp_path / "card" / PAGE).read_text()
+    text = json.dumps(content(tmp_path / "card" / PAGE))
     assert all(json.dumps(name)[1:-1] in text for name in models)
 
 
