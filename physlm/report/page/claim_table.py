@@ -9,7 +9,15 @@ from typing import Any
 from urllib.parse import quote
 
 from physlm.report.claim import Claim
-from physlm.report.ledger import PAPERS, DecidedExperiment, bound, in_order, measured, quantity
+from physlm.report.ledger import (
+    PAPERS,
+    DecidedExperiment,
+    bound,
+    in_order,
+    measured,
+    quantity,
+    why_undecided,
+)
 from physlm.report.results import has_results
 from physlm.report.verdict import Verdict
 
@@ -75,5 +83,5 @@ def _claim(claim: Claim, verdict: Verdict) -> dict[str, Any]:
         "bound": bound(claim),
         "expect": dict(claim.expect),
         "measured": measured(claim, verdict),
-        "verdict": asdict(verdict),
+        "verdict": {**asdict(verdict), "why": why_undecided(verdict)},
     }

@@ -43,6 +43,7 @@ def test_intervals_and_verdicts_are_those_of_the_claims(shown):
         verdict, _ = judged(claim, results)
         found = row["verdict"]
         assert (found["low"], found["high"]) == (verdict.low, verdict.high)
+        assert found["why"].startswith("needs") == (verdict.word == "undecided" and not verdict.why)
         assert (found["value"], found["n"], found["word"]) == (
             verdict.value,
             verdict.n,
