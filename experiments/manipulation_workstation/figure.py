@@ -12,7 +12,7 @@ from physlm.report.results import Results
 
 HINTED = ("birth_month_mod_2", "birth_month_ranking")
 NAME = "manipulation/accuracy{{split={},task=full_name_from_all}}"
-TEXTS = {"name first": ("redrawn", "C0"), "name last": ("redrawn_reverse6", "C1")}
+TEXTS = {"name first": ("multi5_permute", "C0"), "name last": ("multi5_permute_reverse6", "C1")}
 
 
 def draw(results: Results) -> Figure:
