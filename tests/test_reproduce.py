@@ -368,7 +368,7 @@ def test_what_cannot_be_is_one_line_before_anything_is_run(tiny, words, message,
 def test_committed_results_give_the_numbers_and_verdicts_of_the_ledger():
     folder = FOLDER / "capacity"
     table = verdicts(read_experiment(folder), folder, Results.read(folder), "laptop")
-    console = Console(width=300)
+    console = Console(width=400)
     with console.capture() as captured:
         console.print(table)
     text = captured.get()
