@@ -83,9 +83,10 @@ def decide(claim: Claim, results: Results) -> Verdict:
     sample, other = (_values(claim, rows) for rows in counted)
     if claim.by == "ratio" and min(sample.min(), other.min()) <= 0:
         raise InputError(f"claim {claim.id}: a ratio of values that are not above 0; use times")
-    value, bounds = compared(sample, claim.times * other, claim.by, paired=claim.paired)
+    groups = (sample, claim.times * other)
+    value, bounds = compared(*groups, claim.by, paired=claim.paired)
     bounds = within(bounds, _possible(claim))
-    resampled = resampled_interval(sample, claim.times * other, claim.by, paired=claim.paired)
+    resampled = resampled_interval(*groups, claim.by, paired=claim.paired)
     words = {_word(claim.expect, *(ends or (None, None))) for ends in (bounds, resampled)}
     low, high = bounds or (None, None)
     word = words.pop() if len(words) == 1 else "undecided"
@@ -98,7 +99,7 @@ def decide(claim: Claim, results: Results) -> Verdict:
         min(len(sample), len(other)),
         word,
         why=why,
-        n_needed=None if word != "undecided" else _n_needed(claim, sample, claim.times * other),
+        n_needed=_n_needed(claim, *groups) if word == "undecided" else None,
         resampled=resampled,
         groups=(_mean_and_error(sample), _mean_and_error(other)),
     )
@@ -117,7 +118,7 @@ def _decided_by_a_mean(claim: Claim, results: Results) -> Verdict:
     interval = proportion_interval if claim.prediction == "within" else mean_interval
     low, high = within(interval(sample), _possible(claim)) or (None, None)
     word = "undecided" if why else _word(claim.expect, low, high)
-    needed = None if word != "undecided" else _n_needed(claim, sample)
+    needed = _n_needed(claim, sample) if word == "undecided" else None
     groups = (_mean_and_error(sample),)
     value = groups[0][0]
     return Verdict(value, low, high, len(sample), word, why=why, n_needed=needed, groups=groups)
